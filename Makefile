@@ -1,0 +1,46 @@
+# The commands of a developer; `make run` and `make test` need Python 3.11 and make, nothing else.
+PY := .venv/bin/python
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: run test test-long lint bench install install-dev lock clean
+
+run: .venv/.run           ## the server with the example agent on http://127.0.0.1:8000
+	$(BIN)/journeyman serve examples/support
+
+test: .venv/.dev          ## every suite, the long ones in a reduced dose
+	$(PY) -m pytest tests -m "not long"
+
+test-long: .venv/.dev     ## the full doses
+	$(PY) -m pytest tests -m long --timeout 900
+
+lint: .venv/.dev          ## style, types, floors
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/.dev         ## CPU per run, latency and memory, each beside its floor
+	$(PY) -m benchmarks
+
+lock: .venv/bin/uv        ## fresh locks: versions and hashes, no addresses, nothing younger than a week
+	$(BIN)/uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --no-header --exclude-newer "$$(date -d '7 days ago' +%F)" -o requirements.txt
+	$(BIN)/uv pip compile pyproject.toml --extra dev --generate-hashes --no-emit-index-url --no-header --exclude-newer "$$(date -d '7 days ago' +%F)" -o requirements-dev.txt
+
+.venv/bin/uv:
+	python3 -m venv .venv
+	$(BIN)/pip install -q uv==0.13.9
+
+.venv/.run: requirements.txt pyproject.toml | .venv/bin/uv
+	$(BIN)/uv pip install -q --python $(PY) --require-hashes -r requirements.txt
+	$(BIN)/uv pip install -q --python $(PY) --no-deps -e .
+	@touch $@
+
+.venv/.dev: requirements-dev.txt pyproject.toml | .venv/bin/uv
+	$(BIN)/uv pip install -q --python $(PY) --require-hashes -r requirements-dev.txt
+	$(BIN)/uv pip install -q --python $(PY) --no-deps -e .
+	@command -v strace >/dev/null || (apt-get update -qq && apt-get install -y -qq strace)
+	@touch $@
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,1 @@
+"""Journeyman: a self-hosted agent server."""
