@@ -1,0 +1,1 @@
+"""Agents decide: pure functions from a run's state to the actions that may start now."""

@@ -1,0 +1,1 @@
+"""Who is calling. Knows no web framework."""

@@ -1,0 +1,1 @@
+"""What happened, and the state it makes. Pure: no I/O, no clock, no asyncio."""

@@ -1,0 +1,98 @@
+"""Messages as every part of Journeyman sees them: frozen, provider-neutral, content always a list of parts."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+Role = Literal["system", "user", "assistant", "tool"]
+JSON = Any  # null, bool, int, float, str, list or dict of the same; never NaN or infinite
+
+
+class TextPart(msgspec.Struct, frozen=True, tag_field="type", tag="text"):
+    text: str
+
+
+class ImagePart(msgspec.Struct, frozen=True, tag_field="type", tag="image"):
+    """An image by URL (http, https or data)."""
+
+    url: str
+
+
+class FilePart(msgspec.Struct, frozen=True, tag_field="type", tag="file"):
+    """A file by URL (http, https or data) with the name shown to the model."""
+
+    url: str
+    name: str = ""
+
+
+Part = TextPart | ImagePart | FilePart
+
+
+class ToolCall(msgspec.Struct, frozen=True):
+    """A call that a model asked for. `arguments` is the text as it came: it may not be JSON."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One message. `extra` keeps opaque provider fields (reasoning, signatures) to be sent back unread."""
+
+    role: Role
+    content: tuple[Part, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None  # role tool: which call this answers
+    name: str | None = None  # role tool: the tool's name
+    partial: bool = False  # a reply that was stopped: its text so far
+    extra: dict[str, JSON] = {}
+
+    @property
+    def text(self) -> str:
+        """The text parts, joined."""
+        return "".join(part.text for part in self.content if isinstance(part, TextPart))
+
+
+class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Tokens and dollars of one model call, or of many added up. `cost_usd` is None when nobody said."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    cost_usd: float | None = None
+
+    def __add__(self, other: Usage) -> Usage:
+        known = [cost for cost in (self.cost_usd, other.cost_usd) if cost is not None]
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cached_tokens + other.cached_tokens,
+            sum(known) if known else None,
+        )
+
+
+def user(text: str) -> Message:
+    return Message(role="user", content=(TextPart(text),))
+
+
+def system(text: str) -> Message:
+    return Message(role="system", content=(TextPart(text),))
+
+
+def assistant(text: str, *tool_calls: ToolCall) -> Message:
+    return Message(role="assistant", content=(TextPart(text),) if text else (), tool_calls=tool_calls)
+
+
+def tool_result(call_id: str, name: str, text: str) -> Message:
+    return Message(role="tool", content=(TextPart(text),), tool_call_id=call_id, name=name)
+
+
+def valid_text(text: str) -> str:
+    """Text of models and tools made fit to store: lone surrogates become U+FFFD, NUL is dropped."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text.replace("\x00", "") if "\x00" in text else text

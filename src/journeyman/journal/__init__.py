@@ -1,0 +1,1 @@
+"""Where events live: one port, several backends, one contract."""

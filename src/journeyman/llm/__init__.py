@@ -1,0 +1,1 @@
+"""Language models: one port, the gateway behind it, and models that need none."""

@@ -1,0 +1,1 @@
+"""Readers of events and signals: logs, metrics, traces."""

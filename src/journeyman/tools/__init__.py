@@ -1,0 +1,1 @@
+"""Tools: what they are, how they are found, checked and run."""
