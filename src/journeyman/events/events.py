@@ -1,0 +1,302 @@
+"""Everything that can happen to a run, a thread or a principal: a closed union of frozen facts in the past tense.
+
+An event's `type` on the wire and in the journal is its class name in snake_case; `VERSION` is its schema version.
+`call` names a step within its run ("m2": the second model call; "m2.0": the first tool call that it asked for).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import msgspec
+
+from journeyman.events.messages import JSON, Message, Usage
+
+Decision = Literal["approve", "deny", "retry", "done", "fail"]
+Multitask = Literal["queue", "reject", "interrupt"]
+
+
+class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why something failed: a stable word, a sentence, and the id under which the log has the rest."""
+
+    code: str
+    message: str
+    error_id: str | None = None
+
+
+class Path(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where in the graph a step happened: branch, node, and the how-manieth visit of that node."""
+
+    branch: str = ""
+    node: str = ""
+    visit: int = 1
+
+
+class DirectCall(msgspec.Struct, frozen=True):
+    """A run without an agent: one tool call."""
+
+    tool: str
+    arguments: dict[str, JSON]
+
+
+class Parent(msgspec.Struct, frozen=True):
+    """The run and step that started this run."""
+
+    run_id: str
+    call: str
+
+
+class _Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    VERSION: ClassVar[int] = 1
+
+
+class _Step(_Event, frozen=True, kw_only=True, omit_defaults=True):
+    path: Path = Path()
+
+
+# --- the life of a run
+
+
+class RunAccepted(_Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Seq 1 of every run. `input` is the user's message; `direct` stands instead for a lone tool call."""
+
+    thread: str  # the thread's key: principal/thread_id
+    principal: str
+    agent: str | None = None
+    version: str | None = None  # content hash of the resolved definition
+    input: Message | None = None
+    direct: DirectCall | None = None
+    context: dict[str, JSON] | None = None  # merge patch of the thread's context, applied when the run starts
+    parent: Parent | None = None
+    multitask: Multitask = "queue"
+    stream: bool = False  # somebody watches: ask the gateway to stream
+    request_id: str | None = None
+    trace_id: str | None = None
+
+
+class RunStarted(_Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The thread's slot was obtained. The view: stored messages `first_no` to `last_no` and both contexts."""
+
+    epoch: int
+    first_no: int = 1
+    last_no: int = 0  # 0: the thread has no message yet
+    summary: int | None = None
+    thread_context: dict[str, JSON] = {}
+    global_context: dict[str, JSON] = {}
+
+
+class RunPaused(_Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Only waits are open; no task is held. `waiting_for` names the open approvals."""
+
+    waiting_for: tuple[str, ...] = ()
+
+
+class RunResumed(_Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Work goes on: after a pause, or under a higher epoch after a take-over."""
+
+    epoch: int
+    reason: Literal["answered", "taken_over"] = "answered"
+
+
+class CancelRequested(_Event, frozen=True, kw_only=True, omit_defaults=True):
+    by: str
+    reason: str = "requested"  # requested | disconnected | interrupted | erased
+
+
+class LimitReached(_Event, frozen=True, kw_only=True, omit_defaults=True):
+    """steps | tool_calls | seconds | tokens | cost_usd, with the limit's value. RunFinished follows."""
+
+    limit: str
+    value: float
+
+
+class RunFinished(_Event, frozen=True, kw_only=True, omit_defaults=True):
+    output: str = ""  # the answer's text; JSON text where the agent declares an output schema
+    stopped_by: str | None = None  # the limit that ended the run
+
+
+class RunFailed(_Event, frozen=True, kw_only=True, omit_defaults=True):
+    error: Failure
+
+
+class RunCancelled(_Event, frozen=True, kw_only=True, omit_defaults=True):
+    by: str = ""
+    reason: str = "requested"
+
+
+class RunForked(_Event, frozen=True, kw_only=True, omit_defaults=True):
+    parent: str
+    at: int
+
+
+# --- steps
+
+
+class MessageAdded(_Step, frozen=True, kw_only=True, omit_defaults=True):
+    message: Message
+    by: str = ""
+
+
+class MessageReplaced(_Step, frozen=True, kw_only=True, omit_defaults=True):
+    """The message that event `seq` of this stream made is now this one."""
+
+    seq: int
+    message: Message
+
+
+class ModelCalled(_Step, frozen=True, kw_only=True, omit_defaults=True):
+    """A model call began. Its messages: the thread's from `first_no` on, and this run's so far."""
+
+    call: str
+    model: str
+    attempt: int = 1
+    first_no: int = 1
+    messages: int = 0  # how many messages were sent, the system prompt included
+    request_hash: str = ""
+
+
+class ModelReplied(_Step, frozen=True, kw_only=True, omit_defaults=True):
+    call: str
+    model: str
+    message: Message
+    usage: Usage = Usage()
+    attempt: int = 1
+    finish_reason: str = "stop"
+    latency_ms: float = 0.0
+
+
+class ModelFailed(_Step, frozen=True, kw_only=True, omit_defaults=True):
+    call: str
+    error: Failure
+    attempt: int = 1
+    latency_ms: float = 0.0
+
+
+class ToolCallStarted(_Step, frozen=True, kw_only=True, omit_defaults=True):
+    """Written before a tool is executed; one for each attempt, all with one idempotency key."""
+
+    call: str
+    call_id: str  # the model's own id for it
+    tool: str
+    arguments: dict[str, JSON]
+    idempotency_key: str
+    attempt: int = 1
+    code_hash: str = ""
+
+
+class ToolCallFinished(_Step, frozen=True, kw_only=True, omit_defaults=True):
+    """The call is over. Exactly one of `result` (the text the model reads) and `error` is given."""
+
+    call: str
+    call_id: str
+    tool: str
+    result: str | None = None
+    error: Failure | None = None
+    duration_ms: float = 0.0
+    attempts: int = 0  # 0: it was refused, cancelled or answered before it ran
+    cached: bool = False
+
+
+class NodeEntered(_Step, frozen=True, kw_only=True, omit_defaults=True):
+    pass
+
+
+class NodeLeft(_Step, frozen=True, kw_only=True, omit_defaults=True):
+    error: Failure | None = None
+
+
+class StepRemembered(_Step, frozen=True, kw_only=True, omit_defaults=True):
+    name: str
+    value: JSON = None
+
+
+class ContextChanged(_Step, frozen=True, kw_only=True, omit_defaults=True):
+    """A JSON Merge Patch (RFC 7396) of the thread's or the principal's context."""
+
+    scope: Literal["thread", "global"]
+    patch: dict[str, JSON]
+
+
+class ApprovalRequested(_Step, frozen=True, kw_only=True, omit_defaults=True):
+    """The run waits for a human. Kind `tool`: may this call run? `unknown_outcome`: did it happen?"""
+
+    approval: str
+    kind: Literal["tool", "unknown_outcome", "node", "question"]
+    call: str = ""
+    tool: str = ""
+    arguments: dict[str, JSON] = {}
+    message: str = ""
+    args_hash: str = ""
+    decisions: tuple[Decision, ...] = ()
+    deadline: int | None = None  # µs since the epoch
+
+
+class ApprovalGiven(_Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A human's answer: an outside fact, single use."""
+
+    approval: str
+    decision: Decision
+    by: str
+    arguments: dict[str, JSON] | None = None  # approve: run with these instead
+    result: str | None = None  # done: the outcome to go on with
+
+
+class BudgetWarned(_Event, frozen=True, kw_only=True, omit_defaults=True):
+    budget: str
+    used: float
+    limit: float
+
+
+# --- the life of a thread
+
+
+class ThreadCreated(_Event, frozen=True, kw_only=True, omit_defaults=True):
+    thread_id: str
+    principal: str
+    title: str = ""
+    meta: dict[str, JSON] = {}
+
+
+class ThreadErased(_Event, frozen=True, kw_only=True, omit_defaults=True):
+    thread: str
+    by: str = ""
+
+
+class HistorySummarized(_Event, frozen=True, kw_only=True, omit_defaults=True):
+    first_no: int
+    last_no: int
+    text: str
+
+
+Event = (
+    RunAccepted
+    | RunStarted
+    | RunPaused
+    | RunResumed
+    | CancelRequested
+    | LimitReached
+    | RunFinished
+    | RunFailed
+    | RunCancelled
+    | RunForked
+    | MessageAdded
+    | MessageReplaced
+    | ModelCalled
+    | ModelReplied
+    | ModelFailed
+    | ToolCallStarted
+    | ToolCallFinished
+    | NodeEntered
+    | NodeLeft
+    | StepRemembered
+    | ContextChanged
+    | ApprovalRequested
+    | ApprovalGiven
+    | BudgetWarned
+    | ThreadCreated
+    | ThreadErased
+    | HistorySummarized
+)
+
+Ended = RunFinished | RunFailed | RunCancelled
+END_TYPES = ("run_finished", "run_failed", "run_cancelled")

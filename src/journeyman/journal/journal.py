@@ -1,0 +1,298 @@
+"""The port to the journal: what is committed, what is read, and how a stream is followed.
+
+A stream is a run (its id), a thread (`thread:` + key) or a principal (`principal:` + name). `seq` counts 1, 2, 3…
+within a stream, without gaps, and is given out by the journal. Rows (`rows.py`) are made from the events in the
+same transaction and can be rebuilt from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from journeyman.events.codec import Draft, Entry
+from journeyman.events.messages import JSON, Message
+
+RunStatus = Literal["queued", "running", "paused", "finished", "failed", "cancelled"]
+OPEN: tuple[RunStatus, ...] = ("queued", "running", "paused")
+
+
+def thread_key(principal: str, thread_id: str) -> str:
+    """The key of a principal's thread. A thread id holds no slash, so the last slash divides the two."""
+    return f"{principal}/{thread_id}"
+
+
+def thread_stream(key: str) -> str:
+    return f"thread:{key}"
+
+
+def principal_stream(principal: str) -> str:
+    return f"principal:{principal}"
+
+
+# --- what is committed
+
+
+class Append(msgspec.Struct, frozen=True, kw_only=True):
+    """Events for one stream.
+
+    With an `epoch` the append is fenced: the run's epoch must be this one, else StaleEpochError. `known` is the
+    highest seq that the writer has applied: what others appended after it comes back in `Committed.outside`.
+    Without an epoch it is an outside fact: an ApprovalGiven needs its approval open, a CancelRequested its run,
+    else StateError (code `approval_closed` or `run_ended`); either of an unknown run is NotFoundError.
+    """
+
+    stream: str
+    drafts: tuple[Draft, ...]
+    epoch: int | None = None
+    known: int = 0
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """An Idempotency-Key: the first claim of (principal, route, key) wins and stores its run.
+
+    A second claim with the same body hash commits nothing and answers with the first run (`Committed.replay`);
+    with another body hash it raises IdempotencyError. `expires` is µs since the epoch; an expired claim is free.
+    """
+
+    principal: str
+    route: str
+    key: str
+    body_hash: str
+    run_id: str
+    expires: int
+
+
+class Definition(msgspec.Struct, frozen=True):
+    """A resolved agent definition (JSON), stored once under its content hash."""
+
+    version: str
+    data: bytes
+
+
+class Batch(msgspec.Struct, frozen=True, kw_only=True):
+    """One transaction, never split: all of it is committed, or none.
+
+    A RunAccepted as the first event of an append makes the run: the thread row if there is none, its place in the
+    thread's queue, and, if the thread's slot is free, a RunStarted (and a ContextChanged for `RunAccepted.context`)
+    that the journal itself appends at `at` under `epoch`. With `multitask: reject` a busy thread raises
+    ThreadBusyError; with more than `max_queued` runs waiting on the thread, QueueFullError.
+    An event that ends a run frees the thread's slot and in the same transaction starts the next queued run, likewise.
+    """
+
+    at: int  # µs since the epoch: the `at` of every event in it
+    appends: tuple[Append, ...]
+    claim: Claim | None = None
+    definition: Definition | None = None
+    epoch: int = 1  # of runs that this batch starts
+    max_queued: int = 16
+    accept: bool = False  # new work: waits behind the results of running runs, refused first when the queue is full
+
+
+class Committed(msgspec.Struct, frozen=True, kw_only=True):
+    """What a batch made."""
+
+    entries: tuple[Entry, ...] = ()  # appended by this batch, in order; those that the journal added included
+    outside: tuple[Entry, ...] = ()  # found after `known` of a fenced append, appended by others, in order
+    replay: str | None = None  # the run that already answers to the claim; nothing was appended
+
+
+# --- what is read
+
+
+class RunRow(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    thread: str  # key
+    principal: str
+    agent: str | None
+    version: str | None
+    parent: str | None
+    status: RunStatus
+    epoch: int
+    accepted_no: int  # order of acceptance over all runs
+    last_seq: int
+    accepted_at: int
+    started_at: int | None = None
+    ended_at: int | None = None
+    error_code: str | None = None
+    error_id: str | None = None
+    request_id: str | None = None
+    trace_id: str | None = None
+
+
+class ThreadRow(msgspec.Struct, frozen=True, kw_only=True):
+    key: str
+    principal: str
+    thread_id: str
+    active_run: str | None
+    next_no: int  # number of the next message
+    window_from: int  # first message of the window of the last model call
+    context: dict[str, JSON]
+    title: str
+    meta: dict[str, JSON]
+    created_at: int
+    updated_at: int
+
+
+class MessageRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A stored message: its number in the thread and the event that holds its text."""
+
+    no: int
+    stream: str
+    seq: int
+    at: int
+    message: Message
+
+
+class ApprovalRow(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    run: str
+    principal: str
+    seq: int
+    kind: str
+    call: str
+    tool: str
+    arguments: dict[str, JSON]
+    message: str
+    args_hash: str
+    decisions: tuple[str, ...]
+    deadline: int | None
+    requested_at: int
+    answer: str | None = None  # the decision; None: open
+    answered_by: str | None = None
+
+
+class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """What `runs` lists; every given field must match. Times are µs since the epoch."""
+
+    principal: str | None = None
+    thread: str | None = None
+    status: str | None = None
+    agent: str | None = None
+    tool: str | None = None
+    error_code: str | None = None
+    error_id: str | None = None
+    request_id: str | None = None
+    trace_id: str | None = None
+    since: int | None = None
+    until: int | None = None
+
+
+class Ring(Protocol):
+    """A reader's place by a stream: it is woken when something happened there. Nothing is buffered for it."""
+
+    @property
+    def head(self) -> int:
+        """The highest committed seq that this process has seen of the stream since the ring was taken; 0: none."""
+        ...
+
+    async def wait(self) -> None:
+        """Return at the next commit or `ring` on the stream, at once if one came since the last return."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Journal(Protocol):
+    """Where events live. Every method is safe under concurrency; reads see all that was acknowledged before them."""
+
+    async def open(self) -> None:
+        """Take ownership (SQLite: the file lock) and migrate. Raises ConfigurationError or StorageError."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what was handed over, then release everything; idempotent."""
+        ...
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of this boot: one more than any before it."""
+        ...
+
+    @property
+    def healthy(self) -> bool:
+        """False after a failed COMMIT or fsync: nothing more is accepted until a restart."""
+        ...
+
+    async def commit(self, batch: Batch) -> Committed:
+        """Durable when it returns. A refused batch (StateError, StaleEpochError, …) fails alone and changes nothing.
+
+        Raises ResourceError (`overloaded`) when the writer's queue is full, StorageError when the disk failed.
+        """
+        ...
+
+    def submit(self, batch: Batch) -> Pending:
+        """`commit` without waiting: batches are written in the order of submission. The result must be awaited."""
+        ...
+
+    async def take_over(self, at: int) -> Sequence[RunRow]:
+        """Raise the epoch of every running or paused run to this boot's, in one transaction, and list them."""
+        ...
+
+    async def erase_thread(self, key: str, at: int, by: str) -> bool:
+        """Delete a thread, its runs, events, messages, approvals and claims; leave a tombstone (ThreadErased) in the
+        principal's stream. Small transactions. False: there is no such thread. StateError `run_active` if a run is
+        not ended."""
+        ...
+
+    async def read(self, stream: str, after: int = 0, limit: int = 1000) -> Sequence[Entry]:
+        """Entries with seq > after, in order, at most `limit`."""
+        ...
+
+    def ring(self, stream: str) -> Ring:
+        """A place by the stream; close it when done."""
+        ...
+
+    def wake(self, stream: str) -> None:
+        """Wake the stream's readers though nothing was committed (live deltas)."""
+        ...
+
+    async def run(self, id: str) -> RunRow | None: ...
+
+    async def runs(self, where: RunFilter, cursor: int | None = None, limit: int = 50) -> Sequence[RunRow]:
+        """Newest first; `cursor` is the accepted_no of the last row seen."""
+        ...
+
+    async def queued(self, thread: str) -> int:
+        """How many runs wait for the thread's slot."""
+        ...
+
+    async def thread(self, key: str) -> ThreadRow | None: ...
+
+    async def threads(self, principal: str, cursor: str | None = None, limit: int = 50) -> Sequence[ThreadRow]:
+        """By key, ascending; `cursor` is the last key seen."""
+        ...
+
+    async def messages(self, thread: str, first_no: int, last_no: int) -> Sequence[MessageRow]:
+        """Messages numbered first_no to last_no, in order of their numbers. The caller bounds the span."""
+        ...
+
+    async def global_context(self, principal: str) -> dict[str, JSON]: ...
+
+    async def approval(self, id: str) -> ApprovalRow | None: ...
+
+    async def approvals(
+        self, principal: str | None, cursor: str | None = None, limit: int = 50, run: str | None = None
+    ) -> Sequence[ApprovalRow]:
+        """Open approvals by id, ascending; of one principal or of all."""
+        ...
+
+    async def definition(self, version: str) -> Definition | None: ...
+
+    async def open_runs(self) -> Sequence[RunRow]:
+        """Runs not ended, oldest first."""
+        ...
+
+    def stats(self) -> Mapping[str, float]:
+        """Queue depth, commits, batches per commit, commit seconds: for readiness and metrics."""
+        ...
+
+
+class Pending(Protocol):
+    """A batch on its way to the disk. Awaiting it gives what `commit` gives; it may be awaited more than once."""
+
+    def __await__(self) -> Generator[Any, None, Committed]: ...
+
+    def done(self) -> bool: ...
