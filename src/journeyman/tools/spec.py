@@ -1,0 +1,93 @@
+"""What a tool is to the rest of Journeyman: a frozen spec, and an invoker that runs it. Never a bare function."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+import msgspec
+
+from journeyman.events.events import Failure
+from journeyman.events.messages import JSON
+
+Effects = Literal["none", "idempotent", "once"]
+OnUnknown = Literal["ask", "tell"]
+Isolation = Literal["inline", "process"]
+
+OUTPUT_CAP = 64 * 1024  # characters of a result; over it the text is cut with a mark
+
+
+class ToolSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """A tool's schema and policy, resolved: what the code says, then what the agent file overrides."""
+
+    name: str
+    description: str
+    parameters: dict[str, JSON]  # JSON Schema, type object
+    effects: Effects = "once"
+    declared: bool = False  # False: nobody said what it does, so it counts as once, and on_unknown is tell
+    on_unknown: OnUnknown = "tell"
+    approval: str = "never"  # never | always | a CEL condition over args, context and tool
+    timeout_seconds: float | None = None  # of one attempt, in all; None: TIMEOUT_SECONDS
+    retries: int | None = None  # after the first try; None: MAX_RETRIES; only for effects none and idempotent
+    isolation: Isolation = "inline"
+    output_cap: int = OUTPUT_CAP
+    sensitive: tuple[str, ...] = ()  # arguments masked wherever people look
+    source: str = ""  # file:line, for people
+    code_hash: str = ""  # of the file that defines it
+
+
+class CallRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One call, ready to be executed: its arguments passed validation, its approval was given."""
+
+    spec: ToolSpec
+    arguments: dict[str, JSON]
+    call: str  # the step's name in its run, "m2.0"
+    run_id: str
+    thread_id: str
+    principal: str
+    idempotency_key: str
+    attempt: int = 1  # of the first try of this execution: more than 1 after a crash
+    thread_context: dict[str, JSON] = {}
+    global_context: dict[str, JSON] = {}
+
+
+class CallHost(Protocol):
+    """What a call may ask of the run it belongs to. Implemented by the runtime."""
+
+    async def starting(self, attempt: int) -> None:
+        """The try is about to run: returns when that is recorded, and durable where the effects need it."""
+        ...
+
+    def progress(self, value: str | float) -> None:
+        """Show progress to whoever watches; never stored, never blocks."""
+        ...
+
+    async def change_context(self, scope: Literal["thread", "global"], patch: dict[str, JSON]) -> None:
+        """Record a JSON Merge Patch of the thread's or the principal's context."""
+        ...
+
+
+class ToolOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """How a call ended. Exactly one of `result` and `failure` is given, unless `unknown`.
+
+    `unknown`: it may or may not have happened (a `once` call that timed out or whose process died): `failure` says
+    how, and the run asks or tells by the spec's `on_unknown`.
+    """
+
+    result: str | None = None
+    failure: Failure | None = None
+    unknown: bool = False
+    duration_ms: float = 0.0
+    attempts: int = 1
+    cached: bool = False
+
+
+class Invoker(Protocol):
+    """Runs a tool's code: on the event loop, or in a worker process."""
+
+    async def invoke(self, request: CallRequest, host: CallHost) -> JSON:
+        """The tool's return value as plain JSON data.
+
+        Raises ToolExecutionError (the tool failed, `tool_crashed` when its process died), TimeoutError is the
+        executor's; ToolRetry passes through. Cancellation stops the code, killing its process where it has one.
+        """
+        ...
