@@ -1,0 +1,127 @@
+"""What may happen next to a tool call that a model asked for: refuse, ask a human, run, or settle. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from journeyman.agents.decision import Action, AskHuman, CallTool, Settle
+from journeyman.agents.toolset import Toolset, fingerprint
+from journeyman.errors import ToolError
+from journeyman.events.events import Failure
+from journeyman.events.messages import JSON
+from journeyman.events.state import AgentState, CallState
+from journeyman.tools.spec import ToolSpec
+
+OUTCOME_UNKNOWN = "outcome_unknown"
+
+
+def next_of(call: CallState, state: AgentState, tools: Toolset) -> Action | None:
+    """The action that this call may start now; None while it runs, waits or is over."""
+    if call.status in ("started", "waiting", "finished"):
+        return None
+    spec = tools.get(call.tool)
+    if spec is None:
+        known = ", ".join(definition.name for definition in tools.definitions) or "none"
+        return _settle(call, Failure("tool_not_found", f"There is no tool {call.tool!r}. Tools: {known}."))
+    try:
+        arguments = tools.check(call.tool, call.arguments)
+    except ToolError as exc:
+        return _settle(call, Failure(exc.code, exc.message))
+    if call.status == "asked":
+        return _first(call, spec, arguments, state, tools)
+    if call.status == "orphaned":
+        return _orphaned(call, spec, arguments)
+    return _answered(call, spec, arguments)
+
+
+def _first(call: CallState, spec: ToolSpec, arguments: dict[str, JSON], state: AgentState, tools: Toolset) -> Action:
+    if tools.needs_approval(spec, arguments, state):
+        return _ask_to_run(call, spec, arguments)
+    return _run(call, spec, arguments)
+
+
+def _orphaned(call: CallState, spec: ToolSpec, arguments: dict[str, JSON]) -> Action:
+    """Its process died while it ran: run it again, ask or tell, by its effects."""
+    if spec.effects == "once":
+        return unknown(call, spec, arguments)
+    if spec.code_hash != call.code_hash:
+        return _ask_to_run(call, spec, arguments)
+    return _run(call, spec, arguments)
+
+
+def _answered(call: CallState, spec: ToolSpec, arguments: dict[str, JSON]) -> Action:
+    match call.decision:
+        case "deny":
+            return _settle(call, Failure("approval_denied", "A human refused this call. Do not try it again."))
+        case "done":
+            return _settle(call, result=call.answer or "")
+        case "fail":
+            return _settle(call, _unknown_failure(call.tool))
+        case "approve" if not _still_fits(call, spec):
+            return _ask_to_run(call, spec, arguments)
+        case _:
+            return _run(call, spec, arguments)
+
+
+def _still_fits(call: CallState, spec: ToolSpec) -> bool:
+    """Is this what was approved? A human's own arguments are; changed code is not."""
+    code, _, _ = call.args_hash.partition(".")
+    return code == spec.code_hash
+
+
+def unknown(call: CallState, spec: ToolSpec, arguments: dict[str, JSON]) -> Action:
+    """A `once` call of which nobody knows whether it happened: never run again unasked."""
+    if spec.on_unknown == "tell":
+        return _settle(call, _unknown_failure(call.tool))
+    return AskHuman(
+        call=call.call,
+        kind="unknown_outcome",
+        tool=call.tool,
+        arguments=arguments,
+        message=f"{call.tool} was started and its outcome is unknown. Did it happen?",
+        args_hash=fingerprint(spec, arguments),
+        decisions=("retry", "done", "fail"),
+        path=call.path,
+    )
+
+
+def _ask_to_run(call: CallState, spec: ToolSpec, arguments: dict[str, JSON]) -> Action:
+    return AskHuman(
+        call=call.call,
+        kind="tool",
+        tool=call.tool,
+        arguments=arguments,
+        message=f"May {call.tool} run with these arguments?",
+        args_hash=fingerprint(spec, arguments),
+        decisions=("approve", "deny"),
+        path=call.path,
+    )
+
+
+def _run(call: CallState, spec: ToolSpec, arguments: dict[str, JSON]) -> Action:
+    return CallTool(
+        call=call.call,
+        call_id=call.call_id,
+        spec=spec,
+        arguments=arguments,
+        attempt=call.attempt + 1,
+        path=call.path,
+    )
+
+
+def _settle(call: CallState, failure: Failure | None = None, **rest: Any) -> Settle:
+    return Settle(
+        call=call.call,
+        call_id=call.call_id,
+        tool=call.tool,
+        failure=failure,
+        attempts=call.attempt,
+        path=call.path,
+        **rest,
+    )
+
+
+def _unknown_failure(tool: str) -> Failure:
+    return Failure(
+        OUTCOME_UNKNOWN, f"{tool} was started, but whether it took effect is unknown. Do not assume either; say so."
+    )

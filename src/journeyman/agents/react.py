@@ -1,0 +1,76 @@
+"""The ReAct agent: ask the model, run the calls it asks for, ask again, until it answers in words."""
+
+from __future__ import annotations
+
+from journeyman.agents.agent import BaseAgent
+from journeyman.agents.calls import next_of
+from journeyman.agents.decision import Action, AddMessage, CallModel, Finish
+from journeyman.agents.limits import exceeded
+from journeyman.events.events import Failure
+from journeyman.events.messages import user
+from journeyman.events.state import AgentState
+
+
+class ReactAgent(BaseAgent):
+    """The graph llm <-> tools."""
+
+    type = "react_agent"
+
+    def decide(self, state: AgentState) -> tuple[Action, ...]:
+        if state.failure is not None:
+            return (Finish(failure=state.failure),)
+        if state.limit is not None:
+            return (Finish(output=self._answer(state), stopped_by=state.limit.limit),)
+        if state.model_call is not None:
+            return self._again(state)
+        return self._next(state)
+
+    def _again(self, state: AgentState) -> tuple[Action, ...]:
+        """The model call is open: under way, or orphaned by a crash and to be asked again."""
+        call = state.model_call
+        if call is None or not call.orphaned:
+            return ()
+        return (CallModel(call=call.call, attempt=call.attempt + 1),)
+
+    def _next(self, state: AgentState) -> tuple[Action, ...]:
+        answered = bool(state.messages) and state.messages[-1].role == "assistant" and not state.calls
+        if answered:
+            return (self._conclude(state),)
+        if limit := exceeded(state, self.spec.limits):
+            return (limit,)
+        if state.calls:
+            actions = (next_of(call, state, self.tools) for call in state.calls)
+            return tuple(action for action in actions if action is not None)
+        return (CallModel(call=f"m{state.model_calls + 1}"),)
+
+    def _conclude(self, state: AgentState) -> Action:
+        """The reply asks for no tool: it is the answer, if it fits the declared output."""
+        text = self._answer(state)
+        problem = self._check_output(text) if self._check_output else None
+        if problem is None:
+            return Finish(output=text)
+        output = self.spec.output
+        if output is not None and state.corrections < output.retries:
+            return AddMessage(
+                message=user(f"Your answer does not fit the required JSON schema:\n{problem}\nAnswer again.")
+            )
+        return Finish(failure=Failure("output_invalid", f"The answer does not fit the output schema: {problem}"))
+
+    @staticmethod
+    def _answer(state: AgentState) -> str:
+        reply = state.last_reply
+        return reply.text if reply else ""
+
+
+class DirectAgent(BaseAgent):
+    """A run without an agent: one tool call, with the same execution path and policies."""
+
+    type = "direct"
+
+    def decide(self, state: AgentState) -> tuple[Action, ...]:
+        if state.limit is not None:
+            return (Finish(stopped_by=state.limit.limit),)
+        if state.calls:
+            actions = (next_of(call, state, self.tools) for call in state.calls)
+            return tuple(action for action in actions if action is not None)
+        return (Finish(output=state.output, failure=state.failure),)

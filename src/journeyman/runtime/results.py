@@ -1,0 +1,117 @@
+"""What callers hand to the runtime and get from it: plain frozen data, the same for every face."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from journeyman.events.codec import Entry
+from journeyman.events.events import Decision, Failure, Multitask
+from journeyman.events.messages import JSON, Message, Usage
+from journeyman.journal.journal import ApprovalRow, RunStatus
+
+
+class Key(msgspec.Struct, frozen=True):
+    """An Idempotency-Key with the route it came by and the hash of the body it came with."""
+
+    route: str
+    key: str
+    body_hash: str
+
+
+class StartRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A message for an agent."""
+
+    input: Message
+    agent: str | None = None  # None: the only agent, or DEFAULT_AGENT
+    thread_id: str | None = None  # None: a new thread
+    context: dict[str, JSON] | None = None  # merge patch of the thread's context
+    multitask: Multitask = "queue"
+    stream: bool = False  # somebody will watch: the gateway is asked to stream
+    key: Key | None = None
+    request_id: str | None = None
+    trace_id: str | None = None
+
+
+class StartCall(msgspec.Struct, frozen=True, kw_only=True):
+    """A lone tool call, recorded as a run without an agent."""
+
+    tool: str
+    arguments: dict[str, JSON]
+    agent: str | None = None  # whose policies apply beside the code's; None: the strictest of all that list it
+    stream: bool = False
+    key: Key | None = None
+    request_id: str | None = None
+    trace_id: str | None = None
+
+
+class Started(msgspec.Struct, frozen=True, kw_only=True):
+    """Accepted and durable."""
+
+    run_id: str
+    thread_id: str
+    replayed: bool = False  # an earlier request with the same Idempotency-Key made this run
+
+
+class RunResult(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a run stands, or how it ended."""
+
+    run_id: str
+    thread_id: str
+    agent: str | None
+    version: str | None
+    status: RunStatus
+    response: str = ""
+    model: str = ""
+    usage: Usage = Usage()
+    stopped_by: str | None = None
+    waiting_for: str | None = None  # approval | thread | worker; None: it is over or under way
+    error: Failure | None = None
+    approvals: tuple[ApprovalRow, ...] = ()
+    tool: str | None = None  # of a lone call
+    duration_ms: float = 0.0
+    cached: bool = False
+    last_seq: int = 0
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """A human's answer to one approval."""
+
+    approval: str
+    decision: Decision
+    arguments: dict[str, JSON] | None = None
+    result: str | None = None
+
+
+class Delta(msgspec.Struct, frozen=True, tag_field="type", tag="delta"):
+    """Text that a model call has produced since `offset` (characters). Live only, never stored."""
+
+    call: str
+    attempt: int
+    offset: int
+    text: str
+
+
+class Snapshot(msgspec.Struct, frozen=True, tag_field="type", tag="snapshot"):
+    """All text of the open model call so far: replaces what the reader has of it."""
+
+    call: str
+    attempt: int
+    text: str
+
+
+class Progress(msgspec.Struct, frozen=True, tag_field="type", tag="progress"):
+    """What a running tool says of itself."""
+
+    call: str
+    value: str | float
+
+
+class Reconnect(msgspec.Struct, frozen=True, tag_field="type", tag="reconnect"):
+    """The server is going away: come back and ask for events after the last seq."""
+
+    reason: Literal["shutdown"] = "shutdown"
+
+
+Frame = Entry | Delta | Snapshot | Progress | Reconnect
