@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
-from journeyman.agents.decision import Action, CallModel
+from journeyman.agents.decision import Action
 from journeyman.agents.spec import AgentSpec
 from journeyman.agents.toolset import Toolset
 from journeyman.agents.window import window
@@ -46,15 +46,11 @@ class BaseAgent(ABC):
         """The system prompt, from the state as it was when the run started. Raises BaseError (`prompt_error`)."""
         return self._render(state)
 
-    def first_no(self, state: AgentState) -> int:
-        """The first stored message that the next model call sees."""
-        return window(state, self.spec.history)[0]
-
-    def request(self, state: AgentState, prompt: str, action: CallModel) -> ModelRequest:
-        """What to send: the prompt, the window, the tools and the model's settings."""
-        _, messages = window(state, self.spec.history)
+    def request(self, state: AgentState, prompt: str) -> tuple[int, ModelRequest]:
+        """The first stored message that the call sees, and what to send: prompt, window, tools, settings."""
+        first_no, messages = window(state, self.spec.history)
         model, output = self.spec.model, self.spec.output
-        return ModelRequest(
+        return first_no, ModelRequest(
             model=model.name,
             messages=_with_prompt(prompt, messages),
             tools=self.tools.definitions,

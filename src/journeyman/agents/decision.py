@@ -6,7 +6,7 @@ an action which is under way (in memory: waiting for a slot) is never started tw
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -63,7 +63,7 @@ class AskHuman(msgspec.Struct, frozen=True, kw_only=True):
     """Open an approval. Holds no task: the answer arrives as an outside fact."""
 
     call: str
-    kind: str  # tool | unknown_outcome
+    kind: Literal["tool", "unknown_outcome"]
     tool: str
     arguments: dict[str, JSON]
     message: str
@@ -130,6 +130,6 @@ class Agent(Protocol):
         """The system prompt, rendered once per run from the state as it was at its start."""
         ...
 
-    def request(self, state: AgentState, prompt: str, action: CallModel) -> ModelRequest:
-        """What to send to the model."""
+    def request(self, state: AgentState, prompt: str) -> tuple[int, ModelRequest]:
+        """The number of the first stored message that a model call sees now, and what to send."""
         ...

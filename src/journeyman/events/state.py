@@ -150,7 +150,7 @@ def apply(state: AgentState, seq: int, at: int, event: Event) -> AgentState:
         active_us = state.active_us + max(0, at - state.at)
     else:
         active_us = state.active_us
-    return _apply(replace(state, seq=seq, at=at, active_us=active_us), at, event)
+    return _apply(replace(state, seq=max(seq, state.seq), at=max(at, state.at), active_us=active_us), at, event)
 
 
 def _apply(state: AgentState, at: int, event: Event) -> AgentState:
