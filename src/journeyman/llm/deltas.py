@@ -131,7 +131,7 @@ class ReplyFold:
             content = delta.get("content")
             if content:
                 self._text(content if isinstance(content, str) else content_text(content))
-            if not delta.keys() <= _PLAIN:
+            if not content or len(delta) > 1:
                 self._rarer(delta)
 
     def _text(self, text: str) -> None:
