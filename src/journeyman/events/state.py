@@ -109,6 +109,7 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     corrections: int = 0  # messages added since the last tool result: a typed answer asked again
     usage: Usage = Usage()
     model: str = ""
+    direct_call: ToolCallFinished | None = None  # how the lone call of a direct run ended
     remembered: dict[str, JSON] = {}
     errors: tuple[Failure, ...] = ()  # the last ten
     failure: Failure | None = None  # the model call failed for good
@@ -330,6 +331,6 @@ def _finish_call(state: AgentState, event: ToolCallFinished) -> AgentState:
     if any(call.status != "finished" for call in state.calls):
         return state
     if state.direct is not None:
-        return replace(state, calls=(), output=event.result or "", failure=event.error)
+        return replace(state, calls=(), output=event.result or "", failure=event.error, direct_call=event)
     results = tuple(call.message for call in state.calls if call.message is not None)
     return replace(state, calls=(), messages=(*state.messages, *results), corrections=0)

@@ -15,6 +15,7 @@ from journeyman.events.codec import Entry
 from journeyman.events.events import (
     ApprovalGiven,
     ApprovalRequested,
+    CancelRequested,
     ContextChanged,
     Event,
     Failure,
@@ -238,9 +239,21 @@ def _approval_given(tables: Tables, entry: Entry, event: ApprovalGiven, run: Run
     if event.approval not in run.open_approvals:  # answered before; the first answer stands
         return
     run.open_approvals.remove(event.approval)
+    _make_runnable(tables, run)
     row = tables.approval(event.approval)
     assert row is not None, event.approval
     tables.save_approval(msgspec.structs.replace(row, answer=event.decision, answered_by=event.by))
+
+
+def _cancel_requested(tables: Tables, entry: Entry, event: CancelRequested, run: Run) -> None:
+    _make_runnable(tables, run)
+
+
+def _make_runnable(tables: Tables, run: Run) -> None:
+    """A paused run that got what it waited for is one to be resumed: after a crash, recovery finds it by its status."""
+    if run.status == "paused":
+        run.status = "running"
+        tables.save_run(run)
 
 
 # --- outside a run
@@ -292,6 +305,7 @@ _IN_RUN: dict[type[Any], Callable[[Tables, Entry, Any, Run], None]] = {
     ContextChanged: _context_changed,
     ApprovalRequested: _approval_requested,
     ApprovalGiven: _approval_given,
+    CancelRequested: _cancel_requested,
 }
 _IN_THREAD: dict[type[Any], Callable[[Tables, Entry, Any], None]] = {
     ThreadCreated: _thread_created,
