@@ -90,12 +90,11 @@ class Reads:
 
     def runs(self, where: RunFilter, cursor: int | None, limit: int) -> Sequence[RunRow]:
         conditions, values = _conditions(where, cursor)
-        head = Q["open_runs"].partition(" WHERE ")[0]
-        sql = f"{head} WHERE {' AND '.join(conditions)} ORDER BY r.accepted_no DESC LIMIT ?"
+        sql = f"{Q['runs']} WHERE {' AND '.join(conditions)} ORDER BY r.accepted_no DESC LIMIT ?"
         return [run_of(row).row() for row in self.db.execute(sql, (*values, limit))]
 
     def open_runs(self) -> Sequence[RunRow]:
-        return [run_of(row).row() for row in self.db.execute(Q["open_runs"])]
+        return [run_of(row).row() for row in self.db.execute(f"{Q['runs']} WHERE r.{_OPEN} ORDER BY r.accepted_no")]
 
     def queued(self, thread: str) -> int:
         return self._one(Q["queued"], thread_stream(thread)) or 0
@@ -154,6 +153,7 @@ def _message(no: int, stream: str, seq: int, at: int, type: str, v: int, data: b
     return MessageRow(no=no, stream=stream, seq=seq, at=at, message=message)
 
 
+_OPEN = "status IN ('queued', 'running', 'paused')"
 _EQUAL = ("principal", "status", "agent", "error_code", "error_id", "request_id", "trace_id")
 
 

@@ -113,8 +113,9 @@ class SqliteTables:
 
     def _highest(self, query: str, values: tuple[Any, ...]) -> int:
         """The one number that a `max` query gives; 0: there was nothing."""
-        rows = self._db.execute(Q[query], values).fetchall()
-        return rows[0][0] or 0
+        rows: list[Any] = self._db.execute(Q[query], values).fetchall()
+        highest: int = rows[0][0] or 0
+        return highest
 
     # --- streams and events
 

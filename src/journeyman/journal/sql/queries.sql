@@ -18,12 +18,11 @@ ON CONFLICT (accepted_no) DO UPDATE SET status = excluded.status, epoch = exclud
 -- name: open_run_ids
 SELECT id FROM runs WHERE status IN ('queued', 'running', 'paused') ORDER BY accepted_no
 
--- name: open_runs
+-- name: runs
 SELECT r.accepted_no, r.id, t.key, r.principal, r.agent, r.version, r.parent, r.direct, r.has_input, r.status,
     r.epoch, r.accepted_at, r.started_at, r.ended_at, r.error_code, r.error_id, r.request_id, r.trace_id, r.tools,
     (SELECT max(seq) FROM events WHERE stream = r.accepted_no)
 FROM runs r JOIN threads t ON t.no = r.thread
-WHERE r.status IN ('queued', 'running', 'paused') ORDER BY r.accepted_no
 
 -- name: queue
 SELECT id FROM runs WHERE thread = ? AND status IN ('queued', 'running', 'paused') AND status = 'queued'
