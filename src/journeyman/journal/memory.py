@@ -46,7 +46,7 @@ class MemoryTables:
     def save_run(self, run: Run) -> None:
         self.runs[run.id] = run
 
-    def next_accepted_no(self) -> int:
+    def accepted_no(self, id: str) -> int:
         self._accepted += 1
         return self._accepted
 

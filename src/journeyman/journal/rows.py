@@ -86,7 +86,7 @@ def _accepted(tables: Tables, entry: Entry, event: RunAccepted) -> None:
         id=entry.stream,
         thread=event.thread,
         principal=event.principal,
-        accepted_no=tables.next_accepted_no(),
+        accepted_no=tables.accepted_no(entry.stream),
         accepted_at=entry.at,
         agent=event.agent,
         version=event.version,

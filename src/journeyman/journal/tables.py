@@ -79,8 +79,8 @@ class Tables(Protocol):
 
     def save_run(self, run: Run) -> None: ...
 
-    def next_accepted_no(self) -> int:
-        """A number above that of every run accepted before."""
+    def accepted_no(self, id: str) -> int:
+        """The place of a run, whose first event was appended just now, in the order of acceptance over all runs."""
         ...
 
     def open_runs(self) -> Sequence[Run]:
