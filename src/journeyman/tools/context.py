@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 import logging
+import math
 from collections.abc import Callable
 from typing import Literal
 
 from journeyman.events.messages import JSON
+from journeyman.tools.results import plain_json
 from journeyman.tools.spec import CallHost, CallRequest
 
 _log = logging.getLogger("journeyman.tool")
@@ -27,6 +29,10 @@ def merged(target: JSON, patch: JSON) -> JSON:
         else:
             result[key] = merged(result.get(key), value)
     return result
+
+
+def _shown(value: str | float) -> str | float:
+    return value if isinstance(value, int | float) and math.isfinite(value) else str(value)
 
 
 class _View:
@@ -55,7 +61,7 @@ class _View:
         return self._own[scope]
 
     def _apply(self, scope: Scope, patch: dict[str, JSON]) -> None:
-        self._own[scope] = merged(self._read(scope), copy.deepcopy(patch))
+        self._own[scope] = merged(self._read(scope), patch)
 
 
 class Context(_View):
@@ -68,11 +74,14 @@ class Context(_View):
     async def patch(self, *, thread: dict[str, JSON] | None = None, global_: dict[str, JSON] | None = None) -> None:
         """Record JSON Merge Patches: a key set to None is removed."""
         if thread is not None:
-            await self._host.change_context("thread", thread)
-            self._apply("thread", thread)
+            await self._change("thread", thread)
         if global_ is not None:
-            await self._host.change_context("global", global_)
-            self._apply("global", global_)
+            await self._change("global", global_)
+
+    async def _change(self, scope: Scope, patch: dict[str, JSON]) -> None:
+        data = plain_json(patch)
+        await self._host.change_context(scope, data)
+        self._apply(scope, data)
 
 
 class BlockingContext(_View):
@@ -85,11 +94,14 @@ class BlockingContext(_View):
     def patch(self, *, thread: dict[str, JSON] | None = None, global_: dict[str, JSON] | None = None) -> None:
         """Record JSON Merge Patches: a key set to None is removed. Returns when they are recorded."""
         if thread is not None:
-            self._change("thread", thread)
-            self._apply("thread", thread)
+            self._record("thread", thread)
         if global_ is not None:
-            self._change("global", global_)
-            self._apply("global", global_)
+            self._record("global", global_)
+
+    def _record(self, scope: Scope, patch: dict[str, JSON]) -> None:
+        data = plain_json(patch)
+        self._change(scope, data)
+        self._apply(scope, data)
 
 
 class _CallFacts:
@@ -139,7 +151,7 @@ class ToolContext(_CallFacts):
 
     async def progress(self, value: str | float) -> None:
         """Show a text, or a fraction from 0 to 1, to whoever watches the run; never stored."""
-        self._host.progress(value)
+        self._host.progress(_shown(value))
 
 
 class BlockingToolContext(_CallFacts):
@@ -152,4 +164,4 @@ class BlockingToolContext(_CallFacts):
 
     def progress(self, value: str | float) -> None:
         """Show a text, or a fraction from 0 to 1, to whoever watches the run; never stored."""
-        self._progress(value)
+        self._progress(_shown(value))

@@ -23,9 +23,10 @@ from journeyman.tools.arguments import (
 )
 from journeyman.tools.builtin import builtin_tools
 from journeyman.tools.describe import Described, describe
-from journeyman.tools.discovery import Discovery, Found, discover
-from journeyman.tools.inline import InlineInvoker, OpenResources
+from journeyman.tools.discovery import Discovery, Found, discover, folder_of
+from journeyman.tools.inline import InlineInvoker
 from journeyman.tools.metrics import ToolMetrics
+from journeyman.tools.open_resources import OpenResources
 from journeyman.tools.spec import Invoker, ToolSpec
 from journeyman.tools.target import Target, attribute_of, target_of
 
@@ -155,7 +156,7 @@ class ToolRegistry:
     def _adopt(self, path: Path, discovery: Discovery) -> None:
         """Register what discovery found; this process imports only the files that hold inline tools."""
         self.problems += discovery.problems
-        package = Package(path if path.is_dir() else path.parent)
+        package = Package(folder_of(path))
         for found in discovery.found:
             try:
                 self._add(self._from_found(package, found))

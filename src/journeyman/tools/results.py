@@ -57,6 +57,11 @@ def format_result(value: Any, cap: int) -> str:
     return _CONTROL.sub("", text) if _CONTROL.search(text) else text
 
 
+def plain_json(value: Any) -> Any:
+    """`value` as plain JSON data with valid text, a copy of its own. Raises like `format_result`."""
+    return json.loads(valid_text(_encoded(value)))
+
+
 def _encoded(value: Any) -> str:
     try:
         return _encode(value)
@@ -68,5 +73,5 @@ def _encoded(value: Any) -> str:
 
 def _bad(reason: str) -> ToolExecutionError:
     return ToolExecutionError(
-        f"the tool's result is not JSON: {reason}", code="tool_bad_result", detail=f"tool_bad_result: {reason}"
+        f"the tool gave something that is not JSON: {reason}", code="tool_bad_result", detail=reason
     )

@@ -77,12 +77,8 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
         ):
             if value is not None and value not in allowed:
                 return f"{key} is one of {', '.join(allowed)}, not {value!r}"
-        if (
-            not isinstance(self.approval, str)
-            or not self.approval.strip()
-            or not isinstance(self.description or "", str)
-        ):
-            return "approval is never, always or a condition, the description a text"
+        if not isinstance(self.approval, str) or not self.approval.strip():
+            return "approval is never, always or a condition"
         return None
 
     def _fault_of_numbers(self) -> str | None:
