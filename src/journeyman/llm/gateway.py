@@ -121,7 +121,7 @@ def _timeouts(silence: float) -> Timeouts:
 
 
 def _headers(api_key: str | None) -> Mapping[str, str]:
-    headers = {"content-type": "application/json", "user-agent": "journeyman"}
+    headers = {"content-type": "application/json", "accept-encoding": "identity", "user-agent": "journeyman"}
     if api_key:
         if not (api_key.isascii() and api_key.isprintable()):
             raise ConfigurationError("LITELLM_GATEWAY_API_KEY has characters that a header cannot carry; correct it")
