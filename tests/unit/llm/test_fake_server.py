@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import json
 import random
 from typing import Any
@@ -102,7 +103,7 @@ async def test_a_request_survives_too():
             system("s"),
             Message(role="user", content=(TextPart("see"), ImagePart("https://x/i.png"))),
             assistant("", ToolCall("c", "t", '{"a":1}')),
-            Message(role="tool", content=(TextPart("r"),), tool_call_id="c"),
+            Message(role="tool", content=(TextPart("r"),), tool_call_id="c", name="t"),
         ),
         tools=(ToolDefinition("t", "does", {"type": "object"}),),
         tool_choice="t",
@@ -163,6 +164,13 @@ async def test_usage_is_streamed_only_when_asked():
     pieces = (await fetch(app, "POST", "/v1/chat/completions", body)).body
     assert not any(b'"usage"' in piece for piece in pieces)
     assert [piece for piece in pieces if piece][-1] == b"data: [DONE]\n\n"
+
+
+async def test_a_dry_script_is_not_worth_another_try():
+    app = fake_llm(ScriptedModel([]), clock=ManualClock())
+    body = b'{"messages":[{"role":"user","content":"x"}]}'
+    assert (await fetch(app, "POST", "/v1/chat/completions", body)).status == 400
+    assert inspect.iscoroutinefunction(app.__call__)  # how servers tell today's ASGI from yesterday's
 
 
 async def test_lives_and_dies_with_its_server():
