@@ -54,7 +54,7 @@ class AiohttpTransport:
         return await self._current_session().request(
             request.method,
             self._url(request.url),
-            data=body if len(body) <= _LARGE_BODY else io.BytesIO(body),
+            data=(body or None) if len(body) <= _LARGE_BODY else io.BytesIO(body),
             headers=request.headers,
             allow_redirects=False,
             timeout=self._timeout(request.timeouts),
@@ -113,6 +113,7 @@ class _Exchange:
             protocol = response.connection.protocol
             if protocol is not None:
                 protocol.read_timeout = request.timeouts.idle
+                protocol.start_timeout()
         return _Response(response, request)
 
     async def __aexit__(

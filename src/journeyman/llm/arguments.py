@@ -40,7 +40,7 @@ def arithmetic(text: str) -> str | None:
     for pattern, sign in _SPOKEN:
         text = pattern.sub(sign, text)
     for match in _ARITHMETIC.finditer(text):
-        expression = match.group().strip()
+        expression = match.group().strip().rstrip(".")
         while expression.count("(") > expression.count(")") and expression.startswith("("):
             expression = expression[1:].strip()
         while expression.count(")") > expression.count("(") and expression.endswith(")"):

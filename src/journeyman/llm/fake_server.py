@@ -33,8 +33,7 @@ _STATUSES = {
 def fake_llm(model: ModelClient, *, clock: Clock, models: Iterable[str] = ("offline",)) -> ASGIApp:
     """`/chat/completions` and `/models`, each with and without `/v1` before it; the errors of a script go out as
     statuses, garbage and cut streams."""
-    server = _FakeServer(model, clock, tuple(models))
-    return server.serve
+    return _FakeServer(model, clock, tuple(models))
 
 
 class _ConnectionCut(Exception):
@@ -48,7 +47,7 @@ class _FakeServer:
         self._models = models
         self._numbers = itertools.count(1)
 
-    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "http":
@@ -104,7 +103,8 @@ class _FakeServer:
             garbage = b'data: {"choices": [garbage\n\n' if streamed else b'{"choices": [garbage'
             await _stream(send, [garbage], ends=True)
             return
-        status = error.status or _STATUSES.get(error.code, 500)
+        unknown = 500 if error.code.startswith("gateway_") else 400  # a script that ran dry stays dry
+        status = error.status or _STATUSES.get(error.code, unknown)
         await _answer(send, status, failure(error.message, "api_error", error.code), retry_after=error.retry_after)
 
 

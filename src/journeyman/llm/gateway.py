@@ -17,6 +17,7 @@ _CONNECT_SECONDS = 10.0
 _TOTAL_SECONDS = 900.0
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 20.0
+_SHORTEST_SECRET = 8  # characters; anything shorter also stands in ordinary words
 _ERROR_BYTES = 64 << 10
 
 OnDelta = Callable[[Delta], None]
@@ -43,7 +44,7 @@ class Gateway:
     ) -> None:
         self._transport = transport
         self._url = url.rstrip("/") + "/chat/completions"
-        self._api_key = api_key
+        self._api_key = api_key or ""
         self._headers = _headers(api_key)
         self._max_retries = max_retries
         self._timeouts = _timeouts(timeout_seconds)
@@ -96,7 +97,7 @@ class Gateway:
             said = refusals.body_message(await response.read(_ERROR_BYTES))
         except ServiceError:  # the status says enough
             said = ""
-        if self._api_key:  # some gateways quote the key they refuse
+        if len(self._api_key) >= _SHORTEST_SECRET:  # some gateways quote the key they refuse
             said = said.replace(self._api_key, "***")
         return refusals.refusal(response.status, said, refusals.retry_after(response.headers, self._clock.now()))
 
@@ -121,7 +122,7 @@ def _timeouts(silence: float) -> Timeouts:
 
 
 def _headers(api_key: str | None) -> Mapping[str, str]:
-    headers = {"content-type": "application/json", "user-agent": "journeyman"}
+    headers = {"content-type": "application/json", "accept-encoding": "identity", "user-agent": "journeyman"}
     if api_key:
         if not (api_key.isascii() and api_key.isprintable()):
             raise ConfigurationError("LITELLM_GATEWAY_API_KEY has characters that a header cannot carry; correct it")

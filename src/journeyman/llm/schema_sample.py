@@ -49,7 +49,9 @@ def _least_number(schema: Schema, kind: str) -> int | float:
         value = -(-low // step) * step
         if "minimum" not in schema and value <= low:
             value += step
-        if high is not None and value > high:  # no whole step in between
+        if high is not None and (
+            value > high or (value == high and "maximum" not in schema)
+        ):  # no whole step in between
             value = low if "minimum" in schema else (low + high) / 2
     elif high is not None and (high < 0 or (high == 0 and "maximum" not in schema)):
         value = high // step * step

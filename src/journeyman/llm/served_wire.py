@@ -75,7 +75,7 @@ def decode_request(body: bytes) -> Asked:
         raise ValidationError("messages must not be empty")
     request = ModelRequest(
         model=asked.model,
-        messages=tuple(_message(message) for message in asked.messages),
+        messages=tuple(_messages(asked.messages)),
         tools=tuple(_definition(tool.function) for tool in asked.tools or ()),
         tool_choice=_choice(asked.tool_choice),
         temperature=asked.temperature,
@@ -85,7 +85,15 @@ def decode_request(body: bytes) -> Asked:
     return Asked(request, bool(asked.stream), bool((asked.stream_options or {}).get("include_usage")))
 
 
-def _message(message: _Message) -> Message:
+def _messages(messages: Iterable[_Message]) -> Iterator[Message]:
+    """The messages; a tool's result gets the name that its call had."""
+    names: dict[str | None, str] = {}
+    for message in messages:
+        names.update((call.id, call.function.name) for call in message.tool_calls or ())
+        yield _message(message, message.name or names.get(message.tool_call_id))
+
+
+def _message(message: _Message, name: str | None) -> Message:
     role = _ROLES.get(message.role)
     if role is None:
         raise ValidationError(f"a message has the unknown role {message.role!r}; use one of {', '.join(_ROLES)}")
@@ -96,7 +104,7 @@ def _message(message: _Message) -> Message:
             ToolCall(call.id, call.function.name, call.function.arguments) for call in message.tool_calls or ()
         ),
         tool_call_id=message.tool_call_id,
-        name=message.name,
+        name=name if role == "tool" else None,
     )
 
 

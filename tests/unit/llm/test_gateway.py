@@ -51,7 +51,7 @@ WHOLE = (event({"content": "hel"}), event({"content": "lo"}), event({}, "stop"),
 
 
 class Setup:
-    def __init__(self, *replies, key: str | None = "sk-key", **options) -> None:
+    def __init__(self, *replies, key: str | None = "sk-secret", **options) -> None:
         self.clock = PatientClock()
         self.transport = FakeTransport(*replies, clock=self.clock)
         self.gateway = Gateway(self.transport, URL, key, clock=self.clock, rng=Half(), **options)
@@ -75,7 +75,7 @@ async def test_posts_to_the_url_with_the_key():
     reply = await setup.call()
     (request,) = setup.transport.requests
     assert (request.method, request.url) == ("POST", "http://gateway.example:4000/v1/chat/completions")
-    assert request.headers["authorization"] == "Bearer sk-key"
+    assert request.headers["authorization"] == "Bearer sk-secret"
     assert (reply.message.text, reply.model, reply.attempts) == ("hello", "gpt", 1)
     no_key = Setup(plain(), key=None)
     await no_key.call()
@@ -141,11 +141,11 @@ async def test_what_the_gateway_rejects_is_not_tried_again(status):
 
 @pytest.mark.parametrize("status", [401, 403])
 async def test_a_refused_key_says_which_setting_to_fix_and_not_the_key(status):
-    setup = Setup(FakeReply(b'{"error":{"message":"bad key sk-key"}}', status=status))
+    setup = Setup(FakeReply(b'{"error":{"message":"bad key sk-secret"}}', status=status))
     error = await setup.failure(streamed=True)
     assert (error.code, len(setup.transport.requests)) == ("gateway_auth", 1)
     assert "LITELLM_GATEWAY_API_KEY" in error.message
-    assert "sk-key" not in error.message
+    assert "sk-secret" not in error.message
 
 
 async def test_pauses_grow_with_jitter():
