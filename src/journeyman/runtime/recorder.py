@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from journeyman.clock import Clock
 from journeyman.events.codec import Codec, Draft, Entry
@@ -12,13 +12,25 @@ from journeyman.journal.journal import Append, Batch, Committed, Journal, Pendin
 
 
 class Recorder:
-    """The only writer of its run, under its epoch. `state` is always the fold of all that it added and learnt."""
+    """The only writer of its run, under this boot's epoch. `state` is the fold of all that it added and learnt.
 
-    def __init__(self, journal: Journal, codec: Codec, clock: Clock, state: AgentState, epoch: int) -> None:
+    `observe` is told of each own event once it is durable.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        codec: Codec,
+        clock: Clock,
+        state: AgentState,
+        observe: Callable[[Event], None] | None = None,
+    ) -> None:
         self._journal = journal
         self._codec = codec
         self._clock = clock
-        self._epoch = epoch
+        self._epoch = journal.epoch
+        self._observe = observe
+        self._submitted: tuple[Draft, ...] = ()
         self._known = state.seq
         self._batch: list[Draft] = []
         self._at = 0
@@ -43,6 +55,7 @@ class Recorder:
         self._batch.clear()
         await self.settle()
         append = Append(stream=self.state.run_id, drafts=drafts, epoch=self._epoch, known=self._known)
+        self._submitted = drafts
         self._pending = self._journal.submit(Batch(at=self._at, appends=(append,), epoch=self._epoch))
 
     async def settle(self) -> None:
@@ -64,6 +77,9 @@ class Recorder:
         self._apply(await self._journal.read(self.state.run_id, self._known))
 
     def _absorb(self, committed: Committed) -> None:
+        if self._observe is not None:
+            for draft in self._submitted:
+                self._observe(draft.event)
         self._apply(committed.outside)
         for entry in committed.entries:
             if entry.stream == self.state.run_id:

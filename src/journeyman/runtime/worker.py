@@ -54,6 +54,7 @@ class Worker:
         ids: Ids,
         definitions: Definitions,
         performer: Performer,
+        observe: Callable[[Event], None] | None = None,
         slots: int = 512,
     ) -> None:
         self._journal = journal
@@ -62,6 +63,7 @@ class Worker:
         self._ids = ids
         self._definitions = definitions
         self._performer = performer
+        self._observe = observe
         self._slots = slots
         self._active: dict[str, _Active] = {}
         self._backlog: deque[tuple[str, Sequence[Entry], bool]] = deque()
@@ -151,7 +153,7 @@ class Worker:
         self._next()
 
     async def _run(self, active: _Active, state: AgentState, taken_over: bool) -> AgentState:
-        recorder = Recorder(self._journal, self._codec, self._clock, state, self._journal.epoch)
+        recorder = Recorder(self._journal, self._codec, self._clock, state, self._observe)
         await self._run_with(recorder, active, taken_over)
         for entry in recorder.started:
             if entry.type == "run_started":

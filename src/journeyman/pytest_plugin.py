@@ -1,0 +1,3 @@
+"""The pytest plugin: the `agent` fixture. Light to import, since pytest loads it in every run."""
+
+from __future__ import annotations
