@@ -18,10 +18,11 @@ APPROVAL_NAMES = frozenset({"args", "context", "tool", "principal"})
 
 MAX_LENGTH = 1000  # characters; the parser recurses in native code, and overflows its stack at some tens of thousands
 
-_FUNCTIONS = frozenset(
-    "bytes contains double duration dyn endsWith getDate getDayOfMonth getDayOfWeek getDayOfYear getFullYear getHours"
-    " getMilliseconds getMinutes getMonth getSeconds has int matches size startsWith string timestamp type uint".split()
-)
+_CONVERSIONS = {"bytes", "double", "duration", "dyn", "int", "string", "timestamp", "type", "uint"}
+_TESTS = {"contains", "endsWith", "has", "matches", "size", "startsWith"}
+_DATES = {"getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear", "getFullYear", "getMonth"}
+_TIMES = {"getHours", "getMilliseconds", "getMinutes", "getSeconds"}
+_FUNCTIONS = frozenset(_CONVERSIONS | _TESTS | _DATES | _TIMES)
 _TYPES = frozenset({"bool", "bytes", "double", "duration", "int", "list", "map", "string", "timestamp", "type", "uint"})
 _OPERATOR = re.compile(r"@.*|[!_-].*_.*|_.*")
 _MACRO_VARIABLE = re.compile(r"\.\s*(?:all|exists|exists_one|existsOne|map|filter)\s*\(\s*([A-Za-z_]\w*)\s*,")
@@ -105,7 +106,8 @@ def _cel() -> Any:
     if "cel.cel" in sys.modules:
         return sys.modules["cel.cel"]
     package = importlib.util.find_spec("cel")
-    spec = importlib.machinery.PathFinder.find_spec("cel.cel", package and package.submodule_search_locations)
+    folders = package.submodule_search_locations if package is not None else []
+    spec = importlib.machinery.PathFinder.find_spec("cel.cel", folders)
     if spec is None or spec.loader is None:
         raise ImportError("common-expression-language is not installed: pip install common-expression-language")
     module = importlib.util.module_from_spec(spec)

@@ -111,7 +111,8 @@ def _render(template: jinja2.Template, values: Mapping[str, Any]) -> str:
 def _environment() -> jinja2.Environment:
     """The one sandbox: no writes, no undefined names, nothing that is random, keys of a mapping before its methods."""
     from jinja2 import StrictUndefined  # noqa: PLC0415  see _compile
-    from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError  # noqa: PLC0415
+    from jinja2.exceptions import SecurityError  # noqa: PLC0415
+    from jinja2.sandbox import ImmutableSandboxedEnvironment  # noqa: PLC0415
 
     class PromptEnvironment(ImmutableSandboxedEnvironment):
         intercepted_binops = frozenset({"*", "**"})

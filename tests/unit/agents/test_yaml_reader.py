@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import time
 
 import pytest
@@ -109,7 +110,7 @@ def test_the_number_of_problems_is_bounded() -> None:
 def test_an_alias_bomb_is_refused_at_once() -> None:
     lines = ['a: &a ["lol","lol","lol","lol","lol","lol","lol","lol","lol"]']
     names = "abcdefghij"
-    for before, name in zip(names, names[1:], strict=False):
+    for before, name in itertools.pairwise(names):
         lines.append(f"{name}: &{name} [{','.join(['*' + before] * 9)}]")
     began = time.perf_counter()
     _, problems = read("\n".join(lines))
