@@ -33,9 +33,9 @@ class Document:
 
     def place(self, path: YamlPath, *, key: bool = False) -> Place | None:
         """The place of the value (or key) at `path`, else of the nearest thing around it."""
+        first, second = (self.keys, self.values) if key else (self.values, self.keys)
         for end in range(len(path), -1, -1):
-            tables = (self.keys, self.values) if key or end < len(path) else (self.values, self.keys)
-            found = tables[0].get(path[:end]) or tables[1].get(path[:end])
+            found = first.get(path[:end]) or second.get(path[:end])
             if found is not None:
                 return found
         return None

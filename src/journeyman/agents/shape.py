@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 from collections.abc import Mapping
 from dataclasses import replace
@@ -64,29 +65,63 @@ _CONVERTIBLE = ("int_type", "float_type", "bool_type")
 
 
 def check_shape(expansion: Expansion) -> tuple[AgentFile | None, list[Problem]]:
-    """The file's model, or None and what is wrong."""
+    """The file's model and what is wrong.
+
+    With problems the model is of what remains without the wrong parts, which become `unusable` in the expansion's
+    document: so the other checks still find theirs. None if nothing remains.
+    """
     document = expansion.document
     if not isinstance(document.data, dict):
         return None, [document.problem((), "an agent file is a mapping", "begin with `type: react_agent`")]
-    errors: list[ErrorDetails] = []
-    for _ in range(2):
-        try:
-            return AgentFile.model_validate(document.data), []
-        except pydantic.ValidationError as exc:
-            errors = exc.errors(include_url=False, include_input=False, include_context=True)
-        if not _convert_references(document.data, errors, expansion):
-            break
-    return None, [
+    shaped, errors = _validated(document.data)
+    if errors and _convert_references(document.data, errors, expansion):
+        shaped, errors = _validated(document.data)
+    problems = [
         _problem(document, error, tuple(error["loc"])) for error in errors if not document.is_unusable(error["loc"])
     ]
+    if errors:
+        paths = [tuple(error["loc"]) for error in errors]
+        shaped, _ = _validated(_without(document.data, paths))
+        expansion.document = replace(document, unusable=document.unusable | set(paths))
+    return shaped, problems
+
+
+def _validated(data: JSON) -> tuple[AgentFile | None, list[ErrorDetails]]:
+    try:
+        return AgentFile.model_validate(data), []
+    except pydantic.ValidationError as exc:
+        return None, exc.errors(include_url=False, include_input=False, include_context=True)
+
+
+def _without(data: JSON, paths: list[YamlPath]) -> JSON:
+    """A copy without the keys at or around `paths`; what may not be absent gets a stand-in, so that places hold."""
+    data = copy.deepcopy(data)
+    for path in paths:
+        match path:
+            case ["type", *_]:
+                data["type"] = "unknown"
+            case ["tools", int(index)] | ["tools", int(index), "name", *_]:
+                data["tools"][index] = {"name": "unknown"}
+            case ["tools", int(index), key, *_] if isinstance(data["tools"][index], dict):
+                data["tools"][index].pop(key, None)
+            case ["model", "name", *_] | ["output", "schema", *_]:
+                data.pop(path[0], None)
+            case ["model" | "limits" | "history" | "output" as part, key, *_] if isinstance(data.get(part), dict):
+                data[part].pop(key, None)
+            case [key, *_]:
+                data.pop(key, None)
+    return data
 
 
 def _convert_references(data: JSON, errors: list[ErrorDetails], expansion: Expansion) -> bool:
-    """Read as numbers the unquoted texts out of the environment that stand where numbers belong."""
+    """Read as numbers the texts out of the environment that stand where numbers belong.
+
+    Quoted or not: within { } and [ ] a reference has to be quoted.
+    """
     changed = False
     for error in errors:
         path = tuple(error["loc"])
-        if error["type"] in _CONVERTIBLE and path in expansion.written and not expansion.document.styles.get(path):
+        if error["type"] in _CONVERTIBLE and path in expansion.written:
             holder = data
             for part in path[:-1]:
                 holder = holder[part]

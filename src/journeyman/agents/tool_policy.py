@@ -102,19 +102,28 @@ def _outcome(entry: ToolEntry, effects: Effects, findings: list[Finding]) -> dic
 
 
 def _approval(spec: ToolSpec, entry: ToolEntry, findings: list[Finding]) -> dict[str, Any]:
+    """An approval can be added: what the code asks for stays asked for."""
     wanted, coded = entry.approval, spec.approval
     if wanted is None or wanted == coded:
         return {}
-    if wanted not in ("always", "never"):
-        try:
-            compile_condition(wanted, APPROVAL_NAMES)
-        except ValidationError as exc:
-            findings.append(Finding(("approval",), exc.message, "write never, always or a CEL condition"))
-            return {}
-    if coded == "never" or wanted == "always":
-        return {"approval": wanted}
-    if wanted == "never" or coded == "always":
+    if coded == "always" or (wanted == "never" and coded != "never"):
         message = f"the code of {spec.name} asks for approval: {coded}; {wanted} would ask less often"
         findings.append(Finding(("approval",), message, "remove it, or change the code"))
         return {}
-    return {"approval": f"({coded}) || ({wanted})"}
+    if wanted == "always":
+        return {"approval": wanted}
+    either = wanted if coded == "never" else f"({coded}) || ({wanted})"
+    return {"approval": either} if _compiles(wanted, findings) and _compiles(either, findings) else {}
+
+
+def is_condition(approval: str) -> bool:
+    return approval not in ("always", "never")
+
+
+def _compiles(text: str, findings: list[Finding]) -> bool:
+    try:
+        compile_condition(text, APPROVAL_NAMES)
+    except ValidationError as exc:
+        findings.append(Finding(("approval",), exc.message, "write never, always or a CEL condition"))
+        return False
+    return True

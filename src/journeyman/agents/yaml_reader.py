@@ -158,7 +158,9 @@ class _Reader:
         lines = self._text.splitlines()
         line = lines[mark.line] if mark.line < len(lines) else ""
         remedy = "check indentation, colons and quotes here and in the line before"
-        if "\t" in line[: mark.column + 1]:
+        if "${" in line[: mark.column + 2]:
+            remedy = "within { } and [ ] put ${…} in quotes"
+        elif "\t" in line[: mark.column + 1]:
             remedy = "YAML is indented with spaces, not with tabs"
         return Problem(message, self._file, mark.line + 1, mark.column + 1, remedy)
 

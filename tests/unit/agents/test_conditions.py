@@ -90,6 +90,6 @@ def test_a_condition_does_not_load_the_command_line_of_its_library() -> None:
     program = (
         "import sys; from journeyman.agents.conditions import compile_condition as c;"
         "c('args.a > 1', {'args'}); bad = {'cel', 'cel.cli', 'typer', 'prompt_toolkit'} & set(sys.modules);"
-        "assert not bad, bad; import cel; assert cel.compile('1 == 1').execute({})"
+        "assert not bad, bad"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=30)

@@ -97,6 +97,11 @@ def test_a_tab_is_named_in_the_remedy() -> None:
     assert "spaces" in (problems[0].remedy or "")
 
 
+def test_a_reference_that_must_be_quoted_is_named_in_the_remedy() -> None:
+    _, problems = read("a: {b: ${NAME}}\n")
+    assert "put ${…} in quotes" in (problems[0].remedy or "")
+
+
 def test_all_problems_are_reported_at_once() -> None:
     _, problems = read("a: 1\na: 2\nb: &x 1\nc: .inf\n2: d\n")
     assert [problem.line for problem in problems] == [2, 3, 4, 5]
