@@ -211,7 +211,7 @@ async def test_restart_resumes_without_repeating() -> None:
     async with Rig(
         ScriptedModel([{"tool_calls": [{"name": "look", "arguments": {}}, {"name": "send", "arguments": {}}]}]),
         [look, send],
-    ) as rig:  # noqa: E501
+    ) as rig:
         run = await rig.start("go")
         while len(begun) < 2:
             await asyncio.sleep(0)
