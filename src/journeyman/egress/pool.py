@@ -11,11 +11,11 @@ from types import TracebackType
 import aiohttp
 from yarl import URL
 
+from journeyman.egress.deadlines import Bound, Deadlines
 from journeyman.egress.transport import (
     Exchange,
     Request,
     Response,
-    Timeouts,
     bad_reply,
     cut_off,
     timed_out,
@@ -36,9 +36,9 @@ class AiohttpTransport:
         self._max_connections = max_connections
         self._keepalive_seconds = keepalive_seconds
         self._session: aiohttp.ClientSession | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._deadlines: Deadlines | None = None
         self._urls: dict[str, URL] = {}
-        self._timeouts: dict[Timeouts, aiohttp.ClientTimeout] = {}
+        self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
 
     def send(self, request: Request) -> Exchange:
         return _Exchange(self, request)
@@ -47,6 +47,14 @@ class AiohttpTransport:
         session, self._session = self._session, None
         if session is not None:
             await session.close()
+
+    def bound(self, total: float) -> Bound:
+        """A bound on the waits of one exchange on the running event loop."""
+        loop = asyncio.get_running_loop()
+        if self._deadlines is None or self._deadlines.loop is not loop:
+            self._deadlines = Deadlines(loop)
+            self._session = None  # a session cannot outlive its event loop
+        return Bound(self._deadlines, total)
 
     async def open(self, request: Request) -> aiohttp.ClientResponse:
         """Send the request; return when the head of the answer is there."""
@@ -57,13 +65,11 @@ class AiohttpTransport:
             data=(body or None) if len(body) <= _LARGE_BODY else io.BytesIO(body),
             headers=request.headers,
             allow_redirects=False,
-            timeout=self._timeout(request.timeouts),
+            timeout=self._timeout(request.timeouts.connect),
         )
 
     def _current_session(self) -> aiohttp.ClientSession:
-        loop = asyncio.get_running_loop()
-        if self._session is None or self._loop is not loop:  # a session cannot outlive its event loop
-            self._loop = loop
+        if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=self._max_connections, keepalive_timeout=self._keepalive_seconds),
                 cookie_jar=aiohttp.DummyCookieJar(),
@@ -81,18 +87,12 @@ class AiohttpTransport:
             url = self._urls[text] = URL(text)
         return url
 
-    def _timeout(self, timeouts: Timeouts) -> aiohttp.ClientTimeout:
-        timeout = self._timeouts.get(timeouts)
+    def _timeout(self, connect: float) -> aiohttp.ClientTimeout:
+        timeout = self._timeouts.get(connect)
         if timeout is None:
             if len(self._timeouts) >= _REMEMBERED:
                 self._timeouts.clear()
-            # aiohttp's `connect` also covers the wait for a free connection and for the name's address
-            timeout = self._timeouts[timeouts] = aiohttp.ClientTimeout(
-                total=timeouts.total,
-                connect=max(timeouts.connect, timeouts.first_byte),
-                sock_connect=timeouts.connect,
-                sock_read=timeouts.first_byte,
-            )
+            timeout = self._timeouts[connect] = aiohttp.ClientTimeout(sock_connect=connect)
         return timeout
 
 
@@ -105,16 +105,13 @@ class _Exchange:
 
     async def __aenter__(self) -> Response:
         request = self._request
+        bound = self._pool.bound(request.timeouts.total)
         try:
-            self._response = response = await self._pool.open(request)
+            with bound.within(request.timeouts.first_byte):
+                self._response = response = await self._pool.open(request)
         except (aiohttp.ClientError, OSError, ValueError) as exc:
-            raise _translated(exc, request, request.timeouts.first_byte) from exc
-        if request.timeouts.idle != request.timeouts.first_byte and response.connection is not None:
-            protocol = response.connection.protocol
-            if protocol is not None:
-                protocol.read_timeout = request.timeouts.idle
-                protocol.start_timeout()
-        return _Response(response, request)
+            raise _translated(exc, request, bound.seconds) from exc
+        return _Response(response, request, bound)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -140,18 +137,22 @@ async def _ended(content: aiohttp.StreamReader) -> bool:
 
 
 class _Response:
-    __slots__ = ("_request", "_response", "headers", "status")
+    __slots__ = ("_bound", "_request", "_response", "headers", "status")
 
-    def __init__(self, response: aiohttp.ClientResponse, request: Request) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, request: Request, bound: Bound) -> None:
         self.status: int = response.status
         self.headers: Mapping[str, str] = response.headers
         self._response = response
         self._request = request
+        self._bound = bound
 
     async def read(self, limit: int) -> bytes:
         length = self._response.content_length
         if length is not None and length > limit:
             raise too_large(self._request.url, limit)
+        content = self._response.content
+        if content.is_eof() and content.exception() is None and content.total_bytes <= limit:
+            return content.read_nowait()  # all of it came with the head
         pieces: list[bytes] = []
         size = 0
         while piece := await self.chunk():
@@ -163,9 +164,10 @@ class _Response:
 
     async def chunk(self) -> bytes:
         try:
-            return await self._response.content.readany()
+            with self._bound.within(self._request.timeouts.idle):
+                return await self._response.content.readany()
         except (aiohttp.ClientError, OSError) as exc:
-            raise _translated(exc, self._request, self._request.timeouts.idle) from exc
+            raise _translated(exc, self._request, self._bound.seconds) from exc
 
 
 def _translated(exc: Exception, request: Request, silence: float) -> ServiceError:
@@ -173,10 +175,8 @@ def _translated(exc: Exception, request: Request, silence: float) -> ServiceErro
     match exc:
         case aiohttp.ConnectionTimeoutError():
             return unreachable(url, f"no connection within {request.timeouts.connect:g} seconds")
-        case aiohttp.SocketTimeoutError():
-            return timed_out(url, silence)
         case TimeoutError():
-            return timed_out(url, request.timeouts.total)
+            return timed_out(url, silence)
         case aiohttp.ClientConnectorDNSError():
             return unreachable(url, "its name has no address")
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError() | ssl.SSLError():

@@ -79,8 +79,8 @@ def _message(message: Message) -> JSON:
         body = {**message.extra, "role": "assistant"}
         if message.tool_calls:
             body["tool_calls"] = [_call(call) for call in message.tool_calls]
-        if message.content or not message.tool_calls:
-            body["content"] = _content(message.content)
+        # null beside calls is the shape that every server was tried with; an absent content is not
+        body["content"] = _content(message.content) if message.content or not message.tool_calls else None
         return body
     if message.role == "tool":
         return {"role": "tool", "tool_call_id": message.tool_call_id, "content": _content(message.content)}

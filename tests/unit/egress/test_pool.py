@@ -170,6 +170,18 @@ async def test_large_bodies_go_out_whole_and_come_back_only_up_to_the_limit(pool
                 await response.read(1000)
 
 
+@pytest.mark.parametrize("status", [200, 204])
+async def test_an_empty_answer_is_empty(pool, serve, status):
+    async def nothing(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=status)
+
+    url = await serve(nothing)
+    for _ in range(2):
+        async with pool.send(Request("GET", url)) as response:
+            assert (response.status, await response.read(10)) == (status, b"")
+            assert await response.chunk() == b""
+
+
 async def test_redirects_are_shown_and_not_followed(pool, serve):
     async def away(request: web.Request) -> web.StreamResponse:
         raise web.HTTPTemporaryRedirect("/elsewhere")

@@ -4,7 +4,7 @@ import contextlib
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from journeyman.errors import ServiceError
@@ -66,6 +66,7 @@ def failure(*pieces: bytes) -> str:
     return caught.value.code
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, len(FULL)), max_size=30).map(sorted))
 def test_any_cut_into_chunks_folds_to_the_same_reply(cuts):
     folded = ReplyFold()
@@ -84,6 +85,7 @@ def test_a_stream_that_ends_early_is_never_taken_as_complete():
         assert failure(FULL[:cut]) == "gateway_cut_stream"
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_end_in_a_reply_or_a_service_error(data):
     for stream in (data, b"data: " + data + b"\n" + DONE):

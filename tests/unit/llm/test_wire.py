@@ -68,6 +68,7 @@ def test_a_conversation_with_calls_and_opaque_fields():
     assert sent(asked, tool_result("c1", "add", "2"), assistant("two"), assistant(""))["messages"] == [
         {
             "role": "assistant",
+            "content": None,
             "reasoning_content": "hm",
             "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "add", "arguments": '{"a":1}'}}],
         },
