@@ -142,7 +142,8 @@ class Runner:
             self._fault = Failure(exc.code, exc.message, self._ids.new("err"))
             return
         self._requests[action.key] = request
-        self._recorder.add(model_called(action, self.state, request, first_no))
+        model = self._agent.spec.model.name
+        self._recorder.add(model_called(action, self.state, model, request, first_no))
 
     # --- perform
 

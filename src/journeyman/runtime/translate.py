@@ -58,12 +58,12 @@ def _approval(action: AskHuman, ids: Ids) -> ApprovalRequested:
     )
 
 
-def model_called(action: CallModel, state: AgentState, request: ModelRequest, first_no: int) -> ModelCalled:
+def model_called(action: CallModel, state: AgentState, model: str, request: ModelRequest, first_no: int) -> ModelCalled:
     """That a model call began: which messages it sees and a hash of the request, never their text."""
     return ModelCalled(
         call=action.call,
         attempt=action.attempt,
-        model=request.model,
+        model=model,
         first_no=first_no,
         messages=len(request.messages),
         request_hash=_request_hash(state, request, first_no),
