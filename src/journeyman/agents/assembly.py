@@ -21,6 +21,7 @@ from journeyman.events.messages import JSON
 from journeyman.events.state import AgentState
 from journeyman.tools.spec import Effects, ToolSpec
 
+AgentClass = Callable[..., BaseAgent]
 SCRIPT = "script:"
 _STRICTNESS: tuple[Effects, ...] = ("none", "idempotent", "once")
 
