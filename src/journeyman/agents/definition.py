@@ -21,6 +21,7 @@ from journeyman.agents.shape import check_shape, without_secrets
 from journeyman.agents.spec import AgentSpec, History, Limits, ModelSettings, Output
 from journeyman.agents.tool_policy import Narrowing, is_condition, override_tool
 from journeyman.errors import ConfigurationError, Problem, ValidationError
+from journeyman.events.messages import JSON
 from journeyman.tools.spec import ToolSpec
 
 
@@ -66,6 +67,12 @@ class LoadedAgent:
     secrets: frozenset[str] = frozenset()  # values out of the environment: to be masked wherever people look
     file: Path | None = None
     folder: Path | None = None  # what `script:FILE` is relative to
+
+    def system_prompt(self, *, thread: Mapping[str, JSON], global_: Mapping[str, JSON], now: int) -> str:
+        """The system message of a run that started at `now` (microseconds). Raises PromptError."""
+        spec = self.spec
+        agent = {"name": spec.name, "type": spec.type, "description": spec.description, "model": spec.model.name}
+        return self.prompt.render(agent=agent, thread=thread, global_=global_, now=now)
 
 
 @dataclass(frozen=True, kw_only=True)
