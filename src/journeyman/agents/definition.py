@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,27 +26,17 @@ from journeyman.tools.spec import ToolSpec
 
 
 class RegisteredTool(Protocol):
-    """What an agent needs of a tool that was found."""
+    """What a definition takes from a tool of the registry."""
 
     @property
     def spec(self) -> ToolSpec: ...
-
-
-class ToolListing(Protocol):
-    """The tools there are."""
-
-    def names(self) -> Collection[str]: ...
-
-    def get(self, name: str, /) -> RegisteredTool:
-        """The tool of that name; called only with one of `names()`."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Surroundings:
     """What an agent file refers to without holding it."""
 
-    tools: ToolListing
+    tools: Mapping[str, RegisteredTool]  # by name
     types: AgentTypes
     narrowing: Narrowing
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -228,7 +218,7 @@ class _Definition:
         return Problem(problem.message, problem.file, problem.line + line, 1, problem.remedy)
 
     def _tools(self) -> tuple[ToolSpec, ...]:
-        known = self._around.tools.names()
+        known = self._around.tools
         found: dict[str, ToolSpec] = {}
         for index, entry in enumerate(self._shaped.tools):
             path: YamlPath = ("tools", index)
@@ -247,7 +237,7 @@ class _Definition:
         return tuple(found.values())
 
     def _tool(self, entry: ToolEntry, path: YamlPath) -> ToolSpec:
-        spec, findings = override_tool(self._around.tools.get(entry.name).spec, entry, self._around.narrowing)
+        spec, findings = override_tool(self._around.tools[entry.name].spec, entry, self._around.narrowing)
         for finding in findings:
             self._report((*path, *finding.path), finding.message, finding.remedy, finding.severity)
         return spec
