@@ -17,7 +17,7 @@ ENTRY_POINT_GROUP = "journeyman.agents"
 LATER_TYPES = ("custom_react_agent",)
 
 AgentClass = Callable[..., Any]  # called with an AgentSpec; the instance decides what a run does next
-FileImporter = Callable[[Path], ModuleType]  # raises ConfigurationError with the problems of the file
+FileImporter = Callable[[Path, Path], ModuleType | Problem]  # a file, and the folder that its imports may reach
 
 _BESIDE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
@@ -99,7 +99,10 @@ class AgentTypes:
         unsafe = [problem for problem in file_permissions(path) if problem.severity == "error"]
         if unsafe:
             raise ConfigurationError(f"the type {name} cannot be used", unsafe)
-        found = getattr(self._import_file(path), class_name, None)
+        imported = self._import_file(path, folder.resolve())
+        if isinstance(imported, Problem):
+            raise ConfigurationError(f"the file of the type {name} cannot be used", [imported])
+        found = getattr(imported, class_name, None)
         if found is None:
             raise ConfigurationError(f"{path.name} has no class {class_name}", [Problem("no such class", str(path))])
         return _checked(name, found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,31 +21,22 @@ from journeyman.agents.shape import check_shape, without_secrets
 from journeyman.agents.spec import AgentSpec, History, Limits, ModelSettings, Output
 from journeyman.agents.tool_policy import Narrowing, is_condition, override_tool
 from journeyman.errors import ConfigurationError, Problem, ValidationError
+from journeyman.events.messages import JSON
 from journeyman.tools.spec import ToolSpec
 
 
 class RegisteredTool(Protocol):
-    """What an agent needs of a tool that was found."""
+    """What a definition takes from a tool of the registry."""
 
     @property
     def spec(self) -> ToolSpec: ...
-
-
-class ToolListing(Protocol):
-    """The tools there are."""
-
-    def names(self) -> Collection[str]: ...
-
-    def get(self, name: str, /) -> RegisteredTool:
-        """The tool of that name; called only with one of `names()`."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Surroundings:
     """What an agent file refers to without holding it."""
 
-    tools: ToolListing
+    tools: Mapping[str, RegisteredTool]  # by name
     types: AgentTypes
     narrowing: Narrowing
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -66,6 +57,12 @@ class LoadedAgent:
     secrets: frozenset[str] = frozenset()  # values out of the environment: to be masked wherever people look
     file: Path | None = None
     folder: Path | None = None  # what `script:FILE` is relative to
+
+    def system_prompt(self, *, thread: Mapping[str, JSON], global_: Mapping[str, JSON], now: int) -> str:
+        """The system message of a run that started at `now` (microseconds). Raises PromptError."""
+        spec = self.spec
+        agent = {"name": spec.name, "type": spec.type, "description": spec.description, "model": spec.model.name}
+        return self.prompt.render(agent=agent, thread=thread, global_=global_, now=now)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,7 +218,7 @@ class _Definition:
         return Problem(problem.message, problem.file, problem.line + line, 1, problem.remedy)
 
     def _tools(self) -> tuple[ToolSpec, ...]:
-        known = self._around.tools.names()
+        known = self._around.tools
         found: dict[str, ToolSpec] = {}
         for index, entry in enumerate(self._shaped.tools):
             path: YamlPath = ("tools", index)
@@ -240,7 +237,7 @@ class _Definition:
         return tuple(found.values())
 
     def _tool(self, entry: ToolEntry, path: YamlPath) -> ToolSpec:
-        spec, findings = override_tool(self._around.tools.get(entry.name).spec, entry, self._around.narrowing)
+        spec, findings = override_tool(self._around.tools[entry.name].spec, entry, self._around.narrowing)
         for finding in findings:
             self._report((*path, *finding.path), finding.message, finding.remedy, finding.severity)
         return spec

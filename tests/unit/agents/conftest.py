@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
 from importlib.metadata import EntryPoint
 from importlib.util import module_from_spec, spec_from_loader
@@ -15,7 +15,7 @@ import pytest
 from journeyman.agents.agent_types import AgentTypes
 from journeyman.agents.definition import Surroundings
 from journeyman.agents.spec import AgentSpec
-from journeyman.errors import ConfigurationError, Problem
+from journeyman.errors import Problem
 from journeyman.tools.spec import ToolSpec
 
 
@@ -32,17 +32,6 @@ class ReactDouble:
 @dataclass
 class Registered:
     spec: ToolSpec
-
-
-@dataclass
-class ToolsDouble:
-    specs: Mapping[str, ToolSpec] = field(default_factory=dict)
-
-    def names(self) -> Collection[str]:
-        return self.specs.keys()
-
-    def get(self, name: str, /) -> Registered:
-        return Registered(self.specs[name])
 
 
 class NarrowingDouble:
@@ -67,15 +56,15 @@ def tool_spec(name: str, **changes: Any) -> ToolSpec:
     return ToolSpec(**{"name": name, "description": f"The tool {name}", "parameters": parameters} | changes)
 
 
-def import_file(path: Path) -> ModuleType:
+def import_file(path: Path, root: Path) -> ModuleType | Problem:
     loader = SourceFileLoader(path.stem, str(path))
     spec = spec_from_loader(path.stem, loader)
     assert spec is not None
     module = module_from_spec(spec)
     try:
         loader.exec_module(module)
-    except Exception as exc:
-        raise ConfigurationError("it cannot be imported", [Problem(str(exc), str(path), 1)]) from exc
+    except ImportError as exc:
+        return Problem(str(exc), str(path), 1)
     return module
 
 
@@ -97,7 +86,11 @@ def around() -> Around:
 
     def build(plugins: Iterable[EntryPoint] = (), **changes: Any) -> Surroundings:
         types = AgentTypes({"react_agent": ReactDouble}, import_file=import_file, plugins=lambda: plugins)
-        parts: dict[str, Any] = {"tools": ToolsDouble(TOOLS), "types": types, "narrowing": NarrowingDouble()}
+        parts: dict[str, Any] = {
+            "tools": {name: Registered(spec) for name, spec in TOOLS.items()},
+            "types": types,
+            "narrowing": NarrowingDouble(),
+        }
         return Surroundings(**parts | changes)
 
     return build

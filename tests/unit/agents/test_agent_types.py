@@ -60,7 +60,7 @@ def test_a_class_beside_the_agent_file(tmp_path: Path, around: Around) -> None:
         "nope:Mine": "there is no file nope.py",
         "a-b:Mine": "module:Class",
         "..mine:Mine": "module:Class",
-        "broken:Mine": "cannot be imported",
+        "broken:Mine": "the file of the type broken:Mine cannot be used",
     }.items():
         with pytest.raises(ConfigurationError, match=message):
             types.resolve(name, tmp_path)

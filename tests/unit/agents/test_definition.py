@@ -72,6 +72,11 @@ def test_every_key_of_this_release(around: Around) -> None:
     assert spec.encode() == defined(FULL, around(gateway_configured=True)).spec.encode()
 
 
+def test_the_system_prompt_of_a_run(around: Around) -> None:
+    agent = defined("type: react_agent\nprompt: '{{ agent.name }} {{ agent.model }} {{ context.thread.x }}'", around())
+    assert agent.system_prompt(thread={"x": 1}, global_={}, now=0) == "support offline 1"
+
+
 def test_a_file_of_one_line_is_enough(around: Around) -> None:
     spec = defined("type: react_agent", around()).spec
     assert (spec.name, spec.model.name, spec.tools, spec.limits.steps) == ("support", "offline", (), 25)

@@ -19,14 +19,14 @@ def override(around: Around) -> Override:
     surroundings = around()
 
     def run(tool: str, **changes: Any) -> tuple[ToolSpec, list[Finding]]:
-        spec = surroundings.tools.get(tool).spec
+        spec = surroundings.tools[tool].spec
         return override_tool(spec, ToolEntry(name=tool, **changes), surroundings.narrowing)
 
     return run
 
 
 def test_a_name_alone_changes_nothing(override: Override, around: Around) -> None:
-    assert override("refund") == (around().tools.get("refund").spec, [])
+    assert override("refund") == (around().tools["refund"].spec, [])
 
 
 @pytest.mark.parametrize(
