@@ -166,7 +166,7 @@ class Ledger:
             entries.extend([self._append(append.stream, draft, batch.at) for draft in drafts])
             return
         if drafts[0].type == "run_accepted":
-            entries.append(self._append(append.stream, drafts[0], batch.at))
+            entries.append(self._append(append.stream, drafts[0], batch.at, seq=1))
             run = known_run(self._tables, append.stream)
             run.epoch = batch.epoch
             entries.extend([self._step(run, draft, batch.at) for draft in drafts[1:]])
@@ -177,8 +177,8 @@ class Ledger:
         if drafts[-1].type in END_TYPES:
             self._start_next(known_thread(self._tables, run.thread), batch, entries)
 
-    def _append(self, stream: str, draft: Draft, at: int) -> Entry:
-        entry = Entry(stream, self._tables.last_seq(stream) + 1, draft.type, draft.v, at, draft.data)
+    def _append(self, stream: str, draft: Draft, at: int, seq: int = 0) -> Entry:
+        entry = Entry(stream, seq or self._tables.last_seq(stream) + 1, draft.type, draft.v, at, draft.data)
         self._tables.append(entry)
         project(self._tables, entry, draft.event)
         return entry
