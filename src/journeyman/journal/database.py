@@ -57,6 +57,7 @@ def connect_writer(path: Path, synchronous: Synchronous = "FULL", vfs: str | Non
     db.pragma("journal_size_limit", 64 << 20)
     db.pragma("secure_delete", True)
     db.pragma("cache_size", -8000)
+    _keep_plans(db)
     return db
 
 
@@ -65,7 +66,13 @@ def connect_reader(path: Path) -> apsw.Connection:
     db.set_busy_timeout(BUSY_MS)
     db.pragma("query_only", True)
     db.pragma("cache_size", -2000)
+    _keep_plans(db)
     return db
+
+
+def _keep_plans(db: apsw.Connection) -> None:
+    """Let no bound value change a plan: beside a partial index each binding would prepare anew (90 µs against 9)."""
+    db.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
 
 
 def migrate(db: apsw.Connection, path: Path) -> None:

@@ -30,7 +30,7 @@ from journeyman.events.events import (
     ThreadErased,
 )
 from journeyman.journal.journal import Append, Batch, Committed, RunRow, principal_stream
-from journeyman.journal.rows import THREAD, is_run, known_run, known_thread, project
+from journeyman.journal.rows import THREAD, is_run, known_run, known_thread, project, project_step
 from journeyman.journal.tables import Run, Tables, Thread
 
 ERASED_AT_ONCE = 500  # rows in one transaction of an erasure: keeps the writer free for others within milliseconds
@@ -160,24 +160,33 @@ class Ledger:
 
     def _append_all(self, append: Append, batch: Batch, entries: list[Entry]) -> None:
         drafts = append.drafts
-        for draft in drafts:
-            entries.append(self._append(append.stream, draft, batch.at))
-        if not drafts or not is_run(append.stream):
+        if not drafts:
+            return
+        if not is_run(append.stream):
+            entries.extend([self._append(append.stream, draft, batch.at) for draft in drafts])
             return
         if drafts[0].type == "run_accepted":
+            entries.append(self._append(append.stream, drafts[0], batch.at, seq=1))
             run = known_run(self._tables, append.stream)
             run.epoch = batch.epoch
+            entries.extend([self._step(run, draft, batch.at) for draft in drafts[1:]])
             self._start_next(known_thread(self._tables, run.thread), batch, entries, drafts[0].event)
-        elif drafts[-1].type in END_TYPES:
-            run = known_run(self._tables, append.stream)
+            return
+        run = known_run(self._tables, append.stream)
+        entries.extend([self._step(run, draft, batch.at) for draft in drafts])
+        if drafts[-1].type in END_TYPES:
             self._start_next(known_thread(self._tables, run.thread), batch, entries)
 
-    def _append(self, stream: str, draft: Draft, at: int) -> Entry:
-        run = self._tables.run(stream) if is_run(stream) else None
-        last = run.last_seq if run is not None else self._tables.last_seq(stream)
-        entry = Entry(stream, last + 1, draft.type, draft.v, at, draft.data)
+    def _append(self, stream: str, draft: Draft, at: int, seq: int = 0) -> Entry:
+        entry = Entry(stream, seq or self._tables.last_seq(stream) + 1, draft.type, draft.v, at, draft.data)
         self._tables.append(entry)
         project(self._tables, entry, draft.event)
+        return entry
+
+    def _step(self, run: Run, draft: Draft, at: int) -> Entry:
+        entry = Entry(run.id, run.last_seq + 1, draft.type, draft.v, at, draft.data)
+        self._tables.append(entry)
+        project_step(self._tables, entry, draft.event, run)
         return entry
 
     def _start_next(self, thread: Thread, batch: Batch, entries: list[Entry], just: Event | None = None) -> None:
@@ -188,10 +197,10 @@ class Ledger:
         run.epoch = max(run.epoch, batch.epoch)
         accepted = just if just is not None and len(thread.queue) == 1 else self._accepted(run)
         assert isinstance(accepted, RunAccepted)
-        entries.append(self._append(run.id, self._codec.draft(self._started(run, thread)), batch.at))
+        entries.append(self._step(run, self._codec.draft(self._started(run, thread)), batch.at))
         if accepted.context:
             changed = ContextChanged(scope="thread", patch=accepted.context)
-            entries.append(self._append(run.id, self._codec.draft(changed), batch.at))
+            entries.append(self._step(run, self._codec.draft(changed), batch.at))
 
     def _accepted(self, run: Run) -> Event:
         return self._tables.entries(run.id, 0, 1)[0].event

@@ -7,6 +7,7 @@ from typing import Any
 
 from journeyman.errors import BaseError
 from journeyman.events.codec import Entry
+from journeyman.events.events import ToolCallStarted
 from journeyman.events.messages import JSON
 from journeyman.events.transcript import stored_message
 from journeyman.journal.follow import Place, Rings
@@ -200,7 +201,13 @@ class MemoryJournal:
     async def runs(self, where: RunFilter, cursor: int | None = None, limit: int = 50) -> Sequence[RunRow]:
         newest_first = sorted(self.tables.runs.values(), key=lambda run: -run.accepted_no)
         found = [run for run in newest_first if (cursor is None or run.accepted_no < cursor) and _matches(run, where)]
+        if where.tool is not None:
+            found = [run for run in found if self._used(run.id, where.tool)]
         return [run.row() for run in found[:limit]]
+
+    def _used(self, run_id: str, tool: str) -> bool:
+        started = [entry.event for entry in self.tables.events[run_id] if entry.type == "tool_call_started"]
+        return any(isinstance(event, ToolCallStarted) and event.tool == tool for event in started)
 
     async def queued(self, thread: str) -> int:
         row = self.tables.thread(thread)
@@ -261,8 +268,6 @@ _EQUAL = ("principal", "thread", "status", "agent", "error_code", "error_id", "r
 def _matches(run: Run, where: RunFilter) -> bool:
     wanted = ((getattr(where, name), getattr(run, name)) for name in _EQUAL)
     if any(value is not None and value != found for value, found in wanted):
-        return False
-    if where.tool is not None and where.tool not in run.tools:
         return False
     since, until = where.since or 0, where.until
     return run.accepted_at >= since and (until is None or run.accepted_at <= until)

@@ -32,7 +32,6 @@ from journeyman.events.events import (
     RunStarted,
     ThreadCreated,
     ToolCallFinished,
-    ToolCallStarted,
 )
 from journeyman.events.merge_patch import merge_patch
 from journeyman.journal.journal import ApprovalRow, RunStatus
@@ -57,10 +56,14 @@ def project(tables: Tables, entry: Entry, event: Event) -> None:
     elif type(event) is RunAccepted:
         _accepted(tables, entry, event)
     else:
-        run = known_run(tables, entry.stream)
-        run.last_seq = entry.seq
-        if (in_run := _IN_RUN.get(type(event))) is not None:
-            in_run(tables, entry, event, run)
+        project_step(tables, entry, event, known_run(tables, entry.stream))
+
+
+def project_step(tables: Tables, entry: Entry, event: Event, run: Run) -> None:
+    """`project` for an event of an accepted run."""
+    run.last_seq = entry.seq
+    if (in_run := _IN_RUN.get(type(event))) is not None:
+        in_run(tables, entry, event, run)
 
 
 def known_run(tables: Tables, id: str) -> Run:
@@ -192,12 +195,6 @@ def _model_called(tables: Tables, entry: Entry, event: ModelCalled, run: Run) ->
         tables.save_thread(thread)
 
 
-def _tool_started(tables: Tables, entry: Entry, event: ToolCallStarted, run: Run) -> None:
-    if event.tool not in run.tools:
-        run.tools = (*run.tools, event.tool)
-        tables.save_run(run)
-
-
 def _context_changed(tables: Tables, entry: Entry, event: ContextChanged, run: Run) -> None:
     if event.scope == "global":
         _patch_global(tables, run.principal, event)
@@ -298,7 +295,6 @@ _IN_RUN: dict[type[Any], Callable[[Tables, Entry, Any, Run], None]] = {
     RunCancelled: _cancelled,
     ModelCalled: _model_called,
     ModelReplied: _spoken,
-    ToolCallStarted: _tool_started,
     ToolCallFinished: _spoken,
     MessageAdded: _spoken,
     MessageReplaced: _replaced,

@@ -52,7 +52,7 @@ class SqliteJournal:
     Point reads and short pages are done in the loop's thread over a connection of its own (about 20 µs, a hop would
     double it; a reader of a WAL never waits for the writer). Listings and long pages go to two reader threads.
     With `read_only` no lock is taken and nothing can be committed: for reading beside a running server.
-    `vfs` and `synchronous` are for tests of power cuts.
+    `vfs`, `synchronous` and `checkpoint_pages` (of the WAL, 4 KB each) are for tests of power cuts.
     """
 
     def __init__(
@@ -64,6 +64,7 @@ class SqliteJournal:
         read_only: bool = False,
         vfs: str | None = None,
         synchronous: Synchronous = "FULL",
+        checkpoint_pages: int = 1000,
     ) -> None:
         self._path = Path(path)
         self._batch_size = batch_size
@@ -71,6 +72,7 @@ class SqliteJournal:
         self._read_only = read_only
         self._vfs = vfs
         self._synchronous: Synchronous = synchronous
+        self._checkpoint_pages = checkpoint_pages
         self._ownership = Ownership(self._path)
         self._rings = Rings()
         self._epoch = 0
@@ -90,7 +92,15 @@ class SqliteJournal:
             await self.close()
             raise
         if db is not None:
-            self._writer = Writer(db, self._path, loop, self._committed, self._batch_size, self._max_queue)
+            self._writer = Writer(
+                db,
+                self._path,
+                loop,
+                self._committed,
+                batch_size=self._batch_size,
+                max_queue=self._max_queue,
+                checkpoint_pages=self._checkpoint_pages,
+            )
             self._writer.start()
             for key in await self._far(lambda reads: reads.erasing()):
                 await self._erase(key)

@@ -24,7 +24,6 @@ from journeyman.journal.statements import Q
 from journeyman.journal.tables import Run, Thread
 
 _json = msgspec.json.Decoder(dict[str, Any]).decode
-_tools = msgspec.json.Decoder(tuple[str, ...]).decode
 approval_of = msgspec.json.Decoder(ApprovalRow).decode
 
 
@@ -49,8 +48,7 @@ def run_of(row: Sequence[Any]) -> Run:
         error_id=row[15],
         request_id=row[16],
         trace_id=row[17],
-        tools=_tools(row[18]),
-        last_seq=row[19] or 0,
+        last_seq=row[18] or 0,
     )
 
 
@@ -154,6 +152,10 @@ def _message(no: int, stream: str, seq: int, at: int, type: str, v: int, data: b
 
 
 _OPEN = "status IN ('queued', 'running', 'paused')"
+_USED = (
+    "EXISTS (SELECT 1 FROM events WHERE stream = r.accepted_no AND type = 'tool_call_started'"
+    " AND json_extract(CAST(data AS TEXT), '$.tool') = ?)"
+)
 _EQUAL = ("principal", "status", "agent", "error_code", "error_id", "request_id", "trace_id")
 
 
@@ -161,7 +163,7 @@ def _conditions(where: RunFilter, cursor: int | None) -> tuple[list[str], list[A
     tests: list[tuple[str, Any]] = [(f"r.{name} = ?", getattr(where, name)) for name in _EQUAL]
     tests += [
         ("r.thread = (SELECT no FROM streams WHERE name = ?)", where.thread and thread_stream(where.thread)),
-        ("EXISTS (SELECT 1 FROM json_each(r.tools) WHERE value = ?)", where.tool),
+        (_USED, where.tool),
         ("r.accepted_at >= ?", where.since),
         ("r.accepted_at <= ?", where.until),
         ("r.accepted_no < ?", cursor),

@@ -22,6 +22,7 @@ from journeyman.journal.statements import Q
 from journeyman.journal.tables import Run, Thread
 
 KEPT = 4096  # working copies of either kind kept between transactions
+KEPT_CONTEXTS = 256
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
@@ -35,10 +36,15 @@ class SqliteTables:
         self._runs: dict[str, Run] = {}
         self._threads: dict[str, Thread] = {}
         self._numbers: dict[str, int] = {}  # stream -> its number
+        self._contexts: dict[str, dict[str, JSON]] = {}  # principal -> global context
+        self._absent: set[str] = set()  # runs and threads looked for in vain in this transaction
         self._last_number: int | None = None
         self._changed = False
+        self._new_runs: dict[str, Run] = {}
         self._dirty_runs: dict[str, Run] = {}
+        self._new_threads: dict[str, Thread] = {}
         self._dirty_threads: dict[str, Thread] = {}
+        self._at_rest: set[str] = set()  # runs that ended and threads whose slot became free: not worth keeping
         self._new_streams: list[tuple[Any, ...]] = []
         self._new_events: list[tuple[Any, ...]] = []
         self._new_messages: list[tuple[Any, ...]] = []
@@ -55,14 +61,28 @@ class SqliteTables:
         if self._new_streams:
             self._db.executemany(Q["add_stream"], self._new_streams)
             self._new_streams = []
-        if self._dirty_threads:
-            self._db.executemany(Q["save_thread"], [self._thread_values(t) for t in self._dirty_threads.values()])
-        if self._dirty_runs:
-            self._db.executemany(Q["save_run"], [self._run_values(run) for run in self._dirty_runs.values()])
+        self._flush_threads()
+        self._flush_runs()
         self._flush_events()
         if self._new_messages:
             self._db.executemany(Q["add_message"], self._new_messages)
             self._new_messages = []
+
+    def _flush_threads(self) -> None:
+        if self._new_threads:
+            self._db.executemany(Q["add_thread"], [self._new_thread(row) for row in self._new_threads.values()])
+            self._new_threads.clear()
+        if self._dirty_threads:
+            self._db.executemany(Q["save_thread"], [self._saved_thread(row) for row in self._dirty_threads.values()])
+            self._dirty_threads.clear()
+
+    def _flush_runs(self) -> None:
+        if self._new_runs:
+            self._db.executemany(Q["add_run"], [self._new_run(run) for run in self._new_runs.values()])
+            self._new_runs.clear()
+        if self._dirty_runs:
+            self._db.executemany(Q["save_run"], [_saved_run(run) for run in self._dirty_runs.values()])
+            self._dirty_runs.clear()
 
     def _flush_events(self) -> None:
         if self._new_events:
@@ -71,18 +91,19 @@ class SqliteTables:
 
     def settle(self) -> None:
         """After a commit: keep the working copies of what is at work."""
-        for run in self._dirty_runs.values():
-            if not run.open:
-                self._drop_run(run.id)
-        for thread in self._dirty_threads.values():
-            if thread.active_run is None:
-                self._drop_thread(thread.key)
+        for name in self._at_rest:
+            if (thread := self._threads.get(name)) is None:
+                self._drop_run(name)
+            elif thread.active_run is None:
+                self._drop_thread(name)
         for id in list(itertools.islice(self._runs, max(0, len(self._runs) - KEPT))):
             self._drop_run(id)
         for key in list(itertools.islice(self._threads, max(0, len(self._threads) - KEPT))):
             self._drop_thread(key)
         if len(self._numbers) > 4 * KEPT:
             self._numbers.clear()
+        if len(self._contexts) > KEPT_CONTEXTS:
+            self._contexts.clear()
         self._clear_changes()
 
     def forget(self) -> None:
@@ -90,14 +111,17 @@ class SqliteTables:
         self._runs.clear()
         self._threads.clear()
         self._numbers.clear()
+        self._contexts.clear()
         self._last_number = None
         self._new_streams, self._new_events, self._new_messages = [], [], []
         self._clear_changes()
 
     def _clear_changes(self) -> None:
         self._changed = False
-        self._dirty_runs.clear()
-        self._dirty_threads.clear()
+        self._absent.clear()
+        self._at_rest.clear()
+        for rows in (self._new_runs, self._dirty_runs, self._new_threads, self._dirty_threads):
+            rows.clear()
 
     def _drop_run(self, id: str) -> None:
         self._runs.pop(id, None)
@@ -166,9 +190,11 @@ class SqliteTables:
 
     def run(self, id: str) -> Run | None:
         run = self._runs.get(id)
-        if run is None:
-            row = self._db.execute(Q["run"], (id,)).fetchone()
+        if run is None and id not in self._absent:
+            number = self._find_number(id)  # cheaper than the whole row where there is none
+            row = self._db.execute(Q["run"], (id,)).fetchone() if number is not None else None
             if row is None:
+                self._absent.add(id)
                 return None
             run = self._runs[id] = run_of(row)
             self._numbers[id] = run.accepted_no
@@ -177,14 +203,21 @@ class SqliteTables:
 
     def save_run(self, run: Run) -> None:
         self._changed = True
-        self._runs[run.id] = self._dirty_runs[run.id] = run
+        id = run.id
+        if id in self._absent:
+            self._absent.discard(id)
+            self._runs[id] = self._new_runs[id] = run
+        elif id not in self._new_runs:
+            self._dirty_runs[id] = run
+        if run.ended_at is not None:
+            self._at_rest.add(id)
 
     def open_runs(self) -> Sequence[Run]:
         self.flush()
         ids = [row[0] for row in self._db.execute(Q["open_run_ids"])]
         return [run for run in map(self.run, ids) if run is not None]
 
-    def _run_values(self, run: Run) -> tuple[Any, ...]:
+    def _new_run(self, run: Run) -> tuple[Any, ...]:
         return (
             run.accepted_no,
             run.id,
@@ -204,17 +237,17 @@ class SqliteTables:
             run.error_id,
             run.request_id,
             run.trace_id,
-            _encode(run.tools).decode() if run.tools else "[]",
         )
 
     def thread(self, key: str) -> Thread | None:
         thread = self._threads.get(key)
-        if thread is None:
-            row = self._db.execute(Q["thread"], (thread_stream(key),)).fetchone()
+        if thread is None and key not in self._absent:
+            number = self._find_number(thread_stream(key))
+            row = self._db.execute(Q["thread"], (thread_stream(key),)).fetchone() if number is not None else None
             if row is None:
+                self._absent.add(key)
                 return None
             thread = self._threads[key] = thread_of(row)
-            number = self._numbers[thread_stream(key)] = row[0]
             if thread.active_run is not None:  # else nothing waits
                 thread.queue = [found[0] for found in self._db.execute(Q["queue"], (number,))]
                 thread.pending = [(found[0], found[1]) for found in self._db.execute(Q["pending"], (number,))]
@@ -222,10 +255,28 @@ class SqliteTables:
 
     def save_thread(self, thread: Thread) -> None:
         self._changed = True
-        self._threads[thread.key] = self._dirty_threads[thread.key] = thread
-        self._number(thread_stream(thread.key))
+        key = thread.key
+        if key in self._absent:
+            self._absent.discard(key)
+            self._threads[key] = self._new_threads[key] = thread
+            if (stream := thread_stream(key)) not in self._numbers:
+                self._new_number(stream)
+        elif key not in self._new_threads:
+            self._dirty_threads[key] = thread
+        if thread.active_run is None:
+            self._at_rest.add(key)
 
-    def _thread_values(self, thread: Thread) -> tuple[Any, ...]:
+    def _saved_thread(self, thread: Thread) -> tuple[Any, ...]:
+        return (
+            thread.updated_at,
+            thread.active_run,
+            thread.window_from,
+            _encode(thread.context),
+            thread.erasing,
+            self._number(thread_stream(thread.key)),
+        )
+
+    def _new_thread(self, thread: Thread) -> tuple[Any, ...]:
         return (
             self._number(thread_stream(thread.key)),
             thread.key,
@@ -284,10 +335,14 @@ class SqliteTables:
         self._write("add_definition", (definition.version, definition.data))
 
     def global_context(self, principal: str) -> dict[str, JSON]:
-        row = self._db.execute(Q["context"], (principal,)).fetchone()
-        return _decode(row[0]) if row is not None else {}
+        context = self._contexts.get(principal)
+        if context is None:
+            row = self._db.execute(Q["context"], (principal,)).fetchone()
+            context = self._contexts[principal] = _decode(row[0]) if row is not None else {}
+        return context
 
     def save_global_context(self, principal: str, context: dict[str, JSON]) -> None:
+        self._contexts[principal] = context
         self._write("save_context", (principal, _encode(context)))
 
     # --- erasure
@@ -323,3 +378,15 @@ class SqliteTables:
     def _delete(self, query: str, values: tuple[Any, ...]) -> int:
         self._write(query, values)
         return self._db.changes()
+
+
+def _saved_run(run: Run) -> tuple[Any, ...]:
+    return (
+        run.status,
+        run.epoch,
+        run.started_at,
+        run.ended_at,
+        run.error_code,
+        run.error_id,
+        run.accepted_no,
+    )

@@ -38,7 +38,6 @@ class Run(msgspec.Struct, kw_only=True):
     error_id: str | None = None
     request_id: str | None = None
     trace_id: str | None = None
-    tools: tuple[str, ...] = ()  # the tools it has started, each once
     last_seq: int = 0
     open_approvals: list[str] = []
 

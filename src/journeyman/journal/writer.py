@@ -24,7 +24,6 @@ from journeyman.journal.journal import Batch, Committed
 from journeyman.journal.ledger import Ledger
 from journeyman.journal.sqlite_tables import SqliteTables
 
-CHECKPOINT_PAGES = 1000  # of the WAL (4 MB)
 TRANSIENT = (apsw.FullError, apsw.BusyError, apsw.LockedError)  # nothing was written, later commits may succeed
 
 logger = logging.getLogger(__name__)
@@ -73,8 +72,10 @@ class Writer:
         path: Path,
         loop: asyncio.AbstractEventLoop,
         settled: Callable[[Iterable[Committed]], None],
+        *,
         batch_size: int,
         max_queue: int,
+        checkpoint_pages: int,
     ) -> None:
         self._db = db
         self._path = path
@@ -82,6 +83,7 @@ class Writer:
         self._settled = settled
         self._batch_size = batch_size
         self._max_queue = max_queue
+        self._checkpoint_pages = checkpoint_pages
         self._tables = SqliteTables(db)
         self._ledger = Ledger(self._tables)
         self._results: deque[Ticket] = deque()
@@ -280,7 +282,7 @@ class Writer:
     def _checkpoint_if_due(self) -> None:
         if self._wal_pages < self._checkpointed_at:  # the WAL began anew
             self._checkpointed_at = 0
-        if self._wal_pages - self._checkpointed_at >= CHECKPOINT_PAGES:
+        if self._wal_pages - self._checkpointed_at >= self._checkpoint_pages:
             self._checkpointed_at = self._wal_pages
             self._checkpoint(apsw.SQLITE_CHECKPOINT_PASSIVE)
 

@@ -56,8 +56,7 @@ CREATE TABLE runs (
     error_code TEXT,
     error_id TEXT,
     request_id TEXT,
-    trace_id TEXT,
-    tools TEXT NOT NULL -- JSON array
+    trace_id TEXT
 );
 CREATE INDEX runs_thread ON runs (thread);
 CREATE INDEX runs_principal ON runs (principal);

@@ -2,25 +2,26 @@
 
 -- name: run
 SELECT r.accepted_no, r.id, t.key, r.principal, r.agent, r.version, r.parent, r.direct, r.has_input, r.status,
-    r.epoch, r.accepted_at, r.started_at, r.ended_at, r.error_code, r.error_id, r.request_id, r.trace_id, r.tools,
+    r.epoch, r.accepted_at, r.started_at, r.ended_at, r.error_code, r.error_id, r.request_id, r.trace_id,
     (SELECT max(seq) FROM events WHERE stream = r.accepted_no)
 FROM streams s JOIN runs r ON r.accepted_no = s.no JOIN threads t ON t.no = r.thread
 WHERE s.name = ?
 
--- name: save_run
+-- name: add_run
 INSERT INTO runs (accepted_no, id, thread, principal, agent, version, parent, direct, has_input, status, epoch,
-    accepted_at, started_at, ended_at, error_code, error_id, request_id, trace_id, tools)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (accepted_no) DO UPDATE SET status = excluded.status, epoch = excluded.epoch,
-    started_at = excluded.started_at, ended_at = excluded.ended_at, error_code = excluded.error_code,
-    error_id = excluded.error_id, tools = excluded.tools
+    accepted_at, started_at, ended_at, error_code, error_id, request_id, trace_id)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: save_run
+UPDATE runs SET status = ?, epoch = ?, started_at = ?, ended_at = ?, error_code = ?, error_id = ?
+WHERE accepted_no = ?
 
 -- name: open_run_ids
 SELECT id FROM runs WHERE status IN ('queued', 'running', 'paused') ORDER BY accepted_no
 
 -- name: runs
 SELECT r.accepted_no, r.id, t.key, r.principal, r.agent, r.version, r.parent, r.direct, r.has_input, r.status,
-    r.epoch, r.accepted_at, r.started_at, r.ended_at, r.error_code, r.error_id, r.request_id, r.trace_id, r.tools,
+    r.epoch, r.accepted_at, r.started_at, r.ended_at, r.error_code, r.error_id, r.request_id, r.trace_id,
     (SELECT max(seq) FROM events WHERE stream = r.accepted_no)
 FROM runs r JOIN threads t ON t.no = r.thread
 
@@ -46,12 +47,13 @@ FROM streams s JOIN threads t ON t.no = s.no
 WHERE s.name > ? AND s.name < ? AND t.principal = ? AND NOT t.erasing
 ORDER BY s.name LIMIT ?
 
--- name: save_thread
+-- name: add_thread
 INSERT INTO threads (no, key, principal, thread_id, created_at, updated_at, active_run, window_from, context, title,
     meta, erasing)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (no) DO UPDATE SET updated_at = excluded.updated_at, active_run = excluded.active_run,
-    window_from = excluded.window_from, context = excluded.context, erasing = excluded.erasing
+
+-- name: save_thread
+UPDATE threads SET updated_at = ?, active_run = ?, window_from = ?, context = ?, erasing = ? WHERE no = ?
 
 -- name: erasing
 SELECT key FROM threads WHERE erasing
