@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from journeyman.agents.spec import AgentSpec
-from journeyman.events.events import Decision, Failure, Path
+from journeyman.events.events import ROOT, Decision, Failure, Path
 from journeyman.events.messages import JSON, Message
 from journeyman.events.state import AgentState
 from journeyman.llm.client import ModelRequest
@@ -21,7 +21,7 @@ from journeyman.tools.spec import ToolSpec
 class CallModel(msgspec.Struct, frozen=True, kw_only=True):
     call: str
     attempt: int = 1
-    path: Path = Path()
+    path: Path = ROOT
 
     @property
     def key(self) -> str:
@@ -36,7 +36,7 @@ class CallTool(msgspec.Struct, frozen=True, kw_only=True):
     spec: ToolSpec
     arguments: dict[str, JSON]
     attempt: int = 1
-    path: Path = Path()
+    path: Path = ROOT
 
     @property
     def key(self) -> str:
@@ -52,7 +52,7 @@ class Settle(msgspec.Struct, frozen=True, kw_only=True):
     failure: Failure | None = None
     result: str | None = None
     attempts: int = 0
-    path: Path = Path()
+    path: Path = ROOT
 
     @property
     def key(self) -> str:
@@ -69,7 +69,7 @@ class AskHuman(msgspec.Struct, frozen=True, kw_only=True):
     message: str
     args_hash: str
     decisions: tuple[Decision, ...]
-    path: Path = Path()
+    path: Path = ROOT
 
     @property
     def key(self) -> str:
@@ -80,7 +80,7 @@ class AddMessage(msgspec.Struct, frozen=True, kw_only=True):
     """Say something to the model, as when a typed answer does not fit."""
 
     message: Message
-    path: Path = Path()
+    path: Path = ROOT
 
     @property
     def key(self) -> str:

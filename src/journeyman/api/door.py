@@ -82,10 +82,7 @@ class Door:
     def _visit(self, scope: Scope) -> Visit:
         headers = dict(scope["headers"])
         given = headers.get(b"x-request-id")
-        if given is not None and _REQUEST_ID.fullmatch(given):
-            request_id = given.decode()
-        else:
-            request_id = self._ids.new("req")
+        request_id = given.decode() if given is not None and _REQUEST_ID.fullmatch(given) else self._ids.new("req")
         return Visit(principal(scope), request_id, headers)
 
     def _check(self, method: str, headers: dict[bytes, bytes], *, origin: bool = False) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Literal, assert_never
 import msgspec
 
 from journeyman.events.events import (
+    ROOT,
     ApprovalGiven,
     ApprovalRequested,
     BudgetWarned,
@@ -68,7 +69,7 @@ class CallState(msgspec.Struct, frozen=True, kw_only=True):
     decision: Decision | None = None
     answer: str | None = None  # the result that a human gave
     message: Message | None = None  # when finished: what the model reads
-    path: Path = Path()
+    path: Path = ROOT
 
 
 class ModelCallState(msgspec.Struct, frozen=True, kw_only=True):

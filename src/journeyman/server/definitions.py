@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.agent_types import AgentTypes
@@ -20,22 +18,9 @@ from journeyman.errors import ConfigurationError, Problem
 from journeyman.loading import import_file
 from journeyman.settings import Settings
 from journeyman.tools import narrowing
-from journeyman.tools.registry import RegisteredTool, ToolRegistry
+from journeyman.tools.registry import ToolRegistry
 
 DEFAULT_FILE = "agent.yaml"
-
-
-@dataclass(frozen=True, slots=True)
-class ToolListing:
-    """The registry as the loader of agent files sees it."""
-
-    registry: ToolRegistry
-
-    def names(self) -> Collection[str]:
-        return self.registry.tools.keys()
-
-    def get(self, name: str) -> RegisteredTool:
-        return self.registry.get(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +59,12 @@ def tools_path(settings: Settings, agents: Path | None) -> Path | None:
 
 
 def agent_types() -> AgentTypes:
-    return AgentTypes({ReactAgent.type: ReactAgent}, import_file=_imported)
+    return AgentTypes({ReactAgent.type: ReactAgent}, import_file=import_file)
 
 
 def surroundings(settings: Settings, registry: ToolRegistry, types: AgentTypes, offline: bool) -> Surroundings:
     return Surroundings(
-        tools=ToolListing(registry),
+        tools=registry.tools,
         types=types,
         narrowing=narrowing,
         environment=os.environ,
@@ -112,10 +97,3 @@ def _from_environment(settings: Settings, around: Surroundings) -> LoadedAgents:
         return LoadedAgents(agents=(Definitions.from_environment(described, surroundings=around).load(),), problems=())
     except ConfigurationError as exc:
         return LoadedAgents(agents=(), problems=exc.problems or (Problem(exc.message),))
-
-
-def _imported(file: Path) -> ModuleType:
-    module = import_file(file)
-    if isinstance(module, Problem):
-        raise ConfigurationError(f"{file.name} cannot be imported", (module,))
-    return module
