@@ -41,6 +41,8 @@ class Arguments:
             return self._adapter.validate_python(values)  # type: ignore[no-any-return]
         except ValidationError as exc:
             raise invalid_arguments([_readable(error) for error in exc.errors(include_url=False)]) from None
+        except Exception as exc:  # a validator of the user's, or nesting too deep for pydantic
+            raise invalid_arguments([f"arguments: {type(exc).__name__}: {exc}"[:300]]) from exc
 
 
 def invalid_arguments(problems: list[str]) -> ToolValidationError:

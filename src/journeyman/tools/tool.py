@@ -125,7 +125,9 @@ def tool(function: Any = None, /, *, name: str | None = None, **policy: Any) -> 
     def mark(target: F) -> F:
         if not inspect.isfunction(target):
             raise ToolValidationError(f"@tool goes on a function, not on {type(target).__name__}: derive BaseTool")
-        definition = Definition(name=name or target.__name__, **policy)
+        if inspect.isgeneratorfunction(target) or inspect.isasyncgenfunction(target):
+            raise ToolValidationError(f"tool {target.__name__!r}: return the result; a generator has none")
+        definition = Definition(name=target.__name__ if name is None else name, **policy)
         definition.refuse_nonsense()
         if definition.isolation == "inline" and not inspect.iscoroutinefunction(target):
             raise ToolValidationError(

@@ -14,6 +14,7 @@ import msgspec
 
 from journeyman.errors import StateError, ToolError
 from journeyman.events.messages import JSON
+from journeyman.loading import Package
 from journeyman.tools.context import BlockingToolContext, ToolContext
 from journeyman.tools.failures import DETAIL_CAP, TransientToolError, failure_of
 from journeyman.tools.frames import Answer, Call, Channel, Done, Load, Loaded, LogLine, Patch, Progress, Ready
@@ -108,6 +109,7 @@ class _Server:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._tools: dict[Target, _Tool] = {}
+        self._packages: dict[str, Package] = {}
         self._folder = os.getcwd()  # noqa: PTH109 - a text for chdir
         self._environment = dict(os.environ)
         self._runner: Any = None
@@ -126,7 +128,7 @@ class _Server:
 
     def _load(self, target: Target) -> str | None:
         try:
-            self._tools[target] = _Tool(resolve(target))
+            self._tools[target] = _Tool(resolve(target, self._packages))
         except BaseException as exc:  # noqa: BLE001 - importing runs the user's code
             return exc.message if isinstance(exc, ToolError) else str(failure_of(exc))
         return None
@@ -151,7 +153,8 @@ class _Server:
             return self._wait_for(tool.function(**given))
         if signature.context:
             given[signature.context] = BlockingToolContext(request, run.change, run.progress)
-        return tool.function(**given)
+        value = tool.function(**given)
+        return self._wait_for(value) if hasattr(value, "__await__") else value
 
     def _opened(self, resource: Any) -> Any:
         if self._resources is None:
