@@ -45,7 +45,7 @@ def _serve(given: argparse.Namespace) -> int:
     from journeyman.settings import Settings
 
     settings = Settings.read(host=given.host, port=given.port)
-    return serve(settings, given.path, offline=given.offline, watch=False)
+    return serve(settings, given.path, offline=given.offline)
 
 
 def parser() -> argparse.ArgumentParser:
