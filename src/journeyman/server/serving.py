@@ -11,6 +11,7 @@ from pathlib import Path
 import uvicorn
 
 from journeyman.errors import BaseError, ConfigurationError
+from journeyman.journal.ownership import publish_address
 from journeyman.server.application import DRAIN_SECONDS
 from journeyman.server.asgi import App
 from journeyman.settings import Settings
@@ -91,6 +92,7 @@ def _listen(settings: Settings) -> socket.socket | None:
         advice = f"{settings.host}:{settings.port} cannot be used: {exc.strerror}. Choose another PORT (--port)."
         print(advice, file=sys.stderr)  # noqa: T201 - the answer to whoever typed the command
         return None
+    listening.listen(1024)  # before the ready line: who reads it may connect at once
     return listening
 
 
@@ -104,7 +106,10 @@ def _announce(app: App, listening: socket.socket) -> None:
         log.warning("%s", problem)
     names = ", ".join(sorted(application.catalog.agents)) or "no agent"
     resumed = f", {application.recovered} runs resumed" if application.recovered else ""
-    print(f"Journeyman is ready on {scheme}://{shown}:{port} ({names}{resumed})", flush=True)  # noqa: T201
+    url = f"{scheme}://{shown}:{port}"
+    if app.settings.database_path is not None:
+        publish_address(app.settings.database_path, url)
+    print(f"Journeyman is ready on {url} ({names}{resumed})", flush=True)  # noqa: T201
 
 
 def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
