@@ -10,7 +10,11 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Figure:
-    """`bound` is the most that `value` may be, `ratio_bound` the most that value / floor may be; None: reported only."""
+    """`bound` is the most that `value` may be, `ratio_bound` the most that value / floor may be; None: no bound.
+
+    `target` is what the value should be on the reference machine: shown, never a reason to fail, since CPU time is a
+    machine's own.
+    """
 
     name: str
     value: float
@@ -18,6 +22,7 @@ class Figure:
     floor: float | None = None
     bound: float | None = None
     ratio_bound: float | None = None
+    target: float | None = None
 
     @property
     def ratio(self) -> float | None:
@@ -53,6 +58,8 @@ def table(figures: Sequence[Figure]) -> str:
         bounds = []
         if figure.bound is not None:
             bounds.append(f"<= {figure.bound:g} {figure.unit}")
+        if figure.target is not None:
+            bounds.append(f"(reference: {figure.target:g} {figure.unit})")
         if figure.ratio_bound is not None:
             bounds.append(f"<= {figure.ratio_bound:g}x")
         rows.append(
