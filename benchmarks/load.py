@@ -119,9 +119,8 @@ async def read_stream(port: int, message: bytes, on_delta: Callable[[int], None]
                     tokens += len(words)
                     for word in words:
                         on_delta(now - int(word))
-                elif line == b"\r\n" or not line.strip():
-                    if event == b"run_finished":
-                        return tokens
+                elif not line.strip() and event == b"run_finished":
+                    return tokens
     except TimeoutError:
         raise LoadError(f"the stream did not end in {seconds:g} s") from None
     finally:

@@ -51,15 +51,25 @@ def run_all(dose: Dose) -> list[Figure]:
                 figures += starts(server, floor)
                 figures += asyncio.run(runs(server, floor, dose))
                 figures.append(Figure("RSS loaded", server.rss_mb, "MB", floor.rss_mb))
-            if dose.turns:
-                with servers.journeyman(folder, url) as server:
-                    figures += asyncio.run(long_threads(server, dose))
-            if dose.idle_threads:
-                with servers.journeyman(folder, url) as server:
-                    figures.append(asyncio.run(idle_threads(server, dose)))
-        with servers.gateway(folder, dose.tokens, 0.002) as url:
-            with servers.floor(folder, url) as floor, servers.journeyman(folder, url) as server:
-                figures += asyncio.run(streams(server, floor, dose))
+            figures += _threads(folder, url, dose)
+        with (
+            servers.gateway(folder, dose.tokens, 0.002) as url,
+            servers.floor(folder, url) as floor,
+            servers.journeyman(folder, url) as server,
+        ):
+            figures += asyncio.run(streams(server, floor, dose))
+    return figures
+
+
+def _threads(folder: Path, url: str, dose: Dose) -> list[Figure]:
+    """Long and idle threads, each on a server of its own."""
+    figures: list[Figure] = []
+    if dose.turns:
+        with servers.journeyman(folder, url) as server:
+            figures += asyncio.run(long_threads(server, dose))
+    if dose.idle_threads:
+        with servers.journeyman(folder, url) as server:
+            figures.append(asyncio.run(idle_threads(server, dose)))
     return figures
 
 
