@@ -104,7 +104,7 @@ class Sweep:
         runs = set(self.lane.client.answered.values())
         if len(runs) != len(self.lane.client.answered):
             self.outcome.wrong.append(f"{len(self.lane.client.answered)} keys made {len(runs)} runs")
-        listed = {item for item in await _run_ids(self.lane)}
+        listed = set(await _run_ids(self.lane))
         if runs != listed:
             self.outcome.wrong.append(f"answered but not listed: {runs - listed}; never answered: {listed - runs}")
 
