@@ -69,7 +69,6 @@ def journeyman(folder: Path, gateway_url: str) -> Iterator[Server]:
         "LITELLM_GATEWAY_URL": gateway_url,
         "LITELLM_GATEWAY_API_KEY": "sk-benchmark",
         "LOG_LEVEL": "WARNING",
-        "RATE_LIMIT_ENABLED": "false",
     }
     argv = [sys.executable, "-m", "journeyman", "serve", str(AGENTS), "--no-watch"]
     yield from _serve(f"journeyman-{port}", argv, port, folder, environment(**settings))

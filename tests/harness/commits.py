@@ -47,6 +47,6 @@ async def at_commits(folder: Path, scenario: Scenario, most: int | None) -> None
                 raise
             hits += one.server.starts > before
             if one.server.alive:
-                await one.tracer.close()
+                await one.tracer.detach()
         print(f"{hits} kills at commits {list(chosen)} of {commits}")
         assert hits >= 0.7 * len(chosen), f"only {hits} of {len(chosen)} kills struck"

@@ -34,7 +34,6 @@ class Server:
             "PORT": str(self.port),
             "DATABASE_URL": f"sqlite:///{self.database}",
             "LOG_LEVEL": "INFO",
-            "RATE_LIMIT_ENABLED": "false",
             **settings,
         }
 
