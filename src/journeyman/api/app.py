@@ -1,0 +1,117 @@
+"""The API, assembled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from journeyman.api import openapi
+from journeyman.api.door import Door, visit_of
+from journeyman.api.ports import Ports
+from journeyman.api.problems import answer_problem
+from journeyman.api.replies import reply
+from journeyman.api.routes import events, execute_tool, process, websocket
+from journeyman.api.routes.agents import agents
+from journeyman.api.routes.approvals import approvals
+from journeyman.api.routes.context import context
+from journeyman.api.routes.health import health
+from journeyman.api.routes.runs import runs
+from journeyman.api.routes.threads import threads
+from journeyman.api.routes.tools import tools
+from journeyman.errors import BaseError
+
+Lifespan = Callable[[Any], Any]
+OPERATIONS = {
+    process.PATH: {"post": process.OPERATION},
+    execute_tool.PATH: {"post": execute_tool.OPERATION},
+    events.PATH: {"get": events.OPERATION},
+}
+_CORS_HEADERS = ("Accept", "Content-Type", "Idempotency-Key", "Last-Event-ID", "X-Request-Id", "traceparent")
+_CORS_EXPOSED = ("X-Request-Id", "X-Run-Id", "X-Thread-Id", "Retry-After")
+
+
+def build_app(ports: Ports, *, lifespan: Lifespan | None = None) -> ASGIApp:
+    """The ASGI application over these use cases. `lifespan` is called with the inner application, as FastAPI's is."""
+    app = FastAPI(
+        title=openapi.TITLE,
+        version=ports.version,
+        openapi_url=None,
+        root_path=ports.root_path,
+        redirect_slashes=False,
+        lifespan=lifespan,
+    )
+    _routes(app, ports)
+    _errors(app, ports)
+    if ports.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=tuple(ports.cors_origins),
+            allow_methods=("GET", "POST", "PATCH", "DELETE"),
+            allow_headers=_CORS_HEADERS,
+            expose_headers=_CORS_EXPOSED,
+        )
+    return Door(_Shortcut(app, ports), ports)
+
+
+class _Shortcut:
+    """The two hot routes without the framework around them (half of a request's cost here, measured).
+
+    Browsers' requests take the long way, through CORS; so does whatever comes under another path.
+    """
+
+    def __init__(self, app: ASGIApp, ports: Ports) -> None:
+        self._app = app
+        self._hot: dict[str, ASGIApp] = {
+            process.PATH: process.Process(ports),
+            execute_tool.PATH: execute_tool.ExecuteTool(ports),
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        hot = self._hot.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
+        if hot is None or b"origin" in visit_of(scope).headers:
+            await self._app(scope, receive, send)
+        else:
+            await hot(scope, receive, send)
+
+
+def _routes(app: FastAPI, ports: Ports) -> None:
+    """The hot ones first: routes are tried in order."""
+    app.router.routes += [
+        Route(process.PATH, process.Process(ports), methods=["POST"]),
+        Route(execute_tool.PATH, execute_tool.ExecuteTool(ports), methods=["POST"]),
+        Route(events.PATH, events.Events(ports), methods=["GET"]),
+        WebSocketRoute(websocket.PATH, websocket.Sockets(ports)),
+        *ports.pages,
+    ]
+    for router in (agents, tools, threads, runs, context, approvals, health):
+        app.include_router(router(ports))
+
+    @cache
+    def document() -> dict[str, Any]:
+        return openapi.document(app, ports.version, OPERATIONS)
+
+    async def openapi_json(request: Request) -> Response:
+        return reply(document())
+
+    app.router.routes.append(Route("/openapi.json", openapi_json, methods=["GET"]))
+
+
+def _errors(app: FastAPI, ports: Ports) -> None:
+    async def on_error(request: Request, exc: Exception) -> Response:
+        return answer_problem(exc, ports.ids)
+
+    async def pass_on(request: Request, exc: Exception) -> Response:
+        raise exc  # to the door, which answers and logs; Starlette would answer in plain text
+
+    app.add_exception_handler(Exception, pass_on)
+    for kind in (BaseError, HTTPException, RequestValidationError):
+        app.add_exception_handler(kind, on_error)

@@ -1,0 +1,125 @@
+"""The outermost ASGI layer: names and origins checked, request id given, headers set, errors answered."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import cast
+
+import msgspec
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from journeyman.api.body import ClientGone
+from journeyman.api.ports import Ports
+from journeyman.api.problems import RequestError, send_problem
+from journeyman.api.security import HEADERS, SAFE_METHODS, STRICT_POLICY, HostPolicy, principal
+
+_LOG = logging.getLogger(__name__)
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}.*")
+_KEY = "journeyman.visit"
+
+
+class Visit(msgspec.Struct, frozen=True):
+    """What is known of a request before its body: who, under which ids, with which headers."""
+
+    principal: str
+    request_id: str
+    headers: dict[bytes, bytes]
+
+    @property
+    def trace_id(self) -> str | None:
+        """The trace that the caller is in (W3C Trace Context)."""
+        match = _TRACEPARENT.fullmatch(self.headers.get(b"traceparent", b""))
+        return match[1].decode() if match else None
+
+
+def visit_of(scope: Scope) -> Visit:
+    return cast(Visit, scope[_KEY])
+
+
+class Door:
+    """Wraps the whole application. Pure ASGI: nothing is buffered, nothing runs in another task."""
+
+    def __init__(self, app: ASGIApp, ports: Ports) -> None:
+        self._app = app
+        self._ids = ports.ids
+        self._policy = HostPolicy(ports.allowed_hosts, ports.cors_origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._request(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._socket(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
+        visit = scope[_KEY] = self._visit(scope)
+        reply = _Reply(send, visit.request_id)
+        try:
+            self._check(scope["method"], visit.headers)
+            await self._app(scope, receive, reply)
+        except ClientGone:
+            return
+        except Exception as exc:  # noqa: BLE001 - the root of a request: logged, answered, never passed on
+            if reply.started:
+                _LOG.error("answer cut", exc_info=exc, extra={"request_id": visit.request_id})
+            else:
+                await send_problem(reply, exc, self._ids)
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        visit = scope[_KEY] = self._visit(scope)
+        try:
+            self._check("GET", visit.headers, origin=True)
+        except RequestError as exc:
+            _LOG.info("socket refused: %s", exc)
+            await receive()
+            await send({"type": "websocket.close", "code": 1008, "reason": exc.code})
+            return
+        await self._app(scope, receive, send)
+
+    def _visit(self, scope: Scope) -> Visit:
+        headers = dict(scope["headers"])
+        given = headers.get(b"x-request-id")
+        request_id = given.decode() if given is not None and _REQUEST_ID.fullmatch(given) else self._ids.new("req")
+        return Visit(principal(scope), request_id, headers)
+
+    def _check(self, method: str, headers: dict[bytes, bytes], *, origin: bool = False) -> None:
+        host = headers.get(b"host", b"")
+        if not self._policy.host_allowed(host):
+            raise RequestError(
+                "This server does not answer to that Host: add the name to ALLOWED_HOSTS.",
+                status=421,
+                code="host_not_allowed",
+            )
+        if (origin or method not in SAFE_METHODS) and not self._policy.origin_allowed(headers.get(b"origin"), host):
+            raise RequestError(
+                "A page of that Origin may not do this: add it to CORS_ORIGINS.", status=403, code="origin_not_allowed"
+            )
+
+
+class _Reply:
+    """`send`, with the headers that every answer carries."""
+
+    __slots__ = ("_request_id", "_send", "started")
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._request_id = request_id
+        self.started = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.started = True
+            message["headers"] = self._complete(message.get("headers", []))
+        await self._send(message)
+
+    def _complete(self, given: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        headers = [*given, *HEADERS, (b"x-request-id", self._request_id.encode())]
+        names = {name for name, _ in given}
+        if STRICT_POLICY[0] not in names:
+            headers.append(STRICT_POLICY)
+        if b"cache-control" not in names:
+            headers.append((b"cache-control", b"no-store"))
+        return headers

@@ -1,0 +1,50 @@
+"""From request bodies to what use cases take."""
+
+from __future__ import annotations
+
+from journeyman.api.door import Visit
+from journeyman.api.problems import RequestError
+from journeyman.api.replies import encode
+from journeyman.api.schemas import AnswerRequest, Content, ProcessRequest
+from journeyman.events.messages import JSON, Message, Role, TextPart
+from journeyman.runtime.results import Answer, Key, StartRun
+
+
+def message_of(role: Role, content: Content) -> Message:
+    """A client's message. Raises RequestError (422, `unsupported_content`) for what models do not get yet."""
+    if isinstance(content, str):
+        return Message(role=role, content=(TextPart(content),))
+    for index, part in enumerate(content):
+        if not isinstance(part, TextPart):
+            raise RequestError(
+                "Only text parts are accepted yet.", code="unsupported_content", path=f"body.user_input[{index}]"
+            )
+    return Message(role=role, content=tuple(content))
+
+
+def start_of(body: ProcessRequest, visit: Visit, *, stream: bool, key: Key | None = None) -> StartRun:
+    return StartRun(
+        input=message_of("user", body.user_input),
+        agent=body.agent,
+        thread_id=body.thread_id,
+        context=body.context,
+        multitask=body.multitask,
+        stream=stream,
+        key=key,
+        request_id=visit.request_id,
+        trace_id=visit.trace_id,
+    )
+
+
+def answer_of(body: AnswerRequest) -> Answer:
+    """A result that is no text becomes compact JSON, as a tool's would."""
+    return Answer(
+        approval=body.approval,
+        decision=body.decision,
+        arguments=body.arguments,
+        result=text_of(body.result),
+    )
+
+
+def text_of(result: JSON) -> str | None:
+    return result if result is None or isinstance(result, str) else encode(result).decode()

@@ -1,0 +1,112 @@
+"""The OpenAPI document: what FastAPI knows of the routes, and the schemas of what they read and write."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from journeyman.api import schemas
+from journeyman.api.problems import ProblemDetails
+
+TITLE = "Journeyman"
+DESCRIPTION = "Durable agents over HTTP, SSE and WebSocket. Errors are `application/problem+json` (RFC 9457)."
+_REF = "#/components/schemas/{name}"
+_PROBLEM = {"$ref": _REF.format(name="ProblemDetails")}
+_MODELS = (
+    schemas.ProcessRequest,
+    schemas.ExecuteToolRequest,
+    schemas.CreateThread,
+    schemas.AddMessage,
+    schemas.ResumeRequest,
+    schemas.ProcessAnswer,
+    schemas.ExecuteToolAnswer,
+    schemas.RunSummary,
+    schemas.RunAnswer,
+    schemas.StateAnswer,
+    schemas.EventAnswer,
+    schemas.ThreadAnswer,
+    schemas.MessageAnswer,
+    schemas.AddedMessage,
+    schemas.ToolAnswer,
+    schemas.AgentSummary,
+    schemas.AgentAnswer,
+    schemas.GraphAnswer,
+    schemas.ApprovalAnswer,
+    schemas.Health,
+    ProblemDetails,
+)
+
+Operation = dict[str, Any]
+IDEMPOTENCY_KEY: dict[str, Any] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "maxLength": 255},
+    "description": "The same key with the same body gives the first answer again; with another body it is refused.",
+}
+RUN_HEADERS = {
+    "X-Run-Id": {"schema": {"type": "string"}, "description": "The run"},
+    "X-Thread-Id": {"schema": {"type": "string"}, "description": "Its thread"},
+}
+
+
+def ref(model: type) -> dict[str, Any]:
+    return {"$ref": _REF.format(name=model.__name__)}
+
+
+def content(schema: Mapping[str, Any], media_type: str = "application/json") -> dict[str, Any]:
+    return {media_type: {"schema": schema}}
+
+
+def accepts(model: type | None = None) -> Operation:
+    """The documentation of a route's body; without a model, a JSON Merge Patch."""
+    schema = {"type": "object"} if model is None else ref(model)
+    return {"requestBody": {"required": True, "content": content(schema)}}
+
+
+def answers(model: type | None = None, *, status: int = 200, text: str = "Successful") -> dict[int | str, Any]:
+    """The documentation of a route's answer; without a model, any JSON object."""
+    schema = {"type": "object"} if model is None else ref(model)
+    return {status: {"description": text, "content": content(schema)}, **problems()}
+
+
+def lists(model: type) -> dict[int | str, Any]:
+    """The documentation of a page: items and the cursor of the next one."""
+    schema = {
+        "type": "object",
+        "required": ["items", "next_cursor"],
+        "properties": {
+            "items": {"type": "array", "items": ref(model)},
+            "next_cursor": {"type": ["string", "null"]},
+        },
+    }
+    return {200: {"description": "A page", "content": content(schema)}, **problems()}
+
+
+def problems() -> dict[int | str, Any]:
+    return {
+        status: {"description": text, "content": content(_PROBLEM, "application/problem+json")}
+        for status, text in (("4XX", "The request cannot be served as it is"), ("5XX", "The server could not serve it"))
+    }
+
+
+def document(app: FastAPI, version: str, operations: Mapping[str, Mapping[str, Operation]]) -> dict[str, Any]:
+    """The whole document. `operations` describes the routes that FastAPI does not know: path -> method -> operation."""
+    made = get_openapi(title=TITLE, version=version, description=DESCRIPTION, routes=app.routes)
+    for path, methods in operations.items():
+        made["paths"].setdefault(path, {}).update(methods)
+    _, components = msgspec.json.schema_components(_MODELS, ref_template=_REF)
+    known = made.setdefault("components", {}).setdefault("schemas", {})
+    known.update(components)
+    for generated in ("HTTPValidationError", "ValidationError"):  # FastAPI's own; ours are ProblemDetails
+        known.pop(generated, None)
+    for methods in made["paths"].values():
+        for operation in methods.values():
+            operation["responses"].pop("422", None)
+    made["paths"] = dict(sorted(made["paths"].items()))
+    made["components"]["schemas"] = dict(sorted(known.items()))
+    return made

@@ -1,0 +1,72 @@
+"""What the faces are given: use cases, lists and limits. Built by the composition root, never fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from starlette.routing import BaseRoute
+
+from journeyman.clock import Clock, SystemClock
+from journeyman.events.messages import JSON
+from journeyman.ids import Ids, RandomIds
+from journeyman.runtime.catalog import Catalog
+from journeyman.runtime.runs import Runs
+from journeyman.runtime.threads import Threads
+from journeyman.tools.spec import ToolSpec
+
+
+class ListedTool(Protocol):
+    """A registered tool as the faces see it."""
+
+    @property
+    def spec(self) -> ToolSpec: ...
+
+
+class ToolRegistry(Protocol):
+    """The tools of this server, by name."""
+
+    @property
+    def tools(self) -> Mapping[str, ListedTool]: ...
+
+    def get_metrics(self) -> Mapping[str, Mapping[str, JSON]]:
+        """Tool name -> its figures."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds that hold before anything of a request reaches a model. Seconds, bytes, counts."""
+
+    body_bytes: int = 1 << 20  # on the wire
+    body_idle_seconds: float = 5.0  # between two chunks
+    body_total_seconds: float = 30.0
+    json_depth: int = 64
+    json_nodes: int = 50_000
+    string_chars: int = 512 * 1024
+    ping_seconds: float = 15.0  # silence on a stream before a comment is sent
+    send_seconds: float = 30.0  # how long a client may refuse to read
+    socket_frame_bytes: int = 64 * 1024
+    socket_commands: int = 32  # of one WebSocket, under way at once
+    socket_runs: int = 64  # watched by one WebSocket at once
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """Everything that the API needs. `ready` gives the reasons why not: empty means ready."""
+
+    runs: Runs
+    threads: Threads
+    catalog: Catalog
+    registry: ToolRegistry
+    ready: Callable[[], Mapping[str, object]] = dict
+    version: str = "0"
+    request_wait_seconds: float = 120.0
+    allowed_hosts: Sequence[str] = ()  # beside the loopback names; "*.example.com" and "*" are understood
+    cors_origins: Sequence[str] = ()
+    root_path: str = ""
+    limits: Limits = Limits()
+    clock: Clock = field(default_factory=SystemClock)
+    ids: Ids = field(default_factory=RandomIds)
+    pages: Sequence[BaseRoute] = ()  # the web page and the docs

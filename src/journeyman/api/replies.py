@@ -1,0 +1,156 @@
+"""From what use cases return to what clients read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+from starlette.types import Send
+
+from journeyman.api.problems import GatewayFailure
+from journeyman.api.schemas import (
+    ApprovalAnswer,
+    ExecuteToolAnswer,
+    ProcessAnswer,
+    RunAnswer,
+    RunSummary,
+    UsageAnswer,
+)
+from journeyman.events.codec import rfc3339
+from journeyman.events.messages import Usage
+from journeyman.journal.journal import ApprovalRow, RunRow
+from journeyman.runtime.results import RunResult
+
+_ENCODER = msgspec.json.Encoder()
+encode = _ENCODER.encode
+_JSON_HEADER = (b"content-type", b"application/json")
+
+
+def reply(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """An answer of an ordinary route."""
+    return Response(encode(value), status, headers, "application/json")
+
+
+def page(items: Sequence[Any], next_cursor: str | None) -> Response:
+    return reply({"items": items, "next_cursor": next_cursor})
+
+
+async def send_json(send: Send, status: int, value: Any, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
+    """An answer of a hot route: two ASGI messages and nothing else."""
+    body = encode(value)
+    start = [_JSON_HEADER, (b"content-length", str(len(body)).encode()), *headers]
+    await send({"type": "http.response.start", "status": status, "headers": start})
+    await send({"type": "http.response.body", "body": body})
+
+
+def usage_answer(usage: Usage) -> UsageAnswer:
+    return UsageAnswer(usage.input_tokens, usage.output_tokens, usage.cached_tokens, usage.cost_usd)
+
+
+def approval_answer(row: ApprovalRow) -> ApprovalAnswer:
+    return ApprovalAnswer(
+        approval=row.id,
+        run_id=row.run,
+        kind=row.kind,
+        call=row.call,
+        tool=row.tool,
+        arguments=row.arguments,
+        message=row.message,
+        decisions=row.decisions,
+        requested_at=rfc3339(row.requested_at),
+        deadline=time_or_none(row.deadline),
+    )
+
+
+def time_or_none(at: int | None) -> str | None:
+    return None if at is None else rfc3339(at)
+
+
+def process_answer(result: RunResult) -> ProcessAnswer:
+    return ProcessAnswer(
+        run_id=result.run_id,
+        thread_id=result.thread_id,
+        agent=result.agent,
+        status=result.status,
+        response=result.response,
+        model=result.model,
+        usage=usage_answer(result.usage),
+        stopped_by=result.stopped_by,
+        waiting_for=result.waiting_for,
+        error=result.error,
+        approvals=tuple(map(approval_answer, result.approvals)) if result.approvals else (),
+    )
+
+
+def tool_answer(result: RunResult) -> ExecuteToolAnswer:
+    return ExecuteToolAnswer(
+        response=result.response,
+        tool_name=result.tool or "",
+        run_id=result.run_id,
+        duration_ms=result.duration_ms,
+        cached=result.cached,
+        status=result.status,
+        waiting_for=result.waiting_for,
+        error=result.error,
+        approvals=tuple(map(approval_answer, result.approvals)) if result.approvals else (),
+    )
+
+
+def raise_gateway_failure(result: RunResult) -> None:
+    """A run that failed because of the gateway is an error of the request too. Raises GatewayFailure."""
+    error = result.error
+    if result.status == "failed" and error is not None and error.code.startswith("gateway_"):
+        raise GatewayFailure(
+            error.message,
+            code=error.code,
+            error_id=error.error_id,
+            run_id=result.run_id,
+            thread_id=result.thread_id,
+        )
+
+
+def run_summary(row: RunRow) -> RunSummary:
+    return RunSummary(**_run_fields(row))
+
+
+def run_answer(row: RunRow, result: RunResult) -> RunAnswer:
+    """Status and seq come from the later of the two readings."""
+    fields = _run_fields(row)
+    fields["status"] = result.status
+    fields["last_seq"] = max(row.last_seq, result.last_seq)
+    return RunAnswer(
+        **fields,
+        response=result.response,
+        model=result.model,
+        usage=usage_answer(result.usage),
+        stopped_by=result.stopped_by,
+        waiting_for=result.waiting_for,
+        error=result.error,
+        approvals=tuple(map(approval_answer, result.approvals)),
+    )
+
+
+def _run_fields(row: RunRow) -> dict[str, Any]:
+    return {
+        "run_id": row.id,
+        "thread_id": thread_id_of(row.thread),
+        "agent": row.agent,
+        "version": row.version,
+        "parent": row.parent,
+        "status": row.status,
+        "last_seq": row.last_seq,
+        "accepted_at": rfc3339(row.accepted_at),
+        "started_at": time_or_none(row.started_at),
+        "ended_at": time_or_none(row.ended_at),
+        "error_code": row.error_code,
+        "error_id": row.error_id,
+        "request_id": row.request_id,
+        "trace_id": row.trace_id,
+    }
+
+
+def thread_id_of(key: str) -> str:
+    """A thread id holds no slash: what stands behind the last one of a thread's key."""
+    return key.rpartition("/")[2]

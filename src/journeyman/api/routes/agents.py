@@ -1,0 +1,88 @@
+"""The agents that this server serves."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from fastapi import APIRouter, Query
+from starlette.responses import PlainTextResponse, Response
+
+from journeyman.agents.agent import BaseAgent
+from journeyman.agents.spec import ModelSettings
+from journeyman.api.graph import graph_of, mermaid
+from journeyman.api.openapi import answers, content, lists, ref
+from journeyman.api.paging import page_by_name
+from journeyman.api.parameters import Cursor, NamePath, PageSize
+from journeyman.api.ports import Ports
+from journeyman.api.replies import reply
+from journeyman.api.routes.tools import tool_answer
+from journeyman.api.schemas import AgentAnswer, AgentSummary, GraphAnswer, ModelAnswer
+from journeyman.errors import NotFoundError
+
+_GRAPH = answers(GraphAnswer)
+_GRAPH[200] = {
+    "description": "The graph",
+    "content": {**content(ref(GraphAnswer)), **content({"type": "string"}, "text/plain")},
+}
+
+
+def agents(ports: Ports) -> APIRouter:
+    router = APIRouter(tags=["agents"])
+
+    @router.get("/agents", operation_id="list_agents", summary="The agents", responses=lists(AgentSummary))
+    async def list_agents(cursor: Cursor = None, limit: PageSize = 50) -> Response:
+        return page_by_name("agents", ports.catalog.agents, cursor, limit, lambda agent: _summary(ports, agent))
+
+    @router.get("/agents/{name}", operation_id="get_agent", summary="One agent", responses=answers(AgentAnswer))
+    async def get_agent(name: NamePath) -> Response:
+        return reply(_answer(ports, ports.catalog.resolve(name)))
+
+    @router.get("/agents/{name}/graph", operation_id="get_agent_graph", summary="An agent's graph", responses=_GRAPH)
+    async def get_graph(name: NamePath, format: Annotated[Literal["json", "mermaid"], Query()] = "json") -> Response:
+        graph = graph_of(ports.catalog.resolve(name))
+        if graph is None:
+            raise NotFoundError(f"Agent {name!r} decides by code: it has no graph.", code="no_graph")
+        return PlainTextResponse(mermaid(graph)) if format == "mermaid" else reply(graph)
+
+    return router
+
+
+def _is_default(ports: Ports, agent: BaseAgent) -> bool:
+    return agent.name == ports.catalog.default or len(ports.catalog.agents) == 1
+
+
+def _model(model: ModelSettings) -> ModelAnswer:
+    """Without `extra`: what is passed on to the gateway may be secret."""
+    return ModelAnswer(model.name, model.temperature, model.max_tokens)
+
+
+def _summary(ports: Ports, agent: BaseAgent) -> AgentSummary:
+    spec = agent.spec
+    return AgentSummary(
+        name=agent.name,
+        type=spec.type,
+        description=spec.description,
+        version=agent.version,
+        model=_model(spec.model),
+        tools=tuple(tool.name for tool in spec.tools),
+        default=_is_default(ports, agent),
+    )
+
+
+def _answer(ports: Ports, agent: BaseAgent) -> AgentAnswer:
+    spec = agent.spec
+    metrics = ports.registry.get_metrics()
+    return AgentAnswer(
+        name=agent.name,
+        type=spec.type,
+        description=spec.description,
+        version=agent.version,
+        default=_is_default(ports, agent),
+        prompt=spec.prompt,
+        model=_model(spec.model),
+        tools=tuple(tool_answer(tool, metrics) for tool in spec.tools),
+        limits=msgspec.structs.asdict(spec.limits),
+        history=msgspec.structs.asdict(spec.history),
+        output=msgspec.structs.asdict(spec.output) if spec.output else None,
+    )

@@ -1,0 +1,112 @@
+"""GET /runs/{id}/events: a run's events as a page of JSON, or as a stream that can be rejoined at any seq."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from journeyman.api import cursor as cursors
+from journeyman.api import openapi, sse
+from journeyman.api.body import LARGEST_INTEGER
+from journeyman.api.door import Visit, visit_of
+from journeyman.api.paging import cut
+from journeyman.api.parameters import checked_name
+from journeyman.api.ports import Ports
+from journeyman.api.problems import RequestError
+from journeyman.api.replies import page
+from journeyman.api.schemas import EventAnswer
+from journeyman.events.codec import wire
+
+PATH = "/runs/{run_id}/events"
+_LARGEST_PAGE = 1000
+
+
+class Events:
+    """Plain ASGI, because a stream is written without anything in between."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        visit = visit_of(scope)
+        run_id = checked_name(scope["path_params"]["run_id"])
+        query = _query(scope)
+        if b"text/event-stream" in visit.headers.get(b"accept", b""):
+            await self._stream(visit, run_id, query, receive, send)
+        else:
+            response = await self._page(visit, run_id, query)
+            await response(scope, receive, send)
+
+    async def _page(self, visit: Visit, run_id: str, query: dict[str, str]) -> Response:
+        limit = _number(query.get("limit", "200"), "query.limit")
+        if not 1 <= limit <= _LARGEST_PAGE:
+            raise RequestError(f"`limit` is 1 to {_LARGEST_PAGE}.", path="query.limit")
+        after = cursors.number_place("events", query.get("cursor"))
+        if after is None:
+            after = _number(query.get("after", "0"), "query.after")
+        entries = await self._ports.runs.events(visit.principal, run_id, after, limit + 1)
+        shown, following = cut(entries, limit, "events", lambda entry: entry.seq)
+        return page([wire(entry) for entry in shown], following)
+
+    async def _stream(self, visit: Visit, run_id: str, query: dict[str, str], receive: Receive, send: Send) -> None:
+        after = self._after(visit, query)
+        ports = self._ports
+        row = await ports.runs.get(visit.principal, run_id)  # refused before the answer begins
+        if after > row.last_seq:
+            raise RequestError(
+                f"The run has no event {after} yet: its last is {row.last_seq}.", status=400, path="query.after"
+            )
+        frames = ports.runs.watch(visit.principal, run_id, after)
+        await sse.stream(receive, send, frames, clock=ports.clock, limits=ports.limits)
+
+    def _after(self, visit: Visit, query: dict[str, str]) -> int:
+        """Last-Event-ID wins: a browser that comes back sends it along with the address it first asked for."""
+        last = visit.headers.get(b"last-event-id")
+        if last:
+            return _number(last.decode("latin-1"), "header.last-event-id")
+        return _number(query.get("after", "0"), "query.after")
+
+
+def _query(scope: Scope) -> dict[str, str]:
+    return dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+
+
+def _number(text: str, path: str) -> int:
+    if text.isascii() and text.isdigit() and len(text) < 17 and int(text) <= LARGEST_INTEGER:
+        return int(text)
+    raise RequestError(f"{path.partition('.')[2]} is the seq of an event: a number from 0.", path=path)
+
+
+def _parameter(name: str, place: str, schema: dict[str, object], text: str) -> dict[str, object]:
+    return {"name": name, "in": place, "required": place == "path", "schema": schema, "description": text}
+
+
+_SEQ = {"type": "integer", "minimum": 0}
+OPERATION: openapi.Operation = {
+    "tags": ["runs"],
+    "summary": "A run's events",
+    "operationId": "list_events",
+    "description": (
+        "A page of JSON, or with `Accept: text/event-stream` the stored events and then what happens. Stored events "
+        "carry `id`, their seq; `delta`, `snapshot`, `progress` and `reconnect` are live and carry none."
+    ),
+    "parameters": [
+        _parameter("run_id", "path", {"type": "string"}, "The run's id"),
+        _parameter("after", "query", _SEQ, "Only events behind this seq"),
+        _parameter("Last-Event-ID", "header", _SEQ, "The same, as browsers send it when they come back"),
+        _parameter("cursor", "query", {"type": "string"}, "`next_cursor` of the page before"),
+        _parameter("limit", "query", {"type": "integer", "minimum": 1, "maximum": _LARGEST_PAGE}, "How many at most"),
+    ],
+    "responses": {
+        "200": {
+            "description": "Events",
+            "content": {
+                **openapi.lists(EventAnswer)[200]["content"],
+                **openapi.content({"type": "string"}, "text/event-stream"),
+            },
+        },
+        **openapi.problems(),
+    },
+}

@@ -1,0 +1,92 @@
+"""POST /process: a message in, an answer out; plain, streamed or in the background."""
+
+from __future__ import annotations
+
+from starlette.types import Receive, Scope, Send
+
+from journeyman.api import openapi, sse
+from journeyman.api.body import ClientGone, convert, read_json
+from journeyman.api.door import Visit, visit_of
+from journeyman.api.idempotency import key_of
+from journeyman.api.inputs import start_of
+from journeyman.api.ports import Ports
+from journeyman.api.replies import process_answer, raise_gateway_failure, send_json
+from journeyman.api.schemas import ProcessAnswer, ProcessRequest
+from journeyman.api.waiting import cancel_for, wait_or_cancel
+from journeyman.runtime.results import RunResult, Started
+
+PATH = "/process"
+
+
+class Process:
+    """The hottest route: plain ASGI."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
+        self._runs = ports.runs
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        visit = visit_of(scope)
+        raw = await read_json(visit.headers, receive, self._ports.limits)
+        body = convert(raw, ProcessRequest)
+        stream = not body.background and b"text/event-stream" in visit.headers.get(b"accept", b"")
+        start = start_of(body, visit, stream=stream, key=key_of(visit, PATH, raw))
+        started = await self._runs.start(visit.principal, start)
+        if stream:
+            await self._stream(visit, body, started, receive, send)
+        else:
+            await self._answer(await self._wait(visit, body, started, receive), send)
+
+    async def _wait(self, visit: Visit, body: ProcessRequest, started: Started, receive: Receive) -> RunResult:
+        seconds = 0.0 if body.background else self._ports.request_wait_seconds
+        if body.on_disconnect == "cancel" and not body.background:
+            return await wait_or_cancel(self._runs, visit.principal, started.run_id, seconds, receive)
+        return await self._runs.wait(started.run_id, seconds)
+
+    async def _answer(self, result: RunResult, send: Send) -> None:
+        raise_gateway_failure(result)
+        status = 202 if result.status in ("queued", "running") else 200
+        await send_json(send, status, process_answer(result), _headers(result.run_id, result.thread_id))
+
+    async def _stream(self, visit: Visit, body: ProcessRequest, started: Started, receive: Receive, send: Send) -> None:
+        frames = self._runs.watch(visit.principal, started.run_id, until_pause=True)
+        headers = _headers(started.run_id, started.thread_id)
+        ports = self._ports
+        try:
+            await sse.stream(receive, send, frames, clock=ports.clock, limits=ports.limits, headers=headers)
+        except ClientGone:
+            if body.on_disconnect == "cancel":
+                await cancel_for(self._runs, visit.principal, started.run_id)
+            raise
+
+
+def _headers(run_id: str, thread_id: str) -> list[tuple[bytes, bytes]]:
+    return [(b"x-run-id", run_id.encode()), (b"x-thread-id", thread_id.encode())]
+
+
+OPERATION: openapi.Operation = {
+    "tags": ["runs"],
+    "summary": "Send a message to an agent",
+    "operationId": "process",
+    "description": (
+        "Waits for the run and answers with how it ended. With `Accept: text/event-stream` the run's events are "
+        "streamed until it ends or pauses; `background: true` answers 202 at once."
+    ),
+    "parameters": [openapi.IDEMPOTENCY_KEY],
+    **openapi.accepts(ProcessRequest),
+    "responses": {
+        "200": {
+            "description": "The run is over, or paused",
+            "headers": openapi.RUN_HEADERS,
+            "content": {
+                **openapi.content(openapi.ref(ProcessAnswer)),
+                **openapi.content({"type": "string"}, "text/event-stream"),
+            },
+        },
+        "202": {
+            "description": "The run goes on, or waits behind another",
+            "content": openapi.content(openapi.ref(ProcessAnswer)),
+        },
+        **openapi.problems(),
+    },
+}

@@ -1,0 +1,114 @@
+"""Runs: list, look at, follow, cancel, answer."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from journeyman.api import cursor as cursors
+from journeyman.api.body import convert
+from journeyman.api.door import visit_of
+from journeyman.api.inputs import answer_of
+from journeyman.api.openapi import accepts, answers, lists
+from journeyman.api.paging import cut
+from journeyman.api.parameters import Cursor, PageSize, RunPath, Seq, Text
+from journeyman.api.ports import Ports
+from journeyman.api.reading import read
+from journeyman.api.replies import page, process_answer, reply, run_answer, run_summary
+from journeyman.api.schemas import ProcessAnswer, ResumeRequest, RunAnswer, RunSummary, StateAnswer
+from journeyman.api.states import state_answer
+from journeyman.journal.journal import RunFilter, RunStatus, thread_key
+
+Moment = Annotated[datetime | None, Query(description="RFC 3339")]
+Status = Annotated[RunStatus | None, Query()]
+
+
+def runs(ports: Ports) -> APIRouter:
+    router = APIRouter(tags=["runs"])
+    _collection(router, ports)
+    _single(router, ports)
+    _changes(router, ports)
+    return router
+
+
+def _collection(router: APIRouter, ports: Ports) -> None:
+    @router.get("/runs", operation_id="list_runs", summary="Runs, newest first", responses=lists(RunSummary))
+    async def list_runs(
+        request: Request,
+        status: Status = None,
+        agent: Text = None,
+        thread: Text = None,
+        tool: Text = None,
+        error_code: Text = None,
+        error_id: Text = None,
+        request_id: Text = None,
+        trace_id: Text = None,
+        since: Moment = None,
+        until: Moment = None,
+        cursor: Cursor = None,
+        limit: PageSize = 50,
+    ) -> Response:
+        principal = visit_of(request.scope).principal
+        where = RunFilter(
+            status=status,
+            agent=agent,
+            thread=None if thread is None else thread_key(principal, thread),
+            tool=tool,
+            error_code=error_code,
+            error_id=error_id,
+            request_id=request_id,
+            trace_id=trace_id,
+            since=_microseconds(since),
+            until=_microseconds(until),
+        )
+        rows = await ports.runs.list(principal, where, cursors.number_place("runs", cursor), limit + 1)
+        shown, following = cut(rows, limit, "runs", lambda row: row.accepted_no)
+        return page([run_summary(row) for row in shown], following)
+
+
+def _single(router: APIRouter, ports: Ports) -> None:
+    @router.get("/runs/{run_id}", operation_id="get_run", summary="One run", responses=answers(RunAnswer))
+    async def get_run(request: Request, run_id: RunPath) -> Response:
+        principal = visit_of(request.scope).principal
+        row = await ports.runs.get(principal, run_id)
+        return reply(run_answer(row, await ports.runs.result(principal, run_id)))
+
+    @router.get(
+        "/runs/{run_id}/state",
+        operation_id="get_run_state",
+        summary="A run's state, now or after the event `at`",
+        responses=answers(StateAnswer),
+    )
+    async def get_state(request: Request, run_id: RunPath, at: Seq = None) -> Response:
+        return reply(state_answer(await ports.runs.state(visit_of(request.scope).principal, run_id, at)))
+
+
+def _changes(router: APIRouter, ports: Ports) -> None:
+    @router.post(
+        "/runs/{run_id}/cancel", operation_id="cancel_run", summary="Cancel a run", responses=answers(ProcessAnswer)
+    )
+    async def cancel_run(request: Request, run_id: RunPath) -> Response:
+        return reply(process_answer(await ports.runs.cancel(visit_of(request.scope).principal, run_id)))
+
+    @router.post(
+        "/runs/{run_id}/resume",
+        operation_id="resume_run",
+        summary="Answer a run's approvals",
+        responses=answers(ProcessAnswer),
+        openapi_extra=accepts(ResumeRequest),
+    )
+    async def resume_run(request: Request, run_id: RunPath) -> Response:
+        body = convert(await read(request, ports.limits), ResumeRequest)
+        given = tuple(map(answer_of, body.answers))
+        return reply(process_answer(await ports.runs.answer(visit_of(request.scope).principal, run_id, given)))
+
+
+def _microseconds(moment: datetime | None) -> int | None:
+    """A time without a zone is UTC."""
+    if moment is None:
+        return None
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return int(aware.timestamp() * 1_000_000)

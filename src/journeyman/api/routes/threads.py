@@ -1,0 +1,161 @@
+"""Threads: conversations with their messages, runs and context."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from journeyman.api import cursor as cursors
+from journeyman.api.body import convert
+from journeyman.api.door import visit_of
+from journeyman.api.inputs import message_of
+from journeyman.api.openapi import accepts, answers, lists
+from journeyman.api.paging import cut
+from journeyman.api.parameters import Cursor, PageSize, ThreadPath
+from journeyman.api.ports import Ports
+from journeyman.api.reading import merge_patch_of, read
+from journeyman.api.replies import page, reply, run_summary
+from journeyman.api.schemas import (
+    AddedMessage,
+    AddMessage,
+    CreateThread,
+    MessageAnswer,
+    RunSummary,
+    ThreadAnswer,
+)
+from journeyman.events.codec import rfc3339
+from journeyman.journal.journal import MessageRow, RunFilter, ThreadRow, thread_key
+
+
+def threads(ports: Ports) -> APIRouter:
+    router = APIRouter(tags=["threads"])
+    _collection(router, ports)
+    _single(router, ports)
+    _messages(router, ports)
+    _context(router, ports)
+    return router
+
+
+def _collection(router: APIRouter, ports: Ports) -> None:
+    made = answers(ThreadAnswer, status=201, text="Made")
+
+    @router.post(
+        "/threads",
+        operation_id="create_thread",
+        summary="Make a thread",
+        status_code=201,
+        responses=made,
+        openapi_extra=accepts(CreateThread),
+    )
+    async def create_thread(request: Request) -> Response:
+        body = convert(await read(request, ports.limits), CreateThread)
+        row = await ports.threads.create(visit_of(request.scope).principal, body.thread_id, body.title, body.meta)
+        return reply(thread_answer(row), 201)
+
+    @router.get("/threads", operation_id="list_threads", summary="The threads", responses=lists(ThreadAnswer))
+    async def list_threads(request: Request, cursor: Cursor = None, limit: PageSize = 50) -> Response:
+        place = cursors.text_place("threads", cursor)
+        rows = await ports.threads.list(visit_of(request.scope).principal, place, limit + 1)
+        shown, following = cut(rows, limit, "threads", lambda row: row.key)
+        return page([thread_answer(row) for row in shown], following)
+
+
+def _single(router: APIRouter, ports: Ports) -> None:
+    @router.get(
+        "/threads/{thread_id}", operation_id="get_thread", summary="One thread", responses=answers(ThreadAnswer)
+    )
+    async def get_thread(request: Request, thread_id: ThreadPath) -> Response:
+        return reply(thread_answer(await ports.threads.get(visit_of(request.scope).principal, thread_id)))
+
+    @router.delete(
+        "/threads/{thread_id}",
+        operation_id="erase_thread",
+        summary="Erase a thread and all that was said in it",
+        status_code=204,
+    )
+    async def erase_thread(request: Request, thread_id: ThreadPath) -> Response:
+        await ports.threads.erase(visit_of(request.scope).principal, thread_id)
+        return Response(status_code=204)
+
+    @router.get(
+        "/threads/{thread_id}/runs",
+        operation_id="list_thread_runs",
+        summary="A thread's runs, newest first",
+        responses=lists(RunSummary),
+    )
+    async def list_runs(
+        request: Request, thread_id: ThreadPath, cursor: Cursor = None, limit: PageSize = 50
+    ) -> Response:
+        principal = visit_of(request.scope).principal
+        place = cursors.number_place("runs", cursor)
+        await ports.threads.get(principal, thread_id)
+        where = RunFilter(thread=thread_key(principal, thread_id))
+        rows = await ports.runs.list(principal, where, place, limit + 1)
+        shown, following = cut(rows, limit, "runs", lambda row: row.accepted_no)
+        return page([run_summary(row) for row in shown], following)
+
+
+def _messages(router: APIRouter, ports: Ports) -> None:
+    @router.get(
+        "/threads/{thread_id}/messages",
+        operation_id="list_messages",
+        summary="A thread's messages, in order",
+        responses=lists(MessageAnswer),
+    )
+    async def list_messages(
+        request: Request, thread_id: ThreadPath, cursor: Cursor = None, limit: PageSize = 50
+    ) -> Response:
+        place = cursors.number_place("messages", cursor) or 0
+        rows = await ports.threads.messages(visit_of(request.scope).principal, thread_id, place, limit + 1)
+        shown, following = cut(rows, limit, "messages", lambda row: row.no)
+        return page([message_answer(row) for row in shown], following)
+
+    @router.post(
+        "/threads/{thread_id}/messages",
+        operation_id="add_message",
+        summary="Add a message without a run",
+        status_code=201,
+        responses=answers(AddedMessage, status=201, text="Added"),
+        openapi_extra=accepts(AddMessage),
+    )
+    async def add_message(request: Request, thread_id: ThreadPath) -> Response:
+        body = convert(await read(request, ports.limits), AddMessage)
+        message = message_of(body.role, body.content)
+        no = await ports.threads.add_message(visit_of(request.scope).principal, thread_id, message)
+        return reply(AddedMessage(no), 201)
+
+
+def _context(router: APIRouter, ports: Ports) -> None:
+    path = "/threads/{thread_id}/context"
+
+    @router.get(path, operation_id="get_thread_context", summary="A thread's context", responses=answers())
+    async def get_context(request: Request, thread_id: ThreadPath) -> Response:
+        return reply((await ports.threads.get(visit_of(request.scope).principal, thread_id)).context)
+
+    @router.patch(
+        path,
+        operation_id="patch_thread_context",
+        summary="Change a thread's context (JSON Merge Patch)",
+        responses=answers(),
+        openapi_extra=accepts(),
+    )
+    async def patch_context(request: Request, thread_id: ThreadPath) -> Response:
+        patch = await merge_patch_of(request, ports.limits)
+        return reply(await ports.threads.patch_context(visit_of(request.scope).principal, thread_id, patch))
+
+
+def thread_answer(row: ThreadRow) -> ThreadAnswer:
+    return ThreadAnswer(
+        thread_id=row.thread_id,
+        title=row.title,
+        meta=row.meta,
+        active_run=row.active_run,
+        messages=row.next_no - 1,
+        created_at=rfc3339(row.created_at),
+        updated_at=rfc3339(row.updated_at),
+    )
+
+
+def message_answer(row: MessageRow) -> MessageAnswer:
+    run_id = None if row.stream.startswith("thread:") else row.stream
+    return MessageAnswer(no=row.no, run_id=run_id, at=rfc3339(row.at), message=row.message)

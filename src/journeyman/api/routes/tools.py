@@ -1,0 +1,57 @@
+"""The tools that are registered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from journeyman.api.openapi import answers, lists
+from journeyman.api.paging import page_by_name
+from journeyman.api.parameters import Cursor, NamePath, PageSize
+from journeyman.api.ports import Ports
+from journeyman.api.replies import reply
+from journeyman.api.schemas import ToolAnswer
+from journeyman.errors import ToolNotFoundError
+from journeyman.events.messages import JSON
+from journeyman.tools.spec import ToolSpec
+
+Metrics = Mapping[str, Mapping[str, JSON]]
+
+
+def tools(ports: Ports) -> APIRouter:
+    router = APIRouter(tags=["tools"])
+    registry = ports.registry
+
+    @router.get("/tools", operation_id="list_tools", summary="The tools", responses=lists(ToolAnswer))
+    async def list_tools(cursor: Cursor = None, limit: PageSize = 50) -> Response:
+        metrics = registry.get_metrics()
+        return page_by_name("tools", registry.tools, cursor, limit, lambda tool: tool_answer(tool.spec, metrics))
+
+    @router.get("/tools/{name}", operation_id="get_tool", summary="One tool", responses=answers(ToolAnswer))
+    async def get_tool(name: NamePath) -> Response:
+        tool = registry.tools.get(name)
+        if tool is None:
+            raise ToolNotFoundError(f"There is no tool {name!r}. GET /tools lists them.")
+        return reply(tool_answer(tool.spec, registry.get_metrics()))
+
+    return router
+
+
+def tool_answer(spec: ToolSpec, metrics: Metrics) -> ToolAnswer:
+    return ToolAnswer(
+        name=spec.name,
+        description=spec.description,
+        parameters=spec.parameters,
+        effects=spec.effects,
+        declared=spec.declared,
+        on_unknown=spec.on_unknown,
+        approval=spec.approval,
+        timeout_seconds=spec.timeout_seconds,
+        retries=spec.retries,
+        isolation=spec.isolation,
+        source=spec.source,
+        code_hash=spec.code_hash,
+        metrics=dict(metrics.get(spec.name, {})),
+    )

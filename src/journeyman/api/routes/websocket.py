@@ -1,0 +1,159 @@
+"""WS /ws: one socket, many runs. Each command is answered by `ack` or `error` with its id; events come as in SSE."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+
+from starlette.types import Receive, Scope, Send
+
+from journeyman.api import sse
+from journeyman.api.body import ClientGone, convert, parse
+from journeyman.api.commands import Acknowledged, Cancel, Command, Refused, Resume, Start, Subscribe, encode_frame
+from journeyman.api.door import Visit, visit_of
+from journeyman.api.inputs import answer_of, start_of
+from journeyman.api.ports import Ports
+from journeyman.api.problems import RequestError, problem_of
+from journeyman.api.replies import encode
+from journeyman.api.waiting import cancel_for
+from journeyman.errors import ResourceError, StateError
+from journeyman.runtime.results import Frame
+
+_LOG = logging.getLogger(__name__)
+PATH = "/ws"
+_TOO_BIG, _POLICY = 1009, 1008
+
+
+class Sockets:
+    """The ASGI endpoint: an object of its own for each connection."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await _Socket(self._ports, visit_of(scope), receive, send).serve()
+
+
+class _Socket:
+    def __init__(self, ports: Ports, visit: Visit, receive: Receive, send: Send) -> None:
+        self._ports = ports
+        self._runs = ports.runs
+        self._visit = visit
+        self._receive = receive
+        self._send_frame = send
+        self._sending = asyncio.Lock()
+        self._slots = asyncio.Semaphore(ports.limits.socket_commands)
+        self._watched: set[str] = set()
+        self._leave: set[str] = set()  # runs that end with this client
+
+    async def serve(self) -> None:
+        """Until the client leaves, breaks a bound, or stops reading."""
+        await self._receive()
+        await self._send_frame({"type": "websocket.accept"})
+        try:
+            async with asyncio.TaskGroup() as group:
+                await self._read(group)
+        except* ClientGone:
+            pass
+        for run_id in self._leave:
+            await cancel_for(self._runs, self._visit.principal, run_id)
+
+    async def _read(self, group: asyncio.TaskGroup) -> None:
+        while True:
+            message = await self._receive()
+            if message["type"] == "websocket.disconnect":
+                raise ClientGone
+            text = message.get("text")
+            raw = message.get("bytes") or b"" if text is None else text.encode("utf-8", "replace")
+            if len(raw) > self._ports.limits.socket_frame_bytes:
+                await self._send_frame({"type": "websocket.close", "code": _TOO_BIG, "reason": "frame_too_large"})
+                raise ClientGone
+            await self._slots.acquire()
+            group.create_task(self._command(raw, group))
+
+    async def _command(self, raw: bytes, group: asyncio.TaskGroup) -> None:
+        name: str | None = None
+        try:
+            value = parse(raw, self._ports.limits)
+            if isinstance(value, dict) and isinstance(value.get("id"), str):
+                name = value["id"][:200]
+            await self._perform(convert(value, Command), group)  # type: ignore[arg-type]
+        except ClientGone:
+            raise
+        except Exception as exc:  # noqa: BLE001 - the root of a task: logged and answered
+            await self._refuse(name, exc)
+        finally:
+            self._slots.release()
+
+    async def _refuse(self, name: str | None, exc: Exception, run_id: str | None = None) -> None:
+        problem = problem_of(exc, self._ports.ids)
+        await self._send(encode(Refused(name, problem.error, problem.code, problem.error_id, problem.status, run_id)))
+
+    async def _perform(self, command: Command, group: asyncio.TaskGroup) -> None:
+        principal = self._visit.principal
+        match command:
+            case Start():
+                await self._start(command, group)
+            case Subscribe():
+                await self._subscribe(command, group)
+            case Cancel():
+                result = await self._runs.cancel(principal, command.run_id)
+                await self._acknowledge(command.id, result.run_id, result.thread_id)
+            case Resume():
+                answers = tuple(map(answer_of, command.answers))
+                result = await self._runs.answer(principal, command.run_id, answers)
+                await self._acknowledge(command.id, result.run_id, result.thread_id)
+
+    async def _start(self, command: Start, group: asyncio.TaskGroup) -> None:
+        self._check_room()
+        started = await self._runs.start(self._visit.principal, start_of(command, self._visit, stream=True))
+        if command.on_disconnect == "cancel":
+            self._leave.add(started.run_id)
+        await self._acknowledge(command.id, started.run_id, started.thread_id)
+        if started.run_id not in self._watched:
+            self._watch(command.id, started.run_id, 0, group)
+
+    async def _subscribe(self, command: Subscribe, group: asyncio.TaskGroup) -> None:
+        self._check_room()
+        row = await self._runs.get(self._visit.principal, command.run_id)
+        if command.after > row.last_seq:
+            raise RequestError(f"The run has no event {command.after} yet: its last is {row.last_seq}.", path="after")
+        if command.run_id in self._watched:
+            raise StateError("This socket watches that run already.", code="already_subscribed")
+        self._watched.add(command.run_id)
+        await self._acknowledge(command.id, command.run_id, None)
+        self._watch(command.id, command.run_id, command.after, group)
+
+    def _check_room(self) -> None:
+        if len(self._watched) >= self._ports.limits.socket_runs:
+            raise ResourceError("This socket watches as many runs as it may: open another.", code="too_many_runs")
+
+    def _watch(self, name: str, run_id: str, after: int, group: asyncio.TaskGroup) -> None:
+        self._watched.add(run_id)
+        frames = self._runs.watch(self._visit.principal, run_id, after)
+        group.create_task(self._pump(name, run_id, frames))
+
+    async def _pump(self, name: str, run_id: str, frames: AsyncIterator[Frame]) -> None:
+        try:
+            async for frame in frames:
+                await self._send(encode_frame(run_id, frame))
+        except ClientGone:
+            raise
+        except Exception as exc:  # noqa: BLE001 - the root of a task: logged and told
+            await self._refuse(name, exc, run_id)
+        finally:
+            self._watched.discard(run_id)
+            await sse.close(frames)
+
+    async def _acknowledge(self, name: str, run_id: str, thread_id: str | None) -> None:
+        await self._send(encode(Acknowledged(name, run_id, thread_id)))
+
+    async def _send(self, frame: bytes) -> None:
+        """One frame at a time; a client that does not read for too long is left."""
+        async with self._sending:
+            try:
+                async with asyncio.timeout(self._ports.limits.send_seconds):
+                    await self._send_frame({"type": "websocket.send", "text": frame.decode()})
+            except (TimeoutError, OSError) as exc:
+                raise ClientGone from exc

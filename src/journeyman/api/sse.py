@@ -1,0 +1,131 @@
+"""Server-sent events: frames of a run written to one client, in the request's own task.
+
+Nothing stands between the run and the socket: a client that does not read stops its own stream, and is cut off
+after a while.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import msgspec
+from starlette.types import Receive, Send
+
+from journeyman.api.body import ClientGone
+from journeyman.api.ports import Limits
+from journeyman.clock import Clock
+from journeyman.events.codec import Entry, wire
+from journeyman.runtime.results import Delta, Frame, Progress, Reconnect, Snapshot
+
+_ENCODER = msgspec.json.Encoder()
+_LIVE: dict[type, bytes] = {
+    Delta: b"event: delta\ndata: ",
+    Snapshot: b"event: snapshot\ndata: ",
+    Progress: b"event: progress\ndata: ",
+    Reconnect: b"event: reconnect\ndata: ",
+}
+_OPENING = b"retry: 1000\n\n"  # milliseconds until a browser comes back; also what is flushed at once
+_PING = b": ping\n\n"
+HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),
+]
+
+
+def encode(frame: Frame) -> bytes:
+    """One SSE message. Stored events carry `id`, their seq; live frames do not."""
+    if type(frame) is Entry:
+        return b"id: %d\nevent: %b\ndata: %b\n\n" % (frame.seq, frame.type.encode(), _ENCODER.encode(wire(frame)))
+    return b"%b%b\n\n" % (_LIVE[type(frame)], _ENCODER.encode(frame))
+
+
+class _Writer:
+    """The one way to the client, with a note of when it was last used."""
+
+    __slots__ = ("_clock", "_send", "blocked", "since")
+
+    def __init__(self, send: Send, clock: Clock) -> None:
+        self._send = send
+        self._clock = clock
+        self.since = clock.monotonic()
+        self.blocked = False
+
+    async def write(self, data: bytes) -> None:
+        self.since = self._clock.monotonic()
+        self.blocked = True
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        self.blocked = False
+
+
+async def stream(
+    receive: Receive,
+    send: Send,
+    frames: AsyncIterator[Frame],
+    *,
+    clock: Clock,
+    limits: Limits,
+    headers: Sequence[tuple[bytes, bytes]] = (),
+) -> None:
+    """Answer with the frames until they end. Raises ClientGone when the client went away or stopped reading.
+
+    The iterator is closed in every case.
+    """
+    gone = False
+    try:
+        await send({"type": "http.response.start", "status": 200, "headers": [*HEADERS, *headers]})
+        writer = _Writer(send, clock)
+        try:
+            async with asyncio.TaskGroup() as group:
+                guards = (group.create_task(_listen(receive)), group.create_task(_guard(writer, clock, limits)))
+                await _pump(writer, frames)
+                for guard in guards:
+                    guard.cancel()
+        except* ClientGone:
+            gone = True
+    finally:
+        await close(frames)
+    if gone:
+        raise ClientGone
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def close(frames: AsyncIterator[Frame]) -> None:
+    """Let go of the run that is watched."""
+    aclose = getattr(frames, "aclose", None)
+    if aclose is not None:
+        await aclose()
+
+
+async def _pump(writer: _Writer, frames: AsyncIterator[Frame]) -> None:
+    await writer.write(_OPENING)
+    async for frame in frames:
+        await writer.write(encode(frame))
+
+
+async def _listen(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    raise ClientGone
+
+
+async def _guard(writer: _Writer, clock: Clock, limits: Limits) -> None:
+    """Send a comment into long silence; give up on a client that has not read for too long."""
+    while True:
+        patience = limits.send_seconds if writer.blocked else limits.ping_seconds
+        left = writer.since + patience - clock.monotonic()
+        if left > 0:
+            await clock.sleep(min(left, limits.ping_seconds))
+        elif writer.blocked:
+            raise ClientGone
+        else:
+            await _ping(writer, limits)
+
+
+async def _ping(writer: _Writer, limits: Limits) -> None:
+    try:
+        async with asyncio.timeout(limits.send_seconds):
+            await writer.write(_PING)
+    except TimeoutError as exc:
+        raise ClientGone from exc
