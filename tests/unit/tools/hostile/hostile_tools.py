@@ -8,9 +8,11 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
-from journeyman.tools.tool import BlockingToolContext, ToolContext, ToolRetry, tool
+from journeyman.tools.tool import BlockingToolContext, ToolContext, ToolRetry, resource, tool
 
 
 class Doom(BaseException):
@@ -135,3 +137,25 @@ async def async_in_process(ctx: ToolContext) -> str:
     await ctx.context.patch(thread={"where": "process"})
     await asyncio.sleep(0)
     return f"{ctx.context.thread['where']} {os.getpid()}"
+
+
+class Pool:
+    opened = 0
+
+
+@resource
+def pool() -> Iterator[Pool]:
+    Pool.opened += 1
+    yield Pool()
+
+
+@tool(effects="none")
+def use_pool(db: Pool, at: datetime) -> str:
+    """Use a resource and a converted argument."""
+    return f"{db.opened} {at.year}"
+
+
+@tool(effects="none")
+def use_pool_too(db: Pool) -> str:
+    """Use the same resource."""
+    return str(db.opened)
