@@ -148,6 +148,15 @@ async def test_a_process_opens_a_resource_once_and_converts_arguments(call, regi
     assert outcome.failure.message.startswith("at: Input should be a valid datetime")
 
 
+async def test_a_thread_left_behind_speaks_for_no_other_call(registry, workers, request_for, host, caplog):
+    executor = Executor(registry, workers, EagerClock(), random.Random(7), timeout_seconds=5)
+    await executor.execute(request_for(registry.get("leave_thread"), call="m1.0"), host)
+    outcome = await executor.execute(request_for(registry.get("wake_thread"), call="m2.0"), host)
+    assert outcome.result == "woken"
+    assert host.shown == ["alive"]
+    assert "from the grave" not in caplog.text
+
+
 async def test_captured_output_goes_to_the_log(call, caplog):
     await call("blocking", how="error")
     assert "printed before the failure" in caplog.records[-1].detail

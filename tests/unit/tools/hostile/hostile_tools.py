@@ -7,6 +7,7 @@ import ctypes
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -159,3 +160,30 @@ def use_pool(db: Pool, at: datetime) -> str:
 def use_pool_too(db: Pool) -> str:
     """Use the same resource."""
     return str(db.opened)
+
+
+LEFT_BEHIND = threading.Event()
+
+
+@tool(effects="none")
+def leave_thread(ctx: BlockingToolContext) -> str:
+    """Leave a thread behind that speaks when the next call runs."""
+
+    def speak() -> None:
+        LEFT_BEHIND.wait(10)
+        ctx.progress("from the grave")
+        ctx.log.warning("from the grave")
+        LEFT_BEHIND.clear()
+
+    threading.Thread(target=speak, daemon=True).start()
+    return "left"
+
+
+@tool(effects="none")
+def wake_thread(ctx: BlockingToolContext) -> str:
+    """Let the thread left behind speak."""
+    LEFT_BEHIND.set()
+    while LEFT_BEHIND.is_set():
+        time.sleep(0.001)
+    ctx.progress("alive")
+    return "woken"
