@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from importlib import import_module
 from pathlib import Path
 
 from journeyman.errors import BaseError, ConfigurationError
@@ -25,11 +26,10 @@ def serve(settings: Settings, path: Path | None = None, *, offline: bool = False
 async def _serve(settings: Settings, path: Path | None, offline: bool) -> int:
     tools = tools_path(settings, agent_path(settings, path))
     found = asyncio.create_task(discover(tools)) if tools is not None else None
-    await asyncio.sleep(0)  # lets the search start its process
-
     # The web framework takes half of the start: it loads while the search for tools runs in its own process.
-    from journeyman.server.asgi import App  # noqa: PLC0415
-    from journeyman.server.listening import listen  # noqa: PLC0415
+    await asyncio.to_thread(import_module, "journeyman.server.listening")
+    from journeyman.server.asgi import App  # noqa: PLC0415 - as above
+    from journeyman.server.listening import listen  # noqa: PLC0415 - as above
 
     async def discovered(_: Path) -> Discovery:
         assert found is not None
