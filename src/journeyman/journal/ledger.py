@@ -21,6 +21,7 @@ from journeyman.events.codec import Codec, Draft, Entry
 from journeyman.events.events import (
     END_TYPES,
     ApprovalGiven,
+    ApprovalRequested,
     CancelRequested,
     ContextChanged,
     Event,
@@ -75,7 +76,7 @@ class Ledger:
             self._check_thread(append, ahead)
         elif drafts and drafts[0].type == "run_accepted":
             self._check_accept(stream, drafts[0].event, batch, ahead)
-            _check_steps(drafts[1:], may_end=False)
+            self._check_steps(drafts[1:], ahead, may_end=False)
         else:
             run = self._tables.run(stream)
             if run is None:
@@ -86,7 +87,7 @@ class Ledger:
                 self._check_outside(run, drafts, ahead)
             else:
                 _check_epoch(run, append.epoch)
-                _check_steps(drafts, may_end=True)
+                self._check_steps(drafts, ahead, may_end=True)
                 if drafts and drafts[-1].type in END_TYPES:
                     ahead.ended.add(stream)
 
@@ -124,6 +125,20 @@ class Ledger:
         if not creates and not exists:
             raise NotFoundError("there is no such thread")
         ahead.threads.add(key)
+
+    def _check_steps(self, drafts: Sequence[Draft], ahead: _Ahead, may_end: bool) -> None:
+        for place, draft in enumerate(drafts, 1):
+            if draft.type in END_TYPES and not (may_end and place == len(drafts)):
+                raise StateError("nothing can follow the end of a run", code="run_ended")
+            if draft.type in ("run_accepted", "run_started"):
+                raise StateError(f"{draft.type} is not a step: the journal places it itself", code="unfenced")
+            if isinstance(draft.event, ApprovalRequested):
+                self._check_new_approval(draft.event.approval, ahead)
+
+    def _check_new_approval(self, id: str, ahead: _Ahead) -> None:
+        if id in ahead.asked or self._tables.approval(id) is not None:
+            raise StateError(f"the approval {id} was requested before: give every approval an id of its own")
+        ahead.asked.add(id)
 
     def _check_ended(self, run: Run, append: Append) -> None:
         if append.epoch is not None:
@@ -259,27 +274,20 @@ class Ledger:
 class _Ahead:
     """What the appends checked so far will change, for the checks of those behind them in the same batch."""
 
-    __slots__ = ("answered", "ended", "runs", "threads", "waiting")
+    __slots__ = ("answered", "asked", "ended", "runs", "threads", "waiting")
 
     def __init__(self) -> None:
         self.runs: set[str] = set()  # accepted
         self.ended: set[str] = set()
         self.threads: set[str] = set()
         self.waiting: dict[str, int] = {}  # thread -> runs accepted
+        self.asked: set[str] = set()  # approvals
         self.answered: set[str] = set()
 
 
 def _check_epoch(run: Run, epoch: int) -> None:
     if epoch != run.epoch:
         raise StaleEpochError(f"run {run.id} is under epoch {run.epoch}, not {epoch}: stop writing to it")
-
-
-def _check_steps(drafts: Sequence[Draft], may_end: bool) -> None:
-    for place, draft in enumerate(drafts, 1):
-        if draft.type in END_TYPES and not (may_end and place == len(drafts)):
-            raise StateError("nothing can follow the end of a run", code="run_ended")
-        if draft.type in ("run_accepted", "run_started"):
-            raise StateError(f"{draft.type} is not a step: the journal places it itself", code="unfenced")
 
 
 def _erasing(key: str) -> StateError:

@@ -43,7 +43,7 @@ from journeyman.journal.verify import differences
 draft = Codec().draft
 runs = st.sampled_from(["r1", "r1", "r2", "r3", "r4", "r5"])
 threads = st.sampled_from(["ann/t", "ann/u", "ann/b/t"])
-approvals = st.sampled_from(["a1", "a2"])
+approvals = st.sampled_from(["a1", "a2", "a3"])
 epochs = st.sampled_from([1, 1, 1, 2])
 patches = st.dictionaries(st.sampled_from("ab"), st.none() | st.integers(0, 3), min_size=1, max_size=2)
 
