@@ -52,7 +52,10 @@ def _application(settings: Settings, offline: bool) -> Door:
     # Half a second and 60 MB: only for a command that finds no server.
     from journeyman.cli.inprocess import InProcessDoor
     from journeyman.server.asgi import App
+    from journeyman.telemetry import logs
 
+    level = settings.log_level if "log_level" in settings.model_fields_set else "WARNING"
+    logs.configure(level, settings.log_format, settings.secrets())
     return InProcessDoor(App(settings, offline=offline))
 
 
