@@ -31,7 +31,7 @@ async def scenario(one: Lane, name: str) -> None:
     later = await one.client.start(plan(second, "And this."), second, thread_id=thread)
     assert (await one.client.run(later))["status"] == "queued", "a paused run keeps its thread"
 
-    await one.client.answer(run, approvals[0]["id"], "approve")
+    await one.client.answer(run, approvals[0]["approval"], "approve")
     assert (await one.settle(run))["status"] == "finished"
     assert (await one.settle(later))["status"] == "finished"
     await _judge(one, run, first, later, second, thread)

@@ -133,8 +133,8 @@ async def _run_ids(one: Lane) -> list[str]:
     cursor = ""
     while True:
         page = await one.client.get(f"/runs?limit=100{cursor}")
-        ids += [item.get("run_id", item.get("id")) for item in page["items"]]
-        if page.get("next_cursor") is None:
+        ids += [item["run_id"] for item in page["items"]]
+        if page["next_cursor"] is None:
             return ids
         cursor = f"&cursor={page['next_cursor']}"
 

@@ -101,9 +101,9 @@ class Client:
         events: list[dict[str, Any]] = []
         while True:
             after = events[-1]["seq"] if events else 0
-            page = await self.get(f"/runs/{run_id}/events?after={after}&limit=200")
+            page = await self.get(f"/runs/{run_id}/events?after={after}&limit=500")
             events += page["items"]
-            if not page["items"] or page.get("next_cursor") is None:
+            if page["next_cursor"] is None:
                 return events
 
     async def messages(self, thread_id: str) -> list[dict[str, Any]]:
@@ -112,8 +112,8 @@ class Client:
         cursor = ""
         while True:
             page = await self.get(f"/threads/{thread_id}/messages?limit=100{cursor}")
-            items += [item.get("message", item) for item in page["items"]]
-            if page.get("next_cursor") is None:
+            items += [item["message"] for item in page["items"]]
+            if page["next_cursor"] is None:
                 return items
             cursor = f"&cursor={page['next_cursor']}"
 
@@ -135,7 +135,7 @@ class Client:
     async def approvals(self, run_id: str) -> list[dict[str, Any]]:
         """What of this run waits for a human."""
         items = (await self.get("/approvals"))["items"]
-        return [item for item in items if item.get("run_id", item.get("run")) == run_id]
+        return [item for item in items if item["run_id"] == run_id]
 
     async def answer(self, run_id: str, approval: str, decision: str, **more: Any) -> None:
         """Answer an approval once; after a crash the answer may already be there."""

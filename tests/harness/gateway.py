@@ -84,6 +84,15 @@ class Gateway:
     async def _give(
         self, request: web.Request, body: dict[str, Any], marker: str, number: int, step: Step
     ) -> web.StreamResponse:
+        """A reader that goes away in mid-reply is no fault of the gateway's."""
+        try:
+            return await self._reply(request, body, marker, number, step)
+        except ConnectionError:
+            return web.Response()
+
+    async def _reply(
+        self, request: web.Request, body: dict[str, Any], marker: str, number: int, step: Step
+    ) -> web.StreamResponse:
         message, reason = _message(marker, number, step)
         options = step if isinstance(step, dict) else {}
         if not body.get("stream"):

@@ -37,11 +37,11 @@ class Lane:
     async def _answer(self, run_id: str, approval: Mapping[str, Any]) -> None:
         tool, label = approval["tool"], approval["arguments"]["label"]
         if approval["kind"] == "tool":
-            await self.client.answer(run_id, approval["id"], "approve")
+            await self.client.answer(run_id, approval["approval"], "approve")
         elif self.world.happened(tool, label):
-            await self.client.answer(run_id, approval["id"], "done", result=f"{tool} {label} done")
+            await self.client.answer(run_id, approval["approval"], "done", result=f"{tool} {label} done")
         else:
-            await self.client.answer(run_id, approval["id"], "retry")
+            await self.client.answer(run_id, approval["approval"], "retry")
 
     async def violations(self, run_id: str, marker: str) -> list[str]:
         """What is wrong with a run that is over, seen from everywhere."""

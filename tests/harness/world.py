@@ -25,7 +25,8 @@ import json
 import os
 import time
 
-from journeyman import BlockingToolContext, ToolContext, tool
+from journeyman import ToolContext, tool
+from journeyman.tools.tool import BlockingToolContext
 
 WORLD = {world!r}
 
