@@ -219,7 +219,10 @@ class SqliteJournal:
 
     def _in_reader(self, read: Callable[[Reads], T]) -> T:
         try:
-            reads = self._idle.popleft() if self._idle else Reads(connect_reader(self._path))
+            try:
+                reads = self._idle.popleft()
+            except IndexError:  # asked and taken in one step: another thread may take the last one
+                reads = Reads(connect_reader(self._path))
             try:
                 return read(reads)
             finally:

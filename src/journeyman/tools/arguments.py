@@ -52,7 +52,16 @@ class SchemaCheck:
         # 0.1 s and 8 MB at import: paid at the first call that needs it.
         import jsonschema_rs  # noqa: PLC0415
 
-        return jsonschema_rs.validator_for(self._schema)
+        try:
+            # Masked: messages name the fault and not the value, which may be a secret.
+            return jsonschema_rs.validator_for(self._schema, mask="the value", retriever=_no_network)
+        except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as exc:
+            raise ToolValidationError(f"the schema of the arguments is no JSON Schema: {str(exc)[:200]}") from exc
+
+    def compile(self) -> SchemaCheck:
+        """Raises ToolValidationError now, and not at the first call, when the schema is none."""
+        assert self._validator is not None
+        return self
 
     def check(self, values: dict[str, JSON]) -> dict[str, JSON]:
         if self._validator.is_valid(values):
@@ -95,7 +104,10 @@ def decode_arguments(raw: str | bytes | dict[str, JSON]) -> dict[str, JSON]:
     return values
 
 
+def _no_network(uri: str) -> JSON:
+    raise ValueError(f"a schema must not refer to {uri[:100]}: write it out")
+
+
 def _readable(error: Any) -> str:
     field = ".".join(str(part) for part in error.instance_path) or "arguments"
-    # The masked message names the fault and not the value, which may be a secret.
     return f"{field}: {error.message[:300]}"

@@ -107,7 +107,14 @@ class Child:
             theirs.close()
             os.close(out_write)
         output = Output(out_read, asyncio.get_running_loop())
-        reader, writer = await asyncio.open_connection(sock=ours)
+        try:
+            reader, writer = await asyncio.open_connection(sock=ours)
+        except BaseException:  # cancelled here, nobody else would end it
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(_REAP_SECONDS)
+            ours.close()
+            output.close()
+            raise
         return cls(process, reader, writer, output)
 
     @staticmethod

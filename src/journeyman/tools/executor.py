@@ -9,6 +9,7 @@ import random
 from journeyman.clock import Clock
 from journeyman.errors import ToolError, ToolExecutionError, ToolNotFoundError
 from journeyman.events.events import Failure
+from journeyman.events.messages import JSON
 from journeyman.tools.failures import TransientToolError
 from journeyman.tools.registry import RegisteredTool, ToolRegistry
 from journeyman.tools.results import format_result
@@ -80,23 +81,22 @@ class Executor:
     async def _attempt(self, tool: RegisteredTool, call: _Call) -> str:
         # rate limit and breaker: their places are here (they hold back each try)
         if call.request.spec.isolation == "inline" and tool.invoker is not None:
-            return await self._run(tool.invoker, call)
+            return format_result(await self._run(tool.invoker, call), call.request.spec.output_cap)
         if tool.target is None:
             raise ToolExecutionError(f"tool {tool.spec.name!r} cannot run in a process: define it in a module")
         async with self._workers.slot(tool.target) as worker:
-            return await self._run(worker, call)
+            return str(await self._run(worker, call))  # formatted and cut in the worker
 
-    async def _run(self, invoker: Invoker, call: _Call) -> str:
+    async def _run(self, invoker: Invoker, call: _Call) -> JSON:
         spec = call.request.spec
         limit = self._timeout if spec.timeout_seconds is None else spec.timeout_seconds
         await call.host.starting(call.request.attempt + call.started)
         call.started += 1
         try:
             async with asyncio.timeout(limit):
-                value = await invoker.invoke(call.request, call.host)
+                return await invoker.invoke(call.request, call.host)
         except TimeoutError as exc:
             raise ToolTimeoutError(f"the tool did not answer within {limit:g} seconds and was stopped") from exc
-        return format_result(value, spec.output_cap)
 
     def _pause_before_retry(self, call: _Call, failure: ToolError) -> float | None:
         """Seconds to wait before the next try; None: there is none."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import traceback
 
-from journeyman.errors import ServiceUnavailableError, ToolExecutionError
+from journeyman.errors import ServiceTimeoutError, ServiceUnavailableError, ToolExecutionError
 from journeyman.events.messages import valid_text
 
 MESSAGE_CAP = 1000  # characters of an exception's text
@@ -26,7 +26,7 @@ def failure_of(exc: BaseException) -> ToolExecutionError:
 
 def is_transient(exc: BaseException) -> bool:
     """Whether it looks like the network and not like the call."""
-    return isinstance(exc, OSError | ServiceUnavailableError) and not isinstance(exc, _OF_FILES)
+    return isinstance(exc, OSError | ServiceUnavailableError | ServiceTimeoutError) and not isinstance(exc, _OF_FILES)
 
 
 def readable(exc: BaseException) -> str:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-from journeyman.errors import ToolExecutionError
+from journeyman.errors import ToolError, ToolExecutionError
 from journeyman.events.messages import JSON
 from journeyman.tools.context import ToolContext
 from journeyman.tools.describe import Described
 from journeyman.tools.failures import failure_of
 from journeyman.tools.open_resources import OpenResources
 from journeyman.tools.spec import CallHost, CallRequest
-from journeyman.tools.tool import ToolRetry
 
 
 class InlineInvoker:
@@ -28,23 +27,22 @@ class InlineInvoker:
     async def invoke(self, request: CallRequest, host: CallHost) -> JSON:
         """The tool's return value, whatever it is: the executor makes text of it.
 
-        Raises ToolExecutionError for whatever the tool raised but ToolRetry and a cancellation from outside.
+        Raises ToolError: the tool's own (ToolRetry, say), or one made of what it raised. A cancellation from outside
+        passes through.
         """
-        given = self._convert(request.arguments) if self._convert else dict(request.arguments)
-        if self._context:
-            given[self._context] = ToolContext(request, host)
         try:
+            given = self._convert(request.arguments) if self._convert else dict(request.arguments)
+            if self._context:
+                given[self._context] = ToolContext(request, host)
             for name, resource in self._injected:
                 given[name] = await self._resources.get(resource)
             return await self._function(**given)
-        except ToolRetry:
-            raise
         except asyncio.CancelledError as exc:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
             raise ToolExecutionError("the tool cancelled itself") from exc
-        except ToolExecutionError:
+        except ToolError:
             raise
         except BaseException as exc:
             # SystemExit and KeyboardInterrupt raised by a tool must not pass the event loop: they would end it.

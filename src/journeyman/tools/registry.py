@@ -177,5 +177,5 @@ class ToolRegistry:
 
 def _check_of(described: Described) -> Check:
     if described.arguments is None:
-        return SchemaCheck(described.spec.parameters)
+        return SchemaCheck(described.spec.parameters).compile()
     return PlainCheck(described.arguments) if described.signature.plain else ConvertedCheck(described.arguments)

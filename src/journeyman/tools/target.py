@@ -45,27 +45,30 @@ def _name_in_module(thing: BaseTool) -> str:
     return next((name for name, value in names.items() if value is thing), "")
 
 
-def resolve(target: Target) -> Any:
+def resolve(target: Target, packages: dict[str, Package]) -> Any:
     """The `@tool` function or `BaseTool` instance at a target.
+
+    `packages` keeps what was imported, by folder: two tools of one file share its module.
 
     Raises:
         ToolRegistrationError: the file or the attribute cannot be had; says why.
     """
-    module = _imported(target)
+    module = _imported(target, packages)
     if isinstance(module, Problem):
         raise ToolRegistrationError(f"tool {target.attribute!r} cannot be imported: {module.message}")
     return attribute_of(module, target.attribute)
 
 
-def _imported(target: Target) -> Any:
+def _imported(target: Target, packages: dict[str, Package]) -> Any:
     if target.module and target.module != "__main__":
         try:
             return importlib.import_module(target.module)
         except ModuleNotFoundError:
             if not target.file:
                 raise
-    file = Path(target.file)
-    return Package(Path(target.root or file.parent)).load(file)
+    if target.root not in packages:
+        packages[target.root] = Package(Path(target.root))
+    return packages[target.root].load(Path(target.file))
 
 
 def attribute_of(module: Any, name: str) -> Any:

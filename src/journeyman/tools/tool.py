@@ -82,7 +82,8 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
         return None
 
     def _fault_of_numbers(self) -> str | None:
-        if self.timeout_seconds is not None and not 0 < self.timeout_seconds < float("inf"):
+        timeout = self.timeout_seconds
+        if timeout is not None and not (isinstance(timeout, int | float) and 0 < timeout < float("inf")):
             return "timeout_seconds is a number above 0"
         if self.retries is not None and (not isinstance(self.retries, int) or self.retries < 0):
             return "retries is 0 or more"
@@ -125,7 +126,9 @@ def tool(function: Any = None, /, *, name: str | None = None, **policy: Any) -> 
     def mark(target: F) -> F:
         if not inspect.isfunction(target):
             raise ToolValidationError(f"@tool goes on a function, not on {type(target).__name__}: derive BaseTool")
-        definition = Definition(name=name or target.__name__, **policy)
+        if inspect.isgeneratorfunction(target) or inspect.isasyncgenfunction(target):
+            raise ToolValidationError(f"tool {target.__name__!r}: return the result; a generator has none")
+        definition = Definition(name=target.__name__ if name is None else name, **policy)
         definition.refuse_nonsense()
         if definition.isolation == "inline" and not inspect.iscoroutinefunction(target):
             raise ToolValidationError(
