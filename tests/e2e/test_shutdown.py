@@ -1,4 +1,4 @@
-"""SIGTERM under load, with a watcher connected and a tool that does not end: it ends in time, tells the watcher to reconnect, loses nothing."""
+"""SIGTERM under load, with a watcher and a stuck tool: it ends in time, says reconnect, loses nothing."""
 
 from __future__ import annotations
 
