@@ -111,9 +111,9 @@ def _call(name: str, arguments: str, id: str = "c1") -> dict[str, Any]:
 
 _ODD: list[tuple[str, dict[str, Any], list[str | None]]] = [
     ("wrong_name", {"tool_calls": [_call("no_such_tool", "{}")]}, ["tool_not_found"]),
-    ("not_json", {"tool_calls": [_call("put", '{"label": ')]}, ["tool_invalid"]),
-    ("not_an_object", {"tool_calls": [_call("put", '["label"]')]}, ["tool_invalid"]),
-    ("wrong_type", {"tool_calls": [_call("put", '{"label": {"a": 1}}')]}, ["tool_invalid"]),
+    ("not_json", {"tool_calls": [_call("put", '{"label": ')]}, ["invalid_arguments"]),
+    ("not_an_object", {"tool_calls": [_call("put", '["label"]')]}, ["invalid_arguments"]),
+    ("wrong_type", {"tool_calls": [_call("put", '{"label": {"a": 1}}')]}, ["invalid_arguments"]),
     (
         "one_id_twice",
         {"tool_calls": [_call("look", '{"label": "twice-a"}'), _call("put", '{"label": "twice-b"}')]},

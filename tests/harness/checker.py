@@ -92,12 +92,23 @@ def _take_overs(events: Sequence[Event], end: str, call: str) -> int:
     return count
 
 
-def transcript(messages: Iterable[Mapping[str, Any]]) -> list[tuple[str, str, tuple[tuple[str, str], ...]]]:
-    """Messages without ids: role, text, calls. Two runs of one plan have equal ones, killed or not."""
-    found = []
+Line = tuple[str, str, tuple[tuple[str, str], ...]]
+
+
+def transcript(messages: Iterable[Mapping[str, Any]]) -> list[Line]:
+    """Messages without ids: role, text, calls. Two runs of one plan have equal ones, killed or not.
+
+    The results of parallel calls are numbered as they come in: within a turn they are put in the order of their text.
+    """
+    found: list[Line] = []
+    results: list[Line] = []
     for message in messages:
         content = message.get("content") or ""
         text = content if isinstance(content, str) else "".join(part.get("text", "") for part in content)
         calls = tuple((call["name"], call["arguments"]) for call in message.get("tool_calls") or ())
-        found.append((message["role"], text, calls))
-    return found
+        if message["role"] == "tool":
+            results.append((message["role"], text, calls))
+            continue
+        found += [*sorted(results), (message["role"], text, calls)]
+        results = []
+    return found + sorted(results)

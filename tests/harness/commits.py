@@ -31,9 +31,9 @@ async def at_commits(folder: Path, scenario: Scenario, most: int | None) -> None
         await one.tracer.detach()
         commits = busiest(one.tracer.log, ("fdatasync",))["fdatasync"]
         assert commits >= 2, f"only {commits} commits were seen: nothing to kill at"
-        chosen = range(1, commits + 1)
+        chosen = list(range(1, commits + 1))
         if most is not None and commits > most:
-            chosen = [1 + place * (commits - 1) // (most - 1) for place in range(most)]
+            chosen = [1 + (2 * place + 1) * commits // (2 * most) for place in range(most)]
         hits = 0
         for number in chosen:
             before = one.server.starts
@@ -48,5 +48,5 @@ async def at_commits(folder: Path, scenario: Scenario, most: int | None) -> None
             hits += one.server.starts > before
             if one.server.alive:
                 await one.tracer.detach()
-        print(f"{hits} kills at commits {list(chosen)} of {commits}")
+        print(f"{hits} kills at commits {chosen} of {commits}")
         assert hits >= 0.7 * len(chosen), f"only {hits} of {len(chosen)} kills struck"

@@ -174,7 +174,7 @@ def _message(marker: str, number: int, step: Step) -> tuple[dict[str, Any], str]
             for place, (name, arguments) in enumerate(step)
         ]
         return {"role": "assistant", "content": None, "tool_calls": calls}, "tool_calls"
-    text = step["text"] if isinstance(step, dict) else step
+    text = step["text"] * step.get("repeat", 1) if isinstance(step, dict) else step
     return {"role": "assistant", "content": text}, "stop"
 
 

@@ -4,7 +4,8 @@ A plan is JSON: `{"marker": …, "steps": […]}`. The model's n-th reply of a r
 
 - a text: the answer;
 - a list of `[tool, arguments]`: parallel tool calls;
-- a mapping with `text` and, streamed, `chunks`, `interval`, `hold_after` (wait for `Gateway.release` after so many);
+- a mapping with `text` (`repeat` times) and, streamed, `chunks`, `interval`, `hold_after` (wait for
+  `Gateway.release` after so many);
 - a mapping with `fault` (see gateway.py), `times` (how often it strikes) and `then` (the step after that);
 - a mapping with `reply`: the message as it is, for replies that a good model would not give.
 """

@@ -30,12 +30,21 @@ class Stream:
         self.response = response
         self.broken = False
 
+    async def _lines(self) -> AsyncIterator[str]:
+        """Lines of any length."""
+        parts: list[bytes] = []
+        async for chunk in self.response.content.iter_any():
+            *whole, rest = chunk.split(b"\n")
+            for piece in whole:
+                yield b"".join([*parts, piece]).decode().rstrip("\r")
+                parts = []
+            parts.append(rest)
+
     async def frames(self, seconds: float = 30) -> AsyncIterator[Frame]:
         fields: dict[str, str] = {}
         try:
             async with asyncio.timeout(seconds):
-                async for raw in self.response.content:
-                    line = raw.decode().rstrip("\r\n")
+                async for line in self._lines():
                     if not line:
                         if "data" in fields:
                             number = fields.get("id")
