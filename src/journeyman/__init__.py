@@ -1,1 +1,59 @@
 """Journeyman: a self-hosted agent server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from journeyman.agents.agent import BaseAgent
+    from journeyman.events.events import Event
+    from journeyman.events.state import AgentState
+    from journeyman.server import AgentFactory, create_app
+    from journeyman.settings import Settings
+    from journeyman.tools.registry import ToolRegistry
+    from journeyman.tools.tool import BaseTool, Sensitive, ToolContext, ToolRetry, resource, tool
+
+_HOMES = {
+    "AgentFactory": "server",
+    "AgentState": "events.state",
+    "BaseAgent": "agents.agent",
+    "BaseTool": "tools.tool",
+    "Event": "events.events",
+    "Sensitive": "tools.tool",
+    "Settings": "settings",
+    "ToolContext": "tools.tool",
+    "ToolRegistry": "tools.registry",
+    "ToolRetry": "tools.tool",
+    "create_app": "server",
+    "resource": "tools.tool",
+    "tool": "tools.tool",
+}
+
+__all__ = [
+    "AgentFactory",
+    "AgentState",
+    "BaseAgent",
+    "BaseTool",
+    "Event",
+    "Sensitive",
+    "Settings",
+    "ToolContext",
+    "ToolRegistry",
+    "ToolRetry",
+    "__version__",
+    "create_app",
+    "resource",
+    "tool",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Public names load when they are first used: a worker that runs one tool need not load a web server."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'journeyman' has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415 - loaded with the first public name
+
+    return getattr(import_module(f"journeyman.{home}"), name)

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Protocol
 
-from journeyman.agents.decision import Action, CallModel
+from journeyman.agents.decision import Action
 from journeyman.agents.spec import AgentSpec
 from journeyman.agents.toolset import Toolset
 from journeyman.agents.window import window
-from journeyman.events.messages import Message, system
+from journeyman.errors import ConfigurationError
+from journeyman.events.messages import JSON, Message, system
 from journeyman.events.state import AgentState
 from journeyman.llm.client import ModelRequest
 
 OutputCheck = Callable[[str], str | None]  # None: it fits; else what does not
+
+
+class Launcher(Protocol):
+    """Runs an agent in this process. Given to agents by whoever builds them."""
+
+    async def run(self, agent: BaseAgent, text: str, thread_id: str | None, context: dict[str, JSON] | None) -> Any: ...
+
+    def stream(
+        self, agent: BaseAgent, text: str, thread_id: str | None, context: dict[str, JSON] | None
+    ) -> AsyncIterator[Any]: ...
+
+    async def aclose(self) -> None: ...
 
 
 class BaseAgent(ABC):
@@ -37,6 +51,32 @@ class BaseAgent(ABC):
         self.tools = tools
         self._render = render
         self._check_output = check_output
+        self._launcher: Launcher | None = None
+        self.model = spec.model.name  # as the model client knows it: a script's file by its full path
+
+    def bind(self, launcher: Launcher) -> None:
+        """Give the agent a runtime, so that `run` and `stream` work."""
+        self._launcher = launcher
+
+    async def run(self, text: str, *, thread_id: str | None = None, context: dict[str, JSON] | None = None) -> Any:
+        """Run to the end, or until it waits for a human; a `RunResult` (`.response`, `.status`, `.run_id`, …)."""
+        return await self._bound().run(self, text, thread_id, context)
+
+    def stream(
+        self, text: str, *, thread_id: str | None = None, context: dict[str, JSON] | None = None
+    ) -> AsyncIterator[Any]:
+        """Run, yielding stored events and live deltas as they come."""
+        return self._bound().stream(self, text, thread_id, context)
+
+    async def aclose(self) -> None:
+        """Close the agent's own runtime, if it has one."""
+        if self._launcher is not None:
+            await self._launcher.aclose()
+
+    def _bound(self) -> Launcher:
+        if self._launcher is None:
+            raise ConfigurationError("This agent has no runtime: make it with `await AgentFactory(…).create_agent()`.")
+        return self._launcher
 
     @abstractmethod
     def decide(self, state: AgentState) -> tuple[Action, ...]:
@@ -46,16 +86,12 @@ class BaseAgent(ABC):
         """The system prompt, from the state as it was when the run started. Raises BaseError (`prompt_error`)."""
         return self._render(state)
 
-    def first_no(self, state: AgentState) -> int:
-        """The first stored message that the next model call sees."""
-        return window(state, self.spec.history)[0]
-
-    def request(self, state: AgentState, prompt: str, action: CallModel) -> ModelRequest:
-        """What to send: the prompt, the window, the tools and the model's settings."""
-        _, messages = window(state, self.spec.history)
+    def request(self, state: AgentState, prompt: str) -> tuple[int, ModelRequest]:
+        """The first stored message that the call sees, and what to send: prompt, window, tools, settings."""
+        first_no, messages = window(state, self.spec.history)
         model, output = self.spec.model, self.spec.output
-        return ModelRequest(
-            model=model.name,
+        return first_no, ModelRequest(
+            model=self.model,
             messages=_with_prompt(prompt, messages),
             tools=self.tools.definitions,
             temperature=model.temperature,

@@ -6,12 +6,12 @@ an action which is under way (in memory: waiting for a slot) is never started tw
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
 from journeyman.agents.spec import AgentSpec
-from journeyman.events.events import Decision, Failure, Path
+from journeyman.events.events import ROOT, Decision, Failure, Path
 from journeyman.events.messages import JSON, Message
 from journeyman.events.state import AgentState
 from journeyman.llm.client import ModelRequest
@@ -21,7 +21,7 @@ from journeyman.tools.spec import ToolSpec
 class CallModel(msgspec.Struct, frozen=True, kw_only=True):
     call: str
     attempt: int = 1
-    path: Path = Path()
+    path: Path = ROOT
 
     @property
     def key(self) -> str:
@@ -36,7 +36,7 @@ class CallTool(msgspec.Struct, frozen=True, kw_only=True):
     spec: ToolSpec
     arguments: dict[str, JSON]
     attempt: int = 1
-    path: Path = Path()
+    path: Path = ROOT
 
     @property
     def key(self) -> str:
@@ -52,7 +52,7 @@ class Settle(msgspec.Struct, frozen=True, kw_only=True):
     failure: Failure | None = None
     result: str | None = None
     attempts: int = 0
-    path: Path = Path()
+    path: Path = ROOT
 
     @property
     def key(self) -> str:
@@ -63,13 +63,13 @@ class AskHuman(msgspec.Struct, frozen=True, kw_only=True):
     """Open an approval. Holds no task: the answer arrives as an outside fact."""
 
     call: str
-    kind: str  # tool | unknown_outcome
+    kind: Literal["tool", "unknown_outcome"]
     tool: str
     arguments: dict[str, JSON]
     message: str
     args_hash: str
     decisions: tuple[Decision, ...]
-    path: Path = Path()
+    path: Path = ROOT
 
     @property
     def key(self) -> str:
@@ -80,7 +80,7 @@ class AddMessage(msgspec.Struct, frozen=True, kw_only=True):
     """Say something to the model, as when a typed answer does not fit."""
 
     message: Message
-    path: Path = Path()
+    path: Path = ROOT
 
     @property
     def key(self) -> str:
@@ -130,6 +130,6 @@ class Agent(Protocol):
         """The system prompt, rendered once per run from the state as it was at its start."""
         ...
 
-    def request(self, state: AgentState, prompt: str, action: CallModel) -> ModelRequest:
-        """What to send to the model."""
+    def request(self, state: AgentState, prompt: str) -> tuple[int, ModelRequest]:
+        """The number of the first stored message that a model call sees now, and what to send."""
         ...

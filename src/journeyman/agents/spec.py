@@ -1,4 +1,4 @@
-"""A resolved agent definition: what `agent.yaml` says, checked, every tool resolved. Frozen, hashed by content."""
+"""A resolved agent definition: what `agent.yaml` says, checked, with every tool resolved; hashable by content."""
 
 from __future__ import annotations
 

@@ -32,6 +32,9 @@ class Path(msgspec.Struct, frozen=True, omit_defaults=True):
     visit: int = 1
 
 
+ROOT = Path()  # a run without a graph; one object, since the encoder leaves defaults out by identity
+
+
 class DirectCall(msgspec.Struct, frozen=True):
     """A run without an agent: one tool call."""
 
@@ -51,7 +54,7 @@ class _Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class _Step(_Event, frozen=True, kw_only=True, omit_defaults=True):
-    path: Path = Path()
+    path: Path = ROOT
 
 
 # --- the life of a run

@@ -8,6 +8,7 @@ from typing import Any, Literal, assert_never
 import msgspec
 
 from journeyman.events.events import (
+    ROOT,
     ApprovalGiven,
     ApprovalRequested,
     BudgetWarned,
@@ -68,7 +69,7 @@ class CallState(msgspec.Struct, frozen=True, kw_only=True):
     decision: Decision | None = None
     answer: str | None = None  # the result that a human gave
     message: Message | None = None  # when finished: what the model reads
-    path: Path = Path()
+    path: Path = ROOT
 
 
 class ModelCallState(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +110,7 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     corrections: int = 0  # messages added since the last tool result: a typed answer asked again
     usage: Usage = Usage()
     model: str = ""
+    direct_call: ToolCallFinished | None = None  # how the lone call of a direct run ended
     remembered: dict[str, JSON] = {}
     errors: tuple[Failure, ...] = ()  # the last ten
     failure: Failure | None = None  # the model call failed for good
@@ -150,7 +152,7 @@ def apply(state: AgentState, seq: int, at: int, event: Event) -> AgentState:
         active_us = state.active_us + max(0, at - state.at)
     else:
         active_us = state.active_us
-    return _apply(replace(state, seq=seq, at=at, active_us=active_us), at, event)
+    return _apply(replace(state, seq=max(seq, state.seq), at=max(at, state.at), active_us=active_us), at, event)
 
 
 def _apply(state: AgentState, at: int, event: Event) -> AgentState:
@@ -330,6 +332,6 @@ def _finish_call(state: AgentState, event: ToolCallFinished) -> AgentState:
     if any(call.status != "finished" for call in state.calls):
         return state
     if state.direct is not None:
-        return replace(state, calls=(), output=event.result or "", failure=event.error)
+        return replace(state, calls=(), output=event.result or "", failure=event.error, direct_call=event)
     results = tuple(call.message for call in state.calls if call.message is not None)
     return replace(state, calls=(), messages=(*state.messages, *results), corrections=0)

@@ -1,41 +1,48 @@
-"""Which events are messages, and which message each of them is."""
+"""Which events are messages of a conversation, and how each reads to a model."""
 
 from __future__ import annotations
 
 import msgspec
 
-from journeyman.events.events import Event, Failure, MessageAdded, ModelReplied, RunAccepted, ToolCallFinished
+from journeyman.events.events import (
+    Event,
+    Failure,
+    MessageAdded,
+    MessageReplaced,
+    ModelReplied,
+    RunAccepted,
+    ToolCallFinished,
+)
 from journeyman.events.messages import Message, tool_result
-
-_ENCODER = msgspec.json.Encoder()
-
-
-class _Refusal(msgspec.Struct):
-    code: str
-    message: str
-
-
-class _ErrorResult(msgspec.Struct):
-    error: _Refusal
-
-
-def error_text(failure: Failure) -> str:
-    """A tool's failure as the model reads it."""
-    return _ENCODER.encode(_ErrorResult(_Refusal(failure.code, failure.message))).decode()
 
 
 def message_of(event: Event) -> Message | None:
-    """The message that this event adds to its thread; None if it adds none."""
-    match event:
-        case ModelReplied(message=message) | MessageAdded(message=message):
-            return message
-        case ToolCallFinished():
-            text = event.result if event.error is None else error_text(event.error)
-            return tool_result(event.call_id, event.tool, text or "")
-        case RunAccepted(input=message):
-            return message
-        case _:
-            return None
+    """The message that an event adds to its thread, or None.
+
+    The caller knows two things that an event does not: a run with `direct` adds no messages at all, and a
+    RunAccepted adds its own only when the run starts.
+    """
+    if isinstance(event, ModelReplied | MessageAdded):
+        return event.message
+    if isinstance(event, ToolCallFinished):
+        return tool_result(event.call_id, event.tool, _reading(event))
+    if isinstance(event, RunAccepted):
+        return event.input
+    return None
+
+
+def stored_message(event: Event) -> Message | None:
+    """The message whose text an event holds: what it adds, or what it puts in the place of another."""
+    return event.message if isinstance(event, MessageReplaced) else message_of(event)
+
+
+def error_text(error: Failure) -> str:
+    """A failed call as the model reads it: compact JSON, without the id that is for operators."""
+    return msgspec.json.encode({"error": {"code": error.code, "message": error.message}}).decode()
+
+
+def _reading(event: ToolCallFinished) -> str:
+    return error_text(event.error) if event.error is not None else event.result or ""
 
 
 def in_call_order(messages: tuple[Message, ...]) -> tuple[Message, ...]:

@@ -2,16 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import re
+from collections.abc import AsyncGenerator, Sequence
 
-from journeyman.events.codec import Entry
-from journeyman.events.state import AgentState
-from journeyman.journal.journal import ApprovalRow, RunFilter, RunRow
-from journeyman.runtime.results import Answer, Frame, RunResult, StartCall, Started, StartRun
+import msgspec
+
+from journeyman.clock import Clock
+from journeyman.errors import NotFoundError, ResourceError, StateError, ToolNotFoundError, ValidationError
+from journeyman.events.codec import Codec, Entry
+from journeyman.events.events import ApprovalGiven, CancelRequested, DirectCall, Event, RunAccepted
+from journeyman.events.messages import JSON
+from journeyman.events.state import AgentState, fold
+from journeyman.ids import Ids
+from journeyman.journal.journal import (
+    Append,
+    ApprovalRow,
+    Batch,
+    Claim,
+    Committed,
+    Definition,
+    Journal,
+    RunFilter,
+    RunRow,
+    thread_key,
+)
+from journeyman.runtime.bounds import check_context, check_thread_id
+from journeyman.runtime.catalog import Catalog
+from journeyman.runtime.definitions import Definitions
+from journeyman.runtime.loading import read_all
+from journeyman.runtime.outcome import result_of
+from journeyman.runtime.results import Answer, Frame, Key, RunResult, StartCall, Started, StartRun
+from journeyman.runtime.watching import Watch
+from journeyman.runtime.worker import Worker
+
+KEY_LIFETIME_US = 24 * 3600 * 1_000_000
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 class Runs:
     """Every method takes the caller's principal; what belongs to another raises NotFoundError."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        worker: Worker,
+        catalog: Catalog,
+        definitions: Definitions,
+        codec: Codec,
+        clock: Clock,
+        ids: Ids,
+    ) -> None:
+        self._journal = journal
+        self._worker = worker
+        self._catalog = catalog
+        self._definitions = definitions
+        self._codec = codec
+        self._clock = clock
+        self._ids = ids
+
+    # --- starting
 
     async def start(self, principal: str, request: StartRun) -> Started:
         """Accept a run: durable when this returns.
@@ -19,52 +68,243 @@ class Runs:
         Raises NotFoundError (unknown agent), ValidationError, ThreadBusyError, QueueFullError, IdempotencyError,
         ResourceError (`overloaded`, `shutting_down`).
         """
-        raise NotImplementedError
+        if request.multitask == "interrupt":
+            raise ValidationError("`multitask: interrupt` is not available in this release yet: use queue or reject.")
+        agent = self._catalog.resolve(request.agent)
+        thread_id = check_thread_id(request.thread_id) if request.thread_id is not None else self._ids.new("thread")
+        key = thread_key(principal, thread_id)
+        if request.context:
+            await self._check_context(key, request.context)
+        accepted = RunAccepted(
+            thread=key,
+            principal=principal,
+            agent=agent.name,
+            version=agent.version,
+            input=request.input,
+            context=request.context,
+            multitask=request.multitask,
+            stream=request.stream,
+            request_id=request.request_id,
+            trace_id=request.trace_id,
+        )
+        return await self._accept(accepted, thread_id, request.key, self._definitions.to_store(agent))
 
     async def call(self, principal: str, request: StartCall) -> Started:
         """Accept a lone tool call; it has a hidden thread of its own. Raises ToolNotFoundError, ToolValidationError."""
-        raise NotImplementedError
+        agent = self._definitions.direct(request.tool, request.agent)
+        if agent.tools.get(request.tool) is None:
+            raise ToolNotFoundError(f"There is no tool {request.tool!r}. GET /tools lists them.")
+        agent.tools.check(request.tool, request.arguments)
+        thread_id = f"!{self._ids.new('call')}"  # no caller can name it
+        accepted = RunAccepted(
+            thread=thread_key(principal, thread_id),
+            principal=principal,
+            agent=request.agent,
+            direct=DirectCall(request.tool, request.arguments),
+            stream=request.stream,
+            request_id=request.request_id,
+            trace_id=request.trace_id,
+        )
+        return await self._accept(accepted, thread_id, request.key, None)
+
+    async def _accept(
+        self, accepted: RunAccepted, thread_id: str, key: Key | None, definition: Definition | None
+    ) -> Started:
+        if self._worker.stopping:
+            raise ResourceError("The server is shutting down: try again shortly.", code="shutting_down", retry_after=1)
+        run_id, at = self._ids.new("run"), self._clock.now()
+        batch = Batch(
+            at=at,
+            appends=(Append(stream=run_id, drafts=(self._codec.draft(accepted),)),),
+            claim=self._claim(accepted.principal, key, run_id, at),
+            definition=definition,
+            epoch=self._journal.epoch,
+            accept=True,
+        )
+        committed = await self._journal.commit(batch)
+        if committed.replay is not None:
+            return await self._replayed(accepted.principal, committed.replay)
+        self._definitions.stored(accepted.version)
+        self._launch(run_id, committed)
+        return Started(run_id=run_id, thread_id=thread_id)
+
+    def _launch(self, run_id: str, committed: Committed) -> None:
+        own = tuple(entry for entry in committed.entries if entry.stream == run_id)
+        if any(entry.type == "run_started" for entry in own):
+            self._worker.launch(run_id, own)
+
+    async def _replayed(self, principal: str, run_id: str) -> Started:
+        row = await self.get(principal, run_id)
+        return Started(run_id=run_id, thread_id=row.thread.rpartition("/")[2], replayed=True)
+
+    def _claim(self, principal: str, key: Key | None, run_id: str, at: int) -> Claim | None:
+        if key is None:
+            return None
+        if not _IDEMPOTENCY_KEY.fullmatch(key.key):
+            raise ValidationError("An Idempotency-Key is 1 to 255 printable ASCII characters without spaces.")
+        return Claim(
+            principal=principal,
+            route=key.route,
+            key=key.key,
+            body_hash=key.body_hash,
+            run_id=run_id,
+            expires=at + KEY_LIFETIME_US,
+        )
+
+    async def _check_context(self, thread: str, patch: dict[str, JSON]) -> None:
+        row = await self._journal.thread(thread)
+        check_context(row.context if row else {}, patch)
+
+    # --- waiting and watching
 
     async def wait(self, run_id: str, seconds: float) -> RunResult:
         """How the run ended, or where it stands: returns when it ends, pauses, would wait behind a paused run, or
         after `seconds`. Nothing of it is uncommitted."""
-        raise NotImplementedError
+        thread = ""
+        if self._worker.live(run_id) is None:
+            row = await self._row(run_id)
+            thread = row.thread
 
-    def watch(self, principal: str, run_id: str, after: int = 0, *, until_pause: bool = False) -> AsyncIterator[Frame]:
+        async def idle() -> bool:
+            return await self._idle(run_id)
+
+        state = await self._worker.wait(run_id, thread, seconds, idle)
+        if state is None:
+            return await self._result(await self._row(run_id))
+        return await self._with_approvals(result_of(state))
+
+    async def _idle(self, run_id: str) -> bool:
+        """Of a run that is not under way here: is there nothing that a short wait could bring?"""
+        row = await self._row(run_id)
+        if row.status != "queued":
+            return row.status != "running"
+        thread = await self._journal.thread(row.thread)
+        ahead = await self._journal.run(thread.active_run) if thread and thread.active_run else None
+        return ahead is not None and ahead.status == "paused"
+
+    async def watch(
+        self, principal: str, run_id: str, after: int = 0, *, until_pause: bool = False
+    ) -> AsyncGenerator[Frame, None]:
         """Stored events after `after`, then what happens: entries, deltas, snapshots, progress.
 
         Ends after the run's end, after Reconnect, and with `until_pause` after run_paused. Close the iterator (aclose)
         when the client goes away. Nothing is buffered for a slow reader. Raises NotFoundError at the first step, and
         ValidationError when `after` lies beyond the run's last event.
         """
-        raise NotImplementedError
+        if after or self._worker.live(run_id) is None:
+            row = await self.get(principal, run_id)
+            if after > row.last_seq:
+                raise ValidationError(f"Event {after} of {run_id} does not exist: its last is {row.last_seq}.")
+            if after == row.last_seq and row.ended_at is not None:
+                return
+        else:
+            await self.get(principal, run_id)
+        frames = Watch(self._journal, self._worker, run_id, after, until_pause).frames()
+        try:
+            async for frame in frames:
+                yield frame
+        finally:
+            await frames.aclose()
+
+    # --- outside facts
 
     async def cancel(self, principal: str, run_id: str, reason: str = "requested") -> RunResult:
         """Ask the run to end; returns when that is durable. Raises StateError `run_ended` if it has ended."""
-        raise NotImplementedError
+        await self.get(principal, run_id)
+        await self._append(run_id, CancelRequested(by=principal, reason=reason))
+        return await self.result(principal, run_id)
 
     async def answer(self, principal: str, run_id: str, answers: Sequence[Answer]) -> RunResult:
         """Answer approvals: all in one transaction, each single use. Raises StateError `approval_closed`,
         NotFoundError, ValidationError (a decision that is not among the allowed ones)."""
-        raise NotImplementedError
+        if not answers:
+            raise ValidationError("Send at least one answer: {approval, decision}.")
+        row = await self.get(principal, run_id)
+        for answer in answers:
+            await self._check_answer(row, answer)
+        given = (
+            ApprovalGiven(
+                approval=answer.approval,
+                decision=answer.decision,
+                by=principal,
+                arguments=answer.arguments,
+                result=answer.result,
+            )
+            for answer in answers
+        )
+        await self._append(run_id, *given)
+        return await self.result(principal, run_id)
+
+    async def _check_answer(self, run: RunRow, answer: Answer) -> None:
+        approval = await self._journal.approval(answer.approval)
+        if approval is None or approval.run != run.id:
+            raise NotFoundError(f"Run {run.id} has no approval {answer.approval!r}.")
+        if approval.answer is not None:
+            raise StateError("This approval was answered before, or its run has ended.", code="approval_closed")
+        if answer.decision not in approval.decisions:
+            raise ValidationError(f"Answer with one of: {', '.join(approval.decisions)}.")
+        if answer.arguments is not None:
+            if answer.decision not in ("approve", "retry"):
+                raise ValidationError("`arguments` go with approve or retry only.")
+            state = await self.state(run.principal, run.id)
+            agent = await self._definitions.of(state)
+            agent.tools.check(approval.tool, answer.arguments)
+        if answer.result is not None and answer.decision != "done":
+            raise ValidationError("`result` goes with done only.")
+
+    async def _append(self, run_id: str, *events: Event) -> None:
+        drafts = tuple(self._codec.draft(event) for event in events)
+        await self._journal.commit(Batch(at=self._clock.now(), appends=(Append(stream=run_id, drafts=drafts),)))
+        self._worker.poke(run_id)
+
+    # --- looking
 
     async def result(self, principal: str, run_id: str) -> RunResult:
-        raise NotImplementedError
+        return await self._result(await self.get(principal, run_id))
 
     async def get(self, principal: str, run_id: str) -> RunRow:
-        raise NotImplementedError
+        row = await self._journal.run(run_id)
+        if row is None or row.principal != principal:
+            raise NotFoundError(f"There is no run {run_id!r}.")
+        return row
 
     async def list(self, principal: str, where: RunFilter, cursor: int | None, limit: int) -> Sequence[RunRow]:
         """Newest first; the next cursor is the last row's accepted_no."""
-        raise NotImplementedError
+        mine = msgspec.structs.replace(where, principal=principal)
+        return await self._journal.runs(mine, cursor, limit)
 
     async def events(self, principal: str, run_id: str, after: int, limit: int) -> Sequence[Entry]:
-        raise NotImplementedError
+        await self.get(principal, run_id)
+        return await self._journal.read(run_id, after, limit)
 
     async def state(self, principal: str, run_id: str, at: int | None = None) -> AgentState:
         """The fold up to seq `at` (None: all). Raises ValidationError if the run has no such seq."""
-        raise NotImplementedError
+        row = await self.get(principal, run_id)
+        if at is not None and not 1 <= at <= row.last_seq:
+            raise ValidationError(f"Run {run_id} has events 1 to {row.last_seq}, not {at}.")
+        entries = await read_all(self._journal, run_id, at)
+        return fold(run_id, ((entry.seq, entry.at, entry.event) for entry in entries))
 
     async def approvals(self, principal: str, cursor: str | None, limit: int) -> Sequence[ApprovalRow]:
         """What waits for a human, by id."""
-        raise NotImplementedError
+        return await self._journal.approvals(principal, cursor, limit)
+
+    async def _row(self, run_id: str) -> RunRow:
+        row = await self._journal.run(run_id)
+        if row is None:
+            raise NotFoundError(f"There is no run {run_id!r}.")
+        return row
+
+    async def _result(self, row: RunRow) -> RunResult:
+        entries = await read_all(self._journal, row.id)
+        state = fold(row.id, ((entry.seq, entry.at, entry.event) for entry in entries))
+        result = result_of(state)
+        if row.status == "queued":
+            result = msgspec.structs.replace(result, waiting_for="thread")
+        return await self._with_approvals(result)
+
+    async def _with_approvals(self, result: RunResult) -> RunResult:
+        if result.status != "paused":
+            return result
+        approvals = await self._journal.approvals(None, run=result.run_id)
+        return msgspec.structs.replace(result, approvals=tuple(approvals), waiting_for="approval")

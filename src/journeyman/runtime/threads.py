@@ -4,44 +4,113 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from journeyman.clock import Clock
+from journeyman.errors import NotFoundError, StateError
+from journeyman.events.codec import Codec
+from journeyman.events.events import CancelRequested, ContextChanged, Event, MessageAdded, ThreadCreated
 from journeyman.events.messages import JSON, Message
-from journeyman.journal.journal import MessageRow, ThreadRow
+from journeyman.ids import Ids
+from journeyman.journal.journal import (
+    OPEN,
+    Append,
+    Batch,
+    Journal,
+    MessageRow,
+    RunFilter,
+    ThreadRow,
+    principal_stream,
+    thread_key,
+    thread_stream,
+)
+from journeyman.runtime.bounds import check_context, check_thread_id
+from journeyman.runtime.worker import Worker
+
+ERASE_SECONDS = 15.0  # how long an erasure waits for the thread's runs to end
 
 
 class Threads:
     """Every method takes the caller's principal; another's thread raises NotFoundError."""
 
+    def __init__(self, journal: Journal, worker: Worker, codec: Codec, clock: Clock, ids: Ids) -> None:
+        self._journal = journal
+        self._worker = worker
+        self._codec = codec
+        self._clock = clock
+        self._ids = ids
+
     async def create(
         self, principal: str, thread_id: str | None, title: str = "", meta: dict[str, JSON] | None = None
     ) -> ThreadRow:
         """Make a thread. Raises StateError `thread_exists`, ValidationError (the id)."""
-        raise NotImplementedError
+        thread_id = self._ids.new("thread") if thread_id is None else check_thread_id(thread_id)
+        event = ThreadCreated(thread_id=thread_id, principal=principal, title=title, meta=meta or {})
+        await self._append(thread_stream(thread_key(principal, thread_id)), event)
+        return await self.get(principal, thread_id)
 
     async def get(self, principal: str, thread_id: str) -> ThreadRow:
-        raise NotImplementedError
+        row = await self._journal.thread(thread_key(principal, thread_id))
+        if row is None:
+            raise NotFoundError(f"There is no thread {thread_id!r}.")
+        return row
 
     async def list(self, principal: str, cursor: str | None, limit: int) -> Sequence[ThreadRow]:
         """By thread id; the next cursor is the last row's key. Hidden threads (lone tool calls) are left out."""
-        raise NotImplementedError
+        hidden = thread_key(principal, '"')  # the keys of hidden threads begin with "!", all others lie behind this
+        return await self._journal.threads(principal, cursor or hidden, limit)
 
     async def erase(self, principal: str, thread_id: str) -> None:
         """Cancel what runs, then delete the thread and all that was said in it."""
-        raise NotImplementedError
+        row = await self.get(principal, thread_id)
+        await self._cancel_all(row.key, principal)
+        await self._journal.erase_thread(row.key, self._clock.now(), principal)
+
+    async def _cancel_all(self, key: str, principal: str) -> None:
+        for status in OPEN:
+            for run in await self._journal.runs(RunFilter(thread=key, status=status)):
+                await self._cancel(run.id, principal)
+                await self._worker.wait(run.id, key, ERASE_SECONDS, lambda: self._ended(run.id))  # noqa: B023
+
+    async def _cancel(self, run_id: str, principal: str) -> None:
+        try:
+            await self._append(run_id, CancelRequested(by=principal, reason="erased"))
+        except StateError as exc:
+            if exc.code != "run_ended":
+                raise
+        else:
+            self._worker.poke(run_id)
+
+    async def _ended(self, run_id: str) -> bool:
+        row = await self._journal.run(run_id)
+        return row is None or row.ended_at is not None
 
     async def messages(self, principal: str, thread_id: str, after: int, limit: int) -> Sequence[MessageRow]:
         """Numbered messages with no > after, in order."""
-        raise NotImplementedError
+        row = await self.get(principal, thread_id)
+        return await self._journal.messages(row.key, after + 1, min(after + limit, row.next_no - 1))
 
     async def add_message(self, principal: str, thread_id: str, message: Message) -> int | None:
         """A message without a run: its number, or None while a run holds the thread (numbered when that ends)."""
-        raise NotImplementedError
+        key = thread_key(principal, thread_id)
+        await self._append(thread_stream(key), MessageAdded(message=message, by=principal))
+        row = await self.get(principal, thread_id)
+        return None if row.active_run else row.next_no - 1
 
     async def patch_context(self, principal: str, thread_id: str, patch: dict[str, JSON]) -> dict[str, JSON]:
-        """Merge-patch the thread's context and return it. Raises ValidationError over 64 KiB."""
-        raise NotImplementedError
+        """Merge-patch the thread's context and return it. Raises ValidationError over 32 KiB."""
+        row = await self.get(principal, thread_id)
+        check_context(row.context, patch)
+        await self._append(thread_stream(row.key), ContextChanged(scope="thread", patch=patch))
+        return (await self.get(principal, thread_id)).context
 
     async def global_context(self, principal: str) -> dict[str, JSON]:
-        raise NotImplementedError
+        return await self._journal.global_context(principal)
 
     async def patch_global_context(self, principal: str, patch: dict[str, JSON]) -> dict[str, JSON]:
-        raise NotImplementedError
+        """Merge-patch the principal's context and return it. Raises ValidationError over 32 KiB."""
+        check_context(await self._journal.global_context(principal), patch)
+        await self._append(principal_stream(principal), ContextChanged(scope="global", patch=patch))
+        return await self._journal.global_context(principal)
+
+    async def _append(self, stream: str, event: Event) -> None:
+        append = Append(stream=stream, drafts=(self._codec.draft(event),))
+        await self._journal.commit(Batch(at=self._clock.now(), appends=(append,)))

@@ -1,1 +1,14 @@
 """Tools that come with Journeyman."""
+
+from __future__ import annotations
+
+from journeyman.clock import Clock
+from journeyman.tools.builtin.calculator import Calculator
+from journeyman.tools.builtin.current_time import CurrentTime
+from journeyman.tools.builtin.username import GetUsername
+from journeyman.tools.tool import BaseTool
+
+
+def builtin_tools(clock: Clock) -> tuple[BaseTool, ...]:
+    """One instance of each."""
+    return (GetUsername(), CurrentTime(clock), Calculator())

@@ -1,0 +1,9 @@
+"""`python -m journeyman`."""
+
+from __future__ import annotations
+
+import sys
+
+from journeyman.cli import main
+
+sys.exit(main())

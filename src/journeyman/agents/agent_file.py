@@ -1,0 +1,109 @@
+"""What an agent file may say, key by key: the door's model of it, and its JSON Schema for editors."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic_core import CoreSchema
+
+from journeyman.agents.spec import History, Limits
+from journeyman.events.messages import JSON
+
+DAY = 86_400
+
+_LIMITS = Limits()
+_HISTORY = History()
+
+Seconds = Annotated[float, Field(gt=0, le=DAY)]
+Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9_-]+$")]
+Text = Annotated[str, Field(max_length=100_000)]
+
+
+class Entry(BaseModel):
+    """Part of the file: nothing converted, nothing unknown."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class NamedEntry(Entry):
+    """Part of the file that may be written as its name alone."""
+
+    name: str = Field(min_length=1, max_length=200)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"anyOf": [{"type": "string", "minLength": 1}, handler.resolve_ref_schema(handler(schema))]}
+
+
+class ModelEntry(NamedEntry):
+    """A gateway's model, or `offline`, `script:FILE`, `replay:RUN`."""
+
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    max_tokens: int | None = Field(default=None, ge=1, le=10_000_000)
+    timeout_seconds: Seconds | None = None
+    extra: dict[str, Any] = Field(default={}, description="Passed on to the gateway as it is")
+
+
+class ToolEntry(NamedEntry):
+    """A tool of the tools folder, and what this agent overrides and restricts of it."""
+
+    description: Text | None = None
+    arguments: dict[str, dict[str, Any]] | None = None
+    required: list[str] | None = None
+    effects: Literal["none", "idempotent", "once"] | None = None
+    approval: str | None = Field(default=None, min_length=1, description="never, always or a CEL condition")
+    timeout_seconds: Seconds | None = None
+    retries: int | None = Field(default=None, ge=0, le=20)
+    isolation: Literal["inline", "process"] | None = None
+    on_unknown: Literal["ask", "tell"] | None = None
+
+
+class LimitsEntry(Entry):
+    """Bounds of one run."""
+
+    steps: int = Field(default=_LIMITS.steps, ge=1, le=10_000)
+    tool_calls: int = Field(default=_LIMITS.tool_calls, ge=0, le=100_000)
+    seconds: float = Field(default=_LIMITS.seconds, gt=0, le=30 * DAY)
+    tokens: int = Field(default=_LIMITS.tokens, ge=1, le=10**9)
+    cost_usd: float = Field(default=_LIMITS.cost_usd, ge=0, le=10**6)
+
+
+class HistoryEntry(Entry):
+    """How much of a thread the model sees."""
+
+    max_messages: int = Field(default=_HISTORY.max_messages, ge=1, le=10_000)
+    max_tokens: int = Field(default=_HISTORY.max_tokens, ge=100, le=10_000_000)
+    when_full: Literal["trim"] = "trim"
+
+
+class OutputEntry(Entry):
+    """A typed answer."""
+
+    json_schema: dict[str, Any] = Field(alias="schema", description="JSON Schema of the answer")
+    retries: int = Field(default=2, ge=0, le=10)
+
+
+class AgentFile(Entry):
+    """An agent of Journeyman."""
+
+    type: str = Field(min_length=1, max_length=200, description="react_agent, module:Class or a plugin's type")
+    name: Name | None = Field(default=None, description="Default: the file's stem")
+    description: Text = ""
+    prompt: Text = Field(default="", description="Jinja2; sees context.thread, context.global, agent and now")
+    model: ModelEntry | None = None
+    tools: list[ToolEntry] = Field(default=[], max_length=200)
+    limits: LimitsEntry = LimitsEntry()
+    history: HistoryEntry = HistoryEntry()
+    output: OutputEntry | None = None
+
+
+def agent_file_schema() -> dict[str, JSON]:
+    """The JSON Schema (2020-12) of an agent file."""
+    schema = AgentFile.model_json_schema(by_alias=True)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "agent.yaml"}

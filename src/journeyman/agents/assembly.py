@@ -1,0 +1,119 @@
+"""From a definition to an agent that can decide: prompt, conditions and output compiled, its tools joined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from journeyman.agents.agent import BaseAgent
+from journeyman.agents.conditions import APPROVAL_NAMES, Condition, compile_condition
+from journeyman.agents.output import OutputSchema
+from journeyman.agents.prompt import Prompt
+from journeyman.agents.react import DirectAgent
+from journeyman.agents.spec import AgentSpec, ModelSettings
+from journeyman.agents.tool_policy import is_condition
+from journeyman.agents.toolset import Arguments, Toolset
+from journeyman.errors import ToolNotFoundError
+from journeyman.events.messages import JSON
+from journeyman.events.state import AgentState
+from journeyman.tools.spec import Effects, ToolSpec
+
+AgentClass = Callable[..., BaseAgent]
+SCRIPT = "script:"
+_STRICTNESS: tuple[Effects, ...] = ("none", "idempotent", "once")
+
+
+class CheckedTool(Protocol):
+    """What a registered tool gives: its spec, and the check of a call's arguments."""
+
+    @property
+    def spec(self) -> ToolSpec: ...
+
+    def check_arguments(self, raw: Arguments) -> dict[str, JSON]: ...
+
+    def narrowed(self, spec: ToolSpec) -> CheckedTool:
+        """The same under an agent's spec."""
+        ...
+
+
+Tools = Mapping[str, CheckedTool]
+
+
+def assemble(
+    spec: AgentSpec, agent_class: Callable[..., BaseAgent], tools: Tools, folder: Path | None = None
+) -> BaseAgent:
+    """An agent of this definition. A tool that is gone is answered `tool_not_found` when it is called.
+
+    `folder` is what `script:FILE` is relative to.
+
+    Raises ValidationError and PromptError if the definition does not compile; a loaded one does.
+    """
+    prompt = Prompt(spec.prompt)
+    output = OutputSchema(spec.output.schema) if spec.output else None
+    about: dict[str, JSON] = {"name": spec.name, "description": spec.description, "type": spec.type}
+
+    def render(state: AgentState) -> str:
+        return prompt.render(
+            agent=about, thread=state.thread_context, global_=state.global_context, now=state.started_at
+        )
+
+    agent = agent_class(spec, _toolset(spec.tools, tools), render, output.check if output else None)
+    if folder is not None and spec.model.name.startswith(SCRIPT):
+        agent.model = f"{SCRIPT}{folder / spec.model.name.removeprefix(SCRIPT)}"
+    return agent
+
+
+def direct_agent(name: str, listed: Sequence[ToolSpec], tools: Tools) -> DirectAgent:
+    """The stand-in agent of a lone call: the code's policies, and the strictest of `listed` (agents that have it)."""
+    tool = tools.get(name)
+    specs = (strictest([tool.spec, *listed]),) if tool else ()
+    checks = [tool.narrowed(spec) for spec in listed] if tool else []
+
+    def check(_: str, arguments: Arguments) -> dict[str, JSON]:
+        assert tool is not None
+        for narrowed in checks:
+            narrowed.check_arguments(arguments)
+        return tool.check_arguments(arguments)
+
+    spec = AgentSpec(type="direct", name="direct", model=ModelSettings(name=""))
+    return DirectAgent(spec, Toolset(specs, check, _conditions(specs)), lambda state: "")
+
+
+def strictest(specs: Sequence[ToolSpec]) -> ToolSpec:
+    """The first spec under the strictest policy of all."""
+    approvals = [spec.approval for spec in specs if spec.approval != "never"]
+    conditions = dict.fromkeys(approvals)
+    return msgspec.structs.replace(
+        specs[0],
+        effects=max((spec.effects for spec in specs), key=_STRICTNESS.index),
+        on_unknown="ask" if any(spec.on_unknown == "ask" for spec in specs) else "tell",
+        approval="always" if "always" in approvals else " || ".join(f"({text})" for text in conditions) or "never",
+        isolation="process" if any(spec.isolation == "process" for spec in specs) else "inline",
+    )
+
+
+def _toolset(specs: Sequence[ToolSpec], tools: Tools) -> Toolset:
+    known = {spec.name: tools[spec.name].narrowed(spec) for spec in specs if spec.name in tools}
+    current = tuple(_with_current_code(spec, tools) for spec in specs if spec.name in known)
+
+    def check(name: str, arguments: Arguments) -> dict[str, JSON]:
+        tool = known.get(name)
+        if tool is None:
+            raise ToolNotFoundError(f"There is no tool {name!r}.")
+        return tool.check_arguments(arguments)
+
+    return Toolset(current, check, _conditions(current))
+
+
+def _with_current_code(spec: ToolSpec, tools: Tools) -> ToolSpec:
+    """A stored definition names the code it was made with; what would run now is this code."""
+    return msgspec.structs.replace(spec, code_hash=tools[spec.name].spec.code_hash)
+
+
+def _conditions(specs: Sequence[ToolSpec]) -> dict[str, Condition]:
+    return {
+        spec.name: compile_condition(spec.approval, APPROVAL_NAMES) for spec in specs if is_condition(spec.approval)
+    }

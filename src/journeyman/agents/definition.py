@@ -1,0 +1,268 @@
+"""From a checked document to an agent's definition: its type, model, tools, prompt and output, all problems at once."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from journeyman.agents.agent_file import AgentFile, ModelEntry, ToolEntry
+from journeyman.agents.agent_types import AgentClass, AgentTypes, UnknownAgentTypeError, UnknownTypeProblem
+from journeyman.agents.conditions import APPROVAL_NAMES, Condition, compile_condition
+from journeyman.agents.document import Document, YamlPath
+from journeyman.agents.environment import Expansion, expand
+from journeyman.agents.model_choice import resolve_model
+from journeyman.agents.output import OutputSchema
+from journeyman.agents.prompt import Prompt, PromptError
+from journeyman.agents.security import file_permissions, inside, literal_credentials
+from journeyman.agents.shape import MAX_PROBLEMS, check_shape, without_secrets
+from journeyman.agents.spec import AgentSpec, History, Limits, ModelSettings, Output
+from journeyman.agents.tool_policy import Narrowing, is_condition, override_tool
+from journeyman.errors import ConfigurationError, Problem, ValidationError
+from journeyman.events.messages import JSON
+from journeyman.tools.spec import ToolSpec
+
+
+class RegisteredTool(Protocol):
+    """What a definition takes from a tool of the registry."""
+
+    @property
+    def spec(self) -> ToolSpec: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What an agent file refers to without holding it."""
+
+    tools: Mapping[str, RegisteredTool]  # by name
+    types: AgentTypes
+    narrowing: Narrowing
+    environment: Mapping[str, str] = field(default_factory=dict)
+    default_model: str | None = None
+    gateway_configured: bool = False
+    offline: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedAgent:
+    """An agent ready to run: its definition and what was compiled from it."""
+
+    spec: AgentSpec
+    agent_class: AgentClass
+    prompt: Prompt
+    output: OutputSchema | None = None
+    conditions: Mapping[str, Condition] = field(default_factory=dict)  # tool -> its approval's condition
+    secrets: frozenset[str] = frozenset()  # values out of the environment: to be masked wherever people look
+    file: Path | None = None
+    folder: Path | None = None  # what `script:FILE` is relative to
+
+    def system_prompt(self, *, thread: Mapping[str, JSON], global_: Mapping[str, JSON], now: int) -> str:
+        """The system message of a run that started at `now` (microseconds). Raises PromptError."""
+        spec = self.spec
+        agent = {"name": spec.name, "type": spec.type, "description": spec.description, "model": spec.model.name}
+        return self.prompt.render(agent=agent, thread=thread, global_=global_, now=now)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedAgents:
+    """All agents of a path, and all problems, warnings included."""
+
+    agents: tuple[LoadedAgent, ...]
+    problems: tuple[Problem, ...]
+
+    @property
+    def specs(self) -> tuple[AgentSpec, ...]:
+        return tuple(agent.spec for agent in self.agents)
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        return tuple(problem for problem in self.problems if problem.severity == "error")
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        return tuple(problem for problem in self.problems if problem.severity == "warning")
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        return frozenset().union(*(agent.secrets for agent in self.agents))
+
+    def agent(self, name: str) -> LoadedAgent | None:
+        return next((agent for agent in self.agents if agent.spec.name == name), None)
+
+
+def define_agent(
+    document: Document, surroundings: Surroundings, *, default_name: str, file: Path | None = None
+) -> tuple[LoadedAgent | None, list[Problem]]:
+    """The agent that `document` describes, and everything wrong with it; None if there is any error."""
+    expansion = expand(document, surroundings.environment)
+    shaped, problems = check_shape(expansion)
+    problems = [*literal_credentials(document), *expansion.problems, *problems]
+    agent = None
+    if shaped is not None:
+        definition = _Definition(expansion, shaped, surroundings, file)
+        agent = definition.build(default_name)
+        problems += definition.problems
+    problems = [without_secrets(problem, expansion.secrets) for problem in problems]
+    failed = any(problem.severity == "error" for problem in problems)
+    if len(problems) > MAX_PROBLEMS:
+        more = Problem(f"and {len(problems) - MAX_PROBLEMS} more problems", document.file, remedy="solve these first")
+        problems = [*problems[:MAX_PROBLEMS], more]
+    return None if failed else agent, problems
+
+
+class _Definition:
+    """Resolves one file's references; each part reports its problems and goes on."""
+
+    def __init__(self, expansion: Expansion, shaped: AgentFile, around: Surroundings, file: Path | None) -> None:
+        self.problems: list[Problem] = []
+        self._expansion = expansion
+        self._document = expansion.document
+        self._shaped = shaped
+        self._around = around
+        self._file = file
+        self._folder = file.parent if file else None
+
+    def build(self, default_name: str) -> LoadedAgent | None:
+        shaped = self._shaped
+        agent_class = self._class()
+        prompt = self._prompt()
+        tools = self._tools()
+        conditions = self._conditions(tools)
+        output, schema = self._output()
+        spec = AgentSpec(
+            type=shaped.type,
+            name=shaped.name or self._default_name(default_name),
+            model=self._model(),
+            description=shaped.description,
+            prompt=shaped.prompt,
+            tools=tools,
+            limits=Limits(**shaped.limits.model_dump()),
+            history=History(**shaped.history.model_dump()),
+            output=output,
+        )
+        if agent_class is None or prompt is None:
+            return None
+        return LoadedAgent(
+            spec=spec,
+            agent_class=agent_class,
+            prompt=prompt,
+            output=schema,
+            conditions=conditions,
+            secrets=frozenset(self._expansion.secrets),
+            file=self._file,
+            folder=self._folder,
+        )
+
+    def _report(self, path: YamlPath, message: str, remedy: str | None = None, severity: str = "error") -> None:
+        if not self._document.is_unusable(path):
+            self.problems.append(self._document.problem(path, message, remedy, severity=severity))
+
+    def _shown(self, path: YamlPath, value: str) -> str:
+        """A text as the file has it: with its references, without their values."""
+        return self._expansion.written.get(path, value)
+
+    def _default_name(self, name: str) -> str:
+        if not name or len(name) > 64 or set(name) - set("abcdefghijklmnopqrstuvwxyz0123456789_-"):
+            self._report((), f"the file's name {name!r} cannot be an agent's", "add `name:` with a-z, 0-9, _ and -")
+        return name
+
+    def _class(self) -> AgentClass | None:
+        name = self._shaped.type
+        if self._document.is_unusable(("type",)):
+            return None
+        try:
+            return self._around.types.resolve(name, self._folder)
+        except ConfigurationError as exc:
+            message = exc.message.splitlines()[0].replace(name, self._shown(("type",), name))
+            problem = self._document.problem(("type",), message)
+            if isinstance(exc, UnknownAgentTypeError):
+                problem = UnknownTypeProblem(problem.message, problem.file, problem.line, problem.column)
+            self.problems += [problem, *exc.problems]
+            return None
+
+    def _model(self) -> ModelSettings:
+        entry = self._shaped.model
+        named = entry.name if entry else None
+        name = ""
+        try:
+            name = resolve_model(
+                named, self._around.default_model, self._around.gateway_configured, self._around.offline
+            )
+            self._check_built_in(name)
+        except ValueError as exc:
+            shown = self._shown(("model", "name"), self._shown(("model",), named or ""))
+            message, _, remedy = str(exc).partition(": ")
+            self._report(("model", "name"), message.replace(named, shown) if named else message, remedy or None)
+        settings = (entry or ModelEntry(name="offline")).model_dump(exclude={"name"})
+        return ModelSettings(name=name, **settings)
+
+    def _check_built_in(self, model: str) -> None:
+        kind, _, rest = model.partition(":")
+        if kind == "replay" and not rest:
+            raise ValueError("replay names no run: write replay:RUN")
+        if kind == "script" and (self._folder is not None or not rest):
+            path = inside(self._folder or Path(), rest)
+            self.problems += file_permissions(path)
+
+    def _prompt(self) -> Prompt | None:
+        try:
+            return Prompt(self._shaped.prompt)
+        except PromptError as exc:
+            problem = self._document.problem(("prompt",), exc.message, "see the reference of agent.yaml, `prompt`")
+            self.problems.append(self._in_prompt(problem, exc.line))
+            return None
+
+    def _in_prompt(self, problem: Problem, line: int | None) -> Problem:
+        """Move a problem to its line within a block text, which begins below its `|`."""
+        if line is None or problem.line is None or self._document.styles.get(("prompt",)) != "|":
+            return problem
+        return Problem(problem.message, problem.file, problem.line + line, 1, problem.remedy)
+
+    def _tools(self) -> tuple[ToolSpec, ...]:
+        known = self._around.tools
+        found: dict[str, ToolSpec] = {}
+        for index, entry in enumerate(self._shaped.tools):
+            path: YamlPath = ("tools", index)
+            if self._document.is_unusable((*path, "name")):
+                continue
+            shown = self._shown((*path, "name"), self._shown(path, entry.name))
+            if entry.name in found:
+                self._report(path, f"the tool {shown} is listed twice", "remove one of the two")
+            elif entry.name not in known:
+                close = difflib.get_close_matches(entry.name, known, n=3, cutoff=0.7)
+                listed = ", ".join(sorted(known)[:20]) or "none"
+                remedy = f"did you mean {', '.join(close)}?" if close else f"known tools: {listed}"
+                self._report((*path, "name"), f"the tool {shown} is unknown", remedy)
+            else:
+                found[entry.name] = self._tool(entry, path)
+        return tuple(found.values())
+
+    def _tool(self, entry: ToolEntry, path: YamlPath) -> ToolSpec:
+        spec, findings = override_tool(self._around.tools[entry.name].spec, entry, self._around.narrowing)
+        for finding in findings:
+            self._report((*path, *finding.path), finding.message, finding.remedy, finding.severity)
+        return spec
+
+    def _conditions(self, tools: tuple[ToolSpec, ...]) -> dict[str, Condition]:
+        conditions: dict[str, Condition] = {}
+        for spec in tools:
+            if is_condition(spec.approval):
+                try:
+                    conditions[spec.name] = compile_condition(spec.approval, APPROVAL_NAMES)
+                except ValidationError as exc:
+                    remedy = f"correct the approval of the tool {spec.name} in its code"
+                    self._report(("tools",), exc.message, remedy)
+        return conditions
+
+    def _output(self) -> tuple[Output | None, OutputSchema | None]:
+        entry = self._shaped.output
+        if entry is None:
+            return None, None
+        schema: dict[str, Any] = entry.json_schema
+        try:
+            return Output(schema=schema, retries=entry.retries), OutputSchema(schema)
+        except ValidationError as exc:
+            self._report(("output", "schema"), f"the schema of the output is {exc.message}", "correct it")
+            return None, None

@@ -1,0 +1,93 @@
+"""`${NAME}` and `${NAME:-default}` in the texts of a document; `$${` is a literal `${`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from journeyman.agents.document import Document, YamlPath
+from journeyman.errors import Problem
+from journeyman.events.messages import JSON
+
+_REFERENCE = re.compile(r"(?P<literal>\$\$\{)|\$\{(?P<body>[^{}]*)(?P<end>\}?)")
+_BODY = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<default>:-.*)?", re.DOTALL)
+
+
+@dataclass(slots=True)
+class Expansion:
+    """A document with its references replaced, and what must not be shown of it."""
+
+    document: Document
+    problems: list[Problem] = field(default_factory=list)
+    written: dict[YamlPath, str] = field(default_factory=dict)  # the texts that held references, as they stand there
+    secrets: set[str] = field(default_factory=set)  # values that came from the environment
+
+    def report(self, path: YamlPath, message: str, remedy: str) -> None:
+        """Add a problem, once for each text."""
+        problem = self.document.problem(path, message, remedy)
+        if not self.problems or self.problems[-1] != problem:
+            self.problems.append(problem)
+
+
+def expand(document: Document, environment: Mapping[str, str]) -> Expansion:
+    """Replace the references in all texts (not in keys). An empty variable counts as unset."""
+    expansion = Expansion(document)
+    data = _expanded(document.data, (), expansion, environment)
+    expansion.document = replace(document, data=data)
+    return expansion
+
+
+def texts(value: JSON, path: YamlPath = ()) -> Iterator[tuple[YamlPath, str]]:
+    """Every text in `value` with its path."""
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from texts(item, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from texts(item, (*path, index))
+
+
+def without_references(text: str) -> str:
+    """What a text says literally: references taken out, their defaults left in."""
+
+    def literal(match: re.Match[str]) -> str:
+        body = _BODY.fullmatch(match["body"] or "")
+        return ((body and body["default"]) or "")[2:]
+
+    return _REFERENCE.sub(literal, text)
+
+
+def _expanded(value: JSON, path: YamlPath, expansion: Expansion, environment: Mapping[str, str]) -> JSON:
+    if isinstance(value, dict):
+        return {key: _expanded(item, (*path, key), expansion, environment) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_expanded(item, (*path, index), expansion, environment) for index, item in enumerate(value)]
+    if not isinstance(value, str) or "${" not in value:
+        return value
+
+    def substitute(match: re.Match[str]) -> str:
+        return "${" if match["literal"] else _value(match, path, expansion, environment)
+
+    expansion.written[path] = value
+    return _REFERENCE.sub(substitute, value)
+
+
+def _value(match: re.Match[str], path: YamlPath, expansion: Expansion, environment: Mapping[str, str]) -> str:
+    body = _BODY.fullmatch(match["body"]) if match["end"] else None
+    if body is None:
+        message = "`${` does not begin a reference like ${NAME} or ${NAME:-default}"
+        expansion.report(path, message, "write $${ for a literal ${")
+        return ""
+    value = environment.get(body["name"])
+    if value:
+        expansion.secrets.add(value)
+        return value
+    if body["default"] is not None:
+        return body["default"][2:]
+    name = body["name"]
+    remedy = f"set it, or give a default: ${{{name}:-…}}"
+    expansion.report(path, f"the environment variable {name} is not set", remedy)
+    return ""

@@ -1,0 +1,102 @@
+"""Agent files on disk: one file, or all agents of a folder."""
+
+from __future__ import annotations
+
+import re
+import stat
+from pathlib import Path
+
+from journeyman.agents.definition import LoadedAgent, LoadedAgents, Surroundings, define_agent
+from journeyman.agents.document import Document
+from journeyman.agents.security import file_permissions
+from journeyman.agents.yaml_reader import MAX_BYTES, read_document
+from journeyman.errors import Problem
+
+MAX_FILES = 500  # YAML files of a folder
+
+_TYPE_KEY = re.compile(rb"^[ \t{\xef\xbb\xbf\xfe\xff]*[\"']?type[\"']?[ \t]*:", re.MULTILINE)
+
+
+def load_agents(path: Path, surroundings: Surroundings) -> LoadedAgents:
+    """The agents of a file, or of a folder: there every *.yaml and *.yml with a top-level `type`. Never raises."""
+    problems: list[Problem] = []
+    try:
+        files = _candidates(path) if path.is_dir() else [path]
+    except OSError as exc:
+        return LoadedAgents(agents=(), problems=(_unreadable(path, exc),))
+    if len(files) > MAX_FILES:
+        message = f"the folder holds more than {MAX_FILES} YAML files"
+        return LoadedAgents(agents=(), problems=(Problem(message, str(path), remedy="give a folder of agents"),))
+    agents: list[LoadedAgent] = []
+    candidates = 0
+    for file in files:
+        found = _load_file(file, surroundings, must_be_agent=file == path)
+        if found is not None:
+            agent, file_problems = found
+            candidates += 1
+            problems += file_problems
+            agents += [agent] if agent is not None else []
+    if not candidates:
+        remedy = "write one that begins with `type: react_agent`"
+        problems.append(Problem("there is no agent file in the folder", str(path), remedy=remedy))
+    problems += _duplicates(agents)
+    return LoadedAgents(agents=tuple(agents), problems=tuple(problems))
+
+
+def _candidates(folder: Path) -> list[Path]:
+    return sorted(
+        file for file in folder.iterdir() if file.suffix in (".yaml", ".yml") and not file.name.startswith(".")
+    )
+
+
+def _load_file(
+    file: Path, surroundings: Surroundings, *, must_be_agent: bool
+) -> tuple[LoadedAgent | None, list[Problem]] | None:
+    """The agent of one file and its problems; None for a file of a folder that is no agent's."""
+    try:
+        content = _content(file, file.parent if not must_be_agent else None)
+        unsafe = file_permissions(file)
+    except (OSError, ValueError) as exc:
+        return None, [_unreadable(file, exc)]
+    document, problems = read_document(content, str(file))
+    if not must_be_agent and not _is_agent(document, content):
+        return None
+    if document is None:
+        return None, [*unsafe, *problems]
+    agent, found = define_agent(document, surroundings, default_name=file.stem, file=file)
+    found = [*unsafe, *problems, *found]
+    failed = any(problem.severity == "error" for problem in found)
+    return None if failed else agent, found
+
+
+def _content(file: Path, root: Path | None) -> bytes:
+    """At most one byte more than may be. Only regular files are opened: a pipe would never end."""
+    if not stat.S_ISREG(file.stat().st_mode):
+        raise ValueError("it is not a regular file")
+    if root is not None and not file.resolve().is_relative_to(root.resolve()):
+        raise ValueError("the link leads out of the folder")
+    with file.open("rb") as stream:
+        return stream.read(MAX_BYTES + 1)
+
+
+def _is_agent(document: Document | None, content: bytes) -> bool:
+    """A top-level `type`; of a file that cannot be read, a line that looks like one."""
+    if document is not None:
+        return isinstance(document.data, dict) and "type" in document.data
+    return bool(_TYPE_KEY.search(content.replace(b"\0", b"")))
+
+
+def _unreadable(path: Path, error: Exception) -> Problem:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return Problem(f"the file cannot be read: {reason}", str(path), remedy="check the path and its permissions")
+
+
+def _duplicates(agents: list[LoadedAgent]) -> list[Problem]:
+    first: dict[str, LoadedAgent] = {}
+    problems = []
+    for agent in agents:
+        earlier = first.setdefault(agent.spec.name, agent)
+        if earlier is not agent:
+            message = f"the agent {agent.spec.name} is defined already, in {earlier.file}"
+            problems.append(Problem(message, str(agent.file), 1, 1, "give one of the two another `name`"))
+    return problems

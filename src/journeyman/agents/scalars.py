@@ -1,0 +1,44 @@
+"""What an unquoted YAML scalar means: the YAML 1.2 core schema, so that `no`, `on` and `12:30` stay text."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from journeyman.events.messages import JSON
+
+LARGEST_INTEGER = 2**63 - 1
+
+_WORDS: dict[str, JSON] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?")
+_NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+
+
+def resolve_plain(text: str) -> JSON:
+    """The value of an unquoted scalar. Raises ValueError, with a sentence, for a number that cannot be used."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if _NOT_FINITE.fullmatch(text):
+        raise ValueError("the number is not finite")
+    if _INTEGER.fullmatch(text):
+        return _integer(text)
+    if _FLOAT.fullmatch(text):
+        return _finite(float(text))
+    return text
+
+
+def _integer(text: str) -> int:
+    if len(text) > 20 or abs(int(text)) > LARGEST_INTEGER:
+        raise ValueError("the number does not fit in 64 bits")
+    return int(text)
+
+
+def _finite(number: float) -> float:
+    if not math.isfinite(number):
+        raise ValueError("the number is not finite")
+    return number

@@ -1,0 +1,228 @@
+"""Checks the shape of an agent file: every departure from its model, as a sentence with a place and a remedy."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pydantic
+from pydantic_core import ErrorDetails
+
+from journeyman.agents.agent_file import (
+    AgentFile,
+    Entry,
+    HistoryEntry,
+    LimitsEntry,
+    ModelEntry,
+    OutputEntry,
+    ToolEntry,
+)
+from journeyman.agents.document import Document, YamlPath
+from journeyman.agents.environment import Expansion
+from journeyman.agents.scalars import resolve_plain
+from journeyman.errors import Problem
+from journeyman.events.messages import JSON
+
+MAX_PROBLEMS = 100
+
+LATER = frozenset(
+    {
+        ("graph",),
+        ("mcp_servers",),
+        ("openapi",),
+        ("quota",),
+        ("sandbox",),
+        ("services",),
+        ("model", "fallbacks"),
+        ("tools", "*", "cache_ttl"),
+        ("tools", "*", "permissions"),
+        ("tools", "*", "rate_limit"),
+    }
+)
+"""Keys of the contract whose part of Journeyman is still to come: refused with that reason, never ignored."""
+
+_ENTRIES: dict[tuple[str, ...], type[Entry]] = {
+    (): AgentFile,
+    ("model",): ModelEntry,
+    ("tools", "*"): ToolEntry,
+    ("limits",): LimitsEntry,
+    ("history",): HistoryEntry,
+    ("output",): OutputEntry,
+}
+_KINDS = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+}
+_CONVERTIBLE = ("int_type", "float_type", "bool_type")
+
+
+def check_shape(expansion: Expansion) -> tuple[AgentFile | None, list[Problem]]:
+    """The file's model and what is wrong.
+
+    With problems the model is of what remains without the wrong parts, which become `unusable` in the expansion's
+    document: so the other checks still find theirs. None if nothing remains.
+    """
+    document = expansion.document
+    if not isinstance(document.data, dict):
+        return None, [document.problem((), "an agent file is a mapping", "begin with `type: react_agent`")]
+    shaped, errors = _validated(document.data)
+    if errors and _convert_references(document.data, errors, expansion):
+        shaped, errors = _validated(document.data)
+    problems = [
+        _problem(document, error, tuple(error["loc"]))
+        for error in errors[:MAX_PROBLEMS]
+        if not document.is_unusable(error["loc"])
+    ]
+    if errors:
+        paths = [tuple(error["loc"]) for error in errors]
+        shaped, _ = _validated(_without(document.data, paths))
+        expansion.document = replace(document, unusable=document.unusable | set(paths))
+    return shaped, problems
+
+
+def _validated(data: JSON) -> tuple[AgentFile | None, list[ErrorDetails]]:
+    try:
+        return AgentFile.model_validate(data), []
+    except pydantic.ValidationError as exc:
+        return None, exc.errors(include_url=False, include_input=False, include_context=True)
+
+
+def _without(data: JSON, paths: list[YamlPath]) -> JSON:
+    """A copy without the keys at or around `paths`; what may not be absent gets a stand-in, so that places hold."""
+    data = copy.deepcopy(data)
+    for path in paths:
+        match path:
+            case ["type", *_]:
+                data["type"] = "unknown"
+            case ["tools", int(index)] | ["tools", int(index), "name", *_]:
+                data["tools"][index] = {"name": "unknown"}
+            case ["tools", int(index), key, *_] if isinstance(data["tools"][index], dict):
+                data["tools"][index].pop(key, None)
+            case ["model", "name", *_] | ["output", "schema", *_]:
+                data.pop(path[0], None)
+            case ["model" | "limits" | "history" | "output" as part, key, *_] if isinstance(data.get(part), dict):
+                data[part].pop(key, None)
+            case [key, *_]:
+                data.pop(key, None)
+    return data
+
+
+def _convert_references(data: JSON, errors: list[ErrorDetails], expansion: Expansion) -> bool:
+    """Read as numbers the texts out of the environment that stand where numbers belong.
+
+    Quoted or not: within { } and [ ] a reference has to be quoted.
+    """
+    changed = False
+    for error in errors:
+        path = tuple(error["loc"])
+        if error["type"] in _CONVERTIBLE and path in expansion.written:
+            holder = data
+            for part in path[:-1]:
+                holder = holder[part]
+            try:
+                value = resolve_plain(holder[path[-1]])
+            except ValueError:
+                continue
+            changed = changed or not isinstance(value, str)
+            holder[path[-1]] = value
+    return changed
+
+
+def _problem(document: Document, error: ErrorDetails, path: YamlPath) -> Problem:
+    name = _name(path)
+    context: Mapping[str, Any] = error.get("ctx", {})
+    kind = error["type"]
+    if kind == "extra_forbidden":
+        return _unknown_key(document, path)
+    if kind == "missing":
+        return document.problem(path[:-1], f"`{name}` is missing", f"add `{path[-1]}: …`")
+    if kind in _KINDS:
+        return _wrong_kind(document, path, _KINDS[kind])
+    if kind == "literal_error":
+        if path == ("history", "when_full") and _at(document.data, path) == "summarize":
+            return _later(document, path, "`history.when_full: summarize`", key=False)
+        return document.problem(path, f"`{name}` cannot be this", f"use {context['expected'].replace(' or ', ', ')}")
+    if kind == "string_pattern_mismatch":
+        return document.problem(path, f"`{name}` has characters that it may not have", "use a-z, 0-9, _ and -")
+    return document.problem(path, f"`{name}` cannot be used: {_lower(error['msg'])}", "see the reference of agent.yaml")
+
+
+def _wrong_kind(document: Document, path: YamlPath, kind: str) -> Problem:
+    value = _at(document.data, path)
+    pattern = _pattern(path)
+    if pattern == ("tools", "*", "approval") and isinstance(value, dict):
+        return _later(document, path, "an approval with `when` and `by`", key=True)
+    if pattern in (("model",), ("tools", "*")):
+        kind = "a name or a mapping with `name`"
+    remedy = f"write {kind}"
+    if kind == "text":
+        remedy = "put it in quotes" if isinstance(value, (int, float)) else remedy
+    elif kind == "true or false" and isinstance(value, str):
+        remedy = "write true or false, without quotes"
+    elif kind == "a list" and value is None:
+        remedy = "write [] for none, or remove the key"
+    return document.problem(path, f"`{_name(path)}` must be {kind}, not {_kind_of(value)}", remedy)
+
+
+def _unknown_key(document: Document, path: YamlPath) -> Problem:
+    if _pattern(path) in LATER:
+        return _later(document, path, f"`{_name(path)}`", key=True)
+    entry = _ENTRIES.get(_pattern(path[:-1]))
+    known = [field.alias or name for name, field in entry.model_fields.items()] if entry else []
+    close = difflib.get_close_matches(str(path[-1])[:60], known, n=1)
+    remedy = f"did you mean `{close[0]}`?" if close else f"known here: {', '.join(known)}"
+    return document.problem(path, f"the key `{_name(path)}` is unknown", remedy, key=True)
+
+
+def _later(document: Document, path: YamlPath, what: str, *, key: bool) -> Problem:
+    return document.problem(path, f"{what} is not available in this release yet", "remove it", key=key)
+
+
+def _pattern(path: YamlPath) -> tuple[str, ...]:
+    return tuple("*" if isinstance(part, int) else part for part in path)
+
+
+def _name(path: YamlPath) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part[:60]}" for part in path).lstrip(".")
+
+
+def _at(value: JSON, path: YamlPath) -> JSON:
+    for part in path:
+        try:
+            value = value[part]
+        except (LookupError, TypeError):
+            return None
+    return value
+
+
+def _kind_of(value: JSON) -> str:
+    if value is None:
+        return "nothing"
+    kinds = {bool: "true or false", str: "text", int: "a whole number", float: "a number", list: "a list"}
+    return kinds.get(type(value), "a mapping")
+
+
+def _lower(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]
+
+
+def without_secrets(problem: Problem, secrets: set[str]) -> Problem:
+    """The problem with every value that came from the environment taken out of its words."""
+
+    def masked(text: str) -> str:
+        for secret in secrets:
+            if len(secret) >= 4:
+                text = text.replace(secret, "***")
+        return text
+
+    return replace(problem, message=masked(problem.message), remedy=problem.remedy and masked(problem.remedy))

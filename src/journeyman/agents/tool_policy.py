@@ -1,0 +1,129 @@
+"""What an agent file may change about a tool: overrides narrow its schema and restrict its policy, never widen it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple, Protocol
+
+import msgspec
+
+from journeyman.agents.agent_file import ToolEntry
+from journeyman.agents.conditions import APPROVAL_NAMES, compile_condition
+from journeyman.errors import Problem, ValidationError
+from journeyman.events.messages import JSON
+from journeyman.tools.spec import Effects, ToolSpec
+
+_STRICTNESS: tuple[Effects, ...] = ("none", "idempotent", "once")
+
+
+class Narrowing(Protocol):
+    """How the override of a tool's arguments (`arguments`, `required`) is checked and applied."""
+
+    def mismatches(self, spec: ToolSpec, override: dict[str, JSON], /) -> Sequence[tuple[tuple[str, ...], Problem]]:
+        """Every contradiction to the code, with its place in the override."""
+        ...
+
+    def narrowed(self, spec: ToolSpec, override: dict[str, JSON], /) -> ToolSpec:
+        """`spec` with the override applied; called only if nothing mismatches."""
+        ...
+
+
+class Finding(NamedTuple):
+    """Something wrong with an override; `path` is relative to the tool's entry."""
+
+    path: tuple[str, ...]
+    message: str
+    remedy: str | None = None
+    severity: Literal["error", "warning"] = "error"
+
+
+def override_tool(spec: ToolSpec, entry: ToolEntry, narrowing: Narrowing) -> tuple[ToolSpec, list[Finding]]:
+    """The tool as this agent has it, and everything that stands against it."""
+    findings: list[Finding] = []
+    spec = _with_arguments(spec, entry, narrowing, findings)
+    changes: dict[str, Any] = {}
+    if entry.description is not None:
+        changes["description"] = entry.description
+    if entry.timeout_seconds is not None:
+        changes["timeout_seconds"] = entry.timeout_seconds
+    changes |= _effects(spec, entry, findings)
+    changes |= _isolation(spec, entry, findings)
+    effects = changes.get("effects", spec.effects)
+    changes |= _outcome(entry, effects, findings)
+    changes |= _approval(spec, entry, findings)
+    return msgspec.structs.replace(spec, **changes), findings
+
+
+def _with_arguments(spec: ToolSpec, entry: ToolEntry, narrowing: Narrowing, findings: list[Finding]) -> ToolSpec:
+    override: dict[str, JSON] = entry.model_dump(include={"arguments", "required"}, exclude_none=True)
+    if not override:
+        return spec
+    wrong = narrowing.mismatches(spec, override)
+    findings += (Finding(path, problem.message, problem.remedy) for path, problem in wrong)
+    return spec if wrong else narrowing.narrowed(spec, override)
+
+
+def _effects(spec: ToolSpec, entry: ToolEntry, findings: list[Finding]) -> dict[str, Any]:
+    if entry.effects is None:
+        return {}
+    if spec.declared and _STRICTNESS.index(entry.effects) < _STRICTNESS.index(spec.effects):
+        message = f"the code of {spec.name} declares effects: {spec.effects}; {entry.effects} is less strict"
+        findings.append(Finding(("effects",), message, "remove it, or change the code"))
+        return {}
+    changed = not spec.declared or entry.effects != spec.effects
+    on_unknown = {"on_unknown": "ask" if entry.effects == "once" else "tell"} if changed else {}
+    return {"effects": entry.effects, "declared": True, **on_unknown}
+
+
+def _isolation(spec: ToolSpec, entry: ToolEntry, findings: list[Finding]) -> dict[str, Any]:
+    if entry.isolation is None:
+        return {}
+    if entry.isolation == "inline" and spec.isolation == "process":
+        message = f"{spec.name} runs in a process of its own and cannot be brought inline"
+        findings.append(Finding(("isolation",), message, "remove it, or make the tool an async def without isolation"))
+        return {}
+    return {"isolation": entry.isolation}
+
+
+def _outcome(entry: ToolEntry, effects: Effects, findings: list[Finding]) -> dict[str, Any]:
+    """Retries mean something only for effects that may be repeated, `on_unknown` only for those that may not."""
+    changes: dict[str, Any] = {}
+    if entry.retries is not None and effects != "once":
+        changes["retries"] = entry.retries
+    elif entry.retries:
+        message = f"`retries` has no meaning here: {entry.name} has effects: once and is never tried again"
+        findings.append(Finding(("retries",), message, "remove it", "warning"))
+    if entry.on_unknown is not None and effects == "once":
+        changes["on_unknown"] = entry.on_unknown
+    elif entry.on_unknown is not None:
+        message = f"`on_unknown` has no meaning here: {entry.name} has effects: {effects} and simply runs again"
+        findings.append(Finding(("on_unknown",), message, "remove it", "warning"))
+    return changes
+
+
+def _approval(spec: ToolSpec, entry: ToolEntry, findings: list[Finding]) -> dict[str, Any]:
+    """An approval can be added: what the code asks for stays asked for."""
+    wanted, coded = entry.approval, spec.approval
+    if wanted is None or wanted == coded:
+        return {}
+    if coded == "always" or (wanted == "never" and coded != "never"):
+        message = f"the code of {spec.name} asks for approval: {coded}; {wanted} would ask less often"
+        findings.append(Finding(("approval",), message, "remove it, or change the code"))
+        return {}
+    if wanted == "always":
+        return {"approval": wanted}
+    either = wanted if coded == "never" else f"({coded}) || ({wanted})"
+    return {"approval": either} if _compiles(wanted, findings) and _compiles(either, findings) else {}
+
+
+def is_condition(approval: str) -> bool:
+    return approval not in ("always", "never")
+
+
+def _compiles(text: str, findings: list[Finding]) -> bool:
+    try:
+        compile_condition(text, APPROVAL_NAMES)
+    except ValidationError as exc:
+        findings.append(Finding(("approval",), exc.message, "write never, always or a CEL condition"))
+        return False
+    return True

@@ -1,0 +1,78 @@
+"""Every command but `serve`, under one name."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from journeyman import __version__
+from journeyman.cli import agents, approvals, chat, check, doctor, fake_llm, project, run, runs, serve, threads, tools
+from journeyman.cli.exits import INTERRUPTED, OK, exit_code
+from journeyman.cli.output import complain
+from journeyman.errors import BaseError
+
+EPILOG = (
+    "Exit codes: 0 done, 1 failed, 2 usage, 3 configuration, 4 not found, 5 no server answers, "
+    "6 waits for a human, 130 interrupted."
+)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; its exit code."""
+    try:
+        build()(args=list(arguments), prog_name="journeyman")
+    except SystemExit as exc:
+        return exc.code if isinstance(exc.code, int) else OK
+    except BaseError as exc:
+        complain(exc, json="--json" in arguments and "call" not in arguments[:2])  # there it is the arguments
+        return exit_code(exc)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of a pipe went away: nothing more to say to it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return OK
+
+
+def build() -> typer.Typer:
+    """The commands, in the order of the help text."""
+    app = typer.Typer(
+        help="A self-hosted server of durable agents.",
+        epilog=EPILOG,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_top)
+    app.command("init")(project.init)
+    app.command("serve", context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(_serve)
+    for name, command in (("run", run.run), ("chat", chat.chat), ("check", check.check), ("schema", check.schema)):
+        app.command(name)(command)
+    app.command("agents")(agents.agents)
+    app.add_typer(tools.app, name="tools")
+    app.add_typer(threads.app, name="threads")
+    app.add_typer(runs.app, name="runs")
+    app.add_typer(approvals.app, name="approvals")
+    app.command("fake-llm")(fake_llm.fake_llm)
+    app.command("doctor")(doctor.doctor)
+    return app
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"journeyman {__version__}")
+        raise typer.Exit
+
+
+def _top(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="The version.")] = False,
+) -> None: ...
+
+
+def _serve(context: typer.Context) -> None:
+    """Serve agents over HTTP. `journeyman serve --help` says more."""
+    raise typer.Exit(serve.main(context.args))

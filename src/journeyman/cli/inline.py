@@ -1,0 +1,73 @@
+"""One tool called in this process, for debugging: checked arguments, no journal, no isolation, no timeout."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Literal
+
+from journeyman.errors import ToolExecutionError
+from journeyman.events.messages import JSON
+from journeyman.tools.context import BlockingToolContext
+from journeyman.tools.describe import Described, describe
+from journeyman.tools.open_resources import OpenResources
+from journeyman.tools.registry import RegisteredTool, ToolRegistry
+from journeyman.tools.spec import CallRequest
+from journeyman.tools.target import resolve
+
+
+class LoneHost:
+    """The host of a call without a run: what the tool tells its run goes to stderr."""
+
+    async def starting(self, attempt: int) -> None:
+        return None
+
+    def progress(self, value: str | float) -> None:
+        print(f"… {value}", file=sys.stderr)
+
+    async def change_context(self, scope: Literal["thread", "global"], patch: dict[str, JSON]) -> None:
+        self.change(scope, patch)
+
+    def change(self, scope: Literal["thread", "global"], patch: dict[str, JSON]) -> None:
+        print(f"{scope} context: {patch}", file=sys.stderr)
+
+
+async def call_inline(registry: ToolRegistry, name: str, given: dict[str, JSON]) -> Any:
+    """The tool's return value. Raises ToolNotFoundError, ToolValidationError, ToolExecutionError (its cause kept)."""
+    tool, host = registry.get(name), LoneHost()
+    request = _request(tool, tool.check_arguments(given))
+    if tool.invoker is not None:
+        return await tool.invoker.invoke(request, host)
+    if tool.target is None:
+        raise ToolExecutionError(f"{name} has no function to call here")
+    return await _call_blocking(describe(resolve(tool.target, {})), request, host)
+
+
+def _request(tool: RegisteredTool, arguments: dict[str, JSON]) -> CallRequest:
+    return CallRequest(
+        spec=tool.spec,
+        arguments=arguments,
+        call="inline",
+        run_id="run_inline",
+        thread_id="inline",
+        principal="local",
+        idempotency_key="inline",
+    )
+
+
+async def _call_blocking(described: Described, request: CallRequest, host: LoneHost) -> Any:
+    """A plain `def` where a worker process would call it."""
+    signature, resources = described.signature, OpenResources()
+    given: dict[str, Any] = dict(request.arguments)
+    if described.arguments is not None and not signature.plain:
+        given = described.arguments.check(given)
+    if signature.context:
+        given[signature.context] = BlockingToolContext(request, host.change, host.progress)
+    try:
+        for name, resource in signature.resources.items():
+            given[name] = await resources.get(resource)
+        result = described.function(**given)
+        return await result if hasattr(result, "__await__") else result
+    except Exception as exc:
+        raise ToolExecutionError(f"{type(exc).__name__}: {exc}") from exc
+    finally:
+        await resources.aclose()

@@ -1,0 +1,209 @@
+"""What reading commands show: from the journal's file, opened read-only beside its owner, or from a server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol, TypeVar
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from journeyman.cli.remote import RemoteDoor
+from journeyman.cli.whereabouts import journal_file
+from journeyman.errors import NotFoundError
+from journeyman.events.codec import Entry, rfc3339
+from journeyman.journal.journal import (
+    ApprovalRow,
+    Journal,
+    MessageRow,
+    RunFilter,
+    RunRow,
+    ThreadRow,
+    thread_key,
+)
+from journeyman.journal.sqlite import SqliteJournal
+from journeyman.settings import Settings
+
+T = TypeVar("T")
+Item = dict[str, Any]
+PRINCIPAL = "local"
+PAGE = 500
+
+
+class Reading(Protocol):
+    """Lists and things, in the shapes of the HTTP API. NotFoundError where there is no such thing."""
+
+    def runs(self, where: Mapping[str, str], limit: int) -> list[Item]: ...
+
+    def run(self, run_id: str) -> Item: ...
+
+    def events(self, run_id: str, after: int, limit: int) -> list[Item]: ...
+
+    def threads(self, limit: int) -> list[Item]: ...
+
+    def messages(self, thread_id: str, limit: int) -> list[Item]: ...
+
+    def approvals(self, limit: int) -> list[Item]: ...
+
+
+def reading(settings: Settings, url: str | None) -> Reading:
+    """From the server at `url`, else from the settings' file."""
+    return ServerReading(RemoteDoor(url)) if url else FileReading(settings)
+
+
+class ServerReading:
+    """Asks a server."""
+
+    def __init__(self, door: RemoteDoor) -> None:
+        self._door = door
+
+    def runs(self, where: Mapping[str, str], limit: int) -> list[Item]:
+        return self._items("/runs", limit, **where)
+
+    def run(self, run_id: str) -> Item:
+        run: Item = self._door.call("GET", f"/runs/{quote(run_id, safe='')}")
+        return run
+
+    def events(self, run_id: str, after: int, limit: int) -> list[Item]:
+        return self._items(f"/runs/{quote(run_id, safe='')}/events", limit, after=str(after))
+
+    def threads(self, limit: int) -> list[Item]:
+        return self._items("/threads", limit)
+
+    def messages(self, thread_id: str, limit: int) -> list[Item]:
+        return self._items(f"/threads/{quote(thread_id, safe='')}/messages", limit)
+
+    def approvals(self, limit: int) -> list[Item]:
+        return self._items("/approvals", limit)
+
+    def _items(self, path: str, limit: int, **query: str) -> list[Item]:
+        """Page after page until there are enough."""
+        found: list[Item] = []
+        while len(found) < limit:
+            page = self._door.call("GET", f"{path}?{urlencode({**query, 'limit': min(limit - len(found), 100)})}")
+            found += page["items"]
+            cursor = page.get("next_cursor")
+            if cursor is None or not page["items"]:
+                break
+            query = {name: value for name, value in query.items() if name != "after"} | {"cursor": str(cursor)}
+        return found
+
+
+class FileReading:
+    """Reads a journal's file without owning it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._path = journal_file(settings)
+
+    def runs(self, where: Mapping[str, str], limit: int) -> list[Item]:
+        wanted = dict(where)
+        thread = wanted.pop("thread", None)
+        key = thread_key(PRINCIPAL, thread) if thread else None
+        rows = self._read(lambda journal: journal.runs(RunFilter(thread=key, **wanted), None, limit))  # type: ignore[arg-type]
+        return [_run(row) for row in rows]
+
+    def run(self, run_id: str) -> Item:
+        return _run(self._read(lambda journal: _known(journal, run_id)))
+
+    def events(self, run_id: str, after: int, limit: int) -> list[Item]:
+        async def read(journal: Journal) -> list[Entry]:
+            await _known(journal, run_id)
+            found: list[Entry] = []
+            while len(found) < limit:
+                last = found[-1].seq if found else after
+                page = await journal.read(run_id, last, min(PAGE, limit - len(found)))
+                found += page
+                if not page:
+                    break
+            return found
+
+        return [_event(entry) for entry in self._read(read)]
+
+    def threads(self, limit: int) -> list[Item]:
+        rows = self._read(lambda journal: journal.threads(PRINCIPAL, None, limit))
+        return [_thread(row) for row in rows]
+
+    def messages(self, thread_id: str, limit: int) -> list[Item]:
+        async def read(journal: Journal) -> list[MessageRow]:
+            row = await journal.thread(key := thread_key(PRINCIPAL, thread_id))
+            if row is None:
+                raise NotFoundError(f"There is no thread {thread_id!r}: `journeyman threads` lists them")
+            return list(await journal.messages(key, max(1, row.next_no - limit), row.next_no - 1))
+
+        return [_message(row) for row in self._read(read)]
+
+    def approvals(self, limit: int) -> list[Item]:
+        rows = self._read(lambda journal: journal.approvals(PRINCIPAL, None, limit))
+        return [_approval(row) for row in rows]
+
+    def _read(self, work: Callable[[Journal], Awaitable[T]]) -> T:
+        async def reading() -> T:
+            journal = SqliteJournal(self._path, read_only=True)
+            await journal.open()
+            try:
+                return await work(journal)
+            finally:
+                await journal.close()
+
+        return asyncio.run(reading())
+
+
+async def _known(journal: Journal, run_id: str) -> RunRow:
+    row = await journal.run(run_id)
+    if row is None:
+        raise NotFoundError(f"There is no run {run_id!r}: `journeyman runs list` lists them")
+    return row
+
+
+# --- rows in the shapes of the HTTP API
+
+
+def _time(at: int | None) -> str | None:
+    return None if at is None else rfc3339(at)
+
+
+def _run(row: RunRow) -> Item:
+    item: Item = msgspec.to_builtins(row)
+    for name in ("principal", "epoch", "accepted_no"):
+        del item[name]
+    for name in ("accepted_at", "started_at", "ended_at"):
+        item[name] = _time(item[name])
+    return {"run_id": item.pop("id"), "thread_id": item.pop("thread").rpartition("/")[2], **item}
+
+
+def _event(entry: Entry) -> Item:
+    data = msgspec.json.decode(entry.data)
+    return {"run_id": entry.stream, "seq": entry.seq, "type": entry.type, "at": rfc3339(entry.at), "data": data}
+
+
+def _thread(row: ThreadRow) -> Item:
+    return {
+        "thread_id": row.thread_id,
+        "title": row.title,
+        "meta": row.meta,
+        "active_run": row.active_run,
+        "messages": row.next_no - 1,
+        "created_at": rfc3339(row.created_at),
+        "updated_at": rfc3339(row.updated_at),
+    }
+
+
+def _message(row: MessageRow) -> Item:
+    run_id = None if row.stream.startswith("thread:") else row.stream
+    return {"no": row.no, "run_id": run_id, "at": rfc3339(row.at), "message": msgspec.to_builtins(row.message)}
+
+
+def _approval(row: ApprovalRow) -> Item:
+    return {
+        "approval": row.id,
+        "run_id": row.run,
+        "kind": row.kind,
+        "call": row.call,
+        "tool": row.tool,
+        "arguments": row.arguments,
+        "message": row.message,
+        "decisions": row.decisions,
+        "requested_at": rfc3339(row.requested_at),
+        "deadline": _time(row.deadline),
+    }

@@ -1,0 +1,75 @@
+"""`journeyman runs`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from journeyman.cli.options import Json, Limit, Url
+from journeyman.cli.output import Output, cell, compact
+from journeyman.cli.reading import reading
+from journeyman.settings import Settings
+
+app = typer.Typer(help="Executions of agents.", no_args_is_help=True)
+
+RunId = Annotated[str, typer.Argument(metavar="RUN")]
+
+
+@app.command("list")
+def list_runs(
+    status: Annotated[str | None, typer.Option(help="queued, running, paused, finished, failed or cancelled.")] = None,
+    agent: Annotated[str | None, typer.Option(help="Only this agent's.")] = None,
+    thread: Annotated[str | None, typer.Option(help="Only this thread's.")] = None,
+    tool: Annotated[str | None, typer.Option(help="Only those that called this tool.")] = None,
+    error_code: Annotated[str | None, typer.Option(help="Only those that failed so.")] = None,
+    limit: Limit = 50,
+    url: Url = None,
+    json: Json = False,
+) -> None:
+    """List runs, the newest first."""
+    asked = {"status": status, "agent": agent, "thread": thread, "tool": tool, "error_code": error_code}
+    where = {name: value for name, value in asked.items() if value is not None}
+    items = reading(Settings.read(), url).runs(where, limit)
+    columns = ("run_id", "status", "agent", "thread_id", "accepted_at", "last_seq", "error_code")
+    Output(json=json).items(items, columns, "No runs." if where else "No runs yet.")
+
+
+@app.command("show")
+def show(run_id: RunId, url: Url = None, json: Json = False) -> None:
+    """Show a run and what happened in it."""
+    source, output = reading(Settings.read(), url), Output(json=json)
+    run, events = source.run(run_id), source.events(run_id, 0, 1000)
+    if json:
+        output.data({**run, "events": events})
+        return
+    for name, value in run.items():
+        if value not in (None, "", [], ()):
+            output.line(f"{name.replace('_', ' '):<12}  {cell(value)}")
+    output.line()
+    _events(output, events)
+
+
+@app.command("events")
+def events(
+    run_id: RunId,
+    after: Annotated[int, typer.Option(min=0, help="Only those after this seq.")] = 0,
+    limit: Limit = 1000,
+    url: Url = None,
+    json: Json = False,
+) -> None:
+    """Print a run's events; with --json one object a line."""
+    output = Output(json=json)
+    items = reading(Settings.read(), url).events(run_id, after, limit)
+    if json:
+        for item in items:
+            output.write(compact(item) + "\n")
+    else:
+        _events(output, items)
+
+
+def _events(output: Output, items: list[dict[str, object]]) -> None:
+    for item in items:
+        said = compact(item["data"])
+        text = said if len(said) <= 160 else said[:159] + "…"
+        output.line(f"{item['seq']:>4}  {str(item['at'])[11:23]}  {item['type']:<18}  {text}")

@@ -1,0 +1,49 @@
+"""`journeyman threads`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from journeyman.cli.options import Json, Limit, Url
+from journeyman.cli.output import Output
+from journeyman.cli.reading import reading
+from journeyman.settings import Settings
+
+app = typer.Typer(help="Conversations.", invoke_without_command=True)
+
+
+@app.callback()
+def threads(context: typer.Context, limit: Limit = 50, url: Url = None, json: Json = False) -> None:
+    """Conversations: list them, or show one."""
+    if context.invoked_subcommand is None:
+        list_threads(limit, url, json)
+
+
+@app.command("list")
+def list_threads(limit: Limit = 50, url: Url = None, json: Json = False) -> None:
+    """List threads."""
+    items = reading(Settings.read(), url).threads(limit)
+    Output(json=json).items(items, ("thread_id", "messages", "active_run", "updated_at", "title"), "No threads yet.")
+
+
+@app.command("show")
+def show(
+    thread_id: Annotated[str, typer.Argument(metavar="THREAD")], limit: Limit = 50, url: Url = None, json: Json = False
+) -> None:
+    """Show a thread's last messages."""
+    items = reading(Settings.read(), url).messages(thread_id, limit)
+    output = Output(json=json)
+    if json:
+        output.data({"items": items})
+        return
+    for item in items:
+        output.line(f"{item['no']:>4}  {item['message']['role']:<9}  {words(item['message'])}")
+
+
+def words(message: dict[str, Any]) -> str:
+    """A message on one line: its text, then the tools that it asks for."""
+    texts = [part.get("text", f"[{part['type']}]") for part in message.get("content", ())]
+    calls = [f"{call['name']}({call['arguments']})" for call in message.get("tool_calls", ())]
+    return " ".join(" ".join([*texts, *calls]).split())

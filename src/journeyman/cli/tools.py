@@ -1,0 +1,111 @@
+"""`journeyman tools`."""
+
+from __future__ import annotations
+
+import asyncio
+import pdb
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from journeyman.cli.approvals import json_object
+from journeyman.cli.check import checked, lines
+from journeyman.cli.exits import CONFIGURATION, FAILED, OK, WAITING
+from journeyman.cli.options import AgentPath, Json, Url
+from journeyman.cli.output import Output
+from journeyman.cli.remote import RemoteDoor
+from journeyman.cli.run import report
+from journeyman.cli.whereabouts import door, owner_url
+from journeyman.errors import ToolError
+from journeyman.settings import Settings
+
+app = typer.Typer(help="What agents can do.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_tools(path: AgentPath = None, url: Url = None, json: Json = False) -> None:
+    """List tools: of the server that is up, else of the files."""
+    settings = Settings.read()
+    address = url or (owner_url(settings.database_path) if path is None else None)
+    items = RemoteDoor(address).call("GET", "/tools")["items"] if address else _of_files(settings, path)
+    columns = ("name", "effects", "approval", "isolation", "description")
+    rows = items if json else [{**item, "description": item["description"].partition("\n")[0]} for item in items]
+    Output(json=json).items(rows, columns, "No tools.")
+
+
+def _of_files(settings: Settings, path: Path | None) -> list[dict[str, Any]]:
+    tools = checked(settings, path, offline=True).registry.tools.values()
+    return [msgspec.to_builtins(tool.spec) for tool in tools]
+
+
+@app.command("check")
+def check_tools(
+    path: Annotated[Path | None, typer.Argument(metavar="PATH", help="Tools folder or file. [TOOLS_PATH]")] = None,
+    json: Json = False,
+) -> None:
+    """Check a tools folder by itself: imports, signatures, schemas, and what the static check finds."""
+    from journeyman.tools.registry import ToolRegistry  # the tools' imports: only for this command
+
+    registry = asyncio.run(ToolRegistry.auto_register(path or Settings.read().tools_path or Path("tools")))
+    output = Output(json=json)
+    bad = any(problem.severity == "error" for problem in registry.problems)
+    if json:
+        output.data({"ok": not bad, "tools": list(registry.tools), "problems": registry.problems})
+    else:
+        for problem in registry.problems:
+            for line in lines(problem):
+                output.line(line)
+        output.line(f"{len(registry.tools)} tools: {', '.join(sorted(registry.tools))}")
+    raise typer.Exit(CONFIGURATION if bad else OK)
+
+
+@app.command("call")
+def call(
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    arguments: Annotated[str, typer.Option("--json", help="The arguments, a JSON object.")] = "{}",
+    path: AgentPath = None,
+    agent: Annotated[str | None, typer.Option(help="Under this agent's policies.")] = None,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="Print the whole answer as JSON, not the result alone.")
+    ] = False,
+    inline: Annotated[
+        bool, typer.Option("--inline", help="Call the function in this process; nothing is recorded.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--pdb", help="With --inline: open the debugger where it fails.")] = False,
+    url: Url = None,
+) -> None:
+    """Call one tool and print its result. It is recorded as a run without an agent, under the tool's policies.
+
+    --inline goes round all of that: the function is called here, with its arguments checked and nothing else.
+    """
+    given = json_object(arguments, "--json")
+    settings = Settings.read(agent_path=path)
+    output = Output(json=whole)
+    if inline:
+        output.show({"response": (result := _inline(settings, path, name, given, debug))}, _text(result))
+        return
+    body = {"tool_name": name, "arguments": given} | ({"agent": agent} if agent else {})
+    with door(settings, url, offline=True) as way:
+        answer = way.call("POST", "/execute_tool", body)
+    waiting = bool(answer.get("approvals"))
+    report(output, {"status": "paused" if waiting else "finished", **answer})
+    raise typer.Exit(WAITING if waiting else FAILED if answer.get("error") else OK)
+
+
+def _inline(settings: Settings, path: Path | None, name: str, given: dict[str, Any], debug: bool) -> Any:
+    """The function's return value. With `debug` a failure opens the debugger at its frame before it is raised."""
+    from journeyman.cli.inline import call_inline
+
+    registry = checked(settings, path, offline=True).registry
+    try:
+        return asyncio.run(call_inline(registry, name, given))
+    except ToolError as exc:
+        if debug:
+            pdb.post_mortem((exc.__cause__ or exc).__traceback__)
+        raise
+
+
+def _text(result: object) -> str:
+    return result if isinstance(result, str) else msgspec.json.encode(result, enc_hook=repr).decode()

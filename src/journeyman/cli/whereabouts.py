@@ -1,0 +1,69 @@
+"""Where the runs are: a server that owns the journal's file, or this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import URLError
+from urllib.parse import urlsplit
+from urllib.request import ProxyHandler, build_opener
+
+from journeyman.cli.door import Door
+from journeyman.cli.remote import RemoteDoor
+from journeyman.errors import ConfigurationError
+from journeyman.journal.ownership import owner_of
+from journeyman.settings import Settings, is_loopback
+
+PROBE_SECONDS = 2.0
+
+
+def owner_url(database: Path | None) -> str | None:
+    """The address of the server that owns this file; None if none answers.
+
+    The owner leaves it in the lock file; an address beyond loopback is not believed, and one that does not answer is
+    left over from a server that was killed.
+    """
+    url = owner_of(database)[1] if database is not None else ""
+    return url if is_loopback(urlsplit(url).hostname or "") and answers(url) else None
+
+
+def answers(url: str) -> bool:
+    try:
+        with build_opener(ProxyHandler({})).open(f"{url}/livez", timeout=PROBE_SECONDS) as answer:
+            return bool(answer.status == 200)
+    except (URLError, OSError, ValueError):
+        return False
+
+
+@contextmanager
+def door(settings: Settings, url: str | None = None, *, offline: bool = False) -> Iterator[Door]:
+    """The way to the runs: `url`, else the server that owns the file, else an application in this process."""
+    address = url or owner_url(settings.database_path)
+    if address is not None:
+        with RemoteDoor(address) as remote:
+            yield remote
+        return
+    with _application(settings, offline) as local:
+        yield local
+
+
+def _application(settings: Settings, offline: bool) -> Door:
+    # Half a second and 60 MB: only for a command that finds no server.
+    from journeyman.cli.inprocess import InProcessDoor
+    from journeyman.server.asgi import App
+    from journeyman.telemetry import logs
+
+    level = settings.log_level if "log_level" in settings.model_fields_set else "WARNING"
+    logs.configure(level, settings.log_format, settings.secrets())
+    return InProcessDoor(App(settings, offline=offline))
+
+
+def journal_file(settings: Settings) -> Path:
+    """The file to read. Raises ConfigurationError if there is none."""
+    path = settings.database_path
+    if path is None:
+        raise ConfigurationError("memory:// is in the server's memory only: say --url to ask the server")
+    if not path.is_file():
+        raise ConfigurationError(f"There is no journal {path}: run something first, or correct DATABASE_URL")
+    return path

@@ -1,0 +1,192 @@
+"""The transport over aiohttp: one pool of keep-alive connections, no cookies, no proxies, no redirects."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import ssl
+from collections.abc import Mapping
+from types import TracebackType
+
+import aiohttp
+from yarl import URL
+
+from journeyman.egress.deadlines import Bound, Deadlines
+from journeyman.egress.transport import (
+    Exchange,
+    Request,
+    Response,
+    bad_reply,
+    cut_off,
+    timed_out,
+    too_large,
+    unreachable,
+)
+from journeyman.errors import ServiceError
+
+_LARGE_BODY = 1 << 20  # aiohttp writes bytes in one piece and warns above this size; a file goes out in pieces
+_LINGER_SECONDS = 0.1  # a stream whose last word was read is about to end: waiting keeps its connection
+_REMEMBERED = 256
+
+
+class AiohttpTransport:
+    """Connections are opened when needed, kept while idle, at most `max_connections` at a time."""
+
+    def __init__(self, max_connections: int = 256, keepalive_seconds: float = 15.0) -> None:
+        self._max_connections = max_connections
+        self._keepalive_seconds = keepalive_seconds
+        self._session: aiohttp.ClientSession | None = None
+        self._deadlines: Deadlines | None = None
+        self._urls: dict[str, URL] = {}
+        self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
+
+    def send(self, request: Request) -> Exchange:
+        return _Exchange(self, request)
+
+    async def aclose(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    def bound(self, total: float) -> Bound:
+        """A bound on the waits of one exchange on the running event loop."""
+        loop = asyncio.get_running_loop()
+        if self._deadlines is None or self._deadlines.loop is not loop:
+            self._deadlines = Deadlines(loop)
+            self._session = None  # a session cannot outlive its event loop
+        return Bound(self._deadlines, total)
+
+    async def open(self, request: Request) -> aiohttp.ClientResponse:
+        """Send the request; return when the head of the answer is there."""
+        body = request.body
+        return await self._current_session().request(
+            request.method,
+            self._url(request.url),
+            data=(body or None) if len(body) <= _LARGE_BODY else io.BytesIO(body),
+            headers=request.headers,
+            allow_redirects=False,
+            timeout=self._timeout(request.timeouts.connect),
+        )
+
+    def _current_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self._max_connections, keepalive_timeout=self._keepalive_seconds),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                skip_auto_headers=("Accept-Encoding", "Content-Type"),
+                trust_env=False,
+            )
+        return self._session
+
+    def _url(self, text: str) -> URL:
+        url = self._urls.get(text)
+        if url is None:
+            if len(self._urls) >= _REMEMBERED:
+                self._urls.clear()
+            url = self._urls[text] = URL(text)
+        return url
+
+    def _timeout(self, connect: float) -> aiohttp.ClientTimeout:
+        timeout = self._timeouts.get(connect)
+        if timeout is None:
+            if len(self._timeouts) >= _REMEMBERED:
+                self._timeouts.clear()
+            timeout = self._timeouts[connect] = aiohttp.ClientTimeout(sock_connect=connect)
+        return timeout
+
+
+class _Exchange:
+    __slots__ = ("_pool", "_request", "_response")
+
+    def __init__(self, pool: AiohttpTransport, request: Request) -> None:
+        self._pool = pool
+        self._request = request
+
+    async def __aenter__(self) -> Response:
+        request = self._request
+        bound = self._pool.bound(request.timeouts.total)
+        try:
+            with bound.within(request.timeouts.first_byte):
+                self._response = response = await self._pool.open(request)
+        except (aiohttp.ClientError, OSError, ValueError) as exc:
+            raise _translated(exc, request, bound.seconds) from exc
+        return _Response(response, request, bound)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        response = self._response
+        if kind is None and await _ended(response.content):
+            response.release()
+        else:
+            response.close()
+
+
+async def _ended(content: aiohttp.StreamReader) -> bool:
+    if content.at_eof():
+        return True
+    if content.total_bytes == 0:
+        return False
+    try:
+        async with asyncio.timeout(_LINGER_SECONDS):
+            await content.readany()
+    except (aiohttp.ClientError, OSError):
+        return False
+    return content.at_eof()
+
+
+class _Response:
+    __slots__ = ("_bound", "_request", "_response", "headers", "status")
+
+    def __init__(self, response: aiohttp.ClientResponse, request: Request, bound: Bound) -> None:
+        self.status: int = response.status
+        self.headers: Mapping[str, str] = response.headers
+        self._response = response
+        self._request = request
+        self._bound = bound
+
+    async def read(self, limit: int) -> bytes:
+        length = self._response.content_length
+        if length is not None and length > limit:
+            raise too_large(self._request.url, limit)
+        content = self._response.content
+        if content.is_eof() and content.exception() is None and content.total_bytes <= limit:
+            return content.read_nowait()  # all of it came with the head
+        pieces: list[bytes] = []
+        size = 0
+        while piece := await self.chunk():
+            size += len(piece)
+            if size > limit:
+                raise too_large(self._request.url, limit)
+            pieces.append(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def chunk(self) -> bytes:
+        try:
+            with self._bound.within(self._request.timeouts.idle):
+                return await self._response.content.readany()
+        except (aiohttp.ClientError, OSError) as exc:
+            raise _translated(exc, self._request, self._bound.seconds) from exc
+
+
+def _translated(exc: Exception, request: Request, silence: float) -> ServiceError:
+    url = request.url
+    match exc:
+        case aiohttp.ConnectionTimeoutError():
+            return unreachable(url, f"no connection within {request.timeouts.connect:g} seconds")
+        case TimeoutError():
+            return timed_out(url, silence)
+        case aiohttp.ClientConnectorDNSError():
+            return unreachable(url, "its name has no address")
+        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError() | ssl.SSLError():
+            return unreachable(url, "TLS failed (is its certificate trusted here?)")
+        case aiohttp.ClientConnectorError():
+            return unreachable(url, exc.strerror or "no connection")
+        case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
+            return unreachable(url, "its address is not a valid http or https URL")
+        case aiohttp.ClientResponseError():
+            return bad_reply(url)
+        case aiohttp.ClientError() | OSError():
+            return cut_off(url)
+    return unreachable(url, "the request's address or headers are not valid")

@@ -1,0 +1,103 @@
+"""Following a stream: catch up from the journal, then wait by a ring that each commit rings. Nothing is buffered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+
+from journeyman.events.codec import Entry
+from journeyman.events.events import END_TYPES
+from journeyman.journal.journal import OPEN, Journal
+from journeyman.journal.rows import is_run
+
+PAGE = 200  # entries read at a time while catching up
+
+
+class Place:
+    """One reader's place by one stream (the `Ring` of the port). Belongs to the loop's thread."""
+
+    def __init__(self, rings: Rings, stream: str) -> None:
+        self._rings = rings
+        self._stream = stream
+        self._head = 0
+        self._rung = False
+        self._waiter: asyncio.Future[None] | None = None
+
+    @property
+    def head(self) -> int:
+        return self._head
+
+    async def wait(self) -> None:
+        while not self._rung:
+            if self._waiter is None or self._waiter.done():
+                self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        self._rung = False
+
+    def close(self) -> None:
+        self._rings.leave(self._stream, self)
+
+    def ring(self, head: int = 0) -> None:
+        self._head = max(self._head, head)
+        self._rung = True
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+class Rings:
+    """All places, by stream. A stream without readers costs nothing."""
+
+    def __init__(self) -> None:
+        self._places: dict[str, list[Place]] = {}
+
+    def take(self, stream: str) -> Place:
+        place = Place(self, stream)
+        self._places.setdefault(stream, []).append(place)
+        return place
+
+    def leave(self, stream: str, place: Place) -> None:
+        places = self._places.get(stream, [])
+        if place in places:
+            places.remove(place)
+        if not places:
+            self._places.pop(stream, None)
+
+    def wake(self, stream: str) -> None:
+        for place in self._places.get(stream, ()):
+            place.ring()
+
+    def committed(self, entries: Iterable[Entry]) -> None:
+        """Wake the readers of every stream that grew."""
+        if not self._places:
+            return
+        for entry in entries:
+            for place in self._places.get(entry.stream, ()):
+                place.ring(entry.seq)
+
+
+async def follow(journal: Journal, stream: str, after: int = 0) -> AsyncIterator[Entry]:
+    """The entries of a stream from `after` on, old ones and then new ones, each once and in order.
+
+    Of a run it ends after the event that ends the run (at once if that is not behind `after`, or if there is no such
+    run); else it goes on until the caller stops.
+    """
+    ring = journal.ring(stream)
+    try:
+        if is_run(stream) and await _over(journal, stream, after):
+            return
+        while True:
+            entries = await journal.read(stream, after, PAGE)
+            for entry in entries:
+                after = entry.seq
+                yield entry
+                if entry.type in END_TYPES:
+                    return
+            while len(entries) < PAGE and ring.head <= after:
+                await ring.wait()
+    finally:
+        ring.close()
+
+
+async def _over(journal: Journal, run_id: str, after: int) -> bool:
+    row = await journal.run(run_id)
+    return row is None or (row.status not in OPEN and row.last_seq <= after)

@@ -1,0 +1,273 @@
+"""The journal in this process's memory: same transactions, same rows, nothing on a disk. For tests and throwaways."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any
+
+from journeyman.errors import BaseError
+from journeyman.events.codec import Entry
+from journeyman.events.events import ToolCallStarted
+from journeyman.events.messages import JSON
+from journeyman.events.transcript import stored_message
+from journeyman.journal.follow import Place, Rings
+from journeyman.journal.journal import (
+    ApprovalRow,
+    Batch,
+    Claim,
+    Committed,
+    Definition,
+    MessageRow,
+    RunFilter,
+    RunRow,
+    ThreadRow,
+    thread_stream,
+)
+from journeyman.journal.ledger import Ledger
+from journeyman.journal.tables import Run, Thread
+
+
+class MemoryTables:
+    """Tables as dictionaries; the working copies are the rows themselves."""
+
+    def __init__(self) -> None:
+        self.runs: dict[str, Run] = {}
+        self.threads: dict[str, Thread] = {}
+        self.events: dict[str, list[Entry]] = {}
+        self.messages: dict[str, list[tuple[str, int]]] = {}  # thread -> where number 1, 2, 3… stand
+        self.approvals: dict[str, ApprovalRow] = {}
+        self.claims: dict[tuple[str, str, str], Claim] = {}
+        self.definitions: dict[str, Definition] = {}
+        self.contexts: dict[str, dict[str, JSON]] = {}
+        self._accepted = 0
+
+    def run(self, id: str) -> Run | None:
+        return self.runs.get(id)
+
+    def save_run(self, run: Run) -> None:
+        self.runs[run.id] = run
+
+    def accepted_no(self, id: str) -> int:
+        self._accepted += 1
+        return self._accepted
+
+    def open_runs(self) -> Sequence[Run]:
+        return [run for run in self.runs.values() if run.open]
+
+    def thread(self, key: str) -> Thread | None:
+        return self.threads.get(key)
+
+    def save_thread(self, thread: Thread) -> None:
+        self.threads[thread.key] = thread
+
+    def last_seq(self, stream: str) -> int:
+        return len(self.events.get(stream, ()))
+
+    def append(self, entry: Entry) -> None:
+        self.events.setdefault(entry.stream, []).append(entry)
+
+    def entries(self, stream: str, after: int, limit: int) -> Sequence[Entry]:
+        return self.events.get(stream, [])[max(after, 0) : max(after, 0) + limit]
+
+    def add_message(self, thread: str, no: int, stream: str, seq: int) -> None:
+        messages = self.messages.setdefault(thread, [])
+        assert no == len(messages) + 1
+        messages.append((stream, seq))
+
+    def replace_message(self, thread: str, stream: str, seq: int, new_seq: int) -> None:
+        messages = self.messages.get(thread, [])
+        for index, place in enumerate(messages):
+            if place == (stream, seq):
+                messages[index] = (stream, new_seq)
+
+    def add_pending(self, thread: str, stream: str, seq: int) -> None:
+        pass  # `Thread.pending` holds them
+
+    def drop_pending(self, thread: str) -> None:
+        pass
+
+    def approval(self, id: str) -> ApprovalRow | None:
+        return self.approvals.get(id)
+
+    def save_approval(self, row: ApprovalRow) -> None:
+        self.approvals[row.id] = row
+
+    def claim(self, principal: str, route: str, key: str) -> Claim | None:
+        return self.claims.get((principal, route, key))
+
+    def save_claim(self, claim: Claim, now: int) -> None:
+        self.claims[claim.principal, claim.route, claim.key] = claim
+
+    def add_definition(self, definition: Definition) -> None:
+        self.definitions.setdefault(definition.version, definition)
+
+    def global_context(self, principal: str) -> dict[str, JSON]:
+        return self.contexts.get(principal, {})
+
+    def save_global_context(self, principal: str, context: dict[str, JSON]) -> None:
+        self.contexts[principal] = context
+
+    def erase_some(self, thread: str, limit: int) -> bool:
+        gone = {run.id for run in self.runs.values() if run.thread == thread}
+        for stream in (*gone, thread_stream(thread)):
+            self.events.pop(stream, None)
+            self.runs.pop(stream, None)
+        self.approvals = {id: row for id, row in self.approvals.items() if row.run not in gone}
+        self.claims = {key: claim for key, claim in self.claims.items() if claim.run_id not in gone}
+        self.messages.pop(thread, None)
+        self.threads.pop(thread, None)
+        return True
+
+
+class Settled:
+    """A batch whose outcome is known (the `Pending` of the port)."""
+
+    def __init__(self, outcome: Committed | BaseError) -> None:
+        self._outcome = outcome
+
+    def __await__(self) -> Generator[Any, None, Committed]:
+        yield from ()  # makes this a generator that is over at once
+        if isinstance(self._outcome, BaseError):
+            raise self._outcome
+        return self._outcome
+
+    def done(self) -> bool:
+        return True
+
+
+class MemoryJournal:
+    """A journal that ends with its process. It can be closed and opened again, as after a restart: the epoch rises."""
+
+    def __init__(self) -> None:
+        self.tables = MemoryTables()
+        self._ledger = Ledger(self.tables)
+        self._rings = Rings()
+        self._epoch = 0
+        self._commits = 0
+
+    async def open(self) -> None:
+        self._epoch += 1
+
+    async def close(self) -> None:
+        pass
+
+    @property
+    def epoch(self) -> int:
+        return self._epoch
+
+    @property
+    def healthy(self) -> bool:
+        return True
+
+    async def commit(self, batch: Batch) -> Committed:
+        committed = self._ledger.commit(batch)
+        self._commits += 1
+        self._rings.committed(committed.entries)
+        return committed
+
+    def submit(self, batch: Batch) -> Settled:
+        try:
+            committed = self._ledger.commit(batch)
+        except BaseError as exc:
+            return Settled(exc)
+        self._commits += 1
+        self._rings.committed(committed.entries)
+        return Settled(committed)
+
+    async def take_over(self, at: int) -> Sequence[RunRow]:
+        return self._ledger.take_over(self._epoch)
+
+    async def erase_thread(self, key: str, at: int, by: str) -> bool:
+        tombstone = self._ledger.begin_erasure(key, at, by)
+        if tombstone is None:
+            return False
+        self._ledger.erase_some(key)
+        self._rings.committed((tombstone,))
+        return True
+
+    async def read(self, stream: str, after: int = 0, limit: int = 1000) -> Sequence[Entry]:
+        return self.tables.entries(stream, after, limit)
+
+    def ring(self, stream: str) -> Place:
+        return self._rings.take(stream)
+
+    def wake(self, stream: str) -> None:
+        self._rings.wake(stream)
+
+    async def run(self, id: str) -> RunRow | None:
+        run = self.tables.run(id)
+        return run.row() if run is not None else None
+
+    async def runs(self, where: RunFilter, cursor: int | None = None, limit: int = 50) -> Sequence[RunRow]:
+        newest_first = sorted(self.tables.runs.values(), key=lambda run: -run.accepted_no)
+        found = [run for run in newest_first if (cursor is None or run.accepted_no < cursor) and _matches(run, where)]
+        if where.tool is not None:
+            found = [run for run in found if self._used(run.id, where.tool)]
+        return [run.row() for run in found[:limit]]
+
+    def _used(self, run_id: str, tool: str) -> bool:
+        started = [entry.event for entry in self.tables.events[run_id] if entry.type == "tool_call_started"]
+        return any(isinstance(event, ToolCallStarted) and event.tool == tool for event in started)
+
+    async def queued(self, thread: str) -> int:
+        row = self.tables.thread(thread)
+        return len(row.queue) if row is not None else 0
+
+    async def thread(self, key: str) -> ThreadRow | None:
+        thread = self.tables.thread(key)
+        return thread.row() if thread is not None else None
+
+    async def threads(self, principal: str, cursor: str | None = None, limit: int = 50) -> Sequence[ThreadRow]:
+        mine = [thread for thread in self.tables.threads.values() if thread.principal == principal]
+        after = sorted((thread for thread in mine if cursor is None or thread.key > cursor), key=lambda row: row.key)
+        return [thread.row() for thread in after[:limit]]
+
+    async def messages(self, thread: str, first_no: int, last_no: int) -> Sequence[MessageRow]:
+        first_no = max(first_no, 1)
+        places = self.tables.messages.get(thread, [])[first_no - 1 : max(last_no, 0)]
+        return [self._message(no, *place) for no, place in enumerate(places, first_no)]
+
+    def _message(self, no: int, stream: str, seq: int) -> MessageRow:
+        entry = self.tables.events[stream][seq - 1]
+        message = stored_message(entry.event)
+        assert message is not None, entry
+        return MessageRow(no=no, stream=stream, seq=seq, at=entry.at, message=message)
+
+    async def global_context(self, principal: str) -> dict[str, JSON]:
+        return self.tables.global_context(principal)
+
+    async def approval(self, id: str) -> ApprovalRow | None:
+        return self.tables.approval(id)
+
+    async def approvals(
+        self, principal: str | None, cursor: str | None = None, limit: int = 50, run: str | None = None
+    ) -> Sequence[ApprovalRow]:
+        found = (
+            row
+            for row in self.tables.approvals.values()
+            if row.answer is None
+            and (principal is None or row.principal == principal)
+            and (run is None or row.run == run)
+            and (cursor is None or row.id > cursor)
+        )
+        return sorted(found, key=lambda row: row.id)[:limit]
+
+    async def definition(self, version: str) -> Definition | None:
+        return self.tables.definitions.get(version)
+
+    async def open_runs(self) -> Sequence[RunRow]:
+        return [run.row() for run in self.tables.open_runs()]
+
+    def stats(self) -> Mapping[str, float]:
+        return {"queue_depth": 0, "commits": self._commits, "batches": self._commits, "commit_seconds": 0.0}
+
+
+_EQUAL = ("principal", "thread", "status", "agent", "error_code", "error_id", "request_id", "trace_id")
+
+
+def _matches(run: Run, where: RunFilter) -> bool:
+    wanted = ((getattr(where, name), getattr(run, name)) for name in _EQUAL)
+    if any(value is not None and value != found for value, found in wanted):
+        return False
+    since, until = where.since or 0, where.until
+    return run.accepted_at >= since and (until is None or run.accepted_at <= until)

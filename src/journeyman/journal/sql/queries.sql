@@ -1,0 +1,172 @@
+-- Named queries: each begins at a line `-- name: …` and is one statement.
+
+-- name: run
+SELECT r.accepted_no, r.id, t.key, r.principal, r.agent, r.version, r.parent, r.direct, r.has_input, r.status,
+    r.epoch, r.accepted_at, r.started_at, r.ended_at, r.error_code, r.error_id, r.request_id, r.trace_id,
+    (SELECT max(seq) FROM events WHERE stream = r.accepted_no)
+FROM streams s JOIN runs r ON r.accepted_no = s.no JOIN threads t ON t.no = r.thread
+WHERE s.name = ?
+
+-- name: add_run
+INSERT INTO runs (accepted_no, id, thread, principal, agent, version, parent, direct, has_input, status, epoch,
+    accepted_at, started_at, ended_at, error_code, error_id, request_id, trace_id)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: save_run
+UPDATE runs SET status = ?, epoch = ?, started_at = ?, ended_at = ?, error_code = ?, error_id = ?
+WHERE accepted_no = ?
+
+-- name: open_run_ids
+SELECT id FROM runs WHERE status IN ('queued', 'running', 'paused') ORDER BY accepted_no
+
+-- name: runs
+SELECT r.accepted_no, r.id, t.key, r.principal, r.agent, r.version, r.parent, r.direct, r.has_input, r.status,
+    r.epoch, r.accepted_at, r.started_at, r.ended_at, r.error_code, r.error_id, r.request_id, r.trace_id,
+    (SELECT max(seq) FROM events WHERE stream = r.accepted_no)
+FROM runs r JOIN threads t ON t.no = r.thread
+
+-- name: queue
+SELECT id FROM runs WHERE thread = ? AND status IN ('queued', 'running', 'paused') AND status = 'queued'
+ORDER BY accepted_no
+
+-- name: queued
+SELECT count(*) FROM runs
+WHERE thread = (SELECT no FROM streams WHERE name = ?)
+    AND status IN ('queued', 'running', 'paused') AND status = 'queued'
+
+-- name: thread
+SELECT t.no, t.key, t.principal, t.thread_id, t.created_at, t.updated_at, t.active_run, t.window_from, t.context,
+    t.title, t.meta, t.erasing, (SELECT max(no) FROM messages WHERE thread = t.no)
+FROM streams s JOIN threads t ON t.no = s.no
+WHERE s.name = ?
+
+-- name: threads
+SELECT t.no, t.key, t.principal, t.thread_id, t.created_at, t.updated_at, t.active_run, t.window_from, t.context,
+    t.title, t.meta, t.erasing, (SELECT max(no) FROM messages WHERE thread = t.no)
+FROM streams s JOIN threads t ON t.no = s.no
+WHERE s.name > ? AND s.name < ? AND t.principal = ? AND NOT t.erasing
+ORDER BY s.name LIMIT ?
+
+-- name: add_thread
+INSERT INTO threads (no, key, principal, thread_id, created_at, updated_at, active_run, window_from, context, title,
+    meta, erasing)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: save_thread
+UPDATE threads SET updated_at = ?, active_run = ?, window_from = ?, context = ?, erasing = ? WHERE no = ?
+
+-- name: erasing
+SELECT key FROM threads WHERE erasing
+
+-- name: stream
+SELECT no FROM streams WHERE name = ?
+
+-- name: last_stream
+SELECT max(no) FROM streams
+
+-- name: add_stream
+INSERT INTO streams (no, name) VALUES (?, ?)
+
+-- name: last_seq
+SELECT max(seq) FROM events WHERE stream = ?
+
+-- name: add_event
+INSERT INTO events (stream, seq, type, v, at, data) VALUES (?, ?, ?, ?, ?, ?)
+
+-- name: entries
+SELECT seq, type, v, at, data FROM events
+WHERE stream = (SELECT no FROM streams WHERE name = ?) AND seq > ? ORDER BY seq LIMIT ?
+
+-- name: add_message
+INSERT INTO messages (thread, no, stream, seq) VALUES (?, ?, ?, ?)
+
+-- name: replace_message
+UPDATE messages SET seq = ? WHERE thread = ? AND stream = ? AND seq = ?
+
+-- name: messages
+SELECT m.no, s.name, m.seq, e.at, e.type, e.v, e.data
+FROM messages m JOIN events e ON e.stream = m.stream AND e.seq = m.seq JOIN streams s ON s.no = m.stream
+WHERE m.thread = (SELECT no FROM streams WHERE name = ?) AND m.no BETWEEN ? AND ? ORDER BY m.no
+
+-- name: add_pending
+INSERT INTO pending (thread, stream, seq) VALUES (?, ?, ?)
+
+-- name: pending
+SELECT s.name, p.seq FROM pending p JOIN streams s ON s.no = p.stream WHERE p.thread = ? ORDER BY p.id
+
+-- name: replace_pending
+UPDATE pending SET seq = ? WHERE thread = ? AND stream = ? AND seq = ?
+
+-- name: drop_pending
+DELETE FROM pending WHERE thread = ?
+
+-- name: approval
+SELECT data FROM approvals WHERE id = ?
+
+-- name: open_approval_ids
+SELECT id FROM approvals WHERE run = ? AND answer IS NULL ORDER BY id
+
+-- name: approvals
+SELECT data FROM approvals WHERE answer IS NULL AND id > ? AND (? IS NULL OR principal = ?) ORDER BY id LIMIT ?
+
+-- name: approvals_of_run
+SELECT data FROM approvals WHERE answer IS NULL AND id > ? AND run = ? AND (? IS NULL OR principal = ?)
+ORDER BY id LIMIT ?
+
+-- name: save_approval
+INSERT INTO approvals (id, run, principal, answer, data) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET answer = excluded.answer, data = excluded.data
+
+-- name: claim
+SELECT body_hash, run, expires FROM claims WHERE principal = ? AND route = ? AND key = ?
+
+-- name: save_claim
+INSERT INTO claims (principal, route, key, body_hash, run, expires) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (principal, route, key) DO UPDATE SET body_hash = excluded.body_hash, run = excluded.run,
+    expires = excluded.expires
+
+-- name: drop_expired_claims
+DELETE FROM claims
+WHERE (principal, route, key) IN (SELECT principal, route, key FROM claims WHERE expires <= ? ORDER BY expires LIMIT 8)
+
+-- name: definition
+SELECT data FROM definitions WHERE version = ?
+
+-- name: add_definition
+INSERT OR IGNORE INTO definitions (version, data) VALUES (?, ?)
+
+-- name: context
+SELECT data FROM contexts WHERE principal = ?
+
+-- name: save_context
+INSERT INTO contexts (principal, data) VALUES (?, ?) ON CONFLICT (principal) DO UPDATE SET data = excluded.data
+
+-- name: epoch
+SELECT value FROM meta WHERE key = 'epoch'
+
+-- name: raise_epoch
+INSERT INTO meta (key, value) VALUES ('epoch', 1) ON CONFLICT (key) DO UPDATE SET value = value + 1 RETURNING value
+
+-- name: runs_of_thread
+SELECT accepted_no, id FROM runs WHERE thread = ? LIMIT 1
+
+-- name: erase_events
+DELETE FROM events WHERE id IN (SELECT id FROM events WHERE stream = ? LIMIT ?)
+
+-- name: erase_messages
+DELETE FROM messages WHERE thread = ? AND no IN (SELECT no FROM messages WHERE thread = ? LIMIT ?)
+
+-- name: erase_approvals
+DELETE FROM approvals WHERE run = ?
+
+-- name: erase_claims
+DELETE FROM claims WHERE run = ?
+
+-- name: erase_run
+DELETE FROM runs WHERE accepted_no = ?
+
+-- name: erase_thread
+DELETE FROM threads WHERE no = ?
+
+-- name: erase_stream
+DELETE FROM streams WHERE no = ?

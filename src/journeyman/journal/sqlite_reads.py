@@ -1,0 +1,172 @@
+"""Reading rows and entries from a SQLite journal. Synchronous; a connection serves one caller at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import apsw
+import msgspec
+
+from journeyman.events.codec import Entry, decode
+from journeyman.events.messages import JSON
+from journeyman.events.transcript import stored_message
+from journeyman.journal.journal import (
+    ApprovalRow,
+    Definition,
+    MessageRow,
+    RunFilter,
+    RunRow,
+    ThreadRow,
+    thread_stream,
+)
+from journeyman.journal.statements import Q
+from journeyman.journal.tables import Run, Thread
+
+_json = msgspec.json.Decoder(dict[str, Any]).decode
+approval_of = msgspec.json.Decoder(ApprovalRow).decode
+
+
+def run_of(row: Sequence[Any]) -> Run:
+    """A run from the columns of the query `run`; its open approvals are left out."""
+    return Run(
+        accepted_no=row[0],
+        id=row[1],
+        thread=row[2],
+        principal=row[3],
+        agent=row[4],
+        version=row[5],
+        parent=row[6],
+        direct=bool(row[7]),
+        has_input=bool(row[8]),
+        status=row[9],
+        epoch=row[10],
+        accepted_at=row[11],
+        started_at=row[12],
+        ended_at=row[13],
+        error_code=row[14],
+        error_id=row[15],
+        request_id=row[16],
+        trace_id=row[17],
+        last_seq=row[18] or 0,
+    )
+
+
+def thread_of(row: Sequence[Any]) -> Thread:
+    """A thread from the columns of the query `thread`; what waits there is left out."""
+    return Thread(
+        key=row[1],
+        principal=row[2],
+        thread_id=row[3],
+        created_at=row[4],
+        updated_at=row[5],
+        active_run=row[6],
+        window_from=row[7],
+        context=_json(row[8]),
+        title=row[9],
+        meta=_json(row[10]),
+        erasing=bool(row[11]),
+        next_no=(row[12] or 0) + 1,
+    )
+
+
+class Reads:
+    """The reading half of the port over one connection."""
+
+    def __init__(self, db: apsw.Connection) -> None:
+        self.db = db
+
+    def close(self) -> None:
+        self.db.close()
+
+    def entries(self, stream: str, after: int, limit: int) -> Sequence[Entry]:
+        return [Entry(stream, *row) for row in self.db.execute(Q["entries"], (stream, after, limit))]
+
+    def run(self, id: str) -> RunRow | None:
+        row = self.db.execute(Q["run"], (id,)).fetchone()
+        return run_of(row).row() if row is not None else None
+
+    def runs(self, where: RunFilter, cursor: int | None, limit: int) -> Sequence[RunRow]:
+        conditions, values = _conditions(where, cursor)
+        sql = f"{Q['runs']} WHERE {' AND '.join(conditions)} ORDER BY r.accepted_no DESC LIMIT ?"
+        return [run_of(row).row() for row in self.db.execute(sql, (*values, limit))]
+
+    def open_runs(self) -> Sequence[RunRow]:
+        return [run_of(row).row() for row in self.db.execute(f"{Q['runs']} WHERE r.{_OPEN} ORDER BY r.accepted_no")]
+
+    def queued(self, thread: str) -> int:
+        return self._one(Q["queued"], thread_stream(thread)) or 0
+
+    def thread(self, key: str) -> ThreadRow | None:
+        row = self.db.execute(Q["thread"], (thread_stream(key),)).fetchone()
+        if row is None:
+            return None
+        thread = thread_of(row)
+        return None if thread.erasing else thread.row()
+
+    def threads(self, principal: str, cursor: str | None, limit: int) -> Sequence[ThreadRow]:
+        first = thread_stream(cursor if cursor is not None else f"{principal}/")
+        behind = thread_stream(f"{principal}0")  # "0" is what follows "/"
+        rows = self.db.execute(Q["threads"], (first, behind, principal, limit))
+        return [thread_of(row).row() for row in rows]
+
+    def messages(self, thread: str, first_no: int, last_no: int) -> Sequence[MessageRow]:
+        return [_message(*row) for row in self.db.execute(Q["messages"], (thread_stream(thread), first_no, last_no))]
+
+    def global_context(self, principal: str) -> dict[str, JSON]:
+        data = self._one(Q["context"], principal)
+        return _json(data) if data is not None else {}
+
+    def approval(self, id: str) -> ApprovalRow | None:
+        data = self._one(Q["approval"], id)
+        return approval_of(data) if data is not None else None
+
+    def approvals(self, principal: str | None, cursor: str | None, limit: int, run: str | None) -> list[ApprovalRow]:
+        if run is None:
+            rows = self.db.execute(Q["approvals"], (cursor or "", principal, principal, limit))
+        else:
+            rows = self.db.execute(Q["approvals_of_run"], (cursor or "", run, principal, principal, limit))
+        return [approval_of(row[0]) for row in rows]
+
+    def definition(self, version: str) -> Definition | None:
+        data = self._one(Q["definition"], version)
+        return Definition(version, data) if data is not None else None
+
+    def erasing(self) -> list[str]:
+        """Threads whose erasure was begun and not finished."""
+        return [row[0] for row in self.db.execute(Q["erasing"])]
+
+    def epoch(self) -> int:
+        row = self.db.execute(Q["epoch"]).fetchone()
+        return row[0] if row is not None else 0
+
+    def _one(self, sql: str, value: str) -> Any:
+        row = self.db.execute(sql, (value,)).fetchone()
+        return row[0] if row is not None else None
+
+
+def _message(no: int, stream: str, seq: int, at: int, type: str, v: int, data: bytes) -> MessageRow:
+    message = stored_message(decode(type, v, data))
+    assert message is not None, (stream, seq)
+    return MessageRow(no=no, stream=stream, seq=seq, at=at, message=message)
+
+
+_OPEN = "status IN ('queued', 'running', 'paused')"
+_USED = (
+    "EXISTS (SELECT 1 FROM events WHERE stream = r.accepted_no AND type = 'tool_call_started'"
+    " AND json_extract(CAST(data AS TEXT), '$.tool') = ?)"
+)
+_EQUAL = ("principal", "status", "agent", "error_code", "error_id", "request_id", "trace_id")
+
+
+def _conditions(where: RunFilter, cursor: int | None) -> tuple[list[str], list[Any]]:
+    tests: list[tuple[str, Any]] = [(f"r.{name} = ?", getattr(where, name)) for name in _EQUAL]
+    tests += [
+        ("r.thread = (SELECT no FROM streams WHERE name = ?)", where.thread and thread_stream(where.thread)),
+        (_USED, where.tool),
+        ("r.accepted_at >= ?", where.since),
+        ("r.accepted_at <= ?", where.until),
+        ("r.accepted_no < ?", cursor),
+    ]
+    given = [(test, value) for test, value in tests if value is not None]
+    return ["1", *(test for test, _ in given)], [value for _, value in given]

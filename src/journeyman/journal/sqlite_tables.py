@@ -1,0 +1,392 @@
+"""The tables of the SQLite file, as the writer's thread changes them.
+
+What the transactions change most (streams, runs, threads, events, messages) is gathered and written by `flush`, one
+statement per table for a whole group of batches. Working copies of runs that are open and of threads that are busy
+stay between transactions, so a step reads nothing.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import apsw
+import msgspec
+
+from journeyman.events.codec import Entry
+from journeyman.events.messages import JSON
+from journeyman.journal.journal import ApprovalRow, Claim, Definition, thread_stream
+from journeyman.journal.sqlite_reads import approval_of, run_of, thread_of
+from journeyman.journal.statements import Q
+from journeyman.journal.tables import Run, Thread
+
+KEPT = 4096  # working copies of either kind kept between transactions
+KEPT_CONTEXTS = 256
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+class SqliteTables:
+    """Tables over the write connection. `flush` before COMMIT, `settle` after it, `forget` after a rollback."""
+
+    def __init__(self, db: apsw.Connection) -> None:
+        self._db = db
+        self._runs: dict[str, Run] = {}
+        self._threads: dict[str, Thread] = {}
+        self._numbers: dict[str, int] = {}  # stream -> its number
+        self._contexts: dict[str, dict[str, JSON]] = {}  # principal -> global context
+        self._absent: set[str] = set()  # runs and threads looked for in vain in this transaction
+        self._last_number: int | None = None
+        self._changed = False
+        self._new_runs: dict[str, Run] = {}
+        self._dirty_runs: dict[str, Run] = {}
+        self._new_threads: dict[str, Thread] = {}
+        self._dirty_threads: dict[str, Thread] = {}
+        self._at_rest: set[str] = set()  # runs that ended and threads whose slot became free: not worth keeping
+        self._new_streams: list[tuple[Any, ...]] = []
+        self._new_events: list[tuple[Any, ...]] = []
+        self._new_messages: list[tuple[Any, ...]] = []
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is anything to commit."""
+        return self._changed
+
+    # --- the ends of a transaction
+
+    def flush(self) -> None:
+        """Write what was gathered."""
+        self._flush_threads()
+        self._flush_runs()
+        self._flush_events()
+        if self._new_messages:
+            self._db.executemany(Q["add_message"], self._new_messages)
+            self._new_messages = []
+
+    def _flush_threads(self) -> None:
+        if self._new_threads:
+            self._db.executemany(Q["add_thread"], [self._new_thread(row) for row in self._new_threads.values()])
+            self._new_threads.clear()
+        if self._dirty_threads:
+            self._db.executemany(Q["save_thread"], [self._saved_thread(row) for row in self._dirty_threads.values()])
+            self._dirty_threads.clear()
+
+    def _flush_runs(self) -> None:
+        if self._new_runs:
+            self._db.executemany(Q["add_run"], [self._new_run(run) for run in self._new_runs.values()])
+            self._new_runs.clear()
+        if self._dirty_runs:
+            self._db.executemany(Q["save_run"], [_saved_run(run) for run in self._dirty_runs.values()])
+            self._dirty_runs.clear()
+
+    def _flush_events(self) -> None:
+        if self._new_streams:
+            self._db.executemany(Q["add_stream"], self._new_streams)
+            self._new_streams = []
+        if self._new_events:
+            self._db.executemany(Q["add_event"], self._new_events)
+            self._new_events = []
+
+    def settle(self) -> None:
+        """After a commit: keep the working copies of what is at work."""
+        for name in self._at_rest:
+            if (thread := self._threads.get(name)) is None:
+                self._drop_run(name)
+            elif thread.active_run is None:
+                self._drop_thread(name)
+        for id in list(itertools.islice(self._runs, max(0, len(self._runs) - KEPT))):
+            self._drop_run(id)
+        for key in list(itertools.islice(self._threads, max(0, len(self._threads) - KEPT))):
+            self._drop_thread(key)
+        if len(self._numbers) > 4 * KEPT:
+            self._numbers.clear()
+        if len(self._contexts) > KEPT_CONTEXTS:
+            self._contexts.clear()
+        self._clear_changes()
+
+    def forget(self) -> None:
+        """After a rollback: nothing in memory can be trusted."""
+        self._runs.clear()
+        self._threads.clear()
+        self._numbers.clear()
+        self._contexts.clear()
+        self._last_number = None
+        self._new_streams, self._new_events, self._new_messages = [], [], []
+        self._clear_changes()
+
+    def _clear_changes(self) -> None:
+        self._changed = False
+        self._absent.clear()
+        self._at_rest.clear()
+        for rows in (self._new_runs, self._dirty_runs, self._new_threads, self._dirty_threads):
+            rows.clear()
+
+    def _drop_run(self, id: str) -> None:
+        self._runs.pop(id, None)
+        self._numbers.pop(id, None)
+
+    def _drop_thread(self, key: str) -> None:
+        self._threads.pop(key, None)
+        self._numbers.pop(thread_stream(key), None)
+
+    def _write(self, query: str, values: tuple[Any, ...]) -> None:
+        self._changed = True
+        self._db.execute(Q[query], values)
+
+    def _highest(self, query: str, values: tuple[Any, ...]) -> int:
+        """The one number that a `max` query gives; 0: there was nothing."""
+        rows: list[Any] = self._db.execute(Q[query], values).fetchall()
+        highest: int = rows[0][0] or 0
+        return highest
+
+    # --- streams and events
+
+    def _find_number(self, stream: str) -> int | None:
+        number = self._numbers.get(stream)
+        if number is None:
+            row = self._db.execute(Q["stream"], (stream,)).fetchone()
+            if row is not None:
+                number = self._numbers[stream] = row[0]
+        return number
+
+    def _number(self, stream: str) -> int:
+        number = self._find_number(stream)
+        return number if number is not None else self._new_number(stream)
+
+    def _new_number(self, stream: str) -> int:
+        if self._last_number is None:
+            self._last_number = self._highest("last_stream", ())
+        self._last_number = number = self._last_number + 1
+        self._numbers[stream] = number
+        self._new_streams.append((number, stream))
+        return number
+
+    def accepted_no(self, id: str) -> int:
+        return self._number(id)
+
+    def last_seq(self, stream: str) -> int:
+        number = self._find_number(stream)
+        if number is None:
+            return 0
+        self._flush_events()
+        return self._highest("last_seq", (number,))
+
+    def append(self, entry: Entry) -> None:
+        number = self._numbers.get(entry.stream)
+        if number is None:
+            new = entry.type == "run_accepted"  # it was looked for in vain just before
+            number = self._new_number(entry.stream) if new else self._number(entry.stream)
+        self._changed = True
+        self._new_events.append((number, entry.seq, entry.type, entry.v, entry.at, entry.data))
+
+    def entries(self, stream: str, after: int, limit: int) -> Sequence[Entry]:
+        self._flush_events()
+        rows = self._db.execute(Q["entries"], (stream, after, limit))
+        return [Entry(stream, *row) for row in rows]
+
+    # --- runs and threads
+
+    def run(self, id: str) -> Run | None:
+        run = self._runs.get(id)
+        if run is None and id not in self._absent:
+            number = self._find_number(id)  # cheaper than the whole row where there is none
+            row = self._db.execute(Q["run"], (id,)).fetchone() if number is not None else None
+            if row is None:
+                self._absent.add(id)
+                return None
+            run = self._runs[id] = run_of(row)
+            self._numbers[id] = run.accepted_no
+            run.open_approvals = [found[0] for found in self._db.execute(Q["open_approval_ids"], (id,))]
+        return run
+
+    def save_run(self, run: Run) -> None:
+        self._changed = True
+        id = run.id
+        if id in self._absent:
+            self._absent.discard(id)
+            self._runs[id] = self._new_runs[id] = run
+        elif id not in self._new_runs:
+            self._dirty_runs[id] = run
+        if run.ended_at is not None:
+            self._at_rest.add(id)
+
+    def open_runs(self) -> Sequence[Run]:
+        self.flush()
+        ids = [row[0] for row in self._db.execute(Q["open_run_ids"])]
+        return [run for run in map(self.run, ids) if run is not None]
+
+    def _new_run(self, run: Run) -> tuple[Any, ...]:
+        return (
+            run.accepted_no,
+            run.id,
+            self._number(thread_stream(run.thread)),
+            run.principal,
+            run.agent,
+            run.version,
+            run.parent,
+            run.direct,
+            run.has_input,
+            run.status,
+            run.epoch,
+            run.accepted_at,
+            run.started_at,
+            run.ended_at,
+            run.error_code,
+            run.error_id,
+            run.request_id,
+            run.trace_id,
+        )
+
+    def thread(self, key: str) -> Thread | None:
+        thread = self._threads.get(key)
+        if thread is None and key not in self._absent:
+            number = self._find_number(thread_stream(key))
+            row = self._db.execute(Q["thread"], (thread_stream(key),)).fetchone() if number is not None else None
+            if row is None:
+                self._absent.add(key)
+                return None
+            thread = self._threads[key] = thread_of(row)
+            if thread.active_run is not None:  # else nothing waits
+                thread.queue = [found[0] for found in self._db.execute(Q["queue"], (number,))]
+                thread.pending = [(found[0], found[1]) for found in self._db.execute(Q["pending"], (number,))]
+        return thread
+
+    def save_thread(self, thread: Thread) -> None:
+        self._changed = True
+        key = thread.key
+        if key in self._absent:
+            self._absent.discard(key)
+            self._threads[key] = self._new_threads[key] = thread
+            if (stream := thread_stream(key)) not in self._numbers:
+                self._new_number(stream)
+        elif key not in self._new_threads:
+            self._dirty_threads[key] = thread
+        if thread.active_run is None:
+            self._at_rest.add(key)
+
+    def _saved_thread(self, thread: Thread) -> tuple[Any, ...]:
+        return (
+            thread.updated_at,
+            thread.active_run,
+            thread.window_from,
+            _encode(thread.context),
+            thread.erasing,
+            self._number(thread_stream(thread.key)),
+        )
+
+    def _new_thread(self, thread: Thread) -> tuple[Any, ...]:
+        return (
+            self._number(thread_stream(thread.key)),
+            thread.key,
+            thread.principal,
+            thread.thread_id,
+            thread.created_at,
+            thread.updated_at,
+            thread.active_run,
+            thread.window_from,
+            _encode(thread.context),
+            thread.title,
+            _encode(thread.meta),
+            thread.erasing,
+        )
+
+    # --- messages
+
+    def add_message(self, thread: str, no: int, stream: str, seq: int) -> None:
+        self._changed = True
+        self._new_messages.append((self._number(thread_stream(thread)), no, self._number(stream), seq))
+
+    def replace_message(self, thread: str, stream: str, seq: int, new_seq: int) -> None:
+        self.flush()
+        values = (new_seq, self._number(thread_stream(thread)), self._number(stream), seq)
+        self._write("replace_message", values)
+        self._write("replace_pending", values)
+
+    def add_pending(self, thread: str, stream: str, seq: int) -> None:
+        self._write("add_pending", (self._number(thread_stream(thread)), self._number(stream), seq))
+
+    def drop_pending(self, thread: str) -> None:
+        self._write("drop_pending", (self._number(thread_stream(thread)),))
+
+    # --- approvals, claims, definitions, contexts
+
+    def approval(self, id: str) -> ApprovalRow | None:
+        row = self._db.execute(Q["approval"], (id,)).fetchone()
+        return approval_of(row[0]) if row is not None else None
+
+    def save_approval(self, row: ApprovalRow) -> None:
+        self._write("save_approval", (row.id, row.run, row.principal, row.answer, _encode(row)))
+
+    def claim(self, principal: str, route: str, key: str) -> Claim | None:
+        row = self._db.execute(Q["claim"], (principal, route, key)).fetchone()
+        if row is None:
+            return None
+        body_hash, run_id, expires = row
+        return Claim(principal=principal, route=route, key=key, body_hash=body_hash, run_id=run_id, expires=expires)
+
+    def save_claim(self, claim: Claim, now: int) -> None:
+        values = (claim.principal, claim.route, claim.key, claim.body_hash, claim.run_id, claim.expires)
+        self._write("drop_expired_claims", (now,))
+        self._write("save_claim", values)
+
+    def add_definition(self, definition: Definition) -> None:
+        self._write("add_definition", (definition.version, definition.data))
+
+    def global_context(self, principal: str) -> dict[str, JSON]:
+        context = self._contexts.get(principal)
+        if context is None:
+            row = self._db.execute(Q["context"], (principal,)).fetchone()
+            context = self._contexts[principal] = _decode(row[0]) if row is not None else {}
+        return context
+
+    def save_global_context(self, principal: str, context: dict[str, JSON]) -> None:
+        self._contexts[principal] = context
+        self._write("save_context", (principal, _encode(context)))
+
+    # --- erasure
+
+    def erase_some(self, thread: str, limit: int) -> bool:
+        self.flush()
+        number = self._number(thread_stream(thread))
+        left = limit
+        while left > 0 and (row := self._db.execute(Q["runs_of_thread"], (number,)).fetchone()) is not None:
+            run_number, run_id = row
+            left -= self._delete("erase_events", (run_number, left))
+            if left > 0:
+                self._erase_run(run_number, run_id)
+                left -= 1
+        left -= self._delete("erase_events", (number, max(left, 0)))
+        left -= self._delete("erase_messages", (number, number, max(left, 0)))
+        if left <= 0:
+            return False
+        for query in ("drop_pending", "erase_thread", "erase_stream"):
+            self._write(query, (number,))
+        self._dirty_threads.pop(thread, None)
+        self._drop_thread(thread)
+        return True
+
+    def _erase_run(self, number: int, id: str) -> None:
+        self._write("erase_approvals", (id,))
+        self._write("erase_claims", (id,))
+        self._write("erase_run", (number,))
+        self._write("erase_stream", (number,))
+        self._dirty_runs.pop(id, None)
+        self._drop_run(id)
+
+    def _delete(self, query: str, values: tuple[Any, ...]) -> int:
+        self._write(query, values)
+        return self._db.changes()
+
+
+def _saved_run(run: Run) -> tuple[Any, ...]:
+    return (
+        run.status,
+        run.epoch,
+        run.started_at,
+        run.ended_at,
+        run.error_code,
+        run.error_id,
+        run.accepted_no,
+    )

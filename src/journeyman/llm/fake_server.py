@@ -1,0 +1,141 @@
+"""An OpenAI-compatible endpoint over any model client: a plain ASGI app to test gateways and clients against."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+
+import msgspec
+
+from journeyman.clock import Clock
+from journeyman.errors import ServiceError, ValidationError
+from journeyman.events.messages import JSON
+from journeyman.llm.client import ModelClient
+from journeyman.llm.served_wire import Asked, chunks, completion, decode_request, failure
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_MAX_BODY = 32 << 20
+_encoder = msgspec.json.Encoder()
+_STATUSES = {
+    "gateway_rate_limited": 429,
+    "gateway_auth": 401,
+    "gateway_timeout": 504,
+    "gateway_not_set": 404,
+    "gateway_rejected": 400,
+}
+
+
+def fake_llm(model: ModelClient, *, clock: Clock, models: Iterable[str] = ("offline",)) -> ASGIApp:
+    """`/chat/completions` and `/models`, each with and without `/v1` before it; the errors of a script go out as
+    statuses, garbage and cut streams."""
+    return _FakeServer(model, clock, tuple(models))
+
+
+class _ConnectionCut(Exception):
+    """Leaves the app on purpose: the server under it then breaks the connection."""
+
+
+class _FakeServer:
+    def __init__(self, model: ModelClient, clock: Clock, models: tuple[str, ...]) -> None:
+        self._model = model
+        self._clock = clock
+        self._models = models
+        self._numbers = itertools.count(1)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "http":
+            path = scope["path"].rstrip("/").removeprefix("/v1")
+            if path == "/models" and scope["method"] == "GET":
+                await _answer(send, 200, self._listing())
+            elif path == "/chat/completions" and scope["method"] == "POST":
+                await self._chat(receive, send)
+            else:
+                await _answer(send, 404, failure("no such page", "invalid_request_error", "not_found"))
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            event = (await receive())["type"]
+            if event == "lifespan.shutdown":
+                await self._model.aclose()
+            await send({"type": f"{event}.complete"})
+            if event == "lifespan.shutdown":
+                return
+
+    def _listing(self) -> JSON:
+        data = [{"id": name, "object": "model", "created": 0, "owned_by": "journeyman"} for name in self._models]
+        return {"object": "list", "data": data}
+
+    async def _chat(self, receive: Receive, send: Send) -> None:
+        pieces: list[str] = []
+        asked: Asked | None = None
+        try:
+            asked = decode_request(await _body(receive))
+            reply = await self._model.call(
+                asked.request, (lambda delta: pieces.append(delta.text)) if asked.stream else None
+            )
+        except ValidationError as exc:
+            await _answer(send, 400, failure(exc.message, "invalid_request_error", exc.code))
+        except ServiceError as exc:
+            await self._fail(send, exc, asked, pieces)
+        else:
+            number, created, name = next(self._numbers), self._clock.now() // 1_000_000, asked.request.model
+            if asked.stream:
+                usage = asked.include_usage
+                events = [_event(one) for one in chunks(reply, pieces, name, number, created, include_usage=usage)]
+                await _stream(send, [*events, b"data: [DONE]\n\n"], ends=True)
+            else:
+                await _answer(send, 200, completion(reply, name, number, created))
+
+    async def _fail(self, send: Send, error: ServiceError, asked: Asked | None, pieces: list[str]) -> None:
+        streamed = asked is not None and asked.stream
+        if error.code == "gateway_cut_stream":
+            cut = [_event({"choices": [{"index": 0, "delta": {"content": piece}}]}) for piece in pieces]
+            await _stream(send, cut or [b'{"choices": ['], ends=False)
+            raise _ConnectionCut from error
+        if error.code == "gateway_bad_reply":
+            garbage = b'data: {"choices": [garbage\n\n' if streamed else b'{"choices": [garbage'
+            await _stream(send, [garbage], ends=True)
+            return
+        unknown = 500 if error.code.startswith("gateway_") else 400  # a script that ran dry stays dry
+        status = error.status or _STATUSES.get(error.code, unknown)
+        await _answer(send, status, failure(error.message, "api_error", error.code), retry_after=error.retry_after)
+
+
+async def _body(receive: Receive) -> bytes:
+    body = bytearray()
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > _MAX_BODY:
+            raise ValidationError(f"the body is larger than {_MAX_BODY} bytes")
+        if not message.get("more_body"):
+            return bytes(body)
+
+
+def _event(chunk: JSON) -> bytes:
+    return b"data: " + _encoder.encode(chunk) + b"\n\n"
+
+
+async def _answer(send: Send, status: int, body: JSON, retry_after: float | None = None) -> None:
+    content = _encoder.encode(body)
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
+    if retry_after is not None:
+        headers.append((b"retry-after", f"{retry_after:g}".encode()))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
+
+
+async def _stream(send: Send, pieces: Iterable[bytes], *, ends: bool) -> None:
+    headers = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-cache")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    for piece in pieces:
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    if ends:
+        await send({"type": "http.response.body", "body": b""})

@@ -1,0 +1,217 @@
+"""The newcomer's model: no key, no network, the same answer to the same words; it calls real tools."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from journeyman.clock import Clock
+from journeyman.events.messages import JSON, Message, ToolCall, Usage, assistant
+from journeyman.llm.arguments import Words, arithmetic
+from journeyman.llm.client import Delta, ModelReply, ModelRequest, ToolDefinition
+from journeyman.llm.schema_sample import least
+
+_CONNECT = "To connect a real model, set LITELLM_GATEWAY_URL and DEFAULT_MODEL, then start again."
+_WORD = re.compile(r"[a-z0-9]+")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_PIECE = re.compile(r"\S+\s*|\s+")
+_FEWEST_POINTS = 2.5
+_EMPTY_WORDS = frozenset(
+    """
+    a all an and any are as at be by call can could did do does for from get give given hello here hey hi how i if in
+    is it its me my need no not of on one or please return returned returns should show some tell thank thanks that
+    the there this to tool use want was what which will with would you your
+    """.split()  # noqa: SIM905 (a list of words reads best as words)
+)
+_RELATED = {
+    "who": "user name",
+    "clock": "time",
+    "hour": "time",
+    "late": "time",
+    "today": "date time",
+    "day": "date time",
+    "date": "time",
+    "calculate": "calculator math",
+    "compute": "calculator math",
+    "sum": "calculator math",
+    "plus": "calculator math",
+    "times": "calculator math",
+    "money": "refund",
+    "find": "search",
+    "look": "search lookup",
+    "mail": "email",
+}
+
+
+class OfflineModel:
+    """Picks a tool by the user's words, fills its arguments from them, and answers from the tool's result.
+
+    With `clock` and `seconds_per_word` a streamed reply comes at a readable pace.
+    """
+
+    def __init__(self, clock: Clock | None = None, seconds_per_word: float = 0.0) -> None:
+        self._clock = clock
+        self._seconds_per_word = seconds_per_word
+
+    async def call(self, request: ModelRequest, on_delta: Callable[[Delta], None] | None = None) -> ModelReply:
+        message = _answer(request)
+        if on_delta is not None:
+            for piece in _PIECE.findall(message.text):
+                on_delta(Delta(piece))
+                await self._pause()
+        spent = Usage(sum(_size(one) for one in request.messages) // 4, max(_size(message) // 4, 1))
+        reason = "tool_calls" if message.tool_calls else "stop"
+        return ModelReply(message=message, model="offline", usage=spent, finish_reason=reason)
+
+    async def aclose(self) -> None:
+        return None
+
+    async def _pause(self) -> None:
+        if self._clock is not None and self._seconds_per_word > 0:
+            await self._clock.sleep(self._seconds_per_word)
+        else:
+            await asyncio.sleep(0)
+
+
+def _size(message: Message) -> int:
+    return len(message.text.encode()) + sum(len(call.name) + len(call.arguments) for call in message.tool_calls)
+
+
+def _answer(request: ModelRequest) -> Message:
+    text, results = _turn(request.messages)
+    if not results and (tool := _chosen(request, text)) is not None:
+        arguments = Words(text).fill(tool.parameters)
+        number = 1 + sum(len(message.tool_calls) for message in request.messages)
+        return assistant("", ToolCall(f"call_offline_{number}", tool.name, _json(arguments)))
+    if request.response_schema is not None:
+        return assistant(_json(_typed(request.response_schema, text)))
+    if results:
+        return assistant("\n".join(_told(result) for result in results))
+    return assistant(_introduction(request.tools))
+
+
+def _turn(messages: Sequence[Message]) -> tuple[str, list[Message]]:
+    """The user's last words, and the tool results since."""
+    results: list[Message] = []
+    for message in reversed(messages):
+        if message.role == "user":
+            return message.text, results[::-1]
+        if message.role == "tool":
+            results.append(message)
+    return "", results[::-1]
+
+
+def _typed(schema: dict[str, Any], text: str) -> JSON:
+    if schema.get("type") == "object" or "properties" in schema:
+        return {**_object_or_empty(least(schema)), **_safe(Words(text).fill(schema), schema)}
+    return least(schema)
+
+
+def _object_or_empty(value: JSON) -> dict[str, JSON]:
+    return value if isinstance(value, dict) else {}
+
+
+def _safe(found: dict[str, JSON], schema: dict[str, Any]) -> dict[str, JSON]:
+    """Only what plain properties took from the words: a bound or pattern might forbid it."""
+    plain = {"type", "description", "title"}
+    properties = schema.get("properties") or {}
+    return {name: value for name, value in found.items() if set(properties.get(name) or {"$ref"}) <= plain}
+
+
+def _introduction(tools: Sequence[ToolDefinition]) -> str:
+    names = ", ".join(tool.name for tool in tools[:10])
+    can = f" I can call these tools when your words name what they do: {names}." if names else ""
+    return f"I am Journeyman's built-in offline model: I follow simple rules and understand little.{can} {_CONNECT}"
+
+
+# Which tool
+
+
+def _chosen(request: ModelRequest, text: str) -> ToolDefinition | None:
+    choice = request.tool_choice
+    if not request.tools or choice == "none":
+        return None
+    if choice not in (None, "auto", "required"):
+        return next((tool for tool in request.tools if tool.name == choice), None)
+    best = max(request.tools, key=lambda tool: _points(tool, text))  # the first of equals
+    return best if choice == "required" or _points(best, text) >= _FEWEST_POINTS else None
+
+
+def _points(tool: ToolDefinition, text: str) -> float:
+    """How well a tool fits the words: its name counts three times its description."""
+    if re.search(rf"(?<!\w){re.escape(tool.name)}(?!\w)", text, re.IGNORECASE):
+        return 100.0
+    words = _words(text)
+    named = _words(_CAMEL.sub(" ", tool.name))
+    points = sum(3.0 if word in words else 2.0 if _part_of(word, words) else -0.01 for word in named)
+    points += sum(1.0 for word in _words(tool.description) - named if word in words)
+    parameters = tool.parameters.get("properties") or {}
+    points += sum(1.0 for word in _words(" ".join(parameters)) - named if word in words)
+    if "expression" in parameters:
+        points += 10.0 if arithmetic(text) else -3.0
+    return points
+
+
+def _words(text: str) -> set[str]:
+    words = set(_WORD.findall(text.lower().replace("'s", "")))
+    words |= {related for word in words if word in _RELATED for related in _RELATED[word].split()}
+    return {_singular(word) for word in words - _EMPTY_WORDS}
+
+
+def _singular(word: str) -> str:
+    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
+
+
+def _part_of(name: str, words: set[str]) -> bool:
+    """`username` fits `user` and `name`; `refund` fits `refunded`."""
+    return any(len(word) >= 4 and len(name) >= 4 and (word in name or name in word) for word in words)
+
+
+# What a result says
+
+
+def _told(result: Message) -> str:
+    name = result.name or "the tool"
+    text = result.text.strip()
+    try:
+        value = msgspec.json.decode(text)
+    except (ValueError, RecursionError):
+        value = text
+    error = _error(value)
+    if error is not None:
+        return f"I called {name}, but it did not work: {error}"
+    said = _readable(value)
+    return f"{name} says: {said}" if said else f"{name} is done; it returned nothing."
+
+
+def _error(value: JSON) -> str | None:
+    if isinstance(value, dict) and value.get("error"):
+        error = value["error"]
+        if isinstance(error, dict):
+            error = error.get("message") or error.get("code") or error
+        elif value.get("message"):
+            error = value["message"]
+        return _readable(error)
+    if isinstance(value, str) and (match := re.match(r"(?:tool )?error\b\W*", value, re.IGNORECASE)):
+        return value[match.end() :] or "it gave no reason"
+    return None
+
+
+def _readable(value: JSON, depth: int = 4) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict) and depth:
+        return ", ".join(f"{key.replace('_', ' ')}: {_readable(item, depth - 1)}" for key, item in value.items())
+    if isinstance(value, list) and depth:
+        return ", ".join(_readable(item, depth - 1) for item in value)
+    return str(value)
+
+
+def _json(value: JSON) -> str:
+    return msgspec.json.encode(value).decode()

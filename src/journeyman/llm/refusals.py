@@ -1,0 +1,130 @@
+"""What a gateway's failures mean: status or error object -> ServiceError with a stable code.
+
+`gateway_auth` · `gateway_rejected` · `gateway_rate_limited` · `gateway_error` · `gateway_timeout` ·
+`gateway_unreachable` · `gateway_cut_stream` · `gateway_bad_reply`
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import msgspec
+
+from journeyman.errors import ServiceError, ServiceTimeoutError, ServiceUnavailableError
+from journeyman.events.messages import JSON, valid_text
+from journeyman.llm import json_text
+
+TRANSIENT = frozenset(
+    (
+        "gateway_rate_limited",
+        "gateway_error",
+        "gateway_timeout",
+        "gateway_unreachable",
+        "gateway_cut_stream",
+        "gateway_bad_reply",
+    )
+)
+_SHOWN = 300  # characters of the gateway's own words
+_MAX_RETRY_AFTER = 60.0
+_FROM_TRANSPORT = {
+    "service_cut": "gateway_cut_stream",
+    "service_bad_reply": "gateway_bad_reply",
+    "service_reply_too_large": "gateway_bad_reply",
+}
+_decoder = msgspec.json.Decoder(Any)
+
+
+def refusal(status: int, said: str, retry_after: float | None = None) -> ServiceError:
+    """The error for an HTTP status that is no success; `said` is the gateway's message."""
+    words = f": {shortened(said)}" if said else ""
+    if status in (401, 403):
+        message = f"the gateway refused the key ({status}); set LITELLM_GATEWAY_API_KEY to a valid one{words}"
+        return ServiceError(message, code="gateway_auth", status=status)
+    if status == 429:
+        message = f"the gateway's rate limit is reached{words}"
+        return ServiceUnavailableError(message, code="gateway_rate_limited", status=429, retry_after=retry_after)
+    if status in (408, 504):
+        return ServiceTimeoutError(
+            f"the gateway waited too long for its model ({status}){words}",
+            code="gateway_timeout",
+            status=status,
+            retry_after=retry_after,
+        )
+    if status >= 500:
+        kind = ServiceUnavailableError if status in (503, 529) else ServiceError
+        message = f"the gateway failed ({status}){words}"
+        return kind(message, code="gateway_error", status=status, retry_after=retry_after)
+    if 300 <= status < 400:
+        said = "it redirects, and the key is not sent elsewhere; set LITELLM_GATEWAY_URL to the final address"
+        return ServiceError(f"the gateway was not asked ({status}): {said}", code="gateway_rejected", status=status)
+    hint = "; check the model's name and LITELLM_GATEWAY_URL" if status == 404 else ""
+    return ServiceError(
+        f"the gateway rejected the request ({status}){words}{hint}", code="gateway_rejected", status=status
+    )
+
+
+def from_transport(error: ServiceError) -> ServiceError:
+    """The transport's error as the gateway's, its cause kept by the caller's `raise … from`."""
+    if isinstance(error, ServiceTimeoutError):
+        return ServiceTimeoutError(f"the gateway gave no reply: {error.message}", code="gateway_timeout")
+    if isinstance(error, ServiceUnavailableError):
+        message = f"the gateway cannot be used: {error.message} (LITELLM_GATEWAY_URL)"
+        return ServiceUnavailableError(message, code="gateway_unreachable")
+    return ServiceError(f"the gateway gave no reply: {error.message}", code=_FROM_TRANSPORT.get(error.code, error.code))
+
+
+def bad_reply(why: str) -> ServiceError:
+    message = f"the gateway's reply cannot be used: {valid_text(why)}; check that LITELLM_GATEWAY_URL is an OpenAI API"
+    return ServiceError(message, code="gateway_bad_reply")
+
+
+def cut_stream(why: str = "the stream ended before the reply did") -> ServiceError:
+    return ServiceError(f"the gateway's reply was cut: {why}; try again", code="gateway_cut_stream")
+
+
+def reported_error(error: JSON) -> ServiceError:
+    """An `error` object that the gateway wrote where a reply should be; without a known status it is a 500."""
+    code = error.get("code") if isinstance(error, dict) else None
+    status = int(code) if isinstance(code, str) and code.isdecimal() and len(code) == 3 else json_text.count(code)
+    return refusal(status if 400 <= status <= 599 else 500, _message(error))
+
+
+def body_message(body: bytes) -> str:
+    """What an error body says: its `error.message`, `message` or `detail`, else its first characters."""
+    try:
+        fields = json_text.read(body, _decoder)
+    except ValueError:
+        return body[: 4 * _SHOWN].decode("utf-8", "replace")
+    return _message(fields.get("error") or fields) if isinstance(fields, dict) else str(fields)
+
+
+def _message(error: JSON) -> str:
+    if isinstance(error, dict):
+        error = error.get("message") or error.get("detail") or error.get("type") or ""
+    return error if isinstance(error, str) else str(error)
+
+
+def shortened(text: str) -> str:
+    text = " ".join(valid_text(text[: 4 * _SHOWN]).split())
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+
+
+def retry_after(headers: Mapping[str, str], now: int) -> float | None:
+    """Seconds to wait by `Retry-After` (seconds or an HTTP date), at most 60; None where it says nothing usable.
+
+    `now` is microseconds since the epoch.
+    """
+    value = headers.get("retry-after")
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - now / 1_000_000
+        except (ValueError, OverflowError):
+            return None
+    return min(max(seconds, 0.0), _MAX_RETRY_AFTER) if math.isfinite(seconds) else None

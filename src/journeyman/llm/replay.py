@@ -1,0 +1,36 @@
+"""A model that gives recorded replies again, in the order of the record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from journeyman.errors import ServiceError
+from journeyman.llm.client import Delta, ModelReply, ModelRequest
+
+
+class ReplayModel:
+    """Answers call n with reply n; raises ServiceError `replay_exhausted` after the last."""
+
+    def __init__(self, replies: Sequence[ModelReply]) -> None:
+        self._replies = tuple(replies)
+        self._next = 0
+
+    @property
+    def unused(self) -> tuple[ModelReply, ...]:
+        """The replies that no call has had yet."""
+        return self._replies[self._next :]
+
+    async def call(self, request: ModelRequest, on_delta: Callable[[Delta], None] | None = None) -> ModelReply:
+        if self._next >= len(self._replies):
+            raise ServiceError(
+                f"the record has {len(self._replies)} replies and was asked for one more: the run took another course",
+                code="replay_exhausted",
+            )
+        reply = self._replies[self._next]
+        self._next += 1
+        if on_delta is not None and reply.message.text:
+            on_delta(Delta(reply.message.text))
+        return reply
+
+    async def aclose(self) -> None:
+        return None

@@ -1,0 +1,79 @@
+"""Which client a model's name means."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from journeyman.clock import Clock
+from journeyman.errors import ConfigurationError, ServiceError
+from journeyman.llm.client import Delta, ModelClient, ModelReply, ModelRequest
+from journeyman.llm.offline import OfflineModel
+from journeyman.llm.scripted import ScriptedModel
+
+_REMEMBERED = 64
+
+
+class Models:
+    """`offline`, `script:FILE` and `replay:RUN` by name, anything else through the gateway.
+
+    `replay` opens the record named behind `replay:`. A script or record is opened once and goes on where the last
+    call left it; of those, the 64 opened last are remembered.
+    """
+
+    def __init__(
+        self,
+        gateway: ModelClient | None = None,
+        *,
+        offline: ModelClient | None = None,
+        replay: Callable[[str], Awaitable[ModelClient]] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._gateway = gateway
+        self._offline = offline or OfflineModel()
+        self._replay = replay
+        self._clock = clock
+        self._opened: dict[str, ModelClient] = {}
+        self._opening = asyncio.Lock()
+
+    async def call(self, request: ModelRequest, on_delta: Callable[[Delta], None] | None = None) -> ModelReply:
+        client = self._known(request.model) or await self._open(request.model)
+        return await client.call(request, on_delta)
+
+    async def aclose(self) -> None:
+        clients = [self._offline, *self._opened.values(), *([self._gateway] if self._gateway else [])]
+        self._opened.clear()
+        for client in clients:
+            await client.aclose()
+
+    def _known(self, model: str) -> ModelClient | None:
+        if model == "offline":
+            return self._offline
+        if model.startswith(("script:", "replay:")):
+            return self._opened.get(model)
+        if self._gateway is None:
+            raise ServiceError(
+                f"no gateway is set for model {model!r}; set LITELLM_GATEWAY_URL, or use the model `offline`",
+                code="gateway_not_set",
+            )
+        return self._gateway
+
+    async def _open(self, model: str) -> ModelClient:
+        async with self._opening:  # two first calls must not open a script twice
+            if (client := self._opened.get(model)) is None:
+                client = await self._opener(model)
+                while len(self._opened) >= _REMEMBERED:
+                    await self._opened.pop(next(iter(self._opened))).aclose()
+                self._opened[model] = client
+        return client
+
+    async def _opener(self, model: str) -> ModelClient:
+        kind, _, name = model.partition(":")
+        if kind == "replay":
+            if self._replay is None:
+                raise ServiceError(f"model {model!r} needs a journal to replay from", code="replay_unavailable")
+            return await self._replay(name)
+        try:
+            return await asyncio.to_thread(ScriptedModel.from_file, name, clock=self._clock)
+        except ConfigurationError as exc:
+            raise ServiceError(exc.message, code="script_unusable") from exc

@@ -1,0 +1,180 @@
+"""A model that says what a script says, errors included, and fails loudly when the script runs dry."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from journeyman.clock import Clock, SystemClock
+from journeyman.errors import ConfigurationError, Problem, ServiceError
+from journeyman.events.messages import JSON, Message, TextPart, ToolCall, Usage, valid_text
+from journeyman.llm import refusals
+from journeyman.llm.client import Delta, ModelReply, ModelRequest
+
+MAX_SCRIPT_BYTES = 1 << 20
+_REMEMBERED_REQUESTS = 1000
+
+_ERRORS: dict[str, Callable[[], ServiceError]] = {
+    "rate_limit": lambda: refusals.refusal(429, "scripted", 1.0),
+    "timeout": lambda: refusals.refusal(504, "scripted"),
+    "500": lambda: refusals.refusal(500, "scripted"),
+    "malformed_json": lambda: refusals.bad_reply("scripted"),
+    "cut_stream": lambda: refusals.cut_stream("scripted"),
+    "auth": lambda: refusals.refusal(401, "scripted"),
+}
+
+
+class ScriptedCall(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`arguments` as text stands as it is, valid JSON or not."""
+
+    name: str
+    arguments: dict[str, JSON] | str = {}
+    id: str | None = None
+
+
+class Turn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One reply. `when` is a regular expression for the last user or tool text; without it the turn fits anything."""
+
+    text: str = ""
+    tool_calls: tuple[ScriptedCall, ...] = ()
+    error: str | int | None = None  # rate_limit | timeout | 500 | malformed_json | cut_stream | auth
+    usage: Usage = Usage()
+    delay_ms: float = 0
+    when: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.error is not None and str(self.error) not in _ERRORS:
+            raise ValueError(f"error {self.error!r} is none of {', '.join(_ERRORS)}")
+        if self.when is not None:
+            try:
+                re.compile(self.when)
+            except re.error as exc:
+                raise ValueError(f"when is not a regular expression: {exc}") from exc
+
+
+class ScriptedModel:
+    """Each call takes the first unused turn that fits. `requests` keeps the last 1,000 requests.
+
+    Raises ConfigurationError if a turn has the wrong shape, with every such turn.
+    """
+
+    def __init__(
+        self, turns: Sequence[Turn | Mapping[str, Any]], *, clock: Clock | None = None, name: str = "script"
+    ) -> None:
+        self._turns = _checked(turns, name)
+        self._left = list(enumerate(self._turns, 1))
+        self._clock = clock or SystemClock()
+        self._name = name
+        self._calls = 0
+        self.requests: deque[ModelRequest] = deque(maxlen=_REMEMBERED_REQUESTS)
+
+    @classmethod
+    def from_file(cls, path: Path | str, *, clock: Clock | None = None) -> ScriptedModel:
+        """The script in a YAML file: a list of turns. Raises ConfigurationError."""
+        return cls(_read(Path(path)), clock=clock, name=f"script:{path}")
+
+    @property
+    def unused(self) -> tuple[Turn, ...]:
+        """The turns that no call has taken yet."""
+        return tuple(turn for _, turn in self._left)
+
+    async def call(self, request: ModelRequest, on_delta: Callable[[Delta], None] | None = None) -> ModelReply:
+        self.requests.append(request)
+        self._calls += 1
+        number, turn = self._take(request)
+        if turn.delay_ms > 0:
+            await self._clock.sleep(turn.delay_ms / 1000)
+        text = valid_text(turn.text)
+        if turn.error is not None:
+            if on_delta is not None and turn.error == "cut_stream":
+                await _say(text[: len(text) // 2], on_delta)
+            raise _ERRORS[str(turn.error)]()
+        if on_delta is not None:
+            await _say(text, on_delta)
+        return ModelReply(
+            message=Message(
+                role="assistant", content=(TextPart(text),) if text else (), tool_calls=_calls(turn, number)
+            ),
+            model=self._name,
+            usage=turn.usage,
+            finish_reason="tool_calls" if turn.tool_calls else "stop",
+        )
+
+    async def aclose(self) -> None:
+        return None
+
+    def _take(self, request: ModelRequest) -> tuple[int, Turn]:
+        heard = next((one.text for one in reversed(request.messages) if one.role in ("user", "tool")), "")
+        for place, (number, turn) in enumerate(self._left):
+            if turn.when is None or re.search(turn.when, heard):
+                del self._left[place]
+                return number, turn
+        left = f"; the {len(self._left)} left do not fit {refusals.shortened(heard)!r}" if self._left else ""
+        message = f"{self._name} has no turn for call {self._calls}: it has {len(self._turns)} turns{left}; add a turn"
+        raise ServiceError(message, code="script_exhausted")
+
+
+async def _say(text: str, on_delta: Callable[[Delta], None]) -> None:
+    for piece in re.findall(r"\S+\s*|\s+", text):
+        on_delta(Delta(piece))
+        await asyncio.sleep(0)
+
+
+def _calls(turn: Turn, number: int) -> tuple[ToolCall, ...]:
+    return tuple(
+        ToolCall(
+            call.id or f"call_{number}_{place}",
+            call.name,
+            call.arguments if isinstance(call.arguments, str) else msgspec.json.encode(call.arguments).decode(),
+        )
+        for place, call in enumerate(turn.tool_calls, 1)
+    )
+
+
+def _checked(turns: Sequence[Turn | Mapping[str, Any]], name: str) -> list[Turn]:
+    checked: list[Turn] = []
+    problems: list[Problem] = []
+    for number, turn in enumerate(turns, 1):
+        try:
+            checked.append(turn if isinstance(turn, Turn) else msgspec.convert(turn, Turn))
+        except msgspec.ValidationError as exc:
+            problems.append(Problem(f"turn {number}: {exc}", file=name))
+    if problems:
+        raise ConfigurationError(f"{name} is not a script", problems)
+    return checked
+
+
+class _Loader(yaml.SafeLoader):
+    """Without aliases: a few of them make gigabytes."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.constructor.ConstructorError(None, None, "aliases are not allowed", self.get_mark())
+        return super().compose_node(parent, index)
+
+
+def _read(path: Path) -> list[Any]:
+    name = f"script:{path}"
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_SCRIPT_BYTES + 1)
+        if len(text) > MAX_SCRIPT_BYTES:
+            raise ConfigurationError(f"{name} is larger than {MAX_SCRIPT_BYTES} bytes; split it")
+        turns = yaml.load(text, _Loader)
+    except OSError as exc:
+        raise ConfigurationError(f"{name} cannot be read: {exc.strerror}; check the path") from exc
+    except (yaml.YAMLError, RecursionError, ValueError) as exc:
+        mark = getattr(exc, "problem_mark", None)
+        line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
+        reason = getattr(exc, "problem", None) or str(exc)
+        raise ConfigurationError(f"{name} is not YAML", [Problem(reason, str(path), line, column)]) from exc
+    if not isinstance(turns, list):
+        raise ConfigurationError(f"{name} is not a list of turns; begin each turn with a dash")
+    return turns

@@ -1,0 +1,191 @@
+"""Chat completions JSON as a server sees it: a request to a model request, a reply to its answer. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from journeyman.errors import ValidationError
+from journeyman.events.messages import JSON, FilePart, ImagePart, Message, Part, Role, TextPart, ToolCall
+from journeyman.llm.client import ModelReply, ModelRequest, ToolDefinition
+from journeyman.llm.wire import content_text, unknown_fields
+
+_ROLES: dict[str, Role] = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "assistant": "assistant",
+    "tool": "tool",
+    "function": "tool",
+}
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A request and how its answer is wanted."""
+
+    request: ModelRequest
+    stream: bool
+    include_usage: bool
+
+
+class _Function(msgspec.Struct):
+    name: str
+    description: str | None = None
+    parameters: dict[str, JSON] | None = None
+    arguments: str = ""
+
+
+class _Tool(msgspec.Struct):
+    function: _Function
+    id: str = ""
+
+
+class _Message(msgspec.Struct):
+    role: str
+    content: JSON = None
+    tool_calls: list[_Tool] | None = None
+    tool_call_id: str | None = None
+    name: str | None = None
+
+
+class _Body(msgspec.Struct):
+    messages: list[_Message]
+    model: str = "offline"
+    tools: list[_Tool] | None = None
+    tool_choice: JSON = None
+    temperature: float | None = None
+    max_tokens: int | None = None
+    response_format: dict[str, JSON] | None = None
+    stream: bool | None = None
+    stream_options: dict[str, JSON] | None = None
+
+
+_decoder = msgspec.json.Decoder(_Body)
+
+
+def decode_request(body: bytes) -> Asked:
+    """Raises ValidationError with the place of the fault."""
+    try:
+        asked = _decoder.decode(body)
+    except (ValueError, RecursionError) as exc:
+        raise ValidationError(f"the body is not a chat completion request: {exc}") from exc
+    if not asked.messages:
+        raise ValidationError("messages must not be empty")
+    request = ModelRequest(
+        model=asked.model,
+        messages=tuple(_messages(asked.messages)),
+        tools=tuple(_definition(tool.function) for tool in asked.tools or ()),
+        tool_choice=_choice(asked.tool_choice),
+        temperature=asked.temperature,
+        max_tokens=asked.max_tokens,
+        response_schema=_schema(asked.response_format or {}),
+    )
+    return Asked(request, bool(asked.stream), bool((asked.stream_options or {}).get("include_usage")))
+
+
+def _messages(messages: Iterable[_Message]) -> Iterator[Message]:
+    """The messages; a tool's result gets the name that its call had."""
+    names: dict[str | None, str] = {}
+    for message in messages:
+        names.update((call.id, call.function.name) for call in message.tool_calls or ())
+        yield _message(message, message.name or names.get(message.tool_call_id))
+
+
+def _message(message: _Message, name: str | None) -> Message:
+    role = _ROLES.get(message.role)
+    if role is None:
+        raise ValidationError(f"a message has the unknown role {message.role!r}; use one of {', '.join(_ROLES)}")
+    return Message(
+        role=role,
+        content=tuple(_parts(message.content)),
+        tool_calls=tuple(
+            ToolCall(call.id, call.function.name, call.function.arguments) for call in message.tool_calls or ()
+        ),
+        tool_call_id=message.tool_call_id,
+        name=name if role == "tool" else None,
+    )
+
+
+def _parts(content: JSON) -> Iterator[Part]:
+    for part in content if isinstance(content, list) else [content]:
+        if text := content_text([part]):
+            yield TextPart(text)
+        elif isinstance(part, dict) and isinstance(image := part.get("image_url"), dict):
+            yield ImagePart(str(image.get("url", "")))
+        elif isinstance(part, dict) and isinstance(file := part.get("file"), dict):
+            yield FilePart(str(file.get("file_data") or file.get("file_id") or ""), str(file.get("filename") or ""))
+
+
+def _definition(function: _Function) -> ToolDefinition:
+    return ToolDefinition(function.name, function.description or "", function.parameters or {"type": "object"})
+
+
+def _choice(choice: JSON) -> str | None:
+    if isinstance(choice, dict):
+        function = choice.get("function")
+        choice = function.get("name") if isinstance(function, dict) else None
+    return choice if isinstance(choice, str) else None
+
+
+def _schema(response_format: dict[str, Any]) -> dict[str, JSON] | None:
+    described = response_format.get("json_schema")
+    schema = described.get("schema") if isinstance(described, dict) else None
+    return schema if isinstance(schema, dict) else None
+
+
+# Answers
+
+
+def completion(reply: ModelReply, model: str, number: int, created: int) -> JSON:
+    """The body of an answer that is not streamed; `created` is seconds since the epoch."""
+    message: dict[str, JSON] = {**unknown_fields(reply.message.extra), "role": "assistant"}
+    message["content"] = reply.message.text or None
+    if reply.message.tool_calls:
+        message["tool_calls"] = [_call(call) for call in reply.message.tool_calls]
+    return {
+        "id": f"chatcmpl-{number}",
+        "object": "chat.completion",
+        "created": created,
+        "model": model,
+        "choices": [{"index": 0, "message": message, "finish_reason": reply.finish_reason}],
+        "usage": _usage(reply),
+    }
+
+
+def chunks(
+    reply: ModelReply, pieces: Iterable[str], model: str, number: int, created: int, *, include_usage: bool
+) -> Iterator[JSON]:
+    """The chunks of a streamed answer whose text came in `pieces`."""
+    head = {"id": f"chatcmpl-{number}", "object": "chat.completion.chunk", "created": created, "model": model}
+
+    def chunk(delta: JSON, finish_reason: str | None = None) -> JSON:
+        return {**head, "choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}]}
+
+    yield chunk({"role": "assistant", "content": "", **reply.message.extra})
+    for piece in pieces:
+        yield chunk({"content": piece})
+    for index, call in enumerate(reply.message.tool_calls):
+        yield chunk({"tool_calls": [{"index": index, **_call(call)}]})
+    yield chunk({}, reply.finish_reason)
+    if include_usage:
+        yield {**head, "choices": [], "usage": _usage(reply)}
+
+
+def _call(call: ToolCall) -> dict[str, JSON]:
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+
+
+def _usage(reply: ModelReply) -> JSON:
+    spent = reply.usage
+    return {
+        "prompt_tokens": spent.input_tokens,
+        "completion_tokens": spent.output_tokens,
+        "total_tokens": spent.input_tokens + spent.output_tokens,
+        "prompt_tokens_details": {"cached_tokens": spent.cached_tokens},
+    }
+
+
+def failure(message: str, kind: str, code: str) -> JSON:
+    return {"error": {"message": message, "type": kind, "param": None, "code": code}}

@@ -1,0 +1,237 @@
+"""Users' Python files: found safely, imported under private names; whatever is wrong with one is a Problem.
+
+A file becomes a module of a package that only this program knows, so that its relative imports work inside its
+folder, `sys.path` stays as it was, and two folders may hold files of one name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.machinery
+import importlib.util
+import itertools
+import os
+import stat
+import sys
+import traceback
+import types
+from pathlib import Path
+from typing import NamedTuple
+
+from journeyman.errors import Problem
+from journeyman.events.messages import valid_text
+
+MAX_FILES = 500
+MAX_BYTES = 1024 * 1024  # of one file
+MAX_DEPTH = 8
+_MESSAGE_CAP = 500
+_numbers = itertools.count(1)
+
+
+class Walk(NamedTuple):
+    """The Python files of a folder in the order of their names, and what was refused."""
+
+    files: tuple[Path, ...]
+    problems: tuple[Problem, ...]
+
+
+def walk(root: Path, *, max_files: int = MAX_FILES, max_bytes: int = MAX_BYTES) -> Walk:
+    """The `.py` files under `root` (or `root` itself, if it is a file) that may be imported.
+
+    Left out: hidden files, and names that begin with `_` (checked, since others import them). Refused with a problem:
+    what is no regular file, links that lead out of the folder, files that others may write, too many or too large ones.
+    """
+    try:
+        real = root.resolve(strict=True)
+    except (OSError, RuntimeError) as exc:
+        reason = getattr(exc, "strerror", None) or "a circle of links"
+        return Walk((), (Problem(f"cannot be read: {reason}", file=str(root), remedy="check the path"),))
+    walker = _Walker(real if real.is_dir() else real.parent, max_files, max_bytes)
+    if real.is_dir():
+        walker.enter(root, 0)
+    else:
+        walker.visit(root)
+    return Walk(tuple(walker.files), (*walker.problems, *walker.warnings()))
+
+
+class _Walker:
+    def __init__(self, real_root: Path, max_files: int, max_bytes: int) -> None:
+        self._real_root = real_root
+        self._max_files = max_files
+        self._max_bytes = max_bytes
+        self._group_writable: list[Path] = []
+        self.files: list[Path] = []
+        self.problems: list[Problem] = []
+
+    def enter(self, folder: Path, depth: int) -> None:
+        try:
+            if self._refused_by_mode(folder, folder.stat().st_mode):
+                return
+            names = sorted(os.listdir(folder))  # noqa: PTH208 - names, not paths: they are filtered first
+        except OSError as exc:
+            self._refuse(folder, f"cannot be read: {exc.strerror}", "check its permissions")
+            return
+        for name in names:
+            path = folder / name
+            if name.startswith((".", "_")):
+                if name.startswith("_") and name.endswith(".py"):
+                    self.visit(path, listed=False)
+                continue
+            if self._is_folder(path):
+                self._descend(path, depth + 1)
+            elif name.endswith(".py"):
+                self.visit(path)
+
+    def _descend(self, path: Path, depth: int) -> None:
+        if path.is_symlink():
+            self._refuse(path, "is a link to a folder", "copy the folder, or give its own path")
+        elif depth > MAX_DEPTH:
+            self._refuse(path, f"lies deeper than {MAX_DEPTH} folders", "move it up")
+        else:
+            self.enter(path, depth)
+
+    @staticmethod
+    def _is_folder(path: Path) -> bool:
+        try:
+            return path.is_dir()
+        except OSError:
+            return False
+
+    def visit(self, path: Path, *, listed: bool = True) -> None:
+        """Check a file; `listed=False`: others may import it, but it is no result itself."""
+        try:
+            real = path.resolve(strict=True)
+            status = real.stat()
+        except (OSError, RuntimeError):
+            return self._refuse(path, "is a link that leads nowhere", "remove it")
+        if not real.is_relative_to(self._real_root):
+            return self._refuse(path, "is a link that leads out of the folder", "copy the file into the folder")
+        if not stat.S_ISREG(status.st_mode):
+            return self._refuse(path, "is not a regular file", "remove it")
+        if status.st_size > self._max_bytes:
+            return self._refuse(path, f"is larger than {self._max_bytes} bytes", "split it, or keep data elsewhere")
+        if self._refused_by_mode(path, status.st_mode):
+            return None
+        if not listed:
+            return None
+        if len(self.files) >= self._max_files:
+            return self._refuse(path, f"is beyond the first {self._max_files} files", "use a smaller folder")
+        self.files.append(path)
+        return None
+
+    def _refused_by_mode(self, path: Path, mode: int) -> bool:
+        if mode & stat.S_IWOTH and not (stat.S_ISDIR(mode) and mode & stat.S_ISVTX):
+            self._refuse(path, "may be written by everybody", f"chmod o-w {path.name}")
+            return True
+        if mode & stat.S_IWGRP:
+            self._group_writable.append(path)
+        return False
+
+    def _refuse(self, path: Path, message: str, remedy: str) -> None:
+        self.problems.append(Problem(message, file=str(path), remedy=remedy))
+
+    def warnings(self) -> list[Problem]:
+        if not self._group_writable:
+            return []
+        first, count = self._group_writable[0], len(self._group_writable)
+        more = f" (and {count - 1} more)" if count > 1 else ""
+        return [Problem(f"may be written by its group{more}", file=str(first), remedy="chmod g-w", severity="warning")]
+
+
+class Package:
+    """One folder of user files under a private name of its own: a new instance imports everything anew."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root.resolve()
+        digest = hashlib.sha256(str(self._root).encode(errors="surrogateescape")).hexdigest()[:8]
+        self.name = f"_journeyman_files_{digest}_{next(_numbers)}"
+
+    def load(self, file: Path) -> types.ModuleType | Problem:
+        """The module of a file under the folder, imported at most once.
+
+        Every exception is a Problem, SystemExit included; KeyboardInterrupt passes.
+        """
+        path = file.absolute()
+        try:
+            parts = path.resolve().relative_to(self._root).with_suffix("").parts
+        except ValueError:
+            return Problem("lies outside the folder", file=str(file), remedy="move it into the folder")
+        try:
+            self._ensure_root()
+            return self._import(parts, path)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as exc:  # noqa: BLE001 - a user's file may raise anything at import
+            return self._problem(exc, path)
+
+    def _ensure_root(self) -> None:
+        if self.name in sys.modules:
+            return
+        init = self._root / "__init__.py"
+        if init.is_file():
+            spec = importlib.util.spec_from_file_location(self.name, init, submodule_search_locations=[str(self._root)])
+            _execute(spec)
+            return
+        package = types.ModuleType(self.name)
+        package.__path__ = [str(self._root)]
+        package.__package__ = self.name
+        sys.modules[self.name] = package
+
+    def _import(self, parts: tuple[str, ...], path: Path) -> types.ModuleType:
+        parent = ".".join((self.name, *parts[:-1]))
+        importlib.import_module(parent)
+        name = f"{parent}.{parts[-1]}"
+        if name in sys.modules:
+            return sys.modules[name]
+        return _execute(importlib.util.spec_from_file_location(name, path))
+
+    def _problem(self, exc: BaseException, path: Path) -> Problem:
+        text = f"{type(exc).__name__}: {_text(exc)}" if _text(exc) else type(exc).__name__
+        text = valid_text(text.replace(f"{self.name}.", "").replace(self.name, path.parent.name))[:_MESSAGE_CAP]
+        if isinstance(exc, SyntaxError):
+            place = exc.filename or str(path)
+            return Problem(f"syntax error: {exc.msg}", place, exc.lineno, exc.offset, "correct the line")
+        file, line = self._place(exc, path)
+        return Problem(f"the import failed: {text}", file, line, remedy=self._remedy(exc))
+
+    def _place(self, exc: BaseException, path: Path) -> tuple[str, int | None]:
+        """The innermost line of the traceback that lies in the folder."""
+        inside = [
+            frame for frame in traceback.extract_tb(exc.__traceback__) if frame.filename.startswith(str(self._root))
+        ]
+        return (inside[-1].filename, inside[-1].lineno) if inside else (str(path), None)
+
+    def _remedy(self, exc: BaseException) -> str:
+        if isinstance(exc, SystemExit):
+            return "remove the exit: importing a file must not end the program"
+        if not isinstance(exc, ModuleNotFoundError) or not exc.name:
+            return "make the file importable without side effects"
+        if exc.name.startswith(self.name):
+            return "no such file beside it"
+        return f"pip install {exc.name.partition('.')[0]}"
+
+
+def import_file(file: Path, root: Path | None = None) -> types.ModuleType | Problem:
+    """Import one user file anew, with relative imports inside `root` (default: its folder)."""
+    return Package(root or file.parent).load(file)
+
+
+def _execute(spec: importlib.machinery.ModuleSpec | None) -> types.ModuleType:
+    if spec is None or spec.loader is None:
+        raise ImportError("not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        sys.modules.pop(spec.name, None)
+        raise
+    return module
+
+
+def _text(exc: BaseException) -> str:
+    try:
+        return str(exc)
+    except Exception:  # noqa: BLE001 - __str__ is the user's code
+        return ""

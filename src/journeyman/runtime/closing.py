@@ -1,0 +1,41 @@
+"""How a run ends: every open call is closed first, then the end. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from journeyman.agents.calls import OUTCOME_UNKNOWN
+from journeyman.events.events import Ended, Event, Failure, ModelFailed, ModelReplied, ToolCallFinished
+from journeyman.events.messages import Message, TextPart
+from journeyman.events.state import AgentState, CallState
+
+
+def closing(state: AgentState, text: str, executing: Collection[str], end: Ended) -> tuple[Event, ...]:
+    """The events that end the run.
+
+    `text` is what the open model call has said so far; `executing` names the calls whose code was running when the
+    run was stopped: of those without a harmless repeat nobody knows the outcome.
+    """
+    calls = (_close_call(call, executing) for call in state.open_calls)
+    return (*_close_model(state, text), *calls, end)
+
+
+def _close_model(state: AgentState, text: str) -> tuple[Event, ...]:
+    call = state.model_call
+    if call is None:
+        return ()
+    if not text:
+        failure = Failure("cancelled", "The run ended before the model replied.")
+        return (ModelFailed(call=call.call, attempt=call.attempt, error=failure),)
+    message = Message(role="assistant", content=(TextPart(text),), partial=True)
+    return (ModelReplied(call=call.call, attempt=call.attempt, model="", message=message, finish_reason="cancelled"),)
+
+
+def _close_call(call: CallState, executing: Collection[str]) -> ToolCallFinished:
+    if call.call in executing or call.status == "orphaned" or call.kind == "unknown_outcome":
+        failure = Failure(OUTCOME_UNKNOWN, "The run ended while this call ran: whether it happened is unknown.")
+    else:
+        failure = Failure("cancelled", "The run ended before this call ran.")
+    return ToolCallFinished(
+        call=call.call, call_id=call.call_id, tool=call.tool, error=failure, attempts=call.attempt, path=call.path
+    )

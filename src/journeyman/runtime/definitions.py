@@ -1,0 +1,66 @@
+"""The agent that a run began with: the current one, or one rebuilt from the stored definition of its version."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+import msgspec
+
+from journeyman.agents.agent import BaseAgent
+from journeyman.agents.spec import AgentSpec
+from journeyman.errors import ConfigurationError
+from journeyman.events.state import AgentState
+from journeyman.journal.journal import Definition, Journal
+from journeyman.runtime.catalog import Catalog
+
+REBUILT_CAP = 64  # older versions kept ready
+
+
+class Definitions:
+    """`build` makes an agent of a stored spec; `direct` the stand-in agent of a lone call to the named tool."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        catalog: Catalog,
+        build: Callable[[AgentSpec], BaseAgent],
+        direct: Callable[[str, str | None], BaseAgent],
+    ) -> None:
+        self._journal = journal
+        self._catalog = catalog
+        self._build = build
+        self.direct = direct
+        self._rebuilt: OrderedDict[str, BaseAgent] = OrderedDict()
+        self._stored: set[str] = set()
+
+    async def of(self, state: AgentState) -> BaseAgent:
+        """Raises ConfigurationError when the definition cannot be had or built any more."""
+        if state.direct is not None:
+            return self.direct(state.direct.tool, state.agent)
+        current = self._catalog.agents.get(state.agent or "")
+        if current is not None and current.version == state.version:
+            return current
+        return await self._rebuild(state.version or "")
+
+    def to_store(self, agent: BaseAgent) -> Definition | None:
+        """The definition to commit with a run's acceptance; None if this process has stored it before."""
+        if agent.version in self._stored:
+            return None
+        return Definition(agent.version, agent.spec.encode())
+
+    def stored(self, version: str | None) -> None:
+        if version is not None:
+            self._stored.add(version)
+
+    async def _rebuild(self, version: str) -> BaseAgent:
+        agent = self._rebuilt.get(version)
+        if agent is None:
+            definition = await self._journal.definition(version)
+            if definition is None:
+                raise ConfigurationError(f"The journal has no agent definition {version!r}: the run cannot go on.")
+            agent = self._build(msgspec.json.decode(definition.data, type=AgentSpec))
+            self._rebuilt[version] = agent
+            while len(self._rebuilt) > REBUILT_CAP:
+                self._rebuilt.popitem(last=False)
+        return agent

@@ -1,0 +1,42 @@
+"""A run's state from the journal: its events folded over the messages of its thread view."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from journeyman.errors import NotFoundError
+from journeyman.events.codec import Entry
+from journeyman.events.messages import Message
+from journeyman.events.state import AgentState, fold, replace
+from journeyman.events.transcript import in_call_order
+from journeyman.journal.journal import Journal
+
+PAGE = 1000
+HISTORY_CAP = 2000  # stored messages read for one run; windows are smaller
+
+
+async def load_state(journal: Journal, run_id: str, entries: Sequence[Entry] = ()) -> AgentState:
+    """The run as it stands, ready to be decided on. `entries`: its events where the caller has all of them."""
+    entries = entries or await read_all(journal, run_id)
+    if not entries:
+        raise NotFoundError(f"There is no run {run_id}.")
+    state = fold(run_id, ((entry.seq, entry.at, entry.event) for entry in entries))
+    return replace(state, history=await load_history(journal, state))
+
+
+async def load_history(journal: Journal, state: AgentState) -> tuple[Message, ...]:
+    if state.last_no < state.first_no:
+        return ()
+    first = max(state.first_no, state.last_no - HISTORY_CAP + 1)
+    rows = await journal.messages(state.thread, first, state.last_no)
+    return in_call_order(tuple(row.message for row in rows))
+
+
+async def read_all(journal: Journal, stream: str, until: int | None = None) -> list[Entry]:
+    """The stream's entries, up to seq `until`."""
+    entries: list[Entry] = []
+    while page := await journal.read(stream, entries[-1].seq if entries else 0, PAGE):
+        entries += page
+        if len(page) < PAGE or (until is not None and entries[-1].seq >= until):
+            break
+    return [entry for entry in entries if until is None or entry.seq <= until]

@@ -1,0 +1,94 @@
+"""Performs actions: a model call becomes the event that says how it went, a tool call its outcome. Appends nothing."""
+
+from __future__ import annotations
+
+import logging
+from typing import Protocol
+
+from journeyman.agents.decision import CallModel, CallTool
+from journeyman.clock import Clock
+from journeyman.errors import BaseError
+from journeyman.events.events import Failure, ModelFailed, ModelReplied
+from journeyman.events.state import AgentState
+from journeyman.ids import Ids
+from journeyman.llm.client import Delta, ModelClient, ModelReply, ModelRequest
+from journeyman.runtime.live import LiveRun
+from journeyman.runtime.translate import idempotency_key
+from journeyman.tools.spec import CallHost, CallRequest, ToolOutcome
+
+log = logging.getLogger(__name__)
+
+
+class ToolExecutor(Protocol):
+    """Executes one call in the one visible order; its outcome is never an exception but for cancellation."""
+
+    async def execute(self, request: CallRequest, host: CallHost) -> ToolOutcome: ...
+
+
+class Performer:
+    """The only place where a run meets the outside."""
+
+    def __init__(self, models: ModelClient, tools: ToolExecutor, clock: Clock, ids: Ids) -> None:
+        self._models = models
+        self._tools = tools
+        self._clock = clock
+        self._ids = ids
+
+    async def call_model(
+        self, action: CallModel, request: ModelRequest, live: LiveRun, stream: bool
+    ) -> ModelReplied | ModelFailed:
+        """Ask the model; with `stream`, its text appears in `live` as it comes."""
+        began = self._clock.monotonic()
+        try:
+            reply = await self._ask(action, request, live) if stream else await self._models.call(request)
+        except BaseError as exc:
+            return self._model_failed(action, exc, self._since(began))
+        return _model_replied(action, reply, self._since(began))
+
+    async def _ask(self, action: CallModel, request: ModelRequest, live: LiveRun) -> ModelReply:
+        text = live.begin(action.call, action.attempt)
+
+        def on_delta(delta: Delta) -> None:
+            live.extend(text, delta)
+
+        reply = await self._models.call(request, on_delta)
+        text.open = False
+        return reply
+
+    def _model_failed(self, action: CallModel, error: BaseError, latency_ms: float) -> ModelFailed:
+        failure = Failure(error.code, error.message, self._ids.new("err"))
+        log.warning("model call failed: %s", error.message, extra={"code": error.code, "error_id": failure.error_id})
+        return ModelFailed(
+            call=action.call, attempt=action.attempt, error=failure, latency_ms=latency_ms, path=action.path
+        )
+
+    async def call_tool(self, action: CallTool, state: AgentState, host: CallHost) -> ToolOutcome:
+        request = CallRequest(
+            spec=action.spec,
+            arguments=action.arguments,
+            call=action.call,
+            run_id=state.run_id,
+            thread_id=state.thread.rpartition("/")[2],
+            principal=state.principal,
+            idempotency_key=idempotency_key(state.run_id, action.call),
+            attempt=action.attempt,
+            thread_context=state.thread_context,
+            global_context=state.global_context,
+        )
+        return await self._tools.execute(request, host)
+
+    def _since(self, began: float) -> float:
+        return round((self._clock.monotonic() - began) * 1000, 3)
+
+
+def _model_replied(action: CallModel, reply: ModelReply, latency_ms: float) -> ModelReplied:
+    return ModelReplied(
+        call=action.call,
+        attempt=action.attempt,
+        model=reply.model,
+        message=reply.message,
+        usage=reply.usage,
+        finish_reason=reply.finish_reason,
+        latency_ms=latency_ms,
+        path=action.path,
+    )

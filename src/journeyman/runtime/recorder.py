@@ -1,0 +1,94 @@
+"""Records one run: events are applied at once, appended one batch a decision, never more than one uncommitted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from journeyman.clock import Clock
+from journeyman.events.codec import Codec, Draft, Entry
+from journeyman.events.events import Event
+from journeyman.events.state import AgentState, apply
+from journeyman.journal.journal import Append, Batch, Committed, Journal, Pending
+
+
+class Recorder:
+    """The only writer of its run, under this boot's epoch. `state` is the fold of all that it added and learnt.
+
+    `observe` is told of each own event once it is durable.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        codec: Codec,
+        clock: Clock,
+        state: AgentState,
+        observe: Callable[[Event], None] | None = None,
+    ) -> None:
+        self._journal = journal
+        self._codec = codec
+        self._clock = clock
+        self._epoch = journal.epoch
+        self._observe = observe
+        self._submitted: tuple[Draft, ...] = ()
+        self._known = state.seq
+        self._batch: list[Draft] = []
+        self._at = 0
+        self._pending: Pending | None = None
+        self.state = state
+        self.started: list[Entry] = []  # other runs that this run's end has started
+
+    def add(self, *events: Event) -> None:
+        """Apply events and keep them for the next flush."""
+        if not self._batch:
+            self._at = self._clock.now()
+        for event in events:
+            draft = self._codec.draft(event)
+            self._batch.append(draft)
+            self.state = apply(self.state, self.state.seq + 1, self._at, draft.event)
+
+    async def flush(self) -> None:
+        """Hand the batch over to the journal, after the one before it is committed. Does not wait for its commit."""
+        if not self._batch:
+            return
+        drafts = tuple(self._batch)
+        self._batch.clear()
+        await self.settle()
+        append = Append(stream=self.state.run_id, drafts=drafts, epoch=self._epoch, known=self._known)
+        self._submitted = drafts
+        self._pending = self._journal.submit(Batch(at=self._at, appends=(append,), epoch=self._epoch))
+
+    async def settle(self) -> None:
+        """Return when all that was flushed is durable; what others appended meanwhile is applied.
+
+        Raises StaleEpochError (another writer took over) and StorageError: the run goes no further here.
+        """
+        pending = self._pending
+        if pending is None:
+            return
+        committed = await pending
+        if self._pending is pending:  # several steps may wait at one barrier
+            self._pending = None
+            self._absorb(committed)
+
+    async def catch_up(self) -> None:
+        """Apply what others have appended since."""
+        await self.settle()
+        self._apply(await self._journal.read(self.state.run_id, self._known))
+
+    def _absorb(self, committed: Committed) -> None:
+        if self._observe is not None:
+            for draft in self._submitted:
+                self._observe(draft.event)
+        self._apply(committed.outside)
+        for entry in committed.entries:
+            if entry.stream == self.state.run_id:
+                self._known = max(self._known, entry.seq)
+            else:
+                self.started.append(entry)
+
+    def _apply(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            if entry.seq > self._known:
+                self._known = entry.seq
+                self.state = apply(self.state, entry.seq, entry.at, entry.event)

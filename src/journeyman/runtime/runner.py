@@ -1,0 +1,235 @@
+"""The heart: decide, perform, record. One runner owns one run, under one epoch."""
+
+from __future__ import annotations
+
+import logging
+
+from journeyman.agents.decision import Action, Agent, CallModel, CallTool, Finish
+from journeyman.clock import Clock, Timer
+from journeyman.errors import BaseError
+from journeyman.events.events import (
+    Ended,
+    Event,
+    Failure,
+    LimitReached,
+    RunCancelled,
+    RunFailed,
+    RunFinished,
+    RunPaused,
+    RunResumed,
+)
+from journeyman.events.state import AgentState
+from journeyman.ids import Ids
+from journeyman.llm.client import ModelRequest
+from journeyman.runtime.closing import closing
+from journeyman.runtime.inbox import Fact, Inbox
+from journeyman.runtime.live import LiveRun
+from journeyman.runtime.performer import Performer
+from journeyman.runtime.recorder import Recorder
+from journeyman.runtime.steps import Steps
+from journeyman.runtime.translate import instant_event, model_called, tool_started
+
+log = logging.getLogger(__name__)
+
+ROUNDS = 200  # how often an agent may decide in a row without any work being done
+
+
+class Runner:
+    """Drives one run until it ends or rests (only waits are open). News of it arrive in `inbox`."""
+
+    def __init__(
+        self, agent: Agent, recorder: Recorder, performer: Performer, live: LiveRun, clock: Clock, ids: Ids
+    ) -> None:
+        self.inbox = Inbox()
+        self.live = live
+        self._agent = agent
+        self._recorder = recorder
+        self._clock = clock
+        self._ids = ids
+        self._prompt: str | None = None
+        self._requests: dict[str, ModelRequest] = {}
+        self._steps = Steps(performer, recorder, self.inbox, live, ids)
+        self._fault: Failure | None = None
+
+    @property
+    def state(self) -> AgentState:
+        return self._recorder.state
+
+    async def run(self, *first: Event) -> AgentState:
+        """From `first` (facts not yet recorded) to the run's end or to rest; all of it is durable on return.
+
+        Raises StaleEpochError and StorageError. A cancelled runner leaves the run to be resumed.
+        """
+        timer = self._limit_time()
+        facts = [Fact(first)]
+        try:
+            while True:
+                actions = self._decide(facts)
+                if end := self._end(actions):
+                    return await self._close(end)
+                if self._rests(actions):
+                    if await self._rest():
+                        return self.state
+                    facts = [Fact((RunResumed(epoch=self.state.epoch),))]
+                    continue
+                await self._recorder.flush()
+                self._release(facts)
+                self._perform(actions)
+                facts = await self._news()
+        finally:
+            timer.cancel()
+            await self._steps.stop()
+
+    # --- decide
+
+    def _decide(self, facts: list[Fact]) -> list[Action]:
+        """Record the facts, then ask the agent until it has nothing more to add; the actions that want work."""
+        for fact in facts:
+            self._take(fact)
+        actions: dict[str, Action] = {}
+        for _ in range(ROUNDS):
+            if self.state.cancel or self._fault:
+                break
+            decided = (action for action in self._ask_agent() if action.key not in self._steps)
+            fresh = [action for action in decided if action.key not in actions]
+            if not fresh:
+                return list(actions.values())
+            for action in fresh:
+                if type(action) is Finish:
+                    return [action]
+                if not self._announce(action):
+                    actions[action.key] = action
+        else:
+            self._fault = self._internal(f"agent {self._agent.spec.name} decides without end")
+        return []
+
+    def _take(self, fact: Fact) -> None:
+        if fact.ended is not None:
+            self._steps.ended(fact.ended)
+        self._fault = self._fault or fact.fault
+        self._recorder.add(*fact.events)
+        if fact.action is not None:
+            self._announce(fact.action)
+
+    def _ask_agent(self) -> tuple[Action, ...]:
+        try:
+            return self._agent.decide(self.state)
+        except Exception:  # an agent type may be a user's code: its fault fails the run, not the server
+            log.exception("decide failed", extra={"run_id": self.state.run_id})
+            return (Finish(failure=self._internal(f"agent {self._agent.spec.name} could not decide")),)
+
+    def _announce(self, action: Action) -> bool:
+        """Record the action, or its start where that need not wait. True: there is nothing more to do for it."""
+        match action:
+            case CallModel():
+                self._announce_model(action)
+            case CallTool():
+                if action.spec.isolation == "inline":
+                    self._recorder.add(tool_started(action, self.state, action.attempt))
+            case Finish():
+                pass
+            case _:
+                self._recorder.add(instant_event(action, self._ids))
+                return True
+        return False
+
+    def _announce_model(self, action: CallModel) -> None:
+        try:
+            if self._prompt is None:
+                self._prompt = self._agent.prompt(self.state)
+            first_no, request = self._agent.request(self.state, self._prompt)
+        except BaseError as exc:
+            self._fault = Failure(exc.code, exc.message, self._ids.new("err"))
+            return
+        self._requests[action.key] = request
+        model = self._agent.spec.model.name
+        self._recorder.add(model_called(action, self.state, model, request, first_no))
+
+    # --- perform
+
+    def _perform(self, actions: list[Action]) -> None:
+        for action in actions:
+            match action:
+                case CallModel():
+                    self._steps.call_model(action, self._requests.pop(action.key))
+                case CallTool():
+                    recorded = action.attempt if action.spec.isolation == "inline" else action.attempt - 1
+                    self._steps.call_tool(action, recorded)
+
+    def _release(self, facts: list[Fact]) -> None:
+        """Their events are on the way to the journal: whoever handed them in may go on."""
+        for fact in facts:
+            if fact.recorded is not None and not fact.recorded.done():
+                fact.recorded.set_result(None)
+
+    async def _news(self) -> list[Fact]:
+        facts = await self.inbox.next_batch()
+        if self._steps.refused is not None:
+            raise self._steps.refused
+        if self.inbox.poked:
+            self.inbox.poked = False
+            await self._recorder.catch_up()
+        return facts
+
+    # --- rest and end
+
+    def _rests(self, actions: list[Action]) -> bool:
+        return not actions and not len(self._steps)
+
+    async def _rest(self) -> bool:
+        """Only humans can let work go on: pause. False: one of them was faster."""
+        self._recorder.add(RunPaused(waiting_for=self.state.open_approvals))
+        await self._recorder.flush()
+        await self._recorder.settle()
+        if self.inbox.poked:
+            self.inbox.poked = False
+            await self._recorder.catch_up()
+        answered = any(call.status == "answered" for call in self.state.calls)
+        return not answered and self.state.cancel is None
+
+    def _end(self, actions: list[Action]) -> Ended | None:
+        """The event that ends the run now; None: it goes on."""
+        if self.state.cancel is not None:
+            return RunCancelled(by=self.state.cancel.by, reason=self.state.cancel.reason)
+        if self._fault is not None:
+            return RunFailed(error=self._fault)
+        for action in actions:
+            if type(action) is Finish:
+                return self._finished(action)
+        if self._rests(actions) and not self.state.open_approvals:
+            return RunFailed(
+                error=self._internal(f"agent {self._agent.spec.name} decided nothing, and nothing is open")
+            )
+        return None
+
+    def _finished(self, action: Finish) -> Ended:
+        if action.failure is not None:
+            return RunFailed(error=action.failure)
+        return RunFinished(output=action.output or self._text(), stopped_by=action.stopped_by)
+
+    async def _close(self, end: Ended) -> AgentState:
+        """Stop what is under way, close every open call, end."""
+        await self._steps.stop()
+        for fact in self.inbox.take():
+            self._take(fact)
+        self._recorder.add(*closing(self.state, self._text(), self._steps.executing, end))
+        await self._recorder.flush()
+        await self._recorder.settle()
+        return self.state
+
+    def _text(self) -> str:
+        """What the open model call has said so far."""
+        call = self.state.model_call
+        text = self.live.texts.get(call.call) if call else None
+        return text.text if text else ""
+
+    def _limit_time(self) -> Timer:
+        seconds = self._agent.spec.limits.seconds
+        left = seconds - self.state.active_us / 1_000_000
+        reached = Fact((LimitReached(limit="seconds", value=seconds),))
+        return self._clock.call_later(max(0.0, left), lambda: self.inbox.put(reached))
+
+    def _internal(self, reason: str) -> Failure:
+        failure = Failure("internal_error", f"The run failed inside the server: {reason}.", self._ids.new("err"))
+        log.error(failure.message, extra={"run_id": self.state.run_id, "error_id": failure.error_id})
+        return failure

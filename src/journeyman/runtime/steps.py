@@ -1,0 +1,102 @@
+"""The steps of one run that are under way: a task each, started once per key, ended with a fact in the inbox."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+from journeyman.agents.calls import unknown
+from journeyman.agents.decision import CallModel, CallTool
+from journeyman.errors import BaseError, StaleEpochError, StorageError
+from journeyman.events.events import Failure
+from journeyman.ids import Ids
+from journeyman.llm.client import ModelRequest
+from journeyman.runtime.call_host import RunningCall
+from journeyman.runtime.inbox import Fact, Inbox
+from journeyman.runtime.live import LiveRun
+from journeyman.runtime.performer import Performer
+from journeyman.runtime.recorder import Recorder
+from journeyman.runtime.translate import tool_finished
+from journeyman.tools.spec import ToolOutcome
+
+log = logging.getLogger(__name__)
+
+STOP_SECONDS = 5.0  # how long a cancelled step may take to unwind before it is left behind
+
+
+class Steps:
+    """Owns the tasks of one run. `executing` names the calls whose code runs now and must not run twice."""
+
+    def __init__(self, performer: Performer, recorder: Recorder, inbox: Inbox, live: LiveRun, ids: Ids) -> None:
+        self._performer = performer
+        self._recorder = recorder
+        self._inbox = inbox
+        self._live = live
+        self._ids = ids
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self.executing: set[str] = set()
+        self.refused: BaseError | None = None  # the journal refused at a barrier: the run goes no further here
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._tasks
+
+    def call_model(self, action: CallModel, request: ModelRequest) -> None:
+        stream = self._recorder.state.stream
+        self._spawn(action.key, self._model(action, request, stream))
+
+    def call_tool(self, action: CallTool, recorded: int) -> None:
+        host = RunningCall(action, self._recorder, self._inbox, self._live, self.executing, recorded)
+        self._spawn(action.key, self._tool(action, host))
+
+    def ended(self, key: str) -> None:
+        self._tasks.pop(key, None)
+
+    async def stop(self) -> None:
+        """Cancel what is under way and wait for it to unwind, within a bound."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            _, stuck = await asyncio.wait(tasks, timeout=STOP_SECONDS)
+            if stuck:
+                log.error("a cancelled step does not end", extra={"run_id": self._recorder.state.run_id})
+        self._tasks.clear()
+
+    def _spawn(self, key: str, work: Coroutine[Any, Any, Fact]) -> None:
+        self._tasks[key] = asyncio.create_task(self._root(key, work), name=key)
+
+    async def _root(self, key: str, work: Coroutine[Any, Any, Fact]) -> None:
+        try:
+            fact = await work
+        except (StaleEpochError, StorageError) as exc:
+            self.refused = exc
+            fact = Fact()
+        except Exception:  # a fault of ours in a step: the run fails, the server lives
+            failure = Failure("internal_error", f"Step {key} failed inside the server.", self._ids.new("err"))
+            log.exception(failure.message, extra={"run_id": self._recorder.state.run_id, "error_id": failure.error_id})
+            fact = Fact(fault=failure)
+        fact.ended = key
+        self._inbox.put(fact)
+
+    async def _model(self, action: CallModel, request: ModelRequest, stream: bool) -> Fact:
+        return Fact((await self._performer.call_model(action, request, self._live, stream),))
+
+    async def _tool(self, action: CallTool, host: RunningCall) -> Fact:
+        outcome = await self._performer.call_tool(action, self._recorder.state, host)
+        self.executing.discard(action.call)
+        if outcome.unknown:
+            return self._unknown(action, outcome)
+        return Fact((tool_finished(action, outcome),))
+
+    def _unknown(self, action: CallTool, outcome: ToolOutcome) -> Fact:
+        """It may have happened: ask or tell, by the tool's policy."""
+        call = next((call for call in self._recorder.state.calls if call.call == action.call), None)
+        if call is None or action.spec.on_unknown == "tell":
+            failure = outcome.failure or Failure("outcome_unknown", "Whether it happened is unknown.")
+            return Fact((tool_finished(action, ToolOutcome(failure=failure, attempts=outcome.attempts)),))
+        return Fact(action=unknown(call, action.spec, action.arguments))

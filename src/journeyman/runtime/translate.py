@@ -1,0 +1,110 @@
+"""Actions and outcomes as the events that record them. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+
+from journeyman.agents.decision import AddMessage, AskHuman, CallModel, CallTool, ReachLimit, Settle
+from journeyman.events.events import (
+    ApprovalRequested,
+    Event,
+    LimitReached,
+    MessageAdded,
+    ModelCalled,
+    ToolCallFinished,
+    ToolCallStarted,
+)
+from journeyman.events.state import AgentState
+from journeyman.ids import Ids
+from journeyman.llm.client import ModelRequest
+from journeyman.tools.spec import ToolOutcome
+
+Instant = Settle | AskHuman | AddMessage | ReachLimit  # actions that are done when they are recorded
+
+
+def instant_event(action: Instant, ids: Ids) -> Event:
+    match action:
+        case Settle():
+            return ToolCallFinished(
+                call=action.call,
+                call_id=action.call_id,
+                tool=action.tool,
+                result=action.result,
+                error=action.failure,
+                attempts=action.attempts,
+                path=action.path,
+            )
+        case AskHuman():
+            return _approval(action, ids)
+        case AddMessage():
+            return MessageAdded(message=action.message, path=action.path)
+        case ReachLimit():
+            return LimitReached(limit=action.limit, value=action.value)
+
+
+def _approval(action: AskHuman, ids: Ids) -> ApprovalRequested:
+    return ApprovalRequested(
+        approval=ids.new("appr"),
+        kind=action.kind,
+        call=action.call,
+        tool=action.tool,
+        arguments=action.arguments,
+        message=action.message,
+        args_hash=action.args_hash,
+        decisions=action.decisions,
+        path=action.path,
+    )
+
+
+def model_called(action: CallModel, state: AgentState, model: str, request: ModelRequest, first_no: int) -> ModelCalled:
+    """That a model call began: which messages it sees and a hash of the request, never their text."""
+    return ModelCalled(
+        call=action.call,
+        attempt=action.attempt,
+        model=model,
+        first_no=first_no,
+        messages=len(request.messages),
+        request_hash=_request_hash(state, request, first_no),
+        path=action.path,
+    )
+
+
+def _request_hash(state: AgentState, request: ModelRequest, first_no: int) -> str:
+    """The thread's stored messages never change, so their range stands for their text."""
+    prompt = request.messages[:1]
+    own = msgspec.json.encode((state.version, prompt, state.thread, first_no, state.last_no, state.messages))
+    return hashlib.sha256(own).hexdigest()[:16]
+
+
+def tool_started(action: CallTool, state: AgentState, attempt: int) -> ToolCallStarted:
+    return ToolCallStarted(
+        call=action.call,
+        call_id=action.call_id,
+        tool=action.spec.name,
+        arguments=action.arguments,
+        attempt=attempt,
+        idempotency_key=idempotency_key(state.run_id, action.call),
+        code_hash=action.spec.code_hash,
+        path=action.path,
+    )
+
+
+def tool_finished(action: CallTool, outcome: ToolOutcome) -> ToolCallFinished:
+    return ToolCallFinished(
+        call=action.call,
+        call_id=action.call_id,
+        tool=action.spec.name,
+        result=outcome.result if outcome.failure is None else None,
+        error=outcome.failure,
+        duration_ms=round(outcome.duration_ms, 3),
+        attempts=outcome.attempts,
+        cached=outcome.cached,
+        path=action.path,
+    )
+
+
+def idempotency_key(run_id: str, call: str) -> str:
+    """One key for all tries of a call, before and after a crash; never made from what the model wrote."""
+    return f"{run_id}:{call}"

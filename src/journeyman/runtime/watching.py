@@ -1,0 +1,87 @@
+"""Watching a run: its stored events, then what happens, merged from the journal and the live side."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+from journeyman.events.codec import Entry
+from journeyman.events.events import END_TYPES, ModelReplied
+from journeyman.journal.journal import Journal, Ring
+from journeyman.runtime.live import Place
+from journeyman.runtime.results import Frame, Reconnect
+from journeyman.runtime.worker import Worker
+
+PAGE = 500
+
+
+class Watch:
+    """One reader's way through one run. It keeps places, never events: a slow reader costs nothing."""
+
+    def __init__(self, journal: Journal, worker: Worker, run_id: str, after: int, until_pause: bool) -> None:
+        self._journal = journal
+        self._worker = worker
+        self._run_id = run_id
+        self._seen = after
+        self._last_types = (*END_TYPES, "run_paused") if until_pause else END_TYPES
+        self._over = False
+        self._place: Place | None = None
+
+    async def frames(self) -> AsyncGenerator[Frame, None]:
+        ring = self._journal.ring(self._run_id)
+        self._worker.watched.append(self._run_id)
+        try:
+            async for frame in self._frames(ring):
+                yield frame
+        finally:
+            self._worker.watched.remove(self._run_id)
+            ring.close()
+
+    async def _frames(self, ring: Ring) -> AsyncGenerator[Frame, None]:
+        async for entry in self._stored():
+            yield entry
+        if not self._over and (live := self._worker.live(self._run_id)):
+            self._place = Place(live)
+            for frame in self._place.catch_up(live):
+                yield frame
+        while not self._over:
+            if self._gone():
+                yield Reconnect()
+                return
+            await ring.wait()
+            for news in self._live():
+                yield news
+            if ring.head > self._seen:
+                async for entry in self._stored():
+                    yield entry
+
+    def _gone(self) -> bool:
+        """The process is going away, and nothing more will come of this run here."""
+        return self._worker.parked or (self._worker.stopping and self._worker.live(self._run_id) is None)
+
+    def _live(self) -> list[Frame]:
+        live = self._worker.live(self._run_id)
+        if live is None:
+            return []
+        if self._place is None:
+            self._place = Place(None)
+        return list(self._place.news(live))
+
+    async def _stored(self) -> AsyncGenerator[Entry, None]:
+        while not self._over and (page := await self._journal.read(self._run_id, self._seen, PAGE)):
+            for entry in page:
+                over = self._note(entry)
+                yield entry
+                if over:
+                    return
+            if len(page) < PAGE:
+                return
+
+    def _note(self, entry: Entry) -> bool:
+        """Move on past the entry; True: it is the last one."""
+        self._seen = entry.seq
+        self._over = entry.type in self._last_types
+        if entry.type == "model_replied" and self._place is not None:
+            event = entry.event
+            assert isinstance(event, ModelReplied)
+            self._place.replied(event.call)
+        return self._over

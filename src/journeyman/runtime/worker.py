@@ -1,0 +1,249 @@
+"""The runs under way in this process: a task each, started, woken, recovered and drained here."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from journeyman.clock import Clock
+from journeyman.errors import BaseError, StaleEpochError, StorageError
+from journeyman.events.codec import Codec, Entry
+from journeyman.events.events import Event, Failure, RunFailed, RunResumed
+from journeyman.events.state import AgentState
+from journeyman.ids import Ids
+from journeyman.journal.journal import Journal
+from journeyman.runtime.definitions import Definitions
+from journeyman.runtime.live import LiveRun
+from journeyman.runtime.loading import load_state
+from journeyman.runtime.performer import Performer
+from journeyman.runtime.recorder import Recorder
+from journeyman.runtime.runner import Runner
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS = 2.0  # before a run that met a full disk is taken up again
+
+
+@dataclass(slots=True)
+class _Active:
+    task: asyncio.Task[None]
+    live: LiveRun
+    runner: Runner | None = None
+    poked: bool = False
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """Callers that wait for a run's end or rest."""
+
+    thread: str
+    futures: list[asyncio.Future[AgentState | None]] = field(default_factory=list)
+
+
+class Worker:
+    """Drives runs. At most `slots` at a time; the rest wait their turn as ids."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        codec: Codec,
+        clock: Clock,
+        ids: Ids,
+        definitions: Definitions,
+        performer: Performer,
+        observe: Callable[[Event], None] | None = None,
+        slots: int = 512,
+    ) -> None:
+        self._journal = journal
+        self._codec = codec
+        self._clock = clock
+        self._ids = ids
+        self._definitions = definitions
+        self._performer = performer
+        self._observe = observe
+        self._slots = slots
+        self._active: dict[str, _Active] = {}
+        self._backlog: deque[tuple[str, Sequence[Entry], bool]] = deque()
+        self._waiting: dict[str, _Waiting] = {}
+        self.watched: list[str] = []  # runs that somebody watches, once a watcher
+        self.stopping = False  # nothing new is started
+        self.parked = False  # what ran was stopped; it goes on after a restart
+
+    @property
+    def running(self) -> int:
+        return len(self._active)
+
+    def live(self, run_id: str) -> LiveRun | None:
+        active = self._active.get(run_id)
+        return active.live if active else None
+
+    # --- starting and waking
+
+    async def recover(self) -> int:
+        """Take over every run that was under way when the process before this one ended; how many there were."""
+        rows = await self._journal.take_over(self._clock.now())
+        running = [row for row in rows if row.status == "running"]
+        for row in running:
+            self.launch(row.id, taken_over=True)
+        return len(running)
+
+    def launch(self, run_id: str, entries: Sequence[Entry] = (), *, taken_over: bool = False) -> None:
+        """Start driving a run, or remember to. `entries`: its events where the caller has all of them."""
+        if self.stopping or run_id in self._active:
+            return
+        if len(self._active) >= self._slots:
+            self._backlog.append((run_id, entries, taken_over))
+            return
+        task = asyncio.create_task(self._drive(run_id, entries, taken_over), name=run_id)
+        self._active[run_id] = _Active(task, LiveRun(lambda: self._journal.wake(run_id)))
+
+    def poke(self, run_id: str) -> None:
+        """The journal has news of this run (an answer, a cancel): apply it, resuming the run if it rests."""
+        active = self._active.get(run_id)
+        if active is None:
+            self.launch(run_id)
+        elif active.runner is None:
+            active.poked = True
+        else:
+            active.runner.inbox.poke()
+
+    async def wait(
+        self, run_id: str, thread: str, seconds: float, idle: Callable[[], Awaitable[bool]]
+    ) -> AgentState | None:
+        """The state at the run's end or rest. None: ask the journal (time is up, or it would wait for a human).
+
+        `idle` says of a run that is not under way here whether there is nothing to wait for.
+        """
+        waiting = self._waiting.setdefault(run_id, _Waiting(thread))
+        future: asyncio.Future[AgentState | None] = asyncio.get_running_loop().create_future()
+        waiting.futures.append(future)
+        timer = self._clock.call_later(seconds, lambda: _resolve(future, None))
+        try:
+            if run_id not in self._active and await idle():
+                return None
+            return await future
+        finally:
+            timer.cancel()
+            waiting.futures.remove(future)
+            if not waiting.futures:
+                self._waiting.pop(run_id, None)
+
+    # --- driving
+
+    async def _drive(self, run_id: str, entries: Sequence[Entry], taken_over: bool) -> None:
+        """The root of a run's task: whatever happens in it ends here."""
+        active, state, retry = self._active[run_id], None, False
+        try:
+            state = await self._run(active, await load_state(self._journal, run_id, entries), taken_over)
+        except StaleEpochError:
+            log.warning("another process took the run over", extra={"run_id": run_id})
+        except StorageError as exc:
+            log.error("the run cannot be recorded: %s", exc.message, extra={"run_id": run_id})
+            retry = self._journal.healthy
+        except Exception:
+            log.exception("a run's task failed", extra={"run_id": run_id})
+        finally:
+            del self._active[run_id]
+        if retry and not self.stopping:
+            self._clock.call_later(RETRY_SECONDS, lambda: self.launch(run_id, taken_over=True))
+        if state is not None:
+            _log_run(state)
+        self._report(run_id, state)
+        self._next()
+
+    async def _run(self, active: _Active, state: AgentState, taken_over: bool) -> AgentState:
+        recorder = Recorder(self._journal, self._codec, self._clock, state, self._observe)
+        await self._run_with(recorder, active, taken_over)
+        for entry in recorder.started:
+            if entry.type == "run_started":
+                self.launch(entry.stream)
+        return recorder.state
+
+    async def _run_with(self, recorder: Recorder, active: _Active, taken_over: bool) -> None:
+        try:
+            agent = await self._definitions.of(recorder.state)
+        except BaseError as exc:
+            await self._give_up(recorder, exc)
+            return
+        runner = Runner(agent, recorder, self._performer, active.live, self._clock, self._ids)
+        active.runner = runner
+        runner.inbox.poked = active.poked
+        while (first := _first(runner.state, taken_over, self._journal.epoch)) is not None:
+            await runner.run(*first)
+            taken_over = False
+            if runner.state.ended or not runner.inbox.poked:
+                break
+            await recorder.catch_up()
+
+    async def _give_up(self, recorder: Recorder, error: BaseError) -> None:
+        """Nobody can decide for this run any more: it fails."""
+        recorder.add(RunFailed(error=Failure(error.code, error.message, self._ids.new("err"))))
+        await recorder.flush()
+        await recorder.settle()
+
+    def _next(self) -> None:
+        while self._backlog and len(self._active) < self._slots:
+            run_id, entries, taken_over = self._backlog.popleft()
+            self.launch(run_id, entries, taken_over=taken_over)
+
+    def _report(self, run_id: str, state: AgentState | None) -> None:
+        waiting = self._waiting.get(run_id)
+        for future in waiting.futures if waiting else ():
+            _resolve(future, state)
+        if state is not None and state.status == "paused":
+            behind = [other for other in self._waiting.values() if other.thread == state.thread]
+            for future in (future for other in behind for future in other.futures):
+                _resolve(future, None)
+
+    # --- stopping
+
+    async def stop(self, seconds: float) -> None:
+        """Start nothing new, let runs finish for `seconds`, then park the rest: the next boot resumes them."""
+        self.stopping = True
+        self._wake_watchers()
+        tasks = [active.task for active in self._active.values()]
+        if tasks and seconds > 0:
+            await asyncio.wait(tasks, timeout=seconds)
+        self.parked = True
+        self._wake_watchers()
+        rest = [active.task for active in self._active.values()]
+        for task in rest:
+            task.cancel()
+        if rest:
+            await asyncio.wait(rest, timeout=10.0)
+        for waiting in list(self._waiting.values()):
+            for future in waiting.futures:
+                _resolve(future, None)
+
+    def _wake_watchers(self) -> None:
+        for run_id in set(self.watched):
+            self._journal.wake(run_id)
+
+
+def _first(state: AgentState, taken_over: bool, epoch: int) -> tuple[Event, ...] | None:
+    """The facts to go on with; None: there is nothing to do (it has ended, it rests, it is not its turn)."""
+    if state.ended:
+        return None
+    if state.cancel is not None and state.status == "queued":
+        return ()
+    if state.status == "queued":
+        return None
+    if state.status == "paused":
+        answered = state.cancel or any(call.status == "answered" for call in state.calls)
+        return (RunResumed(epoch=epoch),) if answered else None
+    return (RunResumed(epoch=epoch, reason="taken_over"),) if taken_over else ()
+
+
+def _log_run(state: AgentState) -> None:
+    """One line a run, with the place to look at it."""
+    if log.isEnabledFor(logging.INFO) and (state.ended or state.status == "paused"):
+        extra = {"run_id": state.run_id, "thread": state.thread, "agent": state.agent, "status": state.status}
+        log.info("run %s: /runs/%s", state.status, state.run_id, extra=extra)
+
+
+def _resolve(future: asyncio.Future[AgentState | None], state: AgentState | None) -> None:
+    if not future.done():
+        future.set_result(state)

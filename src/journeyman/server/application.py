@@ -1,0 +1,189 @@
+"""Every part, built and joined: what a process needs to serve agents."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from journeyman.agents.agent import BaseAgent
+from journeyman.agents.assembly import direct_agent
+from journeyman.clock import Clock, SystemClock
+from journeyman.errors import ConfigurationError, Problem
+from journeyman.events.codec import Codec
+from journeyman.events.events import Event, ToolCallFinished
+from journeyman.ids import Ids, RandomIds
+from journeyman.journal.journal import Journal
+from journeyman.journal.memory import MemoryJournal
+from journeyman.journal.sqlite import SqliteJournal
+from journeyman.llm.client import ModelClient
+from journeyman.llm.gateway import Gateway
+from journeyman.llm.routing import Models
+from journeyman.runtime.catalog import Catalog
+from journeyman.runtime.definitions import Definitions
+from journeyman.runtime.performer import Performer
+from journeyman.runtime.replaying import recorded_replies
+from journeyman.runtime.runs import Runs
+from journeyman.runtime.threads import Threads
+from journeyman.runtime.worker import Worker
+from journeyman.server.definitions import Loaded, load
+from journeyman.settings import Settings
+from journeyman.tools.discovery import discover
+from journeyman.tools.executor import Executor
+from journeyman.tools.registry import Discover, ToolRegistry
+from journeyman.tools.workers import Workers
+
+DRAIN_SECONDS = 10.0  # how long runs may finish after a SIGTERM before they are parked
+
+
+@dataclass(slots=True, kw_only=True)
+class Application:
+    """The parts of one process. `async with` opens the journal and takes over what an earlier process left."""
+
+    settings: Settings
+    journal: Journal
+    models: ModelClient
+    workers: Workers
+    registry: ToolRegistry
+    catalog: Catalog
+    worker: Worker
+    runs: Runs
+    threads: Threads
+    clock: Clock
+    ids: Ids
+    problems: tuple[Problem, ...] = ()  # warnings of loading
+    recovered: int = 0  # runs that were under way when the process before this one ended
+    started: bool = False
+
+    async def __aenter__(self) -> Application:
+        await self.journal.open()
+        self.recovered = await self.worker.recover()
+        self.started = True
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.drain(0.0)
+        await self.models.aclose()
+        await self.workers.aclose()
+        await self.registry.aclose()
+        await self.journal.close()
+
+    async def drain(self, seconds: float = DRAIN_SECONDS) -> None:
+        """Accept nothing new; let runs finish for a while, park the rest; tell streams to reconnect. Idempotent."""
+        await self.worker.stop(seconds)
+
+    def not_ready(self) -> Mapping[str, object]:
+        """Why no work is taken now; empty: it is."""
+        reasons: dict[str, object] = {}
+        if not self.started:
+            reasons["starting"] = "the journal is being opened"
+        elif not self.journal.healthy:
+            reasons["journal"] = "a commit failed: see the log, free or repair the disk, restart"
+        if self.worker.stopping:
+            reasons["shutting_down"] = "the process is draining"
+        return reasons
+
+
+async def build(
+    settings: Settings,
+    path: Path | None = None,
+    *,
+    offline: bool = False,
+    journal: Journal | None = None,
+    models: ModelClient | None = None,
+    clock: Clock | None = None,
+    ids: Ids | None = None,
+    discover: Discover = discover,
+) -> Application:
+    """Load and check everything and join the parts; nothing is opened before the application is entered.
+
+    Raises ConfigurationError that lists every problem of agents and tools.
+    """
+    loaded = await load(settings, path, offline=offline, discover=discover)
+    errors = [problem for problem in loaded.problems if problem.severity == "error"]
+    if errors:
+        await loaded.registry.aclose()
+        raise ConfigurationError("The agents cannot be served:", errors)
+    return join(settings, loaded, journal, models, clock, ids)
+
+
+def join(
+    settings: Settings,
+    loaded: Loaded,
+    journal: Journal | None = None,
+    models: ModelClient | None = None,
+    clock: Clock | None = None,
+    ids: Ids | None = None,
+) -> Application:
+    """The parts over what was loaded."""
+    clock, ids = clock or SystemClock(), ids or RandomIds()
+    journal = journal or _journal(settings)
+    registry, codec = loaded.registry, Codec((*settings.secrets(), *loaded.secrets))
+    agents = {agent.spec.name: loaded.build(agent.spec) for agent in loaded.agents}
+    catalog = Catalog(agents, settings.default_agent)
+    definitions = Definitions(journal, catalog, loaded.build, _direct(registry, agents))
+    models = models or _models(settings, journal, clock)
+    workers = Workers()
+    executor = Executor(registry, workers, clock, random.Random(), settings.timeout_seconds, settings.max_retries)
+    performer = Performer(models, executor, clock, ids)
+
+    def observe(event: Event) -> None:
+        if type(event) is ToolCallFinished:
+            registry.record(event)
+
+    worker = Worker(journal, codec, clock, ids, definitions, performer, observe)
+    return Application(
+        settings=settings,
+        journal=journal,
+        models=models,
+        workers=workers,
+        registry=registry,
+        catalog=catalog,
+        worker=worker,
+        runs=Runs(journal, worker, catalog, definitions, codec, clock, ids),
+        threads=Threads(journal, worker, codec, clock, ids),
+        clock=clock,
+        ids=ids,
+        problems=tuple(problem for problem in loaded.problems if problem.severity != "error"),
+    )
+
+
+def _journal(settings: Settings) -> Journal:
+    file = settings.database_path
+    return MemoryJournal() if file is None else SqliteJournal(file, batch_size=settings.batch_size)
+
+
+def _models(settings: Settings, journal: Journal, clock: Clock) -> Models:
+    async def replay(run_id: str) -> ModelClient:
+        return await recorded_replies(journal, run_id)
+
+    return Models(_gateway(settings, clock), replay=replay, clock=clock)
+
+
+def _gateway(settings: Settings, clock: Clock) -> Gateway | None:
+    if settings.litellm_gateway_url is None:
+        return None
+    from journeyman.egress.pool import AiohttpTransport  # noqa: PLC0415 - 0.15 s and 12 MB, only where a gateway is set
+
+    key = settings.litellm_gateway_api_key
+    return Gateway(
+        AiohttpTransport(),
+        settings.litellm_gateway_url,
+        key.get_secret_value() if key else None,
+        max_retries=settings.max_retries,
+        timeout_seconds=settings.timeout_seconds,
+        clock=clock,
+        rng=random.Random(),
+    )
+
+
+def _direct(registry: ToolRegistry, agents: Mapping[str, BaseAgent]) -> Callable[[str, str | None], BaseAgent]:
+    """Makes the stand-in agent of a lone tool call: the strictest policies of the agents that list the tool."""
+
+    def direct(tool: str, agent: str | None) -> BaseAgent:
+        chosen = [each for name, each in agents.items() if agent in (None, name)]
+        listed = [spec for each in chosen if (spec := each.spec.tool(tool)) is not None]
+        return direct_agent(tool, listed, registry.tools)
+
+    return direct

@@ -1,0 +1,99 @@
+"""The whole server as one ASGI application, with its lifespan."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from journeyman import __version__
+from journeyman.api.app import build_app
+from journeyman.api.ports import Ports
+from journeyman.errors import BaseError
+from journeyman.server.application import Application, build
+from journeyman.settings import Settings
+from journeyman.tools.discovery import discover
+from journeyman.tools.registry import Discover
+from journeyman.web.pages import pages
+
+
+class App:
+    """Starts with the lifespan, or at the first request where none is run (mounted in another application)."""
+
+    def __init__(
+        self, settings: Settings, path: Path | None = None, *, offline: bool = False, discover: Discover = discover
+    ) -> None:
+        self.settings = settings
+        self.application: Application | None = None
+        self._path = path
+        self._offline = offline
+        self._discover = discover
+        self._asgi: ASGIApp | None = None
+        self._starting = asyncio.Lock()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+            return
+        await (self._asgi or await self.start())(scope, receive, send)
+
+    async def start(self) -> ASGIApp:
+        """Build and open everything, once. Raises ConfigurationError and StorageError."""
+        async with self._starting:
+            if self._asgi is None:
+                self.application = await build(
+                    self.settings, self._path, offline=self._offline, discover=self._discover
+                )
+                await self.application.__aenter__()
+                self._asgi = build_app(_ports(self.application))
+            return self._asgi
+
+    async def stop(self) -> None:
+        application, self.application, self._asgi = self.application, None, None
+        if application is not None:
+            await application.__aexit__()
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await self.start()
+        except BaseError as exc:
+            await send({"type": "lifespan.startup.failed", "message": exc.message})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def create_app(path_or_settings: str | Path | Settings | None = None, **settings: Any) -> App:
+    """A complete ASGI application: `uvicorn --factory journeyman:create_app`.
+
+    Takes the path of an agent file or a folder of them, or settings; more settings by name (`database_url=…`).
+    Raises ConfigurationError when the settings cannot be used.
+    """
+    if isinstance(path_or_settings, Settings):
+        return App(path_or_settings)
+    path = None if path_or_settings is None else Path(path_or_settings)
+    return App(Settings.read(**settings), path)
+
+
+def _ports(application: Application) -> Ports:
+    settings = application.settings
+    return Ports(
+        runs=application.runs,
+        threads=application.threads,
+        catalog=application.catalog,
+        registry=application.registry,
+        ready=application.not_ready,
+        version=__version__,
+        request_wait_seconds=settings.request_wait_seconds,
+        allowed_hosts=settings.allowed_hosts,
+        cors_origins=settings.cors_origins,
+        root_path=settings.root_path,
+        clock=application.clock,
+        ids=application.ids,
+        pages=pages(),
+    )

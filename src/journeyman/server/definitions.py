@@ -1,0 +1,83 @@
+"""What a process serves: its tools and agents, loaded and checked, every problem of them at once."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from journeyman.agents.agent import BaseAgent
+from journeyman.agents.agent_types import AgentTypes
+from journeyman.agents.assembly import assemble
+from journeyman.agents.definition import LoadedAgent, LoadedAgents, Surroundings
+from journeyman.agents.factory import AgentFactory as Definitions
+from journeyman.agents.files import load_agents
+from journeyman.agents.react import ReactAgent
+from journeyman.agents.spec import AgentSpec
+from journeyman.errors import ConfigurationError, Problem
+from journeyman.loading import import_file
+from journeyman.server.places import agent_path, tools_path
+from journeyman.settings import Settings
+from journeyman.tools import narrowing
+from journeyman.tools.discovery import discover
+from journeyman.tools.registry import Discover, ToolRegistry
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Tools and agents, and what is wrong with them."""
+
+    registry: ToolRegistry
+    types: AgentTypes
+    agents: tuple[LoadedAgent, ...]
+    problems: tuple[Problem, ...]
+
+    def build(self, spec: AgentSpec) -> BaseAgent:
+        """The agent of a definition, a stored one of an older version included."""
+        folder = next((agent.folder for agent in self.agents if agent.spec.name == spec.name), None)
+        return assemble(spec, self.types.resolve(spec.type, folder), self.registry.tools, folder)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        return tuple(secret for agent in self.agents for secret in agent.secrets)
+
+
+def agent_types() -> AgentTypes:
+    return AgentTypes({ReactAgent.type: ReactAgent}, import_file=import_file)
+
+
+def surroundings(settings: Settings, registry: ToolRegistry, types: AgentTypes, offline: bool) -> Surroundings:
+    return Surroundings(
+        tools=registry.tools,
+        types=types,
+        narrowing=narrowing,
+        environment=os.environ,
+        default_model=settings.default_model,
+        gateway_configured=settings.litellm_gateway_url is not None,
+        offline=offline,
+    )
+
+
+async def load(settings: Settings, path: Path | None, *, offline: bool, discover: Discover = discover) -> Loaded:
+    """Load what `path` (or the settings) say. Raises nothing: problems are listed, errors among them."""
+    agents_at = agent_path(settings, path)
+    registry = await ToolRegistry.auto_register(tools_path(settings, agents_at), discover=discover)
+    types = agent_types()
+    around = surroundings(settings, registry, types, offline)
+    loaded = _from_environment(settings, around) if agents_at is None else load_agents(agents_at, around)
+    return Loaded(registry, types, loaded.agents, (*registry.problems, *loaded.problems))
+
+
+def _from_environment(settings: Settings, around: Surroundings) -> LoadedAgents:
+    """The one agent that AGENT_TYPE, AGENT_NAME, AGENT_PROMPT, DEFAULT_MODEL and AGENT_TOOLS describe."""
+    described = {
+        "AGENT_TYPE": settings.agent_type,
+        "AGENT_NAME": settings.agent_name or "",
+        "AGENT_PROMPT": settings.agent_prompt or "",
+        "AGENT_TOOLS": ",".join(settings.agent_tools),
+        "DEFAULT_MODEL": settings.default_model or "",
+    }
+    try:
+        return LoadedAgents(agents=(Definitions.from_environment(described, surroundings=around).load(),), problems=())
+    except ConfigurationError as exc:
+        return LoadedAgents(agents=(), problems=exc.problems or (Problem(exc.message),))

@@ -1,0 +1,124 @@
+"""Agents in the caller's own process: the public AgentFactory, whose agents run without a server."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Mapping
+from pathlib import Path
+from typing import Any
+
+from journeyman.agents.agent import BaseAgent
+from journeyman.agents.agent_types import AgentClass
+from journeyman.agents.factory import AgentFactory as Definitions
+from journeyman.events.messages import JSON, user
+from journeyman.journal.journal import Journal
+from journeyman.journal.memory import MemoryJournal
+from journeyman.llm.client import ModelClient
+from journeyman.runtime.results import Frame, RunResult, StartRun
+from journeyman.server.application import Application, join
+from journeyman.server.definitions import Loaded, agent_types, surroundings
+from journeyman.server.places import tools_path
+from journeyman.settings import Settings
+from journeyman.tools.registry import ToolRegistry
+
+PRINCIPAL = "local"
+WAIT_SECONDS = 24 * 3600.0
+
+
+class InProcess:
+    """Runs agents over an application that opens at the first run. `aclose` ends it."""
+
+    def __init__(self, application: Application) -> None:
+        self.application = application
+        self._opening = asyncio.Lock()
+
+    async def run(
+        self, agent: BaseAgent, text: str, thread_id: str | None, context: dict[str, JSON] | None
+    ) -> RunResult:
+        runs = (await self._opened()).runs
+        started = await runs.start(PRINCIPAL, _request(agent, text, thread_id, context, stream=False))
+        return await runs.wait(started.run_id, WAIT_SECONDS)
+
+    async def stream(
+        self, agent: BaseAgent, text: str, thread_id: str | None, context: dict[str, JSON] | None
+    ) -> AsyncGenerator[Frame, None]:
+        runs = (await self._opened()).runs
+        started = await runs.start(PRINCIPAL, _request(agent, text, thread_id, context, stream=True))
+        async for frame in runs.watch(PRINCIPAL, started.run_id, until_pause=True):
+            yield frame
+
+    async def _opened(self) -> Application:
+        async with self._opening:
+            if not self.application.started:
+                await self.application.__aenter__()
+        return self.application
+
+    async def aclose(self) -> None:
+        if self.application.started:
+            await self.application.__aexit__()
+
+
+def _request(
+    agent: BaseAgent, text: str, thread_id: str | None, context: dict[str, JSON] | None, stream: bool
+) -> StartRun:
+    return StartRun(input=user(text), agent=agent.name, thread_id=thread_id, context=context, stream=stream)
+
+
+class AgentFactory:
+    """Makes one agent of a mapping, a file, or the environment, through the same validation as `serve`.
+
+    `journal` (default: in memory, unless DATABASE_URL is set) and `models` may be given, as tests do.
+    """
+
+    def __init__(
+        self,
+        config: Mapping[str, Any] | str | Path | None = None,
+        *,
+        journal: Journal | None = None,
+        models: ModelClient | None = None,
+    ) -> None:
+        self._config = config
+        self._journal = journal
+        self._models = models
+        self._types = agent_types()
+        self._from_environment = False
+
+    @classmethod
+    def from_environment(cls) -> AgentFactory:
+        """From AGENT_TYPE, AGENT_NAME, AGENT_PROMPT, DEFAULT_MODEL and AGENT_TOOLS."""
+        factory = cls()
+        factory._from_environment = True
+        return factory
+
+    def register_type(self, name: str, agent_class: AgentClass) -> None:
+        """Let `type: name` mean `agent_class`. Raises ConfigurationError when the name is taken."""
+        self._types.register(name, agent_class)
+
+    async def create_agent(self) -> BaseAgent:
+        """A checked agent that can `run` and `stream`.
+
+        Raises ConfigurationError with all problems; for an unknown type one that is also a ValueError.
+        """
+        settings = Settings.read()
+        path = Path(self._config) if isinstance(self._config, (str, Path)) else None
+        registry = await ToolRegistry.auto_register(tools_path(settings, path))
+        around = surroundings(settings, registry, self._types, offline=False)
+        if self._from_environment:
+            definition = Definitions.from_environment(os.environ, surroundings=around)
+        else:
+            definition = Definitions(self._config, surroundings=around)
+        loaded = Loaded(registry, self._types, (definition.load(),), tuple(registry.problems))
+        application = join_in_process(settings, loaded, self._journal, self._models)
+        agent = next(iter(application.catalog.agents.values()))
+        agent.bind(InProcess(application))
+        return agent
+
+
+def join_in_process(
+    settings: Settings, loaded: Loaded, journal: Journal | None, models: ModelClient | None
+) -> Application:
+    """In memory unless a journal is given or DATABASE_URL is set: a script must not lock a server's file."""
+    if journal is None and "database_url" not in settings.model_fields_set:
+        journal = MemoryJournal()
+    return join(settings, loaded, journal, models)

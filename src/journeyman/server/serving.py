@@ -1,0 +1,52 @@
+"""`journeyman serve`: the way from settings to a listening server, made short."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from importlib import import_module
+from pathlib import Path
+
+from journeyman.errors import BaseError, ConfigurationError
+from journeyman.server.places import agent_path, tools_path
+from journeyman.settings import Settings
+from journeyman.tools.discovery import Discovery, discover
+
+EXIT_OK, EXIT_FAILED, EXIT_CONFIGURATION = 0, 1, 3
+
+
+def serve(settings: Settings, path: Path | None = None, *, offline: bool = False) -> int:
+    """Serve until SIGINT or SIGTERM; the exit code. Prints every problem and what to do when it cannot start."""
+    try:
+        return asyncio.Runner(loop_factory=_loop_factory()).run(_serve(settings, path, offline))
+    except KeyboardInterrupt:
+        return EXIT_OK
+
+
+async def _serve(settings: Settings, path: Path | None, offline: bool) -> int:
+    tools = tools_path(settings, agent_path(settings, path))
+    found = asyncio.create_task(discover(tools)) if tools is not None else None
+    # The web framework takes half of the start: it loads while the search for tools runs in its own process.
+    await asyncio.to_thread(import_module, "journeyman.server.listening")
+    from journeyman.server.asgi import App  # noqa: PLC0415 - as above
+    from journeyman.server.listening import listen  # noqa: PLC0415 - as above
+
+    async def discovered(_: Path) -> Discovery:
+        assert found is not None
+        return await found
+
+    app = App(settings, path, offline=offline, discover=discovered)
+    try:
+        await app.start()
+    except BaseError as exc:
+        print(exc.message, file=sys.stderr)  # noqa: T201 - the answer to whoever typed the command
+        return EXIT_CONFIGURATION if isinstance(exc, ConfigurationError) else EXIT_FAILED
+    return await listen(app)
+
+
+def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop  # noqa: PLC0415 - not there on Windows
+    except ImportError:
+        return None
+    return uvloop.Loop

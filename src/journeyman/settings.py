@@ -1,0 +1,232 @@
+"""The environment, read once: one frozen object, every problem of it at once."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from journeyman.errors import ConfigurationError, Problem
+
+Level = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+Names = Annotated[tuple[str, ...], NoDecode]  # a comma list
+
+# Read and checked today, obeyed by a later release: whoever sets one is told so.
+NOT_YET = frozenset(
+    {"enable_cache", "cache_ttl", "rate_limit_enabled", "rate_limit_requests", "rate_limit_period", "redis_url"}
+    | {"jwt_secret_key", "jwt_jwks_url", "jwt_algorithm", "jwt_audience", "jwt_issuer", "api_key", "api_key_file"}
+    | {"trusted_proxies", "cors_origins", "retention_days", "prices_path", "tools_isolation"}
+    | {"quota_tokens_per_day", "quota_usd_per_day", "quota_concurrent_runs"}
+)
+
+
+class Settings(BaseSettings):
+    """Every setting, by the name of its variable in lower case.
+
+    `Settings.read()` is the way to one: it turns what cannot be used into one ConfigurationError. Arguments win over
+    the environment, the environment over `.env`; an empty value is an unset one. Paths are as given: relative ones
+    count from the working directory.
+    """
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    # the gateway and the models
+    litellm_gateway_url: str | None = None
+    litellm_gateway_api_key: SecretStr | None = None
+    default_model: str | None = None
+    timeout_seconds: float = Field(30, gt=0, le=86_400)  # silence of a model or HTTP call; a tool's total
+    max_retries: int = Field(3, ge=0, le=20)  # tries after the first
+    prices_path: Path | None = None
+
+    # agents and tools
+    agent_path: Path | None = None
+    tools_path: Path | None = None
+    default_agent: str | None = None
+    agent_type: str = "react_agent"  # these four: an agent without a file
+    agent_name: str | None = None
+    agent_prompt: str | None = None
+    agent_tools: Names = ()
+    tools_security: Literal["off", "warn", "enforce"] = "warn"
+    tools_isolation: Literal["inline", "process"] | None = None
+    enable_cache: bool = True
+    cache_ttl: float = Field(3600, ge=0)
+
+    # the journal
+    database_url: str = "sqlite:///journeyman.db"
+    batch_size: int = Field(100, ge=1, le=10_000)  # batches that one group commit gathers
+    retention_days: float | None = Field(None, gt=0)
+    redis_url: SecretStr | None = None
+
+    # the server
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65_535)  # 0: any free one
+    root_path: str = ""
+    allowed_hosts: Names = ()
+    cors_origins: Names = ()
+    trusted_proxies: Names = ()
+    request_wait_seconds: float = Field(120, gt=0, le=3600)
+    enable_ssl: bool | None = None
+    ssl_cert_path: Path | None = None
+    ssl_key_path: Path | None = None
+    debug: bool = False
+    log_level: Level = "INFO"
+    log_format: str | None = None  # json | console | a %-style pattern; None: console on a terminal, else json
+
+    # who may do what, and how much
+    auth_mode: Literal["off", "required"] = "off"
+    api_key: SecretStr | None = None
+    api_key_file: Path | None = None
+    jwt_secret_key: SecretStr | None = None
+    jwt_jwks_url: str | None = None
+    jwt_algorithm: str | None = None
+    jwt_audience: str | None = None
+    jwt_issuer: str | None = None
+    rate_limit_enabled: bool = True
+    rate_limit_requests: int = Field(100, ge=1)
+    rate_limit_period: float = Field(60, gt=0)
+    quota_tokens_per_day: int | None = Field(None, ge=0)
+    quota_usd_per_day: float | None = Field(None, ge=0)
+    quota_concurrent_runs: int | None = Field(None, ge=1)
+
+    @classmethod
+    def read(cls, env_file: Path | str | None = ".env", **given: Any) -> Self:
+        """The settings of this process; `given` (lower-case names, None: not given) win.
+
+        Raises ConfigurationError that lists every unusable value with what to do.
+        """
+        chosen = {name: value for name, value in given.items() if value is not None}
+        try:
+            return cls(**{"_env_file": env_file, **chosen})
+        except ValidationError as exc:
+            raise ConfigurationError("The settings cannot be used:", map(_problem, exc.errors())) from None
+        except (OSError, UnicodeDecodeError) as exc:
+            raise ConfigurationError(f"{env_file} cannot be read: {exc}. Make it a UTF-8 file of NAME=value.") from exc
+
+    @property
+    def tls(self) -> bool:
+        return self.enable_ssl is not False and self.ssl_cert_path is not None
+
+    @property
+    def database_path(self) -> Path | None:
+        """The journal's file; None for `memory://`."""
+        scheme, _, rest = self.database_url.partition(":///")
+        return Path(rest) if scheme == "sqlite" else None
+
+    @property
+    def not_yet(self) -> tuple[str, ...]:
+        """Variables that are set although only a later release obeys them."""
+        return tuple(sorted(name.upper() for name in self.model_fields_set & NOT_YET))
+
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret value known here, for masking."""
+        values = (getattr(self, name) for name in type(self).model_fields)
+        return tuple(value.get_secret_value() for value in values if isinstance(value, SecretStr))
+
+    # --- what is refused; each sentence says what to do
+
+    @field_validator("agent_tools", "allowed_hosts", "cors_origins", "trusted_proxies", mode="before")
+    @classmethod
+    def _comma_list(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, value: Any) -> Any:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("log_format")
+    @classmethod
+    def _known_format(cls, value: str | None) -> str | None:
+        if value is None or value in ("json", "console"):
+            return value
+        try:
+            logging.Formatter(value)
+        except ValueError as exc:
+            raise ValueError("write json, console or a pattern such as %(asctime)s %(levelname)s %(message)s") from exc
+        return value
+
+    @field_validator("litellm_gateway_url")
+    @classmethod
+    def _web_address(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("write the gateway's address with http:// or https://, such as http://127.0.0.1:4000")
+        return value.rstrip("/") if value else value
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        if value.startswith(("postgresql:", "postgres:")):
+            raise ValueError("PostgreSQL comes with a later release; use sqlite:///journeyman.db")
+        path = value.removeprefix("sqlite:///")
+        if value != "memory://" and (path == value or not path or path.startswith(":memory:") or "?" in path):
+            raise ValueError("write sqlite:///FILE (sqlite:////FILE from the root) or memory://")
+        return value
+
+    @field_validator("root_path")
+    @classmethod
+    def _rooted(cls, value: str) -> str:
+        if value and not value.startswith("/"):
+            raise ValueError("begin it with a slash, such as /agents")
+        return value.rstrip("/")
+
+    @field_validator("auth_mode")
+    @classmethod
+    def _no_auth_yet(cls, value: str) -> str:
+        if value == "required":
+            raise ValueError("authentication comes with a later release; use AUTH_MODE=off on a loopback HOST")
+        return value
+
+    @field_validator("host")
+    @classmethod
+    def _loopback_only(cls, value: str) -> str:
+        if not is_loopback(value):
+            raise ValueError(
+                "without authentication (a later release) the server listens on loopback only; use HOST=127.0.0.1 "
+                "and, to reach it from elsewhere, a tunnel or a proxy that authenticates"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> Self:
+        given = [path for path in (self.ssl_cert_path, self.ssl_key_path) if path is not None]
+        if len(given) == 1:
+            raise ValueError("SSL_CERT_PATH and SSL_KEY_PATH go together: set both, or neither")
+        if self.enable_ssl and not given:
+            raise ValueError("ENABLE_SSL=true needs SSL_CERT_PATH and SSL_KEY_PATH: set both, or leave ENABLE_SSL out")
+        missing = [path for path in given if self.tls and not path.is_file()]
+        if missing:
+            raise ValueError(f"there is no file {', '.join(map(str, missing))}: correct SSL_CERT_PATH and SSL_KEY_PATH")
+        return self
+
+
+def is_loopback(host: str) -> bool:
+    """Does this name or address lead to the machine itself, whatever a resolver says?"""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _problem(error: Any) -> Problem:
+    """One pydantic complaint as a sentence. A secret's value is never part of it."""
+    name = ".".join(str(part) for part in error["loc"]).upper()
+    advice = error["msg"].removeprefix("Value error, ")
+    if not name:
+        return Problem(advice)
+    field = Settings.model_fields.get(name.lower())
+    secret = field is None or "SecretStr" in str(field.annotation)
+    value = "" if secret else f" (it is {str(error['input'])[:100]!r})"
+    return Problem(f"{name}{value}: {advice[:1].lower()}{advice[1:]}", file=_origin(name))
+
+
+def _origin(name: str) -> str:
+    return "environment" if any(key.upper() == name for key in os.environ) else ".env"

@@ -1,0 +1,207 @@
+"""A log record as a line: its fields, their masking, the three formats, and the handler that never holds anyone up."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import select
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, TextIO
+
+import msgspec
+
+from journeyman.ids import Ids
+
+Bound = Callable[[], Mapping[str, str]]
+
+MASK = "[secret]"
+CAP = 16 * 1024  # characters of one field
+CHUNK = 4096  # a pipe that says it is writable takes this much without blocking (PIPE_BUF)
+_OWN = frozenset(vars(logging.LogRecord("", 0, "", 0, "", None, None))) | {"message", "asctime", "color_message"}
+_CREDENTIAL = re.compile(r"(?i)(password|passwd|secret|token|api_?key|authorization|cookie|credential)$")
+_SHAPES = re.compile(r"([Bb]earer\s+)[\w.~+/=-]{8,}|\b(sk-|jm_)[\w-]{8,}")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_COLOURS = {"DEBUG": "2", "WARNING": "33", "ERROR": "31", "CRITICAL": "1;31"}
+_encode = msgspec.json.Encoder(enc_hook=repr).encode
+
+
+def fields(record: logging.LogRecord, bound: Mapping[str, str], ids: Ids) -> dict[str, Any]:
+    """A record as data, in the order in which it is read; long values are cut, credentials by name masked."""
+    data: dict[str, Any] = {
+        "timestamp": _timestamp(record.created),
+        "level": record.levelname.lower(),
+        "message": _cut(record.getMessage()),
+        "logger": record.name,
+        "module": record.module,
+        "function": record.funcName,
+        "line": record.lineno,
+        **bound,
+    }
+    for name, value in vars(record).items():
+        if name not in _OWN:
+            data[name] = MASK if _names_credential(name) else _cut(value)
+    if record.exc_info and record.exc_info[1] is not None:
+        _add_exception(data, record.exc_info[1], ids)
+    return data
+
+
+@lru_cache(512)
+def _names_credential(name: str) -> bool:
+    return _CREDENTIAL.search(name) is not None
+
+
+def _add_exception(data: dict[str, Any], exc: BaseException, ids: Ids) -> None:
+    data["type"] = type(exc).__qualname__
+    data.setdefault("error_id", getattr(exc, "error_id", None) or ids.new("err"))
+    data["stack"] = _cut("".join(traceback.format_exception(exc)))
+
+
+def _timestamp(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def _cut(value: Any) -> Any:
+    if isinstance(value, str) and len(value) > CAP:
+        return f"{value[:CAP]}… ({len(value) - CAP} characters more)"
+    return value
+
+
+def as_json(data: dict[str, Any]) -> str:
+    """One line of JSON, whatever the values are."""
+    try:
+        return _encode(data).decode()
+    except (TypeError, ValueError, RecursionError):  # invalid text, odd keys, circles
+        return _encode({name: _printable(str(value)) for name, value in data.items()}).decode()
+
+
+def _printable(text: str) -> str:
+    """No line breaks, no terminal escapes: a log line cannot be forged."""
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+class Masker:
+    """Replaces known secret values (8 characters or more), and what has the shape of one, in a line."""
+
+    def __init__(self, secrets: Sequence[str] = ()) -> None:
+        known = sorted({secret for secret in secrets if len(secret) >= 8}, key=len, reverse=True)
+        quoted = [msgspec.json.encode(secret)[1:-1].decode() for secret in known]
+        self._secrets = tuple(dict.fromkeys((*quoted, *known)))
+
+    def __call__(self, line: str) -> str:
+        for secret in self._secrets:
+            if secret in line:
+                line = line.replace(secret, MASK)
+        if "earer" in line or "sk-" in line or "jm_" in line:
+            return _SHAPES.sub(lambda found: (found[1] or found[2]) + MASK, line)
+        return line
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line."""
+
+    def __init__(self, bound: Bound, ids: Ids) -> None:
+        super().__init__()
+        self._bound = bound
+        self._ids = ids
+
+    def format(self, record: logging.LogRecord) -> str:
+        return as_json(fields(record, self._bound(), self._ids))
+
+
+class ConsoleFormatter(logging.Formatter):
+    """A line for people: time, level, message, fields; a stack below it."""
+
+    def __init__(self, bound: Bound, ids: Ids, *, colours: bool) -> None:
+        super().__init__()
+        self._bound = bound
+        self._ids = ids
+        self._colours = colours
+
+    def format(self, record: logging.LogRecord) -> str:
+        data = fields(record, self._bound(), self._ids)
+        time, message, logger = data["timestamp"][11:], data["message"], data["logger"]
+        stack = data.pop("stack", "")
+        known = ("timestamp", "level", "message", "logger", "module", "function", "line")
+        rest = [f"{name}={_printable(str(value))}" for name, value in data.items() if name not in known]
+        colour = _COLOURS.get(record.levelname, "0")
+        level, tail = self._paint(f"{record.levelname.lower():8}", colour), self._paint(" ".join([*rest, logger]), "2")
+        line = f"{time} {level} {_printable(message)}  {tail}"
+        return f"{line}\n{stack.rstrip()}" if stack else line
+
+    def _paint(self, text: str, colour: str) -> str:
+        return f"\x1b[{colour}m{text}\x1b[0m" if self._colours else text
+
+
+class PatternFormatter(logging.Formatter):
+    """A %-style pattern; `request_id`, `run_id`, `thread_id` and `trace_id` are among what it may name."""
+
+    converter = staticmethod(time.gmtime)
+
+    def __init__(self, pattern: str, bound: Bound) -> None:
+        super().__init__(pattern, defaults=dict.fromkeys(("request_id", "run_id", "thread_id", "trace_id"), ""))
+        self._bound = bound
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        for name, value in self._bound().items():
+            record.__dict__.setdefault(name, value)
+        return _printable(super().formatMessage(record))
+
+
+class LineHandler(logging.Handler):
+    """Writes masked lines to a stream; a full or closed pipe costs lines, never time and never the caller.
+
+    What was dropped is told in the first line that gets through again.
+    """
+
+    def __init__(self, stream: TextIO, mask: Masker) -> None:
+        super().__init__()
+        self.dropped = 0
+        self._torn = False  # the last line was cut short
+        self._stream = stream
+        self._mask = mask
+        self._fd = _descriptor(stream)
+        self._poll = select.poll()
+        if self._fd is not None:
+            self._poll.register(self._fd, select.POLLOUT)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = self._mask(self.format(record))
+        except Exception as exc:  # noqa: BLE001 - whoever logs must never fail by it
+            line = as_json({"level": "error", "message": "a log record could not be formatted", "error": repr(exc)})
+        if self.dropped and self._write(as_json({"level": "warning", "message": f"{self.dropped} log lines lost"})):
+            self.dropped = 0
+        if self.dropped or not self._write(line):
+            self.dropped += 1
+
+    def _write(self, line: str) -> bool:
+        data = (line + "\n").encode("utf-8", "backslashreplace")
+        try:
+            if self._fd is None:
+                self._stream.write(data.decode())
+                return True
+            return self._write_all(self._fd, data)
+        except (OSError, ValueError):  # closed, broken, or gone
+            return False
+
+    def _write_all(self, fd: int, data: bytes) -> bool:
+        data = b"\n" + data if self._torn else data
+        for start in range(0, len(data), CHUNK):
+            if not self._poll.poll(0):
+                self._torn = self._torn or start > 0
+                return False
+            os.write(fd, data[start : start + CHUNK])
+        self._torn = False
+        return True
+
+
+def _descriptor(stream: TextIO) -> int | None:
+    try:
+        return stream.fileno()
+    except (OSError, ValueError, AttributeError):
+        return None

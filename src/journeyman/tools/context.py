@@ -1,0 +1,155 @@
+"""What a tool may ask of the run it belongs to: one class for `async def`, one for plain `def`."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import math
+from collections.abc import Callable
+from typing import Literal
+
+from journeyman.events.merge_patch import merge_patch
+from journeyman.events.messages import JSON
+from journeyman.tools.results import plain_json
+from journeyman.tools.spec import CallHost, CallRequest
+
+_log = logging.getLogger("journeyman.tool")
+
+Scope = Literal["thread", "global"]
+Change = Callable[[Scope, dict[str, JSON]], None]
+
+
+def _shown(value: str | float) -> str | float:
+    return value if isinstance(value, int | float) and math.isfinite(value) else str(value)
+
+
+class _View:
+    """The two contexts as the call sees them: a copy of its own, with its own patches applied."""
+
+    def __init__(self, request: CallRequest) -> None:
+        self._given: dict[Scope, dict[str, JSON]] = {
+            "thread": request.thread_context,
+            "global": request.global_context,
+        }
+        self._own: dict[Scope, dict[str, JSON]] = {}
+
+    @property
+    def thread(self) -> dict[str, JSON]:
+        """The thread's context. Changing this copy changes nothing: use `patch`."""
+        return self._read("thread")
+
+    @property
+    def global_(self) -> dict[str, JSON]:
+        """The principal's context across threads. Changing this copy changes nothing: use `patch`."""
+        return self._read("global")
+
+    def _read(self, scope: Scope) -> dict[str, JSON]:
+        if scope not in self._own:
+            self._own[scope] = copy.deepcopy(self._given[scope])
+        return self._own[scope]
+
+    def _apply(self, scope: Scope, patch: dict[str, JSON]) -> None:
+        self._own[scope] = merge_patch(self._read(scope), patch)
+
+
+class Context(_View):
+    """Thread and global context of an `async def` tool."""
+
+    def __init__(self, request: CallRequest, host: CallHost) -> None:
+        super().__init__(request)
+        self._host = host
+
+    async def patch(self, *, thread: dict[str, JSON] | None = None, global_: dict[str, JSON] | None = None) -> None:
+        """Record JSON Merge Patches: a key set to None is removed."""
+        if thread is not None:
+            await self._change("thread", thread)
+        if global_ is not None:
+            await self._change("global", global_)
+
+    async def _change(self, scope: Scope, patch: dict[str, JSON]) -> None:
+        data = plain_json(patch)
+        await self._host.change_context(scope, data)
+        self._apply(scope, data)
+
+
+class BlockingContext(_View):
+    """Thread and global context of a plain `def` tool."""
+
+    def __init__(self, request: CallRequest, change: Change) -> None:
+        super().__init__(request)
+        self._change = change
+
+    def patch(self, *, thread: dict[str, JSON] | None = None, global_: dict[str, JSON] | None = None) -> None:
+        """Record JSON Merge Patches: a key set to None is removed. Returns when they are recorded."""
+        if thread is not None:
+            self._record("thread", thread)
+        if global_ is not None:
+            self._record("global", global_)
+
+    def _record(self, scope: Scope, patch: dict[str, JSON]) -> None:
+        data = plain_json(patch)
+        self._change(scope, data)
+        self._apply(scope, data)
+
+
+class _CallFacts:
+    """What both kinds of context know."""
+
+    def __init__(self, request: CallRequest) -> None:
+        self._request = request
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same for every try of this call, also after a crash: hand it to the service that does the effect."""
+        return self._request.idempotency_key
+
+    @property
+    def run_id(self) -> str:
+        return self._request.run_id
+
+    @property
+    def thread_id(self) -> str:
+        return self._request.thread_id
+
+    @property
+    def principal(self) -> str:
+        """Who is calling; `local` where authentication is off."""
+        return self._request.principal
+
+    @property
+    def log(self) -> logging.LoggerAdapter[logging.Logger]:
+        """A standard logger whose records carry the run, the call and the tool."""
+        request = self._request
+        return logging.LoggerAdapter(_log, {"run_id": request.run_id, "call": request.call, "tool": request.spec.name})
+
+
+class ToolContext(_CallFacts):
+    """For `async def` tools: its methods are awaited."""
+
+    def __init__(self, request: CallRequest, host: CallHost) -> None:
+        super().__init__(request)
+        self._host = host
+        self._context: Context | None = None
+
+    @property
+    def context(self) -> Context:
+        if self._context is None:
+            self._context = Context(self._request, self._host)
+        return self._context
+
+    async def progress(self, value: str | float) -> None:
+        """Show a text, or a fraction from 0 to 1, to whoever watches the run; never stored."""
+        self._host.progress(_shown(value))
+
+
+class BlockingToolContext(_CallFacts):
+    """For plain `def` tools, which run in a worker process: its methods block."""
+
+    def __init__(self, request: CallRequest, change: Change, progress: Callable[[str | float], None]) -> None:
+        super().__init__(request)
+        self._progress = progress
+        self.context = BlockingContext(request, change)
+
+    def progress(self, value: str | float) -> None:
+        """Show a text, or a fraction from 0 to 1, to whoever watches the run; never stored."""
+        self._progress(_shown(value))

@@ -1,0 +1,152 @@
+"""One call of a tool, in the one order: slot, recorded start, execution within its time, text for the model."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+
+from journeyman.clock import Clock
+from journeyman.errors import ToolError, ToolExecutionError, ToolNotFoundError
+from journeyman.events.events import Failure
+from journeyman.events.messages import JSON
+from journeyman.tools.failures import TransientToolError
+from journeyman.tools.registry import RegisteredTool, ToolRegistry
+from journeyman.tools.results import format_result
+from journeyman.tools.spec import CallHost, CallRequest, Invoker, ToolOutcome, ToolSpec
+from journeyman.tools.tool import ToolRetry
+from journeyman.tools.workers import Workers
+
+_log = logging.getLogger(__name__)
+
+_FIRST_PAUSE = 0.2  # seconds; doubled with each try, then a random share of it
+_LONGEST_PAUSE = 30.0
+
+
+class ToolTimeoutError(ToolExecutionError):
+    """The try took longer than it may; its code was stopped."""
+
+    default_code = "tool_timeout"
+
+
+class Executor:
+    """Executes calls that were looked up, validated and approved by the caller.
+
+    `timeout_seconds` and `max_retries` hold for tools that say nothing themselves.
+    """
+
+    def __init__(
+        self,
+        registry: ToolRegistry,
+        workers: Workers,
+        clock: Clock,
+        rng: random.Random,
+        timeout_seconds: float = 30.0,
+        max_retries: int = 3,
+    ) -> None:
+        self._registry = registry
+        self._workers = workers
+        self._clock = clock
+        self._rng = rng
+        self._timeout = timeout_seconds
+        self._max_retries = max_retries
+
+    async def execute(self, request: CallRequest, host: CallHost) -> ToolOutcome:
+        """Run the call to its end; every failure is an outcome. Cancellation stops the tool and passes through."""
+        begun = self._clock.monotonic()
+        try:
+            tool = self._registry.get(request.spec.name)
+        except ToolNotFoundError as exc:
+            return ToolOutcome(failure=Failure(exc.code, exc.message), attempts=0)
+        call = _Call(request, host)
+        failure: ToolError | None = None
+        result: str | None = None
+        # cache: its place is here (an answer from it starts nothing)
+        while True:
+            try:
+                result = await self._attempt(tool, call)
+                failure = None
+                break
+            except ToolError as exc:
+                failure = exc
+            pause = self._pause_before_retry(call, failure)
+            if pause is None:
+                break
+            await self._clock.sleep(pause)
+        duration_ms = (self._clock.monotonic() - begun) * 1000
+        if failure is not None:
+            return self._failed(call, failure, duration_ms)
+        return ToolOutcome(result=result, duration_ms=duration_ms, attempts=call.started)
+
+    async def _attempt(self, tool: RegisteredTool, call: _Call) -> str:
+        # rate limit and breaker: their places are here (they hold back each try)
+        if call.request.spec.isolation == "inline" and tool.invoker is not None:
+            return format_result(await self._run(tool.invoker, call), call.request.spec.output_cap)
+        if tool.target is None:
+            raise ToolExecutionError(f"tool {tool.spec.name!r} cannot run in a process: define it in a module")
+        async with self._workers.slot(tool.target) as worker:
+            return str(await self._run(worker, call))  # formatted and cut in the worker
+
+    async def _run(self, invoker: Invoker, call: _Call) -> JSON:
+        spec = call.request.spec
+        limit = self._timeout if spec.timeout_seconds is None else spec.timeout_seconds
+        await call.host.starting(call.request.attempt + call.started)
+        call.started += 1
+        try:
+            async with asyncio.timeout(limit):
+                return await invoker.invoke(call.request, call.host)
+        except TimeoutError as exc:
+            raise ToolTimeoutError(f"the tool did not answer within {limit:g} seconds and was stopped") from exc
+
+    def _pause_before_retry(self, call: _Call, failure: ToolError) -> float | None:
+        """Seconds to wait before the next try; None: there is none."""
+        spec = call.request.spec
+        if spec.effects == "once" or not isinstance(failure, ToolTimeoutError | TransientToolError | ToolRetry):
+            return None
+        retries = self._max_retries if spec.retries is None else spec.retries
+        if call.started > retries:
+            return None
+        if isinstance(failure, ToolRetry) and failure.retry_after is not None:
+            return min(max(failure.retry_after, 0.0), _LONGEST_PAUSE)
+        return self._rng.uniform(0, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (call.started - 1)))
+
+    def _failed(self, call: _Call, failure: ToolError, duration_ms: float) -> ToolOutcome:
+        error_id = f"err_{self._rng.getrandbits(64):016x}"
+        self._report(call.request, failure, error_id)
+        unknown = call.started > 0 and _is_unknown(call.request.spec, failure)
+        code = "outcome_unknown" if unknown else failure.code
+        message = f"{failure.message}; it may or may not have taken effect" if unknown else failure.message
+        return ToolOutcome(
+            failure=Failure(code, message, error_id),
+            unknown=unknown,
+            duration_ms=duration_ms,
+            attempts=call.started,
+        )
+
+    @staticmethod
+    def _report(request: CallRequest, failure: ToolError, error_id: str) -> None:
+        """The operators' side: traceback and captured output, capped where they were made."""
+        facts = {
+            "run_id": request.run_id,
+            "call": request.call,
+            "tool": request.spec.name,
+            "code": failure.code,
+            "error_id": error_id,
+            "detail": getattr(failure, "detail", None),
+        }
+        _log.warning("tool %s failed: %s", request.spec.name, failure.message, extra=facts)
+
+
+class _Call:
+    """A call under way: how many tries have been started."""
+
+    __slots__ = ("host", "request", "started")
+
+    def __init__(self, request: CallRequest, host: CallHost) -> None:
+        self.request = request
+        self.host = host
+        self.started = 0
+
+
+def _is_unknown(spec: ToolSpec, failure: ToolError) -> bool:
+    return spec.effects == "once" and failure.code in ("tool_timeout", "tool_crashed")

@@ -1,0 +1,55 @@
+"""Figures of one tool, folded from the facts of its calls. Bounded: the last few hundred durations, not all."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from journeyman.events.events import ToolCallFinished
+from journeyman.events.messages import JSON
+
+_KEPT = 512  # durations; percentiles are of these
+
+
+class ToolMetrics:
+    """Counts and durations of one tool."""
+
+    def __init__(self) -> None:
+        self._requested = self._calls = self._errors = self._not_found = self._invalid = 0
+        self._retries = self._cache_hits = 0
+        self._total_ms = 0.0
+        self._recent_ms: deque[float] = deque(maxlen=_KEPT)
+
+    def record(self, fact: ToolCallFinished) -> None:
+        """Count one finished call."""
+        self._requested += 1
+        code = fact.error.code if fact.error else ""
+        self._cache_hits += fact.cached
+        self._not_found += code == "tool_not_found"
+        self._invalid += code == "invalid_arguments"
+        if fact.attempts:
+            self._calls += 1
+            self._errors += bool(code)
+            self._retries += fact.attempts - 1
+            self._total_ms += fact.duration_ms
+            self._recent_ms.append(fact.duration_ms)
+
+    def read(self) -> dict[str, JSON]:
+        """Durations in seconds, error_rate in per cent of the calls that ran."""
+        ordered = sorted(self._recent_ms)
+        return {
+            "requested": self._requested,
+            "calls": self._calls,
+            "errors": self._errors,
+            "not_found": self._not_found,
+            "invalid": self._invalid,
+            "retries": self._retries,
+            "cache_hits": self._cache_hits,
+            "error_rate": 100 * self._errors / self._calls if self._calls else 0.0,
+            "average_duration": self._total_ms / self._calls / 1000 if self._calls else 0.0,
+            "p50": _quantile(ordered, 0.50) / 1000,
+            "p95": _quantile(ordered, 0.95) / 1000,
+        }
+
+
+def _quantile(ordered: list[float], share: float) -> float:
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0

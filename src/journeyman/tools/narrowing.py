@@ -1,0 +1,175 @@
+"""What an agent file may change about a tool: it narrows the schema and restricts the policy. Pure."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from journeyman.errors import Problem, ToolValidationError
+from journeyman.events.messages import JSON
+from journeyman.tools.spec import ToolSpec
+from journeyman.tools.tool import Definition
+
+_TYPES = ("string", "integer", "number", "boolean", "null", "array", "object")
+_POLICY = ("effects", "on_unknown", "approval", "timeout_seconds", "retries", "isolation", "output_cap")
+
+
+class Mismatch(NamedTuple):
+    """A problem and where in the override it is, for the caller to add file and line."""
+
+    path: tuple[str, ...]
+    problem: Problem
+
+
+def narrowed(spec: ToolSpec, override: Mapping[str, JSON]) -> ToolSpec:
+    """`spec` as an agent file overrides it; ask `mismatches` first.
+
+    `override` may hold description, arguments (name -> JSON Schema fragment), required, effects, on_unknown, approval,
+    timeout_seconds, retries, isolation and output_cap; other keys are left to their owners.
+    """
+    changes: dict[str, Any] = {key: override[key] for key in _POLICY if key in override}
+    if override.get("description"):
+        changes["description"] = override["description"]
+    if "effects" in override:
+        changes["declared"] = True
+        if "on_unknown" not in override:
+            changes["on_unknown"] = "ask" if override["effects"] == "once" else "tell"
+    if override.get("arguments") or "required" in override:
+        changes["parameters"] = _narrowed_schema(spec.parameters, override)
+    return msgspec.structs.replace(spec, **changes)
+
+
+def _narrowed_schema(parameters: dict[str, JSON], override: Mapping[str, JSON]) -> dict[str, JSON]:
+    schema = copy.deepcopy(parameters)
+    for name, fragment in (override.get("arguments") or {}).items():
+        schema["properties"][name] = {**schema["properties"][name], **fragment}
+    if override.get("required") is not None:
+        schema["required"] = list(override["required"])
+    return schema
+
+
+def mismatches(spec: ToolSpec, override: Mapping[str, JSON]) -> list[Mismatch]:
+    """Every way in which the override contradicts the code, argument by argument."""
+    found = [*_argument_mismatches(spec, override), *_required_mismatches(spec, override)]
+    if not found:
+        found += _unusable_schema(spec, override)
+    return found + _policy_mismatches(spec, override)
+
+
+def _argument_mismatches(spec: ToolSpec, override: Mapping[str, JSON]) -> list[Mismatch]:
+    fragments = override.get("arguments") or {}
+    if not isinstance(fragments, Mapping):
+        return [_mismatch(spec, ("arguments",), "arguments is a mapping of argument names to JSON Schema")]
+    found: list[Mismatch] = []
+    for name, fragment in fragments.items():
+        path = ("arguments", str(name))
+        node = spec.parameters.get("properties", {}).get(name)
+        if node is None:
+            found.append(_mismatch(spec, path, f"has no argument {name!r}", _known(spec)))
+        elif not isinstance(fragment, Mapping):
+            found.append(_mismatch(spec, path, f"argument {name!r}: write a mapping such as {{type: string}}"))
+        else:
+            found += _fragment_mismatches(spec, path, name, fragment)
+    return found
+
+
+def _fragment_mismatches(
+    spec: ToolSpec, path: tuple[str, ...], name: str, fragment: Mapping[str, JSON]
+) -> list[Mismatch]:
+    if "$ref" in fragment:
+        return [_mismatch(spec, (*path, "$ref"), f"argument {name!r}: $ref is not allowed here", "write it out")]
+    if "type" not in fragment:
+        return []
+    asked = _listed(fragment["type"])
+    unknown = [kind for kind in asked if kind not in _TYPES]
+    if unknown or not asked:
+        return [_mismatch(spec, (*path, "type"), f"argument {name!r}: no such type", f"one of {', '.join(_TYPES)}")]
+    allowed = _types_of(spec.parameters["properties"][name], spec.parameters)
+    wrong = [kind for kind in asked if allowed and kind not in allowed]
+    if not wrong:
+        return []
+    text = f"argument {name!r} is {' or '.join(sorted(allowed))} in the code, not {' or '.join(wrong)}"
+    return [_mismatch(spec, (*path, "type"), text, "change the agent file or the function's type hint")]
+
+
+def _types_of(node: JSON, root: dict[str, JSON]) -> set[str]:
+    """The JSON types that a schema node lets through; empty: any."""
+    if not isinstance(node, dict):
+        return set()
+    if "$ref" in node:
+        return _types_of(root.get("$defs", {}).get(node["$ref"].rpartition("/")[2]), root)
+    for key in ("anyOf", "oneOf"):
+        if key in node:
+            parts = [_types_of(part, root) for part in node[key]]
+            return set().union(*parts) if all(parts) else set()
+    found = set(_listed(node.get("type", [])))
+    return found | {"integer"} if "number" in found else found
+
+
+def _listed(value: JSON) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _required_mismatches(spec: ToolSpec, override: Mapping[str, JSON]) -> list[Mismatch]:
+    required = override.get("required")
+    if required is None:
+        return []
+    if not isinstance(required, list):
+        return [_mismatch(spec, ("required",), "required is a list of argument names")]
+    properties = spec.parameters.get("properties", {})
+    found = [
+        _mismatch(spec, ("required",), f"requires {name!r}, which is no argument", _known(spec))
+        for name in required
+        if name not in properties
+    ]
+    found += [
+        _mismatch(spec, ("required",), f"argument {name!r} is required by the code", f"add {name} to required")
+        for name in spec.parameters.get("required", [])
+        if name not in required
+    ]
+    return found
+
+
+def _unusable_schema(spec: ToolSpec, override: Mapping[str, JSON]) -> list[Mismatch]:
+    """Fragments that are no JSON Schema (a pattern that does not compile, a maximum that is a text)."""
+    if not override.get("arguments"):
+        return []
+    import jsonschema_rs  # noqa: PLC0415 - 0.1 s and 8 MB: only agents that narrow arguments pay
+
+    found = []
+    for name, fragment in override["arguments"].items():
+        try:
+            jsonschema_rs.validator_for(dict(fragment))
+        except (jsonschema_rs.ValidationError, ValueError) as exc:
+            reason = str(exc).splitlines()[0][:200]
+            found.append(_mismatch(spec, ("arguments", name), f"argument {name!r}: not JSON Schema: {reason}"))
+    return found
+
+
+def _policy_mismatches(spec: ToolSpec, override: Mapping[str, JSON]) -> list[Mismatch]:
+    changes = {key: override[key] for key in _POLICY if key in override}
+    if changes.get("isolation") == "inline" and spec.isolation == "process":
+        return [
+            _mismatch(spec, ("isolation",), "runs in a process and cannot be moved inline", "leave isolation: process")
+        ]
+    if changes.get("retries") is None and "retries" in changes:
+        del changes["retries"]
+    try:
+        Definition(name=spec.name, **{"effects": spec.effects, **changes}).refuse_nonsense()
+    except (ToolValidationError, TypeError) as exc:
+        text = str(exc).partition(": ")[2] or str(exc)
+        where = next((key for key in changes if key in text), next(iter(changes), ""))
+        return [_mismatch(spec, (where,), text)]
+    return []
+
+
+def _known(spec: ToolSpec) -> str:
+    names = ", ".join(spec.parameters.get("properties", {}))
+    return f"it has {names}" if names else "it takes no arguments"
+
+
+def _mismatch(spec: ToolSpec, path: tuple[str, ...], text: str, remedy: str | None = None) -> Mismatch:
+    return Mismatch(path, Problem(f"tool {spec.name!r}: {text}", remedy=remedy))

@@ -1,0 +1,181 @@
+"""The tools of a server: name -> spec, check, invoker. Never a bare function."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+
+from journeyman.clock import Clock, SystemClock
+from journeyman.errors import Problem, ToolError, ToolNotFoundError, ToolRegistrationError
+from journeyman.events.events import ToolCallFinished
+from journeyman.events.messages import JSON
+from journeyman.loading import Package
+from journeyman.tools.arguments import (
+    BothChecks,
+    Check,
+    ConvertedCheck,
+    PlainCheck,
+    SchemaCheck,
+    check_for_schema,
+    decode_arguments,
+)
+from journeyman.tools.builtin import builtin_tools
+from journeyman.tools.describe import Described, describe
+from journeyman.tools.discovery import Discovery, Found, discover, folder_of
+from journeyman.tools.inline import InlineInvoker
+from journeyman.tools.metrics import ToolMetrics
+from journeyman.tools.open_resources import OpenResources
+from journeyman.tools.spec import Invoker, ToolSpec
+from journeyman.tools.target import Target, attribute_of, target_of
+
+Discover = Callable[[Path], Awaitable[Discovery]]
+_UNKNOWN = "(unknown)"  # one entry for every name that no tool has: a model may invent any number of them
+
+
+class RegisteredTool(msgspec.Struct, frozen=True, kw_only=True):
+    """A tool ready to be called. At least one of `invoker` (inline) and `target` (in a worker) is there."""
+
+    spec: ToolSpec
+    check: Check
+    invoker: Invoker | None = None
+    target: Target | None = None
+
+    def check_arguments(self, raw: str | bytes | dict[str, JSON]) -> dict[str, JSON]:
+        """A call's arguments, checked: what is to be recorded and executed. Pure.
+
+        Raises:
+            ToolValidationError: `invalid_arguments`, readable by a model: not JSON, or `field: problem`.
+        """
+        return self.check.check(decode_arguments(raw))
+
+    def narrowed(self, spec: ToolSpec) -> RegisteredTool:
+        """The same tool under an agent's spec (`narrowing.narrowed`): its schema is checked in addition."""
+        if spec.parameters == self.spec.parameters:
+            return msgspec.structs.replace(self, spec=spec)
+        return msgspec.structs.replace(self, spec=spec, check=BothChecks(self.check, SchemaCheck(spec.parameters)))
+
+
+class ToolRegistry:
+    """Registers tools by name, once each. `problems` holds what discovery refused."""
+
+    def __init__(self) -> None:
+        self.tools: dict[str, RegisteredTool] = {}
+        self.problems: list[Problem] = []
+        self._metrics: dict[str, ToolMetrics] = {}
+        self._resources = OpenResources()
+
+    @classmethod
+    async def auto_register(
+        cls, path: Path | str | None = None, *, clock: Clock | None = None, discover: Discover = discover
+    ) -> ToolRegistry:
+        """A registry of the tools under `path` (a folder or a file) and the built-in ones.
+
+        A file that cannot be used is one of `problems`; the others are registered. A user's tool may take the name
+        of a built-in one.
+        """
+        registry = cls()
+        if path is not None:
+            registry._adopt(Path(path), await discover(Path(path)))
+        for builtin in builtin_tools(clock or SystemClock()):
+            if builtin.name not in registry.tools:
+                await registry.register_tool(builtin)
+        return registry
+
+    async def register_tool(self, tool: object) -> RegisteredTool:
+        """Register a `@tool` function or an instance of `BaseTool`.
+
+        Raises:
+            ToolValidationError: it is no tool, or its signature makes no schema.
+            ToolRegistrationError: the name is taken, or a worker process could not import it.
+        """
+        described = describe(tool)
+        target = target_of(tool, described.spec.code_hash)
+        if target is None and described.spec.isolation == "process":
+            raise ToolRegistrationError(
+                f"tool {described.spec.name!r} runs in a process and must be importable by module and name: "
+                "define it at the top of a module"
+            )
+        return self._add(self._registered(described, target))
+
+    @property
+    def tool_specs(self) -> dict[str, dict[str, JSON]]:
+        """Name -> {name, description, parameters: JSON Schema}."""
+        return {
+            name: {"name": name, "description": tool.spec.description, "parameters": tool.spec.parameters}
+            for name, tool in self.tools.items()
+        }
+
+    def get(self, name: str) -> RegisteredTool:
+        """Raises ToolNotFoundError when no tool has that name."""
+        tool = self.tools.get(name)
+        if tool is None:
+            known = ", ".join(sorted(self.tools)[:30])
+            raise ToolNotFoundError(f"there is no tool {name[:100]!r}; there are: {known}")
+        return tool
+
+    def check_arguments(self, name: str, raw: str | bytes | dict[str, JSON]) -> dict[str, JSON]:
+        """A call's arguments, checked. Raises ToolNotFoundError or ToolValidationError (`invalid_arguments`)."""
+        return self.get(name).check_arguments(raw)
+
+    def record(self, fact: ToolCallFinished) -> None:
+        """Count a finished call in the metrics."""
+        name = fact.tool if fact.tool in self.tools else _UNKNOWN
+        metrics = self._metrics.get(name)
+        if metrics is None:
+            metrics = self._metrics[name] = ToolMetrics()
+        metrics.record(fact)
+
+    def get_metrics(self) -> dict[str, dict[str, JSON]]:
+        """Name -> counts, error_rate (per cent), average_duration, p50, p95 (seconds)."""
+        silent = ToolMetrics().read()
+        figures = {name: dict(silent) for name in self.tools}
+        return figures | {name: metrics.read() for name, metrics in self._metrics.items()}
+
+    async def aclose(self) -> None:
+        """Clean up the resources that inline tools opened."""
+        await self._resources.aclose()
+
+    def _registered(self, described: Described, target: Target | None) -> RegisteredTool:
+        spec = described.spec
+        return RegisteredTool(
+            spec=spec,
+            check=_check_of(described),
+            invoker=InlineInvoker(described, self._resources) if spec.isolation == "inline" else None,
+            target=target,
+        )
+
+    def _add(self, tool: RegisteredTool) -> RegisteredTool:
+        if tool.spec.name in self.tools:
+            other = self.tools[tool.spec.name].spec.source
+            raise ToolRegistrationError(f"tool {tool.spec.name!r} is registered already (from {other}): rename one")
+        self.tools[tool.spec.name] = tool
+        return tool
+
+    def _adopt(self, path: Path, discovery: Discovery) -> None:
+        """Register what discovery found; this process imports only the files that hold inline tools."""
+        self.problems += discovery.problems
+        package = Package(folder_of(path))
+        for found in discovery.found:
+            try:
+                self._add(self._from_found(package, found))
+            except ToolError as exc:
+                self.problems.append(Problem(str(exc), file=found.target.file, line=found.line))
+
+    def _from_found(self, package: Package, found: Found) -> RegisteredTool:
+        if not found.inline:
+            check = check_for_schema(found.spec.name, found.spec.parameters)
+            return RegisteredTool(spec=found.spec, check=check, target=found.target)
+        module = package.load(Path(found.target.file))
+        if isinstance(module, Problem):
+            raise ToolRegistrationError(f"it could be imported only once: {module.message}")
+        described = describe(attribute_of(module, found.target.attribute))
+        tool = self._registered(described, found.target)
+        return msgspec.structs.replace(tool, spec=found.spec)
+
+
+def _check_of(described: Described) -> Check:
+    if described.arguments is None:
+        return SchemaCheck(described.spec.parameters).compile()
+    return PlainCheck(described.arguments) if described.signature.plain else ConvertedCheck(described.arguments)

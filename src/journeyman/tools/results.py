@@ -1,0 +1,77 @@
+"""What a tool returned -> the text that the model reads. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import enum
+import json
+import re
+from pathlib import PurePath
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from journeyman.errors import ToolExecutionError
+from journeyman.events.messages import valid_text
+
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def _as_json(value: Any) -> Any:
+    if hasattr(type(value), "model_dump"):  # a pydantic model
+        return value.model_dump(mode="json")
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, msgspec.Struct):
+        return msgspec.structs.asdict(value)
+    if isinstance(value, set | frozenset):
+        return list(value)
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, datetime.date | datetime.time):
+        return value.isoformat()
+    if isinstance(value, UUID | PurePath):
+        return str(value)
+    if type(value).__name__ == "Decimal":  # by name: importing decimal costs every worker
+        return str(value)
+    raise TypeError(f"a value of type {type(value).__name__} is not JSON")
+
+
+# The standard encoder and not msgspec's: it refuses NaN, bytes and cycles by itself, where msgspec writes null, base64
+# and dies of recursion; a walk in Python to find them costs more than the 5 microseconds between the two.
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_as_json).encode
+
+
+def format_result(value: Any, cap: int) -> str:
+    """A string as it is, anything else as compact JSON; valid Unicode without control characters, cut at `cap`.
+
+    Raises:
+        ToolExecutionError: `tool_bad_result`: not JSON (NaN, bytes, a cycle, too deep, a foreign type).
+    """
+    text = str.__str__(value) if isinstance(value, str) else _encoded(value)
+    if len(text) > cap:
+        text = f"{text[:cap]}\n[cut: {len(text) - cap} of {len(text)} characters are not shown]"
+    text = valid_text(text)
+    return _CONTROL.sub("", text) if _CONTROL.search(text) else text
+
+
+def plain_json(value: Any) -> Any:
+    """`value` as plain JSON data with valid text, a copy of its own. Raises like `format_result`."""
+    return json.loads(valid_text(_encoded(value)))
+
+
+def _encoded(value: Any) -> str:
+    try:
+        return _encode(value)
+    except RecursionError as exc:
+        raise _bad("it is nested too deep") from exc
+    except Exception as exc:
+        raise _bad(str(exc)[:200]) from exc
+
+
+def _bad(reason: str) -> ToolExecutionError:
+    return ToolExecutionError(
+        f"the tool gave something that is not JSON: {reason}", code="tool_bad_result", detail=reason
+    )

@@ -1,0 +1,85 @@
+"""Where a tool's code is, so that another process can import it. Loaded by workers: keep its imports few."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from journeyman.errors import Problem, ToolRegistrationError
+from journeyman.loading import Package
+from journeyman.tools.tool import BaseTool, definition_of
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """An attribute of a file in a tools folder, or of a module that can be imported by name."""
+
+    attribute: str
+    file: str = ""
+    root: str = ""  # the tools folder
+    module: str = ""
+    code_hash: str = ""
+
+
+def target_of(thing: Any, code_hash: str = "") -> Target | None:
+    """Where `thing` can be imported from; None if no other process could (a lambda, a nested function)."""
+    if isinstance(thing, BaseTool):
+        module, name = type(thing).__module__, _name_in_module(thing)
+    else:
+        module, name = thing.__module__, thing.__qualname__
+    home = sys.modules.get(module)
+    if home is None or not name or getattr(home, name, None) is not thing:
+        return None
+    file = getattr(home, "__file__", None) or ""
+    return Target(
+        attribute=name, module=module, file=file, root=str(Path(file).parent) if file else "", code_hash=code_hash
+    )
+
+
+def _name_in_module(thing: BaseTool) -> str:
+    names = vars(sys.modules[type(thing).__module__])
+    return next((name for name, value in names.items() if value is thing), "")
+
+
+def resolve(target: Target, packages: dict[str, Package]) -> Any:
+    """The `@tool` function or `BaseTool` instance at a target.
+
+    `packages` keeps what was imported, by folder: two tools of one file share its module.
+
+    Raises:
+        ToolRegistrationError: the file or the attribute cannot be had; says why.
+    """
+    module = _imported(target, packages)
+    if isinstance(module, Problem):
+        raise ToolRegistrationError(f"tool {target.attribute!r} cannot be imported: {module.message}")
+    return attribute_of(module, target.attribute)
+
+
+def _imported(target: Target, packages: dict[str, Package]) -> Any:
+    if target.module and target.module != "__main__":
+        try:
+            return importlib.import_module(target.module)
+        except ModuleNotFoundError:
+            if not target.file:
+                raise
+    if target.root not in packages:
+        packages[target.root] = Package(Path(target.root))
+    return packages[target.root].load(Path(target.file))
+
+
+def attribute_of(module: Any, name: str) -> Any:
+    """A tool in a module; a class is instantiated.
+
+    Raises:
+        ToolRegistrationError: there is no such tool.
+    """
+    found = getattr(module, name, None)
+    if inspect.isclass(found) and issubclass(found, BaseTool):
+        found = found()
+    if not isinstance(found, BaseTool) and definition_of(found) is None:
+        raise ToolRegistrationError(f"the module has no tool {name!r} any more: reload the server")
+    return found

@@ -1,0 +1,191 @@
+"""How a tool is written: `@tool` on a function, or a class deriving `BaseTool`."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar, get_args, overload
+
+import msgspec
+
+from journeyman.errors import ToolError, ToolValidationError
+from journeyman.events.messages import JSON
+from journeyman.tools.context import BlockingToolContext, ToolContext
+from journeyman.tools.resources import Resource, resource
+from journeyman.tools.spec import OUTPUT_CAP, Effects, Isolation, OnUnknown
+
+__all__ = [
+    "BaseTool",
+    "BlockingToolContext",
+    "Definition",
+    "Resource",
+    "Sensitive",
+    "ToolContext",
+    "ToolRetry",
+    "resource",
+    "tool",
+]
+
+F = TypeVar("F", bound=Callable[..., Any])
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_MARK = "__journeyman_tool__"
+
+
+class ToolRetry(ToolError):
+    """Raise it in a tool to be called again, `after` seconds from now. Only for effects `none` and `idempotent`."""
+
+    default_code = "tool_failed"
+
+    def __init__(self, message: str = "the tool asked to be tried again", *, after: float | None = None) -> None:
+        super().__init__(message, retry_after=after)
+
+
+class Sensitive:
+    """`Annotated[str, Sensitive]`: the argument is masked wherever people look."""
+
+
+class Definition(msgspec.Struct, frozen=True, kw_only=True):
+    """What the code says about a tool. None: not said."""
+
+    name: str
+    description: str | None = None
+    effects: Effects | None = None
+    on_unknown: OnUnknown | None = None
+    approval: str = "never"
+    timeout_seconds: float | None = None
+    retries: int | None = None
+    isolation: Isolation | None = None
+    output_cap: int = OUTPUT_CAP
+
+    def refuse_nonsense(self) -> None:
+        """Raises ToolValidationError when a policy cannot be meant."""
+        fault = self._fault()
+        if fault:
+            raise ToolValidationError(f"tool {self.name!r}: {fault}")
+
+    def _fault(self) -> str | None:
+        if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
+            return "a tool's name is 1 to 64 letters, digits, _ or -"
+        return self._fault_of_choices() or self._fault_of_numbers()
+
+    def _fault_of_choices(self) -> str | None:
+        for key, value, allowed in (
+            ("effects", self.effects, get_args(Effects)),
+            ("on_unknown", self.on_unknown, get_args(OnUnknown)),
+            ("isolation", self.isolation, get_args(Isolation)),
+        ):
+            if value is not None and value not in allowed:
+                return f"{key} is one of {', '.join(allowed)}, not {value!r}"
+        if not isinstance(self.approval, str) or not self.approval.strip():
+            return "approval is never, always or a condition"
+        return None
+
+    def _fault_of_numbers(self) -> str | None:
+        timeout = self.timeout_seconds
+        if timeout is not None and not (isinstance(timeout, int | float) and 0 < timeout < float("inf")):
+            return "timeout_seconds is a number above 0"
+        if self.retries is not None and (not isinstance(self.retries, int) or self.retries < 0):
+            return "retries is 0 or more"
+        if self.retries and self.effects not in ("none", "idempotent"):
+            return "retries need effects none or idempotent: a call of effects once is never tried again"
+        if not isinstance(self.output_cap, int) or self.output_cap < 1:
+            return "output_cap is a number of characters above 0"
+        return None
+
+
+@overload
+def tool(function: F, /) -> F: ...
+
+
+@overload
+def tool(
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    effects: Effects | None = None,
+    on_unknown: OnUnknown | None = None,
+    approval: str = "never",
+    timeout_seconds: float | None = None,
+    retries: int | None = None,
+    isolation: Isolation | None = None,
+    output_cap: int = OUTPUT_CAP,
+) -> Callable[[F], F]: ...
+
+
+def tool(function: Any = None, /, *, name: str | None = None, **policy: Any) -> Any:
+    """Make a function a tool; it stays callable as it is.
+
+    `async def` runs on the event loop by default, plain `def` always in a worker process. The argument schema comes
+    from type hints and the docstring's `Args:`. Without `effects` a call counts as `once`.
+
+    Raises:
+        ToolValidationError: a policy that cannot be meant, a plain `def` that asks for `inline`, not a function.
+    """
+
+    def mark(target: F) -> F:
+        if not inspect.isfunction(target):
+            raise ToolValidationError(f"@tool goes on a function, not on {type(target).__name__}: derive BaseTool")
+        if inspect.isgeneratorfunction(target) or inspect.isasyncgenfunction(target):
+            raise ToolValidationError(f"tool {target.__name__!r}: return the result; a generator has none")
+        definition = Definition(name=target.__name__ if name is None else name, **policy)
+        definition.refuse_nonsense()
+        if definition.isolation == "inline" and not inspect.iscoroutinefunction(target):
+            raise ToolValidationError(
+                f"tool {definition.name!r}: a plain def runs in a process; make it async def to run inline"
+            )
+        setattr(target, _MARK, definition)
+        return target
+
+    return mark if function is None else mark(function)
+
+
+def definition_of(function: Any) -> Definition | None:
+    """What `@tool` wrote on the function; None if it is no tool."""
+    found = getattr(function, _MARK, None)
+    return found if isinstance(found, Definition) else None
+
+
+class BaseTool:
+    """A tool as a class: `name`, `description` and `async def run(self, …)` with type hints; policy by attributes.
+
+    `get_spec()` may be overridden to give a JSON Schema of one's own; `run` then takes the arguments as they come.
+    """
+
+    name: str = ""
+    description: str = ""
+    effects: Effects | None = None
+    on_unknown: OnUnknown | None = None
+    approval: str = "never"
+    timeout_seconds: float | None = None
+    retries: int | None = None
+    isolation: Isolation | None = None
+    output_cap: int = OUTPUT_CAP
+
+    run: Callable[..., Awaitable[Any]]
+
+    def get_spec(self) -> dict[str, JSON]:
+        """`{name, description, parameters: JSON Schema}`.
+
+        Raises:
+            ToolValidationError: the signature of `run` makes no schema.
+        """
+        # pydantic costs 0.1 s: worker processes load this module and do without it.
+        from journeyman.tools.describe import describe  # noqa: PLC0415
+
+        spec = describe(self).spec
+        return {"name": spec.name, "description": spec.description, "parameters": spec.parameters}
+
+    def definition(self) -> Definition:
+        """The class attributes as one value."""
+        return Definition(
+            name=self.name,
+            description=self.description or None,
+            effects=self.effects,
+            on_unknown=self.on_unknown,
+            approval=self.approval,
+            timeout_seconds=self.timeout_seconds,
+            retries=self.retries,
+            isolation=self.isolation,
+            output_cap=self.output_cap,
+        )

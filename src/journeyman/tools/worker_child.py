@@ -1,0 +1,221 @@
+"""The worker process: receives calls, runs the tool's code, answers. Started by `workers`; its imports are few."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any, Literal
+
+import msgspec
+
+from journeyman.errors import StateError, ToolError
+from journeyman.events.messages import JSON
+from journeyman.loading import Package
+from journeyman.tools.context import BlockingToolContext, ToolContext
+from journeyman.tools.failures import DETAIL_CAP, TransientToolError, failure_of
+from journeyman.tools.frames import Answer, Call, Channel, Done, Load, Loaded, LogLine, Patch, Progress, Ready
+from journeyman.tools.results import format_result
+from journeyman.tools.signature import Signature, read_signature
+from journeyman.tools.spec import CallRequest
+from journeyman.tools.target import Target, resolve
+from journeyman.tools.tool import BaseTool, ToolRetry, definition_of
+
+_NICE = 10
+_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+
+
+def main(fd: int, parent: int) -> None:
+    """Serve until the server closes the socket."""
+    die_with(parent)
+    os.nice(_NICE)
+    channel = Channel(socket.socket(fileno=fd))
+    logging.getLogger("journeyman.tool").addHandler(_ToServer(channel))
+    logging.getLogger("journeyman.tool").setLevel(logging.DEBUG)
+    channel.send(Ready())
+    status = _Server(channel).serve()
+    os._exit(status)  # no atexit and no waiting for threads that a tool left behind
+
+
+def die_with(parent: int) -> None:
+    """Ask the kernel (Linux) to kill this process when the server's thread that started it ends."""
+    if sys.platform == "linux":
+        import ctypes  # noqa: PLC0415 - there is no other way to prctl, and only here
+
+        ctypes.CDLL(None, use_errno=True).prctl(_DIE_WITH_PARENT, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:  # it was gone before we asked
+        os._exit(1)
+
+
+class _ToServer(logging.Handler):
+    """`ctx.log` speaks in the server's log."""
+
+    def __init__(self, channel: Channel) -> None:
+        super().__init__()
+        self._channel = channel
+
+    def emit(self, record: logging.LogRecord) -> None:
+        run_id, call = getattr(record, "run_id", ""), getattr(record, "call", "")
+        message = record.getMessage()[:DETAIL_CAP]
+        self._channel.send(LogLine(level=record.levelno, message=message, run_id=run_id, call=call))
+
+
+class _Run:
+    """What the tool asks of its run, passed on to the server. Serves as CallHost for `async def` tools.
+
+    Closed when the call is over: a thread that the tool left behind must not speak in the name of the next call.
+    """
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._speaking = threading.RLock()
+        self._open = True
+
+    def close(self) -> None:
+        with self._speaking:
+            self._open = False
+
+    async def starting(self, attempt: int) -> None:
+        """The server recorded it before the call came here."""
+
+    def progress(self, value: str | float) -> None:
+        with self._speaking:
+            if self._open:
+                self._channel.send(Progress(value=value))
+
+    async def change_context(self, scope: Literal["thread", "global"], patch: dict[str, JSON]) -> None:
+        self.change(scope, patch)
+
+    def change(self, scope: Literal["thread", "global"], patch: dict[str, JSON]) -> None:
+        """Returns when the server has recorded the patch."""
+        with self._speaking:
+            if not self._open:
+                raise StateError("the call is over: its context cannot be changed any more")
+            self._channel.send(Patch(scope=scope, patch=patch))
+            answer = self._channel.receive()
+        if not isinstance(answer, Answer):
+            os._exit(1)
+        if answer.error is not None:
+            raise StateError(answer.error)
+
+
+class _Tool:
+    """A tool's function as this process loaded it."""
+
+    def __init__(self, thing: Any) -> None:
+        definition = definition_of(thing)
+        name = thing.name if definition is None else definition.name
+        self.function: Callable[..., Any] = thing.run if isinstance(thing, BaseTool) else thing
+        self.brings_schema = isinstance(thing, BaseTool) and type(thing).get_spec is not BaseTool.get_spec
+        self.signature = (
+            Signature(summary="", arguments=()) if self.brings_schema else read_signature(self.function, name)
+        )
+        self.convert: Callable[[dict[str, JSON]], dict[str, Any]] = dict
+        if not self.signature.plain:
+            # pydantic costs 0.1 s: only tools whose arguments are more than plain JSON pay.
+            from journeyman.tools.schema import Arguments  # noqa: PLC0415
+
+            self.convert = Arguments.of(name, self.signature).check
+
+
+class _Server:
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._tools: dict[Target, _Tool] = {}
+        self._packages: dict[str, Package] = {}
+        self._folder = os.getcwd()  # noqa: PTH109 - a text for chdir
+        self._environment = dict(os.environ)
+        self._runner: Any = None
+        self._resources: Any = None
+
+    def serve(self) -> int:
+        while (frame := self._channel.receive()) is not None:
+            match frame:
+                case Load(target=target):
+                    self._channel.send(Loaded(error=self._load(target)))
+                case Call(target=target, request=request):
+                    done = self._call(self._tools[target], request)
+                    self._channel.send(done)
+        self._close()
+        return 0
+
+    def _load(self, target: Target) -> str | None:
+        try:
+            self._tools[target] = _Tool(resolve(target, self._packages))
+        except BaseException as exc:  # noqa: BLE001 - importing runs the user's code
+            return exc.message if isinstance(exc, ToolError) else str(failure_of(exc))
+        return None
+
+    def _call(self, tool: _Tool, request: CallRequest) -> Done:
+        run = _Run(self._channel)
+        try:
+            value = self._run(tool, request, run)
+            done = Done(result=format_result(value, request.spec.output_cap))
+        except BaseException as exc:  # noqa: BLE001 - whatever the tool raised is its answer
+            done = _failed(exc)
+        run.close()
+        return self._tidied(done)
+
+    def _run(self, tool: _Tool, request: CallRequest, run: _Run) -> Any:
+        given = tool.convert(request.arguments)
+        signature = tool.signature
+        for name, resource in signature.resources.items():
+            given[name] = self._opened(resource)
+        if not signature.blocking or tool.brings_schema:
+            if signature.context:
+                given[signature.context] = ToolContext(request, run)
+            return self._wait_for(tool.function(**given))
+        if signature.context:
+            given[signature.context] = BlockingToolContext(request, run.change, run.progress)
+        value = tool.function(**given)
+        return self._wait_for(value) if hasattr(value, "__await__") else value
+
+    def _opened(self, resource: Any) -> Any:
+        if self._resources is None:
+            # asyncio costs 0.05 s: only tools with resources, or async ones in a process, pay.
+            from journeyman.tools.open_resources import OpenResources  # noqa: PLC0415
+
+            self._resources = OpenResources()
+        return self._wait_for(self._resources.get(resource))
+
+    def _wait_for(self, awaitable: Any) -> Any:
+        if self._runner is None:
+            import asyncio  # noqa: PLC0415 - as above
+
+            self._runner = asyncio.Runner()
+        return self._runner.run(awaitable)
+
+    def _close(self) -> None:
+        if self._resources is not None:
+            self._wait_for(self._resources.aclose())
+
+    def _tidied(self, done: Done) -> Done:
+        """Undo what the tool did to the process, as far as that is possible; else this was its last call."""
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os.fstat(1)
+            os.fstat(2)
+            os.chdir(self._folder)
+            if os.environ != self._environment:
+                os.environ.clear()
+                os.environ.update(self._environment)
+            return done
+        except (OSError, ValueError, AttributeError):
+            return msgspec.structs.replace(done, tainted=True)
+
+
+def _failed(exc: BaseException) -> Done:
+    if isinstance(exc, ToolRetry):
+        return Done(retry=True, message=exc.message, retry_after=exc.retry_after, code=exc.code)
+    failure = exc if isinstance(exc, ToolError) else failure_of(exc)
+    return Done(
+        code=failure.code,
+        message=failure.message,
+        detail=getattr(failure, "detail", None),
+        transient=isinstance(failure, TransientToolError),
+    )

@@ -1,0 +1,582 @@
+"""What every journal backend keeps: the promises of the port, run over each of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from journeyman.errors import (
+    IdempotencyError,
+    NotFoundError,
+    QueueFullError,
+    StaleEpochError,
+    StateError,
+    ThreadBusyError,
+)
+from journeyman.events.codec import Codec
+from journeyman.events.events import (
+    ApprovalGiven,
+    ApprovalRequested,
+    CancelRequested,
+    ContextChanged,
+    DirectCall,
+    Event,
+    Failure,
+    MessageAdded,
+    MessageReplaced,
+    ModelCalled,
+    ModelReplied,
+    Parent,
+    RunAccepted,
+    RunCancelled,
+    RunFailed,
+    RunFinished,
+    RunPaused,
+    RunResumed,
+    RunStarted,
+    ThreadCreated,
+    ToolCallFinished,
+    ToolCallStarted,
+)
+from journeyman.events.messages import assistant, user
+from journeyman.journal.follow import follow
+from journeyman.journal.journal import (
+    Append,
+    Batch,
+    Claim,
+    Committed,
+    Definition,
+    Journal,
+    RunFilter,
+    principal_stream,
+    thread_stream,
+)
+from journeyman.journal.memory import MemoryJournal
+from journeyman.journal.sqlite import SqliteJournal
+
+draft = Codec().draft
+T = "ann/t1"
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def journal(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Journal]:
+    made: Journal = MemoryJournal() if request.param == "memory" else SqliteJournal(tmp_path / "journal.db")
+    await made.open()
+    yield made
+    await made.close()
+
+
+def accepted(run: str, thread: str = T, text: str | None = "hi", **more: Any) -> Append:
+    more.setdefault("agent", "support")
+    event = RunAccepted(
+        thread=thread, principal=thread.rpartition("/")[0], input=user(text) if text is not None else None, **more
+    )
+    return Append(stream=run, drafts=(draft(event),))
+
+
+def step(run: str, *events: Event, epoch: int = 1, known: int = 0) -> Append:
+    return Append(stream=run, drafts=tuple(map(draft, events)), epoch=epoch, known=known)
+
+
+def outside(stream: str, *events: Event) -> Append:
+    return Append(stream=stream, drafts=tuple(map(draft, events)))
+
+
+def batch(*appends: Append, at: int = 10, **more: Any) -> Batch:
+    return Batch(at=at, appends=appends, **more)
+
+
+async def commit(journal: Journal, *appends: Append, **more: Any) -> Committed:
+    return await journal.commit(batch(*appends, **more))
+
+
+async def types(journal: Journal, stream: str) -> list[str]:
+    entries = await journal.read(stream)
+    assert [entry.seq for entry in entries] == list(range(1, len(entries) + 1))
+    return [entry.type for entry in entries]
+
+
+def said(text: str, call: str = "m1") -> ModelReplied:
+    return ModelReplied(call=call, model="m", message=assistant(text))
+
+
+def asks(approval: str, **more: Any) -> ApprovalRequested:
+    return ApprovalRequested(approval=approval, kind="tool", tool="pay", decisions=("approve", "deny"), **more)
+
+
+async def texts(journal: Journal, thread: str = T) -> list[str]:
+    rows = await journal.messages(thread, 1, 1000)
+    assert [row.no for row in rows] == list(range(1, len(rows) + 1))
+    return [row.message.text for row in rows]
+
+
+# --- accept, slot and queue
+
+
+async def test_a_run_is_accepted_and_takes_the_free_slot(journal: Journal) -> None:
+    done = await commit(journal, accepted("r1", context={"lang": "de"}, request_id="q"), at=7)
+    assert [(entry.type, entry.seq, entry.at) for entry in done.entries] == [
+        ("run_accepted", 1, 7),
+        ("run_started", 2, 7),
+        ("context_changed", 3, 7),
+    ]
+    assert done.entries[1].event == RunStarted(epoch=1)
+    run, thread = await journal.run("r1"), await journal.thread(T)
+    assert run is not None
+    assert (run.status, run.epoch, run.last_seq, run.started_at, run.request_id) == ("running", 1, 3, 7, "q")
+    assert thread is not None
+    assert (thread.principal, thread.thread_id, thread.active_run, thread.next_no) == ("ann", "t1", "r1", 2)
+    assert thread.context == {"lang": "de"}
+    assert await texts(journal) == ["hi"]
+    assert list(await journal.read("r1")) == list(done.entries)
+
+
+async def test_the_slot_is_handed_over_in_the_order_of_acceptance(journal: Journal) -> None:
+    for run in ("r1", "r2", "r3"):
+        await commit(journal, accepted(run, text=run))
+    assert await journal.queued(T) == 2
+    done = await commit(journal, step("r1", said("one"), RunFinished(output="one"), known=2))
+    assert [(entry.stream, entry.type) for entry in done.entries] == [
+        ("r1", "model_replied"),
+        ("r1", "run_finished"),
+        ("r2", "run_started"),
+    ]
+    assert done.entries[-1].event == RunStarted(epoch=1, last_no=2)
+    assert await texts(journal) == ["r1", "one", "r2"]
+    statuses = {row.id: row.status for row in await journal.runs(RunFilter(thread=T))}
+    assert statuses == {"r3": "queued", "r2": "running", "r1": "finished"}
+
+
+async def test_a_queued_run_starts_with_the_contexts_of_that_moment_and_its_own_patch(journal: Journal) -> None:
+    await commit(journal, accepted("r1", context={"a": 1}))
+    await commit(journal, accepted("r2", context={"a": None, "b": 2}))
+    await commit(
+        journal,
+        step("r1", ContextChanged(scope="global", patch={"g": 1}), ModelCalled(call="m1", model="m", first_no=1)),
+    )
+    done = await commit(journal, step("r1", RunFailed(error=Failure("boom", "it broke", "e1"))))
+    started = done.entries[1].event
+    assert started == RunStarted(epoch=1, last_no=1, thread_context={"a": 1}, global_context={"g": 1})
+    assert done.entries[2].event == ContextChanged(scope="thread", patch={"a": None, "b": 2})
+    thread, run = await journal.thread(T), await journal.run("r1")
+    assert thread is not None
+    assert thread.context == {"b": 2}
+    assert run is not None
+    assert (run.status, run.error_code, run.error_id) == ("failed", "boom", "e1")
+    assert await journal.global_context("ann") == {"g": 1}
+
+
+async def test_reject_and_a_full_queue_refuse_and_leave_no_trace(journal: Journal) -> None:
+    await commit(journal, accepted("r1"))
+    with pytest.raises(ThreadBusyError):
+        await commit(journal, accepted("r2", multitask="reject"))
+    for run in ("r2", "r3"):
+        await commit(journal, accepted(run), max_queued=2)
+    with pytest.raises(QueueFullError):
+        await commit(journal, accepted("r4"), max_queued=2)
+    assert await journal.run("r4") is None
+    assert await journal.read("r4") == []
+    with pytest.raises(StateError):
+        await commit(journal, accepted("r1", thread="ann/other"))
+    assert await journal.thread("ann/other") is None
+
+
+async def test_a_run_cancelled_in_the_queue_leaves_without_touching_the_slot(journal: Journal) -> None:
+    for run in ("r1", "r2", "r3"):
+        await commit(journal, accepted(run, text=run))
+    await commit(journal, outside("r2", CancelRequested(by="ann")))
+    done = await commit(journal, step("r2", RunCancelled(by="ann"), known=1))
+    assert [entry.type for entry in done.outside] == ["cancel_requested"]
+    assert [entry.type for entry in done.entries] == ["run_cancelled"]
+    thread = await journal.thread(T)
+    assert thread is not None
+    assert thread.active_run == "r1"
+    done = await commit(journal, step("r1", RunFinished(), known=2))
+    assert done.entries[-1].stream == "r3"
+    assert await texts(journal) == ["r1", "r3"]
+
+
+async def test_a_queued_run_takes_no_step(journal: Journal) -> None:
+    await commit(journal, accepted("r1"), accepted("r2"))
+    with pytest.raises(StateError) as queued:
+        await commit(journal, step("r2", said("early")))
+    assert queued.value.code == "run_queued"
+
+
+async def test_one_batch_writes_several_streams_and_all_rows(journal: Journal) -> None:
+    await commit(journal, accepted("r1"))
+    child = accepted("c1", thread="ann/hidden", parent=Parent("r1", "m1.0"))
+    done = await commit(
+        journal,
+        step("r1", ToolCallStarted(call="m1.0", call_id="x", tool="agent", arguments={}, idempotency_key="k")),
+        child,
+        outside(principal_stream("ann"), ContextChanged(scope="global", patch={"n": 1})),
+        definition=Definition("v1", b"{}"),
+    )
+    assert [entry.stream for entry in done.entries] == ["r1", "c1", "c1", "principal:ann"]
+    run = await journal.run("c1")
+    assert run is not None
+    assert (run.parent, run.status) == ("r1", "running")
+    assert await journal.global_context("ann") == {"n": 1}
+    assert await journal.definition("v1") == Definition("v1", b"{}")
+    assert await journal.definition("v2") is None
+
+
+async def test_a_batch_refused_at_its_last_append_writes_nothing(journal: Journal) -> None:
+    await commit(journal, accepted("r1"))
+    before = await journal.read("r1")
+    with pytest.raises(StaleEpochError):
+        await commit(
+            journal,
+            outside(principal_stream("ann"), ContextChanged(scope="global", patch={"n": 1})),
+            accepted("r2", thread="ann/new"),
+            step("r1", RunFinished(), epoch=9),
+        )
+    assert await journal.read("r1") == before
+    assert await journal.run("r2") is None
+    assert await journal.thread("ann/new") is None
+    assert await journal.global_context("ann") == {}
+
+
+# --- fence and outside facts
+
+
+async def test_the_fence(journal: Journal) -> None:
+    await commit(journal, accepted("r1"), epoch=3)
+    with pytest.raises(StaleEpochError):
+        await commit(journal, step("r1", RunFinished(), epoch=2))
+    with pytest.raises(NotFoundError):
+        await commit(journal, step("r9", RunFinished(), epoch=3))
+    with pytest.raises(StateError, match="outside fact"):
+        await commit(journal, outside("r1", RunFinished()))
+    with pytest.raises(StateError, match="end of a run"):
+        await commit(journal, step("r1", RunFinished(), said("more"), epoch=3))
+    await commit(journal, step("r1", RunFinished(), epoch=3))
+    with pytest.raises(StateError) as ended:
+        await commit(journal, step("r1", RunFinished(), epoch=3))
+    assert ended.value.code == "run_ended"
+    assert await types(journal, "r1") == ["run_accepted", "run_started", "run_finished"]
+
+
+async def test_outside_facts_come_back_and_are_never_refused_under_a_valid_epoch(journal: Journal) -> None:
+    await commit(journal, accepted("r1"))
+    await commit(journal, step("r1", asks("a1"), RunPaused(waiting_for=("a1",)), known=2))
+    await commit(journal, outside("r1", ApprovalGiven(approval="a1", decision="deny", by="bob")))
+    await commit(journal, outside("r1", CancelRequested(by="bob")))
+    done = await commit(journal, step("r1", RunResumed(epoch=1), known=4))
+    assert [entry.seq for entry in done.outside] == [5, 6]
+    assert [entry.seq for entry in done.entries] == [7]
+    assert (await commit(journal, step("r1", known=4))).outside[2:] == done.entries
+    assert (await commit(journal, step("r1", said("x"), known=7))).outside == ()
+
+
+async def test_an_approval_is_answered_once_and_closed_by_the_end(journal: Journal) -> None:
+    await commit(journal, accepted("r1"))
+    await commit(journal, step("r1", asks("a1", arguments={"x": 1}), asks("a2"), RunPaused(waiting_for=("a1", "a2"))))
+    run = await journal.run("r1")
+    assert run is not None
+    assert run.status == "paused"
+    assert [row.id for row in await journal.approvals("ann")] == ["a1", "a2"]
+    assert [row.id for row in await journal.approvals(None, cursor="a1")] == ["a2"]
+    assert await journal.approvals("bob") == []
+    assert [row.id for row in await journal.approvals("ann", run="r1", limit=1)] == ["a1"]
+    give = ApprovalGiven(approval="a1", decision="approve", by="bob")
+    await commit(journal, outside("r1", give))
+    with pytest.raises(StateError) as closed:
+        await commit(journal, outside("r1", give))
+    assert closed.value.code == "approval_closed"
+    with pytest.raises(NotFoundError):
+        await commit(journal, outside("r1", ApprovalGiven(approval="a9", decision="deny", by="bob")))
+    with pytest.raises(NotFoundError):
+        await commit(journal, outside("r9", give))
+    await commit(journal, step("r1", RunResumed(epoch=1), RunCancelled()))
+    first, second = await journal.approval("a1"), await journal.approval("a2")
+    assert first is not None
+    assert (first.answer, first.answered_by, first.arguments) == ("approve", "bob", {"x": 1})
+    assert second is not None
+    assert second.answer == "closed"
+    with pytest.raises(StateError) as closed:
+        await commit(journal, outside("r1", ApprovalGiven(approval="a2", decision="approve", by="bob")))
+    assert closed.value.code == "approval_closed"
+    with pytest.raises(StateError) as ended:
+        await commit(journal, outside("r1", CancelRequested(by="bob")))
+    assert ended.value.code == "run_ended"
+
+
+async def test_take_over_raises_every_open_run_and_lists_those_at_work(journal: Journal) -> None:
+    await commit(journal, accepted("r1"), accepted("r2"))
+    await commit(journal, accepted("r3", thread="ann/t2"))
+    await commit(journal, accepted("r4", thread="ann/t3"))
+    await commit(journal, step("r3", asks("a1"), RunPaused(waiting_for=("a1",))), step("r4", RunFinished()))
+    await journal.close()
+    await journal.open()
+    assert journal.epoch == 2
+    rows = await journal.take_over(at=20)
+    assert [(row.id, row.epoch, row.status) for row in rows] == [("r1", 2, "running"), ("r3", 2, "paused")]
+    assert [(row.id, row.epoch) for row in await journal.open_runs()] == [("r1", 2), ("r2", 2), ("r3", 2)]
+    with pytest.raises(StaleEpochError):
+        await commit(journal, step("r1", said("late"), epoch=1))
+    done = await commit(journal, step("r1", RunResumed(epoch=2, reason="taken_over"), RunFinished(), epoch=2), epoch=2)
+    assert done.entries[-1].event == RunStarted(epoch=2, last_no=1)
+    row = await journal.run("r4")
+    assert row is not None
+    assert row.epoch == 1
+
+
+# --- messages
+
+
+async def test_messages_are_numbered_in_the_order_of_the_conversation(journal: Journal) -> None:
+    await commit(journal, accepted("r1", text="what is 2+2?"))
+    await commit(
+        journal,
+        step("r1", said("let me see"), ToolCallFinished(call="m1.0", call_id="c1", tool="calc", result="4")),
+        step("r1", ToolCallFinished(call="m1.1", call_id="c2", tool="t", error=Failure("tool_failed", 'no "x"', "e"))),
+        step("r1", said("four", "m2"), MessageReplaced(seq=3, message=assistant("hm")), RunFinished(output="four")),
+    )
+    rows = await journal.messages(T, 1, 10)
+    assert [row.message.text for row in rows] == [
+        "what is 2+2?",
+        "hm",
+        "4",
+        '{"error":{"code":"tool_failed","message":"no \\"x\\""}}',
+        "four",
+    ]
+    assert [(row.stream, row.seq) for row in rows] == [("r1", seq) for seq in (1, 7, 4, 5, 6)]
+    assert rows[2].message.tool_call_id == "c1"
+    assert [row.no for row in await journal.messages(T, 2, 3)] == [2, 3]
+    assert await journal.messages(T, 6, 9) == []
+    assert await journal.messages("ann/none", 1, 9) == []
+
+
+async def test_a_message_added_during_a_run_is_numbered_at_its_end_before_the_next_start(journal: Journal) -> None:
+    await commit(journal, accepted("r1", text="r1"))
+    await commit(journal, accepted("r2", text="r2"))
+    note = outside(thread_stream(T), MessageAdded(message=user("note"), by="ann"))
+    done = await commit(journal, note)
+    assert [entry.seq for entry in done.entries] == [1]
+    await commit(journal, outside(thread_stream(T), MessageReplaced(seq=1, message=user("better note"))))
+    assert await texts(journal) == ["r1"]
+    done = await commit(journal, step("r1", said("one"), RunFinished()))
+    assert done.entries[-1].event == RunStarted(epoch=1, last_no=3)
+    assert await texts(journal) == ["r1", "one", "better note", "r2"]
+    await commit(journal, step("r2", RunFinished()))
+    await commit(journal, note)
+    assert (await texts(journal))[-1] == "note"
+
+
+async def test_a_direct_run_makes_no_messages(journal: Journal) -> None:
+    await commit(journal, accepted("r1", text=None, agent=None, direct=DirectCall("clock", {})))
+    await commit(journal, step("r1", ToolCallFinished(call="m1.0", call_id="c", tool="clock", result="now")))
+    assert await texts(journal) == []
+
+
+async def test_the_window_follows_the_model_calls(journal: Journal) -> None:
+    await commit(journal, accepted("r1"))
+    await commit(journal, step("r1", said("a"), ModelCalled(call="m2", model="m", first_no=2), RunFinished()))
+    done = await commit(journal, accepted("r2"))
+    assert done.entries[1].event == RunStarted(epoch=1, first_no=2, last_no=2)
+
+
+# --- threads and principals
+
+
+async def test_a_thread_can_be_made_first_and_once(journal: Journal) -> None:
+    create = outside(thread_stream(T), ThreadCreated(thread_id="t1", principal="ann", title="Hello", meta={"k": 1}))
+    hello = MessageAdded(message=user("before any run"))
+    await commit(journal, create, outside(thread_stream(T), hello), at=5)
+    with pytest.raises(StateError) as exists:
+        await commit(journal, create)
+    assert exists.value.code == "thread_exists"
+    with pytest.raises(NotFoundError):
+        await commit(journal, outside(thread_stream("ann/none"), hello))
+    await commit(journal, outside(thread_stream(T), ContextChanged(scope="thread", patch={"a": {"b": 1}})), at=6)
+    await commit(journal, outside(thread_stream(T), ContextChanged(scope="thread", patch={"a": {"c": 2}})), at=7)
+    thread = await journal.thread(T)
+    assert thread is not None
+    assert (thread.title, thread.meta, thread.context) == ("Hello", {"k": 1}, {"a": {"b": 1, "c": 2}})
+    assert (thread.created_at, thread.updated_at, thread.next_no) == (5, 7, 2)
+    assert await types(journal, thread_stream(T)) == [
+        "thread_created",
+        "message_added",
+        "context_changed",
+        "context_changed",
+    ]
+
+
+async def test_listings_go_by_cursor_and_never_cross_principals(journal: Journal) -> None:
+    for number in range(7):
+        principal = "ann" if number % 2 == 0 else "ann/x"
+        await commit(journal, accepted(f"r{number}", thread=f"{principal}/t{number}", agent=f"a{number}"), at=number)
+    await commit(
+        journal,
+        step("r4", ToolCallStarted(call="m1.0", call_id="x", tool="pay", arguments={}, idempotency_key="k")),
+    )
+    first = await journal.runs(RunFilter(principal="ann"), limit=3)
+    rest = await journal.runs(RunFilter(principal="ann"), cursor=first[-1].accepted_no, limit=3)
+    assert [row.id for row in (*first, *rest)] == ["r6", "r4", "r2", "r0"]
+    assert [row.id for row in await journal.runs(RunFilter(tool="pay"))] == ["r4"]
+    assert [row.id for row in await journal.runs(RunFilter(agent="a3"))] == ["r3"]
+    assert [row.id for row in await journal.runs(RunFilter(since=2, until=3))] == ["r3", "r2"]
+    assert await journal.runs(RunFilter(status="failed")) == []
+    keys = [row.key for row in await journal.threads("ann", limit=3)]
+    keys += [row.key for row in await journal.threads("ann", cursor=keys[-1], limit=3)]
+    assert keys == ["ann/t0", "ann/t2", "ann/t4", "ann/t6"]
+    assert [row.key for row in await journal.threads("ann/x")] == ["ann/x/t1", "ann/x/t3", "ann/x/t5"]
+
+
+# --- claims
+
+
+def claim(run: str, body: str = "h", expires: int = 1000) -> Claim:
+    return Claim(principal="ann", route="/process", key="k", body_hash=body, run_id=run, expires=expires)
+
+
+async def test_fifty_equal_claims_at_once_make_one_run(journal: Journal) -> None:
+    made = await asyncio.gather(
+        *(commit(journal, accepted(f"r{n}", thread=f"ann/t{n}"), claim=claim(f"r{n}"), accept=True) for n in range(50))
+    )
+    winners = [done.entries[0].stream for done in made if done.replay is None]
+    assert len(winners) == 1
+    assert {done.replay for done in made} == {None, winners[0]}
+    assert [row.id for row in await journal.runs(RunFilter())] == winners
+    with pytest.raises(IdempotencyError):
+        await commit(journal, accepted("other"), claim=claim("other", body="x"))
+    again = await commit(journal, accepted("later", thread="ann/l"), claim=claim("later", body="x"), at=1000)
+    assert again.replay is None
+    assert (await commit(journal, accepted("z"), claim=claim("z", body="x"), at=999)).replay == "later"
+
+
+# --- groups, reading and following
+
+
+async def test_a_refused_batch_fails_alone_inside_a_group(journal: Journal) -> None:
+    await commit(journal, accepted("r0"))
+    pending = [
+        journal.submit(batch(accepted("r1", thread="ann/a"))),
+        journal.submit(batch(step("r0", said("stale"), epoch=7))),
+        journal.submit(batch(step("r0", said("fine"), known=2))),
+        journal.submit(batch(accepted("r2", thread="ann/b"))),
+    ]
+    with pytest.raises(StaleEpochError):
+        await pending[1]
+    for ticket in (pending[0], pending[2], pending[3]):
+        assert (await ticket).entries
+        assert (await ticket).entries
+        assert ticket.done()
+    assert [row.id for row in await journal.runs(RunFilter())] == ["r2", "r1", "r0"]
+    assert await texts(journal) == ["hi", "fine"]
+
+
+async def test_what_is_acknowledged_can_be_read(journal: Journal) -> None:
+    async def life(number: int) -> None:
+        run = f"r{number}"
+        await commit(journal, accepted(run, thread=f"ann/t{number % 5}"), max_queued=99, accept=True)
+        assert await journal.run(run) is not None
+        assert (await journal.read(run))[0].type == "run_accepted"
+
+    await asyncio.gather(*(life(number) for number in range(60)))
+    numbers = [row.accepted_no for row in await journal.runs(RunFilter(), limit=100)]
+    assert numbers == sorted(numbers, reverse=True)
+    assert len(set(numbers)) == 60
+
+
+async def test_follow_has_no_gap_and_no_repeat_while_others_write(journal: Journal) -> None:
+    await commit(journal, accepted("r1"))
+
+    async def write() -> None:
+        for number in range(40):
+            await commit(journal, step("r1", said(str(number)), said("x")))
+            journal.wake("r1")
+            await asyncio.sleep(0)
+        await commit(journal, step("r1", RunFinished()))
+
+    async def noise() -> None:
+        for number in range(40):
+            await commit(journal, accepted(f"n{number}", thread=f"ann/n{number}"))
+
+    async def watch(after: int) -> list[int]:
+        return [entry.seq async for entry in follow(journal, "r1", after)]
+
+    seen = await asyncio.gather(*(watch(after) for after in (0, 0, 2, 50)), write(), noise())
+    for after, numbers in zip((0, 0, 2, 50), seen[:4], strict=True):
+        assert numbers == list(range(after + 1, 84))
+    assert await watch(80) == [81, 82, 83]
+    assert await watch(83) == []
+    assert [entry.seq async for entry in follow(journal, "unknown")] == []
+
+
+async def test_a_long_stream_is_followed_in_pages(journal: Journal) -> None:
+    await commit(journal, accepted("r1"))
+    await commit(journal, step("r1", *(said(str(number)) for number in range(600)), RunFinished()))
+    assert [entry.seq async for entry in follow(journal, "r1")] == list(range(1, 604))
+    assert [entry.seq for entry in await journal.read("r1", 10, 2)] == [11, 12]
+    assert len(await journal.read("r1", 0, 1000)) == 603
+    assert len(await journal.messages(T, 1, 10_000)) == 601
+
+
+async def test_a_ring_wakes_at_once_for_what_came_before(journal: Journal) -> None:
+    ring = journal.ring("r1")
+    await commit(journal, accepted("r1"))
+    await asyncio.wait_for(ring.wait(), 5)
+    assert ring.head == 2
+    waiting = asyncio.ensure_future(ring.wait())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    journal.wake("r1")
+    await asyncio.wait_for(waiting, 5)
+    ring.close()
+    ring.close()
+
+
+async def test_a_waiter_that_goes_away_takes_nothing_from_the_others(journal: Journal) -> None:
+    ticket = journal.submit(batch(accepted("r1")))
+
+    async def wait() -> Committed:
+        return await ticket
+
+    first, second = asyncio.ensure_future(wait()), asyncio.ensure_future(wait())
+    await asyncio.sleep(0)
+    first.cancel()
+    assert len((await second).entries) == 2
+
+
+# --- erasure
+
+
+async def test_an_erased_thread_leaves_only_its_tombstone(journal: Journal) -> None:
+    await commit(journal, accepted("r1"), claim=claim("r1"))
+    await commit(journal, accepted("keep", thread="ann/t2"))
+    with pytest.raises(StateError) as active:
+        await journal.erase_thread(T, 30, "ann")
+    assert active.value.code == "run_active"
+    await commit(journal, step("r1", asks("a1"), *(said("s") for _ in range(1200)), RunFinished()))
+    await commit(journal, outside(thread_stream(T), MessageAdded(message=user("n"))))
+    assert await journal.erase_thread(T, 30, "ann") is True
+    assert await journal.erase_thread(T, 30, "ann") is False
+    for stream in ("r1", thread_stream(T)):
+        assert await journal.read(stream) == []
+    assert await journal.run("r1") is None
+    assert await journal.thread(T) is None
+    assert await journal.messages(T, 1, 2000) == []
+    assert await journal.approval("a1") is None
+    assert await types(journal, principal_stream("ann")) == ["thread_erased"]
+    assert [row.key for row in await journal.threads("ann")] == ["ann/t2"]
+    again = await commit(journal, accepted("r9"), claim=claim("r9", body="new"))
+    assert again.replay is None
+    assert again.entries[1].event == RunStarted(epoch=1)
+    assert await texts(journal) == ["hi"]
+
+
+async def test_the_journal_can_be_closed_twice_and_opened_again(journal: Journal) -> None:
+    await commit(journal, accepted("r1"))
+    await journal.close()
+    await journal.close()
+    await journal.open()
+    assert await types(journal, "r1") == ["run_accepted", "run_started"]
+    assert journal.healthy
+    assert journal.stats()["queue_depth"] == 0

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from journeyman.agents.agent_file import AgentFile, HistoryEntry, LimitsEntry, ModelEntry, OutputEntry, ToolEntry
+from journeyman.agents.definition import Surroundings, define_agent
+from journeyman.agents.shape import LATER
+from journeyman.agents.yaml_reader import read_document
+
+PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "agent-yaml.md").read_text()
+SNIPPETS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+
+Around = Callable[..., Surroundings]
+
+
+@pytest.mark.parametrize("snippet", SNIPPETS)
+def test_every_example_of_the_page_loads(snippet: str, around: Around) -> None:
+    document, problems = read_document(snippet.encode(), "agent-yaml.md")
+    assert document is not None
+    surroundings = around(gateway_configured=True, default_model="gpt-5-mini")
+    agent, found = define_agent(document, surroundings, default_name="example")
+    assert agent is not None
+    assert not [*problems, *found]
+
+
+@pytest.mark.parametrize("entry", [AgentFile, ModelEntry, ToolEntry, LimitsEntry, HistoryEntry, OutputEntry])
+def test_every_key_has_its_row(entry: type[AgentFile]) -> None:
+    for name, field in entry.model_fields.items():
+        assert f"| `{field.alias or name}` |" in PAGE
+
+
+def test_every_key_that_comes_later_is_named() -> None:
+    for path in LATER:
+        assert f"`{path[-1]}`" in PAGE or f"`{'.'.join(path)}`" in PAGE
+
+
+def test_every_default_of_a_number_is_named() -> None:
+    for entry in (LimitsEntry, HistoryEntry):
+        for name, field in entry.model_fields.items():
+            rows = re.findall(rf"^\| `{name}` \|.*$", PAGE, re.MULTILINE)
+            assert any(str(field.default).removesuffix(".0") in row for row in rows), name

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from journeyman.agents.agent_file import ToolEntry
+from journeyman.agents.definition import Surroundings
+from journeyman.agents.tool_policy import Finding, override_tool
+from journeyman.tools.spec import ToolSpec
+
+Around = Callable[..., Surroundings]
+Override = Callable[..., tuple[ToolSpec, list[Finding]]]
+
+
+@pytest.fixture
+def override(around: Around) -> Override:
+    surroundings = around()
+
+    def run(tool: str, **changes: Any) -> tuple[ToolSpec, list[Finding]]:
+        spec = surroundings.tools[tool].spec
+        return override_tool(spec, ToolEntry(name=tool, **changes), surroundings.narrowing)
+
+    return run
+
+
+def test_a_name_alone_changes_nothing(override: Override, around: Around) -> None:
+    assert override("refund") == (around().tools["refund"].spec, [])
+
+
+@pytest.mark.parametrize(
+    ("tool", "effects", "allowed"),
+    [
+        ("get_username", "idempotent", True),
+        ("get_username", "once", True),
+        ("get_order", "none", False),
+        ("refund", "once", True),
+        ("refund", "idempotent", False),
+        ("undeclared", "none", True),
+        ("undeclared", "once", True),
+    ],
+)
+def test_effects_become_stricter_or_declared(tool: str, effects: Any, allowed: bool, override: Override) -> None:
+    spec, findings = override(tool, effects=effects)
+    assert (not findings) is allowed
+    if allowed:
+        assert (spec.effects, spec.declared) == (effects, True)
+        assert spec.on_unknown == ("ask" if effects == "once" else "tell")
+
+
+def test_an_explicit_on_unknown_wins_over_the_default(override: Override) -> None:
+    spec, _ = override("undeclared", effects="once", on_unknown="tell")
+    assert spec.on_unknown == "tell"
+    assert override("undeclared", on_unknown="ask")[0].on_unknown == "ask"
+
+
+def test_retries_and_timeouts_are_free(override: Override) -> None:
+    spec, findings = override("get_order", retries=7, timeout_seconds=99.5, description="Find it")
+    assert (spec.retries, spec.timeout_seconds, spec.description, findings) == (7, 99.5, "Find it", [])
+
+
+def test_what_has_no_meaning_is_a_warning(override: Override) -> None:
+    spec, findings = override("refund", retries=3)
+    assert spec.retries is None
+    assert [(finding.path, finding.severity) for finding in findings] == [(("retries",), "warning")]
+    _, findings = override("get_order", on_unknown="ask")
+    assert [(finding.path, finding.severity) for finding in findings] == [(("on_unknown",), "warning")]
+
+
+@pytest.mark.parametrize(
+    ("tool", "approval", "result"),
+    [
+        ("refund", "always", "always"),
+        ("refund", "args.amount > 50", "args.amount > 50"),
+        ("refund", "never", "never"),
+        ("guarded", "always", "always"),
+        ("guarded", "args.order_id == 'x'", "(args.amount > 100) || (args.order_id == 'x')"),
+        ("guarded", "never", None),
+        ("asked", "never", None),
+        ("asked", "args.amount > 50", None),
+        ("refund", "args.amount >", None),
+        ("refund", "state.amount > 5", None),
+        ("guarded", " || ".join(["args.amount > 50"] * 49), None),
+    ],
+)
+def test_an_approval_is_added_never_removed(tool: str, approval: str, result: str | None, override: Override) -> None:
+    spec, findings = override(tool, approval=approval)
+    assert (spec.approval if not findings else None) == result
+    assert all(finding.path == ("approval",) for finding in findings)
+
+
+def test_a_process_is_never_left(override: Override) -> None:
+    assert override("refund", isolation="process")[0].isolation == "process"
+    _, findings = override("get_order", isolation="inline")
+    assert findings[0].path == ("isolation",)

@@ -1,0 +1,93 @@
+"""A whole runtime in memory: journal, scripted model, inline tools, given ids."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from typing import Any
+
+from journeyman.agents.react import DirectAgent, ReactAgent
+from journeyman.agents.spec import AgentSpec, Limits, ModelSettings
+from journeyman.agents.toolset import Toolset
+from journeyman.clock import SystemClock
+from journeyman.events.codec import Codec
+from journeyman.events.messages import user
+from journeyman.ids import SequentialIds
+from journeyman.journal.journal import Journal
+from journeyman.journal.memory import MemoryJournal
+from journeyman.llm.client import ModelClient
+from journeyman.runtime.catalog import Catalog
+from journeyman.runtime.definitions import Definitions
+from journeyman.runtime.performer import Performer
+from journeyman.runtime.results import StartRun
+from journeyman.runtime.runs import Runs
+from journeyman.runtime.threads import Threads
+from journeyman.runtime.worker import Worker
+from journeyman.tools.executor import Executor
+from journeyman.tools.registry import ToolRegistry
+from journeyman.tools.workers import Workers
+
+
+class Rig:
+    """`async with Rig(model, tools) as rig`: start runs with `rig.start("text")`."""
+
+    def __init__(
+        self, model: ModelClient, tools: Sequence[Any] = (), journal: Journal | None = None, **limits: Any
+    ) -> None:
+        self.model = model
+        self.tools = tools
+        self.limits = limits
+        self.journal: Journal = journal or MemoryJournal()
+        self.clock = SystemClock()
+        self.ids = SequentialIds()
+        self.codec = Codec()
+
+    async def __aenter__(self) -> Rig:
+        self._stack = AsyncExitStack()
+        await self.journal.open()
+        self.registry = ToolRegistry()
+        for tool in self.tools:
+            await self.registry.register_tool(tool)
+        self.agent = self.build(self.spec())
+        self.catalog = Catalog({"test": self.agent})
+        self.definitions = Definitions(self.journal, self.catalog, self.build, self.direct)
+        executor = Executor(self.registry, Workers(), self.clock, random.Random(1))
+        performer = Performer(self.model, executor, self.clock, self.ids)
+        self.worker = Worker(self.journal, self.codec, self.clock, self.ids, self.definitions, performer)
+        self.runs = Runs(self.journal, self.worker, self.catalog, self.definitions, self.codec, self.clock, self.ids)
+        self.threads = Threads(self.journal, self.worker, self.codec, self.clock, self.ids)
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.worker.stop(0)
+
+    def spec(self) -> AgentSpec:
+        specs = tuple(tool.spec for tool in self.registry.tools.values())
+        model = ModelSettings(name="scripted")
+        return AgentSpec(type="react_agent", name="test", model=model, tools=specs, limits=Limits(**self.limits))
+
+    def build(self, spec: AgentSpec) -> ReactAgent:
+        return ReactAgent(spec, Toolset(spec.tools, self.registry.check_arguments), lambda state: spec.prompt)
+
+    def direct(self, tool: str, agent: str | None) -> DirectAgent:
+        spec = AgentSpec(type="direct", name="direct", model=ModelSettings(name=""))
+        specs = [tool.spec for tool in self.registry.tools.values()]
+        return DirectAgent(spec, Toolset(specs, self.registry.check_arguments), lambda state: "")
+
+    async def start(self, text: str, thread_id: str | None = None, **rest: Any) -> str:
+        started = await self.runs.start("local", StartRun(input=user(text), thread_id=thread_id, **rest))
+        return started.run_id
+
+    async def types(self, run_id: str) -> list[str]:
+        return [entry.type for entry in await self.journal.read(run_id)]
+
+
+def turns(*texts: str | Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Turns of a scripted model: a text, or {tool: arguments} for one call each."""
+    return [
+        {"text": turn}
+        if isinstance(turn, str)
+        else {"tool_calls": [{"name": name, "arguments": arguments} for name, arguments in turn.items()]}
+        for turn in texts
+    ]

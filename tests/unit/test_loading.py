@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import os
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+from journeyman.errors import Problem
+from journeyman.loading import MAX_DEPTH, Package, import_file, walk
+
+
+def write(path: Path, text: str = "") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o644)
+    return path
+
+
+def messages(problems) -> str:
+    return "\n".join(str(problem) for problem in problems)
+
+
+def test_walk_is_ordered_and_leaves_out_hidden_private_and_other_files(tmp_path):
+    for name in ("b.py", "a.py", "sub/c.py", ".hidden.py", "_private.py", "_sub/x.py", ".git/y.py", "data.json"):
+        write(tmp_path / name)
+    found = walk(tmp_path)
+    assert [path.relative_to(tmp_path).as_posix() for path in found.files] == ["a.py", "b.py", "sub/c.py"]
+    assert found.problems == ()
+
+
+def test_walk_takes_one_file(tmp_path):
+    only = write(tmp_path / "only.py")
+    write(tmp_path / "other.py")
+    assert walk(only).files == (only,)
+
+
+def test_walk_refuses_links_that_lead_out_and_keeps_links_inside(tmp_path):
+    outside = write(tmp_path / "outside" / "evil.py")
+    folder = tmp_path / "tools"
+    inside = write(folder / "real.py")
+    (folder / "evil.py").symlink_to(outside)
+    (folder / "alias.py").symlink_to(inside)
+    (folder / "nowhere.py").symlink_to(folder / "gone.py")
+    (folder / "circle.py").symlink_to(folder / "circle.py")
+    (folder / "linked").symlink_to(outside.parent)
+    found = walk(folder)
+    assert [path.name for path in found.files] == ["alias.py", "real.py"]
+    assert "evil.py: is a link that leads out" in messages(found.problems)
+    assert "linked: is a link to a folder" in messages(found.problems)
+    assert messages(found.problems).count("leads nowhere") == 2
+
+
+def test_walk_refuses_what_is_no_regular_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe.py")
+    found = walk(tmp_path)
+    assert found.files == ()
+    assert "pipe.py: is not a regular file" in messages(found.problems)
+
+
+def test_walk_refuses_files_and_folders_that_everybody_may_write(tmp_path):
+    write(tmp_path / "_shared.py").chmod(0o666)
+    write(tmp_path / "open.py").chmod(0o666)
+    write(tmp_path / "wide" / "in.py")
+    (tmp_path / "wide").chmod(0o777)
+    found = walk(tmp_path)
+    assert found.files == ()
+    assert messages(found.problems).count("may be written by everybody") == 3
+
+
+def test_walk_warns_once_of_group_writable_files(tmp_path):
+    for name in ("a.py", "b.py"):
+        write(tmp_path / name).chmod(0o664)
+    found = walk(tmp_path)
+    assert len(found.files) == 2
+    assert [problem.severity for problem in found.problems] == ["warning"]
+    assert "(and 1 more)" in found.problems[0].message
+
+
+def test_walk_has_limits_of_count_size_and_depth(tmp_path):
+    for name in ("a.py", "b.py", "c.py"):
+        write(tmp_path / name, "#")
+    write(tmp_path / "d.py", "#" * 50)
+    deep = tmp_path.joinpath(*["n"] * (MAX_DEPTH + 1))
+    write(deep / "e.py")
+    found = walk(tmp_path, max_files=2, max_bytes=10)
+    assert [path.name for path in found.files] == ["a.py", "b.py"]
+    text = messages(found.problems)
+    assert "beyond the first 2 files" in text
+    assert "larger than 10 bytes" in text
+    assert f"deeper than {MAX_DEPTH} folders" in text
+
+
+def test_walk_of_nothing_is_a_problem(tmp_path):
+    found = walk(tmp_path / "absent")
+    assert found.files == ()
+    assert "cannot be read" in found.problems[0].message
+
+
+def test_relative_imports_work_and_nothing_else_leaks(tmp_path):
+    write(tmp_path / "_shared.py", "VALUE = 41")
+    write(tmp_path / "sub" / "_deep.py", "from .._shared import VALUE")
+    file = write(
+        tmp_path / "tools.py", "from ._shared import VALUE\nfrom .sub._deep import VALUE as again\nX = VALUE + 1"
+    )
+    path_before = list(sys.path)
+    module = import_file(file)
+    assert isinstance(module, types.ModuleType)
+    assert module.X == 42
+    assert sys.path == path_before
+    assert "tools" not in sys.modules
+    assert "_shared" not in sys.modules
+
+
+def test_the_folders_own_init_is_honoured(tmp_path):
+    write(tmp_path / "__init__.py", "NAME = 'shop'")
+    module = import_file(write(tmp_path / "tools.py", "from . import NAME"))
+    assert module.NAME == "shop"
+
+
+def test_two_packages_of_one_folder_share_nothing(tmp_path):
+    file = write(tmp_path / "tools.py", "things = []")
+    first, second = import_file(file), import_file(file)
+    assert first is not second
+    assert first.things is not second.things
+
+
+def test_one_package_imports_a_file_once(tmp_path):
+    file = write(tmp_path / "tools.py", "things = []")
+    package = Package(tmp_path)
+    assert package.load(file) is package.load(file)
+
+
+@pytest.mark.parametrize(
+    ("source", "message", "line", "remedy"),
+    [
+        ("x = 1\nif x\n", "syntax error", 2, "correct the line"),
+        (
+            "import os\n\nimport no_such_package.sub\n",
+            "No module named 'no_such_package'",
+            3,
+            "pip install no_such_package",
+        ),
+        ("from . import absent\n", "absent", 1, None),
+        ("from .absent import x\n", "absent", 1, "no such file beside it"),
+        ("def f():\n    raise ValueError('boom')\nf()\n", "ValueError: boom", 2, None),
+        ("import sys\nsys.exit(1)\n", "SystemExit", 2, "remove the exit"),
+        ("class D(BaseException): pass\nraise D('deep')\n", "D: deep", 2, None),
+        ("x = '\x00'\n", "null bytes", None, None),
+        ("\udcff", "", None, None),
+    ],
+)
+def test_whatever_fails_is_a_problem_with_its_place(tmp_path, source, message, line, remedy):
+    file = tmp_path / "bad.py"
+    file.write_bytes(source.encode(errors="surrogateescape"))
+    problem = import_file(file)
+    assert isinstance(problem, Problem)
+    assert message in problem.message
+    assert "_journeyman_files" not in problem.message
+    if line is not None:
+        assert problem.line == line
+        assert problem.file == str(file)
+    if remedy:
+        assert remedy in problem.remedy
+    assert not [name for name in sys.modules if name.startswith("_journeyman_files") and name.endswith(".bad")]
+
+
+def test_a_file_outside_the_folder_is_refused(tmp_path):
+    file = write(tmp_path / "a.py")
+    (tmp_path / "inner").mkdir()
+    assert isinstance(import_file(file, tmp_path / "inner"), Problem)

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from journeyman.errors import ConfigurationError
+from journeyman.settings import NOT_YET, Settings, is_loopback
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """An empty working directory and none of our variables."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def refused(**given: object) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.read(**given)
+    return caught.value.message
+
+
+def test_the_page_names_every_setting_with_its_default() -> None:
+    rows = re.findall(r"^\| `([A-Z_]+)` \| (?:`([^`]+)`|unset) \|", PAGE.read_text(), re.M)
+    settings = Settings.read()
+    defaults = {name.upper(): getattr(settings, name) for name in Settings.model_fields}
+    assert dict(rows) == {name: shown(value) for name, value in defaults.items()}
+
+
+def shown(value: object) -> str:
+    match value:
+        case None | "" | ():
+            return ""
+        case bool():
+            return str(value).lower()
+        case float():
+            return f"{value:g}"
+        case _:
+            return str(value)
+
+
+def test_later_settings_are_marked_on_the_page() -> None:
+    marked = re.findall(r"^\| `([A-Z_]+)` .*\*Later release\.\*", PAGE.read_text(), re.M)
+    assert {name.lower() for name in marked} == NOT_YET
+
+
+def test_arguments_win_over_the_environment_and_that_over_the_file(
+    monkeypatch: pytest.MonkeyPatch, alone: Path
+) -> None:
+    (alone / ".env").write_text("PORT=1\nMAX_RETRIES=1\nBATCH_SIZE=7\n")
+    monkeypatch.setenv("PORT", "2")
+    monkeypatch.setenv("MAX_RETRIES", "2")
+    settings = Settings.read(port=3)
+    assert (settings.port, settings.max_retries, settings.batch_size) == (3, 2, 7)
+
+
+def test_an_empty_value_is_an_unset_one(monkeypatch: pytest.MonkeyPatch, alone: Path) -> None:
+    (alone / ".env").write_text("DEFAULT_MODEL=\n")
+    monkeypatch.setenv("PORT", "")
+    monkeypatch.setenv("LITELLM_GATEWAY_URL", "")
+    settings = Settings.read()
+    assert (settings.port, settings.litellm_gateway_url, settings.default_model) == (8000, None, None)
+
+
+def test_all_problems_at_once_and_where_they_come_from(monkeypatch: pytest.MonkeyPatch, alone: Path) -> None:
+    (alone / ".env").write_text("TIMEOUT_SECONDS=soon\n")
+    monkeypatch.setenv("PORT", "http")
+    monkeypatch.setenv("LOG_LEVEL", "loud")
+    message = refused()
+    assert "environment: PORT (it is 'http')" in message
+    assert ".env: TIMEOUT_SECONDS" in message
+    assert "LOG_LEVEL" in message
+
+
+@pytest.mark.parametrize(
+    ("given", "advice"),
+    [
+        ({"host": "0.0.0.0"}, "HOST=127.0.0.1"),
+        ({"auth_mode": "required"}, "AUTH_MODE=off"),
+        ({"database_url": "postgresql://x/y"}, "sqlite:///journeyman.db"),
+        ({"database_url": "sqlite://"}, "sqlite:///FILE"),
+        ({"database_url": "sqlite:///:memory:"}, "memory://"),
+        ({"log_format": "pretty"}, "json, console or a pattern"),
+        ({"litellm_gateway_url": "localhost:4000"}, "http://"),
+        ({"ssl_cert_path": "a.pem"}, "set both"),
+        ({"enable_ssl": True}, "leave ENABLE_SSL out"),
+        ({"ssl_cert_path": "a.pem", "ssl_key_path": "b.pem"}, "there is no file"),
+        ({"port": 70000}, "PORT"),
+        ({"root_path": "agents"}, "slash"),
+    ],
+)
+def test_what_is_refused_says_what_to_do(given: dict[str, object], advice: str) -> None:
+    assert advice in refused(**given)
+
+
+def test_secrets_are_known_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LITELLM_GATEWAY_API_KEY", "sk-very-secret")
+    settings = Settings.read(redis_url="redis://:hunter22@x")
+    assert set(settings.secrets()) == {"sk-very-secret", "redis://:hunter22@x"}
+    assert "very-secret" not in repr(settings)
+
+
+def test_frozen() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Settings.read().port = 1
+
+
+def test_log_formats() -> None:
+    for value in ("json", "console", "%(asctime)s - %(name)s - %(levelname)s - %(message)s"):
+        assert Settings.read(log_format=value).log_format == value
+    assert Settings.read(log_level="debug").log_level == "DEBUG"
+
+
+def test_database_path() -> None:
+    assert Settings.read().database_path == Path("journeyman.db")
+    assert Settings.read(database_url="sqlite:////var/x.db").database_path == Path("/var/x.db")
+    assert Settings.read(database_url="memory://").database_path is None
+
+
+def test_tls_acts_when_both_files_are_there(alone: Path) -> None:
+    for name in ("c.pem", "k.pem"):
+        (alone / name).touch()
+    assert Settings.read(ssl_cert_path="c.pem", ssl_key_path="k.pem").tls
+    assert not Settings.read(ssl_cert_path="c.pem", ssl_key_path="k.pem", enable_ssl=False).tls
+    assert not Settings.read().tls
+
+
+def test_comma_lists(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AGENT_TOOLS", "get_username, calculator,")
+    assert Settings.read().agent_tools == ("get_username", "calculator")
+
+
+def test_what_nothing_obeys_yet_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_KEY", "jm_x")
+    assert Settings.read().not_yet == ("API_KEY",)
+    assert Settings.read(env_file=None, api_key=None).not_yet == ("API_KEY",)
+
+
+@pytest.mark.parametrize(
+    ("host", "yes"),
+    [("127.0.0.2", True), ("::1", True), ("localhost", True), ("10.0.0.1", False), ("example.org", False), ("", False)],
+)
+def test_loopback(host: str, yes: bool) -> None:
+    assert is_loopback(host) is yes

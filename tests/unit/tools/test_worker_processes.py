@@ -1,0 +1,201 @@
+"""What hostile tools can do: one error result, and the next call is served. Inline where inline can survive it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from journeyman.clock import ManualClock
+from journeyman.tools.executor import Executor
+from journeyman.tools.registry import ToolRegistry
+from journeyman.tools.target import Target
+from journeyman.tools.workers import Workers, scrubbed_environment
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+HOSTILE = Path(__file__).parent / "hostile"
+
+
+class EagerClock(ManualClock):
+    async def sleep(self, seconds: float) -> None:
+        self.advance(seconds)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def registry():
+    os.environ["JM_SECRET"] = "hunter2hunter2"
+    registry = await ToolRegistry.auto_register(HOSTILE)
+    assert registry.problems == []
+    yield registry
+    await registry.aclose()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def workers():
+    workers = Workers(limit=1)
+    yield workers
+    await workers.aclose()
+
+
+@pytest.fixture
+def call(registry, workers, request_for, host):
+    executor = Executor(registry, workers, EagerClock(), random.Random(7), timeout_seconds=5)
+
+    async def make(name: str, **arguments):
+        return await executor.execute(request_for(registry.get(name), arguments), host)
+
+    return make
+
+
+MISBEHAVIOUR = {
+    "exit": ("tool_failed", "SystemExit: 3"),
+    "base": ("tool_failed", "Doom: beyond Exception"),
+    "interrupt": ("tool_failed", "KeyboardInterrupt"),
+    "error": ("tool_failed", "RuntimeError: no file …/keys.txt"),
+    "connection": ("tool_failed", "ConnectionResetError: peer went away"),
+    "again": ("tool_failed", "busy"),
+    "nan": ("tool_bad_result", "not JSON"),
+    "bytes": ("tool_bad_result", "bytes is not JSON"),
+    "foreign": ("tool_bad_result", "object is not JSON"),
+    "cycle": ("tool_bad_result", "Circular"),
+    "deep": ("tool_bad_result", "too deep"),
+}
+
+
+@pytest.mark.parametrize("isolation", ["inline", "blocking"])
+@pytest.mark.parametrize("how", MISBEHAVIOUR)
+async def test_misbehaviour_is_a_failure_with_a_stable_code(call, how, isolation):
+    outcome = await call(isolation, how=how)
+    code, message = MISBEHAVIOUR[how]
+    assert outcome.failure.code == code
+    assert message in outcome.failure.message
+    assert not outcome.unknown
+    assert outcome.attempts == (3 if how in ("connection", "again") else 1)
+
+
+@pytest.mark.parametrize("isolation", ["inline", "blocking"])
+async def test_results_are_made_fit_to_store(call, isolation):
+    assert (await call(isolation, how="surrogate")).result == "a\ufffdbc[31m"
+    huge = (await call(isolation, how="huge")).result
+    assert len(huge) < 66_000
+    assert huge.endswith("[cut: 2934464 of 3000000 characters are not shown]")
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [("exit", "exit status 3"), ("segv", "SIGSEGV"), ("closed", "the tool's process")],
+)
+async def test_a_dying_process_costs_one_error(call, caplog, how, message):
+    outcome = await call("die", how=how)
+    assert (outcome.failure.code, outcome.unknown, outcome.attempts) == ("tool_crashed", False, 1)
+    assert message in outcome.failure.message
+    assert "last words" in caplog.records[-1].detail
+    assert (await call("blocking", how="fine")).result == "fine"
+
+
+async def test_a_once_call_whose_process_died_is_unknown(call, host):
+    outcome = await call("die_once")
+    assert (outcome.failure.code, outcome.unknown, host.attempts) == ("outcome_unknown", True, [1])
+
+
+@pytest.mark.parametrize("name", ["hang", "wait_inline"])
+async def test_a_hanging_once_call_is_stopped_and_unknown(call, name):
+    outcome = await call(name)
+    assert (outcome.failure.code, outcome.unknown) == ("outcome_unknown", True)
+
+
+async def test_the_process_is_warm_and_tidied_and_sees_no_secret(call, host):
+    changed = json.loads((await call("change_process")).result)
+    assert changed["thread"] == {"seen": {"a": 1}}
+    assert changed["key"] == "key_1"
+    assert host.shown == ["half way"]
+    assert host.patches == [("thread", {"seen": {"a": 1}}), ("global", {"gone": None})]
+    first, second = (
+        json.loads((await call("look_at_process")).result),
+        json.loads((await call("look_at_process")).result),
+    )
+    assert first == second
+    assert (first["leak"], first["secret"], first["cwd"]) == (None, None, os.getcwd())
+    assert first["pid"] != os.getpid()
+
+
+async def test_a_process_without_stdout_serves_no_other_call(call):
+    before = json.loads((await call("look_at_process")).result)["pid"]
+    assert (await call("close_output")).result == "closed"
+    assert json.loads((await call("look_at_process")).result)["pid"] != before
+
+
+async def test_an_async_tool_may_choose_the_process(call, host):
+    word, pid = (await call("async_in_process")).result.split()
+    assert word == "process"
+    assert int(pid) != os.getpid()
+    assert host.patches == [("thread", {"where": "process"})]
+
+
+async def test_a_process_opens_a_resource_once_and_converts_arguments(call, registry):
+    given = registry.get("use_pool").check_arguments('{"at": "2026-01-02T03:04:05Z"}')
+    assert given == {"at": "2026-01-02T03:04:05Z"}
+    assert (await call("use_pool", **given)).result == "1 2026"
+    assert (await call("use_pool", **given)).result == "1 2026"
+    assert (await call("use_pool_too")).result == "1"
+    outcome = await call("use_pool", at="soon")
+    assert outcome.failure.code == "invalid_arguments"
+    assert outcome.failure.message.startswith("at: Input should be a valid datetime")
+
+
+async def test_a_thread_left_behind_speaks_for_no_other_call(registry, workers, request_for, host, caplog):
+    executor = Executor(registry, workers, EagerClock(), random.Random(7), timeout_seconds=5)
+    await executor.execute(request_for(registry.get("leave_thread"), call="m1.0"), host)
+    outcome = await executor.execute(request_for(registry.get("wake_thread"), call="m2.0"), host)
+    assert outcome.result == "woken"
+    assert host.shown == ["alive"]
+    assert "from the grave" not in caplog.text
+
+
+async def test_captured_output_goes_to_the_log(call, caplog):
+    await call("blocking", how="error")
+    assert "printed before the failure" in caplog.records[-1].detail
+    assert "Traceback" in caplog.records[-1].detail
+
+
+async def test_cancelling_kills_the_process(registry, workers, request_for, host):
+    registered = registry.get("hang")
+    async with workers.slot(registered.target) as worker:
+        pid = worker._child._process.pid
+        task = asyncio.create_task(worker.invoke(request_for(registered), host))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert not worker.usable
+        assert await worker._child.ended() == -9
+    assert pid
+
+
+async def test_at_most_so_many_at_once(registry, workers):
+    target = registry.get("look_at_process").target
+    async with workers.slot(target):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01), workers.slot(target):
+                pass
+
+
+async def test_a_tool_that_cannot_be_imported_did_not_run(registry, workers, request_for, host, tmp_path):
+    (tmp_path / "gone.py").write_text("raise RuntimeError('no')")
+    target = Target(attribute="x", file=str(tmp_path / "gone.py"), root=str(tmp_path))
+    known = registry.get("look_at_process")
+    other = ToolRegistry()
+    other.tools["look_at_process"] = type(known)(spec=known.spec, check=known.check, target=target)
+    executor = Executor(other, workers, ManualClock(), random.Random(1))
+    outcome = await executor.execute(request_for(known), host)
+    assert (outcome.failure.code, outcome.attempts, host.attempts) == ("tool_failed", 0, [])
+    assert "RuntimeError: no" in outcome.failure.message
+
+
+async def test_the_environment_is_scrubbed():
+    assert set(scrubbed_environment()) <= {"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"}
