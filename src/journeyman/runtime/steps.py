@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 from journeyman.agents.calls import unknown
 from journeyman.agents.decision import CallModel, CallTool
@@ -46,12 +46,11 @@ class Steps:
         return key in self._tasks
 
     def call_model(self, action: CallModel, request: ModelRequest) -> None:
-        stream = self._recorder.state.stream
-        self._spawn(action.key, self._model(action, request, stream))
+        self._spawn(action.key, partial(self._model, action, request, self._recorder.state.stream))
 
     def call_tool(self, action: CallTool, recorded: int) -> None:
         host = RunningCall(action, self._recorder, self._inbox, self._live, self.executing, recorded)
-        self._spawn(action.key, self._tool(action, host))
+        self._spawn(action.key, partial(self._tool, action, host))
 
     def ended(self, key: str) -> None:
         self._tasks.pop(key, None)
@@ -67,12 +66,12 @@ class Steps:
                 log.error("a cancelled step does not end", extra={"run_id": self._recorder.state.run_id})
         self._tasks.clear()
 
-    def _spawn(self, key: str, work: Coroutine[Any, Any, Fact]) -> None:
+    def _spawn(self, key: str, work: Callable[[], Awaitable[Fact]]) -> None:
         self._tasks[key] = asyncio.create_task(self._root(key, work), name=key)
 
-    async def _root(self, key: str, work: Coroutine[Any, Any, Fact]) -> None:
+    async def _root(self, key: str, work: Callable[[], Awaitable[Fact]]) -> None:
         try:
-            fact = await work
+            fact = await work()
         except (StaleEpochError, StorageError) as exc:
             self.refused = exc
             fact = Fact()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -66,7 +65,7 @@ class Worker:
         self._observe = observe
         self._slots = slots
         self._active: dict[str, _Active] = {}
-        self._backlog: deque[tuple[str, Sequence[Entry], bool]] = deque()
+        self._backlog: dict[str, bool] = {}  # runs that wait for a slot, in their order: are they taken over?
         self._waiting: dict[str, _Waiting] = {}
         self.watched: list[str] = []  # runs that somebody watches, once a watcher
         self.stopping = False  # nothing new is started
@@ -95,7 +94,7 @@ class Worker:
         if self.stopping or run_id in self._active:
             return
         if len(self._active) >= self._slots:
-            self._backlog.append((run_id, entries, taken_over))
+            self._backlog[run_id] = taken_over or self._backlog.get(run_id, False)
             return
         task = asyncio.create_task(self._drive(run_id, entries, taken_over), name=run_id)
         self._active[run_id] = _Active(task, LiveRun(lambda: self._journal.wake(run_id)))
@@ -169,11 +168,14 @@ class Worker:
         runner = Runner(agent, recorder, self._performer, active.live, self._clock, self._ids)
         active.runner = runner
         runner.inbox.poked = active.poked
-        while (first := _first(runner.state, taken_over, self._journal.epoch)) is not None:
-            await runner.run(*first)
-            taken_over = False
+        while True:
+            first = _first(runner.state, taken_over, self._journal.epoch)
+            if first is not None:
+                await runner.run(*first)
+                taken_over = False
             if runner.state.ended or not runner.inbox.poked:
-                break
+                return
+            runner.inbox.poked = False
             await recorder.catch_up()
 
     async def _give_up(self, recorder: Recorder, error: BaseError) -> None:
@@ -184,8 +186,8 @@ class Worker:
 
     def _next(self) -> None:
         while self._backlog and len(self._active) < self._slots:
-            run_id, entries, taken_over = self._backlog.popleft()
-            self.launch(run_id, entries, taken_over=taken_over)
+            run_id = next(iter(self._backlog))
+            self.launch(run_id, taken_over=self._backlog.pop(run_id))
 
     def _report(self, run_id: str, state: AgentState | None) -> None:
         waiting = self._waiting.get(run_id)
@@ -232,7 +234,12 @@ def _first(state: AgentState, taken_over: bool, epoch: int) -> tuple[Event, ...]
     if state.status == "paused":
         answered = state.cancel or any(call.status == "answered" for call in state.calls)
         return (RunResumed(epoch=epoch),) if answered else None
-    return (RunResumed(epoch=epoch, reason="taken_over"),) if taken_over else ()
+    return (RunResumed(epoch=epoch, reason="taken_over"),) if taken_over or _left_behind(state) else ()
+
+
+def _left_behind(state: AgentState) -> bool:
+    """Steps are under way by the record, and nobody drives the run: whoever did could not write on."""
+    return state.model_call is not None or any(call.status == "started" for call in state.calls)
 
 
 def _resolve(future: asyncio.Future[AgentState | None], state: AgentState | None) -> None:
