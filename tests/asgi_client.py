@@ -67,6 +67,22 @@ async def request(
         return Answer(streamed.status, streamed.headers, content)
 
 
+async def abandon(app: Any, method: str, path: str, json: Any) -> list[dict[str, Any]]:
+    """A request whose client leaves as soon as its body is read: what was sent to nobody."""
+    content, headers = _encoded(json, None, None)
+    messages = [{"type": "http.request", "body": content, "more_body": False}]
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return messages.pop(0) if messages else {"type": "http.disconnect"}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    await asyncio.wait_for(app(http_scope(method, path, headers), receive, send), PATIENCE)
+    return sent
+
+
 @dataclass
 class Stream:
     """An answer as it arrives. `stall` makes the client stop reading; `leave` disconnects it."""

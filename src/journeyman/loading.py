@@ -39,8 +39,8 @@ class Walk(NamedTuple):
 def walk(root: Path, *, max_files: int = MAX_FILES, max_bytes: int = MAX_BYTES) -> Walk:
     """The `.py` files under `root` (or `root` itself, if it is a file) that may be imported.
 
-    Left out in silence: hidden files and names that begin with `_`. Refused with a problem: what is no regular file,
-    links that lead out of the folder, files that others may write, too many or too large ones.
+    Left out: hidden files, and names that begin with `_` (checked, since others import them). Refused with a problem:
+    what is no regular file, links that lead out of the folder, files that others may write, too many or too large ones.
     """
     try:
         real = root.resolve(strict=True)
@@ -73,9 +73,11 @@ class _Walker:
             self._refuse(folder, f"cannot be read: {exc.strerror}", "check its permissions")
             return
         for name in names:
-            if name.startswith((".", "_")):
-                continue
             path = folder / name
+            if name.startswith((".", "_")):
+                if name.startswith("_") and name.endswith(".py"):
+                    self.visit(path, listed=False)
+                continue
             if self._is_folder(path):
                 self._descend(path, depth + 1)
             elif name.endswith(".py"):
@@ -96,7 +98,8 @@ class _Walker:
         except OSError:
             return False
 
-    def visit(self, path: Path) -> None:
+    def visit(self, path: Path, *, listed: bool = True) -> None:
+        """Check a file; `listed=False`: others may import it, but it is no result itself."""
         try:
             real = path.resolve(strict=True)
             status = real.stat()
@@ -109,6 +112,8 @@ class _Walker:
         if status.st_size > self._max_bytes:
             return self._refuse(path, f"is larger than {self._max_bytes} bytes", "split it, or keep data elsewhere")
         if self._refused_by_mode(path, status.st_mode):
+            return None
+        if not listed:
             return None
         if len(self.files) >= self._max_files:
             return self._refuse(path, f"is beyond the first {self._max_files} files", "use a smaller folder")

@@ -60,12 +60,13 @@ def test_walk_refuses_what_is_no_regular_file(tmp_path):
 
 
 def test_walk_refuses_files_and_folders_that_everybody_may_write(tmp_path):
+    write(tmp_path / "_shared.py").chmod(0o666)
     write(tmp_path / "open.py").chmod(0o666)
     write(tmp_path / "wide" / "in.py")
     (tmp_path / "wide").chmod(0o777)
     found = walk(tmp_path)
     assert found.files == ()
-    assert messages(found.problems).count("may be written by everybody") == 2
+    assert messages(found.problems).count("may be written by everybody") == 3
 
 
 def test_walk_warns_once_of_group_writable_files(tmp_path):

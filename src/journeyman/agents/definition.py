@@ -17,7 +17,7 @@ from journeyman.agents.model_choice import resolve_model
 from journeyman.agents.output import OutputSchema
 from journeyman.agents.prompt import Prompt, PromptError
 from journeyman.agents.security import file_permissions, inside, literal_credentials
-from journeyman.agents.shape import check_shape, without_secrets
+from journeyman.agents.shape import MAX_PROBLEMS, check_shape, without_secrets
 from journeyman.agents.spec import AgentSpec, History, Limits, ModelSettings, Output
 from journeyman.agents.tool_policy import Narrowing, is_condition, override_tool
 from journeyman.errors import ConfigurationError, Problem, ValidationError
@@ -106,6 +106,9 @@ def define_agent(
         problems += definition.problems
     problems = [without_secrets(problem, expansion.secrets) for problem in problems]
     failed = any(problem.severity == "error" for problem in problems)
+    if len(problems) > MAX_PROBLEMS:
+        more = Problem(f"and {len(problems) - MAX_PROBLEMS} more problems", document.file, remedy="solve these first")
+        problems = [*problems[:MAX_PROBLEMS], more]
     return None if failed else agent, problems
 
 

@@ -23,6 +23,12 @@ class Expansion:
     written: dict[YamlPath, str] = field(default_factory=dict)  # the texts that held references, as they stand there
     secrets: set[str] = field(default_factory=set)  # values that came from the environment
 
+    def report(self, path: YamlPath, message: str, remedy: str) -> None:
+        """Add a problem, once for each text."""
+        problem = self.document.problem(path, message, remedy)
+        if not self.problems or self.problems[-1] != problem:
+            self.problems.append(problem)
+
 
 def expand(document: Document, environment: Mapping[str, str]) -> Expansion:
     """Replace the references in all texts (not in keys). An empty variable counts as unset."""
@@ -73,7 +79,7 @@ def _value(match: re.Match[str], path: YamlPath, expansion: Expansion, environme
     body = _BODY.fullmatch(match["body"]) if match["end"] else None
     if body is None:
         message = "`${` does not begin a reference like ${NAME} or ${NAME:-default}"
-        expansion.problems.append(expansion.document.problem(path, message, "write $${ for a literal ${"))
+        expansion.report(path, message, "write $${ for a literal ${")
         return ""
     value = environment.get(body["name"])
     if value:
@@ -83,5 +89,5 @@ def _value(match: re.Match[str], path: YamlPath, expansion: Expansion, environme
         return body["default"][2:]
     name = body["name"]
     remedy = f"set it, or give a default: ${{{name}:-…}}"
-    expansion.problems.append(expansion.document.problem(path, f"the environment variable {name} is not set", remedy))
+    expansion.report(path, f"the environment variable {name} is not set", remedy)
     return ""

@@ -14,7 +14,7 @@ from journeyman.errors import Problem
 
 MAX_FILES = 500  # YAML files of a folder
 
-_TYPE_KEY = re.compile(rb"^[\s{\xef\xbb\xbf\xfe\xff]*[\"']?type[\"']?\s*:", re.MULTILINE)
+_TYPE_KEY = re.compile(rb"^[ \t{\xef\xbb\xbf\xfe\xff]*[\"']?type[\"']?[ \t]*:", re.MULTILINE)
 
 
 def load_agents(path: Path, surroundings: Surroundings) -> LoadedAgents:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import jinja2
 
 MAX_CHARACTERS = 256 * 1024  # of a rendered prompt
+MAX_DEPTH = 50  # of a template's syntax tree
+MAX_NODES = 5000
 PROMPT_NAMES = ("agent", "context", "now")
 
 _MARKUP = re.compile(r"\{[{%#]")
@@ -67,10 +69,11 @@ def _compile(text: str) -> jinja2.Template:
     environment = _environment()
     try:
         tree = environment.parse(text)
+        _bound(tree)
         template = environment.from_string(tree)
     except TemplateSyntaxError as exc:
         raise PromptError(f"the prompt is not a Jinja2 template: {exc.message}", line=exc.lineno) from exc
-    except RecursionError as exc:
+    except (RecursionError, MemoryError, SyntaxError) as exc:  # limits of Python's own parser
         raise PromptError("the prompt nests too deeply") from exc
     if any(True for _ in meta.find_referenced_templates(tree)):
         raise PromptError("the prompt may not include, import or extend another template")
@@ -84,8 +87,22 @@ def _compile(text: str) -> jinja2.Template:
     return template
 
 
+def _bound(tree: jinja2.nodes.Node) -> None:
+    """Refuse a template whose compilation would take long."""
+    waiting = [(tree, 0)]
+    nodes = 0
+    while waiting:
+        node, depth = waiting.pop()
+        nodes += 1
+        if depth > MAX_DEPTH:
+            raise PromptError("the prompt nests too deeply", line=node.lineno)
+        if nodes > MAX_NODES:
+            raise PromptError(f"the prompt has more than {MAX_NODES} parts", line=node.lineno)
+        waiting += ((child, depth + 1) for child in node.iter_child_nodes())
+
+
 def _line_of(text: str, name: str) -> int | None:
-    found = re.search(rf"\{{[{{%][^}}]*\b{re.escape(name)}\b", text)
+    found = re.search(rf"\{{[{{%][^}}]{{0,200}}?\b{re.escape(name)}\b", text)
     return text.count("\n", 0, found.end()) + 1 if found else None
 
 
@@ -128,6 +145,9 @@ def _environment() -> jinja2.Environment:
                     raise SecurityError(f"{operator} is for small numbers only")
             return super().call_binop(context, operator, left, right)
 
-    environment = PromptEnvironment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)
+    # Not optimized: folding constants takes cubic time in the depth of an expression, and gains nothing here.
+    environment = PromptEnvironment(
+        undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True, optimized=False
+    )
     del environment.filters["random"], environment.globals["lipsum"]
     return environment

@@ -18,7 +18,7 @@ _CREDENTIAL = re.compile(
     r"|\b(?:sk|rk)_live_[A-Za-z0-9]{16,}"
     r"|\bgh[pousr]_[A-Za-z0-9]{20,}|\bgithub_pat_[A-Za-z0-9_]{20,}|\bglpat-[A-Za-z0-9_-]{16,}"
     r"|\bxox[abprs]-[A-Za-z0-9-]{10,}|\bAKIA[A-Z0-9]{16}\b|\bAIza[A-Za-z0-9_-]{30,}|\bjm_[A-Za-z0-9_-]{20,}"
-    r"|\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\."
+    r"|\beyJ[A-Za-z0-9_-]{10,400}\.[A-Za-z0-9_-]{10,400}"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
     r"|\b(?:Bearer|Basic)\s+[A-Za-z0-9+/=._~-]{12,}"
     r"|://[^/\s:@]+:[^/\s@]+@"

@@ -26,6 +26,8 @@ from journeyman.agents.scalars import resolve_plain
 from journeyman.errors import Problem
 from journeyman.events.messages import JSON
 
+MAX_PROBLEMS = 100
+
 LATER = frozenset(
     {
         ("graph",),
@@ -77,7 +79,9 @@ def check_shape(expansion: Expansion) -> tuple[AgentFile | None, list[Problem]]:
     if errors and _convert_references(document.data, errors, expansion):
         shaped, errors = _validated(document.data)
     problems = [
-        _problem(document, error, tuple(error["loc"])) for error in errors if not document.is_unusable(error["loc"])
+        _problem(document, error, tuple(error["loc"]))
+        for error in errors[:MAX_PROBLEMS]
+        if not document.is_unusable(error["loc"])
     ]
     if errors:
         paths = [tuple(error["loc"]) for error in errors]
@@ -175,7 +179,7 @@ def _unknown_key(document: Document, path: YamlPath) -> Problem:
         return _later(document, path, f"`{_name(path)}`", key=True)
     entry = _ENTRIES.get(_pattern(path[:-1]))
     known = [field.alias or name for name, field in entry.model_fields.items()] if entry else []
-    close = difflib.get_close_matches(str(path[-1]), known, n=1)
+    close = difflib.get_close_matches(str(path[-1])[:60], known, n=1)
     remedy = f"did you mean `{close[0]}`?" if close else f"known here: {', '.join(known)}"
     return document.problem(path, f"the key `{_name(path)}` is unknown", remedy, key=True)
 

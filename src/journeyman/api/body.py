@@ -11,6 +11,7 @@ from starlette.types import Message, Receive
 
 from journeyman.api.ports import Limits
 from journeyman.api.problems import RequestError
+from journeyman.api.schemas import FORMS
 from journeyman.events.messages import JSON
 
 T = TypeVar("T")
@@ -146,6 +147,7 @@ def convert(value: JSON, model: type[T]) -> T:
         return msgspec.convert(value, model)
     except msgspec.ValidationError as exc:
         reason, _, path = str(exc).partition(" - at `")
+        reason = next((form for pattern, form in FORMS.items() if repr(pattern) in reason), reason)
         field = path.rstrip("`").removeprefix("$").removeprefix(".")
         where = f"body.{field}" if field else "body"
         raise RequestError(f"{where}: {reason}", path=where) from exc

@@ -82,8 +82,8 @@ class Door:
     def _visit(self, scope: Scope) -> Visit:
         headers = dict(scope["headers"])
         given = headers.get(b"x-request-id")
-        request_id = given.decode() if given is not None and _REQUEST_ID.fullmatch(given) else self._ids.new("req")
-        return Visit(principal(scope), request_id, headers)
+        known = given is not None and _REQUEST_ID.fullmatch(given) is not None
+        return Visit(principal(scope), given.decode() if given and known else self._ids.new("req"), headers)
 
     def _check(self, method: str, headers: dict[bytes, bytes], *, origin: bool = False) -> None:
         host = headers.get(b"host", b"")

@@ -10,15 +10,13 @@ from journeyman.events.messages import JSON, Message, Role, TextPart
 from journeyman.runtime.results import Answer, Key, StartRun
 
 
-def message_of(role: Role, content: Content) -> Message:
+def message_of(role: Role, content: Content, path: str = "body.user_input") -> Message:
     """A client's message. Raises RequestError (422, `unsupported_content`) for what models do not get yet."""
     if isinstance(content, str):
         return Message(role=role, content=(TextPart(content),))
     for index, part in enumerate(content):
         if not isinstance(part, TextPart):
-            raise RequestError(
-                "Only text parts are accepted yet.", code="unsupported_content", path=f"body.user_input[{index}]"
-            )
+            raise RequestError("Only text parts are accepted yet.", code="unsupported_content", path=f"{path}[{index}]")
     return Message(role=role, content=tuple(content))
 
 

@@ -10,7 +10,7 @@ from pydantic import AfterValidator
 
 from journeyman.api.body import LARGEST_INTEGER
 from journeyman.api.problems import RequestError
-from journeyman.api.schemas import NAME, THREAD_ID
+from journeyman.api.schemas import FORMS, NAME, THREAD_ID
 
 _THREAD_ID = re.compile(THREAD_ID)
 _NAME = re.compile(NAME)
@@ -19,13 +19,13 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 def _thread_id(value: str) -> str:
     if not _THREAD_ID.match(value):
-        raise ValueError("a thread id is 1 to 200 of [A-Za-z0-9._~:@+=-], not . or ..")
+        raise ValueError(FORMS[THREAD_ID])
     return value
 
 
 def _name(value: str) -> str:
     if not _NAME.match(value):
-        raise ValueError("not a name: 1 to 200 of [A-Za-z0-9_.:/-]")
+        raise ValueError(FORMS[NAME])
     return value
 
 

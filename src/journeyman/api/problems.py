@@ -164,7 +164,10 @@ def _fields(exc: BaseException) -> list[FieldProblem]:
         return [FieldProblem(exc.path, valid_text(exc.message))]
     if not isinstance(exc, RequestValidationError):
         return []
-    return [FieldProblem(_dotted(error["loc"]), valid_text(str(error["msg"]))) for error in exc.errors()[:20]]
+    return [
+        FieldProblem(_dotted(error["loc"]), valid_text(str(error["msg"]).removeprefix("Value error, ")))
+        for error in exc.errors()[:20]
+    ]
 
 
 def _dotted(location: Sequence[object]) -> str:

@@ -13,9 +13,12 @@ from journeyman.journal.journal import RunStatus
 THREAD_ID = r"^(?!\.{1,2}$)[A-Za-z0-9._~:@+=-]{1,200}(?!\n)$"
 NAME = r"^[A-Za-z0-9_.:/-]{1,200}(?!\n)$"
 
-ThreadId = Annotated[
-    str, Meta(pattern=THREAD_ID, description="The caller's own: 1 to 200 of `[A-Za-z0-9._~:@+=-]`, not `.` or `..`.")
-]
+FORMS = {  # what people are told instead of the pattern
+    THREAD_ID: "a thread id is 1 to 200 of [A-Za-z0-9._~:@+=-], not . or ..",
+    NAME: "a name or id is 1 to 200 of [A-Za-z0-9_.:/-]",
+}
+
+ThreadId = Annotated[str, Meta(pattern=THREAD_ID, description=f"The caller's own: {FORMS[THREAD_ID]}.")]
 Name = Annotated[str, Meta(pattern=NAME)]
 RunId = Annotated[str, Meta(pattern=NAME)]
 Parts = Annotated[list[TextPart | ImagePart | FilePart], Meta(min_length=1, max_length=1000)]

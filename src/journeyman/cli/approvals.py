@@ -65,12 +65,17 @@ def answer(
     with door(settings, url, offline=offline) as way:
         way.call("POST", f"/runs/{run_id}/resume", {"answers": [body]})
         last = way.call("GET", f"/runs/{run_id}")
-        if last["status"] == "running":
+        if _moves(last):
             for _ in Following(way).rejoin(run_id, last["last_seq"]):
                 pass
             last = way.call("GET", f"/runs/{run_id}")
     report(Output(json=json), last)
     raise typer.Exit(CODES.get(last["status"], FAILED))
+
+
+def _moves(run: dict[str, Any]) -> bool:
+    """It runs, or is about to: its last approval was answered just now."""
+    return run["status"] in ("queued", "running") or (run["status"] == "paused" and not run["approvals"])
 
 
 def _run_of(settings: Settings, url: str | None, approval: str) -> str:

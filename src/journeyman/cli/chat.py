@@ -44,8 +44,8 @@ def _lines(talk: Chat, terminal: bool) -> Iterator[str]:
     """What the human says, until the end of the input."""
     while True:
         try:
-            line = (input("> ") if terminal else sys.stdin.readline().rstrip("\n") or _end()).strip()
-        except (EOFError, KeyboardInterrupt):
+            line = (input("> ") if terminal else next(sys.stdin)).strip()
+        except (EOFError, StopIteration, KeyboardInterrupt):
             return
         if line == "/quit":
             return
@@ -53,10 +53,6 @@ def _lines(talk: Chat, terminal: bool) -> Iterator[str]:
             talk.thread_id = None
         elif line:
             yield line
-
-
-def _end() -> str:
-    raise EOFError
 
 
 class Chat:

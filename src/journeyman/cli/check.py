@@ -44,10 +44,10 @@ def check(
 
 
 def checked(settings: Settings, path: Path | None, *, offline: bool) -> Application:
-    """Everything loaded, nothing opened. Raises ConfigurationError with all problems."""
+    """Everything loaded and joined, nothing opened. Raises ConfigurationError with all problems."""
     from journeyman.server import build  # 0.4 s that a wrong command line need not wait for
 
-    return asyncio.run(build(settings, path, offline=offline, check_only=True))
+    return asyncio.run(build(settings, path, offline=offline))
 
 
 def _report(output: Output, problems: Sequence[Problem]) -> None:

@@ -28,7 +28,7 @@ def main(arguments: Sequence[str]) -> int:
     except SystemExit as exc:
         return exc.code if isinstance(exc.code, int) else OK
     except BaseError as exc:
-        complain(exc, json="--json" in arguments)
+        complain(exc, json="--json" in arguments and "call" not in arguments[:2])  # there it is the arguments
         return exit_code(exc)
     except KeyboardInterrupt:
         return INTERRUPTED

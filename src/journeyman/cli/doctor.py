@@ -53,7 +53,7 @@ def doctor(
         marks = {"fine": ("ok", "green"), "warning": ("warn", "yellow"), "broken": ("bad", "red")}
         for finding in findings:
             mark, colour = marks[finding.state]
-            output.write(f"{output.paint(f'{mark:<5}', colour)}{finding.what:<10}")
+            output.write(f"{output.paint(f'{mark:<5}', colour)}{finding.what:<12}")
             output.line(finding.text)
     raise typer.Exit(FAILED if any(finding.state == "broken" for finding in findings) else OK)
 

@@ -39,7 +39,7 @@ async def call_inline(registry: ToolRegistry, name: str, given: dict[str, JSON])
         return await tool.invoker.invoke(request, host)
     if tool.target is None:
         raise ToolExecutionError(f"{name} has no function to call here")
-    return await _call_blocking(describe(resolve(tool.target)), request, host)
+    return await _call_blocking(describe(resolve(tool.target, {})), request, host)
 
 
 def _request(tool: RegisteredTool, arguments: dict[str, JSON]) -> CallRequest:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -10,6 +11,8 @@ from pathlib import Path
 
 from journeyman.cli.exits import exit_code
 from journeyman.errors import BaseError
+
+log = logging.getLogger(__name__)
 
 USAGE = """Serve agents over HTTP.
 
@@ -35,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     except BaseError as exc:
         from journeyman.cli.output import complain
 
-        complain(exc, json=given.json)
+        complain(exc)
         return exit_code(exc)
 
 
@@ -43,9 +46,13 @@ def _serve(given: argparse.Namespace) -> int:
     # The server's imports are two thirds of its start: they come after the command line is known to be right.
     from journeyman.server import serve
     from journeyman.settings import Settings
+    from journeyman.telemetry import logs
 
     settings = Settings.read(host=given.host, port=given.port)
-    return serve(settings, given.path, offline=given.offline, watch=False)
+    logs.configure(settings.log_level, settings.log_format, settings.secrets())
+    if settings.not_yet:
+        log.warning("set, but not obeyed by this release: %s", ", ".join(settings.not_yet))
+    return serve(settings, given.path, offline=given.offline)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -58,7 +65,6 @@ def parser() -> argparse.ArgumentParser:
     add("--watch", action=argparse.BooleanOptionalAction, help="restart when agent or tool files change")
     add("--host", help="address to listen on (HOST; 127.0.0.1)")
     add("--port", type=int, help="port to listen on, 0 for any free one (PORT; 8000)")
-    add("--json", action="store_true", help="report a refused start as JSON")
     return made
 
 

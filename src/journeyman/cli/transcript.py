@@ -22,9 +22,14 @@ class Transcript:
         self._output = output
         self._text = ""  # of the open model call, as shown
         self._column = 0
+        self._calls: set[str] = set()  # tool calls without their end
+        self._early: list[Frame] = []  # text that came before the end of the calls it follows: ends wait for the disk
 
     def show(self, frame: Frame) -> None:
         """One frame, in the order of arrival."""
+        if self._calls and frame.type in ("delta", "snapshot"):
+            self._early.append(frame)
+            return
         act = getattr(self, f"_{frame.type}", None)
         if act is not None:
             act(frame.data if frame.seq is None else frame.data["data"])
@@ -51,6 +56,8 @@ class Transcript:
     # --- stored events
 
     def _model_replied(self, data: dict[str, Any]) -> None:
+        self._calls.clear()
+        self._early.clear()
         message = data["message"]
         self._become("".join(part.get("text", "") for part in message.get("content", ())))
         self._end_line()
@@ -61,6 +68,7 @@ class Transcript:
         self._text = ""
 
     def _tool_call_started(self, data: dict[str, Any]) -> None:
+        self._calls.add(data["call"])
         again = f" (try {data['attempt']})" if data.get("attempt", 1) > 1 else ""
         self._note(f"· {data['tool']}({arguments(data['arguments'])}){again}")
 

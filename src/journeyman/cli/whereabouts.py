@@ -12,6 +12,7 @@ from urllib.request import ProxyHandler, build_opener
 from journeyman.cli.door import Door
 from journeyman.cli.remote import RemoteDoor
 from journeyman.errors import ConfigurationError
+from journeyman.journal.ownership import owner_of
 from journeyman.settings import Settings, is_loopback
 
 PROBE_SECONDS = 2.0
@@ -20,16 +21,10 @@ PROBE_SECONDS = 2.0
 def owner_url(database: Path | None) -> str | None:
     """The address of the server that owns this file; None if none answers.
 
-    The lock file holds the owner's pid and, once it listens, its address, a line each. An address beyond loopback is
-    not believed.
+    The owner leaves it in the lock file; an address beyond loopback is not believed, and one that does not answer is
+    left over from a server that was killed.
     """
-    if database is None:
-        return None
-    try:
-        lines = database.with_name(database.name + ".lock").read_text().split()
-    except (OSError, UnicodeDecodeError):
-        return None
-    url = lines[1] if len(lines) > 1 else ""
+    url = owner_of(database)[1] if database is not None else ""
     return url if is_loopback(urlsplit(url).hostname or "") and answers(url) else None
 
 
@@ -56,9 +51,12 @@ def door(settings: Settings, url: str | None = None, *, offline: bool = False) -
 def _application(settings: Settings, offline: bool) -> Door:
     # Half a second and 60 MB: only for a command that finds no server.
     from journeyman.cli.inprocess import InProcessDoor
-    from journeyman.server import create_app
+    from journeyman.server.asgi import App
+    from journeyman.telemetry import logs
 
-    return InProcessDoor(create_app(settings, offline=offline))
+    level = settings.log_level if "log_level" in settings.model_fields_set else "WARNING"
+    logs.configure(level, settings.log_format, settings.secrets())
+    return InProcessDoor(App(settings, offline=offline))
 
 
 def journal_file(settings: Settings) -> Path:

@@ -21,6 +21,7 @@ from journeyman.events.codec import Codec, Draft, Entry
 from journeyman.events.events import (
     END_TYPES,
     ApprovalGiven,
+    ApprovalRequested,
     CancelRequested,
     ContextChanged,
     Event,
@@ -75,14 +76,22 @@ class Ledger:
             self._check_thread(append, ahead)
         elif drafts and drafts[0].type == "run_accepted":
             self._check_accept(stream, drafts[0].event, batch, ahead)
-        elif stream not in ahead.runs:
+            self._check_steps(drafts[1:], ahead, may_end=False)
+        else:
             run = self._tables.run(stream)
             if run is None:
                 raise NotFoundError(f"there is no run {stream}")
-            if append.epoch is None:
+            if not run.open or stream in ahead.ended:
+                self._check_ended(run, append)
+            elif append.epoch is None:
                 self._check_outside(run, drafts, ahead)
             else:
-                _check_fenced(run, append)
+                _check_epoch(run, append.epoch)
+                if run.status == "queued":
+                    _check_queued(drafts)
+                self._check_steps(drafts, ahead, may_end=True)
+                if drafts and drafts[-1].type in END_TYPES:
+                    ahead.ended.add(stream)
 
     def _check_accept(self, stream: str, event: Event, batch: Batch, ahead: _Ahead) -> None:
         assert isinstance(event, RunAccepted)
@@ -119,23 +128,43 @@ class Ledger:
             raise NotFoundError("there is no such thread")
         ahead.threads.add(key)
 
+    def _check_steps(self, drafts: Sequence[Draft], ahead: _Ahead, may_end: bool) -> None:
+        for place, draft in enumerate(drafts, 1):
+            if draft.type in END_TYPES and not (may_end and place == len(drafts)):
+                raise StateError("nothing can follow the end of a run", code="run_ended")
+            if draft.type in ("run_accepted", "run_started"):
+                raise StateError(f"{draft.type} is not a step: the journal places it itself", code="unfenced")
+            if isinstance(draft.event, ApprovalRequested):
+                self._check_new_approval(draft.event.approval, ahead)
+
+    def _check_new_approval(self, id: str, ahead: _Ahead) -> None:
+        if id in ahead.asked or self._tables.approval(id) is not None:
+            raise StateError(f"the approval {id} was requested before: give every approval an id of its own")
+        ahead.asked.add(id)
+
+    def _check_ended(self, run: Run, append: Append) -> None:
+        if append.epoch is not None:
+            _check_epoch(run, append.epoch)
+        for draft in append.drafts:
+            if isinstance(draft.event, ApprovalGiven):
+                self._refuse_answer(run, draft.event)
+        raise StateError("the run has ended", code="run_ended")
+
     def _check_outside(self, run: Run, drafts: Sequence[Draft], ahead: _Ahead) -> None:
         for draft in drafts:
             event = draft.event
             if isinstance(event, ApprovalGiven):
-                self._check_answer(run, event, ahead)
+                if event.approval not in run.open_approvals or event.approval in ahead.answered:
+                    self._refuse_answer(run, event)
+                ahead.answered.add(event.approval)
             elif not isinstance(event, CancelRequested):
                 raise StateError(f"{draft.type} is no outside fact: append it under the run's epoch", code="unfenced")
-            elif not run.open:
-                raise StateError("the run has ended", code="run_ended")
 
-    def _check_answer(self, run: Run, event: ApprovalGiven, ahead: _Ahead) -> None:
-        if event.approval not in run.open_approvals or event.approval in ahead.answered:
-            row = self._tables.approval(event.approval)
-            if row is None or row.run != run.id:
-                raise NotFoundError("there is no such approval")
-            raise StateError("the approval was answered before, or its run has ended", code="approval_closed")
-        ahead.answered.add(event.approval)
+    def _refuse_answer(self, run: Run, event: ApprovalGiven) -> None:
+        row = self._tables.approval(event.approval)
+        if row is None or row.run != run.id:
+            raise NotFoundError("there is no such approval")
+        raise StateError("the approval was answered before, or its run has ended", code="approval_closed")
 
     # --- writes
 
@@ -247,26 +276,26 @@ class Ledger:
 class _Ahead:
     """What the appends checked so far will change, for the checks of those behind them in the same batch."""
 
-    __slots__ = ("answered", "runs", "threads", "waiting")
+    __slots__ = ("answered", "asked", "ended", "runs", "threads", "waiting")
 
     def __init__(self) -> None:
-        self.runs: set[str] = set()
+        self.runs: set[str] = set()  # accepted
+        self.ended: set[str] = set()
         self.threads: set[str] = set()
         self.waiting: dict[str, int] = {}  # thread -> runs accepted
+        self.asked: set[str] = set()  # approvals
         self.answered: set[str] = set()
 
 
-def _check_fenced(run: Run, append: Append) -> None:
-    if append.epoch != run.epoch:
-        raise StaleEpochError(f"run {run.id} is under epoch {run.epoch}, not {append.epoch}: stop writing to it")
-    if not run.open:
-        raise StateError("the run has ended", code="run_ended")
-    for draft in append.drafts[:-1]:
-        if draft.type in END_TYPES:
-            raise StateError("nothing can follow the end of a run", code="run_ended")
-    for draft in append.drafts:
-        if draft.type in ("run_accepted", "run_started"):
-            raise StateError(f"{draft.type} is not a step: the journal places it itself", code="unfenced")
+def _check_epoch(run: Run, epoch: int) -> None:
+    if epoch != run.epoch:
+        raise StaleEpochError(f"run {run.id} is under epoch {run.epoch}, not {epoch}: stop writing to it")
+
+
+def _check_queued(drafts: Sequence[Draft]) -> None:
+    for draft in drafts:
+        if draft.type not in (*END_TYPES, "limit_reached"):
+            raise StateError("the run has not started yet: it can only be ended", code="run_queued")
 
 
 def _erasing(key: str) -> StateError:

@@ -27,7 +27,7 @@ class Ownership:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as exc:
-            owner = os.pread(fd, 32, 0).decode(errors="replace").strip() or "unknown"
+            owner = _lines(os.pread(fd, 256, 0))[0] or "unknown"
             os.close(fd)
             raise ConfigurationError(
                 f"the journal {self._path.with_suffix('')} is in use by process {owner}: stop that server, "
@@ -42,3 +42,23 @@ class Ownership:
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
+
+
+def publish_address(path: Path, url: str) -> None:
+    """For the owner, once it listens: leave its address in the lock file, under the pid."""
+    with path.with_name(path.name + ".lock").open("w") as file:
+        file.write(f"{os.getpid()}\n{url}\n")
+
+
+def owner_of(path: Path) -> tuple[str, str]:
+    """Pid and address in the lock file of `path`, each empty if it is not there. They may be left over."""
+    try:
+        pid, url = _lines(path.with_name(path.name + ".lock").read_bytes()[:256])
+    except OSError:
+        return "", ""
+    return pid, url
+
+
+def _lines(data: bytes) -> tuple[str, str]:
+    pid, url, *_ = [*data.decode(errors="replace").split("\n"), "", ""]
+    return pid.strip(), url.strip()

@@ -1,7 +1,7 @@
 """Event -> rows: the one place that knows which rows an event makes.
 
 Fed with all entries in the order of their appending, `project` makes the same rows again; only `Run.epoch` (raised
-by take-overs), claims and definitions are not in the events.
+by take-overs), claims, definitions and what erased runs did to a global context are not in the events.
 """
 
 from __future__ import annotations

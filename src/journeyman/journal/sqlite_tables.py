@@ -58,9 +58,6 @@ class SqliteTables:
 
     def flush(self) -> None:
         """Write what was gathered."""
-        if self._new_streams:
-            self._db.executemany(Q["add_stream"], self._new_streams)
-            self._new_streams = []
         self._flush_threads()
         self._flush_runs()
         self._flush_events()
@@ -85,6 +82,9 @@ class SqliteTables:
             self._dirty_runs.clear()
 
     def _flush_events(self) -> None:
+        if self._new_streams:
+            self._db.executemany(Q["add_stream"], self._new_streams)
+            self._new_streams = []
         if self._new_events:
             self._db.executemany(Q["add_event"], self._new_events)
             self._new_events = []

@@ -148,6 +148,8 @@ class Worker:
             del self._active[run_id]
         if retry and not self.stopping:
             self._clock.call_later(RETRY_SECONDS, lambda: self.launch(run_id, taken_over=True))
+        if state is not None:
+            _log_run(state)
         self._report(run_id, state)
         self._next()
 
@@ -240,6 +242,13 @@ def _first(state: AgentState, taken_over: bool, epoch: int) -> tuple[Event, ...]
 def _left_behind(state: AgentState) -> bool:
     """Steps are under way by the record, and nobody drives the run: whoever did could not write on."""
     return state.model_call is not None or any(call.status == "started" for call in state.calls)
+
+
+def _log_run(state: AgentState) -> None:
+    """One line a run, with the place to look at it."""
+    if log.isEnabledFor(logging.INFO) and (state.ended or state.status == "paused"):
+        extra = {"run_id": state.run_id, "thread": state.thread, "agent": state.agent, "status": state.status}
+        log.info("run %s: /runs/%s", state.status, state.run_id, extra=extra)
 
 
 def _resolve(future: asyncio.Future[AgentState | None], state: AgentState | None) -> None:

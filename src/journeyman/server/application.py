@@ -10,7 +10,6 @@ from pathlib import Path
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.assembly import direct_agent
 from journeyman.clock import Clock, SystemClock
-from journeyman.egress.pool import AiohttpTransport
 from journeyman.errors import ConfigurationError, Problem
 from journeyman.events.codec import Codec
 from journeyman.events.events import Event, ToolCallFinished
@@ -30,8 +29,9 @@ from journeyman.runtime.threads import Threads
 from journeyman.runtime.worker import Worker
 from journeyman.server.definitions import Loaded, load
 from journeyman.settings import Settings
+from journeyman.tools.discovery import discover
 from journeyman.tools.executor import Executor
-from journeyman.tools.registry import ToolRegistry
+from journeyman.tools.registry import Discover, ToolRegistry
 from journeyman.tools.workers import Workers
 
 DRAIN_SECONDS = 10.0  # how long runs may finish after a SIGTERM before they are parked
@@ -94,12 +94,13 @@ async def build(
     models: ModelClient | None = None,
     clock: Clock | None = None,
     ids: Ids | None = None,
+    discover: Discover = discover,
 ) -> Application:
     """Load and check everything and join the parts; nothing is opened before the application is entered.
 
     Raises ConfigurationError that lists every problem of agents and tools.
     """
-    loaded = await load(settings, path, offline=offline)
+    loaded = await load(settings, path, offline=offline, discover=discover)
     errors = [problem for problem in loaded.problems if problem.severity == "error"]
     if errors:
         await loaded.registry.aclose()
@@ -163,6 +164,8 @@ def _models(settings: Settings, journal: Journal, clock: Clock) -> Models:
 def _gateway(settings: Settings, clock: Clock) -> Gateway | None:
     if settings.litellm_gateway_url is None:
         return None
+    from journeyman.egress.pool import AiohttpTransport  # noqa: PLC0415 - 0.15 s and 12 MB, only where a gateway is set
+
     key = settings.litellm_gateway_api_key
     return Gateway(
         AiohttpTransport(),

@@ -14,17 +14,22 @@ from journeyman.api.ports import Ports
 from journeyman.errors import BaseError
 from journeyman.server.application import Application, build
 from journeyman.settings import Settings
+from journeyman.tools.discovery import discover
+from journeyman.tools.registry import Discover
 from journeyman.web.pages import pages
 
 
 class App:
     """Starts with the lifespan, or at the first request where none is run (mounted in another application)."""
 
-    def __init__(self, settings: Settings, path: Path | None = None, *, offline: bool = False) -> None:
+    def __init__(
+        self, settings: Settings, path: Path | None = None, *, offline: bool = False, discover: Discover = discover
+    ) -> None:
         self.settings = settings
         self.application: Application | None = None
         self._path = path
         self._offline = offline
+        self._discover = discover
         self._asgi: ASGIApp | None = None
         self._starting = asyncio.Lock()
 
@@ -38,7 +43,9 @@ class App:
         """Build and open everything, once. Raises ConfigurationError and StorageError."""
         async with self._starting:
             if self._asgi is None:
-                self.application = await build(self.settings, self._path, offline=self._offline)
+                self.application = await build(
+                    self.settings, self._path, offline=self._offline, discover=self._discover
+                )
                 await self.application.__aenter__()
                 self._asgi = build_app(_ports(self.application))
             return self._asgi

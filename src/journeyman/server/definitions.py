@@ -16,11 +16,11 @@ from journeyman.agents.react import ReactAgent
 from journeyman.agents.spec import AgentSpec
 from journeyman.errors import ConfigurationError, Problem
 from journeyman.loading import import_file
+from journeyman.server.places import agent_path, tools_path
 from journeyman.settings import Settings
 from journeyman.tools import narrowing
-from journeyman.tools.registry import ToolRegistry
-
-DEFAULT_FILE = "agent.yaml"
+from journeyman.tools.discovery import discover
+from journeyman.tools.registry import Discover, ToolRegistry
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +42,6 @@ class Loaded:
         return tuple(secret for agent in self.agents for secret in agent.secrets)
 
 
-def agent_path(settings: Settings, path: Path | None) -> Path | None:
-    """Where the agents are: given, set, `agent.yaml` here; None: they are described by the environment."""
-    chosen = path or settings.agent_path
-    if chosen is None and Path(DEFAULT_FILE).is_file():
-        chosen = Path(DEFAULT_FILE)
-    return chosen
-
-
-def tools_path(settings: Settings, agents: Path | None) -> Path | None:
-    """The tools folder: set, or `tools` beside the agents."""
-    if settings.tools_path is not None:
-        return settings.tools_path
-    folder = Path() if agents is None else agents if agents.is_dir() else agents.parent
-    return folder / "tools" if (folder / "tools").is_dir() else None
-
-
 def agent_types() -> AgentTypes:
     return AgentTypes({ReactAgent.type: ReactAgent}, import_file=import_file)
 
@@ -74,10 +58,10 @@ def surroundings(settings: Settings, registry: ToolRegistry, types: AgentTypes, 
     )
 
 
-async def load(settings: Settings, path: Path | None, *, offline: bool) -> Loaded:
+async def load(settings: Settings, path: Path | None, *, offline: bool, discover: Discover = discover) -> Loaded:
     """Load what `path` (or the settings) say. Raises nothing: problems are listed, errors among them."""
     agents_at = agent_path(settings, path)
-    registry = await ToolRegistry.auto_register(tools_path(settings, agents_at))
+    registry = await ToolRegistry.auto_register(tools_path(settings, agents_at), discover=discover)
     types = agent_types()
     around = surroundings(settings, registry, types, offline)
     loaded = _from_environment(settings, around) if agents_at is None else load_agents(agents_at, around)

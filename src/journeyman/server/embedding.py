@@ -17,7 +17,8 @@ from journeyman.journal.memory import MemoryJournal
 from journeyman.llm.client import ModelClient
 from journeyman.runtime.results import Frame, RunResult, StartRun
 from journeyman.server.application import Application, join
-from journeyman.server.definitions import Loaded, agent_types, surroundings, tools_path
+from journeyman.server.definitions import Loaded, agent_types, surroundings
+from journeyman.server.places import tools_path
 from journeyman.settings import Settings
 from journeyman.tools.registry import ToolRegistry
 

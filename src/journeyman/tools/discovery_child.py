@@ -58,17 +58,18 @@ def _report(package: Package, file: Path, seen: set[int]) -> Report:
 
 def _defines(module: types.ModuleType, value: Any) -> bool:
     """Whether the module itself defines this tool, rather than importing it."""
-    if inspect.isclass(value):
+    kind = type(value)  # and not isinstance: a proxy in the module may raise whatever it likes when asked
+    if issubclass(kind, type):
         return issubclass(value, BaseTool) and value.__module__ == module.__name__ and not _has_instance(module, value)
-    if isinstance(value, BaseTool):
+    if issubclass(kind, BaseTool):
         return True
-    return definition_of(value) is not None and value.__module__ == module.__name__
+    return kind is types.FunctionType and definition_of(value) is not None and value.__module__ == module.__name__
 
 
 def _has_instance(module: types.ModuleType, cls: type) -> bool:
     """A class of which the module holds an instance, or a subclass, is not made again."""
     others = [value for value in vars(module).values() if value is not cls]
-    return any(isinstance(other, cls) or (inspect.isclass(other) and issubclass(other, cls)) for other in others)
+    return any(issubclass(other if issubclass(type(other), type) else type(other), cls) for other in others)
 
 
 def _line(value: Any) -> int | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import threading
 from typing import Any, Literal
 
 import msgspec
@@ -62,6 +63,8 @@ class Patch(_Frame, frozen=True, kw_only=True):
 
 
 class LogLine(_Frame, frozen=True, kw_only=True):
+    run_id: str
+    call: str
     level: int
     message: str
 
@@ -135,9 +138,12 @@ class Channel:
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
+        self._sending = threading.Lock()  # a tool may speak from threads of its own
 
     def send(self, frame: FromChild) -> None:
-        self._sock.sendall(pack(frame))
+        data = pack(frame)
+        with self._sending:
+            self._sock.sendall(data)
 
     def receive(self) -> FromServer | None:
         """The next frame; None when the server is gone."""

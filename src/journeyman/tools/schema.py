@@ -22,8 +22,6 @@ class Arguments:
     """A tool's arguments, compiled: their JSON Schema, and the check of a call's."""
 
     def __init__(self, tool: str, arguments: tuple[Argument, ...]) -> None:
-        for argument in arguments:
-            _compile(tool, [argument])  # one by one first, so that a fault names its argument
         self._adapter = _compile(tool, list(arguments))
         self.schema = _schema(tool, self._adapter, arguments)
 
@@ -63,7 +61,6 @@ def _readable(error: Any) -> str:
 
 
 def _compile(tool: str, arguments: list[Argument]) -> TypeAdapter[Any]:
-    name = arguments[0].name if len(arguments) == 1 else "?"
     try:
         fields = {a.name: a.hint if a.required else NotRequired[a.hint] for a in arguments}
         shape = _typed_dict("Arguments", fields)
@@ -72,8 +69,11 @@ def _compile(tool: str, arguments: list[Argument]) -> TypeAdapter[Any]:
             raise TypeError("JSON cannot carry bytes")
         return TypeAdapter(shape)
     except (PydanticSchemaGenerationError, PydanticUserError, TypeError, NameError) as exc:
+        if len(arguments) > 1:
+            for argument in arguments:
+                _compile(tool, [argument])  # raises for the one to blame
         reason = str(exc).splitlines()[0][:200]
-        raise ToolValidationError(f"tool {tool!r}: argument {name!r}: {reason}: {_REMEDY}") from exc
+        raise ToolValidationError(f"tool {tool!r}: argument {arguments[0].name!r}: {reason}: {_REMEDY}") from exc
 
 
 def _is_bytes(hint: Any) -> bool:

@@ -133,7 +133,7 @@ def _unresolved(function: Callable[..., Any]) -> str:
 
 def _visible_resources(function: Callable[..., Any]) -> list[tuple[Any, Resource]]:
     names = getattr(inspect.unwrap(function), "__globals__", {})
-    return [(value.provides(), value) for value in list(names.values()) if isinstance(value, Resource)]
+    return [(value.provides(), value) for value in list(names.values()) if type(value) is Resource]
 
 
 def _resource_for(hint: Any, resources: list[tuple[Any, Resource]]) -> Resource | None:

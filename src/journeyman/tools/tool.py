@@ -82,7 +82,8 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
         return None
 
     def _fault_of_numbers(self) -> str | None:
-        if self.timeout_seconds is not None and not 0 < self.timeout_seconds < float("inf"):
+        timeout = self.timeout_seconds
+        if timeout is not None and not (isinstance(timeout, int | float) and 0 < timeout < float("inf")):
             return "timeout_seconds is a number above 0"
         if self.retries is not None and (not isinstance(self.retries, int) or self.retries < 0):
             return "retries is 0 or more"

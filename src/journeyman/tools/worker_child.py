@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -58,28 +59,44 @@ class _ToServer(logging.Handler):
         self._channel = channel
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._channel.send(LogLine(level=record.levelno, message=record.getMessage()[:DETAIL_CAP]))
+        run_id, call = getattr(record, "run_id", ""), getattr(record, "call", "")
+        message = record.getMessage()[:DETAIL_CAP]
+        self._channel.send(LogLine(level=record.levelno, message=message, run_id=run_id, call=call))
 
 
 class _Run:
-    """What the tool asks of its run, passed on to the server. Serves as CallHost for `async def` tools."""
+    """What the tool asks of its run, passed on to the server. Serves as CallHost for `async def` tools.
+
+    Closed when the call is over: a thread that the tool left behind must not speak in the name of the next call.
+    """
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
+        self._speaking = threading.RLock()
+        self._open = True
+
+    def close(self) -> None:
+        with self._speaking:
+            self._open = False
 
     async def starting(self, attempt: int) -> None:
         """The server recorded it before the call came here."""
 
     def progress(self, value: str | float) -> None:
-        self._channel.send(Progress(value=value))
+        with self._speaking:
+            if self._open:
+                self._channel.send(Progress(value=value))
 
     async def change_context(self, scope: Literal["thread", "global"], patch: dict[str, JSON]) -> None:
         self.change(scope, patch)
 
     def change(self, scope: Literal["thread", "global"], patch: dict[str, JSON]) -> None:
         """Returns when the server has recorded the patch."""
-        self._channel.send(Patch(scope=scope, patch=patch))
-        answer = self._channel.receive()
+        with self._speaking:
+            if not self._open:
+                raise StateError("the call is over: its context cannot be changed any more")
+            self._channel.send(Patch(scope=scope, patch=patch))
+            answer = self._channel.receive()
         if not isinstance(answer, Answer):
             os._exit(1)
         if answer.error is not None:
@@ -134,16 +151,17 @@ class _Server:
         return None
 
     def _call(self, tool: _Tool, request: CallRequest) -> Done:
+        run = _Run(self._channel)
         try:
-            value = self._run(tool, request)
+            value = self._run(tool, request, run)
             done = Done(result=format_result(value, request.spec.output_cap))
         except BaseException as exc:  # noqa: BLE001 - whatever the tool raised is its answer
             done = _failed(exc)
+        run.close()
         return self._tidied(done)
 
-    def _run(self, tool: _Tool, request: CallRequest) -> Any:
+    def _run(self, tool: _Tool, request: CallRequest, run: _Run) -> Any:
         given = tool.convert(request.arguments)
-        run = _Run(self._channel)
         signature = tool.signature
         for name, resource in signature.resources.items():
             given[name] = self._opened(resource)

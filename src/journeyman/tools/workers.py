@@ -90,9 +90,8 @@ class Worker:
                     host.progress(valid_text(value[:_TEXT_CAP]) if isinstance(value, str) else value)
                 case Patch() as patch:
                     await self._child.send(await _record(patch, host))
-                case LogLine(level=level, message=message):
-                    facts = {"run_id": request.run_id, "call": request.call, "tool": request.spec.name}
-                    _log.log(level, "%s", valid_text(message[:_TEXT_CAP]), extra=facts)
+                case LogLine() as line:
+                    _write(line, request)
                 case _:
                     raise ChildGoneError
 
@@ -119,6 +118,13 @@ class Worker:
 
     def kill(self) -> None:
         self._child.kill()
+
+
+def _write(line: LogLine, request: CallRequest) -> None:
+    """Write a line of this call; a thread left behind by an earlier call is not heard."""
+    if (line.run_id, line.call) == (request.run_id, request.call):
+        facts = {"run_id": request.run_id, "call": request.call, "tool": request.spec.name}
+        _log.log(line.level, "%s", valid_text(line.message[:_TEXT_CAP]), extra=facts)
 
 
 async def _record(patch: Patch, host: CallHost) -> Answer:

@@ -1,12 +1,36 @@
-"""The pages that come with the server: nothing of them is loaded from elsewhere."""
+"""Static pages out of the package: where to begin, and the documentation of the API. No foreign host is asked."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable
+from importlib.resources import files
 
-from starlette.routing import BaseRoute
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {"content-security-policy": _POLICY, "cache-control": "no-cache"}
+_PAGES = {
+    "/": ("index.html", "text/html"),
+    "/docs": ("docs.html", "text/html"),
+    "/docs.js": ("docs.js", "text/javascript"),
+    "/style.css": ("style.css", "text/css"),
+}
 
 
-def pages() -> Sequence[BaseRoute]:
-    """The start page and the docs."""
-    return ()
+def pages() -> list[BaseRoute]:
+    """The routes; each file is read once, here."""
+    return [Route(path, _static(name, media_type), methods=["GET"]) for path, (name, media_type) in _PAGES.items()]
+
+
+def _static(name: str, media_type: str) -> Callable[[Request], Awaitable[Response]]:
+    content = files(__package__).joinpath(name).read_bytes()
+
+    async def static(request: Request) -> Response:
+        return Response(content, headers=_HEADERS, media_type=media_type)
+
+    return static

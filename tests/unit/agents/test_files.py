@@ -128,6 +128,30 @@ def test_a_script_stands_in_the_agents_folder(model: str, message: str | None, t
         assert loaded.errors[0].line == 2
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\n" * 250_000,
+        b" " * 250_000,
+        b"{" * 250_000,
+        b"type: react_agent\nprompt: '" + b"eyJ-" * 60_000 + b"'\n",
+        b"type: react_agent\nprompt: '" + b"${" * 40_000 + b"'\n",
+        b"type: react_agent\nprompt: '" + b"://a:" * 19_000 + b"'\nx: 1\n",
+        b"type: react_agent\nprompt: '" + b"{{ " * 30_000 + b"'\n",
+        b"type: react_agent\n" + b"".join(b"k%d: 1\n" % n for n in range(4900)),
+        b"type: react_agent\nlimits: {" + b"".join(b"k%d: 1, " % n for n in range(4900)) + b"}\n",
+    ],
+)
+def test_no_file_takes_long(content: bytes, tmp_path: Path, around: Around) -> None:
+    (tmp_path / "agent.yaml").write_bytes(content)
+    began = time.process_time()
+    for path in (tmp_path, tmp_path / "agent.yaml"):
+        loaded = load_agents(path, around())
+        assert loaded.errors
+        assert len(loaded.problems) < 200
+    assert time.process_time() - began < 1.5
+
+
 AGENT = b"""type: react_agent
 name: support
 prompt: |

@@ -57,6 +57,10 @@ def test_text_without_markup_never_loads_jinja() -> None:
         ("{% include 'secret.txt' %}", "may not include", None),
         ("{{ context.thread | random }}", "No filter named 'random'", 1),
         ("{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}", "nests too deeply", None),
+        ("{{ now" + "|upper" * 300 + " }}", "nests too deeply", 1),
+        ("{{ " + "+".join(["now"] * 200) + " }}", "nests too deeply", 1),
+        ("{% for x in now %}" * 25 + "{% endfor %}" * 25, "nests too deeply", None),
+        ("{% if now %}" + "{% elif now %}" * 6000 + "{% endif %}", "more than 5000 parts", 1),
     ],
 )
 def test_what_is_refused_at_load(text: str, message: str, line: int | None) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from journeyman.tools.discovery import Discovery, discover
-from journeyman.tools.registry import ToolRegistry
 
 HEAD = "from __future__ import annotations\nfrom journeyman.tools.tool import tool, BaseTool, ToolContext\n"
 
@@ -37,7 +36,8 @@ class Made(BaseTool):
 first, second = Made("first"), Made("second")
 """,
     "imports_others.py": f"{HEAD}from .a_good import good_one\nfrom .classes import first, Concrete\n",
-    "no_tools.py": "X = 1",
+    "no_tools.py": "class P:\n    def __getattribute__(self, name): raise RuntimeError(name)\np = P()\n",
+    "y_quiet.py": f"{HEAD}@tool\nasync def quiet(): return 'shh'\n",
     "z_last.py": tool_named("last_one", "def"),
 }
 
@@ -67,7 +67,10 @@ BAD = {
     "b17_recursion.py": ("def f(): f()\nf()\n", "RecursionError"),
     "b18_kwargs.py": (f"{HEAD}@tool\nasync def x(**a: int): pass\n", "name each argument"),
     "b19_noise.py": ("print('x' * 200000)\nimport os\nos.write(1, b'y' * 100000)\n1/0\n", "ZeroDivisionError"),
-    "b20_closed.py": ("import os\nos.closerange(0, 64)\n", "ended the process"),
+    "b20_proxy.py": (
+        "class P:\n    def __getattribute__(self, name): raise RuntimeError(name)\np = P()\n1/0\n",
+        "ZeroDivisionError",
+    ),
 }
 
 
@@ -96,10 +99,11 @@ async def test_every_broken_file_is_a_problem_and_the_rest_loads(tmp_path, capfd
     write(root, ".hidden.py", tool_named("hidden"))
     write(root, "_private.py", tool_named("private"))
 
-    discovery = await discover(root, file_seconds=0.5)
+    discovery = await discover(root, file_seconds=0.4)
 
-    assert names(discovery) == ["good_one", "concrete", "first", "second", "nested_one", "last_one"]
-    problems = {Path(problem.file).name: problem for problem in discovery.problems if problem.severity == "error"}
+    assert names(discovery) == ["good_one", "concrete", "first", "second", "nested_one", "quiet", "last_one"]
+    problems = {Path(problem.file).name: problem for problem in discovery.problems}
+    assert problems.pop("y_quiet.py").severity == "warning"
     for name, (_, message) in BAD.items():
         assert message in problems.pop(name).message
     assert set(problems) == {"c_link.py", "c_fifo.py", "c_open.py"}
@@ -123,14 +127,6 @@ async def test_a_folder_that_takes_too_long_is_given_up(tmp_path):
 
 async def test_an_empty_folder_starts_no_process(tmp_path):
     assert await discover(tmp_path) == Discovery()
-
-
-async def test_a_missing_docstring_is_a_warning(tmp_path):
-    registry = await ToolRegistry.auto_register(
-        write(tmp_path, "a.py", f"{HEAD}@tool\nasync def quiet(): return 'shh'\n")
-    )
-    assert "quiet" in registry.tools
-    assert [problem.severity for problem in registry.problems] == ["warning"]
 
 
 @pytest.mark.parametrize("path", ["absent", "absent.py"])

@@ -37,7 +37,7 @@ async def registry():
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def workers():
-    workers = Workers(limit=2)
+    workers = Workers(limit=1)
     yield workers
     await workers.aclose()
 
@@ -137,6 +137,26 @@ async def test_an_async_tool_may_choose_the_process(call, host):
     assert host.patches == [("thread", {"where": "process"})]
 
 
+async def test_a_process_opens_a_resource_once_and_converts_arguments(call, registry):
+    given = registry.get("use_pool").check_arguments('{"at": "2026-01-02T03:04:05Z"}')
+    assert given == {"at": "2026-01-02T03:04:05Z"}
+    assert (await call("use_pool", **given)).result == "1 2026"
+    assert (await call("use_pool", **given)).result == "1 2026"
+    assert (await call("use_pool_too")).result == "1"
+    outcome = await call("use_pool", at="soon")
+    assert outcome.failure.code == "invalid_arguments"
+    assert outcome.failure.message.startswith("at: Input should be a valid datetime")
+
+
+async def test_a_thread_left_behind_speaks_for_no_other_call(registry, workers, request_for, host, caplog):
+    executor = Executor(registry, workers, EagerClock(), random.Random(7), timeout_seconds=5)
+    await executor.execute(request_for(registry.get("leave_thread"), call="m1.0"), host)
+    outcome = await executor.execute(request_for(registry.get("wake_thread"), call="m2.0"), host)
+    assert outcome.result == "woken"
+    assert host.shown == ["alive"]
+    assert "from the grave" not in caplog.text
+
+
 async def test_captured_output_goes_to_the_log(call, caplog):
     await call("blocking", how="error")
     assert "printed before the failure" in caplog.records[-1].detail
@@ -159,8 +179,7 @@ async def test_cancelling_kills_the_process(registry, workers, request_for, host
 
 async def test_at_most_so_many_at_once(registry, workers):
     target = registry.get("look_at_process").target
-    async with workers.slot(target) as first, workers.slot(target) as second:
-        assert first is not second
+    async with workers.slot(target):
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.01), workers.slot(target):
                 pass

@@ -30,7 +30,7 @@ class Process:
         raw = await read_json(visit.headers, receive, self._ports.limits)
         body = convert(raw, ProcessRequest)
         stream = not body.background and b"text/event-stream" in visit.headers.get(b"accept", b"")
-        start = start_of(body, visit, stream=stream, key=key_of(visit, PATH, raw))
+        start = start_of(body, visit, stream=stream or body.background, key=key_of(visit, PATH, raw))
         started = await self._runs.start(visit.principal, start)
         if stream:
             await self._stream(visit, body, started, receive, send)

@@ -9,7 +9,7 @@ from journeyman.api import cursor as cursors
 from journeyman.api.body import convert
 from journeyman.api.door import visit_of
 from journeyman.api.inputs import message_of
-from journeyman.api.openapi import accepts, answers, lists
+from journeyman.api.openapi import accepts, answers, lists, problems
 from journeyman.api.paging import cut
 from journeyman.api.parameters import Cursor, PageSize, ThreadPath
 from journeyman.api.ports import Ports
@@ -72,6 +72,7 @@ def _single(router: APIRouter, ports: Ports) -> None:
         operation_id="erase_thread",
         summary="Erase a thread and all that was said in it",
         status_code=204,
+        responses=problems(),
     )
     async def erase_thread(request: Request, thread_id: ThreadPath) -> Response:
         await ports.threads.erase(visit_of(request.scope).principal, thread_id)
@@ -120,7 +121,7 @@ def _messages(router: APIRouter, ports: Ports) -> None:
     )
     async def add_message(request: Request, thread_id: ThreadPath) -> Response:
         body = convert(await read(request, ports.limits), AddMessage)
-        message = message_of(body.role, body.content)
+        message = message_of(body.role, body.content, "body.content")
         no = await ports.threads.add_message(visit_of(request.scope).principal, thread_id, message)
         return reply(AddedMessage(no), 201)
 

@@ -7,10 +7,13 @@ import ctypes
 import os
 import signal
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
-from journeyman.tools.tool import BlockingToolContext, ToolContext, ToolRetry, tool
+from journeyman.tools.tool import BlockingToolContext, ToolContext, ToolRetry, resource, tool
 
 
 class Doom(BaseException):
@@ -135,3 +138,52 @@ async def async_in_process(ctx: ToolContext) -> str:
     await ctx.context.patch(thread={"where": "process"})
     await asyncio.sleep(0)
     return f"{ctx.context.thread['where']} {os.getpid()}"
+
+
+class Pool:
+    opened = 0
+
+
+@resource
+def pool() -> Iterator[Pool]:
+    Pool.opened += 1
+    yield Pool()
+
+
+@tool(effects="none")
+def use_pool(db: Pool, at: datetime) -> str:
+    """Use a resource and a converted argument."""
+    return f"{db.opened} {at.year}"
+
+
+@tool(effects="none")
+def use_pool_too(db: Pool) -> str:
+    """Use the same resource."""
+    return str(db.opened)
+
+
+LEFT_BEHIND = threading.Event()
+
+
+@tool(effects="none")
+def leave_thread(ctx: BlockingToolContext) -> str:
+    """Leave a thread behind that speaks when the next call runs."""
+
+    def speak() -> None:
+        LEFT_BEHIND.wait(10)
+        ctx.progress("from the grave")
+        ctx.log.warning("from the grave")
+        LEFT_BEHIND.clear()
+
+    threading.Thread(target=speak, daemon=True).start()
+    return "left"
+
+
+@tool(effects="none")
+def wake_thread(ctx: BlockingToolContext) -> str:
+    """Let the thread left behind speak."""
+    LEFT_BEHIND.set()
+    while LEFT_BEHIND.is_set():
+        time.sleep(0.001)
+    ctx.progress("alive")
+    return "woken"

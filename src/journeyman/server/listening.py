@@ -1,0 +1,113 @@
+"""The application behind uvicorn: bounds, the ready line, and a drain that ends."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from journeyman.journal.ownership import publish_address
+from journeyman.server.application import DRAIN_SECONDS
+from journeyman.server.asgi import App
+from journeyman.settings import Settings
+
+log = logging.getLogger(__name__)
+
+GRACE_SECONDS = 5.0  # after the drain, for connections that are still open
+EXIT_OK, EXIT_FAILED = 0, 1
+
+
+async def listen(app: App) -> int:
+    """Serve a started application until SIGINT or SIGTERM; the exit code."""
+    listening = _listen(app.settings)
+    if listening is None:
+        await app.stop()
+        return EXIT_FAILED
+    _announce(app, listening)
+    await _Server(_config(app), app).serve([listening])
+    return EXIT_OK
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that drains the runs before it waits for connections: an open stream would hold it for ever."""
+
+    def __init__(self, config: uvicorn.Config, app: App) -> None:
+        super().__init__(config)
+        self._app = app
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """SIGINT and SIGTERM ask for the drain; afterwards the process ends by itself, with exit code 0."""
+        loop = asyncio.get_running_loop()
+        signals = (signal.SIGINT, signal.SIGTERM)
+        for number in signals:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in signals:
+                loop.remove_signal_handler(number)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._app.application is not None:
+            await self._app.application.drain(0.0 if self.force_exit else DRAIN_SECONDS)
+        await super().shutdown(sockets)
+
+
+def _config(app: App) -> uvicorn.Config:
+    settings = app.settings
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        lifespan="on",
+        http="httptools",
+        ws="websockets-sansio",
+        ws_max_size=64 * 1024,
+        h11_max_incomplete_event_size=64 * 1024,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=int(GRACE_SECONDS),
+        backlog=1024,
+        ssl_certfile=settings.ssl_cert_path if settings.tls else None,
+        ssl_keyfile=str(settings.ssl_key_path) if settings.tls else None,
+    )
+
+
+def _listen(settings: Settings) -> socket.socket | None:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.host.strip("[]"), settings.port))
+    except OSError as exc:
+        listening.close()
+        advice = f"{settings.host}:{settings.port} cannot be used: {exc.strerror}. Choose another PORT (--port)."
+        print(advice, file=sys.stderr)  # noqa: T201 - the answer to whoever typed the command
+        return None
+    listening.listen(1024)  # before the ready line: who reads it may connect at once
+    return listening
+
+
+def _announce(app: App, listening: socket.socket) -> None:
+    application = app.application
+    assert application is not None
+    host, port = listening.getsockname()[:2]
+    scheme = "https" if app.settings.tls else "http"
+    shown = f"[{host}]" if ":" in host else host
+    for problem in application.problems:
+        log.warning("%s", problem)
+    names = ", ".join(sorted(application.catalog.agents)) or "no agent"
+    resumed = f", {application.recovered} runs resumed" if application.recovered else ""
+    url = f"{scheme}://{shown}:{port}"
+    if app.settings.database_path is not None:
+        publish_address(app.settings.database_path, url)
+    print(f"Journeyman is ready on {url} ({names}{resumed})", flush=True)  # noqa: T201

@@ -1,0 +1,217 @@
+"""kill -9 at system calls spread over a run: nothing acknowledged is lost, nothing committed happens twice.
+
+A run with calls of every kind of effects is driven from outside while strace kills the server at its n-th pwrite64,
+fdatasync, write or sendto (counted by thread; the kill comes before the call is carried out). The client asks again
+with its Idempotency-Key, the server is started again on the same file, and the run must end as it would have ended,
+but for ids, times and attempts. Each lane keeps its database over all its points, so that every earlier run is looked
+at again at the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from harness import checker
+from harness.lane import Lane, lane
+from harness.plan import plan
+from harness.strace import SYSCALLS, busiest, killing, required, spread
+
+Point = tuple[str, int]
+CLIENTS = 32
+
+
+def _plan(marker: str) -> str:
+    calls = [["look", {"label": f"{marker}-a"}], ["put", {"label": f"{marker}-b"}], ["pay", {"label": f"{marker}-c"}]]
+    more = [["crunch", {"label": f"{marker}-d"}], ["pay", {"label": f"{marker}-e"}]]
+    return plan(marker, calls, more, "All of it is done.")
+
+
+async def _drive(one: Lane, marker: str, text: str) -> str:
+    """Start the run, see it to its end whatever happens: its id."""
+    body = {"user_input": text, "agent": "worker", "thread_id": f"thread-{marker}"}
+    answer = (await one.client.post("/process", body, marker)).must(200, 202)
+    await one.settle(answer["run_id"])
+    return str(answer["run_id"])
+
+
+async def _transcript(one: Lane, marker: str) -> list[object]:
+    messages = checker.transcript(await one.client.messages(f"thread-{marker}"))
+    return [str(message).replace(marker, "MARKER") for message in messages]
+
+
+@dataclass
+class Outcome:
+    """What a sweep found. `hits`: points at which the server died of the injected kill."""
+
+    hits: list[Point] = field(default_factory=list)
+    missed: list[Point] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+
+    def report(self) -> str:
+        kills = "; ".join(
+            f"{name} {', '.join(str(number) for each, number in sorted(self.hits) if each == name)}"
+            for name in sorted({name for name, _ in self.hits})
+        )
+        return f"{len(self.hits)} kills ({kills}), {len(self.missed)} points not reached {self.missed}"
+
+
+@dataclass
+class Sweep:
+    """A lane that was warmed up (its worker process runs), with the transcript that every run must end with."""
+
+    lane: Lane
+    reference: list[object]
+    counts: dict[str, int]
+    outcome: Outcome = field(default_factory=Outcome)
+
+    async def point(self, syscall: str, number: int) -> None:
+        marker = f"{syscall}-{number}"
+        before = self.lane.server.starts
+        await self.lane.tracer.attach(self.lane.server.pid, killing(syscall, number))
+        run = await _drive(self.lane, marker, _plan(marker))
+        await self._kill_if_alive(before, (syscall, number))
+        self.outcome.wrong += [f"{marker}: {text}" for text in await self._check(run, marker)]
+
+    async def crowd(self, syscall: str, number: int) -> None:
+        """32 clients write at the moment of the kill."""
+        name = f"crowd-{syscall}-{number}"
+        before = self.lane.server.starts
+        await self.lane.tracer.attach(self.lane.server.pid, killing(syscall, number))
+        runs = await self.clients(name)
+        await self._kill_if_alive(before, (syscall, number))
+        for place, run in enumerate(runs):
+            marker = f"{name}-{place}"
+            wrong = await self.lane.violations(run, marker)
+            self.outcome.wrong += [f"{marker}: {text}" for text in wrong]
+        if len(set(runs)) != CLIENTS:
+            self.outcome.wrong.append(f"{name}: {len(set(runs))} runs for {CLIENTS} keys")
+
+    async def clients(self, name: str) -> list[str]:
+        async def one(place: int) -> str:
+            marker = f"{name}-{place}"
+            return await _drive(self.lane, marker, plan(marker, [["put", {"label": marker}]], "Done."))
+
+        return await asyncio.gather(*(one(place) for place in range(CLIENTS)))
+
+    async def everything_is_there(self) -> None:
+        """Every run that was ever answered, each once, over."""
+        for key, run in self.lane.client.answered.items():
+            status = (await self.lane.client.run(run))["status"]
+            if status != "finished":
+                self.outcome.wrong.append(f"{key}: answered as {run}, which is {status} at the end")
+        runs = set(self.lane.client.answered.values())
+        if len(runs) != len(self.lane.client.answered):
+            self.outcome.wrong.append(f"{len(self.lane.client.answered)} keys made {len(runs)} runs")
+        listed = set(await _run_ids(self.lane))
+        if runs != listed:
+            self.outcome.wrong.append(f"answered but not listed: {runs - listed}; never answered: {listed - runs}")
+
+    async def _kill_if_alive(self, before: int, point: Point) -> None:
+        """Where the point was not reached a kill comes after the end: the run must still be there."""
+        if self.lane.server.starts > before:
+            self.outcome.hits.append(point)
+            return
+        self.outcome.missed.append(point)
+        await self.lane.server.kill()
+        await self.lane.server.start()
+
+    async def _check(self, run: str, marker: str) -> list[str]:
+        wrong = await self.lane.violations(run, marker)
+        status = (await self.lane.client.run(run))["status"]
+        if status != "finished":
+            wrong.append(f"it ended {status}")
+        transcript = await _transcript(self.lane, marker)
+        if transcript != self.reference:
+            wrong.append(f"it ended otherwise than without a kill:\n{transcript}\n{self.reference}")
+        return wrong
+
+
+async def _run_ids(one: Lane) -> list[str]:
+    ids: list[str] = []
+    cursor = ""
+    while True:
+        page = await one.client.get(f"/runs?limit=100{cursor}")
+        ids += [item["run_id"] for item in page["items"]]
+        if page["next_cursor"] is None:
+            return ids
+        cursor = f"&cursor={page['next_cursor']}"
+
+
+@asynccontextmanager
+async def sweeping(folder: Path) -> AsyncIterator[Sweep]:
+    """A lane, a run to warm it up, and a run under strace that counts."""
+    async with lane(folder) as one:
+        await _drive(one, "warm", _plan("warm"))
+        reference = await _transcript(one, "warm")
+        await one.tracer.attach(one.server.pid, ["-f", "-e", f"trace={','.join(SYSCALLS)}"])
+        await _drive(one, "count", _plan("count"))
+        await one.tracer.detach()
+        yield Sweep(one, reference, busiest(one.tracer.log))
+
+
+async def _in_lanes(folder: Path, total: int, lanes: int = 2) -> Outcome:
+    """Share the points between lanes that run at the same time; each counts for itself."""
+    async with AsyncExitStack() as stack:
+        sweeps = [await stack.enter_async_context(sweeping(folder / f"lane-{n}")) for n in range(lanes)]
+        points = spread(sweeps[0].counts, total)
+
+        async def sweep(one: Sweep, own: Sequence[Point]) -> None:
+            for syscall, number in own:
+                await one.point(syscall, number)
+            await one.everything_is_there()
+
+        await asyncio.gather(*(sweep(one, points[n::lanes]) for n, one in enumerate(sweeps)))
+        return Outcome(
+            [hit for one in sweeps for hit in one.outcome.hits],
+            [miss for one in sweeps for miss in one.outcome.missed],
+            [text for one in sweeps for text in one.outcome.wrong],
+        )
+
+
+def _judge(outcome: Outcome, points: int) -> None:
+    print(outcome.report())
+    assert not outcome.wrong, "\n".join(outcome.wrong)
+    assert len(outcome.hits) >= 0.8 * points, f"too few points were reached: {outcome.report()}"
+
+
+@pytest.mark.timeout(150)
+async def test_a_run_survives_a_kill_at_15_points(tmp_path: Path) -> None:
+    required()
+    _judge(await _in_lanes(tmp_path, 15), 15)
+
+
+@pytest.mark.long
+async def test_a_run_survives_a_kill_at_60_points(tmp_path: Path) -> None:
+    required()
+    _judge(await _in_lanes(tmp_path, 60), 60)
+
+
+async def _crowds(folder: Path, shares: Sequence[float], syscalls: Sequence[str]) -> Outcome:
+    async with sweeping(folder) as sweep:
+        await sweep.lane.tracer.attach(sweep.lane.server.pid, ["-f", "-e", f"trace={','.join(SYSCALLS)}"])
+        await sweep.clients("crowd-count")
+        await sweep.lane.tracer.detach()
+        counts = busiest(sweep.lane.tracer.log)
+        for syscall in syscalls:
+            for share in shares:
+                await sweep.crowd(syscall, max(1, int(counts[syscall] * share)))
+        await sweep.everything_is_there()
+        return sweep.outcome
+
+
+@pytest.mark.timeout(120)
+async def test_32_writing_clients_survive_a_kill(tmp_path: Path) -> None:
+    required()
+    _judge(await _crowds(tmp_path, [0.3], ("pwrite64", "write")), 2)
+
+
+@pytest.mark.long
+async def test_32_writing_clients_survive_a_kill_at_more_points(tmp_path: Path) -> None:
+    required()
+    _judge(await _crowds(tmp_path, [0.05, 0.2, 0.4, 0.6], ("pwrite64", "fdatasync", "write")), 12)

@@ -1,0 +1,78 @@
+"""kill -9 while the server starts and takes over a run: the next start does it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from benchmarks.child import ChildFailed
+
+from harness.lane import Lane, lane
+from harness.plan import plan
+from harness.strace import busiest, killing, required, spread
+
+_CALLS = ("pwrite64", "fdatasync")  # the process that looks through the tools folder makes none of them
+
+
+async def _interrupted(one: Lane, marker: str) -> str:
+    """A run that waits for the gateway when its server is killed: its id."""
+    text = plan(marker, [["put", {"label": marker}]], {"text": "Done.", "hold_after": 0})
+    run = await one.client.start(text, marker, thread_id=f"thread-{marker}")
+    await one.gateway.reached(marker)
+    await one.server.kill()
+    return run
+
+
+async def _start_traced(one: Lane, arguments: list[str]) -> bool:
+    """Start under strace from the first instruction: whether it came up."""
+    child = one.server.spawn(["strace", "-f", "--seccomp-bpf", "-o", str(one.tracer.log), *arguments])
+    try:
+        child.wait_http(f"{one.server.url}/readyz", 30, 0.01)
+    except ChildFailed:
+        return False
+    return True
+
+
+async def _finish(one: Lane, run: str, marker: str) -> list[str]:
+    one.gateway.release(marker)
+    end = await one.settle(run)
+    wrong = await one.violations(run, marker)
+    if end["status"] != "finished":
+        wrong.append(f"it ended {end['status']}")
+    return [f"{marker}: {text}" for text in wrong]
+
+
+async def _sweep(folder: Path, total: int) -> None:
+    wrong: list[str] = []
+    killed = 0
+    async with lane(folder) as one:
+        for marker in ("first", "count"):  # the first start after a kill also checkpoints what made the tables
+            run = await _interrupted(one, marker)
+            assert await _start_traced(one, ["-e", f"trace={','.join(_CALLS)}"]), one.server.tail()
+            counts = busiest(one.tracer.log, _CALLS)
+            await one.server.close()
+            await one.server.start()
+            wrong += await _finish(one, run, marker)
+        points = spread(counts, total)
+        for syscall, number in points:
+            marker = f"start-{syscall}-{number}"
+            run = await _interrupted(one, marker)
+            killed += not await _start_traced(one, killing(syscall, number))
+            await one.server.close()
+            await one.server.start()
+            wrong += await _finish(one, run, marker)
+    print(f"{killed} kills in {len(points)} starts, of {counts} calls")
+    assert not wrong, "\n".join(wrong)
+    assert killed >= 0.7 * len(points), f"only {killed} of {points} were reached"
+
+
+@pytest.mark.timeout(120)
+async def test_a_start_survives_a_kill(tmp_path: Path) -> None:
+    required()
+    await _sweep(tmp_path, 2)
+
+
+@pytest.mark.long
+async def test_a_start_survives_a_kill_at_more_points(tmp_path: Path) -> None:
+    required()
+    await _sweep(tmp_path, 14)

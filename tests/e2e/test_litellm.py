@@ -1,0 +1,149 @@
+"""A real LiteLLM proxy as the gateway, in front of `journeyman fake-llm`: plain and streamed, with tools."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from benchmarks.child import Child, free_port
+from benchmarks.servers import ROOT, environment
+
+from harness.client import Client
+from harness.server import Server
+from harness.sse import process
+
+VENV = ROOT / ".venv-litellm"
+KEY = "sk-proxy-for-tests"
+AGENT = """\
+type: react_agent
+name: helper
+prompt: Help.
+model: house-model
+tools: [add]
+"""
+TOOL = '''\
+from __future__ import annotations
+
+from journeyman import tool
+
+
+@tool(effects="none")
+async def add(a: int, b: int) -> int:
+    """Add two numbers.
+
+    Args:
+        a: The first number.
+        b: The second number.
+    """
+    return a + b
+'''
+CONFIG = """\
+model_list:
+  - model_name: house-model
+    litellm_params: {{model: openai/offline, api_base: "{upstream}/v1", api_key: sk-upstream}}
+general_settings: {{master_key: {key}}}
+litellm_settings: {{telemetry: false, drop_params: true}}
+"""
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def proxy_command() -> str:
+    """The proxy's own environment, made once; where packages cannot be had, a reason, and under CI a failure."""
+    command = VENV / "bin" / "litellm"
+    if not command.exists():
+        made = [sys.executable, "-m", "venv", str(VENV)]
+        install = [str(VENV / "bin" / "pip"), "install", "-q", "litellm[proxy]", "mcp"]
+        try:
+            for argv in (made, install):
+                subprocess.run(argv, check=True, capture_output=True, timeout=400)
+        except subprocess.SubprocessError as exc:
+            text = f"LiteLLM could not be installed: {getattr(exc, 'stderr', b'')!r}"
+            if os.environ.get("CI", "").lower() in ("1", "true"):
+                pytest.fail(text, pytrace=False)
+            pytest.skip(text)
+    return str(command)
+
+
+@pytest.fixture(scope="module")
+def proxy(proxy_command: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """`fake-llm`, and LiteLLM in front of it: the URL of LiteLLM."""
+    folder = tmp_path_factory.mktemp("litellm")
+    port, upstream = free_port(), free_port()
+    config = folder / "config.yaml"
+    config.write_text(CONFIG.format(upstream=f"http://127.0.0.1:{upstream}", key=KEY))
+    argv = [sys.executable, "-m", "journeyman", "fake-llm", "--port", str(upstream)]
+    fake = Child("fake-llm", argv, folder, environment(), cwd=ROOT)
+    settings = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_TELEMETRY": "False", "NO_PROXY": "127.0.0.1"}
+    argv = [proxy_command, "--config", str(config), "--host", "127.0.0.1", "--port", str(port)]
+    child = Child("litellm", argv, folder, environment(**settings), cwd=folder)
+    try:
+        fake.wait_http(f"http://127.0.0.1:{upstream}/v1/models", 30)
+        child.wait_http(f"http://127.0.0.1:{port}/health/liveliness", 120, 0.2)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        child.kill_group()
+        fake.kill_group()
+
+
+def _agents(folder: Path) -> Path:
+    agents = folder / "agents"
+    (agents / "tools").mkdir(parents=True)
+    (agents / "helper.yaml").write_text(AGENT)
+    (agents / "tools" / "add.py").write_text(TOOL)
+    return agents
+
+
+def _results(events: list[dict[str, Any]]) -> list[str]:
+    return [event["data"]["result"] for event in events if event["type"] == "tool_call_finished"]
+
+
+async def test_a_run_through_litellm(proxy: str, tmp_path: Path) -> None:
+    settings = {"LITELLM_GATEWAY_URL": proxy, "LITELLM_GATEWAY_API_KEY": KEY}
+    server = Server(tmp_path, _agents(tmp_path), settings)
+    try:
+        await server.start()
+        async with Client(server) as client:
+            body = {"user_input": "Please add 17 and 25.", "agent": "helper"}
+            plain = (await client.post("/process", body)).must(200)
+            assert plain["status"] == "finished", plain
+            assert _results(await client.events(plain["run_id"])) == ["42"]
+            assert "42" in plain["response"]
+            assert plain["usage"]["input_tokens"] > 0
+            async with process(client, body) as stream:
+                frames = [frame async for frame in stream.frames()]
+            assert frames[-1].type == "run_finished", frames[-1]
+            assert "42" in frames[-1].data["data"]["output"]
+            assert any(frame.type == "delta" for frame in frames), "nothing was streamed"
+            assert _results([frame.data for frame in frames if frame.id]) == ["42"]
+    finally:
+        await server.close()
+
+
+async def test_a_wrong_key_is_refused_and_never_shown(proxy: str, tmp_path: Path) -> None:
+    settings = {"LITELLM_GATEWAY_URL": proxy, "LITELLM_GATEWAY_API_KEY": "sk-wrong-key-here", "MAX_RETRIES": "0"}
+    server = Server(tmp_path, _agents(tmp_path), settings)
+    try:
+        await server.start()
+        async with Client(server) as client:
+            answer = await client.post("/process", {"user_input": "Please add 17 and 25.", "agent": "helper"})
+            assert answer.status == 502, answer
+            # without a database the proxy calls an unknown key a bad request
+            assert answer.body["code"] in ("gateway_auth", "gateway_rejected"), answer.body
+            assert "sk-wrong-key-here" not in json.dumps(answer.body)
+    finally:
+        await server.close()
+
+
+def test_the_proxy_itself_answers(proxy: str) -> None:
+    request = urllib.request.Request(f"{proxy}/v1/models", headers={"Authorization": f"Bearer {KEY}"})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        assert [item["id"] for item in json.load(answer)["data"]] == ["house-model"]

@@ -1,0 +1,77 @@
+"""One server with all that surrounds it: gateway, world, a client that outlives kills, strace."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness import checker
+from harness.client import Client
+from harness.gateway import Gateway
+from harness.server import Server
+from harness.strace import Tracer
+from harness.world import World
+
+
+@dataclass
+class Lane:
+    server: Server
+    gateway: Gateway
+    world: World
+    client: Client
+    tracer: Tracer
+
+    async def settle(self, run_id: str, seconds: float = 30) -> dict[str, Any]:
+        """Wait for the run's end. Whoever is asked about an unknown outcome looks at the world: what happened is
+        done, what did not is to be tried again. Calls that need an approval are approved."""
+        while True:
+            run = await self.client.until(run_id, ("paused", "finished", "failed", "cancelled"), seconds)
+            if run["status"] != "paused":
+                return run
+            for approval in await self.client.approvals(run_id):
+                await self._answer(run_id, approval)
+
+    async def _answer(self, run_id: str, approval: Mapping[str, Any]) -> None:
+        tool, label = approval["tool"], approval["arguments"]["label"]
+        if approval["kind"] == "tool":
+            await self.client.answer(run_id, approval["approval"], "approve")
+        elif self.world.happened(tool, label):
+            await self.client.answer(run_id, approval["approval"], "done", result=f"{tool} {label} done")
+        else:
+            await self.client.answer(run_id, approval["approval"], "retry")
+
+    async def violations(self, run_id: str, marker: str) -> list[str]:
+        """What is wrong with a run that is over, seen from everywhere."""
+        events = await self.client.events(run_id)
+        asked = {number: count for (name, number), count in self.gateway.calls.items() if name == marker}
+        wrong = [
+            *checker.journal(events),
+            *checker.effects(events, self.world.effects()),
+            *checker.model_calls(events, asked),
+            *self.gateway.refused,
+        ]
+        if wrong:
+            wrong.append("events: " + ", ".join(f"{event['seq']} {event['type']}" for event in events))
+        return wrong
+
+
+@asynccontextmanager
+async def lane(
+    folder: Path, settings: Mapping[str, str] | None = None, agents: Mapping[str, str] | None = None
+) -> AsyncIterator[Lane]:
+    """All of it around a server that is ready; nothing is left running after it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    async with AsyncExitStack() as stack:
+        gateway = await stack.enter_async_context(Gateway())
+        world = World(folder, agents)
+        settings = {"LITELLM_GATEWAY_URL": gateway.url, "LITELLM_GATEWAY_API_KEY": "sk-test", **(settings or {})}
+        server = Server(folder, world.agents, settings)
+        stack.push_async_callback(server.close)
+        tracer = Tracer(folder)
+        stack.push_async_callback(tracer.close)
+        client = await stack.enter_async_context(Client(server, server.revive))
+        await server.start()
+        yield Lane(server, gateway, world, client, tracer)

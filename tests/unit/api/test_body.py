@@ -1,0 +1,141 @@
+"""The strict JSON reader: what it refuses, and that it changes nothing else."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from journeyman.api.body import LARGEST_INTEGER, ClientGone, convert, parse, read_body
+from journeyman.api.ports import Limits
+from journeyman.api.problems import RequestError
+from journeyman.api.schemas import ProcessRequest
+
+LIMITS = Limits(string_chars=100, json_nodes=1000)
+
+REFUSED = {
+    "NaN": b'{"a":NaN}',
+    "infinity": b'{"a":-Infinity}',
+    "too large a float": b'{"a":1e999}',
+    "too large an integer": b'{"a":9007199254740993}',
+    "a very large integer": b'{"a":' + b"9" * 400 + b"}",
+    "lone surrogate": b'{"a":"\\ud800"}',
+    "lone surrogate within": b'{"a":"x\\ud800yyyyyyyyyyyyyyyy"}',
+    "low surrogate": b'{"a":"\\udc00yyyyyyyyyyyyyyyy"}',
+    "encoded surrogate": b'{"a":"\xed\xa0\x80"}',
+    "NUL": b'{"a":"\\u0000"}',
+    "NUL in a key": b'{"\\u0000":1}',
+    "raw control character": b'{"a":"\x00"}',
+    "invalid UTF-8": b'{"a":"\xff\xfe"}',
+    "key twice": b'{"a":1,"a":2}',
+    "key twice deep inside": b'{"x":[{"a":1,"b":2,"a":3}]}',
+    "key twice, escaped": b'{"a":1,"\\u0061":2}',
+    "200 deep": b"[" * 200 + b"]" * 200,
+    "100,000 deep": b"[" * 100_000,
+    "65 deep in objects": b'{"a":' * 65 + b"1" + b"}" * 65,
+    "too many values": b"[" + b"1," * 1000 + b"1]",
+    "too long a string": b'{"a":"' + b"x" * 101 + b'"}',
+    "byte order mark": b"\xef\xbb\xbf{}",
+    "nothing": b"",
+    "half": b'{"a":',
+    "half a string": b'{"a":"b',
+    "two values": b"{} {}",
+    "a comment": b"{} // x",
+}
+
+
+@pytest.mark.parametrize("raw", REFUSED.values(), ids=REFUSED.keys())
+def test_refused(raw: bytes) -> None:
+    with pytest.raises(RequestError) as refused:
+        parse(raw, LIMITS)
+    assert (refused.value.status, refused.value.code) == (422, "invalid_json")
+
+
+def test_brackets_colons_and_commas_in_strings_are_text() -> None:
+    text = '[{":,' * 20 + '\\"'
+    assert parse(json.dumps({"a": text, text: [1]}).encode(), Limits(json_depth=3)) == {"a": text, text: [1]}
+
+
+def test_the_bounds_themselves_are_allowed() -> None:
+    assert parse(b"[" * 64 + b"]" * 64, LIMITS)
+    assert parse(b"[%d,-%d]" % (LARGEST_INTEGER, LARGEST_INTEGER), LIMITS) == [LARGEST_INTEGER, -LARGEST_INTEGER]
+    assert parse(b'"\\ud83d\\ude00"', LIMITS) == "😀"
+
+
+_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=20)
+_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-LARGEST_INTEGER, LARGEST_INTEGER)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | _TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_TEXT, inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(_VALUES, st.booleans())
+def test_what_is_sound_passes_unchanged(value: object, ascii_only: bool) -> None:
+    assert parse(json.dumps(value, ensure_ascii=ascii_only).encode(), Limits()) == value
+
+
+@given(
+    st.binary(max_size=200)
+    | st.lists(
+        st.sampled_from(
+            [b"{", b"}", b"[", b"]", b'"', b"\\", b"\\u", b"d800", b":", b",", b"a", b"1", b"e9", b"-", b" ", b"\xff"]
+        ),
+        max_size=40,
+    ).map(b"".join)
+)
+def test_any_bytes_are_parsed_as_json_does_or_refused(raw: bytes) -> None:
+    try:
+        value = parse(raw, Limits())
+    except RequestError:
+        return
+    assert value == json.loads(raw)
+    msgspec.json.encode(value)
+
+
+def messages(*received: dict[str, object]) -> object:
+    left = list(received)
+
+    async def receive() -> dict[str, object]:
+        return left.pop(0)
+
+    return receive
+
+
+def chunk(body: bytes, more: bool = False) -> dict[str, object]:
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
+async def test_a_body_in_chunks() -> None:
+    receive = messages(chunk(b'{"a"', True), chunk(b"", True), chunk(b":1}"))
+    assert await read_body({}, receive, LIMITS) == b'{"a":1}'  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("headers", [{}, {b"content-length": b"3"}, {b"content-length": b"99999999999999999999"}])
+async def test_the_cap_counts_what_comes(headers: dict[bytes, bytes]) -> None:
+    receive = messages(chunk(b"x" * 60, True), chunk(b"x" * 60))
+    with pytest.raises(RequestError) as refused:
+        await read_body(headers, receive, Limits(body_bytes=100))  # type: ignore[arg-type]
+    assert refused.value.status == 413
+
+
+async def test_a_client_that_leaves_in_its_body() -> None:
+    with pytest.raises(ClientGone):
+        await read_body({}, messages(chunk(b"{", True), {"type": "http.disconnect"}), LIMITS)  # type: ignore[arg-type]
+
+
+def test_a_field_that_does_not_fit_is_named() -> None:
+    with pytest.raises(RequestError) as refused:
+        convert({"user_input": [{"type": "text", "text": 1}]}, ProcessRequest)
+    assert refused.value.path == "body.user_input[0].text"
+    with pytest.raises(RequestError, match="a thread id is 1 to 200"):
+        convert({"user_input": "hi", "thread_id": ".."}, ProcessRequest)
+    with pytest.raises(RequestError, match="unknown field `model`"):
+        convert({"user_input": "hi", "model": "x"}, ProcessRequest)
