@@ -27,7 +27,7 @@ STOP_SECONDS = 5.0  # how long a cancelled step may take to unwind before it is 
 
 
 class Steps:
-    """Owns the tasks of one run, one for each call. `executing` names the calls whose code runs now and must not run twice."""
+    """Owns the tasks of one run, one a call. `executing` names the calls whose code runs now and must not run twice."""
 
     def __init__(self, performer: Performer, recorder: Recorder, inbox: Inbox, live: LiveRun, ids: Ids) -> None:
         self._performer = performer
@@ -76,19 +76,25 @@ class Steps:
         except (StaleEpochError, StorageError) as exc:
             self.refused = exc
             fact = Fact()
-        except Exception:  # a fault of ours in a step: the run fails, the server lives
-            fact = Fact(fault=self._fault(call))
         except asyncio.CancelledError:
-            if _is_stopped() or self._recorder.state.cancel is not None:
+            if self._withdrawn():
                 raise
-            fact = Fact(fault=self._fault(call))  # raised by what the step called, not asked for by the run
+            fact = Fact(fault=self._fault(call))
+        except Exception:  # a fault of ours in a step: the run fails, the server lives
+            log.exception("a step failed", extra={"run_id": self._recorder.state.run_id})
+            fact = Fact(fault=self._fault(call))
         fact.ended = call
         self._inbox.put(fact)
 
     def _fault(self, call: str) -> Failure:
         failure = Failure("internal_error", f"Step {call} failed inside the server.", self._ids.new("err"))
-        log.exception(failure.message, extra={"run_id": self._recorder.state.run_id, "error_id": failure.error_id})
+        log.error(failure.message, extra={"run_id": self._recorder.state.run_id, "error_id": failure.error_id})
         return failure
+
+    def _withdrawn(self) -> bool:
+        """Did the run end this step? Code that awaits a task which it cancelled raises the same error."""
+        task = asyncio.current_task()
+        return self._recorder.state.cancel is not None or (task is not None and task.cancelling() > 0)
 
     async def _model(self, action: CallModel, request: ModelRequest, stream: bool) -> Fact:
         return Fact((await self._performer.call_model(action, request, self._live, stream),))
@@ -97,7 +103,7 @@ class Steps:
         try:
             outcome = await self._performer.call_tool(action, self._recorder.state, host)
         except asyncio.CancelledError:
-            if _is_stopped() or self._recorder.state.cancel is not None:
+            if self._withdrawn():
                 raise
             outcome = ToolOutcome(failure=Failure("tool_failed", "The tool cancelled itself."))
         self.executing.discard(action.call)
@@ -112,9 +118,3 @@ class Steps:
             failure = outcome.failure or Failure("outcome_unknown", "Whether it happened is unknown.")
             return Fact((tool_finished(action, ToolOutcome(failure=failure, attempts=outcome.attempts)),))
         return Fact(action=unknown(call, action.spec, action.arguments))
-
-
-def _is_stopped() -> bool:
-    """Was this task's cancellation asked for? A tool that awaits a task it cancelled raises the same error."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

@@ -6,15 +6,18 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+import msgspec
 import pytest
 from world import SPECS, STORAGE_FULL, THREAD, Ticket, World, check_transcript
 
 from journeyman.agents.react import ReactAgent
+from journeyman.agents.spec import AgentSpec, ModelSettings
 from journeyman.errors import ConfigurationError, StaleEpochError, StateError
 from journeyman.events.events import ApprovalGiven, RunResumed, ToolCallFinished
+from journeyman.events.messages import user
 from journeyman.events.transcript import in_call_order
 from journeyman.journal.journal import Append, Batch
-from journeyman.runtime.results import Answer
+from journeyman.runtime.results import Answer, StartRun
 
 
 @asynccontextmanager
@@ -206,11 +209,8 @@ async def test_a_wait_that_begins_after_the_stop_returns() -> None:
 
 async def test_slots_bound_what_runs_and_the_rest_waits_as_ids() -> None:
     async with world_of(slots=1) as world:
-        others = [World.say(world, "a") for _ in range(3)]
-        for other in others:
-            other.close()
         for text in ("b", "c"):
-            world.spawn(_elsewhere, world, text)
+            world.spawn(world.runs.start, "me", StartRun(input=user(text), thread_id=text))
         await world.settle()
         world.disk.write()
         world.disk.write()
@@ -225,13 +225,6 @@ async def test_slots_bound_what_runs_and_the_rest_waits_as_ids() -> None:
         statuses = [world.state(world.run_of(text)).status for text in "abc"]
         assert statuses == ["finished", "finished", "cancelled"]
         assert "model_called" not in world.types(world.run_of("c"))
-
-
-async def _elsewhere(world: World, text: str) -> None:
-    from journeyman.events.messages import user
-    from journeyman.runtime.results import StartRun
-
-    await world.runs.start("me", StartRun(input=user(text), thread_id=text))
 
 
 async def test_who_waits_behind_a_paused_run_is_told() -> None:
@@ -262,10 +255,7 @@ async def test_who_waits_when_the_run_ahead_pauses_is_told() -> None:
         assert waiting.result().waiting_for == "thread"
 
 
-def _start(text: str):  # type: ignore[no-untyped-def]
-    from journeyman.events.messages import user
-    from journeyman.runtime.results import StartRun
-
+def _start(text: str) -> StartRun:
     return StartRun(input=user(text), thread_id=THREAD)
 
 
@@ -298,16 +288,11 @@ async def test_a_definition_that_is_gone_fails_the_run_and_closes_its_calls() ->
         await world.settle()
         await world.crash()
 
-        async def gone(state: object) -> ReactAgent:
-            raise ConfigurationError("The type of this agent is not registered any more.")
-
-        world.specs = SPECS[:1]
-
-        def no_build(spec: object) -> ReactAgent:
+        def no_build(spec: AgentSpec) -> ReactAgent:
             raise ConfigurationError("The type of this agent is not registered any more.")
 
         build, world.build = world.build, no_build  # type: ignore[method-assign, assignment]
-        world.agent = lambda: build(_other_spec(world))  # type: ignore[method-assign]
+        world.agent = lambda: build(AgentSpec(type="react_agent", name="test", model=ModelSettings(name="other")))  # type: ignore[method-assign]
         await world.boot()
         await world.let_go()
         state = world.state("run_1")
@@ -318,12 +303,6 @@ async def test_a_definition_that_is_gone_fails_the_run_and_closes_its_calls() ->
         assert codes == {"m1.0": "outcome_unknown", "m1.1": "outcome_unknown", "m1.2": "cancelled"}
         rows = await world.disk.messages(f"me/{THREAD}", 1, 100)
         check_transcript(in_call_order(tuple(row.message for row in rows)))
-
-
-def _other_spec(world: World):  # type: ignore[no-untyped-def]
-    from journeyman.agents.spec import AgentSpec, ModelSettings
-
-    return AgentSpec(type="react_agent", name="test", model=ModelSettings(name="other"))
 
 
 async def test_two_answers_to_one_approval() -> None:
@@ -349,8 +328,6 @@ async def test_an_approval_is_asked_again_when_the_code_changed() -> None:
             await world.settle()
         first = (await world.disk.approvals(None))[0].id
         await world.crash()
-        import msgspec
-
         world.specs = tuple(msgspec.structs.replace(spec, code_hash="v2") for spec in SPECS)
         await world.boot()
         world.spawn(world.runs.answer, "me", "run_1", [Answer(approval=first, decision="approve")])
@@ -359,3 +336,63 @@ async def test_an_approval_is_asked_again_when_the_code_changed() -> None:
         assert [row.call for row in open_now] == ["m1.0"]
         assert open_now[0].id != first
         assert world.executed == {}
+
+
+async def test_a_call_that_waits_for_its_slot_is_not_asked_about() -> None:
+    """Another call changes what the approval condition sees, meanwhile."""
+    async with world_of(["pay_apart", "touch"]) as world:
+        await until_tools(world)
+        world.disk.write()
+        await world.settle()
+        assert [gate.name for gate in world.gates] == ["slot pay_apart", "tool touch"]
+        world.open_gate(1)
+        await world.settle()
+        world.disk.write()
+        await world.let_go()
+        assert world.state("run_1").status == "finished"
+        assert "approval_requested" not in world.types("run_1")
+        assert world.executed["run_1", "m1.0"] == 1
+
+
+async def test_a_tool_that_cancels_itself_has_failed() -> None:
+    async with world_of(["pay"]) as world:
+        await until_tools(world)
+        world.disk.write()
+        await world.settle()
+        world.gates[0].future.cancel()
+        await world.let_go()
+        assert world.state("run_1").status == "finished"
+        assert [event.error.code for event in world.events("run_1", ToolCallFinished)] == ["tool_failed"]
+
+
+async def test_a_model_that_cancels_itself_fails_the_run() -> None:
+    async with world_of() as world:
+        world.gates[0].future.cancel()
+        await world.let_go()
+        state = world.state("run_1")
+        assert state.error is not None
+        assert (state.status, state.error.code) == ("failed", "internal_error")
+
+
+@pytest.mark.parametrize("part", ["decide", "prompt", "request"])
+async def test_a_fault_in_an_agent_type_fails_its_run_only(part: str) -> None:
+    async with world_of() as world:
+        await world.crash()
+        build = world.build
+
+        def broken(spec: AgentSpec) -> ReactAgent:
+            agent = build(spec)
+
+            def fault(*given: object) -> None:
+                raise ZeroDivisionError
+
+            setattr(agent, part, fault)
+            return agent
+
+        world.build = broken  # type: ignore[method-assign]
+        await world.boot()
+        world.spawn(world.runs.start, "me", StartRun(input=user("b")))
+        await world.let_go()
+        error = world.state(world.run_of("b")).error
+        assert error is not None
+        assert error.code == "internal_error"
