@@ -200,6 +200,13 @@ async def test_a_run_cancelled_in_the_queue_leaves_without_touching_the_slot(jou
     assert await texts(journal) == ["r1", "r3"]
 
 
+async def test_a_queued_run_takes_no_step(journal: Journal) -> None:
+    await commit(journal, accepted("r1"), accepted("r2"))
+    with pytest.raises(StateError) as queued:
+        await commit(journal, step("r2", said("early")))
+    assert queued.value.code == "run_queued"
+
+
 async def test_one_batch_writes_several_streams_and_all_rows(journal: Journal) -> None:
     await commit(journal, accepted("r1"))
     child = accepted("c1", thread="ann/hidden", parent=Parent("r1", "m1.0"))

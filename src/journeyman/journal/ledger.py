@@ -87,6 +87,8 @@ class Ledger:
                 self._check_outside(run, drafts, ahead)
             else:
                 _check_epoch(run, append.epoch)
+                if run.status == "queued":
+                    _check_queued(drafts)
                 self._check_steps(drafts, ahead, may_end=True)
                 if drafts and drafts[-1].type in END_TYPES:
                     ahead.ended.add(stream)
@@ -288,6 +290,12 @@ class _Ahead:
 def _check_epoch(run: Run, epoch: int) -> None:
     if epoch != run.epoch:
         raise StaleEpochError(f"run {run.id} is under epoch {run.epoch}, not {epoch}: stop writing to it")
+
+
+def _check_queued(drafts: Sequence[Draft]) -> None:
+    for draft in drafts:
+        if draft.type not in (*END_TYPES, "limit_reached"):
+            raise StateError("the run has not started yet: it can only be ended", code="run_queued")
 
 
 def _erasing(key: str) -> StateError:

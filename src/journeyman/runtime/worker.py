@@ -21,6 +21,7 @@ from journeyman.runtime.loading import load_state
 from journeyman.runtime.performer import Performer
 from journeyman.runtime.recorder import Recorder
 from journeyman.runtime.runner import Runner
+from journeyman.telemetry.logs import bind
 
 log = logging.getLogger(__name__)
 
@@ -136,6 +137,7 @@ class Worker:
     async def _drive(self, run_id: str, entries: Sequence[Entry], taken_over: bool) -> None:
         """The root of a run's task: whatever happens in it ends here."""
         active, state, retry = self._active[run_id], None, False
+        bind(run_id=run_id)
         try:
             state = await self._run(active, await load_state(self._journal, run_id, entries), taken_over)
         except StaleEpochError:
@@ -149,6 +151,8 @@ class Worker:
             del self._active[run_id]
         if retry and not self.stopping:
             self._clock.call_later(RETRY_SECONDS, lambda: self.launch(run_id, taken_over=True))
+        if state is not None:
+            _log_run(state)
         self._report(run_id, state)
         self._next()
 
@@ -233,6 +237,13 @@ def _first(state: AgentState, taken_over: bool, epoch: int) -> tuple[Event, ...]
         answered = state.cancel or any(call.status == "answered" for call in state.calls)
         return (RunResumed(epoch=epoch),) if answered else None
     return (RunResumed(epoch=epoch, reason="taken_over"),) if taken_over else ()
+
+
+def _log_run(state: AgentState) -> None:
+    """One line a run, with the place to look at it."""
+    if log.isEnabledFor(logging.INFO) and (state.ended or state.status == "paused"):
+        extra = {"run_id": state.run_id, "thread": state.thread, "agent": state.agent, "status": state.status}
+        log.info("run %s: /runs/%s", state.status, state.run_id, extra=extra)
 
 
 def _resolve(future: asyncio.Future[AgentState | None], state: AgentState | None) -> None:

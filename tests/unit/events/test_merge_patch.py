@@ -37,7 +37,7 @@ def test_the_cases_of_the_rfc(target: dict[str, Any], patch: dict[str, Any], exp
     assert repr((target, patch)) == before
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(objects, objects)
 def test_a_patch_applied_twice_is_a_patch_applied_once(target: dict[str, Any], patch: dict[str, Any]) -> None:
     once = merge_patch(target, patch)

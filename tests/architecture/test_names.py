@@ -1,0 +1,48 @@
+"""Names say what a thing is. The words that say nothing are not used, and the public names are pinned."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import journeyman
+from architecture.source_tree import nodes, trees
+
+EMPTY_WORDS = {"base", "common", "core", "helper", "helpers", "manager", "misc", "processor", "service", "utils"}
+PUBLIC = [
+    "AgentFactory",
+    "AgentState",
+    "BaseAgent",
+    "BaseTool",
+    "Event",
+    "Sensitive",
+    "Settings",
+    "ToolContext",
+    "ToolRegistry",
+    "ToolRetry",
+    "__version__",
+    "create_app",
+    "resource",
+    "tool",
+]
+
+
+def test_no_module_has_an_empty_name() -> None:
+    parts = {part for file in trees() for part in Path(file).with_suffix("").parts[2:]}
+    assert not {part for part in parts if EMPTY_WORDS & set(part.split("_"))}
+
+
+def test_no_class_has_an_empty_name() -> None:
+    names = [node.name for _, node in nodes(ast.ClassDef) if isinstance(node, ast.ClassDef)]
+    last_words = {name: re.findall(r"[A-Z][a-z0-9]*|[a-z0-9]+", name)[-1].lower() for name in names}
+    assert not [name for name, word in last_words.items() if word in EMPTY_WORDS]
+
+
+def test_the_public_names_are_these() -> None:
+    assert journeyman.__all__ == PUBLIC
+
+
+def test_every_public_name_is_there() -> None:
+    for name in PUBLIC:
+        assert getattr(journeyman, name) is not None

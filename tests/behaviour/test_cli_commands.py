@@ -1,0 +1,145 @@
+"""The command line over real parts: an agent, tools, a journal file, no server. SPEC 11; exit codes of the page."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from journeyman.cli import main
+from journeyman.settings import Settings
+
+SUPPORT = Path(__file__).parents[2] / "examples" / "support"
+
+
+class Shell:
+    """Runs commands in this process and keeps what they print."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+        self.err = ""
+
+    def __call__(self, *arguments: str) -> tuple[int, str]:
+        code = main(arguments)
+        out, self.err = self._capsys.readouterr()
+        return code, out
+
+    def json(self, *arguments: str) -> Any:
+        code, out = self(*arguments, "--json")
+        return json.loads(out) | {"code": code}
+
+
+@pytest.fixture
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Shell]:
+    """In an empty folder with a copy of the support agent, without any of our variables."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    shutil.copytree(SUPPORT, tmp_path / "support", ignore=shutil.ignore_patterns("var", "__pycache__"))
+    monkeypatch.chdir(tmp_path)
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield Shell(capsys)
+    root.handlers[:], root.level = handlers, level
+    logging.captureWarnings(False)
+
+
+def test_a_run_and_what_reading_commands_say_of_it(shell: Shell) -> None:
+    code, out = shell("run", "Where is order 1042?", "support")
+    assert (code, "Rotterdam" in out) == (0, True)
+    [run] = shell.json("runs", "list")["items"]
+    assert (run["status"], run["agent"], run["thread_id"].startswith("thread_")) == ("finished", "support", True)
+    events = [json.loads(line) for line in shell("runs", "events", run["run_id"], "--json")[1].splitlines()]
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+    assert events[-1]["type"] == "run_finished"
+    assert shell.json("runs", "show", run["run_id"])["run_id"] == run["run_id"]
+    [thread] = shell.json("threads")["items"]
+    assert thread["messages"] == 4
+    code, out = shell("threads", "show", thread["thread_id"])
+    assert "lookup_order" in out
+    assert shell.json("runs", "list", "--tool", "lookup_order")["items"] == [run]
+    assert shell.json("runs", "list", "--status", "failed")["items"] == []
+
+
+def test_an_approval_asked_answered_and_done_once(shell: Shell) -> None:
+    code, out = shell("run", "Refund order 1044, amount 120", "support")
+    assert (code, "journeyman approvals answer" in out) == (6, True)
+    [approval] = shell.json("approvals")["items"]
+    assert (approval["tool"], approval["decisions"]) == ("refund", ["approve", "deny"])
+    code, out = shell("approvals", "answer", approval["approval"], "approve", "support")
+    assert (code, "120" in out) == (0, True)
+    assert len(Path("support/var/refunds.jsonl").read_text().splitlines()) == 1
+    assert shell("approvals", "answer", approval["approval"], "approve", "support")[0] == 4
+    assert shell("approvals", "answer", approval["approval"], "perhaps")[0] == 2
+
+
+def test_tools(shell: Shell) -> None:
+    assert {item["name"] for item in shell.json("tools", "list", "support")["items"]} >= {"lookup_order", "calculator"}
+    order = '{"order_id": "1041"}'
+    for more in ([], ["--inline"]):
+        code, out = shell("tools", "call", "lookup_order", "--json", order, "support", *more)
+        assert (code, json.loads(out)["status"]) == (0, "delivered")
+    assert shell("tools", "call", "lookup_order", "--json", '{"order_id": "9"}', "support", "--inline")[0] == 1
+    assert shell("tools", "call", "nope", "support", "--inline")[0] == 4
+    assert shell("tools", "call", "lookup_order", "--json", "[1]", "support")[0] == 2
+    assert shell.json("tools", "check", "support/tools")["ok"] is True
+
+
+def test_check_reports_every_problem_with_its_place(shell: Shell) -> None:
+    assert shell("check", "support")[0] == 0
+    Path("support/agent.yaml").write_text("type: react_agent\nname: support\ntoolz: [x]\ntools: [nope]\n")
+    Path("support/tools/broken.py").write_text("def (:\n")
+    report = shell.json("check", "support")
+    places = {(Path(problem["file"]).name, problem["line"]) for problem in report["problems"]}
+    assert (report["code"], report["ok"]) == (3, False)
+    assert places >= {("agent.yaml", 3), ("agent.yaml", 4), ("broken.py", 1)}
+    code, out = shell("check", "support")
+    assert (code, "support/agent.yaml:3:1: error: " in out) == (3, True)
+
+
+def test_init_makes_a_project_that_answers(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert shell("init", "trip")[0] == 0
+    assert shell("init", "trip")[0] == 3
+    monkeypatch.chdir("trip")
+    assert shell("check")[0] == 0
+    code, out = shell("run", "What is the distance? origin: Oslo, destination: Rome")
+    assert (code, "2007 km" in out or " km" in out) == (0, True)
+
+
+def test_agents_and_schema(shell: Shell) -> None:
+    [agent] = shell.json("agents", "support")["items"]
+    assert (agent["name"], agent["model"]["name"]) == ("support", "offline")
+    code, out = shell("schema")
+    assert (code, "properties" in json.loads(out)) == (0, True)
+
+
+def test_doctor(shell: Shell) -> None:
+    findings = {item["what"]: item["state"] for item in shell.json("doctor", "support")["findings"]}
+    assert findings == dict.fromkeys(
+        ("journeyman", "python", "sqlite", "settings", "journal", "server", "agents"), "fine"
+    )
+
+
+def test_refusals_have_their_codes(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert shell("runs", "list")[0] == 3  # no journal yet
+    assert shell("threads", "--url", "http://127.0.0.1:1")[0] == 5
+    assert shell("nonsense")[0] == 2
+    monkeypatch.setenv("PORT", "http")
+    assert shell("runs", "list", "--json")[0] == 3
+    assert json.loads(shell.err)["code"] == "configuration_error"
+
+
+def test_chat_without_a_terminal(shell: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    lines = tmp_path / "lines"
+    lines.write_text("Where is order 1043?\n\nFind customer lin@example.com\n")
+    with lines.open() as file:
+        monkeypatch.setattr("sys.stdin", file)
+        code, out = shell("chat", "support")
+    assert code == 0
+    assert '· lookup_order(order_id="1043")' in out
+    assert "Lin Okafor" in out
+    assert len(shell.json("threads")["items"]) == 1

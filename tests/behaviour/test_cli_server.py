@@ -1,0 +1,77 @@
+"""The command line beside a server on the same journal. SPEC 11: reading opens read-only, writing goes through it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from journeyman.cli import main
+from journeyman.journal.ownership import owner_of
+from journeyman.settings import Settings
+
+SUPPORT = Path(__file__).parents[2] / "examples" / "support"
+
+
+def start(*arguments: str) -> tuple[subprocess.Popen[str], str]:
+    """A server in the working directory, and its ready line."""
+    command = [sys.executable, "-m", "journeyman", "serve", *arguments]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert server.stdout is not None
+    return server, server.stdout.readline()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    shutil.copytree(SUPPORT, tmp_path / "support", ignore=shutil.ignore_patterns("var", "__pycache__"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_beside_a_server(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    server, ready = start("support", "--port", "0")
+    try:
+        assert ready.startswith("Journeyman is ready on http://127.0.0.1:")
+        pid, url = owner_of(folder / "journeyman.db")
+        assert (int(pid), url in ready) == (server.pid, True)
+        assert main(["run", "Where is order 1042?"]) == 0  # no agent is given: the server has its own
+        assert "Rotterdam" in capsys.readouterr().out
+        for arguments in (["runs", "list"], ["threads"], ["runs", "list", "--url", url], ["agents"], ["tools", "list"]):
+            assert main(arguments) == 0
+        assert capsys.readouterr().out.count("support") >= 3
+        second = subprocess.run(
+            [sys.executable, "-m", "journeyman", "serve", "support"], capture_output=True, text=True
+        )
+        assert (second.returncode, pid in second.stderr) == (3, True)
+    finally:
+        server.send_signal(signal.SIGTERM)
+    assert server.wait(timeout=30) == 0
+    assert main(["runs", "list"]) == 0
+
+
+def test_watch_replaces_the_server_and_keeps_the_old_one_beside_a_bad_file(folder: Path) -> None:
+    parent, ready = start("support", "--port", "0", "--watch")
+    assert parent.stdout is not None
+    try:
+        first = owner_of(folder / "journeyman.db")[0]
+        assert (first.isdigit(), int(first) != parent.pid, "ready" in ready) == (True, True, True)
+        agent = folder / "support" / "agent.yaml"
+        text = agent.read_text()
+        agent.write_text(text.replace("- calculator", "- nope"))
+        assert "nope" in parent.stdout.readline()  # what check says of it
+        os.kill(int(first), 0)
+        agent.write_text(text + "# better\n")
+        lines = iter(parent.stdout.readline, "")
+        assert any("is ready on" in line for line in lines)
+        assert owner_of(folder / "journeyman.db")[0] != first
+    finally:
+        parent.send_signal(signal.SIGTERM)
+    assert parent.wait(timeout=30) == 0

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import typer.main
+
+from journeyman.cli import exits
+from journeyman.cli.commands import EPILOG, build
+
+PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "cli.md").read_text()
+
+
+def commands(group: object, prefix: str = "") -> set[str]:
+    found: set[str] = set()
+    for name, command in getattr(group, "commands", {}).items():
+        inner = commands(command, f"{prefix}{name} ")
+        found |= inner or {f"{prefix}{name}"}
+    return found
+
+
+def test_the_page_names_every_command() -> None:
+    named = {" ".join(found.split()) for found in re.findall(r"`journeyman ((?:[a-z-]+ ?)+)", PAGE)}
+    there = commands(typer.main.get_command(build()))
+    assert there - named == set()
+    assert named - there <= {"threads", "approvals"}
+
+
+def test_every_command_says_what_it_does() -> None:
+    group = typer.main.get_command(build())
+    for name, command in group.commands.items():  # type: ignore[attr-defined]
+        assert command.help, name
+
+
+def test_the_page_and_the_help_name_every_exit_code() -> None:
+    codes = {value for name, value in vars(exits).items() if name.isupper()}
+    assert {int(code) for code in re.findall(r"^\| (\d+) \|", PAGE, re.M)} == codes
+    assert {int(code) for code in re.findall(r"(\d+) ", EPILOG)} == codes

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from journeyman.cli.doctor import journal, python
+from journeyman.cli.project import create
+from journeyman.cli.serve import parser
+from journeyman.cli.whereabouts import journal_file, owner_url
+from journeyman.errors import ConfigurationError
+from journeyman.journal.ownership import Ownership, owner_of, publish_address
+from journeyman.settings import Settings
+
+
+def test_a_project_has_its_folders_name(tmp_path: Path) -> None:
+    made = create(tmp_path / "My Agent!")
+    assert [path.name for path in made] == ["agent.yaml", "distance.py", ".env.example", ".gitignore"]
+    assert "name: my-agent\n" in made[0].read_text()
+
+
+def test_nothing_is_overwritten_and_nothing_half_made(tmp_path: Path) -> None:
+    (tmp_path / ".env.example").write_text("mine")
+    with pytest.raises(ConfigurationError, match=r"\.env\.example: exists already"):
+        create(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [".env.example"]
+
+
+def test_the_example_of_settings_can_be_read(tmp_path: Path) -> None:
+    example = create(tmp_path)[2]
+    assert Settings.read(env_file=example).database_path == Path("journeyman.db")
+
+
+def test_the_owner_leaves_its_address(tmp_path: Path) -> None:
+    database = tmp_path / "x.db"
+    assert owner_of(database) == ("", "")
+    lock = Ownership(database)
+    lock.take()
+    pid, url = owner_of(database)
+    assert (pid.isdigit(), url) == (True, "")
+    publish_address(database, "http://127.0.0.1:1")
+    assert owner_of(database) == (pid, "http://127.0.0.1:1")
+    with pytest.raises(ConfigurationError, match=f"in use by process {pid}:"):
+        Ownership(database).take()
+    lock.release()
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://192.0.2.1:80", "file:///etc/passwd", ""])
+def test_an_address_that_is_left_over_or_foreign_is_not_used(tmp_path: Path, url: str) -> None:
+    publish_address(tmp_path / "x.db", url)
+    assert owner_url(tmp_path / "x.db") is None
+    assert owner_url(None) is None
+
+
+def test_the_file_to_read(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="--url"):
+        journal_file(Settings.read(database_url="memory://"))
+    with pytest.raises(ConfigurationError, match="There is no journal"):
+        journal_file(Settings.read(database_url=f"sqlite:///{tmp_path}/x.db"))
+
+
+def test_doctor_looks_at_python_and_the_disk(tmp_path: Path) -> None:
+    assert python((3, 10, 9)).state == "broken"
+    assert python((3, 11, 0)).state == "fine"
+    assert journal(tmp_path / "x.db").state == "fine"
+    assert journal(tmp_path / "no" / "x.db").state == "broken"
+    assert journal(None).state == "warning"
+
+
+def test_the_command_line_of_serve(capsys: pytest.CaptureFixture[str]) -> None:
+    given = parser().parse_args(["agents", "--port", "0", "--no-watch"])
+    assert (given.path, given.port, given.watch, given.offline) == (Path("agents"), 0, False, False)
+    with pytest.raises(SystemExit) as ended:
+        parser().parse_args(["--nonsense"])
+    assert ended.value.code == 2
+    assert "--nonsense" in capsys.readouterr().err
