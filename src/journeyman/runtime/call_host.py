@@ -8,6 +8,7 @@ from typing import Literal
 from journeyman.agents.decision import CallTool
 from journeyman.events.events import ContextChanged, Event
 from journeyman.events.messages import JSON
+from journeyman.runtime.bounds import check_context
 from journeyman.runtime.inbox import Fact, Inbox
 from journeyman.runtime.live import LiveRun
 from journeyman.runtime.recorder import Recorder
@@ -44,6 +45,9 @@ class RunningCall:
         self._live.report(self._action.call, value)
 
     async def change_context(self, scope: Literal["thread", "global"], patch: dict[str, JSON]) -> None:
+        """Raises ValidationError when the context would hold too much."""
+        state = self._recorder.state
+        check_context(state.thread_context if scope == "thread" else state.global_context, patch)
         await self._record(ContextChanged(scope=scope, patch=patch, path=self._action.path))
 
     async def _record(self, event: Event) -> None:

@@ -26,12 +26,12 @@ from journeyman.journal.journal import (
     RunRow,
     thread_key,
 )
+from journeyman.runtime.bounds import check_context, check_thread_id
 from journeyman.runtime.catalog import Catalog
 from journeyman.runtime.definitions import Definitions
 from journeyman.runtime.loading import read_all
 from journeyman.runtime.outcome import result_of
 from journeyman.runtime.results import Answer, Frame, Key, RunResult, StartCall, Started, StartRun
-from journeyman.runtime.threads import check_context, check_thread_id
 from journeyman.runtime.watching import Watch
 from journeyman.runtime.worker import Worker
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
-import msgspec
-
 from journeyman.clock import Clock
-from journeyman.errors import NotFoundError, StateError, ValidationError
+from journeyman.errors import NotFoundError, StateError
 from journeyman.events.codec import Codec
 from journeyman.events.events import CancelRequested, ContextChanged, Event, MessageAdded, ThreadCreated
-from journeyman.events.merge_patch import merge_patch
 from journeyman.events.messages import JSON, Message
 from journeyman.ids import Ids
 from journeyman.journal.journal import (
@@ -26,26 +22,10 @@ from journeyman.journal.journal import (
     thread_key,
     thread_stream,
 )
+from journeyman.runtime.bounds import check_context, check_thread_id
 from journeyman.runtime.worker import Worker
 
-CONTEXT_CAP = 32 * 1024  # bytes of JSON, of each of the two contexts
 ERASE_SECONDS = 15.0  # how long an erasure waits for the thread's runs to end
-_THREAD_ID = re.compile(r"[A-Za-z0-9._~:@+=-]{1,200}")
-
-
-def check_thread_id(thread_id: str) -> str:
-    """The id, if it may be one. Raises ValidationError."""
-    if not _THREAD_ID.fullmatch(thread_id) or thread_id in (".", ".."):
-        raise ValidationError("A thread id is 1 to 200 of A-Z a-z 0-9 . _ ~ : @ + = - and neither `.` nor `..`.")
-    return thread_id
-
-
-def check_context(context: dict[str, JSON], patch: dict[str, JSON]) -> dict[str, JSON]:
-    """The context after the patch. Raises ValidationError if it would be too large."""
-    changed: dict[str, JSON] = merge_patch(context, patch)
-    if len(msgspec.json.encode(changed)) > CONTEXT_CAP:
-        raise ValidationError(f"A context holds at most {CONTEXT_CAP // 1024} KiB: keep larger things outside.")
-    return changed
 
 
 class Threads:

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 from typing import Literal
 
+from journeyman.events.merge_patch import merge_patch
 from journeyman.events.messages import JSON
 from journeyman.tools.results import plain_json
 from journeyman.tools.spec import CallHost, CallRequest
@@ -16,19 +17,6 @@ _log = logging.getLogger("journeyman.tool")
 
 Scope = Literal["thread", "global"]
 Change = Callable[[Scope, dict[str, JSON]], None]
-
-
-def merged(target: JSON, patch: JSON) -> JSON:
-    """`target` after a JSON Merge Patch (RFC 7396); neither is changed."""
-    if not isinstance(patch, dict):
-        return patch
-    result = dict(target) if isinstance(target, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = merged(result.get(key), value)
-    return result
 
 
 def _shown(value: str | float) -> str | float:
@@ -61,7 +49,7 @@ class _View:
         return self._own[scope]
 
     def _apply(self, scope: Scope, patch: dict[str, JSON]) -> None:
-        self._own[scope] = merged(self._read(scope), patch)
+        self._own[scope] = merge_patch(self._read(scope), patch)
 
 
 class Context(_View):
