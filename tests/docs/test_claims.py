@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import apsw
-from asgi_client import request
 from fastapi import FastAPI
 
+from asgi_client import request
 from journeyman import AgentFactory, create_app
 from journeyman.journal.sqlite import SqliteJournal
 
