@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 
 from architecture.source_tree import nodes
-
 from journeyman.settings import NOT_YET, Settings
 
 CHECKED_ONLY = {"auth_mode"}  # what it may say today has no effect, the rest is refused
