@@ -21,6 +21,7 @@ from journeyman.runtime.loading import load_state
 from journeyman.runtime.performer import Performer
 from journeyman.runtime.recorder import Recorder
 from journeyman.runtime.runner import Runner
+from journeyman.telemetry.logs import bind
 
 log = logging.getLogger(__name__)
 
@@ -136,6 +137,7 @@ class Worker:
     async def _drive(self, run_id: str, entries: Sequence[Entry], taken_over: bool) -> None:
         """The root of a run's task: whatever happens in it ends here."""
         active, state, retry = self._active[run_id], None, False
+        bind(run_id=run_id)
         try:
             state = await self._run(active, await load_state(self._journal, run_id, entries), taken_over)
         except StaleEpochError:
