@@ -187,9 +187,9 @@ class Worker:
             del self._active[run_id]
         if retry and not self.stopping:
             self._clock.call_later(RETRY_SECONDS, lambda: self.launch(run_id, taken_over=True))
+        self._report(run_id, state)
         if state is not None:
             _log_run(state)
-        self._report(run_id, state)
         self._next()
 
     async def _run(self, active: _Active, state: AgentState, taken_over: bool) -> AgentState:
@@ -290,7 +290,7 @@ def _left_behind(state: AgentState) -> bool:
 def _log_run(state: AgentState) -> None:
     """One line a run, with the place to look at it."""
     if log.isEnabledFor(logging.INFO) and (state.ended or state.status == "paused"):
-        extra = {"run_id": state.run_id, "thread": state.thread, "agent": state.agent, "status": state.status}
+        extra = {"thread_key": state.thread, "agent": state.agent, "status": state.status}
         log.info("run %s: /runs/%s", state.status, state.run_id, extra=extra)
 
 
