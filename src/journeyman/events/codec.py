@@ -14,7 +14,8 @@ import msgspec
 
 from journeyman.errors import StorageError
 from journeyman.events.events import Event
-from journeyman.events.messages import JSON
+from journeyman.events.messages import JSON, valid_text
+from journeyman.events.rewriting import rewritten
 
 
 def _snake(name: str) -> str:
@@ -59,18 +60,31 @@ class Codec:
     """Encodes events; known secret values (8 characters or more) never get past it."""
 
     def __init__(self, secrets: tuple[str, ...] = ()) -> None:
-        known = sorted((secret for secret in set(secrets) if len(secret) >= 8), key=len, reverse=True)
-        self._secrets = tuple(_ENCODER.encode(secret)[1:-1] for secret in known)
+        known = {form for secret in secrets if len(secret) >= 8 for form in (secret, _as_json(secret))}
+        self._secrets = tuple(sorted(known, key=len, reverse=True))
+        self._stored = tuple(_as_json(secret).encode() for secret in self._secrets)
 
     def draft(self, event: Event) -> Draft:
-        """The event as it will be stored; `draft.event` is what readers will see (secrets replaced)."""
-        name = _NAMES[type(event)]
-        data = _ENCODER.encode(event)
-        if any(secret in data for secret in self._secrets):
-            for secret in self._secrets:
-                data = data.replace(secret, b"[secret]")
-            event = _DECODERS[name].decode(data)
-        return Draft(name, event.VERSION, data, event)
+        """The event as it will be stored; `draft.event` is what readers will see (secrets replaced, text valid)."""
+        try:
+            data = _ENCODER.encode(event)
+        except UnicodeEncodeError:  # the doors make text valid; this is for what slipped through
+            event = rewritten(event, valid_text)
+            data = _ENCODER.encode(event)
+        if any(secret in data for secret in self._stored):
+            event = rewritten(event, self._without_secrets)
+            data = _ENCODER.encode(event)
+        return Draft(_NAMES[type(event)], event.VERSION, data, event)
+
+    def _without_secrets(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "[secret]")
+        return text
+
+
+def _as_json(text: str) -> str:
+    """As it stands within a JSON text, such as the arguments of a call."""
+    return _ENCODER.encode(text)[1:-1].decode()
 
 
 def decode(type: str, v: int, data: bytes) -> Event:
@@ -87,7 +101,7 @@ def decode(type: str, v: int, data: bytes) -> Event:
         if v == current:
             return decoder.decode(data)  # type: ignore[no-any-return]
         return _upcast(type, v, current, data)
-    except msgspec.MsgspecError as exc:
+    except (msgspec.MsgspecError, UnicodeDecodeError, LookupError, TypeError) as exc:  # the last two: of upcasters
         raise StorageError(f"the journal holds a {type} event that does not fit its schema: {exc}") from exc
 
 
@@ -96,7 +110,10 @@ def _upcast(type: str, v: int, current: int, data: bytes) -> Event:
         raise StorageError(f"the journal holds {type} version {v}, newer than this release knows: use a newer release")
     value = msgspec.json.decode(data)
     for version in range(v, current):
-        value = UPCASTERS[type, version](value)
+        upcaster = UPCASTERS.get((type, version))
+        if upcaster is None:
+            raise StorageError(f"the journal holds {type} version {version}: no way leads from it to version {current}")
+        value = upcaster(value)
     return msgspec.convert(value, EVENT_TYPES[type])  # type: ignore[no-any-return]
 
 

@@ -205,7 +205,7 @@ def _apply_life(
         case RunStarted():
             return replace(
                 state,
-                status="running",
+                status=state.status if state.ended else "running",  # cancelled while queued, as its turn came
                 epoch=event.epoch,
                 started_at=at,
                 first_no=event.first_no,

@@ -123,8 +123,14 @@ def _started(tables: Tables, entry: Entry, event: RunStarted, run: Run) -> None:
 
 
 def _paused(tables: Tables, entry: Entry, event: RunPaused, run: Run) -> None:
-    run.status = "paused"
+    """A run whose writer did not know yet of an answer or a cancel does not rest: after a crash it must be found."""
+    overtaken = not set(event.waiting_for) <= set(run.open_approvals) or _cancel_stands(tables, run, entry.seq)
+    run.status = "running" if overtaken else "paused"
     tables.save_run(run)
+
+
+def _cancel_stands(tables: Tables, run: Run, until: int) -> bool:
+    return any(before.type == "cancel_requested" for before in tables.entries(run.id, 0, until))
 
 
 def _resumed(tables: Tables, entry: Entry, event: RunResumed, run: Run) -> None:

@@ -51,9 +51,9 @@ class Recorder:
         """Hand the batch over to the journal, after the one before it is committed. Does not wait for its commit."""
         if not self._batch:
             return
+        await self.settle()
         drafts = tuple(self._batch)
         self._batch.clear()
-        await self.settle()
         append = Append(stream=self.state.run_id, drafts=drafts, epoch=self._epoch, known=self._known)
         self._submitted = drafts
         self._pending = self._journal.submit(Batch(at=self._at, appends=(append,), epoch=self._epoch))
@@ -91,4 +91,5 @@ class Recorder:
         for entry in entries:
             if entry.seq > self._known:
                 self._known = entry.seq
-                self.state = apply(self.state, entry.seq, entry.at, entry.event)
+                # It may stand before own events that were applied ahead of it: `state.seq` counts what was applied.
+                self.state = apply(self.state, self.state.seq + 1, entry.at, entry.event)

@@ -90,7 +90,7 @@ class Runner:
         for _ in range(ROUNDS):
             if self.state.cancel or self._fault:
                 break
-            decided = (action for action in self._ask_agent() if action.key not in self._steps)
+            decided = (action for action in self._ask_agent() if action not in self._steps)
             fresh = [action for action in decided if action.key not in actions]
             if not fresh:
                 return list(actions.values())
@@ -140,6 +140,10 @@ class Runner:
             first_no, request = self._agent.request(self.state, self._prompt)
         except BaseError as exc:
             self._fault = Failure(exc.code, exc.message, self._ids.new("err"))
+            return
+        except Exception:  # as in `_ask_agent`
+            log.exception("request failed", extra={"run_id": self.state.run_id})
+            self._fault = self._internal(f"agent {self._agent.spec.name} could not make a request")
             return
         self._requests[action.key] = request
         model = self._agent.spec.model.name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncGenerator, Sequence
 
@@ -19,7 +20,6 @@ from journeyman.journal.journal import (
     ApprovalRow,
     Batch,
     Claim,
-    Committed,
     Definition,
     Journal,
     RunFilter,
@@ -121,17 +121,17 @@ class Runs:
             epoch=self._journal.epoch,
             accept=True,
         )
-        committed = await self._journal.commit(batch)
+        pending = self._journal.submit(batch)
+        try:
+            committed = await pending
+        except asyncio.CancelledError:  # the caller went away: the run may be accepted all the same
+            self._worker.adopt(run_id, pending)
+            raise
         if committed.replay is not None:
             return await self._replayed(accepted.principal, committed.replay)
         self._definitions.stored(accepted.version)
-        self._launch(run_id, committed)
+        self._worker.launch_started(run_id, committed)
         return Started(run_id=run_id, thread_id=thread_id)
-
-    def _launch(self, run_id: str, committed: Committed) -> None:
-        own = tuple(entry for entry in committed.entries if entry.stream == run_id)
-        if any(entry.type == "run_started" for entry in own):
-            self._worker.launch(run_id, own)
 
     async def _replayed(self, principal: str, run_id: str) -> Started:
         row = await self.get(principal, run_id)
@@ -254,8 +254,8 @@ class Runs:
 
     async def _append(self, run_id: str, *events: Event) -> None:
         drafts = tuple(self._codec.draft(event) for event in events)
-        await self._journal.commit(Batch(at=self._clock.now(), appends=(Append(stream=run_id, drafts=drafts),)))
-        self._worker.poke(run_id)
+        batch = Batch(at=self._clock.now(), appends=(Append(stream=run_id, drafts=drafts),))
+        await self._worker.inform(run_id, batch)
 
     # --- looking
 

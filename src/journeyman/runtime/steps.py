@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 from journeyman.agents.calls import unknown
-from journeyman.agents.decision import CallModel, CallTool
+from journeyman.agents.decision import Action, CallModel, CallTool
 from journeyman.errors import BaseError, StaleEpochError, StorageError
 from journeyman.events.events import Failure
 from journeyman.ids import Ids
@@ -27,7 +27,7 @@ STOP_SECONDS = 5.0  # how long a cancelled step may take to unwind before it is 
 
 
 class Steps:
-    """Owns the tasks of one run. `executing` names the calls whose code runs now and must not run twice."""
+    """Owns the tasks of one run, one a call. `executing` names the calls whose code runs now and must not run twice."""
 
     def __init__(self, performer: Performer, recorder: Recorder, inbox: Inbox, live: LiveRun, ids: Ids) -> None:
         self._performer = performer
@@ -42,19 +42,19 @@ class Steps:
     def __len__(self) -> int:
         return len(self._tasks)
 
-    def __contains__(self, key: str) -> bool:
-        return key in self._tasks
+    def __contains__(self, action: Action) -> bool:
+        """Is the step that this action is about under way? It may wait for a slot while the state moves on."""
+        return getattr(action, "call", None) in self._tasks
 
     def call_model(self, action: CallModel, request: ModelRequest) -> None:
-        stream = self._recorder.state.stream
-        self._spawn(action.key, self._model(action, request, stream))
+        self._spawn(action.call, partial(self._model, action, request, self._recorder.state.stream))
 
     def call_tool(self, action: CallTool, recorded: int) -> None:
         host = RunningCall(action, self._recorder, self._inbox, self._live, self.executing, recorded)
-        self._spawn(action.key, self._tool(action, host))
+        self._spawn(action.call, partial(self._tool, action, host))
 
-    def ended(self, key: str) -> None:
-        self._tasks.pop(key, None)
+    def ended(self, call: str) -> None:
+        self._tasks.pop(call, None)
 
     async def stop(self) -> None:
         """Cancel what is under way and wait for it to unwind, within a bound."""
@@ -67,27 +67,45 @@ class Steps:
                 log.error("a cancelled step does not end", extra={"run_id": self._recorder.state.run_id})
         self._tasks.clear()
 
-    def _spawn(self, key: str, work: Coroutine[Any, Any, Fact]) -> None:
-        self._tasks[key] = asyncio.create_task(self._root(key, work), name=key)
+    def _spawn(self, call: str, work: Callable[[], Awaitable[Fact]]) -> None:
+        self._tasks[call] = asyncio.create_task(self._root(call, work), name=call)
 
-    async def _root(self, key: str, work: Coroutine[Any, Any, Fact]) -> None:
+    async def _root(self, call: str, work: Callable[[], Awaitable[Fact]]) -> None:
         try:
-            fact = await work
+            fact = await work()
         except (StaleEpochError, StorageError) as exc:
             self.refused = exc
             fact = Fact()
+        except asyncio.CancelledError:
+            if self._withdrawn():
+                raise
+            fact = Fact(fault=self._fault(call))
         except Exception:  # a fault of ours in a step: the run fails, the server lives
-            failure = Failure("internal_error", f"Step {key} failed inside the server.", self._ids.new("err"))
-            log.exception(failure.message, extra={"run_id": self._recorder.state.run_id, "error_id": failure.error_id})
-            fact = Fact(fault=failure)
-        fact.ended = key
+            log.exception("a step failed", extra={"run_id": self._recorder.state.run_id})
+            fact = Fact(fault=self._fault(call))
+        fact.ended = call
         self._inbox.put(fact)
+
+    def _fault(self, call: str) -> Failure:
+        failure = Failure("internal_error", f"Step {call} failed inside the server.", self._ids.new("err"))
+        log.error(failure.message, extra={"run_id": self._recorder.state.run_id, "error_id": failure.error_id})
+        return failure
+
+    def _withdrawn(self) -> bool:
+        """Did the run end this step? Code that awaits a task which it cancelled raises the same error."""
+        task = asyncio.current_task()
+        return self._recorder.state.cancel is not None or (task is not None and task.cancelling() > 0)
 
     async def _model(self, action: CallModel, request: ModelRequest, stream: bool) -> Fact:
         return Fact((await self._performer.call_model(action, request, self._live, stream),))
 
     async def _tool(self, action: CallTool, host: RunningCall) -> Fact:
-        outcome = await self._performer.call_tool(action, self._recorder.state, host)
+        try:
+            outcome = await self._performer.call_tool(action, self._recorder.state, host)
+        except asyncio.CancelledError:
+            if self._withdrawn():
+                raise
+            outcome = ToolOutcome(failure=Failure("tool_failed", "The tool cancelled itself."))
         self.executing.discard(action.call)
         if outcome.unknown:
             return self._unknown(action, outcome)

@@ -72,12 +72,10 @@ class Threads:
 
     async def _cancel(self, run_id: str, principal: str) -> None:
         try:
-            await self._append(run_id, CancelRequested(by=principal, reason="erased"))
+            await self._worker.inform(run_id, self._batch(run_id, CancelRequested(by=principal, reason="erased")))
         except StateError as exc:
             if exc.code != "run_ended":
                 raise
-        else:
-            self._worker.poke(run_id)
 
     async def _ended(self, run_id: str) -> bool:
         row = await self._journal.run(run_id)
@@ -112,5 +110,8 @@ class Threads:
         return await self._journal.global_context(principal)
 
     async def _append(self, stream: str, event: Event) -> None:
+        await self._journal.commit(self._batch(stream, event))
+
+    def _batch(self, stream: str, event: Event) -> Batch:
         append = Append(stream=stream, drafts=(self._codec.draft(event),))
-        await self._journal.commit(Batch(at=self._clock.now(), appends=(append,)))
+        return Batch(at=self._clock.now(), appends=(append,))

@@ -28,12 +28,15 @@ class Watch:
 
     async def frames(self) -> AsyncGenerator[Frame, None]:
         ring = self._journal.ring(self._run_id)
-        self._worker.watched.append(self._run_id)
+        watched = self._worker.watched
+        watched[self._run_id] += 1
         try:
             async for frame in self._frames(ring):
                 yield frame
         finally:
-            self._worker.watched.remove(self._run_id)
+            watched[self._run_id] -= 1
+            if not watched[self._run_id]:
+                del watched[self._run_id]
             ring.close()
 
     async def _frames(self, ring: Ring) -> AsyncGenerator[Frame, None]:

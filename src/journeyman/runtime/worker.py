@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from journeyman.clock import Clock
 from journeyman.errors import BaseError, StaleEpochError, StorageError
@@ -14,7 +15,8 @@ from journeyman.events.codec import Codec, Entry
 from journeyman.events.events import Event, Failure, RunFailed, RunResumed
 from journeyman.events.state import AgentState
 from journeyman.ids import Ids
-from journeyman.journal.journal import Journal
+from journeyman.journal.journal import Batch, Committed, Journal, Pending
+from journeyman.runtime.closing import closing
 from journeyman.runtime.definitions import Definitions
 from journeyman.runtime.live import LiveRun
 from journeyman.runtime.loading import load_state
@@ -67,9 +69,10 @@ class Worker:
         self._observe = observe
         self._slots = slots
         self._active: dict[str, _Active] = {}
-        self._backlog: deque[tuple[str, Sequence[Entry], bool]] = deque()
+        self._backlog: dict[str, bool] = {}  # runs that wait for a slot, in their order: are they taken over?
         self._waiting: dict[str, _Waiting] = {}
-        self.watched: list[str] = []  # runs that somebody watches, once a watcher
+        self._committing: set[asyncio.Task[None]] = set()
+        self.watched: Counter[str] = Counter()  # how many watch each run
         self.stopping = False  # nothing new is started
         self.parked = False  # what ran was stopped; it goes on after a restart
 
@@ -96,10 +99,23 @@ class Worker:
         if self.stopping or run_id in self._active:
             return
         if len(self._active) >= self._slots:
-            self._backlog.append((run_id, entries, taken_over))
+            self._backlog[run_id] = taken_over or self._backlog.get(run_id, False)
             return
         task = asyncio.create_task(self._drive(run_id, entries, taken_over), name=run_id)
         self._active[run_id] = _Active(task, LiveRun(lambda: self._journal.wake(run_id)))
+
+    def launch_started(self, run_id: str, committed: Committed) -> None:
+        """Start driving a run that was accepted, if its thread's slot was free."""
+        own = tuple(entry for entry in committed.entries if entry.stream == run_id)
+        if any(entry.type == "run_started" for entry in own):
+            self.launch(run_id, own)
+
+    def adopt(self, run_id: str, pending: Pending) -> None:
+        """Wait in the place of a caller that went away for the acceptance of its run."""
+        self._keep(self._adopt(run_id, pending))
+
+    async def _adopt(self, run_id: str, pending: Pending) -> None:
+        self.launch_started(run_id, await pending)
 
     def poke(self, run_id: str) -> None:
         """The journal has news of this run (an answer, a cancel): apply it, resuming the run if it rests."""
@@ -110,6 +126,26 @@ class Worker:
             active.poked = True
         else:
             active.runner.inbox.poke()
+
+    async def inform(self, run_id: str, batch: Batch) -> None:
+        """Commit an outside fact of this run and wake the run: both, even if the caller is cancelled meanwhile."""
+        await asyncio.shield(self._keep(self._inform(run_id, batch)))
+
+    async def _inform(self, run_id: str, batch: Batch) -> None:
+        await self._journal.commit(batch)
+        self.poke(run_id)
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """A task of the worker's own: one commit long. What it raises is the caller's, if that is still there."""
+        task = asyncio.create_task(work)
+        self._committing.add(task)
+        task.add_done_callback(self._kept)
+        return task
+
+    def _kept(self, task: asyncio.Task[None]) -> None:
+        self._committing.discard(task)
+        if not task.cancelled():
+            task.exception()
 
     async def wait(
         self, run_id: str, thread: str, seconds: float, idle: Callable[[], Awaitable[bool]]
@@ -123,7 +159,7 @@ class Worker:
         waiting.futures.append(future)
         timer = self._clock.call_later(seconds, lambda: _resolve(future, None))
         try:
-            if run_id not in self._active and await idle():
+            if run_id not in self._active and (self.stopping or await idle()):
                 return None
             return await future
         finally:
@@ -168,28 +204,35 @@ class Worker:
         try:
             agent = await self._definitions.of(recorder.state)
         except BaseError as exc:
-            await self._give_up(recorder, exc)
+            await self._give_up(recorder, _first(recorder.state, taken_over, self._journal.epoch), exc)
             return
         runner = Runner(agent, recorder, self._performer, active.live, self._clock, self._ids)
         active.runner = runner
         runner.inbox.poked = active.poked
-        while (first := _first(runner.state, taken_over, self._journal.epoch)) is not None:
-            await runner.run(*first)
-            taken_over = False
+        while True:
+            first = _first(runner.state, taken_over, self._journal.epoch)
+            if first is not None:
+                await runner.run(*first)
+                taken_over = False
             if runner.state.ended or not runner.inbox.poked:
-                break
+                return
+            runner.inbox.poked = False
             await recorder.catch_up()
 
-    async def _give_up(self, recorder: Recorder, error: BaseError) -> None:
-        """Nobody can decide for this run any more: it fails."""
-        recorder.add(RunFailed(error=Failure(error.code, error.message, self._ids.new("err"))))
+    async def _give_up(self, recorder: Recorder, first: tuple[Event, ...] | None, error: BaseError) -> None:
+        """Nobody can decide for this run any more: when it would go on, it fails."""
+        if first is None:
+            return
+        recorder.add(*first)
+        end = RunFailed(error=Failure(error.code, error.message, self._ids.new("err")))
+        recorder.add(*closing(recorder.state, "", (), end))
         await recorder.flush()
         await recorder.settle()
 
     def _next(self) -> None:
         while self._backlog and len(self._active) < self._slots:
-            run_id, entries, taken_over = self._backlog.popleft()
-            self.launch(run_id, entries, taken_over=taken_over)
+            run_id = next(iter(self._backlog))
+            self.launch(run_id, taken_over=self._backlog.pop(run_id))
 
     def _report(self, run_id: str, state: AgentState | None) -> None:
         waiting = self._waiting.get(run_id)
@@ -221,7 +264,7 @@ class Worker:
                 _resolve(future, None)
 
     def _wake_watchers(self) -> None:
-        for run_id in set(self.watched):
+        for run_id in list(self.watched):
             self._journal.wake(run_id)
 
 
@@ -236,7 +279,12 @@ def _first(state: AgentState, taken_over: bool, epoch: int) -> tuple[Event, ...]
     if state.status == "paused":
         answered = state.cancel or any(call.status == "answered" for call in state.calls)
         return (RunResumed(epoch=epoch),) if answered else None
-    return (RunResumed(epoch=epoch, reason="taken_over"),) if taken_over else ()
+    return (RunResumed(epoch=epoch, reason="taken_over"),) if taken_over or _left_behind(state) else ()
+
+
+def _left_behind(state: AgentState) -> bool:
+    """Steps are under way by the record, and nobody drives the run: whoever did could not write on."""
+    return state.model_call is not None or any(call.status == "started" for call in state.calls)
 
 
 def _log_run(state: AgentState) -> None:

@@ -1,0 +1,47 @@
+"""An event with other texts in it: the rare path of secrets and of text that is not Unicode."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import msgspec
+
+
+def rewritten(value: Any, change: Callable[[str], str]) -> Any:
+    """The value with every free text changed; the closed words of a schema (a role, a scope) are no free text."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {rewritten(key, change): rewritten(item, change) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(rewritten(item, change) for item in value)
+    if isinstance(value, msgspec.Struct):
+        return _struct(value, change)
+    return value
+
+
+def _struct(value: msgspec.Struct, change: Callable[[str], str]) -> msgspec.Struct:
+    changes = {}
+    for name in _free(type(value)):
+        old = getattr(value, name)
+        new = rewritten(old, change)
+        if new != old:
+            changes[name] = new
+    return msgspec.structs.replace(value, **changes) if changes else value
+
+
+@cache
+def _free(cls: type[msgspec.Struct]) -> tuple[str, ...]:
+    info = msgspec.inspect.type_info(cls)
+    assert isinstance(info, msgspec.inspect.StructType)
+    return tuple(field.name for field in info.fields if not _is_closed(field.type))
+
+
+def _is_closed(kind: msgspec.inspect.Type) -> bool:
+    if isinstance(kind, msgspec.inspect.VarTupleType):
+        return _is_closed(kind.item_type)
+    if isinstance(kind, msgspec.inspect.UnionType):
+        return any(_is_closed(one) for one in kind.types)
+    return isinstance(kind, msgspec.inspect.LiteralType)

@@ -1,0 +1,372 @@
+"""A world that a test turns by hand: no time, no disk, no network; each wait ends when the test says so.
+
+`Disk` commits when told to, and forgets what it was not told to commit when the process dies. Models and tools wait
+at gates. Nothing here depends on timing, so one list of choices gives one history.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from journeyman.agents.react import ReactAgent
+from journeyman.agents.spec import AgentSpec, Limits, ModelSettings
+from journeyman.agents.toolset import Toolset
+from journeyman.clock import ManualClock
+from journeyman.errors import BaseError, StorageError, ToolError
+from journeyman.events.codec import Codec, Entry
+from journeyman.events.events import Failure, ModelReplied, RunAccepted, ToolCallFinished, ToolCallStarted
+from journeyman.events.messages import JSON, Message, TextPart, ToolCall, user
+from journeyman.events.state import AgentState, fold
+from journeyman.ids import SequentialIds
+from journeyman.journal.journal import Batch, Committed
+from journeyman.journal.memory import MemoryJournal, Settled
+from journeyman.llm.client import Delta, ModelReply, ModelRequest
+from journeyman.runtime.catalog import Catalog
+from journeyman.runtime.definitions import Definitions
+from journeyman.runtime.performer import Performer
+from journeyman.runtime.results import Answer, StartRun
+from journeyman.runtime.runs import Runs
+from journeyman.runtime.worker import Worker
+from journeyman.tools.spec import CallHost, CallRequest, ToolOutcome, ToolSpec
+
+THREAD = "t"
+
+
+class Ticket:
+    """A batch on its way to the disk."""
+
+    def __init__(self, batch: Batch) -> None:
+        self.batch = batch
+        self._settled: Settled | None = None
+        self._waiters: list[asyncio.Future[None]] = []
+
+    def __await__(self) -> Generator[Any, None, Committed]:
+        while self._settled is None:
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            yield from waiter
+        return (yield from self._settled.__await__())
+
+    def done(self) -> bool:
+        return self._settled is not None
+
+    def settle(self, outcome: Settled) -> None:
+        self._settled = outcome
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+
+class Disk(MemoryJournal):
+    """Commits batch by batch, when told; `held` is what a crash would lose."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held: deque[Ticket] = deque()
+        self.dead = False
+        self.sound = True
+
+    @property
+    def healthy(self) -> bool:
+        return self.sound
+
+    def submit(self, batch: Batch) -> Ticket:  # type: ignore[override]
+        ticket = Ticket(batch)
+        if not self.dead:
+            self.held.append(ticket)
+        return ticket
+
+    async def commit(self, batch: Batch) -> Committed:
+        return await self.submit(batch)
+
+    def write(self, error: BaseError | None = None) -> None:
+        """Commit the oldest batch, or fail it."""
+        ticket = self.held.popleft()
+        ticket.settle(Settled(error) if error else super().submit(ticket.batch))
+
+
+@dataclass
+class Gate:
+    name: str
+    future: asyncio.Future[str]
+
+
+def spec_of(name: str, **changes: Any) -> ToolSpec:
+    return ToolSpec(name=name, description=name, parameters={"type": "object"}, code_hash="v1", **changes)
+
+
+SPECS = (
+    spec_of("look", effects="none"),
+    spec_of("look_asked", effects="none", approval="always"),
+    spec_of("look_apart", effects="none", isolation="process"),
+    spec_of("put", effects="idempotent"),
+    spec_of("put_apart", effects="idempotent", isolation="process", approval="always"),
+    spec_of("pay", effects="once", on_unknown="ask"),
+    spec_of("pay_asked", effects="once", on_unknown="ask", approval="always"),
+    spec_of("pay_apart", effects="once", on_unknown="ask", isolation="process", approval="context.thread.touched"),
+    spec_of("tell", effects="once", on_unknown="tell"),
+    spec_of("touch", effects="idempotent"),
+)
+NAMES = (*(spec.name for spec in SPECS), "nope", "look:bad")
+
+
+class Touched:
+    """The approval condition of `pay_apart`: a call of `touch` changed the thread's context before."""
+
+    def holds(self, values: Mapping[str, JSON]) -> bool:
+        return bool(values["context"]["thread"].get("touched"))
+
+
+def check(name: str, arguments: str | dict[str, JSON]) -> dict[str, JSON]:
+    if arguments in ("bad", {"bad": True}):
+        raise ToolError("These arguments do not fit.", code="invalid_arguments")
+    return arguments if isinstance(arguments, dict) else {"raw": arguments}
+
+
+@dataclass
+class World:
+    """`plans`: for each run's text, the tools that each reply asks for; after the last, the model answers."""
+
+    plans: dict[str, Sequence[Sequence[str]]]
+    limits: Limits = field(default_factory=Limits)
+    specs: tuple[ToolSpec, ...] = SPECS
+    slots: int = 512
+    disk: Disk = field(default_factory=Disk)
+    clock: ManualClock = field(default_factory=ManualClock)
+    ids: SequentialIds = field(default_factory=SequentialIds)
+    gates: list[Gate] = field(default_factory=list)
+    executed: Counter[tuple[str, str]] = field(default_factory=Counter)  # (run, call) -> how often its code ran
+    retries: Counter[tuple[str, str]] = field(default_factory=Counter)  # … how often a human said retry
+    requests: list[ModelRequest] = field(default_factory=list)
+    rested: list[AgentState] = field(default_factory=list)  # states that waiters were given
+    tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+    errors: list[BaseException] = field(default_factory=list)  # of outside callers
+    wrong: list[str] = field(default_factory=list)  # promises broken while it ran
+
+    async def boot(self) -> None:
+        """A process starts on this journal and takes over what was under way."""
+        await self.disk.open()
+        codec = Codec()
+        agent = self.agent()
+        catalog = Catalog({"test": agent})
+        self.definitions = Definitions(self.disk, catalog, self.build, lambda tool, agent: self.agent())
+        performer = Performer(self, _Tools(self), self.clock, self.ids)
+        parts = (self.disk, codec, self.clock, self.ids, self.definitions, performer)
+        self.worker = Worker(*parts, slots=self.slots)
+        self.runs = Runs(self.disk, self.worker, catalog, self.definitions, codec, self.clock, self.ids)
+        await self.worker.recover()
+
+    def agent(self) -> ReactAgent:
+        spec = AgentSpec(
+            type="react_agent", name="test", model=ModelSettings(name="m"), tools=self.specs, limits=self.limits
+        )
+        return self.build(spec)
+
+    def build(self, spec: AgentSpec) -> ReactAgent:
+        return ReactAgent(spec, Toolset(self.specs, check, {"pay_apart": Touched()}), lambda state: "Be brief.")
+
+    async def crash(self) -> None:
+        """As by kill -9: nothing more is written, and no task goes on."""
+        self.disk.dead = True
+        self.worker.stopping = True
+        self.disk.held.clear()
+        me = asyncio.current_task()
+        while others := asyncio.all_tasks() - {me}:
+            for task in others:
+                task.cancel()
+            await asyncio.sleep(0)
+        self.disk.held.clear()
+        self.disk.dead = False
+        self.tasks.clear()
+
+    # --- what the test does
+
+    def spawn(self, work: Callable[..., Coroutine[Any, Any, Any]], *arguments: Any) -> None:
+        """A caller from outside; what it is refused with is kept in `errors`."""
+
+        async def caller() -> None:
+            try:
+                await work(*arguments)
+            except BaseError as exc:
+                self.errors.append(exc)
+
+        task = asyncio.create_task(caller())
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def say(self, text: str) -> None:
+        started = await self.runs.start("me", StartRun(input=user(text), thread_id=THREAD))
+        await self.follow(started.run_id)
+
+    async def follow(self, run_id: str) -> None:
+        async def idle() -> bool:
+            return False
+
+        state = await self.worker.wait(run_id, f"me/{THREAD}", 1e9, idle)
+        if state is not None:
+            self.rested.append(state)
+
+    async def answer(self, approval: str, decision: str, arguments: dict[str, JSON] | None = None) -> None:
+        row = await self.disk.approval(approval)
+        assert row is not None
+        result = "as a human said" if decision == "done" else None
+        answer = Answer(approval=approval, decision=decision, arguments=arguments, result=result)  # type: ignore[arg-type]
+        await self.runs.answer("me", row.run, [answer])
+        if decision == "retry":
+            self.retries[row.run, row.call] += 1
+
+    def open_gate(self, index: int, how: str = "ok") -> None:
+        gate = self.gates.pop(index)
+        if not gate.future.done():
+            gate.future.set_result(how)
+
+    async def settle(self, rounds: int = 30) -> None:
+        for _ in range(rounds):
+            await asyncio.sleep(0)
+
+    async def let_go(self, how: str = "ok", decision: Callable[[Any], str | None] = lambda row: None) -> None:
+        """Everything goes on until nothing can: commits, gates, answers by `decision` (None: leave it open)."""
+        quiet = 0
+        for _ in range(2000):
+            await self.settle(8)
+            if self.disk.held:
+                self.disk.write()
+            elif self.gates:
+                self.open_gate(0, how)
+            elif not await self._answer_one(decision):
+                quiet += 1
+                if quiet == 4:
+                    return
+                self.clock.advance(3)
+                continue
+            quiet = 0
+        raise AssertionError("the world does not come to rest")
+
+    async def _answer_one(self, decision: Callable[[Any], str | None]) -> bool:
+        for row in await self.disk.approvals(None):
+            if wanted := decision(row):
+                self.spawn(self.answer, row.id, wanted)
+                return True
+        return False
+
+    # --- what happened
+
+    def entries(self, run_id: str) -> list[Entry]:
+        return list(self.disk.tables.events.get(run_id, ()))
+
+    def types(self, run_id: str) -> list[str]:
+        return [entry.type for entry in self.entries(run_id)]
+
+    def events(self, run_id: str, kind: type[Any]) -> list[Any]:
+        return [event for entry in self.entries(run_id) if isinstance(event := entry.event, kind)]
+
+    def state(self, run_id: str) -> AgentState:
+        return fold(run_id, ((entry.seq, entry.at, entry.event) for entry in self.entries(run_id)))
+
+    @property
+    def run_ids(self) -> list[str]:
+        return [run.id for run in sorted(self.disk.tables.runs.values(), key=lambda run: run.accepted_no)]
+
+    def run_of(self, text: str) -> str:
+        for run_id in self.run_ids:
+            accepted = self.entries(run_id)[0].event
+            if isinstance(accepted, RunAccepted) and accepted.input and accepted.input.text == text:
+                return run_id
+        raise AssertionError(f"no run says {text}")
+
+    # --- the model
+
+    async def call(self, request: ModelRequest, on_delta: Callable[[Delta], None] | None = None) -> ModelReply:
+        self.requests.append(request)
+        check_transcript(request.messages)
+        place = max(index for index, message in enumerate(request.messages) if message.role == "user")
+        text = request.messages[place].text
+        number = sum(message.role == "assistant" for message in request.messages[place:])
+        run_id = self.run_of(text)
+        if len(self.events(run_id, ModelReplied)) > number:
+            self.wrong.append(f"{run_id}: model call {number} was answered and committed, and is made again")
+        how = await self.gate(f"model {run_id}")
+        if how == "error":
+            raise BaseError("The gateway failed.", code="gateway_error")
+        return ModelReply(message=self._reply(text, number), model="m")
+
+    def _reply(self, text: str, number: int) -> Message:
+        plan = self.plans[text]
+        if number >= len(plan):
+            return Message(role="assistant", content=(TextPart(f"answer to {text}"),))
+        calls = enumerate(plan[number])
+        asked = tuple(ToolCall(f"{text}-{number}-{at}", name.partition(":")[0], _arguments(name)) for at, name in calls)
+        return Message(role="assistant", tool_calls=asked)
+
+    async def aclose(self) -> None:
+        pass
+
+    async def gate(self, name: str) -> str:
+        gate = Gate(name, asyncio.get_running_loop().create_future())
+        self.gates.append(gate)
+        try:
+            return await gate.future
+        finally:
+            if gate in self.gates:
+                self.gates.remove(gate)
+
+
+def _arguments(name: str) -> str:
+    return "bad" if name.endswith(":bad") else name
+
+
+class _Tools:
+    """Executes: each call's code stops at a gate; how that is opened says how the call ends."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def execute(self, request: CallRequest, host: CallHost) -> ToolOutcome:
+        if request.spec.isolation == "process":
+            await self._world.gate(f"slot {request.spec.name}")
+        attempt = request.attempt
+        while True:
+            await host.starting(attempt)
+            self._ran(request, attempt)
+            how = await self._world.gate(f"tool {request.spec.name}")
+            if how != "again" or request.spec.effects == "once":
+                break
+            attempt += 1
+        attempts = attempt - request.attempt + 1
+        if how == "unknown" and request.spec.effects == "once":
+            return ToolOutcome(failure=Failure("outcome_unknown", "late"), unknown=True, attempts=attempts)
+        if how == "fail":
+            return ToolOutcome(failure=Failure("tool_failed", "no"), attempts=attempts)
+        if request.spec.name == "touch":
+            await host.change_context("thread", {"touched": True})
+        return ToolOutcome(result=f"{request.spec.name} done", attempts=attempts)
+
+    def _ran(self, request: CallRequest, attempt: int) -> None:
+        world, name = self._world, f"{request.run_id} {request.call}#{attempt}"
+        world.executed[request.run_id, request.call] += 1
+        finished = world.events(request.run_id, ToolCallFinished)
+        if any(event.call == request.call for event in finished):
+            world.wrong.append(f"{name} is over and committed, and runs again")
+        started = {(event.call, event.attempt) for event in world.events(request.run_id, ToolCallStarted)}
+        if request.spec.effects != "none" and (request.call, attempt) not in started:
+            world.wrong.append(f"{name} runs before its start is durable")
+
+
+def check_transcript(messages: Sequence[Message]) -> None:
+    """As a gateway would: each assistant's calls are answered, once each, in their order, before anything else."""
+    expected: list[str] = []
+    for message in messages:
+        if message.role == "tool":
+            assert expected, f"an answer to nothing: {message}"
+            assert message.tool_call_id == expected.pop(0), messages
+            continue
+        assert not expected, f"{expected} is not answered before {message}"
+        expected = [call.id for call in message.tool_calls]
+    assert not expected, f"{expected} is never answered"
+
+
+STORAGE_FULL = StorageError("The disk is full.", code="storage_full")
