@@ -57,7 +57,7 @@ def _answered(call: CallState, spec: ToolSpec, arguments: dict[str, JSON]) -> Ac
             return _settle(call, result=call.answer or "")
         case "fail":
             return _settle(call, _unknown_failure(call.tool))
-        case "approve" if not _still_fits(call, spec):
+        case "approve" | "retry" if not _still_fits(call, spec):
             return _ask_to_run(call, spec, arguments)
         case _:
             return _run(call, spec, arguments)
