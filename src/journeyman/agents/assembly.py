@@ -53,7 +53,12 @@ def assemble(
     """
     prompt = Prompt(spec.prompt)
     output = OutputSchema(spec.output.schema) if spec.output else None
-    about: dict[str, JSON] = {"name": spec.name, "description": spec.description, "type": spec.type, "model": spec.model.name}
+    about: dict[str, JSON] = {
+        "name": spec.name,
+        "description": spec.description,
+        "type": spec.type,
+        "model": spec.model.name,
+    }
 
     def render(state: AgentState) -> str:
         return prompt.render(

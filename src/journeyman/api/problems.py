@@ -60,7 +60,6 @@ STATUS_OF_CLASS: dict[type[BaseException], int] = {
 STATUS_OF_CODE = {
     "storage_full": 507,
     "gateway_rate_limited": 503,
-    "gateway_unavailable": 503,
     "gateway_timeout": 504,
 }
 _CODE_OF_STATUS = {404: "not_found", 405: "method_not_allowed"}

@@ -127,7 +127,7 @@ def join(
     definitions = Definitions(journal, catalog, loaded.build, _direct(registry, agents))
     models = models or _models(settings, journal, clock)
     workers = Workers()
-    executor = Executor(registry, workers, clock, random.Random(), settings.timeout_seconds, settings.max_retries)
+    executor = Executor(registry, workers, clock, random.Random(), ids, settings.timeout_seconds, settings.max_retries)
     performer = Performer(models, executor, clock, ids)
 
     def observe(event: Event) -> None:

@@ -10,6 +10,7 @@ from journeyman.clock import Clock
 from journeyman.errors import ToolError, ToolExecutionError, ToolNotFoundError
 from journeyman.events.events import Failure
 from journeyman.events.messages import JSON
+from journeyman.ids import Ids
 from journeyman.tools.failures import TransientToolError
 from journeyman.tools.registry import RegisteredTool, ToolRegistry
 from journeyman.tools.results import format_result
@@ -41,6 +42,7 @@ class Executor:
         workers: Workers,
         clock: Clock,
         rng: random.Random,
+        ids: Ids,
         timeout_seconds: float = 30.0,
         max_retries: int = 3,
     ) -> None:
@@ -48,6 +50,7 @@ class Executor:
         self._workers = workers
         self._clock = clock
         self._rng = rng
+        self._ids = ids
         self._timeout = timeout_seconds
         self._max_retries = max_retries
 
@@ -111,7 +114,7 @@ class Executor:
         return self._rng.uniform(0, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (call.started - 1)))
 
     def _failed(self, call: _Call, failure: ToolError, duration_ms: float) -> ToolOutcome:
-        error_id = f"err_{self._rng.getrandbits(64):016x}"
+        error_id = self._ids.new("err")
         self._report(call.request, failure, error_id)
         unknown = call.started > 0 and _is_unknown(call.request.spec, failure)
         code = "outcome_unknown" if unknown else failure.code

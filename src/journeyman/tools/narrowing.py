@@ -1,4 +1,4 @@
-"""What an agent file may change about a tool: it narrows the schema and restricts the policy. Pure."""
+"""How an agent file narrows the schema of a tool's arguments. Pure; its policy is the agents' part."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from journeyman.errors import Problem, ToolValidationError
+from journeyman.errors import Problem
 from journeyman.events.messages import JSON
 from journeyman.tools.spec import ToolSpec
-from journeyman.tools.tool import Definition
 
 _TYPES = ("string", "integer", "number", "boolean", "null", "array", "object")
-_POLICY = ("effects", "on_unknown", "approval", "timeout_seconds", "retries", "isolation", "output_cap")
 
 
 class Mismatch(NamedTuple):
@@ -25,21 +23,13 @@ class Mismatch(NamedTuple):
 
 
 def narrowed(spec: ToolSpec, override: Mapping[str, JSON]) -> ToolSpec:
-    """`spec` as an agent file overrides it; ask `mismatches` first.
+    """`spec` with its schema narrowed; ask `mismatches` first.
 
-    `override` may hold description, arguments (name -> JSON Schema fragment), required, effects, on_unknown, approval,
-    timeout_seconds, retries, isolation and output_cap; other keys are left to their owners.
+    `override` may hold `arguments` (name -> JSON Schema fragment) and `required`.
     """
-    changes: dict[str, Any] = {key: override[key] for key in _POLICY if key in override}
-    if override.get("description"):
-        changes["description"] = override["description"]
-    if "effects" in override:
-        changes["declared"] = True
-        if "on_unknown" not in override:
-            changes["on_unknown"] = "ask" if override["effects"] == "once" else "tell"
-    if override.get("arguments") or "required" in override:
-        changes["parameters"] = _narrowed_schema(spec.parameters, override)
-    return msgspec.structs.replace(spec, **changes)
+    if not override.get("arguments") and "required" not in override:
+        return spec
+    return msgspec.structs.replace(spec, parameters=_narrowed_schema(spec.parameters, override))
 
 
 def _narrowed_schema(parameters: dict[str, JSON], override: Mapping[str, JSON]) -> dict[str, JSON]:
@@ -54,9 +44,7 @@ def _narrowed_schema(parameters: dict[str, JSON], override: Mapping[str, JSON]) 
 def mismatches(spec: ToolSpec, override: Mapping[str, JSON]) -> list[Mismatch]:
     """Every way in which the override contradicts the code, argument by argument."""
     found = [*_argument_mismatches(spec, override), *_required_mismatches(spec, override)]
-    if not found:
-        found += _unusable_schema(spec, override)
-    return found + _policy_mismatches(spec, override)
+    return found or _unusable_schema(spec, override)
 
 
 def _argument_mismatches(spec: ToolSpec, override: Mapping[str, JSON]) -> list[Mismatch]:
@@ -147,23 +135,6 @@ def _unusable_schema(spec: ToolSpec, override: Mapping[str, JSON]) -> list[Misma
             reason = str(exc).splitlines()[0][:200]
             found.append(_mismatch(spec, ("arguments", name), f"argument {name!r}: not JSON Schema: {reason}"))
     return found
-
-
-def _policy_mismatches(spec: ToolSpec, override: Mapping[str, JSON]) -> list[Mismatch]:
-    changes = {key: override[key] for key in _POLICY if key in override}
-    if changes.get("isolation") == "inline" and spec.isolation == "process":
-        return [
-            _mismatch(spec, ("isolation",), "runs in a process and cannot be moved inline", "leave isolation: process")
-        ]
-    if changes.get("retries") is None and "retries" in changes:
-        del changes["retries"]
-    try:
-        Definition(name=spec.name, **{"effects": spec.effects, **changes}).refuse_nonsense()
-    except (ToolValidationError, TypeError) as exc:
-        text = str(exc).partition(": ")[2] or str(exc)
-        where = next((key for key in changes if key in text), next(iter(changes), ""))
-        return [_mismatch(spec, (where,), text)]
-    return []
 
 
 def _known(spec: ToolSpec) -> str:

@@ -52,7 +52,7 @@ class Rig:
         self.agent = self.build(self.spec())
         self.catalog = Catalog({"test": self.agent})
         self.definitions = Definitions(self.journal, self.catalog, self.build, self.direct)
-        executor = Executor(self.registry, Workers(), self.clock, random.Random(1))
+        executor = Executor(self.registry, Workers(), self.clock, random.Random(1), self.ids)
         performer = Performer(self.model, executor, self.clock, self.ids)
         self.worker = Worker(self.journal, self.codec, self.clock, self.ids, self.definitions, performer)
         self.runs = Runs(self.journal, self.worker, self.catalog, self.definitions, self.codec, self.clock, self.ids)

@@ -10,6 +10,7 @@ import pytest
 
 from journeyman.clock import ManualClock
 from journeyman.errors import StaleEpochError, ToolExecutionError
+from journeyman.ids import SequentialIds
 from journeyman.tools.executor import Executor
 from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.tool import BaseTool, ToolContext, ToolRetry, resource, tool
@@ -89,7 +90,7 @@ def registry() -> ToolRegistry:
 
 @pytest.fixture
 def executor(registry, clock) -> Executor:
-    return Executor(registry, Workers(), clock, random.Random(7), timeout_seconds=5, max_retries=3)
+    return Executor(registry, Workers(), clock, random.Random(7), SequentialIds(), timeout_seconds=5, max_retries=3)
 
 
 async def run(registry, executor, request_for, host, thing, arguments=None, **facts):

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from journeyman.clock import ManualClock
+from journeyman.ids import SequentialIds
 from journeyman.tools.executor import Executor
 from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.target import Target
@@ -44,7 +45,7 @@ async def workers():
 
 @pytest.fixture
 def call(registry, workers, request_for, host):
-    executor = Executor(registry, workers, EagerClock(), random.Random(7), timeout_seconds=5)
+    executor = Executor(registry, workers, EagerClock(), random.Random(7), SequentialIds(), timeout_seconds=5)
 
     async def make(name: str, **arguments):
         return await executor.execute(request_for(registry.get(name), arguments), host)
@@ -149,7 +150,7 @@ async def test_a_process_opens_a_resource_once_and_converts_arguments(call, regi
 
 
 async def test_a_thread_left_behind_speaks_for_no_other_call(registry, workers, request_for, host, caplog):
-    executor = Executor(registry, workers, EagerClock(), random.Random(7), timeout_seconds=5)
+    executor = Executor(registry, workers, EagerClock(), random.Random(7), SequentialIds(), timeout_seconds=5)
     await executor.execute(request_for(registry.get("leave_thread"), call="m1.0"), host)
     outcome = await executor.execute(request_for(registry.get("wake_thread"), call="m2.0"), host)
     assert outcome.result == "woken"
@@ -191,7 +192,7 @@ async def test_a_tool_that_cannot_be_imported_did_not_run(registry, workers, req
     known = registry.get("look_at_process")
     other = ToolRegistry()
     other.tools["look_at_process"] = type(known)(spec=known.spec, check=known.check, target=target)
-    executor = Executor(other, workers, ManualClock(), random.Random(1))
+    executor = Executor(other, workers, ManualClock(), random.Random(1), SequentialIds())
     outcome = await executor.execute(request_for(known), host)
     assert (outcome.failure.code, outcome.attempts, host.attempts) == ("tool_failed", 0, [])
     assert "RuntimeError: no" in outcome.failure.message
