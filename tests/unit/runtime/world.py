@@ -289,7 +289,9 @@ class World:
         run_id = self.run_of(text)
         if len(self.events(run_id, ModelReplied)) > number:
             self.wrong.append(f"{run_id}: model call {number} was answered and committed, and is made again")
-        how = await self.gate(f"model {run_id}")
+        while (how := await self.gate(f"model {run_id}")).startswith("say:"):
+            if on_delta is not None:
+                on_delta(Delta(how.removeprefix("say:")))
         if how == "error":
             raise BaseError("The gateway failed.", code="gateway_error")
         return ModelReply(message=self._reply(text, number), model="m")
