@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import permutations
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -222,7 +223,7 @@ def test_events_that_say_nothing_of_the_state(event: Event) -> None:
 
 
 def test_every_event_type_is_tried_here() -> None:
-    source = open(__file__).read()
+    source = Path(__file__).read_text()
     assert [kind.__name__ for kind in get_args(Event) if f"{kind.__name__}(" not in source] == []
 
 

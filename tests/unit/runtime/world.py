@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from journeyman.agents.react import ReactAgent
+from journeyman.agents.react import DirectAgent, ReactAgent
 from journeyman.agents.spec import AgentSpec, Limits, ModelSettings
 from journeyman.agents.toolset import Toolset
 from journeyman.clock import ManualClock
@@ -153,7 +153,7 @@ class World:
         codec = Codec()
         agent = self.agent()
         catalog = Catalog({"test": agent})
-        self.definitions = Definitions(self.disk, catalog, self.build, lambda tool, agent: self.agent())
+        self.definitions = Definitions(self.disk, catalog, self.build, self.direct)
         performer = Performer(self, _Tools(self), self.clock, self.ids)
         parts = (self.disk, codec, self.clock, self.ids, self.definitions, performer)
         self.worker = Worker(*parts, slots=self.slots)
@@ -168,6 +168,10 @@ class World:
 
     def build(self, spec: AgentSpec) -> ReactAgent:
         return ReactAgent(spec, Toolset(self.specs, check, {"pay_apart": Touched()}), lambda state: "Be brief.")
+
+    def direct(self, tool: str, agent: str | None) -> DirectAgent:
+        spec = AgentSpec(type="direct", name="direct", model=ModelSettings(name=""))
+        return DirectAgent(spec, Toolset(self.specs, check), lambda state: "")
 
     async def crash(self) -> None:
         """As by kill -9: nothing more is written, and no task goes on."""
