@@ -32,13 +32,15 @@ lock: .venv/bin/uv        ## fresh locks: versions and hashes, no addresses, not
 	$(BIN)/pip install -q uv==0.13.9
 
 .venv/.run: requirements.txt pyproject.toml | .venv/bin/uv
-	$(BIN)/uv pip install -q --python $(PY) --require-hashes -r requirements.txt
+	$(BIN)/uv pip install -q --compile-bytecode --python $(PY) --require-hashes -r requirements.txt
 	$(BIN)/uv pip install -q --python $(PY) --no-deps -e .
+	@$(PY) -m compileall -q src examples
 	@touch $@
 
 .venv/.dev: requirements-dev.txt pyproject.toml | .venv/bin/uv
-	$(BIN)/uv pip install -q --python $(PY) --require-hashes -r requirements-dev.txt
+	$(BIN)/uv pip install -q --compile-bytecode --python $(PY) --require-hashes -r requirements-dev.txt
 	$(BIN)/uv pip install -q --python $(PY) --no-deps -e .
+	@$(PY) -m compileall -q src
 	@command -v strace >/dev/null || (apt-get update -qq && apt-get install -y -qq strace)
 	@touch $@
 

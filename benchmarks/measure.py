@@ -181,12 +181,15 @@ async def streams(server: Server, floor: Server, dose: Dose) -> list[Figure]:
 # --- threads
 
 
-async def _turns(server: Server, agent: str, dose: Dose, first: int, last: int) -> float:
-    """Take turns first..last on every thread; CPU ms per turn."""
+_WINDOW = 25  # turns: a multiple of the trim's period (5 messages of 20, 50 of 200, two a turn)
+
+
+async def _turns(server: Server, agent: str, group: str, dose: Dose, first: int, last: int) -> float:
+    """Take turns first..last on every thread of a group; CPU ms per turn."""
     before = server.cpu_ms
     for turn in range(first, last + 1):
         bodies = [
-            {"user_input": f"Turn {turn:04d}.", "agent": agent, "thread_id": f"{agent}-{thread}"}
+            {"user_input": f"Turn {turn:04d}.", "agent": agent, "thread_id": f"{agent}-{group}-{thread}"}
             for thread in range(dose.turn_threads)
         ]
         messages = (request("POST", "/process", body) for body in bodies)
@@ -195,16 +198,24 @@ async def _turns(server: Server, agent: str, dose: Dose, first: int, last: int) 
 
 
 async def long_threads(server: Server, dose: Dose) -> list[Figure]:
-    """The floor of a late turn is an early turn of the same threads. Both windows average over 40 turns, a multiple
-    of the trim's period (5 messages of 20, 50 of 200 at 2 a turn is 2.5 and 25 turns)."""
+    """Old threads against young ones, the young as the floor: windows take turns, and the cheapest of each counts."""
     figures = []
-    for agent, early, bound in (("short", 10, 1.2), ("long", 100, 1.05)):
-        await _turns(server, agent, dose, 1, early - 1)
-        first = await _turns(server, agent, dose, early, early + 49)
-        await _turns(server, agent, dose, early + 50, dose.turns - 1)
-        late = await _turns(server, agent, dose, dose.turns, dose.turns + 49)
-        figures.append(Figure(f"turn {dose.turns} against turn {early}, {agent}", late, "ms", first, ratio_bound=bound))
+    for agent, young, bound in (("short", 10, 1.2), ("long", 100, 1.05)):
+        await _turns(server, agent, "young", dose, 1, young - 1)
+        await _turns(server, agent, "old", dose, 1, dose.turns - 1)
+        pairs = []
+        for place in range(dose.batches + 1):
+            first = [await _turns(server, agent, "young", dose, *_window(young, place))]
+            first.append(await _turns(server, agent, "old", dose, *_window(dose.turns, place)))
+            pairs.append(first)
+        early, late = min(pair[0] for pair in pairs), min(pair[1] for pair in pairs)
+        name = f"turn {dose.turns} against turn {young}, {agent}"
+        figures.append(Figure(name, late, "ms", early, ratio_bound=bound))
     return figures
+
+
+def _window(start: int, place: int) -> tuple[int, int]:
+    return start + place * _WINDOW, start + (place + 1) * _WINDOW - 1
 
 
 async def idle_threads(server: Server, dose: Dose) -> Figure:

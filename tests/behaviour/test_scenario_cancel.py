@@ -54,14 +54,15 @@ async def scenario(one: Lane, name: str) -> None:
     assert (await one.settle(third))["status"] == "finished"
     for run, key in zip((first, second, third), keys, strict=True):
         assert await one.violations(run, key) == []
-    _judge_call(await one.client.events(first))
+    _judge_call(await one.client.events(first), killed=name != "plain")
     history = one.gateway.histories[keys[2], 1]
     assert sum(message["role"] == "tool" for message in history) == 2, "each call of the cancelled turn has its result"
 
 
-def _judge_call(events: list[dict[str, Any]]) -> None:
+def _judge_call(events: list[dict[str, Any]], killed: bool) -> None:
+    """The open call was cancelled; if its process died before that, nobody knows how it ended."""
     ends = {event["data"]["tool"]: event["data"] for event in events if event["type"] == "tool_call_finished"}
-    assert ends["slow"]["error"]["code"] == "cancelled"
+    assert ends["slow"]["error"]["code"] in (("cancelled", "outcome_unknown") if killed else ("cancelled",))
     assert events[-1]["type"] == "run_cancelled"
     assert not any(event["type"] == "model_called" and event["data"]["call"] == "m2" for event in events)
 

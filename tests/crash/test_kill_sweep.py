@@ -208,10 +208,10 @@ async def _crowds(folder: Path, shares: Sequence[float], syscalls: Sequence[str]
 @pytest.mark.timeout(120)
 async def test_32_writing_clients_survive_a_kill(tmp_path: Path) -> None:
     required()
-    _judge(await _crowds(tmp_path, [0.3], ("pwrite64", "write")), 2)
+    _judge(await _crowds(tmp_path, [0.15], ("pwrite64", "write")), 2)
 
 
 @pytest.mark.long
 async def test_32_writing_clients_survive_a_kill_at_more_points(tmp_path: Path) -> None:
     required()
-    _judge(await _crowds(tmp_path, [0.05, 0.2, 0.4, 0.6], ("pwrite64", "fdatasync", "write")), 12)
+    _judge(await _crowds(tmp_path, [0.04, 0.1, 0.2, 0.3], ("pwrite64", "fdatasync", "write")), 12)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
-from benchmarks.child import ChildFailed
 
 from harness.lane import Lane, lane
 from harness.plan import plan
@@ -15,22 +15,24 @@ _CALLS = ("pwrite64", "fdatasync")  # the process that looks through the tools f
 
 
 async def _interrupted(one: Lane, marker: str) -> str:
-    """A run that waits for the gateway when its server is killed: its id."""
+    """A run whose second model call is under way when its server is killed: its id."""
     text = plan(marker, [["put", {"label": marker}]], {"text": "Done.", "hold_after": 0})
     run = await one.client.start(text, marker, thread_id=f"thread-{marker}")
-    await one.gateway.reached(marker)
+    await one.gateway.reached(marker, 30)
     await one.server.kill()
     return run
 
 
-async def _start_traced(one: Lane, arguments: list[str]) -> bool:
-    """Start under strace from the first instruction: whether it came up."""
+async def _start_traced(one: Lane, marker: str, arguments: list[str]) -> bool:
+    """Start under strace from the first instruction until the run that was taken over waits for the gateway again:
+    whether it came so far."""
+    one.gateway.forget(marker)
     child = one.server.spawn(["strace", "-f", "--seccomp-bpf", "-o", str(one.tracer.log), *arguments])
-    try:
-        child.wait_http(f"{one.server.url}/readyz", 30, 0.01)
-    except ChildFailed:
-        return False
-    return True
+    back = asyncio.create_task(one.gateway.reached(marker, 40))
+    while child.alive and not back.done():
+        await asyncio.sleep(0.01)
+    back.cancel()
+    return child.alive
 
 
 async def _finish(one: Lane, run: str, marker: str) -> list[str]:
@@ -48,7 +50,7 @@ async def _sweep(folder: Path, total: int) -> None:
     async with lane(folder) as one:
         for marker in ("first", "count"):  # the first start after a kill also checkpoints what made the tables
             run = await _interrupted(one, marker)
-            assert await _start_traced(one, ["-e", f"trace={','.join(_CALLS)}"]), one.server.tail()
+            assert await _start_traced(one, marker, ["-e", f"trace={','.join(_CALLS)}"]), one.server.tail()
             counts = busiest(one.tracer.log, _CALLS)
             await one.server.close()
             await one.server.start()
@@ -57,7 +59,7 @@ async def _sweep(folder: Path, total: int) -> None:
         for syscall, number in points:
             marker = f"start-{syscall}-{number}"
             run = await _interrupted(one, marker)
-            killed += not await _start_traced(one, killing(syscall, number))
+            killed += not await _start_traced(one, marker, killing(syscall, number))
             await one.server.close()
             await one.server.start()
             wrong += await _finish(one, run, marker)
@@ -75,4 +77,4 @@ async def test_a_start_survives_a_kill(tmp_path: Path) -> None:
 @pytest.mark.long
 async def test_a_start_survives_a_kill_at_more_points(tmp_path: Path) -> None:
     required()
-    await _sweep(tmp_path, 14)
+    await _sweep(tmp_path, 10)

@@ -13,6 +13,7 @@ from journeyman.api.body import ClientGone
 from journeyman.api.ports import Ports
 from journeyman.api.problems import RequestError, send_problem
 from journeyman.api.security import HEADERS, SAFE_METHODS, STRICT_POLICY, HostPolicy, principal
+from journeyman.telemetry.logs import bind
 
 _LOG = logging.getLogger(__name__)
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
@@ -56,6 +57,7 @@ class Door:
 
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
         visit = scope[_KEY] = self._visit(scope)
+        bind(request_id=visit.request_id)
         reply = _Reply(send, visit.request_id)
         try:
             self._check(scope["method"], visit.headers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -31,7 +32,9 @@ def chat(
     Ctrl-C cancels the reply; Ctrl-D or /quit leaves; /new begins another thread. Without a terminal each line of
     the input is one message, and a run that needs an approval ends the command with exit code 6.
     """
-    terminal = sys.stdin.isatty()
+    if terminal := sys.stdin.isatty():
+        with suppress(ImportError):
+            import readline  # noqa: F401 - gives `input` its history and keys
     with door(Settings.read(agent_path=path), url, offline=offline) as way:
         talk = Chat(way, Output(), agent, thread, ask=input if terminal else None)
         for line in _lines(talk, terminal):

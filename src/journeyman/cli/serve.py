@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,7 +26,6 @@ default at a terminal, and off otherwise."""
 def main(arguments: Sequence[str]) -> int:
     """Serve until told to stop; the exit code."""
     given = parser().parse_args(arguments)
-    hold_standard_descriptors()
     watch = sys.stdout.isatty() if given.watch is None else given.watch
     if watch:
         from journeyman.cli.watch import watch as watched
@@ -66,10 +64,3 @@ def parser() -> argparse.ArgumentParser:
     add("--host", help="address to listen on (HOST; 127.0.0.1)")
     add("--port", type=int, help="port to listen on, 0 for any free one (PORT; 8000)")
     return made
-
-
-def hold_standard_descriptors() -> None:
-    """Descriptors 0 to 2 exist from here on: else the journal's file could get number 2 and be written over."""
-    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
-        os.set_inheritable(fd, True)
-    os.close(fd)

@@ -39,7 +39,7 @@ def watch(arguments: Sequence[str], path: Path | None) -> int:
     offline = ["--offline"] if "--offline" in arguments else []
     watching = Watch(
         serve=lambda: _start([*command, "serve", *arguments, "--no-watch"]),
-        check=lambda: _start([*command, "check", "--quiet", *places, *offline]),
+        check=lambda: _start([*command, "check", *places, *offline]),
         look=lambda: snapshot(roots(path)),
     )
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

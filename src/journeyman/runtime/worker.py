@@ -23,6 +23,7 @@ from journeyman.runtime.loading import load_state
 from journeyman.runtime.performer import Performer
 from journeyman.runtime.recorder import Recorder
 from journeyman.runtime.runner import Runner
+from journeyman.telemetry.logs import bind
 
 log = logging.getLogger(__name__)
 
@@ -172,6 +173,7 @@ class Worker:
     async def _drive(self, run_id: str, entries: Sequence[Entry], taken_over: bool) -> None:
         """The root of a run's task: whatever happens in it ends here."""
         active, state, retry = self._active[run_id], None, False
+        bind(run_id=run_id)
         try:
             state = await self._run(active, await load_state(self._journal, run_id, entries), taken_over)
         except StaleEpochError:
@@ -185,9 +187,9 @@ class Worker:
             del self._active[run_id]
         if retry and not self.stopping:
             self._clock.call_later(RETRY_SECONDS, lambda: self.launch(run_id, taken_over=True))
+        self._report(run_id, state)
         if state is not None:
             _log_run(state)
-        self._report(run_id, state)
         self._next()
 
     async def _run(self, active: _Active, state: AgentState, taken_over: bool) -> AgentState:
@@ -288,7 +290,7 @@ def _left_behind(state: AgentState) -> bool:
 def _log_run(state: AgentState) -> None:
     """One line a run, with the place to look at it."""
     if log.isEnabledFor(logging.INFO) and (state.ended or state.status == "paused"):
-        extra = {"run_id": state.run_id, "thread": state.thread, "agent": state.agent, "status": state.status}
+        extra = {"thread_key": state.thread, "agent": state.agent, "status": state.status}
         log.info("run %s: /runs/%s", state.status, state.run_id, extra=extra)
 
 

@@ -53,6 +53,7 @@ class Application:
     clock: Clock
     ids: Ids
     problems: tuple[Problem, ...] = ()  # warnings of loading
+    secrets: tuple[str, ...] = ()  # every value to be masked wherever people look
     recovered: int = 0  # runs that were under way when the process before this one ended
     started: bool = False
 
@@ -119,7 +120,8 @@ def join(
     """The parts over what was loaded."""
     clock, ids = clock or SystemClock(), ids or RandomIds()
     journal = journal or _journal(settings)
-    registry, codec = loaded.registry, Codec((*settings.secrets(), *loaded.secrets))
+    secrets = (*settings.secrets(), *loaded.secrets)
+    registry, codec = loaded.registry, Codec(secrets)
     agents = {agent.spec.name: loaded.build(agent.spec) for agent in loaded.agents}
     catalog = Catalog(agents, settings.default_agent)
     definitions = Definitions(journal, catalog, loaded.build, _direct(registry, agents))
@@ -145,6 +147,7 @@ def join(
         threads=Threads(journal, worker, codec, clock, ids),
         clock=clock,
         ids=ids,
+        secrets=secrets,
         problems=tuple(problem for problem in loaded.problems if problem.severity != "error"),
     )
 

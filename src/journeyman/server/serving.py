@@ -10,6 +10,7 @@ from pathlib import Path
 from journeyman.errors import BaseError, ConfigurationError
 from journeyman.server.places import agent_path, tools_path
 from journeyman.settings import Settings
+from journeyman.telemetry import logs
 from journeyman.tools.discovery import Discovery, discover
 
 EXIT_OK, EXIT_FAILED, EXIT_CONFIGURATION = 0, 1, 3
@@ -41,6 +42,8 @@ async def _serve(settings: Settings, path: Path | None, offline: bool) -> int:
     except BaseError as exc:
         print(exc.message, file=sys.stderr)  # noqa: T201 - the answer to whoever typed the command
         return EXIT_CONFIGURATION if isinstance(exc, ConfigurationError) else EXIT_FAILED
+    if app.application is not None:  # the agent files may have named more secrets
+        logs.configure(settings.log_level, settings.log_format, app.application.secrets)
     return await listen(app)
 
 

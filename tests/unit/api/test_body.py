@@ -59,6 +59,13 @@ def test_brackets_colons_and_commas_in_strings_are_text() -> None:
     assert parse(json.dumps({"a": text, text: [1]}).encode(), Limits(json_depth=3)) == {"a": text, text: [1]}
 
 
+@pytest.mark.timeout(5)  # a reader that goes back over these needs minutes
+@pytest.mark.parametrize("unit", [b'"\\', b'"', b"\\", b'\\"', b'"\\"', b"[", b'{"a":', b'"",'])
+def test_no_body_is_slow(unit: bytes) -> None:
+    with pytest.raises(RequestError):
+        parse(unit * (500_000 // len(unit)), LIMITS)
+
+
 def test_the_bounds_themselves_are_allowed() -> None:
     assert parse(b"[" * 64 + b"]" * 64, LIMITS)
     assert parse(b"[%d,-%d]" % (LARGEST_INTEGER, LARGEST_INTEGER), LIMITS) == [LARGEST_INTEGER, -LARGEST_INTEGER]

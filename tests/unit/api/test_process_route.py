@@ -118,10 +118,20 @@ async def test_a_key_that_is_none(key: str) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [{}, {"user_input": ""}, {"user_input": []}, {"user_input": "x", "thread_id": "../x"}, {"user_input": "x", "thread_id": "a\n"},
-     {"user_input": "x", "on_disconnect": "die"}, {"user_input": "x", "extra": 1}, [], "x", {"user_input": "x", "background": "yes"},
-     {"user_input": "x", "context": []}],
-)  # fmt: skip
+    [
+        [],
+        "x",
+        {},
+        {"user_input": ""},
+        {"user_input": []},
+        {"user_input": "x", "thread_id": "../x"},
+        {"user_input": "x", "thread_id": "a\n"},
+        {"user_input": "x", "on_disconnect": "die"},
+        {"user_input": "x", "extra": 1},
+        {"user_input": "x", "background": "yes"},
+        {"user_input": "x", "context": []},
+    ],
+)
 async def test_bodies_that_do_not_validate(body: Any) -> None:
     answer = await request(build_app(make_ports()), "POST", "/process", json=body)
     assert (answer.status, answer.json()["code"]) == (422, "invalid_request")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 import pytest
 from rig import Rig, turns
@@ -227,3 +228,12 @@ async def test_restart_resumes_without_repeating() -> None:
         await rig.runs.answer("local", run, [Answer(approval=asked[0].approval, decision="done", result="sent")])
         assert (await rig.runs.wait(run, 5)).response == "end"
         assert begun == ["look", "send", "look"]
+
+
+async def test_a_run_logs_one_line_with_its_place(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "journeyman.runtime.worker")
+    async with Rig(ScriptedModel(turns("Hello."))) as rig:
+        run = await rig.start("Hi")
+        assert (await rig.runs.wait(run, 5)).response == "Hello."
+        await asyncio.sleep(0)
+    assert [record.getMessage() for record in caplog.records] == [f"run finished: /runs/{run}"]

@@ -1,0 +1,36 @@
+"""A server that is killed leaves no tool process behind, and its port and database are free at once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+from benchmarks.usage import tree
+
+from harness.lane import lane
+from harness.plan import plan
+
+
+def _runs(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+async def test_tool_processes_end_with_their_server(tmp_path: Path) -> None:
+    async with lane(tmp_path) as one:
+        run = await one.client.start(plan("orphan", [["crunch", {"label": "orphan"}]], "Done."), "orphan")
+        await one.settle(run)
+        workers = {effect.pid for effect in one.world.effects()} - {one.server.pid}
+        assert workers, "the plain function ran in the server's own process"
+        everyone = set(tree(one.server.pid)) | workers
+        await one.server.kill()
+        end = time.monotonic() + 5
+        while (left := {pid for pid in everyone if _runs(pid)}) and time.monotonic() < end:
+            await asyncio.sleep(0.05)
+        assert not left, f"still there 5 s after the kill: {left}"
+        await one.server.start()
+        assert (await one.client.run(run))["status"] == "finished"
