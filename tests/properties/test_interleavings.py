@@ -21,6 +21,7 @@ from journeyman.events.events import (
     ToolCallStarted,
 )
 from journeyman.events.state import AgentState, fold
+from journeyman.events.transcript import in_call_order
 
 TEXTS = ("a", "b", "c")
 DECISIONS = {"tool": ("approve", "deny", "approve_other"), "unknown_outcome": ("retry", "done", "fail")}
@@ -155,8 +156,6 @@ def _check_thread(world: World) -> None:
         if thread is None or thread.active_run is not None:
             return
         rows = await world.disk.messages(thread.key, 1, thread.next_no - 1)
-        from journeyman.events.transcript import in_call_order
-
         check_transcript(in_call_order(tuple(row.message for row in rows)))
 
     asyncio.run(messages())
@@ -177,7 +176,7 @@ def _plain(state: AgentState) -> AgentState:
 DOSE = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck))
 
 
-@settings(DOSE, max_examples=200, derandomize=True)
+@settings(DOSE, max_examples=400, derandomize=True)
 @given(plans, choices, limits, st.booleans())
 def test_any_interleaving_ends_well(
     plan: dict[str, list[list[str]]], picks: list[int], limit: Limits, answered: bool
