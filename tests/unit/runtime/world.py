@@ -202,15 +202,15 @@ class World:
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
-    async def say(self, text: str) -> None:
-        started = await self.runs.start("me", StartRun(input=user(text), thread_id=THREAD))
-        await self.follow(started.run_id)
+    async def say(self, text: str, thread: str = THREAD) -> None:
+        started = await self.runs.start("me", StartRun(input=user(text), thread_id=thread))
+        await self.follow(started.run_id, thread)
 
-    async def follow(self, run_id: str) -> None:
+    async def follow(self, run_id: str, thread: str = THREAD) -> None:
         async def idle() -> bool:
             return False
 
-        state = await self.worker.wait(run_id, f"me/{THREAD}", 1e9, idle)
+        state = await self.worker.wait(run_id, f"me/{thread}", 1e9, idle)
         if state is not None:
             self.rested.append(state)
 
