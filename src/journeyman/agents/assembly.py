@@ -53,7 +53,7 @@ def assemble(
     """
     prompt = Prompt(spec.prompt)
     output = OutputSchema(spec.output.schema) if spec.output else None
-    about: dict[str, JSON] = {"name": spec.name, "description": spec.description, "type": spec.type}
+    about: dict[str, JSON] = {"name": spec.name, "description": spec.description, "type": spec.type, "model": spec.model.name}
 
     def render(state: AgentState) -> str:
         return prompt.render(
@@ -92,6 +92,8 @@ def strictest(specs: Sequence[ToolSpec]) -> ToolSpec:
         on_unknown="ask" if any(spec.on_unknown == "ask" for spec in specs) else "tell",
         approval="always" if "always" in approvals else " || ".join(f"({text})" for text in conditions) or "never",
         isolation="process" if any(spec.isolation == "process" for spec in specs) else "inline",
+        timeout_seconds=min((spec.timeout_seconds for spec in specs if spec.timeout_seconds is not None), default=None),
+        retries=min((spec.retries for spec in specs if spec.retries is not None), default=None),
     )
 
 

@@ -73,7 +73,7 @@ class Watch:
         while True:
             code = _waited(self._child, POLL_SECONDS)
             if code is not None:
-                return code
+                return 0 if self._stopping and code < 0 else code  # told to end while it was still starting
             now = self._look()
             if now == seen or self._stopping:
                 continue

@@ -36,7 +36,7 @@ from journeyman.runtime.watching import Watch
 from journeyman.runtime.worker import Worker
 
 KEY_LIFETIME_US = 24 * 3600 * 1_000_000
-_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_IDEMPOTENCY_KEY = re.compile(r"[\x20-\x7e]{1,255}")
 
 
 class Runs:
@@ -141,7 +141,7 @@ class Runs:
         if key is None:
             return None
         if not _IDEMPOTENCY_KEY.fullmatch(key.key):
-            raise ValidationError("An Idempotency-Key is 1 to 255 printable ASCII characters without spaces.")
+            raise ValidationError("An Idempotency-Key is 1 to 255 printable ASCII characters.")
         return Claim(
             principal=principal,
             route=key.route,

@@ -292,7 +292,8 @@ def _left_behind(state: AgentState) -> bool:
 def _log_run(state: AgentState) -> None:
     """One line a run, with the place to look at it."""
     if log.isEnabledFor(logging.INFO) and (state.ended or state.status == "paused"):
-        extra = {"thread_key": state.thread, "agent": state.agent, "status": state.status}
+        thread_id = state.thread.rpartition("/")[2]
+        extra = {"run_id": state.run_id, "thread_id": thread_id, "agent": state.agent, "status": state.status}
         log.info("run %s: /runs/%s", state.status, state.run_id, extra=extra)
 
 
