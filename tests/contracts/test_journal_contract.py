@@ -580,3 +580,26 @@ async def test_the_journal_can_be_closed_twice_and_opened_again(journal: Journal
     assert await types(journal, "r1") == ["run_accepted", "run_started"]
     assert journal.healthy
     assert journal.stats()["queue_depth"] == 0
+
+
+# --- a pause that news overtook
+
+
+@pytest.mark.parametrize(
+    ("news", "status"),
+    [
+        ((), "paused"),
+        ((ApprovalGiven(approval="ap2", decision="deny", by="ann"),), "running"),
+        ((CancelRequested(by="ann"),), "running"),
+    ],
+)
+async def test_a_pause_overtaken_by_news_does_not_rest(journal: Journal, news: tuple[Event, ...], status: str) -> None:
+    """Its writer did not know yet: if it dies now, the run must be found by its status."""
+    await commit(journal, accepted("r1"))
+    await commit(journal, step("r1", asks("ap1"), asks("ap2")))
+    for event in news:
+        await commit(journal, outside("r1", event))
+    await commit(journal, step("r1", RunPaused(waiting_for=("ap1", "ap2"))))
+    run = await journal.run("r1")
+    assert run is not None
+    assert run.status == status

@@ -21,8 +21,10 @@ from journeyman.events.events import (
     ToolCallStarted,
 )
 from journeyman.events.state import AgentState, fold
+from journeyman.events.transcript import in_call_order
 
 TEXTS = ("a", "b", "c")
+THREADS = (THREAD, "another")
 DECISIONS = {"tool": ("approve", "deny", "approve_other"), "unknown_outcome": ("retry", "done", "fail")}
 plans = st.fixed_dictionaries(
     {text: st.lists(st.lists(st.sampled_from(NAMES), min_size=1, max_size=4), max_size=3) for text in TEXTS}
@@ -48,8 +50,8 @@ class Play:
         last = (lambda row: row.decisions[-1]) if answered else (lambda row: None)
         await self.world.let_go(decision=last)
 
-    def _say(self) -> None:
-        self.world.spawn(self.world.say, TEXTS[self.said])
+    def _say(self, thread: str = THREAD) -> None:
+        self.world.spawn(self.world.say, TEXTS[self.said], thread)
         self.said += 1
 
     async def _one(self, pick: int) -> None:
@@ -63,11 +65,13 @@ class Play:
         elif kind < 16:
             await self._answer(pick)
         elif kind == 16 and self.said < len(TEXTS):
-            self._say()
+            self._say(THREADS[pick % 2])
         elif kind == 17 and world.run_ids:
             world.spawn(world.runs.cancel, "me", world.run_ids[pick % len(world.run_ids)])
-        elif kind == 18 and self.crashes < 3:
+        elif kind in (18, 21) and self.crashes < 3:
             self.crashes += 1
+            if kind == 21:
+                await self._stop()
             await world.crash()
             await world.boot()
             for run_id in world.run_ids:
@@ -80,6 +84,15 @@ class Play:
             world.clock.advance(2)
         await world.settle((0, 1, 2, 3, 5, 20)[pick % 6])
 
+    async def _stop(self) -> None:
+        """The process ends in good order: what was handed over is written."""
+        stopping = asyncio.create_task(self.world.worker.stop(0))
+        while not stopping.done() or self.world.disk.held:
+            await self.world.settle(5)
+            if self.world.disk.held:
+                self.world.disk.write()
+        assert self.world.worker.running == 0
+
     async def _answer(self, pick: int) -> None:
         open_now = await self.world.disk.approvals(None)
         if not open_now:
@@ -90,14 +103,15 @@ class Play:
         self.world.spawn(self.world.answer, open_now[which].id, decision.removesuffix("_other"), arguments)
 
 
-def play(plan: dict[str, list[list[str]]], picks: list[int], limit: Limits, answered: bool) -> None:
-    world = World(plan, limits=limit)
+def play(plan: dict[str, list[list[str]]], picks: list[int], limit: Limits, answered: bool, slots: int) -> None:
+    world = World(plan, limits=limit, slots=slots)
     story = Play(world)
     asyncio.run(story.run(picks, answered))
     assert not world.wrong
     for run_id in world.run_ids:
         _check_run(world, run_id, answered)
-    _check_thread(world)
+    for thread in THREADS:
+        _check_thread(world, thread)
     for state in world.rested:
         _check_live(world, state)
 
@@ -149,14 +163,12 @@ def _spec(world: World, run_id: str, call: str) -> str:
     return next((spec.effects for spec in world.specs if spec.name == tools.get(call)), "none")
 
 
-def _check_thread(world: World) -> None:
+def _check_thread(world: World, name: str) -> None:
     async def messages() -> None:
-        thread = await world.disk.thread(f"me/{THREAD}")
+        thread = await world.disk.thread(f"me/{name}")
         if thread is None or thread.active_run is not None:
             return
         rows = await world.disk.messages(thread.key, 1, thread.next_no - 1)
-        from journeyman.events.transcript import in_call_order
-
         check_transcript(in_call_order(tuple(row.message for row in rows)))
 
     asyncio.run(messages())
@@ -177,18 +189,18 @@ def _plain(state: AgentState) -> AgentState:
 DOSE = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck))
 
 
-@settings(DOSE, max_examples=200, derandomize=True)
-@given(plans, choices, limits, st.booleans())
+@settings(DOSE, max_examples=400, derandomize=True)
+@given(plans, choices, limits, st.booleans(), st.sampled_from((1, 2, 512)))
 def test_any_interleaving_ends_well(
-    plan: dict[str, list[list[str]]], picks: list[int], limit: Limits, answered: bool
+    plan: dict[str, list[list[str]]], picks: list[int], limit: Limits, answered: bool, slots: int
 ) -> None:
-    play(plan, picks, limit, answered)
+    play(plan, picks, limit, answered, slots)
 
 
 @pytest.mark.long
 @settings(DOSE, max_examples=5000)
-@given(plans, choices, limits, st.booleans())
+@given(plans, choices, limits, st.booleans(), st.sampled_from((1, 2, 512)))
 def test_many_interleavings_end_well(
-    plan: dict[str, list[list[str]]], picks: list[int], limit: Limits, answered: bool
+    plan: dict[str, list[list[str]]], picks: list[int], limit: Limits, answered: bool, slots: int
 ) -> None:
-    play(plan, picks, limit, answered)
+    play(plan, picks, limit, answered, slots)

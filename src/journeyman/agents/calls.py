@@ -19,19 +19,41 @@ def next_of(call: CallState, state: AgentState, tools: Toolset) -> Action | None
     """The action that this call may start now; None while it runs, waits or is over."""
     if call.status in ("started", "waiting", "finished"):
         return None
+    if (settled := _settled(call)) is not None:
+        return settled
     spec = tools.get(call.tool)
     if spec is None:
         known = ", ".join(definition.name for definition in tools.definitions) or "none"
-        return _settle(call, Failure("tool_not_found", f"There is no tool {call.tool!r}. Tools: {known}."))
+        return _refuse(call, "tool_not_found", f"There is no tool {call.tool!r}. Tools: {known}.")
     try:
         arguments = tools.check(call.tool, call.arguments)
     except ToolError as exc:
-        return _settle(call, Failure(exc.code, exc.message))
+        return _refuse(call, exc.code, exc.message)
     if call.status == "asked":
         return _first(call, spec, arguments, state, tools)
     if call.status == "orphaned":
         return _orphaned(call, spec, arguments)
-    return _answered(call, spec, arguments)
+    if call.decision == "approve" and not _still_fits(call, spec):
+        return _ask_to_run(call, spec, arguments)
+    return _run(call, spec, arguments)
+
+
+def _settled(call: CallState) -> Settle | None:
+    """A human's word that ends the call, whatever has become of its tool."""
+    match call.decision:
+        case "deny":
+            return _settle(call, Failure("approval_denied", "A human refused this call. Do not try it again."))
+        case "done":
+            return _settle(call, result=call.answer or "")
+        case "fail":
+            return _settle(call, _unknown_failure(call.tool))
+        case _:
+            return None
+
+
+def _refuse(call: CallState, code: str, message: str) -> Settle:
+    """It cannot run. What a crash left behind may have happened already: that is not called refused."""
+    return _settle(call, _unknown_failure(call.tool) if call.status == "orphaned" else Failure(code, message))
 
 
 def _first(call: CallState, spec: ToolSpec, arguments: dict[str, JSON], state: AgentState, tools: Toolset) -> Action:
@@ -49,6 +71,8 @@ def _orphaned(call: CallState, spec: ToolSpec, arguments: dict[str, JSON]) -> Ac
     return _run(call, spec, arguments)
 
 
+<<<<<<< HEAD
+=======
 def _answered(call: CallState, spec: ToolSpec, arguments: dict[str, JSON]) -> Action:
     match call.decision:
         case "deny":
@@ -63,6 +87,7 @@ def _answered(call: CallState, spec: ToolSpec, arguments: dict[str, JSON]) -> Ac
             return _run(call, spec, arguments)
 
 
+>>>>>>> main
 def _still_fits(call: CallState, spec: ToolSpec) -> bool:
     """Is this what was approved? A human's own arguments are; changed code is not."""
     code, _, _ = call.args_hash.partition(".")

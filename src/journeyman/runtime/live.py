@@ -63,6 +63,7 @@ class Place:
     def __init__(self, live: LiveRun | None) -> None:
         self._at: dict[str, tuple[int, int]] = {}  # call -> (attempt, offset) up to which it was read
         self._over = {name for name, text in live.texts.items() if not text.open} if live else set()
+        self._live = live
         self._reports = live.reports if live else 0
 
     def catch_up(self, live: LiveRun) -> Iterator[Snapshot]:
@@ -74,6 +75,8 @@ class Place:
 
     def news(self, live: LiveRun) -> Iterator[Delta | Progress]:
         """What has come since."""
+        if live is not self._live:  # the run rested and goes on: its reports count from 1 again
+            self._live, self._reports = live, 0
         for name, text in live.texts.items():
             if name in self._over:
                 continue

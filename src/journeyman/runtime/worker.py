@@ -259,6 +259,8 @@ class Worker:
             task.cancel()
         if rest:
             await asyncio.wait(rest, timeout=10.0)
+        # A task that was cancelled before its first step has cleared nothing up.
+        self._active = {run_id: active for run_id, active in self._active.items() if not active.task.done()}
         for waiting in list(self._waiting.values()):
             for future in waiting.futures:
                 _resolve(future, None)

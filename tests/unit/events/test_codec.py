@@ -70,7 +70,7 @@ def _of(kind: msgspec.inspect.Type) -> st.SearchStrategy[Any]:
         case msgspec.inspect.VarTupleType(item):
             return st.lists(_of(item), max_size=2).map(tuple)
         case msgspec.inspect.StructType(cls=cls):
-            return {Message: messages, Path: paths}.get(cls) or any_struct(cls)
+            return known[cls] if (known := {Message: messages, Path: paths}) and cls in known else any_struct(cls)
     raise AssertionError(kind)
 
 

@@ -201,6 +201,17 @@ async def test_stop_parks_and_the_next_process_goes_on() -> None:
         assert world.executed == {("run_1", "m1.0"): 1, ("run_1", "m1.1"): 2}
 
 
+async def test_stop_before_a_runs_first_step() -> None:
+    async with world_of() as world:
+        world.spawn(world.runs.start, "me", StartRun(input=user("b"), thread_id="another"))
+        await world.settle()
+        world.disk.held.rotate(1)
+        world.disk.write()
+        world.worker.launch(world.run_of("b"))
+        await world.worker.stop(0)
+        assert world.worker.running == 0
+
+
 async def test_a_wait_that_begins_after_the_stop_returns() -> None:
     async with world_of(["pay"]) as world:
         await world.worker.stop(0)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from journeyman.agents.react import ReactAgent
+from journeyman.agents.react import DirectAgent, ReactAgent
 from journeyman.agents.spec import AgentSpec, Limits, ModelSettings
 from journeyman.agents.toolset import Toolset
 from journeyman.clock import ManualClock
@@ -153,7 +153,7 @@ class World:
         codec = Codec()
         agent = self.agent()
         catalog = Catalog({"test": agent})
-        self.definitions = Definitions(self.disk, catalog, self.build, lambda tool, agent: self.agent())
+        self.definitions = Definitions(self.disk, catalog, self.build, self.direct)
         performer = Performer(self, _Tools(self), self.clock, self.ids)
         parts = (self.disk, codec, self.clock, self.ids, self.definitions, performer)
         self.worker = Worker(*parts, slots=self.slots)
@@ -168,6 +168,10 @@ class World:
 
     def build(self, spec: AgentSpec) -> ReactAgent:
         return ReactAgent(spec, Toolset(self.specs, check, {"pay_apart": Touched()}), lambda state: "Be brief.")
+
+    def direct(self, tool: str, agent: str | None) -> DirectAgent:
+        spec = AgentSpec(type="direct", name="direct", model=ModelSettings(name=""))
+        return DirectAgent(spec, Toolset(self.specs, check), lambda state: "")
 
     async def crash(self) -> None:
         """As by kill -9: nothing more is written, and no task goes on."""
@@ -198,15 +202,15 @@ class World:
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
-    async def say(self, text: str) -> None:
-        started = await self.runs.start("me", StartRun(input=user(text), thread_id=THREAD))
-        await self.follow(started.run_id)
+    async def say(self, text: str, thread: str = THREAD) -> None:
+        started = await self.runs.start("me", StartRun(input=user(text), thread_id=thread))
+        await self.follow(started.run_id, thread)
 
-    async def follow(self, run_id: str) -> None:
+    async def follow(self, run_id: str, thread: str = THREAD) -> None:
         async def idle() -> bool:
             return False
 
-        state = await self.worker.wait(run_id, f"me/{THREAD}", 1e9, idle)
+        state = await self.worker.wait(run_id, f"me/{thread}", 1e9, idle)
         if state is not None:
             self.rested.append(state)
 
@@ -289,7 +293,9 @@ class World:
         run_id = self.run_of(text)
         if len(self.events(run_id, ModelReplied)) > number:
             self.wrong.append(f"{run_id}: model call {number} was answered and committed, and is made again")
-        how = await self.gate(f"model {run_id}")
+        while (how := await self.gate(f"model {run_id}")).startswith("say:"):
+            if on_delta is not None:
+                on_delta(Delta(how.removeprefix("say:")))
         if how == "error":
             raise BaseError("The gateway failed.", code="gateway_error")
         return ModelReply(message=self._reply(text, number), model="m")
