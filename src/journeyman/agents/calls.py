@@ -33,7 +33,7 @@ def next_of(call: CallState, state: AgentState, tools: Toolset) -> Action | None
         return _first(call, spec, arguments, state, tools)
     if call.status == "orphaned":
         return _orphaned(call, spec, arguments)
-    if call.decision == "approve" and not _still_fits(call, spec):
+    if call.decision in ("approve", "retry") and not _still_fits(call, spec):
         return _ask_to_run(call, spec, arguments)
     return _run(call, spec, arguments)
 
@@ -71,23 +71,6 @@ def _orphaned(call: CallState, spec: ToolSpec, arguments: dict[str, JSON]) -> Ac
     return _run(call, spec, arguments)
 
 
-<<<<<<< HEAD
-=======
-def _answered(call: CallState, spec: ToolSpec, arguments: dict[str, JSON]) -> Action:
-    match call.decision:
-        case "deny":
-            return _settle(call, Failure("approval_denied", "A human refused this call. Do not try it again."))
-        case "done":
-            return _settle(call, result=call.answer or "")
-        case "fail":
-            return _settle(call, _unknown_failure(call.tool))
-        case "approve" | "retry" if not _still_fits(call, spec):
-            return _ask_to_run(call, spec, arguments)
-        case _:
-            return _run(call, spec, arguments)
-
-
->>>>>>> main
 def _still_fits(call: CallState, spec: ToolSpec) -> bool:
     """Is this what was approved? A human's own arguments are; changed code is not."""
     code, _, _ = call.args_hash.partition(".")
