@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
-from pydantic_core import CoreSchema
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    PlainValidator,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError
 
 from journeyman.agents.spec import History, Limits
 from journeyman.events.messages import JSON
+from journeyman.tools.spec import CacheTtl
 
 DAY = 86_400
 
@@ -18,6 +27,24 @@ _HISTORY = History()
 Seconds = Annotated[float, Field(gt=0, le=DAY)]
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9_-]+$")]
 Text = Annotated[str, Field(max_length=100_000)]
+
+
+def _cache_ttl(value: Any) -> CacheTtl:
+    if value == "default":
+        return "default"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise PydanticKnownError("float_type")
+    if not 0 <= value <= 30 * DAY:
+        raise PydanticCustomError("cache_ttl", "it is from 0 to 2592000 seconds, or default")
+    return float(value)
+
+
+# One validator and no union: a union's errors name its members, which no file has.
+CacheSeconds = Annotated[
+    float | Literal["default"],
+    PlainValidator(_cache_ttl),
+    WithJsonSchema({"anyOf": [{"const": "default"}, {"type": "number", "minimum": 0, "maximum": 30 * DAY}]}),
+]
 
 
 class Entry(BaseModel):
@@ -50,6 +77,14 @@ class ModelEntry(NamedEntry):
     extra: dict[str, Any] = Field(default={}, description="Passed on to the gateway as it is")
 
 
+class PermissionsEntry(Entry):
+    """What a tool may reach; a part of what its code declares."""
+
+    network: list[str] | None = Field(default=None, description="Hosts, such as api.shop.example or *.shop.example")
+    files: list[str] | None = Field(default=None, description="Paths, with all below them")
+    env: list[str] | None = Field(default=None, description="Variables of the server")
+
+
 class ToolEntry(NamedEntry):
     """A tool of the tools folder, and what this agent overrides and restricts of it."""
 
@@ -62,6 +97,8 @@ class ToolEntry(NamedEntry):
     retries: int | None = Field(default=None, ge=0, le=20)
     isolation: Literal["inline", "process"] | None = None
     on_unknown: Literal["ask", "tell"] | None = None
+    permissions: PermissionsEntry | None = None
+    cache_ttl: CacheSeconds | None = Field(default=None, description="Only for effects none; default: CACHE_TTL")
 
 
 class LimitsEntry(Entry):

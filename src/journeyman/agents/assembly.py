@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
 from pathlib import Path
 from typing import Protocol
 
@@ -19,10 +20,12 @@ from journeyman.agents.toolset import Arguments, Toolset
 from journeyman.errors import ToolNotFoundError
 from journeyman.events.messages import JSON
 from journeyman.events.state import AgentState
+from journeyman.tools.permissions import Permissions
 from journeyman.tools.spec import Effects, ToolSpec
 
 AgentClass = Callable[..., BaseAgent]
 SCRIPT = "script:"
+INFINITY = float("inf")
 _STRICTNESS: tuple[Effects, ...] = ("none", "idempotent", "once")
 
 
@@ -91,6 +94,7 @@ def strictest(specs: Sequence[ToolSpec]) -> ToolSpec:
     """The first spec under the strictest policy of all."""
     approvals = [spec.approval for spec in specs if spec.approval != "never"]
     conditions = dict.fromkeys(approvals)
+    allowed = _allowed(specs)
     return msgspec.structs.replace(
         specs[0],
         effects=max((spec.effects for spec in specs), key=_STRICTNESS.index),
@@ -99,7 +103,18 @@ def strictest(specs: Sequence[ToolSpec]) -> ToolSpec:
         isolation="process" if any(spec.isolation == "process" for spec in specs) else "inline",
         timeout_seconds=min((spec.timeout_seconds for spec in specs if spec.timeout_seconds is not None), default=None),
         retries=min((spec.retries for spec in specs if spec.retries is not None), default=None),
+        permissions_network=allowed.network,
+        permissions_files=allowed.files,
+        permissions_env=allowed.env,
+        cache_ttl=min((spec.cache_ttl for spec in specs), key=lambda ttl: INFINITY if ttl == "default" else ttl),
     )
+
+
+def _allowed(specs: Sequence[ToolSpec]) -> Permissions:
+    """What all allow. Where the code says nothing, what the agents say counts alone."""
+    code, *listed = (spec.permissions for spec in specs)
+    each = listed if listed and not code.declared else [code, *listed]
+    return reduce(Permissions.within, each)
 
 
 def _toolset(specs: Sequence[ToolSpec], tools: Tools) -> Toolset:

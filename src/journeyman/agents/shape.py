@@ -18,6 +18,7 @@ from journeyman.agents.agent_file import (
     LimitsEntry,
     ModelEntry,
     OutputEntry,
+    PermissionsEntry,
     ToolEntry,
 )
 from journeyman.agents.document import Document, YamlPath
@@ -37,8 +38,6 @@ LATER = frozenset(
         ("sandbox",),
         ("services",),
         ("model", "fallbacks"),
-        ("tools", "*", "cache_ttl"),
-        ("tools", "*", "permissions"),
         ("tools", "*", "rate_limit"),
     }
 )
@@ -48,6 +47,7 @@ _ENTRIES: dict[tuple[str, ...], type[Entry]] = {
     (): AgentFile,
     ("model",): ModelEntry,
     ("tools", "*"): ToolEntry,
+    ("tools", "*", "permissions"): PermissionsEntry,
     ("limits",): LimitsEntry,
     ("history",): HistoryEntry,
     ("output",): OutputEntry,

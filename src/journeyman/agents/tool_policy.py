@@ -11,6 +11,7 @@ from journeyman.agents.agent_file import ToolEntry
 from journeyman.agents.conditions import APPROVAL_NAMES, compile_condition
 from journeyman.errors import Problem, ValidationError
 from journeyman.events.messages import JSON
+from journeyman.tools.permissions import Permissions
 from journeyman.tools.spec import Effects, ToolSpec
 
 _STRICTNESS: tuple[Effects, ...] = ("none", "idempotent", "once")
@@ -51,6 +52,8 @@ def override_tool(spec: ToolSpec, entry: ToolEntry, narrowing: Narrowing) -> tup
     effects = changes.get("effects", spec.effects)
     changes |= _outcome(entry, effects, findings)
     changes |= _approval(spec, entry, findings)
+    changes |= _permissions(spec, entry, findings)
+    changes |= _cache(spec, entry, effects, findings)
     return msgspec.structs.replace(spec, **changes), findings
 
 
@@ -114,6 +117,32 @@ def _approval(spec: ToolSpec, entry: ToolEntry, findings: list[Finding]) -> dict
         return {"approval": wanted}
     either = wanted if coded == "never" else f"({coded}) || ({wanted})"
     return {"approval": either} if _compiles(wanted, findings) and _compiles(either, findings) else {}
+
+
+def _permissions(spec: ToolSpec, entry: ToolEntry, findings: list[Finding]) -> dict[str, Any]:
+    """Part of what the code declares; what it leaves open may be declared here."""
+    if entry.permissions is None:
+        return {}
+    given = entry.permissions.model_dump(exclude_none=True)
+    try:
+        wanted = Permissions.read(given)
+    except ValueError as exc:
+        findings.append(Finding(("permissions",), str(exc), "correct it"))
+        return {}
+    beyond = wanted.beyond(spec.permissions)
+    for kind, entries in beyond.items():
+        message = f"the code of {spec.name} does not declare {kind}: {', '.join(entries)}"
+        findings.append(Finding(("permissions", kind), message, "remove it, or declare it in the code"))
+    return {} if beyond else {f"permissions_{kind}": getattr(wanted, kind) for kind in given}
+
+
+def _cache(spec: ToolSpec, entry: ToolEntry, effects: Effects, findings: list[Finding]) -> dict[str, Any]:
+    if effects != "none":
+        if entry.cache_ttl:
+            message = f"`cache_ttl` has no meaning here: {entry.name} has effects: {effects} and is never cached"
+            findings.append(Finding(("cache_ttl",), message, "remove it", "warning"))
+        return {"cache_ttl": 0.0} if spec.cache_ttl else {}
+    return {} if entry.cache_ttl is None else {"cache_ttl": entry.cache_ttl}
 
 
 def is_condition(approval: str) -> bool:

@@ -241,6 +241,14 @@ class ModelAnswer(Struct, frozen=True):
     max_tokens: int | None
 
 
+class PermissionsAnswer(Struct, frozen=True, kw_only=True):
+    """What the tool may reach; null: nothing was declared."""
+
+    network: tuple[str, ...] | None
+    files: tuple[str, ...] | None
+    env: tuple[str, ...]
+
+
 class ToolAnswer(Struct, frozen=True, kw_only=True):
     """A tool's schema and policy."""
 
@@ -254,6 +262,9 @@ class ToolAnswer(Struct, frozen=True, kw_only=True):
     timeout_seconds: float | None
     retries: int | None
     isolation: str
+    permissions: PermissionsAnswer
+    cache_ttl: float | Literal["default"]
+    cache_scope: str
     source: str
     code_hash: str
     metrics: dict[str, JSON]

@@ -30,14 +30,24 @@ def list_tools(path: AgentPath = None, url: Url = None, json: Json = False) -> N
     settings = Settings.read()
     address = url or (owner_url(settings.database_path) if path is None else None)
     items = RemoteDoor(address).call("GET", "/tools")["items"] if address else _of_files(settings, path)
-    columns = ("name", "effects", "approval", "isolation", "description")
-    rows = items if json else [{**item, "description": item["description"].partition("\n")[0]} for item in items]
+    columns = ("name", "effects", "approval", "isolation", "permissions", "description")
+    rows = items if json else [_row(item) for item in items]
     Output(json=json).items(rows, columns, "No tools.")
 
 
 def _of_files(settings: Settings, path: Path | None) -> list[dict[str, Any]]:
     tools = checked(settings, path, offline=True).registry.tools.values()
-    return [msgspec.to_builtins(tool.spec) for tool in tools]
+    return [
+        {**msgspec.to_builtins(tool.spec), "permissions": msgspec.to_builtins(tool.spec.permissions)} for tool in tools
+    ]
+
+
+def _row(item: dict[str, Any]) -> dict[str, Any]:
+    allowed = item.get("permissions") or {}
+    said = [f"{kind}: {', '.join(entries) or 'none'}" for kind, entries in allowed.items() if entries is not None]
+    said = [text for text in said if text != "env: none"]
+    description = item["description"].partition("\n")[0]
+    return {**item, "permissions": "; ".join(said) or "-", "description": description}
 
 
 @app.command("check")

@@ -71,6 +71,7 @@ class Performer:
             thread_id=state.thread.rpartition("/")[2],
             principal=state.principal,
             idempotency_key=idempotency_key(state.run_id, action.call),
+            agent=state.agent or "",
             attempt=action.attempt,
             thread_context=state.thread_context,
             global_context=state.global_context,

@@ -124,7 +124,7 @@ class Runner:
             case CallModel():
                 self._announce_model(action)
             case CallTool():
-                if action.spec.isolation == "inline":
+                if not action.spec.waits:
                     self._recorder.add(tool_started(action, self.state, action.attempt))
             case Finish():
                 pass
@@ -157,7 +157,7 @@ class Runner:
                 case CallModel():
                     self._steps.call_model(action, self._requests.pop(action.key))
                 case CallTool():
-                    recorded = action.attempt if action.spec.isolation == "inline" else action.attempt - 1
+                    recorded = action.attempt - 1 if action.spec.waits else action.attempt
                     self._steps.call_tool(action, recorded)
 
     def _release(self, facts: list[Fact]) -> None:

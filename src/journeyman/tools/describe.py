@@ -80,6 +80,7 @@ def _described(
     declared = definition.effects is not None
     effects = definition.effects or "once"
     source, code_hash = _origin(function)
+    allowed = definition.allowed()
     spec = ToolSpec(
         name=definition.name,
         description=definition.description or signature.summary,
@@ -95,6 +96,11 @@ def _described(
         sensitive=tuple(argument.name for argument in signature.arguments if argument.sensitive),
         source=source,
         code_hash=code_hash,
+        permissions_network=allowed.network,
+        permissions_files=allowed.files,
+        permissions_env=allowed.env,
+        cache_ttl=definition.cache_ttl,
+        cache_scope=definition.cache_scope,
     )
     return Described(spec=spec, function=function, signature=signature, arguments=arguments)
 

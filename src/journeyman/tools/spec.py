@@ -8,10 +8,13 @@ import msgspec
 
 from journeyman.events.events import Failure
 from journeyman.events.messages import JSON
+from journeyman.tools.permissions import Permissions
 
 Effects = Literal["none", "idempotent", "once"]
 OnUnknown = Literal["ask", "tell"]
 Isolation = Literal["inline", "process"]
+CacheTtl = float | Literal["default"]  # seconds; 0: not cached; default: CACHE_TTL
+CacheScope = Literal["principal", "agent", "shared"]  # whose calls share an answer
 
 OUTPUT_CAP = 64 * 1024  # characters of a result; over it the text is cut with a mark
 
@@ -33,6 +36,25 @@ class ToolSpec(msgspec.Struct, frozen=True, kw_only=True):
     sensitive: tuple[str, ...] = ()  # arguments masked wherever people look
     source: str = ""  # file:line, for people
     code_hash: str = ""  # of the file that defines it
+    permissions_network: tuple[str, ...] | None = None  # hosts that it may reach; None: not declared
+    permissions_files: tuple[str, ...] | None = None  # paths that it may read and write; None: not declared
+    permissions_env: tuple[str, ...] = ()  # variables of the server that it may see
+    cache_ttl: CacheTtl = 0.0
+    cache_scope: CacheScope = "principal"
+
+    @property
+    def permissions(self) -> Permissions:
+        return Permissions(network=self.permissions_network, files=self.permissions_files, env=self.permissions_env)
+
+    @property
+    def cacheable(self) -> bool:
+        """Whether an answer may be kept: it changes nothing, and somebody said for how long."""
+        return self.effects == "none" and self.cache_ttl != 0
+
+    @property
+    def waits(self) -> bool:
+        """Whether a call may wait, or end, before it starts: for a worker's slot, or by an answer from the cache."""
+        return self.isolation == "process" or self.cacheable
 
 
 class CallRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +67,7 @@ class CallRequest(msgspec.Struct, frozen=True, kw_only=True):
     thread_id: str
     principal: str
     idempotency_key: str
+    agent: str = ""
     attempt: int = 1  # of the first try of this execution: more than 1 after a crash
     thread_context: dict[str, JSON] = {}
     global_context: dict[str, JSON] = {}

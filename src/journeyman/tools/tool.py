@@ -5,15 +5,16 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar, get_args, overload
+from typing import Any, TypedDict, TypeVar, get_args, overload
 
 import msgspec
 
 from journeyman.errors import ToolError, ToolValidationError
 from journeyman.events.messages import JSON
 from journeyman.tools.context import BlockingToolContext, ToolContext
+from journeyman.tools.permissions import Permissions
 from journeyman.tools.resources import Resource, resource
-from journeyman.tools.spec import OUTPUT_CAP, Effects, Isolation, OnUnknown
+from journeyman.tools.spec import OUTPUT_CAP, CacheScope, CacheTtl, Effects, Isolation, OnUnknown
 
 __all__ = [
     "BaseTool",
@@ -30,6 +31,7 @@ __all__ = [
 F = TypeVar("F", bound=Callable[..., Any])
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _MARK = "__journeyman_tool__"
+INFINITY = float("inf")
 
 
 class ToolRetry(ToolError):
@@ -45,6 +47,14 @@ class Sensitive:
     """`Annotated[str, Sensitive]`: the argument is masked wherever people look."""
 
 
+class Allowed(TypedDict, total=False):
+    """What `permissions` may say: see `permissions.Permissions`."""
+
+    network: list[str]
+    files: list[str]
+    env: list[str]
+
+
 class Definition(msgspec.Struct, frozen=True, kw_only=True):
     """What the code says about a tool. None: not said."""
 
@@ -57,6 +67,9 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
     retries: int | None = None
     isolation: Isolation | None = None
     output_cap: int = OUTPUT_CAP
+    permissions: Allowed | None = None
+    cache_ttl: CacheTtl = 0
+    cache_scope: CacheScope = "principal"
 
     def refuse_nonsense(self) -> None:
         """Raises ToolValidationError when a policy cannot be meant."""
@@ -67,13 +80,15 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
     def _fault(self) -> str | None:
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
             return "a tool's name is 1 to 64 letters, digits, _ or -"
-        return self._fault_of_choices() or self._fault_of_numbers()
+        policy = self._fault_of_choices() or self._fault_of_numbers()
+        return policy or self._fault_of_cache() or self._fault_of_permissions()
 
     def _fault_of_choices(self) -> str | None:
         for key, value, allowed in (
             ("effects", self.effects, get_args(Effects)),
             ("on_unknown", self.on_unknown, get_args(OnUnknown)),
             ("isolation", self.isolation, get_args(Isolation)),
+            ("cache_scope", self.cache_scope, get_args(CacheScope)),
         ):
             if value is not None and value not in allowed:
                 return f"{key} is one of {', '.join(allowed)}, not {value!r}"
@@ -83,7 +98,7 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
 
     def _fault_of_numbers(self) -> str | None:
         timeout = self.timeout_seconds
-        if timeout is not None and not (isinstance(timeout, int | float) and 0 < timeout < float("inf")):
+        if timeout is not None and not (isinstance(timeout, int | float) and 0 < timeout < INFINITY):
             return "timeout_seconds is a number above 0"
         if self.retries is not None and (not isinstance(self.retries, int) or self.retries < 0):
             return "retries is 0 or more"
@@ -92,6 +107,25 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
         if not isinstance(self.output_cap, int) or self.output_cap < 1:
             return "output_cap is a number of characters above 0"
         return None
+
+    def _fault_of_cache(self) -> str | None:
+        ttl = self.cache_ttl
+        if ttl != "default" and (isinstance(ttl, bool) or not isinstance(ttl, int | float) or not 0 <= ttl < INFINITY):
+            return "cache_ttl is a number of seconds, or default"
+        if ttl != 0 and self.effects != "none":
+            return "cache_ttl needs effects none: an answer from the cache does nothing"
+        return None
+
+    def _fault_of_permissions(self) -> str | None:
+        try:
+            self.allowed()
+        except ValueError as exc:
+            return str(exc)
+        return None
+
+    def allowed(self) -> Permissions:
+        """The permissions, checked. Raises ValueError."""
+        return Permissions() if self.permissions is None else Permissions.read(self.permissions)
 
 
 @overload
@@ -110,6 +144,9 @@ def tool(
     retries: int | None = None,
     isolation: Isolation | None = None,
     output_cap: int = OUTPUT_CAP,
+    permissions: Allowed | None = None,
+    cache_ttl: CacheTtl = 0,
+    cache_scope: CacheScope = "principal",
 ) -> Callable[[F], F]: ...
 
 
@@ -161,6 +198,9 @@ class BaseTool:
     retries: int | None = None
     isolation: Isolation | None = None
     output_cap: int = OUTPUT_CAP
+    permissions: Allowed | None = None
+    cache_ttl: CacheTtl = 0
+    cache_scope: CacheScope = "principal"
 
     run: Callable[..., Awaitable[Any]]
 
@@ -188,4 +228,7 @@ class BaseTool:
             retries=self.retries,
             isolation=self.isolation,
             output_cap=self.output_cap,
+            permissions=self.permissions,
+            cache_ttl=self.cache_ttl,
+            cache_scope=self.cache_scope,
         )

@@ -75,6 +75,10 @@ TOOLS = {
     "undeclared": tool_spec("undeclared"),
     "guarded": tool_spec("guarded", approval="args.amount > 100"),
     "asked": tool_spec("asked", approval="always"),
+    "cached": tool_spec("cached", effects="none", declared=True, cache_ttl=60),
+    "reaching": tool_spec(
+        "reaching", permissions_network=("*.shop.example", "localhost"), permissions_files=("data/",)
+    ),
 }
 
 Around = Callable[..., Surroundings]
@@ -82,7 +86,7 @@ Around = Callable[..., Surroundings]
 
 @pytest.fixture
 def around() -> Around:
-    """Surroundings with six tools and one type; changes by name."""
+    """Surroundings with eight tools and one type; changes by name."""
 
     def build(plugins: Iterable[EntryPoint] = (), **changes: Any) -> Surroundings:
         types = AgentTypes({"react_agent": ReactDouble}, import_file=import_file, plugins=lambda: plugins)

@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from journeyman.agents.agent_file import AgentFile, HistoryEntry, LimitsEntry, ModelEntry, OutputEntry, ToolEntry
+from journeyman.agents.agent_file import (
+    AgentFile,
+    HistoryEntry,
+    LimitsEntry,
+    ModelEntry,
+    OutputEntry,
+    PermissionsEntry,
+    ToolEntry,
+)
 from journeyman.agents.definition import Surroundings, define_agent
 from journeyman.agents.shape import LATER
 from journeyman.agents.yaml_reader import read_document
@@ -27,7 +35,9 @@ def test_every_example_of_the_page_loads(snippet: str, around: Around) -> None:
     assert not [*problems, *found]
 
 
-@pytest.mark.parametrize("entry", [AgentFile, ModelEntry, ToolEntry, LimitsEntry, HistoryEntry, OutputEntry])
+@pytest.mark.parametrize(
+    "entry", [AgentFile, ModelEntry, ToolEntry, PermissionsEntry, LimitsEntry, HistoryEntry, OutputEntry]
+)
 def test_every_key_has_its_row(entry: type[AgentFile]) -> None:
     for name, field in entry.model_fields.items():
         assert f"| `{field.alias or name}` |" in PAGE

@@ -5,10 +5,13 @@ from typing import Any
 
 import pytest
 
-from journeyman.agents.agent_file import ToolEntry
+from journeyman.agents.agent_file import PermissionsEntry, ToolEntry
 from journeyman.agents.definition import Surroundings
 from journeyman.agents.tool_policy import Finding, override_tool
+from journeyman.tools.permissions import Permissions
 from journeyman.tools.spec import ToolSpec
+
+REACHING = Permissions(network=("*.shop.example", "localhost"), files=("data/",))
 
 Around = Callable[..., Surroundings]
 Override = Callable[..., tuple[ToolSpec, list[Finding]]]
@@ -94,3 +97,42 @@ def test_a_process_is_never_left(override: Override) -> None:
     assert override("refund", isolation="process")[0].isolation == "process"
     _, findings = override("get_order", isolation="inline")
     assert findings[0].path == ("isolation",)
+
+
+def test_what_the_code_leaves_open_may_be_declared(override: Override) -> None:
+    spec, findings = override("refund", permissions=PermissionsEntry(network=["a.example"], env=["KEY"]))
+    assert (spec.permissions_network, spec.permissions_files, spec.permissions_env) == (("a.example",), None, ("KEY",))
+    assert not findings
+
+
+@pytest.mark.parametrize(
+    ("kind", "entries", "allowed"),
+    [
+        ("network", ["api.shop.example"], True),
+        ("network", ["api.shop.example:8443"], True),
+        ("network", [], True),
+        ("network", ["shop.example"], False),
+        ("network", ["*"], False),
+        ("files", ["data/sub", "./data"], True),
+        ("files", ["database"], False),
+        ("files", ["/data"], False),
+        ("env", [], True),
+        ("env", ["KEY"], False),
+    ],
+)
+def test_permissions_are_only_narrowed(kind: str, entries: list[str], allowed: bool, override: Override) -> None:
+    spec, findings = override("reaching", permissions=PermissionsEntry(**{kind: entries}))
+    assert (not findings) is allowed
+    assert getattr(spec, f"permissions_{kind}") == (tuple(entries) if allowed else getattr(REACHING, kind))
+    if not allowed:
+        assert findings[0].path == ("permissions", kind)
+
+
+def test_only_calls_without_effects_are_cached(override: Override) -> None:
+    spec, findings = override("get_username", cache_ttl=60)
+    assert (spec.cache_ttl, findings) == (60, [])
+    spec, findings = override("refund", cache_ttl=60)
+    assert spec.cache_ttl == 0
+    assert [finding.severity for finding in findings] == ["warning"]
+    spec, findings = override("cached", effects="idempotent")
+    assert (spec.cacheable, spec.cache_ttl, findings) == (False, 0, [])

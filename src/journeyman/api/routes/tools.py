@@ -12,7 +12,7 @@ from journeyman.api.paging import page_by_name
 from journeyman.api.parameters import Cursor, NamePath, PageSize
 from journeyman.api.ports import Ports
 from journeyman.api.replies import reply
-from journeyman.api.schemas import ToolAnswer
+from journeyman.api.schemas import PermissionsAnswer, ToolAnswer
 from journeyman.errors import ToolNotFoundError
 from journeyman.events.messages import JSON
 from journeyman.tools.spec import ToolSpec
@@ -51,6 +51,11 @@ def tool_answer(spec: ToolSpec, metrics: Metrics) -> ToolAnswer:
         timeout_seconds=spec.timeout_seconds,
         retries=spec.retries,
         isolation=spec.isolation,
+        permissions=PermissionsAnswer(
+            network=spec.permissions_network, files=spec.permissions_files, env=spec.permissions_env
+        ),
+        cache_ttl=spec.cache_ttl,
+        cache_scope=spec.cache_scope,
         source=spec.source,
         code_hash=spec.code_hash,
         metrics=dict(metrics.get(spec.name, {})),

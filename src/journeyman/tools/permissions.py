@@ -1,0 +1,123 @@
+"""What a tool may reach: hosts, files and variables. The code declares it, an agent file narrows it. Pure."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+_HOST = re.compile(r"(\*|(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\])(:[0-9]{1,5})?")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_MOST = 100  # entries of one kind
+
+Entries = tuple[str, ...]
+
+
+class Permissions(msgspec.Struct, frozen=True, kw_only=True):
+    """None: nothing was said of this kind; empty: nothing of it is allowed.
+
+    `network` holds hosts (`api.shop.example`, `*.shop.example`, with `:port` for one port alone, `*` for all), `files`
+    paths that may be read and written with all below them (relative ones count from the working directory), `env`
+    variables of the server that the tool may see.
+    """
+
+    network: Entries | None = None
+    files: Entries | None = None
+    env: Entries = ()
+
+    @property
+    def declared(self) -> bool:
+        return self != Permissions()
+
+    @classmethod
+    def read(cls, given: object) -> Permissions:
+        """Raises ValueError with a sentence about the first thing that cannot be meant."""
+        if not isinstance(given, Mapping):
+            raise ValueError("permissions is a mapping with network, files and env")
+        unknown = [str(key) for key in given if key not in _KINDS]
+        if unknown:
+            raise ValueError(f"permissions has no {unknown[0][:60]!r}: use network, files and env")
+        return cls(**{kind: _entries(kind, values) for kind, values in given.items() if values is not None})
+
+    def beyond(self, code: Permissions) -> dict[str, Entries]:
+        """Kind -> the entries that ask for more than `code` declares. What the code leaves open may be declared."""
+        found = {
+            "network": _uncovered(self.network, code.network, covers_host),
+            "files": _uncovered(self.files, code.files, covers_path),
+            "env": _uncovered(self.env, code.env if code.declared else None, str.__eq__),
+        }
+        return {kind: entries for kind, entries in found.items() if entries}
+
+    def within(self, other: Permissions) -> Permissions:
+        """What both allow."""
+        return Permissions(
+            network=_both(self.network, other.network, covers_host),
+            files=_both(self.files, other.files, covers_path),
+            env=tuple(name for name in self.env if name in other.env),
+        )
+
+
+def covers_host(allowed: str, host: str) -> bool:
+    """Whether an entry lets a host (or all that another entry lets) through; without a port it is for every port."""
+    name, port = _host_and_port(allowed)
+    other, other_port = _host_and_port(host)
+    if port and port != other_port:
+        return False
+    return name in ("*", other) or (name.startswith("*.") and other.endswith(name[1:]))
+
+
+def covers_path(allowed: str, path: str) -> bool:
+    """Whether `path` is `allowed` or lies below it. Both as they are written: no link is followed."""
+    allowed, path = posixpath.normpath(allowed), posixpath.normpath(path)
+    if path.split("/")[0] == "..":
+        return False
+    if allowed == ".":
+        return not path.startswith("/")
+    return path == allowed or path.startswith(allowed.rstrip("/") + "/")
+
+
+def _host_and_port(entry: str) -> tuple[str, str]:
+    found = _HOST.fullmatch(entry)
+    port = found[4] if found else None
+    return (entry[: -len(port)], port) if port else (entry, "")
+
+
+def _is_path(entry: str) -> bool:
+    return bool(entry.strip()) and "\0" not in entry and not entry.startswith("~") and ".." not in entry.split("/")
+
+
+_KINDS: dict[str, tuple[Callable[[str], object], str]] = {
+    "network": (_HOST.fullmatch, "a host such as api.shop.example, *.shop.example or localhost:8080, in lower case"),
+    "files": (_is_path, "a path without .. and ~"),
+    "env": (_VARIABLE.fullmatch, "the name of a variable"),
+}
+
+
+def _entries(kind: str, values: Any) -> Entries:
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise ValueError(f"permissions: {kind} is a list")
+    fits, meant = _KINDS[kind]
+    entries = tuple(values)
+    for entry in entries:
+        if not isinstance(entry, str) or not fits(entry):
+            raise ValueError(f"permissions: {kind}: {entry!r:.100} is not {meant}")
+    if len(entries) > _MOST:
+        raise ValueError(f"permissions: {kind} has more than {_MOST} entries")
+    return tuple(dict.fromkeys(entries))
+
+
+def _uncovered(wanted: Entries | None, allowed: Entries | None, covers: Callable[[str, str], bool]) -> Entries:
+    if wanted is None or allowed is None:
+        return ()
+    return tuple(entry for entry in wanted if not any(covers(each, entry) for each in allowed))
+
+
+def _both(one: Entries | None, other: Entries | None, covers: Callable[[str, str], bool]) -> Entries | None:
+    if one is None or other is None:
+        return other if one is None else one
+    kept = [entry for entry in one if any(covers(each, entry) for each in other)]
+    kept += [entry for entry in other if any(covers(each, entry) for each in one)]
+    return tuple(dict.fromkeys(kept))
