@@ -26,7 +26,7 @@ import os
 import time
 
 from journeyman import ToolContext, tool
-from journeyman.tools.tool import BlockingToolContext
+from journeyman import BlockingToolContext
 
 WORLD = {world!r}
 
