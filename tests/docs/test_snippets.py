@@ -48,7 +48,7 @@ def loose(page: Path, language: str) -> list[str]:
     return [text for kind, text in snippets(page) if kind == language and not FILE.match(text)]
 
 
-def tests_of(page: Path) -> list[str]:
+def shown_tests(page: Path) -> list[str]:
     return [name for name in files_of(page) if Path(name).name.startswith("test_")]
 
 
@@ -88,10 +88,10 @@ async def test_files_can_be_served(page: Path, folder: Path) -> None:
     assert not [problem for problem in loaded.problems if problem.severity == "error"]
 
 
-@pages_with(tests_of)
+@pages_with(shown_tests)
 def test_test_files_pass(page: Path, folder: Path) -> None:
     env = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
-    command = [sys.executable, "-m", "pytest", "-q", "-o", "asyncio_mode=auto", *tests_of(page)]
+    command = [sys.executable, "-m", "pytest", "-q", "-o", "asyncio_mode=auto", *shown_tests(page)]
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
 
