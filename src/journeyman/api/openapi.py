@@ -32,6 +32,7 @@ _MODELS = (
     schemas.MessageAnswer,
     schemas.AddedMessage,
     schemas.ToolAnswer,
+    schemas.CacheCleared,
     schemas.AgentSummary,
     schemas.AgentAnswer,
     schemas.GraphAnswer,

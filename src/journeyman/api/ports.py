@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -52,6 +52,11 @@ class Limits:
     socket_runs: int = 64  # watched by one WebSocket at once
 
 
+async def nothing_cached(tool: str) -> int:
+    """For a server without a cache."""
+    return 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
     """Everything that the API needs. `ready` gives the reasons why not: empty means ready."""
@@ -60,6 +65,7 @@ class Ports:
     threads: Threads
     catalog: Catalog
     registry: ToolRegistry
+    clear_cache: Callable[[str], Awaitable[int]] = nothing_cached  # a tool's name -> how many answers were forgotten
     ready: Callable[[], Mapping[str, object]] = dict
     version: str = "0"
     request_wait_seconds: float = 120.0

@@ -270,6 +270,12 @@ class ToolAnswer(Struct, frozen=True, kw_only=True):
     metrics: dict[str, JSON]
 
 
+class CacheCleared(Struct, frozen=True, kw_only=True):
+    """How many kept answers of the tool were forgotten."""
+
+    cleared: int
+
+
 class AgentSummary(Struct, frozen=True, kw_only=True):
     name: str
     type: str

@@ -64,7 +64,7 @@ PORT=8000
 LOG_LEVEL=INFO
 """
 
-IGNORED = "__pycache__/\n.env\n*.db\n*.db-*\n*.lock\n"
+IGNORED = "__pycache__/\n.env\n*.db\n*.db-*\n*.db.cache*\n*.lock\n"
 
 
 def init(

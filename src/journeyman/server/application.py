@@ -29,6 +29,8 @@ from journeyman.runtime.threads import Threads
 from journeyman.runtime.worker import Worker
 from journeyman.server.definitions import Loaded, load
 from journeyman.settings import Settings
+from journeyman.tools.cache import ToolCache
+from journeyman.tools.cache_stores import MemoryStore, SqliteStore
 from journeyman.tools.discovery import discover
 from journeyman.tools.executor import Executor
 from journeyman.tools.registry import Discover, ToolRegistry
@@ -46,6 +48,7 @@ class Application:
     models: ModelClient
     workers: Workers
     registry: ToolRegistry
+    cache: ToolCache | None
     catalog: Catalog
     worker: Worker
     runs: Runs
@@ -68,6 +71,8 @@ class Application:
         await self.models.aclose()
         await self.workers.aclose()
         await self.registry.aclose()
+        if self.cache is not None:
+            await self.cache.aclose()
         await self.journal.close()
 
     async def drain(self, seconds: float = DRAIN_SECONDS) -> None:
@@ -127,7 +132,10 @@ def join(
     definitions = Definitions(journal, catalog, loaded.build, _direct(registry, agents))
     models = models or _models(settings, journal, clock)
     workers = Workers()
-    executor = Executor(registry, workers, clock, random.Random(), ids, settings.timeout_seconds, settings.max_retries)
+    cache = _cache(settings, clock, secrets)
+    executor = Executor(
+        registry, workers, clock, random.Random(), ids, settings.timeout_seconds, settings.max_retries, cache
+    )
     performer = Performer(models, executor, clock, ids)
 
     def observe(event: Event) -> None:
@@ -141,6 +149,7 @@ def join(
         models=models,
         workers=workers,
         registry=registry,
+        cache=cache,
         catalog=catalog,
         worker=worker,
         runs=Runs(journal, worker, catalog, definitions, codec, clock, ids),
@@ -155,6 +164,14 @@ def join(
 def _journal(settings: Settings) -> Journal:
     file = settings.database_path
     return MemoryJournal() if file is None else SqliteJournal(file, batch_size=settings.batch_size)
+
+
+def _cache(settings: Settings, clock: Clock, secrets: tuple[str, ...]) -> ToolCache | None:
+    if not settings.enable_cache:
+        return None
+    file = settings.database_path
+    store = MemoryStore() if file is None else SqliteStore(file.with_name(f"{file.name}.cache"))
+    return ToolCache(store, clock, settings.cache_ttl, secrets)
 
 
 def _models(settings: Settings, journal: Journal, clock: Clock) -> Models:

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from journeyman import __version__
 from journeyman.api.app import build_app
-from journeyman.api.ports import Ports
+from journeyman.api.ports import Ports, nothing_cached
 from journeyman.errors import BaseError
 from journeyman.server.application import Application, build
 from journeyman.settings import Settings
@@ -87,6 +87,7 @@ def _ports(application: Application) -> Ports:
         threads=application.threads,
         catalog=application.catalog,
         registry=application.registry,
+        clear_cache=application.cache.clear if application.cache else nothing_cached,
         ready=application.not_ready,
         version=__version__,
         request_wait_seconds=settings.request_wait_seconds,

@@ -11,6 +11,7 @@ from journeyman.errors import ToolError, ToolExecutionError, ToolNotFoundError
 from journeyman.events.events import Failure
 from journeyman.events.messages import JSON
 from journeyman.ids import Ids
+from journeyman.tools.cache import ToolCache
 from journeyman.tools.failures import TransientToolError
 from journeyman.tools.registry import RegisteredTool, ToolRegistry
 from journeyman.tools.results import format_result
@@ -45,6 +46,7 @@ class Executor:
         ids: Ids,
         timeout_seconds: float = 30.0,
         max_retries: int = 3,
+        cache: ToolCache | None = None,
     ) -> None:
         self._registry = registry
         self._workers = workers
@@ -53,6 +55,7 @@ class Executor:
         self._ids = ids
         self._timeout = timeout_seconds
         self._max_retries = max_retries
+        self._cache = cache
 
     async def execute(self, request: CallRequest, host: CallHost) -> ToolOutcome:
         """Run the call to its end; every failure is an outcome. Cancellation stops the tool and passes through."""
@@ -61,10 +64,12 @@ class Executor:
             tool = self._registry.get(request.spec.name)
         except ToolNotFoundError as exc:
             return ToolOutcome(failure=Failure(exc.code, exc.message), attempts=0)
+        cache = self._cache if request.spec.cacheable else None
+        if cache is not None and (kept := await cache.get(request)) is not None:
+            return ToolOutcome(result=kept, duration_ms=self._since(begun), attempts=0, cached=True)
         call = _Call(request, host)
         failure: ToolError | None = None
         result: str | None = None
-        # cache: its place is here (an answer from it starts nothing)
         while True:
             try:
                 result = await self._attempt(tool, call)
@@ -76,10 +81,14 @@ class Executor:
             if pause is None:
                 break
             await self._clock.sleep(pause)
-        duration_ms = (self._clock.monotonic() - begun) * 1000
         if failure is not None:
-            return self._failed(call, failure, duration_ms)
-        return ToolOutcome(result=result, duration_ms=duration_ms, attempts=call.started)
+            return self._failed(call, failure, self._since(begun))
+        if cache is not None and result is not None:
+            cache.put(request, result)
+        return ToolOutcome(result=result, duration_ms=self._since(begun), attempts=call.started)
+
+    def _since(self, begun: float) -> float:
+        return (self._clock.monotonic() - begun) * 1000
 
     async def _attempt(self, tool: RegisteredTool, call: _Call) -> str:
         # rate limit and breaker: their places are here (they hold back each try)

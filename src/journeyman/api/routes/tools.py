@@ -12,7 +12,7 @@ from journeyman.api.paging import page_by_name
 from journeyman.api.parameters import Cursor, NamePath, PageSize
 from journeyman.api.ports import Ports
 from journeyman.api.replies import reply
-from journeyman.api.schemas import PermissionsAnswer, ToolAnswer
+from journeyman.api.schemas import CacheCleared, PermissionsAnswer, ToolAnswer
 from journeyman.errors import ToolNotFoundError
 from journeyman.events.messages import JSON
 from journeyman.tools.spec import ToolSpec
@@ -35,6 +35,17 @@ def tools(ports: Ports) -> APIRouter:
         if tool is None:
             raise ToolNotFoundError(f"There is no tool {name!r}. GET /tools lists them.")
         return reply(tool_answer(tool.spec, registry.get_metrics()))
+
+    @router.delete(
+        "/tools/{name}/cache",
+        operation_id="clear_tool_cache",
+        summary="Forget a tool's kept answers",
+        responses=answers(CacheCleared),
+    )
+    async def clear_cache(name: NamePath) -> Response:
+        if name not in registry.tools:
+            raise ToolNotFoundError(f"There is no tool {name!r}. GET /tools lists them.")
+        return reply(CacheCleared(cleared=await ports.clear_cache(name)))
 
     return router
 
