@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from journeyman.agents.agent_file import AgentFile, HistoryEntry, LimitsEntry, ModelEntry, OutputEntry, ToolEntry
+from journeyman.agents.agent_file import (
+    AgentFile,
+    AuthEntry,
+    HistoryEntry,
+    LimitsEntry,
+    ModelEntry,
+    OpenApiEntry,
+    OutputEntry,
+    ToolEntry,
+)
 from journeyman.agents.definition import Surroundings, define_agent
 from journeyman.agents.shape import LATER
 from journeyman.agents.yaml_reader import read_document
@@ -27,7 +36,10 @@ def test_every_example_of_the_page_loads(snippet: str, around: Around) -> None:
     assert not [*problems, *found]
 
 
-@pytest.mark.parametrize("entry", [AgentFile, ModelEntry, ToolEntry, LimitsEntry, HistoryEntry, OutputEntry])
+ENTRIES = [AgentFile, ModelEntry, ToolEntry, OpenApiEntry, AuthEntry, LimitsEntry, HistoryEntry, OutputEntry]
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
 def test_every_key_has_its_row(entry: type[AgentFile]) -> None:
     for name, field in entry.model_fields.items():
         assert f"| `{field.alias or name}` |" in PAGE
