@@ -126,6 +126,23 @@ class OutputEntry(Entry):
     retries: int = Field(default=2, ge=0, le=10)
 
 
+class AuthEntry(Entry):
+    """How a service is told who is asking: `header` and `value`, or `bearer`."""
+
+    header: str | None = Field(default=None, min_length=1, max_length=100)
+    value: str | None = Field(default=None, min_length=1, max_length=4096)
+    bearer: str | None = Field(default=None, min_length=1, max_length=4096)
+
+
+class OpenApiEntry(Entry):
+    """Operations of an OpenAPI document (3.0 or 3.1, YAML or JSON, beside the agent file) as tools."""
+
+    document: str = Field(min_length=1, max_length=500)
+    operations: list[str] = Field(min_length=1, max_length=100, description="operationIds")
+    server: str | None = Field(default=None, min_length=1, description="Default: the document's first server")
+    auth: AuthEntry | None = None
+
+
 class AgentFile(Entry):
     """An agent of Journeyman."""
 
@@ -135,6 +152,7 @@ class AgentFile(Entry):
     prompt: Text = Field(default="", description="Jinja2; sees context.thread, context.global, agent and now")
     model: ModelEntry | None = None
     tools: list[ToolEntry] = Field(default=[], max_length=200)
+    openapi: dict[str, OpenApiEntry] = Field(default={}, max_length=20, description="Tools named `key__operationId`")
     limits: LimitsEntry = LimitsEntry()
     history: HistoryEntry = HistoryEntry()
     output: OutputEntry | None = None

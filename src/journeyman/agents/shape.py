@@ -13,10 +13,12 @@ from pydantic_core import ErrorDetails
 
 from journeyman.agents.agent_file import (
     AgentFile,
+    AuthEntry,
     Entry,
     HistoryEntry,
     LimitsEntry,
     ModelEntry,
+    OpenApiEntry,
     OutputEntry,
     PermissionsEntry,
     ToolEntry,
@@ -33,7 +35,6 @@ LATER = frozenset(
     {
         ("graph",),
         ("mcp_servers",),
-        ("openapi",),
         ("quota",),
         ("sandbox",),
         ("services",),
@@ -51,7 +52,12 @@ _ENTRIES: dict[tuple[str, ...], type[Entry]] = {
     ("limits",): LimitsEntry,
     ("history",): HistoryEntry,
     ("output",): OutputEntry,
+    ("openapi", "*"): OpenApiEntry,
+    ("openapi", "*", "auth"): AuthEntry,
 }
+_NAMED = frozenset({"openapi"})
+"""Keys whose own keys are names of the user's."""
+
 _KINDS = {
     "string_type": "text",
     "int_type": "a whole number",
@@ -110,6 +116,8 @@ def _without(data: JSON, paths: list[YamlPath]) -> JSON:
                 data["tools"][index].pop(key, None)
             case ["model", "name", *_] | ["output", "schema", *_]:
                 data.pop(path[0], None)
+            case ["openapi", name, *_] if isinstance(data.get("openapi"), dict):
+                data["openapi"].pop(name, None)
             case ["model" | "limits" | "history" | "output" as part, key, *_] if isinstance(data.get(part), dict):
                 data[part].pop(key, None)
             case [key, *_]:
@@ -189,7 +197,8 @@ def _later(document: Document, path: YamlPath, what: str, *, key: bool) -> Probl
 
 
 def _pattern(path: YamlPath) -> tuple[str, ...]:
-    return tuple("*" if isinstance(part, int) else part for part in path)
+    named = bool(path) and path[0] in _NAMED
+    return tuple("*" if isinstance(part, int) or (named and index == 1) else part for index, part in enumerate(path))
 
 
 def _name(path: YamlPath) -> str:

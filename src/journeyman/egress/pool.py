@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 import ssl
 from collections.abc import Mapping
 from types import TracebackType
@@ -27,6 +28,8 @@ from journeyman.errors import ServiceError
 _LARGE_BODY = 1 << 20  # aiohttp writes bytes in one piece and warns above this size; a file goes out in pieces
 _LINGER_SECONDS = 0.1  # a stream whose last word was read is about to end: waiting keeps its connection
 _REMEMBERED = 256
+# Such a text is a URL already and goes out as it stands: parsed anew, %2E%2E would become .. and climb up the path.
+_QUOTED = re.compile(r"https?://[A-Za-z0-9.:_\[\]-]+(?:[/?](?:[A-Za-z0-9._~!$&'()*+,;=:@/?\[\]-]|%[0-9A-Fa-f]{2})*)?")
 
 
 class AiohttpTransport:
@@ -84,7 +87,7 @@ class AiohttpTransport:
         if url is None:
             if len(self._urls) >= _REMEMBERED:
                 self._urls.clear()
-            url = self._urls[text] = URL(text)
+            url = self._urls[text] = URL(text, encoded=_QUOTED.fullmatch(text) is not None)
         return url
 
     def _timeout(self, connect: float) -> aiohttp.ClientTimeout:

@@ -10,6 +10,7 @@ from pathlib import Path
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.assembly import direct_agent
 from journeyman.clock import Clock, SystemClock
+from journeyman.egress.transport import Transport
 from journeyman.errors import ConfigurationError, Problem
 from journeyman.events.codec import Codec
 from journeyman.events.events import Event, ToolCallFinished
@@ -55,6 +56,7 @@ class Application:
     threads: Threads
     clock: Clock
     ids: Ids
+    transport: Transport | None = None  # of tools that are outside services
     problems: tuple[Problem, ...] = ()  # warnings of loading
     secrets: tuple[str, ...] = ()  # every value to be masked wherever people look
     recovered: int = 0  # runs that were under way when the process before this one ended
@@ -73,6 +75,8 @@ class Application:
         await self.registry.aclose()
         if self.cache is not None:
             await self.cache.aclose()
+        if self.transport is not None:
+            await self.transport.aclose()
         await self.journal.close()
 
     async def drain(self, seconds: float = DRAIN_SECONDS) -> None:
@@ -156,6 +160,7 @@ def join(
         threads=Threads(journal, worker, codec, clock, ids),
         clock=clock,
         ids=ids,
+        transport=loaded.transport,
         secrets=secrets,
         problems=tuple(problem for problem in loaded.problems if problem.severity != "error"),
     )

@@ -14,8 +14,10 @@ from journeyman.agents.factory import AgentFactory as Definitions
 from journeyman.agents.files import load_agents
 from journeyman.agents.react import ReactAgent
 from journeyman.agents.spec import AgentSpec
+from journeyman.egress.transport import Transport
 from journeyman.errors import ConfigurationError, Problem
 from journeyman.loading import import_file
+from journeyman.server.outside_tools import outside, register_openapi
 from journeyman.server.places import agent_path, tools_path
 from journeyman.settings import Settings
 from journeyman.tools import narrowing
@@ -31,6 +33,7 @@ class Loaded:
     types: AgentTypes
     agents: tuple[LoadedAgent, ...]
     problems: tuple[Problem, ...]
+    transport: Transport | None = None  # of tools that are outside services
 
     def build(self, spec: AgentSpec) -> BaseAgent:
         """The agent of a definition, a stored one of an older version included."""
@@ -65,7 +68,14 @@ async def load(settings: Settings, path: Path | None, *, offline: bool, discover
     types = agent_types()
     around = surroundings(settings, registry, types, offline)
     loaded = _from_environment(settings, around) if agents_at is None else load_agents(agents_at, around)
-    return Loaded(registry, types, loaded.agents, (*registry.problems, *loaded.problems))
+    return joined(registry, types, loaded)
+
+
+def joined(registry: ToolRegistry, types: AgentTypes, loaded: LoadedAgents) -> Loaded:
+    """The agents with what they bring along registered: their tools that are outside services."""
+    transport = outside(loaded.agents)
+    problems = (*loaded.problems, *register_openapi(registry, loaded.agents, transport))
+    return Loaded(registry, types, loaded.agents, (*registry.problems, *problems), transport)
 
 
 def _from_environment(settings: Settings, around: Surroundings) -> LoadedAgents:

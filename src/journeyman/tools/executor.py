@@ -12,7 +12,7 @@ from journeyman.events.events import Failure
 from journeyman.events.messages import JSON
 from journeyman.ids import Ids
 from journeyman.tools.cache import ToolCache
-from journeyman.tools.failures import TransientToolError
+from journeyman.tools.failures import TransientToolError, UnansweredToolError
 from journeyman.tools.registry import RegisteredTool, ToolRegistry
 from journeyman.tools.results import format_result
 from journeyman.tools.spec import CallHost, CallRequest, Invoker, ToolOutcome, ToolSpec
@@ -161,4 +161,5 @@ class _Call:
 
 
 def _is_unknown(spec: ToolSpec, failure: ToolError) -> bool:
-    return spec.effects == "once" and failure.code in ("tool_timeout", "tool_crashed")
+    unanswered = isinstance(failure, UnansweredToolError) or failure.code in ("tool_timeout", "tool_crashed")
+    return spec.effects == "once" and unanswered

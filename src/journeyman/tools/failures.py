@@ -18,6 +18,10 @@ class TransientToolError(ToolExecutionError):
     """A connection failed or a wait ended inside the tool: another try may do, if the effects allow one."""
 
 
+class UnansweredToolError(TransientToolError):
+    """A service was asked and did not answer to the end: it may have acted, so a `once` call's outcome is unknown."""
+
+
 def failure_of(exc: BaseException) -> ToolExecutionError:
     """The exception's type and message without paths; its traceback in `detail`."""
     kind = TransientToolError if is_transient(exc) else ToolExecutionError

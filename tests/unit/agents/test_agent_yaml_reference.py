@@ -8,9 +8,11 @@ import pytest
 
 from journeyman.agents.agent_file import (
     AgentFile,
+    AuthEntry,
     HistoryEntry,
     LimitsEntry,
     ModelEntry,
+    OpenApiEntry,
     OutputEntry,
     PermissionsEntry,
     ToolEntry,
@@ -35,9 +37,20 @@ def test_every_example_of_the_page_loads(snippet: str, around: Around) -> None:
     assert not [*problems, *found]
 
 
-@pytest.mark.parametrize(
-    "entry", [AgentFile, ModelEntry, ToolEntry, PermissionsEntry, LimitsEntry, HistoryEntry, OutputEntry]
-)
+ENTRIES = [
+    AgentFile,
+    ModelEntry,
+    ToolEntry,
+    PermissionsEntry,
+    OpenApiEntry,
+    AuthEntry,
+    LimitsEntry,
+    HistoryEntry,
+    OutputEntry,
+]
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
 def test_every_key_has_its_row(entry: type[AgentFile]) -> None:
     for name, field in entry.model_fields.items():
         assert f"| `{field.alias or name}` |" in PAGE

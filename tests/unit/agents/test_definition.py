@@ -141,7 +141,7 @@ graph: {}
         ("model: 'replay:'", "replay names no run", ""),
         ("graph: {}", "`graph` is not available in this release yet", "remove it"),
         ("mcp_servers: {}", "`mcp_servers` is not available in this release yet", ""),
-        ("openapi: {}", "`openapi` is not available in this release yet", ""),
+        ("openapi: []", "`openapi` must be a mapping, not a list", "write a mapping"),
         ("services: {}", "`services` is not available in this release yet", ""),
         ("sandbox: best", "`sandbox` is not available in this release yet", ""),
         ("quota: {}", "`quota` is not available in this release yet", ""),
