@@ -20,6 +20,10 @@ Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9_-]+$
 Text = Annotated[str, Field(max_length=100_000)]
 
 
+ModelName = Annotated[str, Field(min_length=1, max_length=200)]
+RateText = Annotated[str, Field(min_length=1, max_length=40, description="10/second, 100/minute, 100/60s")]
+
+
 class Entry(BaseModel):
     """Part of the file: nothing converted, nothing unknown."""
 
@@ -47,6 +51,9 @@ class ModelEntry(NamedEntry):
     temperature: float | None = Field(default=None, ge=0, le=2)
     max_tokens: int | None = Field(default=None, ge=1, le=10_000_000)
     timeout_seconds: Seconds | None = None
+    fallbacks: list[ModelName] = Field(
+        default=[], max_length=8, description="Models of the gateway to ask, in order, while a breaker is open"
+    )
     extra: dict[str, Any] = Field(default={}, description="Passed on to the gateway as it is")
 
 
@@ -62,6 +69,7 @@ class ToolEntry(NamedEntry):
     retries: int | None = Field(default=None, ge=0, le=20)
     isolation: Literal["inline", "process"] | None = None
     on_unknown: Literal["ask", "tell"] | None = None
+    rate_limit: RateText | None = None
 
 
 class LimitsEntry(Entry):
@@ -89,6 +97,33 @@ class OutputEntry(Entry):
     retries: int = Field(default=2, ge=0, le=10)
 
 
+class TimeoutEntry(Entry):
+    """Bounds of one try, in seconds."""
+
+    connect: Seconds | None = None
+    first_byte: Seconds | None = None
+    idle: Seconds | None = None
+    total: Seconds | None = None
+
+
+class BreakerEntry(Entry):
+    """When a service is left alone, and for how long."""
+
+    failures: int | None = Field(default=None, ge=1, le=1000, description="in a row")
+    open_seconds: float | None = Field(default=None, gt=0, le=3600)
+
+
+class OutsideEntry(Entry):
+    """How calls to one outside service are guarded."""
+
+    match: str = Field(min_length=1, max_length=500, description="An origin, `gateway`, or `mcp:NAME`")
+    max_connections: int | None = Field(default=None, ge=1, le=10_000)
+    rate_limit: RateText | None = None
+    retries: int | None = Field(default=None, ge=0, le=20, description="after the first try")
+    timeout: TimeoutEntry = TimeoutEntry()
+    breaker: BreakerEntry = BreakerEntry()
+
+
 class AgentFile(Entry):
     """An agent of Journeyman."""
 
@@ -101,6 +136,7 @@ class AgentFile(Entry):
     limits: LimitsEntry = LimitsEntry()
     history: HistoryEntry = HistoryEntry()
     output: OutputEntry | None = None
+    services: dict[Name, OutsideEntry] = Field(default={}, max_length=100)
 
 
 def agent_file_schema() -> dict[str, JSON]:

@@ -13,11 +13,14 @@ from pydantic_core import ErrorDetails
 
 from journeyman.agents.agent_file import (
     AgentFile,
+    BreakerEntry,
     Entry,
     HistoryEntry,
     LimitsEntry,
     ModelEntry,
     OutputEntry,
+    OutsideEntry,
+    TimeoutEntry,
     ToolEntry,
 )
 from journeyman.agents.document import Document, YamlPath
@@ -35,11 +38,8 @@ LATER = frozenset(
         ("openapi",),
         ("quota",),
         ("sandbox",),
-        ("services",),
-        ("model", "fallbacks"),
         ("tools", "*", "cache_ttl"),
         ("tools", "*", "permissions"),
-        ("tools", "*", "rate_limit"),
     }
 )
 """Keys of the contract whose part of Journeyman is still to come: refused with that reason, never ignored."""
@@ -51,6 +51,9 @@ _ENTRIES: dict[tuple[str, ...], type[Entry]] = {
     ("limits",): LimitsEntry,
     ("history",): HistoryEntry,
     ("output",): OutputEntry,
+    ("services", "*"): OutsideEntry,
+    ("services", "*", "timeout"): TimeoutEntry,
+    ("services", "*", "breaker"): BreakerEntry,
 }
 _KINDS = {
     "string_type": "text",
@@ -112,6 +115,8 @@ def _without(data: JSON, paths: list[YamlPath]) -> JSON:
                 data.pop(path[0], None)
             case ["model" | "limits" | "history" | "output" as part, key, *_] if isinstance(data.get(part), dict):
                 data[part].pop(key, None)
+            case ["services", name, *_] if isinstance(data.get("services"), dict):
+                data["services"].pop(name, None)
             case [key, *_]:
                 data.pop(key, None)
     return data
@@ -177,7 +182,7 @@ def _wrong_kind(document: Document, path: YamlPath, kind: str) -> Problem:
 def _unknown_key(document: Document, path: YamlPath) -> Problem:
     if _pattern(path) in LATER:
         return _later(document, path, f"`{_name(path)}`", key=True)
-    entry = _ENTRIES.get(_pattern(path[:-1]))
+    entry = _ENTRIES.get(_holder(path[:-1]))
     known = [field.alias or name for name, field in entry.model_fields.items()] if entry else []
     close = difflib.get_close_matches(str(path[-1])[:60], known, n=1)
     remedy = f"did you mean `{close[0]}`?" if close else f"known here: {', '.join(known)}"
@@ -190,6 +195,12 @@ def _later(document: Document, path: YamlPath, what: str, *, key: bool) -> Probl
 
 def _pattern(path: YamlPath) -> tuple[str, ...]:
     return tuple("*" if isinstance(part, int) else part for part in path)
+
+
+def _holder(path: YamlPath) -> tuple[str, ...]:
+    """The pattern of what holds a key; the names that people give to services are not keys."""
+    pattern = _pattern(path)
+    return ("services", "*", *pattern[2:]) if pattern[:1] == ("services",) and len(pattern) > 1 else pattern
 
 
 def _name(path: YamlPath) -> str:

@@ -11,6 +11,7 @@ from journeyman.agents.agent_file import ToolEntry
 from journeyman.agents.conditions import APPROVAL_NAMES, compile_condition
 from journeyman.errors import Problem, ValidationError
 from journeyman.events.messages import JSON
+from journeyman.resilience.rate_limit import parse_rate
 from journeyman.tools.spec import Effects, ToolSpec
 
 _STRICTNESS: tuple[Effects, ...] = ("none", "idempotent", "once")
@@ -51,6 +52,7 @@ def override_tool(spec: ToolSpec, entry: ToolEntry, narrowing: Narrowing) -> tup
     effects = changes.get("effects", spec.effects)
     changes |= _outcome(entry, effects, findings)
     changes |= _approval(spec, entry, findings)
+    changes |= _rate_limit(entry, findings)
     return msgspec.structs.replace(spec, **changes), findings
 
 
@@ -114,6 +116,17 @@ def _approval(spec: ToolSpec, entry: ToolEntry, findings: list[Finding]) -> dict
         return {"approval": wanted}
     either = wanted if coded == "never" else f"({coded}) || ({wanted})"
     return {"approval": either} if _compiles(wanted, findings) and _compiles(either, findings) else {}
+
+
+def _rate_limit(entry: ToolEntry, findings: list[Finding]) -> dict[str, Any]:
+    if entry.rate_limit is None:
+        return {}
+    try:
+        parse_rate(entry.rate_limit)
+    except ValueError as exc:
+        findings.append(Finding(("rate_limit",), f"`rate_limit` cannot be used: {exc}", "write 10/second"))
+        return {}
+    return {"rate_limit": entry.rate_limit}
 
 
 def is_condition(approval: str) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.assembly import direct_agent
 from journeyman.clock import Clock, SystemClock
+from journeyman.egress.services import Services
 from journeyman.errors import ConfigurationError, Problem
 from journeyman.events.codec import Codec
 from journeyman.events.events import Event, ToolCallFinished
@@ -29,6 +30,7 @@ from journeyman.runtime.threads import Threads
 from journeyman.runtime.worker import Worker
 from journeyman.server.definitions import Loaded, load
 from journeyman.settings import Settings
+from journeyman.telemetry.guard_lines import log_signal
 from journeyman.tools.discovery import discover
 from journeyman.tools.executor import Executor
 from journeyman.tools.registry import Discover, ToolRegistry
@@ -44,6 +46,7 @@ class Application:
     settings: Settings
     journal: Journal
     models: ModelClient
+    services: Services
     workers: Workers
     registry: ToolRegistry
     catalog: Catalog
@@ -125,7 +128,15 @@ def join(
     agents = {agent.spec.name: loaded.build(agent.spec) for agent in loaded.agents}
     catalog = Catalog(agents, settings.default_agent)
     definitions = Definitions(journal, catalog, loaded.build, _direct(registry, agents))
-    models = models or _models(settings, journal, clock)
+    services = Services(
+        loaded.services,
+        clock=clock,
+        rng=random.Random(),
+        hook=log_signal,
+        retries=settings.max_retries,
+        silence=settings.timeout_seconds,
+    )
+    models = models or _models(settings, services, journal, clock)
     workers = Workers()
     executor = Executor(registry, workers, clock, random.Random(), ids, settings.timeout_seconds, settings.max_retries)
     performer = Performer(models, executor, clock, ids)
@@ -139,6 +150,7 @@ def join(
         settings=settings,
         journal=journal,
         models=models,
+        services=services,
         workers=workers,
         registry=registry,
         catalog=catalog,
@@ -157,27 +169,28 @@ def _journal(settings: Settings) -> Journal:
     return MemoryJournal() if file is None else SqliteJournal(file, batch_size=settings.batch_size)
 
 
-def _models(settings: Settings, journal: Journal, clock: Clock) -> Models:
+def _models(settings: Settings, services: Services, journal: Journal, clock: Clock) -> Models:
     async def replay(run_id: str) -> ModelClient:
         return await recorded_replies(journal, run_id)
 
-    return Models(_gateway(settings, clock), replay=replay, clock=clock)
+    return Models(_gateway(settings, services, clock), replay=replay, clock=clock)
 
 
-def _gateway(settings: Settings, clock: Clock) -> Gateway | None:
-    if settings.litellm_gateway_url is None:
+def _gateway(settings: Settings, services: Services, clock: Clock) -> Gateway | None:
+    url = settings.litellm_gateway_url
+    if url is None:
         return None
     from journeyman.egress.pool import AiohttpTransport  # noqa: PLC0415 - 0.15 s and 12 MB, only where a gateway is set
 
     key = settings.litellm_gateway_api_key
+    destination = services.gateway(url)
     return Gateway(
-        AiohttpTransport(),
-        settings.litellm_gateway_url,
+        AiohttpTransport(destination.guard.policy.max_connections),
+        url,
         key.get_secret_value() if key else None,
-        max_retries=settings.max_retries,
-        timeout_seconds=settings.timeout_seconds,
+        guard=destination.guard,
+        timeouts=destination.timeouts,
         clock=clock,
-        rng=random.Random(),
     )
 
 

@@ -14,6 +14,7 @@ from journeyman.agents.factory import AgentFactory as Definitions
 from journeyman.agents.files import load_agents
 from journeyman.agents.react import ReactAgent
 from journeyman.agents.spec import AgentSpec
+from journeyman.egress.services import ServiceSpec, joined
 from journeyman.errors import ConfigurationError, Problem
 from journeyman.loading import import_file
 from journeyman.server.places import agent_path, tools_path
@@ -31,6 +32,7 @@ class Loaded:
     types: AgentTypes
     agents: tuple[LoadedAgent, ...]
     problems: tuple[Problem, ...]
+    services: tuple[ServiceSpec, ...] = ()  # of all agents, each once
 
     def build(self, spec: AgentSpec) -> BaseAgent:
         """The agent of a definition, a stored one of an older version included."""
@@ -65,7 +67,13 @@ async def load(settings: Settings, path: Path | None, *, offline: bool, discover
     types = agent_types()
     around = surroundings(settings, registry, types, offline)
     loaded = _from_environment(settings, around) if agents_at is None else load_agents(agents_at, around)
-    return Loaded(registry, types, loaded.agents, (*registry.problems, *loaded.problems))
+    services, wrong = joined(spec for agent in loaded.agents for spec in agent.services)
+    problems = (*registry.problems, *loaded.problems, *map(_contradiction, wrong))
+    return Loaded(registry, types, loaded.agents, problems, services)
+
+
+def _contradiction(message: str) -> Problem:
+    return Problem(message, remedy="give a service one name and one match in all agents")
 
 
 def _from_environment(settings: Settings, around: Surroundings) -> LoadedAgents:

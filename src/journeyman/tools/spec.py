@@ -33,6 +33,8 @@ class ToolSpec(msgspec.Struct, frozen=True, kw_only=True):
     sensitive: tuple[str, ...] = ()  # arguments masked wherever people look
     source: str = ""  # file:line, for people
     code_hash: str = ""  # of the file that defines it
+    rate_limit: str | None = None  # calls started in a time, over all runs: "10/second"
+    permissions_network: tuple[str, ...] | None = None  # hosts that ctx.http may reach; None: any public one
 
 
 class CallRequest(msgspec.Struct, frozen=True, kw_only=True):

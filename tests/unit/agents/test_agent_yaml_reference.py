@@ -6,7 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from journeyman.agents.agent_file import AgentFile, HistoryEntry, LimitsEntry, ModelEntry, OutputEntry, ToolEntry
+from journeyman.agents.agent_file import (
+    AgentFile,
+    BreakerEntry,
+    HistoryEntry,
+    LimitsEntry,
+    ModelEntry,
+    OutputEntry,
+    OutsideEntry,
+    TimeoutEntry,
+    ToolEntry,
+)
 from journeyman.agents.definition import Surroundings, define_agent
 from journeyman.agents.shape import LATER
 from journeyman.agents.yaml_reader import read_document
@@ -27,10 +37,20 @@ def test_every_example_of_the_page_loads(snippet: str, around: Around) -> None:
     assert not [*problems, *found]
 
 
-@pytest.mark.parametrize("entry", [AgentFile, ModelEntry, ToolEntry, LimitsEntry, HistoryEntry, OutputEntry])
+ENTRIES = [AgentFile, ModelEntry, ToolEntry, LimitsEntry, HistoryEntry, OutputEntry]
+
+
+@pytest.mark.parametrize("entry", [*ENTRIES, OutsideEntry])
 def test_every_key_has_its_row(entry: type[AgentFile]) -> None:
     for name, field in entry.model_fields.items():
         assert f"| `{field.alias or name}` |" in PAGE
+
+
+@pytest.mark.parametrize("entry", [TimeoutEntry, BreakerEntry])
+def test_every_key_within_a_service_has_its_row(entry: type[AgentFile]) -> None:
+    group = entry.__name__.removesuffix("Entry").lower()
+    for name in entry.model_fields:
+        assert f"| `{group}.{name}` |" in PAGE
 
 
 def test_every_key_that_comes_later_is_named() -> None:
