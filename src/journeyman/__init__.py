@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from journeyman.server import AgentFactory, create_app
     from journeyman.settings import Settings
     from journeyman.tools.registry import ToolRegistry
-    from journeyman.tools.tool import BaseTool, Sensitive, ToolContext, ToolRetry, resource, tool
+    from journeyman.tools.tool import BaseTool, BlockingToolContext, Sensitive, ToolContext, ToolRetry, resource, tool
 
 _HOMES = {
     "AgentFactory": "server",
     "AgentState": "events.state",
     "BaseAgent": "agents.agent",
     "BaseTool": "tools.tool",
+    "BlockingToolContext": "tools.tool",
     "Event": "events.events",
     "Sensitive": "tools.tool",
     "Settings": "settings",
@@ -36,6 +37,7 @@ __all__ = [
     "AgentState",
     "BaseAgent",
     "BaseTool",
+    "BlockingToolContext",
     "Event",
     "Sensitive",
     "Settings",

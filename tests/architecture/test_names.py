@@ -15,6 +15,7 @@ PUBLIC = [
     "AgentState",
     "BaseAgent",
     "BaseTool",
+    "BlockingToolContext",
     "Event",
     "Sensitive",
     "Settings",

@@ -25,9 +25,9 @@ async def _interrupted(one: Lane, marker: str) -> str:
 
 async def _start_traced(one: Lane, marker: str, arguments: list[str]) -> bool:
     """Start under strace from the first instruction until the run that was taken over waits for the gateway again:
-    whether it came so far."""
+    whether it came so far. Without --seccomp-bpf: with it strace 6.1 does not count up to an injection."""
     one.gateway.forget(marker)
-    child = one.server.spawn(["strace", "-f", "--seccomp-bpf", "-o", str(one.tracer.log), *arguments])
+    child = one.server.spawn(["strace", "-f", "-o", str(one.tracer.log), *arguments])
     back = asyncio.create_task(one.gateway.reached(marker, 40))
     while child.alive and not back.done():
         await asyncio.sleep(0.01)

@@ -14,6 +14,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +48,14 @@ def loose(page: Path, language: str) -> list[str]:
     return [text for kind, text in snippets(page) if kind == language and not FILE.match(text)]
 
 
-@pytest.fixture(params=[name for name in PAGES if name not in OTHERS])
-def page(request: pytest.FixtureRequest) -> Path:
-    return PAGES[request.param]
+def shown_tests(page: Path) -> list[str]:
+    return [name for name in files_of(page) if Path(name).name.startswith("test_")]
+
+
+def pages_with(wanted: Callable[[Path], object]) -> pytest.MarkDecorator:
+    """Run the test for every page that has what is wanted."""
+    names = [name for name, page in PAGES.items() if name not in OTHERS and wanted(page)]
+    return pytest.mark.parametrize("page", [PAGES[name] for name in names], ids=names)
 
 
 @pytest.fixture
@@ -65,6 +71,7 @@ def folder(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pages_with(lambda page: loose(page, "python"))
 async def test_python_runs(page: Path, folder: Path) -> None:
     namespace: dict[str, Any] = {"__name__": "snippet"}
     for number, text in enumerate(loose(page, "python"), 1):
@@ -74,24 +81,22 @@ async def test_python_runs(page: Path, folder: Path) -> None:
             await running
 
 
+@pages_with(files_of)
 async def test_files_can_be_served(page: Path, folder: Path) -> None:
-    if not files_of(page):
-        pytest.skip("the page shows no files")
     loaded = await load(Settings.read(database_url="memory://"), folder / "agent.yaml", offline=True)
     await loaded.registry.aclose()
     assert not [problem for problem in loaded.problems if problem.severity == "error"]
 
 
+@pages_with(shown_tests)
 def test_test_files_pass(page: Path, folder: Path) -> None:
-    tests = [name for name in files_of(page) if Path(name).name.startswith("test_")]
-    if not tests:
-        pytest.skip("the page shows no tests")
     env = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
-    command = [sys.executable, "-m", "pytest", "-q", "-o", "asyncio_mode=auto", *tests]
+    command = [sys.executable, "-m", "pytest", "-q", "-o", "asyncio_mode=auto", *shown_tests(page)]
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pages_with(snippets)
 def test_data_can_be_read(page: Path) -> None:
     for text in loose(page, "json"):
         json.loads(text)

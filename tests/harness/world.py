@@ -25,8 +25,7 @@ import json
 import os
 import time
 
-from journeyman import ToolContext, tool
-from journeyman.tools.tool import BlockingToolContext
+from journeyman import BlockingToolContext, ToolContext, tool
 
 WORLD = {world!r}
 

@@ -194,7 +194,13 @@ class Worker:
 
     async def _run(self, active: _Active, state: AgentState, taken_over: bool) -> AgentState:
         recorder = Recorder(self._journal, self._codec, self._clock, state, self._observe)
-        await self._run_with(recorder, active, taken_over)
+        try:
+            await self._run_with(recorder, active, taken_over)
+        except (StaleEpochError, StorageError):
+            raise
+        except Exception:  # a fault of ours: the run fails rather than stay open until a restart
+            log.exception("a run cannot be driven", extra={"run_id": state.run_id})
+            await self._give_up(recorder, (), BaseError("The run failed inside the server."))
         for entry in recorder.started:
             if entry.type == "run_started":
                 self.launch(entry.stream)
@@ -221,7 +227,7 @@ class Worker:
 
     async def _give_up(self, recorder: Recorder, first: tuple[Event, ...] | None, error: BaseError) -> None:
         """Nobody can decide for this run any more: when it would go on, it fails."""
-        if first is None:
+        if first is None or recorder.state.ended:
             return
         recorder.add(*first)
         end = RunFailed(error=Failure(error.code, error.message, self._ids.new("err")))

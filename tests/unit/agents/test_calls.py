@@ -163,9 +163,12 @@ def test_the_answers_about_an_unknown_outcome(arguments: Any) -> None:
 
 
 def test_retry_runs_again() -> None:
-    action = next_action(call("answered", decision="retry", attempt=1, kind="unknown_outcome"), spec())
+    asked_for = fingerprint(spec(), {"n": 1})
+    answered = call("answered", decision="retry", attempt=1, kind="unknown_outcome", args_hash=asked_for)
+    action = next_action(answered, spec())
     assert isinstance(action, CallTool)
     assert action.attempt == 2
+    assert isinstance(next_action(answered, spec(code_hash="v2")), AskHuman)
 
 
 @pytest.mark.parametrize("effects", ["once", "idempotent"])

@@ -45,7 +45,6 @@ def test_status(error: Exception, status: int) -> None:
         ("gateway_cut_stream", 502),
         ("gateway_auth", 502),
         ("gateway_rate_limited", 503),
-        ("gateway_unavailable", 503),
         ("gateway_timeout", 504),
     ],
 )

@@ -32,6 +32,8 @@ from journeyman.tools.workers import Workers
 class Rig:
     """`async with Rig(model, tools) as rig`: start runs with `rig.start("text")`."""
 
+    definitions_type = Definitions
+
     def __init__(
         self, model: ModelClient, tools: Sequence[Any] = (), journal: Journal | None = None, **limits: Any
     ) -> None:
@@ -51,7 +53,7 @@ class Rig:
             await self.registry.register_tool(tool)
         self.agent = self.build(self.spec())
         self.catalog = Catalog({"test": self.agent})
-        self.definitions = Definitions(self.journal, self.catalog, self.build, self.direct)
+        self.definitions = self.definitions_type(self.journal, self.catalog, self.build, self.direct)
         executor = Executor(self.registry, Workers(), self.clock, random.Random(1), self.ids)
         performer = Performer(self.model, executor, self.clock, self.ids)
         self.worker = Worker(self.journal, self.codec, self.clock, self.ids, self.definitions, performer)

@@ -8,10 +8,12 @@ import logging
 import pytest
 from rig import Rig, turns
 
-from journeyman import tool
+from journeyman import BaseAgent, tool
 from journeyman.errors import NotFoundError, StateError, ThreadBusyError
 from journeyman.events.events import ApprovalRequested
+from journeyman.events.state import AgentState
 from journeyman.llm.scripted import ScriptedModel
+from journeyman.runtime.definitions import Definitions
 from journeyman.runtime.results import Answer, StartCall
 
 
@@ -237,3 +239,19 @@ async def test_a_run_logs_one_line_with_its_place(caplog: pytest.LogCaptureFixtu
         assert (await rig.runs.wait(run, 5)).response == "Hello."
         await asyncio.sleep(0)
     assert [record.getMessage() for record in caplog.records] == [f"run finished: /runs/{run}"]
+
+
+class FaultyDefinitions(Definitions):
+    async def of(self, state: AgentState) -> BaseAgent:
+        raise RuntimeError("a fault")
+
+
+class FaultyRig(Rig):
+    definitions_type = FaultyDefinitions
+
+
+async def test_a_fault_of_ours_fails_the_run_and_frees_its_thread() -> None:
+    async with FaultyRig(ScriptedModel(turns("never"))) as rig:
+        result = await rig.runs.wait(await rig.start("Hi", "t"), 5)
+        assert (result.status, result.error and result.error.code) == ("failed", "internal_error")
+        assert (await rig.threads.get("local", "t")).active_run is None
