@@ -13,14 +13,16 @@ from journeyman.agents.agent_types import AgentClass, AgentTypes, UnknownAgentTy
 from journeyman.agents.conditions import APPROVAL_NAMES, Condition, compile_condition
 from journeyman.agents.document import Document, YamlPath
 from journeyman.agents.environment import Expansion, expand
-from journeyman.agents.model_choice import resolve_model
+from journeyman.agents.model_choice import needs_gateway, resolve_model
 from journeyman.agents.openapi_entries import OpenApiEntries
 from journeyman.agents.output import OutputSchema
 from journeyman.agents.prompt import Prompt, PromptError
 from journeyman.agents.security import file_permissions, inside, literal_credentials
+from journeyman.agents.services import service_specs
 from journeyman.agents.shape import MAX_PROBLEMS, check_shape, without_secrets
 from journeyman.agents.spec import AgentSpec, History, Limits, ModelSettings, Output
 from journeyman.agents.tool_policy import Narrowing, is_condition, override_tool
+from journeyman.egress.services import ServiceSpec
 from journeyman.errors import ConfigurationError, Problem, ValidationError
 from journeyman.events.messages import JSON
 from journeyman.tools.openapi.invoker import OpenApiTool
@@ -59,6 +61,7 @@ class LoadedAgent:
     conditions: Mapping[str, Condition] = field(default_factory=dict)  # tool -> its approval's condition
     secrets: frozenset[str] = frozenset()  # values out of the environment: to be masked wherever people look
     file: Path | None = None
+    services: tuple[ServiceSpec, ...] = ()  # of the whole process: no part of the definition that is stored
     folder: Path | None = None  # what `script:FILE` is relative to
 
     def system_prompt(self, *, thread: Mapping[str, JSON], global_: Mapping[str, JSON], now: int) -> str:
@@ -137,6 +140,7 @@ class _Definition:
         tools = self._tools()
         conditions = self._conditions(tools)
         output, schema = self._output()
+        services = service_specs(shaped.services, self._report)
         spec = AgentSpec(
             type=shaped.type,
             name=shaped.name or self._default_name(default_name),
@@ -158,6 +162,7 @@ class _Definition:
             openapi=tuple(self._openapi.tools.values()),
             conditions=conditions,
             secrets=frozenset(self._expansion.secrets),
+            services=services,
             file=self._file,
             folder=self._folder,
         )
@@ -202,8 +207,23 @@ class _Definition:
             shown = self._shown(("model", "name"), self._shown(("model",), named or ""))
             message, _, remedy = str(exc).partition(": ")
             self._report(("model", "name"), message.replace(named, shown) if named else message, remedy or None)
-        settings = (entry or ModelEntry(name="offline")).model_dump(exclude={"name"})
-        return ModelSettings(name=name, **settings)
+        settings = (entry or ModelEntry(name="offline")).model_dump(exclude={"name", "fallbacks"})
+        return ModelSettings(name=name, fallbacks=self._fallbacks(name, entry), **settings)
+
+    def _fallbacks(self, model: str, entry: ModelEntry | None) -> tuple[str, ...]:
+        """Models of the gateway only: production never falls silently to one that is built in."""
+        if entry is None or not needs_gateway(model):
+            return ()
+        for index, name in enumerate(entry.fallbacks):
+            path: YamlPath = ("model", "fallbacks", index)
+            shown = self._shown(path, name)
+            if not needs_gateway(name):
+                self._report(path, f"{shown} is no model of the gateway", "name one that is")
+            elif name == model or name in entry.fallbacks[:index]:
+                self._report(
+                    ("model", "fallbacks", index), f"the model {shown} is named twice", "remove one of the two"
+                )
+        return tuple(entry.fallbacks)
 
     def _check_built_in(self, model: str) -> None:
         kind, _, rest = model.partition(":")

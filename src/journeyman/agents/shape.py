@@ -14,13 +14,16 @@ from pydantic_core import ErrorDetails
 from journeyman.agents.agent_file import (
     AgentFile,
     AuthEntry,
+    BreakerEntry,
     Entry,
     HistoryEntry,
     LimitsEntry,
     ModelEntry,
     OpenApiEntry,
     OutputEntry,
+    OutsideEntry,
     PermissionsEntry,
+    TimeoutEntry,
     ToolEntry,
 )
 from journeyman.agents.document import Document, YamlPath
@@ -37,9 +40,6 @@ LATER = frozenset(
         ("mcp_servers",),
         ("quota",),
         ("sandbox",),
-        ("services",),
-        ("model", "fallbacks"),
-        ("tools", "*", "rate_limit"),
     }
 )
 """Keys of the contract whose part of Journeyman is still to come: refused with that reason, never ignored."""
@@ -54,8 +54,11 @@ _ENTRIES: dict[tuple[str, ...], type[Entry]] = {
     ("output",): OutputEntry,
     ("openapi", "*"): OpenApiEntry,
     ("openapi", "*", "auth"): AuthEntry,
+    ("services", "*"): OutsideEntry,
+    ("services", "*", "timeout"): TimeoutEntry,
+    ("services", "*", "breaker"): BreakerEntry,
 }
-_NAMED = frozenset({"openapi"})
+_NAMED = frozenset({"openapi", "services"})
 """Keys whose own keys are names of the user's."""
 
 _KINDS = {
@@ -120,6 +123,8 @@ def _without(data: JSON, paths: list[YamlPath]) -> JSON:
                 data["openapi"].pop(name, None)
             case ["model" | "limits" | "history" | "output" as part, key, *_] if isinstance(data.get(part), dict):
                 data[part].pop(key, None)
+            case ["services", name, *_] if isinstance(data.get("services"), dict):
+                data["services"].pop(name, None)
             case [key, *_]:
                 data.pop(key, None)
     return data

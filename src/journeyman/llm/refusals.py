@@ -1,7 +1,8 @@
 """What a gateway's failures mean: status or error object -> ServiceError with a stable code.
 
 `gateway_auth` · `gateway_rejected` · `gateway_rate_limited` · `gateway_error` · `gateway_timeout` ·
-`gateway_unreachable` · `gateway_cut_stream` · `gateway_bad_reply`
+`gateway_unreachable` · `gateway_cut_stream` · `gateway_bad_reply` · `gateway_circuit_open` · `gateway_overloaded` ·
+`gateway_throttled`
 """
 
 from __future__ import annotations
@@ -33,6 +34,11 @@ _FROM_TRANSPORT = {
     "service_cut": "gateway_cut_stream",
     "service_bad_reply": "gateway_bad_reply",
     "service_reply_too_large": "gateway_bad_reply",
+}
+_FROM_GUARD = {
+    "service_circuit_open": "gateway_circuit_open",
+    "service_overloaded": "gateway_overloaded",
+    "service_throttled": "gateway_throttled",
 }
 _decoder = msgspec.json.Decoder(Any)
 
@@ -74,6 +80,12 @@ def from_transport(error: ServiceError) -> ServiceError:
         message = f"the gateway cannot be used: {error.message} (LITELLM_GATEWAY_URL)"
         return ServiceUnavailableError(message, code="gateway_unreachable")
     return ServiceError(f"the gateway gave no reply: {error.message}", code=_FROM_TRANSPORT.get(error.code, error.code))
+
+
+def from_guard(error: ServiceError) -> ServiceError | None:
+    """The guard's refusal as the gateway's: nothing was sent. None: the error is another one."""
+    code = _FROM_GUARD.get(error.code)
+    return None if code is None else ServiceUnavailableError(error.message, code=code, retry_after=error.retry_after)
 
 
 def bad_reply(why: str) -> ServiceError:

@@ -10,6 +10,7 @@ from pathlib import Path
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.assembly import direct_agent
 from journeyman.clock import Clock, SystemClock
+from journeyman.egress.services import Services
 from journeyman.egress.transport import Transport
 from journeyman.errors import ConfigurationError, Problem
 from journeyman.events.codec import Codec
@@ -30,6 +31,7 @@ from journeyman.runtime.threads import Threads
 from journeyman.runtime.worker import Worker
 from journeyman.server.definitions import Loaded, load
 from journeyman.settings import Settings
+from journeyman.telemetry.guard_lines import log_signal
 from journeyman.tools.cache import ToolCache
 from journeyman.tools.cache_stores import MemoryStore, SqliteStore
 from journeyman.tools.discovery import discover
@@ -47,6 +49,7 @@ class Application:
     settings: Settings
     journal: Journal
     models: ModelClient
+    services: Services
     workers: Workers
     registry: ToolRegistry
     cache: ToolCache | None
@@ -134,7 +137,15 @@ def join(
     agents = {agent.spec.name: loaded.build(agent.spec) for agent in loaded.agents}
     catalog = Catalog(agents, settings.default_agent)
     definitions = Definitions(journal, catalog, loaded.build, _direct(registry, agents))
-    models = models or _models(settings, journal, clock)
+    services = Services(
+        loaded.services,
+        clock=clock,
+        rng=random.Random(),
+        hook=log_signal,
+        retries=settings.max_retries,
+        silence=settings.timeout_seconds,
+    )
+    models = models or _models(settings, services, journal, clock)
     workers = Workers()
     cache = _cache(settings, clock, secrets)
     executor = Executor(
@@ -151,6 +162,7 @@ def join(
         settings=settings,
         journal=journal,
         models=models,
+        services=services,
         workers=workers,
         registry=registry,
         cache=cache,
@@ -179,27 +191,28 @@ def _cache(settings: Settings, clock: Clock, secrets: tuple[str, ...]) -> ToolCa
     return ToolCache(store, clock, settings.cache_ttl, secrets)
 
 
-def _models(settings: Settings, journal: Journal, clock: Clock) -> Models:
+def _models(settings: Settings, services: Services, journal: Journal, clock: Clock) -> Models:
     async def replay(run_id: str) -> ModelClient:
         return await recorded_replies(journal, run_id)
 
-    return Models(_gateway(settings, clock), replay=replay, clock=clock)
+    return Models(_gateway(settings, services, clock), replay=replay, clock=clock)
 
 
-def _gateway(settings: Settings, clock: Clock) -> Gateway | None:
-    if settings.litellm_gateway_url is None:
+def _gateway(settings: Settings, services: Services, clock: Clock) -> Gateway | None:
+    url = settings.litellm_gateway_url
+    if url is None:
         return None
     from journeyman.egress.pool import AiohttpTransport  # noqa: PLC0415 - 0.15 s and 12 MB, only where a gateway is set
 
     key = settings.litellm_gateway_api_key
+    destination = services.gateway(url)
     return Gateway(
-        AiohttpTransport(),
-        settings.litellm_gateway_url,
+        AiohttpTransport(destination.guard.policy.max_connections),
+        url,
         key.get_secret_value() if key else None,
-        max_retries=settings.max_retries,
-        timeout_seconds=settings.timeout_seconds,
+        guard=destination.guard,
+        timeouts=destination.timeouts,
         clock=clock,
-        rng=random.Random(),
     )
 
 

@@ -14,6 +14,8 @@ from journeyman.agents.factory import AgentFactory as Definitions
 from journeyman.agents.files import load_agents
 from journeyman.agents.react import ReactAgent
 from journeyman.agents.spec import AgentSpec
+from journeyman.egress.services import ServiceSpec
+from journeyman.egress.services import joined as joined_services
 from journeyman.egress.transport import Transport
 from journeyman.errors import ConfigurationError, Problem
 from journeyman.loading import import_file
@@ -34,6 +36,7 @@ class Loaded:
     agents: tuple[LoadedAgent, ...]
     problems: tuple[Problem, ...]
     transport: Transport | None = None  # of tools that are outside services
+    services: tuple[ServiceSpec, ...] = ()  # of all agents, each once
 
     def build(self, spec: AgentSpec) -> BaseAgent:
         """The agent of a definition, a stored one of an older version included."""
@@ -72,10 +75,16 @@ async def load(settings: Settings, path: Path | None, *, offline: bool, discover
 
 
 def joined(registry: ToolRegistry, types: AgentTypes, loaded: LoadedAgents) -> Loaded:
-    """The agents with what they bring along registered: their tools that are outside services."""
+    """The agents with what they bring along: their tools that are outside services, and how services are guarded."""
     transport = outside(loaded.agents)
-    problems = (*loaded.problems, *register_openapi(registry, loaded.agents, transport))
-    return Loaded(registry, types, loaded.agents, (*registry.problems, *problems), transport)
+    services, wrong = joined_services(spec for agent in loaded.agents for spec in agent.services)
+    found = register_openapi(registry, loaded.agents, transport)
+    problems = (*registry.problems, *loaded.problems, *found, *map(_contradiction, wrong))
+    return Loaded(registry, types, loaded.agents, problems, transport, services)
+
+
+def _contradiction(message: str) -> Problem:
+    return Problem(message, remedy="give a service one name and one match in all agents")
 
 
 def _from_environment(settings: Settings, around: Surroundings) -> LoadedAgents:

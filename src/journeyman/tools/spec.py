@@ -36,6 +36,7 @@ class ToolSpec(msgspec.Struct, frozen=True, kw_only=True):
     sensitive: tuple[str, ...] = ()  # arguments masked wherever people look
     source: str = ""  # file:line, for people
     code_hash: str = ""  # of the file that defines it
+    rate_limit: str | None = None  # calls started in a time, over all runs: "10/second"
     permissions_network: tuple[str, ...] | None = None  # hosts that it may reach; None: not declared
     permissions_files: tuple[str, ...] | None = None  # paths that it may read and write; None: not declared
     permissions_env: tuple[str, ...] = ()  # variables of the server that it may see

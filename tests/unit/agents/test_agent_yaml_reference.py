@@ -9,12 +9,15 @@ import pytest
 from journeyman.agents.agent_file import (
     AgentFile,
     AuthEntry,
+    BreakerEntry,
     HistoryEntry,
     LimitsEntry,
     ModelEntry,
     OpenApiEntry,
     OutputEntry,
+    OutsideEntry,
     PermissionsEntry,
+    TimeoutEntry,
     ToolEntry,
 )
 from journeyman.agents.definition import Surroundings, define_agent
@@ -47,6 +50,7 @@ ENTRIES = [
     LimitsEntry,
     HistoryEntry,
     OutputEntry,
+    OutsideEntry,
 ]
 
 
@@ -54,6 +58,13 @@ ENTRIES = [
 def test_every_key_has_its_row(entry: type[AgentFile]) -> None:
     for name, field in entry.model_fields.items():
         assert f"| `{field.alias or name}` |" in PAGE
+
+
+@pytest.mark.parametrize("entry", [TimeoutEntry, BreakerEntry])
+def test_every_key_within_a_service_has_its_row(entry: type[AgentFile]) -> None:
+    group = entry.__name__.removesuffix("Entry").lower()
+    for name in entry.model_fields:
+        assert f"| `{group}.{name}` |" in PAGE
 
 
 def test_every_key_that_comes_later_is_named() -> None:
