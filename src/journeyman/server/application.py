@@ -10,7 +10,9 @@ from pathlib import Path
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.assembly import direct_agent
 from journeyman.clock import Clock, SystemClock
+from journeyman.egress.client import HttpClient
 from journeyman.egress.services import Services
+from journeyman.egress.transport import Transport
 from journeyman.errors import ConfigurationError, Problem
 from journeyman.events.codec import Codec
 from journeyman.events.events import Event, ToolCallFinished
@@ -36,6 +38,7 @@ from journeyman.tools.executor import Executor
 from journeyman.tools.registry import Discover, ToolRegistry
 from journeyman.tools.workers import Workers
 
+_TOOL_CONNECTIONS = 1024  # of all services together: each has its own bound
 DRAIN_SECONDS = 10.0  # how long runs may finish after a SIGTERM before they are parked
 
 
@@ -47,6 +50,7 @@ class Application:
     journal: Journal
     models: ModelClient
     services: Services
+    http: HttpClient
     workers: Workers
     registry: ToolRegistry
     catalog: Catalog
@@ -70,6 +74,7 @@ class Application:
         await self.drain(0.0)
         await self.models.aclose()
         await self.workers.aclose()
+        await self.http.aclose()
         await self.registry.aclose()
         await self.journal.close()
 
@@ -138,7 +143,10 @@ def join(
     )
     models = models or _models(settings, services, journal, clock)
     workers = Workers()
-    executor = Executor(registry, workers, clock, random.Random(), ids, settings.timeout_seconds, settings.max_retries)
+    http = HttpClient(services, _transport, clock)
+    executor = Executor(
+        registry, workers, clock, random.Random(), ids, settings.timeout_seconds, settings.max_retries, http
+    )
     performer = Performer(models, executor, clock, ids)
 
     def observe(event: Event) -> None:
@@ -151,6 +159,7 @@ def join(
         journal=journal,
         models=models,
         services=services,
+        http=http,
         workers=workers,
         registry=registry,
         catalog=catalog,
@@ -167,6 +176,13 @@ def join(
 def _journal(settings: Settings) -> Journal:
     file = settings.database_path
     return MemoryJournal() if file is None else SqliteJournal(file, batch_size=settings.batch_size)
+
+
+def _transport(public_only: bool) -> Transport:
+    from journeyman.egress.pool import AiohttpTransport  # noqa: PLC0415 - as below, only where a tool asks
+    from journeyman.egress.public import system_resolve  # noqa: PLC0415 - the same
+
+    return AiohttpTransport(_TOOL_CONNECTIONS, resolve=system_resolve if public_only else None)
 
 
 def _models(settings: Settings, services: Services, journal: Journal, clock: Clock) -> Models:

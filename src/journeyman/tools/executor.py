@@ -11,10 +11,12 @@ from journeyman.errors import ToolError, ToolExecutionError, ToolNotFoundError
 from journeyman.events.events import Failure
 from journeyman.events.messages import JSON
 from journeyman.ids import Ids
+from journeyman.tools.call_scope import CallScope, HttpSender
 from journeyman.tools.failures import TransientToolError
+from journeyman.tools.rates import ToolRates
 from journeyman.tools.registry import RegisteredTool, ToolRegistry
 from journeyman.tools.results import format_result
-from journeyman.tools.spec import CallHost, CallRequest, Invoker, ToolOutcome, ToolSpec
+from journeyman.tools.spec import CallHost, CallRequest, Invoker, ToolHost, ToolOutcome, ToolSpec
 from journeyman.tools.tool import ToolRetry
 from journeyman.tools.workers import Workers
 
@@ -45,6 +47,7 @@ class Executor:
         ids: Ids,
         timeout_seconds: float = 30.0,
         max_retries: int = 3,
+        http: HttpSender | None = None,
     ) -> None:
         self._registry = registry
         self._workers = workers
@@ -53,6 +56,8 @@ class Executor:
         self._ids = ids
         self._timeout = timeout_seconds
         self._max_retries = max_retries
+        self._http = http
+        self._rates = ToolRates(clock)
 
     async def execute(self, request: CallRequest, host: CallHost) -> ToolOutcome:
         """Run the call to its end; every failure is an outcome. Cancellation stops the tool and passes through."""
@@ -61,7 +66,7 @@ class Executor:
             tool = self._registry.get(request.spec.name)
         except ToolNotFoundError as exc:
             return ToolOutcome(failure=Failure(exc.code, exc.message), attempts=0)
-        call = _Call(request, host)
+        call = _Call(request, CallScope(host, request.spec, self._http))
         failure: ToolError | None = None
         result: str | None = None
         # cache: its place is here (an answer from it starts nothing)
@@ -82,7 +87,7 @@ class Executor:
         return ToolOutcome(result=result, duration_ms=duration_ms, attempts=call.started)
 
     async def _attempt(self, tool: RegisteredTool, call: _Call) -> str:
-        # rate limit and breaker: their places are here (they hold back each try)
+        await self._rates.wait(call.request.spec)  # breakers are the services', behind ctx.http
         if call.request.spec.isolation == "inline" and tool.invoker is not None:
             return format_result(await self._run(tool.invoker, call), call.request.spec.output_cap)
         if tool.target is None:
@@ -145,7 +150,7 @@ class _Call:
 
     __slots__ = ("host", "request", "started")
 
-    def __init__(self, request: CallRequest, host: CallHost) -> None:
+    def __init__(self, request: CallRequest, host: ToolHost) -> None:
         self.request = request
         self.host = host
         self.started = 0
