@@ -13,6 +13,7 @@ import aiohttp
 from yarl import URL
 
 from journeyman.egress.deadlines import Bound, Deadlines
+from journeyman.egress.public import PublicResolver, Resolve, public_socket
 from journeyman.egress.transport import (
     Exchange,
     Request,
@@ -35,9 +36,13 @@ _QUOTED = re.compile(r"https?://[A-Za-z0-9.:_\[\]-]+(?:[/?](?:[A-Za-z0-9._~!$&'(
 class AiohttpTransport:
     """Connections are opened when needed, kept while idle, at most `max_connections` at a time."""
 
-    def __init__(self, max_connections: int = 256, keepalive_seconds: float = 15.0) -> None:
+    def __init__(
+        self, max_connections: int = 256, keepalive_seconds: float = 15.0, *, resolve: Resolve | None = None
+    ) -> None:
+        """`resolve`: reach public addresses only, and look names up with it. None: any address."""
         self._max_connections = max_connections
         self._keepalive_seconds = keepalive_seconds
+        self._resolve = resolve
         self._session: aiohttp.ClientSession | None = None
         self._deadlines: Deadlines | None = None
         self._urls: dict[str, URL] = {}
@@ -74,13 +79,25 @@ class AiohttpTransport:
     def _current_session(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._max_connections, keepalive_timeout=self._keepalive_seconds),
+                connector=self._connector(),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 skip_auto_headers=("Accept-Encoding", "Content-Type"),
                 trust_env=False,
             )
         return self._session
+
+    def _connector(self) -> aiohttp.TCPConnector:
+        limit, keepalive, resolve = self._max_connections, self._keepalive_seconds, self._resolve
+        if resolve is None:
+            return aiohttp.TCPConnector(limit=limit, keepalive_timeout=keepalive)
+        return aiohttp.TCPConnector(
+            limit=limit,
+            keepalive_timeout=keepalive,
+            resolver=PublicResolver(resolve),
+            use_dns_cache=False,
+            socket_factory=public_socket,
+        )
 
     def _url(self, text: str) -> URL:
         url = self._urls.get(text)

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import msgspec
 
 from journeyman.clock import Clock
+from journeyman.egress.advice import retry_after
 from journeyman.egress.transport import Request, Response, Timeouts, Transport
 from journeyman.errors import ConfigurationError, ServiceError
 from journeyman.llm import refusals
@@ -93,7 +94,7 @@ class Gateway:
             said = ""
         if len(self._api_key) >= _SHORTEST_SECRET:  # some gateways quote the key they refuse
             said = said.replace(self._api_key, "***")
-        return refusals.refusal(response.status, said, refusals.retry_after(response.headers, self._clock.now()))
+        return refusals.refusal(response.status, said, retry_after(response.headers, self._clock.now()))
 
 
 class _Tries:

@@ -7,9 +7,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import msgspec
@@ -29,7 +26,6 @@ TRANSIENT = frozenset(
     )
 )
 _SHOWN = 300  # characters of the gateway's own words
-_MAX_RETRY_AFTER = 60.0
 _FROM_TRANSPORT = {
     "service_cut": "gateway_cut_stream",
     "service_bad_reply": "gateway_bad_reply",
@@ -122,21 +118,3 @@ def _message(error: JSON) -> str:
 def shortened(text: str) -> str:
     text = " ".join(valid_text(text[: 4 * _SHOWN]).split())
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
-
-
-def retry_after(headers: Mapping[str, str], now: int) -> float | None:
-    """Seconds to wait by `Retry-After` (seconds or an HTTP date), at most 60; None where it says nothing usable.
-
-    `now` is microseconds since the epoch.
-    """
-    value = headers.get("retry-after")
-    if not value:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            seconds = parsedate_to_datetime(value).timestamp() - now / 1_000_000
-        except (ValueError, OverflowError):
-            return None
-    return min(max(seconds, 0.0), _MAX_RETRY_AFTER) if math.isfinite(seconds) else None

@@ -10,6 +10,7 @@ from pathlib import Path
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.assembly import direct_agent
 from journeyman.clock import Clock, SystemClock
+from journeyman.egress.client import HttpClient
 from journeyman.egress.services import Services
 from journeyman.egress.transport import Transport
 from journeyman.errors import ConfigurationError, Problem
@@ -39,6 +40,7 @@ from journeyman.tools.executor import Executor
 from journeyman.tools.registry import Discover, ToolRegistry
 from journeyman.tools.workers import Workers
 
+_TOOL_CONNECTIONS = 1024  # of all services together: each has its own bound
 DRAIN_SECONDS = 10.0  # how long runs may finish after a SIGTERM before they are parked
 
 
@@ -50,6 +52,7 @@ class Application:
     journal: Journal
     models: ModelClient
     services: Services
+    http: HttpClient
     workers: Workers
     registry: ToolRegistry
     cache: ToolCache | None
@@ -75,6 +78,7 @@ class Application:
         await self.drain(0.0)
         await self.models.aclose()
         await self.workers.aclose()
+        await self.http.aclose()
         await self.registry.aclose()
         if self.cache is not None:
             await self.cache.aclose()
@@ -148,8 +152,9 @@ def join(
     models = models or _models(settings, services, journal, clock)
     workers = Workers()
     cache = _cache(settings, clock, secrets)
+    http = HttpClient(services, _transport, clock)
     executor = Executor(
-        registry, workers, clock, random.Random(), ids, settings.timeout_seconds, settings.max_retries, cache
+        registry, workers, clock, random.Random(), ids, settings.timeout_seconds, settings.max_retries, cache, http
     )
     performer = Performer(models, executor, clock, ids)
 
@@ -163,6 +168,7 @@ def join(
         journal=journal,
         models=models,
         services=services,
+        http=http,
         workers=workers,
         registry=registry,
         cache=cache,
@@ -189,6 +195,13 @@ def _cache(settings: Settings, clock: Clock, secrets: tuple[str, ...]) -> ToolCa
     file = settings.database_path
     store = MemoryStore() if file is None else SqliteStore(file.with_name(f"{file.name}.cache"))
     return ToolCache(store, clock, settings.cache_ttl, secrets)
+
+
+def _transport(public_only: bool) -> Transport:
+    from journeyman.egress.pool import AiohttpTransport  # noqa: PLC0415 - as below, only where a tool asks
+    from journeyman.egress.public import system_resolve  # noqa: PLC0415 - the same
+
+    return AiohttpTransport(_TOOL_CONNECTIONS, resolve=system_resolve if public_only else None)
 
 
 def _models(settings: Settings, services: Services, journal: Journal, clock: Clock) -> Models:

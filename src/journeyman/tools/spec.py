@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from journeyman.egress.messages import HttpReply, HttpRequest
 from journeyman.events.events import Failure
 from journeyman.events.messages import JSON
 from journeyman.tools.permissions import Permissions
@@ -90,6 +91,14 @@ class CallHost(Protocol):
         ...
 
 
+class ToolHost(CallHost, Protocol):
+    """What a call's code may ask for: what its run gives, and the network. Made by the executor."""
+
+    async def http(self, request: HttpRequest) -> HttpReply:
+        """A request behind the guard of its service, within the tool's permissions. Raises ServiceError."""
+        ...
+
+
 class ToolOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """How a call ended. Exactly one of `result` and `failure` is given, unless `unknown`.
 
@@ -108,7 +117,7 @@ class ToolOutcome(msgspec.Struct, frozen=True, kw_only=True):
 class Invoker(Protocol):
     """Runs a tool's code: on the event loop, or in a worker process."""
 
-    async def invoke(self, request: CallRequest, host: CallHost) -> JSON:
+    async def invoke(self, request: CallRequest, host: ToolHost) -> JSON:
         """The tool's return value as plain JSON data.
 
         Raises ToolExecutionError (the tool failed, `tool_crashed` when its process died), TimeoutError is the
