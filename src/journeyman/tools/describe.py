@@ -12,6 +12,7 @@ import msgspec
 
 from journeyman.errors import ToolValidationError
 from journeyman.events.messages import JSON
+from journeyman.tools.confinement import ProcessLimits
 from journeyman.tools.schema import Arguments
 from journeyman.tools.signature import Signature, read_signature
 from journeyman.tools.spec import ToolSpec
@@ -92,6 +93,7 @@ def _described(
         retries=definition.retries,
         isolation="process" if signature.blocking else definition.isolation or "inline",
         output_cap=definition.output_cap,
+        limits=ProcessLimits(**(definition.limits or {})),
         sensitive=tuple(argument.name for argument in signature.arguments if argument.sensitive),
         source=source,
         code_hash=code_hash,

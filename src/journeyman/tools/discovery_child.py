@@ -13,8 +13,8 @@ from journeyman.errors import Problem, ToolError
 from journeyman.loading import Package
 from journeyman.tools.describe import Described, describe
 from journeyman.tools.frames import Begin, Channel, Ready, Report, Scan, ToolSeen, Trouble
+from journeyman.tools.kernel import die_with
 from journeyman.tools.tool import BaseTool, definition_of
-from journeyman.tools.worker_child import die_with
 
 
 def main(fd: int, parent: int) -> None:

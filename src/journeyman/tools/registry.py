@@ -29,6 +29,7 @@ from journeyman.tools.metrics import ToolMetrics
 from journeyman.tools.open_resources import OpenResources
 from journeyman.tools.spec import Invoker, ToolSpec
 from journeyman.tools.target import Target, attribute_of, target_of
+from journeyman.tools.watchdog import Watchdog
 
 Discover = Callable[[Path], Awaitable[Discovery]]
 _UNKNOWN = "(unknown)"  # one entry for every name that no tool has: a model may invent any number of them
@@ -65,6 +66,7 @@ class ToolRegistry:
         self.problems: list[Problem] = []
         self._metrics: dict[str, ToolMetrics] = {}
         self._resources = OpenResources()
+        self._watchdog = Watchdog()
 
     @classmethod
     async def auto_register(
@@ -128,13 +130,16 @@ class ToolRegistry:
         metrics.record(fact)
 
     def get_metrics(self) -> dict[str, dict[str, JSON]]:
-        """Name -> counts, error_rate (per cent), average_duration, p50, p95 (seconds)."""
+        """Name -> counts, error_rate (per cent), average_duration, p50, p95 (seconds), loop_blocks."""
         silent = ToolMetrics().read()
         figures = {name: dict(silent) for name in self.tools}
-        return figures | {name: metrics.read() for name, metrics in self._metrics.items()}
+        figures |= {name: metrics.read() for name, metrics in self._metrics.items()}
+        blocks = self._watchdog.blocks
+        return {name: {**figure, "loop_blocks": blocks[name]} for name, figure in figures.items()}
 
     async def aclose(self) -> None:
         """Clean up the resources that inline tools opened."""
+        self._watchdog.close()
         await self._resources.aclose()
 
     def _registered(self, described: Described, target: Target | None) -> RegisteredTool:
@@ -142,7 +147,7 @@ class ToolRegistry:
         return RegisteredTool(
             spec=spec,
             check=_check_of(described),
-            invoker=InlineInvoker(described, self._resources) if spec.isolation == "inline" else None,
+            invoker=InlineInvoker(described, self._resources, self._watchdog) if spec.isolation == "inline" else None,
             target=target,
         )
 

@@ -8,10 +8,12 @@ import msgspec
 
 from journeyman.events.events import Failure
 from journeyman.events.messages import JSON
+from journeyman.tools.confinement import ProcessLimits
 
 Effects = Literal["none", "idempotent", "once"]
 OnUnknown = Literal["ask", "tell"]
 Isolation = Literal["inline", "process"]
+Sandbox = Literal["off", "best", "strict"]
 
 OUTPUT_CAP = 64 * 1024  # characters of a result; over it the text is cut with a mark
 
@@ -33,6 +35,11 @@ class ToolSpec(msgspec.Struct, frozen=True, kw_only=True):
     sensitive: tuple[str, ...] = ()  # arguments masked wherever people look
     source: str = ""  # file:line, for people
     code_hash: str = ""  # of the file that defines it
+    sandbox: Sandbox = "best"  # what its worker process must have; inline tools have none
+    limits: ProcessLimits = ProcessLimits()  # of its worker process
+    permissions_network: tuple[str, ...] | None = None  # hosts; (): none; None: not declared
+    permissions_files: tuple[str, ...] | None = None  # paths, as well
+    permissions_env: tuple[str, ...] = ()  # names of the server's variables that its worker is given
 
 
 class CallRequest(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar, get_args, overload
 
 import msgspec
 
 from journeyman.errors import ToolError, ToolValidationError
 from journeyman.events.messages import JSON
+from journeyman.tools.confinement import ProcessLimits
 from journeyman.tools.context import BlockingToolContext, ToolContext
 from journeyman.tools.resources import Resource, resource
 from journeyman.tools.spec import OUTPUT_CAP, Effects, Isolation, OnUnknown
@@ -29,6 +30,7 @@ __all__ = [
 
 F = TypeVar("F", bound=Callable[..., Any])
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_MOST = 1 << 30  # of any limit
 _MARK = "__journeyman_tool__"
 
 
@@ -57,6 +59,7 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
     retries: int | None = None
     isolation: Isolation | None = None
     output_cap: int = OUTPUT_CAP
+    limits: Mapping[str, int] | None = None
 
     def refuse_nonsense(self) -> None:
         """Raises ToolValidationError when a policy cannot be meant."""
@@ -91,6 +94,14 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
             return "retries need effects none or idempotent: a call of effects once is never tried again"
         if not isinstance(self.output_cap, int) or self.output_cap < 1:
             return "output_cap is a number of characters above 0"
+        return self._fault_of_limits()
+
+    def _fault_of_limits(self) -> str | None:
+        known = ProcessLimits.__struct_fields__
+        if not isinstance(self.limits or {}, Mapping) or set(self.limits or {}) - set(known):
+            return f"limits are a mapping of {', '.join(known)}"
+        if not all(type(value) is int and 0 < value < _MOST for value in (self.limits or {}).values()):
+            return "each of limits is a whole number above 0"
         return None
 
 
@@ -110,6 +121,7 @@ def tool(
     retries: int | None = None,
     isolation: Isolation | None = None,
     output_cap: int = OUTPUT_CAP,
+    limits: Mapping[str, int] | None = None,
 ) -> Callable[[F], F]: ...
 
 
@@ -161,6 +173,7 @@ class BaseTool:
     retries: int | None = None
     isolation: Isolation | None = None
     output_cap: int = OUTPUT_CAP
+    limits: Mapping[str, int] | None = None
 
     run: Callable[..., Awaitable[Any]]
 
@@ -188,4 +201,5 @@ class BaseTool:
             retries=self.retries,
             isolation=self.isolation,
             output_cap=self.output_cap,
+            limits=self.limits,
         )
