@@ -9,6 +9,7 @@ from pydantic_core import CoreSchema
 
 from journeyman.agents.spec import History, Limits
 from journeyman.events.messages import JSON
+from journeyman.tools.spec import Sandbox
 
 DAY = 86_400
 
@@ -101,6 +102,7 @@ class AgentFile(Entry):
     limits: LimitsEntry = LimitsEntry()
     history: HistoryEntry = HistoryEntry()
     output: OutputEntry | None = None
+    sandbox: Sandbox = Field(default="best", description="What the worker processes of its tools must have")
 
 
 def agent_file_schema() -> dict[str, JSON]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import msgspec
+
 from journeyman.agents.agent_file import AgentFile, ModelEntry, ToolEntry
 from journeyman.agents.agent_types import AgentClass, AgentTypes, UnknownAgentTypeError, UnknownTypeProblem
 from journeyman.agents.conditions import APPROVAL_NAMES, Condition, compile_condition
@@ -241,6 +243,8 @@ class _Definition:
 
     def _tool(self, entry: ToolEntry, path: YamlPath) -> ToolSpec:
         spec, findings = override_tool(self._around.tools[entry.name].spec, entry, self._around.narrowing)
+        if spec.isolation == "process":
+            spec = msgspec.structs.replace(spec, sandbox=self._shaped.sandbox)
         for finding in findings:
             self._report((*path, *finding.path), finding.message, finding.remedy, finding.severity)
         return spec

@@ -34,7 +34,6 @@ LATER = frozenset(
         ("mcp_servers",),
         ("openapi",),
         ("quota",),
-        ("sandbox",),
         ("services",),
         ("model", "fallbacks"),
         ("tools", "*", "cache_ttl"),

@@ -52,15 +52,23 @@ class Limits:
     socket_runs: int = 64  # watched by one WebSocket at once
 
 
+def _unknown(_: ToolSpec) -> Mapping[str, JSON]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """Everything that the API needs. `ready` gives the reasons why not: empty means ready."""
+    """Everything that the API needs. `ready` gives the reasons why not: empty means ready.
+
+    `details` and `sandbox` tell what confines workers, of all and of one tool."""
 
     runs: Runs
     threads: Threads
     catalog: Catalog
     registry: ToolRegistry
     ready: Callable[[], Mapping[str, object]] = dict
+    details: Callable[[], Mapping[str, object]] = dict
+    sandbox: Callable[[ToolSpec], Mapping[str, JSON]] = _unknown
     version: str = "0"
     request_wait_seconds: float = 120.0
     allowed_hosts: Sequence[str] = ()  # beside the loopback names; "*.example.com" and "*" are understood

@@ -88,6 +88,8 @@ def _ports(application: Application) -> Ports:
         catalog=application.catalog,
         registry=application.registry,
         ready=application.not_ready,
+        details=application.details,
+        sandbox=application.sandbox,
         version=__version__,
         request_wait_seconds=settings.request_wait_seconds,
         allowed_hosts=settings.allowed_hosts,

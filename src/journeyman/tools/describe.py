@@ -26,6 +26,7 @@ class Described(msgspec.Struct, frozen=True, kw_only=True):
     function: Callable[..., Any]
     signature: Signature
     arguments: Arguments | None
+    says_isolation: bool = False  # the code does, by `isolation` or by being a plain def
 
 
 def describe(thing: object) -> Described:
@@ -98,7 +99,8 @@ def _described(
         source=source,
         code_hash=code_hash,
     )
-    return Described(spec=spec, function=function, signature=signature, arguments=arguments)
+    says = signature.blocking or definition.isolation is not None
+    return Described(spec=spec, function=function, signature=signature, arguments=arguments, says_isolation=says)
 
 
 def _origin(function: Callable[..., Any]) -> tuple[str, str]:

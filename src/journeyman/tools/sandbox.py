@@ -83,13 +83,10 @@ def confinement(spec: ToolSpec, root: str, kernel: Kernel) -> Confinement:
 
 def shortcomings(spec: ToolSpec, kernel: Kernel) -> Iterator[Problem]:
     """What `sandbox: strict` asks for and this machine has not."""
-    if spec.sandbox == "strict" and spec.isolation == "process":
+    if spec.sandbox == "strict":
         for name in kernel.missing:
             text = f"tool {spec.name!r} asks for sandbox: strict, and this machine gives no {_TITLES[name]}"
             yield Problem(text, remedy=f"{_REMEDIES[name]}; or say sandbox: best")
-    elif spec.sandbox == "strict":
-        text = f"tool {spec.name!r} asks for sandbox: strict and runs inline, where nothing confines it"
-        yield Problem(text, remedy="give it isolation: process, or say sandbox: best")
 
 
 _TITLES = {

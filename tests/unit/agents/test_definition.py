@@ -143,7 +143,6 @@ graph: {}
         ("mcp_servers: {}", "`mcp_servers` is not available in this release yet", ""),
         ("openapi: {}", "`openapi` is not available in this release yet", ""),
         ("services: {}", "`services` is not available in this release yet", ""),
-        ("sandbox: best", "`sandbox` is not available in this release yet", ""),
         ("quota: {}", "`quota` is not available in this release yet", ""),
         ("model: {name: offline, fallbacks: []}", "`model.fallbacks` is not available in this release yet", ""),
         ("history: {when_full: summarize}", "`history.when_full: summarize` is not available in this release yet", ""),
