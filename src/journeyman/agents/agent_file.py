@@ -17,7 +17,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError
 
 from journeyman.agents.spec import History, Limits
 from journeyman.events.messages import JSON
-from journeyman.tools.spec import CacheTtl
+from journeyman.tools.spec import CacheTtl, Sandbox
 
 DAY = 86_400
 
@@ -190,6 +190,7 @@ class AgentFile(Entry):
     history: HistoryEntry = HistoryEntry()
     output: OutputEntry | None = None
     services: dict[Name, OutsideEntry] = Field(default={}, max_length=100)
+    sandbox: Sandbox = Field(default="best", description="What the worker processes of its tools must have")
 
 
 def agent_file_schema() -> dict[str, JSON]:

@@ -21,12 +21,13 @@ from journeyman.errors import ToolNotFoundError
 from journeyman.events.messages import JSON
 from journeyman.events.state import AgentState
 from journeyman.tools.permissions import Permissions
-from journeyman.tools.spec import Effects, ToolSpec
+from journeyman.tools.spec import Effects, Sandbox, ToolSpec
 
 AgentClass = Callable[..., BaseAgent]
 SCRIPT = "script:"
 INFINITY = float("inf")
 _STRICTNESS: tuple[Effects, ...] = ("none", "idempotent", "once")
+_SANDBOXES: tuple[Sandbox, ...] = ("off", "best", "strict")
 
 
 class CheckedTool(Protocol):
@@ -101,6 +102,7 @@ def strictest(specs: Sequence[ToolSpec]) -> ToolSpec:
         on_unknown="ask" if any(spec.on_unknown == "ask" for spec in specs) else "tell",
         approval="always" if "always" in approvals else " || ".join(f"({text})" for text in conditions) or "never",
         isolation="process" if any(spec.isolation == "process" for spec in specs) else "inline",
+        sandbox=max((spec.sandbox for spec in specs[1:] or specs), key=_SANDBOXES.index),
         timeout_seconds=min((spec.timeout_seconds for spec in specs if spec.timeout_seconds is not None), default=None),
         retries=min((spec.retries for spec in specs if spec.retries is not None), default=None),
         permissions_network=allowed.network,

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import msgspec
+
 from journeyman.agents.agent_file import AgentFile, ModelEntry, ToolEntry
 from journeyman.agents.agent_types import AgentClass, AgentTypes, UnknownAgentTypeError, UnknownTypeProblem
 from journeyman.agents.conditions import APPROVAL_NAMES, Condition, compile_condition
@@ -273,6 +275,8 @@ class _Definition:
         if entry.name in self._openapi.tools and entry.isolation == "process":
             self._report((*path, "isolation"), f"{entry.name} is a call of an API and has no process", "remove it")
         spec, findings = override_tool(spec, entry, self._around.narrowing)
+        if spec.isolation == "process":
+            spec = msgspec.structs.replace(spec, sandbox=self._shaped.sandbox)
         for finding in findings:
             self._report((*path, *finding.path), finding.message, finding.remedy, finding.severity)
         return spec

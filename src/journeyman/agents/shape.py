@@ -39,7 +39,6 @@ LATER = frozenset(
         ("graph",),
         ("mcp_servers",),
         ("quota",),
-        ("sandbox",),
     }
 )
 """Keys of the contract whose part of Journeyman is still to come: refused with that reason, never ignored."""

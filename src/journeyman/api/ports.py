@@ -57,9 +57,15 @@ async def nothing_cached(tool: str) -> int:
     return 0
 
 
+def _unknown(_: ToolSpec) -> Mapping[str, JSON]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """Everything that the API needs. `ready` gives the reasons why not: empty means ready."""
+    """Everything that the API needs. `ready` gives the reasons why not: empty means ready.
+
+    `details` and `sandbox` tell what confines workers, of all and of one tool."""
 
     runs: Runs
     threads: Threads
@@ -67,6 +73,8 @@ class Ports:
     registry: ToolRegistry
     clear_cache: Callable[[str], Awaitable[int]] = nothing_cached  # a tool's name -> how many answers were forgotten
     ready: Callable[[], Mapping[str, object]] = dict
+    details: Callable[[], Mapping[str, object]] = dict
+    sandbox: Callable[[ToolSpec], Mapping[str, JSON]] = _unknown
     version: str = "0"
     request_wait_seconds: float = 120.0
     allowed_hosts: Sequence[str] = ()  # beside the loopback names; "*.example.com" and "*" are understood

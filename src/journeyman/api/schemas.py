@@ -268,6 +268,7 @@ class ToolAnswer(Struct, frozen=True, kw_only=True):
     source: str
     code_hash: str
     metrics: dict[str, JSON]
+    sandbox: dict[str, JSON] = {}  # how its worker is confined here; empty: not looked at yet
 
 
 class CacheCleared(Struct, frozen=True, kw_only=True):
@@ -320,7 +321,8 @@ class GraphAnswer(Struct, frozen=True):
 
 
 class Health(Struct, frozen=True):
-    """`reasons`: why not, by name."""
+    """`reasons`: why not, by name. `details`: what serves, such as the sandbox that workers reach."""
 
     status: str
     reasons: dict[str, Any] = {}
+    details: dict[str, Any] = {}

@@ -57,17 +57,21 @@ def check_tools(
 ) -> None:
     """Check a tools folder by itself: imports, signatures, schemas, and what the static check finds."""
     from journeyman.tools.registry import ToolRegistry  # the tools' imports: only for this command
+    from journeyman.tools.sandbox import described, detect
 
     registry = asyncio.run(ToolRegistry.auto_register(path or Settings.read().tools_path or Path("tools")))
+    sandbox = described(asyncio.run(detect()))
     output = Output(json=json)
     bad = any(problem.severity == "error" for problem in registry.problems)
     if json:
-        output.data({"ok": not bad, "tools": list(registry.tools), "problems": registry.problems})
+        output.data({"ok": not bad, "tools": list(registry.tools), "problems": registry.problems, "sandbox": sandbox})
     else:
         for problem in registry.problems:
             for line in lines(problem):
                 output.line(line)
         output.line(f"{len(registry.tools)} tools: {', '.join(sorted(registry.tools))}")
+        means = ", ".join(name for name, there in sandbox.items() if there is True) or "none"
+        output.line(f"sandbox of worker processes: {sandbox['level']} ({means})")
     raise typer.Exit(CONFIGURATION if bad else OK)
 
 

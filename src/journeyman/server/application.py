@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from journeyman.egress.transport import Transport
 from journeyman.errors import ConfigurationError, Problem
 from journeyman.events.codec import Codec
 from journeyman.events.events import Event, ToolCallFinished
+from journeyman.events.messages import JSON
 from journeyman.ids import Ids, RandomIds
 from journeyman.journal.journal import Journal
 from journeyman.journal.memory import MemoryJournal
@@ -38,6 +40,8 @@ from journeyman.tools.cache_stores import MemoryStore, SqliteStore
 from journeyman.tools.discovery import discover
 from journeyman.tools.executor import Executor
 from journeyman.tools.registry import Discover, ToolRegistry
+from journeyman.tools.sandbox import Kernel, described, described_for, shortcomings
+from journeyman.tools.spec import ToolSpec
 from journeyman.tools.workers import Workers
 
 _TOOL_CONNECTIONS = 1024  # of all services together: each has its own bound
@@ -67,15 +71,21 @@ class Application:
     secrets: tuple[str, ...] = ()  # every value to be masked wherever people look
     recovered: int = 0  # runs that were under way when the process before this one ended
     started: bool = False
+    looking: asyncio.Task[Kernel] | None = None  # at what confines workers here
 
     async def __aenter__(self) -> Application:
         await self.journal.open()
         self.recovered = await self.worker.recover()
+        if runs_processes(self.registry):
+            self.looking = asyncio.create_task(self.workers.kernel())
         self.started = True
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         await self.drain(0.0)
+        if self.looking is not None:
+            self.looking.cancel()
+            await asyncio.wait([self.looking])
         await self.models.aclose()
         await self.workers.aclose()
         await self.http.aclose()
@@ -101,6 +111,16 @@ class Application:
             reasons["shutting_down"] = "the process is draining"
         return reasons
 
+    def details(self) -> Mapping[str, object]:
+        """What worker processes are confined by; empty: no tool needs one, or it is not known yet."""
+        kernel = self.workers.known_kernel
+        return {} if kernel is None else {"sandbox": described(kernel)}
+
+    def sandbox(self, spec: ToolSpec) -> Mapping[str, JSON]:
+        """The same for one tool."""
+        kernel = self.workers.known_kernel
+        return {} if kernel is None and spec.isolation == "process" else described_for(spec, kernel or Kernel())
+
 
 async def build(
     settings: Settings,
@@ -122,7 +142,24 @@ async def build(
     if errors:
         await loaded.registry.aclose()
         raise ConfigurationError("The agents cannot be served:", errors)
-    return join(settings, loaded, journal, models, clock, ids)
+    workers = Workers()
+    if missing := await unmet(loaded, workers):
+        await loaded.registry.aclose()
+        raise ConfigurationError("The agents cannot be served:", missing)
+    return join(settings, loaded, journal, models, clock, ids, workers)
+
+
+async def unmet(loaded: Loaded, workers: Workers) -> list[Problem]:
+    """What agents with `sandbox: strict` miss on this machine."""
+    strict = [tool for agent in loaded.agents for tool in agent.spec.tools if tool.sandbox == "strict"]
+    if not strict:
+        return []
+    kernel = await workers.kernel()
+    return [problem for tool in strict for problem in shortcomings(tool, kernel)]
+
+
+def runs_processes(registry: ToolRegistry) -> bool:
+    return any(tool.spec.isolation == "process" for tool in registry.tools.values())
 
 
 def join(
@@ -132,6 +169,7 @@ def join(
     models: ModelClient | None = None,
     clock: Clock | None = None,
     ids: Ids | None = None,
+    workers: Workers | None = None,
 ) -> Application:
     """The parts over what was loaded."""
     clock, ids = clock or SystemClock(), ids or RandomIds()
@@ -150,7 +188,7 @@ def join(
         silence=settings.timeout_seconds,
     )
     models = models or _models(settings, services, journal, clock)
-    workers = Workers()
+    workers = workers or Workers()
     cache = _cache(settings, clock, secrets)
     http = HttpClient(services, _transport, clock)
     executor = Executor(

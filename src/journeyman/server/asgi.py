@@ -89,6 +89,8 @@ def _ports(application: Application) -> Ports:
         registry=application.registry,
         clear_cache=application.cache.clear if application.cache else nothing_cached,
         ready=application.not_ready,
+        details=application.details,
+        sandbox=application.sandbox,
         version=__version__,
         request_wait_seconds=settings.request_wait_seconds,
         allowed_hosts=settings.allowed_hosts,

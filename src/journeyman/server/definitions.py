@@ -67,7 +67,9 @@ def surroundings(settings: Settings, registry: ToolRegistry, types: AgentTypes, 
 async def load(settings: Settings, path: Path | None, *, offline: bool, discover: Discover = discover) -> Loaded:
     """Load what `path` (or the settings) say. Raises nothing: problems are listed, errors among them."""
     agents_at = agent_path(settings, path)
-    registry = await ToolRegistry.auto_register(tools_path(settings, agents_at), discover=discover)
+    registry = await ToolRegistry.auto_register(
+        tools_path(settings, agents_at), discover=discover, isolation=settings.tools_isolation
+    )
     types = agent_types()
     around = surroundings(settings, registry, types, offline)
     loaded = _from_environment(settings, around) if agents_at is None else load_agents(agents_at, around)

@@ -104,7 +104,7 @@ class AgentFactory:
         """
         settings = Settings.read()
         path = Path(self._config) if isinstance(self._config, (str, Path)) else None
-        registry = await ToolRegistry.auto_register(tools_path(settings, path))
+        registry = await ToolRegistry.auto_register(tools_path(settings, path), isolation=settings.tools_isolation)
         around = surroundings(settings, registry, self._types, offline=False)
         if self._from_environment:
             definition = Definitions.from_environment(os.environ, surroundings=around)

@@ -9,10 +9,11 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
+from journeyman.tools.descendants import kill_tree
 from journeyman.tools.frames import HEADER, MAX_FRAME, FromChild, FromServer, decode_from_child, pack
 
 OUTPUT_KEPT = 16 * 1024  # bytes of stdout and stderr, the last ones
@@ -21,7 +22,7 @@ _REAP_SECONDS = 2.0
 _BOOTSTRAP = (
     "import sys,os,importlib;"
     "sys.path[:]=sys.argv[4].split(os.pathsep);"
-    "importlib.import_module(sys.argv[1]).main(int(sys.argv[2]),int(sys.argv[3]))"
+    "importlib.import_module(sys.argv[1]).main(int(sys.argv[2]),int(sys.argv[3]),*sys.argv[5:])"
 )
 
 
@@ -34,6 +35,9 @@ class Output:
 
     def __init__(self, fd: int, loop: asyncio.AbstractEventLoop) -> None:
         os.set_blocking(fd, False)
+        self.limit: int | None = None  # bytes; over it `on_excess` is called
+        self.on_excess: Callable[[], None] = _nothing
+        self._since_taken = 0
         self._fd = fd
         self._loop = loop
         self._kept = bytearray()
@@ -47,6 +51,7 @@ class Output:
                 break
         text = self._kept.decode(errors="replace")
         self._kept.clear()
+        self._since_taken = 0
         return text
 
     def _read(self) -> bool:
@@ -63,6 +68,10 @@ class Output:
             return False
         self._kept += data
         del self._kept[:-OUTPUT_KEPT]
+        self._since_taken += len(data)
+        if self.limit is not None and self._since_taken > self.limit:
+            self.limit = None  # once
+            self.on_excess()
         return True
 
     def close(self) -> None:
@@ -70,6 +79,15 @@ class Output:
             self._open = False
             self._loop.remove_reader(self._fd)
             os.close(self._fd)
+
+
+def search_path() -> str:
+    """The server's `sys.path` for a child, in absolute paths."""
+    return os.pathsep.join(os.path.abspath(entry) for entry in sys.path)  # noqa: PTH100 - "" is the working folder
+
+
+def _nothing() -> None:
+    pass
 
 
 class Child:
@@ -89,8 +107,8 @@ class Child:
         self.output = output
 
     @classmethod
-    async def spawn(cls, module: str, env: Mapping[str, str]) -> Child:
-        """Start `module.main(fd, parent's pid)` in a new interpreter.
+    async def spawn(cls, module: str, env: Mapping[str, str], *extra: str) -> Child:
+        """Start `module.main(fd, parent's pid, *extra)` in a new interpreter.
 
         Raises:
             OSError: no process, or no descriptors for it, can be had.
@@ -98,7 +116,7 @@ class Child:
         ours, theirs = socket.socketpair()
         out_read, out_write = os.pipe()
         try:
-            process = cls._popen(module, theirs.fileno(), out_write, env)
+            process = cls._popen(module, theirs.fileno(), out_write, env, extra)
         except BaseException:
             ours.close()
             os.close(out_read)
@@ -118,10 +136,23 @@ class Child:
         return cls(process, reader, writer, output)
 
     @staticmethod
-    def _popen(module: str, fd: int, out: int, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
-        path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path)  # noqa: PTH100 - "" is the working folder
+    def _popen(
+        module: str, fd: int, out: int, env: Mapping[str, str], extra: tuple[str, ...]
+    ) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, "-I", "-X", "utf8", "-c", _BOOTSTRAP, module, str(fd), str(os.getpid()), path],
+            [
+                sys.executable,
+                "-I",
+                "-X",
+                "utf8",
+                "-c",
+                _BOOTSTRAP,
+                module,
+                str(fd),
+                str(os.getpid()),
+                search_path(),
+                *extra,
+            ],
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
@@ -157,6 +188,7 @@ class Child:
         if not self._alive:
             return
         self._alive = False
+        kill_tree(self._process.pid)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._writer.transport.abort()

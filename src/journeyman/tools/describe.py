@@ -12,6 +12,7 @@ import msgspec
 
 from journeyman.errors import ToolValidationError
 from journeyman.events.messages import JSON
+from journeyman.tools.confinement import ProcessLimits
 from journeyman.tools.schema import Arguments
 from journeyman.tools.signature import Signature, read_signature
 from journeyman.tools.spec import ToolSpec
@@ -25,6 +26,7 @@ class Described(msgspec.Struct, frozen=True, kw_only=True):
     function: Callable[..., Any]
     signature: Signature
     arguments: Arguments | None
+    says_isolation: bool = False  # the code does, by `isolation` or by being a plain def
 
 
 def describe(thing: object) -> Described:
@@ -93,6 +95,7 @@ def _described(
         retries=definition.retries,
         isolation="process" if signature.blocking else definition.isolation or "inline",
         output_cap=definition.output_cap,
+        limits=ProcessLimits(**(definition.limits or {})),
         sensitive=tuple(argument.name for argument in signature.arguments if argument.sensitive),
         source=source,
         code_hash=code_hash,
@@ -102,7 +105,8 @@ def _described(
         cache_ttl=definition.cache_ttl,
         cache_scope=definition.cache_scope,
     )
-    return Described(spec=spec, function=function, signature=signature, arguments=arguments)
+    says = signature.blocking or definition.isolation is not None
+    return Described(spec=spec, function=function, signature=signature, arguments=arguments, says_isolation=says)
 
 
 def _origin(function: Callable[..., Any]) -> tuple[str, str]:

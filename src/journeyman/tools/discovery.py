@@ -25,6 +25,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     spec: ToolSpec
     target: Target
     line: int | None = None
+    says_isolation: bool = True
 
     @property
     def inline(self) -> bool:
@@ -116,7 +117,7 @@ class _Search:
                 self.problems.append(Problem(text, file=str(file), line=seen.line, remedy="rename one"))
                 continue
             target = Target(attribute=seen.attribute, file=str(file), root=str(self._root), code_hash=spec.code_hash)
-            self.found.append(Found(spec=spec, target=target, line=seen.line))
+            self.found.append(Found(spec=spec, target=target, line=seen.line, says_isolation=seen.says_isolation))
 
     def _source(self, file: Path, line: int | None) -> str:
         name = file.relative_to(self._root).as_posix()

@@ -13,8 +13,8 @@ from journeyman.errors import Problem, ToolError
 from journeyman.loading import Package
 from journeyman.tools.describe import Described, describe
 from journeyman.tools.frames import Begin, Channel, Ready, Report, Scan, ToolSeen, Trouble
+from journeyman.tools.kernel import die_with
 from journeyman.tools.tool import BaseTool, definition_of
-from journeyman.tools.worker_child import die_with
 
 
 def main(fd: int, parent: int) -> None:
@@ -51,7 +51,8 @@ def _report(package: Package, file: Path, seen: set[int]) -> Report:
             text = f"{name} could not be made: {type(exc).__name__}: {exc}"[:500]
             troubles.append(Trouble(message=text, file=str(file), line=line))
         else:
-            tools.append(ToolSeen(spec=described.spec, attribute=name, line=line))
+            says = described.says_isolation
+            tools.append(ToolSeen(spec=described.spec, attribute=name, line=line, says_isolation=says))
             troubles += _remarks(described, str(file), line)
     return Report(tools=tools, troubles=troubles)
 

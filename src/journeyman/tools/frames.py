@@ -125,6 +125,7 @@ class ToolSeen(msgspec.Struct, frozen=True, kw_only=True):
     spec: ToolSpec
     attribute: str
     line: int | None = None
+    says_isolation: bool = True
 
 
 class Report(_Frame, frozen=True, kw_only=True):

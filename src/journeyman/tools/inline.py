@@ -11,16 +11,18 @@ from journeyman.tools.describe import Described
 from journeyman.tools.failures import failure_of
 from journeyman.tools.open_resources import OpenResources
 from journeyman.tools.spec import CallRequest, ToolHost
+from journeyman.tools.watchdog import Watchdog
 
 
 class InlineInvoker:
     """Runs one tool's coroutine function."""
 
-    def __init__(self, described: Described, resources: OpenResources) -> None:
+    def __init__(self, described: Described, resources: OpenResources, watchdog: Watchdog) -> None:
         self._function = described.function
         self._context = described.signature.context
         self._injected = tuple(described.signature.resources.items())
         self._resources = resources
+        self._watchdog = watchdog
         arguments = described.arguments
         self._convert = None if arguments is None or described.signature.plain else arguments.check
 
@@ -36,7 +38,7 @@ class InlineInvoker:
                 given[self._context] = ToolContext(request, host)
             for name, resource in self._injected:
                 given[name] = await self._resources.get(resource)
-            return await self._function(**given)
+            return await self._watchdog.watched(request.spec.name, self._function(**given))
         except asyncio.CancelledError as exc:
             task = asyncio.current_task()
             if task is None or task.cancelling():

@@ -27,8 +27,9 @@ from journeyman.tools.discovery import Discovery, Found, discover, folder_of
 from journeyman.tools.inline import InlineInvoker
 from journeyman.tools.metrics import ToolMetrics
 from journeyman.tools.open_resources import OpenResources
-from journeyman.tools.spec import Invoker, ToolSpec
+from journeyman.tools.spec import Invoker, Isolation, ToolSpec
 from journeyman.tools.target import Target, attribute_of, target_of
+from journeyman.tools.watchdog import Watchdog
 
 Discover = Callable[[Path], Awaitable[Discovery]]
 _UNKNOWN = "(unknown)"  # one entry for every name that no tool has: a model may invent any number of them
@@ -60,22 +61,29 @@ class RegisteredTool(msgspec.Struct, frozen=True, kw_only=True):
 class ToolRegistry:
     """Registers tools by name, once each. `problems` holds what discovery refused."""
 
-    def __init__(self) -> None:
+    def __init__(self, isolation: Isolation | None = None) -> None:
+        self._isolation = isolation
         self.tools: dict[str, RegisteredTool] = {}
         self.problems: list[Problem] = []
         self._metrics: dict[str, ToolMetrics] = {}
         self._resources = OpenResources()
+        self._watchdog = Watchdog()
 
     @classmethod
     async def auto_register(
-        cls, path: Path | str | None = None, *, clock: Clock | None = None, discover: Discover = discover
+        cls,
+        path: Path | str | None = None,
+        *,
+        clock: Clock | None = None,
+        discover: Discover = discover,
+        isolation: Isolation | None = None,
     ) -> ToolRegistry:
         """A registry of the tools under `path` (a folder or a file) and the built-in ones.
 
         A file that cannot be used is one of `problems`; the others are registered. A user's tool may take the name
-        of a built-in one.
+        of a built-in one. `isolation` is for the tools of the folder that do not say one themselves.
         """
-        registry = cls()
+        registry = cls(isolation)
         if path is not None:
             registry._adopt(Path(path), await discover(Path(path)))
         for builtin in builtin_tools(clock or SystemClock()):
@@ -136,13 +144,16 @@ class ToolRegistry:
         metrics.record(fact)
 
     def get_metrics(self) -> dict[str, dict[str, JSON]]:
-        """Name -> counts, error_rate (per cent), average_duration, p50, p95 (seconds)."""
+        """Name -> counts, error_rate (per cent), average_duration, p50, p95 (seconds), loop_blocks."""
         silent = ToolMetrics().read()
         figures = {name: dict(silent) for name in self.tools}
-        return figures | {name: metrics.read() for name, metrics in self._metrics.items()}
+        figures |= {name: metrics.read() for name, metrics in self._metrics.items()}
+        blocks = self._watchdog.blocks
+        return {name: {**figure, "loop_blocks": blocks[name]} for name, figure in figures.items()}
 
     async def aclose(self) -> None:
         """Clean up the resources that inline tools opened."""
+        self._watchdog.close()
         await self._resources.aclose()
 
     def _registered(self, described: Described, target: Target | None) -> RegisteredTool:
@@ -150,7 +161,7 @@ class ToolRegistry:
         return RegisteredTool(
             spec=spec,
             check=_check_of(described),
-            invoker=InlineInvoker(described, self._resources) if spec.isolation == "inline" else None,
+            invoker=InlineInvoker(described, self._resources, self._watchdog) if spec.isolation == "inline" else None,
             target=target,
         )
 
@@ -165,6 +176,8 @@ class ToolRegistry:
                 self.problems.append(Problem(str(exc), file=found.target.file, line=found.line))
 
     def _from_found(self, package: Package, found: Found) -> RegisteredTool:
+        if self._isolation == "process" and not found.says_isolation:
+            found = msgspec.structs.replace(found, spec=msgspec.structs.replace(found.spec, isolation="process"))
         if not found.inline:
             check = check_for_schema(found.spec.name, found.spec.parameters)
             return RegisteredTool(spec=found.spec, check=check, target=found.target)

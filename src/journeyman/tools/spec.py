@@ -9,6 +9,7 @@ import msgspec
 from journeyman.egress.messages import HttpReply, HttpRequest
 from journeyman.events.events import Failure
 from journeyman.events.messages import JSON
+from journeyman.tools.confinement import ProcessLimits
 from journeyman.tools.permissions import Permissions
 
 Effects = Literal["none", "idempotent", "once"]
@@ -16,6 +17,7 @@ OnUnknown = Literal["ask", "tell"]
 Isolation = Literal["inline", "process"]
 CacheTtl = float | Literal["default"]  # seconds; 0: not cached; default: CACHE_TTL
 CacheScope = Literal["principal", "agent", "shared"]  # whose calls share an answer
+Sandbox = Literal["off", "best", "strict"]
 
 OUTPUT_CAP = 64 * 1024  # characters of a result; over it the text is cut with a mark
 
@@ -38,6 +40,8 @@ class ToolSpec(msgspec.Struct, frozen=True, kw_only=True):
     source: str = ""  # file:line, for people
     code_hash: str = ""  # of the file that defines it
     rate_limit: str | None = None  # calls started in a time, over all runs: "10/second"
+    sandbox: Sandbox = "best"  # what its worker process must have; inline tools have none
+    limits: ProcessLimits = ProcessLimits()  # of its worker process
     permissions_network: tuple[str, ...] | None = None  # hosts that it may reach; None: not declared
     permissions_files: tuple[str, ...] | None = None  # paths that it may read and write; None: not declared
     permissions_env: tuple[str, ...] = ()  # variables of the server that it may see

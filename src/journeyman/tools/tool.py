@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypedDict, TypeVar, get_args, overload
 
 import msgspec
 
 from journeyman.errors import ToolError, ToolValidationError
 from journeyman.events.messages import JSON
+from journeyman.tools.confinement import ProcessLimits
 from journeyman.tools.context import BlockingToolContext, ToolContext
 from journeyman.tools.permissions import Permissions
 from journeyman.tools.resources import Resource, resource
@@ -30,6 +31,7 @@ __all__ = [
 
 F = TypeVar("F", bound=Callable[..., Any])
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_MOST = 1 << 30  # of any limit
 _MARK = "__journeyman_tool__"
 INFINITY = float("inf")
 
@@ -70,6 +72,7 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
     permissions: Allowed | None = None
     cache_ttl: CacheTtl = 0
     cache_scope: CacheScope = "principal"
+    limits: Mapping[str, int] | None = None
 
     def refuse_nonsense(self) -> None:
         """Raises ToolValidationError when a policy cannot be meant."""
@@ -106,6 +109,14 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
             return "retries need effects none or idempotent: a call of effects once is never tried again"
         if not isinstance(self.output_cap, int) or self.output_cap < 1:
             return "output_cap is a number of characters above 0"
+        return self._fault_of_limits()
+
+    def _fault_of_limits(self) -> str | None:
+        known = ProcessLimits.__struct_fields__
+        if not isinstance(self.limits or {}, Mapping) or set(self.limits or {}) - set(known):
+            return f"limits are a mapping of {', '.join(known)}"
+        if not all(type(value) is int and 0 < value < _MOST for value in (self.limits or {}).values()):
+            return "each of limits is a whole number above 0"
         return None
 
     def _fault_of_cache(self) -> str | None:
@@ -147,6 +158,7 @@ def tool(
     permissions: Allowed | None = None,
     cache_ttl: CacheTtl = 0,
     cache_scope: CacheScope = "principal",
+    limits: Mapping[str, int] | None = None,
 ) -> Callable[[F], F]: ...
 
 
@@ -201,6 +213,7 @@ class BaseTool:
     permissions: Allowed | None = None
     cache_ttl: CacheTtl = 0
     cache_scope: CacheScope = "principal"
+    limits: Mapping[str, int] | None = None
 
     run: Callable[..., Awaitable[Any]]
 
@@ -231,4 +244,5 @@ class BaseTool:
             permissions=self.permissions,
             cache_ttl=self.cache_ttl,
             cache_scope=self.cache_scope,
+            limits=self.limits,
         )

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import socket
-import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -17,8 +16,9 @@ from journeyman.egress.messages import HttpReply, HttpRequest
 from journeyman.errors import ServiceError, ServiceTimeoutError, ServiceUnavailableError, StateError, ToolError
 from journeyman.events.messages import JSON
 from journeyman.loading import Package
+from journeyman.tools.confinement import FIRST_OF_NAMESPACE, Confinement, allow_cpu, confine
 from journeyman.tools.context import BlockingToolContext, ToolContext
-from journeyman.tools.failures import DETAIL_CAP, TransientToolError, failure_of
+from journeyman.tools.failures import DETAIL_CAP, TransientToolError, detail_of, failure_of
 from journeyman.tools.frames import (
     Answer,
     Call,
@@ -33,36 +33,29 @@ from journeyman.tools.frames import (
     Progress,
     Ready,
 )
+from journeyman.tools.kernel import die_with
 from journeyman.tools.results import format_result
 from journeyman.tools.signature import Signature, read_signature
 from journeyman.tools.spec import CallRequest
 from journeyman.tools.target import Target, resolve
+from journeyman.tools.tidying import Surroundings
 from journeyman.tools.tool import BaseTool, ToolRetry, definition_of
 
 _NICE = 10
-_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 
 
-def main(fd: int, parent: int) -> None:
-    """Serve until the server closes the socket."""
+def main(fd: int, parent: int, wanted: str) -> None:
+    """Confine the process as the JSON of a Confinement says, then serve until the server closes the socket."""
     die_with(parent)
     os.nice(_NICE)
+    confinement = msgspec.json.decode(wanted, type=Confinement)
+    confine(confinement)
     channel = Channel(socket.socket(fileno=fd))
     logging.getLogger("journeyman.tool").addHandler(_ToServer(channel))
     logging.getLogger("journeyman.tool").setLevel(logging.DEBUG)
     channel.send(Ready())
-    status = _Server(channel).serve()
+    status = _Server(channel, confinement).serve()
     os._exit(status)  # no atexit and no waiting for threads that a tool left behind
-
-
-def die_with(parent: int) -> None:
-    """Ask the kernel (Linux) to kill this process when the server's thread that started it ends."""
-    if sys.platform == "linux":
-        import ctypes  # noqa: PLC0415 - there is no other way to prctl, and only here
-
-        ctypes.CDLL(None, use_errno=True).prctl(_DIE_WITH_PARENT, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:  # it was gone before we asked
-        os._exit(1)
 
 
 class _ToServer(logging.Handler):
@@ -158,12 +151,12 @@ class _Tool:
 
 
 class _Server:
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, confinement: Confinement) -> None:
         self._channel = channel
+        self._limits = confinement.limits
+        self._surroundings = Surroundings(alone=confinement.namespaces and os.getpid() == FIRST_OF_NAMESPACE)
         self._tools: dict[Target, _Tool] = {}
         self._packages: dict[str, Package] = {}
-        self._folder = os.getcwd()  # noqa: PTH109 - a text for chdir
-        self._environment = dict(os.environ)
         self._runner: Any = None
         self._resources: Any = None
 
@@ -188,12 +181,13 @@ class _Server:
     def _call(self, tool: _Tool, request: CallRequest) -> Done:
         run = _Run(self._channel)
         try:
+            allow_cpu(time.process_time(), self._limits)
             value = self._run(tool, request, run)
             done = Done(result=format_result(value, request.spec.output_cap))
         except BaseException as exc:  # noqa: BLE001 - whatever the tool raised is its answer
             done = _failed(exc)
         run.close()
-        return self._tidied(done)
+        return done if self._surroundings.restored() else msgspec.structs.replace(done, tainted=True)
 
     def _run(self, tool: _Tool, request: CallRequest, run: _Run) -> Any:
         given = tool.convert(request.arguments)
@@ -228,23 +222,11 @@ class _Server:
         if self._resources is not None:
             self._wait_for(self._resources.aclose())
 
-    def _tidied(self, done: Done) -> Done:
-        """Undo what the tool did to the process, as far as that is possible; else this was its last call."""
-        try:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os.fstat(1)
-            os.fstat(2)
-            os.chdir(self._folder)
-            if os.environ != self._environment:
-                os.environ.clear()
-                os.environ.update(self._environment)
-            return done
-        except (OSError, ValueError, AttributeError):
-            return msgspec.structs.replace(done, tainted=True)
-
 
 def _failed(exc: BaseException) -> Done:
+    if isinstance(exc, MemoryError):
+        text = "the tool needed more memory than it may use"
+        return Done(code="tool_limit", message=text, detail=detail_of(exc), tainted=True)
     if isinstance(exc, ToolRetry):
         return Done(retry=True, message=exc.message, retry_after=exc.retry_after, code=exc.code)
     failure = exc if isinstance(exc, ToolError) else failure_of(exc)

@@ -150,7 +150,6 @@ graph: {}
         ("services: {shop: {match: gateway, rate_limit: often}}", "a rate is written like 10/second", "50/second"),
         ("services: {shop: {match: gateway, breaker: {failure: 1}}}", "`services.shop.breaker.failure` is", "failures"),
         ("services: {a: {match: gateway}, b: {match: gateway}}", "the services a and b have one match", "keep one"),
-        ("sandbox: best", "`sandbox` is not available in this release yet", ""),
         ("quota: {}", "`quota` is not available in this release yet", ""),
         ("model: {name: offline, fallbacks: one}", "`model.fallbacks` must be a list, not text", ""),
         ("history: {when_full: summarize}", "`history.when_full: summarize` is not available in this release yet", ""),

@@ -165,7 +165,10 @@ async def test_probes() -> None:
     assert (await get(build_app(make_ports()), "/livez"))["status"] == "alive"
     assert (await get(build_app(make_ports()), "/readyz"))["status"] == "ready"
     unready = await request(build_app(make_ports(ready=lambda: {"journal": "failed"})), "GET", "/readyz")
-    assert (unready.status, unready.json()) == (503, {"status": "unready", "reasons": {"journal": "failed"}})
+    assert (unready.status, unready.json()) == (
+        503,
+        {"status": "unready", "reasons": {"journal": "failed"}, "details": {}},
+    )
 
 
 async def test_pages_name_no_foreign_host() -> None:

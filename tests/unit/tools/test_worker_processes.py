@@ -126,9 +126,9 @@ async def test_the_process_is_warm_and_tidied_and_sees_no_secret(call, host):
 
 
 async def test_a_process_without_stdout_serves_no_other_call(call):
-    before = json.loads((await call("look_at_process")).result)["pid"]
+    before = json.loads((await call("look_at_process")).result)["born"]
     assert (await call("close_output")).result == "closed"
-    assert json.loads((await call("look_at_process")).result)["pid"] != before
+    assert json.loads((await call("look_at_process")).result)["born"] != before
 
 
 async def test_an_async_tool_may_choose_the_process(call, host):
@@ -166,7 +166,7 @@ async def test_captured_output_goes_to_the_log(call, caplog):
 
 async def test_cancelling_kills_the_process(registry, workers, request_for, host):
     registered = registry.get("hang")
-    async with workers.slot(registered.target) as worker:
+    async with workers.slot(registered.target, registered.spec) as worker:
         pid = worker._child._process.pid
         task = asyncio.create_task(worker.invoke(request_for(registered), host))
         await asyncio.sleep(0)
@@ -179,10 +179,10 @@ async def test_cancelling_kills_the_process(registry, workers, request_for, host
 
 
 async def test_at_most_so_many_at_once(registry, workers):
-    target = registry.get("look_at_process").target
-    async with workers.slot(target):
+    tool = registry.get("look_at_process")
+    async with workers.slot(tool.target, tool.spec):
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.01), workers.slot(target):
+            async with asyncio.timeout(0.01), workers.slot(tool.target, tool.spec):
                 pass
 
 

@@ -81,7 +81,7 @@ def _answer(ports: Ports, agent: BaseAgent) -> AgentAnswer:
         default=_is_default(ports, agent),
         prompt=spec.prompt,
         model=_model(spec.model),
-        tools=tuple(tool_answer(tool, metrics) for tool in spec.tools),
+        tools=tuple(tool_answer(tool, metrics, ports.sandbox) for tool in spec.tools),
         limits=msgspec.structs.asdict(spec.limits),
         history=msgspec.structs.asdict(spec.history),
         output=msgspec.structs.asdict(spec.output) if spec.output else None,

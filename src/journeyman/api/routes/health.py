@@ -23,6 +23,6 @@ def health(ports: Ports) -> APIRouter:
     @router.get("/readyz", operation_id="readyz", summary="Ready for work", responses=readiness)
     async def readyz() -> Response:
         reasons = dict(ports.ready())
-        return reply(Health("unready", reasons), 503) if reasons else reply(Health("ready"))
+        return reply(Health("unready", reasons), 503) if reasons else reply(Health("ready", {}, dict(ports.details())))
 
     return router

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -10,7 +10,7 @@ from starlette.responses import Response
 from journeyman.api.openapi import answers, lists
 from journeyman.api.paging import page_by_name
 from journeyman.api.parameters import Cursor, NamePath, PageSize
-from journeyman.api.ports import Ports
+from journeyman.api.ports import ListedTool, Ports
 from journeyman.api.replies import reply
 from journeyman.api.schemas import CacheCleared, PermissionsAnswer, ToolAnswer
 from journeyman.errors import ToolNotFoundError
@@ -27,14 +27,18 @@ def tools(ports: Ports) -> APIRouter:
     @router.get("/tools", operation_id="list_tools", summary="The tools", responses=lists(ToolAnswer))
     async def list_tools(cursor: Cursor = None, limit: PageSize = 50) -> Response:
         metrics = registry.get_metrics()
-        return page_by_name("tools", registry.tools, cursor, limit, lambda tool: tool_answer(tool.spec, metrics))
+
+        def answer(tool: ListedTool) -> ToolAnswer:
+            return tool_answer(tool.spec, metrics, ports.sandbox)
+
+        return page_by_name("tools", registry.tools, cursor, limit, answer)
 
     @router.get("/tools/{name}", operation_id="get_tool", summary="One tool", responses=answers(ToolAnswer))
     async def get_tool(name: NamePath) -> Response:
         tool = registry.tools.get(name)
         if tool is None:
             raise ToolNotFoundError(f"There is no tool {name!r}. GET /tools lists them.")
-        return reply(tool_answer(tool.spec, registry.get_metrics()))
+        return reply(tool_answer(tool.spec, registry.get_metrics(), ports.sandbox))
 
     @router.delete(
         "/tools/{name}/cache",
@@ -50,7 +54,7 @@ def tools(ports: Ports) -> APIRouter:
     return router
 
 
-def tool_answer(spec: ToolSpec, metrics: Metrics) -> ToolAnswer:
+def tool_answer(spec: ToolSpec, metrics: Metrics, sandbox: Callable[[ToolSpec], Mapping[str, JSON]]) -> ToolAnswer:
     return ToolAnswer(
         name=spec.name,
         description=spec.description,
@@ -70,4 +74,5 @@ def tool_answer(spec: ToolSpec, metrics: Metrics) -> ToolAnswer:
         source=spec.source,
         code_hash=spec.code_hash,
         metrics=dict(metrics.get(spec.name, {})),
+        sandbox=dict(sandbox(spec)),
     )

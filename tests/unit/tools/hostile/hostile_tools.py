@@ -15,6 +15,8 @@ from typing import Any
 
 from journeyman.tools.tool import BlockingToolContext, ToolContext, ToolRetry, resource, tool
 
+BORN = time.monotonic_ns()  # of this process, in whatever namespace
+
 
 class Doom(BaseException):
     pass
@@ -120,6 +122,7 @@ def look_at_process() -> dict[str, Any]:
         "leak": os.environ.get("LEAK"),
         "secret": os.environ.get("JM_SECRET"),
         "pid": os.getpid(),
+        "born": BORN,
         "cwd": os.getcwd(),
     }
 

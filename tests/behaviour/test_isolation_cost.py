@@ -1,0 +1,123 @@
+"""What isolation costs: CPU per call, the loop's lag under many calls, other clients' waiting beside hostile ones."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import time
+from pathlib import Path
+
+import pytest
+from benchmarks.usage import cpu_ms
+from tests.asgi_client import request
+
+from journeyman.clock import SystemClock
+from journeyman.ids import RandomIds
+from journeyman.server.asgi import App
+from journeyman.settings import Settings
+from journeyman.tools.executor import Executor
+from journeyman.tools.registry import ToolRegistry
+from journeyman.tools.spec import CallRequest
+from journeyman.tools.workers import Workers
+
+GREEDY = Path(__file__).parent / "greedy"
+HOSTILE = ("loop_for_ever", "allocate", "fork_bomb", "close_everything", "print_gigabyte", "endless_threads")
+
+
+class Host:
+    async def starting(self, attempt: int) -> None:
+        pass
+
+    def progress(self, value: object) -> None:
+        pass
+
+    async def change_context(self, scope: str, patch: object) -> None:
+        pass
+
+
+@pytest.fixture
+async def call():
+    registry = await ToolRegistry.auto_register(GREEDY)
+    workers = Workers()
+    executor = Executor(registry, workers, SystemClock(), random.Random(7), RandomIds())
+    spec = registry.get("born").spec
+    request = CallRequest(
+        spec=spec, arguments={}, call="m1.0", run_id="run_1", thread_id="t", principal="local", idempotency_key="k"
+    )
+
+    async def make() -> None:
+        assert (await executor.execute(request, Host())).failure is None
+
+    yield make
+    await workers.aclose()
+    await registry.aclose()
+
+
+async def test_an_isolated_call_costs_less_than_a_millisecond(call) -> None:
+    for _ in range(20):
+        await call()
+    count = 400
+    before = cpu_ms(os.getpid())
+    for _ in range(count):
+        await call()
+    cost = (cpu_ms(os.getpid()) - before) / count
+    print(f"{cost:.3f} ms of CPU for one call, server and worker")
+    assert cost < 1.0
+
+
+async def _lag(until: asyncio.Event) -> list[float]:
+    lags = []
+    while not until.is_set():
+        begun = time.perf_counter()
+        await asyncio.sleep(0.005)
+        lags.append(time.perf_counter() - begun - 0.005)
+    return sorted(lags)
+
+
+@pytest.mark.long
+async def test_32_at_once_leave_the_loop_alone(call) -> None:
+    done = asyncio.Event()
+    lagging = asyncio.create_task(_lag(done))
+    begun = time.perf_counter()
+    for _ in range(30):
+        await asyncio.gather(*(call() for _ in range(32)))
+    took = time.perf_counter() - begun
+    done.set()
+    lags = await lagging
+    p99 = lags[int(len(lags) * 0.99)]
+    print(f"30 times 32 calls in {took:.2f} s, workers started too; lag p99 {p99 * 1000:.1f} ms of {len(lags)}")
+    assert p99 < 0.05
+
+
+async def _p99(asgi, count: int) -> float:
+    taken = []
+    for _ in range(count):
+        begun = time.perf_counter()
+        answer = await request(asgi, "POST", "/execute_tool", json={"tool_name": "current_time", "arguments": {}})
+        taken.append(time.perf_counter() - begun)
+        assert answer.status == 200
+        await asyncio.sleep(0.003)
+    return sorted(taken)[int(count * 0.99)]
+
+
+@pytest.mark.long
+async def test_other_clients_do_not_wait_for_hostile_tools() -> None:
+    app = App(Settings.read(None, database_url="memory://", tools_path=GREEDY, default_model="offline"))
+    asgi = await app.start()
+
+    async def misuse() -> None:
+        while True:
+            for name in HOSTILE:
+                answer = await request(asgi, "POST", "/execute_tool", json={"tool_name": name, "arguments": {}})
+                assert "error" in answer.json()
+
+    await _p99(asgi, 100)
+    quiet = await _p99(asgi, 600)
+    misusing = asyncio.create_task(misuse())
+    beside = await _p99(asgi, 600)
+    misusing.cancel()
+    await asyncio.wait([misusing])
+    await app.stop()
+    print(f"p99 quiet {quiet * 1000:.1f} ms, beside hostile tools {beside * 1000:.1f} ms")
+    assert beside < 3 * quiet
