@@ -15,9 +15,9 @@ from journeyman.agents.document import Document, YamlPath
 from journeyman.agents.environment import Expansion, expand
 from journeyman.agents.model_choice import needs_gateway, resolve_model
 from journeyman.agents.output import OutputSchema
+from journeyman.agents.outside import service_specs
 from journeyman.agents.prompt import Prompt, PromptError
 from journeyman.agents.security import file_permissions, inside, literal_credentials
-from journeyman.agents.outside import service_specs
 from journeyman.agents.shape import MAX_PROBLEMS, check_shape, without_secrets
 from journeyman.agents.spec import AgentSpec, History, Limits, ModelSettings, Output
 from journeyman.agents.tool_policy import Narrowing, is_condition, override_tool
