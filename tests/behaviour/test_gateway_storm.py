@@ -128,9 +128,8 @@ def report(weather: Weather, answers: list[Answer], outage: float) -> None:
     refused = sorted(answer.took for answer in answers if answer.code == "gateway_circuit_open")
     print(f"gateway asked {weather.hits_while_down} times while down; {retries} retries for {len(answers)} calls")
     if refused:
-        print(
-            f"refused by the breaker: {len(refused)}, median {median(refused) * 1000:.1f} ms, slowest {refused[-1]:.3f} s"
-        )
+        middle, last = median(refused) * 1000, refused[-1] * 1000
+        print(f"refused by the breaker: {len(refused)}, median {middle:.1f} ms, slowest {last:.1f} ms")
 
 
 def judge(weather: Weather, answers: list[Answer], outage: float) -> None:
