@@ -26,6 +26,14 @@ async def one(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lane]:
         yield running
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def fresh(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lane]:
+    """A server of its own for what must be tried again: the retry budget is not spent by the other cases."""
+    settings = {"MAX_RETRIES": str(_RETRIES), "TIMEOUT_SECONDS": "1"}
+    async with lane(tmp_path_factory.mktemp("passing"), settings) as running:
+        yield running
+
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
@@ -89,18 +97,18 @@ _PASSING: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["plain", "streamed"])
 @pytest.mark.parametrize(("name", "step"), _PASSING, ids=[case[0] for case in _PASSING])
-async def test_a_fault_that_passes_is_tried_again(one: Lane, name: str, step: dict[str, Any], streamed: bool) -> None:
+async def test_a_fault_that_passes_is_tried_again(fresh: Lane, name: str, step: dict[str, Any], streamed: bool) -> None:
     name = f"passing-{name}-{streamed}"
     body = {"user_input": plan(name, {**step, "times": 1, "then": _OK}), "agent": "worker"}
     begin = time.monotonic()
     if streamed:
-        async with process(one.client, body) as stream:
+        async with process(fresh.client, body) as stream:
             frames = [frame async for frame in stream.frames()]
         assert frames[-1].type == "run_finished", frames[-1]
         assert frames[-1].data["data"]["output"] == _OK
     else:
-        assert (await one.client.post("/process", body)).must(200)["response"] == _OK
-    assert one.gateway.calls[name, 1] == 2
+        assert (await fresh.client.post("/process", body)).must(200)["response"] == _OK
+    assert fresh.gateway.calls[name, 1] == 2
     if step["fault"] == 429:
         assert time.monotonic() - begin >= 1, "Retry-After was not kept"
 

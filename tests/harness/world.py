@@ -14,6 +14,7 @@ description: Works by a plan
 prompt: Follow the plan.
 model: {name: fake}
 tools: [look, put, pay, crunch, bare, slow, die, guarded]
+services: {gateway: {match: gateway, breaker: {failures: 1000}}}
 """
 
 _TOOLS = '''\
