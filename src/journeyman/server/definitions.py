@@ -61,11 +61,14 @@ def surroundings(settings: Settings, registry: ToolRegistry, types: AgentTypes, 
 async def load(settings: Settings, path: Path | None, *, offline: bool, discover: Discover = discover) -> Loaded:
     """Load what `path` (or the settings) say. Raises nothing: problems are listed, errors among them."""
     agents_at = agent_path(settings, path)
-    registry = await ToolRegistry.auto_register(tools_path(settings, agents_at), discover=discover)
+    registry = await ToolRegistry.auto_register(
+        tools_path(settings, agents_at), discover=discover, security=settings.tools_security
+    )
     types = agent_types()
     around = surroundings(settings, registry, types, offline)
     loaded = _from_environment(settings, around) if agents_at is None else load_agents(agents_at, around)
-    return Loaded(registry, types, loaded.agents, (*registry.problems, *loaded.problems))
+    findings = registry.check_problems(spec for agent in loaded.agents for spec in agent.spec.tools)
+    return Loaded(registry, types, loaded.agents, (*registry.problems, *loaded.problems, *findings))
 
 
 def _from_environment(settings: Settings, around: Surroundings) -> LoadedAgents:

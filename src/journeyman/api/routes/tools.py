@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -12,9 +12,10 @@ from journeyman.api.paging import page_by_name
 from journeyman.api.parameters import Cursor, NamePath, PageSize
 from journeyman.api.ports import Ports
 from journeyman.api.replies import reply
-from journeyman.api.schemas import CacheCleared, PermissionsAnswer, ToolAnswer
+from journeyman.api.schemas import CacheCleared, CheckAnswer, PermissionsAnswer, ToolAnswer
 from journeyman.errors import ToolNotFoundError
 from journeyman.events.messages import JSON
+from journeyman.tools.checks import Finding
 from journeyman.tools.spec import ToolSpec
 
 Metrics = Mapping[str, Mapping[str, JSON]]
@@ -27,14 +28,16 @@ def tools(ports: Ports) -> APIRouter:
     @router.get("/tools", operation_id="list_tools", summary="The tools", responses=lists(ToolAnswer))
     async def list_tools(cursor: Cursor = None, limit: PageSize = 50) -> Response:
         metrics = registry.get_metrics()
-        return page_by_name("tools", registry.tools, cursor, limit, lambda tool: tool_answer(tool.spec, metrics))
+        return page_by_name(
+            "tools", registry.tools, cursor, limit, lambda tool: tool_answer(tool.spec, metrics, tool.findings)
+        )
 
     @router.get("/tools/{name}", operation_id="get_tool", summary="One tool", responses=answers(ToolAnswer))
     async def get_tool(name: NamePath) -> Response:
         tool = registry.tools.get(name)
         if tool is None:
             raise ToolNotFoundError(f"There is no tool {name!r}. GET /tools lists them.")
-        return reply(tool_answer(tool.spec, registry.get_metrics()))
+        return reply(tool_answer(tool.spec, registry.get_metrics(), tool.findings))
 
     @router.delete(
         "/tools/{name}/cache",
@@ -50,7 +53,7 @@ def tools(ports: Ports) -> APIRouter:
     return router
 
 
-def tool_answer(spec: ToolSpec, metrics: Metrics) -> ToolAnswer:
+def tool_answer(spec: ToolSpec, metrics: Metrics, findings: Sequence[Finding] = ()) -> ToolAnswer:
     return ToolAnswer(
         name=spec.name,
         description=spec.description,
@@ -67,7 +70,19 @@ def tool_answer(spec: ToolSpec, metrics: Metrics) -> ToolAnswer:
         ),
         cache_ttl=spec.cache_ttl,
         cache_scope=spec.cache_scope,
+        checks=tuple(map(_check_answer, findings)),
         source=spec.source,
         code_hash=spec.code_hash,
         metrics=dict(metrics.get(spec.name, {})),
+    )
+
+
+def _check_answer(finding: Finding) -> CheckAnswer:
+    return CheckAnswer(
+        rule=finding.rule,
+        severity=finding.severity,
+        message=finding.message,
+        remedy=finding.remedy,
+        line=finding.line,
+        allowed=finding.allowed,
     )
