@@ -60,7 +60,7 @@ class Checks:
     """Checks the tools of one folder. Each file is read once; files that they import from the folder count too."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root.resolve()
+        self._given, self._root = root, root.resolve()
         self._sources: dict[Path, _Source | None] = {}
 
     def findings(self, spec: ToolSpec, file: Path, line: int | None, others: Sequence[int] = ()) -> tuple[Finding, ...]:
@@ -130,11 +130,16 @@ class Checks:
             tree = ast.parse(text)
         except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
             return None  # discovery has told why it cannot be used
+        tree.body = [node for node in tree.body if not _is_script(node)]
         names = Names(tree)
         hits = [hit for node in ast.walk(tree) for kind in (code_hits, reach_hits) for hit in kind(node, names)]
         hits += [*loop_hits(tree, names), *missing_packages(tree)]
         hits.sort(key=lambda each: each.line)
-        return _Source(str(file), tuple(hits), _allows(text), _blocks(tree), tuple(self._relative(tree, file)))
+        return _Source(self._shown(file), tuple(hits), _allows(text), _blocks(tree), tuple(self._relative(tree, file)))
+
+    def _shown(self, file: Path) -> str:
+        """The file under the folder as it was given."""
+        return str(self._given / file.relative_to(self._root)) if file.is_relative_to(self._root) else str(file)
 
     def _relative(self, tree: ast.Module, file: Path) -> Iterator[Path]:
         for node in ast.walk(tree):
@@ -181,6 +186,11 @@ def _judge_path(hit: Hit, allowed: tuple[str, ...] | None) -> tuple[str, str] | 
     if any(covers_path(entry, hit.what) for entry in allowed):
         return None
     return ("JM302", f"{hit.message}, which permissions.files does not name") if hit.reach == "path" else None
+
+
+def _is_script(node: ast.stmt) -> bool:
+    """`if __name__ == "__main__":` never runs here."""
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'"
 
 
 def _allows(text: bytes) -> dict[int, frozenset[str]]:

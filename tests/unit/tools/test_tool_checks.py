@@ -103,6 +103,8 @@ GOOD = [
     "async def t(x):\n    try:\n        await x\n    except BaseException:\n        raise\n",
     "try:\n    import not_installed_anywhere\nexcept ImportError:\n    pass\n",
     "def t():\n    try:\n        import not_installed_anywhere\n    except ImportError:\n        pass\n",
+    "import sys\nif __name__ == '__main__':\n    sys.exit(eval('1'))\n",
+    "call(token_url='https://auth.example/Oauth2/Token', api_key_header='X-API-Key')\n",
     "def broken(:\n",
 ]
 
@@ -171,7 +173,6 @@ PIECES = [
     "x",
     " = ",
     "'",
-    "\\",
     "\n",
     "#journeyman: allow",
     "async def t(): ",

@@ -98,7 +98,8 @@ def _native(node: ast.Import | ast.ImportFrom) -> Iterator[Hit]:
 
 
 def _credential(node: ast.Constant, name: str, text: str) -> Iterator[Hit]:
-    if is_credential(name, text):
+    named = any(char.isdigit() for char in text) and "://" not in text and name
+    if is_credential("", text) or (named and is_credential(name, text)):
         yield hit(node, "JM401", f"a credential is written out{f' ({name})' if name else ''}")
 
 
