@@ -131,18 +131,19 @@ class Checks:
         except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
             return None  # discovery has told why it cannot be used
         tree.body = [node for node in tree.body if not _is_script(node)]
-        names = Names(tree)
-        hits = [hit for node in ast.walk(tree) for kind in (code_hits, reach_hits) for hit in kind(node, names)]
-        hits += [*loop_hits(tree, names), *missing_packages(tree)]
+        nodes = list(ast.walk(tree))
+        names = Names(nodes)
+        hits = [hit for node in nodes for kind in (code_hits, reach_hits) for hit in kind(node, names)]
+        hits += [*loop_hits(tree, nodes, names), *missing_packages(nodes)]
         hits.sort(key=lambda each: each.line)
-        return _Source(self._shown(file), tuple(hits), _allows(text), _blocks(tree), tuple(self._relative(tree, file)))
+        return _Source(self._shown(file), tuple(hits), _allows(text), _blocks(tree), tuple(self._relative(nodes, file)))
 
     def _shown(self, file: Path) -> str:
         """The file under the folder as it was given."""
         return str(self._given / file.relative_to(self._root)) if file.is_relative_to(self._root) else str(file)
 
-    def _relative(self, tree: ast.Module, file: Path) -> Iterator[Path]:
-        for node in ast.walk(tree):
+    def _relative(self, nodes: Sequence[ast.AST], file: Path) -> Iterator[Path]:
+        for node in nodes:
             if isinstance(node, ast.ImportFrom) and node.level:
                 folder = file.parents[node.level - 1] if node.level <= len(file.parents) else self._root
                 folder = folder.joinpath(*(node.module or "").split("."))

@@ -105,6 +105,7 @@ GOOD = [
     "def t():\n    try:\n        import not_installed_anywhere\n    except ImportError:\n        pass\n",
     "import sys\nif __name__ == '__main__':\n    sys.exit(eval('1'))\n",
     "call(token_url='https://auth.example/Oauth2/Token', api_key_header='X-API-Key')\n",
+    "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import not_installed_anywhere\n",
     "def broken(:\n",
 ]
 

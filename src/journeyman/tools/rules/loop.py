@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from journeyman.tools.rules import calls
 from journeyman.tools.rules.catalogue import Hit
@@ -14,11 +14,10 @@ _PASSES = 5  # how deep one plain function may call another and still be seen
 _ENDS = ast.Await | ast.AsyncFor | ast.AsyncWith | ast.Return | ast.Break | ast.Raise | ast.Yield | ast.YieldFrom
 
 
-def loop_hits(tree: ast.Module, names: Names) -> Iterator[Hit]:
-    blocking = _blocking_functions(tree, names)
-    for function in ast.walk(tree):
-        if not isinstance(function, ast.AsyncFunctionDef):
-            continue
+def loop_hits(tree: ast.Module, nodes: Sequence[ast.AST], names: Names) -> Iterator[Hit]:
+    functions = [node for node in nodes if isinstance(node, ast.AsyncFunctionDef)]
+    blocking = _blocking_functions(tree, names) if functions else {}
+    for function in functions:
         for node in _own_nodes(function):
             match node:
                 case ast.Call():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+from collections.abc import Sequence
 
 _BUILTINS = frozenset(dir(builtins))
 
@@ -11,10 +12,9 @@ _BUILTINS = frozenset(dir(builtins))
 class Names:
     """`dotted(node)` is "os.system", "builtins.open", "pathlib.Path().write_text" (an instance's), or "" if unknown."""
 
-    def __init__(self, tree: ast.Module) -> None:
+    def __init__(self, nodes: Sequence[ast.AST]) -> None:
         self._means: dict[str, str] = {}
         self._bound: set[str] = set()
-        nodes = list(ast.walk(tree))
         for node in nodes:
             self._import(node)
         for node in nodes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 
 from journeyman.loading import install_line
@@ -119,17 +119,21 @@ def _text(node: ast.AST | None) -> str:
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
-def missing_packages(tree: ast.Module) -> Iterator[Hit]:
-    """Packages imported inside functions, which discovery never reaches. Nothing is imported to find out."""
-    guarded = {id(inner) for node in ast.walk(tree) if isinstance(node, ast.Try) for inner in ast.walk(node)}
-    for function in ast.walk(tree):
-        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
-            continue
-        for node in ast.walk(function):
-            if isinstance(node, ast.Import | ast.ImportFrom) and id(node) not in guarded:
-                for package in _packages(node):
-                    if not _is_there(package):
-                        yield hit(node, "JM601", f"{package} is not installed: {install_line(package)}")
+def missing_packages(nodes: Sequence[ast.AST]) -> Iterator[Hit]:
+    """Packages imported inside functions or blocks, which discovery may not reach. Nothing is imported to find out."""
+    inner = [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) and node.col_offset]
+    if not inner:
+        return
+    guarded = {id(each) for node in nodes if _guards(node) for each in ast.walk(node)}
+    for node in inner:
+        for package in _packages(node) if id(node) not in guarded else ():
+            if not _is_there(package):
+                yield hit(node, "JM601", f"{package} is not installed: {install_line(package)}")
+
+
+def _guards(node: ast.AST) -> bool:
+    """Whether an import inside may fail, or is for type checkers alone."""
+    return isinstance(node, ast.Try) or (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test))
 
 
 def _packages(node: ast.Import | ast.ImportFrom) -> list[str]:
