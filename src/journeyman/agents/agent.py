@@ -99,6 +99,7 @@ class BaseAgent(ABC):
             response_schema=output.schema if output else None,
             extra=model.extra,
             timeout_seconds=model.timeout_seconds,
+            fallbacks=model.fallbacks,
         )
 
 

@@ -45,6 +45,8 @@ CacheSeconds = Annotated[
     PlainValidator(_cache_ttl),
     WithJsonSchema({"anyOf": [{"const": "default"}, {"type": "number", "minimum": 0, "maximum": 30 * DAY}]}),
 ]
+ModelName = Annotated[str, Field(min_length=1, max_length=200)]
+RateText = Annotated[str, Field(min_length=1, max_length=40, description="10/second, 100/minute, 100/60s")]
 
 
 class Entry(BaseModel):
@@ -74,6 +76,9 @@ class ModelEntry(NamedEntry):
     temperature: float | None = Field(default=None, ge=0, le=2)
     max_tokens: int | None = Field(default=None, ge=1, le=10_000_000)
     timeout_seconds: Seconds | None = None
+    fallbacks: list[ModelName] = Field(
+        default=[], max_length=8, description="Models of the gateway to ask, in order, while a breaker is open"
+    )
     extra: dict[str, Any] = Field(default={}, description="Passed on to the gateway as it is")
 
 
@@ -99,6 +104,7 @@ class ToolEntry(NamedEntry):
     on_unknown: Literal["ask", "tell"] | None = None
     permissions: PermissionsEntry | None = None
     cache_ttl: CacheSeconds | None = Field(default=None, description="Only for effects none; default: CACHE_TTL")
+    rate_limit: RateText | None = None
 
 
 class LimitsEntry(Entry):
@@ -126,6 +132,50 @@ class OutputEntry(Entry):
     retries: int = Field(default=2, ge=0, le=10)
 
 
+class AuthEntry(Entry):
+    """How a service is told who is asking: `header` and `value`, or `bearer`."""
+
+    header: str | None = Field(default=None, min_length=1, max_length=100)
+    value: str | None = Field(default=None, min_length=1, max_length=4096)
+    bearer: str | None = Field(default=None, min_length=1, max_length=4096)
+
+
+class OpenApiEntry(Entry):
+    """Operations of an OpenAPI document (3.0 or 3.1, YAML or JSON, beside the agent file) as tools."""
+
+    document: str = Field(min_length=1, max_length=500)
+    operations: list[str] = Field(min_length=1, max_length=100, description="operationIds")
+    server: str | None = Field(default=None, min_length=1, description="Default: the document's first server")
+    auth: AuthEntry | None = None
+
+
+class TimeoutEntry(Entry):
+    """Bounds of one try, in seconds."""
+
+    connect: Seconds | None = None
+    first_byte: Seconds | None = None
+    idle: Seconds | None = None
+    total: Seconds | None = None
+
+
+class BreakerEntry(Entry):
+    """When a service is left alone, and for how long."""
+
+    failures: int | None = Field(default=None, ge=1, le=1000, description="in a row")
+    open_seconds: float | None = Field(default=None, gt=0, le=3600)
+
+
+class OutsideEntry(Entry):
+    """How calls to one outside service are guarded."""
+
+    match: str = Field(min_length=1, max_length=500, description="An origin, `gateway`, or `mcp:NAME`")
+    max_connections: int | None = Field(default=None, ge=1, le=10_000)
+    rate_limit: RateText | None = None
+    retries: int | None = Field(default=None, ge=0, le=20, description="after the first try")
+    timeout: TimeoutEntry = TimeoutEntry()
+    breaker: BreakerEntry = BreakerEntry()
+
+
 class AgentFile(Entry):
     """An agent of Journeyman."""
 
@@ -135,9 +185,11 @@ class AgentFile(Entry):
     prompt: Text = Field(default="", description="Jinja2; sees context.thread, context.global, agent and now")
     model: ModelEntry | None = None
     tools: list[ToolEntry] = Field(default=[], max_length=200)
+    openapi: dict[str, OpenApiEntry] = Field(default={}, max_length=20, description="Tools named `key__operationId`")
     limits: LimitsEntry = LimitsEntry()
     history: HistoryEntry = HistoryEntry()
     output: OutputEntry | None = None
+    services: dict[Name, OutsideEntry] = Field(default={}, max_length=100)
 
 
 def agent_file_schema() -> dict[str, JSON]:

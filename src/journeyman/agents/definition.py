@@ -13,15 +13,19 @@ from journeyman.agents.agent_types import AgentClass, AgentTypes, UnknownAgentTy
 from journeyman.agents.conditions import APPROVAL_NAMES, Condition, compile_condition
 from journeyman.agents.document import Document, YamlPath
 from journeyman.agents.environment import Expansion, expand
-from journeyman.agents.model_choice import resolve_model
+from journeyman.agents.model_choice import needs_gateway, resolve_model
+from journeyman.agents.openapi_entries import OpenApiEntries
 from journeyman.agents.output import OutputSchema
+from journeyman.agents.outside import service_specs
 from journeyman.agents.prompt import Prompt, PromptError
 from journeyman.agents.security import file_permissions, inside, literal_credentials
 from journeyman.agents.shape import MAX_PROBLEMS, check_shape, without_secrets
 from journeyman.agents.spec import AgentSpec, History, Limits, ModelSettings, Output
 from journeyman.agents.tool_policy import Narrowing, is_condition, override_tool
+from journeyman.egress.services import ServiceSpec
 from journeyman.errors import ConfigurationError, Problem, ValidationError
 from journeyman.events.messages import JSON
+from journeyman.tools.openapi.invoker import OpenApiTool
 from journeyman.tools.spec import ToolSpec
 
 
@@ -53,9 +57,11 @@ class LoadedAgent:
     agent_class: AgentClass
     prompt: Prompt
     output: OutputSchema | None = None
+    openapi: tuple[OpenApiTool, ...] = ()  # to be registered: tools of this agent that stand in no folder
     conditions: Mapping[str, Condition] = field(default_factory=dict)  # tool -> its approval's condition
     secrets: frozenset[str] = frozenset()  # values out of the environment: to be masked wherever people look
     file: Path | None = None
+    services: tuple[ServiceSpec, ...] = ()  # of the whole process: no part of the definition that is stored
     folder: Path | None = None  # what `script:FILE` is relative to
 
     def system_prompt(self, *, thread: Mapping[str, JSON], global_: Mapping[str, JSON], now: int) -> str:
@@ -123,14 +129,18 @@ class _Definition:
         self._around = around
         self._file = file
         self._folder = file.parent if file else None
+        self._openapi = OpenApiEntries(self._expansion, self._folder)
 
     def build(self, default_name: str) -> LoadedAgent | None:
         shaped = self._shaped
         agent_class = self._class()
         prompt = self._prompt()
+        self._openapi.read(shaped.openapi)
+        self.problems += self._openapi.problems
         tools = self._tools()
         conditions = self._conditions(tools)
         output, schema = self._output()
+        services = service_specs(shaped.services, self._report)
         spec = AgentSpec(
             type=shaped.type,
             name=shaped.name or self._default_name(default_name),
@@ -149,8 +159,10 @@ class _Definition:
             agent_class=agent_class,
             prompt=prompt,
             output=schema,
+            openapi=tuple(self._openapi.tools.values()),
             conditions=conditions,
             secrets=frozenset(self._expansion.secrets),
+            services=services,
             file=self._file,
             folder=self._folder,
         )
@@ -195,8 +207,23 @@ class _Definition:
             shown = self._shown(("model", "name"), self._shown(("model",), named or ""))
             message, _, remedy = str(exc).partition(": ")
             self._report(("model", "name"), message.replace(named, shown) if named else message, remedy or None)
-        settings = (entry or ModelEntry(name="offline")).model_dump(exclude={"name"})
-        return ModelSettings(name=name, **settings)
+        settings = (entry or ModelEntry(name="offline")).model_dump(exclude={"name", "fallbacks"})
+        return ModelSettings(name=name, fallbacks=self._fallbacks(name, entry), **settings)
+
+    def _fallbacks(self, model: str, entry: ModelEntry | None) -> tuple[str, ...]:
+        """Models of the gateway only: production never falls silently to one that is built in."""
+        if entry is None or not needs_gateway(model):
+            return ()
+        for index, name in enumerate(entry.fallbacks):
+            path: YamlPath = ("model", "fallbacks", index)
+            shown = self._shown(path, name)
+            if not needs_gateway(name):
+                self._report(path, f"{shown} is no model of the gateway", "name one that is")
+            elif name == model or name in entry.fallbacks[:index]:
+                self._report(
+                    ("model", "fallbacks", index), f"the model {shown} is named twice", "remove one of the two"
+                )
+        return tuple(entry.fallbacks)
 
     def _check_built_in(self, model: str) -> None:
         kind, _, rest = model.partition(":")
@@ -221,7 +248,7 @@ class _Definition:
         return Problem(problem.message, problem.file, problem.line + line, 1, problem.remedy)
 
     def _tools(self) -> tuple[ToolSpec, ...]:
-        known = self._around.tools
+        known = {**self._around.tools, **self._openapi.tools}
         found: dict[str, ToolSpec] = {}
         for index, entry in enumerate(self._shaped.tools):
             path: YamlPath = ("tools", index)
@@ -230,17 +257,22 @@ class _Definition:
             shown = self._shown((*path, "name"), self._shown(path, entry.name))
             if entry.name in found:
                 self._report(path, f"the tool {shown} is listed twice", "remove one of the two")
+            elif self._openapi.is_unusable(entry.name):
+                continue  # reported where it is described
             elif entry.name not in known:
                 close = difflib.get_close_matches(entry.name, known, n=3, cutoff=0.7)
                 listed = ", ".join(sorted(known)[:20]) or "none"
                 remedy = f"did you mean {', '.join(close)}?" if close else f"known tools: {listed}"
                 self._report((*path, "name"), f"the tool {shown} is unknown", remedy)
             else:
-                found[entry.name] = self._tool(entry, path)
-        return tuple(found.values())
+                found[entry.name] = self._tool(known[entry.name].spec, entry, path)
+        unlisted = {name: tool.spec for name, tool in self._openapi.tools.items() if name not in found}
+        return (*found.values(), *unlisted.values())
 
-    def _tool(self, entry: ToolEntry, path: YamlPath) -> ToolSpec:
-        spec, findings = override_tool(self._around.tools[entry.name].spec, entry, self._around.narrowing)
+    def _tool(self, spec: ToolSpec, entry: ToolEntry, path: YamlPath) -> ToolSpec:
+        if entry.name in self._openapi.tools and entry.isolation == "process":
+            self._report((*path, "isolation"), f"{entry.name} is a call of an API and has no process", "remove it")
+        spec, findings = override_tool(spec, entry, self._around.narrowing)
         for finding in findings:
             self._report((*path, *finding.path), finding.message, finding.remedy, finding.severity)
         return spec

@@ -14,6 +14,9 @@ from journeyman.errors import Problem
 
 MAX_FILES = 500  # YAML files of a folder
 
+_OPENAPI = re.compile(
+    rb"^[ \t{\xef\xbb\xbf]*[\"']?openapi[\"']?[ \t]*:[ \t]*[\"']?3\.", re.MULTILINE
+)  # a document of tools
 _TYPE_KEY = re.compile(rb"^[ \t{\xef\xbb\xbf\xfe\xff]*[\"']?type[\"']?[ \t]*:", re.MULTILINE)
 
 
@@ -83,7 +86,7 @@ def _is_agent(document: Document | None, content: bytes) -> bool:
     """A top-level `type`; of a file that cannot be read, a line that looks like one."""
     if document is not None:
         return isinstance(document.data, dict) and "type" in document.data
-    return bool(_TYPE_KEY.search(content.replace(b"\0", b"")))
+    return not _OPENAPI.search(content) and bool(_TYPE_KEY.search(content.replace(b"\0", b"")))
 
 
 def _unreadable(path: Path, error: Exception) -> Problem:

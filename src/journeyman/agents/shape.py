@@ -13,12 +13,17 @@ from pydantic_core import ErrorDetails
 
 from journeyman.agents.agent_file import (
     AgentFile,
+    AuthEntry,
+    BreakerEntry,
     Entry,
     HistoryEntry,
     LimitsEntry,
     ModelEntry,
+    OpenApiEntry,
     OutputEntry,
+    OutsideEntry,
     PermissionsEntry,
+    TimeoutEntry,
     ToolEntry,
 )
 from journeyman.agents.document import Document, YamlPath
@@ -33,12 +38,8 @@ LATER = frozenset(
     {
         ("graph",),
         ("mcp_servers",),
-        ("openapi",),
         ("quota",),
         ("sandbox",),
-        ("services",),
-        ("model", "fallbacks"),
-        ("tools", "*", "rate_limit"),
     }
 )
 """Keys of the contract whose part of Journeyman is still to come: refused with that reason, never ignored."""
@@ -51,7 +52,15 @@ _ENTRIES: dict[tuple[str, ...], type[Entry]] = {
     ("limits",): LimitsEntry,
     ("history",): HistoryEntry,
     ("output",): OutputEntry,
+    ("openapi", "*"): OpenApiEntry,
+    ("openapi", "*", "auth"): AuthEntry,
+    ("services", "*"): OutsideEntry,
+    ("services", "*", "timeout"): TimeoutEntry,
+    ("services", "*", "breaker"): BreakerEntry,
 }
+_NAMED = frozenset({"openapi", "services"})
+"""Keys whose own keys are names of the user's."""
+
 _KINDS = {
     "string_type": "text",
     "int_type": "a whole number",
@@ -110,8 +119,12 @@ def _without(data: JSON, paths: list[YamlPath]) -> JSON:
                 data["tools"][index].pop(key, None)
             case ["model", "name", *_] | ["output", "schema", *_]:
                 data.pop(path[0], None)
+            case ["openapi", name, *_] if isinstance(data.get("openapi"), dict):
+                data["openapi"].pop(name, None)
             case ["model" | "limits" | "history" | "output" as part, key, *_] if isinstance(data.get(part), dict):
                 data[part].pop(key, None)
+            case ["services", name, *_] if isinstance(data.get("services"), dict):
+                data["services"].pop(name, None)
             case [key, *_]:
                 data.pop(key, None)
     return data
@@ -189,7 +202,8 @@ def _later(document: Document, path: YamlPath, what: str, *, key: bool) -> Probl
 
 
 def _pattern(path: YamlPath) -> tuple[str, ...]:
-    return tuple("*" if isinstance(part, int) else part for part in path)
+    named = bool(path) and path[0] in _NAMED
+    return tuple("*" if isinstance(part, int) or (named and index == 1) else part for index, part in enumerate(path))
 
 
 def _name(path: YamlPath) -> str:

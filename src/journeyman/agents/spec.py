@@ -18,6 +18,7 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     temperature: float | None = None
     max_tokens: int | None = None
     timeout_seconds: float | None = None
+    fallbacks: tuple[str, ...] = ()  # models of the gateway, asked in order while a breaker is open
     extra: dict[str, JSON] = {}
 
 

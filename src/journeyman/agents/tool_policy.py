@@ -11,6 +11,7 @@ from journeyman.agents.agent_file import ToolEntry
 from journeyman.agents.conditions import APPROVAL_NAMES, compile_condition
 from journeyman.errors import Problem, ValidationError
 from journeyman.events.messages import JSON
+from journeyman.resilience.rate_limit import parse_rate
 from journeyman.tools.permissions import Permissions
 from journeyman.tools.spec import Effects, ToolSpec
 
@@ -54,6 +55,7 @@ def override_tool(spec: ToolSpec, entry: ToolEntry, narrowing: Narrowing) -> tup
     changes |= _approval(spec, entry, findings)
     changes |= _permissions(spec, entry, findings)
     changes |= _cache(spec, entry, effects, findings)
+    changes |= _rate_limit(entry, findings)
     return msgspec.structs.replace(spec, **changes), findings
 
 
@@ -143,6 +145,17 @@ def _cache(spec: ToolSpec, entry: ToolEntry, effects: Effects, findings: list[Fi
             findings.append(Finding(("cache_ttl",), message, "remove it", "warning"))
         return {"cache_ttl": 0.0} if spec.cache_ttl else {}
     return {} if entry.cache_ttl is None else {"cache_ttl": entry.cache_ttl}
+
+
+def _rate_limit(entry: ToolEntry, findings: list[Finding]) -> dict[str, Any]:
+    if entry.rate_limit is None:
+        return {}
+    try:
+        parse_rate(entry.rate_limit)
+    except ValueError as exc:
+        findings.append(Finding(("rate_limit",), f"`rate_limit` cannot be used: {exc}", "write 10/second"))
+        return {}
+    return {"rate_limit": entry.rate_limit}
 
 
 def is_condition(approval: str) -> bool:

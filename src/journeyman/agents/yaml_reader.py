@@ -6,6 +6,7 @@ keys have no meaning here, so a small file stays small in memory and nothing is 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -20,13 +21,28 @@ MAX_BYTES = 256 * 1024
 MAX_DEPTH = 32
 MAX_NODES = 10_000
 MAX_PROBLEMS = 100
+_PAIR = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
 
 
-def read_document(content: bytes, file: str) -> tuple[Document | None, tuple[Problem, ...]]:
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Bounds of a file. `foreign`: written for other readers: a key that looks like a number is a text."""
+
+    max_bytes: int = MAX_BYTES
+    max_depth: int = MAX_DEPTH
+    max_nodes: int = MAX_NODES
+    foreign: bool = False
+    beginning: str = "begin with `type: react_agent`"
+
+
+AGENT_FILE = Rules()
+
+
+def read_document(content: bytes, file: str, rules: Rules = AGENT_FILE) -> tuple[Document | None, tuple[Problem, ...]]:
     """The document in `content` and everything wrong with it; None when no data could be had at all. Never raises."""
     try:
-        text = _text(content, file)
-        reader = _Reader(file, text)
+        text = _text(content, file, rules)
+        reader = _Reader(file, text, rules)
         reader.read()
     except _Unreadable as exc:
         return None, (*exc.earlier, exc.problem)
@@ -42,11 +58,11 @@ class _Unreadable(Exception):
         self.earlier = earlier
 
 
-def _text(content: bytes, file: str) -> str:
+def _text(content: bytes, file: str, rules: Rules) -> str:
     """The file's characters, or the first reason why it has none."""
-    if len(content) > MAX_BYTES:
+    if len(content) > rules.max_bytes:
         raise _Unreadable(
-            Problem(f"the file is larger than {MAX_BYTES // 1024} KiB", file, remedy="move long texts out of it")
+            Problem(f"the file is larger than {rules.max_bytes // 1024} KiB", file, remedy="move long texts out of it")
         )
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise _Unreadable(Problem("the file is UTF-16", file, 1, 1, "save it as UTF-8"))
@@ -60,8 +76,14 @@ def _text(content: bytes, file: str) -> str:
     _refuse_control_characters(text, file)
     _refuse_directives(text, file)
     if not text.strip():
-        raise _Unreadable(Problem("the file is empty", file, 1, 1, "begin with `type: react_agent`"))
-    return text
+        raise _Unreadable(Problem("the file is empty", file, 1, 1, rules.beginning))
+    return _PAIR.sub(_joined, text) if rules.foreign else text
+
+
+def _joined(pair: re.Match[str]) -> str:
+    """Two escapes of JSON that make one character: YAML knows no halves."""
+    halves = (int(pair[2], 16), int(pair[3], 16))
+    return pair[1] + chr(0x10000 + ((halves[0] - 0xD800) << 10) + (halves[1] - 0xDC00))
 
 
 def _refuse_control_characters(text: str, file: str) -> None:
@@ -113,8 +135,9 @@ class _Frame:
 class _Reader:
     """Builds the data of one document from parser events, with an explicit stack."""
 
-    def __init__(self, file: str, text: str) -> None:
+    def __init__(self, file: str, text: str, rules: Rules) -> None:
         self.problems: list[Problem] = []
+        self._rules = rules
         self._file = file
         self._text = text
         self._root: JSON = None
@@ -148,7 +171,7 @@ class _Reader:
         finally:
             parser.dispose()
         if not self._documents:
-            self._stop(Place(1, 1), "the file holds comments only", "begin with `type: react_agent`")
+            self._stop(Place(1, 1), "the file holds comments only", self._rules.beginning)
 
     def _syntax_problem(self, error: yaml.MarkedYAMLError) -> Problem:
         mark = error.problem_mark or error.context_mark
@@ -178,8 +201,8 @@ class _Reader:
 
     def _node(self, event: yaml.NodeEvent) -> None:
         self._nodes += 1
-        if self._nodes > MAX_NODES:
-            self._stop(_place(event), f"the file has more than {MAX_NODES} values", "make it smaller")
+        if self._nodes > self._rules.max_nodes:
+            self._stop(_place(event), f"the file has more than {self._rules.max_nodes} values", "make it smaller")
         if self._stack and isinstance(self._stack[-1].container, dict) and self._stack[-1].key is None:
             self._key(event)
             return
@@ -192,8 +215,8 @@ class _Reader:
             self._put(self._scalar(event, path) if isinstance(event, yaml.ScalarEvent) else None)
 
     def _open(self, event: yaml.CollectionStartEvent, path: YamlPath) -> None:
-        if len(self._stack) >= MAX_DEPTH:
-            self._stop(_place(event), f"more than {MAX_DEPTH} levels of nesting", "make it flatter")
+        if len(self._stack) >= self._rules.max_depth:
+            self._stop(_place(event), f"more than {self._rules.max_depth} levels of nesting", "make it flatter")
         container: dict[str, JSON] | list[JSON] = {} if isinstance(event, yaml.MappingStartEvent) else []
         if self._stack:
             self._put(container)
@@ -216,7 +239,7 @@ class _Reader:
         self._check_text(event, path)
         if event.implicit[0] and event.value == "<<":
             self._refuse(event, path, "merge keys (<<) are not allowed", "write the keys out")
-        elif event.implicit[0] and not _is_text(event.value):
+        elif event.implicit[0] and not self._rules.foreign and not _is_text(event.value):
             self._refuse(event, path, f"the key {event.value[:40] or 'null'} is not text", "put it in quotes")
         if event.value in frame.container:
             line = self._keys[path].line
@@ -233,6 +256,8 @@ class _Reader:
         try:
             value = resolve_plain(event.value)
         except ValueError as exc:
+            if self._rules.foreign:
+                return event.value
             self._refuse(event, path, str(exc), "put it in quotes if it is meant as text")
             return None
         if isinstance(value, str):

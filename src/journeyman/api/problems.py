@@ -60,6 +60,9 @@ STATUS_OF_CLASS: dict[type[BaseException], int] = {
 STATUS_OF_CODE = {
     "storage_full": 507,
     "gateway_rate_limited": 503,
+    "gateway_circuit_open": 503,
+    "gateway_overloaded": 503,
+    "gateway_throttled": 503,
     "gateway_timeout": 504,
 }
 _CODE_OF_STATUS = {404: "not_found", 405: "method_not_allowed"}
@@ -84,8 +87,17 @@ class RequestError(ValidationError):
 class GatewayFailure(ServiceError):
     """A run that failed because of the gateway: the run exists and is over."""
 
-    def __init__(self, message: str, *, code: str, error_id: str | None, run_id: str, thread_id: str) -> None:
-        super().__init__(message, code=code)
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str,
+        error_id: str | None,
+        run_id: str,
+        thread_id: str,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, code=code, retry_after=retry_after)
         self.error_id = error_id
         self.run_id = run_id
         self.thread_id = thread_id

@@ -108,6 +108,7 @@ def raise_gateway_failure(result: RunResult) -> None:
             error_id=error.error_id,
             run_id=result.run_id,
             thread_id=result.thread_id,
+            retry_after=error.retry_after,
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any, Literal
 
+from journeyman.egress.messages import HttpReply, HttpRequest
 from journeyman.errors import ToolExecutionError
 from journeyman.events.messages import JSON
 from journeyman.tools.context import BlockingToolContext
@@ -26,6 +27,12 @@ class LoneHost:
 
     async def change_context(self, scope: Literal["thread", "global"], patch: dict[str, JSON]) -> None:
         self.change(scope, patch)
+
+    async def http(self, request: HttpRequest) -> HttpReply:
+        return self.fetch(request)
+
+    def fetch(self, request: HttpRequest) -> HttpReply:
+        raise ToolExecutionError("ctx.http needs the server's guards: call the tool without --inline")
 
     def change(self, scope: Literal["thread", "global"], patch: dict[str, JSON]) -> None:
         print(f"{scope} context: {patch}", file=sys.stderr)
@@ -61,7 +68,7 @@ async def _call_blocking(described: Described, request: CallRequest, host: LoneH
     if described.arguments is not None and not signature.plain:
         given = described.arguments.check(given)
     if signature.context:
-        given[signature.context] = BlockingToolContext(request, host.change, host.progress)
+        given[signature.context] = BlockingToolContext(request, host.change, host.progress, host.fetch)
     try:
         for name, resource in signature.resources.items():
             given[name] = await resources.get(resource)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 import ssl
 from collections.abc import Mapping
 from types import TracebackType
@@ -12,6 +13,7 @@ import aiohttp
 from yarl import URL
 
 from journeyman.egress.deadlines import Bound, Deadlines
+from journeyman.egress.public import PublicResolver, Resolve, public_socket
 from journeyman.egress.transport import (
     Exchange,
     Request,
@@ -27,14 +29,20 @@ from journeyman.errors import ServiceError
 _LARGE_BODY = 1 << 20  # aiohttp writes bytes in one piece and warns above this size; a file goes out in pieces
 _LINGER_SECONDS = 0.1  # a stream whose last word was read is about to end: waiting keeps its connection
 _REMEMBERED = 256
+# Such a text is a URL already and goes out as it stands: parsed anew, %2E%2E would become .. and climb up the path.
+_QUOTED = re.compile(r"https?://[A-Za-z0-9.:_\[\]-]+(?:[/?](?:[A-Za-z0-9._~!$&'()*+,;=:@/?\[\]-]|%[0-9A-Fa-f]{2})*)?")
 
 
 class AiohttpTransport:
     """Connections are opened when needed, kept while idle, at most `max_connections` at a time."""
 
-    def __init__(self, max_connections: int = 256, keepalive_seconds: float = 15.0) -> None:
+    def __init__(
+        self, max_connections: int = 256, keepalive_seconds: float = 15.0, *, resolve: Resolve | None = None
+    ) -> None:
+        """`resolve`: reach public addresses only, and look names up with it. None: any address."""
         self._max_connections = max_connections
         self._keepalive_seconds = keepalive_seconds
+        self._resolve = resolve
         self._session: aiohttp.ClientSession | None = None
         self._deadlines: Deadlines | None = None
         self._urls: dict[str, URL] = {}
@@ -71,7 +79,7 @@ class AiohttpTransport:
     def _current_session(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._max_connections, keepalive_timeout=self._keepalive_seconds),
+                connector=self._connector(),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 skip_auto_headers=("Accept-Encoding", "Content-Type"),
@@ -79,12 +87,24 @@ class AiohttpTransport:
             )
         return self._session
 
+    def _connector(self) -> aiohttp.TCPConnector:
+        limit, keepalive, resolve = self._max_connections, self._keepalive_seconds, self._resolve
+        if resolve is None:
+            return aiohttp.TCPConnector(limit=limit, keepalive_timeout=keepalive)
+        return aiohttp.TCPConnector(
+            limit=limit,
+            keepalive_timeout=keepalive,
+            resolver=PublicResolver(resolve),
+            use_dns_cache=False,
+            socket_factory=public_socket,
+        )
+
     def _url(self, text: str) -> URL:
         url = self._urls.get(text)
         if url is None:
             if len(self._urls) >= _REMEMBERED:
                 self._urls.clear()
-            url = self._urls[text] = URL(text)
+            url = self._urls[text] = URL(text, encoded=_QUOTED.fullmatch(text) is not None)
         return url
 
     def _timeout(self, connect: float) -> aiohttp.ClientTimeout:

@@ -142,6 +142,10 @@ class FakeTransport:
     async def aclose(self) -> None:
         self.closed = True
 
+    def script(self, *replies: Scripted) -> None:
+        """Add to the script."""
+        self._replies += replies
+
     def take(self, request: Request) -> FakeReply:
         """The next scripted answer to `request`; a scripted error is raised."""
         self.requests.append(request)

@@ -22,6 +22,7 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
     code: str
     message: str
     error_id: str | None = None
+    retry_after: float | None = None  # seconds: what a service that cannot be used for now advised
 
 
 class Path(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -29,6 +29,7 @@ class ModelRequest(msgspec.Struct, frozen=True, kw_only=True):
     max_tokens: int | None = None
     response_schema: dict[str, JSON] | None = None  # JSON Schema of a typed answer
     extra: dict[str, JSON] = {}  # passed on to the gateway as they are
+    fallbacks: tuple[str, ...] = ()  # models to ask, in order, while the breaker of those before is open
     timeout_seconds: float | None = None  # silence before the first byte and between bytes; None: the settings'
 
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+
+import msgspec
 
 from journeyman.clock import Clock
+from journeyman.egress.advice import retry_after
 from journeyman.egress.transport import Request, Response, Timeouts, Transport
 from journeyman.errors import ConfigurationError, ServiceError
 from journeyman.llm import refusals
 from journeyman.llm.client import Delta, ModelReply, ModelRequest
 from journeyman.llm.deltas import ReplyFold
 from journeyman.llm.wire import MAX_REPLY_BYTES, decode_reply, encode_request
+from journeyman.resilience.guard import Guard, Judgement
 
-_CONNECT_SECONDS = 10.0
-_TOTAL_SECONDS = 900.0
-_FIRST_PAUSE = 0.5
-_LONGEST_PAUSE = 20.0
 _SHORTEST_SECRET = 8  # characters; anything shorter also stands in ordinary words
 _ERROR_BYTES = 64 << 10
 
@@ -26,9 +25,9 @@ OnDelta = Callable[[Delta], None]
 class Gateway:
     """Calls `url` + `/chat/completions`; the key goes there and nowhere else.
 
-    What is transient (429, 5xx, no connection, silence, a cut or unusable reply) is tried again, `max_retries` times
-    after the first, with exponential pauses under full jitter or as long as `Retry-After` says. `timeout_seconds`
-    bounds the silence before the first byte and between bytes.
+    Every call passes `guard`, with a breaker for each model. A model call has no effects: what is transient (429, 5xx,
+    no connection, silence, a cut or unusable reply) is tried again as the guard allows. While a model's breaker is open
+    its fallbacks are asked. `timeouts` are those of one try; a request's own `timeout_seconds` bounds its silence.
     """
 
     def __init__(
@@ -37,45 +36,41 @@ class Gateway:
         url: str,
         api_key: str | None = None,
         *,
-        max_retries: int = 3,
-        timeout_seconds: float = 30.0,
+        guard: Guard,
+        timeouts: Timeouts,
         clock: Clock,
-        rng: random.Random,
     ) -> None:
         self._transport = transport
         self._url = url.rstrip("/") + "/chat/completions"
         self._api_key = api_key or ""
         self._headers = _headers(api_key)
-        self._max_retries = max_retries
-        self._timeouts = _timeouts(timeout_seconds)
+        self._guard = guard
+        self._timeouts = timeouts
         self._clock = clock
-        self._rng = rng
 
     async def call(self, request: ModelRequest, on_delta: OnDelta | None = None) -> ModelReply:
-        outgoing = Request(
-            "POST",
-            self._url,
-            self._headers,
-            encode_request(request, stream=on_delta is not None),
-            self._timeouts if request.timeout_seconds is None else _timeouts(request.timeout_seconds),
-        )
-        attempt = 1
-        while True:
+        tries = _Tries(self, request, on_delta)
+        for model in (request.model, *request.fallbacks):
             try:
-                reply = await self._attempt(outgoing, request.model, attempt, on_delta)
+                return await self._guard.call(tries.of(model), _judge, key=model, first=tries.made + 1)
             except ServiceError as exc:
-                if attempt > self._max_retries or exc.code not in refusals.TRANSIENT:
-                    raise
-                pause = self._pause(attempt, exc.retry_after)
-            else:
-                return reply
-            await self._clock.sleep(pause)
-            attempt += 1
+                failure, refused = exc, refusals.from_guard(exc)
+            if not self._guard.is_open(model):
+                break
+        if refused is not None:
+            raise refused from failure
+        raise failure
+
+    def outgoing(self, request: ModelRequest, *, stream: bool) -> Request:
+        body = encode_request(request, stream=stream)
+        silence = request.timeout_seconds
+        timeouts = self._timeouts if silence is None else _silent_for(self._timeouts, silence)
+        return Request("POST", self._url, self._headers, body, timeouts)
 
     async def aclose(self) -> None:
         await self._transport.aclose()
 
-    async def _attempt(self, outgoing: Request, model: str, attempt: int, on_delta: OnDelta | None) -> ModelReply:
+    async def attempt(self, outgoing: Request, model: str, attempt: int, on_delta: OnDelta | None) -> ModelReply:
         try:
             async with self._transport.send(outgoing) as response:
                 if not 200 <= response.status < 300:
@@ -99,13 +94,39 @@ class Gateway:
             said = ""
         if len(self._api_key) >= _SHORTEST_SECRET:  # some gateways quote the key they refuse
             said = said.replace(self._api_key, "***")
-        return refusals.refusal(response.status, said, refusals.retry_after(response.headers, self._clock.now()))
+        return refusals.refusal(response.status, said, retry_after(response.headers, self._clock.now()))
 
-    def _pause(self, attempt: int, retry_after: float | None) -> float:
-        jitter = self._rng.random()
-        if retry_after is not None:
-            return retry_after + jitter * _FIRST_PAUSE
-        return float(jitter * min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (attempt - 1)))
+
+class _Tries:
+    """The tries of one call, over the models that it is sent to in turn."""
+
+    __slots__ = ("_gateway", "_on_delta", "_outgoing", "_request", "made")
+
+    def __init__(self, gateway: Gateway, request: ModelRequest, on_delta: OnDelta | None) -> None:
+        self._gateway = gateway
+        self._request = request
+        self._on_delta = on_delta
+        self._outgoing: Request | None = None
+        self.made = 0
+
+    def of(self, model: str) -> Callable[[int], Awaitable[ModelReply]]:
+        """One try with this model, for the guard."""
+        if model != self._request.model:
+            self._request = msgspec.structs.replace(self._request, model=model)
+            self._outgoing = None
+        return self._make
+
+    async def _make(self, number: int) -> ModelReply:
+        self.made = number
+        request, on_delta = self._request, self._on_delta
+        if self._outgoing is None:
+            self._outgoing = self._gateway.outgoing(request, stream=on_delta is not None)
+        return await self._gateway.attempt(self._outgoing, request.model, number, on_delta)
+
+
+def _judge(error: ServiceError) -> Judgement:
+    transient = error.code in refusals.TRANSIENT
+    return Judgement(failing=transient and error.code != "gateway_rate_limited", repeatable=transient)
 
 
 async def _streamed(response: Response, model: str, attempt: int, on_delta: OnDelta) -> ModelReply:
@@ -117,8 +138,8 @@ async def _streamed(response: Response, model: str, attempt: int, on_delta: OnDe
     return fold.reply(response.headers, model=model, attempts=attempt)
 
 
-def _timeouts(silence: float) -> Timeouts:
-    return Timeouts(min(_CONNECT_SECONDS, silence), silence, silence, max(_TOTAL_SECONDS, silence))
+def _silent_for(timeouts: Timeouts, silence: float) -> Timeouts:
+    return Timeouts(min(timeouts.connect, silence), silence, silence, max(timeouts.total, silence))
 
 
 def _headers(api_key: str | None) -> Mapping[str, str]:

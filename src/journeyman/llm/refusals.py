@@ -1,14 +1,12 @@
 """What a gateway's failures mean: status or error object -> ServiceError with a stable code.
 
 `gateway_auth` · `gateway_rejected` · `gateway_rate_limited` · `gateway_error` · `gateway_timeout` ·
-`gateway_unreachable` · `gateway_cut_stream` · `gateway_bad_reply`
+`gateway_unreachable` · `gateway_cut_stream` · `gateway_bad_reply` · `gateway_circuit_open` · `gateway_overloaded` ·
+`gateway_throttled`
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import msgspec
@@ -28,11 +26,15 @@ TRANSIENT = frozenset(
     )
 )
 _SHOWN = 300  # characters of the gateway's own words
-_MAX_RETRY_AFTER = 60.0
 _FROM_TRANSPORT = {
     "service_cut": "gateway_cut_stream",
     "service_bad_reply": "gateway_bad_reply",
     "service_reply_too_large": "gateway_bad_reply",
+}
+_FROM_GUARD = {
+    "service_circuit_open": "gateway_circuit_open",
+    "service_overloaded": "gateway_overloaded",
+    "service_throttled": "gateway_throttled",
 }
 _decoder = msgspec.json.Decoder(Any)
 
@@ -76,6 +78,12 @@ def from_transport(error: ServiceError) -> ServiceError:
     return ServiceError(f"the gateway gave no reply: {error.message}", code=_FROM_TRANSPORT.get(error.code, error.code))
 
 
+def from_guard(error: ServiceError) -> ServiceError | None:
+    """The guard's refusal as the gateway's: nothing was sent. None: the error is another one."""
+    code = _FROM_GUARD.get(error.code)
+    return None if code is None else ServiceUnavailableError(error.message, code=code, retry_after=error.retry_after)
+
+
 def bad_reply(why: str) -> ServiceError:
     message = f"the gateway's reply cannot be used: {valid_text(why)}; check that LITELLM_GATEWAY_URL is an OpenAI API"
     return ServiceError(message, code="gateway_bad_reply")
@@ -110,21 +118,3 @@ def _message(error: JSON) -> str:
 def shortened(text: str) -> str:
     text = " ".join(valid_text(text[: 4 * _SHOWN]).split())
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
-
-
-def retry_after(headers: Mapping[str, str], now: int) -> float | None:
-    """Seconds to wait by `Retry-After` (seconds or an HTTP date), at most 60; None where it says nothing usable.
-
-    `now` is microseconds since the epoch.
-    """
-    value = headers.get("retry-after")
-    if not value:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            seconds = parsedate_to_datetime(value).timestamp() - now / 1_000_000
-        except (ValueError, OverflowError):
-            return None
-    return min(max(seconds, 0.0), _MAX_RETRY_AFTER) if math.isfinite(seconds) else None

@@ -56,7 +56,7 @@ class Performer:
         return reply
 
     def _model_failed(self, action: CallModel, error: BaseError, latency_ms: float) -> ModelFailed:
-        failure = Failure(error.code, error.message, self._ids.new("err"))
+        failure = Failure(error.code, error.message, self._ids.new("err"), error.retry_after)
         log.warning("model call failed: %s", error.message, extra={"code": error.code, "error_id": failure.error_id})
         return ModelFailed(
             call=action.call, attempt=action.attempt, error=failure, latency_ms=latency_ms, path=action.path

@@ -10,6 +10,9 @@ from pathlib import Path
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.assembly import direct_agent
 from journeyman.clock import Clock, SystemClock
+from journeyman.egress.client import HttpClient
+from journeyman.egress.services import Services
+from journeyman.egress.transport import Transport
 from journeyman.errors import ConfigurationError, Problem
 from journeyman.events.codec import Codec
 from journeyman.events.events import Event, ToolCallFinished
@@ -29,6 +32,7 @@ from journeyman.runtime.threads import Threads
 from journeyman.runtime.worker import Worker
 from journeyman.server.definitions import Loaded, load
 from journeyman.settings import Settings
+from journeyman.telemetry.guard_lines import log_signal
 from journeyman.tools.cache import ToolCache
 from journeyman.tools.cache_stores import MemoryStore, SqliteStore
 from journeyman.tools.discovery import discover
@@ -36,6 +40,7 @@ from journeyman.tools.executor import Executor
 from journeyman.tools.registry import Discover, ToolRegistry
 from journeyman.tools.workers import Workers
 
+_TOOL_CONNECTIONS = 1024  # of all services together: each has its own bound
 DRAIN_SECONDS = 10.0  # how long runs may finish after a SIGTERM before they are parked
 
 
@@ -46,6 +51,8 @@ class Application:
     settings: Settings
     journal: Journal
     models: ModelClient
+    services: Services
+    http: HttpClient
     workers: Workers
     registry: ToolRegistry
     cache: ToolCache | None
@@ -55,6 +62,7 @@ class Application:
     threads: Threads
     clock: Clock
     ids: Ids
+    transport: Transport | None = None  # of tools that are outside services
     problems: tuple[Problem, ...] = ()  # warnings of loading
     secrets: tuple[str, ...] = ()  # every value to be masked wherever people look
     recovered: int = 0  # runs that were under way when the process before this one ended
@@ -70,9 +78,12 @@ class Application:
         await self.drain(0.0)
         await self.models.aclose()
         await self.workers.aclose()
+        await self.http.aclose()
         await self.registry.aclose()
         if self.cache is not None:
             await self.cache.aclose()
+        if self.transport is not None:
+            await self.transport.aclose()
         await self.journal.close()
 
     async def drain(self, seconds: float = DRAIN_SECONDS) -> None:
@@ -130,11 +141,20 @@ def join(
     agents = {agent.spec.name: loaded.build(agent.spec) for agent in loaded.agents}
     catalog = Catalog(agents, settings.default_agent)
     definitions = Definitions(journal, catalog, loaded.build, _direct(registry, agents))
-    models = models or _models(settings, journal, clock)
+    services = Services(
+        loaded.services,
+        clock=clock,
+        rng=random.Random(),
+        hook=log_signal,
+        retries=settings.max_retries,
+        silence=settings.timeout_seconds,
+    )
+    models = models or _models(settings, services, journal, clock)
     workers = Workers()
     cache = _cache(settings, clock, secrets)
+    http = HttpClient(services, _transport, clock)
     executor = Executor(
-        registry, workers, clock, random.Random(), ids, settings.timeout_seconds, settings.max_retries, cache
+        registry, workers, clock, random.Random(), ids, settings.timeout_seconds, settings.max_retries, cache, http
     )
     performer = Performer(models, executor, clock, ids)
 
@@ -147,6 +167,8 @@ def join(
         settings=settings,
         journal=journal,
         models=models,
+        services=services,
+        http=http,
         workers=workers,
         registry=registry,
         cache=cache,
@@ -156,6 +178,7 @@ def join(
         threads=Threads(journal, worker, codec, clock, ids),
         clock=clock,
         ids=ids,
+        transport=loaded.transport,
         secrets=secrets,
         problems=tuple(problem for problem in loaded.problems if problem.severity != "error"),
     )
@@ -174,27 +197,35 @@ def _cache(settings: Settings, clock: Clock, secrets: tuple[str, ...]) -> ToolCa
     return ToolCache(store, clock, settings.cache_ttl, secrets)
 
 
-def _models(settings: Settings, journal: Journal, clock: Clock) -> Models:
+def _transport(public_only: bool) -> Transport:
+    from journeyman.egress.pool import AiohttpTransport  # noqa: PLC0415 - as below, only where a tool asks
+    from journeyman.egress.public import system_resolve  # noqa: PLC0415 - the same
+
+    return AiohttpTransport(_TOOL_CONNECTIONS, resolve=system_resolve if public_only else None)
+
+
+def _models(settings: Settings, services: Services, journal: Journal, clock: Clock) -> Models:
     async def replay(run_id: str) -> ModelClient:
         return await recorded_replies(journal, run_id)
 
-    return Models(_gateway(settings, clock), replay=replay, clock=clock)
+    return Models(_gateway(settings, services, clock), replay=replay, clock=clock)
 
 
-def _gateway(settings: Settings, clock: Clock) -> Gateway | None:
-    if settings.litellm_gateway_url is None:
+def _gateway(settings: Settings, services: Services, clock: Clock) -> Gateway | None:
+    url = settings.litellm_gateway_url
+    if url is None:
         return None
     from journeyman.egress.pool import AiohttpTransport  # noqa: PLC0415 - 0.15 s and 12 MB, only where a gateway is set
 
     key = settings.litellm_gateway_api_key
+    destination = services.gateway(url)
     return Gateway(
-        AiohttpTransport(),
-        settings.litellm_gateway_url,
+        AiohttpTransport(destination.guard.policy.max_connections),
+        url,
         key.get_secret_value() if key else None,
-        max_retries=settings.max_retries,
-        timeout_seconds=settings.timeout_seconds,
+        guard=destination.guard,
+        timeouts=destination.timeouts,
         clock=clock,
-        rng=random.Random(),
     )
 
 

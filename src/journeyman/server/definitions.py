@@ -14,8 +14,12 @@ from journeyman.agents.factory import AgentFactory as Definitions
 from journeyman.agents.files import load_agents
 from journeyman.agents.react import ReactAgent
 from journeyman.agents.spec import AgentSpec
+from journeyman.egress.services import ServiceSpec
+from journeyman.egress.services import joined as joined_services
+from journeyman.egress.transport import Transport
 from journeyman.errors import ConfigurationError, Problem
 from journeyman.loading import import_file
+from journeyman.server.outside_tools import outside, register_openapi
 from journeyman.server.places import agent_path, tools_path
 from journeyman.settings import Settings
 from journeyman.tools import narrowing
@@ -31,6 +35,8 @@ class Loaded:
     types: AgentTypes
     agents: tuple[LoadedAgent, ...]
     problems: tuple[Problem, ...]
+    transport: Transport | None = None  # of tools that are outside services
+    services: tuple[ServiceSpec, ...] = ()  # of all agents, each once
 
     def build(self, spec: AgentSpec) -> BaseAgent:
         """The agent of a definition, a stored one of an older version included."""
@@ -67,8 +73,21 @@ async def load(settings: Settings, path: Path | None, *, offline: bool, discover
     types = agent_types()
     around = surroundings(settings, registry, types, offline)
     loaded = _from_environment(settings, around) if agents_at is None else load_agents(agents_at, around)
-    findings = registry.check_problems(spec for agent in loaded.agents for spec in agent.spec.tools)
-    return Loaded(registry, types, loaded.agents, (*registry.problems, *loaded.problems, *findings))
+    return joined(registry, types, loaded)
+
+
+def joined(registry: ToolRegistry, types: AgentTypes, loaded: LoadedAgents) -> Loaded:
+    """The agents with what they bring along: their tools that are outside services, and how services are guarded."""
+    transport = outside(loaded.agents)
+    services, wrong = joined_services(spec for agent in loaded.agents for spec in agent.services)
+    found = register_openapi(registry, loaded.agents, transport)
+    checked = registry.check_problems(spec for agent in loaded.agents for spec in agent.spec.tools)
+    problems = (*registry.problems, *loaded.problems, *found, *map(_contradiction, wrong), *checked)
+    return Loaded(registry, types, loaded.agents, problems, transport, services)
+
+
+def _contradiction(message: str) -> Problem:
+    return Problem(message, remedy="give a service one name and one match in all agents")
 
 
 def _from_environment(settings: Settings, around: Surroundings) -> LoadedAgents:

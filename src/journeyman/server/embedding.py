@@ -10,14 +10,16 @@ from typing import Any
 
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.agent_types import AgentClass
+from journeyman.agents.definition import LoadedAgents
 from journeyman.agents.factory import AgentFactory as Definitions
+from journeyman.errors import ConfigurationError
 from journeyman.events.messages import JSON, user
 from journeyman.journal.journal import Journal
 from journeyman.journal.memory import MemoryJournal
 from journeyman.llm.client import ModelClient
 from journeyman.runtime.results import Frame, RunResult, StartRun
 from journeyman.server.application import Application, join
-from journeyman.server.definitions import Loaded, agent_types, surroundings
+from journeyman.server.definitions import Loaded, agent_types, joined, surroundings
 from journeyman.server.places import tools_path
 from journeyman.settings import Settings
 from journeyman.tools.registry import ToolRegistry
@@ -108,7 +110,9 @@ class AgentFactory:
             definition = Definitions.from_environment(os.environ, surroundings=around)
         else:
             definition = Definitions(self._config, surroundings=around)
-        loaded = Loaded(registry, self._types, (definition.load(),), tuple(registry.problems))
+        loaded = joined(registry, self._types, LoadedAgents(agents=(definition.load(),), problems=()))
+        if errors := [problem for problem in loaded.problems[len(registry.problems) :] if problem.severity == "error"]:
+            raise ConfigurationError("The agent cannot be made:", errors)
         application = join_in_process(settings, loaded, self._journal, self._models)
         agent = next(iter(application.catalog.agents.values()))
         agent.bind(InProcess(application))

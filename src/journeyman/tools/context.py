@@ -8,14 +8,17 @@ import math
 from collections.abc import Callable
 from typing import Literal
 
+from journeyman.egress.messages import HttpReply, HttpRequest
 from journeyman.events.merge_patch import merge_patch
 from journeyman.events.messages import JSON
+from journeyman.tools.http import BlockingHttp, Http
 from journeyman.tools.results import plain_json
-from journeyman.tools.spec import CallHost, CallRequest
+from journeyman.tools.spec import CallHost, CallRequest, ToolHost
 
 _log = logging.getLogger("journeyman.tool")
 
 Scope = Literal["thread", "global"]
+Fetch = Callable[[HttpRequest], HttpReply]
 Change = Callable[[Scope, dict[str, JSON]], None]
 
 
@@ -126,10 +129,18 @@ class _CallFacts:
 class ToolContext(_CallFacts):
     """For `async def` tools: its methods are awaited."""
 
-    def __init__(self, request: CallRequest, host: CallHost) -> None:
+    def __init__(self, request: CallRequest, host: ToolHost) -> None:
         super().__init__(request)
         self._host = host
         self._context: Context | None = None
+        self._http: Http | None = None
+
+    @property
+    def http(self) -> Http:
+        """Requests behind the service's guard: pooled, retried by the tool's effects, to allowed hosts only."""
+        if self._http is None:
+            self._http = Http(self._request, self._host.http)
+        return self._http
 
     @property
     def context(self) -> Context:
@@ -145,9 +156,12 @@ class ToolContext(_CallFacts):
 class BlockingToolContext(_CallFacts):
     """For plain `def` tools, which run in a worker process: its methods block."""
 
-    def __init__(self, request: CallRequest, change: Change, progress: Callable[[str | float], None]) -> None:
+    def __init__(
+        self, request: CallRequest, change: Change, progress: Callable[[str | float], None], fetch: Fetch
+    ) -> None:
         super().__init__(request)
         self._progress = progress
+        self.http = BlockingHttp(request, fetch)
         self.context = BlockingContext(request, change)
 
     def progress(self, value: str | float) -> None:

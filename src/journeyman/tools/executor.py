@@ -12,10 +12,12 @@ from journeyman.events.events import Failure
 from journeyman.events.messages import JSON
 from journeyman.ids import Ids
 from journeyman.tools.cache import ToolCache
-from journeyman.tools.failures import TransientToolError
+from journeyman.tools.call_scope import CallScope, HttpSender
+from journeyman.tools.failures import TransientToolError, UnansweredToolError
+from journeyman.tools.rates import ToolRates
 from journeyman.tools.registry import RegisteredTool, ToolRegistry
 from journeyman.tools.results import format_result
-from journeyman.tools.spec import CallHost, CallRequest, Invoker, ToolOutcome, ToolSpec
+from journeyman.tools.spec import CallHost, CallRequest, Invoker, ToolHost, ToolOutcome, ToolSpec
 from journeyman.tools.tool import ToolRetry
 from journeyman.tools.workers import Workers
 
@@ -47,6 +49,7 @@ class Executor:
         timeout_seconds: float = 30.0,
         max_retries: int = 3,
         cache: ToolCache | None = None,
+        http: HttpSender | None = None,
     ) -> None:
         self._registry = registry
         self._workers = workers
@@ -56,6 +59,8 @@ class Executor:
         self._timeout = timeout_seconds
         self._max_retries = max_retries
         self._cache = cache
+        self._http = http
+        self._rates = ToolRates(clock)
 
     async def execute(self, request: CallRequest, host: CallHost) -> ToolOutcome:
         """Run the call to its end; every failure is an outcome. Cancellation stops the tool and passes through."""
@@ -67,7 +72,7 @@ class Executor:
         cache = self._cache if request.spec.cacheable else None
         if cache is not None and (kept := await cache.get(request)) is not None:
             return ToolOutcome(result=kept, duration_ms=self._since(begun), attempts=0, cached=True)
-        call = _Call(request, host)
+        call = _Call(request, CallScope(host, request.spec, self._http))
         failure: ToolError | None = None
         result: str | None = None
         while True:
@@ -91,7 +96,7 @@ class Executor:
         return (self._clock.monotonic() - begun) * 1000
 
     async def _attempt(self, tool: RegisteredTool, call: _Call) -> str:
-        # rate limit and breaker: their places are here (they hold back each try)
+        await self._rates.wait(call.request.spec)  # breakers are the services', behind ctx.http
         if call.request.spec.isolation == "inline" and tool.invoker is not None:
             return format_result(await self._run(tool.invoker, call), call.request.spec.output_cap)
         if tool.target is None:
@@ -154,11 +159,12 @@ class _Call:
 
     __slots__ = ("host", "request", "started")
 
-    def __init__(self, request: CallRequest, host: CallHost) -> None:
+    def __init__(self, request: CallRequest, host: ToolHost) -> None:
         self.request = request
         self.host = host
         self.started = 0
 
 
 def _is_unknown(spec: ToolSpec, failure: ToolError) -> bool:
-    return spec.effects == "once" and failure.code in ("tool_timeout", "tool_crashed")
+    unanswered = isinstance(failure, UnansweredToolError) or failure.code in ("tool_timeout", "tool_crashed")
+    return spec.effects == "once" and unanswered

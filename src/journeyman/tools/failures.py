@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import traceback
 
-from journeyman.errors import ServiceTimeoutError, ServiceUnavailableError, ToolExecutionError
+from journeyman.errors import ServiceError, ToolExecutionError
 from journeyman.events.messages import valid_text
 
 MESSAGE_CAP = 1000  # characters of an exception's text
@@ -18,15 +18,21 @@ class TransientToolError(ToolExecutionError):
     """A connection failed or a wait ended inside the tool: another try may do, if the effects allow one."""
 
 
+class UnansweredToolError(TransientToolError):
+    """A service was asked and did not answer to the end: it may have acted, so a `once` call's outcome is unknown."""
+
+
 def failure_of(exc: BaseException) -> ToolExecutionError:
     """The exception's type and message without paths; its traceback in `detail`."""
+    if isinstance(exc, ServiceError):  # the guard has tried again as often as it may
+        return ToolExecutionError(without_paths(exc.message)[:MESSAGE_CAP], code=exc.code, detail=detail_of(exc))
     kind = TransientToolError if is_transient(exc) else ToolExecutionError
     return kind(readable(exc), detail=detail_of(exc))
 
 
 def is_transient(exc: BaseException) -> bool:
     """Whether it looks like the network and not like the call."""
-    return isinstance(exc, OSError | ServiceUnavailableError | ServiceTimeoutError) and not isinstance(exc, _OF_FILES)
+    return isinstance(exc, OSError) and not isinstance(exc, _OF_FILES)
 
 
 def readable(exc: BaseException) -> str:

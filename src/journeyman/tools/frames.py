@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from journeyman.egress.messages import HttpReply, HttpRequest
 from journeyman.events.messages import JSON
 from journeyman.tools.spec import CallRequest, ToolSpec
 from journeyman.tools.target import Target
@@ -41,6 +42,22 @@ class Answer(_Frame, frozen=True, kw_only=True):
     """To a worker: the patch it sent is recorded, or why not."""
 
     error: str | None = None
+
+
+class Fetch(_Frame, frozen=True, kw_only=True):
+    """From a worker: make this request for the tool."""
+
+    request: HttpRequest
+
+
+class Fetched(_Frame, frozen=True, kw_only=True):
+    """To a worker: the reply to its request, or why there is none."""
+
+    reply: HttpReply | None = None
+    kind: Literal["timeout", "unavailable", "other"] = "other"
+    code: str = ""
+    message: str = ""
+    retry_after: float | None = None
 
 
 class Ready(_Frame, frozen=True, kw_only=True):
@@ -117,8 +134,8 @@ class Report(_Frame, frozen=True, kw_only=True):
     troubles: list[Trouble] = []
 
 
-FromServer = Load | Call | Answer | Scan
-FromChild = Ready | Loaded | Progress | Patch | LogLine | Done | Begin | Report
+FromServer = Load | Call | Answer | Fetched | Scan
+FromChild = Ready | Loaded | Progress | Patch | Fetch | LogLine | Done | Begin | Report
 
 _encode = msgspec.json.Encoder().encode
 _server_decoder: msgspec.json.Decoder[FromServer] = msgspec.json.Decoder(FromServer)

@@ -10,7 +10,7 @@ from journeyman.tools.context import ToolContext
 from journeyman.tools.describe import Described
 from journeyman.tools.failures import failure_of
 from journeyman.tools.open_resources import OpenResources
-from journeyman.tools.spec import CallHost, CallRequest
+from journeyman.tools.spec import CallRequest, ToolHost
 
 
 class InlineInvoker:
@@ -24,7 +24,7 @@ class InlineInvoker:
         arguments = described.arguments
         self._convert = None if arguments is None or described.signature.plain else arguments.check
 
-    async def invoke(self, request: CallRequest, host: CallHost) -> JSON:
+    async def invoke(self, request: CallRequest, host: ToolHost) -> JSON:
         """The tool's return value, whatever it is: the executor makes text of it.
 
         Raises ToolError: the tool's own (ToolRetry, say), or one made of what it raised. A cancellation from outside

@@ -121,7 +121,15 @@ class ToolRegistry:
                 f"tool {described.spec.name!r} runs in a process and must be importable by module and name: "
                 "define it at the top of a module"
             )
-        return self._add(self._registered(described, target))
+        return self.add(self._registered(described, target))
+
+    def add(self, tool: RegisteredTool) -> RegisteredTool:
+        """Register a tool that is ready. Raises ToolRegistrationError when the name is taken."""
+        if tool.spec.name in self.tools:
+            other = self.tools[tool.spec.name].spec.source
+            raise ToolRegistrationError(f"tool {tool.spec.name!r} is registered already (from {other}): rename one")
+        self.tools[tool.spec.name] = tool
+        return tool
 
     @property
     def tool_specs(self) -> dict[str, dict[str, JSON]]:
@@ -170,13 +178,6 @@ class ToolRegistry:
             target=target,
         )
 
-    def _add(self, tool: RegisteredTool) -> RegisteredTool:
-        if tool.spec.name in self.tools:
-            other = self.tools[tool.spec.name].spec.source
-            raise ToolRegistrationError(f"tool {tool.spec.name!r} is registered already (from {other}): rename one")
-        self.tools[tool.spec.name] = tool
-        return tool
-
     async def _check(self, path: Path, discovery: Discovery, security: Security) -> dict[str, tuple[Finding, ...]]:
         self._security = security
         if security == "off" or not discovery.found:
@@ -198,7 +199,7 @@ class ToolRegistry:
                 self.problems += [each.problem("enforce") for each in found_in if not each.allowed]
                 continue
             try:
-                self._add(msgspec.structs.replace(self._from_found(package, found), findings=found_in))
+                self.add(msgspec.structs.replace(self._from_found(package, found), findings=found_in))
             except ToolError as exc:
                 self.problems.append(Problem(str(exc), file=found.target.file, line=found.line))
 

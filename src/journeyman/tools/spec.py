@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from journeyman.egress.messages import HttpReply, HttpRequest
 from journeyman.events.events import Failure
 from journeyman.events.messages import JSON
 from journeyman.tools.permissions import Permissions
@@ -36,6 +37,7 @@ class ToolSpec(msgspec.Struct, frozen=True, kw_only=True):
     sensitive: tuple[str, ...] = ()  # arguments masked wherever people look
     source: str = ""  # file:line, for people
     code_hash: str = ""  # of the file that defines it
+    rate_limit: str | None = None  # calls started in a time, over all runs: "10/second"
     permissions_network: tuple[str, ...] | None = None  # hosts that it may reach; None: not declared
     permissions_files: tuple[str, ...] | None = None  # paths that it may read and write; None: not declared
     permissions_env: tuple[str, ...] = ()  # variables of the server that it may see
@@ -89,6 +91,14 @@ class CallHost(Protocol):
         ...
 
 
+class ToolHost(CallHost, Protocol):
+    """What a call's code may ask for: what its run gives, and the network. Made by the executor."""
+
+    async def http(self, request: HttpRequest) -> HttpReply:
+        """A request behind the guard of its service, within the tool's permissions. Raises ServiceError."""
+        ...
+
+
 class ToolOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """How a call ended. Exactly one of `result` and `failure` is given, unless `unknown`.
 
@@ -107,7 +117,7 @@ class ToolOutcome(msgspec.Struct, frozen=True, kw_only=True):
 class Invoker(Protocol):
     """Runs a tool's code: on the event loop, or in a worker process."""
 
-    async def invoke(self, request: CallRequest, host: CallHost) -> JSON:
+    async def invoke(self, request: CallRequest, host: ToolHost) -> JSON:
         """The tool's return value as plain JSON data.
 
         Raises ToolExecutionError (the tool failed, `tool_crashed` when its process died), TimeoutError is the

@@ -13,12 +13,26 @@ from typing import Any, Literal
 
 import msgspec
 
-from journeyman.errors import StateError, ToolError
+from journeyman.egress.messages import HttpReply, HttpRequest
+from journeyman.errors import ServiceError, ServiceTimeoutError, ServiceUnavailableError, StateError, ToolError
 from journeyman.events.messages import JSON
 from journeyman.loading import Package
 from journeyman.tools.context import BlockingToolContext, ToolContext
 from journeyman.tools.failures import DETAIL_CAP, TransientToolError, failure_of
-from journeyman.tools.frames import Answer, Call, Channel, Done, Load, Loaded, LogLine, Patch, Progress, Ready
+from journeyman.tools.frames import (
+    Answer,
+    Call,
+    Channel,
+    Done,
+    Fetch,
+    Fetched,
+    Load,
+    Loaded,
+    LogLine,
+    Patch,
+    Progress,
+    Ready,
+)
 from journeyman.tools.results import format_result
 from journeyman.tools.signature import Signature, read_signature
 from journeyman.tools.spec import CallRequest
@@ -102,6 +116,27 @@ class _Run:
         if answer.error is not None:
             raise StateError(answer.error)
 
+    async def http(self, request: HttpRequest) -> HttpReply:
+        return self.fetch(request)
+
+    def fetch(self, request: HttpRequest) -> HttpReply:
+        """The server's reply to a request. Raises ServiceError."""
+        with self._speaking:
+            if not self._open:
+                raise StateError("the call is over: it makes no requests any more")
+            self._channel.send(Fetch(request=request))
+            answer = self._channel.receive()
+        if not isinstance(answer, Fetched):
+            os._exit(1)
+        if answer.reply is None:
+            raise _service_error(answer)
+        return answer.reply
+
+
+def _service_error(answer: Fetched) -> ServiceError:
+    kinds = {"timeout": ServiceTimeoutError, "unavailable": ServiceUnavailableError}
+    return kinds.get(answer.kind, ServiceError)(answer.message, code=answer.code, retry_after=answer.retry_after)
+
 
 class _Tool:
     """A tool's function as this process loaded it."""
@@ -170,7 +205,7 @@ class _Server:
                 given[signature.context] = ToolContext(request, run)
             return self._wait_for(tool.function(**given))
         if signature.context:
-            given[signature.context] = BlockingToolContext(request, run.change, run.progress)
+            given[signature.context] = BlockingToolContext(request, run.change, run.progress, run.fetch)
         value = tool.function(**given)
         return self._wait_for(value) if hasattr(value, "__await__") else value
 

@@ -11,15 +11,17 @@ import os
 import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Literal
 
 import msgspec
 
-from journeyman.errors import BaseError, ToolError, ToolExecutionError
+from journeyman.egress.messages import HttpRequest
+from journeyman.errors import BaseError, ServiceTimeoutError, ServiceUnavailableError, ToolError, ToolExecutionError
 from journeyman.events.messages import valid_text
 from journeyman.tools.child import Child, ChildGoneError
 from journeyman.tools.failures import TransientToolError
-from journeyman.tools.frames import Answer, Call, Done, Load, Loaded, LogLine, Patch, Progress, Ready
-from journeyman.tools.spec import CallHost, CallRequest
+from journeyman.tools.frames import Answer, Call, Done, Fetch, Fetched, Load, Loaded, LogLine, Patch, Progress, Ready
+from journeyman.tools.spec import CallHost, CallRequest, ToolHost
 from journeyman.tools.target import Target
 from journeyman.tools.tool import ToolRetry
 
@@ -63,7 +65,7 @@ class Worker:
         self._loaded.add(target)
         self._child.output.take()
 
-    async def invoke(self, request: CallRequest, host: CallHost) -> str:
+    async def invoke(self, request: CallRequest, host: ToolHost) -> str:
         """The result as the text for the model. See `spec.Invoker`."""
         slim = msgspec.structs.replace(request, spec=msgspec.structs.replace(request.spec, parameters={}))
         try:
@@ -80,7 +82,7 @@ class Worker:
             return valid_text(done.result)
         raise self._failure(done)
 
-    async def _serve(self, request: CallRequest, host: CallHost) -> Done:
+    async def _serve(self, request: CallRequest, host: ToolHost) -> Done:
         """Do what the tool asks of its run until it is done."""
         while True:
             match await self._child.receive():
@@ -90,6 +92,8 @@ class Worker:
                     host.progress(valid_text(value[:_TEXT_CAP]) if isinstance(value, str) else value)
                 case Patch() as patch:
                     await self._child.send(await _record(patch, host))
+                case Fetch(request=asked):
+                    await self._child.send(await _fetched(asked, host))
                 case LogLine() as line:
                     _write(line, request)
                 case _:
@@ -133,6 +137,18 @@ async def _record(patch: Patch, host: CallHost) -> Answer:
     except BaseError as exc:
         return Answer(error=exc.message)
     return Answer()
+
+
+async def _fetched(request: HttpRequest, host: ToolHost) -> Fetched:
+    try:
+        return Fetched(reply=await host.http(request))
+    except BaseError as exc:
+        kind: Literal["timeout", "unavailable", "other"] = "other"
+        if isinstance(exc, ServiceTimeoutError):
+            kind = "timeout"
+        elif isinstance(exc, ServiceUnavailableError):
+            kind = "unavailable"
+        return Fetched(kind=kind, code=exc.code, message=exc.message, retry_after=exc.retry_after)
 
 
 def _how(status: int | None) -> str:

@@ -8,11 +8,16 @@ import pytest
 
 from journeyman.agents.agent_file import (
     AgentFile,
+    AuthEntry,
+    BreakerEntry,
     HistoryEntry,
     LimitsEntry,
     ModelEntry,
+    OpenApiEntry,
     OutputEntry,
+    OutsideEntry,
     PermissionsEntry,
+    TimeoutEntry,
     ToolEntry,
 )
 from journeyman.agents.definition import Surroundings, define_agent
@@ -35,12 +40,31 @@ def test_every_example_of_the_page_loads(snippet: str, around: Around) -> None:
     assert not [*problems, *found]
 
 
-@pytest.mark.parametrize(
-    "entry", [AgentFile, ModelEntry, ToolEntry, PermissionsEntry, LimitsEntry, HistoryEntry, OutputEntry]
-)
+ENTRIES = [
+    AgentFile,
+    ModelEntry,
+    ToolEntry,
+    PermissionsEntry,
+    OpenApiEntry,
+    AuthEntry,
+    LimitsEntry,
+    HistoryEntry,
+    OutputEntry,
+    OutsideEntry,
+]
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
 def test_every_key_has_its_row(entry: type[AgentFile]) -> None:
     for name, field in entry.model_fields.items():
         assert f"| `{field.alias or name}` |" in PAGE
+
+
+@pytest.mark.parametrize("entry", [TimeoutEntry, BreakerEntry])
+def test_every_key_within_a_service_has_its_row(entry: type[AgentFile]) -> None:
+    group = entry.__name__.removesuffix("Entry").lower()
+    for name in entry.model_fields:
+        assert f"| `{group}.{name}` |" in PAGE
 
 
 def test_every_key_that_comes_later_is_named() -> None:

@@ -10,7 +10,9 @@ import pytest
 from journeyman.agents.agent_file import agent_file_schema
 from journeyman.agents.definition import LoadedAgent, Surroundings, define_agent
 from journeyman.agents.yaml_reader import read_document
+from journeyman.egress.services import ServiceSpec
 from journeyman.errors import Problem
+from journeyman.resilience.rate_limit import Rate
 
 Around = Callable[..., Surroundings]
 
@@ -141,18 +143,23 @@ graph: {}
         ("model: 'replay:'", "replay names no run", ""),
         ("graph: {}", "`graph` is not available in this release yet", "remove it"),
         ("mcp_servers: {}", "`mcp_servers` is not available in this release yet", ""),
-        ("openapi: {}", "`openapi` is not available in this release yet", ""),
-        ("services: {}", "`services` is not available in this release yet", ""),
+        ("openapi: []", "`openapi` must be a mapping, not a list", "write a mapping"),
+        ("services: {shop: {}}", "`services.shop.match` is missing", "add `match: …`"),
+        ("services: {shop: {match: 'ftp://x'}}", "`match` cannot be used: match is an origin", ""),
+        ("services: {shop: {match: 'https://x/y'}}", "match is an origin alone", ""),
+        ("services: {shop: {match: gateway, rate_limit: often}}", "a rate is written like 10/second", "50/second"),
+        ("services: {shop: {match: gateway, breaker: {failure: 1}}}", "`services.shop.breaker.failure` is", "failures"),
+        ("services: {a: {match: gateway}, b: {match: gateway}}", "the services a and b have one match", "keep one"),
         ("sandbox: best", "`sandbox` is not available in this release yet", ""),
         ("quota: {}", "`quota` is not available in this release yet", ""),
-        ("model: {name: offline, fallbacks: []}", "`model.fallbacks` is not available in this release yet", ""),
+        ("model: {name: offline, fallbacks: one}", "`model.fallbacks` must be a list, not text", ""),
         ("history: {when_full: summarize}", "`history.when_full: summarize` is not available in this release yet", ""),
         ("history: {when_full: burst}", "`history.when_full` cannot be this", "use 'trim'"),
         ("tools: [{name: refund, cache_ttl: soon}]", "`tools[0].cache_ttl` must be a number, not text", ""),
         ("tools: [{name: refund, cache_ttl: -1}]", "`tools[0].cache_ttl` cannot be used: it is from 0 to", ""),
         ("tools: [{name: refund, permissions: {net: []}}]", "`tools[0].permissions.net` is unknown", "`network`"),
         ("tools: [{name: refund, permissions: {env: [a-b]}}]", "env: 'a-b' is not the name of a variable", ""),
-        ("tools: [{name: refund, rate_limit: 1/second}]", "`tools[0].rate_limit` is not available in this", ""),
+        ("tools: [{name: refund, rate_limit: fast}]", "`rate_limit` cannot be used", "write 10/second"),
         ("tools: [{name: refund, approval: {when: a}}]", "an approval with `when` and `by` is not available", ""),
     ],
 )
@@ -260,3 +267,48 @@ def test_the_schema_for_editors_accepts_what_loads() -> None:
     assert check.is_valid({"type": "react_agent", "model": "m", "tools": ["a", {"name": "b"}]})
     assert not check.is_valid({"type": "react_agent", "tool": []})
     assert not check.is_valid({"type": "react_agent", "model": {"nam": "x"}})
+
+
+def test_fallbacks_are_models_of_the_gateway(around: Around) -> None:
+    agent, problems = define(
+        "type: react_agent\nmodel: {name: big, fallbacks: [small, offline, big]}\n", around(gateway_configured=True)
+    )
+    assert agent is None
+    assert [problem.message for problem in problems] == [
+        "offline is no model of the gateway",
+        "the model big is named twice",
+    ]
+
+
+def test_services_are_read_and_are_no_part_of_the_version(around: Around) -> None:
+    text = """type: react_agent
+services:
+  shop:
+    match: https://Shop.example:443/
+    max_connections: 7
+    rate_limit: 50/second
+    retries: 1
+    timeout: {connect: 3, first_byte: 20, idle: 10, total: 60}
+    breaker: {failures: 9, open_seconds: 4}
+"""
+    agent, problems = define(text, around())
+    plain, _ = define("type: react_agent\n", around())
+    assert agent is not None
+    assert plain is not None
+    assert not problems
+    assert agent.services == (
+        ServiceSpec(
+            name="shop",
+            match="https://shop.example",
+            max_connections=7,
+            rate=Rate(50, 1.0),
+            retries=1,
+            connect=3,
+            first_byte=20,
+            idle=10,
+            total=60,
+            failures=9,
+            open_seconds=4,
+        ),
+    )
+    assert agent.spec.version == plain.spec.version

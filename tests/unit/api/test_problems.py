@@ -45,6 +45,7 @@ def test_status(error: Exception, status: int) -> None:
         ("gateway_cut_stream", 502),
         ("gateway_auth", 502),
         ("gateway_rate_limited", 503),
+        ("gateway_circuit_open", 503),
         ("gateway_timeout", 504),
     ],
 )

@@ -229,3 +229,18 @@ async def test_closing_twice_is_fine_and_the_next_request_opens_again(serve):
         assert await response.read(10) == b"ok"
     await pool.aclose()
     await pool.aclose()
+
+
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [("/a/%2E%2E/b/..%3B?q=%3B%20%2B&r=%5B", None), ("/a b?q=\u00e9", "/a%20b?q=%C3%A9"), ("?q=1", "/?q=1")],
+)
+async def test_a_quoted_address_goes_out_as_it_stands(
+    pool: AiohttpTransport, serve: Callable[[Handler], Awaitable[str]], written: str, sent: str | None
+) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(text=request.raw_path)
+
+    base = (await serve(answer)).partition("/v1")[0]
+    async with pool.send(Request("GET", base + written)) as response:
+        assert await response.read(1000) == (sent or written).encode()

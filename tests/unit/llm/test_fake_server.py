@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from journeyman.clock import ManualClock
+from journeyman.egress.services import Services
 from journeyman.egress.transport import Exchange, FakeReply, FakeTransport, Request, cut_off
 from journeyman.errors import ServiceError
 from journeyman.events.messages import ImagePart, Message, TextPart, ToolCall, Usage, assistant, system, user
@@ -68,9 +69,9 @@ class _AppExchange:
 
 def gateway(model, max_retries: int = 0, path: str = "/v1") -> Gateway:
     app = fake_llm(model, clock=ManualClock())
-    return Gateway(
-        AppTransport(app), f"http://fake{path}", max_retries=max_retries, clock=ManualClock(), rng=random.Random(1)
-    )
+    clock = ManualClock()
+    to = Services(clock=clock, rng=random.Random(1), retries=max_retries).gateway(f"http://fake{path}")
+    return Gateway(AppTransport(app), f"http://fake{path}", guard=to.guard, timeouts=to.timeouts, clock=clock)
 
 
 ASK = ModelRequest(model="m", messages=(user("hi"),))

@@ -7,11 +7,13 @@ import random
 import pytest
 
 from journeyman.clock import ManualClock
+from journeyman.egress.services import Services
 from journeyman.egress.transport import FakeReply, FakeTransport, cut_off, unreachable
 from journeyman.errors import ConfigurationError, ServiceError, ServiceTimeoutError, ServiceUnavailableError
 from journeyman.events.messages import user
 from journeyman.llm.client import Delta, ModelReply, ModelRequest
 from journeyman.llm.gateway import Gateway
+from journeyman.resilience.signals import ignored
 
 URL = "http://gateway.example:4000/v1/"
 ASK = ModelRequest(model="m", messages=(user("hi"),))
@@ -50,11 +52,19 @@ def stream(*pieces: bytes | float | Exception) -> FakeReply:
 WHOLE = (event({"content": "hel"}), event({"content": "lo"}), event({}, "stop"), b"data: [DONE]\n\n")
 
 
+def guarded(transport, key: str | None, clock, *, url: str = URL, hook=ignored, **options) -> Gateway:
+    names = {"max_retries": "retries", "timeout_seconds": "silence"}
+    settings = {names[name]: value for name, value in options.items()}
+    services = Services(clock=clock, rng=Half(), hook=hook, **settings)
+    destination = services.gateway(url)
+    return Gateway(transport, url, key, guard=destination.guard, timeouts=destination.timeouts, clock=clock)
+
+
 class Setup:
     def __init__(self, *replies, key: str | None = "sk-secret", **options) -> None:
         self.clock = PatientClock()
         self.transport = FakeTransport(*replies, clock=self.clock)
-        self.gateway = Gateway(self.transport, URL, key, clock=self.clock, rng=Half(), **options)
+        self.gateway = guarded(self.transport, key, self.clock, **options)
         self.deltas: list[Delta] = []
 
     async def call(self, request: ModelRequest = ASK) -> ModelReply:
@@ -206,7 +216,7 @@ async def test_the_cause_is_kept():
 async def test_cancelling_closes_the_exchange():
     clock = ManualClock()
     transport = FakeTransport(stream(event({"content": "he"}), 20.0), clock=clock)
-    gateway = Gateway(transport, URL, None, clock=clock, rng=Half())
+    gateway = guarded(transport, None, clock)
     arrived = asyncio.Event()
     task = asyncio.create_task(gateway.call(ASK, lambda delta: arrived.set()))
     await arrived.wait()
@@ -218,10 +228,51 @@ async def test_cancelling_closes_the_exchange():
 
 def test_a_key_that_no_header_can_carry_is_refused_at_once():
     with pytest.raises(ConfigurationError, match="LITELLM_GATEWAY_API_KEY"):
-        Gateway(FakeTransport(), URL, "a\r\nb", clock=ManualClock(), rng=Half())
+        guarded(FakeTransport(), "a\r\nb", ManualClock())
 
 
 async def test_closing_closes_the_transport():
     setup = Setup()
     await setup.gateway.aclose()
     assert setup.transport.closed
+
+
+OTHER = ModelRequest(model="m", messages=(user("hi"),), fallbacks=("n", "o"))
+
+
+async def test_a_model_that_fails_again_and_again_is_left_alone():
+    setup = Setup(*[FakeReply(b"", status=500)] * 5)
+    first = await setup.failure()
+    second = await setup.failure()  # its first try is the fifth failure in a row
+    third = await setup.failure()
+    assert [first.code, second.code, third.code] == ["gateway_error", "gateway_error", "gateway_circuit_open"]
+    assert isinstance(third, ServiceUnavailableError)
+    assert third.retry_after == pytest.approx(2)
+    assert len(setup.transport.requests) == 5
+    setup.clock.advance(2)
+    setup.transport.script(plain())
+    assert (await setup.call()).message.text == "hello"
+
+
+async def test_fallbacks_answer_while_a_breaker_is_open():
+    setup = Setup(*[FakeReply(b"", status=500)] * 5, plain("from n"), plain("from n again"))
+    await setup.failure()
+    reply = await setup.call(OTHER)
+    assert (reply.message.text, reply.attempts) == ("from n", 2)
+    assert (await setup.call(OTHER)).message.text == "from n again"
+    asked = [json.loads(request.body)["model"] for request in setup.transport.requests]
+    assert asked == ["m"] * 5 + ["n", "n"]
+
+
+async def test_a_single_failure_is_no_reason_for_a_fallback():
+    setup = Setup(FakeReply(b"", status=500), max_retries=0)
+    with pytest.raises(ServiceError) as caught:
+        await setup.call(OTHER)
+    assert caught.value.code == "gateway_error"
+
+
+async def test_what_the_gateway_rejects_says_nothing_against_it():
+    setup = Setup(*[FakeReply(b"", status=400)] * 10, plain())
+    for _ in range(10):
+        assert (await setup.failure()).code == "gateway_rejected"
+    await setup.call()

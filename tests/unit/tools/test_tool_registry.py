@@ -111,7 +111,7 @@ async def test_only_files_with_inline_tools_are_imported(tmp_path):
     source = "from journeyman.tools.tool import tool\n@tool(effects='none')\nasync def quick(n: int): 'Q.'\n"
     (tmp_path / "quick.py").write_text(source)
     registry = await ToolRegistry.auto_register(tmp_path, discover=discover_inline)
-    assert set(registry.tools) == {"quick", "slow", "get_username", "current_time", "calculator"}
+    assert set(registry.tools) == {"quick", "slow", "get_username", "http_get", "current_time", "calculator"}
     assert [problem.message for problem in registry.problems] == ["something else"]
     assert registry.get("quick").invoker is not None
     assert registry.get("slow").invoker is None

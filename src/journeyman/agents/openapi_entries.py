@@ -1,0 +1,191 @@
+"""The `openapi` entries of an agent file: documents beside it, and the operations of them that become tools."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from journeyman.agents.agent_file import AuthEntry, OpenApiEntry
+from journeyman.agents.document import Document, YamlPath
+from journeyman.agents.environment import Expansion
+from journeyman.agents.security import file_permissions, inside
+from journeyman.agents.yaml_reader import Rules, read_document
+from journeyman.errors import Problem, ToolValidationError
+from journeyman.tools.arguments import SchemaCheck
+from journeyman.tools.openapi.address import base_url
+from journeyman.tools.openapi.api import Api
+from journeyman.tools.openapi.invoker import Credential, OpenApiTool
+from journeyman.tools.openapi.references import Fault, UnusableError
+from journeyman.tools.openapi.tool import openapi_tool
+
+RULES = Rules(
+    max_bytes=2 * 1024 * 1024,
+    max_depth=64,
+    max_nodes=200_000,
+    foreign=True,
+    beginning="begin with `openapi: 3.1.0`",
+)
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
+_RESERVED = frozenset({"host", "content-length", "content-type", "transfer-encoding", "connection", "idempotency-key"})
+
+
+class OpenApiEntries:
+    """Reads the entries: `tools` by name, and `problems` with their places in the agent file or in a document."""
+
+    def __init__(self, expansion: Expansion, folder: Path | None) -> None:
+        self.tools: dict[str, OpenApiTool] = {}
+        self.problems: list[Problem] = []
+        self._expansion = expansion
+        self._document = expansion.document
+        self._folder = folder or Path()
+        self._unusable: set[str] = set()  # entries with problems
+
+    def read(self, entries: Mapping[str, OpenApiEntry]) -> None:
+        given = self._document.data.get("openapi") if isinstance(self._document.data, dict) else None
+        self._unusable = set(given) - set(entries) if isinstance(given, dict) else set()
+        for name, entry in entries.items():
+            before = len(self.problems)
+            self._entry(name, entry)
+            if any(problem.severity == "error" for problem in self.problems[before:]):
+                self._unusable.add(name)
+
+    def is_unusable(self, tool: str) -> bool:
+        """Whether the tool would be one of an entry that has problems."""
+        return tool not in self.tools and any(tool.startswith(f"{name}__") for name in self._unusable)
+
+    def _entry(self, name: str, entry: OpenApiEntry) -> None:
+        path: YamlPath = ("openapi", name)
+        if not NAME.fullmatch(name):
+            remedy = "use at most 32 of a-z, 0-9, _ and -"
+            self.report(path, "the name has characters that it may not have", remedy, key=True)
+        credential = self._credential(entry.auth, (*path, "auth"))
+        server = self._server(entry.server, (*path, "server"))
+        document = self._read(entry.document, (*path, "document"))
+        if document is None:
+            return
+        try:
+            api = Api(document.data)
+        except UnusableError as exc:
+            self.problems.append(_problem(document, exc.fault))
+            return
+        _Operations(self, name, entry, document, api).read(server, credential)
+
+    def _credential(self, auth: AuthEntry | None, path: YamlPath) -> Credential | None:
+        if auth is None:
+            return None
+        for key in ("value", "bearer"):
+            if getattr(auth, key) is not None and (*path, key) not in self._expansion.written:
+                remedy = "put it into the environment and write ${NAME} here"
+                self.report((*path, key), f"`{key}` holds a literal credential", remedy)
+        if auth.bearer is not None and auth.header is None and auth.value is None:
+            credential = Credential("Authorization", f"Bearer {auth.bearer}")
+        elif auth.bearer is None and auth.header is not None and auth.value is not None:
+            credential = Credential(auth.header, auth.value)
+        else:
+            self.report(
+                path, "`auth` is not complete", 'write {header: X-Key, value: "${KEY}"} or {bearer: "${TOKEN}"}'
+            )
+            return None
+        if not _HEADER.fullmatch(credential.header) or credential.header.lower() in _RESERVED:
+            self.report((*path, "header"), "this header cannot be set", "name the one that the API asks for")
+        if not (credential.value.isascii() and credential.value.isprintable()):
+            self.report(path, "the credential has characters that a header cannot carry", "correct the variable")
+        return credential
+
+    def _server(self, server: str | None, path: YamlPath) -> str | None:
+        if server is None:
+            return None
+        try:
+            return base_url(server)
+        except ValueError as exc:
+            self.report(path, str(exc), "write https://host/path")
+            return None
+
+    def _read(self, name: str, path: YamlPath) -> Document | None:
+        try:
+            file = inside(self._folder, name)
+            self.problems += file_permissions(file)
+            with file.open("rb") as stream:
+                content = stream.read(RULES.max_bytes + 1)
+        except (ValueError, OSError) as exc:
+            reason = str(exc) if isinstance(exc, ValueError) else exc.strerror
+            self.report(path, f"the document cannot be read: {reason}", "name a file beside the agent file")
+            return None
+        document, problems = read_document(content, str(self._folder / name), RULES)
+        self.problems += problems
+        return document
+
+    def report(self, path: YamlPath, message: str, remedy: str, *, key: bool = False) -> None:
+        """A problem at a place of the agent file."""
+        self.problems.append(self._document.problem(path, f"`{_shown(path)}`: {message}", remedy, key=key))
+
+
+class _Operations:
+    """The chosen operations of one document."""
+
+    def __init__(self, entries: OpenApiEntries, name: str, entry: OpenApiEntry, document: Document, api: Api) -> None:
+        self._entries = entries
+        self._name = name
+        self._entry = entry
+        self._document = document
+        self._api = api
+
+    def read(self, server: str | None, credential: Credential | None) -> None:
+        for index, identifier in enumerate(self._entry.operations):
+            path: YamlPath = ("openapi", self._name, "operations", index)
+            if identifier not in self._api.operation_ids:
+                self._unknown(path, identifier)
+            elif identifier in self._entry.operations[:index]:
+                self._entries.report(path, "the operation is listed twice", "remove one of the two")
+            elif tool := self._tool(identifier, server, credential):
+                self._add(path, tool)
+
+    def _tool(self, identifier: str, server: str | None, credential: Credential | None) -> OpenApiTool | None:
+        reading, faults = self._api.read(identifier)
+        base = server
+        if self._entry.server is None:
+            try:
+                base = self._api.server(identifier)
+            except UnusableError as exc:
+                faults = [*faults, exc.fault]
+        for fault in faults:
+            problem = _problem(self._document, fault)
+            if problem not in self._entries.problems:  # what several operations share
+                self._entries.problems.append(problem)
+        if reading is None or base is None or faults:
+            return None
+        place = self._document.place(self._api.place(identifier), key=True)
+        source = f"{self._entry.document}:{place.line}" if place else self._entry.document
+        return openapi_tool(self._name, reading, base, credential, source)
+
+    def _add(self, path: YamlPath, tool: OpenApiTool) -> None:
+        try:
+            SchemaCheck(tool.spec.parameters).compile()
+        except ToolValidationError as exc:
+            place = self._api.place(tool.operation.id)
+            self._entries.problems.append(_problem(self._document, Fault(place, exc.message, "correct the document")))
+            return
+        if tool.spec.name in self._entries.tools:
+            message = f"two operations would be the tool {tool.spec.name}"
+            self._entries.report(path, message, "choose one of them")
+            return
+        self._entries.tools[tool.spec.name] = tool
+
+    def _unknown(self, path: YamlPath, identifier: str) -> None:
+        known = self._api.operation_ids
+        close = difflib.get_close_matches(identifier[:200], known, n=3, cutoff=0.6)
+        listed = ", ".join(known[:20])[:500] or "none"
+        remedy = f"did you mean {', '.join(close)}?" if close else f"its operations: {listed}"
+        self._entries.report(path, f"the document has no operation {identifier[:100]!r}", remedy)
+
+
+def _problem(document: Document, fault: Fault) -> Problem:
+    return document.problem(fault.path, fault.message, fault.remedy)
+
+
+def _shown(path: YamlPath) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part[:60]}" for part in path).lstrip(".")

@@ -1,0 +1,53 @@
+"""The `services` of an agent file: from what is written to what the guards are built from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from journeyman.agents.agent_file import OutsideEntry
+from journeyman.agents.document import YamlPath
+from journeyman.egress.services import ServiceSpec, matched
+from journeyman.resilience.rate_limit import parse_rate
+
+Report = Callable[[YamlPath, str, str | None], None]  # place, message, remedy
+
+
+def service_specs(entries: dict[str, OutsideEntry], report: Report) -> tuple[ServiceSpec, ...]:
+    """Every entry that can be used; `report` is told of the others."""
+    found: dict[str, ServiceSpec] = {}
+    for name, entry in entries.items():
+        spec = _spec(name, entry, report)
+        if spec is None:
+            continue
+        if spec.match in found:
+            other = found[spec.match].name
+            report(("services", name, "match"), f"the services {other} and {name} have one match", "keep one of them")
+        else:
+            found[spec.match] = spec
+    return tuple(found.values())
+
+
+def _spec(name: str, entry: OutsideEntry, report: Report) -> ServiceSpec | None:
+    try:
+        match = matched(entry.match)
+    except ValueError as exc:
+        report(("services", name, "match"), f"`match` cannot be used: {exc}", "write match: https://shop.example")
+        return None
+    try:
+        rate = parse_rate(entry.rate_limit) if entry.rate_limit else None
+    except ValueError as exc:
+        report(("services", name, "rate_limit"), f"`rate_limit` cannot be used: {exc}", "write 50/second")
+        return None
+    return ServiceSpec(
+        name=name,
+        match=match,
+        max_connections=entry.max_connections,
+        rate=rate,
+        retries=entry.retries,
+        connect=entry.timeout.connect,
+        first_byte=entry.timeout.first_byte,
+        idle=entry.timeout.idle,
+        total=entry.timeout.total,
+        failures=entry.breaker.failures,
+        open_seconds=entry.breaker.open_seconds,
+    )

@@ -1,0 +1,45 @@
+"""What a call's code may ask of its surroundings: of its run, and of the network."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+from journeyman.egress.messages import HttpReply, HttpRequest
+from journeyman.errors import ToolExecutionError
+from journeyman.events.messages import JSON
+from journeyman.tools.spec import CallHost, ToolSpec
+
+
+class HttpSender(Protocol):
+    """The way out for tools; `egress.client.HttpClient` is one."""
+
+    async def send(
+        self, request: HttpRequest, *, harmless: bool, hosts: tuple[str, ...] | None = None
+    ) -> HttpReply: ...
+
+
+class CallScope:
+    """A `ToolHost`: the run's own host, and requests by the tool's effects and permissions."""
+
+    __slots__ = ("_host", "_http", "_spec")
+
+    def __init__(self, host: CallHost, spec: ToolSpec, http: HttpSender | None) -> None:
+        self._host = host
+        self._spec = spec
+        self._http = http
+
+    async def starting(self, attempt: int) -> None:
+        await self._host.starting(attempt)
+
+    def progress(self, value: str | float) -> None:
+        self._host.progress(value)
+
+    async def change_context(self, scope: Literal["thread", "global"], patch: dict[str, JSON]) -> None:
+        await self._host.change_context(scope, patch)
+
+    async def http(self, request: HttpRequest) -> HttpReply:
+        if self._http is None:
+            raise ToolExecutionError("there is no HTTP for tools here: give the executor a client")
+        effects = self._spec.effects
+        harmless = effects == "none" or (effects == "idempotent" and "idempotency-key" in request.headers)
+        return await self._http.send(request, harmless=harmless, hosts=self._spec.permissions_network)

@@ -1,0 +1,134 @@
+"""From a call's checked arguments to a request: every value quoted in its own place, the origin never touched. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from urllib.parse import quote
+
+import msgspec
+
+from journeyman.errors import ToolValidationError
+from journeyman.events.messages import JSON
+from journeyman.tools.openapi.operation import FIELD, Operation
+from journeyman.tools.openapi.parameters import BODY, Parameter
+
+MAX_URL = 8 * 1024  # characters
+MAX_HEADER = 4 * 1024
+
+_SEPARATORS = {"form": ",", "spaceDelimited": "%20", "pipeDelimited": "%7C"}
+Write = Callable[[str], str]
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """A request without what every request has."""
+
+    url: str
+    headers: dict[str, str]
+    body: bytes
+
+
+def prepare(operation: Operation, base: str, arguments: dict[str, JSON]) -> Prepared:
+    """The request of one call.
+
+    Raises:
+        ToolValidationError: `invalid_arguments`: a value that its place cannot carry.
+    """
+    given = [
+        (each, arguments[each.argument]) for each in operation.parameters if arguments.get(each.argument) is not None
+    ]
+    url = base + _path(operation, {each.name: (each, value) for each, value in given if each.place == "path"})
+    query = "&".join(pair for each, value in given if each.place == "query" for pair in _query(each, value))
+    if query:
+        url = f"{url}?{query}"
+    if len(url) > MAX_URL:
+        raise _invalid(f"arguments: the address they make is longer than {MAX_URL} characters")
+    headers = {each.name: _header(each, value) for each, value in given if each.place == "header"}
+    body = b""
+    if operation.body != "none" and BODY in arguments:
+        body = _encoded(arguments[BODY]).encode()
+        headers["Content-Type"] = operation.media
+    return Prepared(url, headers, body)
+
+
+def _path(operation: Operation, values: dict[str, tuple[Parameter, JSON]]) -> str:
+    return "/".join(_segment(segment, values) for segment in operation.path.split("/"))
+
+
+def _segment(template: str, values: dict[str, tuple[Parameter, JSON]]) -> str:
+    names = FIELD.findall(template)
+    if not names:
+        return template
+    missing = next((name for name in names if name not in values), None)
+    if missing is not None:
+        raise _invalid(f"{missing}: is required")
+    segment = FIELD.sub(lambda match: _simple(*values[match[1]], quoted), template)
+    if segment in ("", ".", ".."):
+        raise _invalid(f"{names[0]}: must not be empty, . or ..")
+    return segment
+
+
+def _header(parameter: Parameter, value: JSON) -> str:
+    text = _simple(parameter, value, str)
+    if len(text) > MAX_HEADER or not text.isascii() or not text.isprintable():
+        raise _invalid(f"{parameter.argument}: a header carries at most {MAX_HEADER} printable ASCII characters")
+    return text
+
+
+def _simple(parameter: Parameter, value: JSON, write: Write) -> str:
+    if parameter.style == "json":
+        return write(_encoded(value))
+    if isinstance(value, list):
+        return ",".join(write(text_of(item)) for item in value)
+    if isinstance(value, dict):
+        joint = "=" if parameter.explode else ","
+        return ",".join(f"{write(key)}{joint}{write(text_of(item))}" for key, item in value.items())
+    return write(text_of(value))
+
+
+def _query(parameter: Parameter, value: JSON) -> list[str]:
+    name = quoted(parameter.name)
+    if parameter.style == "json":
+        return [f"{name}={quoted(_encoded(value))}"]
+    if isinstance(value, list):
+        items = [quoted(text_of(item)) for item in value]
+        if parameter.explode or parameter.style == "deepObject":
+            return [f"{name}={item}" for item in items]
+        return [f"{name}={_SEPARATORS[parameter.style].join(items)}"] if items else []
+    if isinstance(value, dict):
+        pairs = [(quoted(key), quoted(text_of(item))) for key, item in value.items()]
+        if parameter.style == "deepObject":
+            return [f"{name}%5B{key}%5D={item}" for key, item in pairs]
+        if parameter.explode:
+            return [f"{key}={item}" for key, item in pairs]
+        separator = _SEPARATORS[parameter.style]
+        return [f"{name}={separator.join(part for pair in pairs for part in pair)}"] if pairs else []
+    return [f"{name}={quoted(text_of(value))}"]
+
+
+def quoted(text: str) -> str:
+    """Percent-encoded but for letters, digits and `-._~`: nothing of it can be read as a part of the address."""
+    return quote(text, safe="", errors="replace")
+
+
+def text_of(value: JSON) -> str:
+    """A value within a parameter: texts as they are, whole numbers without a point, what is nested as JSON."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        value = int(value)
+    return _encoded(value)
+
+
+def _encoded(value: JSON) -> str:
+    """Compact JSON with valid text."""
+    try:
+        return json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError) as exc:
+        raise _invalid("arguments: not JSON") from exc
+
+
+def _invalid(message: str) -> ToolValidationError:
+    return ToolValidationError(message, code="invalid_arguments")

@@ -1,0 +1,154 @@
+"""One operation of an API, read: method, path, parameters, body, and the schema of the arguments a call takes."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+import msgspec
+
+from journeyman.events.messages import JSON
+from journeyman.tools.openapi.address import has_dot_segment
+from journeyman.tools.openapi.parameters import BODY, ArgumentSchema, Parameter, gather, read_parameter
+from journeyman.tools.openapi.references import Fault, Node, References, UnusableError
+from journeyman.tools.openapi.schemas import DESCRIPTION_CAP, Schemas, short_text
+
+METHODS = ("get", "head", "post", "put", "patch", "delete")
+SCHEMA_CAP = 64 * 1024  # bytes of a tool's schema: it goes to the model with every call
+TOOL_DESCRIPTION_CAP = 1000  # characters
+
+FIELD = re.compile(r"\{([^{}]*)\}")
+_LITERAL = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2}|\{\})*")
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """How a call becomes a request. `path` begins with a slash and holds the names of path parameters in braces."""
+
+    id: str
+    method: str  # in capitals
+    path: str
+    parameters: tuple[Parameter, ...] = ()
+    body: Literal["none", "optional", "required"] = "none"
+    media: str = "application/json"  # of the body
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """An operation with what a model sees of it."""
+
+    operation: Operation
+    description: str
+    schema: dict[str, JSON]
+
+
+class OperationReader:
+    """Reads one operation, gathering what is wrong with it in `faults`."""
+
+    def __init__(self, references: References, dialect: tuple[int, int]) -> None:
+        self._references = references
+        self._schemas = Schemas(references, dialect)
+        self._arguments = ArgumentSchema()
+        self.faults: list[Fault] = []
+
+    def read(self, identifier: str, path: str, method: str, item: Node, node: Node) -> Reading | None:
+        """None if there are faults."""
+        body = self._body(node)
+        parameters = self._parameters(item, node, with_body=body is not None)
+        self._check_path(path, item, parameters)
+        self._read_body(body)
+        schema = self._schema(node)
+        if self.faults:
+            return None
+        operation = Operation(
+            id=identifier,
+            method=method.upper(),
+            path=path,
+            parameters=tuple(parameters),
+            body="none" if body is None else "required" if BODY in self._arguments.required else "optional",
+            media=str(body.path[-1]) if body else "application/json",
+        )
+        return Reading(operation, self._description(operation, node), schema)
+
+    def _parameters(self, item: Node, node: Node, with_body: bool) -> list[Parameter]:
+        found: list[Parameter] = []
+        try:
+            given = gather(self._references, [item, node])
+        except UnusableError as exc:
+            self.faults.append(exc.fault)
+            return found
+        for each in given:
+            try:
+                parameter = read_parameter(each, self._schemas, self._arguments, with_body)
+            except UnusableError as exc:
+                self.faults.append(exc.fault)
+            else:
+                found += [parameter] if parameter else []
+        return found
+
+    def _check_path(self, path: str, item: Node, parameters: list[Parameter]) -> None:
+        declared = {parameter.name for parameter in parameters if parameter.place == "path"}
+        named = set(FIELD.findall(path))
+        literal = FIELD.sub("{}", path)
+        if not path.startswith("/") or not _LITERAL.fullmatch(literal) or has_dot_segment(literal):
+            self._fault(item, f"the path {path[:100]!r} has characters that a path may not have", "quote them")
+        elif not self.faults and declared != named:
+            name = min(declared ^ named)
+            self._fault(item, f"the path parameter {name[:60]!r} is not both in the path and declared", "correct it")
+
+    def _body(self, node: Node) -> Node | None:
+        """The JSON media type of the request's body."""
+        try:
+            if "requestBody" not in node.value:
+                return None
+            request = self._references.resolve(node.child("requestBody"))
+            content = request.mapping("content")
+            media = next((name for name in content.value if _is_json(name)), None)
+            if media is not None:
+                self._body_holder = request
+                return content.mapping(media)
+            if request.value.get("required") is True:
+                kinds = ", ".join(content.value)[:100] or "nothing"
+                self._fault(content, f"the request's body is {kinds}, and only JSON is supported", "choose another")
+        except UnusableError as exc:
+            self.faults.append(exc.fault)
+        return None
+
+    def _read_body(self, body: Node | None) -> None:
+        if body is None:
+            return
+        holder = self._body_holder.value
+        try:
+            schema = self._schemas.convert(body.child("schema")) if "schema" in body.value else {}
+        except UnusableError as exc:
+            self.faults.append(exc.fault)
+            return
+        description = short_text(holder.get("description"), DESCRIPTION_CAP)
+        self._arguments.add(BODY, schema, holder.get("required") is True, description)
+
+    def _schema(self, node: Node) -> dict[str, JSON]:
+        schema: dict[str, JSON] = {"type": "object", "properties": self._arguments.properties}
+        if self._arguments.required:
+            schema["required"] = self._arguments.required
+        schema["additionalProperties"] = False
+        if self._schemas.definitions:
+            schema["$defs"] = self._schemas.definitions
+        size = len(msgspec.json.encode(schema))
+        if size > SCHEMA_CAP:
+            message = (
+                f"the schema of its arguments has {size // 1024} KiB; at most {SCHEMA_CAP // 1024} are sent to a model"
+            )
+            self._fault(node, message, "choose a smaller operation, or cut the document")
+        return schema
+
+    @staticmethod
+    def _description(operation: Operation, node: Node) -> str:
+        parts = [short_text(node.value.get(key), TOOL_DESCRIPTION_CAP) for key in ("summary", "description")]
+        text = ": ".join(dict.fromkeys(part for part in parts if part))
+        return short_text(text or f"{operation.method} {operation.path}", TOOL_DESCRIPTION_CAP)
+
+    def _fault(self, node: Node, message: str, remedy: str) -> None:
+        self.faults.append(Fault(node.path, message, remedy))
+
+
+def _is_json(media: str) -> bool:
+    kind = media.partition(";")[0].strip().lower()
+    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))

@@ -1,0 +1,282 @@
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from journeyman.clock import ManualClock
+from journeyman.egress.transport import FakeReply, FakeTransport, cut_off, timed_out, unreachable
+from journeyman.errors import ToolValidationError
+from journeyman.ids import SequentialIds
+from journeyman.tools.executor import Executor
+from journeyman.tools.openapi.call import prepare
+from journeyman.tools.openapi.invoker import Credential, OpenApiTool
+from journeyman.tools.openapi.operation import Operation, Reading
+from journeyman.tools.openapi.parameters import Parameter
+from journeyman.tools.openapi.reply import READ_CAP
+from journeyman.tools.openapi.tool import openapi_tool
+from journeyman.tools.registry import ToolRegistry
+from journeyman.tools.spec import ToolOutcome
+from journeyman.tools.workers import Workers
+
+BASE = "https://api.example:8443/v1"
+
+
+def parameter(place: str, style: str = "", explode: bool = False, name: str = "p") -> Parameter:
+    style = style or ("form" if place == "query" else "simple")
+    return Parameter(
+        name=name,
+        argument=name,
+        place=place,
+        style=style,
+        explode=explode,
+        required=False,  # type: ignore[arg-type]
+    )
+
+
+def url(value: Any, place: str, style: str = "", explode: bool = False) -> str:
+    path = "/a/{p}" if place == "path" else "/a"
+    operation = Operation(id="op", method="GET", path=path, parameters=(parameter(place, style, explode),))
+    return prepare(operation, BASE, {"p": value}).url.removeprefix(f"{BASE}/a")
+
+
+@pytest.mark.parametrize(
+    ("value", "place", "style", "explode", "expected"),
+    [
+        ("a/b?c#d%2e", "path", "", False, "/a%2Fb%3Fc%23d%252e"),
+        ("..;", "path", "", False, "/..%3B"),
+        (["a,b", 1], "path", "", False, "/a%2Cb,1"),
+        ({"k": "v"}, "path", "", False, "/k,v"),
+        ({"k": "v"}, "path", "", True, "/k=v"),
+        (True, "query", "", True, "?p=true"),
+        (5.0, "query", "", True, "?p=5"),
+        (0.5, "query", "", True, "?p=0.5"),
+        ("a b&c=d+é", "query", "", True, "?p=a%20b%26c%3Dd%2B%C3%A9"),
+        (["a", "b"], "query", "", True, "?p=a&p=b"),
+        (["a", "b"], "query", "", False, "?p=a,b"),
+        (["a", "b"], "query", "spaceDelimited", False, "?p=a%20b"),
+        (["a", "b"], "query", "pipeDelimited", False, "?p=a%7Cb"),
+        ([], "query", "", False, ""),
+        ({"k&": "v"}, "query", "", True, "?k%26=v"),
+        ({"k": "v", "l": 1}, "query", "", False, "?p=k,v,l,1"),
+        ({"k]": "v", "l": {"m": 1}}, "query", "deepObject", True, "?p%5Bk%5D%5D=v&p%5Bl%5D=%7B%22m%22%3A1%7D"),
+        ({"k": [1]}, "query", "json", False, "?p=%7B%22k%22%3A%5B1%5D%7D"),
+        (None, "query", "", True, ""),
+    ],
+)
+def test_every_style_is_written_as_the_specification_says(
+    value: Any, place: str, style: str, explode: bool, expected: str
+) -> None:
+    assert url(value, place, style, explode) == expected
+
+
+@pytest.mark.parametrize("value", ["", ".", "..", None, []])
+def test_a_path_keeps_its_shape(value: Any) -> None:
+    with pytest.raises(ToolValidationError, match="p: "):
+        url(value, "path")
+
+
+def test_two_values_of_one_segment_cannot_join_to_a_step_up() -> None:
+    parameters = (parameter("path", name="p"), parameter("path", name="q"))
+    operation = Operation(id="op", method="GET", path="/a/{p}{q}/b", parameters=parameters)
+    with pytest.raises(ToolValidationError):
+        prepare(operation, BASE, {"p": ".", "q": "."})
+
+
+def test_an_address_has_a_longest() -> None:
+    with pytest.raises(ToolValidationError, match="longer than 8192"):
+        url("x" * 9000, "query")
+
+
+@pytest.mark.parametrize("value", ["a\r\nX-Evil: 1", "ä", "\x00", "x" * 5000])
+def test_headers_carry_printable_ascii(value: str) -> None:
+    operation = Operation(id="op", method="GET", path="/", parameters=(parameter("header"),))
+    assert prepare(operation, BASE, {"p": ["a", 1]}).headers == {"p": "a,1"}
+    with pytest.raises(ToolValidationError, match="printable ASCII"):
+        prepare(operation, BASE, {"p": value})
+
+
+TEXTS = st.text(st.characters(), max_size=30) | st.sampled_from(
+    ["..", "../..", "//evil.example", "@evil", "?a#b", "%2e%2e", "\\"]
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=6,
+)
+QUERY_STYLES = st.sampled_from(["form", "spaceDelimited", "pipeDelimited", "deepObject", "json"])
+
+
+@given(path=VALUES, query=VALUES, style=QUERY_STYLES, explode=st.booleans())
+def test_no_value_leaves_its_place(path: Any, query: Any, style: str, explode: bool) -> None:
+    parameters = (parameter("path", explode=explode, name="p"), parameter("query", style, explode, name="q"))
+    operation = Operation(id="op", method="GET", path="/a/{p}/b", parameters=parameters)
+    try:
+        made = prepare(operation, BASE, {"p": path, "q": query}).url
+    except ToolValidationError:
+        return
+    parts = urlsplit(made)
+    assert made.startswith(f"{BASE}/a/")
+    assert (parts.scheme, parts.netloc, parts.fragment) == ("https", "api.example:8443", "")
+    segments = parts.path.split("/")
+    assert len(segments) == 5
+    assert segments[4] == "b"
+    assert segments[3] not in ("", ".", "..")
+    assert made.isascii()
+    assert made.isprintable()
+    if isinstance(path, str):
+        assert unquote(segments[3]) == path.encode(errors="replace").decode()
+    if isinstance(query, str) and style != "json":
+        expected = query.encode(errors="replace").decode()
+        assert parse_qsl(parts.query, keep_blank_values=True) == [("q", expected)]
+
+
+class Hosted:
+    """One tool behind a fake transport, executed as the server does."""
+
+    def __init__(self, *replies: Any, method: str = "GET", credential: Credential | None = None) -> None:
+        self.clock = EagerClock()
+        self.transport = FakeTransport(*replies, clock=self.clock)
+        body = "optional" if method in ("POST", "PATCH", "PUT") else "none"
+        operation = Operation(
+            id="op", method=method, path="/things", parameters=(parameter("header", name="X-P"),), body=body
+        )
+        schema = {"type": "object", "properties": {"body": {"type": "object"}, "X-P": {"type": "string"}}}
+        self.tool: OpenApiTool = openapi_tool(
+            "crm", Reading(operation, "Things", schema), BASE, credential, "crm.yaml:3"
+        )
+
+    async def call(self, request_for: Any, host: Any, **arguments: Any) -> ToolOutcome:
+        registry = ToolRegistry()
+        registered = registry.add(self.tool.registered(self.transport))
+        executor = Executor(registry, Workers(), self.clock, random.Random(1), SequentialIds())
+        outcome = await executor.execute(request_for(registered, registered.check_arguments(arguments)), host)
+        assert self.transport.open == 0
+        return outcome
+
+
+class EagerClock(ManualClock):
+    def __init__(self) -> None:
+        super().__init__()
+        self.slept: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.advance(seconds)
+        await asyncio.sleep(0)
+
+
+JSON_REPLY = {"Content-Type": "application/json; charset=utf-8"}
+
+
+async def test_a_post_with_a_body_a_credential_and_a_key(request_for: Any, host: Any) -> None:
+    hosted = Hosted(
+        FakeReply(b'{"id": 1,  "ok": true}', status=201, headers=JSON_REPLY),
+        method="POST",
+        credential=Credential("X-Key", "s3cret-value"),
+    )
+    outcome = await hosted.call(request_for, host, body={"a": "é"})
+    assert outcome.result == '{"id":1,"ok":true}'
+    (sent,) = hosted.transport.requests
+    assert (sent.method, sent.url, sent.body) == ("POST", f"{BASE}/things", b'{"a":"\\u00e9"}')
+    assert sent.headers["X-Key"] == "s3cret-value"
+    assert sent.headers["Idempotency-Key"] == "key_1"
+    assert sent.headers["Content-Type"] == "application/json"
+    assert "s3cret" not in repr(hosted.tool)
+
+
+async def test_a_get_sends_no_key_and_no_body(request_for: Any, host: Any) -> None:
+    hosted = Hosted(FakeReply(b"plain", headers={"Content-Type": "text/plain"}))
+    assert (await hosted.call(request_for, host)).result == "plain"
+    (sent,) = hosted.transport.requests
+    assert not sent.body
+    assert not {"Idempotency-Key", "Content-Type"} & set(sent.headers)
+
+
+async def test_a_credential_cannot_be_overridden_by_an_argument(request_for: Any, host: Any) -> None:
+    hosted = Hosted(FakeReply(b"ok"), credential=Credential("x-p", "ours"))
+    await hosted.call(request_for, host, **{"X-P": "theirs"})
+    sent = hosted.transport.requests[0].headers
+    assert [value for name, value in sent.items() if name.lower() == "x-p"] == ["ours"]
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "expected"),
+    [
+        (b"", {}, '{"status":200}'),
+        (b"[1, 2]", {}, "[1,2]"),
+        (b'"text"', JSON_REPLY, "text"),
+        (b"{broken", JSON_REPLY, "{broken"),
+        (b"[" * 100_000, JSON_REPLY, None),
+        (b"caf\xe9", {"Content-Type": "text/plain"}, "caf\N{REPLACEMENT CHARACTER}"),
+        (b"\x89PNG", {"Content-Type": "image/png"}, '{"status":200,"content_type":"image/png","bytes":4}'),
+        (
+            b"\x1f\x8b",
+            {**JSON_REPLY, "Content-Encoding": "gzip"},
+            '{"status":200,"content_type":"application/json","bytes":2}',
+        ),
+        (b'{"title":"x"}', {"Content-Type": "application/hal+json"}, '{"title":"x"}'),
+    ],
+)
+async def test_answers_as_the_model_reads_them(
+    body: bytes, headers: dict[str, str], expected: str | None, request_for: Any, host: Any
+) -> None:
+    outcome = await Hosted(FakeReply(body, headers=headers)).call(request_for, host)
+    assert outcome.failure is None
+    assert expected is None or outcome.result == expected
+
+
+async def test_an_endless_answer_is_cut(request_for: Any, host: Any) -> None:
+    hosted = Hosted(FakeReply([b'{"x":"' + b"y" * 65_536] * 40, headers=JSON_REPLY))
+    outcome = await hosted.call(request_for, host)
+    assert outcome.result is not None
+    assert READ_CAP < 40 * 65_536
+    assert len(outcome.result) < 70_000
+    assert "[cut:" in outcome.result
+
+
+async def test_a_refusal_is_an_error_with_its_status(request_for: Any, host: Any) -> None:
+    outcome = await Hosted(FakeReply(b'{"e": "none"}' * 1000, status=404, headers=JSON_REPLY)).call(request_for, host)
+    assert outcome.failure is not None
+    assert outcome.failure.code == "http_error"
+    assert outcome.failure.message.startswith("the API answered 404 Not Found: {")
+    assert len(outcome.failure.message) < 2100
+    assert outcome.attempts == 1
+
+
+async def test_redirects_are_not_followed(request_for: Any, host: Any) -> None:
+    hosted = Hosted(FakeReply(status=302, headers={"Location": "http://169.254.169.254/"}))
+    outcome = await hosted.call(request_for, host)
+    assert outcome.failure is not None
+    assert "redirects are not followed" in outcome.failure.message
+    assert len(hosted.transport.requests) == 1
+
+
+async def test_what_may_be_repeated_is_tried_again_when_the_api_says_so(request_for: Any, host: Any) -> None:
+    hosted = Hosted(FakeReply(status=503, headers={"Retry-After": "7"}), FakeReply(status=429), FakeReply(b"ok"))
+    outcome = await hosted.call(request_for, host)
+    assert (outcome.result, outcome.attempts) == ("ok", 3)
+    assert hosted.clock.slept[0] == 7
+
+
+@pytest.mark.parametrize("error", [timed_out(BASE, 5), cut_off(BASE)])
+@pytest.mark.parametrize(("method", "tries", "unknown"), [("POST", 1, True), ("PUT", 4, False), ("GET", 4, False)])
+async def test_silence_after_sending(
+    error: Exception, method: str, tries: int, unknown: bool, request_for: Any, host: Any
+) -> None:
+    hosted = Hosted(*[FakeReply([error]) for _ in range(4)], method=method)
+    outcome = await hosted.call(request_for, host)
+    assert (outcome.unknown, outcome.attempts) == (unknown, tries)
+    keys = {sent.headers.get("Idempotency-Key") for sent in hosted.transport.requests}
+    assert keys == ({None} if method == "GET" else {"key_1"})
+
+
+async def test_a_post_that_was_never_sent_is_no_unknown_outcome(request_for: Any, host: Any) -> None:
+    outcome = await Hosted(unreachable(BASE, "refused"), method="POST").call(request_for, host)
+    assert outcome.failure is not None
+    assert (outcome.failure.code, outcome.unknown, outcome.attempts) == ("service_unreachable", False, 1)
