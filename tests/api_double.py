@@ -34,6 +34,7 @@ from journeyman.runtime.catalog import Catalog
 from journeyman.runtime.results import Answer, Frame, RunResult, StartCall, Started, StartRun
 from journeyman.runtime.runs import Runs
 from journeyman.runtime.threads import Threads
+from journeyman.tools.checks import Finding
 from journeyman.tools.spec import ToolSpec
 
 AT = 1_700_000_000_000_000
@@ -291,6 +292,7 @@ class FakeThreads(Threads):
 
 class FakeTool(msgspec.Struct):
     spec: ToolSpec
+    findings: tuple[Finding, ...] = ()
 
 
 class FakeRegistry:

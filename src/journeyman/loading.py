@@ -27,6 +27,30 @@ MAX_BYTES = 1024 * 1024  # of one file
 MAX_DEPTH = 8
 _MESSAGE_CAP = 500
 _numbers = itertools.count(1)
+# Packages whose name for pip is not the one that is imported.
+_DISTRIBUTIONS = {
+    "bs4": "beautifulsoup4",
+    "cv2": "opencv-python",
+    "dateutil": "python-dateutil",
+    "docx": "python-docx",
+    "dotenv": "python-dotenv",
+    "fitz": "PyMuPDF",
+    "git": "GitPython",
+    "google.protobuf": "protobuf",
+    "jose": "python-jose",
+    "jwt": "PyJWT",
+    "magic": "python-magic",
+    "MySQLdb": "mysqlclient",
+    "OpenSSL": "pyOpenSSL",
+    "PIL": "pillow",
+    "pptx": "python-pptx",
+    "psycopg2": "psycopg2-binary",
+    "serial": "pyserial",
+    "sklearn": "scikit-learn",
+    "skimage": "scikit-image",
+    "yaml": "PyYAML",
+    "zmq": "pyzmq",
+}
 
 
 class Walk(NamedTuple):
@@ -209,7 +233,13 @@ class Package:
             return "make the file importable without side effects"
         if exc.name.startswith(self.name):
             return "no such file beside it"
-        return f"pip install {exc.name.partition('.')[0]}"
+        return install_line(exc.name)
+
+
+def install_line(module: str) -> str:
+    """What to run to have a module: `pip install` with the name that its distribution has."""
+    package = module.partition(".")[0]
+    return f"pip install {_DISTRIBUTIONS.get(module) or _DISTRIBUTIONS.get(package, package)}"
 
 
 def import_file(file: Path, root: Path | None = None) -> types.ModuleType | Problem:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from journeyman.errors import Problem
-from journeyman.loading import MAX_DEPTH, Package, import_file, walk
+from journeyman.loading import MAX_DEPTH, Package, import_file, install_line, walk
 
 
 def write(path: Path, text: str = "") -> Path:
@@ -170,3 +170,16 @@ def test_a_file_outside_the_folder_is_refused(tmp_path):
     file = write(tmp_path / "a.py")
     (tmp_path / "inner").mkdir()
     assert isinstance(import_file(file, tmp_path / "inner"), Problem)
+
+
+@pytest.mark.parametrize(
+    ("module", "line"),
+    [
+        ("skimage.io", "pip install scikit-image"),
+        ("yaml", "pip install PyYAML"),
+        ("google.protobuf", "pip install protobuf"),
+        ("some.thing", "pip install some"),
+    ],
+)
+def test_a_missing_package_is_named_as_pip_knows_it(module: str, line: str) -> None:
+    assert install_line(module) == line

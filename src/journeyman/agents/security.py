@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import os
-import re
 import stat
-from collections import Counter
 from pathlib import Path
 
 from journeyman.agents.document import Document, YamlPath
 from journeyman.agents.environment import texts, without_references
 from journeyman.errors import Problem
-
-_CREDENTIAL = re.compile(
-    r"\b(?:sk|pk|rk)-[A-Za-z0-9_-]{16,}"
-    r"|\b(?:sk|rk)_live_[A-Za-z0-9]{16,}"
-    r"|\bgh[pousr]_[A-Za-z0-9]{20,}|\bgithub_pat_[A-Za-z0-9_]{20,}|\bglpat-[A-Za-z0-9_-]{16,}"
-    r"|\bxox[abprs]-[A-Za-z0-9-]{10,}|\bAKIA[A-Z0-9]{16}\b|\bAIza[A-Za-z0-9_-]{30,}|\bjm_[A-Za-z0-9_-]{20,}"
-    r"|\beyJ[A-Za-z0-9_-]{10,400}\.[A-Za-z0-9_-]{10,400}"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
-    r"|\b(?:Bearer|Basic)\s+[A-Za-z0-9+/=._~-]{12,}"
-    r"|://[^/\s:@]+:[^/\s@]+@"
-)
-_SECRET_KEY = re.compile(
-    r"(?:api|access|secret|private)[_-]?key|[_-]key$|token|secret|passw|credential|authorization", re.I
-)
-_SECRET_LENGTH = 8
-_SECRET_ENTROPY = 2.5  # bits a character: words in lower case stay below it or in one class of characters
+from journeyman.tools.credentials import is_credential
 
 
 def literal_credentials(document: Document) -> list[Problem]:
@@ -42,19 +24,7 @@ def literal_credentials(document: Document) -> list[Problem]:
 
 
 def _is_credential(path: YamlPath, text: str) -> bool:
-    if _CREDENTIAL.search(text):
-        return True
-    key = next((part for part in reversed(path) if isinstance(part, str)), "")
-    return bool(_SECRET_KEY.search(key)) and _looks_random(text)
-
-
-def _looks_random(text: str) -> bool:
-    if len(text) < _SECRET_LENGTH or re.search(r"\s", text):
-        return False
-    classes = sum(bool(re.search(pattern, text)) for pattern in ("[a-z]", "[A-Z]", "[0-9]", "[^A-Za-z0-9]"))
-    counts = Counter(text).values()
-    entropy = -sum(count / len(text) * math.log2(count / len(text)) for count in counts)
-    return classes >= 2 and entropy >= _SECRET_ENTROPY
+    return is_credential(next((part for part in reversed(path) if isinstance(part, str)), ""), text)
 
 
 def _name(path: YamlPath) -> str:

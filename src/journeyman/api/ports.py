@@ -14,6 +14,7 @@ from journeyman.ids import Ids, RandomIds
 from journeyman.runtime.catalog import Catalog
 from journeyman.runtime.runs import Runs
 from journeyman.runtime.threads import Threads
+from journeyman.tools.checks import Finding
 from journeyman.tools.spec import ToolSpec
 
 
@@ -22,6 +23,11 @@ class ListedTool(Protocol):
 
     @property
     def spec(self) -> ToolSpec: ...
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Of the static check."""
+        ...
 
 
 class ToolRegistry(Protocol):

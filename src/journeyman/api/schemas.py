@@ -241,6 +241,17 @@ class ModelAnswer(Struct, frozen=True):
     max_tokens: int | None
 
 
+class CheckAnswer(Struct, frozen=True, kw_only=True):
+    """A finding of the static check; `allowed`: a comment in the code says that it is meant."""
+
+    rule: str
+    severity: str
+    message: str
+    remedy: str
+    line: int
+    allowed: bool
+
+
 class PermissionsAnswer(Struct, frozen=True, kw_only=True):
     """What the tool may reach; null: nothing was declared."""
 
@@ -265,6 +276,7 @@ class ToolAnswer(Struct, frozen=True, kw_only=True):
     permissions: PermissionsAnswer
     cache_ttl: float | Literal["default"]
     cache_scope: str
+    checks: tuple[CheckAnswer, ...]
     source: str
     code_hash: str
     metrics: dict[str, JSON]

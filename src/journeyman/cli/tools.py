@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import pdb
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
@@ -18,8 +19,11 @@ from journeyman.cli.output import Output
 from journeyman.cli.remote import RemoteDoor
 from journeyman.cli.run import report
 from journeyman.cli.whereabouts import door, owner_url
-from journeyman.errors import ToolError
+from journeyman.errors import Problem, ToolError
 from journeyman.settings import Settings
+
+if TYPE_CHECKING:
+    from journeyman.tools.checks import Finding
 
 app = typer.Typer(help="What agents can do.", no_args_is_help=True)
 
@@ -56,23 +60,45 @@ def check_tools(
     json: Json = False,
 ) -> None:
     """Check a tools folder by itself: imports, signatures, schemas, and what the static check finds."""
+    from journeyman.tools.checks import DISCLAIMER  # as above
     from journeyman.tools.registry import ToolRegistry  # the tools' imports: only for this command
     from journeyman.tools.sandbox import described, detect
 
-    registry = asyncio.run(ToolRegistry.auto_register(path or Settings.read().tools_path or Path("tools")))
+    settings = Settings.read()
+    folder = path or settings.tools_path or Path("tools")
+    registry = asyncio.run(ToolRegistry.auto_register(folder, security=settings.tools_security))
+    problems = [*registry.problems, *registry.check_problems()]
     sandbox = described(asyncio.run(detect()))
     output = Output(json=json)
-    bad = any(problem.severity == "error" for problem in registry.problems)
+    bad = any(problem.severity == "error" for problem in problems)
+    allowed = {name: [each for each in tool.findings if each.allowed] for name, tool in registry.tools.items()}
     if json:
-        output.data({"ok": not bad, "tools": list(registry.tools), "problems": registry.problems, "sandbox": sandbox})
+        shown = {name: found for name, found in allowed.items() if found}
+        output.data(
+            {
+                "ok": not bad,
+                "tools": list(registry.tools),
+                "problems": problems,
+                "allowed": shown,
+                "note": DISCLAIMER,
+                "sandbox": sandbox,
+            }
+        )
     else:
-        for problem in registry.problems:
-            for line in lines(problem):
-                output.line(line)
+        _show_problems(output, problems, [each for found in allowed.values() for each in found])
         output.line(f"{len(registry.tools)} tools: {', '.join(sorted(registry.tools))}")
         means = ", ".join(name for name, there in sandbox.items() if there is True) or "none"
         output.line(f"sandbox of worker processes: {sandbox['level']} ({means})")
+        output.line(DISCLAIMER)
     raise typer.Exit(CONFIGURATION if bad else OK)
+
+
+def _show_problems(output: Output, problems: Sequence[Problem], allowed: Sequence[Finding]) -> None:
+    for problem in problems:
+        for line in lines(problem):
+            output.line(line)
+    for each in dict.fromkeys(allowed):
+        output.line(f"{each.file}:{each.line}: allowed: {each.rule}: {each.message}")
 
 
 @app.command("call")

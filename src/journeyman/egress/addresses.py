@@ -153,6 +153,8 @@ def _matches(place: Place, entry: str) -> bool:
         if int(port) != place.port:
             return False
         entry = name
+    if entry == "*":
+        return True
     entry = entry.strip("[]").rstrip(".")
     if entry.startswith("*."):
         return not place.literal and place.host.endswith(entry[1:])

@@ -68,7 +68,10 @@ async def load(settings: Settings, path: Path | None, *, offline: bool, discover
     """Load what `path` (or the settings) say. Raises nothing: problems are listed, errors among them."""
     agents_at = agent_path(settings, path)
     registry = await ToolRegistry.auto_register(
-        tools_path(settings, agents_at), discover=discover, isolation=settings.tools_isolation
+        tools_path(settings, agents_at),
+        discover=discover,
+        isolation=settings.tools_isolation,
+        security=settings.tools_security,
     )
     types = agent_types()
     around = surroundings(settings, registry, types, offline)
@@ -81,7 +84,8 @@ def joined(registry: ToolRegistry, types: AgentTypes, loaded: LoadedAgents) -> L
     transport = outside(loaded.agents)
     services, wrong = joined_services(spec for agent in loaded.agents for spec in agent.services)
     found = register_openapi(registry, loaded.agents, transport)
-    problems = (*registry.problems, *loaded.problems, *found, *map(_contradiction, wrong))
+    checked = registry.check_problems(spec for agent in loaded.agents for spec in agent.spec.tools)
+    problems = (*registry.problems, *loaded.problems, *found, *map(_contradiction, wrong), *checked)
     return Loaded(registry, types, loaded.agents, problems, transport, services)
 
 

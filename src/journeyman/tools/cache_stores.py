@@ -202,8 +202,10 @@ class SqliteStore:
 
     async def _open(self, now: int) -> None:
         loop = asyncio.get_running_loop()
+        gone: list[bytes] = []
         for key, tool, size, expires in await loop.run_in_executor(self._thread, self._file.open, now):
-            self._bounds.add(key, tool, size + _OVERHEAD, expires)
+            gone += self._bounds.add(key, tool, size + _OVERHEAD, expires)
+        self._write(gone)
 
 
 class _File:

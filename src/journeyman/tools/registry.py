@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
 import msgspec
@@ -22,6 +23,8 @@ from journeyman.tools.arguments import (
     decode_arguments,
 )
 from journeyman.tools.builtin import builtin_tools
+from journeyman.tools.checking import FolderChecks, refuses
+from journeyman.tools.checks import Finding, Security
 from journeyman.tools.describe import Described, describe
 from journeyman.tools.discovery import Discovery, Found, discover, folder_of
 from journeyman.tools.inline import InlineInvoker
@@ -42,6 +45,7 @@ class RegisteredTool(msgspec.Struct, frozen=True, kw_only=True):
     check: Check
     invoker: Invoker | None = None
     target: Target | None = None
+    findings: tuple[Finding, ...] = ()  # of the static check, those that are allowed included
 
     def check_arguments(self, raw: str | bytes | dict[str, JSON]) -> dict[str, JSON]:
         """A call's arguments, checked: what is to be recorded and executed. Pure.
@@ -59,10 +63,12 @@ class RegisteredTool(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ToolRegistry:
-    """Registers tools by name, once each. `problems` holds what discovery refused."""
+    """Registers tools by name, once each. `problems` holds what discovery and the enforced check refused."""
 
     def __init__(self, isolation: Isolation | None = None) -> None:
         self._isolation = isolation
+        self._checks: FolderChecks | None = None
+        self._security: Security = "off"
         self.tools: dict[str, RegisteredTool] = {}
         self.problems: list[Problem] = []
         self._metrics: dict[str, ToolMetrics] = {}
@@ -77,19 +83,34 @@ class ToolRegistry:
         clock: Clock | None = None,
         discover: Discover = discover,
         isolation: Isolation | None = None,
+        security: Security = "warn",
     ) -> ToolRegistry:
         """A registry of the tools under `path` (a folder or a file) and the built-in ones.
 
         A file that cannot be used is one of `problems`; the others are registered. A user's tool may take the name
-        of a built-in one. `isolation` is for the tools of the folder that do not say one themselves.
+        of a built-in one. `isolation` is for the tools of the folder that do not say one themselves. With `enforce` a
+        tool that the static check finds an error in is a problem too.
         """
         registry = cls(isolation)
         if path is not None:
-            registry._adopt(Path(path), await discover(Path(path)))
+            discovery = await discover(Path(path))
+            findings = await registry._check(Path(path), discovery, security)
+            registry._adopt(Path(path), discovery, findings)
         for builtin in builtin_tools(clock or SystemClock()):
             if builtin.name not in registry.tools:
                 await registry.register_tool(builtin)
         return registry
+
+    def check_problems(self, specs: Iterable[ToolSpec] = ()) -> list[Problem]:
+        """What the static check finds: of each tool under the `specs` that agents have of it, else under its code's."""
+        if self._checks is None:
+            return []
+        given: dict[str, list[ToolSpec]] = {}
+        for spec in specs:
+            given.setdefault(spec.name, []).append(spec)
+        judged = [spec for name, tool in self.tools.items() for spec in given.get(name, [tool.spec])]
+        found = [finding for spec in judged for finding in self._checks.findings(spec) if not finding.allowed]
+        return [finding.problem(self._security) for finding in dict.fromkeys(found)]
 
     async def register_tool(self, tool: object) -> RegisteredTool:
         """Register a `@tool` function or an instance of `BaseTool`.
@@ -165,13 +186,28 @@ class ToolRegistry:
             target=target,
         )
 
-    def _adopt(self, path: Path, discovery: Discovery) -> None:
+    async def _check(self, path: Path, discovery: Discovery, security: Security) -> dict[str, tuple[Finding, ...]]:
+        self._security = security
+        if security == "off" or not discovery.found:
+            return {}
+        checks = self._checks = FolderChecks(folder_of(path), discovery.found)
+
+        def all_findings() -> dict[str, tuple[Finding, ...]]:
+            return {found.spec.name: checks.findings(found.spec) for found in discovery.found}
+
+        return await asyncio.to_thread(all_findings)
+
+    def _adopt(self, path: Path, discovery: Discovery, findings: dict[str, tuple[Finding, ...]]) -> None:
         """Register what discovery found; this process imports only the files that hold inline tools."""
         self.problems += discovery.problems
         package = Package(folder_of(path))
         for found in discovery.found:
+            found_in = findings.get(found.spec.name, ())
+            if refuses(found_in, self._security):
+                self.problems += [each.problem("enforce") for each in found_in if not each.allowed]
+                continue
             try:
-                self.add(self._from_found(package, found))
+                self.add(msgspec.structs.replace(self._from_found(package, found), findings=found_in))
             except ToolError as exc:
                 self.problems.append(Problem(str(exc), file=found.target.file, line=found.line))
 

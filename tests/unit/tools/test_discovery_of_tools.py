@@ -57,6 +57,7 @@ BAD = {
         f"{HEAD}from collections.abc import Callable\n@tool\nasync def x(a: Callable[[], int]): pass\n",
         "'a'",
     ),
+    "b12_file.py": (f"{HEAD}import io\n@tool\nasync def x(a: io.BytesIO): pass\n", "'a'"),
     "b13_inline_def.py": (f"{HEAD}@tool(isolation='inline')\ndef x(): pass\n", "make it async def"),
     "b14_bad_name.py": (f"{HEAD}@tool(name='a b')\nasync def x(): pass\n", "a tool's name"),
     "b15_bad_class.py": (f"{HEAD}class X(BaseTool):\n    name = 'x'\n    def run(self): pass\n", "async def run"),

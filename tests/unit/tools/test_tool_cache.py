@@ -114,6 +114,20 @@ async def test_a_file_outlives_its_process_and_drops_what_expired(tmp_path: Path
     assert (tmp_path / "c.cache").stat().st_mode & 0o777 == 0o600
 
 
+async def test_bounds_hold_for_what_an_earlier_process_left(tmp_path: Path) -> None:
+    first = SqliteStore(tmp_path / "c.cache")
+    await first.get(b"a", 0)
+    for key in (b"a", b"b", b"c"):
+        first.put(key, entry(key.decode()))
+    await first.aclose()
+    second = SqliteStore(tmp_path / "c.cache", Bounds(max_entries=2))
+    assert [await second.get(key, 0) for key in (b"a", b"b", b"c")] == [None, "b", "c"]
+    await second.aclose()
+    third = SqliteStore(tmp_path / "c.cache")
+    assert await third.get(b"a", 0) is None
+    await third.aclose()
+
+
 @pytest.mark.parametrize("damage", [b"no database at all" * 100, b""])
 async def test_a_damaged_file_is_made_anew(damage: bytes, tmp_path: Path) -> None:
     (tmp_path / "c.cache").write_bytes(damage)

@@ -72,7 +72,7 @@ def _summary(ports: Ports, agent: BaseAgent) -> AgentSummary:
 
 def _answer(ports: Ports, agent: BaseAgent) -> AgentAnswer:
     spec = agent.spec
-    metrics = ports.registry.get_metrics()
+    metrics, known = ports.registry.get_metrics(), ports.registry.tools
     return AgentAnswer(
         name=agent.name,
         type=spec.type,
@@ -81,7 +81,10 @@ def _answer(ports: Ports, agent: BaseAgent) -> AgentAnswer:
         default=_is_default(ports, agent),
         prompt=spec.prompt,
         model=_model(spec.model),
-        tools=tuple(tool_answer(tool, metrics, ports.sandbox) for tool in spec.tools),
+        tools=tuple(
+            tool_answer(tool, metrics, ports.sandbox, known[tool.name].findings if tool.name in known else ())
+            for tool in spec.tools
+        ),
         limits=msgspec.structs.asdict(spec.limits),
         history=msgspec.structs.asdict(spec.history),
         output=msgspec.structs.asdict(spec.output) if spec.output else None,

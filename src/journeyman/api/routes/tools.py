@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -12,9 +12,10 @@ from journeyman.api.paging import page_by_name
 from journeyman.api.parameters import Cursor, NamePath, PageSize
 from journeyman.api.ports import ListedTool, Ports
 from journeyman.api.replies import reply
-from journeyman.api.schemas import CacheCleared, PermissionsAnswer, ToolAnswer
+from journeyman.api.schemas import CacheCleared, CheckAnswer, PermissionsAnswer, ToolAnswer
 from journeyman.errors import ToolNotFoundError
 from journeyman.events.messages import JSON
+from journeyman.tools.checks import Finding
 from journeyman.tools.spec import ToolSpec
 
 Metrics = Mapping[str, Mapping[str, JSON]]
@@ -29,7 +30,7 @@ def tools(ports: Ports) -> APIRouter:
         metrics = registry.get_metrics()
 
         def answer(tool: ListedTool) -> ToolAnswer:
-            return tool_answer(tool.spec, metrics, ports.sandbox)
+            return tool_answer(tool.spec, metrics, ports.sandbox, tool.findings)
 
         return page_by_name("tools", registry.tools, cursor, limit, answer)
 
@@ -38,7 +39,7 @@ def tools(ports: Ports) -> APIRouter:
         tool = registry.tools.get(name)
         if tool is None:
             raise ToolNotFoundError(f"There is no tool {name!r}. GET /tools lists them.")
-        return reply(tool_answer(tool.spec, registry.get_metrics(), ports.sandbox))
+        return reply(tool_answer(tool.spec, registry.get_metrics(), ports.sandbox, tool.findings))
 
     @router.delete(
         "/tools/{name}/cache",
@@ -54,7 +55,12 @@ def tools(ports: Ports) -> APIRouter:
     return router
 
 
-def tool_answer(spec: ToolSpec, metrics: Metrics, sandbox: Callable[[ToolSpec], Mapping[str, JSON]]) -> ToolAnswer:
+def tool_answer(
+    spec: ToolSpec,
+    metrics: Metrics,
+    sandbox: Callable[[ToolSpec], Mapping[str, JSON]],
+    findings: Sequence[Finding] = (),
+) -> ToolAnswer:
     return ToolAnswer(
         name=spec.name,
         description=spec.description,
@@ -71,8 +77,20 @@ def tool_answer(spec: ToolSpec, metrics: Metrics, sandbox: Callable[[ToolSpec], 
         ),
         cache_ttl=spec.cache_ttl,
         cache_scope=spec.cache_scope,
+        checks=tuple(map(_check_answer, findings)),
         source=spec.source,
         code_hash=spec.code_hash,
         metrics=dict(metrics.get(spec.name, {})),
         sandbox=dict(sandbox(spec)),
+    )
+
+
+def _check_answer(finding: Finding) -> CheckAnswer:
+    return CheckAnswer(
+        rule=finding.rule,
+        severity=finding.severity,
+        message=finding.message,
+        remedy=finding.remedy,
+        line=finding.line,
+        allowed=finding.allowed,
     )
