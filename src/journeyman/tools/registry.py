@@ -97,7 +97,19 @@ class ToolRegistry:
                 f"tool {described.spec.name!r} runs in a process and must be importable by module and name: "
                 "define it at the top of a module"
             )
-        return self._add(self._registered(described, target))
+        return self.add(self._registered(described, target))
+
+    def add(self, tool: RegisteredTool) -> RegisteredTool:
+        """Register a tool whose code is elsewhere. Raises ToolRegistrationError when the name is taken."""
+        if tool.spec.name in self.tools:
+            other = self.tools[tool.spec.name].spec.source
+            raise ToolRegistrationError(f"tool {tool.spec.name!r} is registered already (from {other}): rename one")
+        self.tools[tool.spec.name] = tool
+        return tool
+
+    def remove(self, name: str) -> None:
+        """Forget a tool; its figures stay."""
+        self.tools.pop(name, None)
 
     @property
     def tool_specs(self) -> dict[str, dict[str, JSON]]:
@@ -146,20 +158,13 @@ class ToolRegistry:
             target=target,
         )
 
-    def _add(self, tool: RegisteredTool) -> RegisteredTool:
-        if tool.spec.name in self.tools:
-            other = self.tools[tool.spec.name].spec.source
-            raise ToolRegistrationError(f"tool {tool.spec.name!r} is registered already (from {other}): rename one")
-        self.tools[tool.spec.name] = tool
-        return tool
-
     def _adopt(self, path: Path, discovery: Discovery) -> None:
         """Register what discovery found; this process imports only the files that hold inline tools."""
         self.problems += discovery.problems
         package = Package(folder_of(path))
         for found in discovery.found:
             try:
-                self._add(self._from_found(package, found))
+                self.add(self._from_found(package, found))
             except ToolError as exc:
                 self.problems.append(Problem(str(exc), file=found.target.file, line=found.line))
 
