@@ -64,6 +64,18 @@ class ToolEntry(NamedEntry):
     on_unknown: Literal["ask", "tell"] | None = None
 
 
+class McpServerEntry(Entry):
+    """An MCP server: a stdio `command`, or a streamable HTTP `url`. Its tools are named `server__tool`."""
+
+    command: list[str] | None = Field(default=None, min_length=1, max_length=100, description="The argv, as it is")
+    env: dict[str, str] = {}
+    cwd: str | None = Field(default=None, description="Within the agent's folder; default: that folder")
+    url: str | None = Field(default=None, max_length=2000)
+    headers: dict[str, str] = Field(default={}, max_length=50)
+    timeout_seconds: Seconds | None = Field(default=None, description="Of each call of its tools")
+    tools: list[str] | None = Field(default=None, max_length=200, description="Only these, by the server's names")
+
+
 class LimitsEntry(Entry):
     """Bounds of one run."""
 
@@ -98,6 +110,7 @@ class AgentFile(Entry):
     prompt: Text = Field(default="", description="Jinja2; sees context.thread, context.global, agent and now")
     model: ModelEntry | None = None
     tools: list[ToolEntry] = Field(default=[], max_length=200)
+    mcp_servers: dict[str, McpServerEntry] = Field(default={}, max_length=20)
     limits: LimitsEntry = LimitsEntry()
     history: HistoryEntry = HistoryEntry()
     output: OutputEntry | None = None

@@ -16,6 +16,7 @@ from journeyman.agents.agent_file import (
     Entry,
     HistoryEntry,
     LimitsEntry,
+    McpServerEntry,
     ModelEntry,
     OutputEntry,
     ToolEntry,
@@ -31,7 +32,6 @@ MAX_PROBLEMS = 100
 LATER = frozenset(
     {
         ("graph",),
-        ("mcp_servers",),
         ("openapi",),
         ("quota",),
         ("sandbox",),
@@ -48,6 +48,7 @@ _ENTRIES: dict[tuple[str, ...], type[Entry]] = {
     (): AgentFile,
     ("model",): ModelEntry,
     ("tools", "*"): ToolEntry,
+    ("mcp_servers", "*"): McpServerEntry,
     ("limits",): LimitsEntry,
     ("history",): HistoryEntry,
     ("output",): OutputEntry,
@@ -108,6 +109,8 @@ def _without(data: JSON, paths: list[YamlPath]) -> JSON:
                 data["tools"][index] = {"name": "unknown"}
             case ["tools", int(index), key, *_] if isinstance(data["tools"][index], dict):
                 data["tools"][index].pop(key, None)
+            case ["mcp_servers", name, *_] if isinstance(data.get("mcp_servers"), dict):
+                data["mcp_servers"].pop(name, None)
             case ["model", "name", *_] | ["output", "schema", *_]:
                 data.pop(path[0], None)
             case ["model" | "limits" | "history" | "output" as part, key, *_] if isinstance(data.get(part), dict):
@@ -189,7 +192,9 @@ def _later(document: Document, path: YamlPath, what: str, *, key: bool) -> Probl
 
 
 def _pattern(path: YamlPath) -> tuple[str, ...]:
-    return tuple("*" if isinstance(part, int) else part for part in path)
+    """The path with `*` for what the user numbers or names."""
+    named = path[:1] == ("mcp_servers",)
+    return tuple("*" if isinstance(part, int) or (named and at == 1) else part for at, part in enumerate(path))
 
 
 def _name(path: YamlPath) -> str:

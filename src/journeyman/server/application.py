@@ -28,6 +28,7 @@ from journeyman.runtime.runs import Runs
 from journeyman.runtime.threads import Threads
 from journeyman.runtime.worker import Worker
 from journeyman.server.definitions import Loaded, load
+from journeyman.server.mcp import Mounts
 from journeyman.settings import Settings
 from journeyman.tools.discovery import discover
 from journeyman.tools.executor import Executor
@@ -46,6 +47,7 @@ class Application:
     models: ModelClient
     workers: Workers
     registry: ToolRegistry
+    mcp: Mounts
     catalog: Catalog
     worker: Worker
     runs: Runs
@@ -59,12 +61,14 @@ class Application:
 
     async def __aenter__(self) -> Application:
         await self.journal.open()
+        await self.mcp.start(self.catalog)
         self.recovered = await self.worker.recover()
         self.started = True
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         await self.drain(0.0)
+        await self.mcp.aclose()
         await self.models.aclose()
         await self.workers.aclose()
         await self.registry.aclose()
@@ -122,9 +126,10 @@ def join(
     journal = journal or _journal(settings)
     secrets = (*settings.secrets(), *loaded.secrets)
     registry, codec = loaded.registry, Codec(secrets)
-    agents = {agent.spec.name: loaded.build(agent.spec) for agent in loaded.agents}
+    mcp = Mounts(loaded.agents, registry, loaded.build, clock, ids, settings.timeout_seconds)
+    agents = {agent.spec.name: mcp.build(agent.spec) for agent in loaded.agents}
     catalog = Catalog(agents, settings.default_agent)
-    definitions = Definitions(journal, catalog, loaded.build, _direct(registry, agents))
+    definitions = Definitions(journal, catalog, mcp.build, _direct(registry, catalog.agents))
     models = models or _models(settings, journal, clock)
     workers = Workers()
     executor = Executor(registry, workers, clock, random.Random(), ids, settings.timeout_seconds, settings.max_retries)
@@ -141,6 +146,7 @@ def join(
         models=models,
         workers=workers,
         registry=registry,
+        mcp=mcp,
         catalog=catalog,
         worker=worker,
         runs=Runs(journal, worker, catalog, definitions, codec, clock, ids),

@@ -8,7 +8,6 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from journeyman import __version__
 from journeyman.errors import ServiceError, ServiceUnavailableError
 from journeyman.events.messages import JSON
 from journeyman.ids import Ids
@@ -28,7 +27,7 @@ from journeyman.tools.mcp.messages import (
 from journeyman.tools.mcp.parameter_headers import Mirrored, header_value, parameter_headers
 
 _FOREVER = 86_400.0
-_CLIENT: dict[str, JSON] = {"name": "journeyman", "version": __version__}
+_CLIENT: dict[str, JSON] = {"name": "journeyman", "version": "1"}  # of this client, not of the package
 
 IDEMPOTENCY_KEY = "journeyman/idempotencyKey"  # in the `_meta` of a call: stable over its tries
 
