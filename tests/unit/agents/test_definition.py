@@ -148,11 +148,6 @@ graph: {}
         ("mcp_servers: {a: {command: [/no/such-thing]}}", "the command /no/such-thing is not there", ""),
         ("mcp_servers: {a: {command: [sh], cwd: ..}}", "`cwd` is no folder within the agent's", ""),
         ("mcp_servers: {a: {command: 'sh -c x'}}", "`mcp_servers.a.command` must be a list", ""),
-        (
-            "mcp_servers: {a: {url: 'http://x/'}}\ntools: [{name: a__b, isolation: process}]",
-            "`isolation` has no meaning here",
-            "",
-        ),
         ("openapi: {}", "`openapi` is not available in this release yet", ""),
         ("services: {}", "`services` is not available in this release yet", ""),
         ("sandbox: best", "`sandbox` is not available in this release yet", ""),
