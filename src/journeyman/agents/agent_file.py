@@ -107,6 +107,18 @@ class ToolEntry(NamedEntry):
     rate_limit: RateText | None = None
 
 
+class McpServerEntry(Entry):
+    """An MCP server: a stdio `command`, or a streamable HTTP `url`. Its tools are named `server__tool`."""
+
+    command: list[str] | None = Field(default=None, min_length=1, max_length=100, description="The argv, as it is")
+    env: dict[str, str] = {}
+    cwd: str | None = Field(default=None, description="Within the agent's folder; default: that folder")
+    url: str | None = Field(default=None, max_length=2000)
+    headers: dict[str, str] = Field(default={}, max_length=50)
+    timeout_seconds: Seconds | None = Field(default=None, description="Of each call of its tools")
+    tools: list[str] | None = Field(default=None, max_length=200, description="Only these, by the server's names")
+
+
 class LimitsEntry(Entry):
     """Bounds of one run."""
 
@@ -186,6 +198,7 @@ class AgentFile(Entry):
     model: ModelEntry | None = None
     tools: list[ToolEntry] = Field(default=[], max_length=200)
     openapi: dict[str, OpenApiEntry] = Field(default={}, max_length=20, description="Tools named `key__operationId`")
+    mcp_servers: dict[str, McpServerEntry] = Field(default={}, max_length=20)
     limits: LimitsEntry = LimitsEntry()
     history: HistoryEntry = HistoryEntry()
     output: OutputEntry | None = None

@@ -15,6 +15,7 @@ from journeyman.agents.agent_types import AgentClass, AgentTypes, UnknownAgentTy
 from journeyman.agents.conditions import APPROVAL_NAMES, Condition, compile_condition
 from journeyman.agents.document import Document, YamlPath
 from journeyman.agents.environment import Expansion, expand
+from journeyman.agents.mcp_mounts import McpMount, findings_of, mount_of, mounted
 from journeyman.agents.model_choice import needs_gateway, resolve_model
 from journeyman.agents.openapi_entries import OpenApiEntries
 from journeyman.agents.output import OutputSchema
@@ -61,6 +62,7 @@ class LoadedAgent:
     output: OutputSchema | None = None
     openapi: tuple[OpenApiTool, ...] = ()  # to be registered: tools of this agent that stand in no folder
     conditions: Mapping[str, Condition] = field(default_factory=dict)  # tool -> its approval's condition
+    mounts: tuple[McpMount, ...] = ()  # its MCP servers: secrets are in them, so they are no part of `spec`
     secrets: frozenset[str] = frozenset()  # values out of the environment: to be masked wherever people look
     file: Path | None = None
     services: tuple[ServiceSpec, ...] = ()  # of the whole process: no part of the definition that is stored
@@ -154,6 +156,12 @@ class _Definition:
             history=History(**shaped.history.model_dump()),
             output=output,
         )
+        mounts = self._mounts()
+        if mounts:
+            spec, problems = mounted(spec, mounts, {}, self._around.narrowing)
+            for problem in problems:
+                self._report(("tools",), problem, "correct the tool's entry")
+            conditions = self._conditions(spec.tools)
         if agent_class is None or prompt is None:
             return None
         return LoadedAgent(
@@ -163,6 +171,7 @@ class _Definition:
             output=schema,
             openapi=tuple(self._openapi.tools.values()),
             conditions=conditions,
+            mounts=mounts,
             secrets=frozenset(self._expansion.secrets),
             services=services,
             file=self._file,
@@ -257,6 +266,8 @@ class _Definition:
             if self._document.is_unusable((*path, "name")):
                 continue
             shown = self._shown((*path, "name"), self._shown(path, entry.name))
+            if self._mcp_server_of(entry.name) is not None:
+                continue
             if entry.name in found:
                 self._report(path, f"the tool {shown} is listed twice", "remove one of the two")
             elif self._openapi.is_unusable(entry.name):
@@ -270,6 +281,40 @@ class _Definition:
                 found[entry.name] = self._tool(known[entry.name].spec, entry, path)
         unlisted = {name: tool.spec for name, tool in self._openapi.tools.items() if name not in found}
         return (*found.values(), *unlisted.values())
+
+    def _mcp_server_of(self, tool: str) -> str | None:
+        """The MCP server of this file that a tool belongs to by its name, unusable ones included."""
+        data = self._document.data
+        servers = data.get("mcp_servers") if isinstance(data, dict) else None
+        name, separator, _ = tool.partition("__")
+        return name if separator and isinstance(servers, dict) and name in servers else None
+
+    def _mounts(self) -> tuple[McpMount, ...]:
+        mounts = []
+        for name, entry in self._shaped.mcp_servers.items():
+            path: YamlPath = ("mcp_servers", name)
+            for part, message, remedy in findings_of(name, entry, self._folder, self._around.environment.get("PATH")):
+                self._report((*path, *part), message, remedy)
+            taken = [tool for tool in self._around.tools.values() if tool.spec.name.startswith(f"{name}__")]
+            for tool in taken:
+                if not tool.spec.source.startswith("MCP server"):
+                    message = f"the tool {tool.spec.name} has a name of the MCP server {name}"
+                    self._report(path, message, "rename one of the two")
+            mounts.append(mount_of(name, entry, self._mcp_entries(name), self._folder))
+        return tuple(mounts)
+
+    def _mcp_entries(self, server: str) -> dict[str, ToolEntry]:
+        entries: dict[str, ToolEntry] = {}
+        for index, entry in enumerate(self._shaped.tools):
+            if self._mcp_server_of(entry.name) != server:
+                continue
+            if entry.name in entries:
+                self._report(("tools", index), f"the tool {entry.name} is listed twice", "remove one of the two")
+            if entry.isolation is not None:
+                message = f"`isolation` has no meaning here: {entry.name} runs in its MCP server"
+                self._report(("tools", index, "isolation"), message, "remove it")
+            entries[entry.name] = entry
+        return entries
 
     def _tool(self, spec: ToolSpec, entry: ToolEntry, path: YamlPath) -> ToolSpec:
         if entry.name in self._openapi.tools and entry.isolation == "process":

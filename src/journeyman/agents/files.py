@@ -42,7 +42,7 @@ def load_agents(path: Path, surroundings: Surroundings) -> LoadedAgents:
     if not candidates:
         remedy = "write one that begins with `type: react_agent`"
         problems.append(Problem("there is no agent file in the folder", str(path), remedy=remedy))
-    problems += _duplicates(agents)
+    problems += [*_duplicates(agents), *_mcp_conflicts(agents)]
     return LoadedAgents(agents=tuple(agents), problems=tuple(problems))
 
 
@@ -102,4 +102,17 @@ def _duplicates(agents: list[LoadedAgent]) -> list[Problem]:
         if earlier is not agent:
             message = f"the agent {agent.spec.name} is defined already, in {earlier.file}"
             problems.append(Problem(message, str(agent.file), 1, 1, "give one of the two another `name`"))
+    return problems
+
+
+def _mcp_conflicts(agents: list[LoadedAgent]) -> list[Problem]:
+    """Agents that name one MCP server share it, so they must mean the same."""
+    first: dict[str, LoadedAgent] = {}
+    problems = []
+    for agent in agents:
+        for mount in agent.mounts:
+            other = first.setdefault(mount.config.name, agent)
+            if mount.config not in [each.config for each in other.mounts]:
+                message = f"the MCP server {mount.config.name} is another one in {other.file}"
+                problems.append(Problem(message, str(agent.file), remedy="write both alike, or rename one"))
     return problems

@@ -18,6 +18,7 @@ from journeyman.agents.agent_file import (
     Entry,
     HistoryEntry,
     LimitsEntry,
+    McpServerEntry,
     ModelEntry,
     OpenApiEntry,
     OutputEntry,
@@ -37,7 +38,6 @@ MAX_PROBLEMS = 100
 LATER = frozenset(
     {
         ("graph",),
-        ("mcp_servers",),
         ("quota",),
     }
 )
@@ -48,6 +48,7 @@ _ENTRIES: dict[tuple[str, ...], type[Entry]] = {
     ("model",): ModelEntry,
     ("tools", "*"): ToolEntry,
     ("tools", "*", "permissions"): PermissionsEntry,
+    ("mcp_servers", "*"): McpServerEntry,
     ("limits",): LimitsEntry,
     ("history",): HistoryEntry,
     ("output",): OutputEntry,
@@ -57,7 +58,7 @@ _ENTRIES: dict[tuple[str, ...], type[Entry]] = {
     ("services", "*", "timeout"): TimeoutEntry,
     ("services", "*", "breaker"): BreakerEntry,
 }
-_NAMED = frozenset({"openapi", "services"})
+_NAMED = frozenset({"mcp_servers", "openapi", "services"})
 """Keys whose own keys are names of the user's."""
 
 _KINDS = {
@@ -116,6 +117,8 @@ def _without(data: JSON, paths: list[YamlPath]) -> JSON:
                 data["tools"][index] = {"name": "unknown"}
             case ["tools", int(index), key, *_] if isinstance(data["tools"][index], dict):
                 data["tools"][index].pop(key, None)
+            case ["mcp_servers", name, *_] if isinstance(data.get("mcp_servers"), dict):
+                data["mcp_servers"].pop(name, None)
             case ["model", "name", *_] | ["output", "schema", *_]:
                 data.pop(path[0], None)
             case ["openapi", name, *_] if isinstance(data.get("openapi"), dict):
@@ -201,6 +204,7 @@ def _later(document: Document, path: YamlPath, what: str, *, key: bool) -> Probl
 
 
 def _pattern(path: YamlPath) -> tuple[str, ...]:
+    """The path with `*` for what the user numbers or names."""
     named = bool(path) and path[0] in _NAMED
     return tuple("*" if isinstance(part, int) or (named and index == 1) else part for index, part in enumerate(path))
 

@@ -33,6 +33,7 @@ from journeyman.runtime.runs import Runs
 from journeyman.runtime.threads import Threads
 from journeyman.runtime.worker import Worker
 from journeyman.server.definitions import Loaded, load
+from journeyman.server.mcp import Mounts
 from journeyman.settings import Settings
 from journeyman.telemetry.guard_lines import log_signal
 from journeyman.tools.cache import ToolCache
@@ -60,6 +61,7 @@ class Application:
     workers: Workers
     registry: ToolRegistry
     cache: ToolCache | None
+    mcp: Mounts
     catalog: Catalog
     worker: Worker
     runs: Runs
@@ -75,6 +77,7 @@ class Application:
 
     async def __aenter__(self) -> Application:
         await self.journal.open()
+        await self.mcp.start(self.catalog)
         self.recovered = await self.worker.recover()
         if runs_processes(self.registry):
             self.looking = asyncio.create_task(self.workers.kernel())
@@ -86,6 +89,7 @@ class Application:
         if self.looking is not None:
             self.looking.cancel()
             await asyncio.wait([self.looking])
+        await self.mcp.aclose()
         await self.models.aclose()
         await self.workers.aclose()
         await self.http.aclose()
@@ -176,9 +180,10 @@ def join(
     journal = journal or _journal(settings)
     secrets = (*settings.secrets(), *loaded.secrets)
     registry, codec = loaded.registry, Codec(secrets)
-    agents = {agent.spec.name: loaded.build(agent.spec) for agent in loaded.agents}
+    mcp = Mounts(loaded.agents, registry, loaded.build, clock, ids, settings.timeout_seconds)
+    agents = {agent.spec.name: mcp.build(agent.spec) for agent in loaded.agents}
     catalog = Catalog(agents, settings.default_agent)
-    definitions = Definitions(journal, catalog, loaded.build, _direct(registry, agents))
+    definitions = Definitions(journal, catalog, mcp.build, _direct(registry, catalog.agents))
     services = Services(
         loaded.services,
         clock=clock,
@@ -210,6 +215,7 @@ def join(
         workers=workers,
         registry=registry,
         cache=cache,
+        mcp=mcp,
         catalog=catalog,
         worker=worker,
         runs=Runs(journal, worker, catalog, definitions, codec, clock, ids),

@@ -136,6 +136,10 @@ class ToolRegistry:
         self.tools[tool.spec.name] = tool
         return tool
 
+    def remove(self, name: str) -> None:
+        """Forget a tool; its figures stay."""
+        self.tools.pop(name, None)
+
     @property
     def tool_specs(self) -> dict[str, dict[str, JSON]]:
         """Name -> {name, description, parameters: JSON Schema}."""

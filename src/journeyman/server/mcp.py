@@ -1,0 +1,112 @@
+"""The MCP servers of a process: built from what its agents name, and its agents made anew when their tools change."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Iterable
+
+from journeyman.agents.agent import BaseAgent
+from journeyman.agents.definition import LoadedAgent
+from journeyman.agents.mcp_mounts import mounted
+from journeyman.agents.spec import AgentSpec
+from journeyman.clock import Clock
+from journeyman.egress.transport import Transport
+from journeyman.errors import BaseError
+from journeyman.ids import Ids
+from journeyman.runtime.catalog import Catalog
+from journeyman.tools import narrowing
+from journeyman.tools.mcp.channel import Channel
+from journeyman.tools.mcp.config import McpServerConfig, Patience
+from journeyman.tools.mcp.http import HttpChannel
+from journeyman.tools.mcp.server import McpServer
+from journeyman.tools.mcp.servers import McpServers
+from journeyman.tools.mcp.stdio import StdioChannel
+from journeyman.tools.registry import ToolRegistry
+from journeyman.tools.workers import scrubbed_environment
+
+_log = logging.getLogger(__name__)
+
+
+class Connector:
+    """Opens connections; one pool for all servers over HTTP."""
+
+    def __init__(self, clock: Clock, patience: Patience) -> None:
+        self._clock = clock
+        self._patience = patience
+        self._transport: Transport | None = None
+
+    async def __call__(self, config: McpServerConfig) -> Channel:
+        if config.url is None:
+            return await StdioChannel.open(config, scrubbed_environment(), self._patience.goodbye)
+        if self._transport is None:
+            from journeyman.egress.pool import AiohttpTransport  # noqa: PLC0415 - 0.15 s and 12 MB, only where needed
+
+            self._transport = AiohttpTransport()
+        return HttpChannel(config, self._transport, self._clock)
+
+    async def aclose(self) -> None:
+        if self._transport is not None:
+            await self._transport.aclose()
+
+
+class Mounts:
+    """The agents' servers, connected; `build` makes an agent whose MCP tools are always answered."""
+
+    def __init__(
+        self,
+        agents: Iterable[LoadedAgent],
+        registry: ToolRegistry,
+        build: Callable[[AgentSpec], BaseAgent],
+        clock: Clock,
+        ids: Ids,
+        call_seconds: float,
+    ) -> None:
+        patience = Patience()
+        self._agents = [agent for agent in agents if agent.mounts]
+        self._build = build
+        self._connector = Connector(clock, patience)
+        configs = {mount.config.name: mount.config for agent in self._agents for mount in agent.mounts}
+        self.servers = McpServers(
+            [
+                McpServer(
+                    config,
+                    self._connector,
+                    clock=clock,
+                    ids=ids,
+                    rng=random.Random(),
+                    patience=patience,
+                    call_seconds=call_seconds,
+                )
+                for config in configs.values()
+            ],
+            registry,
+            patience.grace,
+        )
+
+    def build(self, spec: AgentSpec) -> BaseAgent:
+        self.servers.stand_in(spec.tools)
+        return self._build(spec)
+
+    async def start(self, catalog: Catalog) -> None:
+        """Connect; a server that takes long appears when it is there."""
+        self.servers.changed = lambda: self._renew(catalog)
+        await self.servers.start()
+
+    async def aclose(self) -> None:
+        await self.servers.aclose()
+        await self._connector.aclose()
+
+    def _renew(self, catalog: Catalog) -> None:
+        """Agents with the tools that there are now: for new runs; those under way stay with theirs."""
+        listings = {
+            server: {name: tool.spec for name, tool in tools.items()} for server, tools in self.servers.listings.items()
+        }
+        for agent in self._agents:
+            spec, problems = mounted(agent.spec, agent.mounts, listings, narrowing)
+            for problem in problems:
+                _log.warning("agent %s: %s", spec.name, problem)
+            try:
+                catalog.agents[spec.name] = self.build(spec)
+            except BaseError as exc:
+                _log.warning("agent %s stays without the new tools: %s", spec.name, exc.message)

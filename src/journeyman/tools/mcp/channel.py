@@ -1,0 +1,44 @@
+"""The port to one server: requests out, replies and notifications in. Over stdio or HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from journeyman.events.messages import JSON
+from journeyman.tools.mcp.messages import Message, Outgoing
+
+OnNotice = Callable[[Message], None]
+
+
+class Channel(Protocol):
+    """One connection, one object. Notifications of the server go to `on_notice`, which must not block."""
+
+    on_notice: OnNotice
+
+    async def run(self) -> None:
+        """Read until the connection ends; its one reader. Raises LostError then."""
+        ...
+
+    async def ask(self, outgoing: Outgoing) -> Message:
+        """The reply. Cancelled: the server is told, and nothing waits for it. The caller bounds the wait.
+
+        Raises LostError, or another ServiceError of the transport.
+        """
+        ...
+
+    async def tell(self, method: str, params: dict[str, JSON]) -> None:
+        """Send a notification. Raises ServiceError."""
+        ...
+
+    async def follow(self) -> bool:
+        """Hear what the server says unasked, in the handshake revisions. Returns False if it says nothing so."""
+        ...
+
+    def agree(self, version: str | None) -> None:
+        """From now on this revision is spoken; None: none is agreed on yet."""
+        ...
+
+    async def aclose(self) -> None:
+        """End the connection, and the process where there is one; bounded, idempotent."""
+        ...

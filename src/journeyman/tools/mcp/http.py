@@ -1,0 +1,237 @@
+"""MCP over streamable HTTP: a POST for each message, its answer JSON or an event stream."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Coroutine, Mapping
+
+import msgspec
+
+from journeyman.clock import Clock
+from journeyman.egress.transport import Request, Response, Timeouts, Transport
+from journeyman.errors import ServiceError, ServiceUnavailableError
+from journeyman.events.messages import JSON
+from journeyman.tools.mcp.channel import OnNotice
+from journeyman.tools.mcp.config import McpServerConfig
+from journeyman.tools.mcp.messages import (
+    HANDSHAKE_VERSIONS,
+    MAX_MESSAGE,
+    STATELESS_VERSION,
+    LostError,
+    Message,
+    Outgoing,
+    RemoteError,
+    answer_to,
+    cancelled,
+    decode,
+    notification,
+    request,
+)
+from journeyman.tools.mcp.sse import SseEvent, SseReader
+
+_CONNECT_SECONDS = 10.0
+_COURTESY_SECONDS = 2.0  # for what is sent without anybody waiting for it
+_STREAM_SECONDS = 300.0  # of silence on a stream of changes: then it is opened anew
+_DAY = 86_400.0
+_RESUMES = 5  # times that a cut answer is asked for again
+_MAX_COURTESIES = 32
+_MAX_REFUSAL = 64 * 1024
+
+
+class _Reading(msgspec.Struct):
+    """How far the answer to a request was read; `wanted` None: everything, to the end."""
+
+    wanted: str | None
+    last_id: str | None = None
+    retry_seconds: float = 1.0
+
+
+class HttpChannel:
+    """One server by its URL; the session id it gives, if any, and the revision agreed on."""
+
+    def __init__(self, config: McpServerConfig, transport: Transport, clock: Clock) -> None:
+        assert config.url is not None
+        self.on_notice: OnNotice = lambda message: None
+        self._name = config.name
+        self._url = config.url
+        self._headers = dict(config.headers)
+        self._transport = transport
+        self._clock = clock
+        self._session: str | None = None
+        self._version: str | None = None
+        self._lost = asyncio.Event()
+        self._reason = ""
+        self._courtesies: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        await self._lost.wait()
+        raise LostError(self._reason)
+
+    async def ask(self, outgoing: Outgoing) -> Message:
+        if self._lost.is_set():
+            raise LostError(self._reason)
+        reading = _Reading(outgoing.id)
+        try:
+            reply = await self._exchange(self._post(request(outgoing), outgoing.seconds, outgoing.headers), reading)
+            return reply or await self._resumed(reading, outgoing.seconds)
+        except ServiceUnavailableError as exc:
+            if exc.code == "service_unreachable":
+                self._lose(exc.message)
+            raise
+        except asyncio.CancelledError:
+            if self._version in HANDSHAKE_VERSIONS:  # in the stateless revision the closed answer says it
+                self._courtesy(self._send(cancelled(outgoing.id)))
+            raise
+
+    async def tell(self, method: str, params: dict[str, JSON]) -> None:
+        await self._send(notification(method, params))
+
+    async def follow(self) -> bool:
+        if self._session is None:
+            return False
+        timeouts = Timeouts(_CONNECT_SECONDS, _STREAM_SECONDS, _STREAM_SECONDS, _DAY)
+        get = Request("GET", self._url, self._all_headers({"Accept": "text/event-stream"}), b"", timeouts)
+        async with self._transport.send(get) as response:
+            if response.status != 200 or not _is_stream(response):
+                return False
+            await self._from_stream(response, _Reading(None))
+        return True
+
+    def agree(self, version: str | None) -> None:
+        self._version = version
+
+    async def aclose(self) -> None:
+        self._lose(f"the connection to the MCP server {self._name} was closed")
+        for task in self._courtesies:
+            task.cancel()
+        await asyncio.gather(*self._courtesies, return_exceptions=True)
+        if self._session is not None:
+            timeouts = Timeouts(_COURTESY_SECONDS, _COURTESY_SECONDS, _COURTESY_SECONDS, _COURTESY_SECONDS)
+            delete = Request("DELETE", self._url, self._all_headers({}), b"", timeouts)
+            self._session = None
+            with contextlib.suppress(ServiceError):
+                async with self._transport.send(delete):
+                    pass
+
+    async def _exchange(self, sent: Request, reading: _Reading) -> Message | None:
+        """The reply; None when the answer ended before it came."""
+        async with self._transport.send(sent) as response:
+            if response.status >= 300:
+                raise await self._refusal(response, reading.wanted)
+            if self._version != STATELESS_VERSION:
+                self._session = response.headers.get("mcp-session-id") or self._session
+            if _is_stream(response):
+                return await self._from_stream(response, reading)
+            message = decode(await response.read(MAX_MESSAGE))
+            if message is None or not message.is_reply or message.id != reading.wanted:
+                text = f"the MCP server {self._name} answered with something that is no reply to the request"
+                raise ServiceError(text, code="service_bad_reply")
+            return message
+
+    async def _resumed(self, reading: _Reading, seconds: float) -> Message:
+        """Ask for the rest of an answer that ended early, as the handshake revisions allow."""
+        for _ in range(_RESUMES if self._version in HANDSHAKE_VERSIONS else 0):
+            if reading.last_id is None:
+                break
+            await self._clock.sleep(reading.retry_seconds)
+            headers = self._all_headers({"Accept": "text/event-stream", "Last-Event-ID": reading.last_id})
+            get = Request("GET", self._url, headers, b"", _timeouts(seconds))
+            if (reply := await self._exchange(get, reading)) is not None:
+                return reply
+        raise LostError(f"the MCP server {self._name} ended its answer before the reply", sent=True)
+
+    async def _from_stream(self, response: Response, reading: _Reading) -> Message | None:
+        async for event in self._events(response, reading):
+            reading.last_id = event.id or reading.last_id
+            if event.retry is not None:
+                reading.retry_seconds = min(event.retry / 1000, 30.0)
+            message = decode(event.data) if event.data else None
+            if message is None:
+                continue
+            if message.is_reply:
+                if message.id == reading.wanted:
+                    return message
+            elif message.id is not None:
+                self._courtesy(self._send(answer_to(message)))
+            else:
+                self.on_notice(message)
+        return None
+
+    async def _events(self, response: Response, reading: _Reading) -> AsyncIterator[SseEvent]:
+        reader = SseReader(MAX_MESSAGE)
+        try:
+            while piece := await response.chunk():
+                for event in reader.feed(piece):
+                    yield event
+        except ServiceError as exc:
+            if exc.code != "service_cut" or reading.last_id is None:
+                raise
+        except ValueError as exc:
+            text = f"the MCP server {self._name} answered with more than {MAX_MESSAGE} bytes"
+            raise ServiceError(text, code="service_reply_too_large") from exc
+
+    async def _refusal(self, response: Response, wanted: str | None) -> ServiceError:
+        status = response.status
+        message = decode(await response.read(_MAX_REFUSAL))
+        if self._session is not None and (status == 404 or (status == 400 and (not message or message.id != wanted))):
+            self._session = None
+            self._lose(f"the MCP server {self._name} does not know the session any more")
+            return LostError(self._reason)
+        if message is not None and message.error is not None:
+            return RemoteError(message.error)
+        if status in (401, 403):
+            text = f"the MCP server {self._name} refused the credentials (HTTP {status}): check its `headers`"
+            return ServiceError(text, code="mcp_refused", status=status)
+        if status in (429, 503):
+            after = response.headers.get("retry-after", "")
+            text = f"the MCP server {self._name} takes no requests for now (HTTP {status})"
+            return ServiceUnavailableError(text, retry_after=float(after) if after.isdecimal() else None, status=status)
+        if status < 400:
+            text = f"the MCP server {self._name} answered with a redirect, which is not followed: give its final `url`"
+            return ServiceError(text, code="mcp_refused", status=status)
+        return ServiceError(f"the MCP server {self._name} answered with HTTP {status}", status=status)
+
+    async def _send(self, message: bytes) -> None:
+        async with self._transport.send(self._post(message, _COURTESY_SECONDS, {})) as response:
+            if response.status >= 300:
+                raise await self._refusal(response, None)
+
+    def _courtesy(self, sending: Coroutine[None, None, None]) -> None:
+        """Send it without waiting; what goes wrong with it changes nothing."""
+        if self._lost.is_set() or len(self._courtesies) >= _MAX_COURTESIES:
+            sending.close()
+            return
+        task = asyncio.get_running_loop().create_task(_quietly(sending))
+        self._courtesies.add(task)
+        task.add_done_callback(self._courtesies.discard)
+
+    def _post(self, body: bytes, seconds: float, headers: Mapping[str, str]) -> Request:
+        own = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json", **headers}
+        return Request("POST", self._url, self._all_headers(own), body, _timeouts(seconds))
+
+    def _all_headers(self, own: Mapping[str, str]) -> dict[str, str]:
+        headers = {**self._headers, **own}
+        if self._session is not None:
+            headers["Mcp-Session-Id"] = self._session
+        if self._version is not None:
+            headers["MCP-Protocol-Version"] = self._version
+        return headers
+
+    def _lose(self, reason: str) -> None:
+        if not self._lost.is_set():
+            self._reason = reason
+            self._lost.set()
+
+
+def _timeouts(seconds: float) -> Timeouts:
+    return Timeouts(min(_CONNECT_SECONDS, seconds), seconds, seconds, seconds)
+
+
+def _is_stream(response: Response) -> bool:
+    return response.headers.get("content-type", "").partition(";")[0].strip().lower() == "text/event-stream"
+
+
+async def _quietly(sending: Coroutine[None, None, None]) -> None:
+    with contextlib.suppress(ServiceError):
+        await sending

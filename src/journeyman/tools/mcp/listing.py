@@ -1,0 +1,124 @@
+"""What a server says of its tools -> specs. All of it is untrusted: capped, cleaned and checked. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from journeyman.errors import ToolError
+from journeyman.events.messages import JSON, valid_text
+from journeyman.tools.arguments import Check, SchemaCheck, check_for_schema
+from journeyman.tools.mcp.config import tool_name
+from journeyman.tools.mcp.parameter_headers import Mirrored, mirrored
+from journeyman.tools.spec import ToolSpec
+
+MAX_TOOLS = 128  # of one server
+MAX_NAME = 200  # characters of a server's own name for a tool
+MAX_DESCRIPTION = 2000  # characters, as of any text in a schema
+MAX_SCHEMA = 32 * 1024  # bytes
+MAX_DEPTH = 20
+# Control characters, and those that nobody sees: zero-width, direction marks, tags.
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+
+
+class McpTool(msgspec.Struct, frozen=True, kw_only=True):
+    """A tool as its server has it (`own_name`), and as it is here."""
+
+    own_name: str
+    spec: ToolSpec
+    check: Check
+    mirrored: Mirrored = {}
+
+
+class Listing(msgspec.Struct, frozen=True):
+    """By the names they have here; `refused` says in sentences which ones cannot be used."""
+
+    tools: dict[str, McpTool] = {}
+    refused: tuple[str, ...] = ()
+
+
+def listing_of(server: str, described: Sequence[JSON]) -> Listing:
+    """Tools in the order of their names. One that cannot be used costs only itself."""
+    tools: dict[str, McpTool] = {}
+    refused: list[str] = []
+    for entry in described[:MAX_TOOLS]:
+        try:
+            tool = _tool(server, entry)
+        except (ValueError, ToolError, RecursionError) as exc:
+            refused.append(f"{_shown(entry)}: {str(exc)[:300]}")
+            continue
+        if tool.spec.name in tools:
+            refused.append(f"{_shown(entry)}: another tool has the name {tool.spec.name} already")
+        else:
+            tools[tool.spec.name] = tool
+    if len(described) > MAX_TOOLS:
+        refused.append(f"the server offers {len(described)} tools: only the first {MAX_TOOLS} are used")
+    return Listing(dict(sorted(tools.items())), tuple(refused))
+
+
+def unknown_tool(name: str, server: str) -> ToolSpec:
+    """The stand-in for a tool that an agent names and its server has not shown yet."""
+    text = f"A tool of the MCP server {server}, which is not available now."
+    return ToolSpec(name=name, description=text, parameters={"type": "object"}, source=f"MCP server {server}")
+
+
+def _tool(server: str, entry: JSON) -> McpTool:
+    own_name = entry.get("name") if isinstance(entry, dict) else None
+    if not isinstance(own_name, str) or not own_name or len(own_name) > MAX_NAME:
+        raise ValueError("it has no usable name")
+    parameters = _schema(entry.get("inputSchema"))
+    description = entry.get("description") or entry.get("title") or ""
+    text = _clean(description if isinstance(description, str) else "")
+    spec = ToolSpec(
+        name=tool_name(server, own_name),
+        description=text,
+        parameters=parameters,
+        source=f"MCP server {server}",
+        code_hash=_hash([server, own_name, text, parameters]),
+    )
+    check = check_for_schema(spec.name, parameters)
+    if isinstance(check, SchemaCheck):
+        check.compile()
+    return McpTool(own_name=own_name, spec=spec, check=check, mirrored=mirrored(parameters))
+
+
+def _schema(given: JSON) -> dict[str, JSON]:
+    if not isinstance(given, dict):
+        raise ValueError("its inputSchema is no object")
+    schema: dict[str, JSON] = _cleaned(given, MAX_DEPTH)
+    if len(msgspec.json.encode(schema)) > MAX_SCHEMA:
+        raise ValueError(f"its inputSchema is larger than {MAX_SCHEMA} bytes")
+    if schema.setdefault("type", "object") != "object":
+        raise ValueError("its inputSchema is not of type object")
+    return schema
+
+
+def _cleaned(value: Any, depth: int) -> Any:
+    """A copy whose texts are cleaned and capped. Raises ValueError when it is nested too deep."""
+    if depth == 0:
+        raise ValueError(f"its inputSchema is nested deeper than {MAX_DEPTH}")
+    if isinstance(value, dict):
+        return {_clean(key): _cleaned(inner, depth - 1) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_cleaned(inner, depth - 1) for inner in value]
+    return _clean(value) if isinstance(value, str) else value
+
+
+def _clean(text: str) -> str:
+    clean = _HIDDEN.sub("", valid_text(text))
+    return clean if len(clean) <= MAX_DESCRIPTION else f"{clean[:MAX_DESCRIPTION]}…"
+
+
+def _shown(entry: JSON) -> str:
+    name = entry.get("name") if isinstance(entry, dict) else None
+    return f"the tool {_clean(str(name))[:80]!r}" if name else "a tool"
+
+
+def _hash(value: JSON) -> str:
+    return hashlib.sha256(msgspec.json.encode(value, order="deterministic")).hexdigest()[:16]

@@ -1,0 +1,58 @@
+"""Server-sent events, read piece by piece. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+
+class SseEvent(msgspec.Struct):
+    """`data` is None for a block without any; `id` and `retry` (milliseconds) where they were given."""
+
+    data: str | None = None
+    event: str = "message"
+    id: str | None = None
+    retry: int | None = None
+
+
+class SseReader:
+    """Give it bytes as they come; it gives events. Raises ValueError when one grows beyond `limit` bytes."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._rest = b""
+        self._lines: list[bytes] = []
+        self._size = 0
+
+    def feed(self, piece: bytes) -> Iterator[SseEvent]:
+        """The events that `piece` completes. A line ends in LF or CRLF; a lone CR is none (no server sends it)."""
+        *lines, self._rest = (self._rest + piece).split(b"\n") if b"\n" in piece else (self._rest + piece,)
+        for line in lines:
+            text = line.removesuffix(b"\r")
+            if text:
+                self._lines.append(text)
+                self._size += len(text)
+            elif self._lines:
+                yield _event(self._lines)
+                self._lines, self._size = [], 0
+        if self._size + len(self._rest) > self._limit:
+            raise ValueError("an event is larger than it may be")
+
+
+def _event(lines: list[bytes]) -> SseEvent:
+    event = SseEvent()
+    data: list[str] = []
+    for line in lines:
+        name, _, value = line.decode(errors="replace").partition(":")
+        value = value.removeprefix(" ")
+        if name == "data":
+            data.append(value)
+        elif name == "event":
+            event.event = value
+        elif name == "id":
+            event.id = value
+        elif name == "retry" and value.isdecimal():
+            event.retry = int(value[:9])
+    event.data = "\n".join(data) if data else None
+    return event

@@ -1,0 +1,130 @@
+"""MCP over stdio: one JSON-RPC message a line, one reader, replies matched by id."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+
+from journeyman.events.messages import JSON
+from journeyman.tools.mcp.channel import OnNotice
+from journeyman.tools.mcp.config import McpServerConfig
+from journeyman.tools.mcp.messages import (
+    LostError,
+    Message,
+    Outgoing,
+    answer_to,
+    cancelled,
+    decode,
+    notification,
+    request,
+)
+from journeyman.tools.mcp.process import ServerProcess
+
+_log = logging.getLogger(__name__)
+
+_MAX_UNSENT = 4 << 20  # bytes: over it the server does not read, and gets nothing more
+_MAX_GARBAGE = 1000  # lines in a row that are no message: some servers log to stdout, none so much
+
+
+class StdioChannel:
+    """One process, one connection: when either ends, both do."""
+
+    def __init__(self, name: str, process: ServerProcess, goodbye: float) -> None:
+        self.on_notice: OnNotice = lambda message: None
+        self._name = name
+        self._process = process
+        self._goodbye = goodbye
+        self._waiting: dict[str | int, asyncio.Future[Message]] = {}
+        self._lost: str | None = None
+
+    @classmethod
+    async def open(cls, config: McpServerConfig, environment: Mapping[str, str], goodbye: float) -> StdioChannel:
+        """Raises LostError when the command cannot be started."""
+        try:
+            return cls(config.name, await ServerProcess.start(config, environment), goodbye)
+        except (OSError, ValueError) as exc:
+            reason = getattr(exc, "strerror", None) or type(exc).__name__
+            raise LostError(f"the MCP server {config.name} cannot be started: {reason}") from exc
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    async def run(self) -> None:
+        garbage = 0
+        try:
+            while garbage < _MAX_GARBAGE and (line := await self._process.line()):
+                message = decode(line)
+                garbage = garbage + 1 if message is None else 0
+                if message is None:
+                    self._report_garbage(line, garbage)
+                else:
+                    self._take(message)
+            await asyncio.sleep(0)  # its last words on stderr may come with its end
+            raise LostError(self._how(garbage))
+        finally:
+            self._lose(f"the MCP server {self._name} ended before it answered")
+
+    async def ask(self, outgoing: Outgoing) -> Message:
+        self._check()
+        reply: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._waiting[outgoing.id] = reply
+        try:
+            self._process.write(request(outgoing))
+            return await reply
+        except asyncio.CancelledError:
+            if self._lost is None and outgoing.method != "initialize" and self._process.unsent < _MAX_UNSENT:
+                self._process.write(cancelled(outgoing.id))
+            raise
+        finally:
+            del self._waiting[outgoing.id]
+
+    async def tell(self, method: str, params: dict[str, JSON]) -> None:
+        self._check()
+        self._process.write(notification(method, params))
+
+    async def follow(self) -> bool:
+        return False  # what is said unasked comes on the same pipe
+
+    def agree(self, version: str | None) -> None:
+        """Nothing to do: the lines are the same in both revisions."""
+
+    async def aclose(self) -> None:
+        self._lose(f"the connection to the MCP server {self._name} was closed")
+        await self._process.aclose(self._goodbye)
+
+    def _take(self, message: Message) -> None:
+        if message.is_reply:
+            waiting = self._waiting.get(message.id or "")
+            if waiting is not None and not waiting.done():
+                waiting.set_result(message)
+        elif message.method is not None and message.id is not None:
+            if self._process.unsent < _MAX_UNSENT:
+                self._process.write(answer_to(message))
+        elif message.method is not None:
+            self.on_notice(message)
+
+    def _check(self) -> None:
+        if self._lost is not None:
+            raise LostError(self._lost)
+        if self._process.unsent > _MAX_UNSENT:
+            raise LostError(f"the MCP server {self._name} does not read what is sent to it")
+
+    def _lose(self, reason: str) -> None:
+        if self._lost is None:
+            self._lost = reason
+        for waiting in self._waiting.values():
+            if not waiting.done():
+                waiting.set_exception(LostError(reason, sent=True))
+
+    def _report_garbage(self, line: bytes, count: int) -> None:
+        if count == 1:
+            sample = line[:200].decode(errors="replace").strip()
+            _log.warning("MCP server %s wrote a line to stdout that is no message: %r", self._name, sample)
+
+    def _how(self, garbage: int) -> str:
+        if garbage:
+            return f"the MCP server {self._name} writes lines to stdout that are no messages"
+        words = self._process.last_words().strip()[-500:]
+        return f"the MCP server {self._name} ended" + (f"; its last words: {words}" if words else "")

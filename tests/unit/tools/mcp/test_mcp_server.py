@@ -1,0 +1,172 @@
+"""A connection to an MCP server: well-behaved over every transport, then hostile. Real processes, real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+
+import msgspec
+import pytest
+
+from harness.mcp_peer import HttpPeer
+from harness.mcp_rig import QUICK, Host, Running, calling, command, until
+from journeyman.errors import ToolExecutionError
+from journeyman.tools.failures import TransientToolError
+from journeyman.tools.mcp.config import McpServerConfig
+
+
+def http(peer: HttpPeer) -> McpServerConfig:
+    return McpServerConfig(name="peer", url=peer.url)
+
+
+async def test_lists_calls_and_shows_progress(running: Running, peer: McpServerConfig) -> None:
+    async with running(peer) as server:
+        assert server.problem is None
+        assert list(server.listing.tools)[:2] == ["peer__die", "peer__echo"]
+        assert len(server.listing.tools) == 9  # three pages
+        spec = server.listing.tools["peer__echo"].spec
+        assert (spec.effects, spec.declared, spec.on_unknown) == ("once", False, "tell")
+        assert await server.call(calling("echo", text="hé"), Host()) == "hé"
+        host = Host()
+        assert await server.call(calling("progress"), host) == "done"
+        assert host.shown in ([0.5, 1.0], [])  # a JSON answer has no room for it
+        with pytest.raises(ToolExecutionError, match="no such order") as failed:
+            await server.call(calling("fail"), Host())
+        assert failed.value.code == "tool_failed"
+        assert len(await server.call(calling("huge"), Host())) == 5_000_000
+
+
+async def test_a_change_of_the_tools_is_read(running: Running, peer: McpServerConfig) -> None:
+    async with running(peer) as server:
+        await server.call(calling("grow"), Host())
+        if peer.url is None:
+            await until(lambda: "peer__new" in server.listing.tools)
+            assert "peer__env" not in server.listing.tools
+
+
+async def test_twenty_calls_at_once(running: Running, peer: McpServerConfig) -> None:
+    async with running(peer) as server:
+        texts = await asyncio.gather(*(server.call(calling("echo", text=str(n)), Host()) for n in range(20)))
+        assert texts == [str(n) for n in range(20)]
+
+
+async def test_the_stateless_revision_says_who_asks_in_every_request(running: Running) -> None:
+    async with HttpPeer({"stateless"}) as peer, running(http(peer)) as server:
+        await server.call(calling("echo", text="x"), Host())
+        _, headers, message = peer.requests[-1]
+        assert (headers["mcp-method"], headers["mcp-name"]) == ("tools/call", "echo")
+        assert headers["mcp-protocol-version"] == "2026-07-28"
+        assert "mcp-session-id" not in headers
+        assert message["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"] == "2026-07-28"
+        assert message["params"]["_meta"]["journeyman/idempotencyKey"] == "key-1"
+        assert not [one for _, _, one in peer.requests if one.get("method") == "initialize"]
+
+
+async def test_the_process_sees_no_secret_of_the_server(running: Running) -> None:
+    os.environ["SECRET_OF_THE_TEST"] = "hidden"
+    async with running(command()) as server:
+        seen = json.loads(await server.call(calling("env"), Host()))
+    assert seen["GIVEN"] == "yes"
+    assert "SECRET_OF_THE_TEST" not in seen
+
+
+async def test_killed_in_the_middle_of_a_call_it_may_have_happened_and_comes_back(running: Running) -> None:
+    async with running(command()) as server:
+        first = await server.call(calling("pid"), Host())
+        with pytest.raises(TransientToolError) as crashed:
+            await server.call(calling("die"), Host())
+        assert crashed.value.code == "tool_crashed"
+        assert await server.call(calling("pid"), Host()) != first
+
+
+async def test_cut_in_the_middle_over_http(running: Running) -> None:
+    async with HttpPeer(set()) as peer, running(http(peer)) as server:
+        with pytest.raises(TransientToolError) as crashed:
+            await server.call(calling("die"), Host())
+        assert crashed.value.code == "tool_crashed"
+        assert [call["name"] for call in peer.peer.calls] == ["die"]  # sent once
+        assert await server.call(calling("echo", text="on"), Host()) == "on"
+
+
+async def test_a_call_given_up_is_cancelled_and_others_go_on(running: Running) -> None:
+    async with HttpPeer(set()) as peer, running(http(peer)) as server:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await server.call(calling("hang"), Host())
+        await until(lambda: bool(peer.peer.cancelled))
+        assert await server.call(calling("echo", text="on"), Host()) == "on"
+
+
+async def test_a_hung_process_is_replaced(running: Running) -> None:
+    """`hang` is never answered but the server lives: one stopped by a signal does not even list its tools."""
+    async with running(command()) as server:
+        pid = int(await server.call(calling("pid"), Host()))
+        os.kill(pid, 19)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await server.call(calling("hang"), Host())
+        await until(lambda: server.problem is not None)
+        assert int(await server.call(calling("pid"), Host())) != pid
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+@pytest.mark.parametrize(
+    ("mode", "says"),
+    [
+        ("crash", "no configuration found"),
+        ("garbage", "no messages"),
+        ("flood", "ended"),
+        ("ancient", "speaks only the revision '1999-01-01'"),
+        ("mute", "did not answer in time"),
+    ],
+)
+async def test_a_server_that_cannot_be_used_says_why(running: Running, mode: str, says: str) -> None:
+    patience = msgspec.structs.replace(QUICK, probe=0.2, opening=0.6 if mode == "mute" else 5.0, call_wait=0.01)
+    async with running(command(mode), patience) as server:
+        assert says in (server.problem or "")
+        with pytest.raises(ToolExecutionError) as unavailable:
+            await server.call(calling("echo", text="x"), Host())
+        assert unavailable.value.code == "tool_unavailable"
+
+
+async def test_a_line_that_is_no_message_costs_nothing(running: Running) -> None:
+    async with running(command("chatty")) as server:
+        assert server.problem is None
+
+
+async def test_a_command_that_is_not_there(running: Running) -> None:
+    async with running(McpServerConfig(name="peer", command=("/nowhere/at-all",))) as server:
+        assert "No such file" in (server.problem or "")
+
+
+async def test_a_server_that_is_not_there(running: Running) -> None:
+    async with running(McpServerConfig(name="peer", url="http://127.0.0.1:9/mcp")) as server:
+        assert "cannot be reached" in (server.problem or "")
+
+
+async def test_refused_credentials_say_what_to_check(running: Running) -> None:
+    async with HttpPeer({"closed"}) as peer, running(http(peer)) as server:
+        assert "check its `headers`" in (server.problem or "")
+
+
+async def test_garbage_over_http_is_an_unknown_outcome(running: Running) -> None:
+    async with HttpPeer({"garbage"}) as peer, running(http(peer)) as server:
+        with pytest.raises(ToolExecutionError) as crashed:
+            await server.call(calling("echo", text="x"), Host())
+        assert crashed.value.code == "tool_crashed"
+
+
+async def test_a_forgotten_session_is_opened_again(running: Running) -> None:
+    async with HttpPeer(set()) as peer, running(http(peer)) as server:
+        peer.session = "session-2"
+        assert await server.call(calling("echo", text="on"), Host()) == "on"
+        assert len(peer.peer.calls) == 1
+
+
+async def test_at_the_end_no_process_is_left(running: Running) -> None:
+    async with running(command()) as server:
+        pid = int(await server.call(calling("pid"), Host()))
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
