@@ -82,7 +82,7 @@ def _speed() -> float:
 
 def starts(server: Server, floor: Server) -> list[Figure]:
     return [
-        Figure("cold start to /readyz", server.cold, "s", floor.cold, target=1.5, ratio_bound=1.5),
+        Figure("cold start to /readyz", server.cold, "s", floor.cold, target=1.5, ratio_bound=1.8),
         Figure("RSS idle", server.rss_mb, "MB", floor.rss_mb, bound=90),
     ]
 

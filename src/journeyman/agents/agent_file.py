@@ -52,7 +52,7 @@ RateText = Annotated[str, Field(min_length=1, max_length=40, description="10/sec
 class Entry(BaseModel):
     """Part of the file: nothing converted, nothing unknown."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(defer_build=True, strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class NamedEntry(Entry):

@@ -33,7 +33,7 @@ from journeyman.runtime.runs import Runs
 from journeyman.runtime.threads import Threads
 from journeyman.runtime.worker import Worker
 from journeyman.server.definitions import Loaded, load
-from journeyman.server.mcp import Mounts
+from journeyman.server.mcp import Mounts, guarded
 from journeyman.settings import Settings
 from journeyman.telemetry.guard_lines import log_signal
 from journeyman.tools.cache import ToolCache
@@ -180,10 +180,6 @@ def join(
     journal = journal or _journal(settings)
     secrets = (*settings.secrets(), *loaded.secrets)
     registry, codec = loaded.registry, Codec(secrets)
-    mcp = Mounts(loaded.agents, registry, loaded.build, clock, ids, settings.timeout_seconds)
-    agents = {agent.spec.name: mcp.build(agent.spec) for agent in loaded.agents}
-    catalog = Catalog(agents, settings.default_agent)
-    definitions = Definitions(journal, catalog, mcp.build, _direct(registry, catalog.agents))
     services = Services(
         loaded.services,
         clock=clock,
@@ -192,6 +188,10 @@ def join(
         retries=settings.max_retries,
         silence=settings.timeout_seconds,
     )
+    mcp = Mounts(loaded.agents, registry, loaded.build, clock, ids, settings.timeout_seconds, guarded(services))
+    agents = {agent.spec.name: mcp.build(agent.spec) for agent in loaded.agents}
+    catalog = Catalog(agents, settings.default_agent)
+    definitions = Definitions(journal, catalog, mcp.build, _direct(registry, catalog.agents))
     models = models or _models(settings, services, journal, clock)
     workers = workers or Workers()
     cache = _cache(settings, clock, secrets)

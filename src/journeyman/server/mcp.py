@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
 
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.definition import LoadedAgent
 from journeyman.agents.mcp_mounts import mounted
 from journeyman.agents.spec import AgentSpec
 from journeyman.clock import Clock
+from journeyman.egress.services import Services
 from journeyman.egress.transport import Transport
-from journeyman.errors import BaseError
+from journeyman.errors import BaseError, ServiceError
 from journeyman.ids import Ids
+from journeyman.resilience.guard import Judgement
 from journeyman.runtime.catalog import Catalog
 from journeyman.tools import narrowing
 from journeyman.tools.mcp.channel import Channel
@@ -21,11 +24,13 @@ from journeyman.tools.mcp.config import McpServerConfig, Patience
 from journeyman.tools.mcp.http import HttpChannel
 from journeyman.tools.mcp.server import McpServer
 from journeyman.tools.mcp.servers import McpServers
+from journeyman.tools.mcp.session import Guard, unguarded
 from journeyman.tools.mcp.stdio import StdioChannel
 from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.workers import scrubbed_environment
 
 _log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 class Connector:
@@ -50,6 +55,19 @@ class Connector:
             await self._transport.aclose()
 
 
+def guarded(services: Services) -> Guard:
+    """Every request to a server passes its guard. It is never sent twice here: the executor knows its effects."""
+
+    async def through(server: str, work: Callable[[], Awaitable[T]]) -> T:
+        return await services.mcp(server).guard.call(lambda _: work(), _failed_for_good)
+
+    return through
+
+
+def _failed_for_good(error: ServiceError) -> Judgement:
+    return Judgement(failing=True, repeatable=False)
+
+
 class Mounts:
     """The agents' servers, connected; `build` makes an agent whose MCP tools are always answered."""
 
@@ -61,6 +79,7 @@ class Mounts:
         clock: Clock,
         ids: Ids,
         call_seconds: float,
+        guard: Guard = unguarded,
     ) -> None:
         patience = Patience()
         self._agents = [agent for agent in agents if agent.mounts]
@@ -77,6 +96,7 @@ class Mounts:
                     rng=random.Random(),
                     patience=patience,
                     call_seconds=call_seconds,
+                    guard=guard,
                 )
                 for config in configs.values()
             ],
