@@ -13,10 +13,10 @@ import msgspec
 from journeyman.errors import ToolValidationError
 from journeyman.events.messages import JSON
 from journeyman.tools.confinement import ProcessLimits
+from journeyman.tools.definition import Declared, Definition, definition_of
 from journeyman.tools.schema import Arguments
 from journeyman.tools.signature import Signature, read_signature
 from journeyman.tools.spec import ToolSpec
-from journeyman.tools.tool import BaseTool, Definition, definition_of
 
 
 class Described(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +35,7 @@ def describe(thing: object) -> Described:
     Raises:
         ToolValidationError: it is neither, or its signature makes no schema; names argument and remedy.
     """
-    if isinstance(thing, BaseTool):
+    if isinstance(thing, Declared):
         return _describe_instance(thing)
     definition = definition_of(thing)
     if definition is None:
@@ -48,13 +48,13 @@ def describe(thing: object) -> Described:
     return _described(definition, function, signature, arguments, arguments.schema)
 
 
-def _describe_instance(thing: BaseTool) -> Described:
+def _describe_instance(thing: Declared) -> Described:
     definition = thing.definition()
     definition.refuse_nonsense()
     function = getattr(thing, "run", None)
     if not inspect.iscoroutinefunction(function):
         raise ToolValidationError(f"tool {definition.name!r}: write `async def run(self, …)`")
-    if type(thing).get_spec is not BaseTool.get_spec:
+    if thing.brings_schema:
         signature = Signature(summary="", arguments=())
         return _described(definition, function, signature, None, _own_schema(thing))
     signature = read_signature(function, definition.name)
@@ -62,7 +62,7 @@ def _describe_instance(thing: BaseTool) -> Described:
     return _described(definition, function, signature, arguments, arguments.schema)
 
 
-def _own_schema(thing: BaseTool) -> dict[str, JSON]:
+def _own_schema(thing: Declared) -> dict[str, JSON]:
     given = thing.get_spec()
     schema = given.get("parameters") if isinstance(given, dict) else None
     if not isinstance(schema, dict) or schema.get("type") != "object":

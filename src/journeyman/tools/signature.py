@@ -13,8 +13,8 @@ import msgspec
 
 from journeyman.errors import ToolValidationError
 from journeyman.tools.context import BlockingToolContext, ToolContext
+from journeyman.tools.definition import Sensitive
 from journeyman.tools.resources import Resource
-from journeyman.tools.tool import Sensitive
 
 REQUIRED = inspect.Parameter.empty
 _PLAIN = (str, int, float, bool, type(None), Any, dict, list)
