@@ -99,8 +99,8 @@ async def test_a_stopped_reply_keeps_its_text_marked_partial(tmp_path: Path) -> 
 
 
 @pytest.mark.timeout(90)
-async def test_with_kills_at_some_commits(tmp_path: Path) -> None:
-    await at_commits(tmp_path, scenario, 2)
+async def test_with_a_kill_at_a_commit(tmp_path: Path) -> None:
+    await at_commits(tmp_path, scenario, 1)
 
 
 @pytest.mark.long

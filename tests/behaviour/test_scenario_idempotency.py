@@ -34,8 +34,8 @@ async def test_as_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(90)
-async def test_with_kills_at_some_commits(tmp_path: Path) -> None:
-    await at_commits(tmp_path, scenario, 2)
+async def test_with_a_kill_at_a_commit(tmp_path: Path) -> None:
+    await at_commits(tmp_path, scenario, 1)
 
 
 @pytest.mark.long
