@@ -27,7 +27,6 @@ from journeyman.agents.spec import AgentSpec, History, Limits, ModelSettings, Ou
 from journeyman.agents.tool_policy import Narrowing, is_condition, override_tool
 from journeyman.egress.services import ServiceSpec
 from journeyman.errors import ConfigurationError, Problem, ValidationError
-from journeyman.events.messages import JSON
 from journeyman.tools.openapi.invoker import OpenApiTool
 from journeyman.tools.spec import ToolSpec
 
@@ -67,12 +66,6 @@ class LoadedAgent:
     file: Path | None = None
     services: tuple[ServiceSpec, ...] = ()  # of the whole process: no part of the definition that is stored
     folder: Path | None = None  # what `script:FILE` is relative to
-
-    def system_prompt(self, *, thread: Mapping[str, JSON], global_: Mapping[str, JSON], now: int) -> str:
-        """The system message of a run that started at `now` (microseconds). Raises PromptError."""
-        spec = self.spec
-        agent = {"name": spec.name, "type": spec.type, "description": spec.description, "model": spec.model.name}
-        return self.prompt.render(agent=agent, thread=thread, global_=global_, now=now)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,13 @@ import jsonschema_rs
 import pytest
 
 from journeyman.agents.agent_file import agent_file_schema
+from journeyman.agents.assembly import assemble
 from journeyman.agents.definition import LoadedAgent, Surroundings, define_agent
+from journeyman.agents.react import ReactAgent
 from journeyman.agents.yaml_reader import read_document
 from journeyman.egress.services import ServiceSpec
 from journeyman.errors import Problem
+from journeyman.events.state import AgentState
 from journeyman.resilience.rate_limit import Rate
 
 Around = Callable[..., Surroundings]
@@ -76,7 +79,7 @@ def test_every_key_of_this_release(around: Around) -> None:
 
 def test_the_system_prompt_of_a_run(around: Around) -> None:
     agent = defined("type: react_agent\nprompt: '{{ agent.name }} {{ agent.model }} {{ context.thread.x }}'", around())
-    assert agent.system_prompt(thread={"x": 1}, global_={}, now=0) == "support offline 1"
+    assert assemble(agent.spec, ReactAgent, {}).prompt(AgentState(thread_context={"x": 1})) == "support offline 1"
 
 
 def test_a_file_of_one_line_is_enough(around: Around) -> None:
