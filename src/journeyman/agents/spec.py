@@ -47,6 +47,44 @@ class Output(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     retries: int = 2
 
 
+class NodeSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A node of a graph. Which fields count is the type's: `llm` prompt, model, tools; `function` call; `agent` agent;
+    `approval` message; a type of a plugin reads `config`."""
+
+    name: str
+    type: str  # llm | tools | function | agent | approval | a registered type
+    prompt: str | None = None  # None: the agent's
+    model: ModelSettings | None = None  # None: the agent's
+    tools: tuple[str, ...] | None = None  # names of the agent's tools that the model is offered; None: all of them
+    call: str = ""  # module:function, beside the agent file
+    agent: str = ""
+    message: str = ""
+    config: dict[str, JSON] = {}
+    retry: int = 0  # tries after the first
+    timeout_seconds: float | None = None
+    on_error: str | None = None  # the node to go to when this one failed for good
+    on_unavailable: str | None = None  # the same when its service's breaker is open
+
+
+class EdgeSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """From one node or, as a join, from several; to one node or, as a fan-out, to several; `end` ends a branch."""
+
+    origins: tuple[str, ...]
+    targets: tuple[str, ...]
+    when: str | None = None  # a CEL condition; None: otherwise
+
+
+class GraphSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The graph of a `custom_react_agent`, checked: every name in it exists. Edges stand in the order of the file."""
+
+    start: str
+    nodes: tuple[NodeSpec, ...]
+    edges: tuple[EdgeSpec, ...] = ()
+
+    def node(self, name: str) -> NodeSpec | None:
+        return next((node for node in self.nodes if node.name == name), None)
+
+
 class AgentSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Everything a run of this agent depends on."""
 
@@ -59,6 +97,7 @@ class AgentSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     limits: Limits = Limits()
     history: History = History()
     output: Output | None = None
+    graph: GraphSpec | None = None
 
     def encode(self) -> bytes:
         """The definition as canonical JSON."""

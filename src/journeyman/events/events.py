@@ -202,10 +202,19 @@ class ToolCallFinished(_Step, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class NodeEntered(_Step, frozen=True, kw_only=True, omit_defaults=True):
-    pass
+    """Work of a node began; one for each attempt. `path` says which node and visit, `call` names the step."""
+
+    call: str = ""
+    attempt: int = 1
+    child: str | None = None  # the run of the agent that is this node
 
 
 class NodeLeft(_Step, frozen=True, kw_only=True, omit_defaults=True):
+    """The node's work is over: `result` is what it gave, or `error` says why it gave nothing."""
+
+    call: str = ""
+    attempt: int = 1
+    result: JSON = None
     error: Failure | None = None
 
 
