@@ -19,7 +19,7 @@ from journeyman.tools.target import Target
 from journeyman.tools.workers import Workers, scrubbed_environment
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-HOSTILE = Path(__file__).parent / "hostile"
+HOSTILE = Path(__file__).parent.parent / "unit/tools/hostile"
 
 
 class EagerClock(ManualClock):
