@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from journeyman.api.replies import thread_id_of, usage_answer
 from journeyman.api.schemas import CallAnswer, StateAnswer
+from journeyman.events.calls import CallState
 from journeyman.events.codec import rfc3339
-from journeyman.events.state import AgentState, CallState
+from journeyman.events.state import AgentState
 
 
 def state_answer(state: AgentState) -> StateAnswer:

@@ -231,7 +231,7 @@ class Worker:
             return
         recorder.add(*first)
         end = RunFailed(error=Failure(error.code, error.message, self._ids.new("err")))
-        recorder.add(*closing(recorder.state, "", (), end))
+        recorder.add(*closing(recorder.state, lambda call: "", (), end))
         await recorder.flush()
         await recorder.settle()
 
@@ -285,14 +285,17 @@ def _first(state: AgentState, taken_over: bool, epoch: int) -> tuple[Event, ...]
     if state.status == "queued":
         return None
     if state.status == "paused":
-        answered = state.cancel or any(call.status == "answered" for call in state.calls)
-        return (RunResumed(epoch=epoch),) if answered else None
+        return (RunResumed(epoch=epoch),) if state.cancel or state.answered else None
     return (RunResumed(epoch=epoch, reason="taken_over"),) if taken_over or _left_behind(state) else ()
 
 
 def _left_behind(state: AgentState) -> bool:
     """Steps are under way by the record, and nobody drives the run: whoever did could not write on."""
-    return state.model_call is not None or any(call.status == "started" for call in state.calls)
+    return (
+        bool(state.open_model_calls)
+        or any(call.status == "started" for call in state.all_calls)
+        or any(node.status == "entered" for node in state.walk.nodes)
+    )
 
 
 def _log_run(state: AgentState) -> None:

@@ -12,6 +12,7 @@ import pytest
 from journeyman.events.events import (
     ApprovalGiven,
     ApprovalRequested,
+    BranchEnded,
     BudgetWarned,
     CancelRequested,
     ContextChanged,
@@ -25,7 +26,6 @@ from journeyman.events.events import (
     ModelCalled,
     ModelFailed,
     ModelReplied,
-    NodeEntered,
     NodeLeft,
     RunAccepted,
     RunCancelled,
@@ -205,8 +205,8 @@ def test_only_running_time_counts() -> None:
 
 
 SILENT: tuple[Event, ...] = (
-    NodeEntered(),
     NodeLeft(),
+    BranchEnded(),
     BudgetWarned(budget="b", used=1, limit=2),
     RunForked(parent="r", at=1),
     MessageReplaced(seq=1, message=user("x")),
