@@ -25,8 +25,10 @@ from journeyman.journal.sqlite import SqliteJournal
 from journeyman.llm.client import ModelClient
 from journeyman.llm.gateway import Gateway
 from journeyman.llm.routing import Models
+from journeyman.runtime.accepting import Acceptance
 from journeyman.runtime.catalog import Catalog
 from journeyman.runtime.definitions import Definitions
+from journeyman.runtime.forks import Forks
 from journeyman.runtime.performer import Performer
 from journeyman.runtime.replaying import recorded_replies
 from journeyman.runtime.runs import Runs
@@ -65,6 +67,7 @@ class Application:
     catalog: Catalog
     worker: Worker
     runs: Runs
+    forks: Forks
     threads: Threads
     clock: Clock
     ids: Ids
@@ -200,12 +203,9 @@ def join(
         registry, workers, clock, random.Random(), ids, settings.timeout_seconds, settings.max_retries, cache, http
     )
     performer = Performer(models, executor, clock, ids)
-
-    def observe(event: Event) -> None:
-        if type(event) is ToolCallFinished:
-            registry.record(event)
-
-    worker = Worker(journal, codec, clock, ids, definitions, performer, observe)
+    worker = Worker(journal, codec, clock, ids, definitions, performer, _observer(registry))
+    runs = Runs(journal, worker, catalog, definitions, codec, clock, ids)
+    acceptance = Acceptance(journal, worker, definitions, clock)
     return Application(
         settings=settings,
         journal=journal,
@@ -218,7 +218,8 @@ def join(
         mcp=mcp,
         catalog=catalog,
         worker=worker,
-        runs=Runs(journal, worker, catalog, definitions, codec, clock, ids),
+        runs=runs,
+        forks=Forks(journal, runs, acceptance, definitions, codec, clock, ids),
         threads=Threads(journal, worker, codec, clock, ids),
         clock=clock,
         ids=ids,
@@ -226,6 +227,14 @@ def join(
         secrets=secrets,
         problems=tuple(problem for problem in loaded.problems if problem.severity != "error"),
     )
+
+
+def _observer(registry: ToolRegistry) -> Callable[[Event], None]:
+    def observe(event: Event) -> None:
+        if type(event) is ToolCallFinished:
+            registry.record(event)
+
+    return observe
 
 
 def _journal(settings: Settings) -> Journal:

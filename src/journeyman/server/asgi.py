@@ -83,6 +83,7 @@ def create_app(path_or_settings: str | Path | Settings | None = None, **settings
 def _ports(application: Application) -> Ports:
     settings = application.settings
     return Ports(
+        forks=application.forks,
         runs=application.runs,
         threads=application.threads,
         catalog=application.catalog,
