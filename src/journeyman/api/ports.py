@@ -12,6 +12,7 @@ from journeyman.clock import Clock, SystemClock
 from journeyman.events.messages import JSON
 from journeyman.ids import Ids, RandomIds
 from journeyman.runtime.catalog import Catalog
+from journeyman.runtime.forks import Forks
 from journeyman.runtime.runs import Runs
 from journeyman.runtime.threads import Threads
 from journeyman.tools.checks import Finding
@@ -74,6 +75,7 @@ class Ports:
     `details` and `sandbox` tell what confines workers, of all and of one tool."""
 
     runs: Runs
+    forks: Forks
     threads: Threads
     catalog: Catalog
     registry: ToolRegistry
