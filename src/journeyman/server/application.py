@@ -31,6 +31,7 @@ from journeyman.runtime.definitions import Definitions
 from journeyman.runtime.forks import Forks
 from journeyman.runtime.performer import Performer
 from journeyman.runtime.replaying import recorded_replies
+from journeyman.runtime.retention import Keep, Retention
 from journeyman.runtime.runs import Runs
 from journeyman.runtime.threads import Threads
 from journeyman.runtime.worker import Worker
@@ -69,6 +70,7 @@ class Application:
     runs: Runs
     forks: Forks
     threads: Threads
+    retention: Retention
     clock: Clock
     ids: Ids
     transport: Transport | None = None  # of tools that are outside services
@@ -77,6 +79,7 @@ class Application:
     recovered: int = 0  # runs that were under way when the process before this one ended
     started: bool = False
     looking: asyncio.Task[Kernel] | None = None  # at what confines workers here
+    pruning: asyncio.Task[None] | None = None  # every hour, where RETENTION_DAYS is set
 
     async def __aenter__(self) -> Application:
         await self.journal.open()
@@ -84,14 +87,17 @@ class Application:
         self.recovered = await self.worker.recover()
         if runs_processes(self.registry):
             self.looking = asyncio.create_task(self.workers.kernel())
+        if (days := self.settings.retention_days) is not None:
+            self.pruning = asyncio.create_task(self.retention.periodically(Keep.of(days)))
         self.started = True
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         await self.drain(0.0)
-        if self.looking is not None:
-            self.looking.cancel()
-            await asyncio.wait([self.looking])
+        for task in (self.looking, self.pruning):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
         await self.mcp.aclose()
         await self.models.aclose()
         await self.workers.aclose()
@@ -183,14 +189,7 @@ def join(
     journal = journal or _journal(settings)
     secrets = (*settings.secrets(), *loaded.secrets)
     registry, codec = loaded.registry, Codec(secrets)
-    services = Services(
-        loaded.services,
-        clock=clock,
-        rng=random.Random(),
-        hook=log_signal,
-        retries=settings.max_retries,
-        silence=settings.timeout_seconds,
-    )
+    services = _services(settings, loaded, clock)
     mcp = Mounts(loaded.agents, registry, loaded.build, clock, ids, settings.timeout_seconds, guarded(services))
     agents = {agent.spec.name: mcp.build(agent.spec) for agent in loaded.agents}
     catalog = Catalog(agents, settings.default_agent)
@@ -221,6 +220,7 @@ def join(
         runs=runs,
         forks=Forks(journal, runs, acceptance, definitions, codec, clock, ids),
         threads=Threads(journal, worker, codec, clock, ids),
+        retention=Retention(journal, clock),
         clock=clock,
         ids=ids,
         transport=loaded.transport,
@@ -235,6 +235,17 @@ def _observer(registry: ToolRegistry) -> Callable[[Event], None]:
             registry.record(event)
 
     return observe
+
+
+def _services(settings: Settings, loaded: Loaded, clock: Clock) -> Services:
+    return Services(
+        loaded.services,
+        clock=clock,
+        rng=random.Random(),
+        hook=log_signal,
+        retries=settings.max_retries,
+        silence=settings.timeout_seconds,
+    )
 
 
 def _journal(settings: Settings) -> Journal:
