@@ -16,7 +16,6 @@ from journeyman.egress.services import Services
 from journeyman.egress.transport import Transport
 from journeyman.errors import ConfigurationError, Problem
 from journeyman.events.codec import Codec
-from journeyman.events.events import Event, ToolCallFinished
 from journeyman.events.messages import JSON
 from journeyman.ids import Ids, RandomIds
 from journeyman.journal.journal import Journal
@@ -34,8 +33,9 @@ from journeyman.runtime.threads import Threads
 from journeyman.runtime.worker import Worker
 from journeyman.server.definitions import Loaded, load
 from journeyman.server.mcp import Mounts, guarded
+from journeyman.server.observers import Observers, models_of
 from journeyman.settings import Settings
-from journeyman.telemetry.guard_lines import log_signal
+from journeyman.telemetry.exposition import Exposition
 from journeyman.tools.cache import ToolCache
 from journeyman.tools.cache_stores import MemoryStore, SqliteStore
 from journeyman.tools.discovery import discover
@@ -66,6 +66,8 @@ class Application:
     worker: Worker
     runs: Runs
     threads: Threads
+    observers: Observers
+    exposition: Exposition
     clock: Clock
     ids: Ids
     transport: Transport | None = None  # of tools that are outside services
@@ -81,10 +83,12 @@ class Application:
         self.recovered = await self.worker.recover()
         if runs_processes(self.registry):
             self.looking = asyncio.create_task(self.workers.kernel())
+        self.observers.lag.start()
         self.started = True
         return self
 
     async def __aexit__(self, *exc: object) -> None:
+        self.observers.lag.stop()
         await self.drain(0.0)
         if self.looking is not None:
             self.looking.cancel()
@@ -177,14 +181,17 @@ def join(
 ) -> Application:
     """The parts over what was loaded."""
     clock, ids = clock or SystemClock(), ids or RandomIds()
-    journal = journal or _journal(settings)
     secrets = (*settings.secrets(), *loaded.secrets)
     registry, codec = loaded.registry, Codec(secrets)
+    observers = Observers(
+        registry, clock, lambda agent: models_of(catalog, agent), lambda name: services.is_configured(name)
+    )
+    journal = journal or _journal(settings, observers)
     services = Services(
         loaded.services,
         clock=clock,
         rng=random.Random(),
-        hook=log_signal,
+        hook=observers.signalled,
         retries=settings.max_retries,
         silence=settings.timeout_seconds,
     )
@@ -200,12 +207,7 @@ def join(
         registry, workers, clock, random.Random(), ids, settings.timeout_seconds, settings.max_retries, cache, http
     )
     performer = Performer(models, executor, clock, ids)
-
-    def observe(event: Event) -> None:
-        if type(event) is ToolCallFinished:
-            registry.record(event)
-
-    worker = Worker(journal, codec, clock, ids, definitions, performer, observe)
+    worker = Worker(journal, codec, clock, ids, definitions, performer, observers.observe)
     return Application(
         settings=settings,
         journal=journal,
@@ -220,6 +222,8 @@ def join(
         worker=worker,
         runs=Runs(journal, worker, catalog, definitions, codec, clock, ids),
         threads=Threads(journal, worker, codec, clock, ids),
+        observers=observers,
+        exposition=observers.exposition(journal, services, worker, workers),
         clock=clock,
         ids=ids,
         transport=loaded.transport,
@@ -228,9 +232,11 @@ def join(
     )
 
 
-def _journal(settings: Settings) -> Journal:
+def _journal(settings: Settings, observers: Observers) -> Journal:
     file = settings.database_path
-    return MemoryJournal() if file is None else SqliteJournal(file, batch_size=settings.batch_size)
+    if file is None:
+        return MemoryJournal()
+    return SqliteJournal(file, batch_size=settings.batch_size, hook=observers.server.committed)
 
 
 def _cache(settings: Settings, clock: Clock, secrets: tuple[str, ...]) -> ToolCache | None:

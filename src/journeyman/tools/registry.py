@@ -28,7 +28,7 @@ from journeyman.tools.checks import Finding, Security
 from journeyman.tools.describe import Described, describe
 from journeyman.tools.discovery import Discovery, Found, discover, folder_of
 from journeyman.tools.inline import InlineInvoker
-from journeyman.tools.metrics import ToolMetrics
+from journeyman.tools.metrics import Durations, ToolMetrics
 from journeyman.tools.open_resources import OpenResources
 from journeyman.tools.spec import Invoker, Isolation, ToolSpec
 from journeyman.tools.target import Target, attribute_of, target_of
@@ -175,6 +175,10 @@ class ToolRegistry:
         figures |= {name: metrics.read() for name, metrics in self._metrics.items()}
         blocks = self._watchdog.blocks
         return {name: {**figure, "loop_blocks": blocks[name]} for name, figure in figures.items()}
+
+    def get_durations(self) -> dict[str, Durations]:
+        """Name -> how long its calls took; of tools that were called."""
+        return {name: metrics.durations for name, metrics in self._metrics.items()}
 
     async def aclose(self) -> None:
         """Clean up the resources that inline tools opened."""
