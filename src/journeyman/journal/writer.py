@@ -167,8 +167,10 @@ class Writer:
         self._in_flight -= len(group)
         for ticket in group:
             ticket.settle()
-        self._hook(GroupCommitted(len(group), sum([ticket.weight for ticket in group]), seconds))
-        self._settled([ticket.result for ticket in group if isinstance(ticket.result, Committed)])
+        committed = [ticket.result for ticket in group if isinstance(ticket.result, Committed)]
+        self._settled(committed)
+        if committed:
+            self._hook(GroupCommitted(len(committed), sum([len(each.entries) for each in committed]), seconds))
         if self._waiting and not self.full:
             for waiter in self._waiting:
                 if not waiter.done():

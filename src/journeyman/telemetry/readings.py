@@ -27,8 +27,6 @@ _TOOL_STATES = {
     "p95": "95th percentile of the same, seconds.",
 }
 _JOURNAL = {
-    "commits": ("journeyman_journal_commits", "Group commits."),
-    "events": ("journeyman_journal_events", "Events committed."),
     "batches": ("journeyman_journal_batches", "Batches committed: one or more make a group."),
     "refused": ("journeyman_journal_batches_refused", "Batches refused: stale epoch, closed approval, busy thread."),
     "checkpoints": ("journeyman_journal_checkpoints", "Checkpoints of the write-ahead log."),

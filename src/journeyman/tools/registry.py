@@ -35,6 +35,7 @@ from journeyman.tools.target import Target, attribute_of, target_of
 from journeyman.tools.watchdog import Watchdog
 
 Discover = Callable[[Path], Awaitable[Discovery]]
+_MOST_FIGURES = 1000  # tools that were called: those of MCP servers come and go
 _UNKNOWN = "(unknown)"  # one entry for every name that no tool has: a model may invent any number of them
 
 
@@ -164,6 +165,9 @@ class ToolRegistry:
         """Count a finished call in the metrics."""
         name = fact.tool if fact.tool in self.tools else _UNKNOWN
         metrics = self._metrics.get(name)
+        if metrics is None and len(self._metrics) >= _MOST_FIGURES:
+            name = _UNKNOWN
+            metrics = self._metrics.get(name)
         if metrics is None:
             metrics = self._metrics[name] = ToolMetrics()
         metrics.record(fact)
