@@ -50,6 +50,7 @@ from journeyman.journal.journal import (
     Claim,
     Committed,
     Definition,
+    Idle,
     Journal,
     RunFilter,
     principal_stream,
@@ -603,3 +604,30 @@ async def test_a_pause_overtaken_by_news_does_not_rest(journal: Journal, news: t
     run = await journal.run("r1")
     assert run is not None
     assert run.status == status
+
+
+# --- what may be erased, and how much there is
+
+
+async def test_idle_threads_come_longest_untouched_first(journal: Journal) -> None:
+    assert await journal.idle_threads(10) == []
+    for number, thread in enumerate(("ann/t3", "bob/t1", "ann/t2")):
+        await commit(journal, accepted(f"r{number}", thread=thread), at=10 + number)
+    await commit(journal, step("r2", RunPaused()), at=20)
+    assert await journal.idle_threads(10) == [], "an open run keeps its thread"
+    await commit(journal, step("r1", RunFinished()), at=30)
+    await commit(journal, step("r0", RunFinished()), at=40)
+    assert await journal.idle_threads(10) == [Idle("bob/t1", 30), Idle("ann/t3", 40)]
+    assert await journal.idle_threads(1) == [Idle("bob/t1", 30)]
+    await journal.erase_thread("bob/t1", 50, "retention")
+    assert [idle.key for idle in await journal.idle_threads(10)] == ["ann/t3"]
+
+
+async def test_the_size_counts_threads_and_shrinks_with_them(journal: Journal) -> None:
+    await commit(journal, accepted("r1", text="x" * 200_000), accepted("r2", thread="ann/t2"))
+    await commit(journal, step("r1", RunFinished()))
+    full = await journal.size()
+    await journal.erase_thread(T, 50, "retention")
+    left = await journal.size()
+    assert (full.threads, left.threads) == (2, 1)
+    assert full.bytes - left.bytes > 150_000

@@ -77,6 +77,14 @@ class ResumeRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     answers: Annotated[list[AnswerRequest], Meta(min_length=1, max_length=100)]
 
 
+class PruneRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What may stay: threads touched within so many days, so many threads, so many megabytes. One bound at least."""
+
+    days: Annotated[float, Meta(ge=0)] | None = None
+    threads: Annotated[int, Meta(ge=0)] | None = None
+    megabytes: Annotated[float, Meta(ge=0)] | None = None
+
+
 # --- answers
 
 
@@ -313,6 +321,14 @@ class AgentAnswer(Struct, frozen=True, kw_only=True):
     limits: dict[str, JSON]
     history: dict[str, JSON]
     output: dict[str, JSON] | None
+
+
+class Pruned(Struct, frozen=True):
+    """How many threads were erased, and what is left."""
+
+    erased: int
+    threads: int
+    bytes: int
 
 
 class GraphNode(Struct, frozen=True):

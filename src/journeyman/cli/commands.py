@@ -10,7 +10,21 @@ from typing import Annotated
 import typer
 
 from journeyman import __version__
-from journeyman.cli import agents, approvals, chat, check, doctor, fake_llm, project, run, runs, serve, threads, tools
+from journeyman.cli import (
+    agents,
+    approvals,
+    chat,
+    check,
+    db,
+    doctor,
+    fake_llm,
+    project,
+    run,
+    runs,
+    serve,
+    threads,
+    tools,
+)
 from journeyman.cli.exits import INTERRUPTED, OK, exit_code
 from journeyman.cli.output import complain
 from journeyman.errors import BaseError
@@ -57,6 +71,7 @@ def build() -> typer.Typer:
     app.add_typer(threads.app, name="threads")
     app.add_typer(runs.app, name="runs")
     app.add_typer(approvals.app, name="approvals")
+    app.add_typer(db.app, name="db")
     app.command("fake-llm")(fake_llm.fake_llm)
     app.command("doctor")(doctor.doctor)
     return app

@@ -176,6 +176,20 @@ class ApprovalRow(msgspec.Struct, frozen=True, kw_only=True):
     answered_by: str | None = None
 
 
+class Idle(msgspec.Struct, frozen=True):
+    """A thread without an open run, and when it was last touched (µs since the epoch)."""
+
+    key: str
+    updated_at: int
+
+
+class Size(msgspec.Struct, frozen=True):
+    """How much a journal holds: threads, hidden ones too, and bytes in use (free pages of the file are not)."""
+
+    threads: int
+    bytes: int
+
+
 class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
     """What `runs` lists; every given field must match. Times are µs since the epoch."""
 
@@ -248,6 +262,12 @@ class Journal(Protocol):
         principal's stream. Small transactions. False: there is no such thread. StateError `run_active` if a run is
         not ended."""
         ...
+
+    async def idle_threads(self, limit: int) -> Sequence[Idle]:
+        """Threads without an open run, hidden ones too, longest untouched first."""
+        ...
+
+    async def size(self) -> Size: ...
 
     async def read(self, stream: str, after: int = 0, limit: int = 1000) -> Sequence[Entry]:
         """Entries with seq > after, in order, at most `limit`."""

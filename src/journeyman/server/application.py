@@ -28,6 +28,7 @@ from journeyman.runtime.catalog import Catalog
 from journeyman.runtime.definitions import Definitions
 from journeyman.runtime.performer import Performer
 from journeyman.runtime.replaying import recorded_replies
+from journeyman.runtime.retention import Keep, Retention
 from journeyman.runtime.runs import Runs
 from journeyman.runtime.threads import Threads
 from journeyman.runtime.worker import Worker
@@ -68,6 +69,7 @@ class Application:
     threads: Threads
     observers: Observers
     exposition: Exposition
+    retention: Retention
     clock: Clock
     ids: Ids
     transport: Transport | None = None  # of tools that are outside services
@@ -76,6 +78,7 @@ class Application:
     recovered: int = 0  # runs that were under way when the process before this one ended
     started: bool = False
     looking: asyncio.Task[Kernel] | None = None  # at what confines workers here
+    pruning: asyncio.Task[None] | None = None  # every hour, where RETENTION_DAYS is set
 
     async def __aenter__(self) -> Application:
         await self.journal.open()
@@ -84,15 +87,18 @@ class Application:
         if runs_processes(self.registry):
             self.looking = asyncio.create_task(self.workers.kernel())
         self.observers.lag.start()
+        if (days := self.settings.retention_days) is not None:
+            self.pruning = asyncio.create_task(self.retention.periodically(Keep.of(days)))
         self.started = True
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         self.observers.lag.stop()
         await self.drain(0.0)
-        if self.looking is not None:
-            self.looking.cancel()
-            await asyncio.wait([self.looking])
+        for task in (self.looking, self.pruning):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
         await self.mcp.aclose()
         await self.models.aclose()
         await self.workers.aclose()
@@ -187,14 +193,7 @@ def join(
         registry, clock, lambda agent: models_of(catalog, agent), lambda name: services.is_configured(name)
     )
     journal = journal or _journal(settings, observers)
-    services = Services(
-        loaded.services,
-        clock=clock,
-        rng=random.Random(),
-        hook=observers.signalled,
-        retries=settings.max_retries,
-        silence=settings.timeout_seconds,
-    )
+    services = _services(settings, loaded, clock, observers)
     mcp = Mounts(loaded.agents, registry, loaded.build, clock, ids, settings.timeout_seconds, guarded(services))
     agents = {agent.spec.name: mcp.build(agent.spec) for agent in loaded.agents}
     catalog = Catalog(agents, settings.default_agent)
@@ -224,11 +223,23 @@ def join(
         threads=Threads(journal, worker, codec, clock, ids),
         observers=observers,
         exposition=observers.exposition(journal, services, worker, workers),
+        retention=Retention(journal, clock),
         clock=clock,
         ids=ids,
         transport=loaded.transport,
         secrets=secrets,
         problems=tuple(problem for problem in loaded.problems if problem.severity != "error"),
+    )
+
+
+def _services(settings: Settings, loaded: Loaded, clock: Clock, observers: Observers) -> Services:
+    return Services(
+        loaded.services,
+        clock=clock,
+        rng=random.Random(),
+        hook=observers.signalled,
+        retries=settings.max_retries,
+        silence=settings.timeout_seconds,
     )
 
 

@@ -88,6 +88,7 @@ def _ports(application: Application) -> Ports:
         catalog=application.catalog,
         registry=application.registry,
         clear_cache=application.cache.clear if application.cache else nothing_cached,
+        prune=application.retention.prune,
         ready=application.not_ready,
         details=application.details,
         sandbox=application.sandbox,
