@@ -22,6 +22,7 @@ _MODELS = (
     schemas.CreateThread,
     schemas.AddMessage,
     schemas.ResumeRequest,
+    schemas.ForkRequest,
     schemas.PruneRequest,
     schemas.ProcessAnswer,
     schemas.ExecuteToolAnswer,

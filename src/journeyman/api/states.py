@@ -24,7 +24,7 @@ def state_answer(state: AgentState) -> StateAnswer:
         messages=state.messages,
         thread_context=state.thread_context,
         global_context=state.global_context,
-        calls=tuple(map(_call_answer, state.calls)),
+        calls=tuple(map(_call_answer, state.all_calls)),
         model_calls=state.model_calls,
         tool_calls=state.tool_calls,
         model=state.model,

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from journeyman.events.calls import CallState, ModelCallState
-from journeyman.events.events import CancelRequested, DirectCall, Failure, LimitReached, ToolCallFinished
+from journeyman.events.events import CancelRequested, DirectCall, Failure, LimitReached, RunForked, ToolCallFinished
 from journeyman.events.messages import JSON, Message, Usage
 from journeyman.events.walk import BranchState, NodeState, Walk, parent_of
 
@@ -51,6 +51,7 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     walk: Walk = Walk()  # where it stands in its graph
     errors: tuple[Failure, ...] = ()  # the last ten
     failure: Failure | None = None  # the model call failed for good
+    forked: RunForked | None = None  # where the run comes from
     cancel: CancelRequested | None = None
     limit: LimitReached | None = None
     output: str = ""

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from journeyman.events.events import ROOT, Decision, Path
+from journeyman.events.events import ROOT, Decision, ForkedCall, Path
 from journeyman.events.messages import JSON, Message
 
 CallStatus = Literal["asked", "started", "orphaned", "waiting", "answered", "finished"]
@@ -27,6 +27,7 @@ class CallState(msgspec.Struct, frozen=True, kw_only=True):
     args_hash: str = ""  # what that approval was asked for
     decision: Decision | None = None
     answer: str | None = None  # the result that a human gave
+    forked: ForkedCall | None = None  # it was under way where the run was forked
     message: Message | None = None  # when finished: what the model reads
     path: Path = ROOT
 

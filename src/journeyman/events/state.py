@@ -65,7 +65,7 @@ def fold(run_id: str, facts: Iterable[tuple[int, int, Event]], history: tuple[Me
 
 def apply(state: AgentState, seq: int, at: int, event: Event) -> AgentState:
     """The state after one more event. Pure; total over the closed union."""
-    if state.status == "running" and type(event) is not RunResumed:
+    if state.status == "running" and type(event) is not RunResumed and not (type(event) is RunForked and event.epoch):
         active_us = state.active_us + max(0, at - state.at)
     else:
         active_us = state.active_us
@@ -102,7 +102,11 @@ def _apply(state: AgentState, at: int, event: Event) -> AgentState:
             return replace(state, walk=state.walk.left(event))
         case BranchEnded():
             return replace(state, walk=state.walk.ended(event))
-        case BudgetWarned() | RunForked() | MessageReplaced():
+        case MessageReplaced():
+            return _with_message(state, event)
+        case RunForked():
+            return _fork(state, event)
+        case BudgetWarned():
             return state
         case ThreadCreated() | ThreadErased() | HistorySummarized():
             return state
@@ -176,7 +180,27 @@ def _change_context(state: AgentState, event: ContextChanged) -> AgentState:
 
 
 def _add_message(state: AgentState, event: MessageAdded) -> AgentState:
-    return replace(state, messages=(*state.messages, event.message), corrections=state.corrections + 1)
+    return replace(state, messages=(*state.messages, event.message), corrections=state.corrections + event.correction)
+
+
+def _fork(state: AgentState, event: RunForked) -> AgentState:
+    """What was under way in the parent belongs to nobody here, as after a take-over."""
+    if not event.epoch:
+        return state
+    under_way = {call.call: call for call in event.calls}
+
+    def known(call: CallState) -> CallState:
+        return replace(call, forked=under_way.get(call.call, call.forked))
+
+    calls = tuple(map(known, state.calls))
+    return _orphan(replace(state, epoch=event.epoch, calls=calls, forked=event, walk=state.walk.with_calls(known)))
+
+
+def _with_message(state: AgentState, event: MessageReplaced) -> AgentState:
+    if event.place is None or event.place >= len(state.messages):
+        return state
+    messages = (*state.messages[: event.place], event.message, *state.messages[event.place + 1 :])
+    return replace(state, messages=messages, input=event.message if event.seq == 1 else state.input)
 
 
 def _apply_model(state: AgentState, event: ModelCalled | ModelReplied | ModelFailed) -> AgentState:
@@ -277,6 +301,8 @@ def _apply_in_node(state: AgentState, event: _InNode | MessageAdded) -> AgentSta
     if not isinstance(event, MessageAdded) and is_of_code(event.call):
         return _apply_in_code(state, event)
     branch = state.walk.branches.get(event.path.branch)
+    if branch is None and event.path.branch:
+        return state
     inner = into_branch(state, branch) if branch is not None else state
     match event:
         case ModelCalled() | ModelReplied() | ModelFailed():

@@ -6,7 +6,7 @@ A branch is named by the node that fanned out, its visit and the place of the ed
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal
 
 import msgspec
@@ -174,6 +174,18 @@ class Walk(msgspec.Struct, frozen=True, kw_only=True):
             if is_beside(name, path.branch) and (both := sorted(keys.keys() & other.patched)):
                 return replace(self, branches=branches), _conflict(both[0], other.patched[both[0]], path.node)
         return replace(self, branches=branches), None
+
+    def with_calls(self, change: Callable[[CallState], CallState]) -> Walk:
+        """With every call of its branches and nodes changed."""
+
+        def changed(node: NodeState) -> NodeState:
+            return replace(node, calls=tuple(map(change, node.calls)))
+
+        branches = {
+            name: replace(held, node=changed(held.node), calls=tuple(map(change, held.calls)))
+            for name, held in self.branches.items()
+        }
+        return replace(self, node=changed(self.node) if self.node else None, branches=branches)
 
     def orphaned(self) -> Walk:
         """After a take-over: what was under way belongs to nobody. Waits stay open."""

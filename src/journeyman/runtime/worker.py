@@ -21,7 +21,7 @@ from journeyman.runtime.definitions import Definitions
 from journeyman.runtime.live import LiveRun
 from journeyman.runtime.loading import load_state
 from journeyman.runtime.performer import Performer
-from journeyman.runtime.recorder import Recorder
+from journeyman.runtime.recorder import Observe, Recorder
 from journeyman.runtime.runner import Runner
 from journeyman.telemetry.logs import bind
 
@@ -57,7 +57,7 @@ class Worker:
         ids: Ids,
         definitions: Definitions,
         performer: Performer,
-        observe: Callable[[Event], None] | None = None,
+        observe: Observe | None = None,
         slots: int = 512,
     ) -> None:
         self._journal = journal
@@ -79,6 +79,11 @@ class Worker:
     @property
     def running(self) -> int:
         return len(self._active)
+
+    @property
+    def backlog(self) -> int:
+        """Runs that wait for a slot."""
+        return len(self._backlog)
 
     def live(self, run_id: str) -> LiveRun | None:
         active = self._active.get(run_id)
@@ -292,7 +297,7 @@ def _first(state: AgentState, taken_over: bool, epoch: int) -> tuple[Event, ...]
 def _left_behind(state: AgentState) -> bool:
     """Steps are under way by the record, and nobody drives the run: whoever did could not write on."""
     return (
-        bool(state.open_model_calls)
+        any(not call.orphaned for call in state.open_model_calls)
         or any(call.status == "started" for call in state.all_calls)
         or any(node.status == "entered" for node in state.walk.nodes)
     )
