@@ -10,20 +10,20 @@ from typing import Any, Protocol
 
 import msgspec
 
-from journeyman.agents.agent_file import AgentFile, ModelEntry, ToolEntry
+from journeyman.agents.agent_file import AgentFile, ToolEntry
 from journeyman.agents.agent_types import AgentClass, AgentTypes, UnknownAgentTypeError, UnknownTypeProblem
 from journeyman.agents.conditions import APPROVAL_NAMES, Condition, compile_condition
 from journeyman.agents.document import Document, YamlPath
 from journeyman.agents.environment import Expansion, expand
 from journeyman.agents.mcp_mounts import McpMount, findings_of, mount_of, mounted
-from journeyman.agents.model_choice import needs_gateway, resolve_model
+from journeyman.agents.model_entries import ModelEntries
 from journeyman.agents.openapi_entries import OpenApiEntries
 from journeyman.agents.output import OutputSchema
 from journeyman.agents.outside import service_specs
 from journeyman.agents.prompt import Prompt, PromptError
-from journeyman.agents.security import file_permissions, inside, literal_credentials
+from journeyman.agents.security import literal_credentials
 from journeyman.agents.shape import MAX_PROBLEMS, check_shape, without_secrets
-from journeyman.agents.spec import AgentSpec, History, Limits, ModelSettings, Output
+from journeyman.agents.spec import AgentSpec, History, Limits, Output
 from journeyman.agents.tool_policy import Narrowing, is_condition, override_tool
 from journeyman.egress.services import ServiceSpec
 from journeyman.errors import ConfigurationError, Problem, ValidationError
@@ -127,6 +127,15 @@ class _Definition:
         self._file = file
         self._folder = file.parent if file else None
         self._openapi = OpenApiEntries(self._expansion, self._folder)
+        self._models = ModelEntries(
+            expansion=expansion,
+            report=self._report,
+            folder=self._folder,
+            default_model=around.default_model,
+            gateway_configured=around.gateway_configured,
+            offline=around.offline,
+            problems=self.problems,
+        )
 
     def build(self, default_name: str) -> LoadedAgent | None:
         shaped = self._shaped
@@ -141,7 +150,7 @@ class _Definition:
         spec = AgentSpec(
             type=shaped.type,
             name=shaped.name or self._default_name(default_name),
-            model=self._model(),
+            model=self._models.settings(shaped.model, ("model",)),
             description=shaped.description,
             prompt=shaped.prompt,
             tools=tools,
@@ -197,45 +206,6 @@ class _Definition:
                 problem = UnknownTypeProblem(problem.message, problem.file, problem.line, problem.column)
             self.problems += [problem, *exc.problems]
             return None
-
-    def _model(self) -> ModelSettings:
-        entry = self._shaped.model
-        named = entry.name if entry else None
-        name = ""
-        try:
-            name = resolve_model(
-                named, self._around.default_model, self._around.gateway_configured, self._around.offline
-            )
-            self._check_built_in(name)
-        except ValueError as exc:
-            shown = self._shown(("model", "name"), self._shown(("model",), named or ""))
-            message, _, remedy = str(exc).partition(": ")
-            self._report(("model", "name"), message.replace(named, shown) if named else message, remedy or None)
-        settings = (entry or ModelEntry(name="offline")).model_dump(exclude={"name", "fallbacks"})
-        return ModelSettings(name=name, fallbacks=self._fallbacks(name, entry), **settings)
-
-    def _fallbacks(self, model: str, entry: ModelEntry | None) -> tuple[str, ...]:
-        """Models of the gateway only: production never falls silently to one that is built in."""
-        if entry is None or not needs_gateway(model):
-            return ()
-        for index, name in enumerate(entry.fallbacks):
-            path: YamlPath = ("model", "fallbacks", index)
-            shown = self._shown(path, name)
-            if not needs_gateway(name):
-                self._report(path, f"{shown} is no model of the gateway", "name one that is")
-            elif name == model or name in entry.fallbacks[:index]:
-                self._report(
-                    ("model", "fallbacks", index), f"the model {shown} is named twice", "remove one of the two"
-                )
-        return tuple(entry.fallbacks)
-
-    def _check_built_in(self, model: str) -> None:
-        kind, _, rest = model.partition(":")
-        if kind == "replay" and not rest:
-            raise ValueError("replay names no run: write replay:RUN")
-        if kind == "script" and (self._folder is not None or not rest):
-            path = inside(self._folder or Path(), rest)
-            self.problems += file_permissions(path)
 
     def _prompt(self) -> Prompt | None:
         try:
