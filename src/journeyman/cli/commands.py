@@ -10,7 +10,21 @@ from typing import Annotated
 import typer
 
 from journeyman import __version__
-from journeyman.cli import agents, approvals, chat, check, doctor, fake_llm, project, run, runs, serve, threads, tools
+from journeyman.cli import (
+    agents,
+    approvals,
+    chat,
+    check,
+    doctor,
+    fake_llm,
+    graph,
+    project,
+    run,
+    runs,
+    serve,
+    threads,
+    tools,
+)
 from journeyman.cli.exits import INTERRUPTED, OK, exit_code
 from journeyman.cli.output import complain
 from journeyman.errors import BaseError
@@ -53,6 +67,7 @@ def build() -> typer.Typer:
     for name, command in (("run", run.run), ("chat", chat.chat), ("check", check.check), ("schema", check.schema)):
         app.command(name)(command)
     app.command("agents")(agents.agents)
+    app.command("graph")(graph.graph)
     app.add_typer(tools.app, name="tools")
     app.add_typer(threads.app, name="threads")
     app.add_typer(runs.app, name="runs")
