@@ -26,12 +26,13 @@ from journeyman.errors import (
 from journeyman.events.codec import Codec, Entry
 from journeyman.events.events import Event, Failure, RunAccepted, RunCancelled, RunFinished, RunPaused, RunStarted
 from journeyman.events.merge_patch import merge_patch
-from journeyman.events.messages import Message, Usage
+from journeyman.events.messages import Message, Usage, user
 from journeyman.events.state import AgentState, fold
 from journeyman.ids import SequentialIds
 from journeyman.journal.journal import ApprovalRow, MessageRow, RunFilter, RunRow, ThreadRow, thread_key
 from journeyman.runtime.catalog import Catalog
-from journeyman.runtime.results import Answer, Frame, RunResult, StartCall, Started, StartRun
+from journeyman.runtime.forks import Forks
+from journeyman.runtime.results import Answer, ForkRun, Frame, RunResult, StartCall, Started, StartRun
 from journeyman.runtime.runs import Runs
 from journeyman.runtime.threads import Threads
 from journeyman.tools.checks import Finding
@@ -225,6 +226,23 @@ class FakeRuns(Runs):
         return [row for row in self.approvals_open if cursor is None or row.id > cursor][:limit]
 
 
+class FakeForks(Forks):
+    """Forks become runs that answer with what they were asked."""
+
+    def __init__(self, runs: FakeRuns) -> None:
+        self.runs = runs
+        self.asked: list[ForkRun] = []
+
+    async def fork(self, principal: str, request: ForkRun) -> Started:
+        await self.runs.get(principal, request.run_id)
+        earlier = self.runs._replayed(request.key)
+        if earlier is not None:
+            return Started(run_id=earlier, thread_id="fork", replayed=True)
+        self.asked.append(request)
+        run_id = self.runs._add(StartRun(input=user(f"at {request.at}")), "fork", "support")
+        return Started(run_id=run_id, thread_id="fork")
+
+
 class FakeThreads(Threads):
     def __init__(self) -> None:
         self.rows: dict[str, ThreadRow] = {}
@@ -327,8 +345,10 @@ def fake_agent(name: str = "support", type: str = "react_agent", graph: GraphSpe
 
 def make_ports(clock: Clock | None = None, limits: Limits | None = None, **changes: Any) -> Ports:
     """Ports over doubles; the catalog has one agent, `support`."""
+    runs = FakeRuns()
     given: dict[str, Any] = {
-        "runs": FakeRuns(),
+        "runs": runs,
+        "forks": FakeForks(runs),
         "threads": FakeThreads(),
         "catalog": Catalog({"support": fake_agent()}),
         "registry": FakeRegistry(TOOL),

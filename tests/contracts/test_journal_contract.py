@@ -35,6 +35,7 @@ from journeyman.events.events import (
     RunCancelled,
     RunFailed,
     RunFinished,
+    RunForked,
     RunPaused,
     RunResumed,
     RunStarted,
@@ -50,9 +51,11 @@ from journeyman.journal.journal import (
     Claim,
     Committed,
     Definition,
+    Idle,
     Journal,
     RunFilter,
     principal_stream,
+    thread_key,
     thread_stream,
 )
 from journeyman.journal.memory import MemoryJournal
@@ -603,3 +606,89 @@ async def test_a_pause_overtaken_by_news_does_not_rest(journal: Journal, news: t
     run = await journal.run("r1")
     assert run is not None
     assert run.status == status
+
+
+# --- forks
+
+
+SEEN = ContextChanged(scope="global", patch={"seen": 1})
+
+
+def forked(run: str, thread: str, past: tuple[Event, ...], *more: Event, copied: int | None = None) -> Append:
+    """A fork of a run that began and did what `past` says; `more` is its own."""
+    at = 2 + len(past) if copied is None else copied
+    events = (
+        RunAccepted(thread=thread, principal="ann", input=user("hi"), copied=at),
+        RunStarted(epoch=1, last_no=1),
+        *past,
+        RunForked(parent="r1", at=at, epoch=2),
+        *more,
+    )
+    return Append(stream=run, drafts=tuple(map(draft, events)), times=tuple(range(1, 3 + len(past))))
+
+
+async def test_a_fork_brings_its_thread_and_its_past_and_does_nothing_outside_again(journal: Journal) -> None:
+    thread = thread_key("ann", "fork")
+    past = (ThreadCreated(thread_id="fork", principal="ann"), MessageAdded(message=user("before")))
+    begun = Append(stream=thread_stream(thread), drafts=tuple(map(draft, past)), times=(10, 4))
+    edit = MessageReplaced(seq=1, place=0, message=user("ho"))
+    committed = await commit(journal, begun, forked("f1", thread, (SEEN,), edit), epoch=journal.epoch)
+    assert [(entry.seq, entry.at) for entry in committed.entries] == [
+        (1, 10), (2, 4), (1, 1), (2, 2), (3, 3), (4, 10), (5, 10),
+    ]  # fmt: skip
+    run, row = await journal.run("f1"), await journal.thread(thread)
+    assert run is not None
+    assert row is not None
+    assert (run.status, run.epoch, run.accepted_at, run.last_seq) == ("running", journal.epoch, 10, 5)
+    assert (row.active_run, row.updated_at, row.created_at) == ("f1", 10, 10)
+    assert await texts(journal, thread) == ["before", "ho"]
+    assert await journal.global_context("ann") == {}
+    await commit(journal, step("f1", ContextChanged(scope="global", patch={"seen": 2}), epoch=journal.epoch))
+    assert await journal.global_context("ann") == {"seen": 2}
+
+
+async def test_a_fork_has_a_thread_of_its_own_and_only_a_fork_brings_its_start(journal: Journal) -> None:
+    await commit(journal, accepted("r1"))
+    with pytest.raises(StateError, match="a thread of its own"):
+        await commit(journal, forked("f1", T, ()))
+    with pytest.raises(StateError, match="places it itself"):
+        await commit(journal, forked("f1", thread_key("ann", "fork"), (), copied=0))
+    assert await journal.run("f1") is None
+
+
+async def test_a_fork_of_a_fork_is_a_run_of_now(journal: Journal) -> None:
+    thread = thread_key("ann", "fork")
+    past = (RunForked(parent="r0", at=2, epoch=1), MessageReplaced(seq=1, place=0, message=user("ho")), SEEN)
+    begun = Append(stream=thread_stream(thread), drafts=(draft(ThreadCreated(thread_id="fork", principal="ann")),))
+    await commit(journal, begun, forked("f2", thread, past), epoch=journal.epoch)
+    run = await journal.run("f2")
+    assert run is not None
+    assert (run.accepted_at, run.started_at, await texts(journal, thread)) == (10, 10, ["ho"])
+    assert await journal.global_context("ann") == {}
+
+
+# --- what may be erased, and how much there is
+
+
+async def test_idle_threads_come_longest_untouched_first(journal: Journal) -> None:
+    assert await journal.idle_threads(10) == []
+    for number, thread in enumerate(("ann/t3", "bob/t1", "ann/t2")):
+        await commit(journal, accepted(f"r{number}", thread=thread), at=10 + number)
+    await commit(journal, step("r2", RunPaused()), at=20)
+    assert await journal.idle_threads(10) == [], "an open run keeps its thread"
+    await commit(journal, step("r1", RunFinished()), at=30)
+    await commit(journal, step("r0", RunFinished()), at=40)
+    assert await journal.idle_threads(10) == [Idle("bob/t1", 30), Idle("ann/t3", 40)]
+    assert await journal.idle_threads(1) == [Idle("bob/t1", 30)]
+    await journal.erase_thread("bob/t1", 50, "retention")
+    assert [idle.key for idle in await journal.idle_threads(10)] == ["ann/t3"]
+
+
+async def test_the_size_counts_threads_and_shrinks_with_them(journal: Journal) -> None:
+    await commit(journal, accepted("r1", text="x" * 200_000), accepted("r2", thread="ann/t2"))
+    await commit(journal, step("r1", RunFinished()))
+    full = await journal.size()
+    await journal.erase_thread(T, 50, "retention")
+    left = await journal.size()
+    assert (full.threads, left.threads) == (2, 1)
+    assert full.bytes - left.bytes > 150_000

@@ -24,6 +24,7 @@ from journeyman.api.routes.agents import agents
 from journeyman.api.routes.approvals import approvals
 from journeyman.api.routes.context import context
 from journeyman.api.routes.health import health
+from journeyman.api.routes.retention import retention
 from journeyman.api.routes.runs import runs
 from journeyman.api.routes.threads import threads
 from journeyman.api.routes.tools import tools
@@ -92,7 +93,7 @@ def _routes(app: FastAPI, ports: Ports) -> None:
         WebSocketRoute(websocket.PATH, websocket.Sockets(ports)),
         *ports.pages,
     ]
-    for router in (agents, tools, threads, runs, context, approvals, health):
+    for router in (agents, tools, threads, runs, context, approvals, retention, health):
         app.include_router(router(ports))
 
     @cache

@@ -11,7 +11,10 @@ from starlette.routing import BaseRoute
 from journeyman.clock import Clock, SystemClock
 from journeyman.events.messages import JSON
 from journeyman.ids import Ids, RandomIds
+from journeyman.journal.journal import Size
 from journeyman.runtime.catalog import Catalog
+from journeyman.runtime.forks import Forks
+from journeyman.runtime.retention import Keep
 from journeyman.runtime.runs import Runs
 from journeyman.runtime.threads import Threads
 from journeyman.tools.checks import Finding
@@ -63,6 +66,11 @@ async def nothing_cached(tool: str) -> int:
     return 0
 
 
+async def nothing_erased(keep: Keep) -> tuple[int, Size]:
+    """For a server that keeps everything."""
+    return 0, Size(0, 0)
+
+
 def _unknown(_: ToolSpec) -> Mapping[str, JSON]:
     return {}
 
@@ -74,10 +82,12 @@ class Ports:
     `details` and `sandbox` tell what confines workers, of all and of one tool."""
 
     runs: Runs
+    forks: Forks
     threads: Threads
     catalog: Catalog
     registry: ToolRegistry
     clear_cache: Callable[[str], Awaitable[int]] = nothing_cached  # a tool's name -> how many answers were forgotten
+    prune: Callable[[Keep], Awaitable[tuple[int, Size]]] = nothing_erased  # threads erased, and what is left
     ready: Callable[[], Mapping[str, object]] = dict
     details: Callable[[], Mapping[str, object]] = dict
     sandbox: Callable[[ToolSpec], Mapping[str, JSON]] = _unknown

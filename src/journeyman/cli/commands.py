@@ -15,6 +15,7 @@ from journeyman.cli import (
     approvals,
     chat,
     check,
+    db,
     doctor,
     fake_llm,
     graph,
@@ -72,6 +73,7 @@ def build() -> typer.Typer:
     app.add_typer(threads.app, name="threads")
     app.add_typer(runs.app, name="runs")
     app.add_typer(approvals.app, name="approvals")
+    app.add_typer(db.app, name="db")
     app.command("fake-llm")(fake_llm.fake_llm)
     app.command("doctor")(doctor.doctor)
     return app

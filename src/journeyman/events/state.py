@@ -18,6 +18,7 @@ from journeyman.events.events import (
     DirectCall,
     Event,
     Failure,
+    ForkedCall,
     HistorySummarized,
     LimitReached,
     MessageAdded,
@@ -68,6 +69,7 @@ class CallState(msgspec.Struct, frozen=True, kw_only=True):
     args_hash: str = ""  # what that approval was asked for
     decision: Decision | None = None
     answer: str | None = None  # the result that a human gave
+    forked: ForkedCall | None = None  # it was under way where the run was forked
     message: Message | None = None  # when finished: what the model reads
     path: Path = ROOT
 
@@ -114,6 +116,7 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     remembered: dict[str, JSON] = {}
     errors: tuple[Failure, ...] = ()  # the last ten
     failure: Failure | None = None  # the model call failed for good
+    forked: RunForked | None = None  # where the run comes from
     cancel: CancelRequested | None = None
     limit: LimitReached | None = None
     output: str = ""
@@ -148,7 +151,7 @@ def fold(run_id: str, facts: Iterable[tuple[int, int, Event]], history: tuple[Me
 
 def apply(state: AgentState, seq: int, at: int, event: Event) -> AgentState:
     """The state after one more event. Pure; total over the closed union."""
-    if state.status == "running" and type(event) is not RunResumed:
+    if state.status == "running" and type(event) is not RunResumed and not (type(event) is RunForked and event.epoch):
         active_us = state.active_us + max(0, at - state.at)
     else:
         active_us = state.active_us
@@ -173,11 +176,15 @@ def _apply(state: AgentState, at: int, event: Event) -> AgentState:
             return replace(state, thread_context=merge_patch(state.thread_context, patch))
         case ContextChanged(patch=patch):
             return replace(state, global_context=merge_patch(state.global_context, patch))
-        case MessageAdded(message=message):
-            return replace(state, messages=(*state.messages, message), corrections=state.corrections + 1)
+        case MessageAdded(message=message, correction=correction):
+            return replace(state, messages=(*state.messages, message), corrections=state.corrections + correction)
+        case MessageReplaced():
+            return _with_message(state, event)
+        case RunForked():
+            return _fork(state, event)
         case StepRemembered(name=name, value=value):
             return replace(state, remembered={**state.remembered, name: value})
-        case NodeEntered() | NodeLeft() | BudgetWarned() | RunForked() | MessageReplaced():
+        case NodeEntered() | NodeLeft() | BudgetWarned():
             return state
         case ThreadCreated() | ThreadErased() | HistorySummarized():
             return state
@@ -240,6 +247,22 @@ def _orphan(state: AgentState) -> AgentState:
     calls = tuple(replace(call, status="orphaned") if call.status == "started" else call for call in state.calls)
     model_call = replace(state.model_call, orphaned=True) if state.model_call else None
     return replace(state, calls=calls, model_call=model_call)
+
+
+def _fork(state: AgentState, event: RunForked) -> AgentState:
+    """What was under way in the parent belongs to nobody here, as after a take-over."""
+    if not event.epoch:
+        return state
+    under_way = {call.call: call for call in event.calls}
+    calls = tuple(replace(call, forked=under_way.get(call.call, call.forked)) for call in state.calls)
+    return _orphan(replace(state, epoch=event.epoch, calls=calls, forked=event))
+
+
+def _with_message(state: AgentState, event: MessageReplaced) -> AgentState:
+    if event.place is None or event.place >= len(state.messages):
+        return state
+    messages = (*state.messages[: event.place], event.message, *state.messages[event.place + 1 :])
+    return replace(state, messages=messages, input=event.message if event.seq == 1 else state.input)
 
 
 def _apply_model(state: AgentState, event: ModelCalled | ModelReplied | ModelFailed) -> AgentState:

@@ -40,6 +40,7 @@ class Append(msgspec.Struct, frozen=True, kw_only=True):
 
     With an `epoch` the append is fenced: the run's epoch must be this one, else StaleEpochError. `known` is the
     highest seq that the writer has applied: what others appended after it comes back in `Committed.outside`.
+    `times` are those of the first events, where they are copies of others that happened then (µs since the epoch).
     Without an epoch it is an outside fact: an ApprovalGiven needs its approval open, a CancelRequested its run,
     else StateError (code `approval_closed` or `run_ended`); either of an unknown run is NotFoundError.
     """
@@ -48,6 +49,7 @@ class Append(msgspec.Struct, frozen=True, kw_only=True):
     drafts: tuple[Draft, ...]
     epoch: int | None = None
     known: int = 0
+    times: tuple[int, ...] = ()
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +80,8 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     A RunAccepted as the first event of an append makes the run: the thread row if there is none, its place in the
     thread's queue, and, if the thread's slot is free, a RunStarted (and a ContextChanged for `RunAccepted.context`)
     that the journal itself appends at `at` under `epoch`. With `multitask: reject` a busy thread raises
-    ThreadBusyError; with more than `max_queued` runs waiting on the thread, QueueFullError.
+    ThreadBusyError; with more than `max_queued` runs waiting on the thread, QueueFullError. A RunAccepted with `copied`
+    makes a fork, on a thread of its own: its RunStarted is among the copies.
     An event that ends a run frees the thread's slot and in the same transaction starts the next queued run, likewise.
     """
 
@@ -162,6 +165,21 @@ class ApprovalRow(msgspec.Struct, frozen=True, kw_only=True):
     requested_at: int
     answer: str | None = None  # the decision; None: open
     answered_by: str | None = None
+    result: str | None = None  # what `done` goes on with unless the answer says otherwise
+
+
+class Idle(msgspec.Struct, frozen=True):
+    """A thread without an open run, and when it was last touched (µs since the epoch)."""
+
+    key: str
+    updated_at: int
+
+
+class Size(msgspec.Struct, frozen=True):
+    """How much a journal holds: threads, hidden ones too, and bytes in use (free pages of the file are not)."""
+
+    threads: int
+    bytes: int
 
 
 class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -236,6 +254,12 @@ class Journal(Protocol):
         principal's stream. Small transactions. False: there is no such thread. StateError `run_active` if a run is
         not ended."""
         ...
+
+    async def idle_threads(self, limit: int) -> Sequence[Idle]:
+        """Threads without an open run, hidden ones too, longest untouched first."""
+        ...
+
+    async def size(self) -> Size: ...
 
     async def read(self, stream: str, after: int = 0, limit: int = 1000) -> Sequence[Entry]:
         """Entries with seq > after, in order, at most `limit`."""

@@ -17,9 +17,11 @@ from journeyman.journal.journal import (
     Claim,
     Committed,
     Definition,
+    Idle,
     MessageRow,
     RunFilter,
     RunRow,
+    Size,
     ThreadRow,
     thread_stream,
 )
@@ -184,6 +186,15 @@ class MemoryJournal:
         self._ledger.erase_some(key)
         self._rings.committed((tombstone,))
         return True
+
+    async def idle_threads(self, limit: int) -> Sequence[Idle]:
+        idle = (row for row in self.tables.threads.values() if row.active_run is None and not row.queue)
+        oldest = sorted(idle, key=lambda row: (row.updated_at, row.key))[:limit]
+        return [Idle(row.key, row.updated_at) for row in oldest]
+
+    async def size(self) -> Size:
+        held = sum(len(entry.data) for entries in self.tables.events.values() for entry in entries)
+        return Size(len(self.tables.threads), held)
 
     async def read(self, stream: str, after: int = 0, limit: int = 1000) -> Sequence[Entry]:
         return self.tables.entries(stream, after, limit)

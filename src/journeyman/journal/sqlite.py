@@ -28,9 +28,11 @@ from journeyman.journal.journal import (
     Batch,
     Committed,
     Definition,
+    Idle,
     MessageRow,
     RunFilter,
     RunRow,
+    Size,
     ThreadRow,
 )
 from journeyman.journal.ledger import Ledger
@@ -201,6 +203,12 @@ class SqliteJournal:
         while not await self._writing().call(step):
             pass
         await self._writing().call(lambda ledger: None, truncate=True)
+
+    async def idle_threads(self, limit: int) -> Sequence[Idle]:
+        return await self._far(lambda reads: reads.idle_threads(limit))
+
+    async def size(self) -> Size:
+        return await self._far(lambda reads: reads.size())
 
     # --- reading
 

@@ -14,9 +14,11 @@ from journeyman.events.transcript import stored_message
 from journeyman.journal.journal import (
     ApprovalRow,
     Definition,
+    Idle,
     MessageRow,
     RunFilter,
     RunRow,
+    Size,
     ThreadRow,
     thread_stream,
 )
@@ -135,6 +137,14 @@ class Reads:
     def erasing(self) -> list[str]:
         """Threads whose erasure was begun and not finished."""
         return [row[0] for row in self.db.execute(Q["erasing"])]
+
+    def idle_threads(self, limit: int) -> Sequence[Idle]:
+        return [Idle(*row) for row in self.db.execute(Q["idle_threads"], (limit,))]
+
+    def size(self) -> Size:
+        pages = self.db.pragma("page_count") - self.db.pragma("freelist_count")
+        threads: int = self.db.execute(Q["count_threads"]).fetchall()[0][0]  # type: ignore[assignment]
+        return Size(threads, pages * self.db.pragma("page_size"))
 
     def epoch(self) -> int:
         row = self.db.execute(Q["epoch"]).fetchone()

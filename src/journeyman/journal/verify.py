@@ -1,17 +1,24 @@
-"""Do the rows of a SQLite journal say what its events say? Makes the rows anew and compares."""
+"""Is a SQLite journal whole: SQLite's own check, every run folds, and the rows say what the events say."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import apsw
 
+from journeyman.errors import BaseError
 from journeyman.events.codec import Entry
+from journeyman.events.state import AgentState, apply
+from journeyman.journal.database import check_current, connect_reader, translate
 from journeyman.journal.memory import MemoryTables
 from journeyman.journal.rows import project
 from journeyman.journal.sqlite_tables import SqliteTables
 
+_RUNS = "SELECT accepted_no, id FROM runs ORDER BY accepted_no"
+_EVENTS_OF = "SELECT seq, type, v, at, data FROM events WHERE stream = ? ORDER BY seq"
 _EVENTS = "SELECT s.name, seq, type, v, at, data FROM events JOIN streams s ON s.no = events.stream ORDER BY events.id"
 _MESSAGES = """SELECT t.key, m.no, s.name, m.seq FROM messages m JOIN threads t ON t.no = m.thread
     JOIN streams s ON s.no = m.stream"""
@@ -20,6 +27,44 @@ _CONTEXTS = "SELECT principal FROM contexts"
 _FORGETFUL = """SELECT DISTINCT substr(s.name, length('principal:') + 1) FROM events e JOIN streams s ON s.no = e.stream
     WHERE e.type = 'thread_erased'"""
 _UNSAID = ("accepted_no", "epoch")  # what events do not say: numbers have gaps, take-overs raise epochs
+
+
+def verify(path: Path, most: int) -> list[str]:
+    """What is wrong with the journal at `path`, at most so many lines; safe beside its owner.
+
+    Raises ConfigurationError (of another release) and StorageError (no journal, unreadable).
+    """
+    try:
+        db = connect_reader(path)
+        try:
+            check_current(db, path)
+            return list(islice(damages(db), most))
+        finally:
+            db.close()
+    except apsw.Error as exc:
+        raise translate(exc, path) from exc
+
+
+def damages(db: apsw.Connection) -> Iterator[str]:
+    """One line for whatever is wrong, in one read transaction: safe beside a writer."""
+    with db:
+        broken = [text for (text,) in db.execute("PRAGMA integrity_check") if text != "ok"]
+        yield from broken or (broken := list(_unfolded(db)))
+        if not broken:
+            yield from differences(db)
+
+
+def _unfolded(db: apsw.Connection) -> Iterator[str]:
+    """Runs whose events cannot be read or folded by this release."""
+    runs: list[tuple[int, str]] = db.execute(_RUNS).fetchall()  # type: ignore[assignment]
+    for number, name in runs:
+        state = AgentState(run_id=name)
+        try:
+            for row in db.execute(_EVENTS_OF, (number,)):
+                entry = Entry(name, *row)
+                state = apply(state, entry.seq, entry.at, entry.event)
+        except BaseError as exc:
+            yield f"run {name}: {exc.message}"
 
 
 def differences(db: apsw.Connection) -> Iterator[str]:

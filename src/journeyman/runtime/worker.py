@@ -292,7 +292,8 @@ def _first(state: AgentState, taken_over: bool, epoch: int) -> tuple[Event, ...]
 
 def _left_behind(state: AgentState) -> bool:
     """Steps are under way by the record, and nobody drives the run: whoever did could not write on."""
-    return state.model_call is not None or any(call.status == "started" for call in state.calls)
+    open_model_call = state.model_call is not None and not state.model_call.orphaned
+    return open_model_call or any(call.status == "started" for call in state.calls)
 
 
 def _log_run(state: AgentState) -> None:

@@ -25,10 +25,13 @@ from journeyman.journal.sqlite import SqliteJournal
 from journeyman.llm.client import ModelClient
 from journeyman.llm.gateway import Gateway
 from journeyman.llm.routing import Models
+from journeyman.runtime.accepting import Acceptance
 from journeyman.runtime.catalog import Catalog
 from journeyman.runtime.definitions import Definitions
+from journeyman.runtime.forks import Forks
 from journeyman.runtime.performer import Performer
 from journeyman.runtime.replaying import recorded_replies
+from journeyman.runtime.retention import Keep, Retention
 from journeyman.runtime.runs import Runs
 from journeyman.runtime.threads import Threads
 from journeyman.runtime.worker import Worker
@@ -65,7 +68,9 @@ class Application:
     catalog: Catalog
     worker: Worker
     runs: Runs
+    forks: Forks
     threads: Threads
+    retention: Retention
     clock: Clock
     ids: Ids
     transport: Transport | None = None  # of tools that are outside services
@@ -74,6 +79,7 @@ class Application:
     recovered: int = 0  # runs that were under way when the process before this one ended
     started: bool = False
     looking: asyncio.Task[Kernel] | None = None  # at what confines workers here
+    pruning: asyncio.Task[None] | None = None  # every hour, where RETENTION_DAYS is set
 
     async def __aenter__(self) -> Application:
         await self.journal.open()
@@ -81,14 +87,17 @@ class Application:
         self.recovered = await self.worker.recover()
         if runs_processes(self.registry):
             self.looking = asyncio.create_task(self.workers.kernel())
+        if (days := self.settings.retention_days) is not None:
+            self.pruning = asyncio.create_task(self.retention.periodically(Keep.of(days)))
         self.started = True
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         await self.drain(0.0)
-        if self.looking is not None:
-            self.looking.cancel()
-            await asyncio.wait([self.looking])
+        for task in (self.looking, self.pruning):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
         await self.mcp.aclose()
         await self.models.aclose()
         await self.workers.aclose()
@@ -180,14 +189,7 @@ def join(
     journal = journal or _journal(settings)
     secrets = (*settings.secrets(), *loaded.secrets)
     registry, codec = loaded.registry, Codec(secrets)
-    services = Services(
-        loaded.services,
-        clock=clock,
-        rng=random.Random(),
-        hook=log_signal,
-        retries=settings.max_retries,
-        silence=settings.timeout_seconds,
-    )
+    services = _services(settings, loaded, clock)
     mcp = Mounts(loaded.agents, registry, loaded.build, clock, ids, settings.timeout_seconds, guarded(services))
     agents = {agent.spec.name: mcp.build(agent.spec) for agent in loaded.agents}
     catalog = Catalog(agents, settings.default_agent)
@@ -200,12 +202,9 @@ def join(
         registry, workers, clock, random.Random(), ids, settings.timeout_seconds, settings.max_retries, cache, http
     )
     performer = Performer(models, executor, clock, ids)
-
-    def observe(event: Event) -> None:
-        if type(event) is ToolCallFinished:
-            registry.record(event)
-
-    worker = Worker(journal, codec, clock, ids, definitions, performer, observe)
+    worker = Worker(journal, codec, clock, ids, definitions, performer, _observer(registry))
+    runs = Runs(journal, worker, catalog, definitions, codec, clock, ids)
+    acceptance = Acceptance(journal, worker, definitions, clock)
     return Application(
         settings=settings,
         journal=journal,
@@ -218,13 +217,34 @@ def join(
         mcp=mcp,
         catalog=catalog,
         worker=worker,
-        runs=Runs(journal, worker, catalog, definitions, codec, clock, ids),
+        runs=runs,
+        forks=Forks(journal, runs, acceptance, definitions, codec, clock, ids),
         threads=Threads(journal, worker, codec, clock, ids),
+        retention=Retention(journal, clock),
         clock=clock,
         ids=ids,
         transport=loaded.transport,
         secrets=secrets,
         problems=tuple(problem for problem in loaded.problems if problem.severity != "error"),
+    )
+
+
+def _observer(registry: ToolRegistry) -> Callable[[Event], None]:
+    def observe(event: Event) -> None:
+        if type(event) is ToolCallFinished:
+            registry.record(event)
+
+    return observe
+
+
+def _services(settings: Settings, loaded: Loaded, clock: Clock) -> Services:
+    return Services(
+        loaded.services,
+        clock=clock,
+        rng=random.Random(),
+        hook=log_signal,
+        retries=settings.max_retries,
+        silence=settings.timeout_seconds,
     )
 
 

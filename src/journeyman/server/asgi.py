@@ -83,11 +83,13 @@ def create_app(path_or_settings: str | Path | Settings | None = None, **settings
 def _ports(application: Application) -> Ports:
     settings = application.settings
     return Ports(
+        forks=application.forks,
         runs=application.runs,
         threads=application.threads,
         catalog=application.catalog,
         registry=application.registry,
         clear_cache=application.cache.clear if application.cache else nothing_cached,
+        prune=application.retention.prune,
         ready=application.not_ready,
         details=application.details,
         sandbox=application.sandbox,

@@ -211,3 +211,27 @@ async def test_pages_name_no_foreign_host() -> None:
         assert "<script>" not in page.text
         assert "style=" not in page.text
     assert "curl" in (await request(app, "GET", "/")).text
+
+
+async def test_a_fork_and_its_edits() -> None:
+    ports = make_ports()
+    app = build_app(ports)
+    run = (await request(app, "POST", "/process", json={"user_input": "hello"})).json()["run_id"]
+    body = {
+        "at": 2,
+        "edits": {"messages": [{"replace": 1, "content": "bye"}, {"content": "now"}], "version": "current"},
+    }
+    key = {"Idempotency-Key": "k"}
+    forked = await request(app, "POST", f"/runs/{run}/fork", json=body, headers=key)
+    assert (forked.status, forked.json()["thread_id"]) == (202, "fork")
+    again = await request(app, "POST", f"/runs/{run}/fork", json=body, headers=key)
+    assert again.json()["run_id"] == forked.json()["run_id"]
+    (asked,) = ports.forks.asked  # type: ignore[attr-defined]
+    assert (asked.at, asked.version, asked.prompt) == (2, "current", None)
+    assert [(edit.replace, edit.role, edit.content[0].text) for edit in asked.messages] == [
+        (1, "user", "bye"), (None, "user", "now"),
+    ]  # fmt: skip
+    for wrong, where in (({}, "at"), ({"at": 0}, "at"), ({"at": 2, "edits": {"tools": []}}, "edits")):
+        refused = await request(app, "POST", f"/runs/{run}/fork", json=wrong)
+        assert (refused.status, where in refused.json()["error"]) == (422, True)
+    assert (await request(app, "POST", "/runs/nope/fork", json={"at": 1})).status == 404

@@ -18,6 +18,7 @@ from journeyman.events.events import (
     DirectCall,
     Event,
     Failure,
+    ForkedCall,
     HistorySummarized,
     LimitReached,
     MessageAdded,
@@ -202,6 +203,27 @@ def test_only_running_time_counts() -> None:
     assert state.active_us == 20
     down = after(ACCEPTED, STARTED, RunResumed(epoch=4, reason="taken_over"), RunFinished(), step=10)
     assert down.active_us == 10
+
+
+def test_a_fork_orphans_what_was_under_way_and_counts_no_time_in_between() -> None:
+    known = ForkedCall("m1.0", "r:m1.0", "done there")
+    before = (ACCEPTED, STARTED, ASKED, started(), requested())
+    state = after(*before, RunForked(parent="r", at=5, epoch=7, calls=(known,)), step=10)
+    assert [(call.status, call.forked) for call in state.calls] == [("orphaned", known), ("waiting", None)]
+    assert (state.epoch, state.status, state.active_us) == (7, "running", 30)
+    asking = after(ACCEPTED, STARTED, ModelCalled(call="m1", model="m"), RunForked(parent="r", at=3, epoch=7))
+    assert asking.model_call is not None
+    assert asking.model_call.orphaned
+
+
+def test_a_fork_replaces_and_adds_messages() -> None:
+    state = after(ACCEPTED, STARTED, ASKED, finished("m1.0"), finished("m1.1"))
+    state = apply(state, 6, 0, MessageReplaced(seq=5, place=3, message=user("other")))
+    assert [message.text for message in state.messages] == ["hi", "", "ok", "other"]
+    state = apply(state, 7, 0, MessageReplaced(seq=1, place=0, message=user("ho")))
+    assert (state.input, state.messages[0]) == (user("ho"), user("ho"))
+    state = apply(state, 8, 0, MessageAdded(message=user("more"), by="me", correction=False))
+    assert (state.messages[-1], state.corrections) == (user("more"), 0)
 
 
 SILENT: tuple[Event, ...] = (

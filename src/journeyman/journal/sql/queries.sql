@@ -13,7 +13,7 @@ INSERT INTO runs (accepted_no, id, thread, principal, agent, version, parent, di
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: save_run
-UPDATE runs SET status = ?, epoch = ?, started_at = ?, ended_at = ?, error_code = ?, error_id = ?
+UPDATE runs SET status = ?, epoch = ?, accepted_at = ?, started_at = ?, ended_at = ?, error_code = ?, error_id = ?
 WHERE accepted_no = ?
 
 -- name: open_run_ids
@@ -140,6 +140,14 @@ SELECT data FROM contexts WHERE principal = ?
 
 -- name: save_context
 INSERT INTO contexts (principal, data) VALUES (?, ?) ON CONFLICT (principal) DO UPDATE SET data = excluded.data
+
+-- name: idle_threads
+SELECT key, updated_at FROM threads
+WHERE NOT erasing AND no NOT IN (SELECT thread FROM runs WHERE status IN ('queued', 'running', 'paused'))
+ORDER BY updated_at, key LIMIT ?
+
+-- name: count_threads
+SELECT count(*) FROM threads WHERE NOT erasing
 
 -- name: epoch
 SELECT value FROM meta WHERE key = 'epoch'

@@ -1,0 +1,36 @@
+"""What is kept: threads that need not be are erased on demand."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from journeyman.api.body import convert
+from journeyman.api.openapi import accepts, answers
+from journeyman.api.ports import Ports
+from journeyman.api.reading import read
+from journeyman.api.replies import reply
+from journeyman.api.schemas import Pruned, PruneRequest
+from journeyman.errors import ValidationError
+from journeyman.runtime.retention import Keep
+
+
+def retention(ports: Ports) -> APIRouter:
+    router = APIRouter(tags=["retention"])
+
+    @router.post(
+        "/retention/prune",
+        operation_id="prune",
+        summary="Erase threads beyond an age, a count or a size, the longest untouched first",
+        responses=answers(Pruned),
+        openapi_extra=accepts(PruneRequest),
+    )
+    async def prune(request: Request) -> Response:
+        asked = convert(await read(request, ports.limits), PruneRequest)
+        keep = Keep.of(asked.days, asked.threads, asked.megabytes)
+        if keep.all:
+            raise ValidationError("Say what may stay: days, threads or megabytes.")
+        erased, left = await ports.prune(keep)
+        return reply(Pruned(erased, left.threads, left.bytes))
+
+    return router
