@@ -148,7 +148,7 @@ def _without_part(data: JSON, path: Sequence[str | int]) -> None:
             graph["nodes"][name].pop(key, None)
         case ["nodes", name, *_] if isinstance(_at(graph, ["nodes"]), dict):
             graph["nodes"][name] = {"type": "unknown"}
-        case ["edges", int(index), *_]:
+        case ["edges", int(index), *_] if isinstance(_at(graph, ["edges"]), list):
             graph["edges"][index] = {"from": "unknown", "to": "unknown"}
         case _:
             data.pop("graph", None)

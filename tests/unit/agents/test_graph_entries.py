@@ -5,9 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from journeyman.agents.agent_types import AgentTypes
 from journeyman.agents.definition import LoadedAgent, Surroundings, define_agent
+from journeyman.agents.document import Document
 from journeyman.agents.spec import EdgeSpec, GraphSpec, NodeSpec
 from journeyman.agents.yaml_reader import read_document
 from journeyman.errors import Problem
@@ -259,3 +263,36 @@ def test_tools_of_mcp_servers_are_known_later(define: Define) -> None:
     assert [problem.message for problem in problems] == ["the agent does not list the tool docs__search"]
     _, problems = define(text.replace("tools: [get_", "mcp_servers: {docs: {url: 'http://localhost/'}}\ntools: [get_"))
     assert not problems
+
+
+JUNK = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.text(max_size=8),
+    st.lists(st.text(max_size=4), max_size=3),
+    st.dictionaries(st.sampled_from(["type", "from", "to", "when", "plan", "x"]), st.text(max_size=4), max_size=3),
+)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(place for key, part in inner for place in places(part, (*path, key)))]
+
+
+@given(data=st.data())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_any_file_gives_an_agent_or_problems(data: st.DataObject, around: Around) -> None:
+    content = yaml.safe_load(CONTRACT)
+    for _ in range(data.draw(st.integers(1, 3))):
+        *path, last = data.draw(st.sampled_from(places(content)[1:]))
+        holder = content
+        for part in path:
+            holder = holder[part]
+        if data.draw(st.booleans()):
+            holder[last] = data.draw(JUNK)
+        else:
+            del holder[last]
+    types = AgentTypes({"custom_react_agent": GraphDouble}, plugins=tuple)
+    agent, problems = define_agent(Document(data=content), around(types=types), default_name="support")
+    assert (agent is None) is any(problem.severity == "error" for problem in problems)
