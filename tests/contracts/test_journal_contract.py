@@ -218,7 +218,7 @@ async def test_one_batch_writes_several_streams_and_all_rows(journal: Journal) -
         step("r1", ToolCallStarted(call="m1.0", call_id="x", tool="agent", arguments={}, idempotency_key="k")),
         child,
         outside(principal_stream("ann"), ContextChanged(scope="global", patch={"n": 1})),
-        definition=Definition("v1", b"{}"),
+        definitions=(Definition("v1", b"{}"),),
     )
     assert [entry.stream for entry in done.entries] == ["r1", "c1", "c1", "principal:ann"]
     run = await journal.run("c1")

@@ -7,10 +7,13 @@ from typing import Any, Literal, assert_never
 
 import msgspec
 
+from journeyman.events import children
+from journeyman.events.children import ChildState
 from journeyman.events.events import (
     ROOT,
     ApprovalGiven,
     ApprovalRequested,
+    Bounds,
     BudgetWarned,
     CancelRequested,
     ContextChanged,
@@ -28,6 +31,7 @@ from journeyman.events.events import (
     ModelReplied,
     NodeEntered,
     NodeLeft,
+    Parent,
     Path,
     RunAccepted,
     RunCancelled,
@@ -37,6 +41,7 @@ from journeyman.events.events import (
     RunPaused,
     RunResumed,
     RunStarted,
+    Spent,
     StepRemembered,
     ThreadCreated,
     ThreadErased,
@@ -92,6 +97,8 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     version: str | None = None
     input: Message | None = None
     direct: DirectCall | None = None
+    parent: Parent | None = None  # the run that waits for this one
+    bounds: Bounds | None = None  # and what that had left
     stream: bool = False
     status: Status = "queued"
     epoch: int = 0
@@ -109,6 +116,8 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     model_call: ModelCallState | None = None
     model_calls: int = 0
     tool_calls: int = 0
+    children: tuple[ChildState, ...] = ()
+    child_steps: int = 0  # model calls of children that are over
     corrections: int = 0  # messages added since the last tool result: a typed answer asked again
     usage: Usage = Usage()
     model: str = ""
@@ -122,6 +131,7 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     output: str = ""
     stopped_by: str | None = None
     error: Failure | None = None
+    waiting_for: tuple[str, ...] = ()  # approvals, as the last pause named them
 
     @property
     def ended(self) -> bool:
@@ -130,6 +140,10 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def open_calls(self) -> tuple[CallState, ...]:
         return tuple(call for call in self.calls if call.status != "finished")
+
+    @property
+    def open_children(self) -> tuple[ChildState, ...]:
+        return tuple(child for child in self.children if child.status == "open")
 
     @property
     def open_approvals(self) -> tuple[str, ...]:
@@ -184,9 +198,11 @@ def _apply(state: AgentState, at: int, event: Event) -> AgentState:
             return _fork(state, event)
         case StepRemembered(name=name, value=value):
             return replace(state, remembered={**state.remembered, name: value})
-        case NodeEntered() | NodeLeft() | BudgetWarned():
-            return state
-        case ThreadCreated() | ThreadErased() | HistorySummarized():
+        case NodeEntered():
+            return replace(state, children=children.entered(state.children, event)) if event.agent else state
+        case NodeLeft():
+            return _leave(state, event) if state.children else state
+        case BudgetWarned() | ThreadCreated() | ThreadErased() | HistorySummarized():
             return state
         case _:
             assert_never(event)
@@ -207,6 +223,8 @@ def _apply_life(
                 version=event.version,
                 input=event.input,
                 direct=event.direct,
+                parent=event.parent,
+                bounds=event.bounds,
                 stream=event.stream,
             )
         case RunStarted():
@@ -223,7 +241,7 @@ def _apply_life(
                 calls=_direct_calls(state.direct),
             )
         case RunPaused():
-            return replace(state, status="paused")
+            return replace(state, status="paused", waiting_for=event.waiting_for)
         case RunResumed(epoch=epoch, reason="taken_over"):
             return _orphan(replace(state, status="running", epoch=epoch))
         case RunResumed(epoch=epoch):
@@ -255,7 +273,23 @@ def _fork(state: AgentState, event: RunForked) -> AgentState:
         return state
     under_way = {call.call: call for call in event.calls}
     calls = tuple(replace(call, forked=under_way.get(call.call, call.forked)) for call in state.calls)
-    return _orphan(replace(state, epoch=event.epoch, calls=calls, forked=event))
+    left_alone = children.orphaned(state.children)
+    return _orphan(replace(state, epoch=event.epoch, calls=calls, forked=event, children=left_alone))
+
+
+def _leave(state: AgentState, event: NodeLeft) -> AgentState:
+    """A child is over: what it used counts here too."""
+    if children.of(state.children, event) is None:
+        return state
+    spent = event.spent or Spent()
+    return replace(
+        state,
+        children=children.left(state.children, event),
+        usage=state.usage + spent.usage,
+        child_steps=state.child_steps + spent.steps,
+        tool_calls=state.tool_calls + spent.tool_calls,
+        errors=(*state.errors, event.error)[-10:] if event.error else state.errors,
+    )
 
 
 def _with_message(state: AgentState, event: MessageReplaced) -> AgentState:
