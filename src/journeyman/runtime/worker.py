@@ -21,7 +21,7 @@ from journeyman.runtime.definitions import Definitions
 from journeyman.runtime.live import LiveRun
 from journeyman.runtime.loading import load_state
 from journeyman.runtime.performer import Performer
-from journeyman.runtime.recorder import Recorder
+from journeyman.runtime.recorder import Observe, Recorder
 from journeyman.runtime.runner import Runner
 from journeyman.telemetry.logs import bind
 
@@ -57,7 +57,7 @@ class Worker:
         ids: Ids,
         definitions: Definitions,
         performer: Performer,
-        observe: Callable[[Event], None] | None = None,
+        observe: Observe | None = None,
         slots: int = 512,
     ) -> None:
         self._journal = journal
@@ -79,6 +79,11 @@ class Worker:
     @property
     def running(self) -> int:
         return len(self._active)
+
+    @property
+    def backlog(self) -> int:
+        """Runs that wait for a slot."""
+        return len(self._backlog)
 
     def live(self, run_id: str) -> LiveRun | None:
         active = self._active.get(run_id)
