@@ -35,9 +35,7 @@ def entered(children: Children, event: NodeEntered) -> Children:
     """With the child that this event starts, if the node is an agent."""
     if event.agent is None:
         return children
-    child = ChildState(
-        call=event.call, agent=event.agent, run_id=event.child, attempt=event.attempt, path=event.path
-    )
+    child = ChildState(call=event.call, agent=event.agent, run_id=event.child, attempt=event.attempt, path=event.path)
     return (*(other for other in children if other.call != event.call), child)
 
 

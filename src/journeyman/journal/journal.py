@@ -81,8 +81,8 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     thread's queue, and, if the thread's slot is free, a RunStarted (and a ContextChanged for `RunAccepted.context`)
     that the journal itself appends at `at` under `epoch`. With `multitask: reject` a busy thread raises
     ThreadBusyError; with more than `max_queued` runs waiting on the thread, QueueFullError. A RunAccepted with `copied`
-    makes a fork, on a thread of its own: its RunStarted is among the copies. One with a `parent` makes a child: an append
-    to the parent, fenced by an epoch, must stand before it in the batch, else StateError `unfenced`.
+    makes a fork, on a thread of its own: its RunStarted is among the copies. One with a `parent` makes a child: an
+    append to the parent, fenced by an epoch, must stand before it in the batch, else StateError `unfenced`.
     An event that ends a run frees the thread's slot and in the same transaction starts the next queued run, likewise; a
     paused parent of the run, and those above it, count as running again.
     """

@@ -38,9 +38,9 @@ DEPTH_CAP = 5  # how many runs may stand above one
 class Host(Protocol):
     """Drives runs: the worker."""
 
-    def launch_entries(self, entries: Sequence[Entry]) -> None: ...
+    def launch(self, run_id: str, entries: Sequence[Entry] = ()) -> None: ...
 
-    async def inform(self, run_id: str, batch: Batch, *, urgent: bool = False) -> None: ...
+    async def inform(self, batch: Batch, *, urgent: bool = False) -> None: ...
 
 
 class Beginning(msgspec.Struct, frozen=True):
@@ -105,11 +105,16 @@ class Children:
         append = Append(stream=run_id, drafts=(self._codec.draft(accepted),))
         return Beginning((_entered(action, run_id),), append, self._definitions.to_store(agent))
 
-    def launch(self, entries: Sequence[Entry], definitions: Sequence[Definition]) -> None:
-        """Their start is durable: drive them."""
-        for definition in definitions:
-            self._definitions.stored(definition.version)
-        self._host.launch_entries(entries)
+    def launch(self, entries: Sequence[Entry]) -> None:
+        """Drive the runs whose start these entries are: it is durable."""
+        own: dict[str, list[Entry]] = {}
+        for entry in entries:
+            own.setdefault(entry.stream, []).append(entry)
+        for run_id, first in own.items():
+            event = first[0].event
+            if isinstance(event, RunAccepted):
+                self._definitions.stored(event.version)
+                self._host.launch(run_id, first)
 
     # --- looking
 
@@ -163,7 +168,7 @@ class Children:
             draft = self._codec.draft(CancelRequested(by=state.principal, reason="parent_ended"))
             batch = Batch(at=self._clock.now(), appends=(Append(stream=run_id, drafts=(draft,)),))
             try:
-                await self._host.inform(run_id, batch, urgent=True)
+                await self._host.inform(batch, urgent=True)
             except StateError as exc:
                 if exc.code != "run_ended":
                     raise
@@ -173,14 +178,10 @@ class Children:
 
 
 def _entered(action: AwaitChild, run_id: str | None) -> NodeEntered:
-    return NodeEntered(
-        call=action.call, attempt=action.attempt, agent=action.agent, child=run_id, path=action.path
-    )
+    return NodeEntered(call=action.call, attempt=action.attempt, agent=action.agent, child=run_id, path=action.path)
 
 
 def _left(
     step: AwaitChild | ChildState, result: str | None = None, error: Failure | None = None, spent: Spent | None = None
 ) -> NodeLeft:
-    return NodeLeft(
-        call=step.call, attempt=step.attempt, result=result, error=error, spent=spent, path=step.path
-    )
+    return NodeLeft(call=step.call, attempt=step.attempt, result=result, error=error, spent=spent, path=step.path)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from journeyman.agents.calls import OUTCOME_UNKNOWN
-from journeyman.events.events import Ended, Event, Failure, ModelFailed, ModelReplied, ToolCallFinished
+from journeyman.events.children import ChildState
+from journeyman.events.events import Ended, Event, Failure, ModelFailed, ModelReplied, NodeLeft, ToolCallFinished
 from journeyman.events.messages import Message, TextPart
 from journeyman.events.state import AgentState, CallState
 
@@ -17,7 +18,8 @@ def closing(state: AgentState, text: str, executing: Collection[str], end: Ended
     run was stopped: of those without a harmless repeat nobody knows the outcome.
     """
     calls = (_close_call(call, executing) for call in state.open_calls)
-    return (*_close_model(state, text), *calls, end)
+    children = (_close_child(child) for child in state.open_children)
+    return (*_close_model(state, text), *calls, *children, end)
 
 
 def _close_model(state: AgentState, text: str) -> tuple[Event, ...]:
@@ -29,6 +31,11 @@ def _close_model(state: AgentState, text: str) -> tuple[Event, ...]:
         return (ModelFailed(call=call.call, attempt=call.attempt, error=failure),)
     message = Message(role="assistant", content=(TextPart(text),), partial=True)
     return (ModelReplied(call=call.call, attempt=call.attempt, model="", message=message, finish_reason="cancelled"),)
+
+
+def _close_child(child: ChildState) -> NodeLeft:
+    failure = Failure("child_cancelled", "The run ended before this child did; the child was asked to end.")
+    return NodeLeft(call=child.call, attempt=child.attempt, error=failure, path=child.path)
 
 
 def _close_call(call: CallState, executing: Collection[str]) -> ToolCallFinished:
