@@ -177,7 +177,7 @@ class Runs:
     async def cancel(self, principal: str, run_id: str, reason: str = "requested") -> RunResult:
         """Ask the run to end; returns when that is durable. Raises StateError `run_ended` if it has ended."""
         await self.get(principal, run_id)
-        await self._append({run_id: [CancelRequested(by=principal, reason=reason)]})
+        await self._append({run_id: [CancelRequested(by=principal, reason=reason)]}, urgent=True)
         return await self.result(principal, run_id)
 
     async def answer(self, principal: str, run_id: str, answers: Sequence[Answer]) -> RunResult:
@@ -220,12 +220,12 @@ class Runs:
             run_id = row.parent
         return True
 
-    async def _append(self, facts: Mapping[str, Sequence[Event]]) -> None:
+    async def _append(self, facts: Mapping[str, Sequence[Event]], *, urgent: bool = False) -> None:
         """Outside facts, by run: one transaction."""
         appends = (
             Append(stream=run_id, drafts=tuple(map(self._codec.draft, events))) for run_id, events in facts.items()
         )
-        await self._worker.inform(Batch(at=self._clock.now(), appends=tuple(appends)))
+        await self._worker.inform(Batch(at=self._clock.now(), appends=tuple(appends)), urgent=urgent)
 
     # --- looking
 

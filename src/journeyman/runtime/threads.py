@@ -92,7 +92,7 @@ class Threads:
 
     async def _cancel(self, run_id: str, principal: str) -> None:
         try:
-            await self._worker.inform(self._batch(run_id, CancelRequested(by=principal, reason="erased")))
+            await self._worker.inform(self._batch(run_id, CancelRequested(by=principal, reason="erased")), urgent=True)
         except StateError as exc:
             if exc.code != "run_ended":
                 raise

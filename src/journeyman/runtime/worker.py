@@ -105,7 +105,7 @@ class Worker:
         self, run_id: str, entries: Sequence[Entry] = (), *, taken_over: bool = False, urgent: bool = False
     ) -> None:
         """Start driving a run, or remember to. `entries`: its events where the caller has all of them; `urgent`: it
-        waits for no slot, since a run that has one waits for its end."""
+        waits for no slot, since it is only to end, and those that have one may be its children, or wait for it."""
         if self.stopping or run_id in self._active:
             return
         if len(self._active) >= self._slots and not urgent:
