@@ -233,8 +233,7 @@ class Runner:
         return await self._children.look(self.state)
 
     def _stirred(self) -> bool:
-        answered = any(call.status == "answered" for call in self.state.calls)
-        return answered or self.state.cancel is not None
+        return self.state.answered or self.state.cancel is not None
 
     def _end(self, actions: list[Action]) -> Ended | None:
         """The event that ends the run now; None: it goes on."""
@@ -263,7 +262,7 @@ class Runner:
             self._take(fact)
         if self.state.open_children:
             await self._end_children()
-        self._recorder.add(*closing(self.state, self._text(), self._steps.executing, end))
+        self._recorder.add(*closing(self.state, self._said, self._steps.executing, end))
         await self._recorder.flush()
         await self._recorder.settle()
         return self.state
@@ -286,9 +285,12 @@ class Runner:
             timer.cancel()
 
     def _text(self) -> str:
-        """What the open model call has said so far."""
         call = self.state.model_call
-        text = self.live.texts.get(call.call) if call else None
+        return self._said(call.call) if call else ""
+
+    def _said(self, call: str) -> str:
+        """What an open model call has said so far."""
+        text = self.live.texts.get(call)
         return text.text if text else ""
 
     def _limit_time(self) -> Timer:
