@@ -41,7 +41,7 @@ class Recorder:
         self._pending: Pending | None = None
         self._begins: list[Append] = []  # runs that start with the next batch
         self._definitions: list[Definition] = []
-        self._beginning = False  # a batch that starts runs was handed over
+        self.beginning = False  # a batch that starts runs was handed over: see `begun`
         self.state = state
         self.started: list[Entry] = []  # entries of other runs that this run has started, or whose turn its end brought
 
@@ -75,14 +75,12 @@ class Recorder:
         if not self._begins:
             return Batch(at=self._at, appends=(append,), epoch=self._epoch)
         appends, definitions = (append, *self._begins), tuple(self._definitions)
-        self._begins, self._definitions, self._beginning = [], [], True
+        self._begins, self._definitions, self.beginning = [], [], True
         return Batch(at=self._at, appends=appends, definitions=definitions, epoch=self._epoch)
 
     async def begun(self) -> list[Entry]:
         """The entries of the runs that were started since the last call, once they are durable. Raises as `settle`."""
-        if not self._beginning:
-            return []
-        self._beginning = False
+        self.beginning = False
         await self.settle()
         begun, self.started = self.started, []
         return begun

@@ -87,7 +87,8 @@ class Runner:
                 await self._recorder.flush()
                 self._release(facts)
                 self._perform(actions)
-                self._children.launch(await self._recorder.begun())
+                if self._recorder.beginning:
+                    self._children.launch(await self._recorder.begun())
                 facts = await self._news()
         finally:
             timer.cancel()
@@ -229,7 +230,8 @@ class Runner:
         if not self.state.open_children:
             return Look()
         await self._recorder.flush()
-        self._children.launch(await self._recorder.begun())
+        if self._recorder.beginning:
+            self._children.launch(await self._recorder.begun())
         return await self._children.look(self.state)
 
     def _stirred(self) -> bool:
