@@ -721,10 +721,6 @@ def child(run: str, parent: str, thread: str = HIDDEN, depth: int = 1) -> Append
     return accepted(run, thread, "do it", parent=Parent(parent, "n1", depth))
 
 
-def asks(approval: str) -> ApprovalRequested:
-    return ApprovalRequested(approval=approval, kind="tool", call="m1.0", decisions=("approve", "deny"))
-
-
 async def family(journal: Journal) -> None:
     """`top` waits for `mid`, `mid` for `low`; `low` waits for a human, and so all of them rest."""
     await commit(journal, accepted("top"))
