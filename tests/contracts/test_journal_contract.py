@@ -46,6 +46,7 @@ from journeyman.events.events import (
 from journeyman.events.messages import assistant, user
 from journeyman.journal.follow import follow
 from journeyman.journal.journal import (
+    ApiKeyRow,
     Append,
     Batch,
     Claim,
@@ -692,3 +693,18 @@ async def test_the_size_counts_threads_and_shrinks_with_them(journal: Journal) -
     left = await journal.size()
     assert (full.threads, left.threads) == (2, 1)
     assert full.bytes - left.bytes > 150_000
+
+
+# --- API keys
+
+
+def key_row(id: str, **more: Any) -> ApiKeyRow:
+    return ApiKeyRow(id=id, name="n", principal="key:n", hash="ab", scopes=("run", "read"), created_at=5, **more)
+
+
+async def test_api_keys_are_kept_replaced_by_id_and_listed_in_order(journal: Journal) -> None:
+    await commit(journal, api_keys=(key_row("b"), key_row("a", expires_at=9)))
+    assert await journal.api_key("a") == key_row("a", expires_at=9)
+    await commit(journal, api_keys=(key_row("a", revoked_at=7),))
+    assert list(await journal.api_keys()) == [key_row("a", revoked_at=7), key_row("b")]
+    assert await journal.api_key("c") is None

@@ -74,6 +74,19 @@ class Definition(msgspec.Struct, frozen=True):
     data: bytes
 
 
+class ApiKeyRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An API key as it is stored: the SHA-256 of the secret, never the secret. Times are µs since the epoch."""
+
+    id: str  # the part of the key that may be shown
+    name: str
+    principal: str
+    hash: str  # hexadecimal
+    scopes: tuple[str, ...]
+    created_at: int
+    expires_at: int | None = None
+    revoked_at: int | None = None
+
+
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """One transaction, never split: all of it is committed, or none.
 
@@ -89,6 +102,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     appends: tuple[Append, ...]
     claim: Claim | None = None
     definition: Definition | None = None
+    api_keys: tuple[ApiKeyRow, ...] = ()  # each made, or put in the place of the one with its id
     epoch: int = 1  # of runs that this batch starts
     max_queued: int = 16
     accept: bool = False  # new work: waits behind the results of running runs, refused first when the queue is full
@@ -316,6 +330,12 @@ class Journal(Protocol):
         ...
 
     async def definition(self, version: str) -> Definition | None: ...
+
+    async def api_key(self, id: str) -> ApiKeyRow | None: ...
+
+    async def api_keys(self) -> Sequence[ApiKeyRow]:
+        """All of them, by id: revoked and expired ones too."""
+        ...
 
     async def open_runs(self) -> Sequence[RunRow]:
         """Runs not ended, oldest first."""

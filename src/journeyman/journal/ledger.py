@@ -183,6 +183,8 @@ class Ledger:
             self._tables.save_claim(batch.claim, batch.at)
         if batch.definition is not None:
             self._tables.add_definition(batch.definition)
+        for row in batch.api_keys:
+            self._tables.save_api_key(row)
         return Committed(entries=tuple(entries), outside=tuple(outside))
 
     def _collect_outside(self, append: Append, outside: list[Entry]) -> None:

@@ -12,6 +12,7 @@ from journeyman.events.messages import JSON
 from journeyman.events.transcript import stored_message
 from journeyman.journal.follow import Place, Rings
 from journeyman.journal.journal import (
+    ApiKeyRow,
     ApprovalRow,
     Batch,
     Claim,
@@ -41,6 +42,7 @@ class MemoryTables:
         self.claims: dict[tuple[str, str, str], Claim] = {}
         self.definitions: dict[str, Definition] = {}
         self.contexts: dict[str, dict[str, JSON]] = {}
+        self.api_keys: dict[str, ApiKeyRow] = {}
         self._accepted = 0
 
     def run(self, id: str) -> Run | None:
@@ -99,6 +101,9 @@ class MemoryTables:
 
     def save_claim(self, claim: Claim, now: int) -> None:
         self.claims[claim.principal, claim.route, claim.key] = claim
+
+    def save_api_key(self, row: ApiKeyRow) -> None:
+        self.api_keys[row.id] = row
 
     def add_definition(self, definition: Definition) -> None:
         self.definitions.setdefault(definition.version, definition)
@@ -265,6 +270,12 @@ class MemoryJournal:
 
     async def definition(self, version: str) -> Definition | None:
         return self.tables.definitions.get(version)
+
+    async def api_key(self, id: str) -> ApiKeyRow | None:
+        return self.tables.api_keys.get(id)
+
+    async def api_keys(self) -> Sequence[ApiKeyRow]:
+        return sorted(self.tables.api_keys.values(), key=lambda row: row.id)
 
     async def open_runs(self) -> Sequence[RunRow]:
         return [run.row() for run in self.tables.open_runs()]

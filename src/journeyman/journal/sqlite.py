@@ -24,6 +24,7 @@ from journeyman.journal.database import (
 )
 from journeyman.journal.follow import Place, Rings
 from journeyman.journal.journal import (
+    ApiKeyRow,
     ApprovalRow,
     Batch,
     Committed,
@@ -296,6 +297,12 @@ class SqliteJournal:
 
     async def definition(self, version: str) -> Definition | None:
         return self._here(lambda reads: reads.definition(version))
+
+    async def api_key(self, id: str) -> ApiKeyRow | None:
+        return self._here(lambda reads: reads.api_key(id))
+
+    async def api_keys(self) -> Sequence[ApiKeyRow]:
+        return await self._far(lambda reads: reads.api_keys())
 
     async def open_runs(self) -> Sequence[RunRow]:
         return await self._far(lambda reads: reads.open_runs())

@@ -12,6 +12,7 @@ from journeyman.events.codec import Entry, decode
 from journeyman.events.messages import JSON
 from journeyman.events.transcript import stored_message
 from journeyman.journal.journal import (
+    ApiKeyRow,
     ApprovalRow,
     Definition,
     Idle,
@@ -27,6 +28,7 @@ from journeyman.journal.tables import Run, Thread
 
 _json = msgspec.json.Decoder(dict[str, Any]).decode
 approval_of = msgspec.json.Decoder(ApprovalRow).decode
+api_key_of = msgspec.json.Decoder(ApiKeyRow).decode
 
 
 def run_of(row: Sequence[Any]) -> Run:
@@ -133,6 +135,13 @@ class Reads:
     def definition(self, version: str) -> Definition | None:
         data = self._one(Q["definition"], version)
         return Definition(version, data) if data is not None else None
+
+    def api_key(self, id: str) -> ApiKeyRow | None:
+        data = self._one(Q["api_key"], id)
+        return api_key_of(data) if data is not None else None
+
+    def api_keys(self) -> Sequence[ApiKeyRow]:
+        return [api_key_of(row[0]) for row in self.db.execute(Q["api_keys"])]
 
     def erasing(self) -> list[str]:
         """Threads whose erasure was begun and not finished."""

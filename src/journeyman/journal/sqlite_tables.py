@@ -16,7 +16,7 @@ import msgspec
 
 from journeyman.events.codec import Entry
 from journeyman.events.messages import JSON
-from journeyman.journal.journal import ApprovalRow, Claim, Definition, thread_stream
+from journeyman.journal.journal import ApiKeyRow, ApprovalRow, Claim, Definition, thread_stream
 from journeyman.journal.sqlite_reads import approval_of, run_of, thread_of
 from journeyman.journal.statements import Q
 from journeyman.journal.tables import Run, Thread
@@ -330,6 +330,9 @@ class SqliteTables:
         values = (claim.principal, claim.route, claim.key, claim.body_hash, claim.run_id, claim.expires)
         self._write("drop_expired_claims", (now,))
         self._write("save_claim", values)
+
+    def save_api_key(self, row: ApiKeyRow) -> None:
+        self._write("save_api_key", (row.id, _encode(row)))
 
     def add_definition(self, definition: Definition) -> None:
         self._write("add_definition", (definition.version, definition.data))

@@ -135,6 +135,15 @@ SELECT data FROM definitions WHERE version = ?
 -- name: add_definition
 INSERT OR IGNORE INTO definitions (version, data) VALUES (?, ?)
 
+-- name: api_key
+SELECT data FROM api_keys WHERE id = ?
+
+-- name: api_keys
+SELECT data FROM api_keys ORDER BY id
+
+-- name: save_api_key
+INSERT INTO api_keys (id, data) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET data = excluded.data
+
 -- name: context
 SELECT data FROM contexts WHERE principal = ?
 
