@@ -185,7 +185,9 @@ class FakeRuns(Runs):
         self._set(run_id, status="cancelled")
         return self.results[run_id]
 
-    async def answer(self, principal: str, run_id: str, answers: Sequence[Answer]) -> RunResult:
+    async def answer(
+        self, principal: str, run_id: str, answers: Sequence[Answer], *, anyone: bool = False
+    ) -> RunResult:
         await self.get(principal, run_id)
         for answer in answers:
             row = next((row for row in self.approvals_open if row.id == answer.approval), None)
@@ -222,7 +224,7 @@ class FakeRuns(Runs):
             raise ValidationError(f"The run has no event {at}.")
         return fold(run_id, [(entry.seq, entry.at, entry.event) for entry in entries[:at]])
 
-    async def approvals(self, principal: str, cursor: str | None, limit: int) -> Sequence[ApprovalRow]:
+    async def approvals(self, principal: str | None, cursor: str | None, limit: int) -> Sequence[ApprovalRow]:
         return [row for row in self.approvals_open if cursor is None or row.id > cursor][:limit]
 
 

@@ -9,7 +9,7 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from journeyman.api import schemas
+from journeyman.api import key_schemas, schemas
 from journeyman.api.problems import ProblemDetails
 
 TITLE = "Journeyman"
@@ -24,6 +24,10 @@ _MODELS = (
     schemas.ResumeRequest,
     schemas.ForkRequest,
     schemas.PruneRequest,
+    key_schemas.CreateKey,
+    key_schemas.RotateKey,
+    key_schemas.KeyAnswer,
+    key_schemas.MadeKey,
     schemas.ProcessAnswer,
     schemas.ExecuteToolAnswer,
     schemas.RunSummary,

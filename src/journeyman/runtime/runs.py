@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 import msgspec
 
 from journeyman.clock import Clock
-from journeyman.errors import NotFoundError, StateError, ToolNotFoundError, ValidationError
+from journeyman.errors import ForbiddenError, NotFoundError, StateError, ToolNotFoundError, ValidationError
 from journeyman.events.codec import Codec, Entry
 from journeyman.events.events import ApprovalGiven, CancelRequested, DirectCall, Event, RunAccepted
 from journeyman.events.messages import JSON
@@ -86,10 +86,13 @@ class Runs:
         return await self._accept(accepted, thread_id, request.key, self._definitions.to_store(agent))
 
     async def call(self, principal: str, request: StartCall) -> Started:
-        """Accept a lone tool call; it has a hidden thread of its own. Raises ToolNotFoundError, ToolValidationError."""
+        """Accept a lone tool call; it has a hidden thread of its own. Raises ToolNotFoundError, ToolValidationError,
+        and ForbiddenError for a tool that no agent lists."""
         agent = self._definitions.direct(request.tool, request.agent)
         if agent.tools.get(request.tool) is None:
             raise ToolNotFoundError(f"There is no tool {request.tool!r}. GET /tools lists them.")
+        if not request.unlisted and not self._catalog.lists(request.tool, request.agent):
+            raise ForbiddenError(f"No agent lists {request.tool!r}: to call it all the same needs the scope `admin`.")
         agent.tools.check(request.tool, request.arguments)
         thread_id = f"!{self._ids.new('call')}"  # no caller can name it
         accepted = RunAccepted(
@@ -180,12 +183,16 @@ class Runs:
         await self._append(run_id, CancelRequested(by=principal, reason=reason))
         return await self.result(principal, run_id)
 
-    async def answer(self, principal: str, run_id: str, answers: Sequence[Answer]) -> RunResult:
-        """Answer approvals: all in one transaction, each single use. Raises StateError `approval_closed`,
+    async def answer(
+        self, principal: str, run_id: str, answers: Sequence[Answer], *, anyone: bool = False
+    ) -> RunResult:
+        """Answer approvals: all in one transaction, each single use. With `anyone` those of other principals too.
+
+        Raises StateError `approval_closed`,
         NotFoundError, ValidationError (a decision that is not among the allowed ones)."""
         if not answers:
             raise ValidationError("Send at least one answer: {approval, decision}.")
-        row = await self.get(principal, run_id)
+        row = await (self._row(run_id) if anyone else self.get(principal, run_id))
         for answer in answers:
             await self._check_answer(row, answer)
         given = (
@@ -199,7 +206,7 @@ class Runs:
             for answer in answers
         )
         await self._append(run_id, *given)
-        return await self.result(principal, run_id)
+        return await self.result(row.principal, run_id)
 
     async def _check_answer(self, run: RunRow, answer: Answer) -> None:
         approval = await self._journal.approval(answer.approval)
@@ -251,8 +258,8 @@ class Runs:
         entries = await read_all(self._journal, run_id, at)
         return fold(run_id, ((entry.seq, entry.at, entry.event) for entry in entries))
 
-    async def approvals(self, principal: str, cursor: str | None, limit: int) -> Sequence[ApprovalRow]:
-        """What waits for a human, by id."""
+    async def approvals(self, principal: str | None, cursor: str | None, limit: int) -> Sequence[ApprovalRow]:
+        """What waits for a human, by id; of everybody without a principal."""
         return await self._journal.approvals(principal, cursor, limit)
 
     async def _row(self, run_id: str) -> RunRow:

@@ -46,7 +46,11 @@ class App:
                 self.application = await build(
                     self.settings, self._path, offline=self._offline, discover=self._discover
                 )
-                await self.application.__aenter__()
+                try:
+                    await self.application.__aenter__()
+                except BaseException:
+                    await self.stop()
+                    raise
                 self._asgi = build_app(_ports(self.application))
             return self._asgi
 
@@ -95,6 +99,8 @@ def _ports(application: Application) -> Ports:
         sandbox=application.sandbox,
         served=application.observers.server.served,
         metrics=application.exposition.render,
+        authenticator=application.identity.authenticator,
+        keys=application.identity.keys,
         version=__version__,
         request_wait_seconds=settings.request_wait_seconds,
         allowed_hosts=settings.allowed_hosts,

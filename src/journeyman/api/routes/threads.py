@@ -7,7 +7,6 @@ from starlette.responses import Response
 
 from journeyman.api import cursor as cursors
 from journeyman.api.body import convert
-from journeyman.api.door import visit_of
 from journeyman.api.inputs import message_of
 from journeyman.api.openapi import accepts, answers, lists, problems
 from journeyman.api.paging import cut
@@ -23,6 +22,7 @@ from journeyman.api.schemas import (
     RunSummary,
     ThreadAnswer,
 )
+from journeyman.api.visit import visit_of
 from journeyman.events.codec import rfc3339
 from journeyman.journal.journal import MessageRow, RunFilter, ThreadRow, thread_key
 
