@@ -222,7 +222,8 @@ class Settings(BaseSettings):
         if self.auth_mode == "off" and not is_loopback(self.host):
             raise ValueError(
                 f"HOST={self.host} is open to others, and AUTH_MODE=off asks nobody who they are: set "
-                "AUTH_MODE=required and make the first key with `journeyman keys create admin --scopes admin`, or set HOST=127.0.0.1"
+                "AUTH_MODE=required and make the first key with `journeyman keys create admin --scopes admin`, or set "
+                "HOST=127.0.0.1"
             )
         return self
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
+from pathlib import Path as File
 from typing import Any
 
 import pytest
@@ -30,7 +30,9 @@ from journeyman.events.events import (
     MessageReplaced,
     ModelCalled,
     ModelReplied,
+    NodeEntered,
     Parent,
+    Path,
     RunAccepted,
     RunCancelled,
     RunFailed,
@@ -67,7 +69,7 @@ T = "ann/t1"
 
 
 @pytest.fixture(params=["memory", "sqlite"])
-async def journal(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Journal]:
+async def journal(request: pytest.FixtureRequest, tmp_path: File) -> AsyncIterator[Journal]:
     made: Journal = MemoryJournal() if request.param == "memory" else SqliteJournal(tmp_path / "journal.db")
     await made.open()
     yield made
@@ -708,3 +710,20 @@ async def test_api_keys_are_kept_replaced_by_id_and_listed_in_order(journal: Jou
     await commit(journal, api_keys=(key_row("a", revoked_at=7),))
     assert list(await journal.api_keys()) == [key_row("a", revoked_at=7), key_row("b")]
     assert await journal.api_key("c") is None
+
+
+async def test_messages_of_parallel_branches_stand_in_the_thread_when_they_are_joined(journal: Journal) -> None:
+    """In the order of the join, not of their arrival; those of a branch that ended by itself, or of code, never."""
+
+    def told(text: str, branch: str, call: str = "m1") -> ModelReplied:
+        return ModelReplied(call=call, model="m", message=assistant(text), path=Path(branch, "n"))
+
+    first, second, third = "n#1.0", "n#1.1", "n#1.2"
+    await commit(journal, accepted("r1"))
+    await commit(journal, step("r1", NodeEntered(path=Path("", "n")), told("plan", ""), told("thought", "", "n#1.m1")))
+    branches = (told("b", second), told("lost", third), told("a", first), told("thought", first, "n#1.m1"))
+    await commit(journal, step("r1", *branches))
+    assert await texts(journal) == ["hi", "plan"]
+    joined = NodeEntered(path=Path("", "sum"), joins=(first, second))
+    await commit(journal, step("r1", told("b2", second), joined, told("sum", "")))
+    assert await texts(journal) == ["hi", "plan", "a", "b", "b2", "sum"]
