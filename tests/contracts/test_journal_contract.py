@@ -440,7 +440,7 @@ async def test_listings_go_by_cursor_and_never_cross_principals(journal: Journal
 
 
 def claim(run: str, body: str = "h", expires: int = 1000) -> Claim:
-    return Claim(principal="ann", route="/process", key="k", body_hash=body, run_id=run, expires=expires)
+    return Claim(principal="ann", route="/process", key="k", body_hash=body, made=run, expires=expires)
 
 
 async def test_fifty_equal_claims_at_once_make_one_run(journal: Journal) -> None:

@@ -45,7 +45,10 @@ class Door:
 
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
         visit = begin(scope, self._visit(scope))
-        bind(request_id=visit.request_id)
+        if visit.caller is None:
+            bind(request_id=visit.request_id)
+        else:
+            bind(request_id=visit.request_id, principal=visit.caller.principal)
         reply = _Reply(send, visit.request_id, self._clock)
         began = self._clock.monotonic()
         try:

@@ -56,7 +56,7 @@ class Guarded:
         caller = await self._gate.admit(visit, self._needed)
         if caller is not visit.caller:
             identified(scope, caller)
-        bind(principal=caller.principal)
+            bind(principal=caller.principal)
         await self._app(scope, receive, send)
 
 

@@ -36,6 +36,6 @@ class KeyAnswer(Struct, frozen=True, kw_only=True):
 
 
 class MadeKey(KeyAnswer, frozen=True, kw_only=True):
-    """A key that was made now: `key` is shown this once."""
+    """A key that was made now: `key` is shown this once, and null where an Idempotency-Key repeats the request."""
 
-    key: str
+    key: str | None

@@ -57,6 +57,7 @@ IDEMPOTENCY_KEY: dict[str, Any] = {
     "schema": {"type": "string", "maxLength": 255},
     "description": "The same key with the same body gives the first answer again; with another body it is refused.",
 }
+IDEMPOTENT: Operation = {"parameters": [IDEMPOTENCY_KEY]}  # for `openapi_extra`
 RUN_HEADERS = {
     "X-Run-Id": {"schema": {"type": "string"}, "description": "The run"},
     "X-Thread-Id": {"schema": {"type": "string"}, "description": "Its thread"},

@@ -14,7 +14,8 @@ from journeyman.auth.principal import KEY_PREFIX, Caller, checked_name, checked_
 from journeyman.clock import Clock
 from journeyman.errors import NotFoundError, StateError, ValidationError
 from journeyman.ids import Secrets
-from journeyman.journal.journal import ApiKeyRow, Batch, Journal
+from journeyman.journal.claims import made_before
+from journeyman.journal.journal import ApiKeyRow, Batch, Claim, Journal
 
 SEED_ID = "seed"  # of a key that was chosen by whoever set API_KEY
 SEED_CHARS = 32  # at least
@@ -23,10 +24,10 @@ _KEY = re.compile(r"jm_([0-9a-f]{12})_[A-Za-z0-9_-]{43}")
 
 
 class NewKey(msgspec.Struct, frozen=True):
-    """A key that was made just now: the one time that its secret is known."""
+    """A key that was made just now: the one time that its secret is known. None: an earlier request made it."""
 
     row: ApiKeyRow
-    secret: str
+    secret: str | None
 
 
 def key_id(secret: str) -> str:
@@ -77,6 +78,7 @@ class ApiKeys:
         *,
         principal: str | None = None,
         ttl_seconds: float | None = None,
+        claim: Claim | None = None,
     ) -> NewKey:
         """Make a key. Keys of one principal share what it owns; by default the name makes the principal.
 
@@ -87,35 +89,35 @@ class ApiKeys:
         expires = _expiry(now, ttl_seconds)
         row = self._row(checked_name(name), checked_scopes(scopes), secret, principal, expires, now)
         async with self._changing:
-            await self._save(row, now)
-        return NewKey(row, secret)
+            earlier = await self._save(row, now, claim=claim)
+        return NewKey(row, secret) if earlier is None else NewKey(await self._known(earlier), None)
 
     async def list(self) -> Sequence[ApiKeyRow]:
         return await self._journal.api_keys()
 
-    async def revoke(self, id: str) -> ApiKeyRow:
+    async def revoke(self, id: str, claim: Claim | None = None) -> ApiKeyRow:
         """From now on the key opens nothing. Revoking twice changes nothing. Raises NotFoundError."""
         async with self._changing:
             row = await self._known(id)
-            if row.revoked_at is None:
-                now = self._clock.now()
-                row = msgspec.structs.replace(row, revoked_at=now)
-                await self._save(row, now)
-        return row
+            now = self._clock.now()
+            await self._save(msgspec.structs.replace(row, revoked_at=row.revoked_at or now), now, claim=claim)
+        return await self._known(id)
 
-    async def rotate(self, id: str, grace_seconds: float = 0) -> NewKey:
+    async def rotate(self, id: str, grace_seconds: float = 0, claim: Claim | None = None) -> NewKey:
         """A new key of the same name, principal, scopes and length of life; the old one ends after `grace_seconds`.
 
         Raises NotFoundError, StateError `key_ended`.
         """
         async with self._changing:
             old, now = await self._known(id), self._clock.now()
+            if (earlier := await self._made_before(claim)) is not None:
+                return NewKey(await self._known(earlier), None)
             if not usable(old, now):
                 raise StateError("This key is revoked or expired: create a new one.", code="key_ended")
             secret = self._new_secret()
             expires = None if old.expires_at is None else now + old.expires_at - old.created_at
             new = self._row(old.name, old.scopes, secret, old.principal, expires, now)
-            await self._save(_ending(old, now, grace_seconds), now, new)
+            await self._save(new, now, _ending(old, now, grace_seconds), claim=claim)
         return NewKey(new, secret)
 
     async def _known(self, id: str) -> ApiKeyRow:
@@ -140,9 +142,20 @@ class ApiKeys:
             expires_at=expires,
         )
 
-    async def _save(self, row: ApiKeyRow, now: int, *more: ApiKeyRow) -> None:
-        await self._journal.commit(Batch(at=now, appends=(), api_keys=(row, *more)))
+    async def _made_before(self, claim: Claim | None) -> str | None:
+        """Asked where the change itself makes a second one impossible."""
+        if claim is None:
+            return None
+        first = await self._journal.claim(claim.principal, claim.route, claim.key)
+        return made_before(first, claim, self._clock.now())
+
+    async def _save(self, row: ApiKeyRow, now: int, *more: ApiKeyRow, claim: Claim | None = None) -> str | None:
+        """Not None: nothing was saved, an earlier request with the claim made the key of this id."""
+        if claim is not None:
+            claim = msgspec.structs.replace(claim, made=row.id)
+        committed = await self._journal.commit(Batch(at=now, appends=(), api_keys=(row, *more), claim=claim))
         self.changed()
+        return committed.replay
 
 
 def _nothing() -> None:

@@ -120,7 +120,7 @@ class MemoryTables:
             self.events.pop(stream, None)
             self.runs.pop(stream, None)
         self.approvals = {id: row for id, row in self.approvals.items() if row.run not in gone}
-        self.claims = {key: claim for key, claim in self.claims.items() if claim.run_id not in gone}
+        self.claims = {key: claim for key, claim in self.claims.items() if not _of_erased(claim, thread, gone)}
         self.messages.pop(thread, None)
         self.threads.pop(thread, None)
         return True
@@ -271,6 +271,13 @@ class MemoryJournal:
     async def definition(self, version: str) -> Definition | None:
         return self.tables.definitions.get(version)
 
+    async def claim(self, principal: str, route: str, key: str) -> Claim | None:
+        return self.tables.claim(principal, route, key)
+
+    async def message_no(self, thread: str, stream: str, seq: int) -> int | None:
+        places = self.tables.messages.get(thread, [])
+        return places.index((stream, seq)) + 1 if (stream, seq) in places else None
+
     async def api_key(self, id: str) -> ApiKeyRow | None:
         return self.tables.api_keys.get(id)
 
@@ -282,6 +289,10 @@ class MemoryJournal:
 
     def stats(self) -> Mapping[str, float]:
         return {"queue_depth": 0, "commits": self._commits, "batches": self._commits, "commit_seconds": 0.0}
+
+
+def _of_erased(claim: Claim, thread: str, runs: set[str]) -> bool:
+    return claim.made in runs or claim.made.startswith(f"{thread_stream(thread)}#")
 
 
 _EQUAL = ("principal", "thread", "status", "agent", "parent", "error_code", "error_id", "request_id", "trace_id")

@@ -27,6 +27,7 @@ from journeyman.journal.journal import (
     ApiKeyRow,
     ApprovalRow,
     Batch,
+    Claim,
     Committed,
     Definition,
     GroupCommitted,
@@ -297,6 +298,12 @@ class SqliteJournal:
 
     async def definition(self, version: str) -> Definition | None:
         return self._here(lambda reads: reads.definition(version))
+
+    async def claim(self, principal: str, route: str, key: str) -> Claim | None:
+        return self._here(lambda reads: reads.claim(principal, route, key))
+
+    async def message_no(self, thread: str, stream: str, seq: int) -> int | None:
+        return await self._far(lambda reads: reads.message_no(thread, stream, seq))
 
     async def api_key(self, id: str) -> ApiKeyRow | None:
         return self._here(lambda reads: reads.api_key(id))

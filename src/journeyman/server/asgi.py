@@ -51,7 +51,7 @@ class App:
                 except BaseException:
                     await self.stop()
                     raise
-                self._asgi = build_app(_ports(self.application))
+                self._asgi = build_app(ports(self.application))
             return self._asgi
 
     async def stop(self) -> None:
@@ -84,7 +84,8 @@ def create_app(path_or_settings: str | Path | Settings | None = None, **settings
     return App(Settings.read(**settings), path)
 
 
-def _ports(application: Application) -> Ports:
+def ports(application: Application) -> Ports:
+    """What the faces are given of an application."""
     settings = application.settings
     return Ports(
         forks=application.forks,

@@ -9,17 +9,21 @@ from starlette.responses import Response
 
 from journeyman.api import cursor as cursors
 from journeyman.api.body import convert
+from journeyman.api.idempotency import key_of
 from journeyman.api.key_schemas import CreateKey, KeyAnswer, MadeKey, RotateKey
-from journeyman.api.openapi import accepts, answers, lists
+from journeyman.api.openapi import IDEMPOTENT, accepts, answers, lists
 from journeyman.api.paging import cut
 from journeyman.api.parameters import Cursor, NamePath, PageSize
 from journeyman.api.ports import Ports
 from journeyman.api.reading import read
 from journeyman.api.replies import page, reply, time_or_none
+from journeyman.api.visit import visit_of
 from journeyman.auth.api_keys import ApiKeys, NewKey, usable
 from journeyman.errors import NotFoundError
 from journeyman.events.codec import rfc3339
-from journeyman.journal.journal import ApiKeyRow
+from journeyman.events.messages import JSON
+from journeyman.journal.journal import ApiKeyRow, Claim
+from journeyman.runtime.claims import claim_of
 
 
 def keys(ports: Ports) -> APIRouter:
@@ -47,12 +51,17 @@ def _changes(router: APIRouter, ports: Ports) -> None:
         summary="Make a key",
         status_code=201,
         responses=made,
-        openapi_extra=accepts(CreateKey),
+        openapi_extra={**accepts(CreateKey), **IDEMPOTENT},
     )
     async def create_key(request: Request) -> Response:
-        body = convert(await read(request, ports.limits), CreateKey)
+        raw = await read(request, ports.limits)
+        body = convert(raw, CreateKey)
         new = await _keys(ports).create(
-            body.name, body.scopes, principal=body.principal, ttl_seconds=body.expires_in_seconds
+            body.name,
+            body.scopes,
+            principal=body.principal,
+            ttl_seconds=body.expires_in_seconds,
+            claim=_claim(request, "/keys", raw, ports),
         )
         return reply(_made(new, ports), 201)
 
@@ -62,17 +71,29 @@ def _changes(router: APIRouter, ports: Ports) -> None:
         summary="A new key in the place of this one",
         status_code=201,
         responses=made,
-        openapi_extra=accepts(RotateKey),
+        openapi_extra={**accepts(RotateKey), **IDEMPOTENT},
     )
     async def rotate_key(request: Request, key_id: NamePath) -> Response:
-        body = convert(await read(request, ports.limits), RotateKey)
-        return reply(_made(await _keys(ports).rotate(key_id, body.grace_seconds), ports), 201)
+        raw = await read(request, ports.limits)
+        claim = _claim(request, f"/keys/{key_id}/rotate", raw, ports)
+        new = await _keys(ports).rotate(key_id, convert(raw, RotateKey).grace_seconds, claim)
+        return reply(_made(new, ports), 201)
 
     @router.post(
-        "/keys/{key_id}/revoke", operation_id="revoke_key", summary="End a key now", responses=answers(KeyAnswer)
+        "/keys/{key_id}/revoke",
+        operation_id="revoke_key",
+        summary="End a key now",
+        responses=answers(KeyAnswer),
+        openapi_extra=IDEMPOTENT,
     )
     async def revoke_key(request: Request, key_id: NamePath) -> Response:
-        return reply(key_answer(await _keys(ports).revoke(key_id), ports.clock.now()))
+        claim = _claim(request, f"/keys/{key_id}/revoke", None, ports)
+        return reply(key_answer(await _keys(ports).revoke(key_id, claim), ports.clock.now()))
+
+
+def _claim(request: Request, route: str, body: JSON, ports: Ports) -> Claim | None:
+    visit = visit_of(request.scope)
+    return claim_of(visit.principal, key_of(visit, route, body), ports.clock.now())
 
 
 def _keys(ports: Ports) -> ApiKeys:
