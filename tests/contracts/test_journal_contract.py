@@ -458,6 +458,47 @@ async def test_fifty_equal_claims_at_once_make_one_run(journal: Journal) -> None
     assert (await commit(journal, accepted("z"), claim=claim("z", body="x"), at=999)).replay == "later"
 
 
+async def test_a_claim_without_a_name_points_to_its_first_event(journal: Journal) -> None:
+    create = outside(thread_stream(T), ThreadCreated(thread_id="t1", principal="ann"))
+    await commit(journal, create, claim=claim(""))
+    again = await commit(journal, create, claim=claim(""))
+    assert (again.replay, again.entries) == (f"{thread_stream(T)}#1", ())
+    held = await journal.claim("ann", "/process", "k")
+    assert held is not None
+    assert (held.made, held.body_hash, held.expires) == (f"{thread_stream(T)}#1", "h", 1000)
+    for other in (("bob", "/process", "k"), ("ann", "/other", "k"), ("ann", "/process", "l")):
+        assert await journal.claim(*other) is None
+
+
+async def test_a_refused_batch_leaves_its_claim_free(journal: Journal) -> None:
+    with pytest.raises(NotFoundError):
+        await commit(journal, outside(thread_stream(T), MessageAdded(message=user("x"), by="ann")), claim=claim(""))
+    assert await journal.claim("ann", "/process", "k") is None
+
+
+async def test_claims_of_a_thread_are_erased_with_it_and_no_others(journal: Journal) -> None:
+    for thread in ("ann/t", "ann/t1", "ann/t10"):
+        create = outside(thread_stream(thread), ThreadCreated(thread_id=thread[4:], principal="ann"))
+        await commit(journal, create, claim=Claim(principal="ann", route=thread, key="k", body_hash="h", expires=99))
+    await commit(journal, accepted("r1", thread="ann/t1"), claim=claim("r1"))
+    await commit(journal, step("r1", RunFinished(output="")))
+    await journal.erase_thread("ann/t1", 5, "ann")
+    left = [thread for thread in ("ann/t", "ann/t1", "ann/t10") if await journal.claim("ann", thread, "k")]
+    assert left == ["ann/t", "ann/t10"]
+    assert await journal.claim("ann", "/process", "k") is None
+
+
+async def test_the_number_of_a_message_by_its_event(journal: Journal) -> None:
+    await commit(journal, accepted("r1"))
+    added = await commit(journal, outside(thread_stream(T), MessageAdded(message=user("later"), by="ann")))
+    seq = added.entries[0].seq
+    assert await journal.message_no(T, "r1", 1) == 1
+    assert await journal.message_no(T, thread_stream(T), seq) is None
+    await commit(journal, step("r1", RunFinished(output="")))
+    assert await journal.message_no(T, thread_stream(T), seq) == 2
+    assert await journal.message_no("ann/none", "r1", 1) is None
+
+
 # --- groups, reading and following
 
 
