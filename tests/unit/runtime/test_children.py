@@ -269,3 +269,24 @@ async def test_a_thread_is_erased_with_what_its_children_said() -> None:
     await world.let_go()
     assert [await world.disk.thread(key) for key in below] == [None] * len(below)
     assert await world.disk.run(run) is None
+
+
+async def test_a_child_that_was_asked_to_end_before_a_crash_waits_for_no_slot() -> None:
+    world = family(("worker",), slots=1)
+    await world.boot()
+    world.spawn(world.say, "job")
+    while not world.gates:
+        await world.settle()
+        if world.disk.held:
+            world.disk.write()
+    run, child = world.run_ids
+    world.spawn(world.runs.cancel, "me", run)
+    while not world.events(child, CancelRequested):
+        await world.settle()
+        if world.disk.held:
+            world.disk.write()
+    await world.crash()
+    await world.boot()
+    await world.let_go()
+    assert [world.state(one).status for one in (child, run)] == ["cancelled", "cancelled"]
+    assert world.clock.monotonic() < 30, "it did not come to the bound"
