@@ -15,7 +15,7 @@ from journeyman.errors import NotFoundError
 from journeyman.events.events import CancelRequested, LimitReached, NodeEntered, NodeLeft, RunAccepted, RunPaused
 from journeyman.events.messages import Usage
 from journeyman.journal.journal import RunFilter
-from journeyman.runtime.results import Answer
+from journeyman.runtime.results import Answer, ForkRun
 
 
 def family(*plan: Sequence[str], **rest: Any) -> Family:
@@ -290,3 +290,28 @@ async def test_a_child_that_was_asked_to_end_before_a_crash_waits_for_no_slot() 
     await world.let_go()
     assert [world.state(one).status for one in (child, run)] == ["cancelled", "cancelled"]
     assert world.clock.monotonic() < 30, "it did not come to the bound"
+
+
+@pytest.mark.parametrize("at", ["node_entered", "run_paused"])
+@pytest.mark.parametrize("crash", [False, True])
+async def test_a_fork_starts_children_of_its_own(at: str, crash: bool) -> None:
+    world = family(("asker", "worker"))
+    run = await started(world)
+    before = world.entries(run)
+    place = max(entry.seq for entry in before if entry.type == at)
+    world.spawn(world.forks.fork, "me", ForkRun(run_id=run, at=place))
+    await world.settle()
+    world.disk.write()
+    if crash:
+        await world.crash()
+        await world.boot()
+    await world.let_go(decision=lambda row: "approve" if row.run != world.children(run)[0] else None)
+    fork = next(one for one in world.run_ids if world.state(one).forked)
+    assert world.state(fork).status == "finished"
+    attempts = {event.call: event.attempt for event in world.events(fork, NodeEntered)}
+    left = [event for event in before[:place] if event.type == "node_left"]
+    assert attempts == {"n0.0": 2, "n0.1": 1 if left else 2}
+    assert len(world.children(fork)) == (1 if left else 2)
+    assert world.entries(run) == before, "the run that was forked is not touched"
+    assert world.state(world.children(run)[0]).status == "paused"
+    assert not world.errors
