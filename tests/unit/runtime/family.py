@@ -85,6 +85,7 @@ class Family(World):
 
     def __init__(self, plans: dict[str, Rounds], **rest: Any) -> None:
         super().__init__(Plans(plans), **rest)
+        self.gone = ""  # an agent that is not served any more
 
     async def boot(self) -> None:
         await super().boot()
@@ -95,7 +96,7 @@ class Family(World):
         model = ModelSettings(name="m")
         foreman = AgentSpec(type="foreman", name="foreman", model=model, limits=self.limits)
         worker = AgentSpec(type="react_agent", name="test", model=model, tools=SPECS, limits=Limits(steps=20))
-        agents = {spec.name: self.build(spec) for spec in (foreman, worker)}
+        agents = {spec.name: self.build(spec) for spec in (foreman, worker) if spec.name != self.gone}
         return Catalog(agents, default="foreman")
 
     def build(self, spec: AgentSpec) -> BaseAgent:
