@@ -23,6 +23,7 @@ from journeyman.api.routes import events, execute_tool, process, websocket
 from journeyman.api.routes.agents import agents
 from journeyman.api.routes.approvals import approvals
 from journeyman.api.routes.context import context
+from journeyman.api.routes.errors import errors
 from journeyman.api.routes.health import health
 from journeyman.api.routes.metrics import metrics
 from journeyman.api.routes.retention import retention
@@ -96,7 +97,7 @@ def _routes(app: FastAPI, ports: Ports) -> None:
         WebSocketRoute(websocket.PATH, websocket.Sockets(ports)),
         *ports.pages,
     ]
-    for router in (agents, tools, threads, runs, context, approvals, retention, health, metrics):
+    for router in (agents, tools, threads, runs, context, approvals, errors, retention, health, metrics):
         app.include_router(router(ports))
 
     @cache
