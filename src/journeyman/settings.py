@@ -20,7 +20,7 @@ Names = Annotated[tuple[str, ...], NoDecode]  # a comma list
 NOT_YET = frozenset(
     {"rate_limit_enabled", "rate_limit_requests", "rate_limit_period", "redis_url"}
     | {"jwt_secret_key", "jwt_jwks_url", "jwt_algorithm", "jwt_audience", "jwt_issuer", "api_key", "api_key_file"}
-    | {"trusted_proxies", "prices_path", "debug"}
+    | {"trusted_proxies", "prices_path"}
     | {"quota_tokens_per_day", "quota_usd_per_day", "quota_concurrent_runs"}
 )
 

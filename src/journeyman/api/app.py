@@ -23,6 +23,7 @@ from journeyman.api.routes import events, execute_tool, process, websocket
 from journeyman.api.routes.agents import agents
 from journeyman.api.routes.approvals import approvals
 from journeyman.api.routes.context import context
+from journeyman.api.routes.debug import debug
 from journeyman.api.routes.errors import errors
 from journeyman.api.routes.health import health
 from journeyman.api.routes.metrics import metrics
@@ -99,6 +100,9 @@ def _routes(app: FastAPI, ports: Ports) -> None:
     ]
     for router in (agents, tools, threads, runs, context, approvals, errors, retention, health, metrics):
         app.include_router(router(ports))
+
+    if ports.debug is not None:
+        app.include_router(debug(ports.debug))
 
     @cache
     def document() -> dict[str, Any]:

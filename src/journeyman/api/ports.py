@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import msgspec
 from starlette.routing import BaseRoute
 
 from journeyman.clock import Clock, SystemClock
@@ -43,6 +44,16 @@ class ToolRegistry(Protocol):
     def get_metrics(self) -> Mapping[str, Mapping[str, JSON]]:
         """Tool name -> its figures."""
         ...
+
+
+class DebugPages(Protocol):
+    """How the process stands inside: JSON, secrets masked."""
+
+    def state(self) -> msgspec.Raw: ...
+
+    def services(self) -> msgspec.Raw: ...
+
+    def tasks(self) -> msgspec.Raw: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +114,7 @@ class Ports:
     sandbox: Callable[[ToolSpec], Mapping[str, JSON]] = _unknown
     served: Callable[[RequestServed], None] = _untold
     metrics: Callable[[str], Awaitable[tuple[bytes, str]]] = _no_metrics
+    debug: DebugPages | None = None  # None: there are no such routes
     version: str = "0"
     request_wait_seconds: float = 120.0
     allowed_hosts: Sequence[str] = ()  # beside the loopback names; "*.example.com" and "*" are understood

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -84,6 +85,11 @@ class Worker:
     def backlog(self) -> int:
         """Runs that wait for a slot."""
         return len(self._backlog)
+
+    def active(self, limit: int) -> list[tuple[str, AgentState | None]]:
+        """The runs under way, the oldest here first, with their states; None: it is being loaded."""
+        some = itertools.islice(self._active.items(), limit)
+        return [(run_id, each.runner.state if each.runner else None) for run_id, each in some]
 
     def live(self, run_id: str) -> LiveRun | None:
         active = self._active.get(run_id)

@@ -89,14 +89,14 @@ class Application:
         self.recovered = await self.worker.recover()
         if runs_processes(self.registry):
             self.looking = asyncio.create_task(self.workers.kernel())
-        self.observers.lag.start()
+        self.observers.start()
         if (days := self.settings.retention_days) is not None:
             self.pruning = asyncio.create_task(self.retention.periodically(Keep.of(days)))
         self.started = True
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        self.observers.lag.stop()
+        self.observers.stop()
         await self.drain(0.0)
         for task in (self.looking, self.pruning):
             if task is not None:
@@ -193,7 +193,11 @@ def join(
     secrets = (*settings.secrets(), *loaded.secrets)
     registry, codec = loaded.registry, Codec(secrets)
     observers = Observers(
-        registry, clock, lambda agent: models_of(catalog, agent), lambda name: services.is_configured(name)
+        registry,
+        clock,
+        lambda agent: models_of(catalog, agent),
+        lambda name: services.is_configured(name),
+        debug=settings.debug,
     )
     journal = journal or _journal(settings, observers)
     services = _services(settings, loaded, clock, observers)

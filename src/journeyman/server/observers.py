@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 
 from journeyman import __version__
@@ -15,12 +16,14 @@ from journeyman.journal.journal import Journal
 from journeyman.resilience.signals import Signal
 from journeyman.runtime.catalog import Catalog
 from journeyman.runtime.worker import Worker
+from journeyman.telemetry.event_lines import log_events
 from journeyman.telemetry.exposition import Exposition
 from journeyman.telemetry.figures import Distribution
 from journeyman.telemetry.guard_lines import log_signal
 from journeyman.telemetry.loop_lag import LoopLag
 from journeyman.telemetry.metrics import Names, RunMetrics, ServerMetrics
 from journeyman.telemetry.readings import Sources, readings
+from journeyman.telemetry.tasks import TaskBook
 from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.workers import Workers
 
@@ -34,16 +37,32 @@ class Observers:
         clock: Clock,
         models: Callable[[str | None], Sequence[str]],
         is_service: Callable[[str], bool],
+        *,
+        debug: bool = False,
     ) -> None:
         names = Names(models, is_service)
         self._registry = registry
+        self._debug = debug
         self.runs = RunMetrics(names)
         self.server = ServerMetrics(names)
+        self.tasks = TaskBook(clock)
         self.lag = LoopLag(clock, self.server.lag.observe)
+
+    def start(self) -> None:
+        """Look at the running loop, from now on."""
+        self.lag.start()
+        if self._debug:
+            self.tasks.install(asyncio.get_running_loop())
+
+    def stop(self) -> None:
+        self.lag.stop()
+        self.tasks.remove(asyncio.get_running_loop())
 
     def observe(self, run: AgentState, drafts: Sequence[Draft]) -> None:
         """What of a run was committed."""
         self.runs.observe(run, drafts)
+        if self._debug:
+            log_events(run, drafts)
         for draft in drafts:
             if type(draft.event) is ToolCallFinished:
                 self._registry.record(draft.event)
