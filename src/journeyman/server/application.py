@@ -39,6 +39,7 @@ from journeyman.server.mcp import Mounts, guarded
 from journeyman.server.observers import Observers, models_of
 from journeyman.settings import Settings
 from journeyman.telemetry.exposition import Exposition
+from journeyman.telemetry.metrics import Names
 from journeyman.tools.cache import ToolCache
 from journeyman.tools.cache_stores import MemoryStore, SqliteStore
 from journeyman.tools.discovery import discover
@@ -192,13 +193,8 @@ def join(
     clock, ids = clock or SystemClock(), ids or RandomIds()
     secrets = (*settings.secrets(), *loaded.secrets)
     registry, codec = loaded.registry, Codec(secrets)
-    observers = Observers(
-        registry,
-        clock,
-        lambda agent: models_of(catalog, agent),
-        lambda name: services.is_configured(name),
-        debug=settings.debug,
-    )
+    names = Names(lambda agent: models_of(catalog, agent), lambda name: services.is_configured(name))
+    observers = Observers(registry, clock, names, debug=settings.debug)
     journal = journal or _journal(settings, observers)
     services = _services(settings, loaded, clock, observers)
     mcp = Mounts(loaded.agents, registry, loaded.build, clock, ids, settings.timeout_seconds, guarded(services))

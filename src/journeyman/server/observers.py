@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from journeyman import __version__
 from journeyman.agents.agent import BaseAgent
@@ -29,18 +29,9 @@ from journeyman.tools.workers import Workers
 
 
 class Observers:
-    """The readers of one process. `models` and `is_service` say which names may be labels."""
+    """The readers of one process."""
 
-    def __init__(
-        self,
-        registry: ToolRegistry,
-        clock: Clock,
-        models: Callable[[str | None], Sequence[str]],
-        is_service: Callable[[str], bool],
-        *,
-        debug: bool = False,
-    ) -> None:
-        names = Names(models, is_service)
+    def __init__(self, registry: ToolRegistry, clock: Clock, names: Names, *, debug: bool = False) -> None:
         self._registry = registry
         self._debug = debug
         self.runs = RunMetrics(names)
