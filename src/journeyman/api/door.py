@@ -15,12 +15,12 @@ from journeyman.api.ports import Ports
 from journeyman.api.problems import RequestError, send_problem
 from journeyman.api.security import HEADERS, SAFE_METHODS, STRICT_POLICY, HostPolicy, principal
 from journeyman.clock import Clock
+from journeyman.events.trace import TraceContext, parsed, trace_of
 from journeyman.telemetry.logs import bind
 from journeyman.telemetry.metrics import RequestServed
 
 _LOG = logging.getLogger(__name__)
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
-_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}.*")
 _KEY = "journeyman.visit"
 
 
@@ -30,12 +30,15 @@ class Visit(msgspec.Struct, frozen=True):
     principal: str
     request_id: str
     headers: dict[bytes, bytes]
+    trace: TraceContext | None = None  # the caller's
 
     @property
     def trace_id(self) -> str | None:
-        """The trace that the caller is in (W3C Trace Context)."""
-        match = _TRACEPARENT.fullmatch(self.headers.get(b"traceparent", b""))
-        return match[1].decode() if match else None
+        return self.trace.trace_id if self.trace else None
+
+    @property
+    def caller_span(self) -> str | None:
+        return self.trace.span_id or None if self.trace else None
 
 
 def visit_of(scope: Scope) -> Visit:
@@ -51,6 +54,7 @@ class Door:
         self._ids = ports.ids
         self._clock = ports.clock
         self._served = ports.served
+        self._traced = ports.traced
         self._policy = HostPolicy(ports.allowed_hosts, ports.cors_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -100,7 +104,12 @@ class Door:
         headers = dict(scope["headers"])
         given = headers.get(b"x-request-id")
         known = given is not None and _REQUEST_ID.fullmatch(given) is not None
-        return Visit(principal(scope), given.decode() if given and known else self._ids.new("req"), headers)
+        request_id = given.decode() if given and known else self._ids.new("req")
+        return Visit(principal(scope), request_id, headers, self._trace(headers.get(b"traceparent")))
+
+    def _trace(self, sent: bytes | None) -> TraceContext | None:
+        trace = parsed(sent.decode("latin-1")) if sent else None
+        return TraceContext(trace_of(self._ids.new("trace"), None)) if trace is None and self._traced else trace
 
     def _check(self, method: str, headers: dict[bytes, bytes], *, origin: bool = False) -> None:
         host = headers.get(b"host", b"")

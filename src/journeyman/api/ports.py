@@ -114,6 +114,7 @@ class Ports:
     sandbox: Callable[[ToolSpec], Mapping[str, JSON]] = _unknown
     served: Callable[[RequestServed], None] = _untold
     metrics: Callable[[str], Awaitable[tuple[bytes, str]]] = _no_metrics
+    traced: bool = False  # give a trace to requests that bring none
     debug: DebugPages | None = None  # None: there are no such routes
     version: str = "0"
     request_wait_seconds: float = 120.0

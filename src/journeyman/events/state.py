@@ -93,6 +93,8 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     input: Message | None = None
     direct: DirectCall | None = None
     stream: bool = False
+    request_id: str | None = None
+    trace_id: str | None = None
     status: Status = "queued"
     epoch: int = 0
     seq: int = 0  # of the last event applied
@@ -208,6 +210,8 @@ def _apply_life(
                 input=event.input,
                 direct=event.direct,
                 stream=event.stream,
+                request_id=event.request_id,
+                trace_id=event.trace_id,
             )
         case RunStarted():
             return replace(

@@ -83,6 +83,7 @@ class Runs:
             stream=request.stream,
             request_id=request.request_id,
             trace_id=request.trace_id,
+            caller_span=request.caller_span,
         )
         return await self._accept(accepted, thread_id, request.key, self._definitions.to_store(agent))
 
@@ -101,6 +102,7 @@ class Runs:
             stream=request.stream,
             request_id=request.request_id,
             trace_id=request.trace_id,
+            caller_span=request.caller_span,
         )
         return await self._accept(accepted, thread_id, request.key, None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ from journeyman.runtime.worker import Worker
 from journeyman.server.definitions import Loaded, load
 from journeyman.server.mcp import Mounts, guarded
 from journeyman.server.observers import Observers, models_of
+from journeyman.server.tracing import tracing
 from journeyman.settings import Settings
 from journeyman.telemetry.exposition import Exposition
 from journeyman.telemetry.metrics import Names
@@ -90,15 +92,15 @@ class Application:
         self.recovered = await self.worker.recover()
         if runs_processes(self.registry):
             self.looking = asyncio.create_task(self.workers.kernel())
-        self.observers.start()
+        self.observers.start(self.journal)
         if (days := self.settings.retention_days) is not None:
             self.pruning = asyncio.create_task(self.retention.periodically(Keep.of(days)))
         self.started = True
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        self.observers.stop()
         await self.drain(0.0)
+        await self.observers.aclose()
         for task in (self.looking, self.pruning):
             if task is not None:
                 task.cancel()
@@ -194,7 +196,8 @@ def join(
     secrets = (*settings.secrets(), *loaded.secrets)
     registry, codec = loaded.registry, Codec(secrets)
     names = Names(lambda agent: models_of(catalog, agent), lambda name: services.is_configured(name))
-    observers = Observers(registry, clock, names, debug=settings.debug)
+    traces, untraced = tracing(os.environ)
+    observers = Observers(registry, clock, names, traces, debug=settings.debug)
     journal = journal or _journal(settings, observers)
     services = _services(settings, loaded, clock, observers)
     mcp = Mounts(loaded.agents, registry, loaded.build, clock, ids, settings.timeout_seconds, guarded(services))
@@ -234,7 +237,7 @@ def join(
         ids=ids,
         transport=loaded.transport,
         secrets=secrets,
-        problems=tuple(problem for problem in loaded.problems if problem.severity != "error"),
+        problems=(*untraced, *(problem for problem in loaded.problems if problem.severity != "error")),
     )
 
 

@@ -94,6 +94,7 @@ def _ports(application: Application) -> Ports:
         ready=application.not_ready,
         details=application.details,
         sandbox=application.sandbox,
+        traced=application.observers.traces is not None,
         debug=DebugPages(application) if settings.debug else None,
         served=application.observers.server.served,
         metrics=application.exposition.render,

@@ -10,7 +10,7 @@ from journeyman.agents.agent import BaseAgent
 from journeyman.clock import Clock
 from journeyman.egress.services import Services
 from journeyman.events.codec import Draft
-from journeyman.events.events import ToolCallFinished
+from journeyman.events.events import END_TYPES, ToolCallFinished
 from journeyman.events.state import AgentState
 from journeyman.journal.journal import Journal
 from journeyman.resilience.signals import Signal
@@ -24,6 +24,7 @@ from journeyman.telemetry.loop_lag import LoopLag
 from journeyman.telemetry.metrics import Names, RunMetrics, ServerMetrics
 from journeyman.telemetry.readings import Sources, readings
 from journeyman.telemetry.tasks import TaskBook
+from journeyman.telemetry.traces import Traces
 from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.workers import Workers
 
@@ -31,21 +32,29 @@ from journeyman.tools.workers import Workers
 class Observers:
     """The readers of one process."""
 
-    def __init__(self, registry: ToolRegistry, clock: Clock, names: Names, *, debug: bool = False) -> None:
+    def __init__(
+        self, registry: ToolRegistry, clock: Clock, names: Names, traces: Traces | None = None, *, debug: bool = False
+    ) -> None:
         self._registry = registry
         self._debug = debug
+        self.traces = traces
         self.runs = RunMetrics(names)
         self.server = ServerMetrics(names)
         self.tasks = TaskBook(clock)
         self.lag = LoopLag(clock, self.server.lag.observe)
 
-    def start(self) -> None:
-        """Look at the running loop, from now on."""
+    def start(self, journal: Journal) -> None:
+        """Look at the running loop, and export what ends, from now on."""
+        if self.traces is not None:
+            self.traces.start(journal.read)
         self.lag.start()
         if self._debug:
             self.tasks.install(asyncio.get_running_loop())
 
-    def stop(self) -> None:
+    async def aclose(self) -> None:
+        """Idempotent; the journal is still open."""
+        if self.traces is not None:
+            await self.traces.aclose()
         self.lag.stop()
         self.tasks.remove(asyncio.get_running_loop())
 
@@ -57,6 +66,8 @@ class Observers:
         for draft in drafts:
             if type(draft.event) is ToolCallFinished:
                 self._registry.record(draft.event)
+        if self.traces is not None and drafts[-1].type in END_TYPES:
+            self.traces.ended(run.run_id)
 
     def signalled(self, signal: Signal) -> None:
         """What a guard did."""
