@@ -18,6 +18,8 @@ from journeyman.telemetry.spans import Span, Value
 from journeyman.telemetry.traces import Wanted
 
 SCOPE = "journeyman"
+CLOSE_MILLISECONDS = 5000.0
+UNNAMED = "unknown_service"  # what the SDK calls a service that says no name
 _KINDS = {"internal": SpanKind.INTERNAL, "client": SpanKind.CLIENT}
 _TOKENS = [4.0**power for power in range(14)]  # the bounds that the conventions name
 _SECONDS = [0.01 * 2**power for power in range(14)]
@@ -51,7 +53,7 @@ class Otel:
     def over_http(cls, wanted: Wanted, version: str) -> Otel:
         """By the standard variables (OTEL_EXPORTER_OTLP_…, OTEL_SERVICE_NAME, OTEL_BSP_…), which the SDK reads."""
         resource = Resource.create({"service.version": version})
-        if resource.attributes.get("service.name") in (None, "unknown_service"):
+        if str(resource.attributes.get("service.name", UNNAMED)).startswith(UNNAMED):
             resource = resource.merge(Resource({"service.name": SCOPE}))
         processor = BatchSpanProcessor(OTLPSpanExporter()) if wanted.traces else None
         reader = [PeriodicExportingMetricReader(OTLPMetricExporter())] if wanted.metrics else []
@@ -69,7 +71,7 @@ class Otel:
         if self._processor is not None:
             self._processor.shutdown()
         if self._meters is not None:
-            self._meters.shutdown()
+            self._meters.shutdown(CLOSE_MILLISECONDS)
 
     def _readable(self, span: Span) -> ReadableSpan:
         return ReadableSpan(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
@@ -23,7 +25,7 @@ Read = Callable[[str, int, int], Awaitable[Sequence[Entry]]]  # stream, after, l
 
 
 class Sink(Protocol):
-    """Where spans go. `export` only hands over; `close` may block, within its own bound."""
+    """Where spans go. `export` only hands over; `close` may block: it is left behind after CLOSE_SECONDS."""
 
     def export(self, spans: Sequence[Span]) -> None: ...
 
@@ -98,7 +100,8 @@ class Traces:
             log.warning("traces of %d runs were not exported in time", self._ended.qsize())
         task.cancel()
         await asyncio.wait([task])
-        await asyncio.to_thread(self._sink.close)
+        if not await _within(CLOSE_SECONDS, self._sink.close):
+            log.warning("the collector of traces does not answer: what waited for it is lost")
 
     async def _export(self, read: Read) -> None:
         while True:
@@ -109,6 +112,25 @@ class Traces:
                 log.exception("a trace could not be exported", extra={"run_id": run_id})
             finally:
                 self._ended.task_done()
+
+
+async def _within(seconds: float, work: Callable[[], None]) -> bool:
+    """Do blocking work in a thread that the process does not wait for at its end. False: it was not done in time."""
+    loop, done = asyncio.get_running_loop(), asyncio.Event()
+
+    def run() -> None:
+        try:
+            work()
+        finally:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(done.set)
+
+    threading.Thread(target=run, name="traces-close", daemon=True).start()
+    try:
+        async with asyncio.timeout(seconds):
+            return await done.wait()
+    except TimeoutError:
+        return False
 
 
 async def _entries(read: Read, run_id: str) -> list[Entry]:
