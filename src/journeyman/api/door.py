@@ -67,7 +67,7 @@ class Door:
 
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
         visit = scope[_KEY] = self._visit(scope)
-        bind(request_id=visit.request_id)
+        bind(request_id=visit.request_id, principal=visit.principal, trace_id=visit.trace_id)
         reply = _Reply(send, visit.request_id, self._clock)
         began = self._clock.monotonic()
         try:
@@ -86,6 +86,7 @@ class Door:
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         visit = scope[_KEY] = self._visit(scope)
+        bind(request_id=visit.request_id, principal=visit.principal, trace_id=visit.trace_id)
         try:
             self._check("GET", visit.headers, origin=True)
         except RequestError as exc:

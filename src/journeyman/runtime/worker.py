@@ -24,7 +24,7 @@ from journeyman.runtime.loading import load_state
 from journeyman.runtime.performer import Performer
 from journeyman.runtime.recorder import Observe, Recorder
 from journeyman.runtime.runner import Runner
-from journeyman.telemetry.logs import bind
+from journeyman.telemetry.logs import bind, bind_only
 
 log = logging.getLogger(__name__)
 
@@ -184,9 +184,11 @@ class Worker:
     async def _drive(self, run_id: str, entries: Sequence[Entry], taken_over: bool) -> None:
         """The root of a run's task: whatever happens in it ends here."""
         active, state, retry = self._active[run_id], None, False
-        bind(run_id=run_id)
+        bind_only(run_id=run_id)  # it may be another's end that made this task
         try:
-            state = await self._run(active, await load_state(self._journal, run_id, entries), taken_over)
+            loaded = await load_state(self._journal, run_id, entries)
+            _bind(loaded)
+            state = await self._run(active, loaded, taken_over)
         except StaleEpochError:
             log.warning("another process took the run over", extra={"run_id": run_id})
         except StorageError as exc:
@@ -306,6 +308,16 @@ def _left_behind(state: AgentState) -> bool:
         any(not call.orphaned for call in state.open_model_calls)
         or any(call.status == "started" for call in state.all_calls)
         or any(node.status == "entered" for node in state.walk.nodes)
+    )
+
+
+def _bind(state: AgentState) -> None:
+    """Whose work the lines of this task, and of its steps, are about."""
+    bind(
+        request_id=state.request_id,
+        principal=state.principal,
+        thread_id=state.thread.rpartition("/")[2],
+        trace_id=state.trace_id,
     )
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from journeyman.events.codec import Entry
 from journeyman.events.events import (
+    ROOT,
     ApprovalGiven,
     ApprovalRequested,
     Event,
@@ -19,6 +20,9 @@ from journeyman.events.events import (
     ModelCalled,
     ModelFailed,
     ModelReplied,
+    NodeEntered,
+    NodeLeft,
+    Path,
     RunAccepted,
     RunCancelled,
     RunFailed,
@@ -56,6 +60,7 @@ class _Open(msgspec.Struct):
     kind: Literal["internal", "client"]
     start: int
     attributes: dict[str, Value]
+    parent_id: str | None
 
 
 def spans(run_id: str, entries: Iterable[Entry]) -> tuple[Span, ...]:
@@ -81,9 +86,9 @@ class _Trace:
         self.ended: list[Span] = []
         self._run_id = run_id
         self._trace_id = trace_of(run_id, None)
-        self._parent: str | None = None
         self._run: _Open | None = None
         self._open: dict[str, _Open] = {}
+        self._nodes: dict[Path, str] = {}  # that are entered -> their spans
         self._usage = Usage()
         self._steps: dict[type[Any], Callable[[int, Any], None]] = {
             RunStarted: self._started,
@@ -94,6 +99,8 @@ class _Trace:
             ToolCallFinished: self._tool_finished,
             ApprovalRequested: self._asked,
             ApprovalGiven: self._answered,
+            NodeEntered: self._entered,
+            NodeLeft: self._left,
             RunFinished: self._run_finished,
             RunFailed: self._run_failed,
             RunCancelled: self._run_cancelled,
@@ -103,8 +110,8 @@ class _Trace:
         self.copied = event.copied
         parent = event.parent
         self._trace_id = trace_of(parent.run_id if parent else self._run_id, event.trace_id)
-        self._parent = step_span(parent.run_id, parent.call) if parent else event.caller_span
-        self._run = _Open(*_root(event), at, _identity(self._run_id, event))
+        parent_id = step_span(parent.run_id, parent.call) if parent else event.caller_span
+        self._run = _Open(*_root(event), at, _identity(self._run_id, event), parent_id)
 
     def step(self, at: int, event: Event) -> None:
         if self._run is None:
@@ -129,7 +136,9 @@ class _Trace:
             f"{OWN}.call": event.call,
             f"{OWN}.attempt": event.attempt,
         }
-        self._open[f"{event.call}#{event.attempt}"] = _Open(f"chat {event.model}", "client", at, attributes)
+        self._open[f"{event.call}#{event.attempt}"] = self._begun(
+            f"chat {event.model}", at, attributes, event.path, "client"
+        )
 
     def _model_replied(self, at: int, event: ModelReplied) -> None:
         self._usage = self._usage + event.usage
@@ -157,12 +166,12 @@ class _Trace:
             "gen_ai.tool.call.id": event.call_id,
             f"{OWN}.call": event.call,
         }
-        return _Open(f"execute_tool {event.tool}", "internal", at, attributes)
+        return self._begun(f"execute_tool {event.tool}", at, attributes, event.path)
 
     def _asked(self, at: int, event: ApprovalRequested) -> None:
         attributes: dict[str, Value] = {f"{OWN}.approval.kind": event.kind, f"{OWN}.call": event.call}
         name = f"approval {event.tool}" if event.tool else "approval"
-        self._open[event.approval] = _Open(name, "internal", at, attributes)
+        self._open[event.approval] = self._begun(name, at, attributes, event.path)
 
     def _answered(self, at: int, event: ApprovalGiven) -> None:
         said: dict[str, Value] = {f"{OWN}.approval.decision": event.decision}
@@ -178,32 +187,56 @@ class _Trace:
     def _run_cancelled(self, at: int, event: RunCancelled) -> None:
         self._end_run(at, "cancelled", {f"{OWN}.cancel_reason": event.reason})
 
+    def _entered(self, at: int, event: NodeEntered) -> None:
+        if event.call:  # the node `end` is entered and has no work
+            attributes: dict[str, Value] = {f"{OWN}.node": event.path.node, f"{OWN}.visit": event.path.visit}
+            self._open[f"node:{event.call}#{event.attempt}"] = self._begun(
+                f"node {event.path.node}", at, attributes, ROOT
+            )
+            self._nodes[event.path] = self._node(event)
+
+    def _left(self, at: int, event: NodeLeft) -> None:
+        self._nodes.pop(event.path, None)
+        self._end(f"node:{event.call}#{event.attempt}", self._node(event), at, {}, event.error)
+
+    def _node(self, event: NodeEntered | NodeLeft) -> str:
+        """A child run stands under its step: under the first attempt, which is the usual one."""
+        return self._of(event.call, event.attempt if event.attempt > 1 else 0)
+
+    def _begun(
+        self,
+        name: str,
+        at: int,
+        attributes: dict[str, Value],
+        path: Path,
+        kind: Literal["internal", "client"] = "internal",
+    ) -> _Open:
+        return _Open(name, kind, at, attributes, self._nodes.get(path, run_span(self._run_id)))
+
     def _of(self, call: str, attempt: int = 0) -> str:
         return step_span(self._run_id, call, attempt)
 
     def _end(self, key: str, span_id: str, at: int, said: dict[str, Value], error: Failure | None = None) -> None:
         opened = self._open.pop(key, None)
         if opened is not None:
-            self.ended.append(self._span(opened, span_id, run_span(self._run_id), at, said, error))
+            self.ended.append(self._span(opened, span_id, at, said, error))
 
     def _end_run(self, at: int, status: str, said: dict[str, Value], error: Failure | None = None) -> None:
         assert self._run is not None
         for key, opened in self._open.items():  # an approval that nobody answered
-            self.ended.append(self._span(opened, self._of(key), run_span(self._run_id), at, {}, None))
+            self.ended.append(self._span(opened, self._of(*_named(key)), at, {}, None))
         self._open.clear()
         said = {f"{OWN}.status": status, **_tokens(self._usage), **said}
-        self.ended.append(self._span(self._run, run_span(self._run_id), self._parent, at, said, error))
+        self.ended.append(self._span(self._run, run_span(self._run_id), at, said, error))
 
-    def _span(
-        self, opened: _Open, span_id: str, parent: str | None, at: int, said: dict[str, Value], error: Failure | None
-    ) -> Span:
+    def _span(self, opened: _Open, span_id: str, at: int, said: dict[str, Value], error: Failure | None) -> Span:
         attributes = {**opened.attributes, **said}
         if error is not None:
             attributes["error.type"] = error.code
         return Span(
             trace_id=self._trace_id,
             span_id=span_id,
-            parent_id=parent,
+            parent_id=opened.parent_id,
             name=opened.name,
             kind=opened.kind,
             start=opened.start,
@@ -212,6 +245,12 @@ class _Trace:
             error=error.code if error else None,
             message=error.message if error else "",
         )
+
+
+def _named(key: str) -> tuple[str, int]:
+    """Step and attempt of an open span's key; of an approval or tool call, 0."""
+    name, _, attempt = key.removeprefix("node:").partition("#")
+    return name, int(attempt or 0)
 
 
 def _root(event: RunAccepted) -> tuple[str, Literal["internal"]]:

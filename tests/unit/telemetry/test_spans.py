@@ -18,7 +18,10 @@ from journeyman.events.events import (
     ModelCalled,
     ModelFailed,
     ModelReplied,
+    NodeEntered,
+    NodeLeft,
     Parent,
+    Path,
     RunAccepted,
     RunCancelled,
     RunFailed,
@@ -144,6 +147,29 @@ def test_a_child_stands_under_the_step_that_started_it() -> None:
     accepted = RunAccepted(thread="ann/!x", principal="ann", agent="billing", parent=Parent("r1", "n1"), trace_id=TRACE)
     (found,) = spans("r2", entries(accepted, RunFinished(), run_id="r2"))
     assert (found.trace_id, found.parent_id) == (TRACE, step_span("r1", "n1"))
+
+
+def test_steps_of_a_node_stand_under_it() -> None:
+    work, end = Path(node="work"), Path(node="end")
+    found = spans(
+        "r1",
+        entries(
+            ACCEPTED,
+            RunStarted(epoch=1),
+            NodeEntered(call="n1", path=work),
+            ModelCalled(call="m1", model="gpt-5", path=work),
+            ModelReplied(call="m1", model="gpt-5", message=assistant("hi"), path=work),
+            NodeLeft(call="n1", path=work),
+            NodeEntered(path=end),
+            RunFinished(),
+        ),
+    )
+    assert [(span.name, span.parent_id) for span in found] == [
+        ("chat gpt-5", step_span("r1", "n1")),
+        ("node work", run_span("r1")),
+        ("invoke_agent support", CALLER),
+    ]
+    assert found[1].span_id == step_span("r1", "n1")
 
 
 def test_a_fork_shows_only_its_own() -> None:
