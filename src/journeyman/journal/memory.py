@@ -298,7 +298,7 @@ def _failure_row(runs: Sequence[Run]) -> FailureRow:
     )
 
 
-_EQUAL = ("principal", "thread", "status", "agent", "error_code", "error_id", "request_id", "trace_id")
+_EQUAL = ("principal", "thread", "status", "agent", "parent", "error_code", "error_id", "request_id", "trace_id")
 
 
 def _matches(run: Run, where: RunFilter) -> bool:
