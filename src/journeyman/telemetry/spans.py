@@ -87,7 +87,7 @@ class _Trace:
         self._run_id = run_id
         self._trace_id = trace_of(run_id, None)
         self._run: _Open | None = None
-        self._open: dict[str, _Open] = {}
+        self._open: dict[str, _Open] = {}  # by the ids of their spans
         self._nodes: dict[Path, str] = {}  # that are entered -> their spans
         self._usage = Usage()
         self._steps: dict[type[Any], Callable[[int, Any], None]] = {
@@ -136,7 +136,7 @@ class _Trace:
             f"{OWN}.call": event.call,
             f"{OWN}.attempt": event.attempt,
         }
-        self._open[f"{event.call}#{event.attempt}"] = self._begun(
+        self._open[self._of(event.call, event.attempt)] = self._begun(
             f"chat {event.model}", at, attributes, event.path, "client"
         )
 
@@ -145,18 +145,18 @@ class _Trace:
         said: dict[str, Value] = {"gen_ai.response.finish_reasons": (event.finish_reason,), **_tokens(event.usage)}
         if event.model:
             said["gen_ai.response.model"] = event.model
-        self._end(f"{event.call}#{event.attempt}", self._of(event.call, event.attempt), at, said)
+        self._end(self._of(event.call, event.attempt), at, said)
 
     def _model_failed(self, at: int, event: ModelFailed) -> None:
-        self._end(f"{event.call}#{event.attempt}", self._of(event.call, event.attempt), at, {}, event.error)
+        self._end(self._of(event.call, event.attempt), at, {}, event.error)
 
     def _tool_started(self, at: int, event: ToolCallStarted) -> None:
-        self._open.setdefault(event.call, self._tool(at, event))
+        self._open.setdefault(self._of(event.call), self._tool(at, event))
 
     def _tool_finished(self, at: int, event: ToolCallFinished) -> None:
-        self._open.setdefault(event.call, self._tool(at, event))
+        self._open.setdefault(self._of(event.call), self._tool(at, event))
         said: dict[str, Value] = {f"{OWN}.attempts": event.attempts, f"{OWN}.cached": event.cached}
-        self._end(event.call, self._of(event.call), at, said, event.error)
+        self._end(self._of(event.call), at, said, event.error)
 
     def _tool(self, at: int, event: ToolCallStarted | ToolCallFinished) -> _Open:
         attributes: dict[str, Value] = {
@@ -171,11 +171,11 @@ class _Trace:
     def _asked(self, at: int, event: ApprovalRequested) -> None:
         attributes: dict[str, Value] = {f"{OWN}.approval.kind": event.kind, f"{OWN}.call": event.call}
         name = f"approval {event.tool}" if event.tool else "approval"
-        self._open[event.approval] = self._begun(name, at, attributes, event.path)
+        self._open[self._of(event.approval)] = self._begun(name, at, attributes, event.path)
 
     def _answered(self, at: int, event: ApprovalGiven) -> None:
         said: dict[str, Value] = {f"{OWN}.approval.decision": event.decision}
-        self._end(event.approval, self._of(event.approval), at, said)
+        self._end(self._of(event.approval), at, said)
 
     def _run_finished(self, at: int, event: RunFinished) -> None:
         stopped: dict[str, Value] = {f"{OWN}.stopped_by": event.stopped_by} if event.stopped_by else {}
@@ -190,14 +190,12 @@ class _Trace:
     def _entered(self, at: int, event: NodeEntered) -> None:
         if event.call:  # the node `end` is entered and has no work
             attributes: dict[str, Value] = {f"{OWN}.node": event.path.node, f"{OWN}.visit": event.path.visit}
-            self._open[f"node:{event.call}#{event.attempt}"] = self._begun(
-                f"node {event.path.node}", at, attributes, ROOT
-            )
+            self._open[self._node(event)] = self._begun(f"node {event.path.node}", at, attributes, ROOT)
             self._nodes[event.path] = self._node(event)
 
     def _left(self, at: int, event: NodeLeft) -> None:
         self._nodes.pop(event.path, None)
-        self._end(f"node:{event.call}#{event.attempt}", self._node(event), at, {}, event.error)
+        self._end(self._node(event), at, {}, event.error)
 
     def _node(self, event: NodeEntered | NodeLeft) -> str:
         """A child run stands under its step: under the first attempt, which is the usual one."""
@@ -216,15 +214,15 @@ class _Trace:
     def _of(self, call: str, attempt: int = 0) -> str:
         return step_span(self._run_id, call, attempt)
 
-    def _end(self, key: str, span_id: str, at: int, said: dict[str, Value], error: Failure | None = None) -> None:
-        opened = self._open.pop(key, None)
+    def _end(self, span_id: str, at: int, said: dict[str, Value], error: Failure | None = None) -> None:
+        opened = self._open.pop(span_id, None)
         if opened is not None:
             self.ended.append(self._span(opened, span_id, at, said, error))
 
     def _end_run(self, at: int, status: str, said: dict[str, Value], error: Failure | None = None) -> None:
         assert self._run is not None
-        for key, opened in self._open.items():  # an approval that nobody answered
-            self.ended.append(self._span(opened, self._of(*_named(key)), at, {}, None))
+        for span_id, opened in self._open.items():  # an approval that nobody answered
+            self.ended.append(self._span(opened, span_id, at, {}, None))
         self._open.clear()
         said = {f"{OWN}.status": status, **_tokens(self._usage), **said}
         self.ended.append(self._span(self._run, run_span(self._run_id), at, said, error))
@@ -245,12 +243,6 @@ class _Trace:
             error=error.code if error else None,
             message=error.message if error else "",
         )
-
-
-def _named(key: str) -> tuple[str, int]:
-    """Step and attempt of an open span's key; of an approval or tool call, 0."""
-    name, _, attempt = key.removeprefix("node:").partition("#")
-    return name, int(attempt or 0)
 
 
 def _root(event: RunAccepted) -> tuple[str, Literal["internal"]]:

@@ -156,20 +156,26 @@ def test_steps_of_a_node_stand_under_it() -> None:
         entries(
             ACCEPTED,
             RunStarted(epoch=1),
-            NodeEntered(call="n1", path=work),
+            NodeEntered(call="work#1", path=work),
             ModelCalled(call="m1", model="gpt-5", path=work),
             ModelReplied(call="m1", model="gpt-5", message=assistant("hi"), path=work),
-            NodeLeft(call="n1", path=work),
+            NodeLeft(call="work#1", path=work),
             NodeEntered(path=end),
             RunFinished(),
         ),
     )
     assert [(span.name, span.parent_id) for span in found] == [
-        ("chat gpt-5", step_span("r1", "n1")),
+        ("chat gpt-5", step_span("r1", "work#1")),
         ("node work", run_span("r1")),
         ("invoke_agent support", CALLER),
     ]
-    assert found[1].span_id == step_span("r1", "n1")
+    assert found[1].span_id == step_span("r1", "work#1")
+
+
+def test_what_is_open_when_the_run_ends_ends_with_it() -> None:
+    work = Path(node="work")
+    found = spans("r1", entries(ACCEPTED, NodeEntered(call="work#1", attempt=2, path=work), RunCancelled()))
+    assert [(span.name, span.end // SECOND) for span in found] == [("node work", 3), ("invoke_agent support", 3)]
 
 
 def test_a_fork_shows_only_its_own() -> None:
