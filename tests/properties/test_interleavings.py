@@ -17,6 +17,8 @@ from journeyman.events.events import (
     ApprovalGiven,
     ApprovalRequested,
     ModelReplied,
+    Multitask,
+    RunAccepted,
     ToolCallFinished,
     ToolCallStarted,
 )
@@ -25,7 +27,11 @@ from journeyman.events.transcript import in_call_order
 
 TEXTS = ("a", "b", "c")
 THREADS = (THREAD, "another")
-DECISIONS = {"tool": ("approve", "deny", "approve_other"), "unknown_outcome": ("retry", "done", "fail")}
+DECISIONS = {
+    "tool": ("approve", "deny", "approve_other"),
+    "unknown_outcome": ("retry", "done", "fail"),
+    "question": ("done", "done", "deny"),
+}
 plans = st.fixed_dictionaries(
     {text: st.lists(st.lists(st.sampled_from(NAMES), min_size=1, max_size=4), max_size=3) for text in TEXTS}
 )
@@ -50,8 +56,8 @@ class Play:
         last = (lambda row: row.decisions[-1]) if answered else (lambda row: None)
         await self.world.let_go(decision=last)
 
-    def _say(self, thread: str = THREAD) -> None:
-        self.world.spawn(self.world.say, TEXTS[self.said], thread)
+    def _say(self, thread: str = THREAD, multitask: Multitask = "queue") -> None:
+        self.world.spawn(self.world.say, TEXTS[self.said], thread, multitask)
         self.said += 1
 
     async def _one(self, pick: int) -> None:
@@ -60,12 +66,14 @@ class Play:
         if kind < 7 and world.disk.held:
             world.disk.write()
         elif kind < 13 and world.gates:
-            pick, how = divmod(pick, 6)
-            world.open_gate(pick % len(world.gates), ("ok", "ok", "ok", "fail", "again", "unknown")[how])
+            pick, how = divmod(pick, 7)
+            world.open_gate(pick % len(world.gates), ("ok", "ok", "ok", "fail", "again", "unknown", "ask")[how])
         elif kind < 16:
             await self._answer(pick)
         elif kind == 16 and self.said < len(TEXTS):
             self._say(THREADS[pick % 2])
+        elif kind == 22 and self.said < len(TEXTS):
+            self._say(THREADS[pick % 2], "interrupt")
         elif kind == 17 and world.run_ids:
             world.spawn(world.runs.cancel, "me", world.run_ids[pick % len(world.run_ids)])
         elif kind in (18, 21) and self.crashes < 3:
@@ -112,6 +120,7 @@ def play(plan: dict[str, list[list[str]]], picks: list[int], limit: Limits, answ
         _check_run(world, run_id, answered)
     for thread in THREADS:
         _check_thread(world, thread)
+        _check_interrupts(world, thread)
     for state in world.rested:
         _check_live(world, state)
 
@@ -172,6 +181,16 @@ def _check_thread(world: World, name: str) -> None:
         check_transcript(in_call_order(tuple(row.message for row in rows)))
 
     asyncio.run(messages())
+
+
+def _check_interrupts(world: World, name: str) -> None:
+    """Who came before an interrupting run is over when that begins."""
+    runs = [(run_id, accepted) for run_id in world.run_ids for accepted in world.events(run_id, RunAccepted)]
+    mine = [run_id for run_id, accepted in runs if accepted.thread == f"me/{name}"]
+    for run_id, accepted in runs:
+        if accepted.multitask == "interrupt" and run_id in mine and "run_started" in world.types(run_id):
+            for earlier in mine[: mine.index(run_id)]:
+                assert world.state(earlier).ended, (earlier, world.types(earlier))
 
 
 def _check_live(world: World, state: AgentState) -> None:

@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from journeyman.agents.spec import AgentSpec
-from journeyman.events.events import ROOT, Decision, Failure, Path
+from journeyman.events.events import ROOT, Answerer, Decision, Failure, Path
 from journeyman.events.messages import JSON, Message
 from journeyman.events.state import AgentState
 from journeyman.llm.client import ModelRequest
@@ -63,13 +63,16 @@ class AskHuman(msgspec.Struct, frozen=True, kw_only=True):
     """Open an approval. Holds no task: the answer arrives as an outside fact."""
 
     call: str
-    kind: Literal["tool", "unknown_outcome"]
+    kind: Literal["tool", "unknown_outcome", "question"]
     tool: str
     arguments: dict[str, JSON]
     message: str
     args_hash: str
     decisions: tuple[Decision, ...]
     result: str | None = None  # what `done` goes on with unless the answer says otherwise
+    deadline_seconds: float | None = None  # from its recording on; then `default` is the answer
+    default: Decision | None = None
+    answerer: Answerer = "anyone"
     path: Path = ROOT
 
     @property

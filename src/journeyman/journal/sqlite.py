@@ -294,6 +294,9 @@ class SqliteJournal:
 
         return self._here(approvals) if run is not None and limit <= NEAR else await self._far(approvals)
 
+    async def due_approvals(self, limit: int = 50) -> Sequence[ApprovalRow]:
+        return await self._far(lambda reads: reads.due_approvals(limit))
+
     async def definition(self, version: str) -> Definition | None:
         return self._here(lambda reads: reads.definition(version))
 

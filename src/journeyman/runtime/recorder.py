@@ -51,6 +51,10 @@ class Recorder:
             self._batch.append(draft)
             self.state = apply(self.state, self.state.seq + 1, self._at, draft.event)
 
+    def as_stored(self, text: str) -> str:
+        """A text as it stands in events: secrets replaced."""
+        return self._codec.clean(text)
+
     async def flush(self) -> None:
         """Hand the batch over to the journal, after the one before it is committed. Does not wait for its commit."""
         if not self._batch:

@@ -129,7 +129,7 @@ class Runner:
             case Finish():
                 pass
             case _:
-                self._recorder.add(instant_event(action, self._ids))
+                self._recorder.add(instant_event(action, self._ids, self._clock.now))
                 return True
         return False
 

@@ -64,8 +64,6 @@ class Runs:
         Raises NotFoundError (unknown agent), ValidationError, ThreadBusyError, QueueFullError, IdempotencyError,
         ResourceError (`overloaded`, `shutting_down`).
         """
-        if request.multitask == "interrupt":
-            raise ValidationError("`multitask: interrupt` is not available in this release yet: use queue or reject.")
         agent = self._catalog.resolve(request.agent)
         thread_id = check_thread_id(request.thread_id) if request.thread_id is not None else self._ids.new("thread")
         key = thread_key(principal, thread_id)
@@ -186,27 +184,40 @@ class Runs:
         if not answers:
             raise ValidationError("Send at least one answer: {approval, decision}.")
         row = await self.get(principal, run_id)
-        for answer in answers:
-            await self._check_answer(row, answer)
-        given = (
-            ApprovalGiven(
-                approval=answer.approval,
-                decision=answer.decision,
-                by=principal,
-                arguments=answer.arguments,
-                result=answer.result,
-            )
-            for answer in answers
-        )
+        given = [await self._given(row, answer, principal) for answer in answers]
         await self._append(run_id, *given)
         return await self.result(principal, run_id)
 
-    async def _check_answer(self, run: RunRow, answer: Answer) -> None:
+    async def tell(self, principal: str, run_id: str, text: str) -> RunResult:
+        """Answer the question that the run asks, the oldest if there are several. Raises StateError `nothing_asked`."""
+        await self.get(principal, run_id)
+        rows = await self._journal.approvals(None, run=run_id)
+        asked = min((row for row in rows if row.kind == "question"), key=lambda row: row.seq, default=None)
+        if asked is None:
+            text = "The run asks no question now: to say something more, start a run on its thread."
+            raise StateError(text, code="nothing_asked")
+        return await self.answer(principal, run_id, [Answer(approval=asked.id, decision="done", result=text)])
+
+    async def _given(self, run: RunRow, answer: Answer, by: str) -> ApprovalGiven:
+        """The answer as an event, once it is known to fit its approval."""
+        approval = await self._checked(run, answer, by)
+        return ApprovalGiven(
+            approval=answer.approval,
+            decision=answer.decision,
+            by=by,
+            arguments=answer.arguments,
+            result=approval.result if answer.decision == "done" and answer.result is None else answer.result,
+        )
+
+    async def _checked(self, run: RunRow, answer: Answer, by: str) -> ApprovalRow:
         approval = await self._journal.approval(answer.approval)
         if approval is None or approval.run != run.id:
             raise NotFoundError(f"Run {run.id} has no approval {answer.approval!r}.")
         if approval.answer is not None:
             raise StateError("This approval was answered before, or its run has ended.", code="approval_closed")
+        if approval.answerer == "other" and by == run.principal:
+            text = "Another principal is to answer this approval: its tool says `by: other`."
+            raise StateError(text, code="answer_by_other")
         if answer.decision not in approval.decisions:
             raise ValidationError(f"Answer with one of: {', '.join(approval.decisions)}.")
         if answer.arguments is not None:
@@ -217,6 +228,9 @@ class Runs:
             agent.tools.check(approval.tool, answer.arguments)
         if answer.result is not None and answer.decision != "done":
             raise ValidationError("`result` goes with done only.")
+        if approval.kind == "question" and answer.decision == "done" and answer.result is approval.result is None:
+            raise ValidationError("`result` is missing: it is the answer to the question.")
+        return approval
 
     async def _append(self, run_id: str, *events: Event) -> None:
         drafts = tuple(self._codec.draft(event) for event in events)

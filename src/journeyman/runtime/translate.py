@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
 import msgspec
 
@@ -24,7 +25,8 @@ from journeyman.tools.spec import ToolOutcome
 Instant = Settle | AskHuman | AddMessage | ReachLimit  # actions that are done when they are recorded
 
 
-def instant_event(action: Instant, ids: Ids) -> Event:
+def instant_event(action: Instant, ids: Ids, now: Callable[[], int]) -> Event:
+    """`now`: µs since the epoch."""
     match action:
         case Settle():
             return ToolCallFinished(
@@ -37,14 +39,15 @@ def instant_event(action: Instant, ids: Ids) -> Event:
                 path=action.path,
             )
         case AskHuman():
-            return _approval(action, ids)
+            return _approval(action, ids, now)
         case AddMessage():
             return MessageAdded(message=action.message, path=action.path)
         case ReachLimit():
             return LimitReached(limit=action.limit, value=action.value)
 
 
-def _approval(action: AskHuman, ids: Ids) -> ApprovalRequested:
+def _approval(action: AskHuman, ids: Ids, now: Callable[[], int]) -> ApprovalRequested:
+    seconds = action.deadline_seconds
     return ApprovalRequested(
         approval=ids.new("appr"),
         kind=action.kind,
@@ -55,6 +58,9 @@ def _approval(action: AskHuman, ids: Ids) -> ApprovalRequested:
         args_hash=action.args_hash,
         decisions=action.decisions,
         result=action.result,
+        deadline=None if seconds is None else now() + round(seconds * 1_000_000),
+        default=action.default,
+        answerer=action.answerer,
         path=action.path,
     )
 

@@ -26,6 +26,7 @@ from journeyman.llm.gateway import Gateway
 from journeyman.llm.routing import Models
 from journeyman.runtime.accepting import Acceptance
 from journeyman.runtime.catalog import Catalog
+from journeyman.runtime.deadlines import Deadlines
 from journeyman.runtime.definitions import Definitions
 from journeyman.runtime.forks import Forks
 from journeyman.runtime.performer import Performer
@@ -72,6 +73,7 @@ class Application:
     threads: Threads
     observers: Observers
     exposition: Exposition
+    deadlines: Deadlines
     retention: Retention
     clock: Clock
     ids: Ids
@@ -87,6 +89,7 @@ class Application:
         await self.journal.open()
         await self.mcp.start(self.catalog)
         self.recovered = await self.worker.recover()
+        self.deadlines.start()
         if runs_processes(self.registry):
             self.looking = asyncio.create_task(self.workers.kernel())
         self.observers.lag.start()
@@ -97,6 +100,7 @@ class Application:
 
     async def __aexit__(self, *exc: object) -> None:
         self.observers.lag.stop()
+        await self.deadlines.aclose()
         await self.drain(0.0)
         for task in (self.looking, self.pruning):
             if task is not None:
@@ -193,7 +197,11 @@ def join(
     secrets = (*settings.secrets(), *loaded.secrets)
     registry, codec = loaded.registry, Codec(secrets)
     observers = Observers(
-        registry, clock, lambda agent: models_of(catalog, agent), lambda name: services.is_configured(name)
+        registry,
+        clock,
+        lambda agent: models_of(catalog, agent),
+        lambda name: services.is_configured(name),
+        lambda deadline: deadlines.arm(deadline),
     )
     journal = journal or _journal(settings, observers)
     services = _services(settings, loaded, clock, observers)
@@ -211,6 +219,7 @@ def join(
     performer = Performer(models, executor, clock, ids)
     worker = Worker(journal, codec, clock, ids, definitions, performer, observers.observe)
     runs = Runs(journal, worker, catalog, definitions, codec, clock, ids)
+    deadlines = Deadlines(journal, worker, codec, clock)
     acceptance = Acceptance(journal, worker, definitions, clock)
     return Application(
         settings=settings,
@@ -229,6 +238,7 @@ def join(
         threads=Threads(journal, worker, codec, clock, ids),
         observers=observers,
         exposition=observers.exposition(journal, services, worker, workers),
+        deadlines=deadlines,
         retention=Retention(journal, clock),
         clock=clock,
         ids=ids,

@@ -9,7 +9,7 @@ from journeyman.agents.agent import BaseAgent
 from journeyman.clock import Clock
 from journeyman.egress.services import Services
 from journeyman.events.codec import Draft
-from journeyman.events.events import ToolCallFinished
+from journeyman.events.events import ApprovalRequested, ToolCallFinished
 from journeyman.events.state import AgentState
 from journeyman.journal.journal import Journal
 from journeyman.resilience.signals import Signal
@@ -26,7 +26,8 @@ from journeyman.tools.workers import Workers
 
 
 class Observers:
-    """The readers of one process. `models` and `is_service` say which names may be labels."""
+    """The readers of one process. `models` and `is_service` say which names may be labels; `deadline` is told of each
+    approval that has one."""
 
     def __init__(
         self,
@@ -34,9 +35,11 @@ class Observers:
         clock: Clock,
         models: Callable[[str | None], Sequence[str]],
         is_service: Callable[[str], bool],
+        deadline: Callable[[int], None],
     ) -> None:
         names = Names(models, is_service)
         self._registry = registry
+        self._deadline = deadline
         self.runs = RunMetrics(names)
         self.server = ServerMetrics(names)
         self.lag = LoopLag(clock, self.server.lag.observe)
@@ -47,6 +50,8 @@ class Observers:
         for draft in drafts:
             if type(draft.event) is ToolCallFinished:
                 self._registry.record(draft.event)
+            elif type(draft.event) is ApprovalRequested and draft.event.deadline is not None:
+                self._deadline(draft.event.deadline)
 
     def signalled(self, signal: Signal) -> None:
         """What a guard did."""

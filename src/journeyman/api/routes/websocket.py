@@ -10,7 +10,17 @@ from starlette.types import Receive, Scope, Send
 
 from journeyman.api import sse
 from journeyman.api.body import ClientGone, convert, parse
-from journeyman.api.commands import Acknowledged, Cancel, Command, Refused, Resume, Start, Subscribe, encode_frame
+from journeyman.api.commands import (
+    Acknowledged,
+    Cancel,
+    Command,
+    Input,
+    Refused,
+    Resume,
+    Start,
+    Subscribe,
+    encode_frame,
+)
 from journeyman.api.door import Visit, visit_of
 from journeyman.api.inputs import answer_of, start_of
 from journeyman.api.ports import Ports
@@ -103,6 +113,10 @@ class _Socket:
             case Resume():
                 answers = tuple(map(answer_of, command.answers))
                 result = await self._runs.answer(principal, command.run_id, answers)
+                await self._acknowledge(command.id, result.run_id, result.thread_id)
+
+            case Input():
+                result = await self._runs.tell(principal, command.run_id, command.text)
                 await self._acknowledge(command.id, result.run_id, result.thread_id)
 
     async def _start(self, command: Start, group: asyncio.TaskGroup) -> None:
