@@ -42,7 +42,7 @@ def answer(
     approval: Annotated[str, typer.Argument(metavar="ID")],
     decision: Annotated[str, typer.Argument(metavar="DECISION", help=" | ".join(DECISIONS))],
     arguments: Annotated[str | None, typer.Option(help="approve: run with these instead (a JSON object).")] = None,
-    result: Annotated[str | None, typer.Option(help="done: the outcome to go on with, or the answer to the question.")] = None,
+    result: Annotated[str | None, typer.Option(help="done: the outcome, or the answer to a question.")] = None,
     path: AgentPath = None,
     offline: Offline = False,
     url: Url = None,

@@ -89,7 +89,7 @@ class Deadlines:
         answered = 0
         for row in rows:
             try:
-                await self._worker.inform(row.run, self._batch(row))
+                await self._worker.inform(self._batch(row))
                 answered += 1
             except StateError as exc:  # somebody was faster, or the run has ended
                 log.debug("no default answer: %s", exc.message, extra={"run_id": row.run})

@@ -196,13 +196,7 @@ def join(
     clock, ids = clock or SystemClock(), ids or RandomIds()
     secrets = (*settings.secrets(), *loaded.secrets)
     registry, codec = loaded.registry, Codec(secrets)
-    observers = Observers(
-        registry,
-        clock,
-        lambda agent: models_of(catalog, agent),
-        lambda name: services.is_configured(name),
-        lambda deadline: deadlines.arm(deadline),
-    )
+    observers = _observers(registry, clock, lambda: catalog, lambda: services, lambda: deadlines)
     journal = journal or _journal(settings, observers)
     services = _services(settings, loaded, clock, observers)
     mcp = Mounts(loaded.agents, registry, loaded.build, clock, ids, settings.timeout_seconds, guarded(services))
@@ -245,6 +239,23 @@ def join(
         transport=loaded.transport,
         secrets=secrets,
         problems=tuple(problem for problem in loaded.problems if problem.severity != "error"),
+    )
+
+
+def _observers(
+    registry: ToolRegistry,
+    clock: Clock,
+    catalog: Callable[[], Catalog],
+    services: Callable[[], Services],
+    deadlines: Callable[[], Deadlines],
+) -> Observers:
+    """Made before the parts that it asks."""
+    return Observers(
+        registry,
+        clock,
+        lambda agent: models_of(catalog(), agent),
+        lambda name: services().is_configured(name),
+        lambda deadline: deadlines().arm(deadline),
     )
 
 
