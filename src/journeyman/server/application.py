@@ -36,6 +36,7 @@ from journeyman.runtime.runs import Runs
 from journeyman.runtime.threads import Threads
 from journeyman.runtime.worker import Worker
 from journeyman.server.definitions import Loaded, load
+from journeyman.server.identity import Identity, identity
 from journeyman.server.mcp import Mounts, guarded
 from journeyman.server.observers import Observers, models_of
 from journeyman.settings import Settings
@@ -75,6 +76,7 @@ class Application:
     exposition: Exposition
     deadlines: Deadlines
     retention: Retention
+    identity: Identity
     clock: Clock
     ids: Ids
     transport: Transport | None = None  # of tools that are outside services
@@ -87,6 +89,7 @@ class Application:
 
     async def __aenter__(self) -> Application:
         await self.journal.open()
+        await self.identity.open(self.clock)
         await self.mcp.start(self.catalog)
         self.recovered = await self.worker.recover()
         self.deadlines.start()
@@ -110,6 +113,7 @@ class Application:
         await self.models.aclose()
         await self.workers.aclose()
         await self.http.aclose()
+        await self.identity.aclose()
         await self.registry.aclose()
         if self.cache is not None:
             await self.cache.aclose()
@@ -234,6 +238,7 @@ def join(
         exposition=observers.exposition(journal, services, worker, workers),
         deadlines=deadlines,
         retention=Retention(journal, clock),
+        identity=identity(settings, journal, services, clock),
         clock=clock,
         ids=ids,
         transport=loaded.transport,
