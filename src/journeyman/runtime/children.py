@@ -162,12 +162,12 @@ class Children:
     # --- ending
 
     async def cancel(self, state: AgentState) -> None:
-        """Ask the open children to end: durable on return. Those that were asked before are only woken."""
+        """Ask the open children to end: durable on return. Who was asked before a restart is only woken."""
         for child in state.open_children:
             run_id = child.run_id or ""
             if await self._journal.run(run_id) is None:
                 continue
-            if await self._is_cancelled(run_id):  # before a crash, perhaps: it must not wait for this run's slot
+            if await self._is_cancelled(run_id):
                 self._host.poke(run_id, urgent=True)
                 continue
             draft = self._codec.draft(CancelRequested(by=state.principal, reason="parent_ended"))
