@@ -231,4 +231,7 @@ def _approval(row: ApprovalRow) -> Item:
         "requested_at": rfc3339(row.requested_at),
         "result": row.result,
         "deadline": _time(row.deadline),
+        "default": row.default,
+        "answerer": row.answerer,
+        "requested_by": row.principal,
     }

@@ -76,6 +76,10 @@ class Codec:
             data = _ENCODER.encode(event)
         return Draft(_NAMES[type(event)], event.VERSION, data, event)
 
+    def clean(self, text: str) -> str:
+        """A text as it stands in a stored event."""
+        return self._without_secrets(valid_text(text))
+
     def _without_secrets(self, text: str) -> str:
         for secret in self._secrets:
             text = text.replace(secret, "[secret]")

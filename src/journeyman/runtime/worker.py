@@ -122,7 +122,10 @@ class Worker:
         self._active[run_id] = _Active(task, LiveRun(lambda: self._journal.wake(run_id)))
 
     def launch_started(self, run_id: str, committed: Committed) -> None:
-        """Start driving a run that was accepted, if its thread's slot was free."""
+        """Start driving a run that was accepted, if its thread's slot was free; tell those that it interrupts."""
+        for entry in committed.entries:
+            if entry.type == "cancel_requested" and entry.stream != run_id:
+                self.poke(entry.stream, urgent=True)  # it is only to end
         own = tuple(entry for entry in committed.entries if entry.stream == run_id)
         if any(entry.type == "run_started" for entry in own):
             self.launch(run_id, own)

@@ -27,6 +27,7 @@ from journeyman.llm.gateway import Gateway
 from journeyman.llm.routing import Models
 from journeyman.runtime.accepting import Acceptance
 from journeyman.runtime.catalog import Catalog
+from journeyman.runtime.deadlines import Deadlines
 from journeyman.runtime.definitions import Definitions
 from journeyman.runtime.forks import Forks
 from journeyman.runtime.performer import Performer
@@ -76,6 +77,7 @@ class Application:
     threads: Threads
     observers: Observers
     exposition: Exposition
+    deadlines: Deadlines
     retention: Retention
     identity: Identity
     clock: Clock
@@ -93,6 +95,7 @@ class Application:
         await self.identity.open(self.clock)
         await self.mcp.start(self.catalog)
         self.recovered = await self.worker.recover()
+        self.deadlines.start()
         if runs_processes(self.registry):
             self.looking = asyncio.create_task(self.workers.kernel())
         self.observers.start(self.journal)
@@ -102,6 +105,7 @@ class Application:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
+        await self.deadlines.aclose()
         await self.drain(0.0)
         await self.observers.aclose()
         for task in (self.looking, self.pruning):
@@ -201,7 +205,7 @@ def join(
     registry, codec = loaded.registry, Codec(secrets)
     names = Names(lambda agent: models_of(catalog, agent), lambda name: services.is_configured(name))
     traces, untraced = tracing(os.environ)
-    observers = Observers(registry, clock, names, traces, debug=settings.debug)
+    observers = Observers(registry, clock, names, lambda at: deadlines.arm(at), traces, debug=settings.debug)
     journal = journal or _journal(settings, observers)
     services = _services(settings, loaded, clock, observers)
     mcp = Mounts(loaded.agents, registry, loaded.build, clock, ids, settings.timeout_seconds, guarded(services))
@@ -218,6 +222,7 @@ def join(
     performer = Performer(models, executor, clock, ids)
     worker = Worker(journal, codec, clock, ids, definitions, performer, observers.observe)
     runs = Runs(journal, worker, catalog, definitions, codec, clock, ids)
+    deadlines = Deadlines(journal, worker, codec, clock)
     acceptance = Acceptance(journal, worker, definitions, clock)
     return Application(
         settings=settings,
@@ -236,6 +241,7 @@ def join(
         threads=Threads(journal, worker, codec, clock, ids),
         observers=observers,
         exposition=observers.exposition(journal, services, worker, workers),
+        deadlines=deadlines,
         retention=Retention(journal, clock),
         identity=identity(settings, journal, services, clock),
         clock=clock,
