@@ -48,8 +48,11 @@ class Moves:
             return self._failed(spec, node, Failure(exc.code, exc.message))
         if way is None:
             return self._failed(spec, node, Failure("no_edge", f"No edge that leaves the node {spec.name} matches."))
-        said = (AddMessage(message=reply, correction=False, path=node.path),) if reply is not None else ()
-        return (*said, *self._along(way, node))
+        moved = self._along(way, node)
+        if reply is None:
+            return moved
+        said = AddMessage(message=reply, correction=False, path=node.path)
+        return (said, *(moved or (self.enter("", END),)))  # that the trunk has moved must be seen, or it says it again
 
     def _way(self, node: NodeState, reply: Message | None) -> Way | None:
         ways = self._graph.ways(node.path.node)
