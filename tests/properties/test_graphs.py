@@ -126,13 +126,13 @@ choices = st.lists(st.integers(0, 1000), max_size=30)
 kills = st.lists(st.integers(1, 60), max_size=3)
 
 
-@settings(DOSE, max_examples=60, derandomize=True)
+@settings(DOSE, max_examples=150, derandomize=True)
 @given(blocks, choices, kills)
 def test_a_crash_after_any_commit_changes_nothing(block: Block, picks: list[int], crashes: list[int]) -> None:
     play(block, picks, crashes)
 
 
-@settings(DOSE, max_examples=25, derandomize=True)
+@settings(DOSE, max_examples=50, derandomize=True)
 @given(blocks, choices, kills, st.integers(1, 4))
 def test_any_graph_ends_within_its_limits(block: Block, picks: list[int], crashes: list[int], steps: int) -> None:
     play(("loop", block, 1000), picks, crashes, Limits(steps=steps, tool_calls=30))

@@ -112,14 +112,16 @@ class RunningNode:
 
     async def _stop_tasks(self) -> None:
         """Tasks that the code has left behind end with it, and so do their calls."""
-        for task in self._tasks:
-            task.cancel()
         if self._tasks:
+            for task in self._tasks:
+                task.cancel()
             await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
 
     def _closed(self) -> tuple[Event, ...]:
         """Ends of the calls that were under way when the code ended, by time-out or by a fault beside them."""
         node = self._node
+        if not node.calls and not node.model_calls:
+            return ()
         models = (close_model(call, "") for call in node.model_calls)
         return (*models, *(close_call(call, self._executing) for call in node.calls))
 
@@ -128,6 +130,8 @@ class RunningNode:
         state = self._recorder.state.in_branch(self._action.path.branch)
         context = NodeContext(self._action.path, self._action.attempt, work.config, state, self)
         seconds = self._action.timeout_seconds
+        if seconds is None:
+            return await work.function(context)
         expired = asyncio.timeout(seconds)
         try:
             async with expired:
