@@ -141,13 +141,16 @@ _NODES = 3  # that the job passes as a graph: llm, tools, llm
 
 
 async def nodes(server: Server, dose: Dose) -> Figure:
-    """CPU µs per node beyond its work and its commit: the same job as a graph and without one, the same commits."""
+    """CPU µs per node: the same job, with the same calls and commits, as a graph and without one.
+
+    In it are two events a node and, for two nodes of three, a condition, which takes the CEL library 20 to 50 µs.
+    """
     await drive(server.port, _sums(200, "walker"), 8, ANSWER, 60)
     plain, walked = [], []
     for _ in range(dose.batches):
         plain.append((await _batch(server, 32, dose.node_runs))[0])
         walked.append((await _batch(server, 32, dose.node_runs, "walker"))[0])
-    return Figure("CPU per node of a graph", (min(walked) - min(plain)) * 1000 / _NODES, "µs", bound=50)
+    return Figure("CPU per node of a graph", (min(walked) - min(plain)) * 1000 / _NODES, "µs", target=80)
 
 
 # --- streams
