@@ -89,12 +89,12 @@ class Ways:
             reach = [self.from_([target], {number}) & origins for target in edge.targets]
             if set().union(*reach) == origins and _from_two(reach):
                 found.append((index, edge))
-        return next((index for index, edge in found if not any(self._holds(edge, other) for _, other in found)), None)
+        nearest = (index for index, edge in found if not any(self._leads(edge, other, number) for _, other in found))
+        return next(nearest, None)
 
-    def _holds(self, outer: EdgeSpec, inner: EdgeSpec) -> bool:
-        """Whether a branch of `outer` comes to `inner` before any join."""
-        joins = {index for index, _ in self.joins}
-        return inner is not outer and bool(self.from_(outer.targets, joins) & set(inner.origins))
+    def _leads(self, fan_out: EdgeSpec, other: EdgeSpec, join: int) -> bool:
+        """Whether `other` lies between a fan-out and this join: within one of its branches, or behind its own join."""
+        return other is not fan_out and bool(self.from_(fan_out.targets, {join}) & set(other.origins))
 
 
 def _from_two(reach: Sequence[set[str]]) -> bool:

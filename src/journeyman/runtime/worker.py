@@ -340,7 +340,7 @@ def _left_behind(state: AgentState) -> bool:
     return (
         any(not call.orphaned for call in state.open_model_calls)
         or any(call.status == "started" for call in state.all_calls)
-        or any(node.status == "entered" and node.child is None for node in state.walk.nodes)
+        or any(node.under_way for node in state.walk.nodes)
     )
 
 
