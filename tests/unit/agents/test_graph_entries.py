@@ -4,11 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from journeyman.agents.agent_file import agent_file_schema
 from journeyman.agents.agent_types import AgentTypes
 from journeyman.agents.definition import LoadedAgent, Surroundings, define_agent
 from journeyman.agents.document import Document
@@ -296,3 +298,11 @@ def test_any_file_gives_an_agent_or_problems(data: st.DataObject, around: Around
     types = AgentTypes({"custom_react_agent": GraphDouble}, plugins=tuple)
     agent, problems = define_agent(Document(data=content), around(types=types), default_name="support")
     assert (agent is None) is any(problem.severity == "error" for problem in problems)
+
+
+def test_the_schema_for_editors_knows_graphs() -> None:
+    check = jsonschema_rs.validator_for(agent_file_schema())
+    content = yaml.safe_load(CONTRACT)
+    assert check.is_valid(content)
+    for wrong in ({"nodes": {}}, {"edges": []}, {"start": 5}, {"edges": [{"from": "plan", "too": "end"}]}):
+        assert not check.is_valid({**content, "graph": {**content["graph"], **wrong}}), wrong
