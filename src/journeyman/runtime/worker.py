@@ -236,7 +236,7 @@ class Worker:
             return
         recorder.add(*first)
         end = RunFailed(error=Failure(error.code, error.message, self._ids.new("err")))
-        recorder.add(*closing(recorder.state, "", (), end))
+        recorder.add(*closing(recorder.state, lambda call: "", (), end))
         await recorder.flush()
         await recorder.settle()
 
@@ -290,15 +290,17 @@ def _first(state: AgentState, taken_over: bool, epoch: int) -> tuple[Event, ...]
     if state.status == "queued":
         return None
     if state.status == "paused":
-        answered = state.cancel or any(call.status == "answered" for call in state.calls)
-        return (RunResumed(epoch=epoch),) if answered else None
+        return (RunResumed(epoch=epoch),) if state.cancel or state.answered else None
     return (RunResumed(epoch=epoch, reason="taken_over"),) if taken_over or _left_behind(state) else ()
 
 
 def _left_behind(state: AgentState) -> bool:
     """Steps are under way by the record, and nobody drives the run: whoever did could not write on."""
-    open_model_call = state.model_call is not None and not state.model_call.orphaned
-    return open_model_call or any(call.status == "started" for call in state.calls)
+    return (
+        any(not call.orphaned for call in state.open_model_calls)
+        or any(call.status == "started" for call in state.all_calls)
+        or any(node.status == "entered" for node in state.walk.nodes)
+    )
 
 
 def _log_run(state: AgentState) -> None:
