@@ -120,9 +120,9 @@ class GraphEntries:
             self._target(path, target, graph, f"the node {name}")
 
     def _parts(self, path: YamlPath, entry: NodeEntry) -> None:
-        if entry.prompt is not None:
-            problem = self.check_prompt((*path, "prompt"), entry.prompt)
-            self.problems += [problem] if problem else []
+        for key, text in (("prompt", entry.prompt), ("message", entry.message)):
+            if text is not None and (problem := self.check_prompt((*path, key), text)):
+                self.problems.append(problem)
         if entry.call is not None and (fault := self.functions.fault(entry.call)):
             self._report((*path, "call"), *fault)
         for index, tool in enumerate(entry.tools or ()):

@@ -10,7 +10,7 @@ from journeyman.agents.conditions import ConditionError
 from journeyman.agents.graph_view import EdgeCondition, Sight, edge_conditions, sight
 from journeyman.agents.spec import GraphSpec
 from journeyman.events.events import Event, NodeLeft
-from journeyman.events.messages import JSON
+from journeyman.events.messages import JSON, assistant
 from journeyman.events.state import AgentState, apply
 
 
@@ -66,7 +66,11 @@ def _step(
 
 def _seen(state: AgentState, event: NodeLeft) -> Sight:
     messages = state.in_branch(event.path.branch).messages
-    return sight(state, messages[-1] if messages else None, event.result, state.walk.visits)
+    last = messages[-1] if messages else None
+    node = state.walk.at(event.path.branch)
+    if node is not None and node.child is not None and isinstance(event.result, str):
+        last = assistant(event.result)  # what an agent answers is said as the token moves on
+    return sight(state, last, event.result, state.walk.visits)
 
 
 def _chosen(

@@ -144,6 +144,7 @@ graph:
     work: {type: lm}
     Act: {type: tools, retry: 1}
     ask: {type: approval}
+    asks: {type: approval, message: "{{ nam }}?"}
     end: {type: llm}
     score: {type: function, call: "nodes:scor"}
     plan: {type: llm, tools: [refund], on_error: plan, on_unavailable: nowhere, promt: x}
@@ -169,21 +170,22 @@ graph:
         (7, "`retry` has no meaning for a node of the type tools"),
         (7, "the node's name 'Act' cannot be used"),
         (8, "the node ask has no `message`"),
-        (9, "the name `end` is reserved: it ends a branch"),
-        (10, "nodes.py has no function scor"),
-        (11, "the agent does not list the tool refund"),
-        (11, "the key `graph.nodes.plan.promt` is unknown"),
-        (11, "the node plan names 'nowhere', which is no node of the graph"),
-        (11, "the node plan would go to itself"),
-        (16, "the prompt uses the unknown name 'name'"),
-        (18, "the edge names 'nowhere', which is no node of the graph"),
-        (19, "`end` cannot be a branch of a fan-out"),
-        (19, "no edge leaves `end`"),
-        (20, "The condition 'state.step > 3' uses the unknown field of state 'step'"),
-        (21, "a join has no condition"),
-        (22, "The condition \"state.steps > '3'\" cannot be evaluated: No such overloa"),
-        (23, "`graph.edges[5].to` is missing"),
-        (24, "the node work is named twice"),
+        (9, "the prompt uses the unknown name 'nam'"),
+        (10, "the name `end` is reserved: it ends a branch"),
+        (11, "nodes.py has no function scor"),
+        (12, "the agent does not list the tool refund"),
+        (12, "the key `graph.nodes.plan.promt` is unknown"),
+        (12, "the node plan names 'nowhere', which is no node of the graph"),
+        (12, "the node plan would go to itself"),
+        (17, "the prompt uses the unknown name 'name'"),
+        (19, "the edge names 'nowhere', which is no node of the graph"),
+        (20, "`end` cannot be a branch of a fan-out"),
+        (20, "no edge leaves `end`"),
+        (21, "The condition 'state.step > 3' uses the unknown field of state 'step'"),
+        (22, "a join has no condition"),
+        (23, "The condition \"state.steps > '3'\" cannot be evaluated: No such overloa"),
+        (24, "`graph.edges[5].to` is missing"),
+        (25, "the node work is named twice"),
     ]
     assert all(problem.file == "agent.yaml" for problem in problems)
 
