@@ -32,11 +32,11 @@ async def weigh(ctx: NodeContext) -> dict[str, Any]:
 async def pay(ctx: NodeContext) -> dict[str, Any]:
     """The refund: `once`, so it is never made twice, whatever dies in between."""
     claim = ctx.context.thread["claim"]
-    return {"claim": {"refund": await ctx.call_tool("refund", order_id=claim["order"], amount=claim["due"])}}
+    return {"claim": {"refund": await ctx.call_tool("refund", {"order_id": claim["order"], "amount": claim["due"]})}}
 
 
 async def _finding(ctx: NodeContext, tool: str, order: str) -> dict[str, Any]:
     """What a specialist found out; if it did not ask its tool, this does."""
     said = [message.text for message in ctx.state.messages if message.role == "tool" and message.name == tool]
-    found: dict[str, Any] = json.loads(said[-1] if said else await ctx.call_tool(tool, order_id=order))
+    found: dict[str, Any] = json.loads(said[-1] if said else await ctx.call_tool(tool, {"order_id": order}))
     return found

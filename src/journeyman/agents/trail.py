@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from journeyman.agents.conditions import ConditionError
+from journeyman.agents.graph_moves import BREAKER_OPEN
 from journeyman.agents.graph_view import EdgeCondition, Sight, edge_conditions, sight
-from journeyman.agents.spec import GraphSpec
+from journeyman.agents.spec import GraphSpec, NodeSpec
 from journeyman.events.events import Event, NodeLeft
 from journeyman.events.messages import JSON, assistant
 from journeyman.events.state import AgentState, apply
@@ -24,7 +25,7 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class TrailStep(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A node as it was left: what it asked its edges, and where it went. `to` is empty where it failed."""
+    """A node as it was left: what it asked its edges, and where it went: nowhere, if that ended the run."""
 
     node: str
     type: str
@@ -51,7 +52,10 @@ def _step(
 ) -> TrailStep:
     path = event.path
     node = graph.node(path.node)
-    asked, to = ((), ()) if event.error else _chosen(graph, conditions, path.node, _seen(state, event))
+    if event.error is None:
+        asked, to = _chosen(graph, conditions, path.node, _seen(state, event))
+    else:
+        asked, to = (), _after_failure(node, state, event.error.code, path.branch)
     return TrailStep(
         node=path.node,
         type=node.type if node else "",
@@ -62,6 +66,17 @@ def _step(
         asked=asked,
         to=to,
     )
+
+
+def _after_failure(node: NodeSpec | None, state: AgentState, code: str, branch: str) -> tuple[str, ...]:
+    token = state.walk.at(branch)
+    if node is None or token is None:
+        return ()
+    if node.on_unavailable is not None and code.endswith(BREAKER_OPEN):
+        return (node.on_unavailable,)
+    if token.failures <= node.retry:
+        return (node.name,)
+    return (node.on_error,) if node.on_error is not None else ()
 
 
 def _seen(state: AgentState, event: NodeLeft) -> Sight:

@@ -87,7 +87,7 @@ def _lines(step: TrailStep) -> Iterator[str]:
         yield f"{indent}    {_judgement(asked)}"
     if step.error is not None:
         yield f"{indent}    failed: {step.error}"
-    elif step.to:
+    if step.to:
         yield f"{indent}    -> {', '.join(step.to)}"
 
 

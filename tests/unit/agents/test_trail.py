@@ -21,7 +21,7 @@ GRAPH = GraphSpec(
     nodes=(
         NodeSpec(name="work", type="llm"),
         NodeSpec(name="act", type="tools"),
-        NodeSpec(name="a", type="function"),
+        NodeSpec(name="a", type="function", retry=1, on_error="b", on_unavailable="work"),
         NodeSpec(name="b", type="llm"),
     ),
     edges=(
@@ -90,9 +90,13 @@ def test_a_condition_without_an_answer_leads_nowhere() -> None:
     assert "there is no 'score'" in step.asked[1].reason
 
 
-def test_a_node_that_failed_asked_nothing() -> None:
-    bad, good = steps(
-        entered("a"), left("a", error=Failure("tool_failed", "no")), entered("a", attempt=2), left("a", attempt=2)
-    )
-    assert (bad.error, bad.asked, bad.to) == ("tool_failed: no", (), ())
-    assert (good.error, good.attempt, good.to) == (None, 2, ("end",))
+def test_a_node_that_failed_is_tried_again_or_goes_its_own_way() -> None:
+    failed = (left("a", error=Failure("tool_failed", "no")), left("a", attempt=2, error=Failure("tool_failed", "no")))
+    events = (entered("a"), failed[0], entered("a", attempt=2), failed[1])
+    first, second = steps(*events)
+    assert (first.error, first.asked, first.to) == ("tool_failed: no", (), ("a",))
+    assert (second.attempt, second.to) == (2, ("b",))
+    (away,) = steps(entered("a"), left("a", error=Failure("circuit_open", "no")))
+    assert away.to == ("work",)
+    (lost,) = steps(entered("b"), left("b", error=Failure("tool_failed", "no")))
+    assert lost.to == ()
