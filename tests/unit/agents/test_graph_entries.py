@@ -15,6 +15,7 @@ from journeyman.agents.agent_file import agent_file_schema
 from journeyman.agents.agent_types import AgentTypes
 from journeyman.agents.definition import LoadedAgent, Surroundings, define_agent
 from journeyman.agents.document import Document
+from journeyman.agents.files import load_agents
 from journeyman.agents.spec import EdgeSpec, GraphSpec, NodeSpec
 from journeyman.agents.yaml_reader import read_document
 from journeyman.errors import Problem
@@ -311,3 +312,31 @@ def test_the_schema_for_editors_knows_graphs() -> None:
     assert check.is_valid(content)
     for wrong in ({"nodes": {}}, {"edges": []}, {"start": 5}, {"edges": [{"from": "plan", "too": "end"}]}):
         assert not check.is_valid({**content, "graph": {**content["graph"], **wrong}}), wrong
+
+
+def test_agents_of_a_folder_call_each_other(around: Around, folder: Path) -> None:
+    """Looked up once all files are read: one whose own file has problems may be meant."""
+    for name, called in (("one", "two"), ("two", "one"), ("three", "fuor"), ("four", "one")):
+        text = f"""\
+type: custom_react_agent
+graph:
+  start: a
+  nodes:
+    a: {{type: agent, agent: {called}}}
+  edges:
+    - {{from: a, to: end}}
+"""
+        (folder / f"{name}.yaml").write_text(text)
+        (folder / f"{name}.yaml").chmod(0o644)
+    around_them = around(types=AgentTypes({"custom_react_agent": GraphDouble}, plugins=tuple))
+    loaded = load_agents(folder, around_them)
+    found = {
+        (Path(problem.file or "").name, problem.line, problem.column, problem.message) for problem in loaded.errors
+    }
+    assert found == {
+        ("one.yaml", 5, 29, "the agent one comes back to itself: one -> two -> one"),
+        ("two.yaml", 5, 29, "the agent two comes back to itself: two -> one -> two"),
+        ("three.yaml", 5, 29, "the node a names the agent fuor, which is not here"),
+    }
+    (folder / "four.yaml").write_text("type: custom_react_agent\nx: 1\n")
+    assert not [problem for problem in load_agents(folder, around_them).errors if "fuor" in problem.message]
