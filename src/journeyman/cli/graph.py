@@ -16,6 +16,7 @@ from journeyman.cli.check import checked
 from journeyman.cli.exits import FAILED, OK
 from journeyman.cli.options import AgentPath, Json, Offline
 from journeyman.cli.output import Output, compact
+from journeyman.cli.whereabouts import log_quietly
 from journeyman.errors import NotFoundError, ValidationError
 from journeyman.settings import Settings
 
@@ -72,8 +73,10 @@ def _walk(
 ) -> int:
     from journeyman.server.rehearsal import Rehearsal, rehearse  # 0.4 s that drawing need not wait for
 
+    settings = Settings.read()
+    log_quietly(settings)
     rehearsal = Rehearsal(text=text, agent=agent, context=context, script=script)
-    result, steps = asyncio.run(rehearse(Settings.read(), path, rehearsal))
+    result, steps = asyncio.run(rehearse(settings, path, rehearsal))
     told = "\n".join([*(line for step in steps for line in _lines(step)), *_end(result)])
     output.show({"steps": steps, "status": result.status, "response": result.response, "error": result.error}, told)
     return OK if result.status == "finished" else FAILED
