@@ -200,8 +200,10 @@ class _Decision:
         return _ask_human(node, message)
 
     def _child(self, node: NodeState, compiled: GraphNode) -> Decided:
-        if node.child is not None:
-            return ()
+        held = next((child for child in self._state.children if child.call == node.call), None)
+        if held is not None and held.attempt == node.attempt:  # an orphaned one belongs to the run before a fork
+            again = EnterNode(call=node.call, attempt=node.attempt + 1, path=node.path)
+            return (again,) if held.status == "orphaned" else ()
         if limit := self._limit(self._state.in_branch(node.path.branch)):
             return (limit,)
         messages = self._state.in_branch(node.path.branch).messages

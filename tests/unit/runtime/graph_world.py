@@ -9,16 +9,19 @@ from typing import Any
 
 from world import World, check, check_transcript
 
+from journeyman.agents.agent import BaseAgent
 from journeyman.agents.decision import NodeWork
 from journeyman.agents.graph import GraphAgent
 from journeyman.agents.graph_parts import Graph, GraphNode
 from journeyman.agents.prompt import Prompt
+from journeyman.agents.react import ReactAgent
 from journeyman.agents.spec import AgentSpec, EdgeSpec, GraphSpec, ModelSettings, NodeSpec
 from journeyman.agents.toolset import Toolset
 from journeyman.errors import BaseError
 from journeyman.events.messages import Message, TextPart, ToolCall
 from journeyman.events.state import AgentState
 from journeyman.llm.client import Delta, ModelReply, ModelRequest
+from journeyman.runtime.catalog import Catalog
 
 Code = Callable[[Any], Any]
 
@@ -80,19 +83,15 @@ class GraphWorld(World):
     code: Mapping[str, Code] = field(default_factory=dict)
     ran: Counter[str] = field(default_factory=Counter)  # what code says that it did
 
-    def agent(self) -> GraphAgent:  # type: ignore[override]
-        return self.build(
-            AgentSpec(
-                type="custom_react_agent",
-                name="test",
-                model=ModelSettings(name="m"),
-                tools=self.specs,
-                limits=self.limits,
-                graph=self.graph,
-            )
-        )
+    def catalog(self) -> Catalog:
+        common = {"model": ModelSettings(name="m"), "tools": self.specs}
+        walker = AgentSpec(type="custom_react_agent", name="test", limits=self.limits, graph=self.graph, **common)
+        expert = AgentSpec(type="react_agent", name="expert", **common)
+        return Catalog({spec.name: self.build(spec) for spec in (walker, expert)}, default="test")
 
-    def build(self, spec: AgentSpec) -> GraphAgent:  # type: ignore[override]
+    def build(self, spec: AgentSpec) -> BaseAgent:
+        if spec.graph is None:
+            return ReactAgent(spec, Toolset(self.specs, check), lambda state: "Expert.")
         return graph_agent(spec, self.code)
 
     async def call(self, request: ModelRequest, on_delta: Callable[[Delta], None] | None = None) -> ModelReply:

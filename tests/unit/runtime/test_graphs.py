@@ -279,6 +279,52 @@ async def test_a_run_that_is_cancelled_closes_its_nodes() -> None:
     assert [event.error.code for event in world.events(world.run_ids[0], NodeLeft) if event.error] == ["cancelled"] * 2
 
 
+# --- agents as nodes
+
+EXPERT = graph(
+    node("plan", prompt="Plan."),
+    node("expert", "agent", agent="expert", retry=1),
+    node("right", prompt="Right."),
+    node("sum", prompt="Sum."),
+    edge("plan", "expert right"),
+    edge("expert right", "sum"),
+    edge("sum", "end"),
+)
+SUMMED = [TEXT, "Plan. says 2", "Expert. says 2", "Right. says 3", "Sum. says 5"]
+
+
+async def test_the_answer_of_another_agent_is_a_message_of_its_branch() -> None:
+    world = GraphWorld({}, graph=EXPERT)
+    state = await played(world)
+    assert (state.status, texts(state)) == ("finished", SUMMED)
+    assert world.state("run_2").input == user("Plan. says 2")
+    world = GraphWorld({"Expert.": (("look_asked",),)}, graph=EXPERT)
+    state = await played(world)
+    assert (state.status, state.walk.branches["plan#1.0"].node.child) == ("paused", "run_2")
+    await world.let_go(decision=lambda row: "approve")
+    assert (world.state("run_1").status, world.state("run_1").output) == ("finished", "Sum. says 5")
+
+
+async def test_an_agent_that_fails_is_tried_again() -> None:
+    world = GraphWorld({}, graph=graph(node("expert", "agent", agent="expert", retry=1), edge("expert", "end")))
+    state = await played(world, "error")
+    assert (state.status, state.error and state.error.code) == ("failed", "gateway_error")
+    assert [event.attempt for event in world.events("run_1", NodeLeft)] == [1, 2]
+    unknown = graph(
+        node("expert", "agent", agent="nobody", on_error="sorry"),
+        node("sorry", prompt="Sorry."),
+        edge("expert", "end"),
+        edge("sorry", "end"),
+    )
+    assert (await played(GraphWorld({}, graph=unknown))).output == "Sorry. says 2"
+
+
+async def test_a_crash_at_any_commit_changes_nothing_for_agents_as_nodes() -> None:
+    for commits in range(1, 14):
+        state = await killed(GraphWorld({}, graph=EXPERT), commits)
+        assert (state.status, texts(state)) == ("finished", SUMMED), commits
+
+
 # --- code
 
 
