@@ -4,10 +4,9 @@ WebSocket and command line, and its picture is right. The example as it is shipp
 from __future__ import annotations
 
 import json
-import logging
 import re
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,8 @@ import pytest
 import pytest_asyncio
 
 from asgi_client import request, socket
+from harness.shell import Shell, shell_of, without_our_variables
 from journeyman import create_app
-from journeyman.cli import main
-from journeyman.settings import Settings
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "claims"
 SPECIALISTS = {"delivery": "order_parcel", "billing": "order_invoice"}
@@ -67,7 +65,7 @@ class Desk:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
     with pytest.MonkeyPatch.context() as patch:
-        _without_our_variables(patch)
+        without_our_variables(patch)
         desk = Desk(tmp_path_factory.mktemp("desk"))
         yield desk
         await desk.app.stop()
@@ -77,11 +75,6 @@ async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk
 def desk(served: Desk) -> Desk:
     served.paid()
     return served
-
-
-def _without_our_variables(patch: pytest.MonkeyPatch) -> None:
-    for name in Settings.model_fields:
-        patch.delenv(name.upper(), raising=False)
 
 
 def refunds(claims: Path) -> list[tuple[str, float]]:
@@ -206,25 +199,15 @@ async def _heard(ws: Any, last: str) -> list[dict[str, Any]]:
 @pytest.fixture
 def claims(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the example in an empty folder."""
-    _without_our_variables(monkeypatch)
+    without_our_variables(monkeypatch)
     monkeypatch.chdir(tmp_path)
     return copied(tmp_path)
 
 
 @pytest.fixture
-def shell(claims: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., tuple[int, str]]]:
-    def run(*arguments: str) -> tuple[int, str]:
-        code = main(arguments)
-        return code, capsys.readouterr().out
-
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield run
-    root.handlers[:], root.level = handlers, level
-    logging.captureWarnings(False)
-
-
-Shell = Callable[..., tuple[int, str]]
+def shell(claims: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Shell]:
+    with shell_of(capsys) as shell:
+        yield shell
 
 
 def test_at_the_command_line(shell: Shell, claims: Path) -> None:

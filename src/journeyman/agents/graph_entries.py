@@ -132,7 +132,7 @@ class GraphEntries:
         for index, tool in enumerate(entry.tools or ()):
             if tool in (entry.tools or ())[:index]:
                 self._report((*path, "tools", index), f"the tool {tool} is listed twice", "remove one of the two")
-            elif tool not in self.tools and not tool.startswith(self.prefixes or ("\0",)):
+            elif tool not in self.tools and not tool.startswith(self.prefixes):
                 listed = ", ".join(sorted(self.tools)[:20]) or "none"
                 message = f"the agent does not list the tool {tool[:60]}"
                 self._report((*path, "tools", index), message, f"add it to `tools` of the agent; it lists: {listed}")

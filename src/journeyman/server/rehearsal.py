@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -69,22 +69,25 @@ async def rehearse(settings: Settings, path: Path | None, rehearsal: Rehearsal) 
 
 def without_effects(loaded: Loaded) -> Loaded:
     """The same, with tools that do nothing in the place of those that would; MCP servers are left alone."""
-    agents = tuple(_harmless(agent) for agent in loaded.agents)
     tools = loaded.registry.tools
-    acting = {spec.name for agent in loaded.agents for spec in agent.spec.tools if spec.effects != "none"}
-    for name, tool in tools.items():
-        if tool.spec.effects != "none" or name in acting:
-            tools[name] = msgspec.structs.replace(tool, spec=_inline(tool.spec), invoker=NotCalled(), target=None)
-    return replace(loaded, agents=agents)
+    listed: dict[str, list[ToolSpec]] = {}
+    for agent in loaded.agents:
+        for spec in agent.spec.tools:
+            listed.setdefault(spec.name, []).append(spec)
+    acting = {
+        name for name, tool in tools.items() if any(spec.effects != "none" for spec in listed.get(name, [tool.spec]))
+    }
+    for name in acting:
+        spec = msgspec.structs.replace(tools[name].spec, isolation="inline")
+        tools[name] = msgspec.structs.replace(tools[name], spec=spec, invoker=NotCalled(), target=None)
+    return replace(loaded, agents=tuple(_harmless(agent, acting) for agent in loaded.agents))
 
 
-def _harmless(agent: LoadedAgent) -> LoadedAgent:
-    tools = tuple(spec if spec.effects == "none" else _inline(spec) for spec in agent.spec.tools)
+def _harmless(agent: LoadedAgent, acting: Collection[str]) -> LoadedAgent:
+    tools = tuple(
+        msgspec.structs.replace(spec, isolation="inline") if spec.name in acting else spec for spec in agent.spec.tools
+    )
     return replace(agent, spec=msgspec.structs.replace(agent.spec, tools=tools), mounts=())
-
-
-def _inline(spec: ToolSpec) -> ToolSpec:
-    return msgspec.structs.replace(spec, isolation="inline")
 
 
 async def _run(application: Application, rehearsal: Rehearsal, agent: str) -> RunResult:
