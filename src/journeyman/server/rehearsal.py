@@ -51,7 +51,7 @@ async def rehearse(settings: Settings, path: Path | None, rehearsal: Rehearsal) 
     Raises ConfigurationError with every problem of the files, NotFoundError for an agent without a graph.
     """
     models = ScriptedModel.from_file(rehearsal.script) if rehearsal.script else None
-    memory = settings.model_copy(update={"database_url": "memory://", "litellm_gateway_url": None})
+    memory = settings.model_copy(update={"database_url": "memory://", "litellm_gateway_url": None, "auth_mode": "off"})
     loaded = await load(memory, path, offline=True)
     if errors := [problem for problem in loaded.problems if problem.severity == "error"]:
         await loaded.registry.aclose()
