@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 import yaml
 
+from journeyman.agents.picture import mermaid
 from journeyman.server.definitions import load
 from journeyman.settings import Settings
 
@@ -86,6 +87,15 @@ async def test_files_can_be_served(page: Path, folder: Path) -> None:
     loaded = await load(Settings.read(database_url="memory://"), folder / "agent.yaml", offline=True)
     await loaded.registry.aclose()
     assert not [problem for problem in loaded.problems if problem.severity == "error"]
+
+
+@pages_with(lambda page: files_of(page) and loose(page, "mermaid"))
+async def test_a_picture_is_the_drawn_one(page: Path, folder: Path) -> None:
+    loaded = await load(Settings.read(database_url="memory://"), folder / "agent.yaml", offline=True)
+    await loaded.registry.aclose()
+    [graph] = [agent.spec.graph for agent in loaded.agents]
+    assert graph is not None
+    assert loose(page, "mermaid") == [mermaid(graph)]
 
 
 @pages_with(shown_tests)
