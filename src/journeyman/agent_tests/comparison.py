@@ -178,7 +178,7 @@ def _changes(old: Any, new: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         for place, (before, now) in enumerate(zip(old, new, strict=True)):
             yield from _changes(before, now, (*path, str(place)))
-    elif old != new or type(old) is not type(new):
+    elif old != new or isinstance(old, bool) != isinstance(new, bool):
         yield path, old, new
 
 

@@ -125,6 +125,11 @@ def rfc3339(at: int) -> str:
     return (_EPOCH + timedelta(microseconds=at)).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
+def microseconds(text: str) -> int:
+    """The inverse of `rfc3339`. Raises ValueError."""
+    return (datetime.fromisoformat(text) - _EPOCH) // timedelta(microseconds=1)
+
+
 class WireEvent(msgspec.Struct, frozen=True):
     """An event as clients see it."""
 

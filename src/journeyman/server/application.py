@@ -29,7 +29,7 @@ from journeyman.runtime.accepting import Acceptance
 from journeyman.runtime.catalog import Catalog
 from journeyman.runtime.definitions import Definitions
 from journeyman.runtime.forks import Forks
-from journeyman.runtime.performer import Performer
+from journeyman.runtime.performer import Performer, ToolExecutor
 from journeyman.runtime.replaying import recorded_replies
 from journeyman.runtime.retention import Keep, Retention
 from journeyman.runtime.runs import Runs
@@ -66,6 +66,7 @@ class Application:
     cache: ToolCache | None
     mcp: Mounts
     catalog: Catalog
+    definitions: Definitions
     worker: Worker
     runs: Runs
     forks: Forks
@@ -183,8 +184,9 @@ def join(
     clock: Clock | None = None,
     ids: Ids | None = None,
     workers: Workers | None = None,
+    tools: Callable[[ToolExecutor], ToolExecutor] | None = None,
 ) -> Application:
-    """The parts over what was loaded."""
+    """The parts over what was loaded. `tools` puts another executor before the one that runs them."""
     clock, ids = clock or SystemClock(), ids or RandomIds()
     journal = journal or _journal(settings)
     secrets = (*settings.secrets(), *loaded.secrets)
@@ -201,7 +203,7 @@ def join(
     executor = Executor(
         registry, workers, clock, random.Random(), ids, settings.timeout_seconds, settings.max_retries, cache, http
     )
-    performer = Performer(models, executor, clock, ids)
+    performer = Performer(models, tools(executor) if tools else executor, clock, ids)
     worker = Worker(journal, codec, clock, ids, definitions, performer, _observer(registry))
     runs = Runs(journal, worker, catalog, definitions, codec, clock, ids)
     acceptance = Acceptance(journal, worker, definitions, clock)
@@ -216,6 +218,7 @@ def join(
         cache=cache,
         mcp=mcp,
         catalog=catalog,
+        definitions=definitions,
         worker=worker,
         runs=runs,
         forks=Forks(journal, runs, acceptance, definitions, codec, clock, ids),

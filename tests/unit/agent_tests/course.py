@@ -1,4 +1,4 @@
-"""Fifty courses that a run may take: replies, parallel calls, failures, approvals, limits, typed answers, crashes, forks."""
+"""Courses that a run may take: replies, parallel calls, failures, approvals, limits, typed answers, cancels, forks."""
 
 from __future__ import annotations
 
@@ -97,7 +97,10 @@ class Courses(Rig):
 
         def render(state: AgentState) -> str:
             return prompt.render(
-                agent={"name": spec.name}, thread=state.thread_context, global_=state.global_context, now=state.started_at
+                agent={"name": spec.name},
+                thread=state.thread_context,
+                global_=state.global_context,
+                now=state.started_at,
             )
 
         check = OutputSchema(spec.output.schema).check if spec.output else None
@@ -168,9 +171,7 @@ async def through(rig: Courses, rng: random.Random, run: str) -> None:
         if rng.random() < 0.1:
             await rig.runs.cancel("local", run)
             continue
-        answers = [
-            Answer(approval=row.id, decision=rng.choice(row.decisions), result=None) for row in result.approvals
-        ]
+        answers = [Answer(approval=row.id, decision=rng.choice(row.decisions), result=None) for row in result.approvals]
         await rig.runs.answer("local", run, answers if rng.random() < 0.5 else answers[:1])
     raise AssertionError(f"{run} does not come to an end")
 
