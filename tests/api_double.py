@@ -10,7 +10,7 @@ import msgspec
 
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.decision import Action
-from journeyman.agents.spec import AgentSpec, ModelSettings
+from journeyman.agents.spec import AgentSpec, GraphSpec, ModelSettings
 from journeyman.agents.toolset import Toolset
 from journeyman.api.ports import Limits, Ports
 from journeyman.clock import Clock, ManualClock
@@ -331,9 +331,14 @@ class FakeAgent(BaseAgent):
 TOOL = ToolSpec(name="get_username", description="Who it is", parameters={"type": "object"}, source="tools/user.py:3")
 
 
-def fake_agent(name: str = "support", type: str = "react_agent") -> FakeAgent:
+def fake_agent(name: str = "support", type: str = "react_agent", graph: GraphSpec | None = None) -> FakeAgent:
     spec = AgentSpec(
-        type=type, name=name, model=ModelSettings(name="offline", extra={"key": "hidden"}), prompt="Hi", tools=(TOOL,)
+        type=type,
+        name=name,
+        model=ModelSettings(name="offline", extra={"key": "hidden"}),
+        prompt="Hi",
+        tools=(TOOL,),
+        graph=graph,
     )
     return FakeAgent(spec, Toolset((TOOL,), lambda name, arguments: {}), lambda state: "")
 

@@ -65,6 +65,14 @@ def test_a_run_and_what_reading_commands_say_of_it(shell: Shell) -> None:
     assert shell.json("runs", "list", "--status", "failed")["items"] == []
 
 
+def test_the_picture_of_an_agent(shell: Shell) -> None:
+    code, out = shell("graph", "support")
+    assert (code, out.splitlines()[:2]) == (0, ["flowchart TD", "    Start([start]) --> llm"])
+    assert {"from": "tools", "to": "llm"} in shell.json("graph", "support")["edges"]
+    assert shell("graph", "support", "--format", "json")[1] == shell("graph", "support", "--json")[1]
+    assert shell("graph", "support", "--agent", "nobody")[0] == 4
+
+
 def test_an_approval_asked_answered_and_done_once(shell: Shell) -> None:
     code, out = shell("run", "Refund order 1044, amount 120", "support")
     assert (code, "journeyman approvals answer" in out) == (6, True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
+from pathlib import Path as File
 from typing import Any
 
 import pytest
@@ -30,7 +30,9 @@ from journeyman.events.events import (
     MessageReplaced,
     ModelCalled,
     ModelReplied,
+    NodeEntered,
     Parent,
+    Path,
     RunAccepted,
     RunCancelled,
     RunFailed,
@@ -66,7 +68,7 @@ T = "ann/t1"
 
 
 @pytest.fixture(params=["memory", "sqlite"])
-async def journal(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Journal]:
+async def journal(request: pytest.FixtureRequest, tmp_path: File) -> AsyncIterator[Journal]:
     made: Journal = MemoryJournal() if request.param == "memory" else SqliteJournal(tmp_path / "journal.db")
     await made.open()
     yield made
@@ -692,3 +694,20 @@ async def test_the_size_counts_threads_and_shrinks_with_them(journal: Journal) -
     left = await journal.size()
     assert (full.threads, left.threads) == (2, 1)
     assert full.bytes - left.bytes > 150_000
+
+
+async def test_messages_of_parallel_branches_stand_in_the_thread_when_they_are_joined(journal: Journal) -> None:
+    """In the order of the join, not of their arrival; those of a branch that ended by itself, or of code, never."""
+
+    def told(text: str, branch: str, call: str = "m1") -> ModelReplied:
+        return ModelReplied(call=call, model="m", message=assistant(text), path=Path(branch, "n"))
+
+    first, second, third = "n#1.0", "n#1.1", "n#1.2"
+    await commit(journal, accepted("r1"))
+    await commit(journal, step("r1", NodeEntered(path=Path("", "n")), told("plan", ""), told("thought", "", "n#1.m1")))
+    branches = (told("b", second), told("lost", third), told("a", first), told("thought", first, "n#1.m1"))
+    await commit(journal, step("r1", *branches))
+    assert await texts(journal) == ["hi", "plan"]
+    joined = NodeEntered(path=Path("", "sum"), joins=(first, second))
+    await commit(journal, step("r1", told("b2", second), joined, told("sum", "")))
+    assert await texts(journal) == ["hi", "plan", "a", "b", "b2", "sum"]

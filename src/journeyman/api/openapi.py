@@ -9,6 +9,7 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from journeyman.agents.picture import GraphPicture
 from journeyman.api import schemas
 from journeyman.api.problems import ProblemDetails
 
@@ -38,7 +39,7 @@ _MODELS = (
     schemas.Pruned,
     schemas.AgentSummary,
     schemas.AgentAnswer,
-    schemas.GraphAnswer,
+    GraphPicture,
     schemas.ApprovalAnswer,
     schemas.Health,
     ProblemDetails,

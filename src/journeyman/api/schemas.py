@@ -358,23 +358,6 @@ class Pruned(Struct, frozen=True):
     bytes: int
 
 
-class GraphNode(Struct, frozen=True):
-    id: str
-    type: str
-
-
-class GraphEdge(Struct, frozen=True, rename={"from_": "from"}, omit_defaults=True):
-    from_: str
-    to: str
-    when: str | None = None
-
-
-class GraphAnswer(Struct, frozen=True):
-    start: str
-    nodes: tuple[GraphNode, ...]
-    edges: tuple[GraphEdge, ...]
-
-
 class Health(Struct, frozen=True):
     """`reasons`: why not, by name. `details`: what serves, such as the sandbox that workers reach."""
 

@@ -217,11 +217,16 @@ class ToolCallFinished(_Step, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class NodeEntered(_Step, frozen=True, kw_only=True, omit_defaults=True):
-    """Work of a node began; one for each attempt. `path` says which node and visit, `call` names the step."""
+    """Work of a node began; one for each attempt. `path` says which node and visit, `call` names the step.
+
+    `joins` names branches that end here, in the order of the edge: their messages now stand in this branch.
+    The node `end` is entered only by a join.
+    """
 
     call: str = ""
     attempt: int = 1
     child: str | None = None  # the run of the agent that is this node
+    joins: tuple[str, ...] = ()
 
 
 class NodeLeft(_Step, frozen=True, kw_only=True, omit_defaults=True):
@@ -231,6 +236,13 @@ class NodeLeft(_Step, frozen=True, kw_only=True, omit_defaults=True):
     attempt: int = 1
     result: JSON = None
     error: Failure | None = None
+
+
+class BranchEnded(_Step, frozen=True, kw_only=True, omit_defaults=True):
+    """A parallel branch came to its end with the node of `path`: at `end`, or at a join, where it waits."""
+
+    to: str = "end"
+    edge: int | None = None  # the join's number among the edges, from 0; None: it joins nothing
 
 
 class StepRemembered(_Step, frozen=True, kw_only=True, omit_defaults=True):
@@ -317,6 +329,7 @@ Event = (
     | ToolCallFinished
     | NodeEntered
     | NodeLeft
+    | BranchEnded
     | StepRemembered
     | ContextChanged
     | ApprovalRequested

@@ -102,6 +102,18 @@ class Committed(msgspec.Struct, frozen=True, kw_only=True):
     replay: str | None = None  # the run that already answers to the claim; nothing was appended
 
 
+class GroupCommitted(msgspec.Struct, frozen=True):
+    """The writer made one transaction of what waited: a fact for metrics. Seconds include the sync to the disk."""
+
+    batches: int
+    events: int
+    seconds: float
+
+
+def untold(fact: GroupCommitted) -> None:
+    """The hook of whoever wants to hear nothing."""
+
+
 # --- what is read
 
 

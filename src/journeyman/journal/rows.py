@@ -23,6 +23,7 @@ from journeyman.events.events import (
     MessageReplaced,
     ModelCalled,
     ModelReplied,
+    NodeEntered,
     RunAccepted,
     RunCancelled,
     RunFailed,
@@ -35,6 +36,7 @@ from journeyman.events.events import (
     ToolCallFinished,
 )
 from journeyman.events.merge_patch import merge_patch
+from journeyman.journal.branch_messages import is_of_trunk, joined_seqs
 from journeyman.journal.journal import ApprovalRow, RunStatus
 from journeyman.journal.tables import Run, Tables, Thread
 
@@ -199,9 +201,19 @@ def _number(tables: Tables, thread: Thread, stream: str, seq: int) -> None:
     thread.next_no += 1
 
 
-def _spoken(tables: Tables, entry: Entry, event: Event, run: Run) -> None:
-    if not run.direct:
+def _spoken(tables: Tables, entry: Entry, event: MessageAdded | ModelReplied | ToolCallFinished, run: Run) -> None:
+    if not run.direct and is_of_trunk(event):
         _number(tables, known_thread(tables, run.thread), entry.stream, entry.seq)
+
+
+def _node_entered(tables: Tables, entry: Entry, event: NodeEntered, run: Run) -> None:
+    """A join into the trunk: the branches' messages get their numbers, in the order of the edge."""
+    if not event.joins or event.path.branch:
+        return
+    thread = known_thread(tables, run.thread)
+    for seq in joined_seqs(tables.entries(run.id, 0, entry.seq), entry.seq):
+        _number(tables, thread, run.id, seq)
+    tables.save_thread(thread)
 
 
 def _replaced(tables: Tables, entry: Entry, event: MessageReplaced, run: Run) -> None:
@@ -320,6 +332,7 @@ _IN_RUN: dict[type[Any], Callable[[Tables, Entry, Any, Run], None]] = {
     ModelReplied: _spoken,
     ToolCallFinished: _spoken,
     MessageAdded: _spoken,
+    NodeEntered: _node_entered,
     MessageReplaced: _replaced,
     ContextChanged: _context_changed,
     ApprovalRequested: _approval_requested,

@@ -13,6 +13,7 @@ from journeyman.runtime.results import Key
 from journeyman.runtime.worker import Worker
 
 KEY_LIFETIME_US = 24 * 3600 * 1_000_000
+MOST_WAITING = 4096  # runs that are accepted and wait for a slot: beyond it callers are told at once
 _IDEMPOTENCY_KEY = re.compile(r"[\x20-\x7e]{1,255}")
 
 
@@ -39,6 +40,10 @@ class Acceptance:
         """
         if self._worker.stopping:
             raise ResourceError("The server is shutting down: try again shortly.", code="shutting_down", retry_after=1)
+        if self._worker.backlog >= MOST_WAITING:
+            raise ResourceError(
+                "Too many runs wait for their turn: try again shortly.", code="overloaded", retry_after=2
+            )
         at = self._clock.now()
         batch = Batch(
             at=at,

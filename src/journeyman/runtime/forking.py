@@ -17,6 +17,7 @@ from journeyman.events.events import (
     MessageAdded,
     MessageReplaced,
     ModelCalled,
+    NodeEntered,
     RunAccepted,
     RunPaused,
     RunStarted,
@@ -94,7 +95,7 @@ def _place(
         pending[event.call] = seq
         finished = [pending.pop(call.call) for call in before.calls] if added else []
         places.update((one, first + index) for index, one in enumerate(finished))
-    elif added:
+    elif added and not isinstance(event, NodeEntered):  # messages that a join brings along keep their own places
         places[1 if isinstance(event, RunStarted) else seq] = first
 
 

@@ -16,7 +16,6 @@ from journeyman.egress.services import Services
 from journeyman.egress.transport import Transport
 from journeyman.errors import ConfigurationError, Problem
 from journeyman.events.codec import Codec
-from journeyman.events.events import Event, ToolCallFinished
 from journeyman.events.messages import JSON
 from journeyman.ids import Ids, RandomIds
 from journeyman.journal.journal import Journal
@@ -37,8 +36,9 @@ from journeyman.runtime.threads import Threads
 from journeyman.runtime.worker import Worker
 from journeyman.server.definitions import Loaded, load
 from journeyman.server.mcp import Mounts, guarded
+from journeyman.server.observers import Observers, models_of
 from journeyman.settings import Settings
-from journeyman.telemetry.guard_lines import log_signal
+from journeyman.telemetry.exposition import Exposition
 from journeyman.tools.cache import ToolCache
 from journeyman.tools.cache_stores import MemoryStore, SqliteStore
 from journeyman.tools.discovery import discover
@@ -71,6 +71,8 @@ class Application:
     runs: Runs
     forks: Forks
     threads: Threads
+    observers: Observers
+    exposition: Exposition
     retention: Retention
     clock: Clock
     ids: Ids
@@ -88,12 +90,14 @@ class Application:
         self.recovered = await self.worker.recover()
         if runs_processes(self.registry):
             self.looking = asyncio.create_task(self.workers.kernel())
+        self.observers.lag.start()
         if (days := self.settings.retention_days) is not None:
             self.pruning = asyncio.create_task(self.retention.periodically(Keep.of(days)))
         self.started = True
         return self
 
     async def __aexit__(self, *exc: object) -> None:
+        self.observers.lag.stop()
         await self.drain(0.0)
         for task in (self.looking, self.pruning):
             if task is not None:
@@ -188,10 +192,13 @@ def join(
 ) -> Application:
     """The parts over what was loaded. `tools` puts another executor before the one that runs them."""
     clock, ids = clock or SystemClock(), ids or RandomIds()
-    journal = journal or _journal(settings)
     secrets = (*settings.secrets(), *loaded.secrets)
     registry, codec = loaded.registry, Codec(secrets)
-    services = _services(settings, loaded, clock)
+    observers = Observers(
+        registry, clock, lambda agent: models_of(catalog, agent), lambda name: services.is_configured(name)
+    )
+    journal = journal or _journal(settings, observers)
+    services = _services(settings, loaded, clock, observers)
     mcp = Mounts(loaded.agents, registry, loaded.build, clock, ids, settings.timeout_seconds, guarded(services))
     agents = {agent.spec.name: mcp.build(agent.spec) for agent in loaded.agents}
     catalog = Catalog(agents, settings.default_agent)
@@ -204,7 +211,7 @@ def join(
         registry, workers, clock, random.Random(), ids, settings.timeout_seconds, settings.max_retries, cache, http
     )
     performer = Performer(models, tools(executor) if tools else executor, clock, ids)
-    worker = Worker(journal, codec, clock, ids, definitions, performer, _observer(registry))
+    worker = Worker(journal, codec, clock, ids, definitions, performer, observers.observe)
     runs = Runs(journal, worker, catalog, definitions, codec, clock, ids)
     acceptance = Acceptance(journal, worker, definitions, clock)
     return Application(
@@ -223,6 +230,8 @@ def join(
         runs=runs,
         forks=Forks(journal, runs, acceptance, definitions, codec, clock, ids),
         threads=Threads(journal, worker, codec, clock, ids),
+        observers=observers,
+        exposition=observers.exposition(journal, services, worker, workers),
         retention=Retention(journal, clock),
         clock=clock,
         ids=ids,
@@ -232,28 +241,22 @@ def join(
     )
 
 
-def _observer(registry: ToolRegistry) -> Callable[[Event], None]:
-    def observe(event: Event) -> None:
-        if type(event) is ToolCallFinished:
-            registry.record(event)
-
-    return observe
-
-
-def _services(settings: Settings, loaded: Loaded, clock: Clock) -> Services:
+def _services(settings: Settings, loaded: Loaded, clock: Clock, observers: Observers) -> Services:
     return Services(
         loaded.services,
         clock=clock,
         rng=random.Random(),
-        hook=log_signal,
+        hook=observers.signalled,
         retries=settings.max_retries,
         silence=settings.timeout_seconds,
     )
 
 
-def _journal(settings: Settings) -> Journal:
+def _journal(settings: Settings, observers: Observers) -> Journal:
     file = settings.database_path
-    return MemoryJournal() if file is None else SqliteJournal(file, batch_size=settings.batch_size)
+    if file is None:
+        return MemoryJournal()
+    return SqliteJournal(file, batch_size=settings.batch_size, hook=observers.server.committed)
 
 
 def _cache(settings: Settings, clock: Clock, secrets: tuple[str, ...]) -> ToolCache | None:

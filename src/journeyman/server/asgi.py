@@ -93,6 +93,8 @@ def _ports(application: Application) -> Ports:
         ready=application.not_ready,
         details=application.details,
         sandbox=application.sandbox,
+        served=application.observers.server.served,
+        metrics=application.exposition.render,
         version=__version__,
         request_wait_seconds=settings.request_wait_seconds,
         allowed_hosts=settings.allowed_hosts,

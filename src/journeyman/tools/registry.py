@@ -28,13 +28,14 @@ from journeyman.tools.checks import Finding, Security
 from journeyman.tools.describe import Described, describe
 from journeyman.tools.discovery import Discovery, Found, discover, folder_of
 from journeyman.tools.inline import InlineInvoker
-from journeyman.tools.metrics import ToolMetrics
+from journeyman.tools.metrics import Durations, ToolMetrics
 from journeyman.tools.open_resources import OpenResources
 from journeyman.tools.spec import Invoker, Isolation, ToolSpec
 from journeyman.tools.target import Target, attribute_of, target_of
 from journeyman.tools.watchdog import Watchdog
 
 Discover = Callable[[Path], Awaitable[Discovery]]
+_MOST_FIGURES = 1000  # tools that were called: those of MCP servers come and go
 _UNKNOWN = "(unknown)"  # one entry for every name that no tool has: a model may invent any number of them
 
 
@@ -164,6 +165,9 @@ class ToolRegistry:
         """Count a finished call in the metrics."""
         name = fact.tool if fact.tool in self.tools else _UNKNOWN
         metrics = self._metrics.get(name)
+        if metrics is None and len(self._metrics) >= _MOST_FIGURES:
+            name = _UNKNOWN
+            metrics = self._metrics.get(name)
         if metrics is None:
             metrics = self._metrics[name] = ToolMetrics()
         metrics.record(fact)
@@ -175,6 +179,10 @@ class ToolRegistry:
         figures |= {name: metrics.read() for name, metrics in self._metrics.items()}
         blocks = self._watchdog.blocks
         return {name: {**figure, "loop_blocks": blocks[name]} for name, figure in figures.items()}
+
+    def get_durations(self) -> dict[str, Durations]:
+        """Name -> how long its calls took; of tools that were called."""
+        return {name: metrics.durations for name, metrics in self._metrics.items()}
 
     async def aclose(self) -> None:
         """Clean up the resources that inline tools opened."""

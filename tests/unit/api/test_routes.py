@@ -8,6 +8,8 @@ import pytest
 from tests.api_double import fake_agent, make_ports
 from tests.asgi_client import request
 
+from journeyman.agents.picture import mermaid
+from journeyman.agents.spec import EdgeSpec, GraphSpec, NodeSpec
 from journeyman.api.app import build_app
 from journeyman.runtime.catalog import Catalog
 from journeyman.web.pages import pages
@@ -37,6 +39,34 @@ async def test_agents() -> None:
     assert (await request(app, "GET", "/agents/a/graph")).json()["code"] == "no_graph"
     for path in ("/agents/nope", "/agents/nope/graph"):
         assert (await request(app, "GET", path)).status == 404
+
+
+async def test_the_graph_of_an_agent_that_has_its_own() -> None:
+    graph = GraphSpec(
+        start="ask",
+        nodes=(
+            NodeSpec(name="ask", type="llm"),
+            NodeSpec(name="note", type="function"),
+            NodeSpec(name="x", type="llm"),
+        ),
+        edges=(
+            EdgeSpec(origins=("ask",), targets=("note", "x"), when="state.steps < 3"),
+            EdgeSpec(origins=("note", "x"), targets=("end",)),
+        ),
+    )
+    app = build_app(make_ports(catalog=Catalog({"a": fake_agent("a", "custom_react_agent", graph)})))
+    assert await get(app, "/agents/a/graph") == {
+        "start": "ask",
+        "nodes": [{"id": "ask", "type": "llm"}, {"id": "note", "type": "function"}, {"id": "x", "type": "llm"}],
+        "edges": [
+            {"from": "ask", "to": "note", "when": "state.steps < 3", "kind": "fan_out", "group": 0},
+            {"from": "ask", "to": "x", "when": "state.steps < 3", "kind": "fan_out", "group": 0},
+            {"from": "note", "to": "end", "kind": "join", "group": 1},
+            {"from": "x", "to": "end", "kind": "join", "group": 1},
+        ],
+    }
+    assert (await request(app, "GET", "/agents/a/graph?format=mermaid")).text == mermaid(graph)
+    assert (await request(app, "GET", "/agents/a/graph?format=svg")).status == 422
 
 
 async def test_tools() -> None:
