@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from journeyman.agent_tests.normal import Fact, facts_of
+from journeyman.agent_tests.normal import Fact, facts_of, plain_data
 from journeyman.agent_tests.recording import Recording
 from journeyman.agent_tests.stage import Played
 from journeyman.agents.spec import AgentSpec
@@ -108,15 +108,14 @@ def _definition(old: AgentSpec | None, new: AgentSpec | None) -> tuple[list[Diff
 
 def _plain(spec: AgentSpec) -> dict[str, JSON]:
     """The definition by key; tools by name, without where their code stands and what it hashes to."""
-    plain: dict[str, JSON] = msgspec.to_builtins(spec)
+    plain = plain_data(spec)
     plain["tools"] = {tool.name: _plain_tool(tool) for tool in spec.tools}
     plain.pop("prompt", None)  # what it makes is compared: the system prompts
     return plain
 
 
 def _plain_tool(tool: ToolSpec) -> dict[str, JSON]:
-    plain: dict[str, JSON] = msgspec.to_builtins(tool)
-    return {name: value for name, value in plain.items() if name not in ("source", "code_hash")}
+    return {name: value for name, value in plain_data(tool).items() if name not in ("source", "code_hash")}
 
 
 def _is_asked(path: tuple[str, ...]) -> bool:

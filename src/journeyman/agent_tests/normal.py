@@ -106,6 +106,12 @@ def whole_message(message: Data) -> Data:
     return {**message, "content": [{"type": "text", "text": content}]} if isinstance(content, str) else message
 
 
+def plain_data(value: msgspec.Struct) -> Data:
+    """A struct as plain data: with lists, as JSON has them."""
+    data: Data = msgspec.json.decode(msgspec.json.encode(value))
+    return data
+
+
 def event_of(type: str, v: int, data: Data, history: int) -> Event:
     """The event of a fact; `history`: how many messages its thread held. Raises StorageError if it fits no schema."""
     if type not in EVENT_TYPES:

@@ -72,6 +72,7 @@ def parse_test(content: bytes, path: Path) -> AgentTest:
     problems = list(found)
     test = _Parser(path, document, problems).parse() if document is not None else None
     if problems or test is None:
+        problems.sort(key=lambda problem: (problem.line or 0, problem.column or 0))
         raise ConfigurationError("The test cannot be used:", problems[:MAX_PROBLEMS])
     return test
 
@@ -86,7 +87,8 @@ class _Parser:
         entry = self._shape()
         if entry is None:
             return None
-        self._check_parts(entry)
+        if not self._problems:
+            self._check_parts(entry)
         self._check_patterns(entry)
         turns = tuple(self._turns(entry.model or []))
         recording = self._recording(entry.recorded) if entry.recorded else None
@@ -99,15 +101,19 @@ class _Parser:
     # --- shape
 
     def _shape(self) -> FileEntry | None:
-        if not isinstance(self._document.data, dict):
+        """The file's entry; of one with problems, that of what remains without the top-level keys that have them."""
+        data = self._document.data
+        if not isinstance(data, dict):
             self._report((), "a test file is a mapping", RULES.beginning)
             return None
         try:
-            return FileEntry.model_validate(self._document.data)
+            return FileEntry.model_validate(data)
         except pydantic.ValidationError as exc:
-            for error in exc.errors(include_url=False, include_input=False):
+            errors = exc.errors(include_url=False, include_input=False)
+            for error in errors:
                 self._report_shape(error)
-            return None
+            wrong = {error["loc"][0] for error in errors if error["loc"]}
+            return FileEntry.model_validate({key: value for key, value in data.items() if key not in wrong})
 
     def _report_shape(self, error: ErrorDetails) -> None:
         path = tuple(error["loc"])

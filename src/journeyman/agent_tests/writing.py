@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from journeyman import __version__
-from journeyman.agent_tests.normal import Fact, facts_of, plain_message
+from journeyman.agent_tests.normal import Fact, facts_of, plain_data, plain_message
 from journeyman.agent_tests.recording import Recording
 from journeyman.agent_tests.yaml_text import yaml_text
 from journeyman.agents.document import Document
@@ -60,18 +58,17 @@ def _name(fact: Fact) -> str:
 
 
 def _message(message: Message) -> dict[str, Any]:
-    return plain_message(msgspec.to_builtins(message))
+    return plain_message(plain_data(message))
 
 
 def _definition(spec: AgentSpec) -> dict[str, JSON]:
-    data: dict[str, JSON] = msgspec.to_builtins(spec)
+    data = plain_data(spec)
     return data | ({"tools": [_tool(tool) for tool in spec.tools]} if spec.tools else {})
 
 
 def _tool(tool: ToolSpec) -> dict[str, JSON]:
     """Without defaults, and without where its code stands and what it hashes to."""
-    usual = msgspec.to_builtins(ToolSpec(name="", description="", parameters={}))
-    data: dict[str, JSON] = msgspec.to_builtins(tool)
+    usual, data = plain_data(ToolSpec(name="", description="", parameters={})), plain_data(tool)
     always = ("name", "description", "parameters")
     return {
         name: value

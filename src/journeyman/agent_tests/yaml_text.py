@@ -54,6 +54,7 @@ def _inline(value: JSON) -> str:
         return _scalar(value)
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
+    assert isinstance(value, int | float), value
     return repr(value)
 
 

@@ -35,8 +35,9 @@ def run_tests(
     """
     from journeyman.agent_tests.junit import junit_xml  # 0.4 s with all behind it, for these commands only
 
-    output = Output(json=json)
-    verdicts = asyncio.run(_tried(_found(files), Settings.read(), agent, update, output))
+    output, settings = Output(json=json), Settings.read()
+    quiet(settings)
+    verdicts = asyncio.run(_tried(_found(files), settings, agent, update, output))
     if junit is not None:
         junit.write_bytes(junit_xml(verdicts))
     passed = sum(verdict.passed for verdict in verdicts)
@@ -45,6 +46,14 @@ def run_tests(
         f"{passed} passed, {len(verdicts) - passed} failed",
     )
     raise typer.Exit(_code(verdicts))
+
+
+def quiet(settings: Settings) -> None:
+    """What fails in a test is what the test is about: the log says errors only, unless LOG_LEVEL says more."""
+    from journeyman.telemetry import logs
+
+    level = settings.log_level if "log_level" in settings.model_fields_set else "ERROR"
+    logs.configure(level, settings.log_format, settings.secrets())
 
 
 def _found(files: list[Path]) -> list[Path]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from journeyman.cli.agent_test import quiet
 from journeyman.cli.exits import FAILED
 from journeyman.cli.options import AgentPath, Json, Url
 from journeyman.cli.output import Output
@@ -89,6 +90,8 @@ def _on_stage(
     settings: Settings, path: Path | None, recorded: Recording, work: Callable[[Application], Awaitable[T]]
 ) -> T:
     from journeyman.agent_tests.cast import SCRIPTED, Cast
+
+    quiet(settings)
 
     async def staged() -> T:
         async with Cast(settings, path) as cast:
