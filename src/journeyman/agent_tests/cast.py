@@ -8,6 +8,7 @@ from journeyman.agent_tests.parsing import AgentTest
 from journeyman.agents.agent import BaseAgent
 from journeyman.errors import ConfigurationError, NotFoundError
 from journeyman.journal.memory import MemoryJournal
+from journeyman.llm.replay import ReplayModel
 from journeyman.server.application import Application, join
 from journeyman.server.definitions import Loaded, load
 from journeyman.settings import Settings
@@ -56,7 +57,9 @@ class Cast:
         """Their parts, with the servers of their tools started; nothing runs in it."""
         key = (self._default if path is None else path, model)
         if key not in self._applications:
-            application = join(self.settings_of(model), await self.loaded(path, model), MemoryJournal())
+            application = join(
+                self.settings_of(model), await self.loaded(path, model), MemoryJournal(), ReplayModel(())
+            )
             await application.mcp.start(application.catalog)
             self._applications[key] = application
         return self._applications[key]

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from journeyman.agent_tests.normal import Fact, facts_of, plain_data
 from journeyman.agent_tests.recording import Recording
-from journeyman.agent_tests.stage import Played
 from journeyman.agents.spec import AgentSpec
+from journeyman.events.events import ModelCalled
 from journeyman.events.messages import JSON
-from journeyman.llm.client import ModelRequest
 from journeyman.tools.spec import ToolSpec
 
 MOST = 30  # differences shown; the rest are counted
@@ -49,43 +48,26 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
         return "\n".join((*shown, *(f"({note.text()})" for note in self.notes)))
 
 
-def compare(recording: Recording, played: Played, spec: AgentSpec | None) -> Comparison:
-    """The recording against what happened today with the agent `spec` (None: the run is one tool call)."""
-    asked, notes = _definition(recording.definition, spec)
-    prompts = _prompts(recording.prompts, played.requests)
-    events = _events(facts_of(recording.events), facts_of(played.events))
-    return Comparison(differences=(*prompts, *asked, *events), notes=tuple(notes))
+def compare(old: Recording, new: Recording) -> Comparison:
+    """A recording with what would be recorded of the same run today."""
+    asked, notes = _definition(old.definition, new.definition)
+    events = _events(facts_of(old.events), facts_of(new.events))
+    return Comparison(differences=(*_prompts(old, new), *asked, *events), notes=tuple(notes))
 
 
 # --- what the model was asked
 
 
-def system_prompt(request: ModelRequest) -> str:
-    first = request.messages[0] if request.messages else None
-    return first.text if first is not None and first.role == "system" else ""
-
-
-def prompts_of(requests: Mapping[str, ModelRequest]) -> dict[str, str]:
-    """Each model call's system prompt, where it is another than that of the call before."""
-    prompts: dict[str, str] = {}
-    last: str | None = None
-    for call, request in requests.items():
-        prompt = system_prompt(request)
-        if prompt != last:
-            prompts[call] = last = prompt
-    return prompts
-
-
-def _prompts(recorded: Mapping[str, str] | None, requests: Mapping[str, ModelRequest]) -> Iterator[Difference]:
+def _prompts(old: Recording, new: Recording) -> Iterator[Difference]:
     """Each change once: a later call with the same two prompts says nothing new."""
-    if recorded is None:
+    if old.prompts is None or new.prompts is None:
         return
-    old, shown = "", set()
-    for call, request in requests.items():
-        old, now = recorded.get(call, old), system_prompt(request)
-        if old != now and (old, now) not in shown:
-            shown.add((old, now))
-            yield Difference(f"the system prompt of {call} differs:", tuple(_lines(old, now)))
+    before, now, shown = "", "", set()
+    for call in dict.fromkeys(event.call for event in new.events if isinstance(event, ModelCalled)):
+        before, now = old.prompts.get(call, before), new.prompts.get(call, now)
+        if before != now and (before, now) not in shown:
+            shown.add((before, now))
+            yield Difference(f"the system prompt of {call} differs:", tuple(_lines(before, now)))
 
 
 def _lines(old: str, new: str) -> Iterator[str]:

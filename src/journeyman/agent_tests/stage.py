@@ -275,3 +275,15 @@ def _kind(event: Event) -> str:
     ):
         return "outcome"
     return "answer" if isinstance(event, ApprovalGiven) else ""
+
+
+def prompts_of(requests: Mapping[str, ModelRequest]) -> dict[str, str]:
+    """Each model call's system prompt, where it is another than that of the call before."""
+    prompts: dict[str, str] = {}
+    last: str | None = None
+    for call, request in requests.items():
+        first = request.messages[0] if request.messages else None
+        prompt = first.text if first is not None and first.role == "system" else ""
+        if prompt != last:
+            prompts[call] = last = prompt
+    return prompts

@@ -7,19 +7,17 @@ from pathlib import Path
 
 import msgspec
 
-from journeyman.agent_tests.cast import Cast, agent_of, model_of
-from journeyman.agent_tests.comparison import Comparison, Difference, compare, prompts_of
+from journeyman.agent_tests.cast import Cast, model_of
+from journeyman.agent_tests.comparison import Comparison, Difference
 from journeyman.agent_tests.expectations import unmet
 from journeyman.agent_tests.parsing import AgentTest, read_test
 from journeyman.agent_tests.recording import Recording
+from journeyman.agent_tests.replaying import replayed
 from journeyman.agent_tests.scripted import perform
-from journeyman.agent_tests.stage import Played, Stage
 from journeyman.agent_tests.writing import updated_text
-from journeyman.agents.agent import BaseAgent
 from journeyman.errors import BaseError, StateError
 from journeyman.events.events import Event
 from journeyman.events.state import AgentState, fold
-from journeyman.server.application import Application
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,51 +59,13 @@ async def _tried(test: AgentTest, cast: Cast) -> Verdict:
         events = await perform(test, cast)
     else:
         application = await cast.application(test.agent_path, model_of(test))
-        agent = recorded_agent(test.recording, application)
-        played = await play(test.recording, agent, application)
-        comparison = compare(test.recording, played, agent.spec if agent else None)
-        events, today = played.events, None if played.exhausted else recording_of_today(test.recording, played, agent)
+        replay = await replayed(test.recording, application)
+        comparison, events = replay.comparison, replay.today.events
+        today = None if replay.exhausted else replay.today
     failed = tuple(unmet(test.entry.expect, _state(events), events)) if test.entry.expect else ()
     comparison = Comparison(differences=(*failed, *comparison.differences), notes=comparison.notes)
     name = test.entry.description or test.path.name
     return Verdict(path=test.path, name=name, comparison=comparison, today=today, unmet=failed)
-
-
-def recorded_agent(recording: Recording, application: Application) -> BaseAgent | None:
-    """Today's agent of that name; None: the run is one tool call."""
-    return None if recording.accepted.direct else agent_of(application, recording.accepted.agent)
-
-
-async def play(recording: Recording, agent: BaseAgent | None, application: Application) -> Played:
-    definitions = application.definitions
-    return await Stage(recording, agent, definitions.build, definitions.direct).play()
-
-
-async def completed(recording: Recording, application: Application, check: str | None = None) -> Recording:
-    """With the system prompts that the run's own version of its agent gave: that version is played for it.
-
-    With `check`, the run's id: raises StateError (`not_replayable`) if even that version takes another course.
-    """
-    definition = recording.definition
-    if definition is None and recording.accepted.direct is None:
-        return recording
-    agent = application.definitions.build(definition) if definition else None
-    played = await play(recording, agent, application)
-    comparison = compare(recording, played, definition)
-    if check is not None and not comparison.equal:
-        message = f"Run {check} cannot be played again as it was:\n{comparison.text()}"
-        raise StateError(message, code="not_replayable")
-    return msgspec.structs.replace(recording, prompts=prompts_of(played.requests) if agent else None)
-
-
-def recording_of_today(recording: Recording, played: Played, agent: BaseAgent | None) -> Recording:
-    """What would be recorded today."""
-    return msgspec.structs.replace(
-        recording,
-        events=played.events,
-        definition=agent.spec if agent else None,
-        prompts=prompts_of(played.requests),
-    )
 
 
 def _state(events: tuple[Event, ...]) -> AgentState:

@@ -39,7 +39,7 @@ def run_tests(
     quiet(settings)
     verdicts = asyncio.run(_tried(_found(files), settings, agent, update, output))
     if junit is not None:
-        junit.write_bytes(junit_xml(verdicts))
+        _write(junit, junit_xml(verdicts))
     passed = sum(verdict.passed for verdict in verdicts)
     output.show(
         {"passed": passed, "failed": len(verdicts) - passed, "tests": [_plain(verdict) for verdict in verdicts]},
@@ -54,6 +54,13 @@ def quiet(settings: Settings) -> None:
 
     level = settings.log_level if "log_level" in settings.model_fields_set else "ERROR"
     logs.configure(level, settings.log_format, settings.secrets())
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as exc:
+        raise ConfigurationError(f"{path} cannot be written ({exc.strerror}): choose another place") from exc
 
 
 def _found(files: list[Path]) -> list[Path]:

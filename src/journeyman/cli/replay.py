@@ -15,7 +15,7 @@ from journeyman.cli.exits import FAILED
 from journeyman.cli.options import AgentPath, Json, Url
 from journeyman.cli.output import Output
 from journeyman.cli.reading import reading
-from journeyman.errors import ValidationError
+from journeyman.errors import ConfigurationError, ValidationError
 from journeyman.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,30 +31,21 @@ def replay(run_id: RunId, path: AgentPath = None, url: Url = None, json: Json = 
 
     Exit code 1: something differs.
     """
-    from journeyman.agent_tests.comparison import compare
-    from journeyman.agent_tests.trial import completed, play, recorded_agent
+    from journeyman.agent_tests.replaying import Replay, completed, replayed
 
     settings = Settings.read(agent_path=path)
     recorded = reading(settings, url).recording(run_id)
 
-    async def played(application: Application) -> tuple[Recording, int, str, bool]:
-        recording = await completed(recorded, application)
-        agent = recorded_agent(recording, application)
-        today = await play(recording, agent, application)
-        comparison = compare(recording, today, agent.spec if agent else None)
-        return recording, len(today.events), comparison.text(), comparison.equal
+    async def play(application: Application) -> Replay:
+        return await replayed(await completed(recorded, application), application)
 
-    recording, now, difference, equal = _on_stage(settings, path, recorded, played)
-    sentence = f"{run_id}: {len(recording.events)} events, played again: "
+    result = _on_stage(settings, path, recorded, play)
+    equal, difference = result.comparison.equal, result.comparison.text()
+    counts = {"events": len(recorded.events), "events_now": len(result.today.events)}
+    sentence = f"{run_id}: {len(recorded.events)} events, played again: {'equal' if equal else 'they differ'}"
     Output(json=json).show(
-        {
-            "run_id": run_id,
-            "equal": equal,
-            "events": len(recording.events),
-            "events_now": now,
-            "difference": difference,
-        },
-        sentence + ("equal" if equal else "they differ") + (f"\n{difference}" if difference else ""),
+        {"run_id": run_id, "equal": equal, **counts, "difference": difference},
+        f"{sentence}\n{difference}".rstrip(),
     )
     raise typer.Exit(0 if equal else FAILED)
 
@@ -67,7 +58,7 @@ def export(
     url: Url = None,
 ) -> None:
     """Turn a stored run into a test that holds everything it needs: replies, results, answers, events."""
-    from journeyman.agent_tests.trial import completed
+    from journeyman.agent_tests.replaying import completed
     from journeyman.agent_tests.writing import file_text
 
     if not as_test:
@@ -76,13 +67,16 @@ def export(
         raise ValidationError(f"{out} exists already: choose another name, or `journeyman test --update {out}`")
     settings = Settings.read(agent_path=path)
     recorded = reading(settings, url).recording(run_id)
-    recording = _on_stage(settings, path, recorded, lambda application: completed(recorded, application, check=run_id))
+    recording = _on_stage(settings, path, recorded, lambda application: completed(recorded, application))
     text = file_text(recording, agent=_agent(settings, path, out), description=_description(run_id, recording))
     if out is None:
         Output().write(text)
         return
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(text, encoding="utf-8")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(text, encoding="utf-8")
+    except OSError as exc:
+        raise ConfigurationError(f"{out} cannot be written ({exc.strerror}): choose another place") from exc
     Output().line(f"made {out}\nnext: journeyman test {out}")
 
 

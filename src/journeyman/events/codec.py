@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import msgspec
 
@@ -27,6 +27,7 @@ _NAMES: dict[type[Any], str] = {cls: name for name, cls in EVENT_TYPES.items()}
 _DECODERS = {name: msgspec.json.Decoder(cls) for name, cls in EVENT_TYPES.items()}
 _ENCODER = msgspec.json.Encoder()
 
+T = TypeVar("T")
 Upcaster = Callable[[dict[str, JSON]], dict[str, JSON]]
 UPCASTERS: dict[tuple[str, int], Upcaster] = {}  # (type, version) -> data of the next version
 
@@ -75,6 +76,11 @@ class Codec:
             event = rewritten(event, self._without_secrets)
             data = _ENCODER.encode(event)
         return Draft(_NAMES[type(event)], event.VERSION, data, event)
+
+    def masked(self, value: T) -> T:
+        """Plain data, or a struct, that is not on its way to the journal, without known secrets."""
+        masked: T = rewritten(value, self._without_secrets) if self._secrets else value
+        return masked
 
     def _without_secrets(self, text: str) -> str:
         for secret in self._secrets:

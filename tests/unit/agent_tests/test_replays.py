@@ -14,11 +14,12 @@ from tests.unit.agent_tests.course import Courses, course
 from world import World
 
 from journeyman import tool
-from journeyman.agent_tests.comparison import Comparison, compare, prompts_of
+from journeyman.agent_tests.comparison import Comparison, compare
 from journeyman.agent_tests.normal import facts_of
 from journeyman.agent_tests.parsing import parse_test
 from journeyman.agent_tests.recording import Recording, read_recording, recording_of
-from journeyman.agent_tests.stage import Played, Stage
+from journeyman.agent_tests.replaying import as_recorded
+from journeyman.agent_tests.stage import Stage
 from journeyman.agent_tests.writing import file_text
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.spec import Limits, ModelSettings
@@ -31,15 +32,18 @@ from journeyman.runtime.results import Answer, StartCall
 NAME = Path("run.agent-test.yaml")
 
 
-async def played(recording: Recording, agent: BaseAgent | None, rig: Rig) -> Played:
-    return await Stage(recording, agent, rig.build, rig.direct).play()
+async def played(recording: Recording, agent: BaseAgent | None, rig: Rig | World) -> Recording:
+    """What would be recorded of it today."""
+    today = await Stage(recording, agent, rig.build, rig.direct).play()
+    assert not today.exhausted
+    return as_recorded(recording, today, agent.spec if agent else None)
 
 
 async def exported(rig: Rig, run: str, agent: BaseAgent) -> Recording:
     """The run as a test file, read again."""
     recording = await read_recording(rig.journal, run)
     before = await played(recording, agent, rig)
-    whole = msgspec.structs.replace(recording, prompts=prompts_of(before.requests))
+    whole = msgspec.structs.replace(recording, prompts=before.prompts)
     text = file_text(whole, agent=None, description="")
     again = parse_test(text.encode(), NAME).recording
     assert again is not None
@@ -53,12 +57,11 @@ async def test_a_run_becomes_a_test_that_holds_until_the_prompt_changes(seed: in
     rig, run = await course(seed)
     now = rig.now()
     recording = await exported(rig, run, now)
-    today = await played(recording, now, rig)
-    comparison = compare(recording, today, now.spec)
-    assert (comparison.text(), comparison.equal, today.exhausted) == ("", True, False)
+    comparison = compare(recording, await played(recording, now, rig))
+    assert (comparison.text(), comparison.equal) == ("", True)
     changed = rig.now(prompt="Help nobody.\nNow.")
     other = await played(recording, changed, rig)
-    (first, *more) = compare(recording, other, changed.spec).differences if other.requests else (None,)
+    (first, *more) = compare(recording, other).differences if other.prompts else (None,)
     assert not more
     if first is not None:
         assert first.what.startswith("the system prompt of m")
@@ -69,8 +72,7 @@ async def test_a_run_becomes_a_test_that_holds_until_the_prompt_changes(seed: in
 
 async def compared(rig: Courses, run: str, **changes: Any) -> Comparison:
     recording = await exported(rig, run, rig.now())
-    agent = rig.now(**changes)
-    return compare(recording, await played(recording, agent, rig), agent.spec)
+    return compare(recording, await played(recording, rig.now(**changes), rig))
 
 
 def said(comparison: Comparison) -> list[str]:
@@ -111,9 +113,9 @@ async def test_a_run_that_asks_for_more_than_was_recorded_is_told_so() -> None:
         await rig.runs.wait(run, 5)
         recording = await exported(rig, run, rig.now())
         rig.output = True
-        today = await played(recording, rig.now(), rig)
+        today = await Stage(recording, rig.now(), rig.build, rig.direct).play()
         assert today.exhausted
-        assert "replay_exhausted" in compare(recording, today, None).text()
+        assert "replay_exhausted" in compare(recording, as_recorded(recording, today, None)).text()
 
 
 @pytest.mark.parametrize(
@@ -124,8 +126,7 @@ async def test_journals_of_every_release_are_played_as_they_were(path: Path) -> 
     world = World({}, limits=Limits(steps=1) if path.stem == "limit" else Limits())
     recording = recording_of("run_1", entries)
     agent = None if recording.accepted.direct else world.agent()
-    today = await Stage(recording, agent, world.build, world.direct).play()
-    assert compare(recording, today, None).text() == ""
+    assert compare(recording, await played(recording, agent, world)).text() == ""
 
 
 async def test_a_lone_tool_call_is_played_too() -> None:
@@ -133,7 +134,7 @@ async def test_a_lone_tool_call_is_played_too() -> None:
         started = await rig.runs.call("local", StartCall(tool="look", arguments={"at": 3}))
         await rig.runs.wait(started.run_id, 5)
         recording = await read_recording(rig.journal, started.run_id)
-        assert compare(recording, await played(recording, None, rig), None).equal
+        assert compare(recording, await played(recording, None, rig)).equal
 
 
 class Halting:
@@ -161,7 +162,7 @@ async def test_a_cancelled_reply_keeps_its_half() -> None:
         await rig.runs.wait(run, 5)
         recording = await read_recording(rig.journal, run)
         assert [type(event) for event in recording.events[-2:]] == [ModelReplied, RunCancelled]
-        assert compare(recording, await played(recording, rig.agent, rig), None).text() == ""
+        assert compare(recording, await played(recording, rig.agent, rig)).text() == ""
 
 
 async def test_a_restart_and_answers_in_two_requests_are_played_in_their_order() -> None:
@@ -196,7 +197,7 @@ async def test_a_restart_and_answers_in_two_requests_are_played_in_their_order()
         assert (await rig.runs.wait(run, 5)).response == "end"
         recording = await read_recording(rig.journal, run)
         assert RunResumed(epoch=2, reason="taken_over") in recording.events
-        assert compare(recording, await played(recording, rig.agent, rig), None).text() == ""
+        assert compare(recording, await played(recording, rig.agent, rig)).text() == ""
 
 
 async def test_a_limit_of_time_comes_again() -> None:
@@ -204,7 +205,7 @@ async def test_a_limit_of_time_comes_again() -> None:
         run = await rig.start("go")
         assert (await rig.runs.wait(run, 5)).stopped_by == "seconds"
         recording = await read_recording(rig.journal, run)
-        assert compare(recording, await played(recording, rig.agent, rig), None).text() == ""
+        assert compare(recording, await played(recording, rig.agent, rig)).text() == ""
 
 
 async def test_a_run_under_way_is_compared_as_far_as_it_came() -> None:
@@ -214,7 +215,7 @@ async def test_a_run_under_way_is_compared_as_far_as_it_came() -> None:
         await model.half.wait()
         recording = await read_recording(rig.journal, run)
         assert isinstance(recording.events[-1], ModelCalled)
-        assert compare(recording, await played(recording, rig.agent, rig), None).equal
+        assert compare(recording, await played(recording, rig.agent, rig)).equal
 
 
 async def test_what_cannot_be_played_is_refused() -> None:
