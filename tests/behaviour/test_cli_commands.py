@@ -210,3 +210,23 @@ def test_a_new_project_brings_a_test_that_holds(shell: Shell) -> None:
     test.write_text(test.read_text().replace("destination: Rome}, result", "destination: Oslo}, result"))
     code, out = shell("test", "fresh")
     assert (code, 'arguments: expected {"destination":"Oslo"}' in out) == (1, True)
+
+
+def test_a_recorded_test_holds_no_secret_and_holds_under_another(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """SPEC 9: a value of `${…}` is in nothing that is written for people."""
+    Path("agent.yaml").write_text(
+        'type: react_agent\nprompt: "Use ${KEY} well."\nmodel: {name: offline, extra: {key: "${KEY}"}}\n'
+    )
+    monkeypatch.setenv("KEY", "a-secret-of-mine")
+    shell("run", "Hello")
+    [run] = shell.json("runs", "list")["items"]
+    code, out = shell("runs", "export", run["run_id"], "--as-test")
+    assert (code, "a-secret-of-mine" in out, "Use [secret] well." in out) == (0, False, True)
+    Path("x.agent-test.yaml").write_text(out)
+    monkeypatch.setenv("KEY", "another-secret")
+    assert shell("test", "x.agent-test.yaml")[0] == 0
+    Path("agent.yaml").write_text(Path("agent.yaml").read_text().replace("well", "badly"))
+    code, out = shell("test", "x.agent-test.yaml")
+    assert (code, "another-secret" in out, "+ Use [secret] badly." in out) == (1, False, True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from journeyman.agent_tests.parsing import AgentTest
 from journeyman.agents.agent import BaseAgent
 from journeyman.errors import ConfigurationError, NotFoundError
 from journeyman.journal.memory import MemoryJournal
@@ -72,9 +71,3 @@ def agent_of(application: Application, name: str | None) -> BaseAgent:
     if agent is None:
         raise NotFoundError(f"There is no agent {name!r} here: there are {', '.join(sorted(agents)) or 'none'}")
     return agent
-
-
-def model_of(test: AgentTest) -> str:
-    """The model that a recorded agent used: what DEFAULT_MODEL was, if the agent names none itself."""
-    definition = test.recording.definition if test.recording else None
-    return definition.model.name if definition else SCRIPTED

@@ -8,9 +8,17 @@ import msgspec
 
 from journeyman.agents.spec import AgentSpec
 from journeyman.errors import NotFoundError, StateError
-from journeyman.events.codec import Entry
+from journeyman.events.codec import Codec, Entry
 from journeyman.events.events import ContextChanged as Patched
-from journeyman.events.events import Event, MessageAdded, MessageReplaced, RunAccepted, RunForked, RunStarted
+from journeyman.events.events import (
+    Event,
+    MessageAdded,
+    MessageReplaced,
+    ModelCalled,
+    RunAccepted,
+    RunForked,
+    RunStarted,
+)
 from journeyman.events.messages import Message
 from journeyman.journal.journal import Journal
 from journeyman.runtime.loading import load_view, read_all
@@ -36,6 +44,22 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def started(self) -> RunStarted:
         return next(event for event in self.events if isinstance(event, RunStarted))
+
+    @property
+    def model(self) -> str | None:
+        """The model that its agent used: what DEFAULT_MODEL was, if the agent names none itself."""
+        if self.definition is not None:
+            return self.definition.model.name
+        return next((event.model for event in self.events if isinstance(event, ModelCalled)), None)
+
+    def masked(self, codec: Codec) -> Recording:
+        """Without the secrets that the codec knows."""
+        return msgspec.structs.replace(
+            self,
+            events=tuple(codec.draft(event).event for event in self.events),
+            definition=codec.masked(self.definition),
+            prompts=codec.masked(self.prompts),
+        )
 
     @property
     def given(self) -> int:

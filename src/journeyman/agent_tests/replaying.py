@@ -27,9 +27,9 @@ async def replayed(recording: Recording, application: Application) -> Replay:
     """Play it with today's agent of its name, and compare; no known secret is in the outcome. Raises NotFoundError."""
     agent = None if recording.accepted.direct else agent_of(application, recording.accepted.agent)
     played = await _play(recording, agent, application)
-    mask = Codec(application.secrets).masked
-    today = mask(as_recorded(recording, played, agent.spec if agent else None))
-    return Replay(comparison=compare(mask(recording), today), today=today, exhausted=played.exhausted)
+    codec = Codec(application.secrets)
+    today = as_recorded(recording, played, agent.spec if agent else None).masked(codec)
+    return Replay(comparison=compare(recording.masked(codec), today), today=today, exhausted=played.exhausted)
 
 
 async def completed(recording: Recording, application: Application) -> Recording:
@@ -42,12 +42,12 @@ async def completed(recording: Recording, application: Application) -> Recording
         return recording
     played = await _play(recording, agent, application)
     then = as_recorded(recording, played, agent.spec if agent else None)
-    comparison = compare(msgspec.structs.replace(recording, definition=then.definition, prompts=then.prompts), then)
+    whole = msgspec.structs.replace(recording, definition=then.definition, prompts=then.prompts)
+    comparison = compare(whole, then)
     if not comparison.equal:
         message = f"The run cannot be played again as it was:\n{comparison.text()}"
         raise StateError(message, code="not_replayable")
-    whole = msgspec.structs.replace(recording, definition=then.definition, prompts=then.prompts)
-    return Codec(application.secrets).masked(whole)
+    return whole.masked(Codec(application.secrets))
 
 
 def as_recorded(recording: Recording, played: Played, spec: AgentSpec | None) -> Recording:

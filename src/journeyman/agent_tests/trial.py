@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from journeyman.agent_tests.cast import Cast, model_of
+from journeyman.agent_tests.cast import SCRIPTED, Cast
 from journeyman.agent_tests.comparison import Comparison, Difference
 from journeyman.agent_tests.expectations import unmet
 from journeyman.agent_tests.parsing import AgentTest, read_test
@@ -58,7 +58,7 @@ async def _tried(test: AgentTest, cast: Cast) -> Verdict:
     if test.recording is None:
         events = await perform(test, cast)
     else:
-        application = await cast.application(test.agent_path, model_of(test))
+        application = await cast.application(test.agent_path, test.recording.model or SCRIPTED)
         replay = await replayed(test.recording, application)
         comparison, events = replay.comparison, replay.today.events
         today = None if replay.exhausted else replay.today

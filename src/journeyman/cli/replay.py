@@ -89,8 +89,7 @@ def _on_stage(
 
     async def staged() -> T:
         async with Cast(settings, path) as cast:
-            model = recorded.definition.model.name if recorded.definition else SCRIPTED
-            return await work(await cast.application(None, model))
+            return await work(await cast.application(None, recorded.model or SCRIPTED))
 
     return asyncio.run(staged())
 
