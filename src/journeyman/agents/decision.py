@@ -77,6 +77,20 @@ class AskHuman(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.call}#ask-{self.kind}"
 
 
+class AwaitChild(msgspec.Struct, frozen=True, kw_only=True):
+    """Start a run of another agent, on a hidden thread of its own, and wait for its end. Holds no task meanwhile."""
+
+    call: str
+    agent: str
+    input: str
+    attempt: int = 1
+    path: Path = ROOT
+
+    @property
+    def key(self) -> str:
+        return f"{self.call}#child-{self.attempt}"
+
+
 class AddMessage(msgspec.Struct, frozen=True, kw_only=True):
     """Say something to the model, as when a typed answer does not fit."""
 
@@ -111,7 +125,7 @@ class Finish(msgspec.Struct, frozen=True, kw_only=True):
         return "finish"
 
 
-Action = CallModel | CallTool | Settle | AskHuman | AddMessage | ReachLimit | Finish
+Action = CallModel | CallTool | Settle | AskHuman | AwaitChild | AddMessage | ReachLimit | Finish
 
 
 class Agent(Protocol):

@@ -113,7 +113,7 @@ class Walk(msgspec.Struct, frozen=True, kw_only=True):
             visits = {**self.visits, path.node: self.visits.get(path.node, 0) + 1}
             return replace(self, visits=visits).moved(node)
         if held.attempt == event.attempt:
-            return self.moved(replace(held, child=event.child))
+            return self.moved(replace(held, child=event.child, status="entered" if event.child else held.status))
         fresh = NodeState(path=path, call=event.call, attempt=event.attempt, child=event.child)
         return self.moved(
             replace(
@@ -187,8 +187,17 @@ class Walk(msgspec.Struct, frozen=True, kw_only=True):
         }
         return replace(self, node=changed(self.node) if self.node else None, branches=branches)
 
+    def without_children(self) -> Walk:
+        """In a fork: the children that are under way work for the run that was forked."""
+
+        def alone(node: NodeState) -> NodeState:
+            return replace(node, child=None) if node.working else node
+
+        branches = {name: replace(held, node=alone(held.node)) for name, held in self.branches.items()}
+        return replace(self, node=alone(self.node) if self.node else None, branches=branches)
+
     def orphaned(self) -> Walk:
-        """After a take-over: what was under way belongs to nobody. Waits stay open."""
+        """After a take-over: what was under way belongs to nobody. Waits stay open; children are runs themselves."""
         return replace(
             self,
             node=_orphaned(self.node) if self.node else None,
@@ -230,7 +239,7 @@ def orphaned_calls(calls: tuple[CallState, ...]) -> tuple[CallState, ...]:
 def _orphaned(node: NodeState) -> NodeState:
     return replace(
         node,
-        status="orphaned" if node.status == "entered" else node.status,
+        status="orphaned" if node.status == "entered" and node.child is None else node.status,
         calls=orphaned_calls(node.calls),
         model_calls=tuple(replace(call, orphaned=True) for call in node.model_calls),
     )

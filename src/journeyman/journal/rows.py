@@ -128,9 +128,19 @@ def _started(tables: Tables, entry: Entry, event: RunStarted, run: Run) -> None:
 
 def _paused(tables: Tables, entry: Entry, event: RunPaused, run: Run) -> None:
     """A run whose writer did not know yet of an answer or a cancel does not rest: after a crash it must be found."""
-    overtaken = not set(event.waiting_for) <= set(run.open_approvals) or _cancel_stands(tables, run, entry.seq)
+    answered = not all(_is_open(tables, run, approval) for approval in event.waiting_for)
+    alone = run.copied > 0 and not event.waiting_for  # a fork does not wait for the children of its parent
+    overtaken = answered or alone or _cancel_stands(tables, run, entry.seq)
     run.status = "running" if overtaken else "paused"
     tables.save_run(run)
+
+
+def _is_open(tables: Tables, run: Run, approval: str) -> bool:
+    """Does the approval, of the run or of a child, still wait for its answer?"""
+    if approval in run.open_approvals:
+        return True
+    row = tables.approval(approval)
+    return row is not None and row.run != run.id and row.answer is None
 
 
 def _cancel_stands(tables: Tables, run: Run, until: int) -> bool:
@@ -176,6 +186,7 @@ def _end(tables: Tables, entry: Entry, run: Run, status: RunStatus, error: Failu
             tables.save_approval(msgspec.structs.replace(row, answer="closed"))
     run.open_approvals = []
     tables.save_run(run)
+    _wake_parents(tables, run)
     _free_slot(tables, known_thread(tables, run.thread), run, entry.at)
 
 
@@ -285,6 +296,16 @@ def _make_runnable(tables: Tables, run: Run) -> None:
     if run.status == "paused":
         run.status = "running"
         tables.save_run(run)
+    _wake_parents(tables, run)
+
+
+def _wake_parents(tables: Tables, run: Run) -> None:
+    """What happens to a child lets those go on that wait for it."""
+    while run.parent is not None and (above := tables.run(run.parent)) is not None:
+        if above.status == "paused":
+            above.status = "running"
+            tables.save_run(above)
+        run = above
 
 
 # --- outside a run

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 
 from journeyman.agents.calls import OUTCOME_UNKNOWN
 from journeyman.events.calls import CallState, ModelCallState
+from journeyman.events.children import ChildState
 from journeyman.events.events import Ended, Event, Failure, ModelFailed, ModelReplied, NodeLeft, ToolCallFinished
 from journeyman.events.messages import Message, TextPart
 from journeyman.events.state import AgentState
@@ -20,8 +21,10 @@ def closing(state: AgentState, said: Callable[[str], str], executing: Collection
     """
     models = (_close_model(call, said(call.call)) for call in state.open_model_calls)
     calls = (_close_call(call, executing) for call in state.open_calls)
-    nodes = (_close_node(node) for node in state.open_nodes)
-    return (*models, *calls, *nodes, end)
+    working = {child.run_id for child in state.open_children}
+    children = (_close_child(child) for child in state.open_children)
+    nodes = (_close_node(node) for node in state.open_nodes if node.child not in working)
+    return (*models, *calls, *children, *nodes, end)
 
 
 def _close_model(call: ModelCallState, text: str) -> ModelReplied | ModelFailed:
@@ -37,6 +40,11 @@ def _close_model(call: ModelCallState, text: str) -> ModelReplied | ModelFailed:
 def _close_node(node: NodeState) -> NodeLeft:
     failure = Failure("cancelled", "The run ended before this node was done.")
     return NodeLeft(call=node.call, attempt=node.attempt, error=failure, path=node.path)
+
+
+def _close_child(child: ChildState) -> NodeLeft:
+    failure = Failure("child_cancelled", "The run ended before this child did; the child was asked to end.")
+    return NodeLeft(call=child.call, attempt=child.attempt, error=failure, path=child.path)
 
 
 def _close_call(call: CallState, executing: Collection[str]) -> ToolCallFinished:

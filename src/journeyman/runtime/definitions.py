@@ -43,6 +43,10 @@ class Definitions:
             return current
         return await self._rebuild(state.version or "")
 
+    def current(self, name: str) -> BaseAgent:
+        """The agent of that name as it is served now. Raises NotFoundError."""
+        return self._catalog.resolve(name)
+
     async def version(self, name: str, version: str) -> BaseAgent:
         """The agent of that name in one of its versions; `current` is the one that is served now.
 
