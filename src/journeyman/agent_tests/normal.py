@@ -35,7 +35,6 @@ _LEFT_OUT: Mapping[str, frozenset[str]] = {
     "cancel_requested": frozenset({"by"}),
     "run_cancelled": frozenset({"by"}),
     "message_added": frozenset({"by"}),
-    "node_entered": frozenset({"child"}),
 }
 _FILLED: Mapping[str, Data] = {
     "run_accepted": {"thread": "local/test", "principal": "local"},
@@ -81,6 +80,8 @@ def _fact(draft: Any, approvals: dict[str, str]) -> Fact:
         data["approval"] = approvals.setdefault(data["approval"], f"a{len(approvals) + 1}")
     if "waiting_for" in data:
         data["waiting_for"] = [approvals.get(id, id) for id in data["waiting_for"]]
+    if "child" in data:
+        data["child"] = "child"  # that it was started counts, not as which run
     if draft.type == "run_forked":
         calls = data.get("calls", [])
         data["calls"] = [{name: value for name, value in call.items() if name != "idempotency_key"} for call in calls]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import msgspec
 
 from journeyman.agent_tests.deliveries import Deliveries
+from journeyman.agent_tests.recorded_children import RecordedChildren
 from journeyman.agent_tests.recording import Recording
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.spec import AgentSpec
@@ -30,7 +31,9 @@ from journeyman.events.events import (
     MessageAdded,
     ModelFailed,
     ModelReplied,
+    NodeLeft,
     RunForked,
+    RunPaused,
     RunResumed,
     ThreadCreated,
     ToolCallFinished,
@@ -77,6 +80,7 @@ class Stage:
         self._clock = ManualClock(recording.started_at)
         self._ids = SequentialIds()
         self._deliveries = Deliveries(recording.events, self._clock, self._ids)
+        self._children = RecordedChildren(recording.events)
         self._catalog = Catalog({agent.name: agent} if agent else {})
         self._definitions = Definitions(self._journal, self._catalog, build, direct)
         self._direct = direct
@@ -87,7 +91,7 @@ class Stage:
         await self._open()
         try:
             await self._begin()
-            for group in _groups(self._recording.events[max(self._recording.given, 1) :]):
+            for group in self._groups(self._recording.events[max(self._recording.given, 1) :]):
                 await self._perform(group)
             exhausted = await self._finish()
         finally:
@@ -101,7 +105,7 @@ class Stage:
         """A process starts on this journal."""
         await self._journal.open()
         parts = (self._journal, self._codec, self._clock, self._ids, self._definitions)
-        self._worker = Worker(*parts, self._deliveries)
+        self._worker = Worker(*parts, self._deliveries, children=self._children)
         self._runs = Runs(
             self._journal, self._worker, self._catalog, self._definitions, self._codec, self._clock, self._ids
         )
@@ -170,6 +174,8 @@ class Stage:
                 self._clock.advance(seconds)
             case RunResumed(reason="taken_over"):
                 await self._restart()
+            case RunPaused() | RunResumed():
+                self._rest_of_children(first)
             case _:
                 late = [event for event in group if not self._deliver(event)]
                 if 0 < len(late) < len(group):
@@ -190,10 +196,23 @@ class Stage:
                 return deliveries.tool(event.call, _outcome(event))
             case ContextChanged():
                 return deliveries.context(event)
+            case NodeLeft():
+                told = self._children.is_end(event) and self._children.tell(event)
+                if told:
+                    self._worker.poke(RUN)
+                return told
             case ApprovalRequested(kind="unknown_outcome"):
                 return deliveries.tool(event.call, ToolOutcome(failure=_UNKNOWN, unknown=True))
             case _:
                 return False
+
+    def _rest_of_children(self, event: RunPaused | RunResumed) -> None:
+        """Children ask humans, or go on: the run hears of it as it would from them."""
+        asked = event.waiting_for if isinstance(event, RunPaused) else ()
+        below = tuple(approval for approval in asked if approval not in self._asked)
+        if below != self._children.waiting_for:
+            self._children.waiting_for = below
+            self._worker.poke(RUN)
 
     async def _answer(self, given: Sequence[Event]) -> None:
         rows = await self._journal.approvals(None, run=RUN)
@@ -232,11 +251,36 @@ class Stage:
         if not isinstance(self._recording.events[-1], Ended):
             return False
         for rounds in range(EXHAUSTED_ROUNDS):
-            if not self._deliveries.waiting:
+            if not self._deliveries.waiting and not self._children.open:
                 return rounds > 0
             self._deliveries.exhaust()
+            if self._children.open:
+                self._children.exhaust()
+                self._worker.poke(RUN)
             await self._settle()
         return True
+
+    def _groups(self, events: Sequence[Event]) -> Iterator[tuple[Event, ...]]:
+        """Outcomes and answers that stand together came together, or made no difference in between."""
+        group: list[Event] = []
+        for event in events:
+            if group and not self._came_together(group[-1], event):
+                yield tuple(group)
+                group = []
+            group.append(event)
+        if group:
+            yield tuple(group)
+
+    def _came_together(self, first: Event, second: Event) -> bool:
+        kind = self._kind(second)
+        return kind != "" and kind == self._kind(first) and self._children.may_come_together(first, second)
+
+    def _kind(self, event: Event) -> str:
+        if isinstance(event, ModelReplied):
+            return "" if event.message.partial else "outcome"
+        if isinstance(event, ModelFailed | ToolCallFinished) or self._children.is_end(event):
+            return "outcome"
+        return "answer" if isinstance(event, ApprovalGiven) else ""
 
     async def _settle(self) -> None:
         for _ in range(TURNS):
@@ -255,26 +299,6 @@ def _outcome(event: ToolCallFinished) -> ToolOutcome:
         attempts=event.attempts,
         cached=event.cached,
     )
-
-
-def _groups(events: Sequence[Event]) -> Iterator[tuple[Event, ...]]:
-    """Outcomes and answers that stand together came together, or made no difference in between."""
-    group: list[Event] = []
-    for event in events:
-        if group and not (_kind(event) and _kind(event) == _kind(group[-1])):
-            yield tuple(group)
-            group = []
-        group.append(event)
-    if group:
-        yield tuple(group)
-
-
-def _kind(event: Event) -> str:
-    if isinstance(event, ModelFailed | ToolCallFinished) or (
-        isinstance(event, ModelReplied) and not event.message.partial
-    ):
-        return "outcome"
-    return "answer" if isinstance(event, ApprovalGiven) else ""
 
 
 def prompts_of(requests: Mapping[str, ModelRequest]) -> dict[str, str]:
