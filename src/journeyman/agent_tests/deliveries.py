@@ -55,6 +55,10 @@ class Deliveries(Performer):
         self._executing: dict[str, Path] = {}  # tool calls whose code would run now
 
     @property
+    def under_way(self) -> tuple[str, ...]:
+        return (*self._replies, *self._results)
+
+    @property
     def waiting(self) -> bool:
         return bool(self._replies or self._results)
 

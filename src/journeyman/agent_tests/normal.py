@@ -19,9 +19,7 @@ from journeyman.events.messages import JSON, Message
 Data = dict[str, JSON]
 
 _LEFT_OUT: Mapping[str, frozenset[str]] = {
-    "run_accepted": frozenset(
-        {"thread", "principal", "version", "parent", "multitask", "stream", "request_id", "trace_id"}
-    ),
+    "run_accepted": frozenset({"thread", "version", "parent", "multitask", "stream", "request_id", "trace_id"}),
     "run_started": frozenset({"epoch", "first_no", "last_no"}),
     "run_resumed": frozenset({"epoch"}),
     "run_forked": frozenset({"parent", "epoch"}),
@@ -36,8 +34,9 @@ _LEFT_OUT: Mapping[str, frozenset[str]] = {
     "run_cancelled": frozenset({"by"}),
     "message_added": frozenset({"by"}),
 }
+LOCAL = "local"  # the principal where there is no authentication
 _FILLED: Mapping[str, Data] = {
-    "run_accepted": {"thread": "local/test", "principal": "local"},
+    "run_accepted": {"thread": "local/test", "principal": LOCAL},
     "run_started": {"epoch": 1},
     "run_resumed": {"epoch": 1},
     "run_forked": {"parent": "parent", "epoch": 1},
@@ -76,6 +75,8 @@ def _fact(draft: Any, approvals: dict[str, str]) -> Fact:
     data: Data = msgspec.json.decode(draft.data)
     left_out = _LEFT_OUT.get(draft.type, frozenset())
     data = {name: _plain(name, value) for name, value in data.items() if name not in left_out}
+    if data.get("principal") == LOCAL:
+        del data["principal"]
     if "approval" in data:
         data["approval"] = approvals.setdefault(data["approval"], f"a{len(approvals) + 1}")
     if "waiting_for" in data:

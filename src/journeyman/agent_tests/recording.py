@@ -16,7 +16,6 @@ from journeyman.events.events import (
     MessageReplaced,
     ModelCalled,
     RunAccepted,
-    RunForked,
     RunStarted,
 )
 from journeyman.events.messages import Message
@@ -102,8 +101,6 @@ def recording_of(run_id: str, entries: Sequence[Entry]) -> Recording:
         raise StateError(
             f"Run {run_id} was stopped before its turn came: there is nothing to replay", code="not_replayable"
         )
-    if any(isinstance(event, RunForked) for event in events) and not isinstance(events[0], RunAccepted):
-        raise StateError(f"Run {run_id} does not begin as runs begin", code="not_replayable")
     return Recording(events=events, started_at=entries[start].at)
 
 

@@ -1,6 +1,6 @@
 """The stage on which a recording is played again: the real runtime in memory, told what came from outside, in order.
 
-Nothing in it waits for time or the world, so the loop is at rest when a few turns of it have changed nothing.
+Nothing in it waits for time or the world.
 """
 
 from __future__ import annotations
@@ -52,8 +52,9 @@ from journeyman.runtime.runs import Runs
 from journeyman.runtime.worker import Worker
 from journeyman.tools.spec import ToolOutcome
 
-RUN, THREAD, PRINCIPAL = "run_1", "test", "local"
-TURNS = 40  # of the event loop after which nothing moves any more
+RUN, THREAD = "run_1", "test"
+QUIET_TURNS = 30  # of the event loop in which nothing moved: nothing will
+MOST_TURNS = 100_000
 EXHAUSTED_ROUNDS = 50  # steps that are told that the record has ended, one after the other
 
 Build = Callable[[AgentSpec], BaseAgent]
@@ -84,7 +85,8 @@ class Stage:
         self._catalog = Catalog({agent.name: agent} if agent else {})
         self._definitions = Definitions(self._journal, self._catalog, build, direct)
         self._direct = direct
-        self._thread = thread_key(PRINCIPAL, THREAD if agent else "!test")
+        self._principal = recording.accepted.principal
+        self._thread = thread_key(self._principal, THREAD if agent else "!test")
         self._asked = {event.approval: event for event in recording.events if isinstance(event, ApprovalRequested)}
 
     async def play(self) -> Played:
@@ -125,11 +127,10 @@ class Stage:
             yield self._append(thread_stream(self._thread), list(self._thread_events()))
         if started.global_context:
             patch = ContextChanged(scope="global", patch=started.global_context)
-            yield self._append(principal_stream(PRINCIPAL), [patch])
+            yield self._append(principal_stream(self._principal), [patch])
         accepted = replace(
             recording.accepted,
             thread=self._thread,
-            principal=PRINCIPAL,
             version=self._agent.version if self._agent else None,
             parent=None,
             multitask="queue",
@@ -139,11 +140,11 @@ class Stage:
         yield Append(stream=RUN, drafts=tuple(map(self._codec.draft, (accepted, *given))), times=times)
 
     def _thread_events(self) -> Iterator[Event]:
-        yield ThreadCreated(thread_id=THREAD, principal=PRINCIPAL)
+        yield ThreadCreated(thread_id=THREAD, principal=self._principal)
         if self._recording.started.thread_context:
             yield ContextChanged(scope="thread", patch=self._recording.started.thread_context)
         for message in self._recording.history:
-            yield MessageAdded(message=message, by=PRINCIPAL)
+            yield MessageAdded(message=message, by=self._principal)
 
     def _append(self, stream: str, events: Sequence[Event]) -> Append:
         return Append(stream=stream, drafts=tuple(map(self._codec.draft, events)))
@@ -169,7 +170,7 @@ class Stage:
             case ApprovalGiven():
                 await self._answer(group)
             case CancelRequested():
-                await self._tolerant(self._runs.cancel(PRINCIPAL, RUN, first.reason))
+                await self._tolerant(self._runs.cancel(self._principal, RUN, first.reason))
             case LimitReached(limit="seconds", value=seconds):
                 self._clock.advance(seconds)
             case RunResumed(reason="taken_over"):
@@ -219,7 +220,7 @@ class Stage:
         answers = [self._answer_of(event, rows) for event in given if isinstance(event, ApprovalGiven)]
         known = [answer for answer in answers if answer is not None]
         if known:
-            await self._tolerant(self._runs.answer(PRINCIPAL, RUN, known))
+            await self._tolerant(self._runs.answer(self._principal, RUN, known))
 
     def _answer_of(self, event: ApprovalGiven, rows: Sequence[ApprovalRow]) -> Answer | None:
         """The answer to the question that is the same today."""
@@ -283,8 +284,15 @@ class Stage:
         return "answer" if isinstance(event, ApprovalGiven) else ""
 
     async def _settle(self) -> None:
-        for _ in range(TURNS):
+        """Until nothing moves any more: nothing here waits for anything but the loop and the record."""
+        seen: object = None
+        quiet = 0
+        for _ in range(MOST_TURNS):
             await asyncio.sleep(0)
+            now = (self._journal.tables.last_seq(RUN), self._worker.running, self._deliveries.under_way)
+            quiet, seen = (quiet + 1 if now == seen else 0), now
+            if quiet == QUIET_TURNS:
+                return
 
 
 _UNKNOWN = Failure("outcome_unknown", "Whether it happened is unknown.")
