@@ -124,6 +124,7 @@ class ApprovalAnswer(Struct, frozen=True, kw_only=True):
 
     approval: str
     run_id: str
+    principal: str
     kind: str
     call: str
     tool: str

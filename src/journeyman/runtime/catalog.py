@@ -28,3 +28,7 @@ class Catalog:
         if agent is None:
             raise NotFoundError(f"There is no agent {name!r}. GET /agents lists them.")
         return agent
+
+    def lists(self, tool: str, agent: str | None) -> bool:
+        """Does this agent list the tool; without a name, does any?"""
+        return any(each.spec.tool(tool) is not None for name, each in self.agents.items() if agent in (None, name))

@@ -189,7 +189,9 @@ class Worker:
         active, state, retry = self._active[run_id], None, False
         bind(run_id=run_id)
         try:
-            state = await self._run(active, await load_state(self._journal, run_id, entries), taken_over)
+            loaded = await load_state(self._journal, run_id, entries)
+            bind(principal=loaded.principal)  # the task may have begun in that of another's request or run
+            state = await self._run(active, loaded, taken_over)
         except StaleEpochError:
             log.warning("another process took the run over", extra={"run_id": run_id})
         except StorageError as exc:
@@ -258,8 +260,11 @@ class Worker:
         """Nobody can decide for this run any more: when it would go on, it fails."""
         if first is None or recorder.state.ended:
             return
-        await self._children.cancel(recorder.state)
         recorder.add(*first)
+        if recorder.state.open_children:
+            await recorder.flush()
+            await recorder.settle()
+            await self._children.cancel(recorder.state)
         end = RunFailed(error=Failure(error.code, error.message, self._ids.new("err")))
         recorder.add(*closing(recorder.state, lambda call: "", (), end))
         await recorder.flush()

@@ -35,6 +35,7 @@ from journeyman.runtime.runs import Runs
 from journeyman.runtime.threads import Threads
 from journeyman.runtime.worker import Worker
 from journeyman.server.definitions import Loaded, load
+from journeyman.server.identity import Identity, identity
 from journeyman.server.mcp import Mounts, guarded
 from journeyman.server.observers import Observers, models_of
 from journeyman.settings import Settings
@@ -74,6 +75,7 @@ class Application:
     observers: Observers
     exposition: Exposition
     retention: Retention
+    identity: Identity
     clock: Clock
     ids: Ids
     transport: Transport | None = None  # of tools that are outside services
@@ -86,6 +88,7 @@ class Application:
 
     async def __aenter__(self) -> Application:
         await self.journal.open()
+        await self.identity.open(self.clock)
         await self.mcp.start(self.catalog)
         self.recovered = await self.worker.recover()
         if runs_processes(self.registry):
@@ -107,6 +110,7 @@ class Application:
         await self.models.aclose()
         await self.workers.aclose()
         await self.http.aclose()
+        await self.identity.aclose()
         await self.registry.aclose()
         if self.cache is not None:
             await self.cache.aclose()
@@ -233,6 +237,7 @@ def join(
         observers=observers,
         exposition=observers.exposition(journal, services, worker, workers),
         retention=Retention(journal, clock),
+        identity=identity(settings, journal, services, clock),
         clock=clock,
         ids=ids,
         transport=loaded.transport,
