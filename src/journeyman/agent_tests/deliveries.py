@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from journeyman.agents.decision import CallModel, CallTool
@@ -15,8 +15,10 @@ from journeyman.events.events import (
     ModelFailed,
     ModelReplied,
     Path,
+    StepRemembered,
     ToolCallStarted,
 )
+from journeyman.events.messages import JSON
 from journeyman.events.state import AgentState, replace
 from journeyman.ids import Ids
 from journeyman.llm.client import Delta, ModelRequest
@@ -42,7 +44,7 @@ class _NoTools:
 class Deliveries(Performer):
     """Steps under way are named by their call; `requests` keeps what each model call was asked with."""
 
-    def __init__(self, events: Iterable[Event], clock: Clock, ids: Ids) -> None:
+    def __init__(self, events: Sequence[Event], clock: Clock, ids: Ids) -> None:
         super().__init__(ReplayModel(()), _NoTools(), clock, ids)
         self.requests: dict[str, ModelRequest] = {}
         self._partial = {
@@ -50,6 +52,7 @@ class Deliveries(Performer):
             for event in events
             if isinstance(event, ModelReplied) and event.message.partial
         }
+        self._remembered = {event.name: event.value for event in events if isinstance(event, StepRemembered)}
         self._replies: dict[str, asyncio.Future[ModelOutcome]] = {}
         self._results: dict[str, asyncio.Future[Told]] = {}
         self._executing: dict[str, Path] = {}  # tool calls whose code would run now
@@ -87,6 +90,9 @@ class Deliveries(Performer):
                         await host.change_context(scope, patch)
         finally:
             self._executing.pop(action.call, None)
+
+    async def make(self, name: str, make: Callable[[], JSON | Awaitable[JSON]]) -> JSON:
+        return self._remembered[name] if name in self._remembered else await super().make(name, make)
 
     # --- what the record says; False: no step waits for it
 
