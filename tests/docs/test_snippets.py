@@ -1,8 +1,8 @@
 """Every snippet of the documentation is run.
 
 A Python or YAML snippet whose first line is `# path` is a file, written where it says; the agents and tools among the
-files of a page are loaded as `serve` would, and a test file is run by pytest. Other Python snippets of a page are run
-one after the other, in one namespace, with await at the top; other YAML and JSON is read.
+files of a page are loaded as `serve` would, and tests, agent tests among them, are run by pytest. Other Python snippets
+of a page are run one after the other, in one namespace, with await at the top; other YAML and JSON is read.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def loose(page: Path, language: str) -> list[str]:
 
 
 def shown_tests(page: Path) -> list[str]:
-    return [name for name in files_of(page) if Path(name).name.startswith("test_")]
+    return [name for name in files_of(page) if Path(name).name.startswith("test_") or name.endswith(".agent-test.yaml")]
 
 
 def pages_with(wanted: Callable[[Path], object]) -> pytest.MarkDecorator:

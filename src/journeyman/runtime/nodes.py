@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -251,8 +250,7 @@ class RunningNode:
         key = f"{self._action.call}/{name}"
         if key in self._recorder.state.remembered:
             return self._recorder.state.remembered[key]
-        made = make()
-        value = plain_json(await made if inspect.isawaitable(made) else made)
+        value = plain_json(await self._performer.make(key, make))
         if len(msgspec.json.encode(value)) > REMEMBERED_CAP:
             raise ValidationError(f"A remembered value has at most {REMEMBERED_CAP // 1024} KiB: keep it outside.")
         await self._record(StepRemembered(name=key, value=value, path=self._action.path))

@@ -61,7 +61,9 @@ class Worker:
         performer: Performer,
         observe: Observe | None = None,
         slots: int = 512,
+        children: Children | None = None,
     ) -> None:
+        """`children`: who starts those of runs; None: the real ones, in this worker."""
         self._journal = journal
         self._codec = codec
         self._clock = clock
@@ -70,7 +72,7 @@ class Worker:
         self._performer = performer
         self._observe = observe
         self._slots = slots
-        self._children = Children(journal, codec, clock, ids, definitions, self)
+        self._children = children or Children(journal, codec, clock, ids, definitions, self)
         self._active: dict[str, _Active] = {}
         self._backlog: dict[str, bool] = {}  # runs that wait for a slot, in their order: are they taken over?
         self._waiting: dict[str, _Waiting] = {}
