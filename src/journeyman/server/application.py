@@ -187,6 +187,9 @@ def join(
     secrets = (*settings.secrets(), *loaded.secrets)
     registry, codec = loaded.registry, Codec(secrets)
     services = _services(settings, loaded, clock)
+    if loaded.transport is not None:
+        for tool in loaded.openapi:
+            registry.add(tool.registered(loaded.transport, services, clock))
     mcp = Mounts(loaded.agents, registry, loaded.build, clock, ids, settings.timeout_seconds, guarded(services))
     agents = {agent.spec.name: mcp.build(agent.spec) for agent in loaded.agents}
     catalog = Catalog(agents, settings.default_agent)

@@ -19,11 +19,12 @@ from journeyman.egress.services import joined as joined_services
 from journeyman.egress.transport import Transport
 from journeyman.errors import ConfigurationError, Problem
 from journeyman.loading import import_file
-from journeyman.server.outside_tools import outside, register_openapi
+from journeyman.server.outside_tools import openapi_tools, outside
 from journeyman.server.places import agent_path, tools_path
 from journeyman.settings import Settings
 from journeyman.tools import narrowing
 from journeyman.tools.discovery import discover
+from journeyman.tools.openapi.invoker import OpenApiTool
 from journeyman.tools.registry import Discover, ToolRegistry
 
 
@@ -37,6 +38,7 @@ class Loaded:
     problems: tuple[Problem, ...]
     transport: Transport | None = None  # of tools that are outside services
     services: tuple[ServiceSpec, ...] = ()  # of all agents, each once
+    openapi: tuple[OpenApiTool, ...] = ()  # to be registered when there are guards for them
 
     def build(self, spec: AgentSpec) -> BaseAgent:
         """The agent of a definition, a stored one of an older version included."""
@@ -83,10 +85,10 @@ def joined(registry: ToolRegistry, types: AgentTypes, loaded: LoadedAgents) -> L
     """The agents with what they bring along: their tools that are outside services, and how services are guarded."""
     transport = outside(loaded.agents)
     services, wrong = joined_services(spec for agent in loaded.agents for spec in agent.services)
-    found = register_openapi(registry, loaded.agents, transport)
+    openapi, found = openapi_tools(loaded.agents, registry.tools)
     checked = registry.check_problems(spec for agent in loaded.agents for spec in agent.spec.tools)
     problems = (*registry.problems, *loaded.problems, *found, *map(_contradiction, wrong), *checked)
-    return Loaded(registry, types, loaded.agents, problems, transport, services)
+    return Loaded(registry, types, loaded.agents, problems, transport, services, openapi)
 
 
 def _contradiction(message: str) -> Problem:

@@ -6,6 +6,8 @@ import asyncio
 import logging
 import random
 
+import msgspec
+
 from journeyman.clock import Clock
 from journeyman.errors import ToolError, ToolExecutionError, ToolNotFoundError
 from journeyman.events.events import Failure
@@ -17,7 +19,7 @@ from journeyman.tools.failures import TransientToolError, UnansweredToolError
 from journeyman.tools.rates import ToolRates
 from journeyman.tools.registry import RegisteredTool, ToolRegistry
 from journeyman.tools.results import format_result
-from journeyman.tools.spec import CallHost, CallRequest, Invoker, ToolHost, ToolOutcome, ToolSpec
+from journeyman.tools.spec import CallHost, CallRequest, Invoker, ToolOutcome, ToolSpec
 from journeyman.tools.tool import ToolRetry
 from journeyman.tools.workers import Workers
 
@@ -72,7 +74,7 @@ class Executor:
         cache = self._cache if request.spec.cacheable else None
         if cache is not None and (kept := await cache.get(request)) is not None:
             return ToolOutcome(result=kept, duration_ms=self._since(begun), attempts=0, cached=True)
-        call = _Call(request, CallScope(host, request.spec, self._http))
+        call = _Call(request, CallScope(host, request, self._http))
         failure: ToolError | None = None
         result: str | None = None
         while True:
@@ -107,11 +109,11 @@ class Executor:
     async def _run(self, invoker: Invoker, call: _Call) -> JSON:
         spec = call.request.spec
         limit = self._timeout if spec.timeout_seconds is None else spec.timeout_seconds
-        await call.host.starting(call.request.attempt + call.started)
-        call.started += 1
+        request = call.next_try()
+        await call.host.starting(request.attempt)
         try:
             async with asyncio.timeout(limit):
-                return await invoker.invoke(call.request, call.host)
+                return await invoker.invoke(request, call.host)
         except TimeoutError as exc:
             raise ToolTimeoutError(f"the tool did not answer within {limit:g} seconds and was stopped") from exc
 
@@ -155,14 +157,24 @@ class Executor:
 
 
 class _Call:
-    """A call under way: how many tries have been started."""
+    """A call under way."""
 
-    __slots__ = ("host", "request", "started")
+    __slots__ = ("host", "request")
 
-    def __init__(self, request: CallRequest, host: ToolHost) -> None:
+    def __init__(self, request: CallRequest, host: CallScope) -> None:
         self.request = request
         self.host = host
-        self.started = 0
+
+    @property
+    def started(self) -> int:
+        """How many tries have been started."""
+        return self.host.started
+
+    def next_try(self) -> CallRequest:
+        """The request with the number of the next try."""
+        if not self.started:
+            return self.request
+        return msgspec.structs.replace(self.request, attempt=self.request.attempt + self.started)
 
 
 def _is_unknown(spec: ToolSpec, failure: ToolError) -> bool:
