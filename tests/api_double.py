@@ -10,7 +10,7 @@ import msgspec
 
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.decision import Action
-from journeyman.agents.spec import AgentSpec, ModelSettings
+from journeyman.agents.spec import AgentSpec, GraphSpec, ModelSettings
 from journeyman.agents.toolset import Toolset
 from journeyman.api.ports import Limits, Ports
 from journeyman.clock import Clock, ManualClock
@@ -26,12 +26,13 @@ from journeyman.errors import (
 from journeyman.events.codec import Codec, Entry
 from journeyman.events.events import Event, Failure, RunAccepted, RunCancelled, RunFinished, RunPaused, RunStarted
 from journeyman.events.merge_patch import merge_patch
-from journeyman.events.messages import Message, Usage
+from journeyman.events.messages import Message, Usage, user
 from journeyman.events.state import AgentState, fold
 from journeyman.ids import SequentialIds
 from journeyman.journal.journal import ApprovalRow, MessageRow, RunFilter, RunRow, ThreadRow, thread_key
 from journeyman.runtime.catalog import Catalog
-from journeyman.runtime.results import Answer, Frame, RunResult, StartCall, Started, StartRun
+from journeyman.runtime.forks import Forks
+from journeyman.runtime.results import Answer, ForkRun, Frame, RunResult, StartCall, Started, StartRun
 from journeyman.runtime.runs import Runs
 from journeyman.runtime.threads import Threads
 from journeyman.tools.checks import Finding
@@ -225,6 +226,23 @@ class FakeRuns(Runs):
         return [row for row in self.approvals_open if cursor is None or row.id > cursor][:limit]
 
 
+class FakeForks(Forks):
+    """Forks become runs that answer with what they were asked."""
+
+    def __init__(self, runs: FakeRuns) -> None:
+        self.runs = runs
+        self.asked: list[ForkRun] = []
+
+    async def fork(self, principal: str, request: ForkRun) -> Started:
+        await self.runs.get(principal, request.run_id)
+        earlier = self.runs._replayed(request.key)
+        if earlier is not None:
+            return Started(run_id=earlier, thread_id="fork", replayed=True)
+        self.asked.append(request)
+        run_id = self.runs._add(StartRun(input=user(f"at {request.at}")), "fork", "support")
+        return Started(run_id=run_id, thread_id="fork")
+
+
 class FakeThreads(Threads):
     def __init__(self) -> None:
         self.rows: dict[str, ThreadRow] = {}
@@ -313,17 +331,24 @@ class FakeAgent(BaseAgent):
 TOOL = ToolSpec(name="get_username", description="Who it is", parameters={"type": "object"}, source="tools/user.py:3")
 
 
-def fake_agent(name: str = "support", type: str = "react_agent") -> FakeAgent:
+def fake_agent(name: str = "support", type: str = "react_agent", graph: GraphSpec | None = None) -> FakeAgent:
     spec = AgentSpec(
-        type=type, name=name, model=ModelSettings(name="offline", extra={"key": "hidden"}), prompt="Hi", tools=(TOOL,)
+        type=type,
+        name=name,
+        model=ModelSettings(name="offline", extra={"key": "hidden"}),
+        prompt="Hi",
+        tools=(TOOL,),
+        graph=graph,
     )
     return FakeAgent(spec, Toolset((TOOL,), lambda name, arguments: {}), lambda state: "")
 
 
 def make_ports(clock: Clock | None = None, limits: Limits | None = None, **changes: Any) -> Ports:
     """Ports over doubles; the catalog has one agent, `support`."""
+    runs = FakeRuns()
     given: dict[str, Any] = {
-        "runs": FakeRuns(),
+        "runs": runs,
+        "forks": FakeForks(runs),
         "threads": FakeThreads(),
         "catalog": Catalog({"support": fake_agent()}),
         "registry": FakeRegistry(TOOL),

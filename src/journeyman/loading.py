@@ -16,6 +16,7 @@ import stat
 import sys
 import traceback
 import types
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -189,6 +190,11 @@ class Package:
         except BaseException as exc:  # noqa: BLE001 - a user's file may raise anything at import
             return self._problem(exc, path)
 
+    def forget(self) -> None:
+        """Let the modules go: what still holds parts of them keeps these alive."""
+        for name in [name for name in sys.modules if name == self.name or name.startswith(f"{self.name}.")]:
+            del sys.modules[name]
+
     def _ensure_root(self) -> None:
         if self.name in sys.modules:
             return
@@ -240,6 +246,61 @@ def install_line(module: str) -> str:
     """What to run to have a module: `pip install` with the name that its distribution has."""
     package = module.partition(".")[0]
     return f"pip install {_DISTRIBUTIONS.get(module) or _DISTRIBUTIONS.get(package, package)}"
+
+
+def fingerprint(root: Path) -> str:
+    """One word for the code under a folder (or of one file): names, modes and contents of its Python files.
+
+    Files under the same bounds as `walk`, those included that begin with `_`. Reads the disk.
+    """
+    digest = hashlib.sha256()
+    for path in [root] if root.is_file() else itertools.islice(_sources(root, 0), 2 * MAX_FILES):
+        digest.update(f"\0{path}\0".encode(errors="surrogateescape"))
+        try:
+            with path.open("rb") as stream:
+                digest.update(f"{os.fstat(stream.fileno()).st_mode}\0".encode())
+                digest.update(stream.read(MAX_BYTES + 1))
+        except OSError as exc:
+            digest.update(type(exc).__name__.encode())
+    return digest.hexdigest()[:16]
+
+
+def _sources(folder: Path, depth: int) -> Iterator[Path]:
+    try:
+        found = sorted(folder.iterdir())
+    except OSError:
+        return
+    for path in found:
+        if path.name.startswith((".", "__pycache__")):
+            continue
+        if path.suffix == ".py" and path.is_file():
+            yield path
+        elif depth < MAX_DEPTH and path.is_dir() and not path.is_symlink():
+            yield from _sources(path, depth + 1)
+
+
+class ImportedFiles:
+    """Imports user files, each content once: what has not changed is not run again. The last 16 are kept."""
+
+    def __init__(self, kept: int = 16) -> None:
+        self._kept = kept
+        self._known: dict[tuple[Path, Path, str], tuple[Package, types.ModuleType]] = {}
+
+    def __call__(self, file: Path, root: Path) -> types.ModuleType | Problem:
+        """The module of `file`. It is imported anew when it or a Python file beside it or beside `root` changed."""
+        beside = sorted({*root.glob("*.py"), *file.parent.glob("*.py")})
+        key = (file, root, ".".join(fingerprint(path) for path in beside[:MAX_FILES]))
+        if key in self._known:
+            return self._known[key][1]
+        package = Package(root)
+        module = package.load(file)
+        if isinstance(module, Problem):
+            package.forget()
+            return module
+        self._known[key] = package, module
+        while len(self._known) > self._kept:
+            self._known.pop(next(iter(self._known)))[0].forget()
+        return module
 
 
 def import_file(file: Path, root: Path | None = None) -> types.ModuleType | Problem:

@@ -65,6 +65,14 @@ def test_a_run_and_what_reading_commands_say_of_it(shell: Shell) -> None:
     assert shell.json("runs", "list", "--status", "failed")["items"] == []
 
 
+def test_the_picture_of_an_agent(shell: Shell) -> None:
+    code, out = shell("graph", "support")
+    assert (code, out.splitlines()[:2]) == (0, ["flowchart TD", "    Start([start]) --> llm"])
+    assert {"from": "tools", "to": "llm"} in shell.json("graph", "support")["edges"]
+    assert shell("graph", "support", "--format", "json")[1] == shell("graph", "support", "--json")[1]
+    assert shell("graph", "support", "--agent", "nobody")[0] == 4
+
+
 def test_an_approval_asked_answered_and_done_once(shell: Shell) -> None:
     code, out = shell("run", "Refund order 1044, amount 120", "support")
     assert (code, "journeyman approvals answer" in out) == (6, True)
@@ -143,3 +151,25 @@ def test_chat_without_a_terminal(shell: Shell, monkeypatch: pytest.MonkeyPatch, 
     assert '· lookup_order(order_id="1043")' in out
     assert "Lin Okafor" in out
     assert len(shell.json("threads")["items"]) == 1
+
+
+def test_time_travel(shell: Shell) -> None:
+    """SPEC 8: a run's state at any seq, and a new run from there; the old one stays."""
+    shell("run", "Where is order 1042?", "support")
+    [run] = shell.json("runs", "list")["items"]
+    assert shell.json("runs", "show", run["run_id"], "--at", "2")["messages"][0]["content"][0]["text"].startswith(
+        "Where"
+    )
+    code, out = shell("runs", "show", run["run_id"], "--at", "6")
+    assert (code, "lookup_order" in out, "Rotterdam" in out) == (0, True, True)
+    assert shell("runs", "show", run["run_id"], "--at", "99")[0] == 2
+    fork = ("runs", "fork", run["run_id"], "--at")
+    code, out = shell(*fork, "2", "support", "--replace", "1=Refund order 1044, amount 120")
+    assert (code, "journeyman approvals answer" in out) == (6, True)
+    forked = shell.json(*fork, "2", "support", "--prompt", "Be brief.", "--context", '{"vip": true}')
+    assert (forked["code"], forked["status"], "Rotterdam" in forked["response"]) == (0, "finished", True)
+    shown = shell.json("runs", "show", forked["run_id"])
+    assert shown["version"] != run["version"]
+    assert shell.json("runs", "show", run["run_id"])["last_seq"] == run["last_seq"]
+    assert shell(*fork, str(run["last_seq"]), "support")[0] == 1
+    assert shell(*fork, "2", "support", "--replace", "one")[0] == 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
+from pathlib import Path as File
 from typing import Any
 
 import pytest
@@ -30,11 +30,14 @@ from journeyman.events.events import (
     MessageReplaced,
     ModelCalled,
     ModelReplied,
+    NodeEntered,
     Parent,
+    Path,
     RunAccepted,
     RunCancelled,
     RunFailed,
     RunFinished,
+    RunForked,
     RunPaused,
     RunResumed,
     RunStarted,
@@ -54,6 +57,7 @@ from journeyman.journal.journal import (
     Journal,
     RunFilter,
     principal_stream,
+    thread_key,
     thread_stream,
 )
 from journeyman.journal.memory import MemoryJournal
@@ -64,7 +68,7 @@ T = "ann/t1"
 
 
 @pytest.fixture(params=["memory", "sqlite"])
-async def journal(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Journal]:
+async def journal(request: pytest.FixtureRequest, tmp_path: File) -> AsyncIterator[Journal]:
     made: Journal = MemoryJournal() if request.param == "memory" else SqliteJournal(tmp_path / "journal.db")
     await made.open()
     yield made
@@ -606,6 +610,65 @@ async def test_a_pause_overtaken_by_news_does_not_rest(journal: Journal, news: t
     assert run.status == status
 
 
+# --- forks
+
+
+SEEN = ContextChanged(scope="global", patch={"seen": 1})
+
+
+def forked(run: str, thread: str, past: tuple[Event, ...], *more: Event, copied: int | None = None) -> Append:
+    """A fork of a run that began and did what `past` says; `more` is its own."""
+    at = 2 + len(past) if copied is None else copied
+    events = (
+        RunAccepted(thread=thread, principal="ann", input=user("hi"), copied=at),
+        RunStarted(epoch=1, last_no=1),
+        *past,
+        RunForked(parent="r1", at=at, epoch=2),
+        *more,
+    )
+    return Append(stream=run, drafts=tuple(map(draft, events)), times=tuple(range(1, 3 + len(past))))
+
+
+async def test_a_fork_brings_its_thread_and_its_past_and_does_nothing_outside_again(journal: Journal) -> None:
+    thread = thread_key("ann", "fork")
+    past = (ThreadCreated(thread_id="fork", principal="ann"), MessageAdded(message=user("before")))
+    begun = Append(stream=thread_stream(thread), drafts=tuple(map(draft, past)), times=(10, 4))
+    edit = MessageReplaced(seq=1, place=0, message=user("ho"))
+    committed = await commit(journal, begun, forked("f1", thread, (SEEN,), edit), epoch=journal.epoch)
+    assert [(entry.seq, entry.at) for entry in committed.entries] == [
+        (1, 10), (2, 4), (1, 1), (2, 2), (3, 3), (4, 10), (5, 10),
+    ]  # fmt: skip
+    run, row = await journal.run("f1"), await journal.thread(thread)
+    assert run is not None
+    assert row is not None
+    assert (run.status, run.epoch, run.accepted_at, run.last_seq) == ("running", journal.epoch, 10, 5)
+    assert (row.active_run, row.updated_at, row.created_at) == ("f1", 10, 10)
+    assert await texts(journal, thread) == ["before", "ho"]
+    assert await journal.global_context("ann") == {}
+    await commit(journal, step("f1", ContextChanged(scope="global", patch={"seen": 2}), epoch=journal.epoch))
+    assert await journal.global_context("ann") == {"seen": 2}
+
+
+async def test_a_fork_has_a_thread_of_its_own_and_only_a_fork_brings_its_start(journal: Journal) -> None:
+    await commit(journal, accepted("r1"))
+    with pytest.raises(StateError, match="a thread of its own"):
+        await commit(journal, forked("f1", T, ()))
+    with pytest.raises(StateError, match="places it itself"):
+        await commit(journal, forked("f1", thread_key("ann", "fork"), (), copied=0))
+    assert await journal.run("f1") is None
+
+
+async def test_a_fork_of_a_fork_is_a_run_of_now(journal: Journal) -> None:
+    thread = thread_key("ann", "fork")
+    past = (RunForked(parent="r0", at=2, epoch=1), MessageReplaced(seq=1, place=0, message=user("ho")), SEEN)
+    begun = Append(stream=thread_stream(thread), drafts=(draft(ThreadCreated(thread_id="fork", principal="ann")),))
+    await commit(journal, begun, forked("f2", thread, past), epoch=journal.epoch)
+    run = await journal.run("f2")
+    assert run is not None
+    assert (run.accepted_at, run.started_at, await texts(journal, thread)) == (10, 10, ["ho"])
+    assert await journal.global_context("ann") == {}
+
+
 # --- what may be erased, and how much there is
 
 
@@ -631,3 +694,20 @@ async def test_the_size_counts_threads_and_shrinks_with_them(journal: Journal) -
     left = await journal.size()
     assert (full.threads, left.threads) == (2, 1)
     assert full.bytes - left.bytes > 150_000
+
+
+async def test_messages_of_parallel_branches_stand_in_the_thread_when_they_are_joined(journal: Journal) -> None:
+    """In the order of the join, not of their arrival; those of a branch that ended by itself, or of code, never."""
+
+    def told(text: str, branch: str, call: str = "m1") -> ModelReplied:
+        return ModelReplied(call=call, model="m", message=assistant(text), path=Path(branch, "n"))
+
+    first, second, third = "n#1.0", "n#1.1", "n#1.2"
+    await commit(journal, accepted("r1"))
+    await commit(journal, step("r1", NodeEntered(path=Path("", "n")), told("plan", ""), told("thought", "", "n#1.m1")))
+    branches = (told("b", second), told("lost", third), told("a", first), told("thought", first, "n#1.m1"))
+    await commit(journal, step("r1", *branches))
+    assert await texts(journal) == ["hi", "plan"]
+    joined = NodeEntered(path=Path("", "sum"), joins=(first, second))
+    await commit(journal, step("r1", told("b2", second), joined, told("sum", "")))
+    assert await texts(journal) == ["hi", "plan", "a", "b", "b2", "sum"]

@@ -18,6 +18,9 @@ from world import THREAD, World
 from journeyman.agents.spec import Limits
 from journeyman.events.codec import Codec, Entry
 from journeyman.events.events import (
+    ApprovalGiven,
+    ApprovalRequested,
+    BranchEnded,
     BudgetWarned,
     CancelRequested,
     ContextChanged,
@@ -25,18 +28,24 @@ from journeyman.events.events import (
     HistorySummarized,
     MessageAdded,
     MessageReplaced,
+    ModelCalled,
+    ModelReplied,
     NodeEntered,
     NodeLeft,
     Parent,
     RunAccepted,
+    RunFinished,
     RunForked,
+    RunResumed,
     RunStarted,
     StepRemembered,
     ThreadCreated,
     ThreadErased,
+    ToolCallFinished,
+    ToolCallStarted,
 )
 from journeyman.events.events import Path as Place
-from journeyman.events.messages import FilePart, ImagePart, Message, TextPart, user
+from journeyman.events.messages import FilePart, ImagePart, Message, TextPart, Usage, assistant, user
 from journeyman.events.state import AgentState, fold
 from journeyman.runtime.results import StartCall, StartRun
 
@@ -174,6 +183,46 @@ RARE: tuple[Event, ...] = (
 )
 
 
+A, B = "plan#1.0", "plan#1.1"
+GRAPH: tuple[Event, ...] = (
+    RunAccepted(thread="me/t", principal="me", agent="a", version="v", input=user("hi")),
+    RunStarted(epoch=2),
+    NodeEntered(call="plan#1", path=Place("", "plan")),
+    ModelCalled(call="m1", model="m", messages=1, path=Place("", "plan")),
+    ModelReplied(call="m1", model="m", message=assistant("Two ways."), usage=Usage(4, 2), path=Place("", "plan")),
+    NodeLeft(call="plan#1", path=Place("", "plan")),
+    NodeEntered(call="expert#1", path=Place(A, "expert")),
+    NodeEntered(call="score#1", path=Place(B, "score")),
+    NodeEntered(call="expert#1", child="run_2", path=Place(A, "expert")),
+    ToolCallStarted(
+        call="score#1.t1",
+        call_id="score#1.t1",
+        tool="look",
+        arguments={"q": 1},
+        idempotency_key="run_1:score#1.t1",
+        path=Place(B, "score"),
+    ),
+    RunResumed(epoch=3, reason="taken_over"),
+    NodeEntered(call="score#1", attempt=2, path=Place(B, "score")),
+    ToolCallFinished(call="score#1.t1", call_id="score#1.t1", tool="look", result="seen", path=Place(B, "score")),
+    StepRemembered(name="score#1/dice", value=6, path=Place(B, "score")),
+    ContextChanged(scope="thread", patch={"score": 6}, path=Place(B, "score")),
+    NodeLeft(call="score#1", attempt=2, result={"score": 6}, path=Place(B, "score")),
+    NodeEntered(call="work#1", path=Place(B, "work")),
+    ModelCalled(call="m2", model="m", messages=2, path=Place(B, "work")),
+    ModelReplied(call="m2", model="m", message=assistant("Six."), usage=Usage(8, 1), path=Place(B, "work")),
+    NodeLeft(call="work#1", path=Place(B, "work")),
+    BranchEnded(path=Place(B, "work"), to="review", edge=3),
+    NodeLeft(call="expert#1", result="Well.", path=Place(A, "expert")),
+    BranchEnded(path=Place(A, "expert"), to="review", edge=3),
+    NodeEntered(call="review#1", joins=(A, B), path=Place("", "review")),
+    ApprovalRequested(approval="ap", kind="node", call="review#1", message="Send?", path=Place("", "review")),
+    ApprovalGiven(approval="ap", decision="approve", by="me"),
+    NodeLeft(call="review#1", result="approve", path=Place("", "review")),
+    RunFinished(output="Six."),
+)
+
+
 async def told(name: str) -> list[Entry]:
     story, plan, limits = STORIES[name]
     world = World({"a": plan}, limits=limits)
@@ -183,8 +232,8 @@ async def told(name: str) -> list[Entry]:
     return entries
 
 
-def rare() -> list[Entry]:
-    drafts = (Codec().draft(event) for event in RARE)
+def made(events: tuple[Event, ...]) -> list[Entry]:
+    drafts = (Codec().draft(event) for event in events)
     return [Entry("run_1", seq, draft.type, draft.v, seq, draft.data) for seq, draft in enumerate(drafts, 1)]
 
 
@@ -206,7 +255,8 @@ def main(release: str) -> None:
     folder.mkdir(parents=True, exist_ok=False)
     for name in STORIES:
         write(folder / f"{name}.jsonl", asyncio.run(told(name)))
-    write(folder / "rare.jsonl", rare())
+    write(folder / "rare.jsonl", made(RARE))
+    write(folder / "graph.jsonl", made(GRAPH))
 
 
 if __name__ == "__main__":

@@ -20,6 +20,9 @@ from journeyman.events.messages import JSON
 from journeyman.tools.spec import CacheTtl, Sandbox
 
 DAY = 86_400
+MAX_NODES = 100  # of a graph
+MAX_EDGES = 400
+MAX_BRANCHES = 32  # of a fan-out or a join
 
 _LIMITS = Limits()
 _HISTORY = History()
@@ -188,6 +191,63 @@ class OutsideEntry(Entry):
     breaker: BreakerEntry = BreakerEntry()
 
 
+def _names(value: Any) -> tuple[str, ...]:
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise PydanticCustomError("node_names", "it is a node's name or a list of them")
+    if not 1 <= len(names) <= MAX_BRANCHES:
+        raise PydanticCustomError("node_names", f"it names 1 to {MAX_BRANCHES} nodes")
+    return tuple(names)
+
+
+NodeName = Annotated[str, Field(min_length=1, max_length=64)]
+NodeNames = Annotated[
+    tuple[str, ...],
+    PlainValidator(_names),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "minLength": 1},
+                {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": MAX_BRANCHES},
+            ]
+        }
+    ),
+]
+
+
+class NodeEntry(Entry):
+    """A node of a graph. Which keys it takes is the type's."""
+
+    type: str = Field(min_length=1, max_length=200, description="llm, tools, function, agent, approval, or registered")
+    prompt: Text | None = Field(default=None, description="llm: instead of the agent's")
+    model: ModelEntry | None = Field(default=None, description="llm: instead of the agent's")
+    tools: list[str] | None = Field(default=None, max_length=200, description="llm: only these of the agent's tools")
+    call: str | None = Field(default=None, min_length=1, max_length=200, description="function: module:function")
+    agent: str | None = Field(default=None, min_length=1, max_length=64, description="agent: another agent's name")
+    message: str | None = Field(default=None, min_length=1, max_length=10_000, description="approval: what is asked")
+    config: dict[str, Any] | None = Field(default=None, description="of a registered type: passed on as it is")
+    retry: int | None = Field(default=None, ge=0, le=20, description="after the first try")
+    timeout_seconds: Seconds | None = Field(default=None, description="of one try")
+    on_error: NodeName | None = Field(default=None, description="The node to go to when this one failed for good")
+    on_unavailable: NodeName | None = Field(default=None, description="The same while its service's breaker is open")
+
+
+class EdgeEntry(Entry):
+    """A way from one node, or as a join from several, to one node, or as a fan-out to several."""
+
+    origins: NodeNames = Field(alias="from")
+    targets: NodeNames = Field(alias="to", description="`end` ends the branch")
+    when: str | None = Field(default=None, min_length=1, max_length=1000, description="A condition in CEL")
+
+
+class GraphEntry(Entry):
+    """The graph of a `custom_react_agent`."""
+
+    start: NodeName = Field(description="The node where a run begins")
+    nodes: dict[str, NodeEntry] = Field(min_length=1, max_length=MAX_NODES)
+    edges: list[EdgeEntry] = Field(min_length=1, max_length=MAX_EDGES)
+
+
 class AgentFile(Entry):
     """An agent of Journeyman."""
 
@@ -204,6 +264,7 @@ class AgentFile(Entry):
     output: OutputEntry | None = None
     services: dict[Name, OutsideEntry] = Field(default={}, max_length=100)
     sandbox: Sandbox = Field(default="best", description="What the worker processes of its tools must have")
+    graph: GraphEntry | None = Field(default=None, description="Of a custom_react_agent: its nodes and edges")
 
 
 def agent_file_schema() -> dict[str, JSON]:

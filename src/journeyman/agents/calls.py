@@ -7,9 +7,10 @@ from typing import Any
 from journeyman.agents.decision import Action, AskHuman, CallTool, Settle
 from journeyman.agents.toolset import Toolset, fingerprint
 from journeyman.errors import ToolError
+from journeyman.events.calls import CallState
 from journeyman.events.events import Failure
 from journeyman.events.messages import JSON
-from journeyman.events.state import AgentState, CallState
+from journeyman.events.state import AgentState
 from journeyman.tools.spec import ToolSpec
 
 OUTCOME_UNKNOWN = "outcome_unknown"
@@ -44,11 +45,18 @@ def _settled(call: CallState) -> Settle | None:
         case "deny":
             return _settle(call, Failure("approval_denied", "A human refused this call. Do not try it again."))
         case "done":
-            return _settle(call, result=call.answer or "")
+            return _settle(call, result=_outcome(call))
         case "fail":
             return _settle(call, _unknown_failure(call.tool))
         case _:
             return None
+
+
+def _outcome(call: CallState) -> str:
+    """What a call that counts as done gave: a human's word, else what the run it was forked from knows."""
+    if call.answer is None and call.forked is not None:
+        return call.forked.result or ""
+    return call.answer or ""
 
 
 def _refuse(call: CallState, code: str, message: str) -> Settle:
@@ -79,18 +87,28 @@ def _still_fits(call: CallState, spec: ToolSpec) -> bool:
 
 def unknown(call: CallState, spec: ToolSpec, arguments: dict[str, JSON]) -> Action:
     """A `once` call of which nobody knows whether it happened: never run again unasked."""
-    if spec.on_unknown == "tell":
+    known = call.forked.result if call.forked else None
+    if spec.on_unknown == "tell" and known is None:
         return _settle(call, _unknown_failure(call.tool))
     return AskHuman(
         call=call.call,
         kind="unknown_outcome",
         tool=call.tool,
         arguments=arguments,
-        message=f"{call.tool} was started and its outcome is unknown. Did it happen?",
+        message=_question(call),
         args_hash=fingerprint(spec, arguments),
         decisions=("retry", "done", "fail"),
+        result=known,
         path=call.path,
     )
+
+
+def _question(call: CallState) -> str:
+    if call.forked is None:
+        return f"{call.tool} was started and its outcome is unknown. Did it happen?"
+    if call.forked.result is None:
+        return f"{call.tool} was started in the run that this one was forked from. Did it happen?"
+    return f"{call.tool} was done in the run that this one was forked from. Go on with its result there (done)?"
 
 
 def _ask_to_run(call: CallState, spec: ToolSpec, arguments: dict[str, JSON]) -> Action:

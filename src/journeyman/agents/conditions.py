@@ -84,7 +84,7 @@ def _check(text: str, kind: str, used: Collection[str], known: Collection[str]) 
 def _first_line(error: Exception) -> str:
     if isinstance(error, KeyError):
         return f"there is no {error}"
-    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+    return str(error).splitlines()[0].split(". ")[0][:200] if str(error) else type(error).__name__
 
 
 def _syntax(error: ValueError) -> str:

@@ -69,6 +69,7 @@ class AskHuman(msgspec.Struct, frozen=True, kw_only=True):
     message: str
     args_hash: str
     decisions: tuple[Decision, ...]
+    result: str | None = None  # what `done` goes on with unless the answer says otherwise
     path: Path = ROOT
 
     @property

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
 
-from journeyman.agents.agent_file import AgentFile, ModelEntry, ToolEntry
+from journeyman.agents.agent_file import AgentFile, ToolEntry
+from journeyman.agents.agent_nodes import AgentNode, agent_nodes
 from journeyman.agents.agent_types import AgentClass, AgentTypes, UnknownAgentTypeError, UnknownTypeProblem
 from journeyman.agents.conditions import APPROVAL_NAMES, Condition, compile_condition
 from journeyman.agents.document import Document, YamlPath
 from journeyman.agents.environment import Expansion, expand
+from journeyman.agents.function_nodes import FunctionNodes
+from journeyman.agents.graph_entries import GraphEntries
 from journeyman.agents.mcp_mounts import McpMount, findings_of, mount_of, mounted
-from journeyman.agents.model_choice import needs_gateway, resolve_model
+from journeyman.agents.model_entries import ModelEntries
 from journeyman.agents.openapi_entries import OpenApiEntries
 from journeyman.agents.output import OutputSchema
 from journeyman.agents.outside import service_specs
 from journeyman.agents.prompt import Prompt, PromptError
-from journeyman.agents.security import file_permissions, inside, literal_credentials
+from journeyman.agents.security import literal_credentials
 from journeyman.agents.shape import MAX_PROBLEMS, check_shape, without_secrets
-from journeyman.agents.spec import AgentSpec, History, Limits, ModelSettings, Output
+from journeyman.agents.spec import AgentSpec, GraphSpec, History, Limits, Output
 from journeyman.agents.tool_policy import Narrowing, is_condition, override_tool
 from journeyman.egress.services import ServiceSpec
 from journeyman.errors import ConfigurationError, Problem, ValidationError
@@ -49,6 +52,7 @@ class Surroundings:
     default_model: str | None = None
     gateway_configured: bool = False
     offline: bool = False
+    node_types: Collection[str] = ()  # of graphs, registered
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +70,7 @@ class LoadedAgent:
     file: Path | None = None
     services: tuple[ServiceSpec, ...] = ()  # of the whole process: no part of the definition that is stored
     folder: Path | None = None  # what `script:FILE` is relative to
+    agent_nodes: tuple[AgentNode, ...] = ()  # agents that its graph runs: to be looked up once all are known
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +132,15 @@ class _Definition:
         self._file = file
         self._folder = file.parent if file else None
         self._openapi = OpenApiEntries(self._expansion, self._folder)
+        self._models = ModelEntries(
+            expansion=expansion,
+            report=self._report,
+            folder=self._folder,
+            default_model=around.default_model,
+            gateway_configured=around.gateway_configured,
+            offline=around.offline,
+            problems=self.problems,
+        )
 
     def build(self, default_name: str) -> LoadedAgent | None:
         shaped = self._shaped
@@ -141,13 +155,14 @@ class _Definition:
         spec = AgentSpec(
             type=shaped.type,
             name=shaped.name or self._default_name(default_name),
-            model=self._model(),
+            model=self._models.settings(shaped.model, ("model",)),
             description=shaped.description,
             prompt=shaped.prompt,
             tools=tools,
             limits=Limits(**shaped.limits.model_dump()),
             history=History(**shaped.history.model_dump()),
             output=output,
+            graph=self._graph(tools),
         )
         mounts = self._mounts()
         if mounts:
@@ -169,6 +184,7 @@ class _Definition:
             services=services,
             file=self._file,
             folder=self._folder,
+            agent_nodes=agent_nodes(spec.graph, self._document) if spec.graph else (),
         )
 
     def _report(self, path: YamlPath, message: str, remedy: str | None = None, severity: str = "error") -> None:
@@ -198,58 +214,52 @@ class _Definition:
             self.problems += [problem, *exc.problems]
             return None
 
-    def _model(self) -> ModelSettings:
-        entry = self._shaped.model
-        named = entry.name if entry else None
-        name = ""
-        try:
-            name = resolve_model(
-                named, self._around.default_model, self._around.gateway_configured, self._around.offline
-            )
-            self._check_built_in(name)
-        except ValueError as exc:
-            shown = self._shown(("model", "name"), self._shown(("model",), named or ""))
-            message, _, remedy = str(exc).partition(": ")
-            self._report(("model", "name"), message.replace(named, shown) if named else message, remedy or None)
-        settings = (entry or ModelEntry(name="offline")).model_dump(exclude={"name", "fallbacks"})
-        return ModelSettings(name=name, fallbacks=self._fallbacks(name, entry), **settings)
-
-    def _fallbacks(self, model: str, entry: ModelEntry | None) -> tuple[str, ...]:
-        """Models of the gateway only: production never falls silently to one that is built in."""
-        if entry is None or not needs_gateway(model):
-            return ()
-        for index, name in enumerate(entry.fallbacks):
-            path: YamlPath = ("model", "fallbacks", index)
-            shown = self._shown(path, name)
-            if not needs_gateway(name):
-                self._report(path, f"{shown} is no model of the gateway", "name one that is")
-            elif name == model or name in entry.fallbacks[:index]:
-                self._report(
-                    ("model", "fallbacks", index), f"the model {shown} is named twice", "remove one of the two"
-                )
-        return tuple(entry.fallbacks)
-
-    def _check_built_in(self, model: str) -> None:
-        kind, _, rest = model.partition(":")
-        if kind == "replay" and not rest:
-            raise ValueError("replay names no run: write replay:RUN")
-        if kind == "script" and (self._folder is not None or not rest):
-            path = inside(self._folder or Path(), rest)
-            self.problems += file_permissions(path)
-
     def _prompt(self) -> Prompt | None:
         try:
             return Prompt(self._shaped.prompt)
         except PromptError as exc:
-            problem = self._document.problem(("prompt",), exc.message, "see the reference of agent.yaml, `prompt`")
-            self.problems.append(self._in_prompt(problem, exc.line))
+            self.problems.append(self._prompt_problem(("prompt",), exc))
             return None
 
-    def _in_prompt(self, problem: Problem, line: int | None) -> Problem:
-        """Move a problem to its line within a block text, which begins below its `|`."""
-        if line is None or problem.line is None or self._document.styles.get(("prompt",)) != "|":
+    def _prompt_fault(self, path: YamlPath, text: str) -> Problem | None:
+        """What is wrong with the prompt of a node."""
+        try:
+            Prompt(text)
+        except PromptError as exc:
+            return self._prompt_problem(path, exc)
+        return None
+
+    def _prompt_problem(self, path: YamlPath, error: PromptError) -> Problem:
+        """The problem at its line within a block text, which begins below its `|`."""
+        problem = self._document.problem(path, error.message, "see the reference of agent.yaml, `prompt`")
+        if error.line is None or problem.line is None or self._document.styles.get(path) != "|":
             return problem
-        return Problem(problem.message, problem.file, problem.line + line, 1, problem.remedy)
+        return Problem(problem.message, problem.file, problem.line + error.line, 1, problem.remedy)
+
+    def _graph(self, tools: tuple[ToolSpec, ...]) -> GraphSpec | None:
+        """The graph, if the type has one; `react_agent` has its own, and `custom_react_agent` is nothing without."""
+        entry, kind = self._shaped.graph, self._shaped.type
+        if kind == "react_agent" and entry is not None:
+            message = "a react_agent takes no `graph`: its graph is llm <-> tools"
+            remedy = "write `type: custom_react_agent`, or remove the graph"
+            self.problems.append(self._document.problem(("graph",), message, remedy, key=True))
+        if kind == "custom_react_agent" and entry is None and "graph" not in self._document.data:
+            self._report(("type",), "a custom_react_agent needs a `graph`", "add it, or write `type: react_agent`")
+        if entry is None:
+            return None
+        functions = FunctionNodes(self._folder)
+        entries = GraphEntries(
+            document=self._document,
+            models=self._models,
+            functions=functions,
+            check_prompt=self._prompt_fault,
+            tools=[tool.name for tool in tools],
+            prefixes=tuple(f"{name}__" for name in self._shaped.mcp_servers),
+            node_types=self._around.node_types,
+        )
+        graph = entries.read(entry)
+        self.problems += [*functions.problems, *entries.problems]
+        return graph
 
     def _tools(self) -> tuple[ToolSpec, ...]:
         known = {**self._around.tools, **self._openapi.tools}

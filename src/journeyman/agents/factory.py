@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from journeyman.agents.agent_nodes import reference_problems
 from journeyman.agents.agent_types import AgentClass, UnknownAgentTypeError, UnknownTypeProblem
 from journeyman.agents.definition import LoadedAgent, Surroundings, define_agent
 from journeyman.agents.document import Document
@@ -89,7 +90,9 @@ class AgentFactory:
             return loaded.agents[0], []
         data = _plain(self._config)
         document = Document(data=data, sources=self._sources)
-        return define_agent(document, self._surroundings, default_name=DEFAULT_NAME)
+        agent, problems = define_agent(document, self._surroundings, default_name=DEFAULT_NAME)
+        problems += reference_problems([agent] if agent else [])
+        return agent if not any(problem.severity == "error" for problem in problems) else None, problems
 
     def _error(self, problems: list[Problem]) -> ConfigurationError:
         errors = [problem for problem in problems if problem.severity == "error"]

@@ -6,6 +6,7 @@ import re
 import stat
 from pathlib import Path
 
+from journeyman.agents.agent_nodes import reference_problems
 from journeyman.agents.definition import LoadedAgent, LoadedAgents, Surroundings, define_agent
 from journeyman.agents.document import Document
 from journeyman.agents.security import file_permissions
@@ -42,7 +43,8 @@ def load_agents(path: Path, surroundings: Surroundings) -> LoadedAgents:
     if not candidates:
         remedy = "write one that begins with `type: react_agent`"
         problems.append(Problem("there is no agent file in the folder", str(path), remedy=remedy))
-    problems += [*_duplicates(agents), *_mcp_conflicts(agents)]
+    references = reference_problems(agents, complete=len(agents) == candidates)
+    problems += [*_duplicates(agents), *_mcp_conflicts(agents), *references]
     return LoadedAgents(agents=tuple(agents), problems=tuple(problems))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,11 +15,14 @@ from journeyman.agents.agent_file import (
     AgentFile,
     AuthEntry,
     BreakerEntry,
+    EdgeEntry,
     Entry,
+    GraphEntry,
     HistoryEntry,
     LimitsEntry,
     McpServerEntry,
     ModelEntry,
+    NodeEntry,
     OpenApiEntry,
     OutputEntry,
     OutsideEntry,
@@ -37,7 +40,6 @@ MAX_PROBLEMS = 100
 
 LATER = frozenset(
     {
-        ("graph",),
         ("quota",),
     }
 )
@@ -54,12 +56,16 @@ _ENTRIES: dict[tuple[str, ...], type[Entry]] = {
     ("output",): OutputEntry,
     ("openapi", "*"): OpenApiEntry,
     ("openapi", "*", "auth"): AuthEntry,
+    ("graph",): GraphEntry,
+    ("graph", "nodes", "*"): NodeEntry,
+    ("graph", "nodes", "*", "model"): ModelEntry,
+    ("graph", "edges", "*"): EdgeEntry,
     ("services", "*"): OutsideEntry,
     ("services", "*", "timeout"): TimeoutEntry,
     ("services", "*", "breaker"): BreakerEntry,
 }
-_NAMED = frozenset({"mcp_servers", "openapi", "services"})
-"""Keys whose own keys are names of the user's."""
+_NAMED: tuple[YamlPath, ...] = (("mcp_servers",), ("openapi",), ("services",), ("graph", "nodes"))
+"""Mappings whose own keys are names of the user's."""
 
 _KINDS = {
     "string_type": "text",
@@ -127,9 +133,25 @@ def _without(data: JSON, paths: list[YamlPath]) -> JSON:
                 data[part].pop(key, None)
             case ["services", name, *_] if isinstance(data.get("services"), dict):
                 data["services"].pop(name, None)
+            case ["graph", *inner]:
+                _without_part(data, inner)
             case [key, *_]:
                 data.pop(key, None)
     return data
+
+
+def _without_part(data: JSON, path: Sequence[str | int]) -> None:
+    """Take a wrong part out of the graph; nodes and edges stay where they are, by stand-ins, so that places hold."""
+    graph = data.get("graph")
+    match path:
+        case ["nodes", name, key, *_] if key not in ("type", "[key]") and isinstance(_at(graph, ["nodes", name]), dict):
+            graph["nodes"][name].pop(key, None)
+        case ["nodes", name, *_] if isinstance(_at(graph, ["nodes"]), dict):
+            graph["nodes"][name] = {"type": "unknown"}
+        case ["edges", int(index), *_] if isinstance(_at(graph, ["edges"]), list):
+            graph["edges"][index] = {"from": "unknown", "to": "unknown"}
+        case _:
+            data.pop("graph", None)
 
 
 def _convert_references(data: JSON, errors: list[ErrorDetails], expansion: Expansion) -> bool:
@@ -177,7 +199,7 @@ def _wrong_kind(document: Document, path: YamlPath, kind: str) -> Problem:
     pattern = _pattern(path)
     if pattern == ("tools", "*", "approval") and isinstance(value, dict):
         return _later(document, path, "an approval with `when` and `by`", key=True)
-    if pattern in (("model",), ("tools", "*")):
+    if pattern in (("model",), ("tools", "*"), ("graph", "nodes", "*", "model")):
         kind = "a name or a mapping with `name`"
     remedy = f"write {kind}"
     if kind == "text":
@@ -205,15 +227,14 @@ def _later(document: Document, path: YamlPath, what: str, *, key: bool) -> Probl
 
 def _pattern(path: YamlPath) -> tuple[str, ...]:
     """The path with `*` for what the user numbers or names."""
-    named = bool(path) and path[0] in _NAMED
-    return tuple("*" if isinstance(part, int) or (named and index == 1) else part for index, part in enumerate(path))
+    return tuple("*" if isinstance(part, int) or path[:index] in _NAMED else part for index, part in enumerate(path))
 
 
 def _name(path: YamlPath) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part[:60]}" for part in path).lstrip(".")
 
 
-def _at(value: JSON, path: YamlPath) -> JSON:
+def _at(value: JSON, path: Sequence[str | int]) -> JSON:
     for part in path:
         try:
             value = value[part]

@@ -24,6 +24,7 @@ from journeyman.api.routes.agents import agents
 from journeyman.api.routes.approvals import approvals
 from journeyman.api.routes.context import context
 from journeyman.api.routes.health import health
+from journeyman.api.routes.metrics import metrics
 from journeyman.api.routes.retention import retention
 from journeyman.api.routes.runs import runs
 from journeyman.api.routes.threads import threads
@@ -60,7 +61,8 @@ def build_app(ports: Ports, *, lifespan: Lifespan | None = None) -> ASGIApp:
             allow_headers=_CORS_HEADERS,
             expose_headers=_CORS_EXPOSED,
         )
-    return Door(_Shortcut(app, ports), ports)
+    templates = {route.endpoint: route.path for route in app.router.routes if isinstance(route, Route)}
+    return Door(_Shortcut(app, ports), ports, templates)
 
 
 class _Shortcut:
@@ -71,9 +73,9 @@ class _Shortcut:
 
     def __init__(self, app: ASGIApp, ports: Ports) -> None:
         self._app = app
-        self._hot: dict[str, ASGIApp] = {
-            process.PATH: process.Process(ports),
-            execute_tool.PATH: execute_tool.ExecuteTool(ports),
+        self._hot = {
+            process.PATH: Route(process.PATH, process.Process(ports), methods=["POST"]),
+            execute_tool.PATH: Route(execute_tool.PATH, execute_tool.ExecuteTool(ports), methods=["POST"]),
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -81,7 +83,8 @@ class _Shortcut:
         if hot is None or b"origin" in visit_of(scope).headers:
             await self._app(scope, receive, send)
         else:
-            await hot(scope, receive, send)
+            scope["route"] = hot
+            await hot.app(scope, receive, send)
 
 
 def _routes(app: FastAPI, ports: Ports) -> None:
@@ -93,7 +96,7 @@ def _routes(app: FastAPI, ports: Ports) -> None:
         WebSocketRoute(websocket.PATH, websocket.Sockets(ports)),
         *ports.pages,
     ]
-    for router in (agents, tools, threads, runs, context, approvals, retention, health):
+    for router in (agents, tools, threads, runs, context, approvals, retention, health, metrics):
         app.include_router(router(ports))
 
     @cache

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import cast
+from collections.abc import Mapping
+from typing import Any, cast
 
 import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -13,7 +14,9 @@ from journeyman.api.body import ClientGone
 from journeyman.api.ports import Ports
 from journeyman.api.problems import RequestError, send_problem
 from journeyman.api.security import HEADERS, SAFE_METHODS, STRICT_POLICY, HostPolicy, principal
+from journeyman.clock import Clock
 from journeyman.telemetry.logs import bind
+from journeyman.telemetry.metrics import RequestServed
 
 _LOG = logging.getLogger(__name__)
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
@@ -42,9 +45,12 @@ def visit_of(scope: Scope) -> Visit:
 class Door:
     """Wraps the whole application. Pure ASGI: nothing is buffered, nothing runs in another task."""
 
-    def __init__(self, app: ASGIApp, ports: Ports) -> None:
+    def __init__(self, app: ASGIApp, ports: Ports, templates: Mapping[Any, str]) -> None:
         self._app = app
+        self._templates = templates  # endpoints of plain routes -> their paths: FastAPI tells only of its own
         self._ids = ports.ids
+        self._clock = ports.clock
+        self._served = ports.served
         self._policy = HostPolicy(ports.allowed_hosts, ports.cors_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,7 +64,8 @@ class Door:
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
         visit = scope[_KEY] = self._visit(scope)
         bind(request_id=visit.request_id)
-        reply = _Reply(send, visit.request_id)
+        reply = _Reply(send, visit.request_id, self._clock)
+        began = self._clock.monotonic()
         try:
             self._check(scope["method"], visit.headers)
             await self._app(scope, receive, reply)
@@ -69,6 +76,9 @@ class Door:
                 _LOG.error("answer cut", exc_info=exc, extra={"request_id": visit.request_id})
             else:
                 await send_problem(reply, exc, self._ids)
+        finally:
+            seconds = (reply.began or self._clock.monotonic()) - began
+            self._served(RequestServed(scope["method"], self._template(scope), reply.status, seconds))
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         visit = scope[_KEY] = self._visit(scope)
@@ -80,6 +90,11 @@ class Door:
             await send({"type": "websocket.close", "code": 1008, "reason": exc.code})
             return
         await self._app(scope, receive, send)
+
+    def _template(self, scope: Scope) -> str:
+        """The matched route's path with its parameters' names; "": none matched."""
+        route = scope.get("route")
+        return route.path if route is not None else self._templates.get(scope.get("endpoint"), "")
 
     def _visit(self, scope: Scope) -> Visit:
         headers = dict(scope["headers"])
@@ -102,18 +117,25 @@ class Door:
 
 
 class _Reply:
-    """`send`, with the headers that every answer carries."""
+    """`send`, with the headers that every answer carries; which status it began with, and when (0: it did not)."""
 
-    __slots__ = ("_request_id", "_send", "started")
+    __slots__ = ("_clock", "_request_id", "_send", "began", "status")
 
-    def __init__(self, send: Send, request_id: str) -> None:
+    def __init__(self, send: Send, request_id: str, clock: Clock) -> None:
         self._send = send
         self._request_id = request_id
-        self.started = False
+        self._clock = clock
+        self.status = 0
+        self.began = 0.0
+
+    @property
+    def started(self) -> bool:
+        return self.status != 0
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.started = True
+            self.status = message["status"]
+            self.began = self._clock.monotonic()
             message["headers"] = self._complete(message.get("headers", []))
         await self._send(message)
 

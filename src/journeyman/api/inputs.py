@@ -5,9 +5,9 @@ from __future__ import annotations
 from journeyman.api.door import Visit
 from journeyman.api.problems import RequestError
 from journeyman.api.replies import encode
-from journeyman.api.schemas import AnswerRequest, Content, ProcessRequest
+from journeyman.api.schemas import AnswerRequest, Content, ForkRequest, ProcessRequest
 from journeyman.events.messages import JSON, Message, Role, TextPart
-from journeyman.runtime.results import Answer, Key, StartRun
+from journeyman.runtime.results import Answer, ForkRun, Key, MessageEdit, StartRun
 
 
 def message_of(role: Role, content: Content, path: str = "body.user_input") -> Message:
@@ -41,6 +41,27 @@ def answer_of(body: AnswerRequest) -> Answer:
         decision=body.decision,
         arguments=body.arguments,
         result=text_of(body.result),
+    )
+
+
+def fork_of(run_id: str, body: ForkRequest, visit: Visit, key: Key | None) -> ForkRun:
+    return ForkRun(
+        run_id=run_id,
+        at=body.at,
+        messages=tuple(
+            MessageEdit(
+                content=message_of(edit.role, edit.content, f"body.edits.messages[{place}].content").content,
+                replace=edit.replace,
+                role=edit.role,
+            )
+            for place, edit in enumerate(body.edits.messages)
+        ),
+        context=body.edits.context,
+        prompt=body.edits.prompt,
+        version=body.edits.version,
+        key=key,
+        request_id=visit.request_id,
+        trace_id=visit.trace_id,
     )
 
 

@@ -9,6 +9,7 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from journeyman.agents.picture import GraphPicture
 from journeyman.api import schemas
 from journeyman.api.problems import ProblemDetails
 
@@ -22,6 +23,7 @@ _MODELS = (
     schemas.CreateThread,
     schemas.AddMessage,
     schemas.ResumeRequest,
+    schemas.ForkRequest,
     schemas.PruneRequest,
     schemas.ProcessAnswer,
     schemas.ExecuteToolAnswer,
@@ -37,7 +39,7 @@ _MODELS = (
     schemas.Pruned,
     schemas.AgentSummary,
     schemas.AgentAnswer,
-    schemas.GraphAnswer,
+    GraphPicture,
     schemas.ApprovalAnswer,
     schemas.Health,
     ProblemDetails,

@@ -13,9 +13,11 @@ from journeyman.events.messages import JSON
 from journeyman.ids import Ids, RandomIds
 from journeyman.journal.journal import Size
 from journeyman.runtime.catalog import Catalog
+from journeyman.runtime.forks import Forks
 from journeyman.runtime.retention import Keep
 from journeyman.runtime.runs import Runs
 from journeyman.runtime.threads import Threads
+from journeyman.telemetry.metrics import RequestServed
 from journeyman.tools.checks import Finding
 from journeyman.tools.spec import ToolSpec
 
@@ -65,6 +67,14 @@ async def nothing_cached(tool: str) -> int:
     return 0
 
 
+def _untold(fact: RequestServed) -> None:
+    pass
+
+
+async def _no_metrics(accept: str) -> tuple[bytes, str]:
+    return b"", "text/plain; charset=utf-8"
+
+
 async def nothing_erased(keep: Keep) -> tuple[int, Size]:
     """For a server that keeps everything."""
     return 0, Size(0, 0)
@@ -78,9 +88,11 @@ def _unknown(_: ToolSpec) -> Mapping[str, JSON]:
 class Ports:
     """Everything that the API needs. `ready` gives the reasons why not: empty means ready.
 
-    `details` and `sandbox` tell what confines workers, of all and of one tool."""
+    `details` and `sandbox` tell what confines workers, of all and of one tool. `served` is told of each answer;
+    `metrics` gives body and content type for an Accept header."""
 
     runs: Runs
+    forks: Forks
     threads: Threads
     catalog: Catalog
     registry: ToolRegistry
@@ -89,6 +101,8 @@ class Ports:
     ready: Callable[[], Mapping[str, object]] = dict
     details: Callable[[], Mapping[str, object]] = dict
     sandbox: Callable[[ToolSpec], Mapping[str, JSON]] = _unknown
+    served: Callable[[RequestServed], None] = _untold
+    metrics: Callable[[str], Awaitable[tuple[bytes, str]]] = _no_metrics
     version: str = "0"
     request_wait_seconds: float = 120.0
     allowed_hosts: Sequence[str] = ()  # beside the loopback names; "*.example.com" and "*" are understood

@@ -60,6 +60,7 @@ def approval_answer(row: ApprovalRow) -> ApprovalAnswer:
         message=row.message,
         decisions=row.decisions,
         requested_at=rfc3339(row.requested_at),
+        result=row.result,
         deadline=time_or_none(row.deadline),
     )
 
@@ -130,6 +131,8 @@ def run_answer(row: RunRow, result: RunResult) -> RunAnswer:
         waiting_for=result.waiting_for,
         error=result.error,
         approvals=tuple(map(approval_answer, result.approvals)),
+        forked_from=result.forked_from,
+        forked_at=result.forked_at,
     )
 
 

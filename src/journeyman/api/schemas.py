@@ -77,6 +77,30 @@ class ResumeRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     answers: Annotated[list[AnswerRequest], Meta(min_length=1, max_length=100)]
 
 
+class MessageEditRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """With `replace`, the seq of a message's event: other content in its place. Without: a message at the end."""
+
+    content: Content
+    replace: Annotated[int, Meta(ge=1)] | None = None
+    role: Literal["user", "assistant"] = "user"
+
+
+class Edits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`context`: a merge patch of the thread's. `version`: of the agent; `current` is the one that is served now."""
+
+    messages: Annotated[list[MessageEditRequest], Meta(max_length=100)] = []
+    context: dict[str, Any] | None = None
+    prompt: str | None = None
+    version: Name | None = None
+
+
+class ForkRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Events 1 to `at` of a run become a new run on a new thread; the edits follow them."""
+
+    at: Annotated[int, Meta(ge=1)]
+    edits: Edits = Edits()
+
+
 class PruneRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What may stay: threads touched within so many days, so many threads, so many megabytes. One bound at least."""
 
@@ -96,7 +120,7 @@ class UsageAnswer(Struct, frozen=True):
 
 
 class ApprovalAnswer(Struct, frozen=True, kw_only=True):
-    """What waits for a human, and how it may be answered."""
+    """What waits for a human, and how it may be answered. `result`: what `done` goes on with unless you say another."""
 
     approval: str
     run_id: str
@@ -107,6 +131,7 @@ class ApprovalAnswer(Struct, frozen=True, kw_only=True):
     message: str
     decisions: tuple[str, ...]
     requested_at: str
+    result: str | None = None
     deadline: str | None = None
 
 
@@ -158,7 +183,7 @@ class RunSummary(Struct, frozen=True, kw_only=True):
 
 
 class RunAnswer(RunSummary, frozen=True, kw_only=True):
-    """A run: when it happened, and how it ended or where it stands."""
+    """A run: when it happened, and how it ended or where it stands. A fork names its parent and the seq."""
 
     response: str
     model: str
@@ -167,6 +192,8 @@ class RunAnswer(RunSummary, frozen=True, kw_only=True):
     waiting_for: str | None
     error: Failure | None
     approvals: tuple[ApprovalAnswer, ...]
+    forked_from: str | None = None
+    forked_at: int | None = None
 
 
 class CallAnswer(Struct, frozen=True, kw_only=True):
@@ -329,23 +356,6 @@ class Pruned(Struct, frozen=True):
     erased: int
     threads: int
     bytes: int
-
-
-class GraphNode(Struct, frozen=True):
-    id: str
-    type: str
-
-
-class GraphEdge(Struct, frozen=True, rename={"from_": "from"}, omit_defaults=True):
-    from_: str
-    to: str
-    when: str | None = None
-
-
-class GraphAnswer(Struct, frozen=True):
-    start: str
-    nodes: tuple[GraphNode, ...]
-    edges: tuple[GraphEdge, ...]
 
 
 class Health(Struct, frozen=True):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from journeyman.api.replies import thread_id_of, usage_answer
 from journeyman.api.schemas import CallAnswer, StateAnswer
+from journeyman.events.calls import CallState
 from journeyman.events.codec import rfc3339
-from journeyman.events.state import AgentState, CallState
+from journeyman.events.state import AgentState
 
 
 def state_answer(state: AgentState) -> StateAnswer:
@@ -23,7 +24,7 @@ def state_answer(state: AgentState) -> StateAnswer:
         messages=state.messages,
         thread_context=state.thread_context,
         global_context=state.global_context,
-        calls=tuple(map(_call_answer, state.calls)),
+        calls=tuple(map(_call_answer, state.all_calls)),
         model_calls=state.model_calls,
         tool_calls=state.tool_calls,
         model=state.model,

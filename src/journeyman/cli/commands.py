@@ -18,6 +18,7 @@ from journeyman.cli import (
     db,
     doctor,
     fake_llm,
+    graph,
     project,
     run,
     runs,
@@ -67,6 +68,7 @@ def build() -> typer.Typer:
     for name, command in (("run", run.run), ("chat", chat.chat), ("check", check.check), ("schema", check.schema)):
         app.command(name)(command)
     app.command("agents")(agents.agents)
+    app.command("graph")(graph.graph)
     app.add_typer(tools.app, name="tools")
     app.add_typer(threads.app, name="threads")
     app.add_typer(runs.app, name="runs")

@@ -11,8 +11,9 @@ import msgspec
 
 from journeyman.cli.remote import RemoteDoor
 from journeyman.cli.whereabouts import journal_file
-from journeyman.errors import NotFoundError
+from journeyman.errors import NotFoundError, ValidationError
 from journeyman.events.codec import Entry, rfc3339
+from journeyman.events.state import AgentState, fold
 from journeyman.journal.journal import (
     ApprovalRow,
     Journal,
@@ -23,6 +24,7 @@ from journeyman.journal.journal import (
     thread_key,
 )
 from journeyman.journal.sqlite import SqliteJournal
+from journeyman.runtime.loading import read_all
 from journeyman.settings import Settings
 
 T = TypeVar("T")
@@ -39,6 +41,10 @@ class Reading(Protocol):
     def run(self, run_id: str) -> Item: ...
 
     def events(self, run_id: str, after: int, limit: int) -> list[Item]: ...
+
+    def state(self, run_id: str, at: int) -> Item:
+        """The run's state after event `at`. ValidationError where it has no such event."""
+        ...
 
     def threads(self, limit: int) -> list[Item]: ...
 
@@ -67,6 +73,10 @@ class ServerReading:
 
     def events(self, run_id: str, after: int, limit: int) -> list[Item]:
         return self._items(f"/runs/{quote(run_id, safe='')}/events", limit, after=str(after))
+
+    def state(self, run_id: str, at: int) -> Item:
+        state: Item = self._door.call("GET", f"/runs/{quote(run_id, safe='')}/state?at={at}")
+        return state
 
     def threads(self, limit: int) -> list[Item]:
         return self._items("/threads", limit)
@@ -119,6 +129,19 @@ class FileReading:
             return found
 
         return [_event(entry) for entry in self._read(read)]
+
+    def state(self, run_id: str, at: int) -> Item:
+        from journeyman.api.states import state_answer  # Starlette, for this command only
+
+        async def read(journal: Journal) -> AgentState:
+            row = await _known(journal, run_id)
+            if at > row.last_seq:
+                raise ValidationError(f"Run {run_id} has events 1 to {row.last_seq}, not {at}.")
+            entries = await read_all(journal, run_id, at)
+            return fold(run_id, ((entry.seq, entry.at, entry.event) for entry in entries))
+
+        item: Item = msgspec.to_builtins(state_answer(self._read(read)))
+        return item
 
     def threads(self, limit: int) -> list[Item]:
         rows = self._read(lambda journal: journal.threads(PRINCIPAL, None, limit))
@@ -205,5 +228,6 @@ def _approval(row: ApprovalRow) -> Item:
         "message": row.message,
         "decisions": row.decisions,
         "requested_at": rfc3339(row.requested_at),
+        "result": row.result,
         "deadline": _time(row.deadline),
     }

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from journeyman.cli.fork import fork
 from journeyman.cli.options import Json, Limit, Url
 from journeyman.cli.output import Output, cell, compact
 from journeyman.cli.reading import reading
+from journeyman.cli.threads import words
 from journeyman.settings import Settings
 
 app = typer.Typer(help="Executions of agents.", no_args_is_help=True)
+app.command("fork")(fork)
 
 RunId = Annotated[str, typer.Argument(metavar="RUN")]
 
@@ -36,18 +39,40 @@ def list_runs(
 
 
 @app.command("show")
-def show(run_id: RunId, url: Url = None, json: Json = False) -> None:
-    """Show a run and what happened in it."""
+def show(
+    run_id: RunId,
+    at: Annotated[int | None, typer.Option(min=1, help="Show its state as it was after this seq.")] = None,
+    url: Url = None,
+    json: Json = False,
+) -> None:
+    """Show a run and what happened in it; with --at, its state at that point."""
     source, output = reading(Settings.read(), url), Output(json=json)
+    if at is not None:
+        _state(output, source.state(run_id, at))
+        return
     run, events = source.run(run_id), source.events(run_id, 0, 1000)
     if json:
         output.data({**run, "events": events})
         return
-    for name, value in run.items():
-        if value not in (None, "", [], ()):
-            output.line(f"{name.replace('_', ' '):<12}  {cell(value)}")
+    _fields(output, run)
     output.line()
     _events(output, events)
+
+
+def _state(output: Output, state: dict[str, Any]) -> None:
+    if output.json:
+        output.data(state)
+        return
+    _fields(output, {name: value for name, value in state.items() if name != "messages"})
+    output.line()
+    for message in state["messages"]:
+        output.line(f"{message['role']:<9}  {words(message)}")
+
+
+def _fields(output: Output, item: dict[str, Any]) -> None:
+    for name, value in item.items():
+        if value not in (None, "", [], (), {}):
+            output.line(f"{name.replace('_', ' '):<14}  {cell(value)}")
 
 
 @app.command("events")

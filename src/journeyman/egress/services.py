@@ -169,6 +169,14 @@ class Services:
         """Guard -> how it stands."""
         return {each.guard.name: each.guard.figures() for each in (*self._known.values(), *self._origins.values())}
 
+    def configured(self) -> dict[str, GuardFigures]:
+        """The same of those that are written down somewhere: agents' services, the gateway, MCP servers."""
+        return {each.guard.name: each.guard.figures() for each in self._known.values()}
+
+    def is_configured(self, name: str) -> bool:
+        """Whether a guard of that name is one of those. The others have as many names as the world has origins."""
+        return any(each.guard.name == name for each in self._known.values())
+
     def open_circuits(self) -> dict[str, list[str]]:
         """Guard -> the keys whose breakers are not closed."""
         found: dict[str, list[str]] = {}

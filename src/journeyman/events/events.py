@@ -74,6 +74,7 @@ class RunAccepted(_Event, frozen=True, kw_only=True, omit_defaults=True):
     parent: Parent | None = None
     multitask: Multitask = "queue"
     stream: bool = False  # somebody watches: ask the gateway to stream
+    copied: int = 0  # of a fork: events 1 to this one repeat its parent's, and do nothing outside the run again
     request_id: str | None = None
     trace_id: str | None = None
 
@@ -128,9 +129,21 @@ class RunCancelled(_Event, frozen=True, kw_only=True, omit_defaults=True):
     reason: str = "requested"
 
 
+class ForkedCall(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A call that was under way where a run was forked."""
+
+    call: str
+    idempotency_key: str = ""  # of the tries before the fork, and of those after it
+    result: str | None = None  # what the parent got for it: offered to whoever is asked whether it happened
+
+
 class RunForked(_Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Events 1 to `at` are the parent's; what was under way there is orphaned. Edits and work of its own follow."""
+
     parent: str
     at: int
+    epoch: int = 0  # of the boot that made the fork; 0: written by no release
+    calls: tuple[ForkedCall, ...] = ()
 
 
 # --- steps
@@ -139,6 +152,7 @@ class RunForked(_Event, frozen=True, kw_only=True, omit_defaults=True):
 class MessageAdded(_Step, frozen=True, kw_only=True, omit_defaults=True):
     message: Message
     by: str = ""
+    correction: bool = True  # it counts against `output.retries`; not so a message that a fork adds
 
 
 class MessageReplaced(_Step, frozen=True, kw_only=True, omit_defaults=True):
@@ -146,6 +160,7 @@ class MessageReplaced(_Step, frozen=True, kw_only=True, omit_defaults=True):
 
     seq: int
     message: Message
+    place: int | None = None  # in the run's own messages, from 0; None: outside of a run
 
 
 class ModelCalled(_Step, frozen=True, kw_only=True, omit_defaults=True):
@@ -202,11 +217,16 @@ class ToolCallFinished(_Step, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class NodeEntered(_Step, frozen=True, kw_only=True, omit_defaults=True):
-    """Work of a node began; one for each attempt. `path` says which node and visit, `call` names the step."""
+    """Work of a node began; one for each attempt. `path` says which node and visit, `call` names the step.
+
+    `joins` names branches that end here, in the order of the edge: their messages now stand in this branch.
+    The node `end` is entered only by a join.
+    """
 
     call: str = ""
     attempt: int = 1
     child: str | None = None  # the run of the agent that is this node
+    joins: tuple[str, ...] = ()
 
 
 class NodeLeft(_Step, frozen=True, kw_only=True, omit_defaults=True):
@@ -216,6 +236,13 @@ class NodeLeft(_Step, frozen=True, kw_only=True, omit_defaults=True):
     attempt: int = 1
     result: JSON = None
     error: Failure | None = None
+
+
+class BranchEnded(_Step, frozen=True, kw_only=True, omit_defaults=True):
+    """A parallel branch came to its end with the node of `path`: at `end`, or at a join, where it waits."""
+
+    to: str = "end"
+    edge: int | None = None  # the join's number among the edges, from 0; None: it joins nothing
 
 
 class StepRemembered(_Step, frozen=True, kw_only=True, omit_defaults=True):
@@ -241,6 +268,7 @@ class ApprovalRequested(_Step, frozen=True, kw_only=True, omit_defaults=True):
     message: str = ""
     args_hash: str = ""
     decisions: tuple[Decision, ...] = ()
+    result: str | None = None  # what `done` goes on with unless the answer says otherwise
     deadline: int | None = None  # µs since the epoch
 
 
@@ -301,6 +329,7 @@ Event = (
     | ToolCallFinished
     | NodeEntered
     | NodeLeft
+    | BranchEnded
     | StepRemembered
     | ContextChanged
     | ApprovalRequested

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal, assert_never
+from typing import Any, assert_never
 
 import msgspec
 
+from journeyman.events.agent_state import AgentState, Status, into_branch, out_of_branch
+from journeyman.events.calls import CallState, ModelCallState
 from journeyman.events.events import (
-    ROOT,
     ApprovalGiven,
     ApprovalRequested,
+    BranchEnded,
     BudgetWarned,
     CancelRequested,
     ContextChanged,
-    Decision,
     DirectCall,
     Event,
     Failure,
@@ -27,7 +28,6 @@ from journeyman.events.events import (
     ModelReplied,
     NodeEntered,
     NodeLeft,
-    Path,
     RunAccepted,
     RunCancelled,
     RunFailed,
@@ -43,99 +43,16 @@ from journeyman.events.events import (
     ToolCallStarted,
 )
 from journeyman.events.merge_patch import merge_patch
-from journeyman.events.messages import JSON, Message, Usage
+from journeyman.events.messages import Message
+from journeyman.events.node_calls import after_answer, after_step, answered, is_asked, is_of_code
 from journeyman.events.transcript import message_of
+from journeyman.events.walk import orphaned_calls, with_call
 
 replace = msgspec.structs.replace
 
-Status = Literal["queued", "running", "paused", "finished", "failed", "cancelled"]
-CallStatus = Literal["asked", "started", "orphaned", "waiting", "answered", "finished"]
+__all__ = ["DIRECT_CALL", "AgentState", "Status", "apply", "fold", "replace"]
+
 DIRECT_CALL = "d.0"  # the step name of a run that is one tool call
-
-
-class CallState(msgspec.Struct, frozen=True, kw_only=True):
-    """One tool call that the last reply asked for."""
-
-    call: str
-    call_id: str
-    tool: str
-    arguments: str | dict[str, JSON]  # text as the model gave it; an object once it is known to be one
-    status: CallStatus = "asked"
-    attempt: int = 0
-    code_hash: str = ""  # of the tool when it was last started
-    approval: str | None = None  # the approval that is open, or was answered
-    kind: str = ""  # that approval's kind
-    args_hash: str = ""  # what that approval was asked for
-    decision: Decision | None = None
-    answer: str | None = None  # the result that a human gave
-    message: Message | None = None  # when finished: what the model reads
-    path: Path = ROOT
-
-
-class ModelCallState(msgspec.Struct, frozen=True, kw_only=True):
-    """The model call that is open."""
-
-    call: str
-    attempt: int
-    orphaned: bool = False
-
-
-class AgentState(msgspec.Struct, frozen=True, kw_only=True):
-    """All that a decision may depend on. `history` is the thread's view; `messages` are this run's own."""
-
-    run_id: str = ""
-    thread: str = ""
-    principal: str = ""
-    agent: str | None = None
-    version: str | None = None
-    input: Message | None = None
-    direct: DirectCall | None = None
-    stream: bool = False
-    status: Status = "queued"
-    epoch: int = 0
-    seq: int = 0  # of the last event applied
-    at: int = 0  # its time
-    started_at: int = 0
-    active_us: int = 0  # running time: neither pauses nor down time
-    first_no: int = 1
-    last_no: int = 0
-    history: tuple[Message, ...] = ()
-    thread_context: dict[str, JSON] = {}
-    global_context: dict[str, JSON] = {}
-    messages: tuple[Message, ...] = ()
-    calls: tuple[CallState, ...] = ()  # of the last reply, until all are finished
-    model_call: ModelCallState | None = None
-    model_calls: int = 0
-    tool_calls: int = 0
-    corrections: int = 0  # messages added since the last tool result: a typed answer asked again
-    usage: Usage = Usage()
-    model: str = ""
-    direct_call: ToolCallFinished | None = None  # how the lone call of a direct run ended
-    remembered: dict[str, JSON] = {}
-    errors: tuple[Failure, ...] = ()  # the last ten
-    failure: Failure | None = None  # the model call failed for good
-    cancel: CancelRequested | None = None
-    limit: LimitReached | None = None
-    output: str = ""
-    stopped_by: str | None = None
-    error: Failure | None = None
-
-    @property
-    def ended(self) -> bool:
-        return self.status in ("finished", "failed", "cancelled")
-
-    @property
-    def open_calls(self) -> tuple[CallState, ...]:
-        return tuple(call for call in self.calls if call.status != "finished")
-
-    @property
-    def open_approvals(self) -> tuple[str, ...]:
-        return tuple(call.approval for call in self.calls if call.status == "waiting" and call.approval)
-
-    @property
-    def last_reply(self) -> Message | None:
-        """The newest message of the model in this run."""
-        return next((message for message in reversed(self.messages) if message.role == "assistant"), None)
 
 
 def fold(run_id: str, facts: Iterable[tuple[int, int, Event]], history: tuple[Message, ...] = ()) -> AgentState:
@@ -148,7 +65,7 @@ def fold(run_id: str, facts: Iterable[tuple[int, int, Event]], history: tuple[Me
 
 def apply(state: AgentState, seq: int, at: int, event: Event) -> AgentState:
     """The state after one more event. Pure; total over the closed union."""
-    if state.status == "running" and type(event) is not RunResumed:
+    if state.status == "running" and type(event) is not RunResumed and not (type(event) is RunForked and event.epoch):
         active_us = state.active_us + max(0, at - state.at)
     else:
         active_us = state.active_us
@@ -158,9 +75,11 @@ def apply(state: AgentState, seq: int, at: int, event: Event) -> AgentState:
 def _apply(state: AgentState, at: int, event: Event) -> AgentState:
     match event:
         case ModelCalled() | ModelReplied() | ModelFailed():
-            return _apply_model(state, event)
-        case ToolCallStarted() | ToolCallFinished() | ApprovalRequested() | ApprovalGiven():
-            return _apply_call(state, event)
+            return _apply_in_node(state, event) if event.path.node else _apply_model(state, event)
+        case ToolCallStarted() | ToolCallFinished() | ApprovalRequested():
+            return _apply_in_node(state, event) if event.path.node else _apply_call(state, event)
+        case ApprovalGiven():
+            return _answer(state, event)
         case RunAccepted() | RunStarted() | RunPaused() | RunResumed() | CancelRequested() | LimitReached():
             return _apply_life(state, at, event)
         case RunFinished(output=output, stopped_by=stopped_by):
@@ -169,15 +88,25 @@ def _apply(state: AgentState, at: int, event: Event) -> AgentState:
             return replace(state, status="failed", error=error)
         case RunCancelled():
             return replace(state, status="cancelled")
-        case ContextChanged(scope="thread", patch=patch):
-            return replace(state, thread_context=merge_patch(state.thread_context, patch))
-        case ContextChanged(patch=patch):
-            return replace(state, global_context=merge_patch(state.global_context, patch))
-        case MessageAdded(message=message):
-            return replace(state, messages=(*state.messages, message), corrections=state.corrections + 1)
+        case ContextChanged():
+            return _change_context(state, event)
+        case MessageAdded():
+            return _apply_in_node(state, event) if event.path.node else _add_message(state, event)
         case StepRemembered(name=name, value=value):
             return replace(state, remembered={**state.remembered, name: value})
-        case NodeEntered() | NodeLeft() | BudgetWarned() | RunForked() | MessageReplaced():
+        case NodeEntered(joins=()):
+            return replace(state, walk=state.walk.entered(event))
+        case NodeEntered():
+            return _join(state, event)
+        case NodeLeft():
+            return replace(state, walk=state.walk.left(event))
+        case BranchEnded():
+            return replace(state, walk=state.walk.ended(event))
+        case MessageReplaced():
+            return _with_message(state, event)
+        case RunForked():
+            return _fork(state, event)
+        case BudgetWarned():
             return state
         case ThreadCreated() | ThreadErased() | HistorySummarized():
             return state
@@ -237,9 +166,41 @@ def _direct_calls(direct: DirectCall | None) -> tuple[CallState, ...]:
 
 def _orphan(state: AgentState) -> AgentState:
     """After a take-over: what was started and not finished belongs to nobody."""
-    calls = tuple(replace(call, status="orphaned") if call.status == "started" else call for call in state.calls)
     model_call = replace(state.model_call, orphaned=True) if state.model_call else None
-    return replace(state, calls=calls, model_call=model_call)
+    return replace(state, calls=orphaned_calls(state.calls), model_call=model_call, walk=state.walk.orphaned())
+
+
+def _change_context(state: AgentState, event: ContextChanged) -> AgentState:
+    if event.path.branch:
+        walk, conflict = state.walk.patched(event)
+        state = replace(state, walk=walk, failure=state.failure or conflict)
+    if event.scope == "thread":
+        return replace(state, thread_context=merge_patch(state.thread_context, event.patch))
+    return replace(state, global_context=merge_patch(state.global_context, event.patch))
+
+
+def _add_message(state: AgentState, event: MessageAdded) -> AgentState:
+    return replace(state, messages=(*state.messages, event.message), corrections=state.corrections + event.correction)
+
+
+def _fork(state: AgentState, event: RunForked) -> AgentState:
+    """What was under way in the parent belongs to nobody here, as after a take-over."""
+    if not event.epoch:
+        return state
+    under_way = {call.call: call for call in event.calls}
+
+    def known(call: CallState) -> CallState:
+        return replace(call, forked=under_way.get(call.call, call.forked))
+
+    calls = tuple(map(known, state.calls))
+    return _orphan(replace(state, epoch=event.epoch, calls=calls, forked=event, walk=state.walk.with_calls(known)))
+
+
+def _with_message(state: AgentState, event: MessageReplaced) -> AgentState:
+    if event.place is None or event.place >= len(state.messages):
+        return state
+    messages = (*state.messages[: event.place], event.message, *state.messages[event.place + 1 :])
+    return replace(state, messages=messages, input=event.message if event.seq == 1 else state.input)
 
 
 def _apply_model(state: AgentState, event: ModelCalled | ModelReplied | ModelFailed) -> AgentState:
@@ -248,7 +209,7 @@ def _apply_model(state: AgentState, event: ModelCalled | ModelReplied | ModelFai
             first = state.model_call is None
             return replace(
                 state,
-                model_call=ModelCallState(call=event.call, attempt=event.attempt),
+                model_call=ModelCallState(call=event.call, attempt=event.attempt, path=event.path),
                 model_calls=state.model_calls + first,
                 first_no=event.first_no,
             )
@@ -271,14 +232,14 @@ def _apply_model(state: AgentState, event: ModelCalled | ModelReplied | ModelFai
 
 def _asked(event: ModelReplied) -> tuple[CallState, ...]:
     return tuple(
-        CallState(call=f"{event.call}.{index}", call_id=call.id, tool=call.name, arguments=call.arguments)
+        CallState(
+            call=f"{event.call}.{index}", call_id=call.id, tool=call.name, arguments=call.arguments, path=event.path
+        )
         for index, call in enumerate(event.message.tool_calls)
     )
 
 
-def _apply_call(
-    state: AgentState, event: ToolCallStarted | ToolCallFinished | ApprovalRequested | ApprovalGiven
-) -> AgentState:
+def _apply_call(state: AgentState, event: ToolCallStarted | ToolCallFinished | ApprovalRequested) -> AgentState:
     match event:
         case ToolCallStarted():
             return _with_call(
@@ -303,25 +264,18 @@ def _apply_call(
                 args_hash=event.args_hash,
                 decision=None,
             )
-        case ApprovalGiven():
-            return _answer(state, event)
         case _:
             assert_never(event)
 
 
 def _with_call(state: AgentState, name: str, **changes: Any) -> AgentState:
-    calls = tuple(replace(call, **changes) if call.call == name else call for call in state.calls)
-    return replace(state, calls=calls)
+    return replace(state, calls=with_call(state.calls, name, **changes))
 
 
 def _answer(state: AgentState, event: ApprovalGiven) -> AgentState:
-    asked = next((call for call in state.calls if call.approval == event.approval and call.status == "waiting"), None)
-    if asked is None:
-        return state
-    arguments = asked.arguments if event.arguments is None else event.arguments
-    return _with_call(
-        state, asked.call, status="answered", decision=event.decision, arguments=arguments, answer=event.result
-    )
+    if any(is_asked(call, event) for call in state.calls):
+        return replace(state, calls=answered(state.calls, event))
+    return replace(state, walk=after_answer(state.walk, event))
 
 
 def _finish_call(state: AgentState, event: ToolCallFinished) -> AgentState:
@@ -335,3 +289,67 @@ def _finish_call(state: AgentState, event: ToolCallFinished) -> AgentState:
         return replace(state, calls=(), output=event.result or "", failure=event.error, direct_call=event)
     results = tuple(call.message for call in state.calls if call.message is not None)
     return replace(state, calls=(), messages=(*state.messages, *results), corrections=0)
+
+
+# --- steps of nodes
+
+_InNode = ModelCalled | ModelReplied | ModelFailed | ToolCallStarted | ToolCallFinished | ApprovalRequested
+
+
+def _apply_in_node(state: AgentState, event: _InNode | MessageAdded) -> AgentState:
+    """A step of a node: in its branch as in a run of its own, or of the node's code."""
+    if not isinstance(event, MessageAdded) and is_of_code(event.call):
+        return _apply_in_code(state, event)
+    branch = state.walk.branches.get(event.path.branch)
+    if branch is None and event.path.branch:
+        return state
+    inner = into_branch(state, branch) if branch is not None else state
+    match event:
+        case ModelCalled() | ModelReplied() | ModelFailed():
+            inner = _apply_model(inner, event)
+        case ToolCallStarted() | ToolCallFinished() | ApprovalRequested():
+            inner = _apply_call(inner, event)
+        case MessageAdded():
+            inner = _add_message(inner, event)
+        case _:
+            assert_never(event)
+    if branch is not None:
+        inner = out_of_branch(state, inner, event.path.branch, branch)
+    return _mark_node(replace(inner, failure=state.failure), event)
+
+
+def _mark_node(state: AgentState, event: _InNode | MessageAdded) -> AgentState:
+    node = state.walk.at(event.path.branch)
+    if node is None or node.path != event.path:
+        return state
+    if type(event) is ModelReplied:
+        return replace(state, walk=state.walk.moved(replace(node, replied=True)))
+    if type(event) is ModelFailed:
+        return replace(state, walk=state.walk.moved(replace(node, failure=event.error)))
+    return state
+
+
+def _apply_in_code(state: AgentState, event: _InNode) -> AgentState:
+    """Counted as any other; the messages are the code's own."""
+    node = state.walk.at(event.path.branch)
+    if node is None:
+        return state
+    match event:
+        case ModelCalled():
+            first = all(call.call != event.call for call in node.model_calls)
+            state = replace(state, model_calls=state.model_calls + first)
+        case ModelReplied():
+            state = replace(state, usage=state.usage + event.usage, model=event.model)
+        case ToolCallStarted():
+            state = replace(state, tool_calls=state.tool_calls + (event.attempt == 1))
+        case ModelFailed(error=error) | ToolCallFinished(error=Failure() as error):
+            state = replace(state, errors=(*state.errors, error)[-10:])
+        case _:
+            pass
+    return replace(state, walk=state.walk.moved(after_step(node, event)))
+
+
+def _join(state: AgentState, event: NodeEntered) -> AgentState:
+    walk, lists = state.walk.joined(event.path.branch, event.joins)
+    messages = state.messages if event.path.branch else (*state.messages, *lists)
+    return replace(state, messages=messages, walk=walk.entered(event))

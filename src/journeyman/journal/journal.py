@@ -40,6 +40,7 @@ class Append(msgspec.Struct, frozen=True, kw_only=True):
 
     With an `epoch` the append is fenced: the run's epoch must be this one, else StaleEpochError. `known` is the
     highest seq that the writer has applied: what others appended after it comes back in `Committed.outside`.
+    `times` are those of the first events, where they are copies of others that happened then (µs since the epoch).
     Without an epoch it is an outside fact: an ApprovalGiven needs its approval open, a CancelRequested its run,
     else StateError (code `approval_closed` or `run_ended`); either of an unknown run is NotFoundError.
     """
@@ -48,6 +49,7 @@ class Append(msgspec.Struct, frozen=True, kw_only=True):
     drafts: tuple[Draft, ...]
     epoch: int | None = None
     known: int = 0
+    times: tuple[int, ...] = ()
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +80,8 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     A RunAccepted as the first event of an append makes the run: the thread row if there is none, its place in the
     thread's queue, and, if the thread's slot is free, a RunStarted (and a ContextChanged for `RunAccepted.context`)
     that the journal itself appends at `at` under `epoch`. With `multitask: reject` a busy thread raises
-    ThreadBusyError; with more than `max_queued` runs waiting on the thread, QueueFullError.
+    ThreadBusyError; with more than `max_queued` runs waiting on the thread, QueueFullError. A RunAccepted with `copied`
+    makes a fork, on a thread of its own: its RunStarted is among the copies.
     An event that ends a run frees the thread's slot and in the same transaction starts the next queued run, likewise.
     """
 
@@ -97,6 +100,18 @@ class Committed(msgspec.Struct, frozen=True, kw_only=True):
     entries: tuple[Entry, ...] = ()  # appended by this batch, in order; those that the journal added included
     outside: tuple[Entry, ...] = ()  # found after `known` of a fenced append, appended by others, in order
     replay: str | None = None  # the run that already answers to the claim; nothing was appended
+
+
+class GroupCommitted(msgspec.Struct, frozen=True):
+    """The writer made one transaction of what waited: a fact for metrics. Seconds include the sync to the disk."""
+
+    batches: int
+    events: int
+    seconds: float
+
+
+def untold(fact: GroupCommitted) -> None:
+    """The hook of whoever wants to hear nothing."""
 
 
 # --- what is read
@@ -162,6 +177,7 @@ class ApprovalRow(msgspec.Struct, frozen=True, kw_only=True):
     requested_at: int
     answer: str | None = None  # the decision; None: open
     answered_by: str | None = None
+    result: str | None = None  # what `done` goes on with unless the answer says otherwise
 
 
 class Idle(msgspec.Struct, frozen=True):

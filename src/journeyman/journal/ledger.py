@@ -75,8 +75,10 @@ class Ledger:
         if not is_run(stream):
             self._check_thread(append, ahead)
         elif drafts and drafts[0].type == "run_accepted":
-            self._check_accept(stream, drafts[0].event, batch, ahead)
-            self._check_steps(drafts[1:], ahead, may_end=False)
+            event = drafts[0].event
+            assert isinstance(event, RunAccepted)
+            self._check_accept(stream, event, batch, ahead)
+            self._check_steps(drafts[1:], ahead, may_end=False, forks=event.copied > 0)
         else:
             run = self._tables.run(stream)
             if run is None:
@@ -93,8 +95,7 @@ class Ledger:
                 if drafts and drafts[-1].type in END_TYPES:
                     ahead.ended.add(stream)
 
-    def _check_accept(self, stream: str, event: Event, batch: Batch, ahead: _Ahead) -> None:
-        assert isinstance(event, RunAccepted)
+    def _check_accept(self, stream: str, event: RunAccepted, batch: Batch, ahead: _Ahead) -> None:
         if stream in ahead.runs or self._tables.run(stream) is not None:
             raise StateError(f"the run {stream} was accepted before: give every run an id of its own")
         thread = self._tables.thread(event.thread)
@@ -104,6 +105,8 @@ class Ledger:
         ahead.waiting[event.thread] = waiting + 1
         if thread is not None and thread.erasing:
             raise _erasing(event.thread)
+        if thread is not None and event.copied:
+            raise StateError("the thread exists already: a fork has a thread of its own", code="thread_exists")
         if (thread is None or thread.active_run is None) and not waiting:
             return
         if event.multitask == "reject":
@@ -128,11 +131,11 @@ class Ledger:
             raise NotFoundError("there is no such thread")
         ahead.threads.add(key)
 
-    def _check_steps(self, drafts: Sequence[Draft], ahead: _Ahead, may_end: bool) -> None:
+    def _check_steps(self, drafts: Sequence[Draft], ahead: _Ahead, may_end: bool, forks: bool = False) -> None:
         for place, draft in enumerate(drafts, 1):
             if draft.type in END_TYPES and not (may_end and place == len(drafts)):
                 raise StateError("nothing can follow the end of a run", code="run_ended")
-            if draft.type in ("run_accepted", "run_started"):
+            if draft.type in ("run_accepted", "run_started") and not (forks and draft.type == "run_started"):
                 raise StateError(f"{draft.type} is not a step: the journal places it itself", code="unfenced")
             if isinstance(draft.event, ApprovalRequested):
                 self._check_new_approval(draft.event.approval, ahead)
@@ -191,20 +194,30 @@ class Ledger:
         drafts = append.drafts
         if not drafts:
             return
-        if not is_run(append.stream):
+        if append.times:
+            self._append_copies(append, batch, entries)
+        elif not is_run(append.stream):
             entries.extend([self._append(append.stream, draft, batch.at) for draft in drafts])
-            return
-        if drafts[0].type == "run_accepted":
+        elif drafts[0].type == "run_accepted":
             entries.append(self._append(append.stream, drafts[0], batch.at, seq=1))
             run = known_run(self._tables, append.stream)
             run.epoch = batch.epoch
             entries.extend([self._step(run, draft, batch.at) for draft in drafts[1:]])
             self._start_next(known_thread(self._tables, run.thread), batch, entries, drafts[0].event)
-            return
-        run = known_run(self._tables, append.stream)
-        entries.extend([self._step(run, draft, batch.at) for draft in drafts])
-        if drafts[-1].type in END_TYPES:
-            self._start_next(known_thread(self._tables, run.thread), batch, entries)
+        else:
+            run = known_run(self._tables, append.stream)
+            entries.extend([self._step(run, draft, batch.at) for draft in drafts])
+            if drafts[-1].type in END_TYPES:
+                self._start_next(known_thread(self._tables, run.thread), batch, entries)
+
+    def _append_copies(self, append: Append, batch: Batch, entries: list[Entry]) -> None:
+        """Events of the past, then events of now: a fork and its thread."""
+        times = (*append.times, *(batch.at for _ in append.drafts[len(append.times) :]))
+        next_seq = self._tables.last_seq(append.stream) + 1
+        for seq, (draft, at) in enumerate(zip(append.drafts, times, strict=True), next_seq):
+            entries.append(self._append(append.stream, draft, at, seq))
+            if draft.type == "run_accepted":
+                known_run(self._tables, append.stream).epoch = batch.epoch  # saved with the start, which is copied too
 
     def _append(self, stream: str, draft: Draft, at: int, seq: int = 0) -> Entry:
         entry = Entry(stream, seq or self._tables.last_seq(stream) + 1, draft.type, draft.v, at, draft.data)

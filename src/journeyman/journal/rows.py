@@ -23,10 +23,12 @@ from journeyman.events.events import (
     MessageReplaced,
     ModelCalled,
     ModelReplied,
+    NodeEntered,
     RunAccepted,
     RunCancelled,
     RunFailed,
     RunFinished,
+    RunForked,
     RunPaused,
     RunResumed,
     RunStarted,
@@ -34,6 +36,7 @@ from journeyman.events.events import (
     ToolCallFinished,
 )
 from journeyman.events.merge_patch import merge_patch
+from journeyman.journal.branch_messages import is_of_trunk, joined_seqs
 from journeyman.journal.journal import ApprovalRow, RunStatus
 from journeyman.journal.tables import Run, Tables, Thread
 
@@ -96,6 +99,7 @@ def _accepted(tables: Tables, entry: Entry, event: RunAccepted) -> None:
         parent=event.parent.run_id if event.parent else None,
         direct=event.direct is not None,
         has_input=event.input is not None,
+        copied=event.copied,
         request_id=event.request_id,
         trace_id=event.trace_id,
         last_seq=entry.seq,
@@ -136,6 +140,18 @@ def _cancel_stands(tables: Tables, run: Run, until: int) -> bool:
 def _resumed(tables: Tables, entry: Entry, event: RunResumed, run: Run) -> None:
     run.status = "running"
     tables.save_run(run)
+
+
+def _forked(tables: Tables, entry: Entry, event: RunForked, run: Run) -> None:
+    """The copies end here, but for one that is a copy itself: from now on it is a run of its own time."""
+    if entry.seq <= run.copied or not run.copied:
+        return
+    run.copied = 0
+    run.accepted_at = run.started_at = entry.at
+    tables.save_run(run)
+    thread = known_thread(tables, run.thread)
+    thread.updated_at = entry.at
+    tables.save_thread(thread)
 
 
 def _finished(tables: Tables, entry: Entry, event: RunFinished, run: Run) -> None:
@@ -185,9 +201,19 @@ def _number(tables: Tables, thread: Thread, stream: str, seq: int) -> None:
     thread.next_no += 1
 
 
-def _spoken(tables: Tables, entry: Entry, event: Event, run: Run) -> None:
-    if not run.direct:
+def _spoken(tables: Tables, entry: Entry, event: MessageAdded | ModelReplied | ToolCallFinished, run: Run) -> None:
+    if not run.direct and is_of_trunk(event):
         _number(tables, known_thread(tables, run.thread), entry.stream, entry.seq)
+
+
+def _node_entered(tables: Tables, entry: Entry, event: NodeEntered, run: Run) -> None:
+    """A join into the trunk: the branches' messages get their numbers, in the order of the edge."""
+    if not event.joins or event.path.branch:
+        return
+    thread = known_thread(tables, run.thread)
+    for seq in joined_seqs(tables.entries(run.id, 0, entry.seq), entry.seq):
+        _number(tables, thread, run.id, seq)
+    tables.save_thread(thread)
 
 
 def _replaced(tables: Tables, entry: Entry, event: MessageReplaced, run: Run) -> None:
@@ -203,7 +229,8 @@ def _model_called(tables: Tables, entry: Entry, event: ModelCalled, run: Run) ->
 
 def _context_changed(tables: Tables, entry: Entry, event: ContextChanged, run: Run) -> None:
     if event.scope == "global":
-        _patch_global(tables, run.principal, event)
+        if not run.copied:  # the parent did it
+            _patch_global(tables, run.principal, event)
     else:
         _patch_thread(tables, known_thread(tables, run.thread), event)
 
@@ -232,6 +259,7 @@ def _approval_requested(tables: Tables, entry: Entry, event: ApprovalRequested, 
             message=event.message,
             args_hash=event.args_hash,
             decisions=event.decisions,
+            result=event.result,
             deadline=event.deadline,
             requested_at=entry.at,
         )
@@ -296,6 +324,7 @@ _IN_RUN: dict[type[Any], Callable[[Tables, Entry, Any, Run], None]] = {
     RunStarted: _started,
     RunPaused: _paused,
     RunResumed: _resumed,
+    RunForked: _forked,
     RunFinished: _finished,
     RunFailed: _failed,
     RunCancelled: _cancelled,
@@ -303,6 +332,7 @@ _IN_RUN: dict[type[Any], Callable[[Tables, Entry, Any, Run], None]] = {
     ModelReplied: _spoken,
     ToolCallFinished: _spoken,
     MessageAdded: _spoken,
+    NodeEntered: _node_entered,
     MessageReplaced: _replaced,
     ContextChanged: _context_changed,
     ApprovalRequested: _approval_requested,

@@ -28,12 +28,14 @@ from journeyman.journal.journal import (
     Batch,
     Committed,
     Definition,
+    GroupCommitted,
     Idle,
     MessageRow,
     RunFilter,
     RunRow,
     Size,
     ThreadRow,
+    untold,
 )
 from journeyman.journal.ledger import Ledger
 from journeyman.journal.ownership import Ownership
@@ -53,7 +55,8 @@ class SqliteJournal:
 
     Point reads and short pages are done in the loop's thread over a connection of its own (15 to 30 µs; a hop adds
     more than 100; a reader of a WAL never waits for the writer). Listings and long pages go to two reader threads.
-    With `read_only` no lock is taken and nothing can be committed: for reading beside a running server.
+    With `read_only` no lock is taken and nothing can be committed: for reading beside a running server. `hook` is told
+    of each group commit, on the loop.
     `vfs`, `synchronous` and `checkpoint_pages` (of the WAL, 4 KB each) are for tests of power cuts.
     """
 
@@ -67,6 +70,7 @@ class SqliteJournal:
         vfs: str | None = None,
         synchronous: Synchronous = "FULL",
         checkpoint_pages: int = 1000,
+        hook: Callable[[GroupCommitted], None] = untold,
     ) -> None:
         self._path = Path(path)
         self._batch_size = batch_size
@@ -75,6 +79,7 @@ class SqliteJournal:
         self._vfs = vfs
         self._synchronous: Synchronous = synchronous
         self._checkpoint_pages = checkpoint_pages
+        self._hook = hook
         self._ownership = Ownership(self._path)
         self._rings = Rings()
         self._epoch = 0
@@ -102,6 +107,7 @@ class SqliteJournal:
                 batch_size=self._batch_size,
                 max_queue=self._max_queue,
                 checkpoint_pages=self._checkpoint_pages,
+                hook=self._hook,
             )
             self._writer.start()
             for key in await self._far(lambda reads: reads.erasing()):

@@ -384,6 +384,7 @@ def _saved_run(run: Run) -> tuple[Any, ...]:
     return (
         run.status,
         run.epoch,
+        run.accepted_at,
         run.started_at,
         run.ended_at,
         run.error_code,

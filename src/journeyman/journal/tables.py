@@ -18,7 +18,7 @@ from journeyman.journal.journal import OPEN, ApprovalRow, Claim, Definition, Run
 
 
 class Run(msgspec.Struct, kw_only=True):
-    """A run's row. `last_seq` and `open_approvals` are known from other tables, not stored with it."""
+    """A run's row. `last_seq` and `open_approvals` are known from other tables; `copied` is stored nowhere."""
 
     id: str
     thread: str
@@ -30,6 +30,7 @@ class Run(msgspec.Struct, kw_only=True):
     parent: str | None = None
     direct: bool = False  # a lone tool call: makes no messages
     has_input: bool = False  # seq 1 holds the user's message
+    copied: int = 0  # while a fork is written: events 1 to this one repeat its parent's
     status: RunStatus = "queued"
     epoch: int = 0
     started_at: int | None = None

@@ -20,7 +20,7 @@ import apsw
 
 from journeyman.errors import ResourceError, StateError, StorageError
 from journeyman.journal.database import translate
-from journeyman.journal.journal import Batch, Committed
+from journeyman.journal.journal import Batch, Committed, GroupCommitted, untold
 from journeyman.journal.ledger import Ledger
 from journeyman.journal.sqlite_tables import SqliteTables
 
@@ -76,7 +76,9 @@ class Writer:
         batch_size: int,
         max_queue: int,
         checkpoint_pages: int,
+        hook: Callable[[GroupCommitted], None] = untold,
     ) -> None:
+        self._hook = hook
         self._db = db
         self._path = path
         self._loop = loop
@@ -161,11 +163,14 @@ class Writer:
     def stats(self) -> Mapping[str, float]:
         return {"queue_depth": self._in_flight, "commit_seconds": self._commit_seconds, **self._counts}
 
-    def _deliver(self, group: list[Ticket]) -> None:
+    def _deliver(self, group: list[Ticket], seconds: float) -> None:
         self._in_flight -= len(group)
         for ticket in group:
             ticket.settle()
-        self._settled([ticket.result for ticket in group if isinstance(ticket.result, Committed)])
+        committed = [ticket.result for ticket in group if isinstance(ticket.result, Committed)]
+        self._settled(committed)
+        if committed:
+            self._hook(GroupCommitted(len(committed), sum([len(each.entries) for each in committed]), seconds))
         if self._waiting and not self.full:
             for waiter in self._waiting:
                 if not waiter.done():
@@ -177,10 +182,10 @@ class Writer:
     def _run(self) -> None:
         try:
             while group := self._take():
-                self._commit(group)
+                seconds = self._commit(group)
                 if any(ticket.truncate for ticket in group):
                     self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
-                self._answer(group)
+                self._answer(group, seconds)
                 self._checkpoint_if_due()
         finally:
             self._close()
@@ -203,7 +208,8 @@ class Writer:
                 group.append(ticket)
         return group
 
-    def _commit(self, group: list[Ticket]) -> None:
+    def _commit(self, group: list[Ticket]) -> float:
+        """Seconds that it took."""
         begun = time.perf_counter()
         try:
             self._transaction(group)
@@ -213,7 +219,9 @@ class Writer:
         except Exception as exc:  # noqa: BLE001  a batch that breaks the ledger must not take its neighbours along
             self._roll_back()
             self._one_by_one(group, exc)
-        self._commit_seconds += time.perf_counter() - begun
+        seconds = time.perf_counter() - begun
+        self._commit_seconds += seconds
+        return seconds
 
     def _transaction(self, group: list[Ticket]) -> None:
         if self._failed is not None:
@@ -269,9 +277,9 @@ class Writer:
             except apsw.Error:
                 logger.exception("a transaction could not be rolled back")
 
-    def _answer(self, group: list[Ticket]) -> None:
+    def _answer(self, group: list[Ticket], seconds: float) -> None:
         try:
-            self._loop.call_soon_threadsafe(self._deliver, group)
+            self._loop.call_soon_threadsafe(self._deliver, group, seconds)
         except RuntimeError:  # the loop was closed: nobody waits any more
             logger.debug("results of %d batches have no reader", len(group))
 

@@ -9,7 +9,7 @@ import msgspec
 
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.spec import AgentSpec
-from journeyman.errors import ConfigurationError
+from journeyman.errors import ConfigurationError, NotFoundError
 from journeyman.events.state import AgentState
 from journeyman.journal.journal import Definition, Journal
 from journeyman.runtime.catalog import Catalog
@@ -29,7 +29,7 @@ class Definitions:
     ) -> None:
         self._journal = journal
         self._catalog = catalog
-        self._build = build
+        self.build = build
         self.direct = direct
         self._rebuilt: OrderedDict[str, BaseAgent] = OrderedDict()
         self._stored: set[str] = set()
@@ -42,6 +42,21 @@ class Definitions:
         if current is not None and current.version == state.version:
             return current
         return await self._rebuild(state.version or "")
+
+    async def version(self, name: str, version: str) -> BaseAgent:
+        """The agent of that name in one of its versions; `current` is the one that is served now.
+
+        Raises NotFoundError (no such agent or version) and ConfigurationError (it cannot be built any more).
+        """
+        current = self._catalog.agents.get(name)
+        if current is not None and version in ("current", current.version):
+            return current
+        if version == "current" or await self._journal.definition(version) is None:
+            raise NotFoundError(f"Agent {name!r} has no version {version!r} here: a run's `version` names one.")
+        agent = await self._rebuild(version)
+        if agent.name != name:
+            raise NotFoundError(f"Version {version!r} is of agent {agent.name!r}, not of {name!r}.")
+        return agent
 
     def to_store(self, agent: BaseAgent) -> Definition | None:
         """The definition to commit with a run's acceptance; None if this process has stored it before."""
@@ -59,7 +74,7 @@ class Definitions:
             definition = await self._journal.definition(version)
             if definition is None:
                 raise ConfigurationError(f"The journal has no agent definition {version!r}: the run cannot go on.")
-            agent = self._build(msgspec.json.decode(definition.data, type=AgentSpec))
+            agent = self.build(msgspec.json.decode(definition.data, type=AgentSpec))
             self._rebuilt[version] = agent
             while len(self._rebuilt) > REBUILT_CAP:
                 self._rebuilt.popitem(last=False)

@@ -9,7 +9,7 @@ from journeyman.events.codec import Entry
 from journeyman.events.messages import Message
 from journeyman.events.state import AgentState, fold, replace
 from journeyman.events.transcript import in_call_order
-from journeyman.journal.journal import Journal
+from journeyman.journal.journal import Journal, MessageRow
 
 PAGE = 1000
 HISTORY_CAP = 2000  # stored messages read for one run; windows are smaller
@@ -25,11 +25,15 @@ async def load_state(journal: Journal, run_id: str, entries: Sequence[Entry] = (
 
 
 async def load_history(journal: Journal, state: AgentState) -> tuple[Message, ...]:
-    if state.last_no < state.first_no:
-        return ()
-    first = max(state.first_no, state.last_no - HISTORY_CAP + 1)
-    rows = await journal.messages(state.thread, first, state.last_no)
+    rows = await load_view(journal, state.thread, state.first_no, state.last_no)
     return in_call_order(tuple(row.message for row in rows))
+
+
+async def load_view(journal: Journal, thread: str, first_no: int, last_no: int) -> Sequence[MessageRow]:
+    """The stored messages of a view, in the order of their numbers; of a long one, the last."""
+    if last_no < first_no:
+        return ()
+    return await journal.messages(thread, max(first_no, last_no - HISTORY_CAP + 1), last_no)
 
 
 async def read_all(journal: Journal, stream: str, until: int | None = None) -> list[Entry]:

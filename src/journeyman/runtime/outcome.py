@@ -24,4 +24,6 @@ def result_of(state: AgentState) -> RunResult:
         duration_ms=direct.duration_ms if direct else 0.0,
         cached=direct.cached if direct else False,
         last_seq=state.seq,
+        forked_from=state.forked.parent if state.forked else None,
+        forked_at=state.forked.at if state.forked else None,
     )

@@ -70,7 +70,7 @@ class Performer:
             run_id=state.run_id,
             thread_id=state.thread.rpartition("/")[2],
             principal=state.principal,
-            idempotency_key=idempotency_key(state.run_id, action.call),
+            idempotency_key=idempotency_key(state, action.call),
             agent=state.agent or "",
             attempt=action.attempt,
             thread_context=state.thread_context,

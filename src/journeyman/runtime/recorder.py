@@ -10,11 +10,15 @@ from journeyman.events.events import Event
 from journeyman.events.state import AgentState, apply
 from journeyman.journal.journal import Append, Batch, Committed, Journal, Pending
 
+Observe = Callable[
+    [AgentState, Sequence[Draft]], None
+]  # a run, and what of it was committed; must neither block nor raise
+
 
 class Recorder:
     """The only writer of its run, under this boot's epoch. `state` is the fold of all that it added and learnt.
 
-    `observe` is told of each own event once it is durable.
+    `observe` is told of own events once they are durable, batch by batch; the state that it is given may be ahead.
     """
 
     def __init__(
@@ -23,7 +27,7 @@ class Recorder:
         codec: Codec,
         clock: Clock,
         state: AgentState,
-        observe: Callable[[Event], None] | None = None,
+        observe: Observe | None = None,
     ) -> None:
         self._journal = journal
         self._codec = codec
@@ -78,8 +82,7 @@ class Recorder:
 
     def _absorb(self, committed: Committed) -> None:
         if self._observe is not None:
-            for draft in self._submitted:
-                self._observe(draft.event)
+            self._observe(self.state, self._submitted)
         self._apply(committed.outside)
         for entry in committed.entries:
             if entry.stream == self.state.run_id:

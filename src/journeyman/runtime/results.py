@@ -8,7 +8,7 @@ import msgspec
 
 from journeyman.events.codec import Entry
 from journeyman.events.events import Decision, Failure, Multitask
-from journeyman.events.messages import JSON, Message, Usage
+from journeyman.events.messages import JSON, Message, Part, Usage
 from journeyman.journal.journal import ApprovalRow, RunStatus
 
 
@@ -29,6 +29,28 @@ class StartRun(msgspec.Struct, frozen=True, kw_only=True):
     context: dict[str, JSON] | None = None  # merge patch of the thread's context
     multitask: Multitask = "queue"
     stream: bool = False  # somebody will watch: the gateway is asked to stream
+    key: Key | None = None
+    request_id: str | None = None
+    trace_id: str | None = None
+
+
+class MessageEdit(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that a fork puts in the place of another, or adds at the end."""
+
+    content: tuple[Part, ...]
+    replace: int | None = None  # the seq of the event whose message it replaces: its role and calls stay
+    role: Literal["user", "assistant"] = "user"  # of one that is added
+
+
+class ForkRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A new run that begins as another did."""
+
+    run_id: str
+    at: int
+    messages: tuple[MessageEdit, ...] = ()
+    context: dict[str, JSON] | None = None  # merge patch of the thread's context
+    prompt: str | None = None
+    version: str | None = None  # of the agent; `current`: the one that is served now; None: the parent's
     key: Key | None = None
     request_id: str | None = None
     trace_id: str | None = None
@@ -73,6 +95,8 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     duration_ms: float = 0.0
     cached: bool = False
     last_seq: int = 0
+    forked_from: str | None = None  # the run that this one is a fork of, and the seq up to which it was copied
+    forked_at: int | None = None
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):

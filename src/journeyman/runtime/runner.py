@@ -188,8 +188,7 @@ class Runner:
         if self.inbox.poked:
             self.inbox.poked = False
             await self._recorder.catch_up()
-        answered = any(call.status == "answered" for call in self.state.calls)
-        return not answered and self.state.cancel is None
+        return not self.state.answered and self.state.cancel is None
 
     def _end(self, actions: list[Action]) -> Ended | None:
         """The event that ends the run now; None: it goes on."""
@@ -216,15 +215,18 @@ class Runner:
         await self._steps.stop()
         for fact in self.inbox.take():
             self._take(fact)
-        self._recorder.add(*closing(self.state, self._text(), self._steps.executing, end))
+        self._recorder.add(*closing(self.state, self._said, self._steps.executing, end))
         await self._recorder.flush()
         await self._recorder.settle()
         return self.state
 
     def _text(self) -> str:
-        """What the open model call has said so far."""
         call = self.state.model_call
-        text = self.live.texts.get(call.call) if call else None
+        return self._said(call.call) if call else ""
+
+    def _said(self, call: str) -> str:
+        """What an open model call has said so far."""
+        text = self.live.texts.get(call)
         return text.text if text else ""
 
     def _limit_time(self) -> Timer:

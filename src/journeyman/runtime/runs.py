@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import re
 from collections.abc import AsyncGenerator, Sequence
 
 import msgspec
 
 from journeyman.clock import Clock
-from journeyman.errors import NotFoundError, ResourceError, StateError, ToolNotFoundError, ValidationError
+from journeyman.errors import NotFoundError, StateError, ToolNotFoundError, ValidationError
 from journeyman.events.codec import Codec, Entry
 from journeyman.events.events import ApprovalGiven, CancelRequested, DirectCall, Event, RunAccepted
 from journeyman.events.messages import JSON
@@ -19,13 +17,13 @@ from journeyman.journal.journal import (
     Append,
     ApprovalRow,
     Batch,
-    Claim,
     Definition,
     Journal,
     RunFilter,
     RunRow,
     thread_key,
 )
+from journeyman.runtime.accepting import Acceptance
 from journeyman.runtime.bounds import check_context, check_thread_id
 from journeyman.runtime.catalog import Catalog
 from journeyman.runtime.definitions import Definitions
@@ -34,9 +32,6 @@ from journeyman.runtime.outcome import result_of
 from journeyman.runtime.results import Answer, Frame, Key, RunResult, StartCall, Started, StartRun
 from journeyman.runtime.watching import Watch
 from journeyman.runtime.worker import Worker
-
-KEY_LIFETIME_US = 24 * 3600 * 1_000_000
-_IDEMPOTENCY_KEY = re.compile(r"[\x20-\x7e]{1,255}")
 
 
 class Runs:
@@ -59,6 +54,7 @@ class Runs:
         self._codec = codec
         self._clock = clock
         self._ids = ids
+        self._acceptance = Acceptance(journal, worker, definitions, clock)
 
     # --- starting
 
@@ -110,46 +106,16 @@ class Runs:
     async def _accept(
         self, accepted: RunAccepted, thread_id: str, key: Key | None, definition: Definition | None
     ) -> Started:
-        if self._worker.stopping:
-            raise ResourceError("The server is shutting down: try again shortly.", code="shutting_down", retry_after=1)
-        run_id, at = self._ids.new("run"), self._clock.now()
-        batch = Batch(
-            at=at,
-            appends=(Append(stream=run_id, drafts=(self._codec.draft(accepted),)),),
-            claim=self._claim(accepted.principal, key, run_id, at),
-            definition=definition,
-            epoch=self._journal.epoch,
-            accept=True,
-        )
-        pending = self._journal.submit(batch)
-        try:
-            committed = await pending
-        except asyncio.CancelledError:  # the caller went away: the run may be accepted all the same
-            self._worker.adopt(run_id, pending)
-            raise
-        if committed.replay is not None:
-            return await self._replayed(accepted.principal, committed.replay)
-        self._definitions.stored(accepted.version)
-        self._worker.launch_started(run_id, committed)
+        run_id = self._ids.new("run")
+        append = Append(stream=run_id, drafts=(self._codec.draft(accepted),))
+        earlier = await self._acceptance.accept(accepted.principal, run_id, (append,), key, definition)
+        if earlier is not None:
+            return await self._replayed(accepted.principal, earlier)
         return Started(run_id=run_id, thread_id=thread_id)
 
     async def _replayed(self, principal: str, run_id: str) -> Started:
         row = await self.get(principal, run_id)
         return Started(run_id=run_id, thread_id=row.thread.rpartition("/")[2], replayed=True)
-
-    def _claim(self, principal: str, key: Key | None, run_id: str, at: int) -> Claim | None:
-        if key is None:
-            return None
-        if not _IDEMPOTENCY_KEY.fullmatch(key.key):
-            raise ValidationError("An Idempotency-Key is 1 to 255 printable ASCII characters.")
-        return Claim(
-            principal=principal,
-            route=key.route,
-            key=key.key,
-            body_hash=key.body_hash,
-            run_id=run_id,
-            expires=at + KEY_LIFETIME_US,
-        )
 
     async def _check_context(self, thread: str, patch: dict[str, JSON]) -> None:
         row = await self._journal.thread(thread)

@@ -54,6 +54,7 @@ def _approval(action: AskHuman, ids: Ids) -> ApprovalRequested:
         message=action.message,
         args_hash=action.args_hash,
         decisions=action.decisions,
+        result=action.result,
         path=action.path,
     )
 
@@ -85,7 +86,7 @@ def tool_started(action: CallTool, state: AgentState, attempt: int) -> ToolCallS
         tool=action.spec.name,
         arguments=action.arguments,
         attempt=attempt,
-        idempotency_key=idempotency_key(state.run_id, action.call),
+        idempotency_key=idempotency_key(state, action.call),
         code_hash=action.spec.code_hash,
         path=action.path,
     )
@@ -105,6 +106,10 @@ def tool_finished(action: CallTool, outcome: ToolOutcome) -> ToolCallFinished:
     )
 
 
-def idempotency_key(run_id: str, call: str) -> str:
-    """One key for all tries of a call, before and after a crash; never made from what the model wrote."""
-    return f"{run_id}:{call}"
+def idempotency_key(state: AgentState, call: str) -> str:
+    """One key for all tries of a call, before and after a crash or a fork; never made from what the model wrote."""
+    if state.forked is not None:
+        for under_way in state.forked.calls:
+            if under_way.call == call and under_way.idempotency_key:
+                return under_way.idempotency_key
+    return f"{state.run_id}:{call}"

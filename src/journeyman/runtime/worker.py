@@ -21,7 +21,7 @@ from journeyman.runtime.definitions import Definitions
 from journeyman.runtime.live import LiveRun
 from journeyman.runtime.loading import load_state
 from journeyman.runtime.performer import Performer
-from journeyman.runtime.recorder import Recorder
+from journeyman.runtime.recorder import Observe, Recorder
 from journeyman.runtime.runner import Runner
 from journeyman.telemetry.logs import bind
 
@@ -57,7 +57,7 @@ class Worker:
         ids: Ids,
         definitions: Definitions,
         performer: Performer,
-        observe: Callable[[Event], None] | None = None,
+        observe: Observe | None = None,
         slots: int = 512,
     ) -> None:
         self._journal = journal
@@ -79,6 +79,11 @@ class Worker:
     @property
     def running(self) -> int:
         return len(self._active)
+
+    @property
+    def backlog(self) -> int:
+        """Runs that wait for a slot."""
+        return len(self._backlog)
 
     def live(self, run_id: str) -> LiveRun | None:
         active = self._active.get(run_id)
@@ -231,7 +236,7 @@ class Worker:
             return
         recorder.add(*first)
         end = RunFailed(error=Failure(error.code, error.message, self._ids.new("err")))
-        recorder.add(*closing(recorder.state, "", (), end))
+        recorder.add(*closing(recorder.state, lambda call: "", (), end))
         await recorder.flush()
         await recorder.settle()
 
@@ -285,14 +290,17 @@ def _first(state: AgentState, taken_over: bool, epoch: int) -> tuple[Event, ...]
     if state.status == "queued":
         return None
     if state.status == "paused":
-        answered = state.cancel or any(call.status == "answered" for call in state.calls)
-        return (RunResumed(epoch=epoch),) if answered else None
+        return (RunResumed(epoch=epoch),) if state.cancel or state.answered else None
     return (RunResumed(epoch=epoch, reason="taken_over"),) if taken_over or _left_behind(state) else ()
 
 
 def _left_behind(state: AgentState) -> bool:
     """Steps are under way by the record, and nobody drives the run: whoever did could not write on."""
-    return state.model_call is not None or any(call.status == "started" for call in state.calls)
+    return (
+        any(not call.orphaned for call in state.open_model_calls)
+        or any(call.status == "started" for call in state.all_calls)
+        or any(node.status == "entered" for node in state.walk.nodes)
+    )
 
 
 def _log_run(state: AgentState) -> None:

@@ -16,7 +16,6 @@ from journeyman.egress.services import Services
 from journeyman.egress.transport import Transport
 from journeyman.errors import ConfigurationError, Problem
 from journeyman.events.codec import Codec
-from journeyman.events.events import Event, ToolCallFinished
 from journeyman.events.messages import JSON
 from journeyman.ids import Ids, RandomIds
 from journeyman.journal.journal import Journal
@@ -25,8 +24,10 @@ from journeyman.journal.sqlite import SqliteJournal
 from journeyman.llm.client import ModelClient
 from journeyman.llm.gateway import Gateway
 from journeyman.llm.routing import Models
+from journeyman.runtime.accepting import Acceptance
 from journeyman.runtime.catalog import Catalog
 from journeyman.runtime.definitions import Definitions
+from journeyman.runtime.forks import Forks
 from journeyman.runtime.performer import Performer
 from journeyman.runtime.replaying import recorded_replies
 from journeyman.runtime.retention import Keep, Retention
@@ -35,8 +36,9 @@ from journeyman.runtime.threads import Threads
 from journeyman.runtime.worker import Worker
 from journeyman.server.definitions import Loaded, load
 from journeyman.server.mcp import Mounts, guarded
+from journeyman.server.observers import Observers, models_of
 from journeyman.settings import Settings
-from journeyman.telemetry.guard_lines import log_signal
+from journeyman.telemetry.exposition import Exposition
 from journeyman.tools.cache import ToolCache
 from journeyman.tools.cache_stores import MemoryStore, SqliteStore
 from journeyman.tools.discovery import discover
@@ -66,7 +68,10 @@ class Application:
     catalog: Catalog
     worker: Worker
     runs: Runs
+    forks: Forks
     threads: Threads
+    observers: Observers
+    exposition: Exposition
     retention: Retention
     clock: Clock
     ids: Ids
@@ -84,12 +89,14 @@ class Application:
         self.recovered = await self.worker.recover()
         if runs_processes(self.registry):
             self.looking = asyncio.create_task(self.workers.kernel())
+        self.observers.lag.start()
         if (days := self.settings.retention_days) is not None:
             self.pruning = asyncio.create_task(self.retention.periodically(Keep.of(days)))
         self.started = True
         return self
 
     async def __aexit__(self, *exc: object) -> None:
+        self.observers.lag.stop()
         await self.drain(0.0)
         for task in (self.looking, self.pruning):
             if task is not None:
@@ -183,10 +190,13 @@ def join(
 ) -> Application:
     """The parts over what was loaded."""
     clock, ids = clock or SystemClock(), ids or RandomIds()
-    journal = journal or _journal(settings)
     secrets = (*settings.secrets(), *loaded.secrets)
     registry, codec = loaded.registry, Codec(secrets)
-    services = _services(settings, loaded, clock)
+    observers = Observers(
+        registry, clock, lambda agent: models_of(catalog, agent), lambda name: services.is_configured(name)
+    )
+    journal = journal or _journal(settings, observers)
+    services = _services(settings, loaded, clock, observers)
     if loaded.transport is not None:
         for tool in loaded.openapi:
             registry.add(tool.registered(loaded.transport, services, clock))
@@ -202,12 +212,9 @@ def join(
         registry, workers, clock, random.Random(), ids, settings.timeout_seconds, settings.max_retries, cache, http
     )
     performer = Performer(models, executor, clock, ids)
-
-    def observe(event: Event) -> None:
-        if type(event) is ToolCallFinished:
-            registry.record(event)
-
-    worker = Worker(journal, codec, clock, ids, definitions, performer, observe)
+    worker = Worker(journal, codec, clock, ids, definitions, performer, observers.observe)
+    runs = Runs(journal, worker, catalog, definitions, codec, clock, ids)
+    acceptance = Acceptance(journal, worker, definitions, clock)
     return Application(
         settings=settings,
         journal=journal,
@@ -220,8 +227,11 @@ def join(
         mcp=mcp,
         catalog=catalog,
         worker=worker,
-        runs=Runs(journal, worker, catalog, definitions, codec, clock, ids),
+        runs=runs,
+        forks=Forks(journal, runs, acceptance, definitions, codec, clock, ids),
         threads=Threads(journal, worker, codec, clock, ids),
+        observers=observers,
+        exposition=observers.exposition(journal, services, worker, workers),
         retention=Retention(journal, clock),
         clock=clock,
         ids=ids,
@@ -231,20 +241,22 @@ def join(
     )
 
 
-def _services(settings: Settings, loaded: Loaded, clock: Clock) -> Services:
+def _services(settings: Settings, loaded: Loaded, clock: Clock, observers: Observers) -> Services:
     return Services(
         loaded.services,
         clock=clock,
         rng=random.Random(),
-        hook=log_signal,
+        hook=observers.signalled,
         retries=settings.max_retries,
         silence=settings.timeout_seconds,
     )
 
 
-def _journal(settings: Settings) -> Journal:
+def _journal(settings: Settings, observers: Observers) -> Journal:
     file = settings.database_path
-    return MemoryJournal() if file is None else SqliteJournal(file, batch_size=settings.batch_size)
+    if file is None:
+        return MemoryJournal()
+    return SqliteJournal(file, batch_size=settings.batch_size, hook=observers.server.committed)
 
 
 def _cache(settings: Settings, clock: Clock, secrets: tuple[str, ...]) -> ToolCache | None:

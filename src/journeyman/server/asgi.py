@@ -83,6 +83,7 @@ def create_app(path_or_settings: str | Path | Settings | None = None, **settings
 def _ports(application: Application) -> Ports:
     settings = application.settings
     return Ports(
+        forks=application.forks,
         runs=application.runs,
         threads=application.threads,
         catalog=application.catalog,
@@ -92,6 +93,8 @@ def _ports(application: Application) -> Ports:
         ready=application.not_ready,
         details=application.details,
         sandbox=application.sandbox,
+        served=application.observers.server.served,
+        metrics=application.exposition.render,
         version=__version__,
         request_wait_seconds=settings.request_wait_seconds,
         allowed_hosts=settings.allowed_hosts,

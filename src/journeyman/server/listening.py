@@ -15,11 +15,13 @@ import uvicorn
 from journeyman.journal.ownership import publish_address
 from journeyman.server.application import DRAIN_SECONDS
 from journeyman.server.asgi import App
+from journeyman.server.connections import ConnectionBounds, bounded, sweep
 from journeyman.settings import Settings
 
 log = logging.getLogger(__name__)
 
 GRACE_SECONDS = 5.0  # after the drain, for connections that are still open
+TICKS_A_SECOND = 10  # of uvicorn's main loop
 EXIT_OK, EXIT_FAILED = 0, 1
 
 
@@ -54,6 +56,11 @@ class _Server(uvicorn.Server):
             for number in signals:
                 loop.remove_signal_handler(number)
 
+    async def on_tick(self, counter: int) -> bool:
+        if counter % TICKS_A_SECOND == 0:
+            sweep(self.server_state.connections, asyncio.get_running_loop().time())
+        return await super().on_tick(counter)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         if self._app.application is not None:
             await self._app.application.drain(0.0 if self.force_exit else DRAIN_SECONDS)
@@ -70,7 +77,7 @@ def _config(app: App) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         lifespan="on",
-        http="httptools",
+        http=bounded(ConnectionBounds()),
         ws="websockets-sansio",
         ws_max_size=64 * 1024,
         h11_max_incomplete_event_size=64 * 1024,

@@ -68,7 +68,7 @@ class Executor:
         """Run the call to its end; every failure is an outcome. Cancellation stops the tool and passes through."""
         begun = self._clock.monotonic()
         try:
-            tool = self._registry.get(request.spec.name)
+            tool = self._registry.called(request.spec)
         except ToolNotFoundError as exc:
             return ToolOutcome(failure=Failure(exc.code, exc.message), attempts=0)
         cache = self._cache if request.spec.cacheable else None

@@ -2,12 +2,39 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
+
+import msgspec
 
 from journeyman.events.events import ToolCallFinished
 from journeyman.events.messages import JSON
 
 _KEPT = 512  # durations; percentiles are of these
+BOUNDS_MS = (
+    5.0,
+    10.0,
+    25.0,
+    50.0,
+    100.0,
+    250.0,
+    500.0,
+    1000.0,
+    2500.0,
+    5000.0,
+    10_000.0,
+    30_000.0,
+    60_000.0,
+    300_000.0,
+)
+
+
+class Durations(msgspec.Struct, frozen=True):
+    """How many calls took up to each bound (the last count: longer than all), and all their time. Milliseconds."""
+
+    bounds_ms: tuple[float, ...]
+    counts: tuple[int, ...]
+    total_ms: float
 
 
 class ToolMetrics:
@@ -18,6 +45,7 @@ class ToolMetrics:
         self._retries = self._cache_hits = 0
         self._total_ms = 0.0
         self._recent_ms: deque[float] = deque(maxlen=_KEPT)
+        self._buckets = [0] * (len(BOUNDS_MS) + 1)
 
     def record(self, fact: ToolCallFinished) -> None:
         """Count one finished call."""
@@ -32,6 +60,11 @@ class ToolMetrics:
             self._retries += fact.attempts - 1
             self._total_ms += fact.duration_ms
             self._recent_ms.append(fact.duration_ms)
+            self._buckets[bisect_left(BOUNDS_MS, fact.duration_ms)] += 1
+
+    @property
+    def durations(self) -> Durations:
+        return Durations(BOUNDS_MS, tuple(self._buckets), self._total_ms)
 
     def read(self) -> dict[str, JSON]:
         """Durations in seconds, error_rate in per cent of the calls that ran."""

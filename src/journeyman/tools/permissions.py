@@ -54,8 +54,8 @@ class Permissions(msgspec.Struct, frozen=True, kw_only=True):
     def within(self, other: Permissions) -> Permissions:
         """What both allow."""
         return Permissions(
-            network=_both(self.network, other.network, covers_host),
-            files=_both(self.files, other.files, covers_path),
+            network=_both(self.network, other.network, _host_of_both),
+            files=_both(self.files, other.files, _path_of_both),
             env=tuple(name for name in self.env if name in other.env),
         )
 
@@ -115,9 +115,24 @@ def _uncovered(wanted: Entries | None, allowed: Entries | None, covers: Callable
     return tuple(entry for entry in wanted if not any(covers(each, entry) for each in allowed))
 
 
-def _both(one: Entries | None, other: Entries | None, covers: Callable[[str, str], bool]) -> Entries | None:
+def _both(one: Entries | None, other: Entries | None, of_both: Callable[[str, str], str | None]) -> Entries | None:
     if one is None or other is None:
         return other if one is None else one
-    kept = [entry for entry in one if any(covers(each, entry) for each in other)]
-    kept += [entry for entry in other if any(covers(each, entry) for each in one)]
-    return tuple(dict.fromkeys(kept))
+    kept = (of_both(mine, theirs) for mine in one for theirs in other)
+    return tuple(dict.fromkeys(entry for entry in kept if entry is not None))
+
+
+def _host_of_both(one: str, other: str) -> str | None:
+    """The entry that lets through what both do: the narrower name with the port that either names."""
+    (name, port), (other_name, other_port) = _host_and_port(one), _host_and_port(other)
+    if port and other_port and port != other_port:
+        return None
+    if covers_host(name, other_name):
+        return other_name + (port or other_port)
+    return name + (port or other_port) if covers_host(other_name, name) else None
+
+
+def _path_of_both(one: str, other: str) -> str | None:
+    if covers_path(one, other):
+        return other
+    return one if covers_path(other, one) else None

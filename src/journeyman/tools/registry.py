@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Container, Iterable
 from pathlib import Path
 
 import msgspec
@@ -12,7 +12,7 @@ from journeyman.clock import Clock, SystemClock
 from journeyman.errors import Problem, ToolError, ToolNotFoundError, ToolRegistrationError
 from journeyman.events.events import ToolCallFinished
 from journeyman.events.messages import JSON
-from journeyman.loading import Package
+from journeyman.loading import Package, fingerprint
 from journeyman.tools.arguments import (
     BothChecks,
     Check,
@@ -27,14 +27,15 @@ from journeyman.tools.checking import FolderChecks, refuses
 from journeyman.tools.checks import Finding, Security
 from journeyman.tools.describe import Described, describe
 from journeyman.tools.discovery import Discovery, Found, discover, folder_of
+from journeyman.tools.earlier import Code, EarlierTools
 from journeyman.tools.inline import InlineInvoker
-from journeyman.tools.metrics import ToolMetrics
-from journeyman.tools.open_resources import OpenResources
+from journeyman.tools.metrics import Durations, ToolMetrics
 from journeyman.tools.spec import Invoker, Isolation, ToolSpec
 from journeyman.tools.target import Target, attribute_of, target_of
 from journeyman.tools.watchdog import Watchdog
 
 Discover = Callable[[Path], Awaitable[Discovery]]
+_MOST_FIGURES = 1000  # tools that were called: those of MCP servers come and go
 _UNKNOWN = "(unknown)"  # one entry for every name that no tool has: a model may invent any number of them
 
 
@@ -72,8 +73,12 @@ class ToolRegistry:
         self.tools: dict[str, RegisteredTool] = {}
         self.problems: list[Problem] = []
         self._metrics: dict[str, ToolMetrics] = {}
-        self._resources = OpenResources()
+        self._code = Code()
+        self._fingerprint: str | None = None  # of the folder that the tools came from
+        self._folder: dict[str, RegisteredTool] = {}  # what it gave
+        self._earlier: EarlierTools[RegisteredTool] = EarlierTools()
         self._watchdog = Watchdog()
+        self._shares_code = False
 
     @classmethod
     async def auto_register(
@@ -84,15 +89,23 @@ class ToolRegistry:
         discover: Discover = discover,
         isolation: Isolation | None = None,
         security: Security = "warn",
+        earlier: ToolRegistry | None = None,
     ) -> ToolRegistry:
         """A registry of the tools under `path` (a folder or a file) and the built-in ones.
 
         A file that cannot be used is one of `problems`; the others are registered. A user's tool may take the name
         of a built-in one. `isolation` is for the tools of the folder that do not say one themselves. With `enforce` a
-        tool that the static check finds an error in is a problem too.
+        tool that the static check finds an error in is a problem too. `earlier` is the registry of the same folder that
+        this one may replace: of a folder that has not changed since, nothing is run again.
         """
         registry = cls(isolation)
+        if earlier is not None:
+            registry._watchdog = earlier._watchdog
         if path is not None:
+            registry._fingerprint = await asyncio.to_thread(fingerprint, Path(path))
+        if earlier is not None and registry._fingerprint == earlier._fingerprint:
+            registry._adopt_unchanged(earlier)
+        elif path is not None:
             discovery = await discover(Path(path))
             findings = await registry._check(Path(path), discovery, security)
             registry._adopt(Path(path), discovery, findings)
@@ -140,6 +153,32 @@ class ToolRegistry:
         """Forget a tool; its figures stay."""
         self.tools.pop(name, None)
 
+    def called(self, spec: ToolSpec) -> RegisteredTool:
+        """The tool that a run's definition means: of the code that it began with, while that is kept; else as it is now.
+
+        Raises ToolNotFoundError when there is neither.
+        """
+        tool = self.tools.get(spec.name)
+        if tool is not None and tool.spec.code_hash == spec.code_hash:
+            return tool
+        return self._earlier.get(spec) or self.get(spec.name)
+
+    def become(self, new: ToolRegistry, foreign: Container[str] = ()) -> list[Code]:
+        """Have the tools of `new` at once, and keep those that it replaces for the runs that began with them.
+
+        `foreign` are names that stay, since they come from elsewhere. Returned: code that nobody keeps any more.
+        """
+        replaced = [
+            tool for name, tool in self.tools.items() if name not in foreign and new.tools.get(name) is not tool
+        ]
+        dropped = self._earlier.keep(replaced, None if new._code is self._code else self._code)
+        staying = {name: tool for name, tool in self.tools.items() if name in foreign}
+        self.tools.clear()
+        self.tools.update(staying | new.tools)
+        self.problems, self._checks, self._security = new.problems, new._checks, new._security
+        self._code, self._fingerprint, self._folder = new._code, new._fingerprint, new._folder
+        return dropped
+
     @property
     def tool_specs(self) -> dict[str, dict[str, JSON]]:
         """Name -> {name, description, parameters: JSON Schema}."""
@@ -164,6 +203,9 @@ class ToolRegistry:
         """Count a finished call in the metrics."""
         name = fact.tool if fact.tool in self.tools else _UNKNOWN
         metrics = self._metrics.get(name)
+        if metrics is None and len(self._metrics) >= _MOST_FIGURES:
+            name = _UNKNOWN
+            metrics = self._metrics.get(name)
         if metrics is None:
             metrics = self._metrics[name] = ToolMetrics()
         metrics.record(fact)
@@ -176,17 +218,27 @@ class ToolRegistry:
         blocks = self._watchdog.blocks
         return {name: {**figure, "loop_blocks": blocks[name]} for name, figure in figures.items()}
 
+    def get_durations(self) -> dict[str, Durations]:
+        """Name -> how long its calls took; of tools that were called."""
+        return {name: metrics.durations for name, metrics in self._metrics.items()}
+
     async def aclose(self) -> None:
         """Clean up the resources that inline tools opened."""
         self._watchdog.close()
-        await self._resources.aclose()
+        for code in (self._code, *self._earlier.codes()):
+            await code.resources.aclose()
+
+    async def discard(self) -> None:
+        """Let go of a registry that is not going to be used; what it shares with an earlier one stays."""
+        if not self._shares_code:
+            await self._code.aclose()
 
     def _registered(self, described: Described, target: Target | None) -> RegisteredTool:
         spec = described.spec
         return RegisteredTool(
             spec=spec,
             check=_check_of(described),
-            invoker=InlineInvoker(described, self._resources, self._watchdog) if spec.isolation == "inline" else None,
+            invoker=InlineInvoker(described, self._code.resources, self._watchdog) if spec.isolation == "inline" else None,
             target=target,
         )
 
@@ -201,10 +253,17 @@ class ToolRegistry:
 
         return await asyncio.to_thread(all_findings)
 
+    def _adopt_unchanged(self, earlier: ToolRegistry) -> None:
+        """The folder is what it was: its modules and schemas stay."""
+        self._code, self._shares_code = earlier._code, True
+        self._checks, self._security, self.problems = earlier._checks, earlier._security, list(earlier.problems)
+        self._folder = earlier._folder
+        self.tools.update(earlier._folder)
+
     def _adopt(self, path: Path, discovery: Discovery, findings: dict[str, tuple[Finding, ...]]) -> None:
         """Register what discovery found; this process imports only the files that hold inline tools."""
         self.problems += discovery.problems
-        package = Package(folder_of(path))
+        package = self._code.package = Package(folder_of(path))
         for found in discovery.found:
             found_in = findings.get(found.spec.name, ())
             if refuses(found_in, self._security):
@@ -214,6 +273,7 @@ class ToolRegistry:
                 self.add(msgspec.structs.replace(self._from_found(package, found), findings=found_in))
             except ToolError as exc:
                 self.problems.append(Problem(str(exc), file=found.target.file, line=found.line))
+        self._folder = dict(self.tools)
 
     def _from_found(self, package: Package, found: Found) -> RegisteredTool:
         if self._isolation == "process" and not found.says_isolation:

@@ -68,6 +68,10 @@ class Workers:
         """None: nobody needed to know yet."""
         return self._kernel
 
+    def figures(self) -> dict[str, int]:
+        """How many processes there may be, how many run a call, how many wait for one."""
+        return {"limit": self._limit, "busy": len(self._busy), "idle": len(self._idle)}
+
     @asynccontextmanager
     async def slot(self, target: Target, spec: ToolSpec) -> AsyncIterator[Worker]:
         """Wait for a slot, then a worker ready to run `target`, confined as `spec` says; taken back at the end.

@@ -58,6 +58,9 @@ output: {schema: {type: object}, retries: 1}
 """
 
 
+LOOP = "{start: a, nodes: {a: {type: llm}}, edges: [{from: a, to: end}]}"
+
+
 def test_every_key_of_this_release(around: Around) -> None:
     agent = defined(FULL, around(gateway_configured=True))
     spec = agent.spec
@@ -102,7 +105,7 @@ prompt: |
   Hello
   {{ name }}
 output: {schema: {type: nope}}
-graph: {}
+quota: {}
 """
     agent, problems = define(text, around())
     assert agent is None
@@ -144,7 +147,7 @@ graph: {}
         ("model: {temperature: 1}", "`model.name` is missing", ""),
         ("model: [a]", "`model` must be a name or a mapping with `name`, not a list", ""),
         ("model: 'replay:'", "replay names no run", ""),
-        ("graph: {}", "`graph` is not available in this release yet", "remove it"),
+        (f"graph: {LOOP}", "a react_agent takes no `graph`: its graph is llm <-> tools", "custom_react_agent"),
         ("openapi: []", "`openapi` must be a mapping, not a list", "write a mapping"),
         ("services: {shop: {}}", "`services.shop.match` is missing", "add `match: …`"),
         ("services: {shop: {match: 'ftp://x'}}", "`match` cannot be used: match is an origin", ""),

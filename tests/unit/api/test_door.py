@@ -8,6 +8,8 @@ from tests.asgi_client import request
 
 from journeyman.api.app import build_app
 from journeyman.api.security import HostPolicy
+from journeyman.clock import ManualClock
+from journeyman.telemetry.metrics import RequestServed
 
 POLICY = HostPolicy(["api.example", "*.corp.example", "[::2]"], ["https://app.example"])
 
@@ -114,6 +116,41 @@ async def test_request_ids() -> None:
     for odd in ("a b", "x" * 129, "a\r\nb", ""):
         answer = await request(app, "GET", "/livez", headers={"x-request-id": odd})
         assert answer.headers["x-request-id"].startswith("req_")
+
+
+async def test_answers_are_told_of_by_their_template() -> None:
+    served: list[RequestServed] = []
+    clock = ManualClock()
+    app = build_app(make_ports(clock, served=served.append))
+    for method, path in (
+        ("GET", "/runs/x"),
+        ("GET", "/runs/x/events"),
+        ("POST", "/process"),
+        ("GET", "/livez"),
+        ("PUT", "/runs"),
+        ("GET", "/nope/x"),
+    ):
+        await request(app, method, path, json=None if method == "GET" else {})
+    assert [(fact.method, fact.route, fact.status) for fact in served] == [
+        ("GET", "/runs/{run_id}", 404),
+        ("GET", "/runs/{run_id}/events", 404),
+        ("POST", "/process", 422),
+        ("GET", "/livez", 200),
+        ("PUT", "/runs", 405),
+        ("GET", "", 404),
+    ]
+
+
+async def test_every_route_has_a_template() -> None:
+    """What the document lists is counted under that very path: no route is lost among the others."""
+    served: list[RequestServed] = []
+    app = build_app(make_ports(served=served.append))
+    paths = (await request(app, "GET", "/openapi.json")).json()["paths"]
+    for path, methods in paths.items():
+        for method in methods:
+            served.clear()
+            await request(app, method.upper(), path.replace("{", "").replace("}", ""), json={})
+            assert [fact.route for fact in served] == [path]
 
 
 async def test_every_answer_is_guarded() -> None:

@@ -8,6 +8,8 @@ import pytest
 from tests.api_double import fake_agent, make_ports
 from tests.asgi_client import request
 
+from journeyman.agents.picture import mermaid
+from journeyman.agents.spec import EdgeSpec, GraphSpec, NodeSpec
 from journeyman.api.app import build_app
 from journeyman.runtime.catalog import Catalog
 from journeyman.web.pages import pages
@@ -37,6 +39,34 @@ async def test_agents() -> None:
     assert (await request(app, "GET", "/agents/a/graph")).json()["code"] == "no_graph"
     for path in ("/agents/nope", "/agents/nope/graph"):
         assert (await request(app, "GET", path)).status == 404
+
+
+async def test_the_graph_of_an_agent_that_has_its_own() -> None:
+    graph = GraphSpec(
+        start="ask",
+        nodes=(
+            NodeSpec(name="ask", type="llm"),
+            NodeSpec(name="note", type="function"),
+            NodeSpec(name="x", type="llm"),
+        ),
+        edges=(
+            EdgeSpec(origins=("ask",), targets=("note", "x"), when="state.steps < 3"),
+            EdgeSpec(origins=("note", "x"), targets=("end",)),
+        ),
+    )
+    app = build_app(make_ports(catalog=Catalog({"a": fake_agent("a", "custom_react_agent", graph)})))
+    assert await get(app, "/agents/a/graph") == {
+        "start": "ask",
+        "nodes": [{"id": "ask", "type": "llm"}, {"id": "note", "type": "function"}, {"id": "x", "type": "llm"}],
+        "edges": [
+            {"from": "ask", "to": "note", "when": "state.steps < 3", "kind": "fan_out", "group": 0},
+            {"from": "ask", "to": "x", "when": "state.steps < 3", "kind": "fan_out", "group": 0},
+            {"from": "note", "to": "end", "kind": "join", "group": 1},
+            {"from": "x", "to": "end", "kind": "join", "group": 1},
+        ],
+    }
+    assert (await request(app, "GET", "/agents/a/graph?format=mermaid")).text == mermaid(graph)
+    assert (await request(app, "GET", "/agents/a/graph?format=svg")).status == 422
 
 
 async def test_tools() -> None:
@@ -181,3 +211,27 @@ async def test_pages_name_no_foreign_host() -> None:
         assert "<script>" not in page.text
         assert "style=" not in page.text
     assert "curl" in (await request(app, "GET", "/")).text
+
+
+async def test_a_fork_and_its_edits() -> None:
+    ports = make_ports()
+    app = build_app(ports)
+    run = (await request(app, "POST", "/process", json={"user_input": "hello"})).json()["run_id"]
+    body = {
+        "at": 2,
+        "edits": {"messages": [{"replace": 1, "content": "bye"}, {"content": "now"}], "version": "current"},
+    }
+    key = {"Idempotency-Key": "k"}
+    forked = await request(app, "POST", f"/runs/{run}/fork", json=body, headers=key)
+    assert (forked.status, forked.json()["thread_id"]) == (202, "fork")
+    again = await request(app, "POST", f"/runs/{run}/fork", json=body, headers=key)
+    assert again.json()["run_id"] == forked.json()["run_id"]
+    (asked,) = ports.forks.asked  # type: ignore[attr-defined]
+    assert (asked.at, asked.version, asked.prompt) == (2, "current", None)
+    assert [(edit.replace, edit.role, edit.content[0].text) for edit in asked.messages] == [
+        (1, "user", "bye"), (None, "user", "now"),
+    ]  # fmt: skip
+    for wrong, where in (({}, "at"), ({"at": 0}, "at"), ({"at": 2, "edits": {"tools": []}}, "edits")):
+        refused = await request(app, "POST", f"/runs/{run}/fork", json=wrong)
+        assert (refused.status, where in refused.json()["error"]) == (422, True)
+    assert (await request(app, "POST", "/runs/nope/fork", json={"at": 1})).status == 404

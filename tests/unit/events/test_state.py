@@ -12,12 +12,14 @@ import pytest
 from journeyman.events.events import (
     ApprovalGiven,
     ApprovalRequested,
+    BranchEnded,
     BudgetWarned,
     CancelRequested,
     ContextChanged,
     DirectCall,
     Event,
     Failure,
+    ForkedCall,
     HistorySummarized,
     LimitReached,
     MessageAdded,
@@ -25,7 +27,6 @@ from journeyman.events.events import (
     ModelCalled,
     ModelFailed,
     ModelReplied,
-    NodeEntered,
     NodeLeft,
     RunAccepted,
     RunCancelled,
@@ -204,9 +205,30 @@ def test_only_running_time_counts() -> None:
     assert down.active_us == 10
 
 
+def test_a_fork_orphans_what_was_under_way_and_counts_no_time_in_between() -> None:
+    known = ForkedCall("m1.0", "r:m1.0", "done there")
+    before = (ACCEPTED, STARTED, ASKED, started(), requested())
+    state = after(*before, RunForked(parent="r", at=5, epoch=7, calls=(known,)), step=10)
+    assert [(call.status, call.forked) for call in state.calls] == [("orphaned", known), ("waiting", None)]
+    assert (state.epoch, state.status, state.active_us) == (7, "running", 30)
+    asking = after(ACCEPTED, STARTED, ModelCalled(call="m1", model="m"), RunForked(parent="r", at=3, epoch=7))
+    assert asking.model_call is not None
+    assert asking.model_call.orphaned
+
+
+def test_a_fork_replaces_and_adds_messages() -> None:
+    state = after(ACCEPTED, STARTED, ASKED, finished("m1.0"), finished("m1.1"))
+    state = apply(state, 6, 0, MessageReplaced(seq=5, place=3, message=user("other")))
+    assert [message.text for message in state.messages] == ["hi", "", "ok", "other"]
+    state = apply(state, 7, 0, MessageReplaced(seq=1, place=0, message=user("ho")))
+    assert (state.input, state.messages[0]) == (user("ho"), user("ho"))
+    state = apply(state, 8, 0, MessageAdded(message=user("more"), by="me", correction=False))
+    assert (state.messages[-1], state.corrections) == (user("more"), 0)
+
+
 SILENT: tuple[Event, ...] = (
-    NodeEntered(),
     NodeLeft(),
+    BranchEnded(),
     BudgetWarned(budget="b", used=1, limit=2),
     RunForked(parent="r", at=1),
     MessageReplaced(seq=1, message=user("x")),
@@ -223,7 +245,8 @@ def test_events_that_say_nothing_of_the_state(event: Event) -> None:
 
 
 def test_every_event_type_is_tried_here() -> None:
-    source = Path(__file__).read_text()
+    """Here, or what is about graphs beside this file."""
+    source = Path(__file__).read_text() + Path(__file__).with_name("test_walk.py").read_text()
     assert [kind.__name__ for kind in get_args(Event) if f"{kind.__name__}(" not in source] == []
 
 

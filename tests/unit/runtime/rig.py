@@ -17,8 +17,10 @@ from journeyman.ids import SequentialIds
 from journeyman.journal.journal import Journal
 from journeyman.journal.memory import MemoryJournal
 from journeyman.llm.client import ModelClient
+from journeyman.runtime.accepting import Acceptance
 from journeyman.runtime.catalog import Catalog
 from journeyman.runtime.definitions import Definitions
+from journeyman.runtime.forks import Forks
 from journeyman.runtime.performer import Performer
 from journeyman.runtime.results import StartRun
 from journeyman.runtime.runs import Runs
@@ -58,6 +60,9 @@ class Rig:
         performer = Performer(self.model, executor, self.clock, self.ids)
         self.worker = Worker(self.journal, self.codec, self.clock, self.ids, self.definitions, performer)
         self.runs = Runs(self.journal, self.worker, self.catalog, self.definitions, self.codec, self.clock, self.ids)
+        acceptance = Acceptance(self.journal, self.worker, self.definitions, self.clock)
+        parts = (self.journal, self.runs, acceptance, self.definitions, self.codec, self.clock, self.ids)
+        self.forks = Forks(*parts)
         self.threads = Threads(self.journal, self.worker, self.codec, self.clock, self.ids)
         return self
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from journeyman.errors import ToolValidationError
@@ -45,6 +45,7 @@ def test_a_path_is_covered_where_it_leads(allowed: str, path: str, covered: bool
 
 
 @given(st.lists(HOSTS, max_size=3), st.lists(HOSTS, max_size=3), HOSTS)
+@example(["b.a.example"], ["*.a.example:80"], "b.a.example:80")
 def test_what_both_allow_is_what_each_allows(one: list[str], two: list[str], host: str) -> None:
     both = Permissions(network=tuple(one)).within(Permissions(network=tuple(two))).network
     assert both is not None

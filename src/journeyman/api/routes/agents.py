@@ -9,21 +9,21 @@ from fastapi import APIRouter, Query
 from starlette.responses import PlainTextResponse, Response
 
 from journeyman.agents.agent import BaseAgent
+from journeyman.agents.picture import GraphPicture, graph_of, mermaid, picture
 from journeyman.agents.spec import ModelSettings
-from journeyman.api.graph import graph_of, mermaid
 from journeyman.api.openapi import answers, content, lists, ref
 from journeyman.api.paging import page_by_name
 from journeyman.api.parameters import Cursor, NamePath, PageSize
 from journeyman.api.ports import Ports
 from journeyman.api.replies import reply
 from journeyman.api.routes.tools import tool_answer
-from journeyman.api.schemas import AgentAnswer, AgentSummary, GraphAnswer, ModelAnswer
+from journeyman.api.schemas import AgentAnswer, AgentSummary, ModelAnswer
 from journeyman.errors import NotFoundError
 
-_GRAPH = answers(GraphAnswer)
+_GRAPH = answers(GraphPicture)
 _GRAPH[200] = {
     "description": "The graph",
-    "content": {**content(ref(GraphAnswer)), **content({"type": "string"}, "text/plain")},
+    "content": {**content(ref(GraphPicture)), **content({"type": "string"}, "text/plain")},
 }
 
 
@@ -40,10 +40,10 @@ def agents(ports: Ports) -> APIRouter:
 
     @router.get("/agents/{name}/graph", operation_id="get_agent_graph", summary="An agent's graph", responses=_GRAPH)
     async def get_graph(name: NamePath, format: Annotated[Literal["json", "mermaid"], Query()] = "json") -> Response:
-        graph = graph_of(ports.catalog.resolve(name))
+        graph = graph_of(ports.catalog.resolve(name).spec)
         if graph is None:
             raise NotFoundError(f"Agent {name!r} decides by code: it has no graph.", code="no_graph")
-        return PlainTextResponse(mermaid(graph)) if format == "mermaid" else reply(graph)
+        return PlainTextResponse(mermaid(graph)) if format == "mermaid" else reply(picture(graph))
 
     return router
 

@@ -1,4 +1,4 @@
-"""Runs: list, look at, follow, cancel, answer."""
+"""Runs: list, look at, follow, cancel, answer, fork."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from starlette.responses import Response
 from journeyman.api import cursor as cursors
 from journeyman.api.body import convert
 from journeyman.api.door import visit_of
-from journeyman.api.inputs import answer_of
-from journeyman.api.openapi import accepts, answers, lists
+from journeyman.api.idempotency import key_of
+from journeyman.api.inputs import answer_of, fork_of
+from journeyman.api.openapi import IDEMPOTENCY_KEY, accepts, answers, lists
 from journeyman.api.paging import cut
 from journeyman.api.parameters import Cursor, PageSize, RunPath, Seq, Text
 from journeyman.api.ports import Ports
 from journeyman.api.reading import read
 from journeyman.api.replies import page, process_answer, reply, run_answer, run_summary
-from journeyman.api.schemas import ProcessAnswer, ResumeRequest, RunAnswer, RunSummary, StateAnswer
+from journeyman.api.schemas import ForkRequest, ProcessAnswer, ResumeRequest, RunAnswer, RunSummary, StateAnswer
 from journeyman.api.states import state_answer
 from journeyman.journal.journal import RunFilter, RunStatus, thread_key
 
@@ -31,6 +32,7 @@ def runs(ports: Ports) -> APIRouter:
     _collection(router, ports)
     _single(router, ports)
     _changes(router, ports)
+    _travel(router, ports)
     return router
 
 
@@ -104,6 +106,23 @@ def _changes(router: APIRouter, ports: Ports) -> None:
         body = convert(await read(request, ports.limits), ResumeRequest)
         given = tuple(map(answer_of, body.answers))
         return reply(process_answer(await ports.runs.answer(visit_of(request.scope).principal, run_id, given)))
+
+
+def _travel(router: APIRouter, ports: Ports) -> None:
+    @router.post(
+        "/runs/{run_id}/fork",
+        operation_id="fork_run",
+        summary="A new run on a new thread that begins as this one did",
+        status_code=202,
+        responses=answers(ProcessAnswer, status=202, text="The fork is durable and goes on"),
+        openapi_extra={**accepts(ForkRequest), "parameters": [IDEMPOTENCY_KEY]},
+    )
+    async def fork_run(request: Request, run_id: RunPath) -> Response:
+        visit = visit_of(request.scope)
+        raw = await read(request, ports.limits)
+        key = key_of(visit, f"/runs/{run_id}/fork", raw)
+        started = await ports.forks.fork(visit.principal, fork_of(run_id, convert(raw, ForkRequest), visit, key))
+        return reply(process_answer(await ports.runs.wait(started.run_id, 0.0)), 202)
 
 
 def _microseconds(moment: datetime | None) -> int | None:

@@ -13,7 +13,7 @@ INSERT INTO runs (accepted_no, id, thread, principal, agent, version, parent, di
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: save_run
-UPDATE runs SET status = ?, epoch = ?, started_at = ?, ended_at = ?, error_code = ?, error_id = ?
+UPDATE runs SET status = ?, epoch = ?, accepted_at = ?, started_at = ?, ended_at = ?, error_code = ?, error_id = ?
 WHERE accepted_no = ?
 
 -- name: open_run_ids

@@ -1,0 +1,88 @@
+"""The functions of `function` nodes, looked up in the files beside the agent's: parsed, never imported."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import re
+from pathlib import Path
+
+from journeyman.agents.security import file_permissions, inside
+from journeyman.errors import Problem
+from journeyman.loading import MAX_BYTES
+
+_CALL = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):([A-Za-z_]\w*)")
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+class FunctionNodes:
+    """Knows the functions of a folder's modules; each file is read once."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self.problems: list[Problem] = []  # of the files themselves, each once
+        self._folder = folder
+        self._files: dict[str, dict[str, _Function] | None] = {}
+
+    def fault(self, call: str) -> tuple[str, str] | None:
+        """What keeps `module:function` from being a node's function, and a remedy; None if nothing does."""
+        found = _CALL.fullmatch(call)
+        if found is None:
+            return f"`call: {call}` is not of the form module:function", "write nodes:score for score in nodes.py"
+        if self._folder is None:
+            return (
+                f"`call: {call}` names a file, but there is no agent file beside which it stands",
+                "use an agent file",
+            )
+        module, name = found.groups()
+        file = module.replace(".", "/") + ".py"
+        try:
+            functions = self._functions(self._folder, file)
+        except ValueError as exc:
+            return str(exc), f"write {file} beside the agent file, with `async def {name}(ctx)`"
+        return None if functions is None else _fault_of(functions, file, name)
+
+    def _functions(self, folder: Path, file: str) -> dict[str, _Function] | None:
+        """The functions at the top level of `file`; None if the file itself has a problem. Raises ValueError."""
+        path = inside(folder, file)
+        if file not in self._files:
+            self._files[file] = self._read(path)
+        return self._files[file]
+
+    def _read(self, path: Path) -> dict[str, _Function] | None:
+        self.problems += file_permissions(path)
+        try:
+            with path.open("rb") as stream:
+                content = stream.read(MAX_BYTES + 1)
+            if len(content) > MAX_BYTES:
+                self.problems.append(Problem("the file is too large", str(path), remedy=f"at most {MAX_BYTES} bytes"))
+                return None
+            tree = ast.parse(content, str(path))
+        except SyntaxError as exc:
+            message = f"it is not Python: {exc.msg}"
+            self.problems.append(Problem(message, str(path), exc.lineno, exc.offset, "correct it"))
+        except (OSError, ValueError, RecursionError, MemoryError) as exc:  # not readable, not text, nested too deeply
+            self.problems.append(Problem(f"the file cannot be read: {exc}", str(path), remedy="correct it"))
+        else:
+            return {node.name: node for node in tree.body if isinstance(node, _Function)}
+        return None
+
+
+def _fault_of(functions: dict[str, _Function], file: str, name: str) -> tuple[str, str] | None:
+    function = functions.get(name)
+    if function is None:
+        close = difflib.get_close_matches(name, functions, n=1)
+        remedy = f"did you mean {close[0]}?" if close else f"write `async def {name}(ctx)` at its top level"
+        return f"{file} has no function {name}", remedy
+    if isinstance(function, ast.FunctionDef):
+        return f"{name} of {file} is a plain def (line {function.lineno})", f"write `async def {name}(ctx)`"
+    if not _takes_one(function.args):
+        return f"{name} of {file} does not take one argument (line {function.lineno})", f"write `async def {name}(ctx)`"
+    return None
+
+
+def _takes_one(args: ast.arguments) -> bool:
+    """Whether a call with one argument fits."""
+    positional = len(args.posonlyargs) + len(args.args)
+    required = positional - len(args.defaults)
+    keywords = any(default is None for default in args.kw_defaults)
+    return required <= 1 and (positional >= 1 or args.vararg is not None) and not keywords

@@ -1,0 +1,198 @@
+"""What the condition of an edge may see of a run: a small view of one branch, never the whole list of messages. Pure.
+
+`state.tool_calls`, `state.last_message`, `state.result`, `state.steps`, `state.visits`, `context.thread` and
+`context.global`. Only what a condition reads is put together, so its cost does not grow with the thread.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
+
+import msgspec
+
+from journeyman.agents.conditions import Condition, compile_condition
+from journeyman.agents.spec import GraphSpec
+from journeyman.errors import ValidationError
+from journeyman.events.messages import JSON, Message
+from journeyman.events.state import AgentState
+
+EDGE_NAMES = frozenset({"state", "context"})
+
+_LITERAL = re.compile(r"""[rRbB]*("{3}|'{3}|"|')(?:\\.|(?!\1).)*\1""", re.DOTALL)
+_STATE = re.compile(r"(?<![\w.])state\b(?:\s*\.\s*(\w+))?")
+_CONTEXT = re.compile(r"(?<![\w.])context\b(?:\s*\.\s*(thread|global)\b(?:\s*\.\s*(\w+)\b(?!\s*\())?)?")
+_VISITS = re.compile(r"""\bstate\s*\.\s*visits\s*(?:\.\s*(\w+)\b(?!\s*\()|\[\s*(?:"([^"]*)"|'([^']*)')\s*\])""")
+
+
+class Sight(msgspec.Struct, frozen=True, kw_only=True):
+    """One branch of a run at the moment when it leaves a node."""
+
+    last: Message | None = None  # the newest message that the branch sees
+    result: JSON = None  # what the node that is left gave
+    steps: int = 0  # model calls of the run
+    visits: Mapping[str, int] = {}  # node -> how often it was entered in this run; absent: never
+    thread: Mapping[str, JSON] = {}
+    global_: Mapping[str, JSON] = {}
+
+
+def sight(
+    state: AgentState, last: Message | None = None, result: JSON = None, visits: Mapping[str, int] | None = None
+) -> Sight:
+    """The view of a branch whose newest message is `last`, as it leaves a node that gave `result`."""
+    return Sight(
+        last=last,
+        result=result,
+        steps=state.model_calls,
+        visits=visits or {},
+        thread=state.thread_context,
+        global_=state.global_context,
+    )
+
+
+class EdgeCondition:
+    """A compiled `when`. `reads` are the paths of the view that it looks at, such as `state.steps`."""
+
+    def __init__(self, condition: Condition, reads: Sequence[str], nodes: Collection[str]) -> None:
+        self.text = condition.text
+        self.reads = tuple(reads)
+        self._condition = condition
+        self._parts = tuple(_part(path, nodes) for path in reads)
+
+    def holds(self, seen: Sight) -> bool:
+        """Whether it is true. Raises ConditionError when it has no answer, or one that is not a boolean."""
+        return self._condition.holds(self.values(seen))
+
+    def values(self, seen: Sight) -> dict[str, dict[str, JSON]]:
+        """What it is evaluated with: only what it reads."""
+        values: dict[str, dict[str, JSON]] = {"state": {}, "context": {"thread": {}, "global": {}}}
+        for part in self._parts:
+            part(values, seen)
+        return values
+
+
+def edge_conditions(graph: GraphSpec) -> tuple[EdgeCondition | None, ...]:
+    """The conditions of a graph's edges, in their order; None where there is none. Raises as `compile_edge`."""
+    nodes = [node.name for node in graph.nodes]
+    return tuple(compile_edge(edge.when, nodes) if edge.when is not None else None for edge in graph.edges)
+
+
+def compile_edge(text: str, nodes: Collection[str]) -> EdgeCondition:
+    """Compile the `when` of an edge in a graph of these `nodes`.
+
+    Raises ValidationError for a syntax error, an unknown name, function, field of `state`, or node in `state.visits`.
+    """
+    condition = compile_condition(text, EDGE_NAMES)
+    bare = _LITERAL.sub('""', text)
+    fields = sorted({_field(text, found) for found in _STATE.finditer(bare)})
+    if "visits" in fields:
+        for found in _VISITS.finditer(text):
+            _known(text, "node", next(name for name in found.groups() if name is not None), nodes)
+    reads = [f"state.{field}" for field in fields] + _contexts(text, bare)
+    return EdgeCondition(condition, reads, nodes)
+
+
+def _field(text: str, found: re.Match[str]) -> str:
+    name = found.group(1)
+    if name is None:
+        fields = ", ".join(f"state.{each}" for each in _STATES)
+        raise ValidationError(
+            f"The condition {text!r} uses `state` as a whole; write one of {fields}", code="invalid_condition"
+        )
+    _known(text, "field of state", name, _STATES)
+    return name
+
+
+def _known(text: str, kind: str, name: str, known: Collection[str]) -> None:
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(known))}"
+        raise ValidationError(
+            f"The condition {text!r} uses the unknown {kind} {name!r}; {hint}", code="invalid_condition"
+        )
+
+
+def _contexts(text: str, bare: str) -> list[str]:
+    """The paths of the context that are read: single keys, where no part is read as a whole."""
+    reads: set[str] = set()
+    for found in _CONTEXT.finditer(bare):
+        scope, key = found.groups()
+        if scope is None:
+            raise ValidationError(
+                f"The condition {text!r} uses `context` as a whole; write context.thread or context.global",
+                code="invalid_condition",
+            )
+        reads.add(f"context.{scope}.{key}" if key else f"context.{scope}")
+    whole = {path for path in reads if path.count(".") == 1}
+    return sorted(path for path in reads if path in whole or path.rpartition(".")[0] not in whole)
+
+
+_Values = dict[str, dict[str, JSON]]
+_Part = Callable[[_Values, Sight], None]
+
+
+def _part(path: str, nodes: Collection[str]) -> _Part:
+    """What puts the value at `path` among the values."""
+    root, field, *key = path.split(".")
+    if root == "state":
+        read = partial(_visits, nodes) if field == "visits" else _STATES[field]
+        return partial(_put_state, field, read)
+    return partial(_put_context, field, key[0]) if key else partial(_put_scope, field)
+
+
+def _put_state(field: str, read: Callable[[Sight], JSON], values: _Values, seen: Sight) -> None:
+    values["state"][field] = read(seen)
+
+
+def _put_scope(scope: str, values: _Values, seen: Sight) -> None:
+    values["context"][scope] = dict(seen.thread if scope == "thread" else seen.global_)
+
+
+def _put_context(scope: str, key: str, values: _Values, seen: Sight) -> None:
+    held = seen.thread if scope == "thread" else seen.global_
+    if key in held:
+        values["context"][scope][key] = held[key]
+
+
+def _tool_calls(seen: Sight) -> JSON:
+    """Calls of the newest message that nobody ran yet. Arguments that are no JSON object count as none."""
+    if seen.last is None or seen.last.role != "assistant":
+        return []
+    return [{"name": call.name, "arguments": _arguments(call.arguments)} for call in seen.last.tool_calls]
+
+
+def _arguments(text: str) -> dict[str, JSON]:
+    try:
+        found = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _last_message(seen: Sight) -> JSON:
+    if seen.last is None:
+        return {"role": "", "text": ""}
+    return {"role": seen.last.role, "text": seen.last.text}
+
+
+def _result(seen: Sight) -> JSON:
+    return seen.result
+
+
+def _steps(seen: Sight) -> JSON:
+    return seen.steps
+
+
+def _visits(nodes: Collection[str], seen: Sight) -> JSON:
+    return {**dict.fromkeys(nodes, 0), **seen.visits}
+
+
+_STATES: Mapping[str, Callable[[Sight], JSON]] = {
+    "last_message": _last_message,
+    "result": _result,
+    "steps": _steps,
+    "tool_calls": _tool_calls,
+    "visits": partial(_visits, ()),
+}

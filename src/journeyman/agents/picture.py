@@ -1,0 +1,121 @@
+"""The picture of an agent's graph: nodes and edges as data, and as Mermaid text. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Literal
+
+import msgspec
+
+from journeyman.agents.spec import AgentSpec, EdgeSpec, GraphSpec, NodeSpec
+
+REACT = GraphSpec(
+    start="llm",
+    nodes=(NodeSpec(name="llm", type="llm"), NodeSpec(name="tools", type="tools")),
+    edges=(
+        EdgeSpec(origins=("llm",), targets=("tools",), when="state.tool_calls.size() > 0"),
+        EdgeSpec(origins=("llm",), targets=("end",)),
+        EdgeSpec(origins=("tools",), targets=("llm",)),
+    ),
+)
+"""The graph that a `react_agent` has without saying so."""
+
+_SHAPES = {
+    "llm": "({})",
+    "tools": "[[{}]]",
+    "function": "[{}]",
+    "agent": "{{{{{}}}}}",
+    "approval": "{{{}}}",
+}
+_REGISTERED = "[/{}/]"
+# Words of Mermaid's own that cannot be the id of a node.
+_RESERVED = re.compile(
+    "call|class|classdef|click|default|direction|end|flowchart|graph|href|linkstyle|start|style|subgraph"
+)
+_ESCAPES = str.maketrans({"#": "#35;", '"': "#quot;", "<": "#lt;", ">": "#gt;", "&": "#amp;", "`": "#96;", "\n": " "})
+
+
+class GraphNode(msgspec.Struct, frozen=True):
+    """`id` is the node's name, `type` one of llm, tools, function, agent, approval, or a registered type."""
+
+    id: str
+    type: str
+
+
+class GraphEdge(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"}, omit_defaults=True):
+    """One way from a node to another, or to `end`. Ways of one `group` are one edge of the file: taken together."""
+
+    from_: str
+    to: str
+    when: str | None = None  # the condition; absent: otherwise
+    kind: Literal["", "fan_out", "join", "on_error", "on_unavailable"] = ""
+    group: int | None = None  # of fan_out and join: the edge's number in the file, from 0
+
+
+class GraphPicture(msgspec.Struct, frozen=True):
+    """A graph with every way by itself. `start` is the first node; `end`, which is no node, ends a branch."""
+
+    start: str
+    nodes: tuple[GraphNode, ...]
+    edges: tuple[GraphEdge, ...]
+
+
+def graph_of(spec: AgentSpec) -> GraphSpec | None:
+    """An agent's graph; None for a type that decides by code alone."""
+    return REACT if spec.type == "react_agent" else spec.graph
+
+
+def picture(graph: GraphSpec) -> GraphPicture:
+    """Nodes in the order of the file, edges in their order, then the ways of failures."""
+    ways = [way for index, edge in enumerate(graph.edges) for way in _ways(index, edge)]
+    failing = [way for node in graph.nodes for way in _failing(node)]
+    nodes = tuple(GraphNode(node.name, node.type) for node in graph.nodes)
+    return GraphPicture(graph.start, nodes, (*ways, *failing))
+
+
+def _ways(index: int, edge: EdgeSpec) -> Iterator[GraphEdge]:
+    kind: Literal["", "fan_out", "join"] = ""
+    if len(edge.origins) > 1:
+        kind = "join"
+    elif len(edge.targets) > 1:
+        kind = "fan_out"
+    for origin in edge.origins:
+        for target in edge.targets:
+            yield GraphEdge(from_=origin, to=target, when=edge.when, kind=kind, group=index if kind else None)
+
+
+def _failing(node: NodeSpec) -> Iterator[GraphEdge]:
+    if node.on_error is not None:
+        yield GraphEdge(from_=node.name, to=node.on_error, kind="on_error")
+    if node.on_unavailable is not None:
+        yield GraphEdge(from_=node.name, to=node.on_unavailable, kind="on_unavailable")
+
+
+def mermaid(graph: GraphSpec) -> str:
+    """A Mermaid flowchart: thick arrows are parallel branches, circles joins, dotted arrows the ways of failures."""
+    lines = ["flowchart TD", f"    Start([start]) --> {_id(graph.start)}"]
+    lines += [f"    {_id(node.name)}{_SHAPES.get(node.type, _REGISTERED).format(node.name)}" for node in graph.nodes]
+    for index, edge in enumerate(graph.edges):
+        lines += [f"    {line}" for line in _drawn(index, edge)]
+    for node in graph.nodes:
+        lines += [f"    {_id(way.from_)} -.->|{way.kind[3:]}| {_id(way.to)}" for way in _failing(node)]
+    return "\n".join(lines) + "\n"
+
+
+def _drawn(index: int, edge: EdgeSpec) -> Iterator[str]:
+    origin = _id(edge.origins[0])
+    if len(edge.origins) > 1:
+        origin = f"Join{index}"
+        yield f"{origin}((join))"
+        yield from (f"{_id(name)} --> {origin}" for name in edge.origins)
+    arrow = "==>" if len(edge.targets) > 1 else "-->"
+    label = f'|"{edge.when.translate(_ESCAPES)}"|' if edge.when else ""
+    yield from (f"{origin} {arrow}{label} {_id(name)}" for name in edge.targets)
+
+
+def _id(name: str) -> str:
+    """A node's id in the drawing. Ids that are not names begin with a capital, which no name does."""
+    if name == "end":
+        return "End([end])"
+    return f"N_{name}" if _RESERVED.fullmatch(name) else name

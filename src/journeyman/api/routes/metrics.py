@@ -1,0 +1,24 @@
+"""What is counted, as Prometheus reads it."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from journeyman.api.openapi import content, problems
+from journeyman.api.ports import Ports
+
+
+def metrics(ports: Ports) -> APIRouter:
+    router = APIRouter(tags=["health"])
+    text = {
+        "description": "Prometheus text, or OpenMetrics by `Accept`",
+        "content": content({"type": "string"}, "text/plain"),
+    }
+
+    @router.get("/metrics", operation_id="metrics", summary="Metrics", responses={200: text, **problems()})
+    async def scrape(request: Request) -> Response:
+        body, content_type = await ports.metrics(request.headers.get("accept", ""))
+        return Response(body, headers={"content-type": content_type})
+
+    return router

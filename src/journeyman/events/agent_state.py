@@ -1,0 +1,138 @@
+"""AgentState: all that a decision may depend on."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from journeyman.events.calls import CallState, ModelCallState
+from journeyman.events.events import CancelRequested, DirectCall, Failure, LimitReached, RunForked, ToolCallFinished
+from journeyman.events.messages import JSON, Message, Usage
+from journeyman.events.walk import BranchState, NodeState, Walk, parent_of
+
+replace = msgspec.structs.replace
+
+Status = Literal["queued", "running", "paused", "finished", "failed", "cancelled"]
+
+
+class AgentState(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a decision may depend on. `history` is the thread's view; `messages` are this run's own."""
+
+    run_id: str = ""
+    thread: str = ""
+    principal: str = ""
+    agent: str | None = None
+    version: str | None = None
+    input: Message | None = None
+    direct: DirectCall | None = None
+    stream: bool = False
+    status: Status = "queued"
+    epoch: int = 0
+    seq: int = 0  # of the last event applied
+    at: int = 0  # its time
+    started_at: int = 0
+    active_us: int = 0  # running time: neither pauses nor down time
+    first_no: int = 1
+    last_no: int = 0
+    history: tuple[Message, ...] = ()
+    thread_context: dict[str, JSON] = {}
+    global_context: dict[str, JSON] = {}
+    messages: tuple[Message, ...] = ()
+    calls: tuple[CallState, ...] = ()  # of the last reply, until all are finished
+    model_call: ModelCallState | None = None
+    model_calls: int = 0
+    tool_calls: int = 0
+    corrections: int = 0  # messages added since the last tool result: a typed answer asked again
+    usage: Usage = Usage()
+    model: str = ""
+    direct_call: ToolCallFinished | None = None  # how the lone call of a direct run ended
+    remembered: dict[str, JSON] = {}
+    walk: Walk = Walk()  # where it stands in its graph
+    errors: tuple[Failure, ...] = ()  # the last ten
+    failure: Failure | None = None  # the model call failed for good
+    forked: RunForked | None = None  # where the run comes from
+    cancel: CancelRequested | None = None
+    limit: LimitReached | None = None
+    output: str = ""
+    stopped_by: str | None = None
+    error: Failure | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self.status in ("finished", "failed", "cancelled")
+
+    @property
+    def all_calls(self) -> tuple[CallState, ...]:
+        """Tool calls that are not over, or were asked for with one that is not: of the trunk, branches and nodes."""
+        branches = (call for branch in self.walk.branches.values() for call in branch.calls)
+        return (*self.calls, *branches, *(call for node in self.walk.nodes for call in node.calls))
+
+    @property
+    def open_calls(self) -> tuple[CallState, ...]:
+        return tuple(call for call in self.all_calls if call.status != "finished")
+
+    @property
+    def open_model_calls(self) -> tuple[ModelCallState, ...]:
+        own = (self.model_call, *(branch.model_call for branch in self.walk.branches.values()))
+        nodes = (call for node in self.walk.nodes for call in node.model_calls)
+        return (*(call for call in own if call is not None), *nodes)
+
+    @property
+    def open_nodes(self) -> tuple[NodeState, ...]:
+        return tuple(node for node in self.walk.nodes if node.working)
+
+    @property
+    def open_approvals(self) -> tuple[str, ...]:
+        calls = tuple(call.approval for call in self.all_calls if call.status == "waiting" and call.approval)
+        return (*calls, *(node.approval for node in self.walk.nodes if node.status == "waiting" and node.approval))
+
+    @property
+    def answered(self) -> bool:
+        """Is there an answer of a human that nothing was made of yet?"""
+        return any(call.status == "answered" for call in self.all_calls) or any(
+            node.status == "answered" for node in self.walk.nodes
+        )
+
+    def in_branch(self, name: str) -> AgentState:
+        """The state as a branch sees it: its messages after those of the branches that it came from, its own calls."""
+        branch = self.walk.branches.get(name)
+        if branch is None:
+            return self
+        outer = self.in_branch(parent_of(name))
+        return replace(into_branch(self, branch), messages=(*outer.messages, *branch.messages))
+
+    @property
+    def last_reply(self) -> Message | None:
+        """The newest message of the model in this run."""
+        return next((message for message in reversed(self.messages) if message.role == "assistant"), None)
+
+
+def into_branch(state: AgentState, branch: BranchState) -> AgentState:
+    """The state with the branch's own messages and calls in the place of the trunk's."""
+    return replace(
+        state,
+        messages=branch.messages,
+        calls=branch.calls,
+        model_call=branch.model_call,
+        corrections=branch.corrections,
+    )
+
+
+def out_of_branch(state: AgentState, inner: AgentState, name: str, branch: BranchState) -> AgentState:
+    """The other way round: the trunk's own again, and the branch as `inner` has it."""
+    held = replace(
+        branch,
+        messages=inner.messages,
+        calls=inner.calls,
+        model_call=inner.model_call,
+        corrections=inner.corrections,
+    )
+    return replace(
+        inner,
+        messages=state.messages,
+        calls=state.calls,
+        model_call=state.model_call,
+        corrections=state.corrections,
+        walk=replace(state.walk, branches={**state.walk.branches, name: held}),
+    )

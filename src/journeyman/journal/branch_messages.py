@@ -1,0 +1,54 @@
+"""Which messages of a run's parallel branches stand in its trunk after a join, and in what order. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from journeyman.events.codec import Entry
+from journeyman.events.events import MessageAdded, ModelReplied, NodeEntered, ToolCallFinished
+from journeyman.events.node_calls import is_of_code
+from journeyman.events.walk import is_within
+
+SPEAKING = ("message_added", "model_replied", "tool_call_finished", "node_entered")
+
+
+def is_of_trunk(event: MessageAdded | ModelReplied | ToolCallFinished) -> bool:
+    """Does the event's message stand in the thread as soon as it is there?
+
+    One of a parallel branch does when it is joined; one of a node's own code never does.
+    """
+    if not event.path.node:
+        return True
+    return not event.path.branch and not _of_code(event)
+
+
+def joined_seqs(entries: Iterable[Entry], last: int) -> list[int]:
+    """The seqs of the messages that the join at seq `last` brings into the trunk. `entries`: of the run, in order."""
+    lists: dict[str, list[int]] = {}
+    for entry in entries:
+        event = entry.event if entry.type in SPEAKING else None
+        match event:
+            case MessageAdded() | ModelReplied() | ToolCallFinished() if event.path.branch and not _of_code(event):
+                lists.setdefault(event.path.branch, []).append(entry.seq)
+            case NodeEntered(joins=joins) if joins:
+                joined = _join(lists, event)
+                if entry.seq == last:
+                    return joined
+            case _:
+                pass
+    return []
+
+
+def _join(lists: dict[str, list[int]], event: NodeEntered) -> list[int]:
+    branch = event.path.branch
+    joined = [seq for name in event.joins for seq in lists.get(name, ())]
+    gone = event.joins if branch in event.joins else [name for name in lists if is_within(name, branch)]
+    own = [] if branch in event.joins else lists.get(branch, [])
+    for name in gone:
+        lists.pop(name, None)
+    lists[branch] = [*own, *joined]
+    return joined
+
+
+def _of_code(event: MessageAdded | ModelReplied | ToolCallFinished) -> bool:
+    return not isinstance(event, MessageAdded) and is_of_code(event.call)

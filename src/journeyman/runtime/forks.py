@@ -1,0 +1,131 @@
+"""The use case of time travel: a new run on a new thread that begins as another did, with edits. T6."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from journeyman.agents.agent import BaseAgent
+from journeyman.agents.prompt import PromptError
+from journeyman.clock import Clock
+from journeyman.errors import ValidationError
+from journeyman.events.codec import Codec
+from journeyman.events.events import (
+    ApprovalRequested,
+    ContextChanged,
+    Event,
+    MessageAdded,
+    RunForked,
+    ThreadCreated,
+)
+from journeyman.events.state import AgentState
+from journeyman.ids import Ids
+from journeyman.journal.journal import Append, Journal, MessageRow, thread_key, thread_stream
+from journeyman.runtime.accepting import Acceptance
+from journeyman.runtime.bounds import check_context
+from journeyman.runtime.definitions import Definitions
+from journeyman.runtime.forking import Identity, Prefix, copies, edits, prefix, under_way
+from journeyman.runtime.loading import load_view, read_all
+from journeyman.runtime.results import ForkRun, Started
+from journeyman.runtime.runs import Runs
+
+
+class Forks:
+    """Forks runs of the caller's principal; another's raise NotFoundError."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        runs: Runs,
+        acceptance: Acceptance,
+        definitions: Definitions,
+        codec: Codec,
+        clock: Clock,
+        ids: Ids,
+    ) -> None:
+        self._journal = journal
+        self._runs = runs
+        self._acceptance = acceptance
+        self._definitions = definitions
+        self._codec = codec
+        self._clock = clock
+        self._ids = ids
+
+    async def fork(self, principal: str, request: ForkRun) -> Started:
+        """A new run of events 1 to `at` of another and the edits; durable when this returns. The parent is not touched.
+
+        Raises NotFoundError (run, version), ValidationError (a seq or an edit that cannot be), StateError
+        (`run_queued`), ConfigurationError (its agent cannot be built any more) and what accepting a run raises.
+        """
+        parent = await self._runs.get(principal, request.run_id)
+        entries = await read_all(self._journal, parent.id)
+        copied = prefix(parent.id, entries, request.at)
+        if copied.state.direct is not None:
+            raise ValidationError("A run that is one tool call cannot be forked: call the tool again.")
+        edited = _edits(copied, request, principal)
+        agent = await self._agent(copied.state, request)
+        run_id, thread_id = self._ids.new("run"), self._ids.new("thread")
+        forked = RunForked(
+            parent=parent.id,
+            at=copied.at,
+            epoch=self._journal.epoch,
+            calls=under_way(copied, entries[copied.at :]),
+        )
+        shown = await load_view(self._journal, copied.state.thread, copied.started.first_no, copied.started.last_no)
+        identity = self._identity(thread_key(principal, thread_id), copied, shown, agent, request)
+        thread = await self._thread(thread_id, principal, copied, shown)
+        run = self._append(run_id, (*copies(copied, identity), forked, *edited), [one.at for one in copied.entries])
+        definition = self._definitions.to_store(agent)
+        earlier = await self._acceptance.accept(principal, run_id, (thread, run), request.key, definition)
+        if earlier is None:
+            return Started(run_id=run_id, thread_id=thread_id)
+        row = await self._runs.get(principal, earlier)
+        return Started(run_id=earlier, thread_id=row.thread.rpartition("/")[2], replayed=True)
+
+    async def _agent(self, state: AgentState, request: ForkRun) -> BaseAgent:
+        """The agent that goes on: of the version that is asked for, with the prompt that is asked for."""
+        if request.version is None:
+            agent = await self._definitions.of(state)
+        else:
+            agent = await self._definitions.version(state.agent or "", request.version)
+        if request.prompt is None:
+            return agent
+        try:
+            return self._definitions.build(msgspec.structs.replace(agent.spec, prompt=request.prompt))
+        except PromptError as exc:
+            raise ValidationError(f"The prompt cannot be used: {exc.message}") from exc
+
+    def _identity(
+        self, thread: str, copied: Prefix, shown: Sequence[MessageRow], agent: BaseAgent, request: ForkRun
+    ) -> Identity:
+        asked = (entry.event for entry in copied.entries if entry.type == "approval_requested")
+        return Identity(
+            thread=thread,
+            version=agent.version,
+            shown=len(shown),
+            shift=copied.started.last_no - len(shown),
+            approvals={one.approval: self._ids.new("appr") for one in asked if isinstance(one, ApprovalRequested)},
+            request_id=request.request_id,
+            trace_id=request.trace_id,
+        )
+
+    async def _thread(self, thread_id: str, principal: str, copied: Prefix, shown: Sequence[MessageRow]) -> Append:
+        """The new thread: the context and the stored messages that the run saw when it started, as copies."""
+        parent = await self._journal.thread(copied.state.thread)
+        title, meta = (parent.title, parent.meta) if parent else ("", {})
+        events: list[Event] = [ThreadCreated(thread_id=thread_id, principal=principal, title=title, meta=meta)]
+        if copied.started.thread_context:
+            events.append(ContextChanged(scope="thread", patch=copied.started.thread_context))
+        times = [self._clock.now()] * len(events) + [row.at for row in shown]
+        events += [MessageAdded(message=row.message, by=principal) for row in shown]
+        return self._append(thread_stream(thread_key(principal, thread_id)), events, times)
+
+    def _append(self, stream: str, events: Sequence[Event], times: Sequence[int]) -> Append:
+        return Append(stream=stream, drafts=tuple(map(self._codec.draft, events)), times=tuple(times))
+
+
+def _edits(copied: Prefix, request: ForkRun, principal: str) -> tuple[Event, ...]:
+    if request.context:
+        check_context(copied.state.thread_context, request.context)
+    return tuple(edits(copied, request.messages, request.context, principal))

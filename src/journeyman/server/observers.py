@@ -1,0 +1,85 @@
+"""Who reads what happens: figures of runs, guards, commits and requests. Made before the parts that tell of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from journeyman import __version__
+from journeyman.agents.agent import BaseAgent
+from journeyman.clock import Clock
+from journeyman.egress.services import Services
+from journeyman.events.codec import Draft
+from journeyman.events.events import ToolCallFinished
+from journeyman.events.state import AgentState
+from journeyman.journal.journal import Journal
+from journeyman.resilience.signals import Signal
+from journeyman.runtime.catalog import Catalog
+from journeyman.runtime.worker import Worker
+from journeyman.telemetry.exposition import Exposition
+from journeyman.telemetry.figures import Distribution
+from journeyman.telemetry.guard_lines import log_signal
+from journeyman.telemetry.loop_lag import LoopLag
+from journeyman.telemetry.metrics import Names, RunMetrics, ServerMetrics
+from journeyman.telemetry.readings import Sources, readings
+from journeyman.tools.registry import ToolRegistry
+from journeyman.tools.workers import Workers
+
+
+class Observers:
+    """The readers of one process. `models` and `is_service` say which names may be labels."""
+
+    def __init__(
+        self,
+        registry: ToolRegistry,
+        clock: Clock,
+        models: Callable[[str | None], Sequence[str]],
+        is_service: Callable[[str], bool],
+    ) -> None:
+        names = Names(models, is_service)
+        self._registry = registry
+        self.runs = RunMetrics(names)
+        self.server = ServerMetrics(names)
+        self.lag = LoopLag(clock, self.server.lag.observe)
+
+    def observe(self, run: AgentState, drafts: Sequence[Draft]) -> None:
+        """What of a run was committed."""
+        self.runs.observe(run, drafts)
+        for draft in drafts:
+            if type(draft.event) is ToolCallFinished:
+                self._registry.record(draft.event)
+
+    def signalled(self, signal: Signal) -> None:
+        """What a guard did."""
+        self.server.signalled(signal)
+        log_signal(signal)
+
+    def exposition(self, journal: Journal, services: Services, worker: Worker, workers: Workers) -> Exposition:
+        """Everything that is counted, as it is scraped."""
+        sources = Sources(
+            version=__version__,
+            tools=self._registry.get_metrics,
+            tool_durations=lambda: tool_durations(self._registry),
+            guards=services.configured,
+            journal=journal.stats,
+            runs=lambda: {
+                "running": worker.running,
+                "waiting": worker.backlog,
+                "streams": worker.watched.total(),
+            },
+            workers=workers.figures,
+        )
+        return Exposition(lambda: [*self.runs.read(), *self.server.read(), *readings(sources)])
+
+
+def models_of(catalog: Catalog, agent: str | None) -> Sequence[str]:
+    """The models that an agent may call, the configured one first."""
+    known: BaseAgent | None = catalog.agents.get(agent) if agent else None
+    return (known.spec.model.name, *known.spec.model.fallbacks) if known else ()
+
+
+def tool_durations(registry: ToolRegistry) -> dict[str, Distribution]:
+    """In seconds."""
+    return {
+        name: Distribution(tuple(bound / 1000 for bound in each.bounds_ms), each.counts, each.total_ms / 1000)
+        for name, each in registry.get_durations().items()
+    }

@@ -1,0 +1,240 @@
+"""Figures are folds over facts: exact, under labels from finite sets, rendered as Prometheus reads them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
+
+from journeyman.clock import ManualClock
+from journeyman.events.codec import Codec
+from journeyman.events.events import (
+    ApprovalRequested,
+    Event,
+    Failure,
+    LimitReached,
+    ModelFailed,
+    ModelReplied,
+    RunAccepted,
+    RunCancelled,
+    RunFailed,
+    RunFinished,
+    RunPaused,
+    RunResumed,
+    RunStarted,
+)
+from journeyman.events.messages import Usage, assistant
+from journeyman.events.state import AgentState, fold
+from journeyman.journal.journal import GroupCommitted
+from journeyman.resilience.signals import BreakerChanged, CallRefused, Retried, RetryWithheld, Signal
+from journeyman.telemetry.exposition import Exposition
+from journeyman.telemetry.figures import MOST_LABEL_SETS, OTHER, Counter, Distribution, Family, Histogram, Labels
+from journeyman.telemetry.loop_lag import EVERY_SECONDS, LoopLag
+from journeyman.telemetry.metrics import Names, RequestServed, RunMetrics, ServerMetrics
+
+MODELS = {"support": ("gpt-5", "gpt-5-mini")}
+NAMES = Names(models=lambda agent: MODELS.get(agent or "", ()), is_service=lambda name: name in ("gateway", "shop"))
+
+
+def ran(*events: Event, agent: str | None = "support") -> RunMetrics:
+    """The figures after these events of one run, a second apart."""
+    metrics = RunMetrics(NAMES)
+    accepted = RunAccepted(thread="local/t", principal="local", agent=agent)
+    facts = [(seq, seq * 1_000_000, event) for seq, event in enumerate((accepted, RunStarted(epoch=1), *events), 1)]
+    codec = Codec()
+    metrics.observe(fold("r1", facts), [codec.draft(event) for event in events])
+    return metrics
+
+
+def samples(families: Iterable[Family]) -> dict[str, dict[Labels, float]]:
+    """Name -> labels -> value; of a histogram, its sum."""
+    named = {family.name.removeprefix("journeyman_"): family.samples for family in families if family.samples}
+    return {name: {labels: _number(value) for labels, value in each.items()} for name, each in named.items()}
+
+
+def _number(value: float | Distribution) -> float:
+    return value.total if isinstance(value, Distribution) else value
+
+
+def test_a_run_that_finishes() -> None:
+    usage = Usage(100, 20, 60, 0.5)
+    metrics = ran(
+        ModelReplied(call="m1", model="gpt-5-2026-01-01", message=assistant("hi"), usage=usage, latency_ms=1500),
+        RunFinished(output="hi"),
+    )
+    assert samples(metrics.read()) == {
+        "runs": {("support", "finished"): 1},
+        "run_duration_seconds": {("support",): 2.0},
+        "model_calls": {("gpt-5",): 1},
+        "model_call_duration_seconds": {("gpt-5",): 1.5},
+        "model_tokens": {("gpt-5", "input"): 100, ("gpt-5", "output"): 20, ("gpt-5", "cached"): 60},
+        "model_cost_usd": {("gpt-5",): 0.5},
+    }
+
+
+@pytest.mark.parametrize(
+    ("said", "agent", "label"),
+    [
+        ("gpt-5-mini", "support", "gpt-5-mini"),  # a fallback answered
+        ("offline", "support", "offline"),
+        ("whatever the gateway says", "support", "gpt-5"),
+        ("anything", "forgotten", OTHER),
+    ],
+)
+def test_a_model_has_a_name_that_somebody_wrote(said: str, agent: str, label: str) -> None:
+    metrics = ran(ModelReplied(call="m1", model=said, message=assistant("hi")), agent=agent)
+    assert list(metrics.replies.read().samples) == [(label,)]
+
+
+def test_a_run_that_does_not_finish() -> None:
+    failure = Failure("gateway_timeout", "slow")
+    failed = samples(ran(ModelFailed(call="m1", error=failure), RunFailed(error=failure)).read())
+    assert failed["model_errors"] == {("gpt-5", "gateway_timeout"): 1}
+    assert failed["run_failures"] == {("support", "gateway_timeout"): 1}
+    assert failed["runs"] == {("support", "failed"): 1}
+    assert samples(ran(RunCancelled(), agent=None).read())["runs"] == {("(none)", "cancelled"): 1}
+
+
+def test_what_happens_on_the_way() -> None:
+    metrics = ran(
+        ApprovalRequested(approval="a1", kind="tool", call="m1.0"),
+        RunPaused(waiting_for=("a1",)),
+        RunResumed(epoch=1),
+        RunResumed(epoch=2, reason="taken_over"),
+        LimitReached(limit="steps", value=25),
+    )
+    assert samples(metrics.read()) == {
+        "approvals_requested": {("tool",): 1},
+        "run_pauses": {("support",): 1},
+        "runs_taken_over": {(): 1},
+        "run_limits_reached": {("support", "steps"): 1},
+    }
+
+
+def test_requests_by_template_and_class() -> None:
+    metrics = ServerMetrics(NAMES)
+    for fact in (
+        RequestServed("GET", "/runs/{run_id}", 200, 0.5),
+        RequestServed("GET", "/runs/{run_id}", 204, 0.25),
+        RequestServed("BREW", "", 404, 0.0),
+        RequestServed("POST", "/process", 0, 3.0),
+    ):
+        metrics.served(fact)
+    read = samples(metrics.read())
+    assert read["http_requests"] == {
+        ("GET", "/runs/{run_id}", "2xx"): 2,
+        (OTHER, OTHER, "4xx"): 1,
+        ("POST", "/process", "gone"): 1,
+    }
+    assert read["http_request_duration_seconds"]["GET", "/runs/{run_id}"] == 0.75
+
+
+def test_signals_of_guards_and_commits() -> None:
+    metrics = ServerMetrics(NAMES)
+    signals: Sequence[Signal] = (
+        Retried("gateway", "gpt-5", 1, "gateway_timeout", 0.5),
+        RetryWithheld("shop", "", "service_failed"),
+        CallRefused("https://any.example", "", "service_circuit_open", 1.0),
+        CallRefused("https://other.example", "", "service_circuit_open", 1.0),
+        BreakerChanged("gateway", "gpt-5", "closed", "open"),
+    )
+    for signal in signals:
+        metrics.signalled(signal)
+    metrics.committed(GroupCommitted(batches=2, events=7, seconds=0.002))
+    assert samples(metrics.read()) == {
+        "guard_retries": {("gateway", "gateway_timeout"): 1},
+        "guard_retries_withheld": {("shop",): 1},
+        "guard_refusals": {(OTHER, "service_circuit_open"): 2},
+        "breaker_changes": {("gateway", "open"): 1},
+        "journal_commit_duration_seconds": {(): 0.002},
+        "journal_commit_events": {(): 7},
+    }
+
+
+WORDS = st.text(max_size=8)
+FACTS = st.one_of(
+    st.builds(RequestServed, WORDS, WORDS, st.integers(0, 999), st.floats(0, 10)),
+    st.builds(Retried, WORDS, WORDS, st.just(1), WORDS, st.just(0.1)),
+    st.builds(CallRefused, WORDS, WORDS, WORDS, st.just(1.0)),
+)
+
+
+@given(st.lists(FACTS, max_size=60))
+def test_words_from_outside_make_no_labels(facts: list[RequestServed | Retried | CallRefused]) -> None:
+    """Methods and guards are the world's to invent; routes and codes are ours, and the door gives templates only."""
+    metrics = ServerMetrics(NAMES)
+    for fact in facts:
+        metrics.served(fact) if isinstance(fact, RequestServed) else metrics.signalled(fact)
+    read = {family.name: family for family in metrics.read()}
+    methods = {labels[0] for labels in read["journeyman_http_requests"].samples}
+    guards = {labels[0] for name in ("retries", "refusals") for labels in read[f"journeyman_guard_{name}"].samples}
+    assert methods <= {"GET", "POST", "PATCH", "DELETE", "PUT", "HEAD", "OPTIONS", OTHER}
+    assert guards <= {"gateway", "shop", OTHER}
+
+
+@given(st.integers(0, 3 * MOST_LABEL_SETS), st.integers(1, 3))
+def test_no_figure_grows_without_bound(different: int, width: int) -> None:
+    counter, histogram = Counter("c", "", *"abc"[:width]), Histogram("h", "", *"abc"[:width])
+    for number in range(different):
+        labels = (str(number),) * width
+        counter.add(labels)
+        histogram.observe(1.0, labels)
+    counted, spread = counter.read().samples, histogram.read().samples
+    assert len(counted) == len(spread) == min(different, MOST_LABEL_SETS + 1)
+    assert sum(value for value in counted.values() if isinstance(value, float)) == different
+    assert sum(sum(each.counts) for each in spread.values() if isinstance(each, Distribution)) == different
+
+
+@given(st.lists(st.floats(0, 1000), max_size=50))
+async def test_what_is_scraped_is_what_was_counted(values: list[float]) -> None:
+    histogram = Histogram("journeyman_x_seconds", 'said "so"\n', "agent", bounds=(0.5, 10.0))
+    for value in values:
+        histogram.observe(value, ('a"\\\n',))
+    body, content_type = await Exposition(lambda: [histogram.read()]).render("")
+    assert content_type.startswith("text/plain; version=0.0.4")
+    [family] = [each for each in text_string_to_metric_families(body.decode()) if each.name == "journeyman_x_seconds"]
+    read = {(sample.name[20:], sample.labels.get("le")): sample.value for sample in family.samples}
+    if values:
+        assert read["_bucket", "0.5"] == sum(value <= 0.5 for value in values)
+        assert read["_bucket", "10.0"] == sum(value <= 10 for value in values)
+        assert read["_bucket", "+Inf"] == read["_count", None] == len(values)
+        assert read["_sum", None] == pytest.approx(sum(values))
+        assert family.samples[0].labels["agent"] == 'a"\\\n'
+
+
+async def test_openmetrics_for_whoever_asks() -> None:
+    counter = Counter("journeyman_c", "A count.")
+    counter.add()
+    body, content_type = await Exposition(lambda: [counter.read()]).render("application/openmetrics-text;q=0.9")
+    assert content_type.startswith("application/openmetrics-text")
+    assert b"journeyman_c_total 1.0\n" in body
+    assert body.endswith(b"# EOF\n")
+
+
+async def test_the_lag_of_the_loop_is_how_late_the_timer_comes() -> None:
+    clock, seen = ManualClock(), list[float]()
+    lag = LoopLag(clock, seen.append)
+    lag.start()
+    for late in (0.0, 0.2, 0.0):
+        clock.advance(EVERY_SECONDS + late)
+        await _turn()
+    lag.stop()
+    clock.advance(10)
+    await _turn()
+    assert seen == pytest.approx([0.0, 0.2, 0.0])
+
+
+async def _turn() -> None:
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+
+def test_a_state_ahead_of_the_batch_changes_nothing() -> None:
+    """The next batch is applied before this one is committed."""
+    metrics = RunMetrics(NAMES)
+    metrics.observe(AgentState(run_id="r1", agent="support"), [Codec().draft(RunFinished())])
+    assert list(metrics.ended.read().samples) == [("support", "finished")]
