@@ -25,6 +25,7 @@ from journeyman.api.routes.approvals import approvals
 from journeyman.api.routes.context import context
 from journeyman.api.routes.health import health
 from journeyman.api.routes.metrics import metrics
+from journeyman.api.routes.reload import reload
 from journeyman.api.routes.retention import retention
 from journeyman.api.routes.runs import runs
 from journeyman.api.routes.threads import threads
@@ -96,7 +97,7 @@ def _routes(app: FastAPI, ports: Ports) -> None:
         WebSocketRoute(websocket.PATH, websocket.Sockets(ports)),
         *ports.pages,
     ]
-    for router in (agents, tools, threads, runs, context, approvals, retention, health, metrics):
+    for router in (agents, reload, tools, threads, runs, context, approvals, retention, health, metrics):
         app.include_router(router(ports))
 
     @cache

@@ -334,6 +334,14 @@ class AgentSummary(Struct, frozen=True, kw_only=True):
     default: bool
 
 
+class VersionAnswer(Struct, frozen=True):
+    """A version that this process has had. `since`: when it had it first."""
+
+    version: str
+    since: str
+    current: bool
+
+
 class AgentAnswer(Struct, frozen=True, kw_only=True):
     """An agent's definition. `tools` are as this agent may use them."""
 
@@ -348,6 +356,32 @@ class AgentAnswer(Struct, frozen=True, kw_only=True):
     limits: dict[str, JSON]
     history: dict[str, JSON]
     output: dict[str, JSON] | None
+    versions: tuple[VersionAnswer, ...]
+    rolled_back: bool
+    reload_problems: tuple[str, ...]
+
+
+class ChangeAnswer(Struct, frozen=True):
+    """New runs of the agent begin with `version` now; null: it is served no more. `before` null: it is new."""
+
+    agent: str
+    version: str | None
+    before: str | None
+
+
+class ReloadAnswer(Struct, frozen=True):
+    """Not `applied`: `problems` say why, and everything is as it was. Else they are warnings."""
+
+    applied: bool
+    at: str
+    changes: tuple[ChangeAnswer, ...]
+    problems: tuple[str, ...]
+
+
+class RollbackRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """Without `version`: the one before the current one."""
+
+    version: str | None = None
 
 
 class Pruned(Struct, frozen=True):

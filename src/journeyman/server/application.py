@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from journeyman.agents.agent import BaseAgent
@@ -24,11 +25,13 @@ from journeyman.journal.sqlite import SqliteJournal
 from journeyman.llm.client import ModelClient
 from journeyman.llm.gateway import Gateway
 from journeyman.llm.routing import Models
+from journeyman.loading import ImportedFiles
 from journeyman.runtime.accepting import Acceptance
 from journeyman.runtime.catalog import Catalog
 from journeyman.runtime.definitions import Definitions
 from journeyman.runtime.forks import Forks
 from journeyman.runtime.performer import Performer
+from journeyman.runtime.reloaded import shown
 from journeyman.runtime.replaying import recorded_replies
 from journeyman.runtime.retention import Keep, Retention
 from journeyman.runtime.runs import Runs
@@ -37,6 +40,8 @@ from journeyman.runtime.worker import Worker
 from journeyman.server.definitions import Loaded, load
 from journeyman.server.mcp import Mounts, guarded
 from journeyman.server.observers import Observers, models_of
+from journeyman.server.outside_tools import register
+from journeyman.server.reloading import Load, Reloading
 from journeyman.settings import Settings
 from journeyman.telemetry.exposition import Exposition
 from journeyman.tools.cache import ToolCache
@@ -52,11 +57,16 @@ _TOOL_CONNECTIONS = 1024  # of all services together: each has its own bound
 DRAIN_SECONDS = 10.0  # how long runs may finish after a SIGTERM before they are parked
 
 
+def _ignored(_: tuple[str, ...]) -> None:
+    return None
+
+
 @dataclass(slots=True, kw_only=True)
 class Application:
     """The parts of one process. `async with` opens the journal and takes over what an earlier process left."""
 
     settings: Settings
+    codec: Codec
     journal: Journal
     models: ModelClient
     services: Services
@@ -75,9 +85,10 @@ class Application:
     retention: Retention
     clock: Clock
     ids: Ids
-    transport: Transport | None = None  # of tools that are outside services
+    reloading: Reloading = field(init=False)
     problems: tuple[Problem, ...] = ()  # warnings of loading
     secrets: tuple[str, ...] = ()  # every value to be masked wherever people look
+    on_secrets: Callable[[tuple[str, ...]], None] = _ignored  # told of them when a reload named more
     recovered: int = 0  # runs that were under way when the process before this one ended
     started: bool = False
     looking: asyncio.Task[Kernel] | None = None  # at what confines workers here
@@ -98,6 +109,7 @@ class Application:
     async def __aexit__(self, *exc: object) -> None:
         self.observers.lag.stop()
         await self.drain(0.0)
+        await self.reloading.aclose()
         for task in (self.looking, self.pruning):
             if task is not None:
                 task.cancel()
@@ -109,8 +121,8 @@ class Application:
         await self.registry.aclose()
         if self.cache is not None:
             await self.cache.aclose()
-        if self.transport is not None:
-            await self.transport.aclose()
+        if self.reloading.transport is not None:
+            await self.reloading.transport.aclose()
         await self.journal.close()
 
     async def drain(self, seconds: float = DRAIN_SECONDS) -> None:
@@ -128,10 +140,23 @@ class Application:
             reasons["shutting_down"] = "the process is draining"
         return reasons
 
+    def learn(self, secrets: tuple[str, ...]) -> None:
+        """Mask these values too: a changed file named them."""
+        new = tuple(secret for secret in secrets if secret not in self.secrets)
+        if new:
+            self.codec.learn(new)
+            if self.cache is not None:
+                self.cache.learn(new)
+            self.secrets += new
+            self.on_secrets(self.secrets)
+
     def details(self) -> Mapping[str, object]:
-        """What worker processes are confined by; empty: no tool needs one, or it is not known yet."""
-        kernel = self.workers.known_kernel
-        return {} if kernel is None else {"sandbox": described(kernel)}
+        """What worker processes are confined by, if any are needed and it is known, and a reload that was refused."""
+        kernel, last = self.workers.known_kernel, self.reloading.last
+        found: dict[str, object] = {} if kernel is None else {"sandbox": described(kernel)}
+        if last is not None and not last.applied:
+            found["reload"] = f"refused: {len(last.problems)} problems, the first: {shown(last.problems[0])}"
+        return found
 
     def sandbox(self, spec: ToolSpec) -> Mapping[str, JSON]:
         """The same for one tool."""
@@ -154,7 +179,8 @@ async def build(
 
     Raises ConfigurationError that lists every problem of agents and tools.
     """
-    loaded = await load(settings, path, offline=offline, discover=discover)
+    imported = ImportedFiles()
+    loaded = await load(settings, path, offline=offline, discover=discover, imported=imported)
     errors = [problem for problem in loaded.problems if problem.severity == "error"]
     if errors:
         await loaded.registry.aclose()
@@ -163,7 +189,11 @@ async def build(
     if missing := await unmet(loaded, workers):
         await loaded.registry.aclose()
         raise ConfigurationError("The agents cannot be served:", missing)
-    return join(settings, loaded, journal, models, clock, ids, workers)
+
+    async def load_again(registry: ToolRegistry) -> Loaded:
+        return await load(settings, path, offline=offline, imported=imported, earlier=registry)
+
+    return join(settings, loaded, journal, models, clock, ids, workers, load_again)
 
 
 async def unmet(loaded: Loaded, workers: Workers) -> list[Problem]:
@@ -187,8 +217,9 @@ def join(
     clock: Clock | None = None,
     ids: Ids | None = None,
     workers: Workers | None = None,
+    load_again: Load | None = None,
 ) -> Application:
-    """The parts over what was loaded."""
+    """The parts over what was loaded. `load_again` reads the files anew; None: they are not reloaded."""
     clock, ids = clock or SystemClock(), ids or RandomIds()
     secrets = (*settings.secrets(), *loaded.secrets)
     registry, codec = loaded.registry, Codec(secrets)
@@ -197,26 +228,21 @@ def join(
     )
     journal = journal or _journal(settings, observers)
     services = _services(settings, loaded, clock, observers)
-    if loaded.transport is not None:
-        for tool in loaded.openapi:
-            registry.add(tool.registered(loaded.transport, services, clock))
-    mcp = Mounts(loaded.agents, registry, loaded.build, clock, ids, settings.timeout_seconds, guarded(services))
+    register(registry, loaded.openapi, loaded.transport, services, clock)
+    mcp = Mounts(loaded, registry, clock, ids, settings.timeout_seconds, guarded(services))
     agents = {agent.spec.name: mcp.build(agent.spec) for agent in loaded.agents}
-    catalog = Catalog(agents, settings.default_agent)
+    catalog = Catalog(agents, settings.default_agent, clock.now())
     definitions = Definitions(journal, catalog, mcp.build, _direct(registry, catalog.agents))
     models = models or _models(settings, services, journal, clock)
     workers = workers or Workers()
     cache = _cache(settings, clock, secrets)
     http = HttpClient(services, _transport, clock)
-    executor = Executor(
-        registry, workers, clock, random.Random(), ids, settings.timeout_seconds, settings.max_retries, cache, http
-    )
-    performer = Performer(models, executor, clock, ids)
+    performer = Performer(models, _executor(settings, registry, workers, clock, ids, cache, http), clock, ids)
     worker = Worker(journal, codec, clock, ids, definitions, performer, observers.observe)
     runs = Runs(journal, worker, catalog, definitions, codec, clock, ids)
-    acceptance = Acceptance(journal, worker, definitions, clock)
-    return Application(
+    application = Application(
         settings=settings,
+        codec=codec,
         journal=journal,
         models=models,
         services=services,
@@ -228,17 +254,48 @@ def join(
         catalog=catalog,
         worker=worker,
         runs=runs,
-        forks=Forks(journal, runs, acceptance, definitions, codec, clock, ids),
+        forks=Forks(journal, runs, Acceptance(journal, worker, definitions, clock), definitions, codec, clock, ids),
         threads=Threads(journal, worker, codec, clock, ids),
         observers=observers,
         exposition=observers.exposition(journal, services, worker, workers),
         retention=Retention(journal, clock),
         clock=clock,
         ids=ids,
-        transport=loaded.transport,
         secrets=secrets,
         problems=tuple(problem for problem in loaded.problems if problem.severity != "error"),
     )
+    application.reloading = _reloading(application, definitions, loaded.transport, load_again)
+    return application
+
+
+def _reloading(
+    application: Application, definitions: Definitions, transport: Transport | None, load_again: Load | None
+) -> Reloading:
+    return Reloading(
+        load_again,
+        partial(unmet, workers=application.workers),
+        application.registry,
+        application.services,
+        application.mcp,
+        application.catalog,
+        definitions,
+        application.clock,
+        transport,
+        application.learn,
+    )
+
+
+def _executor(
+    settings: Settings,
+    registry: ToolRegistry,
+    workers: Workers,
+    clock: Clock,
+    ids: Ids,
+    cache: ToolCache | None,
+    http: HttpClient,
+) -> Executor:
+    bounds = settings.timeout_seconds, settings.max_retries
+    return Executor(registry, workers, clock, random.Random(), ids, *bounds, cache, http)
 
 
 def _services(settings: Settings, loaded: Loaded, clock: Clock, observers: Observers) -> Services:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from journeyman.egress.services import ServiceSpec
 from journeyman.egress.services import joined as joined_services
 from journeyman.egress.transport import Transport
 from journeyman.errors import ConfigurationError, Problem
-from journeyman.loading import import_file
+from journeyman.loading import ImportedFiles
 from journeyman.server.outside_tools import openapi_tools, outside
 from journeyman.server.places import agent_path, tools_path
 from journeyman.settings import Settings
@@ -50,8 +51,8 @@ class Loaded:
         return tuple(secret for agent in self.agents for secret in agent.secrets)
 
 
-def agent_types() -> AgentTypes:
-    return AgentTypes({ReactAgent.type: ReactAgent}, import_file=import_file)
+def agent_types(imported: ImportedFiles | None = None) -> AgentTypes:
+    return AgentTypes({ReactAgent.type: ReactAgent}, import_file=imported or ImportedFiles())
 
 
 def surroundings(settings: Settings, registry: ToolRegistry, types: AgentTypes, offline: bool) -> Surroundings:
@@ -66,18 +67,33 @@ def surroundings(settings: Settings, registry: ToolRegistry, types: AgentTypes, 
     )
 
 
-async def load(settings: Settings, path: Path | None, *, offline: bool, discover: Discover = discover) -> Loaded:
-    """Load what `path` (or the settings) say. Raises nothing: problems are listed, errors among them."""
+async def load(
+    settings: Settings,
+    path: Path | None,
+    *,
+    offline: bool,
+    discover: Discover = discover,
+    imported: ImportedFiles | None = None,
+    earlier: ToolRegistry | None = None,
+) -> Loaded:
+    """Load what `path` (or the settings) say. Raises nothing: problems are listed, errors among them.
+
+    `imported` and `earlier` are those of the load before this one: what has not changed is taken from them.
+    """
     agents_at = agent_path(settings, path)
     registry = await ToolRegistry.auto_register(
         tools_path(settings, agents_at),
         discover=discover,
         isolation=settings.tools_isolation,
         security=settings.tools_security,
+        earlier=earlier,
     )
-    types = agent_types()
+    types = agent_types(imported)
     around = surroundings(settings, registry, types, offline)
-    loaded = _from_environment(settings, around) if agents_at is None else load_agents(agents_at, around)
+    if agents_at is None:
+        loaded = _from_environment(settings, around)
+    else:
+        loaded = await asyncio.to_thread(load_agents, agents_at, around) if earlier else load_agents(agents_at, around)
     return joined(registry, types, loaded)
 
 

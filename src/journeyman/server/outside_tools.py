@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 
 from journeyman.agents.definition import LoadedAgent
+from journeyman.clock import Clock
+from journeyman.egress.services import Services
 from journeyman.egress.transport import Transport
 from journeyman.errors import Problem
 from journeyman.tools.openapi.invoker import OpenApiTool
+from journeyman.tools.registry import ToolRegistry
 
 
 def outside(agents: Sequence[LoadedAgent]) -> Transport | None:
@@ -34,3 +37,12 @@ def openapi_tools(
             remedy = "give its entry under `openapi` another key"
             problems.append(Problem(message, str(agent.file) if agent.file else None, remedy=remedy))
     return tuple(known.values()), problems
+
+
+def register(
+    registry: ToolRegistry, tools: Sequence[OpenApiTool], transport: Transport | None, services: Services, clock: Clock
+) -> None:
+    """Have these operations called through `transport`, behind the guards of `services`."""
+    if transport is not None:
+        for tool in tools:
+            registry.add(tool.registered(transport, services, clock))

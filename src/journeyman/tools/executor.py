@@ -103,7 +103,7 @@ class Executor:
             return format_result(await self._run(tool.invoker, call), call.request.spec.output_cap)
         if tool.target is None:
             raise ToolExecutionError(f"tool {tool.spec.name!r} cannot run in a process: define it in a module")
-        async with self._workers.slot(tool.target, call.request.spec) as worker:
+        async with self._workers.slot(tool.target, call.request.spec, tool.files) as worker:
             return str(await self._run(worker, call))  # formatted and cut in the worker
 
     async def _run(self, invoker: Invoker, call: _Call) -> JSON:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Container, Iterable
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -12,7 +12,8 @@ from journeyman.clock import Clock, SystemClock
 from journeyman.errors import Problem, ToolError, ToolNotFoundError, ToolRegistrationError
 from journeyman.events.events import ToolCallFinished
 from journeyman.events.messages import JSON
-from journeyman.loading import Package, fingerprint
+from journeyman.loading import Package
+from journeyman.sources import read_sources
 from journeyman.tools.arguments import (
     BothChecks,
     Check,
@@ -47,6 +48,7 @@ class RegisteredTool(msgspec.Struct, frozen=True, kw_only=True):
     invoker: Invoker | None = None
     target: Target | None = None
     findings: tuple[Finding, ...] = ()  # of the static check, those that are allowed included
+    files: Mapping[str, bytes] = {}  # the sources of its folder, for a worker
 
     def check_arguments(self, raw: str | bytes | dict[str, JSON]) -> dict[str, JSON]:
         """A call's arguments, checked: what is to be recorded and executed. Pure.
@@ -101,9 +103,7 @@ class ToolRegistry:
         registry = cls(isolation)
         if earlier is not None:
             registry._watchdog = earlier._watchdog
-        if path is not None:
-            registry._fingerprint = await asyncio.to_thread(fingerprint, Path(path))
-        if earlier is not None and registry._fingerprint == earlier._fingerprint:
+        if earlier is not None and await earlier._is_of(path):
             registry._adopt_unchanged(earlier)
         elif path is not None:
             discovery = await discover(Path(path))
@@ -154,7 +154,7 @@ class ToolRegistry:
         self.tools.pop(name, None)
 
     def called(self, spec: ToolSpec) -> RegisteredTool:
-        """The tool that a run's definition means: of the code that it began with, while that is kept; else as it is now.
+        """The tool that a definition means: of the code that it was made with, while that is kept; else as it is now.
 
         Raises ToolNotFoundError when there is neither.
         """
@@ -238,7 +238,9 @@ class ToolRegistry:
         return RegisteredTool(
             spec=spec,
             check=_check_of(described),
-            invoker=InlineInvoker(described, self._code.resources, self._watchdog) if spec.isolation == "inline" else None,
+            invoker=InlineInvoker(described, self._code.resources, self._watchdog)
+            if spec.isolation == "inline"
+            else None,
             target=target,
         )
 
@@ -253,40 +255,48 @@ class ToolRegistry:
 
         return await asyncio.to_thread(all_findings)
 
+    async def _is_of(self, path: Path | str | None) -> bool:
+        """Whether the tools came from this folder, and it has not changed since."""
+        read = None if path is None else await asyncio.to_thread(read_sources, Path(path))
+        return (None if read is None else read.fingerprint) == self._fingerprint
+
     def _adopt_unchanged(self, earlier: ToolRegistry) -> None:
         """The folder is what it was: its modules and schemas stay."""
         self._code, self._shares_code = earlier._code, True
         self._checks, self._security, self.problems = earlier._checks, earlier._security, list(earlier.problems)
-        self._folder = earlier._folder
+        self._folder, self._fingerprint = earlier._folder, earlier._fingerprint
         self.tools.update(earlier._folder)
 
     def _adopt(self, path: Path, discovery: Discovery, findings: dict[str, tuple[Finding, ...]]) -> None:
         """Register what discovery found; this process imports only the files that hold inline tools."""
         self.problems += discovery.problems
-        package = self._code.package = Package(folder_of(path))
+        files: Mapping[str, bytes] = {}
+        if discovery.sources is not None:
+            files, self._fingerprint = discovery.sources
+        package = self._code.package = Package(folder_of(path), files)
         for found in discovery.found:
             found_in = findings.get(found.spec.name, ())
             if refuses(found_in, self._security):
                 self.problems += [each.problem("enforce") for each in found_in if not each.allowed]
                 continue
             try:
-                self.add(msgspec.structs.replace(self._from_found(package, found), findings=found_in))
+                self.add(msgspec.structs.replace(self._from_found(package, found, files), findings=found_in))
             except ToolError as exc:
                 self.problems.append(Problem(str(exc), file=found.target.file, line=found.line))
         self._folder = dict(self.tools)
 
-    def _from_found(self, package: Package, found: Found) -> RegisteredTool:
+    def _from_found(self, package: Package, found: Found, files: Mapping[str, bytes]) -> RegisteredTool:
         if self._isolation == "process" and not found.says_isolation:
             found = msgspec.structs.replace(found, spec=msgspec.structs.replace(found.spec, isolation="process"))
         if not found.inline:
             check = check_for_schema(found.spec.name, found.spec.parameters)
-            return RegisteredTool(spec=found.spec, check=check, target=found.target)
+            return RegisteredTool(spec=found.spec, check=check, target=found.target, files=files)
         module = package.load(Path(found.target.file))
         if isinstance(module, Problem):
             raise ToolRegistrationError(f"it could be imported only once: {module.message}")
         described = describe(attribute_of(module, found.target.attribute))
         tool = self._registered(described, found.target)
-        return msgspec.structs.replace(tool, spec=found.spec)
+        return msgspec.structs.replace(tool, spec=found.spec, files=files)
 
 
 def _check_of(described: Described) -> Check:
