@@ -31,6 +31,7 @@ from journeyman.events.events import (
     ModelCalled,
     ModelReplied,
     NodeEntered,
+    NodeLeft,
     Parent,
     Path,
     RunAccepted,
@@ -220,7 +221,7 @@ async def test_one_batch_writes_several_streams_and_all_rows(journal: Journal) -
         step("r1", ToolCallStarted(call="m1.0", call_id="x", tool="agent", arguments={}, idempotency_key="k")),
         child,
         outside(principal_stream("ann"), ContextChanged(scope="global", patch={"n": 1})),
-        definition=Definition("v1", b"{}"),
+        definitions=(Definition("v1", b"{}"),),
     )
     assert [entry.stream for entry in done.entries] == ["r1", "c1", "c1", "principal:ann"]
     run = await journal.run("c1")
@@ -711,3 +712,88 @@ async def test_messages_of_parallel_branches_stand_in_the_thread_when_they_are_j
     joined = NodeEntered(path=Path("", "sum"), joins=(first, second))
     await commit(journal, step("r1", told("b2", second), joined, told("sum", "")))
     assert await texts(journal) == ["hi", "plan", "a", "b", "b2", "sum"]
+
+
+HIDDEN = "ann/!child_1"
+
+
+def child(run: str, parent: str, thread: str = HIDDEN, depth: int = 1) -> Append:
+    return accepted(run, thread, "do it", parent=Parent(parent, "n1", depth))
+
+
+async def family(journal: Journal) -> None:
+    """`top` waits for `mid`, `mid` for `low`; `low` waits for a human, and so all of them rest."""
+    await commit(journal, accepted("top"))
+    await commit(journal, step("top", NodeEntered(call="n1", agent="a", child="mid")), child("mid", "top"))
+    low = child("low", "mid", "ann/!child_2", 2)
+    await commit(journal, step("mid", NodeEntered(call="n1", agent="a", child="low")), low)
+    for run, *first in (("low", asks("appr_1")), ("mid",), ("top",)):
+        await commit(journal, step(run, *first, RunPaused(waiting_for=("appr_1",)), known=9))
+    assert await statuses(journal) == ["paused"] * 3
+
+
+async def statuses(journal: Journal) -> list[str | None]:
+    rows = [await journal.run(run) for run in ("top", "mid", "low")]
+    return [row.status if row else None for row in rows]
+
+
+async def test_a_child_begins_in_one_transaction_with_the_step_that_waits_for_it(journal: Journal) -> None:
+    await commit(journal, accepted("top"))
+    enters = step("top", NodeEntered(call="n1", agent="a", child="mid"))
+    committed = await commit(journal, enters, child("mid", "top"), definitions=(Definition("v", b"{}"),))
+    assert [(entry.stream, entry.type) for entry in committed.entries] == [
+        ("top", "node_entered"),
+        ("mid", "run_accepted"),
+        ("mid", "run_started"),
+    ]
+    row = await journal.run("mid")
+    assert row is not None
+    assert (row.parent, row.status, row.thread) == ("top", "running", HIDDEN)
+    assert [run.id for run in await journal.runs(RunFilter(parent="top"))] == ["mid"]
+    assert await journal.runs(RunFilter(parent="mid")) == []
+    assert await journal.definition("v") is not None
+
+
+async def test_no_child_begins_without_a_step_of_its_parent(journal: Journal) -> None:
+    await commit(journal, accepted("top"))
+    with pytest.raises(StateError) as caught:
+        await commit(journal, child("mid", "top"))
+    assert caught.value.code == "unfenced"
+    with pytest.raises(StaleEpochError):
+        await commit(journal, step("top", NodeEntered(call="n1", child="mid"), epoch=7), child("mid", "top"))
+    assert await journal.run("mid") is None
+    assert await types(journal, "top") == ["run_accepted", "run_started"]
+
+
+async def test_an_answer_to_a_child_lets_all_above_it_go_on(journal: Journal) -> None:
+    await family(journal)
+    await commit(journal, outside("low", ApprovalGiven(approval="appr_1", decision="approve", by="ann")))
+    assert await statuses(journal) == ["running"] * 3
+
+
+async def test_a_cancel_of_a_child_lets_all_above_it_go_on(journal: Journal) -> None:
+    await family(journal)
+    await commit(journal, outside("mid", CancelRequested(by="ann")))
+    assert await statuses(journal) == ["running", "running", "paused"]
+
+
+async def test_the_end_of_a_child_wakes_its_parent(journal: Journal) -> None:
+    await family(journal)
+    await commit(journal, step("low", RunFailed(error=Failure("x", "x")), known=9))
+    assert await statuses(journal) == ["running", "running", "failed"]
+    rows = await journal.take_over(20)
+    assert [row.id for row in rows if row.status == "running"] == ["top", "mid"], "a crash now loses no wake"
+
+
+async def test_a_pause_that_an_answer_below_overtook_does_not_rest(journal: Journal) -> None:
+    await family(journal)
+    await commit(journal, outside("low", ApprovalGiven(approval="appr_1", decision="approve", by="ann")))
+    await commit(journal, step("top", RunPaused(waiting_for=("appr_1",)), known=9))
+    assert await statuses(journal) == ["running"] * 3
+
+
+async def test_the_end_of_a_child_of_an_ended_parent_is_only_an_end(journal: Journal) -> None:
+    await family(journal)
+    await commit(journal, step("mid", NodeLeft(call="n1"), RunFailed(error=Failure("x", "x")), known=9))
+    await commit(journal, step("low", RunCancelled(), known=9))
+    assert await statuses(journal) == ["running", "failed", "cancelled"]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from journeyman.agents.decision import ReachLimit
 from journeyman.agents.spec import Limits
+from journeyman.events.events import Bounds
 from journeyman.events.state import AgentState
 
 
 def exceeded(state: AgentState, limits: Limits) -> ReachLimit | None:
     """The limit that forbids the next step; None if it may be taken."""
+    limits = within(limits, state.bounds)
     tokens = state.usage.input_tokens + state.usage.output_tokens
     if state.tool_calls > limits.tool_calls:
         return ReachLimit(limit="tool_calls", value=limits.tool_calls)
@@ -16,6 +18,31 @@ def exceeded(state: AgentState, limits: Limits) -> ReachLimit | None:
         return ReachLimit(limit="tokens", value=limits.tokens)
     if (state.usage.cost_usd or 0.0) >= limits.cost_usd:
         return ReachLimit(limit="cost_usd", value=limits.cost_usd)
-    if not state.calls and state.model_calls >= limits.steps:
+    if not state.calls and state.model_calls + state.child_steps >= limits.steps:
         return ReachLimit(limit="steps", value=limits.steps)
     return None
+
+
+def within(limits: Limits, bounds: Bounds | None) -> Limits:
+    """The limits that hold for a run: its agent's, and of a child what its parent had left."""
+    if bounds is None:
+        return limits
+    return Limits(
+        steps=min(limits.steps, bounds.steps),
+        tool_calls=min(limits.tool_calls, bounds.tool_calls),
+        seconds=min(limits.seconds, bounds.seconds),
+        tokens=min(limits.tokens, bounds.tokens),
+        cost_usd=min(limits.cost_usd, bounds.cost_usd),
+    )
+
+
+def left(state: AgentState, limits: Limits) -> Bounds:
+    """What a run has left of its limits: what a child that it starts now may use."""
+    own = within(limits, state.bounds)
+    return Bounds(
+        steps=max(0, own.steps - state.model_calls - state.child_steps),
+        tool_calls=max(0, own.tool_calls - state.tool_calls),
+        seconds=max(0.0, own.seconds - state.active_us / 1_000_000),
+        tokens=max(0, own.tokens - state.usage.input_tokens - state.usage.output_tokens),
+        cost_usd=max(0.0, own.cost_usd - (state.usage.cost_usd or 0.0)),
+    )

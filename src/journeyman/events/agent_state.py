@@ -7,7 +7,17 @@ from typing import Literal
 import msgspec
 
 from journeyman.events.calls import CallState, ModelCallState
-from journeyman.events.events import CancelRequested, DirectCall, Failure, LimitReached, RunForked, ToolCallFinished
+from journeyman.events.children import ChildState
+from journeyman.events.events import (
+    Bounds,
+    CancelRequested,
+    DirectCall,
+    Failure,
+    LimitReached,
+    Parent,
+    RunForked,
+    ToolCallFinished,
+)
 from journeyman.events.messages import JSON, Message, Usage
 from journeyman.events.walk import BranchState, NodeState, Walk, parent_of
 
@@ -26,6 +36,8 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     version: str | None = None
     input: Message | None = None
     direct: DirectCall | None = None
+    parent: Parent | None = None  # the run that waits for this one
+    bounds: Bounds | None = None  # and what that had left
     stream: bool = False
     status: Status = "queued"
     epoch: int = 0
@@ -43,6 +55,8 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     model_call: ModelCallState | None = None
     model_calls: int = 0
     tool_calls: int = 0
+    children: tuple[ChildState, ...] = ()
+    child_steps: int = 0  # model calls of children that are over
     corrections: int = 0  # messages added since the last tool result: a typed answer asked again
     usage: Usage = Usage()
     model: str = ""
@@ -57,6 +71,7 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     output: str = ""
     stopped_by: str | None = None
     error: Failure | None = None
+    waiting_for: tuple[str, ...] = ()  # approvals, as the last pause named them
 
     @property
     def ended(self) -> bool:
@@ -81,6 +96,10 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def open_nodes(self) -> tuple[NodeState, ...]:
         return tuple(node for node in self.walk.nodes if node.working)
+
+    @property
+    def open_children(self) -> tuple[ChildState, ...]:
+        return tuple(child for child in self.children if child.status == "open")
 
     @property
     def open_approvals(self) -> tuple[str, ...]:

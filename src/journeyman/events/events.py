@@ -48,6 +48,25 @@ class Parent(msgspec.Struct, frozen=True):
 
     run_id: str
     call: str
+    depth: int = 1  # how many runs stand above this one
+
+
+class Bounds(msgspec.Struct, frozen=True):
+    """What the parent had left of its limits when it started this run: these hold beside the agent's own."""
+
+    steps: int
+    tool_calls: int
+    seconds: float
+    tokens: int
+    cost_usd: float
+
+
+class Spent(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a child has used, and its children."""
+
+    usage: Usage = Usage()
+    steps: int = 0
+    tool_calls: int = 0
 
 
 class _Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -72,6 +91,7 @@ class RunAccepted(_Event, frozen=True, kw_only=True, omit_defaults=True):
     direct: DirectCall | None = None
     context: dict[str, JSON] | None = None  # merge patch of the thread's context, applied when the run starts
     parent: Parent | None = None
+    bounds: Bounds | None = None  # of a child
     multitask: Multitask = "queue"
     stream: bool = False  # somebody watches: ask the gateway to stream
     copied: int = 0  # of a fork: events 1 to this one repeat its parent's, and do nothing outside the run again
@@ -91,7 +111,7 @@ class RunStarted(_Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class RunPaused(_Event, frozen=True, kw_only=True, omit_defaults=True):
-    """Only waits are open; no task is held. `waiting_for` names the open approvals."""
+    """Only waits are open; no task is held. `waiting_for` names the open approvals, those of children too."""
 
     waiting_for: tuple[str, ...] = ()
 
@@ -105,7 +125,7 @@ class RunResumed(_Event, frozen=True, kw_only=True, omit_defaults=True):
 
 class CancelRequested(_Event, frozen=True, kw_only=True, omit_defaults=True):
     by: str
-    reason: str = "requested"  # requested | disconnected | interrupted | erased
+    reason: str = "requested"  # requested | disconnected | interrupted | erased | parent_ended
 
 
 class LimitReached(_Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -225,7 +245,8 @@ class NodeEntered(_Step, frozen=True, kw_only=True, omit_defaults=True):
 
     call: str = ""
     attempt: int = 1
-    child: str | None = None  # the run of the agent that is this node
+    agent: str | None = None  # the agent that is this node
+    child: str | None = None  # its run; None: it was refused, as NodeLeft says
     joins: tuple[str, ...] = ()
 
 
@@ -236,6 +257,7 @@ class NodeLeft(_Step, frozen=True, kw_only=True, omit_defaults=True):
     attempt: int = 1
     result: JSON = None
     error: Failure | None = None
+    spent: Spent | None = None  # by the child
 
 
 class BranchEnded(_Step, frozen=True, kw_only=True, omit_defaults=True):

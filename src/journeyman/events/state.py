@@ -7,6 +7,7 @@ from typing import Any, assert_never
 
 import msgspec
 
+from journeyman.events import children
 from journeyman.events.agent_state import AgentState, Status, into_branch, out_of_branch
 from journeyman.events.calls import CallState, ModelCallState
 from journeyman.events.events import (
@@ -36,6 +37,7 @@ from journeyman.events.events import (
     RunPaused,
     RunResumed,
     RunStarted,
+    Spent,
     StepRemembered,
     ThreadCreated,
     ThreadErased,
@@ -46,7 +48,7 @@ from journeyman.events.merge_patch import merge_patch
 from journeyman.events.messages import Message
 from journeyman.events.node_calls import after_answer, after_step, answered, is_asked, is_of_code
 from journeyman.events.transcript import message_of
-from journeyman.events.walk import orphaned_calls, with_call
+from journeyman.events.walk import joined_into, orphaned_calls, with_call
 
 replace = msgspec.structs.replace
 
@@ -95,20 +97,18 @@ def _apply(state: AgentState, at: int, event: Event) -> AgentState:
         case StepRemembered(name=name, value=value):
             return replace(state, remembered={**state.remembered, name: value})
         case NodeEntered(joins=()):
-            return replace(state, walk=state.walk.entered(event))
+            return _enter(state, event)
         case NodeEntered():
             return _join(state, event)
         case NodeLeft():
-            return replace(state, walk=state.walk.left(event))
+            return _leave(state, event)
         case BranchEnded():
             return replace(state, walk=state.walk.ended(event))
         case MessageReplaced():
             return _with_message(state, event)
         case RunForked():
             return _fork(state, event)
-        case BudgetWarned():
-            return state
-        case ThreadCreated() | ThreadErased() | HistorySummarized():
+        case BudgetWarned() | ThreadCreated() | ThreadErased() | HistorySummarized():
             return state
         case _:
             assert_never(event)
@@ -129,6 +129,8 @@ def _apply_life(
                 version=event.version,
                 input=event.input,
                 direct=event.direct,
+                parent=event.parent,
+                bounds=event.bounds,
                 stream=event.stream,
             )
         case RunStarted():
@@ -145,7 +147,7 @@ def _apply_life(
                 calls=_direct_calls(state.direct),
             )
         case RunPaused():
-            return replace(state, status="paused")
+            return replace(state, status="paused", waiting_for=event.waiting_for)
         case RunResumed(epoch=epoch, reason="taken_over"):
             return _orphan(replace(state, status="running", epoch=epoch))
         case RunResumed(epoch=epoch):
@@ -193,7 +195,31 @@ def _fork(state: AgentState, event: RunForked) -> AgentState:
         return replace(call, forked=under_way.get(call.call, call.forked))
 
     calls = tuple(map(known, state.calls))
-    return _orphan(replace(state, epoch=event.epoch, calls=calls, forked=event, walk=state.walk.with_calls(known)))
+    walk = state.walk.with_calls(known).without_children()
+    alone = children.orphaned(state.children)
+    return _orphan(replace(state, epoch=event.epoch, calls=calls, forked=event, walk=walk, children=alone))
+
+
+def _enter(state: AgentState, event: NodeEntered) -> AgentState:
+    walk = state.walk.entered(event) if event.path.node else state.walk
+    return replace(state, walk=walk, children=children.entered(state.children, event))
+
+
+def _leave(state: AgentState, event: NodeLeft) -> AgentState:
+    """A child that is over counts with what it used."""
+    walk = state.walk.left(event) if event.path.node else state.walk
+    if children.of(state.children, event) is None:
+        return replace(state, walk=walk)
+    spent = event.spent or Spent()
+    return replace(
+        state,
+        walk=walk,
+        children=children.left(state.children, event),
+        usage=state.usage + spent.usage,
+        child_steps=state.child_steps + spent.steps,
+        tool_calls=state.tool_calls + spent.tool_calls,
+        errors=(*state.errors, event.error)[-10:] if event.error else state.errors,
+    )
 
 
 def _with_message(state: AgentState, event: MessageReplaced) -> AgentState:
@@ -350,6 +376,7 @@ def _apply_in_code(state: AgentState, event: _InNode) -> AgentState:
 
 
 def _join(state: AgentState, event: NodeEntered) -> AgentState:
-    walk, lists = state.walk.joined(event.path.branch, event.joins)
-    messages = state.messages if event.path.branch else (*state.messages, *lists)
+    into = joined_into(event.path.branch, event.joins)
+    walk, lists = state.walk.joined(into, event.joins)
+    messages = state.messages if into else (*state.messages, *lists)
     return replace(state, messages=messages, walk=walk.entered(event))

@@ -81,14 +81,16 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     thread's queue, and, if the thread's slot is free, a RunStarted (and a ContextChanged for `RunAccepted.context`)
     that the journal itself appends at `at` under `epoch`. With `multitask: reject` a busy thread raises
     ThreadBusyError; with more than `max_queued` runs waiting on the thread, QueueFullError. A RunAccepted with `copied`
-    makes a fork, on a thread of its own: its RunStarted is among the copies.
-    An event that ends a run frees the thread's slot and in the same transaction starts the next queued run, likewise.
+    makes a fork, on a thread of its own: its RunStarted is among the copies. One with a `parent` makes a child: an
+    append to the parent, fenced by an epoch, must stand before it in the batch, else StateError `unfenced`.
+    An event that ends a run frees the thread's slot and in the same transaction starts the next queued run, likewise; a
+    paused parent of the run, and those above it, count as running again.
     """
 
     at: int  # µs since the epoch: the `at` of every event in it
     appends: tuple[Append, ...]
     claim: Claim | None = None
-    definition: Definition | None = None
+    definitions: tuple[Definition, ...] = ()
     epoch: int = 1  # of runs that this batch starts
     max_queued: int = 16
     accept: bool = False  # new work: waits behind the results of running runs, refused first when the queue is full
@@ -202,6 +204,7 @@ class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
     status: str | None = None
     agent: str | None = None
     tool: str | None = None
+    parent: str | None = None
     error_code: str | None = None
     error_id: str | None = None
     request_id: str | None = None

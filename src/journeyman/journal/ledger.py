@@ -89,6 +89,7 @@ class Ledger:
                 self._check_outside(run, drafts, ahead)
             else:
                 _check_epoch(run, append.epoch)
+                ahead.stepped.add(stream)
                 if run.status == "queued":
                     _check_queued(drafts)
                 self._check_steps(drafts, ahead, may_end=True)
@@ -98,6 +99,8 @@ class Ledger:
     def _check_accept(self, stream: str, event: RunAccepted, batch: Batch, ahead: _Ahead) -> None:
         if stream in ahead.runs or self._tables.run(stream) is not None:
             raise StateError(f"the run {stream} was accepted before: give every run an id of its own")
+        if event.parent is not None and event.parent.run_id not in ahead.stepped:
+            raise StateError("a child begins with a step of its parent: append both in one batch", code="unfenced")
         thread = self._tables.thread(event.thread)
         waiting = ahead.waiting.get(event.thread, 0)
         ahead.runs.add(stream)
@@ -181,8 +184,8 @@ class Ledger:
             self._append_all(append, batch, entries)
         if batch.claim is not None:
             self._tables.save_claim(batch.claim, batch.at)
-        if batch.definition is not None:
-            self._tables.add_definition(batch.definition)
+        for definition in batch.definitions:
+            self._tables.add_definition(definition)
         return Committed(entries=tuple(entries), outside=tuple(outside))
 
     def _collect_outside(self, append: Append, outside: list[Entry]) -> None:
@@ -289,11 +292,12 @@ class Ledger:
 class _Ahead:
     """What the appends checked so far will change, for the checks of those behind them in the same batch."""
 
-    __slots__ = ("answered", "asked", "ended", "runs", "threads", "waiting")
+    __slots__ = ("answered", "asked", "ended", "runs", "stepped", "threads", "waiting")
 
     def __init__(self) -> None:
         self.runs: set[str] = set()  # accepted
         self.ended: set[str] = set()
+        self.stepped: set[str] = set()  # under their epoch
         self.threads: set[str] = set()
         self.waiting: dict[str, int] = {}  # thread -> runs accepted
         self.asked: set[str] = set()  # approvals

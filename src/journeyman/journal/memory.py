@@ -273,7 +273,7 @@ class MemoryJournal:
         return {"queue_depth": 0, "commits": self._commits, "batches": self._commits, "commit_seconds": 0.0}
 
 
-_EQUAL = ("principal", "thread", "status", "agent", "error_code", "error_id", "request_id", "trace_id")
+_EQUAL = ("principal", "thread", "status", "agent", "parent", "error_code", "error_id", "request_id", "trace_id")
 
 
 def _matches(run: Run, where: RunFilter) -> bool:

@@ -36,6 +36,7 @@ from journeyman.events.events import (
     ToolCallFinished,
 )
 from journeyman.events.merge_patch import merge_patch
+from journeyman.events.walk import joined_into
 from journeyman.journal.branch_messages import is_of_trunk, joined_seqs
 from journeyman.journal.journal import ApprovalRow, RunStatus
 from journeyman.journal.tables import Run, Tables, Thread
@@ -128,9 +129,19 @@ def _started(tables: Tables, entry: Entry, event: RunStarted, run: Run) -> None:
 
 def _paused(tables: Tables, entry: Entry, event: RunPaused, run: Run) -> None:
     """A run whose writer did not know yet of an answer or a cancel does not rest: after a crash it must be found."""
-    overtaken = not set(event.waiting_for) <= set(run.open_approvals) or _cancel_stands(tables, run, entry.seq)
+    answered = not all(_is_open(tables, run, approval) for approval in event.waiting_for)
+    alone = run.copied > 0 and not event.waiting_for  # a fork does not wait for the children of its parent
+    overtaken = answered or alone or _cancel_stands(tables, run, entry.seq)
     run.status = "running" if overtaken else "paused"
     tables.save_run(run)
+
+
+def _is_open(tables: Tables, run: Run, approval: str) -> bool:
+    """Does the approval, of the run or of a child, still wait for its answer?"""
+    if approval in run.open_approvals:
+        return True
+    row = tables.approval(approval)
+    return row is not None and row.run != run.id and row.answer is None
 
 
 def _cancel_stands(tables: Tables, run: Run, until: int) -> bool:
@@ -176,6 +187,7 @@ def _end(tables: Tables, entry: Entry, run: Run, status: RunStatus, error: Failu
             tables.save_approval(msgspec.structs.replace(row, answer="closed"))
     run.open_approvals = []
     tables.save_run(run)
+    _wake_parents(tables, run)
     _free_slot(tables, known_thread(tables, run.thread), run, entry.at)
 
 
@@ -208,7 +220,7 @@ def _spoken(tables: Tables, entry: Entry, event: MessageAdded | ModelReplied | T
 
 def _node_entered(tables: Tables, entry: Entry, event: NodeEntered, run: Run) -> None:
     """A join into the trunk: the branches' messages get their numbers, in the order of the edge."""
-    if not event.joins or event.path.branch:
+    if not event.joins or joined_into(event.path.branch, event.joins):
         return
     thread = known_thread(tables, run.thread)
     for seq in joined_seqs(tables.entries(run.id, 0, entry.seq), entry.seq):
@@ -285,6 +297,16 @@ def _make_runnable(tables: Tables, run: Run) -> None:
     if run.status == "paused":
         run.status = "running"
         tables.save_run(run)
+    _wake_parents(tables, run)
+
+
+def _wake_parents(tables: Tables, run: Run) -> None:
+    """What happens to a child lets those go on that wait for it."""
+    while run.parent is not None and (above := tables.run(run.parent)) is not None:
+        if above.status == "paused":
+            above.status = "running"
+            tables.save_run(above)
+        run = above
 
 
 # --- outside a run

@@ -166,7 +166,7 @@ _USED = (
     "EXISTS (SELECT 1 FROM events WHERE stream = r.accepted_no AND type = 'tool_call_started'"
     " AND json_extract(CAST(data AS TEXT), '$.tool') = ?)"
 )
-_EQUAL = ("principal", "status", "agent", "error_code", "error_id", "request_id", "trace_id")
+_EQUAL = ("principal", "status", "agent", "parent", "error_code", "error_id", "request_id", "trace_id")
 
 
 def _conditions(where: RunFilter, cursor: int | None) -> tuple[list[str], list[Any]]:

@@ -49,7 +49,7 @@ class Acceptance:
             at=at,
             appends=appends,
             claim=_claim(principal, key, run_id, at),
-            definition=definition,
+            definitions=(definition,) if definition else (),
             epoch=self._journal.epoch,
             accept=True,
         )

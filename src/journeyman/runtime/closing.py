@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 
 from journeyman.agents.calls import OUTCOME_UNKNOWN
 from journeyman.events.calls import CallState, ModelCallState
+from journeyman.events.children import ChildState
 from journeyman.events.events import Ended, Event, Failure, ModelFailed, ModelReplied, NodeLeft, ToolCallFinished
 from journeyman.events.messages import Message, TextPart
 from journeyman.events.state import AgentState
@@ -18,13 +19,15 @@ def closing(state: AgentState, said: Callable[[str], str], executing: Collection
     `said` tells what an open model call has said so far; `executing` names the calls whose code was running when the
     run was stopped: of those without a harmless repeat nobody knows the outcome.
     """
-    models = (_close_model(call, said(call.call)) for call in state.open_model_calls)
-    calls = (_close_call(call, executing) for call in state.open_calls)
-    nodes = (_close_node(node) for node in state.open_nodes)
-    return (*models, *calls, *nodes, end)
+    models = (close_model(call, said(call.call)) for call in state.open_model_calls)
+    calls = (close_call(call, executing) for call in state.open_calls)
+    working = {child.run_id for child in state.open_children}
+    children = (_close_child(child) for child in state.open_children)
+    nodes = (_close_node(node) for node in state.open_nodes if node.child not in working)
+    return (*models, *calls, *children, *nodes, end)
 
 
-def _close_model(call: ModelCallState, text: str) -> ModelReplied | ModelFailed:
+def close_model(call: ModelCallState, text: str) -> ModelReplied | ModelFailed:
     if not text:
         failure = Failure("cancelled", "The run ended before the model replied.")
         return ModelFailed(call=call.call, attempt=call.attempt, error=failure, path=call.path)
@@ -39,7 +42,12 @@ def _close_node(node: NodeState) -> NodeLeft:
     return NodeLeft(call=node.call, attempt=node.attempt, error=failure, path=node.path)
 
 
-def _close_call(call: CallState, executing: Collection[str]) -> ToolCallFinished:
+def _close_child(child: ChildState) -> NodeLeft:
+    failure = Failure("child_cancelled", "The run ended before this child did; the child was asked to end.")
+    return NodeLeft(call=child.call, attempt=child.attempt, error=failure, path=child.path)
+
+
+def close_call(call: CallState, executing: Collection[str]) -> ToolCallFinished:
     if call.call in executing or call.status == "orphaned" or call.kind == "unknown_outcome":
         failure = Failure(OUTCOME_UNKNOWN, "The run ended while this call ran: whether it happened is unknown.")
     else:

@@ -44,6 +44,10 @@ class Definitions:
         kept = self._catalog.kept(state.agent or "", state.version or "")
         return kept or await self._rebuild(state.version or "")
 
+    def current(self, name: str) -> BaseAgent:
+        """The agent of that name as it is served now. Raises NotFoundError."""
+        return self._catalog.resolve(name)
+
     async def version(self, name: str, version: str) -> BaseAgent:
         """The agent of that name in one of its versions; `current` is the one that is served now.
 

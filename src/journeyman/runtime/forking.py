@@ -113,6 +113,7 @@ def _copied(event: Event, own: Identity, at: int) -> Event:
                 thread=own.thread,
                 version=own.version,
                 parent=None,
+                bounds=None,
                 multitask="queue",
                 stream=True,
                 copied=at,
@@ -126,7 +127,9 @@ def _copied(event: Event, own: Identity, at: int) -> Event:
         case ApprovalRequested() | ApprovalGiven():
             return replace(event, approval=own.approvals[event.approval])
         case RunPaused():
-            return replace(event, waiting_for=tuple(own.approvals[one] for one in event.waiting_for))
+            return replace(
+                event, waiting_for=tuple(own.approvals[one] for one in event.waiting_for if one in own.approvals)
+            )
         case _:
             return event
 

@@ -8,7 +8,7 @@ from journeyman.clock import Clock
 from journeyman.events.codec import Codec, Draft, Entry
 from journeyman.events.events import Event
 from journeyman.events.state import AgentState, apply
-from journeyman.journal.journal import Append, Batch, Committed, Journal, Pending
+from journeyman.journal.journal import Append, Batch, Committed, Definition, Journal, Pending
 
 Observe = Callable[
     [AgentState, Sequence[Draft]], None
@@ -39,8 +39,11 @@ class Recorder:
         self._batch: list[Draft] = []
         self._at = 0
         self._pending: Pending | None = None
+        self._begins: list[Append] = []  # runs that start with the next batch
+        self._definitions: list[Definition] = []
+        self.beginning = False  # a batch that starts runs was handed over: see `begun`
         self.state = state
-        self.started: list[Entry] = []  # other runs that this run's end has started
+        self.started: list[Entry] = []  # entries of other runs that this run has started, or whose turn its end brought
 
     def add(self, *events: Event) -> None:
         """Apply events and keep them for the next flush."""
@@ -51,6 +54,12 @@ class Recorder:
             self._batch.append(draft)
             self.state = apply(self.state, self.state.seq + 1, self._at, draft.event)
 
+    def begin(self, append: Append, definition: Definition | None) -> None:
+        """Start another run in the transaction of the next flush."""
+        self._begins.append(append)
+        if definition is not None:
+            self._definitions.append(definition)
+
     async def flush(self) -> None:
         """Hand the batch over to the journal, after the one before it is committed. Does not wait for its commit."""
         if not self._batch:
@@ -60,7 +69,21 @@ class Recorder:
         self._batch.clear()
         append = Append(stream=self.state.run_id, drafts=drafts, epoch=self._epoch, known=self._known)
         self._submitted = drafts
-        self._pending = self._journal.submit(Batch(at=self._at, appends=(append,), epoch=self._epoch))
+        self._pending = self._journal.submit(self._batch_of(append))
+
+    def _batch_of(self, append: Append) -> Batch:
+        if not self._begins:
+            return Batch(at=self._at, appends=(append,), epoch=self._epoch)
+        appends, definitions = (append, *self._begins), tuple(self._definitions)
+        self._begins, self._definitions, self.beginning = [], [], True
+        return Batch(at=self._at, appends=appends, definitions=definitions, epoch=self._epoch)
+
+    async def begun(self) -> list[Entry]:
+        """The entries of the runs that were started since the last call, once they are durable. Raises as `settle`."""
+        self.beginning = False
+        await self.settle()
+        begun, self.started = self.started, []
+        return begun
 
     async def settle(self) -> None:
         """Return when all that was flushed is durable; what others appended meanwhile is applied.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from journeyman.agents.decision import Action, Agent, CallModel, CallTool, Finish
+from journeyman.agents.decision import Action, Agent, AwaitChild, CallModel, CallTool, Finish, RunNode
+from journeyman.agents.limits import within
 from journeyman.clock import Clock, Timer
 from journeyman.errors import BaseError
 from journeyman.events.events import (
@@ -21,6 +22,7 @@ from journeyman.events.events import (
 from journeyman.events.state import AgentState
 from journeyman.ids import Ids
 from journeyman.llm.client import ModelRequest
+from journeyman.runtime.children import Children, Look
 from journeyman.runtime.closing import closing
 from journeyman.runtime.inbox import Fact, Inbox
 from journeyman.runtime.live import LiveRun
@@ -31,19 +33,28 @@ from journeyman.runtime.translate import instant_event, model_called, tool_start
 
 log = logging.getLogger(__name__)
 
-ROUNDS = 200  # how often an agent may decide in a row without any work being done
+ROUNDS = 1000  # how often an agent may decide in a row without any work being done
+CHILD_SECONDS = 30.0  # how long a run that ends waits for the ends of its children
 
 
 class Runner:
     """Drives one run until it ends or rests (only waits are open). News of it arrive in `inbox`."""
 
     def __init__(
-        self, agent: Agent, recorder: Recorder, performer: Performer, live: LiveRun, clock: Clock, ids: Ids
+        self,
+        agent: Agent,
+        recorder: Recorder,
+        performer: Performer,
+        children: Children,
+        live: LiveRun,
+        clock: Clock,
+        ids: Ids,
     ) -> None:
         self.inbox = Inbox()
         self.live = live
         self._agent = agent
         self._recorder = recorder
+        self._children = children
         self._clock = clock
         self._ids = ids
         self._prompt: str | None = None
@@ -61,20 +72,23 @@ class Runner:
         Raises StaleEpochError and StorageError. A cancelled runner leaves the run to be resumed.
         """
         timer = self._limit_time()
-        facts = [Fact(first)]
         try:
+            facts = [Fact(first), *await self._of_children()]
             while True:
                 actions = self._decide(facts)
                 if end := self._end(actions):
                     return await self._close(end)
                 if self._rests(actions):
-                    if await self._rest():
+                    stirring = await self._rest()
+                    if stirring is None:
                         return self.state
-                    facts = [Fact((RunResumed(epoch=self.state.epoch),))]
+                    facts = [stirring]
                     continue
                 await self._recorder.flush()
                 self._release(facts)
                 self._perform(actions)
+                if self._recorder.beginning:
+                    self._children.launch(await self._recorder.begun())
                 facts = await self._news()
         finally:
             timer.cancel()
@@ -126,8 +140,11 @@ class Runner:
             case CallTool():
                 if not action.spec.waits:
                     self._recorder.add(tool_started(action, self.state, action.attempt))
-            case Finish():
+            case Finish() | RunNode():
                 pass
+            case AwaitChild():
+                self._begin_child(action)
+                return True
             case _:
                 self._recorder.add(instant_event(action, self._ids))
                 return True
@@ -135,9 +152,7 @@ class Runner:
 
     def _announce_model(self, action: CallModel) -> None:
         try:
-            if self._prompt is None:
-                self._prompt = self._agent.prompt(self.state)
-            first_no, request = self._agent.request(self.state, self._prompt)
+            first_no, request = self._request(action)
         except BaseError as exc:
             self._fault = Failure(exc.code, exc.message, self._ids.new("err"))
             return
@@ -146,8 +161,22 @@ class Runner:
             self._fault = self._internal(f"agent {self._agent.spec.name} could not make a request")
             return
         self._requests[action.key] = request
-        model = self._agent.spec.model.name
-        self._recorder.add(model_called(action, self.state, model, request, first_no))
+        model = action.model or self._agent.spec.model.name
+        state = self.state.in_branch(action.path.branch)
+        self._recorder.add(model_called(action, state, model, request, first_no))
+
+    def _request(self, action: CallModel) -> tuple[int, ModelRequest]:
+        if action.path.node:
+            return self._agent.node_request(action.path, self.state)
+        if self._prompt is None:
+            self._prompt = self._agent.prompt(self.state)
+        return self._agent.request(self.state, self._prompt)
+
+    def _begin_child(self, action: AwaitChild) -> None:
+        beginning = self._children.begin(action, self.state, self._agent.spec.limits)
+        self._recorder.add(*beginning.events)
+        if beginning.append is not None:
+            self._recorder.begin(beginning.append, beginning.definition)
 
     # --- perform
 
@@ -159,6 +188,8 @@ class Runner:
                 case CallTool():
                     recorded = action.attempt - 1 if action.spec.waits else action.attempt
                     self._steps.call_tool(action, recorded)
+                case RunNode():
+                    self._steps.run_node(action, self._agent)
 
     def _release(self, facts: list[Fact]) -> None:
         """Their events are on the way to the journal: whoever handed them in may go on."""
@@ -173,22 +204,46 @@ class Runner:
         if self.inbox.poked:
             self.inbox.poked = False
             await self._recorder.catch_up()
+            facts += await self._of_children()
         return facts
+
+    async def _of_children(self) -> list[Fact]:
+        """The ends of children that the run does not know of yet."""
+        if not self.state.open_children:
+            return []
+        look = await self._children.look(self.state)
+        return [Fact(look.ended)]
 
     # --- rest and end
 
     def _rests(self, actions: list[Action]) -> bool:
         return not actions and not len(self._steps)
 
-    async def _rest(self) -> bool:
-        """Only humans can let work go on: pause. False: one of them was faster."""
-        self._recorder.add(RunPaused(waiting_for=self.state.open_approvals))
+    async def _rest(self) -> Fact | None:
+        """Only humans and children can let work go on: hold no task. While a child works the run is running, else it
+        pauses. Not None: one of them was faster."""
+        look = await self._look()
+        if look.ended:
+            return Fact(look.ended)
+        if look.working:
+            await self._recorder.settle()
+            return Fact() if self._stirred() else None
+        self._recorder.add(RunPaused(waiting_for=(*self.state.open_approvals, *look.waiting_for)))
         await self._recorder.flush()
         await self._recorder.settle()
-        if self.inbox.poked:
-            self.inbox.poked = False
-            await self._recorder.catch_up()
-        return not self.state.answered and self.state.cancel is None
+        return Fact((RunResumed(epoch=self.state.epoch),)) if self._stirred() else None
+
+    async def _look(self) -> Look:
+        """How the children stand, those included that begin with what was decided just now."""
+        if not self.state.open_children:
+            return Look()
+        await self._recorder.flush()
+        if self._recorder.beginning:
+            self._children.launch(await self._recorder.begun())
+        return await self._children.look(self.state)
+
+    def _stirred(self) -> bool:
+        return self.state.answered or self.state.cancel is not None
 
     def _end(self, actions: list[Action]) -> Ended | None:
         """The event that ends the run now; None: it goes on."""
@@ -199,7 +254,7 @@ class Runner:
         for action in actions:
             if type(action) is Finish:
                 return self._finished(action)
-        if self._rests(actions) and not self.state.open_approvals:
+        if self._rests(actions) and not self.state.open_approvals and not self.state.open_children:
             return RunFailed(
                 error=self._internal(f"agent {self._agent.spec.name} decided nothing, and nothing is open")
             )
@@ -211,14 +266,33 @@ class Runner:
         return RunFinished(output=action.output or self._text(), stopped_by=action.stopped_by)
 
     async def _close(self, end: Ended) -> AgentState:
-        """Stop what is under way, close every open call, end."""
+        """Stop what is under way, the children too, close every open call, end."""
         await self._steps.stop()
         for fact in self.inbox.take():
             self._take(fact)
+        if self.state.open_children:
+            await self._end_children()
         self._recorder.add(*closing(self.state, self._said, self._steps.executing, end))
         await self._recorder.flush()
         await self._recorder.settle()
         return self.state
+
+    async def _end_children(self) -> None:
+        """Cancel them, and wait within a bound for their ends."""
+        self._recorder.add(*(await self._look()).ended)
+        await self._children.cancel(self.state)
+        until = self._clock.monotonic() + CHILD_SECONDS
+        timer = self._clock.call_later(CHILD_SECONDS, self.inbox.poke)
+        facts = await self._of_children()
+        try:
+            while True:
+                for fact in facts:
+                    self._take(fact)
+                if not self.state.open_children or self._clock.monotonic() >= until:
+                    return
+                facts = await self._news()
+        finally:
+            timer.cancel()
 
     def _text(self) -> str:
         call = self.state.model_call
@@ -230,7 +304,7 @@ class Runner:
         return text.text if text else ""
 
     def _limit_time(self) -> Timer:
-        seconds = self._agent.spec.limits.seconds
+        seconds = within(self._agent.spec.limits, self.state.bounds).seconds
         left = seconds - self.state.active_us / 1_000_000
         reached = Fact((LimitReached(limit="seconds", value=seconds),))
         return self._clock.call_later(max(0.0, left), lambda: self.inbox.put(reached))

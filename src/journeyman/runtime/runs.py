@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 
 import msgspec
 
@@ -137,7 +137,7 @@ class Runs:
         state = await self._worker.wait(run_id, thread, seconds, idle)
         if state is None:
             return await self._result(await self._row(run_id))
-        return await self._with_approvals(result_of(state))
+        return await self._with_approvals(result_of(state), state)
 
     async def _idle(self, run_id: str) -> bool:
         """Of a run that is not under way here: is there nothing that a short wait could bring?"""
@@ -177,51 +177,55 @@ class Runs:
     async def cancel(self, principal: str, run_id: str, reason: str = "requested") -> RunResult:
         """Ask the run to end; returns when that is durable. Raises StateError `run_ended` if it has ended."""
         await self.get(principal, run_id)
-        await self._append(run_id, CancelRequested(by=principal, reason=reason))
+        await self._append({run_id: [CancelRequested(by=principal, reason=reason)]}, urgent=True)
         return await self.result(principal, run_id)
 
     async def answer(self, principal: str, run_id: str, answers: Sequence[Answer]) -> RunResult:
-        """Answer approvals: all in one transaction, each single use. Raises StateError `approval_closed`,
-        NotFoundError, ValidationError (a decision that is not among the allowed ones)."""
+        """Answer approvals of the run and of its children: all in one transaction, each single use. Raises StateError
+        `approval_closed`, NotFoundError, ValidationError (a decision that is not among the allowed ones)."""
         if not answers:
             raise ValidationError("Send at least one answer: {approval, decision}.")
         row = await self.get(principal, run_id)
+        given: dict[str, list[Event]] = {}
         for answer in answers:
-            await self._check_answer(row, answer)
-        given = (
-            ApprovalGiven(
-                approval=answer.approval,
-                decision=answer.decision,
-                by=principal,
-                arguments=answer.arguments,
-                result=answer.result,
-            )
-            for answer in answers
-        )
-        await self._append(run_id, *given)
+            approval = await self._check_answer(row, answer)
+            given.setdefault(approval.run, []).append(_given(answer, principal))
+        await self._append(given)
         return await self.result(principal, run_id)
 
-    async def _check_answer(self, run: RunRow, answer: Answer) -> None:
+    async def _check_answer(self, run: RunRow, answer: Answer) -> ApprovalRow:
         approval = await self._journal.approval(answer.approval)
-        if approval is None or approval.run != run.id:
+        if approval is None or not await self._stands_below(approval.run, run.id):
             raise NotFoundError(f"Run {run.id} has no approval {answer.approval!r}.")
         if approval.answer is not None:
             raise StateError("This approval was answered before, or its run has ended.", code="approval_closed")
         if answer.decision not in approval.decisions:
             raise ValidationError(f"Answer with one of: {', '.join(approval.decisions)}.")
         if answer.arguments is not None:
-            if answer.decision not in ("approve", "retry"):
-                raise ValidationError("`arguments` go with approve or retry only.")
-            state = await self.state(run.principal, run.id)
+            if answer.decision not in ("approve", "retry") or not approval.tool:
+                raise ValidationError("`arguments` go with approve or retry of a tool's call only.")
+            state = await self.state(run.principal, approval.run)
             agent = await self._definitions.of(state)
             agent.tools.check(approval.tool, answer.arguments)
         if answer.result is not None and answer.decision != "done":
             raise ValidationError("`result` goes with done only.")
+        return approval
 
-    async def _append(self, run_id: str, *events: Event) -> None:
-        drafts = tuple(self._codec.draft(event) for event in events)
-        batch = Batch(at=self._clock.now(), appends=(Append(stream=run_id, drafts=drafts),))
-        await self._worker.inform(run_id, batch)
+    async def _stands_below(self, run_id: str, above: str) -> bool:
+        """Is it that run, or one that it waits for?"""
+        while run_id != above:
+            row = await self._journal.run(run_id)
+            if row is None or row.parent is None:
+                return False
+            run_id = row.parent
+        return True
+
+    async def _append(self, facts: Mapping[str, Sequence[Event]], *, urgent: bool = False) -> None:
+        """Outside facts, by run: one transaction."""
+        appends = (
+            Append(stream=run_id, drafts=tuple(map(self._codec.draft, events))) for run_id, events in facts.items()
+        )
+        await self._worker.inform(Batch(at=self._clock.now(), appends=tuple(appends)), urgent=urgent)
 
     # --- looking
 
@@ -267,10 +271,26 @@ class Runs:
         result = result_of(state)
         if row.status == "queued":
             result = msgspec.structs.replace(result, waiting_for="thread")
-        return await self._with_approvals(result)
+        return await self._with_approvals(result, state)
 
-    async def _with_approvals(self, result: RunResult) -> RunResult:
+    async def _with_approvals(self, result: RunResult, state: AgentState) -> RunResult:
         if result.status != "paused":
             return result
         approvals = await self._journal.approvals(None, run=result.run_id)
-        return msgspec.structs.replace(result, approvals=tuple(approvals), waiting_for="approval")
+        below = await self._approvals_below(state) if state.open_children else ()
+        return msgspec.structs.replace(result, approvals=(*approvals, *below), waiting_for="approval")
+
+    async def _approvals_below(self, state: AgentState) -> tuple[ApprovalRow, ...]:
+        """Those of its children, as the run's pause named them, that are open."""
+        rows = [await self._journal.approval(approval) for approval in state.waiting_for]
+        return tuple(row for row in rows if row is not None and row.run != state.run_id and row.answer is None)
+
+
+def _given(answer: Answer, by: str) -> ApprovalGiven:
+    return ApprovalGiven(
+        approval=answer.approval,
+        decision=answer.decision,
+        by=by,
+        arguments=answer.arguments,
+        result=answer.result,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 from journeyman.clock import Clock
 from journeyman.errors import NotFoundError, StateError
@@ -17,6 +17,7 @@ from journeyman.journal.journal import (
     Journal,
     MessageRow,
     RunFilter,
+    RunRow,
     ThreadRow,
     principal_stream,
     thread_key,
@@ -25,6 +26,7 @@ from journeyman.journal.journal import (
 from journeyman.runtime.bounds import check_context, check_thread_id
 from journeyman.runtime.worker import Worker
 
+PAGE = 200
 ERASE_SECONDS = 15.0  # how long an erasure waits for the thread's runs to end
 
 
@@ -59,10 +61,28 @@ class Threads:
         return await self._journal.threads(principal, cursor or hidden, limit)
 
     async def erase(self, principal: str, thread_id: str) -> None:
-        """Cancel what runs, then delete the thread and all that was said in it."""
+        """Cancel what runs, then delete the thread and all that was said in it, and in the threads of children."""
         row = await self.get(principal, thread_id)
-        await self._cancel_all(row.key, principal)
-        await self._journal.erase_thread(row.key, self._clock.now(), principal)
+        await self._erase(row.key, principal)
+
+    async def _erase(self, key: str, principal: str) -> None:
+        await self._cancel_all(key, principal)
+        async for below in self._below(key):
+            await self._erase(below, principal)
+        await self._journal.erase_thread(key, self._clock.now(), principal)
+
+    async def _below(self, key: str) -> AsyncIterator[str]:
+        """The hidden threads of the runs that runs of this thread have started."""
+        async for run in self._runs(RunFilter(thread=key)):
+            async for child in self._runs(RunFilter(parent=run.id)):
+                yield child.thread
+
+    async def _runs(self, where: RunFilter) -> AsyncIterator[RunRow]:
+        cursor: int | None = None
+        while page := await self._journal.runs(where, cursor, PAGE):
+            for row in page:
+                yield row
+            cursor = page[-1].accepted_no
 
     async def _cancel_all(self, key: str, principal: str) -> None:
         for status in OPEN:
@@ -72,7 +92,7 @@ class Threads:
 
     async def _cancel(self, run_id: str, principal: str) -> None:
         try:
-            await self._worker.inform(run_id, self._batch(run_id, CancelRequested(by=principal, reason="erased")))
+            await self._worker.inform(self._batch(run_id, CancelRequested(by=principal, reason="erased")), urgent=True)
         except StateError as exc:
             if exc.code != "run_ended":
                 raise

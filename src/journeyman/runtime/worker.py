@@ -16,6 +16,7 @@ from journeyman.events.events import Event, Failure, RunFailed, RunResumed
 from journeyman.events.state import AgentState
 from journeyman.ids import Ids
 from journeyman.journal.journal import Batch, Committed, Journal, Pending
+from journeyman.runtime.children import Children
 from journeyman.runtime.closing import closing
 from journeyman.runtime.definitions import Definitions
 from journeyman.runtime.live import LiveRun
@@ -68,6 +69,7 @@ class Worker:
         self._performer = performer
         self._observe = observe
         self._slots = slots
+        self._children = Children(journal, codec, clock, ids, definitions, self)
         self._active: dict[str, _Active] = {}
         self._backlog: dict[str, bool] = {}  # runs that wait for a slot, in their order: are they taken over?
         self._waiting: dict[str, _Waiting] = {}
@@ -99,13 +101,17 @@ class Worker:
             self.launch(row.id, taken_over=True)
         return len(running)
 
-    def launch(self, run_id: str, entries: Sequence[Entry] = (), *, taken_over: bool = False) -> None:
-        """Start driving a run, or remember to. `entries`: its events where the caller has all of them."""
+    def launch(
+        self, run_id: str, entries: Sequence[Entry] = (), *, taken_over: bool = False, urgent: bool = False
+    ) -> None:
+        """Start driving a run, or remember to. `entries`: its events where the caller has all of them; `urgent`: it
+        waits for no slot, since it is only to end, and those that have one may be its children, or wait for it."""
         if self.stopping or run_id in self._active:
             return
-        if len(self._active) >= self._slots:
+        if len(self._active) >= self._slots and not urgent:
             self._backlog[run_id] = taken_over or self._backlog.get(run_id, False)
             return
+        taken_over = self._backlog.pop(run_id, False) or taken_over
         task = asyncio.create_task(self._drive(run_id, entries, taken_over), name=run_id)
         self._active[run_id] = _Active(task, LiveRun(lambda: self._journal.wake(run_id)))
 
@@ -122,23 +128,24 @@ class Worker:
     async def _adopt(self, run_id: str, pending: Pending) -> None:
         self.launch_started(run_id, await pending)
 
-    def poke(self, run_id: str) -> None:
+    def poke(self, run_id: str, *, urgent: bool = False) -> None:
         """The journal has news of this run (an answer, a cancel): apply it, resuming the run if it rests."""
         active = self._active.get(run_id)
         if active is None:
-            self.launch(run_id)
+            self.launch(run_id, urgent=urgent)
         elif active.runner is None:
             active.poked = True
         else:
             active.runner.inbox.poke()
 
-    async def inform(self, run_id: str, batch: Batch) -> None:
-        """Commit an outside fact of this run and wake the run: both, even if the caller is cancelled meanwhile."""
-        await asyncio.shield(self._keep(self._inform(run_id, batch)))
+    async def inform(self, batch: Batch, *, urgent: bool = False) -> None:
+        """Commit outside facts of runs and wake the runs: both, even if the caller is cancelled meanwhile."""
+        await asyncio.shield(self._keep(self._inform(batch, urgent)))
 
-    async def _inform(self, run_id: str, batch: Batch) -> None:
+    async def _inform(self, batch: Batch, urgent: bool) -> None:
         await self._journal.commit(batch)
-        self.poke(run_id)
+        for append in batch.appends:
+            self.poke(append.stream, urgent=urgent)
 
     def _keep(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """A task of the worker's own: one commit long. What it raises is the caller's, if that is still there."""
@@ -192,12 +199,22 @@ class Worker:
             del self._active[run_id]
         if retry and not self.stopping:
             self._clock.call_later(RETRY_SECONDS, lambda: self.launch(run_id, taken_over=True))
-        self._report(run_id, state)
         if state is not None:
+            self._report(run_id, state)
             _log_run(state)
+            self._tell_parent(state)
+        else:
+            self._report(run_id, None)
         self._next()
 
+    def _tell_parent(self, state: AgentState) -> None:
+        """Wake the run that waits for this one: it has ended, rests, or begins to go on."""
+        if state.parent is not None and (state.ended or state.status == "paused"):
+            self.poke(state.parent.run_id)
+
     async def _run(self, active: _Active, state: AgentState, taken_over: bool) -> AgentState:
+        if not state.ended:
+            self._tell_parent(state)
         recorder = Recorder(self._journal, self._codec, self._clock, state, self._observe)
         try:
             await self._run_with(recorder, active, taken_over)
@@ -215,13 +232,13 @@ class Worker:
         try:
             agent = await self._definitions.of(recorder.state)
         except BaseError as exc:
-            await self._give_up(recorder, _first(recorder.state, taken_over, self._journal.epoch), exc)
+            await self._give_up(recorder, await self._first(recorder.state, taken_over), exc)
             return
-        runner = Runner(agent, recorder, self._performer, active.live, self._clock, self._ids)
+        runner = Runner(agent, recorder, self._performer, self._children, active.live, self._clock, self._ids)
         active.runner = runner
         runner.inbox.poked = active.poked
         while True:
-            first = _first(runner.state, taken_over, self._journal.epoch)
+            first = await self._first(runner.state, taken_over)
             if first is not None:
                 await runner.run(*first)
                 taken_over = False
@@ -230,10 +247,16 @@ class Worker:
             runner.inbox.poked = False
             await recorder.catch_up()
 
+    async def _first(self, state: AgentState, taken_over: bool) -> tuple[Event, ...] | None:
+        rests = state.status == "paused" and bool(state.children)
+        stirred = rests and await self._children.stirred(state)
+        return _first(state, taken_over, self._journal.epoch, stirred)
+
     async def _give_up(self, recorder: Recorder, first: tuple[Event, ...] | None, error: BaseError) -> None:
         """Nobody can decide for this run any more: when it would go on, it fails."""
         if first is None or recorder.state.ended:
             return
+        await self._children.cancel(recorder.state)
         recorder.add(*first)
         end = RunFailed(error=Failure(error.code, error.message, self._ids.new("err")))
         recorder.add(*closing(recorder.state, lambda call: "", (), end))
@@ -246,6 +269,9 @@ class Worker:
             self.launch(run_id, taken_over=self._backlog.pop(run_id))
 
     def _report(self, run_id: str, state: AgentState | None) -> None:
+        """Let those go on that wait for the run; not so if it only waits for a child that works."""
+        if state is not None and state.status == "running":
+            return
         waiting = self._waiting.get(run_id)
         for future in waiting.futures if waiting else ():
             _resolve(future, state)
@@ -281,8 +307,9 @@ class Worker:
             self._journal.wake(run_id)
 
 
-def _first(state: AgentState, taken_over: bool, epoch: int) -> tuple[Event, ...] | None:
-    """The facts to go on with; None: there is nothing to do (it has ended, it rests, it is not its turn)."""
+def _first(state: AgentState, taken_over: bool, epoch: int, stirred: bool) -> tuple[Event, ...] | None:
+    """The facts to go on with; None: there is nothing to do (it has ended, it rests, it is not its turn). `stirred`: a
+    child does not rest."""
     if state.ended:
         return None
     if state.cancel is not None and state.status == "queued":
@@ -290,7 +317,7 @@ def _first(state: AgentState, taken_over: bool, epoch: int) -> tuple[Event, ...]
     if state.status == "queued":
         return None
     if state.status == "paused":
-        return (RunResumed(epoch=epoch),) if state.cancel or state.answered else None
+        return (RunResumed(epoch=epoch),) if state.cancel or state.answered or stirred else None
     return (RunResumed(epoch=epoch, reason="taken_over"),) if taken_over or _left_behind(state) else ()
 
 
@@ -299,7 +326,7 @@ def _left_behind(state: AgentState) -> bool:
     return (
         any(not call.orphaned for call in state.open_model_calls)
         or any(call.status == "started" for call in state.all_calls)
-        or any(node.status == "entered" for node in state.walk.nodes)
+        or any(node.status == "entered" and node.child is None for node in state.walk.nodes)
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from journeyman.agents.agent import BaseAgent
@@ -13,6 +14,8 @@ from journeyman.agents.assembly import assemble
 from journeyman.agents.definition import LoadedAgent, LoadedAgents, Surroundings
 from journeyman.agents.factory import AgentFactory as Definitions
 from journeyman.agents.files import load_agents
+from journeyman.agents.graph import GraphAgent
+from journeyman.agents.node_types import NodeTypes
 from journeyman.agents.react import ReactAgent
 from journeyman.agents.spec import AgentSpec
 from journeyman.egress.services import ServiceSpec
@@ -35,6 +38,7 @@ class Loaded:
 
     registry: ToolRegistry
     types: AgentTypes
+    nodes: NodeTypes
     agents: tuple[LoadedAgent, ...]
     problems: tuple[Problem, ...]
     transport: Transport | None = None  # of tools that are outside services
@@ -44,15 +48,15 @@ class Loaded:
     def build(self, spec: AgentSpec) -> BaseAgent:
         """The agent of a definition, a stored one of an older version included."""
         folder = next((agent.folder for agent in self.agents if agent.spec.name == spec.name), None)
-        return assemble(spec, self.types.resolve(spec.type, folder), self.registry.tools, folder)
+        return assemble(spec, self.types.resolve(spec.type, folder), self.registry.tools, folder, self.nodes)
 
     @property
     def secrets(self) -> tuple[str, ...]:
         return tuple(secret for agent in self.agents for secret in agent.secrets)
 
 
-def agent_types(imported: ImportedFiles | None = None) -> AgentTypes:
-    return AgentTypes({ReactAgent.type: ReactAgent}, import_file=imported or ImportedFiles())
+def agent_types(imported: ImportedFiles) -> AgentTypes:
+    return AgentTypes({ReactAgent.type: ReactAgent, GraphAgent.type: GraphAgent}, import_file=imported)
 
 
 def surroundings(settings: Settings, registry: ToolRegistry, types: AgentTypes, offline: bool) -> Surroundings:
@@ -64,6 +68,7 @@ def surroundings(settings: Settings, registry: ToolRegistry, types: AgentTypes, 
         default_model=settings.default_model,
         gateway_configured=settings.litellm_gateway_url is not None,
         offline=offline,
+        node_types=NodeTypes(ImportedFiles()).names(),
     )
 
 
@@ -88,23 +93,39 @@ async def load(
         security=settings.tools_security,
         earlier=earlier,
     )
+    read = partial(_read, settings, agents_at, registry, offline, imported or ImportedFiles())
+    return read() if earlier is None else await asyncio.to_thread(read)  # at the start nothing else waits for the loop
+
+
+def _read(
+    settings: Settings, agents_at: Path | None, registry: ToolRegistry, offline: bool, imported: ImportedFiles
+) -> Loaded:
     types = agent_types(imported)
     around = surroundings(settings, registry, types, offline)
-    if agents_at is None:
-        loaded = _from_environment(settings, around)
-    else:
-        loaded = await asyncio.to_thread(load_agents, agents_at, around) if earlier else load_agents(agents_at, around)
-    return joined(registry, types, loaded)
+    loaded = _from_environment(settings, around) if agents_at is None else load_agents(agents_at, around)
+    return joined(registry, types, loaded, imported)
 
 
-def joined(registry: ToolRegistry, types: AgentTypes, loaded: LoadedAgents) -> Loaded:
+def joined(registry: ToolRegistry, types: AgentTypes, loaded: LoadedAgents, imported: ImportedFiles) -> Loaded:
     """The agents with what they bring along: their tools that are outside services, and how services are guarded."""
     transport = outside(loaded.agents)
     services, wrong = joined_services(spec for agent in loaded.agents for spec in agent.services)
     openapi, found = openapi_tools(loaded.agents, registry.tools)
     checked = registry.check_problems(spec for agent in loaded.agents for spec in agent.spec.tools)
-    problems = (*registry.problems, *loaded.problems, *found, *map(_contradiction, wrong), *checked)
-    return Loaded(registry, types, loaded.agents, problems, transport, services, openapi)
+    nodes = NodeTypes(imported)
+    coded = [problem for agent in loaded.agents for problem in _code_problems(agent, nodes)]
+    problems = (*registry.problems, *loaded.problems, *found, *map(_contradiction, wrong), *checked, *coded)
+    return Loaded(registry, types, nodes, loaded.agents, problems, transport, services, openapi)
+
+
+def _code_problems(agent: LoadedAgent, nodes: NodeTypes) -> tuple[Problem, ...]:
+    """What is wrong with the code of its graph's nodes, which is imported here."""
+    try:
+        if agent.spec.graph is not None:
+            nodes.functions(agent.spec.graph, agent.folder)
+    except ConfigurationError as exc:
+        return exc.problems
+    return ()
 
 
 def _contradiction(message: str) -> Problem:

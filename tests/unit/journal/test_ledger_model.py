@@ -103,7 +103,7 @@ claims = st.none() | st.builds(
 )
 batches = st.builds(
     lambda appends, claim: Batch(
-        at=5, appends=tuple(appends), claim=claim, max_queued=2, definition=Definition("v", b"{}")
+        at=5, appends=tuple(appends), claim=claim, max_queued=2, definitions=(Definition("v", b"{}"),)
     ),
     st.lists(st.one_of(fenced, fenced, fenced, fenced, outside, beside, accepts, global_), min_size=1, max_size=2),
     st.one_of(st.none(), st.none(), claims),

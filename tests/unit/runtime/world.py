@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from journeyman.agents.agent import BaseAgent
 from journeyman.agents.react import DirectAgent, ReactAgent
 from journeyman.agents.spec import AgentSpec, Limits, ModelSettings
 from journeyman.agents.toolset import Toolset
@@ -30,6 +31,7 @@ from journeyman.runtime.definitions import Definitions
 from journeyman.runtime.performer import Performer
 from journeyman.runtime.results import Answer, StartRun
 from journeyman.runtime.runs import Runs
+from journeyman.runtime.threads import Threads
 from journeyman.runtime.worker import Worker
 from journeyman.tools.spec import CallHost, CallRequest, ToolOutcome, ToolSpec
 
@@ -151,22 +153,25 @@ class World:
         """A process starts on this journal and takes over what was under way."""
         await self.disk.open()
         codec = Codec()
-        agent = self.agent()
-        catalog = Catalog({"test": agent})
+        catalog = self.catalog()
         self.definitions = Definitions(self.disk, catalog, self.build, self.direct)
         performer = Performer(self, _Tools(self), self.clock, self.ids)
         parts = (self.disk, codec, self.clock, self.ids, self.definitions, performer)
         self.worker = Worker(*parts, slots=self.slots)
         self.runs = Runs(self.disk, self.worker, catalog, self.definitions, codec, self.clock, self.ids)
+        self.threads = Threads(self.disk, self.worker, codec, self.clock, self.ids)
         await self.worker.recover()
 
-    def agent(self) -> ReactAgent:
+    def catalog(self) -> Catalog:
+        return Catalog({"test": self.agent()})
+
+    def agent(self) -> BaseAgent:
         spec = AgentSpec(
             type="react_agent", name="test", model=ModelSettings(name="m"), tools=self.specs, limits=self.limits
         )
         return self.build(spec)
 
-    def build(self, spec: AgentSpec) -> ReactAgent:
+    def build(self, spec: AgentSpec) -> BaseAgent:
         return ReactAgent(spec, Toolset(self.specs, check, {"pay_apart": Touched()}), lambda state: "Be brief.")
 
     def direct(self, tool: str, agent: str | None) -> DirectAgent:

@@ -1,0 +1,93 @@
+"""Any order of ends, answers, cancels, commits and crashes keeps what runs and their children promise each other."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from family import Family
+from histories import TEXTS, Play, check_live
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from journeyman.agents.spec import Limits
+from journeyman.events.events import NodeEntered, NodeLeft, RunAccepted
+from journeyman.events.messages import Usage
+from journeyman.events.state import AgentState
+
+KINDS = ("worker", "looker", "asker", "payer", "boss", "nobody")
+rounds = st.lists(st.lists(st.sampled_from(KINDS), min_size=1, max_size=3), max_size=2)
+plans = st.fixed_dictionaries(dict.fromkeys(TEXTS, rounds))
+choices = st.lists(st.integers(0, 2**20), min_size=5, max_size=80)
+limits = st.sampled_from((Limits(), Limits(), Limits(steps=2), Limits(tokens=5)))
+
+
+def play(plan: dict[str, list[list[str]]], picks: list[int], limit: Limits, answered: bool, slots: int) -> None:
+    world = Family(plan, limits=limit, slots=slots)
+    asyncio.run(Play(world).run(picks, answered))
+    assert not world.wrong
+    for run_id in world.run_ids:
+        state = world.state(run_id)
+        _check_end(world, state, answered)
+        _check_children(world, state)
+    for state in world.rested:
+        assert state.ended or state.status == "paused"
+        check_live(world, state)
+
+
+def _check_end(world: Family, state: AgentState, answered: bool) -> None:
+    row, types = world.disk.tables.runs[state.run_id], world.types(state.run_id)
+    assert row.status == state.status, types
+    assert state.error is None or state.error.code != "internal_error", state.error
+    if state.ended:
+        assert not state.open_calls
+        assert not state.open_children
+        return
+    assert not answered, (state.status, types)
+    assert state.status in ("paused", "queued"), types
+    if state.status == "paused":
+        waits = [world.disk.tables.approvals[approval] for approval in state.waiting_for]
+        assert waits
+        assert all(approval.answer is None for approval in waits)
+
+
+def _check_children(world: Family, state: AgentState) -> None:
+    """Each is started once, ends before its parent, is told once, and counts."""
+    run_id = state.run_id
+    assert [event.child for event in world.events(run_id, NodeEntered) if event.child] == world.children(run_id)
+    steps = [(event.call, event.attempt) for event in world.events(run_id, NodeEntered)]
+    left = [(event.call, event.attempt) for event in world.events(run_id, NodeLeft)]
+    assert len(set(left)) == len(left)
+    assert set(left) <= set(steps)
+    used = Usage()
+    for child in world.children(run_id):
+        below = world.state(child)
+        assert (below.principal, below.thread.startswith("me/!")) == ("me", True)
+        assert world.events(child, RunAccepted)[0].parent.run_id == run_id
+        if below.ended:
+            used += below.usage
+        if state.ended:
+            assert below.ended, (world.types(run_id), world.types(child))
+    if state.children and state.ended:
+        assert len(left) == len(steps)
+        assert state.usage == used
+
+
+DOSE = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck))
+
+
+@settings(DOSE, max_examples=200, derandomize=True)
+@given(plans, choices, limits, st.booleans(), st.sampled_from((1, 2, 512)))
+def test_any_family_ends_well(
+    plan: dict[str, list[list[str]]], picks: list[int], limit: Limits, answered: bool, slots: int
+) -> None:
+    play(plan, picks, limit, answered, slots)
+
+
+@pytest.mark.long
+@settings(DOSE, max_examples=3000)
+@given(plans, choices, limits, st.booleans(), st.sampled_from((1, 2, 512)))
+def test_many_families_end_well(
+    plan: dict[str, list[list[str]]], picks: list[int], limit: Limits, answered: bool, slots: int
+) -> None:
+    play(plan, picks, limit, answered, slots)
