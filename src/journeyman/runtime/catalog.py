@@ -13,10 +13,14 @@ _KEPT_REMOVED = 64  # agents that are served no more
 
 
 class Version(NamedTuple):
-    """What an agent is, or was. `since`: when this process had it first, in microseconds since the epoch."""
+    """What an agent is, or was. `since`: when this process had it first, in microseconds since the epoch.
+
+    `edit` counts what its file said anew: versions of one edit differ by the tools that MCP servers showed.
+    """
 
     agent: BaseAgent
     since: int
+    edit: int = 0
 
 
 class Catalog:
@@ -60,14 +64,14 @@ class Catalog:
         """
         versions = self._versions.setdefault(agent.name, [])
         if versions and versions[0].agent.version == agent.version:
-            since = versions[0].since
-            replaced, versions[0] = versions[0].agent, Version(agent, since)  # the same, over parts made anew
+            replaced, versions[0] = versions[0].agent, versions[0]._replace(agent=agent)  # over parts made anew
             if self.agents.get(agent.name) in (replaced, None):
                 self.agents[agent.name] = agent
             return None
         before = self.agents.get(agent.name)
+        edit = versions[0].edit + by_file if versions else 0
         versions[:] = [each for each in versions if each.agent.version != agent.version]
-        versions.insert(0, Version(agent, at))
+        versions.insert(0, Version(agent, at, edit))
         del versions[KEPT_VERSIONS:]
         if by_file or agent.name not in self._rolled_back:
             self.agents[agent.name] = agent
@@ -83,13 +87,14 @@ class Catalog:
             del self._versions[old]
 
     def before(self, name: str) -> str:
-        """The version that this process had before the current one.
+        """The version that this process had before the agent's file said what it says in the current one.
 
         Raises NotFoundError (unknown name) and StateError (`no_earlier_version`).
         """
         current = self.resolve(name).version
-        known = [each.agent.version for each in self._versions[name]]
-        earlier = known[known.index(current) + 1 :] if current in known else known
+        known = self._versions[name]
+        edit = next((each.edit for each in known if each.agent.version == current), known[0].edit + 1)
+        earlier = [each.agent.version for each in known if each.edit < edit]
         if not earlier:
             message = f"Agent {name!r} has had no version before this one here: say which `version` is meant."
             raise StateError(message, code="no_earlier_version")

@@ -66,6 +66,13 @@ def test_rolled_back_step_by_step_to_the_oldest() -> None:
     assert refused.value.code == "no_earlier_version"
 
 
+def test_the_way_back_leads_past_what_servers_showed_meanwhile() -> None:
+    catalog = served("a", "b")
+    catalog.put(version("b with tools"), 3, by_file=False)
+    assert catalog.resolve(NAME).version == "b with tools"
+    assert catalog.before(NAME) == "a"
+
+
 def test_rolled_back_it_stays_until_its_file_says_something_new() -> None:
     catalog = served("a", "b")
     catalog.roll_back(version("a"))
