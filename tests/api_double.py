@@ -32,7 +32,7 @@ from journeyman.ids import SequentialIds
 from journeyman.journal.journal import ApprovalRow, MessageRow, RunFilter, RunRow, ThreadRow, thread_key
 from journeyman.runtime.catalog import Catalog
 from journeyman.runtime.forks import Forks
-from journeyman.runtime.results import Answer, ForkRun, Frame, RunResult, StartCall, Started, StartRun
+from journeyman.runtime.results import Answer, ForkRun, Frame, Key, RunResult, StartCall, Started, StartRun
 from journeyman.runtime.runs import Runs
 from journeyman.runtime.threads import Threads
 from journeyman.tools.checks import Finding
@@ -176,7 +176,9 @@ class FakeRuns(Runs):
         finally:
             self.watchers -= 1
 
-    async def cancel(self, principal: str, run_id: str, reason: str = "requested") -> RunResult:
+    async def cancel(
+        self, principal: str, run_id: str, reason: str = "requested", *, key: Key | None = None
+    ) -> RunResult:
         result = await self.result(principal, run_id)
         if result.status == "finished":
             raise StateError("The run has ended.", code="run_ended")
@@ -185,7 +187,9 @@ class FakeRuns(Runs):
         self._set(run_id, status="cancelled")
         return self.results[run_id]
 
-    async def answer(self, principal: str, run_id: str, answers: Sequence[Answer]) -> RunResult:
+    async def answer(
+        self, principal: str, run_id: str, answers: Sequence[Answer], *, anyone: bool = False, key: Key | None = None
+    ) -> RunResult:
         await self.get(principal, run_id)
         for answer in answers:
             row = next((row for row in self.approvals_open if row.id == answer.approval), None)
@@ -222,7 +226,7 @@ class FakeRuns(Runs):
             raise ValidationError(f"The run has no event {at}.")
         return fold(run_id, [(entry.seq, entry.at, entry.event) for entry in entries[:at]])
 
-    async def approvals(self, principal: str, cursor: str | None, limit: int) -> Sequence[ApprovalRow]:
+    async def approvals(self, principal: str | None, cursor: str | None, limit: int) -> Sequence[ApprovalRow]:
         return [row for row in self.approvals_open if cursor is None or row.id > cursor][:limit]
 
 
@@ -250,7 +254,13 @@ class FakeThreads(Threads):
         self.shared: dict[str, Any] = {}
 
     async def create(
-        self, principal: str, thread_id: str | None, title: str = "", meta: dict[str, Any] | None = None
+        self,
+        principal: str,
+        thread_id: str | None,
+        title: str = "",
+        meta: dict[str, Any] | None = None,
+        *,
+        key: Key | None = None,
     ) -> ThreadRow:
         thread_id = thread_id or f"t{len(self.rows) + 1}"
         if thread_id in self.rows:
@@ -287,7 +297,9 @@ class FakeThreads(Threads):
         await self.get(principal, thread_id)
         return [row for row in self.stored.get(thread_id, []) if row.no > after][:limit]
 
-    async def add_message(self, principal: str, thread_id: str, message: Message) -> int | None:
+    async def add_message(
+        self, principal: str, thread_id: str, message: Message, *, key: Key | None = None
+    ) -> int | None:
         await self.get(principal, thread_id)
         rows = self.stored.setdefault(thread_id, [])
         no = len(rows) + 1

@@ -57,6 +57,18 @@ class ValidationError(BaseError):
     default_code = "invalid_request"
 
 
+class UnauthenticatedError(BaseError):
+    """Nobody knows who is calling: no credential, or one that does not hold. It never says why: send another."""
+
+    default_code = "unauthenticated"
+
+
+class ForbiddenError(BaseError):
+    """The caller is known and may not do this; the message names the missing scope."""
+
+    default_code = "missing_scope"
+
+
 class ToolError(BaseError):
     """A tool could not do its work."""
 

@@ -15,6 +15,26 @@ class Ids(Protocol):
         ...
 
 
+class Secrets(Protocol):
+    """Makes what nobody may guess: keys and their public halves."""
+
+    def hexadecimal(self, bytes: int) -> str: ...
+
+    def token(self, bytes: int) -> str:
+        """URL-safe text of so many random bytes."""
+        ...
+
+
+class RandomSecrets:
+    """From the kernel's randomness."""
+
+    def hexadecimal(self, bytes: int) -> str:
+        return secrets.token_hex(bytes)
+
+    def token(self, bytes: int) -> str:
+        return secrets.token_urlsafe(bytes)
+
+
 ID_BYTES = 16
 DRAWN = 256  # ids a draw: the kernel's source costs 2 to 100 µs a call, and a request needs three ids
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ipaddress
 import logging
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -14,12 +16,12 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from journeyman.errors import ConfigurationError, Problem
 
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+_SEED = re.compile(r"[A-Za-z0-9_-]{32,512}")
 Names = Annotated[tuple[str, ...], NoDecode]  # a comma list
 
 # Read and checked today, obeyed by a later release: whoever sets one is told so.
 NOT_YET = frozenset(
     {"rate_limit_enabled", "rate_limit_requests", "rate_limit_period", "redis_url"}
-    | {"jwt_secret_key", "jwt_jwks_url", "jwt_algorithm", "jwt_audience", "jwt_issuer", "api_key", "api_key_file"}
     | {"trusted_proxies", "prices_path", "debug"}
     | {"quota_tokens_per_day", "quota_usd_per_day", "quota_concurrent_runs"}
 )
@@ -83,9 +85,10 @@ class Settings(BaseSettings):
     auth_mode: Literal["off", "required"] = "off"
     api_key: SecretStr | None = None
     api_key_file: Path | None = None
+    journeyman_api_key: SecretStr | None = None  # what commands send to a server
     jwt_secret_key: SecretStr | None = None
     jwt_jwks_url: str | None = None
-    jwt_algorithm: str | None = None
+    jwt_algorithm: Literal["HS256", "RS256", "ES256"] | None = None
     jwt_audience: str | None = None
     jwt_issuer: str | None = None
     rate_limit_enabled: bool = True
@@ -120,6 +123,22 @@ class Settings(BaseSettings):
         return Path(rest) if scheme == "sqlite" else None
 
     @property
+    def seed_key(self) -> str | None:
+        """The first admin key: API_KEY, or the first line of API_KEY_FILE."""
+        if self.api_key is not None:
+            return self.api_key.get_secret_value()
+        return None if self.api_key_file is None else _first_line(self.api_key_file)
+
+    @property
+    def jwt_configured(self) -> bool:
+        return self.jwt_secret_key is not None or self.jwt_jwks_url is not None
+
+    @property
+    def token_algorithm(self) -> str:
+        """The one algorithm of tokens: what is set, else what fits the key."""
+        return self.jwt_algorithm or ("HS256" if self.jwt_secret_key is not None else "RS256")
+
+    @property
     def not_yet(self) -> tuple[str, ...]:
         """Variables that are set although only a later release obeys them."""
         return tuple(sorted(name.upper() for name in self.model_fields_set & NOT_YET))
@@ -127,7 +146,8 @@ class Settings(BaseSettings):
     def secrets(self) -> tuple[str, ...]:
         """Every secret value known here, for masking."""
         values = (getattr(self, name) for name in type(self).model_fields)
-        return tuple(value.get_secret_value() for value in values if isinstance(value, SecretStr))
+        known = tuple(value.get_secret_value() for value in values if isinstance(value, SecretStr))
+        return known if self.api_key_file is None else (*known, _first_line(self.api_key_file))
 
     # --- what is refused; each sentence says what to do
 
@@ -176,22 +196,61 @@ class Settings(BaseSettings):
             raise ValueError("begin it with a slash, such as /agents")
         return value.rstrip("/")
 
-    @field_validator("auth_mode")
+    @field_validator("api_key", "api_key_file")
     @classmethod
-    def _no_auth_yet(cls, value: str) -> str:
-        if value == "required":
-            raise ValueError("authentication comes with a later release; use AUTH_MODE=off on a loopback HOST")
-        return value
-
-    @field_validator("host")
-    @classmethod
-    def _loopback_only(cls, value: str) -> str:
-        if not is_loopback(value):
+    def _long_key(cls, value: Any) -> Any:
+        if isinstance(value, Path) and not value.is_file():
+            raise ValueError("there is no such file: write the first admin key into it, one line")
+        secret = _first_line(value) if isinstance(value, Path) else value.get_secret_value() if value else None
+        if secret is not None and not _SEED.fullmatch(secret):
             raise ValueError(
-                "without authentication (a later release) the server listens on loopback only; use HOST=127.0.0.1 "
-                "and, to reach it from elsewhere, a tunnel or a proxy that authenticates"
+                "write at least 32 of A-Z a-z 0-9 _ and -, such as what `python -c 'import secrets; "
+                "print(secrets.token_urlsafe(32))'` prints"
             )
         return value
+
+    @field_validator("jwt_jwks_url")
+    @classmethod
+    def _safe_address(cls, value: str | None) -> str | None:
+        parts = urlsplit(value or "")
+        if value and parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
+            raise ValueError("write the address of the issuer's key set with https://")
+        return value
+
+    @model_validator(mode="after")
+    def _not_open_to_the_world(self) -> Self:
+        if self.auth_mode == "off" and not is_loopback(self.host):
+            raise ValueError(
+                f"HOST={self.host} is open to others, and AUTH_MODE=off asks nobody who they are: set "
+                "AUTH_MODE=required and make the first key with `journeyman keys create admin --scopes admin`, or set "
+                "HOST=127.0.0.1"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _whole_token_policy(self) -> Self:
+        """Half a policy would be an open door: all of it, or none."""
+        rest = {"JWT_AUDIENCE": self.jwt_audience, "JWT_ISSUER": self.jwt_issuer}
+        if not self.jwt_configured:
+            given = [name for name, value in (*rest.items(), ("JWT_ALGORITHM", self.jwt_algorithm)) if value]
+            if given:
+                raise ValueError(
+                    f"{given[0]} is set without a key: set JWT_SECRET_KEY or JWT_JWKS_URL too, or unset it"
+                )
+            return self
+        if self.jwt_secret_key is not None and self.jwt_jwks_url is not None:
+            raise ValueError("JWT_SECRET_KEY and JWT_JWKS_URL are both set: tokens have one kind of key, unset one")
+        if missing := [name for name, value in rest.items() if not value]:
+            raise ValueError(
+                f"tokens are accepted only for one audience and from one issuer: set {' and '.join(missing)}"
+            )
+        if self.jwt_secret_key is not None and len(self.jwt_secret_key.get_secret_value().encode()) < 32:
+            raise ValueError("JWT_SECRET_KEY is shorter than 32 bytes: take 32 random ones or more")
+        if (self.token_algorithm == "HS256") is (self.jwt_jwks_url is not None):
+            raise ValueError(
+                "JWT_ALGORITHM does not fit the key: HS256 with JWT_SECRET_KEY, RS256 or ES256 with JWT_JWKS_URL"
+            )
+        return self
 
     @model_validator(mode="after")
     def _both_or_neither(self) -> Self:
@@ -204,6 +263,14 @@ class Settings(BaseSettings):
         if missing:
             raise ValueError(f"there is no file {', '.join(map(str, missing))}: correct SSL_CERT_PATH and SSL_KEY_PATH")
         return self
+
+
+def _first_line(path: Path) -> str:
+    """Raises ValueError."""
+    try:
+        return (path.read_text("utf-8").splitlines() or [""])[0].strip()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ValueError(f"it cannot be read: {exc}") from exc
 
 
 def is_loopback(host: str) -> bool:

@@ -49,6 +49,7 @@ from journeyman.events.events import (
 from journeyman.events.messages import assistant, user
 from journeyman.journal.follow import follow
 from journeyman.journal.journal import (
+    ApiKeyRow,
     Append,
     Batch,
     Claim,
@@ -439,7 +440,7 @@ async def test_listings_go_by_cursor_and_never_cross_principals(journal: Journal
 
 
 def claim(run: str, body: str = "h", expires: int = 1000) -> Claim:
-    return Claim(principal="ann", route="/process", key="k", body_hash=body, run_id=run, expires=expires)
+    return Claim(principal="ann", route="/process", key="k", body_hash=body, made=run, expires=expires)
 
 
 async def test_fifty_equal_claims_at_once_make_one_run(journal: Journal) -> None:
@@ -455,6 +456,47 @@ async def test_fifty_equal_claims_at_once_make_one_run(journal: Journal) -> None
     again = await commit(journal, accepted("later", thread="ann/l"), claim=claim("later", body="x"), at=1000)
     assert again.replay is None
     assert (await commit(journal, accepted("z"), claim=claim("z", body="x"), at=999)).replay == "later"
+
+
+async def test_a_claim_without_a_name_points_to_its_first_event(journal: Journal) -> None:
+    create = outside(thread_stream(T), ThreadCreated(thread_id="t1", principal="ann"))
+    await commit(journal, create, claim=claim(""))
+    again = await commit(journal, create, claim=claim(""))
+    assert (again.replay, again.entries) == (f"{thread_stream(T)}#1", ())
+    held = await journal.claim("ann", "/process", "k")
+    assert held is not None
+    assert (held.made, held.body_hash, held.expires) == (f"{thread_stream(T)}#1", "h", 1000)
+    for other in (("bob", "/process", "k"), ("ann", "/other", "k"), ("ann", "/process", "l")):
+        assert await journal.claim(*other) is None
+
+
+async def test_a_refused_batch_leaves_its_claim_free(journal: Journal) -> None:
+    with pytest.raises(NotFoundError):
+        await commit(journal, outside(thread_stream(T), MessageAdded(message=user("x"), by="ann")), claim=claim(""))
+    assert await journal.claim("ann", "/process", "k") is None
+
+
+async def test_claims_of_a_thread_are_erased_with_it_and_no_others(journal: Journal) -> None:
+    for thread in ("ann/t", "ann/t1", "ann/t10"):
+        create = outside(thread_stream(thread), ThreadCreated(thread_id=thread[4:], principal="ann"))
+        await commit(journal, create, claim=Claim(principal="ann", route=thread, key="k", body_hash="h", expires=99))
+    await commit(journal, accepted("r1", thread="ann/t1"), claim=claim("r1"))
+    await commit(journal, step("r1", RunFinished(output="")))
+    await journal.erase_thread("ann/t1", 5, "ann")
+    left = [thread for thread in ("ann/t", "ann/t1", "ann/t10") if await journal.claim("ann", thread, "k")]
+    assert left == ["ann/t", "ann/t10"]
+    assert await journal.claim("ann", "/process", "k") is None
+
+
+async def test_the_number_of_a_message_by_its_event(journal: Journal) -> None:
+    await commit(journal, accepted("r1"))
+    added = await commit(journal, outside(thread_stream(T), MessageAdded(message=user("later"), by="ann")))
+    seq = added.entries[0].seq
+    assert await journal.message_no(T, "r1", 1) == 1
+    assert await journal.message_no(T, thread_stream(T), seq) is None
+    await commit(journal, step("r1", RunFinished(output="")))
+    assert await journal.message_no(T, thread_stream(T), seq) == 2
+    assert await journal.message_no("ann/none", "r1", 1) is None
 
 
 # --- groups, reading and following
@@ -695,6 +737,21 @@ async def test_the_size_counts_threads_and_shrinks_with_them(journal: Journal) -
     left = await journal.size()
     assert (full.threads, left.threads) == (2, 1)
     assert full.bytes - left.bytes > 150_000
+
+
+# --- API keys
+
+
+def key_row(id: str, **more: Any) -> ApiKeyRow:
+    return ApiKeyRow(id=id, name="n", principal="key:n", hash="ab", scopes=("run", "read"), created_at=5, **more)
+
+
+async def test_api_keys_are_kept_replaced_by_id_and_listed_in_order(journal: Journal) -> None:
+    await commit(journal, api_keys=(key_row("b"), key_row("a", expires_at=9)))
+    assert await journal.api_key("a") == key_row("a", expires_at=9)
+    await commit(journal, api_keys=(key_row("a", revoked_at=7),))
+    assert list(await journal.api_keys()) == [key_row("a", revoked_at=7), key_row("b")]
+    assert await journal.api_key("c") is None
 
 
 async def test_messages_of_parallel_branches_stand_in_the_thread_when_they_are_joined(journal: Journal) -> None:

@@ -112,7 +112,7 @@ async def work(journal: SqliteJournal, log: list[tuple[Any, ...]]) -> None:
     async def live(number: int) -> None:
         run, thread = f"r{number}", f"ann/t{number % 8}"
         event = RunAccepted(thread=thread, principal="ann", input=user("x" * 300), context={"n": number})
-        claim = Claim(principal="ann", route="/", key=run, body_hash="h", run_id=run, expires=10**9)
+        claim = Claim(principal="ann", route="/", key=run, body_hash="h", made=run, expires=10**9)
         await commit(Append(stream=run, drafts=(draft(event),)), claim=claim)
         while (row := await journal.run(run)) is None or row.status != "running":
             await asyncio.sleep(0)

@@ -81,8 +81,25 @@ def test_all_problems_at_once_and_where_they_come_from(monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("given", "advice"),
     [
-        ({"host": "0.0.0.0"}, "HOST=127.0.0.1"),
-        ({"auth_mode": "required"}, "AUTH_MODE=off"),
+        ({"host": "0.0.0.0"}, "journeyman keys create admin"),
+        ({"host": "example.org", "auth_mode": "off"}, "HOST=127.0.0.1"),
+        ({"api_key": "short"}, "32"),
+        ({"api_key_file": "nowhere"}, "no such file"),
+        ({"jwt_secret_key": "x" * 32}, "JWT_AUDIENCE and JWT_ISSUER"),
+        ({"jwt_secret_key": "x" * 32, "jwt_audience": "a"}, "JWT_ISSUER"),
+        ({"jwt_secret_key": "x" * 31, "jwt_audience": "a", "jwt_issuer": "i"}, "32 bytes"),
+        ({"jwt_audience": "a"}, "JWT_SECRET_KEY or JWT_JWKS_URL"),
+        ({"jwt_algorithm": "HS256"}, "JWT_SECRET_KEY or JWT_JWKS_URL"),
+        ({"jwt_algorithm": "none"}, "HS256"),
+        ({"jwt_jwks_url": "http://idp.example/keys", "jwt_audience": "a", "jwt_issuer": "i"}, "https://"),
+        (
+            {"jwt_jwks_url": "https://i/k", "jwt_algorithm": "HS256", "jwt_audience": "a", "jwt_issuer": "i"},
+            "RS256 or ES256",
+        ),
+        (
+            {"jwt_jwks_url": "https://i/k", "jwt_secret_key": "x" * 32, "jwt_audience": "a", "jwt_issuer": "i"},
+            "unset one",
+        ),
         ({"database_url": "postgresql://x/y"}, "sqlite:///journeyman.db"),
         ({"database_url": "sqlite://"}, "sqlite:///FILE"),
         ({"database_url": "sqlite:///:memory:"}, "memory://"),
@@ -137,9 +154,9 @@ def test_comma_lists(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_nothing_obeys_yet_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("API_KEY", "jm_x")
-    assert Settings.read().not_yet == ("API_KEY",)
-    assert Settings.read(env_file=None, api_key=None).not_yet == ("API_KEY",)
+    monkeypatch.setenv("PRICES_PATH", "x")
+    assert Settings.read().not_yet == ("PRICES_PATH",)
+    assert Settings.read(env_file=None, prices_path=None).not_yet == ("PRICES_PATH",)
 
 
 @pytest.mark.parametrize(
@@ -148,3 +165,10 @@ def test_what_nothing_obeys_yet_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
 )
 def test_loopback(host: str, yes: bool) -> None:
     assert is_loopback(host) is yes
+
+
+def test_others_are_let_in_where_they_are_asked_who_they_are(alone: Path) -> None:
+    (alone / "key").write_text("k" * 40 + "\n")
+    settings = Settings.read(host="0.0.0.0", auth_mode="required", api_key_file="key")
+    assert settings.seed_key == "k" * 40
+    assert settings.seed_key in settings.secrets()

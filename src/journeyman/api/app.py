@@ -15,7 +15,8 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from journeyman.api import openapi
-from journeyman.api.door import Door, visit_of
+from journeyman.api.door import Door
+from journeyman.api.gate import Gate, guard
 from journeyman.api.ports import Ports
 from journeyman.api.problems import answer_problem
 from journeyman.api.replies import reply
@@ -24,12 +25,14 @@ from journeyman.api.routes.agents import agents
 from journeyman.api.routes.approvals import approvals
 from journeyman.api.routes.context import context
 from journeyman.api.routes.health import health
+from journeyman.api.routes.keys import keys
 from journeyman.api.routes.metrics import metrics
 from journeyman.api.routes.reload import reload
 from journeyman.api.routes.retention import retention
 from journeyman.api.routes.runs import runs
 from journeyman.api.routes.threads import threads
 from journeyman.api.routes.tools import tools
+from journeyman.api.visit import visit_of
 from journeyman.errors import BaseError
 
 Lifespan = Callable[[Any], Any]
@@ -38,7 +41,16 @@ OPERATIONS = {
     execute_tool.PATH: {"post": execute_tool.OPERATION},
     events.PATH: {"get": events.OPERATION},
 }
-_CORS_HEADERS = ("Accept", "Content-Type", "Idempotency-Key", "Last-Event-ID", "X-Request-Id", "traceparent")
+_CORS_HEADERS = (
+    "Accept",
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "Last-Event-ID",
+    "X-On-Behalf-Of",
+    "X-Request-Id",
+    "traceparent",
+)
 _CORS_EXPOSED = ("X-Request-Id", "X-Run-Id", "X-Thread-Id", "Retry-After")
 
 
@@ -52,7 +64,9 @@ def build_app(ports: Ports, *, lifespan: Lifespan | None = None) -> ASGIApp:
         redirect_slashes=False,
         lifespan=lifespan,
     )
-    _routes(app, ports)
+    gate = Gate(ports.authenticator)
+    _routes(app, ports, gate)
+    guard(app.router.routes, gate)
     _errors(app, ports)
     if ports.cors_origins:
         app.add_middleware(
@@ -63,7 +77,7 @@ def build_app(ports: Ports, *, lifespan: Lifespan | None = None) -> ASGIApp:
             expose_headers=_CORS_EXPOSED,
         )
     templates = {route.endpoint: route.path for route in app.router.routes if isinstance(route, Route)}
-    return Door(_Shortcut(app, ports), ports, templates)
+    return Door(_Shortcut(app), ports, templates)
 
 
 class _Shortcut:
@@ -72,12 +86,10 @@ class _Shortcut:
     Browsers' requests take the long way, through CORS; so does whatever comes under another path.
     """
 
-    def __init__(self, app: ASGIApp, ports: Ports) -> None:
+    def __init__(self, app: FastAPI) -> None:
         self._app = app
-        self._hot = {
-            process.PATH: Route(process.PATH, process.Process(ports), methods=["POST"]),
-            execute_tool.PATH: Route(execute_tool.PATH, execute_tool.ExecuteTool(ports), methods=["POST"]),
-        }
+        routes = [route for route in app.router.routes if isinstance(route, Route)]
+        self._hot = {route.path: route for route in routes if route.path in (process.PATH, execute_tool.PATH)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         hot = self._hot.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
@@ -88,17 +100,17 @@ class _Shortcut:
             await hot.app(scope, receive, send)
 
 
-def _routes(app: FastAPI, ports: Ports) -> None:
+def _routes(app: FastAPI, ports: Ports, gate: Gate) -> None:
     """The hot ones first: routes are tried in order."""
     app.router.routes += [
         Route(process.PATH, process.Process(ports), methods=["POST"]),
         Route(execute_tool.PATH, execute_tool.ExecuteTool(ports), methods=["POST"]),
         Route(events.PATH, events.Events(ports), methods=["GET"]),
-        WebSocketRoute(websocket.PATH, websocket.Sockets(ports)),
+        WebSocketRoute(websocket.PATH, websocket.Sockets(ports, gate)),
         *ports.pages,
     ]
-    for router in (agents, reload, tools, threads, runs, context, approvals, retention, health, metrics):
-        app.include_router(router(ports))
+    for router in (agents, reload, tools, threads, runs, context, approvals, retention, keys, health, metrics):
+        app.router.routes += router(ports).routes  # not included: the gate stands around each route
 
     @cache
     def document() -> dict[str, Any]:

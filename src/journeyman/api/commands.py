@@ -22,6 +22,13 @@ class Start(ProcessRequest, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     id: CommandId
 
 
+class Authenticate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="authenticate"):
+    """The first command of a socket whose opening request could carry no credential."""
+
+    id: CommandId
+    token: Annotated[str, Meta(min_length=1, max_length=8192)]
+
+
 class Cancel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="cancel"):
     id: CommandId
     run_id: RunId
@@ -48,7 +55,7 @@ Command = Start | Cancel | Resume | Subscribe
 
 class Acknowledged(Struct, frozen=True, tag_field="type", tag="ack", omit_defaults=True):
     id: str
-    run_id: str
+    run_id: str | None = None
     thread_id: str | None = None
 
 

@@ -5,41 +5,22 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
-import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from journeyman.api.body import ClientGone
 from journeyman.api.ports import Ports
 from journeyman.api.problems import RequestError, send_problem
-from journeyman.api.security import HEADERS, SAFE_METHODS, STRICT_POLICY, HostPolicy, principal
+from journeyman.api.security import HEADERS, SAFE_METHODS, STRICT_POLICY, HostPolicy
+from journeyman.api.visit import Visit, begin, headers_of
+from journeyman.auth.principal import LOCAL
 from journeyman.clock import Clock
 from journeyman.telemetry.logs import bind
 from journeyman.telemetry.metrics import RequestServed
 
 _LOG = logging.getLogger(__name__)
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
-_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}.*")
-_KEY = "journeyman.visit"
-
-
-class Visit(msgspec.Struct, frozen=True):
-    """What is known of a request before its body: who, under which ids, with which headers."""
-
-    principal: str
-    request_id: str
-    headers: dict[bytes, bytes]
-
-    @property
-    def trace_id(self) -> str | None:
-        """The trace that the caller is in (W3C Trace Context)."""
-        match = _TRACEPARENT.fullmatch(self.headers.get(b"traceparent", b""))
-        return match[1].decode() if match else None
-
-
-def visit_of(scope: Scope) -> Visit:
-    return cast(Visit, scope[_KEY])
 
 
 class Door:
@@ -51,6 +32,7 @@ class Door:
         self._ids = ports.ids
         self._clock = ports.clock
         self._served = ports.served
+        self._everybody = LOCAL if ports.authenticator is None else None
         self._policy = HostPolicy(ports.allowed_hosts, ports.cors_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -62,8 +44,11 @@ class Door:
             await self._app(scope, receive, send)
 
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
-        visit = scope[_KEY] = self._visit(scope)
-        bind(request_id=visit.request_id)
+        visit = begin(scope, self._visit(scope))
+        if visit.caller is None:
+            bind(request_id=visit.request_id)
+        else:
+            bind(request_id=visit.request_id, principal=visit.caller.principal)
         reply = _Reply(send, visit.request_id, self._clock)
         began = self._clock.monotonic()
         try:
@@ -81,7 +66,7 @@ class Door:
             self._served(RequestServed(scope["method"], self._template(scope), reply.status, seconds))
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        visit = scope[_KEY] = self._visit(scope)
+        visit = begin(scope, self._visit(scope))
         try:
             self._check("GET", visit.headers, origin=True)
         except RequestError as exc:
@@ -97,10 +82,10 @@ class Door:
         return route.path if route is not None else self._templates.get(scope.get("endpoint"), "")
 
     def _visit(self, scope: Scope) -> Visit:
-        headers = dict(scope["headers"])
+        headers = headers_of(scope["headers"])
         given = headers.get(b"x-request-id")
         known = given is not None and _REQUEST_ID.fullmatch(given) is not None
-        return Visit(principal(scope), given.decode() if given and known else self._ids.new("req"), headers)
+        return Visit(self._everybody, given.decode() if given and known else self._ids.new("req"), headers)
 
     def _check(self, method: str, headers: dict[bytes, bytes], *, origin: bool = False) -> None:
         host = headers.get(b"host", b"")

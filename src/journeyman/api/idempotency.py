@@ -7,8 +7,8 @@ import re
 
 import msgspec
 
-from journeyman.api.door import Visit
 from journeyman.api.problems import RequestError
+from journeyman.api.visit import Visit
 from journeyman.events.messages import JSON
 from journeyman.runtime.results import Key
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from journeyman.api.door import Visit
 from journeyman.api.problems import RequestError
 from journeyman.api.replies import encode
 from journeyman.api.schemas import AnswerRequest, Content, ForkRequest, ProcessRequest
+from journeyman.api.visit import Visit
 from journeyman.events.messages import JSON, Message, Role, TextPart
 from journeyman.runtime.results import Answer, ForkRun, Key, MessageEdit, StartRun
 

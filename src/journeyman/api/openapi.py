@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from journeyman.agents.picture import GraphPicture
-from journeyman.api import schemas
+from journeyman.api import key_schemas, reload_schemas, schemas
 from journeyman.api.problems import ProblemDetails
 
 TITLE = "Journeyman"
@@ -25,9 +25,13 @@ _MODELS = (
     schemas.ResumeRequest,
     schemas.ForkRequest,
     schemas.PruneRequest,
-    schemas.RollbackRequest,
-    schemas.ChangeAnswer,
-    schemas.ReloadAnswer,
+    reload_schemas.RollbackRequest,
+    reload_schemas.ChangeAnswer,
+    reload_schemas.ReloadAnswer,
+    key_schemas.CreateKey,
+    key_schemas.RotateKey,
+    key_schemas.KeyAnswer,
+    key_schemas.MadeKey,
     schemas.ProcessAnswer,
     schemas.ExecuteToolAnswer,
     schemas.RunSummary,
@@ -56,6 +60,7 @@ IDEMPOTENCY_KEY: dict[str, Any] = {
     "schema": {"type": "string", "maxLength": 255},
     "description": "The same key with the same body gives the first answer again; with another body it is refused.",
 }
+IDEMPOTENT: Operation = {"parameters": [IDEMPOTENCY_KEY]}  # for `openapi_extra`
 RUN_HEADERS = {
     "X-Run-Id": {"schema": {"type": "string"}, "description": "The run"},
     "X-Thread-Id": {"schema": {"type": "string"}, "description": "Its thread"},

@@ -8,6 +8,8 @@ from typing import Protocol
 
 from starlette.routing import BaseRoute
 
+from journeyman.auth.api_keys import ApiKeys
+from journeyman.auth.authenticator import Authenticator
 from journeyman.clock import Clock, SystemClock
 from journeyman.errors import StateError
 from journeyman.events.messages import JSON
@@ -62,6 +64,8 @@ class Limits:
     socket_frame_bytes: int = 64 * 1024
     socket_commands: int = 32  # of one WebSocket, under way at once
     socket_runs: int = 64  # watched by one WebSocket at once
+    socket_auth_seconds: float = 5.0  # until a WebSocket must have said who it is
+    socket_check_seconds: float = 5.0  # how often its credential is looked at again
 
 
 async def nothing_cached(tool: str) -> int:
@@ -118,6 +122,8 @@ class Ports:
     sandbox: Callable[[ToolSpec], Mapping[str, JSON]] = _unknown
     served: Callable[[RequestServed], None] = _untold
     metrics: Callable[[str], Awaitable[tuple[bytes, str]]] = _no_metrics
+    authenticator: Authenticator | None = None  # None: nobody is asked who they are, everybody is `local`
+    keys: ApiKeys | None = None
     version: str = "0"
     request_wait_seconds: float = 120.0
     allowed_hosts: Sequence[str] = ()  # beside the loopback names; "*.example.com" and "*" are understood

@@ -15,6 +15,7 @@ from starlette.types import Send
 
 from journeyman.errors import (
     BaseError,
+    ForbiddenError,
     IdempotencyError,
     NotFoundError,
     QueueFullError,
@@ -29,6 +30,7 @@ from journeyman.errors import (
     ToolExecutionError,
     ToolNotFoundError,
     ToolRegistrationError,
+    UnauthenticatedError,
     ValidationError,
 )
 from journeyman.events.messages import valid_text
@@ -42,6 +44,8 @@ MEDIA_TYPE = b"application/problem+json"
 STATUS_OF_CLASS: dict[type[BaseException], int] = {
     BaseError: 500,
     ValidationError: 400,
+    UnauthenticatedError: 401,
+    ForbiddenError: 403,
     ToolError: 400,
     ToolNotFoundError: 404,
     ToolExecutionError: 500,
@@ -208,6 +212,8 @@ def headers_of(exc: BaseException, status: int) -> list[tuple[bytes, bytes]]:
         headers.append((b"retry-after", str(seconds).encode()))
     if isinstance(exc, HTTPException) and exc.headers:
         headers += [(name.lower().encode(), value.encode()) for name, value in exc.headers.items()]
+    if status == 401:
+        headers.append((b"www-authenticate", b'Bearer realm="journeyman"'))
     if status in (408, 413):
         headers.append((b"connection", b"close"))
     return headers

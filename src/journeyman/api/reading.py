@@ -5,9 +5,9 @@ from __future__ import annotations
 from fastapi import Request
 
 from journeyman.api.body import read_json
-from journeyman.api.door import visit_of
 from journeyman.api.ports import Limits
 from journeyman.api.problems import RequestError
+from journeyman.api.visit import visit_of
 from journeyman.events.messages import JSON
 
 

@@ -53,6 +53,7 @@ def approval_answer(row: ApprovalRow) -> ApprovalAnswer:
     return ApprovalAnswer(
         approval=row.id,
         run_id=row.run,
+        principal=row.principal,
         kind=row.kind,
         call=row.call,
         tool=row.tool,

@@ -1,11 +1,9 @@
-"""Who is calling, from where, and what every answer says to a browser."""
+"""From which names and pages requests may come, and what every answer says to a browser."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-
-from starlette.types import Scope
 
 # The last two are what test clients send: single labels, which no public name can be.
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]", "testserver", "test")
@@ -19,11 +17,6 @@ HEADERS: list[tuple[bytes, bytes]] = [
     (b"referrer-policy", b"no-referrer"),
 ]
 STRICT_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
-
-
-def principal(scope: Scope) -> str:
-    """Who is calling: everybody is `local` as long as there is no authentication."""
-    return "local"
 
 
 class HostPolicy:

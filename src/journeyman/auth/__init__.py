@@ -1,1 +1,1 @@
-"""Who is calling. Knows no web framework."""
+"""Who is calling and what they may do; knows no web framework."""

@@ -8,16 +8,15 @@ from typing import Any
 from journeyman.cli.check import checked
 from journeyman.cli.options import AgentPath, Json, Offline, Url
 from journeyman.cli.output import Output
-from journeyman.cli.remote import RemoteDoor
-from journeyman.cli.whereabouts import owner_url
+from journeyman.cli.whereabouts import server
 from journeyman.settings import Settings
 
 
 def agents(path: AgentPath = None, offline: Offline = False, url: Url = None, json: Json = False) -> None:
     """List the agents: of the server that is up, else of the files."""
     settings = Settings.read()
-    address = url or (owner_url(settings.database_path) if path is None else None)
-    items = RemoteDoor(address).call("GET", "/agents")["items"] if address else _of_files(settings, path, offline)
+    remote = server(settings, url) if url or path is None else None
+    items = remote.call("GET", "/agents")["items"] if remote else _of_files(settings, path, offline)
     rows = items if json else [{**item, "model": item["model"]["name"]} for item in items]
     Output(json=json).items(rows, ("name", "type", "model", "tools", "version", "description"), "No agents.")
 

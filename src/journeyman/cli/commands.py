@@ -19,6 +19,7 @@ from journeyman.cli import (
     doctor,
     fake_llm,
     graph,
+    keys,
     project,
     reload,
     run,
@@ -76,6 +77,8 @@ def build() -> typer.Typer:
     app.add_typer(threads.app, name="threads")
     app.add_typer(runs.app, name="runs")
     app.add_typer(approvals.app, name="approvals")
+    app.add_typer(keys.app, name="keys")
+    app.command("token")(keys.token)
     app.add_typer(db.app, name="db")
     app.command("fake-llm")(fake_llm.fake_llm)
     app.command("doctor")(doctor.doctor)

@@ -13,7 +13,7 @@ from journeyman.cli.exits import FAILED, OK
 from journeyman.cli.options import Json, Url
 from journeyman.cli.output import Output
 from journeyman.cli.remote import RemoteDoor
-from journeyman.cli.whereabouts import journal_file, owner_url
+from journeyman.cli.whereabouts import journal_file, server
 from journeyman.clock import SystemClock
 from journeyman.errors import ConfigurationError, ValidationError
 from journeyman.journal.backup import back_up
@@ -92,14 +92,14 @@ def prune(
     if not body:
         raise ValidationError("Say what may stay: --days, --threads or --megabytes")
     settings = Settings.read()
-    address = url or owner_url(settings.database_path)
-    done = _ask(address, body) if address else asyncio.run(_prune(_file(settings), Keep.of(**asked)))
+    remote = server(settings, url)
+    done = _ask(remote, body) if remote else asyncio.run(_prune(_file(settings), Keep.of(**asked)))
     text = f"{done['erased']} threads erased; {done['threads']} are left, in {done['bytes'] / MEGABYTE:.1f} MB"
     Output(json=json).show(done, text)
 
 
-def _ask(url: str, body: dict[str, Any]) -> dict[str, Any]:
-    with RemoteDoor(url) as door:
+def _ask(remote: RemoteDoor, body: dict[str, Any]) -> dict[str, Any]:
+    with remote as door:
         done: dict[str, Any] = door.call("POST", "/retention/prune", body)
         return done
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol, Self
 
 import msgspec
 
-from journeyman.errors import BaseError, NotFoundError, ServiceError, StateError
+from journeyman.errors import BaseError, ForbiddenError, NotFoundError, ServiceError, StateError, UnauthenticatedError
 
 BODY_CAP = 64 << 20  # bytes of one answer
 
@@ -71,6 +71,10 @@ def refusal(status: int, body: bytes) -> BaseError:
         sentence, code = str(problem["error"]), str(problem["code"])
     except (msgspec.DecodeError, KeyError, TypeError):
         return ServiceError(f"The server answered {status} without saying why: is this a Journeyman server?")
+    if status == 401:
+        return UnauthenticatedError("The server asks who you are: set JOURNEYMAN_API_KEY to a key that is valid there")
+    if status == 403:
+        return ForbiddenError(sentence, code=code)
     if status == 404:
         return NotFoundError(sentence, code=code)
     if status in (409, 422):

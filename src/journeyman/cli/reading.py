@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from journeyman.cli.remote import RemoteDoor
-from journeyman.cli.whereabouts import journal_file
+from journeyman.cli.whereabouts import journal_file, server
 from journeyman.errors import NotFoundError, ValidationError
 from journeyman.events.codec import Entry, rfc3339
 from journeyman.events.state import AgentState, fold
@@ -55,7 +55,8 @@ class Reading(Protocol):
 
 def reading(settings: Settings, url: str | None) -> Reading:
     """From the server at `url`, else from the settings' file."""
-    return ServerReading(RemoteDoor(url)) if url else FileReading(settings)
+    remote = server(settings, url) if url else None
+    return ServerReading(remote) if remote else FileReading(settings)
 
 
 class ServerReading:

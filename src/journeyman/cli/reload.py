@@ -11,14 +11,14 @@ from journeyman.cli.exits import CONFIGURATION
 from journeyman.cli.options import Json, Url
 from journeyman.cli.output import Output
 from journeyman.cli.remote import RemoteDoor
-from journeyman.cli.whereabouts import owner_url
+from journeyman.cli.whereabouts import server
 from journeyman.errors import ServiceUnavailableError
 from journeyman.settings import Settings
 
 
 def reload(url: Url = None, json: Json = False) -> None:
     """Have the server that is up check its files anew, and serve what they say if nothing is wrong with them."""
-    done: dict[str, Any] = RemoteDoor(_server(url)).call("POST", "/reload")
+    done: dict[str, Any] = _server(url).call("POST", "/reload")
     lines = [*done["problems"], *map(_line, done["changes"])]
     if not done["applied"]:
         lines.append("what was served before goes on")
@@ -35,7 +35,7 @@ def rollback(
 ) -> None:
     """Let new runs begin with an earlier version of an agent, until its file says something new."""
     body = {} if version is None else {"version": version}
-    done = RemoteDoor(_server(url)).call("POST", f"/agents/{quote(agent, safe='')}/rollback", body)
+    done = _server(url).call("POST", f"/agents/{quote(agent, safe='')}/rollback", body)
     Output(json=json).show(done, _line(done))
 
 
@@ -43,8 +43,8 @@ def _line(change: dict[str, Any]) -> str:
     return f"{change['agent']}: {change['version'] or 'gone'} (was {change['before'] or 'not there'})"
 
 
-def _server(url: str | None) -> str:
-    address = url or owner_url(Settings.read().database_path)
-    if address is None:
+def _server(url: str | None) -> RemoteDoor:
+    remote = server(Settings.read(), url)
+    if remote is None:
         raise ServiceUnavailableError("No server is up here: start one with `journeyman serve`, or name it by --url.")
-    return address
+    return remote

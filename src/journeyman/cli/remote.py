@@ -21,7 +21,8 @@ PING_SECONDS = 60.0  # of a stream: the server pings four times in it
 class RemoteDoor:
     """The API at an address such as `http://127.0.0.1:8000`. Proxies of the environment are not asked."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, key: str | None = None) -> None:
+        self._key = key
         self.url = url.rstrip("/")
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -58,6 +59,8 @@ class RemoteDoor:
         make = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
         connection = make(self._host, self._port, timeout=CONNECT_SECONDS)
         headers = {"Accept": accept, "Content-Type": "application/json"}
+        if self._key is not None:
+            headers["Authorization"] = f"Bearer {self._key}"
         data = None if body is None else msgspec.json.encode(body)
         try:
             connection.connect()

@@ -16,9 +16,8 @@ from journeyman.cli.check import checked, lines
 from journeyman.cli.exits import CONFIGURATION, FAILED, OK, WAITING
 from journeyman.cli.options import AgentPath, Json, Url
 from journeyman.cli.output import Output
-from journeyman.cli.remote import RemoteDoor
 from journeyman.cli.run import report
-from journeyman.cli.whereabouts import door, owner_url
+from journeyman.cli.whereabouts import door, server
 from journeyman.errors import Problem, ToolError
 from journeyman.settings import Settings
 
@@ -32,8 +31,8 @@ app = typer.Typer(help="What agents can do.", no_args_is_help=True)
 def list_tools(path: AgentPath = None, url: Url = None, json: Json = False) -> None:
     """List tools: of the server that is up, else of the files."""
     settings = Settings.read()
-    address = url or (owner_url(settings.database_path) if path is None else None)
-    items = RemoteDoor(address).call("GET", "/tools")["items"] if address else _of_files(settings, path)
+    remote = server(settings, url) if url or path is None else None
+    items = remote.call("GET", "/tools")["items"] if remote else _of_files(settings, path)
     columns = ("name", "effects", "approval", "isolation", "permissions", "description")
     rows = items if json else [_row(item) for item in items]
     Output(json=json).items(rows, columns, "No tools.")

@@ -28,6 +28,19 @@ def owner_url(database: Path | None) -> str | None:
     return url if is_loopback(urlsplit(url).hostname or "") and answers(url) else None
 
 
+def server(settings: Settings, url: str | None) -> RemoteDoor | None:
+    """The server at `url`, else the one that owns the file; None: there is none.
+
+    JOURNEYMAN_API_KEY says who asks. The owner of the file is asked in the name of API_KEY where that is not set: it
+    never goes to another server.
+    """
+    key = settings.journeyman_api_key.get_secret_value() if settings.journeyman_api_key else None
+    if url is not None:
+        return RemoteDoor(url, key)
+    own = owner_url(settings.database_path)
+    return None if own is None else RemoteDoor(own, key or settings.seed_key)
+
+
 def answers(url: str) -> bool:
     try:
         with build_opener(ProxyHandler({})).open(f"{url}/livez", timeout=PROBE_SECONDS) as answer:
@@ -39,9 +52,9 @@ def answers(url: str) -> bool:
 @contextmanager
 def door(settings: Settings, url: str | None = None, *, offline: bool = False) -> Iterator[Door]:
     """The way to the runs: `url`, else the server that owns the file, else an application in this process."""
-    address = url or owner_url(settings.database_path)
-    if address is not None:
-        with RemoteDoor(address) as remote:
+    remote = server(settings, url)
+    if remote is not None:
+        with remote:
             yield remote
         return
     with _application(settings, offline) as local:
@@ -56,7 +69,8 @@ def _application(settings: Settings, offline: bool) -> Door:
 
     level = settings.log_level if "log_level" in settings.model_fields_set else "WARNING"
     logs.configure(level, settings.log_format, settings.secrets())
-    return InProcessDoor(App(settings, offline=offline))
+    # Who owns the file is asked nothing: the commands act as `local`.
+    return InProcessDoor(App(settings.model_copy(update={"auth_mode": "off"}), offline=offline))
 
 
 def journal_file(settings: Settings) -> Path:

@@ -53,9 +53,10 @@ class Append(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """An Idempotency-Key: the first claim of (principal, route, key) wins and stores its run.
+    """An Idempotency-Key: the first claim of (principal, route, key) wins and stores what its batch made.
 
-    A second claim with the same body hash commits nothing and answers with the first run (`Committed.replay`);
+    `made` is a run's id or what else names it; empty: the place of the batch's first event, `stream#seq`.
+    A second claim with the same body hash commits nothing and answers with what the first made (`Committed.replay`);
     with another body hash it raises IdempotencyError. `expires` is µs since the epoch; an expired claim is free.
     """
 
@@ -63,8 +64,8 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     route: str
     key: str
     body_hash: str
-    run_id: str
     expires: int
+    made: str = ""
 
 
 class Definition(msgspec.Struct, frozen=True):
@@ -72,6 +73,19 @@ class Definition(msgspec.Struct, frozen=True):
 
     version: str
     data: bytes
+
+
+class ApiKeyRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An API key as it is stored: the SHA-256 of the secret, never the secret. Times are µs since the epoch."""
+
+    id: str  # the part of the key that may be shown
+    name: str
+    principal: str
+    hash: str  # hexadecimal
+    scopes: tuple[str, ...]
+    created_at: int
+    expires_at: int | None = None
+    revoked_at: int | None = None
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,6 +105,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     appends: tuple[Append, ...]
     claim: Claim | None = None
     definitions: tuple[Definition, ...] = ()
+    api_keys: tuple[ApiKeyRow, ...] = ()  # each made, or put in the place of the one with its id
     epoch: int = 1  # of runs that this batch starts
     max_queued: int = 16
     accept: bool = False  # new work: waits behind the results of running runs, refused first when the queue is full
@@ -101,7 +116,7 @@ class Committed(msgspec.Struct, frozen=True, kw_only=True):
 
     entries: tuple[Entry, ...] = ()  # appended by this batch, in order; those that the journal added included
     outside: tuple[Entry, ...] = ()  # found after `known` of a fenced append, appended by others, in order
-    replay: str | None = None  # the run that already answers to the claim; nothing was appended
+    replay: str | None = None  # what the first batch with this claim made; nothing was appended
 
 
 class GroupCommitted(msgspec.Struct, frozen=True):
@@ -319,6 +334,20 @@ class Journal(Protocol):
         ...
 
     async def definition(self, version: str) -> Definition | None: ...
+
+    async def claim(self, principal: str, route: str, key: str) -> Claim | None:
+        """Also one that is expired."""
+        ...
+
+    async def message_no(self, thread: str, stream: str, seq: int) -> int | None:
+        """The number of the message that this event holds; None: it waits for one."""
+        ...
+
+    async def api_key(self, id: str) -> ApiKeyRow | None: ...
+
+    async def api_keys(self) -> Sequence[ApiKeyRow]:
+        """All of them, by id: revoked and expired ones too."""
+        ...
 
     async def open_runs(self) -> Sequence[RunRow]:
         """Runs not ended, oldest first."""

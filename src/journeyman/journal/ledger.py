@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from journeyman.errors import (
-    IdempotencyError,
     NotFoundError,
     QueueFullError,
     StaleEpochError,
@@ -30,7 +31,8 @@ from journeyman.events.events import (
     ThreadCreated,
     ThreadErased,
 )
-from journeyman.journal.journal import Append, Batch, Committed, RunRow, principal_stream
+from journeyman.journal.claims import made_before
+from journeyman.journal.journal import Append, Batch, Claim, Committed, RunRow, principal_stream
 from journeyman.journal.rows import THREAD, is_run, known_run, known_thread, project, project_step
 from journeyman.journal.tables import Run, Tables, Thread
 
@@ -52,7 +54,7 @@ class Ledger:
     # --- checks
 
     def check(self, batch: Batch) -> str | None:
-        """Refuse the batch if it must be refused. Returns the run that its claim already belongs to, if one does."""
+        """Refuse the batch if it must be refused. Returns what its claim made before, if it did."""
         if batch.claim is not None and (replay := self._claimed(batch)) is not None:
             return replay
         ahead = _Ahead()
@@ -64,11 +66,7 @@ class Ledger:
         claim = batch.claim
         assert claim is not None
         first = self._tables.claim(claim.principal, claim.route, claim.key)
-        if first is None or first.expires <= batch.at:
-            return None
-        if first.body_hash != claim.body_hash:
-            raise IdempotencyError("this Idempotency-Key was used with another body: use a new key for a new request")
-        return first.run_id
+        return made_before(first, claim, batch.at)
 
     def _check(self, append: Append, batch: Batch, ahead: _Ahead) -> None:
         stream, drafts = append.stream, append.drafts
@@ -183,9 +181,11 @@ class Ledger:
                 self._collect_outside(append, outside)
             self._append_all(append, batch, entries)
         if batch.claim is not None:
-            self._tables.save_claim(batch.claim, batch.at)
+            self._tables.save_claim(_fulfilled(batch.claim, entries), batch.at)
         for definition in batch.definitions:
             self._tables.add_definition(definition)
+        for row in batch.api_keys:
+            self._tables.save_api_key(row)
         return Committed(entries=tuple(entries), outside=tuple(outside))
 
     def _collect_outside(self, append: Append, outside: list[Entry]) -> None:
@@ -302,6 +302,12 @@ class _Ahead:
         self.waiting: dict[str, int] = {}  # thread -> runs accepted
         self.asked: set[str] = set()  # approvals
         self.answered: set[str] = set()
+
+
+def _fulfilled(claim: Claim, entries: Sequence[Entry]) -> Claim:
+    if claim.made or not entries:
+        return claim
+    return msgspec.structs.replace(claim, made=f"{entries[0].stream}#{entries[0].seq}")
 
 
 def _check_epoch(run: Run, epoch: int) -> None:

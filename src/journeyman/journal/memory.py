@@ -12,6 +12,7 @@ from journeyman.events.messages import JSON
 from journeyman.events.transcript import stored_message
 from journeyman.journal.follow import Place, Rings
 from journeyman.journal.journal import (
+    ApiKeyRow,
     ApprovalRow,
     Batch,
     Claim,
@@ -41,6 +42,7 @@ class MemoryTables:
         self.claims: dict[tuple[str, str, str], Claim] = {}
         self.definitions: dict[str, Definition] = {}
         self.contexts: dict[str, dict[str, JSON]] = {}
+        self.api_keys: dict[str, ApiKeyRow] = {}
         self._accepted = 0
 
     def run(self, id: str) -> Run | None:
@@ -100,6 +102,9 @@ class MemoryTables:
     def save_claim(self, claim: Claim, now: int) -> None:
         self.claims[claim.principal, claim.route, claim.key] = claim
 
+    def save_api_key(self, row: ApiKeyRow) -> None:
+        self.api_keys[row.id] = row
+
     def add_definition(self, definition: Definition) -> None:
         self.definitions.setdefault(definition.version, definition)
 
@@ -115,7 +120,7 @@ class MemoryTables:
             self.events.pop(stream, None)
             self.runs.pop(stream, None)
         self.approvals = {id: row for id, row in self.approvals.items() if row.run not in gone}
-        self.claims = {key: claim for key, claim in self.claims.items() if claim.run_id not in gone}
+        self.claims = {key: claim for key, claim in self.claims.items() if not _of_erased(claim, thread, gone)}
         self.messages.pop(thread, None)
         self.threads.pop(thread, None)
         return True
@@ -266,11 +271,28 @@ class MemoryJournal:
     async def definition(self, version: str) -> Definition | None:
         return self.tables.definitions.get(version)
 
+    async def claim(self, principal: str, route: str, key: str) -> Claim | None:
+        return self.tables.claim(principal, route, key)
+
+    async def message_no(self, thread: str, stream: str, seq: int) -> int | None:
+        places = self.tables.messages.get(thread, [])
+        return places.index((stream, seq)) + 1 if (stream, seq) in places else None
+
+    async def api_key(self, id: str) -> ApiKeyRow | None:
+        return self.tables.api_keys.get(id)
+
+    async def api_keys(self) -> Sequence[ApiKeyRow]:
+        return sorted(self.tables.api_keys.values(), key=lambda row: row.id)
+
     async def open_runs(self) -> Sequence[RunRow]:
         return [run.row() for run in self.tables.open_runs()]
 
     def stats(self) -> Mapping[str, float]:
         return {"queue_depth": 0, "commits": self._commits, "batches": self._commits, "commit_seconds": 0.0}
+
+
+def _of_erased(claim: Claim, thread: str, runs: set[str]) -> bool:
+    return claim.made in runs or claim.made.startswith(f"{thread_stream(thread)}#")
 
 
 _EQUAL = ("principal", "thread", "status", "agent", "parent", "error_code", "error_id", "request_id", "trace_id")

@@ -24,8 +24,10 @@ from journeyman.journal.database import (
 )
 from journeyman.journal.follow import Place, Rings
 from journeyman.journal.journal import (
+    ApiKeyRow,
     ApprovalRow,
     Batch,
+    Claim,
     Committed,
     Definition,
     GroupCommitted,
@@ -296,6 +298,18 @@ class SqliteJournal:
 
     async def definition(self, version: str) -> Definition | None:
         return self._here(lambda reads: reads.definition(version))
+
+    async def claim(self, principal: str, route: str, key: str) -> Claim | None:
+        return self._here(lambda reads: reads.claim(principal, route, key))
+
+    async def message_no(self, thread: str, stream: str, seq: int) -> int | None:
+        return await self._far(lambda reads: reads.message_no(thread, stream, seq))
+
+    async def api_key(self, id: str) -> ApiKeyRow | None:
+        return self._here(lambda reads: reads.api_key(id))
+
+    async def api_keys(self) -> Sequence[ApiKeyRow]:
+        return await self._far(lambda reads: reads.api_keys())
 
     async def open_runs(self) -> Sequence[RunRow]:
         return await self._far(lambda reads: reads.open_runs())

@@ -12,7 +12,9 @@ from journeyman.events.codec import Entry, decode
 from journeyman.events.messages import JSON
 from journeyman.events.transcript import stored_message
 from journeyman.journal.journal import (
+    ApiKeyRow,
     ApprovalRow,
+    Claim,
     Definition,
     Idle,
     MessageRow,
@@ -27,6 +29,7 @@ from journeyman.journal.tables import Run, Thread
 
 _json = msgspec.json.Decoder(dict[str, Any]).decode
 approval_of = msgspec.json.Decoder(ApprovalRow).decode
+api_key_of = msgspec.json.Decoder(ApiKeyRow).decode
 
 
 def run_of(row: Sequence[Any]) -> Run:
@@ -70,6 +73,14 @@ def thread_of(row: Sequence[Any]) -> Thread:
         erasing=bool(row[11]),
         next_no=(row[12] or 0) + 1,
     )
+
+
+def claim_of(row: Sequence[Any] | None) -> Claim | None:
+    """A claim from the columns of the query `claim`."""
+    if row is None:
+        return None
+    principal, route, key, body_hash, made, expires = row
+    return Claim(principal=principal, route=route, key=key, body_hash=body_hash, made=made, expires=expires)
 
 
 class Reads:
@@ -133,6 +144,20 @@ class Reads:
     def definition(self, version: str) -> Definition | None:
         data = self._one(Q["definition"], version)
         return Definition(version, data) if data is not None else None
+
+    def claim(self, principal: str, route: str, key: str) -> Claim | None:
+        return claim_of(self.db.execute(Q["claim"], (principal, route, key)).fetchone())
+
+    def message_no(self, thread: str, stream: str, seq: int) -> int | None:
+        row = self.db.execute(Q["message_no"], (thread_stream(thread), stream, seq)).fetchone()
+        return row[0] if row is not None else None
+
+    def api_key(self, id: str) -> ApiKeyRow | None:
+        data = self._one(Q["api_key"], id)
+        return api_key_of(data) if data is not None else None
+
+    def api_keys(self) -> Sequence[ApiKeyRow]:
+        return [api_key_of(row[0]) for row in self.db.execute(Q["api_keys"])]
 
     def erasing(self) -> list[str]:
         """Threads whose erasure was begun and not finished."""

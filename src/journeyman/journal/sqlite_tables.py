@@ -16,8 +16,8 @@ import msgspec
 
 from journeyman.events.codec import Entry
 from journeyman.events.messages import JSON
-from journeyman.journal.journal import ApprovalRow, Claim, Definition, thread_stream
-from journeyman.journal.sqlite_reads import approval_of, run_of, thread_of
+from journeyman.journal.journal import ApiKeyRow, ApprovalRow, Claim, Definition, thread_stream
+from journeyman.journal.sqlite_reads import approval_of, claim_of, run_of, thread_of
 from journeyman.journal.statements import Q
 from journeyman.journal.tables import Run, Thread
 
@@ -320,16 +320,15 @@ class SqliteTables:
         self._write("save_approval", (row.id, row.run, row.principal, row.answer, _encode(row)))
 
     def claim(self, principal: str, route: str, key: str) -> Claim | None:
-        row = self._db.execute(Q["claim"], (principal, route, key)).fetchone()
-        if row is None:
-            return None
-        body_hash, run_id, expires = row
-        return Claim(principal=principal, route=route, key=key, body_hash=body_hash, run_id=run_id, expires=expires)
+        return claim_of(self._db.execute(Q["claim"], (principal, route, key)).fetchone())
 
     def save_claim(self, claim: Claim, now: int) -> None:
-        values = (claim.principal, claim.route, claim.key, claim.body_hash, claim.run_id, claim.expires)
+        values = (claim.principal, claim.route, claim.key, claim.body_hash, claim.made, claim.expires)
         self._write("drop_expired_claims", (now,))
         self._write("save_claim", values)
+
+    def save_api_key(self, row: ApiKeyRow) -> None:
+        self._write("save_api_key", (row.id, _encode(row)))
 
     def add_definition(self, definition: Definition) -> None:
         self._write("add_definition", (definition.version, definition.data))
@@ -361,6 +360,8 @@ class SqliteTables:
         left -= self._delete("erase_messages", (number, number, max(left, 0)))
         if left <= 0:
             return False
+        place = f"{thread_stream(thread)}#"
+        self._write("erase_claims_at", (place, f"{place[:-1]}$"))  # "$" is what follows "#"
         for query in ("drop_pending", "erase_thread", "erase_stream"):
             self._write(query, (number,))
         self._dirty_threads.pop(thread, None)

@@ -14,7 +14,7 @@ import msgspec
 
 from journeyman.events.codec import Entry
 from journeyman.events.messages import JSON
-from journeyman.journal.journal import OPEN, ApprovalRow, Claim, Definition, RunRow, RunStatus, ThreadRow
+from journeyman.journal.journal import OPEN, ApiKeyRow, ApprovalRow, Claim, Definition, RunRow, RunStatus, ThreadRow
 
 
 class Run(msgspec.Struct, kw_only=True):
@@ -118,6 +118,8 @@ class Tables(Protocol):
     def save_claim(self, claim: Claim, now: int) -> None:
         """Store or replace it; claims that expired before `now` may be dropped on the way."""
         ...
+
+    def save_api_key(self, row: ApiKeyRow) -> None: ...
 
     def add_definition(self, definition: Definition) -> None:
         """Nothing happens if its version is stored already."""

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import re
 
 from journeyman.clock import Clock
-from journeyman.errors import ResourceError, ValidationError
-from journeyman.journal.journal import Append, Batch, Claim, Definition, Journal
+from journeyman.errors import ResourceError
+from journeyman.journal.journal import Append, Batch, Definition, Journal
+from journeyman.runtime.claims import claim_of
 from journeyman.runtime.definitions import Definitions
 from journeyman.runtime.results import Key
 from journeyman.runtime.worker import Worker
 
-KEY_LIFETIME_US = 24 * 3600 * 1_000_000
 MOST_WAITING = 4096  # runs that are accepted and wait for a slot: beyond it callers are told at once
-_IDEMPOTENCY_KEY = re.compile(r"[\x20-\x7e]{1,255}")
 
 
 class Acceptance:
@@ -48,7 +46,7 @@ class Acceptance:
         batch = Batch(
             at=at,
             appends=appends,
-            claim=_claim(principal, key, run_id, at),
+            claim=claim_of(principal, key, at, run_id),
             definitions=(definition,) if definition else (),
             epoch=self._journal.epoch,
             accept=True,
@@ -64,18 +62,3 @@ class Acceptance:
         self._definitions.stored(definition.version if definition else None)
         self._worker.launch_started(run_id, committed)
         return None
-
-
-def _claim(principal: str, key: Key | None, run_id: str, at: int) -> Claim | None:
-    if key is None:
-        return None
-    if not _IDEMPOTENCY_KEY.fullmatch(key.key):
-        raise ValidationError("An Idempotency-Key is 1 to 255 printable ASCII characters.")
-    return Claim(
-        principal=principal,
-        route=key.route,
-        key=key.key,
-        body_hash=key.body_hash,
-        run_id=run_id,
-        expires=at + KEY_LIFETIME_US,
-    )

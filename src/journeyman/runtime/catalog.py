@@ -65,9 +65,9 @@ class Catalog:
         versions = self._versions.setdefault(agent.name, [])
         if versions and versions[0].agent.version == agent.version:
             replaced, versions[0] = versions[0].agent, versions[0]._replace(agent=agent)  # over parts made anew
-            if self.agents.get(agent.name) in (replaced, None):
+            if (current := self.agents.get(agent.name)) in (replaced, None):
                 self.agents[agent.name] = agent
-            return None
+            return None if current else ""
         before = self.agents.get(agent.name)
         edit = versions[0].edit + by_file if versions else 0
         versions[:] = [each for each in versions if each.agent.version != agent.version]
@@ -107,3 +107,7 @@ class Catalog:
 
     def is_rolled_back(self, name: str) -> bool:
         return name in self._rolled_back
+
+    def lists(self, tool: str, agent: str | None) -> bool:
+        """Does this agent list the tool; without a name, does any?"""
+        return any(each.spec.tool(tool) is not None for name, each in self.agents.items() if agent in (None, name))

@@ -62,6 +62,7 @@ class StartCall(msgspec.Struct, frozen=True, kw_only=True):
     tool: str
     arguments: dict[str, JSON]
     agent: str | None = None  # whose policies apply beside the code's; None: the strictest of all that list it
+    unlisted: bool = False  # may it be a tool that no agent lists?
     stream: bool = False
     key: Key | None = None
     request_id: str | None = None

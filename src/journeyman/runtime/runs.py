@@ -7,16 +7,18 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 import msgspec
 
 from journeyman.clock import Clock
-from journeyman.errors import NotFoundError, StateError, ToolNotFoundError, ValidationError
+from journeyman.errors import ForbiddenError, NotFoundError, StateError, ToolNotFoundError, ValidationError
 from journeyman.events.codec import Codec, Entry
 from journeyman.events.events import ApprovalGiven, CancelRequested, DirectCall, Event, RunAccepted
 from journeyman.events.messages import JSON
 from journeyman.events.state import AgentState, fold
 from journeyman.ids import Ids
+from journeyman.journal.claims import made_before
 from journeyman.journal.journal import (
     Append,
     ApprovalRow,
     Batch,
+    Claim,
     Definition,
     Journal,
     RunFilter,
@@ -26,6 +28,7 @@ from journeyman.journal.journal import (
 from journeyman.runtime.accepting import Acceptance
 from journeyman.runtime.bounds import check_context, check_thread_id
 from journeyman.runtime.catalog import Catalog
+from journeyman.runtime.claims import claim_of
 from journeyman.runtime.definitions import Definitions
 from journeyman.runtime.loading import read_all
 from journeyman.runtime.outcome import result_of
@@ -86,10 +89,13 @@ class Runs:
         return await self._accept(accepted, thread_id, request.key, self._definitions.to_store(agent))
 
     async def call(self, principal: str, request: StartCall) -> Started:
-        """Accept a lone tool call; it has a hidden thread of its own. Raises ToolNotFoundError, ToolValidationError."""
+        """Accept a lone tool call; it has a hidden thread of its own. Raises ToolNotFoundError, ToolValidationError,
+        and ForbiddenError for a tool that no agent lists."""
         agent = self._definitions.direct(request.tool, request.agent)
         if agent.tools.get(request.tool) is None:
             raise ToolNotFoundError(f"There is no tool {request.tool!r}. GET /tools lists them.")
+        if not request.unlisted and not self._catalog.lists(request.tool, request.agent):
+            raise ForbiddenError(f"No agent lists {request.tool!r}: to call it all the same needs the scope `admin`.")
         agent.tools.check(request.tool, request.arguments)
         thread_id = f"!{self._ids.new('call')}"  # no caller can name it
         accepted = RunAccepted(
@@ -174,28 +180,45 @@ class Runs:
 
     # --- outside facts
 
-    async def cancel(self, principal: str, run_id: str, reason: str = "requested") -> RunResult:
+    async def cancel(
+        self, principal: str, run_id: str, reason: str = "requested", *, key: Key | None = None
+    ) -> RunResult:
         """Ask the run to end; returns when that is durable. Raises StateError `run_ended` if it has ended."""
         await self.get(principal, run_id)
-        await self._append({run_id: [CancelRequested(by=principal, reason=reason)]}, urgent=True)
+        claim = claim_of(principal, key, self._clock.now(), run_id)
+        await self._append({run_id: [CancelRequested(by=principal, reason=reason)]}, claim, urgent=True)
         return await self.result(principal, run_id)
 
-    async def answer(self, principal: str, run_id: str, answers: Sequence[Answer]) -> RunResult:
-        """Answer approvals of the run and of its children: all in one transaction, each single use. Raises StateError
-        `approval_closed`, NotFoundError, ValidationError (a decision that is not among the allowed ones)."""
+    async def answer(
+        self, principal: str, run_id: str, answers: Sequence[Answer], *, anyone: bool = False, key: Key | None = None
+    ) -> RunResult:
+        """Answer approvals of the run and of its children: all in one transaction, each single use. With `anyone` a run
+        may be another principal's. Raises StateError `approval_closed`, NotFoundError, ValidationError (a decision that
+        is not among the allowed ones)."""
         if not answers:
             raise ValidationError("Send at least one answer: {approval, decision}.")
-        row = await self.get(principal, run_id)
+        row = await (self._row(run_id) if anyone else self.get(principal, run_id))
+        claim = claim_of(principal, key, self._clock.now(), run_id)
+        if await self._repeats(claim):
+            return await self.result(row.principal, run_id)
         given: dict[str, list[Event]] = {}
         for answer in answers:
             approval = await self._check_answer(row, answer)
             given.setdefault(approval.run, []).append(_given(answer, principal))
-        await self._append(given)
-        return await self.result(principal, run_id)
+        await self._append(given, claim)
+        return await self.result(row.principal, run_id)
+
+    async def _repeats(self, claim: Claim | None) -> bool:
+        """Asked before the checks, since an answer is checked against what it has changed. The commit asks again."""
+        if claim is None:
+            return False
+        first = await self._journal.claim(claim.principal, claim.route, claim.key)
+        return made_before(first, claim, self._clock.now()) is not None
 
     async def _check_answer(self, run: RunRow, answer: Answer) -> ApprovalRow:
         approval = await self._journal.approval(answer.approval)
-        if approval is None or not await self._stands_below(approval.run, run.id):
+        mine = approval is not None and approval.principal == run.principal  # else no further look: it takes time
+        if approval is None or not mine or not await self._stands_below(approval.run, run.id):
             raise NotFoundError(f"Run {run.id} has no approval {answer.approval!r}.")
         if approval.answer is not None:
             raise StateError("This approval was answered before, or its run has ended.", code="approval_closed")
@@ -220,12 +243,14 @@ class Runs:
             run_id = row.parent
         return True
 
-    async def _append(self, facts: Mapping[str, Sequence[Event]], *, urgent: bool = False) -> None:
+    async def _append(
+        self, facts: Mapping[str, Sequence[Event]], claim: Claim | None = None, *, urgent: bool = False
+    ) -> None:
         """Outside facts, by run: one transaction."""
         appends = (
             Append(stream=run_id, drafts=tuple(map(self._codec.draft, events))) for run_id, events in facts.items()
         )
-        await self._worker.inform(Batch(at=self._clock.now(), appends=tuple(appends)), urgent=urgent)
+        await self._worker.inform(Batch(at=self._clock.now(), appends=tuple(appends), claim=claim), urgent=urgent)
 
     # --- looking
 
@@ -255,8 +280,8 @@ class Runs:
         entries = await read_all(self._journal, run_id, at)
         return fold(run_id, ((entry.seq, entry.at, entry.event) for entry in entries))
 
-    async def approvals(self, principal: str, cursor: str | None, limit: int) -> Sequence[ApprovalRow]:
-        """What waits for a human, by id."""
+    async def approvals(self, principal: str | None, cursor: str | None, limit: int) -> Sequence[ApprovalRow]:
+        """What waits for a human, by id; of everybody without a principal."""
         return await self._journal.approvals(principal, cursor, limit)
 
     async def _row(self, run_id: str) -> RunRow:

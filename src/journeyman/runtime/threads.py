@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 
+import msgspec
+
 from journeyman.clock import Clock
 from journeyman.errors import NotFoundError, StateError
 from journeyman.events.codec import Codec
@@ -24,6 +26,8 @@ from journeyman.journal.journal import (
     thread_stream,
 )
 from journeyman.runtime.bounds import check_context, check_thread_id
+from journeyman.runtime.claims import claim_of, place_of
+from journeyman.runtime.results import Key
 from journeyman.runtime.worker import Worker
 
 PAGE = 200
@@ -41,13 +45,19 @@ class Threads:
         self._ids = ids
 
     async def create(
-        self, principal: str, thread_id: str | None, title: str = "", meta: dict[str, JSON] | None = None
+        self,
+        principal: str,
+        thread_id: str | None,
+        title: str = "",
+        meta: dict[str, JSON] | None = None,
+        *,
+        key: Key | None = None,
     ) -> ThreadRow:
         """Make a thread. Raises StateError `thread_exists`, ValidationError (the id)."""
         thread_id = self._ids.new("thread") if thread_id is None else check_thread_id(thread_id)
         event = ThreadCreated(thread_id=thread_id, principal=principal, title=title, meta=meta or {})
-        await self._append(thread_stream(thread_key(principal, thread_id)), event)
-        return await self.get(principal, thread_id)
+        stream, _ = await self._append(thread_stream(thread_key(principal, thread_id)), event, principal, key)
+        return await self.get(principal, stream.rpartition("/")[2])
 
     async def get(self, principal: str, thread_id: str) -> ThreadRow:
         row = await self._journal.thread(thread_key(principal, thread_id))
@@ -106,12 +116,14 @@ class Threads:
         row = await self.get(principal, thread_id)
         return await self._journal.messages(row.key, after + 1, min(after + limit, row.next_no - 1))
 
-    async def add_message(self, principal: str, thread_id: str, message: Message) -> int | None:
+    async def add_message(
+        self, principal: str, thread_id: str, message: Message, *, key: Key | None = None
+    ) -> int | None:
         """A message without a run: its number, or None while a run holds the thread (numbered when that ends)."""
-        key = thread_key(principal, thread_id)
-        await self._append(thread_stream(key), MessageAdded(message=message, by=principal))
-        row = await self.get(principal, thread_id)
-        return None if row.active_run else row.next_no - 1
+        thread = thread_key(principal, thread_id)
+        event = MessageAdded(message=message, by=principal)
+        stream, seq = await self._append(thread_stream(thread), event, principal, key)
+        return await self._journal.message_no(thread, stream, seq)
 
     async def patch_context(self, principal: str, thread_id: str, patch: dict[str, JSON]) -> dict[str, JSON]:
         """Merge-patch the thread's context and return it. Raises ValidationError over 32 KiB."""
@@ -129,8 +141,15 @@ class Threads:
         await self._append(principal_stream(principal), ContextChanged(scope="global", patch=patch))
         return await self._journal.global_context(principal)
 
-    async def _append(self, stream: str, event: Event) -> None:
-        await self._journal.commit(self._batch(stream, event))
+    async def _append(self, stream: str, event: Event, principal: str = "", key: Key | None = None) -> tuple[str, int]:
+        """Where the event stands: this one, or the one that the key made before."""
+        batch = self._batch(stream, event)
+        if key is not None:
+            batch = msgspec.structs.replace(batch, claim=claim_of(principal, key, batch.at))
+        committed = await self._journal.commit(batch)
+        if committed.replay is not None:
+            return place_of(committed.replay)
+        return stream, committed.entries[0].seq
 
     def _batch(self, stream: str, event: Event) -> Batch:
         append = Append(stream=stream, drafts=(self._codec.draft(event),))

@@ -187,7 +187,9 @@ class Worker:
         active, state, retry = self._active[run_id], None, False
         bind(run_id=run_id)
         try:
-            state = await self._run(active, await load_state(self._journal, run_id, entries), taken_over)
+            loaded = await load_state(self._journal, run_id, entries)
+            bind(principal=loaded.principal)  # the task may have begun in that of another's request or run
+            state = await self._run(active, loaded, taken_over)
         except StaleEpochError:
             log.warning("another process took the run over", extra={"run_id": run_id})
         except StorageError as exc:

@@ -31,13 +31,13 @@ from journeyman.runtime.catalog import Catalog
 from journeyman.runtime.definitions import Definitions
 from journeyman.runtime.forks import Forks
 from journeyman.runtime.performer import Performer
-from journeyman.runtime.reloaded import shown
 from journeyman.runtime.replaying import recorded_replies
 from journeyman.runtime.retention import Keep, Retention
 from journeyman.runtime.runs import Runs
 from journeyman.runtime.threads import Threads
 from journeyman.runtime.worker import Worker
 from journeyman.server.definitions import Loaded, load
+from journeyman.server.identity import Identity, identity
 from journeyman.server.mcp import Mounts, guarded
 from journeyman.server.observers import Observers, models_of
 from journeyman.server.outside_tools import register
@@ -83,6 +83,7 @@ class Application:
     observers: Observers
     exposition: Exposition
     retention: Retention
+    identity: Identity
     clock: Clock
     ids: Ids
     reloading: Reloading = field(init=False)
@@ -96,6 +97,7 @@ class Application:
 
     async def __aenter__(self) -> Application:
         await self.journal.open()
+        await self.identity.open(self.clock)
         await self.mcp.start(self.catalog)
         self.recovered = await self.worker.recover()
         if runs_processes(self.registry):
@@ -118,6 +120,7 @@ class Application:
         await self.models.aclose()
         await self.workers.aclose()
         await self.http.aclose()
+        await self.identity.aclose()
         await self.registry.aclose()
         if self.cache is not None:
             await self.cache.aclose()
@@ -155,7 +158,7 @@ class Application:
         kernel, last = self.workers.known_kernel, self.reloading.last
         found: dict[str, object] = {} if kernel is None else {"sandbox": described(kernel)}
         if last is not None and not last.applied:
-            found["reload"] = f"refused: {len(last.problems)} problems, the first: {shown(last.problems[0])}"
+            found["reload"] = f"refused for {len(last.problems)} problems: see the log, or GET /agents/{{name}}"
         return found
 
     def sandbox(self, spec: ToolSpec) -> Mapping[str, JSON]:
@@ -259,6 +262,7 @@ def join(
         observers=observers,
         exposition=observers.exposition(journal, services, worker, workers),
         retention=Retention(journal, clock),
+        identity=identity(settings, journal, services, clock),
         clock=clock,
         ids=ids,
         secrets=secrets,

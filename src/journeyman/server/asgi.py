@@ -46,8 +46,12 @@ class App:
                 self.application = await build(
                     self.settings, self._path, offline=self._offline, discover=self._discover
                 )
-                await self.application.__aenter__()
-                self._asgi = build_app(_ports(self.application))
+                try:
+                    await self.application.__aenter__()
+                except BaseException:
+                    await self.stop()
+                    raise
+                self._asgi = build_app(ports(self.application))
             return self._asgi
 
     async def stop(self) -> None:
@@ -80,7 +84,8 @@ def create_app(path_or_settings: str | Path | Settings | None = None, **settings
     return App(Settings.read(**settings), path)
 
 
-def _ports(application: Application) -> Ports:
+def ports(application: Application) -> Ports:
+    """What the faces are given of an application."""
     settings = application.settings
     return Ports(
         forks=application.forks,
@@ -98,6 +103,8 @@ def _ports(application: Application) -> Ports:
         sandbox=application.sandbox,
         served=application.observers.server.served,
         metrics=application.exposition.render,
+        authenticator=application.identity.authenticator,
+        keys=application.identity.keys,
         version=__version__,
         request_wait_seconds=settings.request_wait_seconds,
         allowed_hosts=settings.allowed_hosts,

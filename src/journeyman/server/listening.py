@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 GRACE_SECONDS = 5.0  # after the drain, for connections that are still open
 TICKS_A_SECOND = 10  # of uvicorn's main loop
 EXIT_OK, EXIT_FAILED = 0, 1
+_WITHIN = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # how commands on this machine reach a server that is open to all
 
 
 async def listen(app: App) -> int:
@@ -122,5 +123,5 @@ def _announce(app: App, listening: socket.socket) -> None:
     resumed = f", {application.recovered} runs resumed" if application.recovered else ""
     url = f"{scheme}://{shown}:{port}"
     if app.settings.database_path is not None:
-        publish_address(app.settings.database_path, url)
+        publish_address(app.settings.database_path, url.replace(shown, _WITHIN.get(host, shown)))
     print(f"Journeyman is ready on {url} ({names}{resumed})", flush=True)  # noqa: T201

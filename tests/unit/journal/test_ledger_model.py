@@ -97,7 +97,7 @@ global_ = st.builds(
     patches,
 )
 claims = st.none() | st.builds(
-    lambda run, body: Claim(principal="ann", route="/", key="k", body_hash=body, run_id=run, expires=10**6),
+    lambda run, body: Claim(principal="ann", route="/", key="k", body_hash=body, made=run, expires=10**6),
     runs,
     st.sampled_from("hi"),
 )

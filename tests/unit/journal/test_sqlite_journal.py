@@ -28,7 +28,7 @@ draft = Codec().draft
 
 def accept(run: str, thread: str = "", text: str = "hi", claim: bool = False) -> Batch:
     event = RunAccepted(thread=thread or f"ann/{run}", principal="ann", input=user(text))
-    mine = Claim(principal="ann", route="/", key=run, body_hash="h", run_id=run, expires=99) if claim else None
+    mine = Claim(principal="ann", route="/", key=run, body_hash="h", made=run, expires=99) if claim else None
     return Batch(at=1, appends=(Append(stream=run, drafts=(draft(event),)),), accept=True, claim=mine)
 
 

@@ -10,13 +10,13 @@ from starlette.types import Receive, Scope, Send
 from journeyman.api import cursor as cursors
 from journeyman.api import openapi, sse
 from journeyman.api.body import LARGEST_INTEGER
-from journeyman.api.door import Visit, visit_of
 from journeyman.api.paging import cut
 from journeyman.api.parameters import checked_name
 from journeyman.api.ports import Ports
 from journeyman.api.problems import RequestError
 from journeyman.api.replies import page
 from journeyman.api.schemas import EventAnswer
+from journeyman.api.visit import Visit, visit_of
 from journeyman.events.codec import wire
 
 PATH = "/runs/{run_id}/events"

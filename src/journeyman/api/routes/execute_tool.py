@@ -6,11 +6,11 @@ from starlette.types import Receive, Scope, Send
 
 from journeyman.api import openapi
 from journeyman.api.body import convert, read_json
-from journeyman.api.door import visit_of
 from journeyman.api.idempotency import key_of
 from journeyman.api.ports import Ports
 from journeyman.api.replies import send_json, tool_answer
 from journeyman.api.schemas import ExecuteToolAnswer, ExecuteToolRequest
+from journeyman.api.visit import visit_of
 from journeyman.runtime.results import RunResult, StartCall
 
 PATH = "/execute_tool"
@@ -30,6 +30,7 @@ class ExecuteTool:
             tool=body.tool_name,
             arguments=body.arguments,
             agent=body.agent,
+            unlisted=visit.known.may("admin"),
             key=key_of(visit, PATH, raw),
             request_id=visit.request_id,
             trace_id=visit.trace_id,

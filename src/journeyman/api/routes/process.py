@@ -6,12 +6,12 @@ from starlette.types import Receive, Scope, Send
 
 from journeyman.api import openapi, sse
 from journeyman.api.body import ClientGone, convert, read_json
-from journeyman.api.door import Visit, visit_of
 from journeyman.api.idempotency import key_of
 from journeyman.api.inputs import start_of
 from journeyman.api.ports import Ports
 from journeyman.api.replies import process_answer, raise_gateway_failure, send_json
 from journeyman.api.schemas import ProcessAnswer, ProcessRequest
+from journeyman.api.visit import Visit, visit_of
 from journeyman.api.waiting import cancel_for, wait_or_cancel
 from journeyman.runtime.results import RunResult, Started
 

@@ -10,10 +10,9 @@ from starlette.responses import Response
 
 from journeyman.api import cursor as cursors
 from journeyman.api.body import convert
-from journeyman.api.door import visit_of
 from journeyman.api.idempotency import key_of
 from journeyman.api.inputs import answer_of, fork_of
-from journeyman.api.openapi import IDEMPOTENCY_KEY, accepts, answers, lists
+from journeyman.api.openapi import IDEMPOTENT, accepts, answers, lists
 from journeyman.api.paging import cut
 from journeyman.api.parameters import Cursor, PageSize, RunPath, Seq, Text
 from journeyman.api.ports import Ports
@@ -21,6 +20,7 @@ from journeyman.api.reading import read
 from journeyman.api.replies import page, process_answer, reply, run_answer, run_summary
 from journeyman.api.schemas import ForkRequest, ProcessAnswer, ResumeRequest, RunAnswer, RunSummary, StateAnswer
 from journeyman.api.states import state_answer
+from journeyman.api.visit import visit_of
 from journeyman.journal.journal import RunFilter, RunStatus, thread_key
 
 Moment = Annotated[datetime | None, Query(description="RFC 3339")]
@@ -92,22 +92,31 @@ def _single(router: APIRouter, ports: Ports) -> None:
 
 def _changes(router: APIRouter, ports: Ports) -> None:
     @router.post(
-        "/runs/{run_id}/cancel", operation_id="cancel_run", summary="Cancel a run", responses=answers(ProcessAnswer)
+        "/runs/{run_id}/cancel",
+        operation_id="cancel_run",
+        summary="Cancel a run",
+        responses=answers(ProcessAnswer),
+        openapi_extra=IDEMPOTENT,
     )
     async def cancel_run(request: Request, run_id: RunPath) -> Response:
-        return reply(process_answer(await ports.runs.cancel(visit_of(request.scope).principal, run_id)))
+        visit = visit_of(request.scope)
+        key = key_of(visit, f"/runs/{run_id}/cancel", None)
+        return reply(process_answer(await ports.runs.cancel(visit.principal, run_id, key=key)))
 
     @router.post(
         "/runs/{run_id}/resume",
         operation_id="resume_run",
         summary="Answer a run's approvals",
         responses=answers(ProcessAnswer),
-        openapi_extra=accepts(ResumeRequest),
+        openapi_extra={**accepts(ResumeRequest), **IDEMPOTENT},
     )
     async def resume_run(request: Request, run_id: RunPath) -> Response:
-        body = convert(await read(request, ports.limits), ResumeRequest)
-        given = tuple(map(answer_of, body.answers))
-        return reply(process_answer(await ports.runs.answer(visit_of(request.scope).principal, run_id, given)))
+        visit = visit_of(request.scope)
+        raw = await read(request, ports.limits)
+        given = tuple(map(answer_of, convert(raw, ResumeRequest).answers))
+        key, anyone = key_of(visit, f"/runs/{run_id}/resume", raw), visit.known.may("approve:any")
+        result = await ports.runs.answer(visit.principal, run_id, given, anyone=anyone, key=key)
+        return reply(process_answer(result))
 
 
 def _travel(router: APIRouter, ports: Ports) -> None:
@@ -117,7 +126,7 @@ def _travel(router: APIRouter, ports: Ports) -> None:
         summary="A new run on a new thread that begins as this one did",
         status_code=202,
         responses=answers(ProcessAnswer, status=202, text="The fork is durable and goes on"),
-        openapi_extra={**accepts(ForkRequest), "parameters": [IDEMPOTENCY_KEY]},
+        openapi_extra={**accepts(ForkRequest), **IDEMPOTENT},
     )
     async def fork_run(request: Request, run_id: RunPath) -> Response:
         visit = visit_of(request.scope)

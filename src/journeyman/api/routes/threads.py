@@ -7,9 +7,9 @@ from starlette.responses import Response
 
 from journeyman.api import cursor as cursors
 from journeyman.api.body import convert
-from journeyman.api.door import visit_of
+from journeyman.api.idempotency import key_of
 from journeyman.api.inputs import message_of
-from journeyman.api.openapi import accepts, answers, lists, problems
+from journeyman.api.openapi import IDEMPOTENT, accepts, answers, lists, problems
 from journeyman.api.paging import cut
 from journeyman.api.parameters import Cursor, PageSize, ThreadPath
 from journeyman.api.ports import Ports
@@ -23,6 +23,7 @@ from journeyman.api.schemas import (
     RunSummary,
     ThreadAnswer,
 )
+from journeyman.api.visit import visit_of
 from journeyman.events.codec import rfc3339
 from journeyman.journal.journal import MessageRow, RunFilter, ThreadRow, thread_key
 
@@ -45,11 +46,14 @@ def _collection(router: APIRouter, ports: Ports) -> None:
         summary="Make a thread",
         status_code=201,
         responses=made,
-        openapi_extra=accepts(CreateThread),
+        openapi_extra={**accepts(CreateThread), **IDEMPOTENT},
     )
     async def create_thread(request: Request) -> Response:
-        body = convert(await read(request, ports.limits), CreateThread)
-        row = await ports.threads.create(visit_of(request.scope).principal, body.thread_id, body.title, body.meta)
+        visit = visit_of(request.scope)
+        raw = await read(request, ports.limits)
+        body = convert(raw, CreateThread)
+        key = key_of(visit, "/threads", raw)
+        row = await ports.threads.create(visit.principal, body.thread_id, body.title, body.meta, key=key)
         return reply(thread_answer(row), 201)
 
     @router.get("/threads", operation_id="list_threads", summary="The threads", responses=lists(ThreadAnswer))
@@ -117,12 +121,15 @@ def _messages(router: APIRouter, ports: Ports) -> None:
         summary="Add a message without a run",
         status_code=201,
         responses=answers(AddedMessage, status=201, text="Added"),
-        openapi_extra=accepts(AddMessage),
+        openapi_extra={**accepts(AddMessage), **IDEMPOTENT},
     )
     async def add_message(request: Request, thread_id: ThreadPath) -> Response:
-        body = convert(await read(request, ports.limits), AddMessage)
+        visit = visit_of(request.scope)
+        raw = await read(request, ports.limits)
+        body = convert(raw, AddMessage)
         message = message_of(body.role, body.content, "body.content")
-        no = await ports.threads.add_message(visit_of(request.scope).principal, thread_id, message)
+        key = key_of(visit, f"/threads/{thread_id}/messages", raw)
+        no = await ports.threads.add_message(visit.principal, thread_id, message, key=key)
         return reply(AddedMessage(no), 201)
 
 

@@ -9,13 +9,16 @@ from collections.abc import AsyncIterator
 from starlette.types import Receive, Scope, Send
 
 from journeyman.api import sse
+from journeyman.api.access import COMMANDS
 from journeyman.api.body import ClientGone, convert, parse
 from journeyman.api.commands import Acknowledged, Cancel, Command, Refused, Resume, Start, Subscribe, encode_frame
-from journeyman.api.door import Visit, visit_of
+from journeyman.api.entrance import Entrance, frame_bytes
+from journeyman.api.gate import Gate
 from journeyman.api.inputs import answer_of, start_of
 from journeyman.api.ports import Ports
 from journeyman.api.problems import RequestError, problem_of
 from journeyman.api.replies import encode
+from journeyman.api.visit import Visit, identified, visit_of
 from journeyman.api.waiting import cancel_for
 from journeyman.errors import ResourceError, StateError
 from journeyman.runtime.results import Frame
@@ -28,16 +31,23 @@ _TOO_BIG, _POLICY = 1009, 1008
 class Sockets:
     """The ASGI endpoint: an object of its own for each connection."""
 
-    def __init__(self, ports: Ports) -> None:
+    def __init__(self, ports: Ports, gate: Gate) -> None:
         self._ports = ports
+        self._gate = gate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await _Socket(self._ports, visit_of(scope), receive, send).serve()
+        visit = visit_of(scope)
+        entrance = Entrance(self._gate, self._ports, visit, receive, send)
+        caller = await entrance.caller()
+        if caller is not None:
+            visit = identified(scope, caller)
+            await _Socket(self._ports, visit, entrance, receive, send).serve()
 
 
 class _Socket:
-    def __init__(self, ports: Ports, visit: Visit, receive: Receive, send: Send) -> None:
+    def __init__(self, ports: Ports, visit: Visit, entrance: Entrance, receive: Receive, send: Send) -> None:
         self._ports = ports
+        self._entrance = entrance
         self._runs = ports.runs
         self._visit = visit
         self._receive = receive
@@ -49,23 +59,27 @@ class _Socket:
 
     async def serve(self) -> None:
         """Until the client leaves, breaks a bound, or stops reading."""
-        await self._receive()
-        await self._send_frame({"type": "websocket.accept"})
         try:
             async with asyncio.TaskGroup() as group:
+                group.create_task(self._watch_credential())
                 await self._read(group)
         except* ClientGone:
             pass
         for run_id in self._leave:
             await cancel_for(self._runs, self._visit.principal, run_id)
 
+    async def _watch_credential(self) -> None:
+        """Until it holds no longer: then the socket ends, whatever it watches."""
+        await self._entrance.expired()
+        await self._send_frame({"type": "websocket.close", "code": _POLICY, "reason": "unauthenticated"})
+        raise ClientGone
+
     async def _read(self, group: asyncio.TaskGroup) -> None:
         while True:
             message = await self._receive()
             if message["type"] == "websocket.disconnect":
                 raise ClientGone
-            text = message.get("text")
-            raw = message.get("bytes") or b"" if text is None else text.encode("utf-8", "replace")
+            raw = frame_bytes(message)
             if len(raw) > self._ports.limits.socket_frame_bytes:
                 await self._send_frame({"type": "websocket.close", "code": _TOO_BIG, "reason": "frame_too_large"})
                 raise ClientGone
@@ -92,6 +106,7 @@ class _Socket:
 
     async def _perform(self, command: Command, group: asyncio.TaskGroup) -> None:
         principal = self._visit.principal
+        self._visit.known.check(COMMANDS[type(command).__struct_config__.tag])  # type: ignore[index]
         match command:
             case Start():
                 await self._start(command, group)
@@ -102,7 +117,8 @@ class _Socket:
                 await self._acknowledge(command.id, result.run_id, result.thread_id)
             case Resume():
                 answers = tuple(map(answer_of, command.answers))
-                result = await self._runs.answer(principal, command.run_id, answers)
+                anyone = self._visit.known.may("approve:any")
+                result = await self._runs.answer(principal, command.run_id, answers, anyone=anyone)
                 await self._acknowledge(command.id, result.run_id, result.thread_id)
 
     async def _start(self, command: Start, group: asyncio.TaskGroup) -> None:

@@ -88,6 +88,11 @@ SELECT m.no, s.name, m.seq, e.at, e.type, e.v, e.data
 FROM messages m JOIN events e ON e.stream = m.stream AND e.seq = m.seq JOIN streams s ON s.no = m.stream
 WHERE m.thread = (SELECT no FROM streams WHERE name = ?) AND m.no BETWEEN ? AND ? ORDER BY m.no
 
+-- name: message_no
+SELECT m.no FROM messages m
+WHERE m.thread = (SELECT no FROM streams WHERE name = ?) AND m.stream = (SELECT no FROM streams WHERE name = ?)
+    AND m.seq = ?
+
 -- name: add_pending
 INSERT INTO pending (thread, stream, seq) VALUES (?, ?, ?)
 
@@ -118,11 +123,11 @@ INSERT INTO approvals (id, run, principal, answer, data) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET answer = excluded.answer, data = excluded.data
 
 -- name: claim
-SELECT body_hash, run, expires FROM claims WHERE principal = ? AND route = ? AND key = ?
+SELECT principal, route, key, body_hash, made, expires FROM claims WHERE principal = ? AND route = ? AND key = ?
 
 -- name: save_claim
-INSERT INTO claims (principal, route, key, body_hash, run, expires) VALUES (?, ?, ?, ?, ?, ?)
-ON CONFLICT (principal, route, key) DO UPDATE SET body_hash = excluded.body_hash, run = excluded.run,
+INSERT INTO claims (principal, route, key, body_hash, made, expires) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (principal, route, key) DO UPDATE SET body_hash = excluded.body_hash, made = excluded.made,
     expires = excluded.expires
 
 -- name: drop_expired_claims
@@ -134,6 +139,15 @@ SELECT data FROM definitions WHERE version = ?
 
 -- name: add_definition
 INSERT OR IGNORE INTO definitions (version, data) VALUES (?, ?)
+
+-- name: api_key
+SELECT data FROM api_keys WHERE id = ?
+
+-- name: api_keys
+SELECT data FROM api_keys ORDER BY id
+
+-- name: save_api_key
+INSERT INTO api_keys (id, data) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET data = excluded.data
 
 -- name: context
 SELECT data FROM contexts WHERE principal = ?
@@ -168,7 +182,10 @@ DELETE FROM messages WHERE thread = ? AND no IN (SELECT no FROM messages WHERE t
 DELETE FROM approvals WHERE run = ?
 
 -- name: erase_claims
-DELETE FROM claims WHERE run = ?
+DELETE FROM claims WHERE made = ?
+
+-- name: erase_claims_at
+DELETE FROM claims WHERE made >= ? AND made < ?
 
 -- name: erase_run
 DELETE FROM runs WHERE accepted_no = ?

@@ -1,0 +1,92 @@
+"""The one place where every request is let in or not: who calls, and whether the route's scope is among theirs.
+
+The check stands around each route itself and goes by the route that matched, never by the address as it was written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from journeyman.api.access import OPEN, needed
+from journeyman.api.visit import Visit, identified, visit_of
+from journeyman.auth.authenticator import Authenticator, unauthenticated
+from journeyman.auth.principal import Caller
+from journeyman.telemetry.logs import bind
+
+_BEARER = b"bearer "
+_PROTOCOL = b"bearer."  # a browser's WebSocket can set no header: the credential is offered as a subprotocol
+SUBPROTOCOL = "journeyman"  # offered beside it, and the one that is chosen
+
+
+class Gate:
+    """Without an authenticator (AUTH_MODE=off) every visit has its caller already."""
+
+    def __init__(self, authenticator: Authenticator | None) -> None:
+        self._authenticator = authenticator
+
+    async def admit(self, visit: Visit, scope: str) -> Caller:
+        """Who calls. Raises UnauthenticatedError, ForbiddenError (the scope is missing), ValidationError."""
+        caller = visit.caller or await self.caller(_bearer(visit))
+        caller.check(scope)
+        other = visit.headers.get(b"x-on-behalf-of")
+        return caller if other is None else caller.on_behalf_of(other.decode("latin-1"))
+
+    async def caller(self, credential: str | None) -> Caller:
+        if self._authenticator is None or credential is None:
+            raise unauthenticated()
+        return await self._authenticator.caller(credential)
+
+    async def still(self, credential: str) -> bool:
+        return self._authenticator is None or await self._authenticator.still(credential)
+
+
+class Guarded:
+    """A route's application, behind the gate."""
+
+    def __init__(self, app: ASGIApp, scope: str, gate: Gate) -> None:
+        self._app = app
+        self._needed = scope
+        self._gate = gate
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        visit = visit_of(scope)
+        caller = await self._gate.admit(visit, self._needed)
+        if caller is not visit.caller:
+            identified(scope, caller)
+            bind(principal=caller.principal)
+        await self._app(scope, receive, send)
+
+
+def guard(routes: Sequence[BaseRoute], gate: Gate) -> None:
+    """Put every route behind the gate. Raises LookupError for a route that is not in the table of scopes."""
+    for route in routes:
+        if isinstance(route, WebSocketRoute):
+            needed("WS", route.path)  # it lets its clients in itself: they may send their credential first
+        elif isinstance(route, Route):
+            scope = _scope_of(route)
+            if scope != OPEN:
+                route.app = Guarded(route.app, scope, gate)
+        else:
+            raise LookupError(f"{route!r} is neither a route nor a WebSocket: nothing would guard it")
+
+
+def _scope_of(route: Route) -> str:
+    scopes = {needed(method, route.path) for method in route.methods or {"GET"}}
+    if len(scopes) > 1:
+        raise LookupError(f"{route.path} needs a route for each of its methods: they need different scopes")
+    return scopes.pop()
+
+
+def _bearer(visit: Visit) -> str | None:
+    header = visit.headers.get(b"authorization", b"")
+    return header[len(_BEARER) :].strip().decode("latin-1") if header[: len(_BEARER)].lower() == _BEARER else None
+
+
+def offered(visit: Visit) -> str | None:
+    """The credential that comes with a WebSocket's first request: a header, or a subprotocol `bearer.CREDENTIAL`."""
+    protocols = visit.headers.get(b"sec-websocket-protocol", b"").split(b",")
+    found = [part.strip()[len(_PROTOCOL) :] for part in protocols if part.strip().startswith(_PROTOCOL)]
+    return _bearer(visit) or (found[0].decode("latin-1") if len(found) == 1 else None)

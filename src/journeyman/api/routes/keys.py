@@ -1,0 +1,123 @@
+"""API keys: made, listed, revoked, rotated. A key is shown once, in the answer that made it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from journeyman.api import cursor as cursors
+from journeyman.api.body import convert
+from journeyman.api.idempotency import key_of
+from journeyman.api.key_schemas import CreateKey, KeyAnswer, MadeKey, RotateKey
+from journeyman.api.openapi import IDEMPOTENT, accepts, answers, lists
+from journeyman.api.paging import cut
+from journeyman.api.parameters import Cursor, NamePath, PageSize
+from journeyman.api.ports import Ports
+from journeyman.api.reading import read
+from journeyman.api.replies import page, reply, time_or_none
+from journeyman.api.visit import visit_of
+from journeyman.auth.api_keys import ApiKeys, NewKey, usable
+from journeyman.errors import NotFoundError
+from journeyman.events.codec import rfc3339
+from journeyman.events.messages import JSON
+from journeyman.journal.journal import ApiKeyRow, Claim
+from journeyman.runtime.claims import claim_of
+
+
+def keys(ports: Ports) -> APIRouter:
+    router = APIRouter(tags=["keys"])
+    _listing(router, ports)
+    _changes(router, ports)
+    return router
+
+
+def _listing(router: APIRouter, ports: Ports) -> None:
+    @router.get("/keys", operation_id="list_keys", summary="The API keys", responses=lists(KeyAnswer))
+    async def list_keys(request: Request, cursor: Cursor = None, limit: PageSize = 50) -> Response:
+        after = cursors.text_place("keys", cursor) or ""
+        rows = [row for row in await _keys(ports).list() if row.id > after]
+        shown, following = cut(rows[: limit + 1], limit, "keys", lambda row: row.id)
+        return page([key_answer(row, ports.clock.now()) for row in shown], following)
+
+
+def _changes(router: APIRouter, ports: Ports) -> None:
+    made = answers(MadeKey, status=201, text="Made; `key` is shown this once")
+
+    @router.post(
+        "/keys",
+        operation_id="create_key",
+        summary="Make a key",
+        status_code=201,
+        responses=made,
+        openapi_extra={**accepts(CreateKey), **IDEMPOTENT},
+    )
+    async def create_key(request: Request) -> Response:
+        raw = await read(request, ports.limits)
+        body = convert(raw, CreateKey)
+        new = await _keys(ports).create(
+            body.name,
+            body.scopes,
+            principal=body.principal,
+            ttl_seconds=body.expires_in_seconds,
+            claim=_claim(request, "/keys", raw, ports),
+        )
+        return reply(_made(new, ports), 201)
+
+    @router.post(
+        "/keys/{key_id}/rotate",
+        operation_id="rotate_key",
+        summary="A new key in the place of this one",
+        status_code=201,
+        responses=made,
+        openapi_extra={**accepts(RotateKey), **IDEMPOTENT},
+    )
+    async def rotate_key(request: Request, key_id: NamePath) -> Response:
+        raw = await read(request, ports.limits)
+        claim = _claim(request, f"/keys/{key_id}/rotate", raw, ports)
+        new = await _keys(ports).rotate(key_id, convert(raw, RotateKey).grace_seconds, claim)
+        return reply(_made(new, ports), 201)
+
+    @router.post(
+        "/keys/{key_id}/revoke",
+        operation_id="revoke_key",
+        summary="End a key now",
+        responses=answers(KeyAnswer),
+        openapi_extra=IDEMPOTENT,
+    )
+    async def revoke_key(request: Request, key_id: NamePath) -> Response:
+        claim = _claim(request, f"/keys/{key_id}/revoke", None, ports)
+        return reply(key_answer(await _keys(ports).revoke(key_id, claim), ports.clock.now()))
+
+
+def _claim(request: Request, route: str, body: JSON, ports: Ports) -> Claim | None:
+    visit = visit_of(request.scope)
+    return claim_of(visit.principal, key_of(visit, route, body), ports.clock.now())
+
+
+def _keys(ports: Ports) -> ApiKeys:
+    if ports.keys is None:
+        raise NotFoundError("This server keeps no keys.")
+    return ports.keys
+
+
+def _made(new: NewKey, ports: Ports) -> MadeKey:
+    return MadeKey(key=new.secret, **_fields(new.row, ports.clock.now()))
+
+
+def key_answer(row: ApiKeyRow, now: int) -> KeyAnswer:
+    return KeyAnswer(**_fields(row, now))
+
+
+def _fields(row: ApiKeyRow, now: int) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "name": row.name,
+        "principal": row.principal,
+        "scopes": row.scopes,
+        "usable": usable(row, now),
+        "created_at": rfc3339(row.created_at),
+        "expires_at": time_or_none(row.expires_at),
+        "revoked_at": time_or_none(row.revoked_at),
+    }

@@ -1,0 +1,64 @@
+"""What is known of a request before its body."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import cast
+
+import msgspec
+from starlette.types import Scope
+
+from journeyman.auth.principal import Caller
+
+_KEY = "journeyman.visit"
+_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}.*")
+_ONCE = (b"authorization", b"x-on-behalf-of", b"sec-websocket-protocol")  # headers that say who calls
+
+
+class Visit(msgspec.Struct, frozen=True):
+    """Who, under which ids, with which headers. `caller` is None until the gate has let the request in."""
+
+    caller: Caller | None
+    request_id: str
+    headers: dict[bytes, bytes]
+
+    @property
+    def known(self) -> Caller:
+        assert self.caller is not None, "a route that is not behind the gate"
+        return self.caller
+
+    @property
+    def principal(self) -> str:
+        return self.known.principal
+
+    @property
+    def trace_id(self) -> str | None:
+        """The trace that the caller is in (W3C Trace Context)."""
+        match = _TRACEPARENT.fullmatch(self.headers.get(b"traceparent", b""))
+        return match[1].decode() if match else None
+
+
+def visit_of(scope: Scope) -> Visit:
+    return cast(Visit, scope[_KEY])
+
+
+def begin(scope: Scope, visit: Visit) -> Visit:
+    scope[_KEY] = visit
+    return visit
+
+
+def identified(scope: Scope, caller: Caller) -> Visit:
+    """The visit goes on as this caller's."""
+    return begin(scope, msgspec.structs.replace(visit_of(scope), caller=caller))
+
+
+def headers_of(raw: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """The last of each name. One that says who calls and stands twice says nothing."""
+    raw = list(raw)
+    headers = dict(raw)
+    if len(headers) < len(raw):
+        for name in _ONCE:
+            if name in headers and sum(each == name for each, _ in raw) > 1:
+                headers[name] = b""
+    return headers

@@ -1,0 +1,115 @@
+"""The issuer's public keys (JWKS): fetched when needed, kept, and fetched again when a token names an unknown one."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import jwt
+import msgspec
+
+from journeyman.clock import Clock
+from journeyman.errors import ServiceError, ServiceUnavailableError
+
+MOST_BYTES = 256 * 1024
+MOST_KEYS = 64
+FRESH_SECONDS = 3600.0  # how long a set is used without asking again
+STALE_SECONDS = 24 * 3600.0  # how long it is used while the issuer cannot be reached
+PAUSE_SECONDS = 30.0  # between two fetches, whoever asks
+RSA_BITS = 2048  # at least
+_KIND = {"RS256": "RSA", "ES256": "EC"}
+
+_log = logging.getLogger(__name__)
+Fetch = Callable[[], Awaitable[bytes]]
+
+
+class KeySet:
+    """Keys of one algorithm by their `kid`. `changed` is told when a fetch brought other keys than before."""
+
+    def __init__(self, fetch: Fetch, algorithm: str, clock: Clock) -> None:
+        self._fetch = fetch
+        self._algorithm = algorithm
+        self._clock = clock
+        self._keys: dict[str, Any] = {}
+        self._thumbs: Mapping[str, Any] = {}
+        self._fetched: float | None = None
+        self._tried: float | None = None
+        self._fetching = asyncio.Lock()
+        self.changed: Callable[[], None] = _nothing
+
+    async def key(self, kid: str | None) -> Any | None:
+        if kid is None:
+            return None
+        if kid not in self._keys or self._age() > FRESH_SECONDS:
+            async with self._fetching:
+                if kid not in self._keys or self._age() > FRESH_SECONDS:
+                    await self._renew()
+        if self._age() > STALE_SECONDS:
+            raise ServiceUnavailableError("The keys that verify tokens cannot be had now: try again.", retry_after=5)
+        return self._keys.get(kid)
+
+    def _age(self) -> float:
+        return float("inf") if self._fetched is None else self._clock.monotonic() - self._fetched
+
+    async def _renew(self) -> None:
+        """At most once a pause: a flood of invented `kid`s costs the issuer nothing."""
+        now = self._clock.monotonic()
+        if self._tried is not None and now - self._tried < PAUSE_SECONDS:
+            return
+        self._tried = now
+        try:
+            found = keys_of(await self._fetch(), self._algorithm)
+        except (ServiceError, ValueError) as exc:
+            _log.warning("the keys that verify tokens could not be fetched: %s", exc)
+            return
+        self._fetched = self._clock.monotonic()
+        thumbs = {kid: jwk for kid, (jwk, _) in found.items()}
+        self._keys = {kid: key for kid, (_, key) in found.items()}
+        if thumbs != self._thumbs:
+            self._thumbs = thumbs
+            self.changed()
+
+
+def _nothing() -> None:
+    pass
+
+
+def keys_of(data: bytes, algorithm: str) -> dict[str, tuple[Any, Any]]:
+    """kid -> the key as it was written, and as PyJWT takes it. Keys for anything else are passed over.
+
+    Raises ValueError where it is no key set or has no key for `algorithm`.
+    """
+    if len(data) > MOST_BYTES:
+        raise ValueError("the key set is too large")
+    try:
+        listed = msgspec.json.decode(data)["keys"]
+    except (msgspec.DecodeError, KeyError, TypeError, RecursionError) as exc:
+        raise ValueError("that is no key set") from exc
+    if not isinstance(listed, list):
+        raise ValueError("that is no key set")
+    found: dict[str, tuple[Any, Any]] = {}
+    for jwk in listed[:MOST_KEYS]:
+        if isinstance(jwk, dict) and (key := _key(jwk, algorithm)) is not None:
+            if jwk["kid"] in found:
+                raise ValueError("two keys have one kid")
+            found[jwk["kid"]] = (jwk, key)
+    if not found:
+        raise ValueError(f"no key of it is for {algorithm}")
+    return found
+
+
+def _key(jwk: dict[str, Any], algorithm: str) -> Any | None:
+    fits = (
+        jwk.get("kty") == _KIND[algorithm] and jwk.get("use", "sig") == "sig" and jwk.get("alg", algorithm) == algorithm
+    )
+    if not fits or not isinstance(jwk.get("kid"), str) or "d" in jwk:
+        return None
+    if algorithm == "ES256" and jwk.get("crv") != "P-256":
+        return None
+    try:
+        key = jwt.PyJWK(jwk, algorithm).key
+    except (jwt.PyJWTError, ValueError, TypeError):
+        return None
+    return None if algorithm == "RS256" and key.key_size < RSA_BITS else key

@@ -1,0 +1,185 @@
+"""JSON Web Tokens: one pinned algorithm, keys from the settings or a key set, every claim checked.
+
+What a token says of its own verification (`alg`, `kid`, `jku`, `x5u`, `jwk`, `crit`) is believed only as far as it
+names a key of the set. Every refusal is the same: None, without a reason.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import urlsafe_b64decode
+from binascii import Error as Base64Error
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+import jwt
+import msgspec
+
+from journeyman.auth.principal import KEY_PREFIX, LOCAL_NAME, SCOPES, Caller
+from journeyman.clock import Clock
+
+ALGORITHMS = ("HS256", "RS256", "ES256")
+SECRET_BYTES = 32  # at least, of an HS256 secret
+MOST_BYTES = 8192  # of a token
+LEEWAY_SECONDS = 10  # between the issuer's clock and this one
+MOST_SUBJECT = 256  # characters
+_SHAPE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+_HEADER = frozenset(("alg", "typ", "kid"))  # and nothing else: not crit, jku, jwk, x5u, x5c, b64, zip, enc
+_TYPES = frozenset(("JWT", "AT+JWT", "APPLICATION/AT+JWT"))
+_REQUIRED = ("exp", "sub", "aud", "iss")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """What a token must be."""
+
+    algorithm: str
+    audience: str
+    issuer: str
+
+
+class Keys(Protocol):
+    """Where the verifying keys are."""
+
+    async def key(self, kid: str | None) -> Any | None:
+        """The key, as PyJWT takes it; None: there is no such key. Raises ServiceUnavailableError."""
+        ...
+
+
+class SharedSecret:
+    """One HS256 secret; a token need not name it."""
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret.encode()
+
+    async def key(self, kid: str | None) -> bytes | None:
+        return self._secret
+
+
+class Tokens:
+    """Verifies tokens by one policy."""
+
+    def __init__(self, policy: Policy, keys: Keys, clock: Clock) -> None:
+        self._policy = policy
+        self._keys = keys
+        self._clock = clock
+
+    async def verify(self, token: str) -> Caller | None:
+        """Who the token is for; None: it does not hold. Raises ServiceUnavailableError where keys cannot be had."""
+        header = header_of(token, self._policy.algorithm)
+        if header is None:
+            return None
+        key = await self._keys.key(header.get("kid"))
+        claims = None if key is None else claims_of(token, key, self._policy)
+        return None if claims is None else caller_of(claims, self._clock.now())
+
+
+def is_token(credential: str) -> bool:
+    """Does it look like a token, and not like an API key?"""
+    return credential.count(".") == 2 and not credential.startswith("jm_")
+
+
+def header_of(token: str, algorithm: str) -> dict[str, Any] | None:
+    """The header of a token that may be looked at further."""
+    if len(token) > MOST_BYTES or not _SHAPE.fullmatch(token):
+        return None
+    header = _object(token.partition(".")[0])
+    if header is None or not header.keys() <= _HEADER or header.get("alg") != algorithm:
+        return None
+    if str(header.get("typ", "JWT")).upper() not in _TYPES or not isinstance(header.get("kid", ""), str):
+        return None
+    return header
+
+
+def claims_of(token: str, key: Any, policy: Policy) -> Mapping[str, Any] | None:
+    """The claims under a signature that holds, for this audience, by this issuer. Times are not looked at."""
+    if _object(token.split(".")[1]) is None:
+        return None
+    options = {"require": list(_REQUIRED), "verify_exp": False, "verify_nbf": False, "verify_iat": False}
+    try:
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            key,
+            algorithms=[policy.algorithm],
+            audience=policy.audience,
+            issuer=policy.issuer,
+            options=options,  # type: ignore[arg-type]
+        )
+    except (jwt.InvalidTokenError, ValueError, TypeError, RecursionError):
+        return None
+    return claims
+
+
+def caller_of(claims: Mapping[str, Any], now: int) -> Caller | None:
+    """Whoever the claims name, if they hold now (µs since the epoch)."""
+    expires = _moment(claims.get("exp"))
+    subject, scopes = claims.get("sub"), _scopes(claims)
+    if expires is None or expires + LEEWAY_SECONDS * 1_000_000 <= now or scopes is None:
+        return None
+    for name in ("nbf", "iat"):
+        if name in claims and ((begin := _moment(claims[name])) is None or begin > now + LEEWAY_SECONDS * 1_000_000):
+            return None
+    if not isinstance(subject, str) or not _is_subject(subject):
+        return None
+    return Caller(principal=principal_of(subject), scopes=scopes, expires_at=expires + LEEWAY_SECONDS * 1_000_000)
+
+
+def principal_of(subject: str) -> str:
+    """The slash is left to delegation (`caller/other`), so that no subject can be somebody else's delegate."""
+    return subject.replace("%", "%25").replace("/", "%2F")
+
+
+def _is_subject(subject: str) -> bool:
+    """A token may not name a key's principal, nor `local`, which owns what was made without authentication."""
+    reserved = subject.startswith(KEY_PREFIX) or subject == LOCAL_NAME
+    return bool(subject.strip()) and len(subject) <= MOST_SUBJECT and not reserved and not _CONTROL.search(subject)
+
+
+def _scopes(claims: Mapping[str, Any]) -> frozenset[str] | None:
+    """Those of ours in `scopes` (a list) or `scope` (separated by spaces); others are somebody else's business."""
+    given: Any = claims.get("scopes", claims.get("scope", ""))
+    if isinstance(given, str):
+        given = given.split()
+    if not isinstance(given, list) or not all(isinstance(scope, str) for scope in given):
+        return None
+    return frozenset(given) & SCOPES.keys()
+
+
+def _moment(value: Any) -> int | None:
+    """Seconds, as a claim has them, in µs; None: no time at all."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e11:
+        return None
+    return int(value * 1_000_000)
+
+
+def _object(segment: str) -> dict[str, Any] | None:
+    """A segment as a JSON object in which no name stands twice."""
+    try:
+        value = json.loads(urlsafe_b64decode(segment + "=" * (-len(segment) % 4)), object_pairs_hook=_once)
+    except (Base64Error, ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(name)
+        found[name] = value
+    return found
+
+
+def sign(policy: Policy, secret: str, subject: str, scopes: Iterable[str], now: int, ttl_seconds: float) -> str:
+    """A token for `subject`, signed with the shared secret (`journeyman token`)."""
+    begun = now // 1_000_000
+    claims = {
+        "sub": subject,
+        "scope": " ".join(scopes),
+        "aud": policy.audience,
+        "iss": policy.issuer,
+        "iat": begun,
+        "exp": begun + int(ttl_seconds),
+    }
+    return jwt.encode(claims, secret, algorithm=policy.algorithm)

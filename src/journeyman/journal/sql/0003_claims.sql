@@ -1,0 +1,3 @@
+-- An Idempotency-Key may have made something else than a run.
+
+ALTER TABLE claims RENAME COLUMN run TO made;

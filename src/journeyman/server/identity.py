@@ -1,0 +1,117 @@
+"""Who may call, built from the settings: keys in the journal, tokens by a secret or by the issuer's key set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from journeyman.auth.api_keys import ApiKeys, usable
+from journeyman.auth.authenticator import Authenticator
+from journeyman.auth.key_set import MOST_BYTES, KeySet
+from journeyman.auth.remembered import Remembered
+from journeyman.auth.tokens import Policy, SharedSecret, Tokens
+from journeyman.clock import Clock
+from journeyman.egress.services import Services
+from journeyman.egress.transport import Request, Transport
+from journeyman.errors import ConfigurationError, ServiceError
+from journeyman.ids import RandomSecrets
+from journeyman.journal.journal import Journal
+from journeyman.resilience.guard import Judgement
+from journeyman.settings import Settings
+
+
+@dataclass(slots=True, kw_only=True)
+class Identity:
+    """The keys of this server, and who checks them; without an authenticator nobody is asked."""
+
+    keys: ApiKeys
+    authenticator: Authenticator | None
+    seed: str | None = None
+    tokens: bool = False
+    issuer: Issuer | None = None
+
+    async def open(self, clock: Clock) -> None:
+        """Store the seed. Raises ConfigurationError where nobody could ever be let in."""
+        if self.seed is not None:
+            await self.keys.seed(self.seed)
+        if self.authenticator is None or self.tokens:
+            return
+        if not any(usable(row, clock.now()) for row in await self.keys.list()):
+            raise ConfigurationError(
+                "AUTH_MODE=required, but there is no key and no JWT_… setting, so nobody could call: make the first "
+                "key with `journeyman keys create admin --scopes admin`, or set API_KEY"
+            )
+
+    async def aclose(self) -> None:
+        if self.issuer is not None:
+            await self.issuer.aclose()
+
+
+class Issuer:
+    """Fetches the issuer's key set, behind a guard; its address is the operator's, so it may be a private one."""
+
+    def __init__(self, url: str, services: Services) -> None:
+        self._url = url
+        self._services = services
+        self._transport: Transport | None = None
+
+    async def __call__(self) -> bytes:
+        """Raises ServiceError."""
+        destination = self._services.of_url(self._url)
+        request = Request("GET", self._url, {"accept": "application/json"}, b"", destination.timeouts)
+
+        async def attempt(number: int) -> bytes:
+            async with self._opened().send(request) as response:
+                if response.status != 200:
+                    raise ServiceError(f"{self._url} answered {response.status}", status=response.status)
+                return await response.read(MOST_BYTES)
+
+        return await destination.guard.call(attempt, lambda error: Judgement(failing=True, repeatable=True))
+
+    def _opened(self) -> Transport:
+        if self._transport is None:
+            from journeyman.egress.pool import AiohttpTransport  # noqa: PLC0415 - 0.15 s and 12 MB, only where needed
+
+            self._transport = AiohttpTransport()
+        return self._transport
+
+    async def aclose(self) -> None:
+        if self._transport is not None:
+            await self._transport.aclose()
+
+
+def identity(settings: Settings, journal: Journal, services: Services, clock: Clock) -> Identity:
+    remembered = Remembered()
+    keys = ApiKeys(journal, clock, RandomSecrets())
+    keys.changed = remembered.forget
+    if settings.auth_mode == "off":
+        return Identity(keys=keys, authenticator=None)
+    issuer = Issuer(settings.jwt_jwks_url, services) if settings.jwt_jwks_url else None
+    tokens = _tokens(settings, issuer, remembered, clock)
+    return Identity(
+        keys=keys,
+        authenticator=Authenticator(keys, tokens, remembered, clock),
+        seed=settings.seed_key,
+        tokens=tokens is not None,
+        issuer=issuer,
+    )
+
+
+def token_policy(settings: Settings) -> Policy | None:
+    """What tokens must be; None: none are taken."""
+    if not settings.jwt_configured:
+        return None
+    assert settings.jwt_audience is not None
+    assert settings.jwt_issuer is not None
+    return Policy(algorithm=settings.token_algorithm, audience=settings.jwt_audience, issuer=settings.jwt_issuer)
+
+
+def _tokens(settings: Settings, issuer: Issuer | None, remembered: Remembered, clock: Clock) -> Tokens | None:
+    policy = token_policy(settings)
+    if policy is None:
+        return None
+    if issuer is None:
+        assert settings.jwt_secret_key is not None
+        return Tokens(policy, SharedSecret(settings.jwt_secret_key.get_secret_value()), clock)
+    key_set = KeySet(issuer, policy.algorithm, clock)
+    key_set.changed = remembered.forget
+    return Tokens(policy, key_set, clock)

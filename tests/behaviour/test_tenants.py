@@ -1,0 +1,257 @@
+"""Another tenant's things are what does not exist: for every route, by the same answer and the same queries.
+
+The requests are made from the OpenAPI document: a route or a parameter that is new fails here until somebody has
+thought of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from asgi_client import Answer, request, socket
+from tenants import House, house
+
+SCOPES = "run read tools approve"
+CANARY = "canary-of-ann"
+NEVER = {"thread_id": "thread-that-never-was", "run_id": "run_that_never_was"}
+NO_TENANTS = {"name", "key_id"}  # path parameters that name agents, tools and keys: the same for everybody
+BODIES: dict[str, Any] = {
+    "process": {"user_input": "hello"},
+    "execute_tool": {"tool_name": "get_username", "arguments": {}},
+    "create_thread": {"title": "mine"},
+    "add_message": {"content": "hello"},
+    "patch_thread_context": {"a": 1},
+    "patch_context": {"a": 1},
+    "cancel_run": None,
+    "resume_run": {"answers": [{"approval": "APPROVAL", "decision": "approve"}]},
+    "fork_run": {"at": 1},
+    "prune": {"threads": 1000},
+    "create_key": {"name": "mine", "scopes": ["read"]},
+    "rotate_key": {},
+    "revoke_key": None,
+}
+QUERY = {"after", "cursor", "limit", "format", "at", "status", "agent", "thread", "tool", "error_code", "error_id"} | {
+    "parent",
+    "request_id",
+    "trace_id",
+    "since",
+    "until",
+}
+
+
+class Tenants:
+    """Ann has a paused run on a thread with a context; Bob has nothing, and every scope that Ann has."""
+
+    def __init__(self, made: House) -> None:
+        self.house = made
+        self.ids: dict[str, str] = {}
+        self.approval = ""
+        self.document: dict[str, Any] = {}
+
+    async def open(self) -> Tenants:
+        ask = self.house.ask
+        headers = {"idempotency-key": "ann-1", "x-request-id": "req-ann", "traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}
+        body = {"user_input": f"ask {CANARY}", "thread_id": "ann-thread", "context": {"secret": CANARY}}
+        run = (await ask("ann", "POST", "/process", body, headers)).json()
+        assert run["status"] == "paused", run
+        await ask("ann", "PATCH", "/context", {"secret": CANARY})
+        await ask("ann", "POST", "/threads", {"thread_id": "ann-second", "title": CANARY})
+        self.ids = {"run_id": run["run_id"], "thread_id": "ann-thread"}
+        self.approval = run["approvals"][0]["approval"]
+        await ask("bob", "GET", "/threads")  # his key is known now: it is looked up once
+        self.document = (await request(self.house.app, "GET", "/openapi.json")).json()
+        return self
+
+    def operations(self) -> list[tuple[str, str, dict[str, Any]]]:
+        return [
+            (method.upper(), path, operation)
+            for path, methods in self.document["paths"].items()
+            for method, operation in methods.items()
+        ]
+
+    def body(self, operation: dict[str, Any]) -> Any:
+        body = BODIES[operation["operationId"]]
+        return None if body is None else _put(body, self.approval)
+
+    async def whole(self) -> str:
+        """All that Ann can see of hers."""
+        paths = ["/threads", "/runs", "/approvals", "/context", "/threads/ann-thread/messages", "/threads/ann-thread"]
+        paths += [f"/runs/{self.ids['run_id']}/events", "/threads/ann-thread/context"]
+        return "\n".join([(await self.house.ask("ann", "GET", path)).text for path in paths])
+
+
+def _put(body: Any, approval: str) -> Any:
+    if isinstance(body, dict):
+        return {key: _put(value, approval) for key, value in body.items()}
+    return (
+        [_put(each, approval) for each in body]
+        if isinstance(body, list)
+        else (approval if body == "APPROVAL" else body)
+    )
+
+
+@pytest.fixture
+async def tenants(tmp_path: Path) -> AsyncIterator[Tenants]:
+    async with house(tmp_path, {"ann": SCOPES, "bob": SCOPES, "boss": f"{SCOPES} approve:any"}) as made:
+        yield await Tenants(made).open()
+
+
+def filled(path: str, ids: dict[str, str]) -> str:
+    return re.sub(r"\{(\w+)\}", lambda match: ids.get(match[1], "get_username"), path)
+
+
+def plain(answer: Answer, ids: dict[str, str]) -> tuple[int, str]:
+    """The answer without what differs by nature."""
+    text = re.sub(r"err_[0-9a-f]+", "ERR", answer.text)
+    for value in ids.values():
+        text = text.replace(value, "ID")
+    return answer.status, text
+
+
+async def test_another_tenants_ids_are_ids_of_nothing(tenants: Tenants) -> None:
+    before = await tenants.whole()
+    tried = 0
+    for method, path, operation in tenants.operations():
+        parameters = set(re.findall(r"\{(\w+)\}", path))
+        assert parameters <= NEVER.keys() | NO_TENANTS, f"{path}: whose are these?"
+        if not parameters & NEVER.keys():
+            continue
+        body = tenants.body(operation) if method in ("POST", "PATCH", "PUT") else None
+        theirs, asked = await tenants.house.queries("bob", method, filled(path, tenants.ids), body)
+        nothing, asked_of_nothing = await tenants.house.queries("bob", method, filled(path, NEVER), body)
+        assert theirs.status == 404, (method, path, theirs.text)
+        assert plain(theirs, tenants.ids) == plain(nothing, NEVER), (method, path)
+        assert asked == asked_of_nothing, (method, path)
+        assert len(asked) <= 2, (method, path, asked)
+        tried += 1
+    assert tried >= 13
+    assert await tenants.whole() == before
+
+
+async def test_lists_and_searches_hold_nothing_of_anothers(tenants: Tenants) -> None:
+    run = (await tenants.house.ask("ann", "GET", f"/runs/{tenants.ids['run_id']}")).json()
+    values = {
+        "thread": "ann-thread",
+        "request_id": "req-ann",
+        "trace_id": "a" * 32,
+        "status": "paused",
+        "agent": "agent",
+        "parent": tenants.ids["run_id"],
+        "tool": "get_username",
+        "error_id": "x",
+        "error_code": "x",
+        "since": run["accepted_at"],
+        "until": "2999-01-01T00:00:00Z",
+    }
+    for method, path, operation in tenants.operations():
+        names = {each["name"] for each in operation.get("parameters", ()) if each["in"] == "query"}
+        assert names <= QUERY, f"{path}: what do these find?"
+        if method != "GET" or "{" in path or path in ("/metrics", "/livez", "/readyz"):
+            continue
+        for query in ["", *(f"?{name}={value}" for name, value in values.items() if name in names)]:
+            answer = await tenants.house.ask("bob", "GET", path + query)
+            if answer.status == 403:  # for admins
+                continue
+            assert answer.status == 200, (path, query, answer.text)
+            assert CANARY not in answer.text, (path, query)
+            assert "ann" not in answer.text, (path, query)
+
+
+async def test_a_cursor_of_anothers_leads_nowhere(tenants: Tenants) -> None:
+    await tenants.house.ask("ann", "POST", "/process", {"user_input": "hello", "thread_id": "ann-third"})
+    for path in ("/threads", "/runs", "/threads/ann-thread/messages", f"/runs/{tenants.ids['run_id']}/events"):
+        page = (await tenants.house.ask("ann", "GET", f"{path}?limit=1")).json()
+        assert page["next_cursor"], path
+        answer = await tenants.house.ask("bob", "GET", f"{path}?limit=1&cursor={page['next_cursor']}")
+        assert answer.status == 404 or answer.json() == {"items": [], "next_cursor": None}, (path, answer.text)
+
+
+async def test_metrics_name_no_tenant(tenants: Tenants) -> None:
+    text = (await tenants.house.ask("bob", "GET", "/metrics")).text
+    assert CANARY not in text
+    assert "ann" not in text.replace("scanned", "")
+
+
+async def test_an_approval_of_anothers_cannot_be_answered_through_ones_own_run(tenants: Tenants) -> None:
+    ask = tenants.house.ask
+    own = (await ask("bob", "POST", "/process", {"user_input": "ask"})).json()
+    path = f"/runs/{own['run_id']}/resume"
+    before = await tenants.whole()
+    answers = []
+    for approval in (tenants.approval, "appr_that_never_was"):
+        body = {"answers": [{"approval": approval, "decision": "approve"}]}
+        answer, asked = await tenants.house.queries("bob", "POST", path, body)
+        answers.append((plain(answer, {"approval": approval}), asked))
+    assert answers[0] == answers[1]
+    assert answers[0][0][0] == 404
+    assert await tenants.whole() == before
+
+
+async def test_a_thread_id_names_a_thread_of_ones_own(tenants: Tenants) -> None:
+    ask, before = tenants.house.ask, await tenants.whole()
+    own = (await ask("bob", "POST", "/process", {"user_input": "hello", "thread_id": "ann-thread"})).json()
+    assert (own["thread_id"], own["status"]) == ("ann-thread", "finished")
+    assert CANARY not in (await ask("bob", "GET", "/threads/ann-thread/messages")).text
+    assert (await ask("bob", "DELETE", "/threads/ann-thread")).status == 204
+    assert await tenants.whole() == before
+
+
+async def test_an_idempotency_key_is_ones_own(tenants: Tenants) -> None:
+    key = {"idempotency-key": "ann-1"}
+    own = (await tenants.house.ask("bob", "POST", "/process", {"user_input": "hello"}, key)).json()
+    assert own["run_id"] != tenants.ids["run_id"]
+    body = {"user_input": f"ask {CANARY}", "thread_id": "ann-thread", "context": {"secret": CANARY}}
+    again = await tenants.house.ask("bob", "POST", "/process", body, key)
+    assert (again.status, again.json()["code"]) == (422, "idempotency_mismatch")  # with his own first body
+
+
+async def test_sockets_see_no_more(tenants: Tenants) -> None:
+    run_id = tenants.ids["run_id"]
+    headers = {"authorization": f"Bearer {tenants.house.keys['bob']}"}
+    answers = [{"approval": tenants.approval, "decision": "approve"}]
+    async with socket(tenants.house.app, headers=headers) as client:
+        for command in ("subscribe", "cancel", "resume"):
+            for each in (run_id, "run_that_never_was"):
+                more = {"answers": answers} if command == "resume" else {}
+                await client.send({"type": command, "id": command, "run_id": each, **more})
+                refused = await client.receive()
+                assert (refused["type"], refused["status"], refused["code"]) == ("error", 404, "not_found")
+
+
+async def test_delegates_of_one_key_are_tenants_too(tenants: Tenants) -> None:
+    keys = tenants.house.application.identity.keys
+    tenants.house.keys["desk"] = (await keys.create("desk", ["run", "read", "delegate"])).secret or ""
+    ask = tenants.house.ask
+    await ask("desk", "POST", "/threads", {"thread_id": "t"}, {"x-on-behalf-of": "carl"})
+    seen = {
+        other: len((await ask("desk", "GET", "/threads", headers=headers)).json()["items"])
+        for other, headers in {"carl": {"x-on-behalf-of": "carl"}, "dora": {"x-on-behalf-of": "dora"}, "": {}}.items()
+    }
+    assert seen == {"carl": 1, "dora": 0, "": 0}
+
+
+async def test_approve_any_sees_and_answers_everyones_and_nothing_else(tenants: Tenants) -> None:
+    ask = tenants.house.ask
+    waiting = (await ask("boss", "GET", "/approvals")).json()["items"]
+    assert [(each["approval"], each["principal"]) for each in waiting] == [(tenants.approval, "key:ann")]
+    assert (await ask("boss", "GET", f"/runs/{tenants.ids['run_id']}")).status == 404
+    body = {"answers": [{"approval": tenants.approval, "decision": "approve"}]}
+    assert (await ask("boss", "POST", f"/runs/{tenants.ids['run_id']}/resume", body)).status == 200
+    events = (await ask("ann", "GET", f"/runs/{tenants.ids['run_id']}/events")).json()["items"]
+    given = [event["data"] for event in events if event["type"] == "approval_given"]
+    assert [each["by"] for each in given] == ["key:boss"]
+
+
+async def test_a_tool_that_no_agent_lists_needs_admin(tenants: Tenants) -> None:
+    body = {"tool_name": "calculator", "arguments": {"expression": "1+1"}}
+    refused = await tenants.house.ask("bob", "POST", "/execute_tool", body)
+    assert (refused.status, refused.json()["code"]) == (403, "missing_scope")
+    assert "`admin`" in refused.json()["error"]
+    assert (await tenants.house.ask("root", "POST", "/execute_tool", body)).status == 200
+    unknown = await tenants.house.ask("bob", "POST", "/execute_tool", {**body, "tool_name": "nothing"})
+    assert unknown.status == 404
