@@ -258,8 +258,11 @@ class Worker:
         """Nobody can decide for this run any more: when it would go on, it fails."""
         if first is None or recorder.state.ended:
             return
-        await self._children.cancel(recorder.state)
         recorder.add(*first)
+        if recorder.state.open_children:
+            await recorder.flush()
+            await recorder.settle()
+            await self._children.cancel(recorder.state)
         end = RunFailed(error=Failure(error.code, error.message, self._ids.new("err")))
         recorder.add(*closing(recorder.state, lambda call: "", (), end))
         await recorder.flush()
