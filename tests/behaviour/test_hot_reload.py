@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import sys
 import types
 from collections.abc import AsyncIterator
@@ -115,8 +116,7 @@ async def test_runs_under_way_end_as_they_began_and_new_ones_begin_with_the_new(
     first = await start(served)
     await gate.entered.wait()
     before = served.catalog.resolve("bot").version
-    project.write("tools/say.py", TOOL.replace("return WORD", "return WORD + '!'"))
-    project.write("tools/words.py", "WORD = 'v2'")
+    project.write("tools/words.py", "WORD = 'v2!'")
     done = await served.reloading.reload()
     assert [(change.agent, change.before) for change in done.changes] == [("bot", before)]
     second = await start(served)
@@ -263,3 +263,58 @@ async def test_a_gateways_entry_waits_for_a_restart_and_says_so(project: Project
         done = await application.reloading.reload()
         assert done.applied
         assert "restart" in texts(done.problems)
+
+
+class Storm:
+    """Edits, good and bad, while runs begin, wait in queues and end: each must say the word of its own version."""
+
+    def __init__(self, application: Application, project: Project, gate: Any, seed: int) -> None:
+        self.application, self.project, self.gate = application, project, gate
+        self.random = random.Random(seed)
+        self.words = {application.catalog.resolve("bot").version: "v1"}
+        self.began: list[str] = []
+
+    async def edit(self, number: int) -> None:
+        word = f"v{number}"
+        bad = self.random.random() < 0.3
+        self.project.write("tools/words.py", "WORD = (" if bad else f"WORD = '{word}'")
+        self.project.write("agent.yaml", AGENT % word)
+        reloading = asyncio.create_task(self.application.reloading.reload())
+        await self.begin()
+        done = await reloading
+        assert done.applied is not bad
+        self.words |= {change.version: word for change in done.changes}
+        await self.begin()
+        if self.random.random() < 0.3:
+            self.application.workers.renew()
+
+    async def begin(self) -> None:
+        for _ in range(self.random.randint(0, 3)):
+            thread = self.random.choice(["a", "b", None])
+            request = StartRun(input=user("say the word"), agent="bot", thread_id=thread)
+            self.began.append((await self.application.runs.start("local", request)).run_id)
+            await asyncio.sleep(0)
+
+    async def calm(self) -> None:
+        """Let every run end; those that began before the next edits must."""
+        self.gate.open.set()
+        for run_id in self.began:
+            result = await ended(self.application, run_id)
+            row = await self.application.runs.get("local", run_id)
+            assert (result.status, result.response) == ("finished", f"say says: {self.words[row.version]}")
+        self.gate.open.clear()
+        self.began.clear()
+
+
+@pytest.mark.parametrize(
+    ("seed", "rounds"), [(1, 1), *(pytest.param(seed, 20, marks=pytest.mark.long) for seed in range(2, 6))]
+)
+async def test_no_run_is_lost_and_none_sees_a_half(seed: int, rounds: int, project: Project, gate: Any) -> None:
+    async with await project.built() as application:
+        storm = Storm(application, project, gate, seed)
+        for number in range(rounds):
+            for step in range(5):
+                await storm.edit(10 * number + step + 2)
+            await storm.calm()
+        assert len(application.catalog.versions("bot")) <= 8
+        assert sum(name.startswith("_journeyman_files_") for name in sys.modules) < 100

@@ -18,9 +18,12 @@ from journeyman.runtime.reloaded import Change, Reloaded
 from journeyman.server.definitions import Loaded
 from journeyman.server.mcp import Mounts
 from journeyman.server.outside_tools import register
+from journeyman.tools.earlier import Code
 from journeyman.tools.registry import ToolRegistry
 
 log = logging.getLogger(__name__)
+
+CLEAN_UP_SECONDS = 10.0  # of resources that replaced tools opened
 
 Load = Callable[[ToolRegistry], Awaitable[Loaded]]  # given the registry that is to be replaced
 Unmet = Callable[[Loaded], Awaitable[list[Problem]]]
@@ -122,7 +125,7 @@ class Reloading:
         self._definitions.renew()
         changes = self._serve(self._mounts.remake(loaded.agents))
         for code in dropped:
-            await code.aclose()
+            await _closed(code)
         warnings = [problem for problem in loaded.problems if problem.severity != "error"]
         warnings += [_needs_restart(match) for match in held]
         return Reloaded(self._clock.now(), applied=True, changes=changes, problems=tuple(warnings))
@@ -152,6 +155,15 @@ class Reloading:
                 text = f"{type(exc).__name__}: {exc}"[:500]
                 problems.append(Problem(f"the agent's class cannot be made: {text}", file, remedy="correct the class"))
         return problems
+
+
+async def _closed(code: Code) -> None:
+    """Clean up after code that nobody keeps any more, as far as it lets itself."""
+    try:
+        async with asyncio.timeout(CLEAN_UP_SECONDS):
+            await code.aclose()
+    except Exception:
+        log.exception("the resources of replaced tools could not be closed")
 
 
 def _needs_restart(match: str) -> Problem:

@@ -13,6 +13,7 @@ from journeyman.loading import walk
 from journeyman.sources import Sources, read_sources
 from journeyman.tools.child import Child, ChildGoneError
 from journeyman.tools.frames import Begin, Ready, Report, Scan
+from journeyman.tools.imports import FolderImports
 from journeyman.tools.spec import ToolSpec
 from journeyman.tools.target import Target
 
@@ -72,6 +73,7 @@ class _Search:
 
     def __init__(self, root: Path, files: list[Path], file_seconds: float, sources: Sources) -> None:
         self._sources = sources
+        self._imports = FolderImports(sources.files)
         self._root = root
         self._file_seconds = file_seconds
         self._names: dict[str, Path] = {}
@@ -115,7 +117,9 @@ class _Search:
     def _add(self, file: Path, report: Report) -> None:
         self.problems += [Problem(**msgspec.structs.asdict(trouble)) for trouble in report.troubles]
         for seen in report.tools:
-            spec = msgspec.structs.replace(seen.spec, source=self._source(file, seen.line))
+            spec = msgspec.structs.replace(
+                seen.spec, source=self._source(file, seen.line), code_hash=self._code_hash(file) or seen.spec.code_hash
+            )
             other = self._names.setdefault(spec.name, file)
             if any(found.spec.name == spec.name for found in self.found):
                 text = f"tool {spec.name!r} is defined in {other.name} already"
@@ -129,6 +133,9 @@ class _Search:
                 folder=self._sources.fingerprint,
             )
             self.found.append(Found(spec=spec, target=target, line=seen.line, says_isolation=seen.says_isolation))
+
+    def _code_hash(self, file: Path) -> str | None:
+        return self._imports.code_hash(file.relative_to(self._root).as_posix())
 
     def _source(self, file: Path, line: int | None) -> str:
         name = file.relative_to(self._root).as_posix()

@@ -30,9 +30,9 @@ class Code:
 
     async def aclose(self) -> None:
         """Clean up what is open and let the modules go; idempotent."""
-        await self.resources.aclose()
         if self.package is not None:
             self.package.forget()
+        await self.resources.aclose()
 
 
 class EarlierTools(Generic[T]):

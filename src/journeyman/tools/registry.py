@@ -168,10 +168,12 @@ class ToolRegistry:
 
         `foreign` are names that stay, since they come from elsewhere. Returned: code that nobody keeps any more.
         """
+        now = {(name, tool.spec.code_hash) for name, tool in new.tools.items()}
         replaced = [
-            tool for name, tool in self.tools.items() if name not in foreign and new.tools.get(name) is not tool
+            tool for name, tool in self.tools.items() if name not in foreign and (name, tool.spec.code_hash) not in now
         ]
-        dropped = self._earlier.keep(replaced, None if new._code is self._code else self._code)
+        code = None if new._code is self._code else self._code
+        dropped = self._earlier.keep(replaced, code) if replaced or code else []
         staying = {name: tool for name, tool in self.tools.items() if name in foreign}
         self.tools.clear()
         self.tools.update(staying | new.tools)
