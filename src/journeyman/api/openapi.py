@@ -36,6 +36,7 @@ _MODELS = (
     schemas.ExecuteToolAnswer,
     schemas.RunSummary,
     schemas.RunAnswer,
+    schemas.ErrorGroup,
     schemas.StateAnswer,
     schemas.EventAnswer,
     schemas.ThreadAnswer,
