@@ -24,15 +24,13 @@ from journeyman.journal.journal import Journal
 from journeyman.journal.memory import MemoryJournal
 from journeyman.journal.sqlite import SqliteJournal
 from journeyman.llm.client import ModelClient
-from journeyman.llm.gateway import Gateway
-from journeyman.llm.routing import Models
 from journeyman.loading import ImportedFiles
 from journeyman.runtime.accepting import Acceptance
 from journeyman.runtime.catalog import Catalog
+from journeyman.runtime.deadlines import Deadlines
 from journeyman.runtime.definitions import Definitions
 from journeyman.runtime.forks import Forks
-from journeyman.runtime.performer import Performer
-from journeyman.runtime.replaying import recorded_replies
+from journeyman.runtime.performer import Performer, ToolExecutor
 from journeyman.runtime.retention import Keep, Retention
 from journeyman.runtime.runs import Runs
 from journeyman.runtime.threads import Threads
@@ -42,6 +40,7 @@ from journeyman.server.identity import Identity, identity
 from journeyman.server.mcp import Mounts, guarded
 from journeyman.server.observers import Observers, models_of
 from journeyman.server.outside_tools import register
+from journeyman.server.outward import executor_of, models_behind, transport_of
 from journeyman.server.reloading import Load, Reloading
 from journeyman.server.tracing import tracing
 from journeyman.settings import Settings
@@ -50,13 +49,11 @@ from journeyman.telemetry.metrics import Names
 from journeyman.tools.cache import ToolCache
 from journeyman.tools.cache_stores import MemoryStore, SqliteStore
 from journeyman.tools.discovery import discover
-from journeyman.tools.executor import Executor
 from journeyman.tools.registry import Discover, ToolRegistry
 from journeyman.tools.sandbox import Kernel, described, described_for, shortcomings
 from journeyman.tools.spec import ToolSpec
 from journeyman.tools.workers import Workers
 
-_TOOL_CONNECTIONS = 1024  # of all services together: each has its own bound
 DRAIN_SECONDS = 10.0  # how long runs may finish after a SIGTERM before they are parked
 
 
@@ -79,12 +76,14 @@ class Application:
     cache: ToolCache | None
     mcp: Mounts
     catalog: Catalog
+    definitions: Definitions
     worker: Worker
     runs: Runs
     forks: Forks
     threads: Threads
     observers: Observers
     exposition: Exposition
+    deadlines: Deadlines
     retention: Retention
     identity: Identity
     clock: Clock
@@ -103,6 +102,7 @@ class Application:
         await self.identity.open(self.clock)
         await self.mcp.start(self.catalog)
         self.recovered = await self.worker.recover()
+        self.deadlines.start()
         if runs_processes(self.registry):
             self.looking = asyncio.create_task(self.workers.kernel())
         self.observers.start(self.journal)
@@ -112,6 +112,7 @@ class Application:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
+        await self.deadlines.aclose()
         await self.drain(0.0)
         await self.reloading.aclose()
         await self.observers.aclose()
@@ -224,14 +225,14 @@ def join(
     ids: Ids | None = None,
     workers: Workers | None = None,
     load_again: Load | None = None,
+    tools: Callable[[ToolExecutor], ToolExecutor] | None = None,
 ) -> Application:
-    """The parts over what was loaded. `load_again` reads the files anew; None: they are not reloaded."""
-    clock, ids = clock or SystemClock(), ids or RandomIds()
-    secrets = (*settings.secrets(), *loaded.secrets)
+    """The parts over what was loaded. `load_again` reads the files; `tools` goes before the executor of tools."""
+    clock, ids, secrets = clock or SystemClock(), ids or RandomIds(), (*settings.secrets(), *loaded.secrets)
     registry, codec = loaded.registry, Codec(secrets)
     names = Names(lambda agent: models_of(catalog, agent), lambda name: services.is_configured(name))
     traces, untraced = tracing(os.environ)
-    observers = Observers(registry, clock, names, traces, debug=settings.debug)
+    observers = Observers(registry, clock, names, lambda at: deadlines.arm(at), traces, debug=settings.debug)
     journal = journal or _journal(settings, observers)
     services = _services(settings, loaded, clock, observers)
     register(registry, loaded.openapi, loaded.transport, services, clock)
@@ -239,13 +240,13 @@ def join(
     agents = {agent.spec.name: mcp.build(agent.spec) for agent in loaded.agents}
     catalog = Catalog(agents, settings.default_agent, clock.now())
     definitions = Definitions(journal, catalog, mcp.build, _direct(registry, catalog.agents))
-    models = models or _models(settings, services, journal, clock)
-    workers = workers or Workers()
-    cache = _cache(settings, clock, secrets)
-    http = HttpClient(services, _transport, clock)
-    performer = Performer(models, _executor(settings, registry, workers, clock, ids, cache, http), clock, ids)
+    models, workers = models or models_behind(settings, services, journal, clock), workers or Workers()
+    cache, http = _cache(settings, clock, secrets), HttpClient(services, transport_of, clock)
+    executor = executor_of(settings, registry, workers, clock, ids, cache, http)
+    performer = Performer(models, tools(executor) if tools else executor, clock, ids)
     worker = Worker(journal, codec, clock, ids, definitions, performer, observers.observe)
     runs = Runs(journal, worker, catalog, definitions, codec, clock, ids)
+    deadlines = Deadlines(journal, worker, codec, clock)
     application = Application(
         settings=settings,
         codec=codec,
@@ -258,12 +259,14 @@ def join(
         cache=cache,
         mcp=mcp,
         catalog=catalog,
+        definitions=definitions,
         worker=worker,
         runs=runs,
         forks=Forks(journal, runs, Acceptance(journal, worker, definitions, clock), definitions, codec, clock, ids),
         threads=Threads(journal, worker, codec, clock, ids),
         observers=observers,
         exposition=observers.exposition(journal, services, worker, workers),
+        deadlines=deadlines,
         retention=Retention(journal, clock),
         identity=identity(settings, journal, services, clock),
         clock=clock,
@@ -271,13 +274,11 @@ def join(
         secrets=secrets,
         problems=(*untraced, *(problem for problem in loaded.problems if problem.severity != "error")),
     )
-    application.reloading = _reloading(application, definitions, loaded.transport, load_again)
+    application.reloading = _reloading(application, loaded.transport, load_again)
     return application
 
 
-def _reloading(
-    application: Application, definitions: Definitions, transport: Transport | None, load_again: Load | None
-) -> Reloading:
+def _reloading(application: Application, transport: Transport | None, load_again: Load | None) -> Reloading:
     return Reloading(
         load_again,
         partial(unmet, workers=application.workers),
@@ -285,24 +286,11 @@ def _reloading(
         application.services,
         application.mcp,
         application.catalog,
-        definitions,
+        application.definitions,
         application.clock,
         transport,
         application.learn,
     )
-
-
-def _executor(
-    settings: Settings,
-    registry: ToolRegistry,
-    workers: Workers,
-    clock: Clock,
-    ids: Ids,
-    cache: ToolCache | None,
-    http: HttpClient,
-) -> Executor:
-    bounds = settings.timeout_seconds, settings.max_retries
-    return Executor(registry, workers, clock, random.Random(), ids, *bounds, cache, http)
 
 
 def _services(settings: Settings, loaded: Loaded, clock: Clock, observers: Observers) -> Services:
@@ -329,38 +317,6 @@ def _cache(settings: Settings, clock: Clock, secrets: tuple[str, ...]) -> ToolCa
     file = settings.database_path
     store = MemoryStore() if file is None else SqliteStore(file.with_name(f"{file.name}.cache"))
     return ToolCache(store, clock, settings.cache_ttl, secrets)
-
-
-def _transport(public_only: bool) -> Transport:
-    from journeyman.egress.pool import AiohttpTransport  # noqa: PLC0415 - as below, only where a tool asks
-    from journeyman.egress.public import system_resolve  # noqa: PLC0415 - the same
-
-    return AiohttpTransport(_TOOL_CONNECTIONS, resolve=system_resolve if public_only else None)
-
-
-def _models(settings: Settings, services: Services, journal: Journal, clock: Clock) -> Models:
-    async def replay(run_id: str) -> ModelClient:
-        return await recorded_replies(journal, run_id)
-
-    return Models(_gateway(settings, services, clock), replay=replay, clock=clock)
-
-
-def _gateway(settings: Settings, services: Services, clock: Clock) -> Gateway | None:
-    url = settings.litellm_gateway_url
-    if url is None:
-        return None
-    from journeyman.egress.pool import AiohttpTransport  # noqa: PLC0415 - 0.15 s and 12 MB, only where a gateway is set
-
-    key = settings.litellm_gateway_api_key
-    destination = services.gateway(url)
-    return Gateway(
-        AiohttpTransport(destination.guard.policy.max_connections),
-        url,
-        key.get_secret_value() if key else None,
-        guard=destination.guard,
-        timeouts=destination.timeouts,
-        clock=clock,
-    )
 
 
 def _direct(registry: ToolRegistry, agents: Mapping[str, BaseAgent]) -> Callable[[str, str | None], BaseAgent]:

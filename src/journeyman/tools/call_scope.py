@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 from journeyman.egress.messages import HttpReply, HttpRequest
 from journeyman.errors import ToolExecutionError
 from journeyman.events.messages import JSON
-from journeyman.tools.spec import CallHost, CallRequest
+from journeyman.tools.spec import CallHost, CallRequest, Question, Unanswered
 
 
 class HttpSender(Protocol):
@@ -24,7 +24,7 @@ class CallScope:
     `started` counts the tries, those included that an invoker makes behind a guard of its own.
     """
 
-    __slots__ = ("_first", "_host", "_http", "_spec", "started")
+    __slots__ = ("_first", "_host", "_http", "_spec", "question", "started")
 
     def __init__(self, host: CallHost, request: CallRequest, http: HttpSender | None) -> None:
         self._host = host
@@ -32,6 +32,7 @@ class CallScope:
         self._http = http
         self._first = request.attempt
         self.started = 0
+        self.question: Question | None = None  # that the call ended with: whatever its code made of that
 
     async def starting(self, attempt: int) -> None:
         await self._host.starting(attempt)
@@ -42,6 +43,17 @@ class CallScope:
 
     async def change_context(self, scope: Literal["thread", "global"], patch: dict[str, JSON]) -> None:
         await self._host.change_context(scope, patch)
+
+    async def ask(self, question: Question) -> str:
+        """Raises Unanswered, and ToolExecutionError (`ask_refused`) for a tool that must not run twice."""
+        if self._spec.effects == "once":
+            text = f"{self._spec.name} has effects: once and cannot ask: it would run again from the top; use approval"
+            raise ToolExecutionError(text, code="ask_refused")
+        try:
+            return await self._host.ask(question)
+        except Unanswered:
+            self.question = self.question or question
+            raise
 
     async def http(self, request: HttpRequest) -> HttpReply:
         if self._http is None:

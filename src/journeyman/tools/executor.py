@@ -84,10 +84,14 @@ class Executor:
                 break
             except ToolError as exc:
                 failure = exc
+            if call.host.question is not None:
+                break
             pause = self._pause_before_retry(call, failure)
             if pause is None:
                 break
             await self._clock.sleep(pause)
+        if call.host.question is not None:
+            return ToolOutcome(question=call.host.question, attempts=call.started)
         if failure is not None:
             return self._failed(call, failure, self._since(begun))
         if cache is not None and result is not None:
