@@ -18,7 +18,7 @@ BACKPORTS = {(3, 44): 6, (3, 50): 7}
 Synchronous = Literal["FULL", "NORMAL"]
 
 
-def translate(exc: apsw.Error, path: Path) -> StorageError:
+def translate(exc: apsw.Error | UnicodeDecodeError, path: Path) -> StorageError:
     """The StorageError that tells an operator what SQLite met and what to do."""
     if isinstance(exc, apsw.FullError):
         text = f"the disk under {path} is full: free some space; reading goes on"
@@ -27,7 +27,7 @@ def translate(exc: apsw.Error, path: Path) -> StorageError:
         return StorageError(f"{path} is locked by another process: end it or try again", retry_after=2)
     if isinstance(exc, apsw.NotADBError):
         return StorageError(f"{path} is not a journal (or is encrypted or damaged): restore a backup or choose another")
-    if isinstance(exc, apsw.CorruptError):
+    if isinstance(exc, apsw.CorruptError | UnicodeDecodeError):
         return StorageError(f"{path} is damaged ({exc}): stop, keep the file, and restore a backup")
     if isinstance(exc, apsw.CantOpenError):
         return StorageError(f"{path} cannot be opened ({exc}): check the folder and its permissions")

@@ -226,7 +226,7 @@ class SqliteJournal:
             raise StorageError(f"{self._path} is not open")
         try:
             return read(self._near)
-        except apsw.Error as exc:
+        except (apsw.Error, UnicodeDecodeError) as exc:
             raise translate(exc, self._path) from exc
 
     async def _far(self, read: Callable[[Reads], T]) -> T:
@@ -244,7 +244,7 @@ class SqliteJournal:
                 return read(reads)
             finally:
                 self._idle.append(reads)
-        except apsw.Error as exc:
+        except (apsw.Error, UnicodeDecodeError) as exc:
             raise translate(exc, self._path) from exc
 
     async def read(self, stream: str, after: int = 0, limit: int = 1000) -> Sequence[Entry]:
