@@ -61,7 +61,9 @@ class Worker:
         performer: Performer,
         observe: Observe | None = None,
         slots: int = 512,
+        children: Children | None = None,
     ) -> None:
+        """`children`: who starts those of runs; None: the real ones, in this worker."""
         self._journal = journal
         self._codec = codec
         self._clock = clock
@@ -70,7 +72,7 @@ class Worker:
         self._performer = performer
         self._observe = observe
         self._slots = slots
-        self._children = Children(journal, codec, clock, ids, definitions, self)
+        self._children = children or Children(journal, codec, clock, ids, definitions, self)
         self._active: dict[str, _Active] = {}
         self._backlog: dict[str, bool] = {}  # runs that wait for a slot, in their order: are they taken over?
         self._waiting: dict[str, _Waiting] = {}
@@ -340,7 +342,7 @@ def _left_behind(state: AgentState) -> bool:
     return (
         any(not call.orphaned for call in state.open_model_calls)
         or any(call.status == "started" for call in state.all_calls)
-        or any(node.status == "entered" and node.child is None for node in state.walk.nodes)
+        or any(node.under_way for node in state.walk.nodes)
     )
 
 

@@ -30,7 +30,7 @@ from journeyman.runtime.catalog import Catalog
 from journeyman.runtime.deadlines import Deadlines
 from journeyman.runtime.definitions import Definitions
 from journeyman.runtime.forks import Forks
-from journeyman.runtime.performer import Performer
+from journeyman.runtime.performer import Performer, ToolExecutor
 from journeyman.runtime.replaying import recorded_replies
 from journeyman.runtime.retention import Keep, Retention
 from journeyman.runtime.runs import Runs
@@ -71,6 +71,7 @@ class Application:
     cache: ToolCache | None
     mcp: Mounts
     catalog: Catalog
+    definitions: Definitions
     worker: Worker
     runs: Runs
     forks: Forks
@@ -198,8 +199,9 @@ def join(
     clock: Clock | None = None,
     ids: Ids | None = None,
     workers: Workers | None = None,
+    tools: Callable[[ToolExecutor], ToolExecutor] | None = None,
 ) -> Application:
-    """The parts over what was loaded."""
+    """The parts over what was loaded. `tools` puts another executor before the one that runs them."""
     clock, ids = clock or SystemClock(), ids or RandomIds()
     secrets = (*settings.secrets(), *loaded.secrets)
     registry, codec = loaded.registry, Codec(secrets)
@@ -219,7 +221,7 @@ def join(
     executor = Executor(
         registry, workers, clock, random.Random(), ids, settings.timeout_seconds, settings.max_retries, cache, http
     )
-    performer = Performer(models, executor, clock, ids)
+    performer = Performer(models, tools(executor) if tools else executor, clock, ids)
     worker = Worker(journal, codec, clock, ids, definitions, performer, observers.observe)
     runs = Runs(journal, worker, catalog, definitions, codec, clock, ids)
     deadlines = Deadlines(journal, worker, codec, clock)
@@ -235,6 +237,7 @@ def join(
         cache=cache,
         mcp=mcp,
         catalog=catalog,
+        definitions=definitions,
         worker=worker,
         runs=runs,
         forks=Forks(journal, runs, acceptance, definitions, codec, clock, ids),

@@ -30,7 +30,7 @@ from journeyman.tools.workers import Workers
 
 
 class Observers:
-    """The readers of one process; `deadline` is told of each approval that has one."""
+    """The readers of one process. `deadline` is told of each approval that has one."""
 
     def __init__(
         self,
@@ -43,8 +43,8 @@ class Observers:
         debug: bool = False,
     ) -> None:
         self._registry = registry
-        self._deadline = deadline
         self._debug = debug
+        self._deadline = deadline
         self.traces = traces
         self.runs = RunMetrics(names)
         self.server = ServerMetrics(names)
