@@ -60,6 +60,7 @@ class AddMessage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     content: Content
     role: Literal["user", "assistant"] = "user"
+    pinned: bool = False  # every model call sees it, however full the window is
 
 
 class AnswerRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -50,6 +50,8 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     first_no: int = 1
     last_no: int = 0
     history: tuple[Message, ...] = ()
+    pinned_nos: tuple[int, ...] = ()  # of the thread's pinned messages
+    pinned: tuple[Message, ...] = ()  # those that stand before the history
     thread_context: dict[str, JSON] = {}
     global_context: dict[str, JSON] = {}
     messages: tuple[Message, ...] = ()
