@@ -133,7 +133,10 @@ class ApprovalAnswer(Struct, frozen=True, kw_only=True):
     decisions: tuple[str, ...]
     requested_at: str
     result: str | None = None
-    deadline: str | None = None
+    deadline: str | None = None  # then `default` is the answer
+    default: str | None = None
+    answerer: Literal["anyone", "other"] = "anyone"  # other: not `requested_by`
+    requested_by: str = ""  # the principal whose run asks
 
 
 class ProcessAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):

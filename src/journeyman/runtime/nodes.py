@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from typing import Literal, NoReturn
 
 import msgspec
 
-from journeyman.agents.calls import next_of
+from journeyman.agents.calls import next_of, question
 from journeyman.agents.calls import unknown as unknown_outcome
 from journeyman.agents.decision import Action, Agent, CallModel, CallTool, RunNode, Settle
 from journeyman.agents.limits import exceeded
@@ -46,7 +45,7 @@ from journeyman.runtime.live import LiveRun
 from journeyman.runtime.node_context import NodeContext
 from journeyman.runtime.performer import Performer
 from journeyman.runtime.recorder import Recorder
-from journeyman.runtime.translate import instant_event, model_called, tool_finished
+from journeyman.runtime.translate import model_called, settled, tool_finished
 from journeyman.tools.failures import detail_of, readable
 from journeyman.tools.results import plain_json
 from journeyman.tools.spec import ToolOutcome
@@ -231,17 +230,17 @@ class RunningNode:
         with self._performing():
             outcome = await self._performer.call_tool(action, self._recorder.state, host)
             self._executing.discard(action.call)
-            if not outcome.unknown:
+            if not outcome.unknown and outcome.question is None:
                 return await self._finished(tool_finished(action, outcome))
+        if outcome.question is not None:
+            await self._park(question(action, outcome.question))
         if action.spec.on_unknown == "ask":
             await self._park(unknown_outcome(call, action.spec, action.arguments))
         failure = outcome.failure or Failure("outcome_unknown", "Whether it happened is unknown.")
         return await self._finished(tool_finished(action, ToolOutcome(failure=failure, attempts=outcome.attempts)))
 
     async def _settle(self, action: Settle) -> ToolCallFinished:
-        event = instant_event(action, self._ids)
-        assert isinstance(event, ToolCallFinished)
-        return await self._finished(event)
+        return await self._finished(settled(action))
 
     async def _finished(self, event: ToolCallFinished) -> ToolCallFinished:
         await self._record(event)
@@ -251,8 +250,7 @@ class RunningNode:
         key = f"{self._action.call}/{name}"
         if key in self._recorder.state.remembered:
             return self._recorder.state.remembered[key]
-        made = make()
-        value = plain_json(await made if inspect.isawaitable(made) else made)
+        value = plain_json(await self._performer.make(key, make))
         if len(msgspec.json.encode(value)) > REMEMBERED_CAP:
             raise ValidationError(f"A remembered value has at most {REMEMBERED_CAP // 1024} KiB: keep it outside.")
         await self._record(StepRemembered(name=key, value=value, path=self._action.path))

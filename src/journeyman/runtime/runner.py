@@ -146,7 +146,7 @@ class Runner:
                 self._begin_child(action)
                 return True
             case _:
-                self._recorder.add(instant_event(action, self._ids))
+                self._recorder.add(instant_event(action, self._ids, self._clock.now))
                 return True
         return False
 
