@@ -103,6 +103,8 @@ class Children:
             parent=Parent(state.run_id, action.call, depth + 1),
             bounds=left(state, limits),
             stream=state.stream,
+            request_id=state.request_id,
+            trace_id=state.trace_id,
         )
         append = Append(stream=run_id, drafts=(self._codec.draft(accepted),))
         return Beginning((_entered(action, run_id),), append, self._definitions.to_store(agent))

@@ -13,9 +13,9 @@ from world import STORAGE_FULL, World
 from journeyman.agents.spec import Limits
 from journeyman.errors import NotFoundError
 from journeyman.events.events import CancelRequested, LimitReached, NodeEntered, NodeLeft, RunAccepted, RunPaused
-from journeyman.events.messages import Usage
+from journeyman.events.messages import Usage, user
 from journeyman.journal.journal import RunFilter
-from journeyman.runtime.results import Answer, ForkRun
+from journeyman.runtime.results import Answer, ForkRun, StartRun
 
 
 def family(*plan: Sequence[str], **rest: Any) -> Family:
@@ -55,6 +55,16 @@ async def test_a_child_answers_and_the_run_goes_on() -> None:
     left = world.events(run, NodeLeft)[0]
     assert left.spent.steps == 1
     assert world.state(run).usage == world.state(child).usage == Usage(1, 1)
+
+
+async def test_a_child_belongs_to_the_request_and_the_trace_of_its_parent() -> None:
+    world = family(("worker",))
+    await world.boot()
+    world.spawn(world.runs.start, "me", StartRun(input=user("job"), request_id="req_1", trace_id="a" * 32))
+    await world.let_go()
+    child = world.children(world.run_ids[0])[0]
+    accepted = world.events(child, RunAccepted)[0]
+    assert (accepted.request_id, accepted.trace_id) == ("req_1", "a" * 32)
 
 
 async def test_while_the_child_works_the_parent_runs_and_holds_no_task() -> None:
