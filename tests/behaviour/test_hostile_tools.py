@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import random
+import resource
 import socket
 import time
 from pathlib import Path
@@ -27,7 +28,7 @@ GREEDY = Path(__file__).parent / "greedy"
 COSTS = {
     # tool: code, seconds of its limit, part of the message
     "loop_for_ever": ("tool_timeout", 0.5, "0.5 seconds"),
-    "use_cpu": ("tool_limit", 2.0, "more than 1 seconds of CPU"),
+    "use_cpu": ("tool_limit", 1.0, "more than 1 seconds of CPU"),
     "allocate": ("tool_limit", 0.0, "memory"),
     "map_memory": ("tool_failed", 0.0, "Cannot allocate memory"),
     "fork_bomb": ("tool_timeout", 2.0, "2 seconds"),
@@ -38,6 +39,9 @@ COSTS = {
     "write_file": ("tool_failed", 0.0, "File too large"),
     "open_files": ("tool_failed", 0.0, "Too many open files"),
 }
+
+CPU = "use_cpu"  # its limit counts seconds of CPU, and a busy machine gives those slowly
+PASSES = 3  # what else the machine does can only make a pass longer
 
 
 class Host:
@@ -113,6 +117,14 @@ def call(registry, workers, sandbox):
     return make
 
 
+def _seconds(name: str) -> float:
+    """Of what the tool's limit counts: CPU used by processes that have ended, or time."""
+    if name != CPU:
+        return time.monotonic()
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 @pytest.mark.parametrize(
     ("sandbox", "name"),
     [(level, name) for level in ("best", "off") for name in COSTS if level == "best" or name not in SHOWS_NOTHING],
@@ -122,14 +134,17 @@ def call(registry, workers, sandbox):
 async def test_greed_costs_one_error_in_time(call, name, sandbox):
     await call("born")  # a warm process
     code, limit, message = COSTS[name]
-    begun = time.monotonic()
-    outcome = await call(name)
-    took = time.monotonic() - begun
-    print(f"{sandbox:5} {name:18} {outcome.failure.code:13} {took:.2f} s  {outcome.failure.message}")
-    assert outcome.failure.code == code
-    assert message in outcome.failure.message
-    assert took < limit + 1
-    assert (await call("born")).failure is None
+    for _ in range(PASSES):
+        begun = _seconds(name)
+        outcome = await call(name)
+        took = _seconds(name) - begun
+        print(f"{sandbox:5} {name:18} {outcome.failure.code:13} {took:.2f} s  {outcome.failure.message}")
+        assert outcome.failure.code == code
+        assert message in outcome.failure.message
+        assert (await call("born")).failure is None
+        if 0 < took < limit + 1:
+            return
+    pytest.fail(f"{took:.2f} s in the last of {PASSES} passes")
 
 
 @UNDER_BEST
