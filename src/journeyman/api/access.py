@@ -50,6 +50,8 @@ ROUTES: Mapping[tuple[str, str], str] = {
     ("GET", "/debug/services"): "admin",
     ("GET", "/debug/tasks"): "admin",
     ("POST", "/retention/prune"): "admin",
+    ("POST", "/reload"): "admin",
+    ("POST", "/agents/{name}/rollback"): "admin",
     ("GET", "/keys"): "admin",
     ("POST", "/keys"): "admin",
     ("POST", "/keys/{key_id}/revoke"): "admin",
@@ -58,7 +60,13 @@ ROUTES: Mapping[tuple[str, str], str] = {
 }
 
 # Of the WebSocket, by the type of the command.
-COMMANDS: Mapping[str, str] = {"start": "run", "subscribe": "read", "cancel": "run", "resume": "approve"}
+COMMANDS: Mapping[str, str] = {
+    "start": "run",
+    "subscribe": "read",
+    "cancel": "run",
+    "resume": "approve",
+    "input": "approve",
+}
 
 
 def needed(method: str, path: str) -> str:

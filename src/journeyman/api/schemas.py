@@ -133,7 +133,10 @@ class ApprovalAnswer(Struct, frozen=True, kw_only=True):
     decisions: tuple[str, ...]
     requested_at: str
     result: str | None = None
-    deadline: str | None = None
+    deadline: str | None = None  # then `default` is the answer
+    default: str | None = None
+    answerer: Literal["anyone", "other"] = "anyone"  # other: not `requested_by`
+    requested_by: str = ""  # the principal whose run asks
 
 
 class ProcessAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -222,6 +225,19 @@ class CallAnswer(Struct, frozen=True, kw_only=True):
     approval: str | None
 
 
+class NodeAnswer(Struct, frozen=True, kw_only=True):
+    """Where a branch stands in the graph: `entered`, `orphaned`, `waiting` (a human), `answered`, `left` or `ended`."""
+
+    branch: str
+    node: str
+    visit: int
+    attempt: int
+    call: str
+    status: str
+    child: str | None  # the run of the agent that is this node
+    messages: tuple[Message, ...]  # of the branch alone; those of the trunk are the state's
+
+
 class StateAnswer(Struct, frozen=True, kw_only=True):
     """The fold of a run's events up to `seq`. `messages` are the run's own; stored ones `first_no` to `last_no` precede
     them."""
@@ -240,6 +256,7 @@ class StateAnswer(Struct, frozen=True, kw_only=True):
     thread_context: dict[str, JSON]
     global_context: dict[str, JSON]
     calls: tuple[CallAnswer, ...]
+    nodes: tuple[NodeAnswer, ...]
     model_calls: int
     tool_calls: int
     model: str
@@ -283,86 +300,6 @@ class AddedMessage(Struct, frozen=True):
     """The message's number; null while a run holds the thread: it gets one when that run ends."""
 
     no: int | None
-
-
-class ModelAnswer(Struct, frozen=True):
-    name: str
-    temperature: float | None
-    max_tokens: int | None
-
-
-class CheckAnswer(Struct, frozen=True, kw_only=True):
-    """A finding of the static check; `allowed`: a comment in the code says that it is meant."""
-
-    rule: str
-    severity: str
-    message: str
-    remedy: str
-    line: int
-    allowed: bool
-
-
-class PermissionsAnswer(Struct, frozen=True, kw_only=True):
-    """What the tool may reach; null: nothing was declared."""
-
-    network: tuple[str, ...] | None
-    files: tuple[str, ...] | None
-    env: tuple[str, ...]
-
-
-class ToolAnswer(Struct, frozen=True, kw_only=True):
-    """A tool's schema and policy."""
-
-    name: str
-    description: str
-    parameters: dict[str, JSON]
-    effects: str
-    declared: bool
-    on_unknown: str
-    approval: str
-    timeout_seconds: float | None
-    retries: int | None
-    isolation: str
-    permissions: PermissionsAnswer
-    cache_ttl: float | Literal["default"]
-    cache_scope: str
-    checks: tuple[CheckAnswer, ...]
-    source: str
-    code_hash: str
-    metrics: dict[str, JSON]
-    sandbox: dict[str, JSON] = {}  # how its worker is confined here; empty: not looked at yet
-
-
-class CacheCleared(Struct, frozen=True, kw_only=True):
-    """How many kept answers of the tool were forgotten."""
-
-    cleared: int
-
-
-class AgentSummary(Struct, frozen=True, kw_only=True):
-    name: str
-    type: str
-    description: str
-    version: str
-    model: ModelAnswer
-    tools: tuple[str, ...]
-    default: bool
-
-
-class AgentAnswer(Struct, frozen=True, kw_only=True):
-    """An agent's definition. `tools` are as this agent may use them."""
-
-    name: str
-    type: str
-    description: str
-    version: str
-    default: bool
-    prompt: str
-    model: ModelAnswer
-    tools: tuple[ToolAnswer, ...]
-    limits: dict[str, JSON]
-    history: dict[str, JSON]
-    output: dict[str, JSON] | None
 
 
 class Pruned(Struct, frozen=True):

@@ -11,6 +11,7 @@ import typer
 
 from journeyman import __version__
 from journeyman.cli import (
+    agent_test,
     agents,
     approvals,
     chat,
@@ -21,6 +22,7 @@ from journeyman.cli import (
     graph,
     keys,
     project,
+    reload,
     run,
     runs,
     serve,
@@ -69,6 +71,8 @@ def build() -> typer.Typer:
     for name, command in (("run", run.run), ("chat", chat.chat), ("check", check.check), ("schema", check.schema)):
         app.command(name)(command)
     app.command("agents")(agents.agents)
+    app.command("reload")(reload.reload)
+    app.command("rollback")(reload.rollback)
     app.command("graph")(graph.graph)
     app.add_typer(tools.app, name="tools")
     app.add_typer(threads.app, name="threads")
@@ -77,6 +81,7 @@ def build() -> typer.Typer:
     app.add_typer(keys.app, name="keys")
     app.command("token")(keys.token)
     app.add_typer(db.app, name="db")
+    app.command("test")(agent_test.run_tests)
     app.command("fake-llm")(fake_llm.fake_llm)
     app.command("doctor")(doctor.doctor)
     return app

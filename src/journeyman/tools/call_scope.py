@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 from journeyman.egress.messages import HttpReply, HttpRequest
 from journeyman.errors import ToolExecutionError
 from journeyman.events.messages import JSON
-from journeyman.tools.spec import CallHost, ToolSpec
+from journeyman.tools.spec import CallHost, CallRequest, Question, Unanswered
 
 
 class HttpSender(Protocol):
@@ -19,23 +19,41 @@ class HttpSender(Protocol):
 
 
 class CallScope:
-    """A `ToolHost`: the run's own host, and requests by the tool's effects and permissions."""
+    """A `ToolHost`: the run's own host, and requests by the tool's effects and permissions.
 
-    __slots__ = ("_host", "_http", "_spec")
+    `started` counts the tries, those included that an invoker makes behind a guard of its own.
+    """
 
-    def __init__(self, host: CallHost, spec: ToolSpec, http: HttpSender | None) -> None:
+    __slots__ = ("_first", "_host", "_http", "_spec", "question", "started")
+
+    def __init__(self, host: CallHost, request: CallRequest, http: HttpSender | None) -> None:
         self._host = host
-        self._spec = spec
+        self._spec = request.spec
         self._http = http
+        self.question: Question | None = None  # that the call ended with: whatever its code made of that
+        self._first = request.attempt
+        self.started = 0
 
     async def starting(self, attempt: int) -> None:
         await self._host.starting(attempt)
+        self.started = attempt - self._first + 1
 
     def progress(self, value: str | float) -> None:
         self._host.progress(value)
 
     async def change_context(self, scope: Literal["thread", "global"], patch: dict[str, JSON]) -> None:
         await self._host.change_context(scope, patch)
+
+    async def ask(self, question: Question) -> str:
+        """Raises Unanswered, and ToolExecutionError (`ask_refused`) for a tool that must not run twice."""
+        if self._spec.effects == "once":
+            text = f"{self._spec.name} has effects: once and cannot ask: it would run again from the top; use approval"
+            raise ToolExecutionError(text, code="ask_refused")
+        try:
+            return await self._host.ask(question)
+        except Unanswered:
+            self.question = self.question or question
+            raise
 
     async def http(self, request: HttpRequest) -> HttpReply:
         if self._http is None:

@@ -14,7 +14,7 @@ import msgspec
 
 from journeyman.egress.messages import HttpReply, HttpRequest
 from journeyman.events.messages import JSON
-from journeyman.tools.spec import CallRequest, ToolSpec
+from journeyman.tools.spec import CallRequest, Question, ToolSpec
 from journeyman.tools.target import Target
 
 HEADER = struct.Struct(">I")
@@ -26,9 +26,10 @@ class _Frame(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=
 
 
 class Load(_Frame, frozen=True, kw_only=True):
-    """To a worker: import this tool."""
+    """To a worker: import this tool. `files`: the sources of its folder, where it has none of them yet."""
 
     target: Target
+    files: dict[str, bytes] = {}
 
 
 class Call(_Frame, frozen=True, kw_only=True):
@@ -58,6 +59,19 @@ class Fetched(_Frame, frozen=True, kw_only=True):
     code: str = ""
     message: str = ""
     retry_after: float | None = None
+
+
+class Ask(_Frame, frozen=True, kw_only=True):
+    """From a worker: the tool asks a human."""
+
+    question: Question
+
+
+class Told(_Frame, frozen=True, kw_only=True):
+    """To a worker: what the human said; without it the tool unwinds, or `error` says why it may not ask."""
+
+    answer: str | None = None
+    error: str | None = None
 
 
 class Ready(_Frame, frozen=True, kw_only=True):
@@ -104,6 +118,7 @@ class Scan(_Frame, frozen=True, kw_only=True):
 
     root: str
     files: list[str]
+    sources: dict[str, bytes] = {}
 
 
 class Begin(_Frame, frozen=True, kw_only=True):
@@ -135,8 +150,8 @@ class Report(_Frame, frozen=True, kw_only=True):
     troubles: list[Trouble] = []
 
 
-FromServer = Load | Call | Answer | Fetched | Scan
-FromChild = Ready | Loaded | Progress | Patch | Fetch | LogLine | Done | Begin | Report
+FromServer = Load | Call | Answer | Fetched | Told | Scan
+FromChild = Ready | Loaded | Progress | Patch | Fetch | Ask | LogLine | Done | Begin | Report
 
 _encode = msgspec.json.Encoder().encode
 _server_decoder: msgspec.json.Decoder[FromServer] = msgspec.json.Decoder(FromServer)

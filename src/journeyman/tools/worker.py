@@ -6,6 +6,7 @@ import asyncio
 import logging
 import shutil
 import signal
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
@@ -16,8 +17,22 @@ from journeyman.events.messages import valid_text
 from journeyman.tools.child import Child, ChildGoneError
 from journeyman.tools.confinement import MEBIBYTE, Confinement
 from journeyman.tools.failures import TransientToolError
-from journeyman.tools.frames import Answer, Call, Done, Fetch, Fetched, Load, Loaded, LogLine, Patch, Progress, Ready
-from journeyman.tools.spec import CallHost, CallRequest, ToolHost
+from journeyman.tools.frames import (
+    Answer,
+    Ask,
+    Call,
+    Done,
+    Fetch,
+    Fetched,
+    Load,
+    Loaded,
+    LogLine,
+    Patch,
+    Progress,
+    Ready,
+    Told,
+)
+from journeyman.tools.spec import CallHost, CallRequest, Question, ToolHost, Unanswered
 from journeyman.tools.target import Target
 from journeyman.tools.tool import ToolRetry
 
@@ -37,7 +52,7 @@ class Worker:
         self._folder = folder  # a temporary one of its own, removed with it
         self._target = Target(attribute="")
         self._loaded: set[Target] = set()
-        self._hashes: dict[str, str] = {}  # file or module -> the code that was loaded
+        self._versions: dict[str, str] = {}  # folder or module -> the code that was loaded
         self._tainted = False
         self._printed_too_much = False
         self._child.output.on_excess = self._stop_printing
@@ -47,26 +62,27 @@ class Worker:
         return self._child.usable and not self._tainted
 
     def serves(self, target: Target) -> bool:
-        """Whether it has no other code of the target's file loaded: one process never holds two versions of one."""
-        return self._hashes.get(target.file or target.module, target.code_hash) == target.code_hash
+        """Whether it has no other code of the target's folder loaded: one process never holds two versions of one."""
+        return self._versions.get(_place(target), _version(target)) == _version(target)
 
     def retire(self) -> None:
         """Serve no call after the one under way."""
         self._tainted = True
 
-    async def prepare(self, target: Target) -> None:
+    async def prepare(self, target: Target, files: Mapping[str, bytes]) -> None:
         """Have the tool imported. Raises ToolExecutionError; nothing of the tool ran but its module."""
         self._target = target
         if target in self._loaded:
             return
-        await self._child.send(Load(target=target))
+        new = _place(target) not in self._versions
+        await self._child.send(Load(target=target, files=dict(files) if new else {}))
         while not isinstance(frame := await self._child.receive(), Loaded):
             if not isinstance(frame, Ready | LogLine):
                 raise ChildGoneError
         if frame.error is not None:
             raise ToolExecutionError(frame.error, detail=self._child.output.take())
         self._loaded.add(target)
-        self._hashes[target.file or target.module] = target.code_hash
+        self._versions[_place(target)] = _version(target)
         self._child.output.take()
 
     async def invoke(self, request: CallRequest, host: ToolHost) -> str:
@@ -100,6 +116,8 @@ class Worker:
                     await self._child.send(await _record(patch, host))
                 case Fetch(request=asked):
                     await self._child.send(await _fetched(asked, host))
+                case Ask(question=question):
+                    await self._child.send(await _told(question, host))
                 case LogLine() as line:
                     _write(line, request)
                 case _:
@@ -158,6 +176,15 @@ async def _record(patch: Patch, host: CallHost) -> Answer:
     return Answer()
 
 
+async def _told(question: Question, host: CallHost) -> Told:
+    try:
+        return Told(answer=await host.ask(question))
+    except Unanswered:
+        return Told()
+    except BaseError as exc:
+        return Told(error=exc.message)
+
+
 async def _fetched(request: HttpRequest, host: ToolHost) -> Fetched:
     try:
         return Fetched(reply=await host.http(request))
@@ -179,3 +206,11 @@ def _how(status: int | None) -> str:
         return f"was ended by {signal.Signals(-status).name}"
     except ValueError:
         return f"was ended by signal {-status}"
+
+
+def _place(target: Target) -> str:
+    return target.root if target.folder else target.file or target.module
+
+
+def _version(target: Target) -> str:
+    return target.folder or target.code_hash

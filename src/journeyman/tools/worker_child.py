@@ -8,12 +8,20 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
 from journeyman.egress.messages import HttpReply, HttpRequest
-from journeyman.errors import ServiceError, ServiceTimeoutError, ServiceUnavailableError, StateError, ToolError
+from journeyman.errors import (
+    ServiceError,
+    ServiceTimeoutError,
+    ServiceUnavailableError,
+    StateError,
+    ToolError,
+    ToolExecutionError,
+)
 from journeyman.events.messages import JSON
 from journeyman.loading import Package
 from journeyman.tools.confinement import FIRST_OF_NAMESPACE, Confinement, allow_cpu, confine
@@ -21,6 +29,7 @@ from journeyman.tools.context import BlockingToolContext, ToolContext
 from journeyman.tools.failures import DETAIL_CAP, TransientToolError, detail_of, failure_of
 from journeyman.tools.frames import (
     Answer,
+    Ask,
     Call,
     Channel,
     Done,
@@ -32,11 +41,12 @@ from journeyman.tools.frames import (
     Patch,
     Progress,
     Ready,
+    Told,
 )
 from journeyman.tools.kernel import die_with
 from journeyman.tools.results import format_result
 from journeyman.tools.signature import Signature, read_signature
-from journeyman.tools.spec import CallRequest
+from journeyman.tools.spec import CallRequest, Question, Unanswered
 from journeyman.tools.target import Target, resolve
 from journeyman.tools.tidying import Surroundings
 from journeyman.tools.tool import BaseTool, ToolRetry, definition_of
@@ -109,6 +119,24 @@ class _Run:
         if answer.error is not None:
             raise StateError(answer.error)
 
+    async def ask(self, question: Question) -> str:
+        return self.answer(question)
+
+    def answer(self, question: Question) -> str:
+        """What a human said. Raises Unanswered: the tool unwinds."""
+        with self._speaking:
+            if not self._open:
+                raise StateError("the call is over: it asks nothing any more")
+            self._channel.send(Ask(question=question))
+            told = self._channel.receive()
+        if not isinstance(told, Told):
+            os._exit(1)
+        if told.error is not None:
+            raise ToolExecutionError(told.error, code="ask_refused")
+        if told.answer is None:
+            raise Unanswered
+        return told.answer
+
     async def http(self, request: HttpRequest) -> HttpReply:
         return self.fetch(request)
 
@@ -163,7 +191,9 @@ class _Server:
     def serve(self) -> int:
         while (frame := self._channel.receive()) is not None:
             match frame:
-                case Load(target=target):
+                case Load(target=target, files=files):
+                    if files and target.root not in self._packages:
+                        self._packages[target.root] = Package(Path(target.root), files)
                     self._channel.send(Loaded(error=self._load(target)))
                 case Call(target=target, request=request):
                     done = self._call(self._tools[target], request)
@@ -199,7 +229,7 @@ class _Server:
                 given[signature.context] = ToolContext(request, run)
             return self._wait_for(tool.function(**given))
         if signature.context:
-            given[signature.context] = BlockingToolContext(request, run.change, run.progress, run.fetch)
+            given[signature.context] = BlockingToolContext(request, run.change, run.progress, run.fetch, run.answer)
         value = tool.function(**given)
         return self._wait_for(value) if hasattr(value, "__await__") else value
 
