@@ -10,6 +10,7 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from journeyman.api.body import ClientGone
+from journeyman.api.client_address import Proxies
 from journeyman.api.ports import Ports
 from journeyman.api.problems import RequestError, send_problem
 from journeyman.api.security import HEADERS, SAFE_METHODS, STRICT_POLICY, HostPolicy
@@ -33,6 +34,7 @@ class Door:
         self._clock = ports.clock
         self._served = ports.served
         self._everybody = LOCAL if ports.authenticator is None else None
+        self._proxies = Proxies(ports.trusted_proxies)
         self._policy = HostPolicy(ports.allowed_hosts, ports.cors_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -46,9 +48,9 @@ class Door:
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
         visit = begin(scope, self._visit(scope))
         if visit.caller is None:
-            bind(request_id=visit.request_id)
+            bind(request_id=visit.request_id, client=visit.address)
         else:
-            bind(request_id=visit.request_id, principal=visit.caller.principal)
+            bind(request_id=visit.request_id, client=visit.address, principal=visit.caller.principal)
         reply = _Reply(send, visit.request_id, self._clock)
         began = self._clock.monotonic()
         try:
@@ -85,7 +87,9 @@ class Door:
         headers = headers_of(scope["headers"])
         given = headers.get(b"x-request-id")
         known = given is not None and _REQUEST_ID.fullmatch(given) is not None
-        return Visit(self._everybody, given.decode() if given and known else self._ids.new("req"), headers)
+        peer = scope["client"][0] if scope.get("client") else ""
+        address = self._proxies.client(peer, headers.get(b"x-forwarded-for"))
+        return Visit(self._everybody, given.decode() if given and known else self._ids.new("req"), headers, address)
 
     def _check(self, method: str, headers: dict[bytes, bytes], *, origin: bool = False) -> None:
         host = headers.get(b"host", b"")

@@ -22,6 +22,7 @@ class Visit(msgspec.Struct, frozen=True):
     caller: Caller | None
     request_id: str
     headers: dict[bytes, bytes]
+    address: str = ""  # of the client, whatever proxies of ours stand between
 
     @property
     def known(self) -> Caller:

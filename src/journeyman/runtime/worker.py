@@ -24,7 +24,7 @@ from journeyman.runtime.loading import load_state
 from journeyman.runtime.performer import Performer
 from journeyman.runtime.recorder import Observe, Recorder
 from journeyman.runtime.runner import Runner
-from journeyman.telemetry.logs import bind
+from journeyman.telemetry.logs import bind, unbind
 
 log = logging.getLogger(__name__)
 
@@ -186,6 +186,7 @@ class Worker:
         """The root of a run's task: whatever happens in it ends here."""
         active, state, retry = self._active[run_id], None, False
         bind(run_id=run_id)
+        unbind("client")  # of the request that made this task; a run may go on without it
         try:
             loaded = await load_state(self._journal, run_id, entries)
             bind(principal=loaded.principal)  # the task may have begun in that of another's request or run

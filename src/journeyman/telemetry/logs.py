@@ -37,6 +37,11 @@ def bind(**ids: str) -> None:
     _bound.set({**_bound.get(), **ids})
 
 
+def unbind(name: str) -> None:
+    """Take an id away again, for the rest of this task: it is not what this task is about."""
+    _bound.set({each: value for each, value in _bound.get().items() if each != name})
+
+
 def configure(
     level: str = "INFO",
     format: str | None = None,
