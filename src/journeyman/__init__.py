@@ -8,8 +8,10 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from journeyman.agents.agent import BaseAgent
+    from journeyman.agents.node_types import register_node_type
     from journeyman.events.events import Event
     from journeyman.events.state import AgentState
+    from journeyman.runtime.node_context import NodeContext
     from journeyman.server import AgentFactory, create_app
     from journeyman.settings import Settings
     from journeyman.tools.registry import ToolRegistry
@@ -22,12 +24,14 @@ _HOMES = {
     "BaseTool": "tools.tool",
     "BlockingToolContext": "tools.tool",
     "Event": "events.events",
+    "NodeContext": "runtime.node_context",
     "Sensitive": "tools.tool",
     "Settings": "settings",
     "ToolContext": "tools.tool",
     "ToolRegistry": "tools.registry",
     "ToolRetry": "tools.tool",
     "create_app": "server",
+    "register_node_type": "agents.node_types",
     "resource": "tools.tool",
     "tool": "tools.tool",
 }
@@ -39,6 +43,7 @@ __all__ = [
     "BaseTool",
     "BlockingToolContext",
     "Event",
+    "NodeContext",
     "Sensitive",
     "Settings",
     "ToolContext",
@@ -46,6 +51,7 @@ __all__ = [
     "ToolRetry",
     "__version__",
     "create_app",
+    "register_node_type",
     "resource",
     "tool",
 ]

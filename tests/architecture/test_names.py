@@ -17,6 +17,7 @@ PUBLIC = [
     "BaseTool",
     "BlockingToolContext",
     "Event",
+    "NodeContext",
     "Sensitive",
     "Settings",
     "ToolContext",
@@ -24,6 +25,7 @@ PUBLIC = [
     "ToolRetry",
     "__version__",
     "create_app",
+    "register_node_type",
     "resource",
     "tool",
 ]

@@ -6,11 +6,12 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Protocol
 
-from journeyman.agents.decision import Action
+from journeyman.agents.decision import Action, NodeWork
 from journeyman.agents.spec import AgentSpec
 from journeyman.agents.toolset import Toolset
 from journeyman.agents.window import window
 from journeyman.errors import ConfigurationError
+from journeyman.events.events import Path
 from journeyman.events.messages import JSON, Message, system
 from journeyman.events.state import AgentState
 from journeyman.llm.client import ModelRequest
@@ -101,6 +102,15 @@ class BaseAgent(ABC):
             timeout_seconds=model.timeout_seconds,
             fallbacks=model.fallbacks,
         )
+
+    def node_request(self, path: Path, state: AgentState) -> tuple[int, ModelRequest]:
+        """As `request`, for a CallModel whose `path` names a node: by what that node's branch sees."""
+        view = state.in_branch(path.branch)
+        return self.request(view, self.prompt(view))
+
+    def node_work(self, path: Path) -> NodeWork:
+        """The code of the node at `path`, for a RunNode. Raises ConfigurationError: the type has none."""
+        raise ConfigurationError(f"The node {path.node} has no code to run.")
 
 
 def _with_prompt(prompt: str, messages: tuple[Message, ...]) -> tuple[Message, ...]:

@@ -14,7 +14,6 @@ from journeyman.agents.security import file_permissions, inside
 from journeyman.errors import ConfigurationError, Problem
 
 ENTRY_POINT_GROUP = "journeyman.agents"
-LATER_TYPES = ("custom_react_agent",)
 
 AgentClass = Callable[..., Any]  # called with an AgentSpec; the instance decides what a run does next
 FileImporter = Callable[[Path, Path], ModuleType | Problem]  # a file, and the folder that its imports may reach
@@ -75,8 +74,6 @@ class AgentTypes:
         for point in self._plugins():
             if point.name == name:
                 return _checked(name, _loaded(point))
-        if name in LATER_TYPES:
-            raise ConfigurationError(f"the type {name} is not available in this release yet")
         raise UnknownAgentTypeError(self._unknown(name))
 
     def _unknown(self, name: str) -> str:

@@ -11,10 +11,14 @@ import msgspec
 
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.conditions import APPROVAL_NAMES, Condition, compile_condition
+from journeyman.agents.decision import NodeWork
+from journeyman.agents.graph import GraphAgent
+from journeyman.agents.graph_parts import Graph, GraphNode
+from journeyman.agents.node_types import NodeFunction, NodeTypes
 from journeyman.agents.output import OutputSchema
 from journeyman.agents.prompt import Prompt
 from journeyman.agents.react import DirectAgent
-from journeyman.agents.spec import AgentSpec, ModelSettings
+from journeyman.agents.spec import AgentSpec, GraphSpec, ModelSettings, NodeSpec
 from journeyman.agents.tool_policy import is_condition
 from journeyman.agents.toolset import Arguments, Toolset
 from journeyman.errors import ToolNotFoundError
@@ -47,16 +51,40 @@ Tools = Mapping[str, CheckedTool]
 
 
 def assemble(
-    spec: AgentSpec, agent_class: Callable[..., BaseAgent], tools: Tools, folder: Path | None = None
+    spec: AgentSpec,
+    agent_class: Callable[..., BaseAgent],
+    tools: Tools,
+    folder: Path | None = None,
+    nodes: NodeTypes | None = None,
 ) -> BaseAgent:
     """An agent of this definition. A tool that is gone is answered `tool_not_found` when it is called.
 
-    `folder` is what `script:FILE` is relative to.
+    `folder` is what `script:FILE` is relative to; `nodes` finds the code of its graph's nodes.
 
-    Raises ValidationError and PromptError if the definition does not compile; a loaded one does.
+    Raises ValidationError and PromptError if the definition does not compile (a loaded one does), and
+    ConfigurationError if the code of a node cannot be had.
     """
-    prompt = Prompt(spec.prompt)
     output = OutputSchema(spec.output.schema) if spec.output else None
+    toolset = _toolset(spec.tools, tools)
+    parts = (spec, toolset, _renderer(spec, spec.prompt), output.check if output else None)
+    if spec.graph is None or not (isinstance(agent_class, type) and issubclass(agent_class, GraphAgent)):
+        agent = agent_class(*parts)
+    else:
+        functions = nodes.functions(spec.graph, folder) if nodes else {}
+        agent = agent_class(*parts, graph=_graph(spec, spec.graph, toolset, folder, functions))
+    agent.model = _model_name(spec.model, folder)
+    return agent
+
+
+def _model_name(model: ModelSettings, folder: Path | None) -> str:
+    """As the model client knows it: a script's file by its full path."""
+    if folder is not None and model.name.startswith(SCRIPT):
+        return f"{SCRIPT}{folder / model.name.removeprefix(SCRIPT)}"
+    return model.name
+
+
+def _renderer(spec: AgentSpec, text: str) -> Callable[[AgentState], str]:
+    prompt = Prompt(text)
     about: dict[str, JSON] = {
         "name": spec.name,
         "description": spec.description,
@@ -69,10 +97,30 @@ def assemble(
             agent=about, thread=state.thread_context, global_=state.global_context, now=state.started_at
         )
 
-    agent = agent_class(spec, _toolset(spec.tools, tools), render, output.check if output else None)
-    if folder is not None and spec.model.name.startswith(SCRIPT):
-        agent.model = f"{SCRIPT}{folder / spec.model.name.removeprefix(SCRIPT)}"
-    return agent
+    return render
+
+
+def _graph(
+    spec: AgentSpec, graph: GraphSpec, tools: Toolset, folder: Path | None, functions: Mapping[str, NodeFunction]
+) -> Graph:
+    """Its nodes with their prompts, models, tools and code."""
+
+    def compiled(node: NodeSpec) -> GraphNode:
+        settings = node.model or spec.model
+        text = node.message if node.type == "approval" else node.prompt
+        offered = (
+            definition for definition in tools.definitions if node.tools is None or definition.name in node.tools
+        )
+        return GraphNode(
+            spec=node,
+            settings=settings,
+            model=_model_name(settings, folder),
+            tools=tuple(offered),
+            render=_renderer(spec, spec.prompt if text is None else text),
+            work=NodeWork(functions[node.name], node.config) if node.name in functions else None,
+        )
+
+    return Graph(graph, {node.name: compiled(node) for node in graph.nodes})
 
 
 def direct_agent(name: str, listed: Sequence[ToolSpec], tools: Tools) -> DirectAgent:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from journeyman.agents.decision import Action, AskHuman, CallTool, Settle
@@ -11,6 +12,7 @@ from journeyman.events.calls import CallState
 from journeyman.events.events import Failure
 from journeyman.events.messages import JSON
 from journeyman.events.state import AgentState
+from journeyman.llm.client import ToolDefinition
 from journeyman.tools.spec import ToolSpec
 
 OUTCOME_UNKNOWN = "outcome_unknown"
@@ -50,6 +52,17 @@ def _settled(call: CallState) -> Settle | None:
             return _settle(call, _unknown_failure(call.tool))
         case _:
             return None
+
+
+def skipped(call: CallState) -> Settle:
+    """A call that its graph went past: no tools node ran it."""
+    return _settle(call, Failure("call_skipped", "The graph went on without running this call."))
+
+
+def refused(call: CallState, offered: Sequence[ToolDefinition]) -> Settle:
+    """A call of a tool that its model was not offered."""
+    known = ", ".join(definition.name for definition in offered) or "none"
+    return _refuse(call, "tool_not_found", f"There is no tool {call.tool!r} here. Tools: {known}.")
 
 
 def _outcome(call: CallState) -> str:

@@ -6,11 +6,13 @@ an action which is under way (in memory: waiting for a slot) is never started tw
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 
 from journeyman.agents.spec import AgentSpec
+from journeyman.agents.toolset import Toolset
 from journeyman.events.events import ROOT, Decision, Failure, Path
 from journeyman.events.messages import JSON, Message
 from journeyman.events.state import AgentState
@@ -19,9 +21,13 @@ from journeyman.tools.spec import ToolSpec
 
 
 class CallModel(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask the model. A step of a graph names its node in `path`; `model` and `timeout_seconds` are that node's own."""
+
     call: str
     attempt: int = 1
     path: Path = ROOT
+    model: str = ""  # as the journal names it; empty: the agent's
+    timeout_seconds: float | None = None  # of the whole call
 
     @property
     def key(self) -> str:
@@ -63,7 +69,7 @@ class AskHuman(msgspec.Struct, frozen=True, kw_only=True):
     """Open an approval. Holds no task: the answer arrives as an outside fact."""
 
     call: str
-    kind: Literal["tool", "unknown_outcome"]
+    kind: Literal["tool", "unknown_outcome", "node"]
     tool: str
     arguments: dict[str, JSON]
     message: str
@@ -91,15 +97,68 @@ class AwaitChild(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.call}#child-{self.attempt}"
 
 
-class AddMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """Say something to the model, as when a typed answer does not fit."""
+class RunNode(msgspec.Struct, frozen=True, kw_only=True):
+    """Run the code of a node: its NodeLeft, with what it gave, is recorded when it returns."""
 
-    message: Message
+    call: str
+    attempt: int = 1
+    timeout_seconds: float | None = None
     path: Path = ROOT
 
     @property
     def key(self) -> str:
-        return "message"
+        return f"{self.call}#{self.attempt}"
+
+
+class EnterNode(msgspec.Struct, frozen=True, kw_only=True):
+    """Move a token to a node. `joins`: the branches that end here, in the order of the edge."""
+
+    call: str
+    attempt: int = 1
+    joins: tuple[str, ...] = ()
+    path: Path = ROOT
+
+    @property
+    def key(self) -> str:
+        return f"{self.call}#enter-{self.attempt}"
+
+
+class LeaveNode(msgspec.Struct, frozen=True, kw_only=True):
+    """The node's work is over, with a result or a failure."""
+
+    call: str
+    attempt: int = 1
+    result: JSON = None
+    failure: Failure | None = None
+    path: Path = ROOT
+
+    @property
+    def key(self) -> str:
+        return f"{self.call}#leave-{self.attempt}"
+
+
+class EndBranch(msgspec.Struct, frozen=True, kw_only=True):
+    """A parallel branch is over: it waits at the join of that edge, or (None) joins nothing."""
+
+    to: str = "end"
+    edge: int | None = None
+    path: Path = ROOT
+
+    @property
+    def key(self) -> str:
+        return f"{self.path.branch}#end"
+
+
+class AddMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """Say something to the model, as when a typed answer does not fit: then it is a `correction`."""
+
+    message: Message
+    correction: bool = True
+    path: Path = ROOT
+
+    @property
+    def key(self) -> str:
+        return f"{self.path.branch}#message"
 
 
 class ReachLimit(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,7 +184,27 @@ class Finish(msgspec.Struct, frozen=True, kw_only=True):
         return "finish"
 
 
-Action = CallModel | CallTool | Settle | AskHuman | AwaitChild | AddMessage | ReachLimit | Finish
+Action = (
+    CallModel
+    | CallTool
+    | RunNode
+    | Settle
+    | AskHuman
+    | AwaitChild
+    | EnterNode
+    | LeaveNode
+    | EndBranch
+    | AddMessage
+    | ReachLimit
+    | Finish
+)
+
+
+class NodeWork(NamedTuple):
+    """A node's code, an `async def` of one NodeContext, and what its file says for it."""
+
+    function: Callable[[Any], Awaitable[JSON]]
+    config: dict[str, JSON]
 
 
 class Agent(Protocol):
@@ -137,6 +216,12 @@ class Agent(Protocol):
     @property
     def spec(self) -> AgentSpec: ...
 
+    @property
+    def tools(self) -> Toolset: ...
+
+    @property
+    def model(self) -> str: ...
+
     def decide(self, state: AgentState) -> tuple[Action, ...]:
         """Every action that may start now. Pure; never blocks; raises nothing but for a fault in the agent itself."""
         ...
@@ -147,4 +232,12 @@ class Agent(Protocol):
 
     def request(self, state: AgentState, prompt: str) -> tuple[int, ModelRequest]:
         """The number of the first stored message that a model call sees now, and what to send."""
+        ...
+
+    def node_request(self, path: Path, state: AgentState) -> tuple[int, ModelRequest]:
+        """The same for the model call of a node; its prompt is rendered anew."""
+        ...
+
+    def node_work(self, path: Path) -> NodeWork:
+        """The code of a node, for `RunNode`."""
         ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import hashlib
 import re
 from pathlib import Path
 
@@ -22,6 +23,7 @@ class FunctionNodes:
         self.problems: list[Problem] = []  # of the files themselves, each once
         self._folder = folder
         self._files: dict[str, dict[str, _Function] | None] = {}
+        self._hashes: dict[str, str] = {}
 
     def fault(self, call: str) -> tuple[str, str] | None:
         """What keeps `module:function` from being a node's function, and a remedy; None if nothing does."""
@@ -41,14 +43,18 @@ class FunctionNodes:
             return str(exc), f"write {file} beside the agent file, with `async def {name}(ctx)`"
         return None if functions is None else _fault_of(functions, file, name)
 
+    def code_hash(self, call: str) -> str:
+        """Of the file that `module:function` names, once `fault` has looked at it: 16 hexadecimal digits."""
+        return self._hashes.get(call.partition(":")[0].replace(".", "/") + ".py", "")
+
     def _functions(self, folder: Path, file: str) -> dict[str, _Function] | None:
         """The functions at the top level of `file`; None if the file itself has a problem. Raises ValueError."""
         path = inside(folder, file)
         if file not in self._files:
-            self._files[file] = self._read(path)
+            self._files[file] = self._read(file, path)
         return self._files[file]
 
-    def _read(self, path: Path) -> dict[str, _Function] | None:
+    def _read(self, file: str, path: Path) -> dict[str, _Function] | None:
         self.problems += file_permissions(path)
         try:
             with path.open("rb") as stream:
@@ -56,6 +62,7 @@ class FunctionNodes:
             if len(content) > MAX_BYTES:
                 self.problems.append(Problem("the file is too large", str(path), remedy=f"at most {MAX_BYTES} bytes"))
                 return None
+            self._hashes[file] = hashlib.sha256(content).hexdigest()[:16]
             tree = ast.parse(content, str(path))
         except SyntaxError as exc:
             message = f"it is not Python: {exc.msg}"

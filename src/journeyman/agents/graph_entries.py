@@ -24,7 +24,7 @@ NODE_KEYS: Mapping[str, tuple[str, ...]] = {
     "llm": ("prompt", "model", "tools", *_GENERAL),
     "tools": (),
     "function": ("call", *_GENERAL),
-    "agent": ("agent", *_GENERAL),
+    "agent": ("agent", "retry", *_FAILING),  # its time is bounded by its own `limits`
     "approval": ("message", "on_error"),
 }
 """The keys of each type beside `type`."""
@@ -88,6 +88,7 @@ class GraphEntries:
             model=self.models.settings(entry.model, (*path, "model")) if entry.model else None,
             tools=tuple(entry.tools) if entry.tools is not None else None,
             call=entry.call or "",
+            code_hash=self.functions.code_hash(entry.call or entry.type),
             agent=entry.agent or "",
             message=entry.message or "",
             config=entry.config or {},
@@ -99,7 +100,10 @@ class GraphEntries:
 
     def _keys(self, path: YamlPath, name: str, entry: NodeEntry) -> None:
         """The type exists, takes the keys that are there, and has the one that it needs."""
-        taken = _OF_REGISTERED if entry.type in self.node_types else NODE_KEYS.get(entry.type)
+        registered = entry.type in self.node_types or ":" in entry.type
+        taken = _OF_REGISTERED if registered else NODE_KEYS.get(entry.type)
+        if ":" in entry.type and (fault := self.functions.fault(entry.type)):
+            self._report((*path, "type"), *fault)
         if taken is None:
             known = [*NODE_KEYS, *self.node_types]
             close = difflib.get_close_matches(entry.type[:60], known, n=1)
@@ -122,6 +126,9 @@ class GraphEntries:
     def _parts(self, path: YamlPath, entry: NodeEntry) -> None:
         if entry.prompt is not None:
             problem = self.check_prompt((*path, "prompt"), entry.prompt)
+            self.problems += [problem] if problem else []
+        if entry.message is not None:
+            problem = self.check_prompt((*path, "message"), entry.message)
             self.problems += [problem] if problem else []
         if entry.call is not None and (fault := self.functions.fault(entry.call)):
             self._report((*path, "call"), *fault)

@@ -57,6 +57,7 @@ class NodeSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     model: ModelSettings | None = None  # None: the agent's
     tools: tuple[str, ...] | None = None  # names of the agent's tools that the model is offered; None: all of them
     call: str = ""  # module:function, beside the agent file
+    code_hash: str = ""  # of the file that holds its code
     agent: str = ""
     message: str = ""
     config: dict[str, JSON] = {}

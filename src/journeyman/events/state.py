@@ -48,7 +48,7 @@ from journeyman.events.merge_patch import merge_patch
 from journeyman.events.messages import Message
 from journeyman.events.node_calls import after_answer, after_step, answered, is_asked, is_of_code
 from journeyman.events.transcript import message_of
-from journeyman.events.walk import orphaned_calls, with_call
+from journeyman.events.walk import joined_into, orphaned_calls, with_call
 
 replace = msgspec.structs.replace
 
@@ -376,6 +376,7 @@ def _apply_in_code(state: AgentState, event: _InNode) -> AgentState:
 
 
 def _join(state: AgentState, event: NodeEntered) -> AgentState:
-    walk, lists = state.walk.joined(event.path.branch, event.joins)
-    messages = state.messages if event.path.branch else (*state.messages, *lists)
+    into = joined_into(event.path.branch, event.joins)
+    walk, lists = state.walk.joined(into, event.joins)
+    messages = state.messages if into else (*state.messages, *lists)
     return replace(state, messages=messages, walk=walk.entered(event))

@@ -109,7 +109,8 @@ class Walk(msgspec.Struct, frozen=True, kw_only=True):
         """The token stands at this node: for the first time on this visit, for another attempt, or with its child."""
         path, held = event.path, self.at(event.path.branch)
         if held is None or held.path != path:
-            node = NodeState(path=path, call=event.call, attempt=event.attempt, child=event.child)
+            status: NodeStatus = "ended" if path.node == "end" else "entered"
+            node = NodeState(path=path, call=event.call, status=status, attempt=event.attempt, child=event.child)
             visits = {**self.visits, path.node: self.visits.get(path.node, 0) + 1}
             return replace(self, visits=visits).moved(node)
         if held.attempt == event.attempt:
@@ -152,14 +153,14 @@ class Walk(msgspec.Struct, frozen=True, kw_only=True):
         Joined into their parent, the whole fan-out is over; joined into one of themselves, the others of it go on.
         """
         lists = tuple(message for name in joins if name in self.branches for message in self.branches[name].messages)
-        gone = set(joins) if branch in joins else {name for name in self.branches if is_within(name, branch)}
-        patched = {
-            key: node for name in gone if name in self.branches for key, node in self.branches[name].patched.items()
-        }
+        over = set(joins) if branch in joins else {branch}
+        gone = {name for name in self.branches if name in joins or any(is_within(name, outer) for outer in over)}
+        patched = {key: node for name in gone for key, node in self.branches[name].patched.items()}
         rest = {name: held for name, held in self.branches.items() if name not in gone or name == branch}
         if held := rest.get(branch):
             own = lists if branch in joins else (*held.messages, *lists)
-            rest[branch] = replace(held, messages=own, patched={**held.patched, **patched})
+            node = replace(held.node, status="left", edge=None)
+            rest[branch] = replace(held, node=node, messages=own, patched={**held.patched, **patched})
         return replace(self, branches=rest), lists
 
     def patched(self, event: ContextChanged) -> tuple[Walk, Failure | None]:
@@ -216,6 +217,16 @@ class Walk(msgspec.Struct, frozen=True, kw_only=True):
 def parent_of(branch: str) -> str:
     """The branch that fanned out into this one."""
     return branch.rpartition("/")[0]
+
+
+def joined_into(branch: str, joins: tuple[str, ...]) -> str:
+    """The branch in which `joins` become one, as a node is entered in `branch`: that one, its parent, or one of them.
+
+    A join whose edge is a fan-out too enters a new branch, within the one that it joins into.
+    """
+    if not branch or branch in joins or all(is_within(name, branch) for name in joins):
+        return branch
+    return parent_of(branch)
 
 
 def is_within(branch: str, outer: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from journeyman.events.codec import Entry
 from journeyman.events.events import MessageAdded, ModelReplied, NodeEntered, ToolCallFinished
 from journeyman.events.node_calls import is_of_code
-from journeyman.events.walk import is_within
+from journeyman.events.walk import is_within, joined_into
 
 SPEAKING = ("message_added", "model_replied", "tool_call_finished", "node_entered")
 
@@ -40,13 +40,13 @@ def joined_seqs(entries: Iterable[Entry], last: int) -> list[int]:
 
 
 def _join(lists: dict[str, list[int]], event: NodeEntered) -> list[int]:
-    branch = event.path.branch
+    into = joined_into(event.path.branch, event.joins)
     joined = [seq for name in event.joins for seq in lists.get(name, ())]
-    gone = event.joins if branch in event.joins else [name for name in lists if is_within(name, branch)]
-    own = [] if branch in event.joins else lists.get(branch, [])
-    for name in gone:
-        lists.pop(name, None)
-    lists[branch] = [*own, *joined]
+    over = event.joins if into in event.joins else (into,)
+    own = [] if into in event.joins else lists.get(into, [])
+    for name in [name for name in lists if name in event.joins or any(is_within(name, outer) for outer in over)]:
+        del lists[name]
+    lists[into] = [*own, *joined]
     return joined
 
 

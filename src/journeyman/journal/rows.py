@@ -36,6 +36,7 @@ from journeyman.events.events import (
     ToolCallFinished,
 )
 from journeyman.events.merge_patch import merge_patch
+from journeyman.events.walk import joined_into
 from journeyman.journal.branch_messages import is_of_trunk, joined_seqs
 from journeyman.journal.journal import ApprovalRow, RunStatus
 from journeyman.journal.tables import Run, Tables, Thread
@@ -219,7 +220,7 @@ def _spoken(tables: Tables, entry: Entry, event: MessageAdded | ModelReplied | T
 
 def _node_entered(tables: Tables, entry: Entry, event: NodeEntered, run: Run) -> None:
     """A join into the trunk: the branches' messages get their numbers, in the order of the edge."""
-    if not event.joins or event.path.branch:
+    if not event.joins or joined_into(event.path.branch, event.joins):
         return
     thread = known_thread(tables, run.thread)
     for seq in joined_seqs(tables.entries(run.id, 0, entry.seq), entry.seq):

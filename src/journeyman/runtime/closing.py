@@ -19,15 +19,15 @@ def closing(state: AgentState, said: Callable[[str], str], executing: Collection
     `said` tells what an open model call has said so far; `executing` names the calls whose code was running when the
     run was stopped: of those without a harmless repeat nobody knows the outcome.
     """
-    models = (_close_model(call, said(call.call)) for call in state.open_model_calls)
-    calls = (_close_call(call, executing) for call in state.open_calls)
+    models = (close_model(call, said(call.call)) for call in state.open_model_calls)
+    calls = (close_call(call, executing) for call in state.open_calls)
     working = {child.run_id for child in state.open_children}
     children = (_close_child(child) for child in state.open_children)
     nodes = (_close_node(node) for node in state.open_nodes if node.child not in working)
     return (*models, *calls, *children, *nodes, end)
 
 
-def _close_model(call: ModelCallState, text: str) -> ModelReplied | ModelFailed:
+def close_model(call: ModelCallState, text: str) -> ModelReplied | ModelFailed:
     if not text:
         failure = Failure("cancelled", "The run ended before the model replied.")
         return ModelFailed(call=call.call, attempt=call.attempt, error=failure, path=call.path)
@@ -47,7 +47,7 @@ def _close_child(child: ChildState) -> NodeLeft:
     return NodeLeft(call=child.call, attempt=child.attempt, error=failure, path=child.path)
 
 
-def _close_call(call: CallState, executing: Collection[str]) -> ToolCallFinished:
+def close_call(call: CallState, executing: Collection[str]) -> ToolCallFinished:
     if call.call in executing or call.status == "orphaned" or call.kind == "unknown_outcome":
         failure = Failure(OUTCOME_UNKNOWN, "The run ended while this call ran: whether it happened is unknown.")
     else:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from typing import Protocol
+from collections.abc import Coroutine
+from typing import Any, Protocol
 
 from journeyman.agents.decision import CallModel, CallTool
 from journeyman.clock import Clock
-from journeyman.errors import BaseError
+from journeyman.errors import BaseError, ServiceTimeoutError
 from journeyman.events.events import Failure, ModelFailed, ModelReplied
 from journeyman.events.state import AgentState
 from journeyman.ids import Ids
@@ -39,8 +41,9 @@ class Performer:
     ) -> ModelReplied | ModelFailed:
         """Ask the model; with `stream`, its text appears in `live` as it comes."""
         began = self._clock.monotonic()
+        asking = self._ask(action, request, live) if stream else self._models.call(request)
         try:
-            reply = await self._ask(action, request, live) if stream else await self._models.call(request)
+            reply = await (asking if action.timeout_seconds is None else _within(action.timeout_seconds, asking))
         except BaseError as exc:
             return self._model_failed(action, exc, self._since(began))
         return _model_replied(action, reply, self._since(began))
@@ -80,6 +83,15 @@ class Performer:
 
     def _since(self, began: float) -> float:
         return round((self._clock.monotonic() - began) * 1000, 3)
+
+
+async def _within(seconds: float, asking: Coroutine[Any, Any, ModelReply]) -> ModelReply:
+    """The bound of a node. Raises ServiceTimeoutError (`node_timeout`)."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await asking
+    except TimeoutError as exc:
+        raise ServiceTimeoutError(f"The model did not reply within {seconds:g} seconds.", code="node_timeout") from exc
 
 
 def _model_replied(action: CallModel, reply: ModelReply, latency_ms: float) -> ModelReplied:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from journeyman.agents.decision import Action, Agent, AwaitChild, CallModel, CallTool, Finish
+from journeyman.agents.decision import Action, Agent, AwaitChild, CallModel, CallTool, Finish, RunNode
 from journeyman.agents.limits import within
 from journeyman.clock import Clock, Timer
 from journeyman.errors import BaseError
@@ -33,7 +33,7 @@ from journeyman.runtime.translate import instant_event, model_called, tool_start
 
 log = logging.getLogger(__name__)
 
-ROUNDS = 200  # how often an agent may decide in a row without any work being done
+ROUNDS = 1000  # how often an agent may decide in a row without any work being done
 CHILD_SECONDS = 30.0  # how long a run that ends waits for the ends of its children
 
 
@@ -140,7 +140,7 @@ class Runner:
             case CallTool():
                 if not action.spec.waits:
                     self._recorder.add(tool_started(action, self.state, action.attempt))
-            case Finish():
+            case Finish() | RunNode():
                 pass
             case AwaitChild():
                 self._begin_child(action)
@@ -152,9 +152,7 @@ class Runner:
 
     def _announce_model(self, action: CallModel) -> None:
         try:
-            if self._prompt is None:
-                self._prompt = self._agent.prompt(self.state)
-            first_no, request = self._agent.request(self.state, self._prompt)
+            first_no, request = self._request(action)
         except BaseError as exc:
             self._fault = Failure(exc.code, exc.message, self._ids.new("err"))
             return
@@ -163,8 +161,16 @@ class Runner:
             self._fault = self._internal(f"agent {self._agent.spec.name} could not make a request")
             return
         self._requests[action.key] = request
-        model = self._agent.spec.model.name
-        self._recorder.add(model_called(action, self.state, model, request, first_no))
+        model = action.model or self._agent.spec.model.name
+        state = self.state.in_branch(action.path.branch)
+        self._recorder.add(model_called(action, state, model, request, first_no))
+
+    def _request(self, action: CallModel) -> tuple[int, ModelRequest]:
+        if action.path.node:
+            return self._agent.node_request(action.path, self.state)
+        if self._prompt is None:
+            self._prompt = self._agent.prompt(self.state)
+        return self._agent.request(self.state, self._prompt)
 
     def _begin_child(self, action: AwaitChild) -> None:
         beginning = self._children.begin(action, self.state, self._agent.spec.limits)
@@ -182,6 +188,8 @@ class Runner:
                 case CallTool():
                     recorded = action.attempt - 1 if action.spec.waits else action.attempt
                     self._steps.call_tool(action, recorded)
+                case RunNode():
+                    self._steps.run_node(action, self._agent)
 
     def _release(self, facts: list[Fact]) -> None:
         """Their events are on the way to the journal: whoever handed them in may go on."""

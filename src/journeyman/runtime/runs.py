@@ -225,8 +225,8 @@ class Runs:
         if answer.decision not in approval.decisions:
             raise ValidationError(f"Answer with one of: {', '.join(approval.decisions)}.")
         if answer.arguments is not None:
-            if answer.decision not in ("approve", "retry"):
-                raise ValidationError("`arguments` go with approve or retry only.")
+            if answer.decision not in ("approve", "retry") or not approval.tool:
+                raise ValidationError("`arguments` go with approve or retry of a tool's call only.")
             state = await self.state(run.principal, approval.run)
             agent = await self._definitions.of(state)
             agent.tools.check(approval.tool, answer.arguments)

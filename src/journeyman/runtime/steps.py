@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from journeyman.agents.calls import unknown
-from journeyman.agents.decision import Action, CallModel, CallTool
+from journeyman.agents.decision import Action, Agent, CallModel, CallTool, RunNode
 from journeyman.errors import BaseError, StaleEpochError, StorageError
 from journeyman.events.events import Failure
 from journeyman.ids import Ids
@@ -16,6 +16,7 @@ from journeyman.llm.client import ModelRequest
 from journeyman.runtime.call_host import RunningCall
 from journeyman.runtime.inbox import Fact, Inbox
 from journeyman.runtime.live import LiveRun
+from journeyman.runtime.nodes import RunningNode
 from journeyman.runtime.performer import Performer
 from journeyman.runtime.recorder import Recorder
 from journeyman.runtime.translate import tool_finished
@@ -52,6 +53,11 @@ class Steps:
     def call_tool(self, action: CallTool, recorded: int) -> None:
         host = RunningCall(action, self._recorder, self._inbox, self._live, self.executing, recorded)
         self._spawn(action.call, partial(self._tool, action, host))
+
+    def run_node(self, action: RunNode, agent: Agent) -> None:
+        parts = (self._recorder, self._inbox, self._live, self._performer, self.executing, self._ids)
+        node = RunningNode(action, agent, *parts)
+        self._spawn(action.call, node.run)
 
     def ended(self, call: str) -> None:
         self._tasks.pop(call, None)
@@ -113,7 +119,7 @@ class Steps:
 
     def _unknown(self, action: CallTool, outcome: ToolOutcome) -> Fact:
         """It may have happened: ask or tell, by the tool's policy."""
-        call = next((call for call in self._recorder.state.calls if call.call == action.call), None)
+        call = next((call for call in self._recorder.state.all_calls if call.call == action.call), None)
         if call is None or action.spec.on_unknown == "tell":
             failure = outcome.failure or Failure("outcome_unknown", "Whether it happened is unknown.")
             return Fact((tool_finished(action, ToolOutcome(failure=failure, attempts=outcome.attempts)),))

@@ -6,13 +6,26 @@ import hashlib
 
 import msgspec
 
-from journeyman.agents.decision import AddMessage, AskHuman, CallModel, CallTool, ReachLimit, Settle
+from journeyman.agents.decision import (
+    AddMessage,
+    AskHuman,
+    CallModel,
+    CallTool,
+    EndBranch,
+    EnterNode,
+    LeaveNode,
+    ReachLimit,
+    Settle,
+)
 from journeyman.events.events import (
     ApprovalRequested,
+    BranchEnded,
     Event,
     LimitReached,
     MessageAdded,
     ModelCalled,
+    NodeEntered,
+    NodeLeft,
     ToolCallFinished,
     ToolCallStarted,
 )
@@ -21,7 +34,9 @@ from journeyman.ids import Ids
 from journeyman.llm.client import ModelRequest
 from journeyman.tools.spec import ToolOutcome
 
-Instant = Settle | AskHuman | AddMessage | ReachLimit  # actions that are done when they are recorded
+Instant = (
+    Settle | AskHuman | AddMessage | ReachLimit | EnterNode | LeaveNode | EndBranch
+)  # actions that are done when they are recorded
 
 
 def instant_event(action: Instant, ids: Ids) -> Event:
@@ -39,9 +54,17 @@ def instant_event(action: Instant, ids: Ids) -> Event:
         case AskHuman():
             return _approval(action, ids)
         case AddMessage():
-            return MessageAdded(message=action.message, path=action.path)
+            return MessageAdded(message=action.message, correction=action.correction, path=action.path)
         case ReachLimit():
             return LimitReached(limit=action.limit, value=action.value)
+        case EnterNode():
+            return NodeEntered(call=action.call, attempt=action.attempt, joins=action.joins, path=action.path)
+        case LeaveNode():
+            return NodeLeft(
+                call=action.call, attempt=action.attempt, result=action.result, error=action.failure, path=action.path
+            )
+        case EndBranch():
+            return BranchEnded(to=action.to, edge=action.edge, path=action.path)
 
 
 def _approval(action: AskHuman, ids: Ids) -> ApprovalRequested:

@@ -12,6 +12,8 @@ from journeyman.agents.assembly import assemble
 from journeyman.agents.definition import LoadedAgent, LoadedAgents, Surroundings
 from journeyman.agents.factory import AgentFactory as Definitions
 from journeyman.agents.files import load_agents
+from journeyman.agents.graph import GraphAgent
+from journeyman.agents.node_types import NodeTypes
 from journeyman.agents.react import ReactAgent
 from journeyman.agents.spec import AgentSpec
 from journeyman.egress.services import ServiceSpec
@@ -33,6 +35,7 @@ class Loaded:
 
     registry: ToolRegistry
     types: AgentTypes
+    nodes: NodeTypes
     agents: tuple[LoadedAgent, ...]
     problems: tuple[Problem, ...]
     transport: Transport | None = None  # of tools that are outside services
@@ -41,7 +44,7 @@ class Loaded:
     def build(self, spec: AgentSpec) -> BaseAgent:
         """The agent of a definition, a stored one of an older version included."""
         folder = next((agent.folder for agent in self.agents if agent.spec.name == spec.name), None)
-        return assemble(spec, self.types.resolve(spec.type, folder), self.registry.tools, folder)
+        return assemble(spec, self.types.resolve(spec.type, folder), self.registry.tools, folder, self.nodes)
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -49,7 +52,7 @@ class Loaded:
 
 
 def agent_types() -> AgentTypes:
-    return AgentTypes({ReactAgent.type: ReactAgent}, import_file=import_file)
+    return AgentTypes({ReactAgent.type: ReactAgent, GraphAgent.type: GraphAgent}, import_file=import_file)
 
 
 def surroundings(settings: Settings, registry: ToolRegistry, types: AgentTypes, offline: bool) -> Surroundings:
@@ -61,6 +64,7 @@ def surroundings(settings: Settings, registry: ToolRegistry, types: AgentTypes, 
         default_model=settings.default_model,
         gateway_configured=settings.litellm_gateway_url is not None,
         offline=offline,
+        node_types=NodeTypes(import_file).names(),
     )
 
 
@@ -85,8 +89,20 @@ def joined(registry: ToolRegistry, types: AgentTypes, loaded: LoadedAgents) -> L
     services, wrong = joined_services(spec for agent in loaded.agents for spec in agent.services)
     found = register_openapi(registry, loaded.agents, transport)
     checked = registry.check_problems(spec for agent in loaded.agents for spec in agent.spec.tools)
-    problems = (*registry.problems, *loaded.problems, *found, *map(_contradiction, wrong), *checked)
-    return Loaded(registry, types, loaded.agents, problems, transport, services)
+    nodes = NodeTypes(import_file)
+    coded = [problem for agent in loaded.agents for problem in _code_problems(agent, nodes)]
+    problems = (*registry.problems, *loaded.problems, *found, *map(_contradiction, wrong), *checked, *coded)
+    return Loaded(registry, types, nodes, loaded.agents, problems, transport, services)
+
+
+def _code_problems(agent: LoadedAgent, nodes: NodeTypes) -> tuple[Problem, ...]:
+    """What is wrong with the code of its graph's nodes, which is imported here."""
+    try:
+        if agent.spec.graph is not None:
+            nodes.functions(agent.spec.graph, agent.folder)
+    except ConfigurationError as exc:
+        return exc.problems
+    return ()
 
 
 def _contradiction(message: str) -> Problem:

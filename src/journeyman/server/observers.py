@@ -74,7 +74,11 @@ class Observers:
 def models_of(catalog: Catalog, agent: str | None) -> Sequence[str]:
     """The models that an agent may call, the configured one first."""
     known: BaseAgent | None = catalog.agents.get(agent) if agent else None
-    return (known.spec.model.name, *known.spec.model.fallbacks) if known else ()
+    if known is None:
+        return ()
+    nodes = known.spec.graph.nodes if known.spec.graph else ()
+    models = (known.spec.model, *(node.model for node in nodes if node.model))
+    return tuple(name for model in models for name in (model.name, *model.fallbacks))
 
 
 def tool_durations(registry: ToolRegistry) -> dict[str, Distribution]:

@@ -6,14 +6,14 @@ import copy
 import logging
 import math
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, Protocol
 
 from journeyman.egress.messages import HttpReply, HttpRequest
 from journeyman.events.merge_patch import merge_patch
 from journeyman.events.messages import JSON
 from journeyman.tools.http import BlockingHttp, Http
 from journeyman.tools.results import plain_json
-from journeyman.tools.spec import CallHost, CallRequest, ToolHost
+from journeyman.tools.spec import CallRequest, ToolHost
 
 _log = logging.getLogger("journeyman.tool")
 
@@ -26,10 +26,26 @@ def _shown(value: str | float) -> str | float:
     return value if isinstance(value, int | float) and math.isfinite(value) else str(value)
 
 
+class Contexts(Protocol):
+    """Something that holds both contexts as they were when it began: a call, a run's state."""
+
+    @property
+    def thread_context(self) -> dict[str, JSON]: ...
+
+    @property
+    def global_context(self) -> dict[str, JSON]: ...
+
+
+class ContextHost(Protocol):
+    """Records a change of a context."""
+
+    async def change_context(self, scope: Scope, patch: dict[str, JSON]) -> None: ...
+
+
 class _View:
     """The two contexts as the call sees them: a copy of its own, with its own patches applied."""
 
-    def __init__(self, request: CallRequest) -> None:
+    def __init__(self, request: Contexts) -> None:
         self._given: dict[Scope, dict[str, JSON]] = {
             "thread": request.thread_context,
             "global": request.global_context,
@@ -56,9 +72,9 @@ class _View:
 
 
 class Context(_View):
-    """Thread and global context of an `async def` tool."""
+    """Thread and global context of an `async def` tool, or of a node's code."""
 
-    def __init__(self, request: CallRequest, host: CallHost) -> None:
+    def __init__(self, request: Contexts, host: ContextHost) -> None:
         super().__init__(request)
         self._host = host
 

@@ -183,11 +183,6 @@ def test_each_mistake_has_its_sentence(text: str, message: str, remedy: str, aro
     assert problems[0].line == 2
 
 
-def test_a_type_that_comes_later_says_so(around: Around) -> None:
-    _, problems = define("type: custom_react_agent", around())
-    assert "custom_react_agent is not available in this release yet" in problems[0].message
-
-
 def test_references_become_values_that_are_secret(around: Around) -> None:
     text = """\
 type: react_agent

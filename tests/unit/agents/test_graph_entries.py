@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -87,13 +88,15 @@ def test_the_graph_of_the_contract(define: Define) -> None:
     agent, problems = define(CONTRACT)
     assert not problems
     assert agent is not None
+    code = next(node.code_hash for node in agent.spec.graph.nodes if node.name == "score") if agent.spec.graph else ""
+    assert re.fullmatch("[0-9a-f]{16}", code)
     assert agent.spec.graph == GraphSpec(
         start="plan",
         nodes=(
             NodeSpec(name="plan", type="llm", prompt="Plan first.", tools=()),
             NodeSpec(name="work", type="llm"),
             NodeSpec(name="act", type="tools"),
-            NodeSpec(name="score", type="function", call="nodes:score"),
+            NodeSpec(name="score", type="function", call="nodes:score", code_hash=code),
             NodeSpec(name="expert", type="agent", agent="billing"),
             NodeSpec(name="review", type="approval", message="Send it?"),
         ),

@@ -32,7 +32,8 @@ def test_every_type_is_named_at_the_keys_that_it_takes() -> None:
     own = {kind: [key for key in keys if key not in NODE_KEYS["agent"]] for kind, keys in NODE_KEYS.items()}
     for kind, keys in own.items():
         for key in keys:
-            assert f"| `{key}` | `{kind}` |" in PAGE
+            (row,) = re.findall(rf"^\| `{key}` \| ([^|]*) \|", PAGE, re.MULTILINE)
+            assert f"`{kind}`" in row
 
 
 def test_the_example_loads(around: Callable[..., Surroundings]) -> None:
