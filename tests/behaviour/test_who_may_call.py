@@ -80,9 +80,8 @@ def test_no_way_in_no_start(folder: Path) -> None:
     """The advice of the refusal leads on."""
     refused = command(folder, "serve", "--no-watch", AUTH_MODE="required")
     assert (refused.returncode, "journeyman keys create admin" in refused.stderr) == (3, True)
-    made = command(
-        folder, "keys", "create", "admin", "--scopes", "admin", "--json", HOST="0.0.0.0", AUTH_MODE="required"
-    )
+    open_to_all = {"AUTH_MODE": "required", "HOST": "0.0.0.0"}
+    made = command(folder, "keys", "create", "admin", "--scopes", "admin", "--json", **open_to_all)
     key = json.loads(made.stdout)["key"]
     with serving(folder, **open_to_all) as url:
         assert ask(f"{url}/threads")[0] == 401
