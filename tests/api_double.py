@@ -55,6 +55,7 @@ class FakeRuns(Runs):
         self.watchers = 0
         self.approvals_open: list[ApprovalRow] = []
         self.asked: list[RunFilter] = []
+        self.principals: list[str] = []  # of runs that were started
 
     def emit(self, run_id: str, event: Event) -> Entry:
         draft = Codec().draft(event)
@@ -64,6 +65,7 @@ class FakeRuns(Runs):
         return entry
 
     async def start(self, principal: str, request: StartRun) -> Started:
+        self.principals.append(principal)
         text = request.input.text
         if text == "crash":
             raise RuntimeError("a secret in /etc/passwd")

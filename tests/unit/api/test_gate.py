@@ -247,6 +247,20 @@ async def test_a_socket_introduces_itself_first(house: House) -> None:
         assert (await client.receive())["type"] == "ack"
 
 
+async def test_a_socket_acts_for_another(house: House) -> None:
+    key = await house.keys.create("backend", ["run", "delegate"])
+    headers = {"authorization": f"Bearer {key.secret}", "x-on-behalf-of": "ann"}
+    async with socket(house.app, headers=headers) as client:
+        await client.send({"type": "start", "id": "1", "user_input": "hi"})
+        assert (await client.receive())["type"] == "ack"
+    assert house.ports.runs.principals == ["key:backend/ann"]  # type: ignore[attr-defined]
+    async with socket(house.app, headers={**house.bearer("run"), "x-on-behalf-of": "ann"}) as client:
+        assert (client.accepted, client.closed) == (False, 1008)
+    async with socket(house.app, headers={"x-on-behalf-of": "ann"}) as client:
+        await client.send({"type": "authenticate", "id": "0", "token": house.secrets["run"]})
+        assert (await client.receive())["code"] == "missing_scope"
+
+
 @pytest.mark.parametrize(
     "first",
     [
