@@ -29,7 +29,7 @@ from journeyman.events.merge_patch import merge_patch
 from journeyman.events.messages import Message, Usage, user
 from journeyman.events.state import AgentState, fold
 from journeyman.ids import SequentialIds
-from journeyman.journal.journal import ApprovalRow, MessageRow, RunFilter, RunRow, ThreadRow, thread_key
+from journeyman.journal.journal import ApprovalRow, FailureRow, MessageRow, RunFilter, RunRow, ThreadRow, thread_key
 from journeyman.runtime.catalog import Catalog
 from journeyman.runtime.forks import Forks
 from journeyman.runtime.results import Answer, ForkRun, Frame, Key, RunResult, StartCall, Started, StartRun
@@ -56,6 +56,7 @@ class FakeRuns(Runs):
         self.approvals_open: list[ApprovalRow] = []
         self.asked: list[RunFilter] = []
         self.principals: list[str] = []  # of runs that were started
+        self.failed: list[tuple[FailureRow, str]] = []
 
     def emit(self, run_id: str, event: Event) -> Entry:
         draft = Codec().draft(event)
@@ -216,6 +217,9 @@ class FakeRuns(Runs):
         self.asked.append(where)
         rows = [row for row in reversed(self.rows.values()) if cursor is None or row.accepted_no < cursor]
         return [row for row in rows if where.status in (None, row.status)][:limit]
+
+    async def failures(self, principal: str, limit: int) -> Sequence[tuple[FailureRow, str]]:
+        return self.failed[:limit]
 
     async def events(self, principal: str, run_id: str, after: int, limit: int) -> Sequence[Entry]:
         await self.get(principal, run_id)

@@ -111,8 +111,8 @@ async def test_seeing_costs_little_beside_the_run(app: App, quiet_root: None) ->
     application = app.application
     assert application is not None
     logs.configure("WARNING", "json", stream=io.StringIO())
-    await _runs(application, 20)
-    run = min([await _cpu_per_run(application, 50) for _ in range(5)])
+    await _runs(application, 10)
+    run = min([await _cpu_per_run(application, 30) for _ in range(3)])
 
     told = await _told(application)
     logs.configure("INFO", "json", ("a secret that is known",), stream=io.StringIO())

@@ -436,6 +436,31 @@ async def test_listings_go_by_cursor_and_never_cross_principals(journal: Journal
     assert [row.key for row in await journal.threads("ann/x")] == ["ann/x/t1", "ann/x/t3", "ann/x/t5"]
 
 
+async def test_failures_are_grouped_by_agent_and_code(journal: Journal) -> None:
+    failed = [("a", "boom"), ("b", "boom"), ("a", "boom"), ("a", "late"), (None, "boom")]
+    for number, (agent, code) in enumerate(failed):
+        run = f"r{number}"
+        await commit(journal, accepted(run, thread=f"ann/t{number}", agent=agent), at=number)
+        end = RunFailed(error=Failure(code, f"sentence {number}", f"e{number}"))
+        await commit(journal, step(run, end, known=2), at=10 + number)
+    await commit(journal, accepted("fine", thread="ann/fine"))
+    await commit(journal, step("fine", RunFinished(), known=2))
+    await commit(journal, accepted("other", thread="bob/t", agent="a"))
+    await commit(journal, step("other", RunFailed(error=Failure("boom", "no", "e")), known=2))
+
+    rows = await journal.failures("ann")
+    assert [(row.agent, row.code, row.count, row.latest_run, row.error_id) for row in rows] == [
+        (None, "boom", 1, "r4", "e4"),
+        ("a", "late", 1, "r3", "e3"),
+        ("a", "boom", 2, "r2", "e2"),
+        ("b", "boom", 1, "r1", "e1"),
+    ]
+    assert (rows[2].first_at, rows[2].last_at, rows[2].last_seq) == (10, 12, 3)
+    assert [row.latest_run for row in await journal.failures("ann", limit=2)] == ["r4", "r3"]
+    assert len(await journal.failures(None)) == 4
+    assert await journal.failures("nobody") == []
+
+
 # --- claims
 
 

@@ -137,12 +137,12 @@ class Client:
         items = (await self.get("/approvals"))["items"]
         return [item for item in items if item["run_id"] == run_id]
 
-    async def answer(self, run_id: str, approval: str, decision: str, **more: Any) -> None:
-        """Answer an approval once; after a crash the answer may already be there."""
+    async def answer(self, run_id: str, approval: str, decision: str, of: str | None = None, **more: Any) -> None:
+        """Answer an approval once, that of a child (`of`) too; after a crash the answer may already be there."""
         body = {"answers": [{"approval": approval, "decision": decision, **more}]}
         answer = await self.ask("POST", f"/runs/{run_id}/resume", body)
         if answer.status == 409:
-            given = [e for e in await self.events(run_id) if e["type"] == "approval_given"]
+            given = [e for e in await self.events(of or run_id) if e["type"] == "approval_given"]
             assert any(e["data"]["approval"] == approval for e in given), f"refused but not there: {answer.body}"
             return
         answer.must(200, 202)

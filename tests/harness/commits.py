@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from harness.lane import Lane, lane
@@ -11,20 +11,22 @@ from harness.strace import busiest, killing, required
 Scenario = Callable[[Lane, str], Awaitable[None]]
 
 
-async def plain(folder: Path, scenario: Scenario) -> None:
+async def plain(folder: Path, scenario: Scenario, agents: Mapping[str, str] | None = None) -> None:
     """The scenario as it is."""
-    async with lane(folder) as one:
+    async with lane(folder, agents=agents) as one:
         await scenario(one, "plain")
 
 
-async def at_commits(folder: Path, scenario: Scenario, most: int | None) -> None:
+async def at_commits(
+    folder: Path, scenario: Scenario, most: int | None, agents: Mapping[str, str] | None = None
+) -> None:
     """Once to count its commits (fdatasync calls of the writer), then once for each with a kill at it.
 
     The kill comes when the commit's pages are written and before they are synced: whoever waits for that commit gets
     no answer, and the next start finds it. `most` bounds the number of kills, spread evenly; None: every commit.
     """
     required()
-    async with lane(folder) as one:
+    async with lane(folder, agents=agents) as one:
         await scenario(one, "warm")
         await one.tracer.attach(one.server.pid, ["-f", "-e", "trace=fdatasync"])
         await scenario(one, "count")

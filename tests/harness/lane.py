@@ -31,17 +31,17 @@ class Lane:
             run = await self.client.until(run_id, ("paused", "finished", "failed", "cancelled"), seconds)
             if run["status"] != "paused":
                 return run
-            for approval in await self.client.approvals(run_id):
+            for approval in run["approvals"]:
                 await self._answer(run_id, approval)
 
     async def _answer(self, run_id: str, approval: Mapping[str, Any]) -> None:
-        tool, label = approval["tool"], approval["arguments"]["label"]
+        tool, label, of = approval["tool"], approval["arguments"]["label"], approval["run_id"]
         if approval["kind"] == "tool":
-            await self.client.answer(run_id, approval["approval"], "approve")
+            await self.client.answer(run_id, approval["approval"], "approve", of)
         elif self.world.happened(tool, label):
-            await self.client.answer(run_id, approval["approval"], "done", result=f"{tool} {label} done")
+            await self.client.answer(run_id, approval["approval"], "done", of, result=f"{tool} {label} done")
         else:
-            await self.client.answer(run_id, approval["approval"], "retry")
+            await self.client.answer(run_id, approval["approval"], "retry", of)
 
     async def violations(self, run_id: str, marker: str) -> list[str]:
         """What is wrong with a run that is over, seen from everywhere."""

@@ -103,7 +103,8 @@ class Effect:
 
 
 class World:
-    """`folder/agents` with worker.yaml and tools; `folder/world.jsonl` with what happened."""
+    """`folder/agents` with worker.yaml, more agents (by name) and files (by name with suffix), and tools;
+    `folder/world.jsonl` with what happened."""
 
     def __init__(self, folder: Path, more_agents: Mapping[str, str] | None = None) -> None:
         self.file = folder / "world.jsonl"
@@ -112,7 +113,7 @@ class World:
         tools.mkdir(parents=True)
         (self.agents / "worker.yaml").write_text(AGENT)
         for name, text in (more_agents or {}).items():
-            (self.agents / f"{name}.yaml").write_text(text)
+            (self.agents / (name if "." in name else f"{name}.yaml")).write_text(text)
         (tools / "effects.py").write_text(_TOOLS.format(world=str(self.file)))
 
     def effects(self) -> list[Effect]:

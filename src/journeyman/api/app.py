@@ -24,6 +24,8 @@ from journeyman.api.routes import events, execute_tool, process, websocket
 from journeyman.api.routes.agents import agents
 from journeyman.api.routes.approvals import approvals
 from journeyman.api.routes.context import context
+from journeyman.api.routes.debug import debug
+from journeyman.api.routes.errors import errors
 from journeyman.api.routes.health import health
 from journeyman.api.routes.keys import keys
 from journeyman.api.routes.metrics import metrics
@@ -108,8 +110,10 @@ def _routes(app: FastAPI, ports: Ports, gate: Gate) -> None:
         WebSocketRoute(websocket.PATH, websocket.Sockets(ports, gate)),
         *ports.pages,
     ]
-    for router in (agents, tools, threads, runs, context, approvals, retention, keys, health, metrics):
+    for router in (agents, tools, threads, runs, context, approvals, errors, retention, keys, health, metrics):
         app.router.routes += router(ports).routes  # not included: the gate stands around each route
+    if ports.debug is not None:
+        app.router.routes += debug(ports.debug).routes
 
     @cache
     def document() -> dict[str, Any]:

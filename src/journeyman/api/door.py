@@ -17,6 +17,7 @@ from journeyman.api.security import HEADERS, SAFE_METHODS, STRICT_POLICY, HostPo
 from journeyman.api.visit import Visit, begin, headers_of
 from journeyman.auth.principal import LOCAL
 from journeyman.clock import Clock
+from journeyman.events.trace import TraceContext, parsed, trace_of
 from journeyman.telemetry.logs import bind
 from journeyman.telemetry.metrics import RequestServed
 
@@ -35,6 +36,7 @@ class Door:
         self._served = ports.served
         self._everybody = LOCAL if ports.authenticator is None else None
         self._proxies = Proxies(ports.trusted_proxies)
+        self._traced = ports.traced
         self._policy = HostPolicy(ports.allowed_hosts, ports.cors_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -47,10 +49,7 @@ class Door:
 
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
         visit = begin(scope, self._visit(scope))
-        if visit.caller is None:
-            bind(request_id=visit.request_id, client=visit.address)
-        else:
-            bind(request_id=visit.request_id, client=visit.address, principal=visit.caller.principal)
+        _bind(visit)
         reply = _Reply(send, visit.request_id, self._clock)
         began = self._clock.monotonic()
         try:
@@ -69,6 +68,7 @@ class Door:
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         visit = begin(scope, self._visit(scope))
+        _bind(visit)
         try:
             self._check("GET", visit.headers, origin=True)
         except RequestError as exc:
@@ -89,7 +89,12 @@ class Door:
         known = given is not None and _REQUEST_ID.fullmatch(given) is not None
         peer = scope["client"][0] if scope.get("client") else ""
         address = self._proxies.client(peer, headers.get(b"x-forwarded-for"))
-        return Visit(self._everybody, given.decode() if given and known else self._ids.new("req"), headers, address)
+        request_id = given.decode() if given and known else self._ids.new("req")
+        return Visit(self._everybody, request_id, headers, address, self._trace(headers.get(b"traceparent")))
+
+    def _trace(self, sent: bytes | None) -> TraceContext | None:
+        trace = parsed(sent.decode("latin-1")) if sent else None
+        return TraceContext(trace_of(self._ids.new("trace"), None)) if trace is None and self._traced else trace
 
     def _check(self, method: str, headers: dict[bytes, bytes], *, origin: bool = False) -> None:
         host = headers.get(b"host", b"")
@@ -103,6 +108,12 @@ class Door:
             raise RequestError(
                 "A page of that Origin may not do this: add it to CORS_ORIGINS.", status=403, code="origin_not_allowed"
             )
+
+
+def _bind(visit: Visit) -> None:
+    bind(request_id=visit.request_id, trace_id=visit.trace_id, client=visit.address or None)
+    if visit.caller is not None:
+        bind(principal=visit.caller.principal)
 
 
 class _Reply:

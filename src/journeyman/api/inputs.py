@@ -31,6 +31,7 @@ def start_of(body: ProcessRequest, visit: Visit, *, stream: bool, key: Key | Non
         key=key,
         request_id=visit.request_id,
         trace_id=visit.trace_id,
+        caller_span=visit.caller_span,
     )
 
 
@@ -62,6 +63,7 @@ def fork_of(run_id: str, body: ForkRequest, visit: Visit, key: Key | None) -> Fo
         key=key,
         request_id=visit.request_id,
         trace_id=visit.trace_id,
+        caller_span=visit.caller_span,
     )
 
 

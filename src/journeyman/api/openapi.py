@@ -33,6 +33,7 @@ _MODELS = (
     schemas.ExecuteToolAnswer,
     schemas.RunSummary,
     schemas.RunAnswer,
+    schemas.ErrorGroup,
     schemas.StateAnswer,
     schemas.EventAnswer,
     schemas.ThreadAnswer,

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import msgspec
 from starlette.routing import BaseRoute
 
 from journeyman.auth.api_keys import ApiKeys
@@ -45,6 +46,16 @@ class ToolRegistry(Protocol):
     def get_metrics(self) -> Mapping[str, Mapping[str, JSON]]:
         """Tool name -> its figures."""
         ...
+
+
+class DebugPages(Protocol):
+    """How the process stands inside: JSON, secrets masked."""
+
+    def state(self) -> msgspec.Raw: ...
+
+    def services(self) -> msgspec.Raw: ...
+
+    def tasks(self) -> msgspec.Raw: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +120,8 @@ class Ports:
     metrics: Callable[[str], Awaitable[tuple[bytes, str]]] = _no_metrics
     authenticator: Authenticator | None = None  # None: nobody is asked who they are, everybody is `local`
     keys: ApiKeys | None = None
+    traced: bool = False  # give a trace to requests that bring none
+    debug: DebugPages | None = None  # None: there are no such routes
     version: str = "0"
     request_wait_seconds: float = 120.0
     allowed_hosts: Sequence[str] = ()  # beside the loopback names; "*.example.com" and "*" are understood

@@ -197,6 +197,20 @@ class RunAnswer(RunSummary, frozen=True, kw_only=True):
     forked_at: int | None = None
 
 
+class ErrorGroup(Struct, frozen=True, kw_only=True):
+    """Failed runs of one agent with one error code. `message` and `error_id` are those of `latest_run`."""
+
+    fingerprint: str
+    code: str
+    agent: str | None
+    message: str
+    count: int
+    first_at: str
+    last_at: str
+    latest_run: str
+    error_id: str | None
+
+
 class CallAnswer(Struct, frozen=True, kw_only=True):
     """A tool call that the last reply asked for and that is not answered yet."""
 

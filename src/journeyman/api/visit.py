@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import cast
 
@@ -10,9 +9,9 @@ import msgspec
 from starlette.types import Scope
 
 from journeyman.auth.principal import Caller
+from journeyman.events.trace import TraceContext
 
 _KEY = "journeyman.visit"
-_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}.*")
 _ONCE = (b"authorization", b"x-on-behalf-of", b"sec-websocket-protocol")  # headers that say who calls
 
 
@@ -23,6 +22,7 @@ class Visit(msgspec.Struct, frozen=True):
     request_id: str
     headers: dict[bytes, bytes]
     address: str = ""  # of the client, whatever proxies of ours stand between
+    trace: TraceContext | None = None  # the caller's
 
     @property
     def known(self) -> Caller:
@@ -35,9 +35,11 @@ class Visit(msgspec.Struct, frozen=True):
 
     @property
     def trace_id(self) -> str | None:
-        """The trace that the caller is in (W3C Trace Context)."""
-        match = _TRACEPARENT.fullmatch(self.headers.get(b"traceparent", b""))
-        return match[1].decode() if match else None
+        return self.trace.trace_id if self.trace else None
+
+    @property
+    def caller_span(self) -> str | None:
+        return self.trace.span_id or None if self.trace else None
 
 
 def visit_of(scope: Scope) -> Visit:

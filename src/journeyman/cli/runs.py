@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from journeyman.cli.fork import fork
@@ -16,6 +17,7 @@ from journeyman.settings import Settings
 app = typer.Typer(help="Executions of agents.", no_args_is_help=True)
 app.command("fork")(fork)
 
+MOST_EVENTS = 10_000  # that a trace is made from
 RunId = Annotated[str, typer.Argument(metavar="RUN")]
 
 
@@ -91,6 +93,24 @@ def events(
             output.write(compact(item) + "\n")
     else:
         _events(output, items)
+
+
+@app.command("trace")
+def trace(run_id: RunId, url: Url = None, json: Json = False) -> None:
+    """Print a run's spans as a tree: what took how long, and when; of a run under way, what has ended."""
+    from journeyman.cli.trace_tree import entries, tree
+    from journeyman.telemetry.spans import spans
+
+    output = Output(json=json)
+    found = spans(run_id, entries(reading(Settings.read(), url).events(run_id, 0, MOST_EVENTS)))
+    if json:
+        output.data({"items": msgspec.to_builtins(found)})
+    elif found:
+        output.line(f"trace {found[0].trace_id}")
+        for line in tree(found):
+            output.line(line)
+    else:
+        output.line("Nothing of this run has ended yet.")
 
 
 def _events(output: Output, items: list[dict[str, object]]) -> None:

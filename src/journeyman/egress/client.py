@@ -11,6 +11,7 @@ from journeyman.clock import Clock
 from journeyman.egress.addresses import Place, check_literal, is_listed, place_of, refused
 from journeyman.egress.advice import retry_after
 from journeyman.egress.messages import MOST_BYTES, HttpReply, HttpRequest
+from journeyman.egress.propagation import traced
 from journeyman.egress.services import Destination, Services
 from journeyman.egress.transport import Request, Transport
 from journeyman.errors import ServiceError
@@ -78,7 +79,8 @@ class HttpClient:
         headers = {name: value for name, value in request.headers.items() if name not in _UNSENDABLE}
         headers.setdefault("user-agent", "journeyman")
         headers["accept-encoding"] = "identity"
-        outgoing = Request(request.method, place.url, headers, request.body, destination.timeouts)
+        sent = headers if request.public_only else traced(headers)  # a page that a model names learns no ids of ours
+        outgoing = Request(request.method, place.url, sent, request.body, destination.timeouts)
         limit = min(request.max_bytes, MOST_BYTES)
 
         async def attempt(number: int) -> HttpReply:

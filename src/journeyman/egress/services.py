@@ -165,9 +165,13 @@ class Services:
         self._origins[origin] = destination
         return destination
 
+    def destinations(self) -> list[Destination]:
+        """All that there are now."""
+        return [*self._known.values(), *self._origins.values()]
+
     def states(self) -> dict[str, GuardFigures]:
         """Guard -> how it stands."""
-        return {each.guard.name: each.guard.figures() for each in (*self._known.values(), *self._origins.values())}
+        return {each.guard.name: each.guard.figures() for each in self.destinations()}
 
     def configured(self) -> dict[str, GuardFigures]:
         """The same of those that are written down somewhere: agents' services, the gateway, MCP servers."""

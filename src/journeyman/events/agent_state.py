@@ -39,6 +39,8 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     parent: Parent | None = None  # the run that waits for this one
     bounds: Bounds | None = None  # and what that had left
     stream: bool = False
+    request_id: str | None = None
+    trace_id: str | None = None
     status: Status = "queued"
     epoch: int = 0
     seq: int = 0  # of the last event applied

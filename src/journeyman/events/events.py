@@ -97,6 +97,7 @@ class RunAccepted(_Event, frozen=True, kw_only=True, omit_defaults=True):
     copied: int = 0  # of a fork: events 1 to this one repeat its parent's, and do nothing outside the run again
     request_id: str | None = None
     trace_id: str | None = None
+    caller_span: str | None = None  # the caller's place in that trace
 
 
 class RunStarted(_Event, frozen=True, kw_only=True, omit_defaults=True):

@@ -132,6 +132,8 @@ def _apply_life(
                 parent=event.parent,
                 bounds=event.bounds,
                 stream=event.stream,
+                request_id=event.request_id,
+                trace_id=event.trace_id,
             )
         case RunStarted():
             return replace(

@@ -228,6 +228,22 @@ class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
     until: int | None = None
 
 
+class FailureRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Failed runs of one agent with one error code: how many, when (µs since the epoch), and the latest of them."""
+
+    code: str
+    agent: str | None
+    count: int
+    first_at: int
+    last_at: int
+    latest_run: str
+    error_id: str | None  # of the latest
+    last_seq: int  # of the latest
+
+
+MOST_FAILURES = 10_000  # failed runs that are grouped: the newest
+
+
 class Ring(Protocol):
     """A reader's place by a stream: it is woken when something happened there. Nothing is buffered for it."""
 
@@ -307,6 +323,10 @@ class Journal(Protocol):
 
     async def runs(self, where: RunFilter, cursor: int | None = None, limit: int = 50) -> Sequence[RunRow]:
         """Newest first; `cursor` is the accepted_no of the last row seen."""
+        ...
+
+    async def failures(self, principal: str | None, limit: int = 50) -> Sequence[FailureRow]:
+        """The newest MOST_FAILURES failed runs in groups, what failed last first; of one principal or of all."""
         ...
 
     async def queued(self, thread: str) -> int:

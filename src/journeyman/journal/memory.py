@@ -12,12 +12,14 @@ from journeyman.events.messages import JSON
 from journeyman.events.transcript import stored_message
 from journeyman.journal.follow import Place, Rings
 from journeyman.journal.journal import (
+    MOST_FAILURES,
     ApiKeyRow,
     ApprovalRow,
     Batch,
     Claim,
     Committed,
     Definition,
+    FailureRow,
     Idle,
     MessageRow,
     RunFilter,
@@ -225,6 +227,15 @@ class MemoryJournal:
         started = [entry.event for entry in self.tables.events[run_id] if entry.type == "tool_call_started"]
         return any(isinstance(event, ToolCallStarted) and event.tool == tool for event in started)
 
+    async def failures(self, principal: str | None, limit: int = 50) -> Sequence[FailureRow]:
+        failed = [run for run in self.tables.runs.values() if run.error_code and principal in (None, run.principal)]
+        groups: dict[tuple[str | None, str | None], list[Run]] = {}
+        for run in sorted(failed, key=lambda run: -(run.ended_at or 0))[:MOST_FAILURES]:
+            groups.setdefault((run.error_code, run.agent), []).append(run)
+        return sorted(map(_failure_row, groups.values()), key=lambda row: (-row.last_at, row.code, row.agent or ""))[
+            :limit
+        ]
+
     async def queued(self, thread: str) -> int:
         row = self.tables.thread(thread)
         return len(row.queue) if row is not None else 0
@@ -293,6 +304,20 @@ class MemoryJournal:
 
 def _of_erased(claim: Claim, thread: str, runs: set[str]) -> bool:
     return claim.made in runs or claim.made.startswith(f"{thread_stream(thread)}#")
+
+
+def _failure_row(runs: Sequence[Run]) -> FailureRow:
+    latest, times = max(runs, key=lambda run: run.accepted_no), [run.ended_at or 0 for run in runs]
+    return FailureRow(
+        code=latest.error_code or "",
+        agent=latest.agent,
+        count=len(runs),
+        first_at=min(times),
+        last_at=max(times),
+        latest_run=latest.id,
+        error_id=latest.error_id,
+        last_seq=latest.last_seq,
+    )
 
 
 _EQUAL = ("principal", "thread", "status", "agent", "parent", "error_code", "error_id", "request_id", "trace_id")

@@ -30,6 +30,7 @@ from journeyman.journal.journal import (
     Claim,
     Committed,
     Definition,
+    FailureRow,
     GroupCommitted,
     Idle,
     MessageRow,
@@ -266,6 +267,9 @@ class SqliteJournal:
 
     async def runs(self, where: RunFilter, cursor: int | None = None, limit: int = 50) -> Sequence[RunRow]:
         return await self._far(lambda reads: reads.runs(where, cursor, limit))
+
+    async def failures(self, principal: str | None, limit: int = 50) -> Sequence[FailureRow]:
+        return await self._far(lambda reads: reads.failures(principal, limit))
 
     async def queued(self, thread: str) -> int:
         return self._here(lambda reads: reads.queued(thread))

@@ -12,10 +12,12 @@ from journeyman.events.codec import Entry, decode
 from journeyman.events.messages import JSON
 from journeyman.events.transcript import stored_message
 from journeyman.journal.journal import (
+    MOST_FAILURES,
     ApiKeyRow,
     ApprovalRow,
     Claim,
     Definition,
+    FailureRow,
     Idle,
     MessageRow,
     RunFilter,
@@ -103,6 +105,22 @@ class Reads:
         conditions, values = _conditions(where, cursor)
         sql = f"{Q['runs']} WHERE {' AND '.join(conditions)} ORDER BY r.accepted_no DESC LIMIT ?"
         return [run_of(row).row() for row in self.db.execute(sql, (*values, limit))]
+
+    def failures(self, principal: str | None, limit: int) -> Sequence[FailureRow]:
+        rows = self.db.execute(Q["failures"], (principal, MOST_FAILURES, limit))
+        return [
+            FailureRow(
+                code=code,
+                agent=agent,
+                count=count,
+                first_at=first_at,
+                last_at=last_at,
+                latest_run=run,
+                error_id=error_id,
+                last_seq=last_seq or 0,
+            )
+            for code, agent, count, first_at, last_at, run, error_id, last_seq in rows
+        ]
 
     def open_runs(self) -> Sequence[RunRow]:
         return [run_of(row).row() for row in self.db.execute(f"{Q['runs']} WHERE r.{_OPEN} ORDER BY r.accepted_no")]

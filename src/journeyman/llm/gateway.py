@@ -8,6 +8,7 @@ import msgspec
 
 from journeyman.clock import Clock
 from journeyman.egress.advice import retry_after
+from journeyman.egress.propagation import traced
 from journeyman.egress.transport import Request, Response, Timeouts, Transport
 from journeyman.errors import ConfigurationError, ServiceError
 from journeyman.llm import refusals
@@ -65,7 +66,7 @@ class Gateway:
         body = encode_request(request, stream=stream)
         silence = request.timeout_seconds
         timeouts = self._timeouts if silence is None else _silent_for(self._timeouts, silence)
-        return Request("POST", self._url, self._headers, body, timeouts)
+        return Request("POST", self._url, traced(self._headers), body, timeouts)
 
     async def aclose(self) -> None:
         await self._transport.aclose()

@@ -40,6 +40,8 @@ class Host(Protocol):
 
     def launch(self, run_id: str, entries: Sequence[Entry] = ()) -> None: ...
 
+    def poke(self, run_id: str, *, urgent: bool = False) -> None: ...
+
     async def inform(self, batch: Batch, *, urgent: bool = False) -> None: ...
 
 
@@ -101,6 +103,8 @@ class Children:
             parent=Parent(state.run_id, action.call, depth + 1),
             bounds=left(state, limits),
             stream=state.stream,
+            request_id=state.request_id,
+            trace_id=state.trace_id,
         )
         append = Append(stream=run_id, drafts=(self._codec.draft(accepted),))
         return Beginning((_entered(action, run_id),), append, self._definitions.to_store(agent))
@@ -160,10 +164,13 @@ class Children:
     # --- ending
 
     async def cancel(self, state: AgentState) -> None:
-        """Ask the open children to end: durable on return. Those that were asked before are left alone."""
+        """Ask the open children to end: durable on return. Who was asked before a restart is only woken."""
         for child in state.open_children:
             run_id = child.run_id or ""
-            if await self._journal.run(run_id) is None or await self._is_cancelled(run_id):
+            if await self._journal.run(run_id) is None:
+                continue
+            if await self._is_cancelled(run_id):
+                self._host.poke(run_id, urgent=True)
                 continue
             draft = self._codec.draft(CancelRequested(by=state.principal, reason="parent_ended"))
             batch = Batch(at=self._clock.now(), appends=(Append(stream=run_id, drafts=(draft,)),))

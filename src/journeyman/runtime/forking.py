@@ -56,6 +56,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     approvals: Mapping[str, str]
     request_id: str | None = None
     trace_id: str | None = None
+    caller_span: str | None = None
 
 
 def prefix(run_id: str, entries: Sequence[Entry], at: int) -> Prefix:
@@ -119,6 +120,7 @@ def _copied(event: Event, own: Identity, at: int) -> Event:
                 copied=at,
                 request_id=own.request_id,
                 trace_id=own.trace_id,
+                caller_span=own.caller_span,
             )
         case RunStarted():
             return replace(event, first_no=1, last_no=own.shown)

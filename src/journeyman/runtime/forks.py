@@ -108,6 +108,7 @@ class Forks:
             approvals={one.approval: self._ids.new("appr") for one in asked if isinstance(one, ApprovalRequested)},
             request_id=request.request_id,
             trace_id=request.trace_id,
+            caller_span=request.caller_span,
         )
 
     async def _thread(self, thread_id: str, principal: str, copied: Prefix, shown: Sequence[MessageRow]) -> Append:

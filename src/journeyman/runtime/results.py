@@ -32,6 +32,7 @@ class StartRun(msgspec.Struct, frozen=True, kw_only=True):
     key: Key | None = None
     request_id: str | None = None
     trace_id: str | None = None
+    caller_span: str | None = None
 
 
 class MessageEdit(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +55,7 @@ class ForkRun(msgspec.Struct, frozen=True, kw_only=True):
     key: Key | None = None
     request_id: str | None = None
     trace_id: str | None = None
+    caller_span: str | None = None
 
 
 class StartCall(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +69,7 @@ class StartCall(msgspec.Struct, frozen=True, kw_only=True):
     key: Key | None = None
     request_id: str | None = None
     trace_id: str | None = None
+    caller_span: str | None = None
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ import msgspec
 from journeyman.clock import Clock
 from journeyman.errors import ForbiddenError, NotFoundError, StateError, ToolNotFoundError, ValidationError
 from journeyman.events.codec import Codec, Entry
-from journeyman.events.events import ApprovalGiven, CancelRequested, DirectCall, Event, RunAccepted
+from journeyman.events.events import ApprovalGiven, CancelRequested, DirectCall, Event, RunAccepted, RunFailed
 from journeyman.events.messages import JSON
 from journeyman.events.state import AgentState, fold
 from journeyman.ids import Ids
@@ -20,6 +20,7 @@ from journeyman.journal.journal import (
     Batch,
     Claim,
     Definition,
+    FailureRow,
     Journal,
     RunFilter,
     RunRow,
@@ -85,6 +86,7 @@ class Runs:
             stream=request.stream,
             request_id=request.request_id,
             trace_id=request.trace_id,
+            caller_span=request.caller_span,
         )
         return await self._accept(accepted, thread_id, request.key, self._definitions.to_store(agent))
 
@@ -106,6 +108,7 @@ class Runs:
             stream=request.stream,
             request_id=request.request_id,
             trace_id=request.trace_id,
+            caller_span=request.caller_span,
         )
         return await self._accept(accepted, thread_id, request.key, None)
 
@@ -267,6 +270,16 @@ class Runs:
         """Newest first; the next cursor is the last row's accepted_no."""
         mine = msgspec.structs.replace(where, principal=principal)
         return await self._journal.runs(mine, cursor, limit)
+
+    async def failures(self, principal: str, limit: int) -> Sequence[tuple[FailureRow, str]]:
+        """Failed runs by agent and error code, what failed last first, each with the latest run's sentence."""
+        rows = await self._journal.failures(principal, limit)
+        return [(row, await self._sentence(row)) for row in rows]
+
+    async def _sentence(self, row: FailureRow) -> str:
+        last = await self._journal.read(row.latest_run, row.last_seq - 1, 1)
+        event = last[0].event if last else None
+        return event.error.message if isinstance(event, RunFailed) else ""
 
     async def events(self, principal: str, run_id: str, after: int, limit: int) -> Sequence[Entry]:
         await self.get(principal, run_id)

@@ -9,8 +9,10 @@ from functools import partial
 
 from journeyman.agents.calls import unknown
 from journeyman.agents.decision import Action, Agent, CallModel, CallTool, RunNode
+from journeyman.egress.propagation import propagate
 from journeyman.errors import BaseError, StaleEpochError, StorageError
 from journeyman.events.events import Failure
+from journeyman.events.trace import header, step_span
 from journeyman.ids import Ids
 from journeyman.llm.client import ModelRequest
 from journeyman.runtime.call_host import RunningCall
@@ -48,7 +50,8 @@ class Steps:
         return getattr(action, "call", None) in self._tasks
 
     def call_model(self, action: CallModel, request: ModelRequest) -> None:
-        self._spawn(action.call, partial(self._model, action, request, self._recorder.state.stream))
+        work = partial(self._model, action, request, self._recorder.state.stream)
+        self._spawn(action.call, work, action.attempt)
 
     def call_tool(self, action: CallTool, recorded: int) -> None:
         host = RunningCall(action, self._recorder, self._inbox, self._live, self.executing, recorded)
@@ -57,7 +60,7 @@ class Steps:
     def run_node(self, action: RunNode, agent: Agent) -> None:
         parts = (self._recorder, self._inbox, self._live, self._performer, self.executing, self._ids)
         node = RunningNode(action, agent, *parts)
-        self._spawn(action.call, node.run)
+        self._spawn(action.call, node.run, action.attempt if action.attempt > 1 else 0)
 
     def ended(self, call: str) -> None:
         self._tasks.pop(call, None)
@@ -73,10 +76,13 @@ class Steps:
                 log.error("a cancelled step does not end", extra={"run_id": self._recorder.state.run_id})
         self._tasks.clear()
 
-    def _spawn(self, call: str, work: Callable[[], Awaitable[Fact]]) -> None:
-        self._tasks[call] = asyncio.create_task(self._root(call, work), name=call)
+    def _spawn(self, call: str, work: Callable[[], Awaitable[Fact]], attempt: int = 0) -> None:
+        self._tasks[call] = asyncio.create_task(self._root(call, work, attempt), name=call)
 
-    async def _root(self, call: str, work: Callable[[], Awaitable[Fact]]) -> None:
+    async def _root(self, call: str, work: Callable[[], Awaitable[Fact]], attempt: int) -> None:
+        state = self._recorder.state
+        if state.trace_id is not None:
+            propagate(header(state.trace_id, step_span(state.run_id, call, attempt)))
         try:
             fact = await work()
         except (StaleEpochError, StorageError) as exc:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -24,7 +25,7 @@ from journeyman.runtime.loading import load_state
 from journeyman.runtime.performer import Performer
 from journeyman.runtime.recorder import Observe, Recorder
 from journeyman.runtime.runner import Runner
-from journeyman.telemetry.logs import bind, unbind
+from journeyman.telemetry.logs import bind, bind_only
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +87,11 @@ class Worker:
     def backlog(self) -> int:
         """Runs that wait for a slot."""
         return len(self._backlog)
+
+    def active(self, limit: int) -> list[tuple[str, AgentState | None]]:
+        """The runs under way, the oldest here first, with their states; None: it is being loaded."""
+        some = itertools.islice(self._active.items(), limit)
+        return [(run_id, each.runner.state if each.runner else None) for run_id, each in some]
 
     def live(self, run_id: str) -> LiveRun | None:
         active = self._active.get(run_id)
@@ -185,11 +191,10 @@ class Worker:
     async def _drive(self, run_id: str, entries: Sequence[Entry], taken_over: bool) -> None:
         """The root of a run's task: whatever happens in it ends here."""
         active, state, retry = self._active[run_id], None, False
-        bind(run_id=run_id)
-        unbind("client")  # of the request that made this task; a run may go on without it
+        bind_only(run_id=run_id)  # it may be another's end that made this task
         try:
             loaded = await load_state(self._journal, run_id, entries)
-            bind(principal=loaded.principal)  # the task may have begun in that of another's request or run
+            _bind(loaded)
             state = await self._run(active, loaded, taken_over)
         except StaleEpochError:
             log.warning("another process took the run over", extra={"run_id": run_id})
@@ -259,8 +264,11 @@ class Worker:
         """Nobody can decide for this run any more: when it would go on, it fails."""
         if first is None or recorder.state.ended:
             return
-        await self._children.cancel(recorder.state)
         recorder.add(*first)
+        if recorder.state.open_children:
+            await recorder.flush()
+            await recorder.settle()
+            await self._children.cancel(recorder.state)
         end = RunFailed(error=Failure(error.code, error.message, self._ids.new("err")))
         recorder.add(*closing(recorder.state, lambda call: "", (), end))
         await recorder.flush()
@@ -330,6 +338,16 @@ def _left_behind(state: AgentState) -> bool:
         any(not call.orphaned for call in state.open_model_calls)
         or any(call.status == "started" for call in state.all_calls)
         or any(node.status == "entered" and node.child is None for node in state.walk.nodes)
+    )
+
+
+def _bind(state: AgentState) -> None:
+    """Whose work the lines of this task, and of its steps, are about."""
+    bind(
+        request_id=state.request_id,
+        principal=state.principal,
+        thread_id=state.thread.rpartition("/")[2],
+        trace_id=state.trace_id,
     )
 
 

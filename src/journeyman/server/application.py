@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -38,8 +39,10 @@ from journeyman.server.definitions import Loaded, load
 from journeyman.server.identity import Identity, identity
 from journeyman.server.mcp import Mounts, guarded
 from journeyman.server.observers import Observers, models_of
+from journeyman.server.tracing import tracing
 from journeyman.settings import Settings
 from journeyman.telemetry.exposition import Exposition
+from journeyman.telemetry.metrics import Names
 from journeyman.tools.cache import ToolCache
 from journeyman.tools.cache_stores import MemoryStore, SqliteStore
 from journeyman.tools.discovery import discover
@@ -92,15 +95,15 @@ class Application:
         self.recovered = await self.worker.recover()
         if runs_processes(self.registry):
             self.looking = asyncio.create_task(self.workers.kernel())
-        self.observers.lag.start()
+        self.observers.start(self.journal)
         if (days := self.settings.retention_days) is not None:
             self.pruning = asyncio.create_task(self.retention.periodically(Keep.of(days)))
         self.started = True
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        self.observers.lag.stop()
         await self.drain(0.0)
+        await self.observers.aclose()
         for task in (self.looking, self.pruning):
             if task is not None:
                 task.cancel()
@@ -196,9 +199,9 @@ def join(
     clock, ids = clock or SystemClock(), ids or RandomIds()
     secrets = (*settings.secrets(), *loaded.secrets)
     registry, codec = loaded.registry, Codec(secrets)
-    observers = Observers(
-        registry, clock, lambda agent: models_of(catalog, agent), lambda name: services.is_configured(name)
-    )
+    names = Names(lambda agent: models_of(catalog, agent), lambda name: services.is_configured(name))
+    traces, untraced = tracing(os.environ)
+    observers = Observers(registry, clock, names, traces, debug=settings.debug)
     journal = journal or _journal(settings, observers)
     services = _services(settings, loaded, clock, observers)
     mcp = Mounts(loaded.agents, registry, loaded.build, clock, ids, settings.timeout_seconds, guarded(services))
@@ -239,7 +242,7 @@ def join(
         ids=ids,
         transport=loaded.transport,
         secrets=secrets,
-        problems=tuple(problem for problem in loaded.problems if problem.severity != "error"),
+        problems=(*untraced, *(problem for problem in loaded.problems if problem.severity != "error")),
     )
 
 

@@ -13,6 +13,7 @@ from journeyman.api.app import build_app
 from journeyman.api.ports import Ports, nothing_cached
 from journeyman.errors import BaseError
 from journeyman.server.application import Application, build
+from journeyman.server.debugging import DebugPages
 from journeyman.settings import Settings
 from journeyman.tools.discovery import discover
 from journeyman.tools.registry import Discover
@@ -98,6 +99,8 @@ def ports(application: Application) -> Ports:
         ready=application.not_ready,
         details=application.details,
         sandbox=application.sandbox,
+        traced=application.observers.traces is not None,
+        debug=DebugPages(application) if settings.debug else None,
         served=application.observers.server.served,
         metrics=application.exposition.render,
         authenticator=application.identity.authenticator,

@@ -2,51 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Sequence
 
 from journeyman import __version__
 from journeyman.agents.agent import BaseAgent
 from journeyman.clock import Clock
 from journeyman.egress.services import Services
 from journeyman.events.codec import Draft
-from journeyman.events.events import ToolCallFinished
+from journeyman.events.events import END_TYPES, ToolCallFinished
 from journeyman.events.state import AgentState
 from journeyman.journal.journal import Journal
 from journeyman.resilience.signals import Signal
 from journeyman.runtime.catalog import Catalog
 from journeyman.runtime.worker import Worker
+from journeyman.telemetry.event_lines import log_events
 from journeyman.telemetry.exposition import Exposition
 from journeyman.telemetry.figures import Distribution
 from journeyman.telemetry.guard_lines import log_signal
 from journeyman.telemetry.loop_lag import LoopLag
 from journeyman.telemetry.metrics import Names, RunMetrics, ServerMetrics
 from journeyman.telemetry.readings import Sources, readings
+from journeyman.telemetry.tasks import TaskBook
+from journeyman.telemetry.traces import Traces
 from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.workers import Workers
 
 
 class Observers:
-    """The readers of one process. `models` and `is_service` say which names may be labels."""
+    """The readers of one process."""
 
     def __init__(
-        self,
-        registry: ToolRegistry,
-        clock: Clock,
-        models: Callable[[str | None], Sequence[str]],
-        is_service: Callable[[str], bool],
+        self, registry: ToolRegistry, clock: Clock, names: Names, traces: Traces | None = None, *, debug: bool = False
     ) -> None:
-        names = Names(models, is_service)
         self._registry = registry
+        self._debug = debug
+        self.traces = traces
         self.runs = RunMetrics(names)
         self.server = ServerMetrics(names)
+        self.tasks = TaskBook(clock)
         self.lag = LoopLag(clock, self.server.lag.observe)
+
+    def start(self, journal: Journal) -> None:
+        """Look at the running loop, and export what ends, from now on."""
+        if self.traces is not None:
+            self.traces.start(journal.read)
+        self.lag.start()
+        if self._debug:
+            self.tasks.install(asyncio.get_running_loop())
+
+    async def aclose(self) -> None:
+        """Idempotent; the journal is still open."""
+        if self.traces is not None:
+            await self.traces.aclose()
+        self.lag.stop()
+        self.tasks.remove(asyncio.get_running_loop())
 
     def observe(self, run: AgentState, drafts: Sequence[Draft]) -> None:
         """What of a run was committed."""
         self.runs.observe(run, drafts)
+        if self._debug:
+            log_events(run, drafts)
         for draft in drafts:
             if type(draft.event) is ToolCallFinished:
                 self._registry.record(draft.event)
+        if self.traces is not None and drafts[-1].type in END_TYPES:
+            self.traces.ended(run.run_id)
 
     def signalled(self, signal: Signal) -> None:
         """What a guard did."""

@@ -20,6 +20,7 @@ from journeyman.ids import Ids
 Bound = Callable[[], Mapping[str, str]]
 
 MASK = "[secret]"
+IDS = ("request_id", "principal", "run_id", "thread_id", "trace_id")  # that are bound around work
 CAP = 16 * 1024  # characters of one field
 CHUNK = 4096  # a pipe that says it is writable takes this much without blocking (PIPE_BUF)
 _OWN = frozenset(vars(logging.LogRecord("", 0, "", 0, "", None, None))) | {"message", "asctime", "color_message"}
@@ -138,12 +139,12 @@ class ConsoleFormatter(logging.Formatter):
 
 
 class PatternFormatter(logging.Formatter):
-    """A %-style pattern; `request_id`, `run_id`, `thread_id` and `trace_id` are among what it may name."""
+    """A %-style pattern; the bound ids are among what it may name."""
 
     converter = staticmethod(time.gmtime)
 
     def __init__(self, pattern: str, bound: Bound) -> None:
-        super().__init__(pattern, defaults=dict.fromkeys(("request_id", "run_id", "thread_id", "trace_id"), ""))
+        super().__init__(pattern, defaults=dict.fromkeys(IDS, ""))
         self._bound = bound
 
     def formatMessage(self, record: logging.LogRecord) -> str:

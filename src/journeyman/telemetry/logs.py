@@ -24,7 +24,7 @@ QUIET = {"asyncio": logging.INFO, "uvicorn.access": logging.WARNING}  # at the l
 
 @contextmanager
 def bound(**ids: str | None) -> Iterator[None]:
-    """Give these ids (request_id, run_id, thread_id, trace_id) to every record of this task until the block ends."""
+    """Give these ids (`lines.IDS`) to every record of this task until the block ends."""
     token = _bound.set({**_bound.get(), **{name: value for name, value in ids.items() if value is not None}})
     try:
         yield
@@ -32,14 +32,14 @@ def bound(**ids: str | None) -> Iterator[None]:
         _bound.reset(token)
 
 
-def bind(**ids: str) -> None:
+def bind(**ids: str | None) -> None:
     """The same for the rest of this task: for its first line."""
-    _bound.set({**_bound.get(), **ids})
+    _bound.set({**_bound.get(), **{name: value for name, value in ids.items() if value is not None}})
 
 
-def unbind(name: str) -> None:
-    """Take an id away again, for the rest of this task: it is not what this task is about."""
-    _bound.set({each: value for each, value in _bound.get().items() if each != name})
+def bind_only(**ids: str | None) -> None:
+    """These and none of those that the task was made with: for work of its own, whoever began it."""
+    _bound.set({name: value for name, value in ids.items() if value is not None})
 
 
 def configure(

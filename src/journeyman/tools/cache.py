@@ -39,6 +39,10 @@ class ToolCache:
         if self._timer is None:
             self._timer = self._clock.call_later(SWEEP_SECONDS, self._sweep)
 
+    def figures(self) -> dict[str, int]:
+        """How many answers are kept, and their size."""
+        return self._store.figures()
+
     async def clear(self, tool: str) -> int:
         """Forget every answer of a tool; how many there were."""
         return await self._store.clear(tool, self._clock.now())

@@ -48,6 +48,10 @@ class CacheStore(Protocol):
         """Drop what has expired; how many entries are left."""
         ...
 
+    def figures(self) -> dict[str, int]:
+        """Entries and bytes."""
+        ...
+
     async def aclose(self) -> None: ...
 
 
@@ -68,6 +72,9 @@ class Bounds:
 
     def __len__(self) -> int:
         return len(self._places)
+
+    def figures(self) -> dict[str, int]:
+        return {"entries": len(self._places), "bytes": self.bytes}
 
     def use(self, key: bytes, now: int) -> bool:
         """Whether the key is kept and has not expired."""
@@ -128,6 +135,9 @@ class MemoryStore:
         self._forget(self._bounds.drop(self._bounds.expired(now)))
         return len(self._bounds)
 
+    def figures(self) -> dict[str, int]:
+        return self._bounds.figures()
+
     async def aclose(self) -> None:
         self._texts.clear()
 
@@ -174,6 +184,9 @@ class SqliteStore:
     def sweep(self, now: int) -> int:
         self._write(self._bounds.drop(self._bounds.expired(now)))
         return len(self._bounds)
+
+    def figures(self) -> dict[str, int]:
+        return self._bounds.figures()
 
     async def aclose(self) -> None:
         if self._closed:

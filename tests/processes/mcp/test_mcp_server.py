@@ -11,9 +11,11 @@ import pytest
 
 from harness.mcp_peer import HttpPeer
 from harness.mcp_rig import QUICK, Host, Running, calling, command, until
+from journeyman.egress.propagation import propagate
 from journeyman.errors import ToolExecutionError
 from journeyman.tools.failures import TransientToolError
 from journeyman.tools.mcp.config import McpServerConfig
+from journeyman.tools.mcp.server import McpServer
 
 
 def http(peer: HttpPeer) -> McpServerConfig:
@@ -61,6 +63,21 @@ async def test_the_stateless_revision_says_who_asks_in_every_request(running: Ru
         assert message["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"] == "2026-07-28"
         assert message["params"]["_meta"]["journeyman/idempotencyKey"] == "key-1"
         assert not [one for _, _, one in peer.requests if one.get("method") == "initialize"]
+
+
+async def test_a_call_tells_the_trace_that_it_belongs_to(running: Running) -> None:
+    traceparent = f"00-{'a' * 32}-{'b' * 16}-01"
+
+    async def call(server: McpServer) -> None:
+        propagate(traceparent)
+        await server.call(calling("echo", text="x"), Host())
+
+    async with HttpPeer(set()) as peer, running(http(peer)) as server:
+        await asyncio.create_task(call(server))
+        calls = [headers for _, headers, message in peer.requests if message.get("method") == "tools/call"]
+        others = [headers for _, headers, message in peer.requests if message.get("method") != "tools/call"]
+    assert [headers["traceparent"] for headers in calls] == [traceparent]
+    assert not [headers for headers in others if "traceparent" in headers]
 
 
 async def test_the_process_sees_no_secret_of_the_server(running: Running) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import msgspec
 import pytest
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
@@ -25,6 +26,15 @@ from journeyman.journal.memory import MemoryJournal
 from journeyman.web.pages import pages
 
 
+class Inside:
+    """Debug pages that show nothing."""
+
+    def state(self) -> msgspec.Raw:
+        return msgspec.Raw(b"{}")
+
+    services = tasks = state
+
+
 class House:
     """An application that asks who calls, and a key for each scope."""
 
@@ -38,6 +48,7 @@ class House:
             keys=self.keys,
             authenticator=Authenticator(self.keys, None, remembered, self.clock),
             pages=pages(),
+            debug=Inside(),
             limits=Limits(socket_auth_seconds=0.05),
         )
         self.app = build_app(self.ports)

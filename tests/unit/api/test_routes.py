@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from tests.api_double import fake_agent, make_ports
 from tests.asgi_client import request
@@ -11,6 +12,7 @@ from tests.asgi_client import request
 from journeyman.agents.picture import mermaid
 from journeyman.agents.spec import EdgeSpec, GraphSpec, NodeSpec
 from journeyman.api.app import build_app
+from journeyman.journal.journal import FailureRow
 from journeyman.runtime.catalog import Catalog
 from journeyman.web.pages import pages
 
@@ -75,6 +77,29 @@ async def test_tools() -> None:
     assert tool == await get(app, "/tools/get_username")
     assert (tool["source"], tool["metrics"]) == ("tools/user.py:3", {"calls": 2})
     assert (await request(app, "GET", "/tools/nope")).json()["code"] == "tool_not_found"
+
+
+async def test_errors() -> None:
+    ports = make_ports()
+    app = build_app(ports)
+    row = FailureRow(
+        code="gateway_timeout",
+        agent="support",
+        count=3,
+        first_at=1_000_000,
+        last_at=61_000_000,
+        latest_run="run_3",
+        error_id="err_1",
+        last_seq=5,
+    )
+    others = [msgspec.structs.replace(row, agent=agent) for agent in (None, "sales")]
+    ports.runs.failed = [(each, "It was silent.") for each in (row, *others)]  # type: ignore[attr-defined]
+    listed = await get(app, "/errors?limit=3")
+    first = listed["items"][0]
+    assert len({item.pop("fingerprint") for item in listed["items"]}) == 3
+    assert (first["first_at"], first["last_at"]) == ("1970-01-01T00:00:01.000000Z", "1970-01-01T00:01:01.000000Z")
+    assert (first["count"], first["latest_run"], first["message"]) == (3, "run_3", "It was silent.")
+    assert len((await get(app, "/errors?limit=1"))["items"]) == 1
 
 
 async def test_a_thread_from_birth_to_end() -> None:

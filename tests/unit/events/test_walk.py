@@ -29,6 +29,7 @@ from journeyman.events.events import (
     RunPaused,
     RunResumed,
     RunStarted,
+    Spent,
     StepRemembered,
     ToolCallFinished,
     ToolCallStarted,
@@ -111,6 +112,28 @@ def test_another_attempt_keeps_what_succeeded_and_forgets_what_failed() -> None:
 def test_the_child_of_a_node_may_be_told_later() -> None:
     state = after(entered("expert"), entered("expert", child="run_2"))
     assert (node(state).child, state.walk.visits) == ("run_2", {"expert": 1})
+
+
+def test_a_child_counts_once_when_it_is_over_and_survives_a_take_over() -> None:
+    begun = (*FORKED, entered("expert", A), entered("expert", A, agent="other", child="run_2"))
+    state = after(*begun, RunResumed(epoch=2, reason="taken_over"))
+    assert [(held.child, held.status) for held in state.open_nodes][:1] == [("run_2", "entered")]
+    assert [(child.run_id, child.path) for child in state.open_children] == [("run_2", at("expert", A))]
+    spent = Spent(Usage(5, 6), steps=2, tool_calls=3)
+    over = after(*begun, left("expert", A, result="Well.", spent=spent), left("expert", A, error=FAIL, spent=spent))
+    assert (over.usage, over.child_steps, over.tool_calls) == (state.usage + Usage(5, 6), 2, 3)
+    assert [(child.status, child.result) for child in over.children] == [("finished", "Well.")]
+    assert not over.open_children
+
+
+def test_a_fork_starts_the_child_of_a_node_anew() -> None:
+    begun = (entered("expert"), entered("expert", agent="other", child="run_2"))
+    state = after(*begun, RunForked(parent="run_0", at=4, epoch=2))
+    assert (node(state).child, node(state).status, node(state).attempt) == (None, "orphaned", 1)
+    assert [child.status for child in state.children] == ["orphaned"]
+    again = after(*begun, RunForked(parent="run_0", at=4, epoch=2), entered("expert", agent="other", child="run_3"))
+    assert (node(again).child, node(again).status) == ("run_3", "entered")
+    assert [(child.run_id, child.status) for child in again.children] == [("run_3", "open")]
 
 
 def test_branches_have_their_own_messages_and_see_those_before_the_fan_out() -> None:

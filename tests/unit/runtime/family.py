@@ -15,10 +15,13 @@ from journeyman.agents.react import ReactAgent
 from journeyman.agents.spec import AgentSpec, Limits, ModelSettings
 from journeyman.agents.toolset import Toolset
 from journeyman.events.children import ChildState
+from journeyman.events.codec import Codec
 from journeyman.events.messages import Usage
 from journeyman.events.state import AgentState
 from journeyman.llm.client import Delta, ModelReply, ModelRequest
+from journeyman.runtime.accepting import Acceptance
 from journeyman.runtime.catalog import Catalog
+from journeyman.runtime.forks import Forks
 
 Rounds = Sequence[Sequence[str]]
 
@@ -82,12 +85,18 @@ class Family(World):
 
     def __init__(self, plans: dict[str, Rounds], **rest: Any) -> None:
         super().__init__(Plans(plans), **rest)
+        self.gone = ""  # an agent that is not served any more
+
+    async def boot(self) -> None:
+        await super().boot()
+        acceptance = Acceptance(self.disk, self.worker, self.definitions, self.clock)
+        self.forks = Forks(self.disk, self.runs, acceptance, self.definitions, Codec(), self.clock, self.ids)
 
     def catalog(self) -> Catalog:
         model = ModelSettings(name="m")
         foreman = AgentSpec(type="foreman", name="foreman", model=model, limits=self.limits)
         worker = AgentSpec(type="react_agent", name="test", model=model, tools=SPECS, limits=Limits(steps=20))
-        agents = {spec.name: self.build(spec) for spec in (foreman, worker)}
+        agents = {spec.name: self.build(spec) for spec in (foreman, worker) if spec.name != self.gone}
         return Catalog(agents, default="foreman")
 
     def build(self, spec: AgentSpec) -> BaseAgent:

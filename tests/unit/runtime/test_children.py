@@ -13,9 +13,9 @@ from world import World
 from journeyman.agents.spec import Limits
 from journeyman.errors import NotFoundError
 from journeyman.events.events import CancelRequested, LimitReached, NodeEntered, NodeLeft, RunAccepted, RunPaused
-from journeyman.events.messages import Usage
+from journeyman.events.messages import Usage, user
 from journeyman.journal.journal import RunFilter
-from journeyman.runtime.results import Answer
+from journeyman.runtime.results import Answer, ForkRun, StartRun
 
 
 def family(*plan: Sequence[str], **rest: Any) -> Family:
@@ -27,6 +27,18 @@ async def started(world: World, text: str = "job") -> str:
     world.spawn(world.say, text)
     await world.let_go()
     return world.run_ids[0]
+
+
+async def at_the_gate(*plan: Sequence[str], **rest: Any) -> Family:
+    """Up to the first call of a model, which waits."""
+    world = family(*plan, **rest)
+    await world.boot()
+    world.spawn(world.say, "job")
+    while not world.gates:
+        await world.settle()
+        if world.disk.held:
+            world.disk.write()
+    return world
 
 
 async def test_a_child_answers_and_the_run_goes_on() -> None:
@@ -45,14 +57,18 @@ async def test_a_child_answers_and_the_run_goes_on() -> None:
     assert world.state(run).usage == world.state(child).usage == Usage(1, 1)
 
 
-async def test_while_the_child_works_the_parent_runs_and_holds_no_task() -> None:
+async def test_a_child_belongs_to_the_request_and_the_trace_of_its_parent() -> None:
     world = family(("worker",))
     await world.boot()
-    world.spawn(world.say, "job")
-    while not world.gates:
-        await world.settle()
-        if world.disk.held:
-            world.disk.write()
+    world.spawn(world.runs.start, "me", StartRun(input=user("job"), request_id="req_1", trace_id="a" * 32))
+    await world.let_go()
+    child = world.children(world.run_ids[0])[0]
+    accepted = world.events(child, RunAccepted)[0]
+    assert (accepted.request_id, accepted.trace_id) == ("req_1", "a" * 32)
+
+
+async def test_while_the_child_works_the_parent_runs_and_holds_no_task() -> None:
+    world = await at_the_gate(("worker",))
     run = world.run_ids[0]
     assert world.worker.running == 1, "only the child"
     assert (await world.disk.run(run)).status == "running"
@@ -140,13 +156,7 @@ async def test_who_cancels_a_run_cancels_what_it_started(kind: str) -> None:
 
 
 async def test_a_run_ends_after_its_children() -> None:
-    world = family(("worker",), slots=1)
-    await world.boot()
-    world.spawn(world.say, "job")
-    while not world.gates:
-        await world.settle()
-        if world.disk.held:
-            world.disk.write()
+    world = await at_the_gate(("worker",), slots=1)
     run, child = world.run_ids
     world.spawn(world.runs.cancel, "me", run)
     order: list[str] = []
@@ -269,3 +279,56 @@ async def test_a_thread_is_erased_with_what_its_children_said() -> None:
     await world.let_go()
     assert [await world.disk.thread(key) for key in below] == [None] * len(below)
     assert await world.disk.run(run) is None
+
+
+async def test_a_child_that_was_asked_to_end_before_a_crash_waits_for_no_slot() -> None:
+    world = await at_the_gate(("worker",), slots=1)
+    run, child = world.run_ids
+    world.spawn(world.runs.cancel, "me", run)
+    while not world.events(child, CancelRequested):
+        await world.settle()
+        if world.disk.held:
+            world.disk.write()
+    await world.crash()
+    await world.boot()
+    await world.let_go()
+    assert [world.state(one).status for one in (child, run)] == ["cancelled", "cancelled"]
+    assert world.clock.monotonic() < 30, "it did not come to the bound"
+
+
+@pytest.mark.parametrize("at", ["node_entered", "run_paused"])
+@pytest.mark.parametrize("crash", [False, True])
+async def test_a_fork_starts_children_of_its_own(at: str, crash: bool) -> None:
+    world = family(("asker", "worker"))
+    run = await started(world)
+    before = world.entries(run)
+    place = max(entry.seq for entry in before if entry.type == at)
+    world.spawn(world.forks.fork, "me", ForkRun(run_id=run, at=place))
+    await world.settle()
+    world.disk.write()
+    if crash:
+        await world.crash()
+        await world.boot()
+    await world.let_go(decision=lambda row: "approve" if row.run != world.children(run)[0] else None)
+    fork = next(one for one in world.run_ids if world.state(one).forked)
+    assert world.state(fork).status == "finished"
+    attempts = {event.call: event.attempt for event in world.events(fork, NodeEntered)}
+    left = [event for event in before[:place] if event.type == "node_left"]
+    assert attempts == {"n0.0": 2, "n0.1": 1 if left else 2}
+    assert len(world.children(fork)) == (1 if left else 2)
+    assert world.entries(run) == before, "the run that was forked is not touched"
+    assert world.state(world.children(run)[0]).status == "paused"
+    assert not world.errors
+
+
+async def test_children_of_a_run_that_nobody_can_decide_for_are_cancelled() -> None:
+    world = await at_the_gate(("worker",))
+    run, child = world.run_ids
+    await world.crash()
+    world.gone = "foreman"
+    world.disk.tables.definitions.clear()
+    await world.boot()
+    await world.let_go()
+    assert world.state(run).error.code == "configuration_error"
+    assert world.types(run)[-2:] == ["node_left", "run_failed"]
+    assert world.state(child).status == "cancelled"

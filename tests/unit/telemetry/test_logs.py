@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from journeyman.ids import SequentialIds
-from journeyman.telemetry import logs
+from journeyman.telemetry import lines, logs
 
 LOGGER = logging.getLogger("journeyman.test_logs")
 
@@ -83,6 +83,20 @@ async def test_bound_ids_stay_in_their_task() -> None:
         (None, None),
     ]
     assert not any(item["trace_id"] for item in ids)
+
+
+async def test_work_of_its_own_forgets_who_began_it() -> None:
+    sink = started()
+
+    async def run() -> None:
+        logs.bind_only(run_id="r1", trace_id=None)
+        logs.bind(principal="ann", trace_id=None)
+        LOGGER.info("in")
+
+    with logs.bound(request_id="q1", principal="bob"):
+        await asyncio.create_task(run())
+    [line] = sink.lines()
+    assert {name: line[name] for name in lines.IDS if name in line} == {"run_id": "r1", "principal": "ann"}
 
 
 def test_an_exception_adds_type_stack_and_error_id() -> None:

@@ -34,6 +34,7 @@ class ExecuteTool:
             key=key_of(visit, PATH, raw),
             request_id=visit.request_id,
             trace_id=visit.trace_id,
+            caller_span=visit.caller_span,
         )
         started = await self._ports.runs.call(visit.principal, call)
         result = await self._ports.runs.wait(started.run_id, self._ports.request_wait_seconds)

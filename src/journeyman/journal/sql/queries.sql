@@ -25,6 +25,20 @@ SELECT r.accepted_no, r.id, t.key, r.principal, r.agent, r.version, r.parent, r.
     (SELECT max(seq) FROM events WHERE stream = r.accepted_no)
 FROM runs r JOIN threads t ON t.no = r.thread
 
+-- name: failures
+SELECT g.error_code, g.agent, g.count, g.first_at, g.last_at, r.id, r.error_id,
+    (SELECT max(seq) FROM events WHERE stream = r.accepted_no)
+FROM (
+    SELECT error_code, agent, count(*) AS count, min(ended_at) AS first_at, max(ended_at) AS last_at,
+        max(accepted_no) AS latest
+    FROM (
+        SELECT error_code, agent, ended_at, accepted_no FROM runs
+        WHERE error_code IS NOT NULL AND (?1 IS NULL OR principal = ?1) ORDER BY ended_at DESC LIMIT ?2
+    )
+    GROUP BY error_code, agent
+) g JOIN runs r ON r.accepted_no = g.latest
+ORDER BY g.last_at DESC, g.error_code, g.agent LIMIT ?3
+
 -- name: queue
 SELECT id FROM runs WHERE thread = ? AND status IN ('queued', 'running', 'paused') AND status = 'queued'
 ORDER BY accepted_no

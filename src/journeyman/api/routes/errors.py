@@ -1,0 +1,47 @@
+"""What failed, in groups: where to look first."""
+
+from __future__ import annotations
+
+import hashlib
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from journeyman.api.openapi import lists
+from journeyman.api.parameters import PageSize
+from journeyman.api.ports import Ports
+from journeyman.api.replies import page
+from journeyman.api.schemas import ErrorGroup
+from journeyman.api.visit import visit_of
+from journeyman.events.codec import rfc3339
+from journeyman.journal.journal import FailureRow
+
+
+def errors(ports: Ports) -> APIRouter:
+    router = APIRouter(tags=["runs"])
+
+    @router.get("/errors", operation_id="list_errors", summary="Failed runs in groups", responses=lists(ErrorGroup))
+    async def list_errors(request: Request, limit: PageSize = 50) -> Response:
+        groups = await ports.runs.failures(visit_of(request.scope).principal, limit)
+        return page([error_group(row, message) for row, message in groups], None)
+
+    return router
+
+
+def error_group(row: FailureRow, message: str) -> ErrorGroup:
+    return ErrorGroup(
+        fingerprint=fingerprint(row.agent, row.code),
+        code=row.code,
+        agent=row.agent,
+        message=message,
+        count=row.count,
+        first_at=rfc3339(row.first_at),
+        last_at=rfc3339(row.last_at),
+        latest_run=row.latest_run,
+        error_id=row.error_id,
+    )
+
+
+def fingerprint(agent: str | None, code: str) -> str:
+    """The same for failures of one agent with one code, in every process and release."""
+    return hashlib.sha256(f"{agent or ''}\n{code}".encode()).hexdigest()[:16]

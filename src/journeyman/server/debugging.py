@@ -1,0 +1,104 @@
+"""What the debug pages show: the parts as they stand, secrets masked by value, by name and by shape."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from pydantic import SecretStr
+
+from journeyman import __version__
+from journeyman.egress.services import Destination
+from journeyman.events.codec import rfc3339
+from journeyman.events.state import AgentState
+from journeyman.server.application import Application
+from journeyman.settings import Settings
+from journeyman.telemetry.lines import MASK, Masker
+
+MOST_RUNS = 200  # that are listed
+_USERINFO = re.compile(r"(?<=://)[^/@\s]+(?=@)")  # a name and password within an address
+
+
+class DebugPages:
+    """Reads on the loop; each page is bounded."""
+
+    def __init__(self, application: Application) -> None:
+        self._parts = application
+        self._mask = Masker(application.secrets)
+
+    def state(self) -> msgspec.Raw:
+        """Version, epoch, runs under way, queues, workers, caches, agents, settings."""
+        parts, worker = self._parts, self._parts.worker
+        return self._page(
+            {
+                "version": __version__,
+                "pid": os.getpid(),
+                "epoch": parts.journal.epoch,
+                "journal": {"healthy": parts.journal.healthy, **parts.journal.stats()},
+                "runs": {
+                    "running": worker.running,
+                    "waiting": worker.backlog,
+                    "streams": worker.watched.total(),
+                    "stopping": worker.stopping,
+                    "active": [_run(run_id, state) for run_id, state in worker.active(MOST_RUNS)],
+                },
+                "workers": parts.workers.figures(),
+                "cache": parts.cache.figures() if parts.cache else None,
+                "agents": {name: agent.version for name, agent in parts.catalog.agents.items()},
+                "settings": shown(parts.settings),
+            }
+        )
+
+    def services(self) -> msgspec.Raw:
+        """Every guard: breakers, rate, slots, retry budget, and the bounds that it holds."""
+        items = [_service(each) for each in self._parts.services.destinations()]
+        return self._page({"items": sorted(items, key=lambda item: str(item["name"]))})
+
+    def tasks(self) -> msgspec.Raw:
+        """Every asyncio task: where it waits, its age and parent."""
+        return self._page({"items": self._parts.observers.tasks.read()})
+
+    def _page(self, content: Mapping[str, Any]) -> msgspec.Raw:
+        return msgspec.Raw(self._mask(msgspec.json.encode(content, enc_hook=str).decode()).encode())
+
+
+def _run(run_id: str, state: AgentState | None) -> dict[str, Any]:
+    if state is None:  # it is being loaded
+        return {"run_id": run_id}
+    return {
+        "run_id": run_id,
+        "thread": state.thread,
+        "agent": state.agent,
+        "status": state.status,
+        "epoch": state.epoch,
+        "seq": state.seq,
+        "last_event_at": rfc3339(state.at),
+        "model_call": state.model_call.call if state.model_call else None,
+        "open_calls": [f"{call.call} {call.tool}: {call.status}" for call in state.open_calls],
+    }
+
+
+def _service(destination: Destination) -> dict[str, Any]:
+    guard = destination.guard
+    return {
+        "name": guard.name,
+        "configured": destination.configured,
+        **msgspec.structs.asdict(guard.figures()),
+        "policy": guard.policy,
+        "timeouts": destination.timeouts,
+    }
+
+
+def shown(settings: Settings) -> dict[str, Any]:
+    """Every setting; of a secret one whether it is set."""
+    values = {name.upper(): getattr(settings, name) for name in sorted(type(settings).model_fields)}
+    return {name: _masked(value) for name, value in values.items()}
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, SecretStr):
+        return MASK
+    return _USERINFO.sub(MASK, value) if isinstance(value, str) else value

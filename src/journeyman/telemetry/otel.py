@@ -1,0 +1,105 @@
+"""Spans and GenAI metrics handed to the OpenTelemetry SDK (extra `otel`). Imported only where it is configured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
+
+from journeyman.telemetry.spans import Span, Value
+from journeyman.telemetry.traces import Wanted
+
+SCOPE = "journeyman"
+CLOSE_MILLISECONDS = 5000.0
+UNNAMED = "unknown_service"  # what the SDK calls a service that says no name
+_KINDS = {"internal": SpanKind.INTERNAL, "client": SpanKind.CLIENT}
+_TOKENS = [4.0**power for power in range(14)]  # the bounds that the conventions name
+_SECONDS = [0.01 * 2**power for power in range(14)]
+_LABELS = ("gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model", "gen_ai.tool.name", "error.type")
+
+
+class Otel:
+    """The SDK's side of an export: a processor of spans, a provider of meters; either may be missing."""
+
+    def __init__(
+        self, resource: Resource, processor: SpanProcessor | None = None, meters: MeterProvider | None = None
+    ) -> None:
+        self._resource = resource
+        self._processor = processor
+        self._meters = meters
+        meter = (meters or MeterProvider()).get_meter(SCOPE)
+        self._tokens = meter.create_histogram(
+            "gen_ai.client.token.usage",
+            unit="{token}",
+            description="Number of input and output tokens used.",
+            explicit_bucket_boundaries_advisory=_TOKENS,
+        )
+        self._seconds = meter.create_histogram(
+            "gen_ai.client.operation.duration",
+            unit="s",
+            description="GenAI operation duration.",
+            explicit_bucket_boundaries_advisory=_SECONDS,
+        )
+
+    @classmethod
+    def over_http(cls, wanted: Wanted, version: str) -> Otel:
+        """By the standard variables (OTEL_EXPORTER_OTLP_…, OTEL_SERVICE_NAME, OTEL_BSP_…), which the SDK reads."""
+        resource = Resource.create({"service.version": version})
+        if str(resource.attributes.get("service.name", UNNAMED)).startswith(UNNAMED):
+            resource = resource.merge(Resource({"service.name": SCOPE}))
+        processor = BatchSpanProcessor(OTLPSpanExporter()) if wanted.traces else None
+        reader = [PeriodicExportingMetricReader(OTLPMetricExporter())] if wanted.metrics else []
+        return cls(resource, processor, MeterProvider(reader, resource, shutdown_on_exit=False) if reader else None)
+
+    def export(self, spans: Sequence[Span]) -> None:
+        for span in spans:
+            if self._processor is not None:
+                self._processor.on_end(self._readable(span))
+            if self._meters is not None:
+                self._measure(span)
+
+    def close(self) -> None:
+        """Send what waits; each exporter bounds its own time."""
+        if self._processor is not None:
+            self._processor.shutdown()
+        if self._meters is not None:
+            self._meters.shutdown(CLOSE_MILLISECONDS)
+
+    def _readable(self, span: Span) -> ReadableSpan:
+        return ReadableSpan(
+            span.name,
+            _context(span.trace_id, span.span_id, remote=False),
+            _context(span.trace_id, span.parent_id, remote=True) if span.parent_id else None,
+            self._resource,
+            span.attributes,
+            kind=_KINDS[span.kind],
+            status=Status(StatusCode.ERROR, span.message) if span.error else Status(),
+            start_time=span.start * 1000,
+            end_time=span.end * 1000,
+            instrumentation_scope=InstrumentationScope(SCOPE),
+        )
+
+    def _measure(self, span: Span) -> None:
+        """Operations and tokens of a span; labels are those from finite sets."""
+        if "gen_ai.operation.name" not in span.attributes:
+            return
+        labels: dict[str, Value] = {name: span.attributes[name] for name in _LABELS if name in span.attributes}
+        self._seconds.record((span.end - span.start) / 1_000_000, labels)
+        if span.kind != "client":  # the run's own tokens are the sum of its calls'
+            return
+        for kind in ("input", "output"):
+            count = span.attributes.get(f"gen_ai.usage.{kind}_tokens")
+            if isinstance(count, int):
+                self._tokens.record(count, {**labels, "gen_ai.token.type": kind})
+
+
+def _context(trace_id: str, span_id: str, *, remote: bool) -> SpanContext:
+    return SpanContext(int(trace_id, 16), int(span_id, 16), remote, TraceFlags(TraceFlags.SAMPLED))
