@@ -204,6 +204,10 @@ class FakeRuns(Runs):
         self._set(run_id, status="running", approvals=(), waiting_for=None)
         return self.results[run_id]
 
+    async def tell(self, principal: str, run_id: str, text: str) -> RunResult:
+        await self.get(principal, run_id)
+        raise StateError("The run asks no question now.", code="nothing_asked")
+
     async def result(self, principal: str, run_id: str) -> RunResult:
         await self.get(principal, run_id)
         return self.results[run_id]

@@ -1,8 +1,9 @@
-"""The pytest plugin: the `agent` fixture. Light to import, since pytest loads it in every run."""
+"""The pytest plugin: the `agent` fixture, and agent tests in YAML. Light to import: pytest loads it in every run."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from journeyman.agents.agent import BaseAgent
 
+SUFFIX = ".agent-test.yaml"
 MakeAgent = Callable[..., Awaitable["BaseAgent"]]
 
 
@@ -38,3 +40,32 @@ async def agent() -> AsyncIterator[MakeAgent]:
     yield make
     for each in made:
         await each.aclose()
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> AgentTestFile | None:
+    """Agent tests among the files that are collected."""
+    if not file_path.name.endswith(SUFFIX):
+        return None
+    return AgentTestFile.from_parent(parent, path=file_path)
+
+
+class AgentTestFile(pytest.File):
+    """A `*.agent-test.yaml`: one test."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        yield AgentTestItem.from_parent(self, name=self.path.name.removesuffix(SUFFIX))
+
+
+class AgentTestItem(pytest.Item):
+    """Runs as `journeyman test` does; what differs is the failure's text."""
+
+    def runtest(self) -> None:
+        from journeyman.testing import check_agent_test  # noqa: PLC0415 - pytest loads this plugin in every run
+
+        asyncio.run(check_agent_test(self.path))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        return str(excinfo.value)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        return self.path, 0, f"agent test {self.name}"

@@ -173,3 +173,60 @@ def test_time_travel(shell: Shell) -> None:
     assert shell.json("runs", "show", run["run_id"])["last_seq"] == run["last_seq"]
     assert shell(*fork, str(run["last_seq"]), "support")[0] == 1
     assert shell(*fork, "2", "support", "--replace", "one")[0] == 2
+
+
+def test_a_run_becomes_a_test_that_names_what_changed(shell: Shell) -> None:
+    """SPEC 11: `runs export --as-test` and `test`, with --update and --junit; `runs replay`."""
+    shell("run", "Where is order 1042?", "support")
+    [run] = shell.json("runs", "list")["items"]
+    replayed = shell.json("runs", "replay", run["run_id"], "support")
+    assert (replayed["code"], replayed["equal"], replayed["events"]) == (0, True, 9)
+    file = "support/tests/order.agent-test.yaml"
+    code, out = shell("runs", "export", run["run_id"], "support", "--as-test", "-o", file)
+    assert (code, file in out) == (0, True)
+    assert shell("runs", "export", run["run_id"], "support", "--as-test", "-o", file)[0] == 2
+    assert shell("runs", "export", run["run_id"], "support")[0] == 2
+    Path("journeyman.db").unlink()  # the file holds all that it needs
+    tried = shell.json("test", "support")
+    assert (tried["code"], tried["passed"], tried["failed"]) == (0, 1, 0)
+    agent = Path("support/agent.yaml")
+    agent.write_text(agent.read_text().replace("Be brief and friendly.", "Be brief."))
+    code, out = shell("test", file, "--junit", "out.xml")
+    assert (code, "the system prompt of m1 differs:" in out) == (1, True)
+    assert [line.strip()[0] for line in out.splitlines() if "Be brief" in line] == ["-", "+"]
+    assert "does not happen" not in out
+    assert 'failures="1"' in Path("out.xml").read_text()
+    assert shell("test", file, "--update")[0] == 0
+    assert shell("test", file)[0] == 0
+    Path(file).write_text("recorded: {}\n")
+    assert shell("test", file)[0] == 3
+
+
+def test_a_new_project_brings_a_test_that_holds(shell: Shell) -> None:
+    """SPEC 11: `init` writes a first agent test."""
+    assert shell("init", "fresh")[0] == 0
+    assert shell("test", "fresh")[0] == 0
+    test = Path("fresh/tests/distance.agent-test.yaml")
+    test.write_text(test.read_text().replace("destination: Rome}, result", "destination: Oslo}, result"))
+    code, out = shell("test", "fresh")
+    assert (code, 'arguments: expected {"destination":"Oslo"}' in out) == (1, True)
+
+
+def test_a_recorded_test_holds_no_secret_and_holds_under_another(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """SPEC 9: a value of `${…}` is in nothing that is written for people."""
+    Path("agent.yaml").write_text(
+        'type: react_agent\nprompt: "Use ${KEY} well."\nmodel: {name: offline, extra: {key: "${KEY}"}}\n'
+    )
+    monkeypatch.setenv("KEY", "a-secret-of-mine")
+    shell("run", "Hello")
+    [run] = shell.json("runs", "list")["items"]
+    code, out = shell("runs", "export", run["run_id"], "--as-test")
+    assert (code, "a-secret-of-mine" in out, "Use [secret] well." in out) == (0, False, True)
+    Path("x.agent-test.yaml").write_text(out)
+    monkeypatch.setenv("KEY", "another-secret")
+    assert shell("test", "x.agent-test.yaml")[0] == 0
+    Path("agent.yaml").write_text(Path("agent.yaml").read_text().replace("well", "badly"))
+    code, out = shell("test", "x.agent-test.yaml")
+    assert (code, "another-secret" in out, "+ Use [secret] badly." in out) == (1, False, True)

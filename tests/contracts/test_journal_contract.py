@@ -796,6 +796,71 @@ async def test_messages_of_parallel_branches_stand_in_the_thread_when_they_are_j
     assert await texts(journal) == ["hi", "plan", "a", "b", "b2", "sum"]
 
 
+async def test_an_interrupting_run_cancels_all_that_runs_or_waits_and_is_next(journal: Journal) -> None:
+    for run in ("r1", "r2", "r3"):
+        await commit(journal, accepted(run, text=run), max_queued=2)
+    done = await commit(journal, accepted("r4", text="r4", multitask="interrupt"), max_queued=2)
+    told = [(entry.stream, entry.type) for entry in done.entries]
+    assert told == [(run, "cancel_requested") for run in ("r1", "r2", "r3")] + [("r4", "run_accepted")]
+    cancel = done.entries[0].event
+    assert isinstance(cancel, CancelRequested)
+    assert (cancel.by, cancel.reason) == ("ann", "interrupted")
+    await commit(journal, accepted("r5", multitask="interrupt"), max_queued=2)
+    with pytest.raises(QueueFullError):  # twice the bound, until those before have ended
+        await commit(journal, accepted("r6", multitask="interrupt"), max_queued=2)
+    await commit(journal, step("r5", RunCancelled(by="ann"), known=1))
+    for run in ("r2", "r3"):
+        await commit(journal, step(run, RunCancelled(by="ann"), known=2))
+    done = await commit(journal, step("r1", RunCancelled(by="ann"), known=3))
+    assert done.entries[-1].stream == "r4"
+    assert await texts(journal) == ["r1", "r4"]
+
+
+async def test_an_interrupt_wakes_a_paused_run_and_needs_none(journal: Journal) -> None:
+    await commit(journal, accepted("r1"))
+    await commit(journal, step("r1", asks("a1"), RunPaused(waiting_for=("a1",)), known=2))
+    await commit(journal, accepted("r2", multitask="interrupt"))
+    run = await journal.run("r1")
+    assert run is not None
+    assert run.status == "running", "recovery must find it"
+    done = await commit(journal, accepted("r9", thread="ann/free", multitask="interrupt"))
+    assert [entry.type for entry in done.entries] == ["run_accepted", "run_started"]
+
+
+async def test_an_interrupt_is_claimed_once(journal: Journal) -> None:
+    await commit(journal, accepted("r1"))
+    await commit(journal, accepted("r2", multitask="interrupt"), claim=claim("r2"))
+    again = await commit(journal, accepted("r3", multitask="interrupt"), claim=claim("r3"))
+    assert (again.replay, again.entries) == ("r2", ())
+    assert (await types(journal, "r1")).count("cancel_requested") == 1
+    assert "cancel_requested" not in await types(journal, "r2")
+
+
+async def test_open_approvals_with_a_deadline_come_the_next_first(journal: Journal) -> None:
+    await commit(journal, accepted("r1"))
+    asked = (asks("a1", deadline=30), asks("a2", deadline=10), asks("a3"), asks("a4", deadline=20, default="deny"))
+    await commit(journal, step("r1", *asked, known=2))
+    assert [row.id for row in await journal.due_approvals()] == ["a2", "a4", "a1"]
+    assert [row.default for row in await journal.due_approvals(2)] == [None, "deny"]
+    await commit(journal, outside("r1", ApprovalGiven(approval="a2", decision="deny", by="deadline")))
+    assert [row.id for row in await journal.due_approvals()] == ["a4", "a1"]
+    await commit(journal, step("r1", RunCancelled(), known=7))
+    assert await journal.due_approvals() == []
+
+
+async def test_of_two_answers_at_once_exactly_one_wins(journal: Journal) -> None:
+    await commit(journal, accepted("r1"))
+    await commit(journal, step("r1", asks("a1"), known=2))
+    given = [ApprovalGiven(approval="a1", decision="approve", by=f"p{number}") for number in range(20)]
+    outcomes = await asyncio.gather(*(commit(journal, outside("r1", one)) for one in given), return_exceptions=True)
+    lost = [outcome for outcome in outcomes if isinstance(outcome, StateError)]
+    assert [error.code for error in lost] == ["approval_closed"] * 19
+    row = await journal.approval("a1")
+    assert row is not None
+    won = next(one.by for one, outcome in zip(given, outcomes, strict=True) if isinstance(outcome, Committed))
+    assert row.answered_by == won
+
+
 HIDDEN = "ann/!child_1"
 
 

@@ -1,8 +1,8 @@
 """Every snippet of the documentation is run.
 
 A Python or YAML snippet whose first line is `# path` is a file, written where it says; the agents and tools among the
-files of a page are loaded as `serve` would, and a test file is run by pytest. Other Python snippets of a page are run
-one after the other, in one namespace, with await at the top; other YAML and JSON is read.
+files of a page are loaded as `serve` would, and tests, agent tests among them, are run by pytest. Other Python snippets
+of a page are run one after the other, in one namespace, with await at the top; other YAML and JSON is read.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 import yaml
 
+from journeyman.agents.picture import mermaid
 from journeyman.server.definitions import load
 from journeyman.settings import Settings
 
@@ -49,7 +50,7 @@ def loose(page: Path, language: str) -> list[str]:
 
 
 def shown_tests(page: Path) -> list[str]:
-    return [name for name in files_of(page) if Path(name).name.startswith("test_")]
+    return [name for name in files_of(page) if Path(name).name.startswith("test_") or name.endswith(".agent-test.yaml")]
 
 
 def pages_with(wanted: Callable[[Path], object]) -> pytest.MarkDecorator:
@@ -86,6 +87,15 @@ async def test_files_can_be_served(page: Path, folder: Path) -> None:
     loaded = await load(Settings.read(database_url="memory://"), folder / "agent.yaml", offline=True)
     await loaded.registry.aclose()
     assert not [problem for problem in loaded.problems if problem.severity == "error"]
+
+
+@pages_with(lambda page: files_of(page) and loose(page, "mermaid"))
+async def test_a_picture_is_the_drawn_one(page: Path, folder: Path) -> None:
+    loaded = await load(Settings.read(database_url="memory://"), folder / "agent.yaml", offline=True)
+    await loaded.registry.aclose()
+    [graph] = [agent.spec.graph for agent in loaded.agents]
+    assert graph is not None
+    assert loose(page, "mermaid") == [mermaid(graph)]
 
 
 @pages_with(shown_tests)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from journeyman.tools.registry import RegisteredTool
-from journeyman.tools.spec import CallRequest
+from journeyman.tools.spec import CallRequest, Question, Unanswered
 
 
 class RecordingHost:
@@ -16,6 +16,8 @@ class RecordingHost:
     def __init__(self) -> None:
         self.attempts: list[int] = []
         self.shown: list[str | float] = []
+        self.questions: list[Question] = []
+        self.answers: dict[str, str] = {}
         self.patches: list[tuple[str, dict[str, Any]]] = []
 
     async def starting(self, attempt: int) -> None:
@@ -26,6 +28,12 @@ class RecordingHost:
 
     async def change_context(self, scope: str, patch: dict[str, Any]) -> None:
         self.patches.append((scope, patch))
+
+    async def ask(self, question: Question) -> str:
+        self.questions.append(question)
+        if question.text not in self.answers:
+            raise Unanswered
+        return self.answers[question.text]
 
 
 @pytest.fixture

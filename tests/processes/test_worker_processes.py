@@ -200,3 +200,17 @@ async def test_a_tool_that_cannot_be_imported_did_not_run(registry, workers, req
 
 async def test_the_environment_is_scrubbed():
     assert set(scrubbed_environment()) <= {"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"}
+
+
+@pytest.mark.parametrize("name", ["ask_in_process", "ask_awaited_in_process"])
+async def test_a_question_unwinds_through_the_process_and_its_answer_comes_back(call, host, name):
+    outcome = await call(name)
+    assert outcome.question == host.questions[0]
+    assert (outcome.question.text, outcome.result, outcome.failure, outcome.attempts) == ("Which?", None, None, 1)
+    host.answers["Which?"] = "that one"
+    assert (await call(name)).result == "that one"
+
+
+async def test_a_once_tool_in_a_process_may_not_ask(call, host):
+    outcome = await call("ask_once")
+    assert (outcome.failure.code, outcome.question, host.questions) == ("ask_refused", None, [])

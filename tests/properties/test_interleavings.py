@@ -16,6 +16,7 @@ from journeyman.events.events import (
     ApprovalGiven,
     ApprovalRequested,
     ModelReplied,
+    RunAccepted,
     ToolCallFinished,
     ToolCallStarted,
 )
@@ -38,6 +39,7 @@ def play(plan: dict[str, list[list[str]]], picks: list[int], limit: Limits, answ
         _check_run(world, run_id, answered)
     for thread in THREADS:
         _check_thread(world, thread)
+        _check_interrupts(world, thread)
     for state in world.rested:
         check_live(world, state)
 
@@ -98,6 +100,16 @@ def _check_thread(world: World, name: str) -> None:
         check_transcript(in_call_order(tuple(row.message for row in rows)))
 
     asyncio.run(messages())
+
+
+def _check_interrupts(world: World, name: str) -> None:
+    """Who came before an interrupting run is over when that begins."""
+    runs = [(run_id, accepted) for run_id in world.run_ids for accepted in world.events(run_id, RunAccepted)]
+    mine = [run_id for run_id, accepted in runs if accepted.thread == f"me/{name}"]
+    for run_id, accepted in runs:
+        if accepted.multitask == "interrupt" and run_id in mine and "run_started" in world.types(run_id):
+            for earlier in mine[: mine.index(run_id)]:
+                assert world.state(earlier).ended, (earlier, world.types(earlier))
 
 
 DOSE = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck))

@@ -93,6 +93,26 @@ class PermissionsEntry(Entry):
     env: list[str] | None = Field(default=None, description="Variables of the server")
 
 
+class ApprovalEntry(Entry):
+    """When a human is asked, who may answer, and what counts as the answer when nobody does; or `when` alone."""
+
+    when: str | None = Field(
+        default=None, min_length=1, description="never, always or a CEL condition; default: as the code says, or always"
+    )
+    by: Literal["anyone", "other"] = Field(default="anyone", description="other: not the principal whose run asks")
+    deadline_seconds: float | None = Field(default=None, gt=0, le=366 * DAY)
+    default: Literal["approve", "deny"] | None = Field(default=None, description="The answer at the deadline: deny")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_condition(cls, value: Any) -> Any:
+        return {"when": value} if isinstance(value, str) else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"anyOf": [{"type": "string", "minLength": 1}, handler.resolve_ref_schema(handler(schema))]}
+
+
 class ToolEntry(NamedEntry):
     """A tool of the tools folder, and what this agent overrides and restricts of it."""
 
@@ -100,7 +120,7 @@ class ToolEntry(NamedEntry):
     arguments: dict[str, dict[str, Any]] | None = None
     required: list[str] | None = None
     effects: Literal["none", "idempotent", "once"] | None = None
-    approval: str | None = Field(default=None, min_length=1, description="never, always or a CEL condition")
+    approval: ApprovalEntry | None = None
     timeout_seconds: Seconds | None = None
     retries: int | None = Field(default=None, ge=0, le=20)
     isolation: Literal["inline", "process"] | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -149,6 +149,7 @@ def strictest(specs: Sequence[ToolSpec]) -> ToolSpec:
         effects=max((spec.effects for spec in specs), key=_STRICTNESS.index),
         on_unknown="ask" if any(spec.on_unknown == "ask" for spec in specs) else "tell",
         approval="always" if "always" in approvals else " || ".join(f"({text})" for text in conditions) or "never",
+        **_answering(specs),
         isolation="process" if any(spec.isolation == "process" for spec in specs) else "inline",
         sandbox=max((spec.sandbox for spec in specs[1:] or specs), key=_SANDBOXES.index),
         timeout_seconds=min((spec.timeout_seconds for spec in specs if spec.timeout_seconds is not None), default=None),
@@ -158,6 +159,16 @@ def strictest(specs: Sequence[ToolSpec]) -> ToolSpec:
         permissions_env=allowed.env,
         cache_ttl=min((spec.cache_ttl for spec in specs), key=lambda ttl: INFINITY if ttl == "default" else ttl),
     )
+
+
+def _answering(specs: Sequence[ToolSpec]) -> dict[str, Any]:
+    """Somebody else must answer if any says so; the soonest deadline, and its default only if all agree on it."""
+    timed = [spec for spec in specs if spec.approval_seconds is not None]
+    return {
+        "approval_by": "other" if any(spec.approval_by == "other" for spec in specs) else "anyone",
+        "approval_seconds": min((spec.approval_seconds or 0 for spec in timed), default=None),
+        "approval_default": "approve" if timed and all(s.approval_default == "approve" for s in timed) else "deny",
+    }
 
 
 def _allowed(specs: Sequence[ToolSpec]) -> Permissions:

@@ -13,7 +13,7 @@ from journeyman.events.events import Failure
 from journeyman.events.messages import JSON
 from journeyman.events.state import AgentState
 from journeyman.llm.client import ToolDefinition
-from journeyman.tools.spec import ToolSpec
+from journeyman.tools.spec import Question, ToolSpec
 
 OUTCOME_UNKNOWN = "outcome_unknown"
 
@@ -36,7 +36,7 @@ def next_of(call: CallState, state: AgentState, tools: Toolset) -> Action | None
         return _first(call, spec, arguments, state, tools)
     if call.status == "orphaned":
         return _orphaned(call, spec, arguments)
-    if call.decision in ("approve", "retry") and not _still_fits(call, spec):
+    if (call.decision in ("approve", "retry") or call.kind == "question") and not _still_fits(call, spec):
         return _ask_to_run(call, spec, arguments)
     return _run(call, spec, arguments)
 
@@ -44,9 +44,11 @@ def next_of(call: CallState, state: AgentState, tools: Toolset) -> Action | None
 def _settled(call: CallState) -> Settle | None:
     """A human's word that ends the call, whatever has become of its tool."""
     match call.decision:
+        case "deny" if call.kind == "question":
+            return _settle(call, Failure("approval_denied", "A human refused to answer what this call asked."))
         case "deny":
             return _settle(call, Failure("approval_denied", "A human refused this call. Do not try it again."))
-        case "done":
+        case "done" if call.kind != "question":
             return _settle(call, result=_outcome(call))
         case "fail":
             return _settle(call, _unknown_failure(call.tool))
@@ -116,6 +118,23 @@ def unknown(call: CallState, spec: ToolSpec, arguments: dict[str, JSON]) -> Acti
     )
 
 
+def question(action: CallTool, asked: Question) -> AskHuman:
+    """What the code of a call that is under way asks a human."""
+    return AskHuman(
+        call=action.call,
+        kind="question",
+        tool=action.spec.name,
+        arguments=action.arguments,
+        message=asked.text,
+        args_hash=fingerprint(action.spec, action.arguments),
+        decisions=("done", "deny"),
+        result=asked.default,
+        deadline_seconds=asked.deadline_seconds,
+        default=None if asked.deadline_seconds is None else "deny" if asked.default is None else "done",
+        path=action.path,
+    )
+
+
 def _question(call: CallState) -> str:
     if call.forked is None:
         return f"{call.tool} was started and its outcome is unknown. Did it happen?"
@@ -133,6 +152,9 @@ def _ask_to_run(call: CallState, spec: ToolSpec, arguments: dict[str, JSON]) -> 
         message=f"May {call.tool} run with these arguments?",
         args_hash=fingerprint(spec, arguments),
         decisions=("approve", "deny"),
+        deadline_seconds=spec.approval_seconds,
+        default=None if spec.approval_seconds is None else spec.approval_default,
+        answerer=spec.approval_by,
         path=call.path,
     )
 

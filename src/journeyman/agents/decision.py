@@ -13,7 +13,7 @@ import msgspec
 
 from journeyman.agents.spec import AgentSpec
 from journeyman.agents.toolset import Toolset
-from journeyman.events.events import ROOT, Decision, Failure, Path
+from journeyman.events.events import ROOT, Answerer, Decision, Failure, Path
 from journeyman.events.messages import JSON, Message
 from journeyman.events.state import AgentState
 from journeyman.llm.client import ModelRequest
@@ -69,13 +69,16 @@ class AskHuman(msgspec.Struct, frozen=True, kw_only=True):
     """Open an approval. Holds no task: the answer arrives as an outside fact."""
 
     call: str
-    kind: Literal["tool", "unknown_outcome", "node"]
+    kind: Literal["tool", "unknown_outcome", "node", "question"]
     tool: str
     arguments: dict[str, JSON]
     message: str
     args_hash: str
     decisions: tuple[Decision, ...]
     result: str | None = None  # what `done` goes on with unless the answer says otherwise
+    deadline_seconds: float | None = None  # from its recording on; then `default` is the answer
+    default: Decision | None = None
+    answerer: Answerer = "anyone"
     path: Path = ROOT
 
     @property

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from journeyman.agents.agent import BaseAgent, OutputCheck
 from journeyman.agents.calls import next_of, refused, skipped
 from journeyman.agents.decision import (
@@ -103,12 +101,6 @@ class _Decision:
         self._state = state
         self._moves = Moves(agent.graph, state)
         self._asked = 0
-        self._types: dict[str, Callable[[NodeState, GraphNode], Decided]] = {
-            "llm": self._llm,
-            "tools": self._tools,
-            "approval": self._approval,
-            "agent": self._child,
-        }
 
     def all(self) -> Decided:
         walk = self._state.walk
@@ -137,7 +129,17 @@ class _Decision:
         if not node.working:
             return ()
         compiled = self._graph.nodes[node.path.node]
-        return self._types.get(compiled.spec.type, self._code)(node, compiled)
+        match compiled.spec.type:
+            case "llm":
+                return self._llm(node, compiled)
+            case "tools":
+                return self._tools(node)
+            case "approval":
+                return self._approval(node, compiled)
+            case "agent":
+                return self._child(node, compiled)
+            case _:
+                return self._code(node, compiled)
 
     # --- the types
 
@@ -167,7 +169,7 @@ class _Decision:
         counted = replace(view, model_calls=view.model_calls + self._asked) if self._asked else view
         return exceeded(counted, self._agent.spec.limits)
 
-    def _tools(self, node: NodeState, compiled: GraphNode) -> Decided:
+    def _tools(self, node: NodeState) -> Decided:
         view = self._state.in_branch(node.path.branch)
         if not view.calls:
             return (_leave(node),)

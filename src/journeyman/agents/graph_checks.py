@@ -5,12 +5,14 @@ Pure functions over a graph whose names all exist. What each check means is told
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from typing import Literal, NamedTuple
 
+from journeyman.agents.graph_ways import END, Arrival, Tokens, Ways
 from journeyman.agents.spec import EdgeSpec, GraphSpec, NodeSpec
 
-END = "end"
+__all__ = ["END", "Finding", "flow_findings"]
+
 SILENT_TYPES = ("function", "approval")  # nodes that add no message: the last one stays the last
 
 
@@ -26,81 +28,16 @@ class Finding(NamedTuple):
 def flow_findings(graph: GraphSpec, *, agent_has_tools: bool) -> list[Finding]:
     """Everything that keeps runs from finding their way. `agent_has_tools`: an llm node without `tools` offers some."""
     ways = Ways(graph)
+    tokens = Tokens(ways)
     return [
         *_unreachable(ways),
         *_without_way_out(ways),
         *_never_taken(ways),
-        *_joins(ways),
-        *_multiplying(ways),
+        *_joins(ways, tokens),
+        *_multiplying(ways, tokens),
         *_endless(ways),
         *_tools_without_calls(ways, agent_has_tools),
     ]
-
-
-class Ways:
-    """The moves that a graph allows."""
-
-    def __init__(self, graph: GraphSpec) -> None:
-        self.graph = graph
-        self.nodes = {node.name: node for node in graph.nodes}
-        self._out: dict[str, list[tuple[int, EdgeSpec]]] = {name: [] for name in self.nodes}
-        for index, edge in enumerate(graph.edges):
-            for origin in edge.origins:
-                self._out[origin].append((index, edge))
-        self.reached = self.from_([graph.start])
-        self.fan_outs = [(index, edge) for index, edge in enumerate(graph.edges) if len(edge.targets) > 1]
-        self.joins = [(index, edge) for index, edge in enumerate(graph.edges) if len(edge.origins) > 1]
-        self._owners = {index: self._owner(index, join) for index, join in self.joins}
-
-    def out_of(self, node: str) -> list[tuple[int, EdgeSpec]]:
-        """The edges that leave `node`, in order."""
-        return self._out[node]
-
-    def next_of(self, name: str, without: Collection[int] = ()) -> list[str]:
-        """Where a run may be after `name`."""
-        node = self.nodes[name]
-        found = [target for target in (node.on_error, node.on_unavailable) if target is not None]
-        for index, edge in self._out[name]:
-            found += edge.targets if index not in without else ()
-        return found
-
-    def from_(self, starts: Collection[str], without: Collection[int] = ()) -> set[str]:
-        """`starts` and all that can be reached from them, `end` included, without the edges of these numbers."""
-        found: set[str] = set()
-        waiting = list(starts)
-        while waiting:
-            name = waiting.pop()
-            if name not in found:
-                found.add(name)
-                waiting += self.next_of(name, without) if name != END else ()
-        return found
-
-    def fan_out_of(self, join: int) -> int | None:
-        """The innermost fan-out whose branches come together at this join: two or more of them, at all its origins."""
-        return self._owners[join]
-
-    def joins_of(self, fan_out: int) -> set[int]:
-        return {join for join, owner in self._owners.items() if owner == fan_out}
-
-    def _owner(self, number: int, join: EdgeSpec) -> int | None:
-        origins = set(join.origins)
-        found = []
-        for index, edge in self.fan_outs:
-            reach = [self.from_([target], {number}) & origins for target in edge.targets]
-            if set().union(*reach) == origins and _from_two(reach):
-                found.append((index, edge))
-        return next((index for index, edge in found if not any(self._holds(edge, other) for _, other in found)), None)
-
-    def _holds(self, outer: EdgeSpec, inner: EdgeSpec) -> bool:
-        """Whether a branch of `outer` comes to `inner` before any join."""
-        joins = {index for index, _ in self.joins}
-        return inner is not outer and bool(self.from_(outer.targets, joins) & set(inner.origins))
-
-
-def _from_two(reach: Sequence[set[str]]) -> bool:
-    """Whether two branches come to different origins."""
-    arriving = [origins for origins in reach if origins]
-    return len(arriving) > 1 and len(set().union(*arriving)) > 1
 
 
 def _unreachable(ways: Ways) -> Iterator[Finding]:
@@ -133,31 +70,52 @@ def _never_taken(ways: Ways) -> Iterator[Finding]:
                 yield Finding(("edges", index), message, "put the edge without `when` last, or remove one of the two")
 
 
-def _joins(ways: Ways) -> Iterator[Finding]:
-    for index, join in ways.joins:
-        if not set(join.origins) <= ways.reached:
+def _joins(ways: Ways, tokens: Tokens) -> Iterator[Finding]:
+    for index, groups in tokens.groups.items():
+        join = ways.graph.edges[index]
+        if not set(join.origins) <= ways.reached or not tokens.complete:
             continue
-        fan_out = ways.fan_out_of(index)
         listed = ", ".join(join.origins)
-        if fan_out is None:
-            message = f"the join of {listed} never completes: no fan-out leads to all of them by different branches"
+        meeting = [group for group, arrived in groups.items() if _meet(arrived, join)]
+        if not meeting:
+            message = f"the join never completes: no fan-out leads to {listed} by different branches"
             yield Finding(("edges", index, "from"), message, "write an edge for each, or `to: […]` before them")
-            continue
-        owned = ways.joins_of(fan_out)
-        for target in ways.graph.edges[fan_out].targets:
-            if not ways.from_([target], owned) & {*join.origins, END}:
-                message = f"the join of {listed} never completes: the branch {target} neither comes to it nor ends"
-                yield Finding(("edges", index, "from"), message, "name its last node in `from` too, or lead it to end")
+        for fan_out in sorted({fan_out for _, fan_out in meeting}):
+            yield from _beside(ways, tokens, index, fan_out)
 
 
-def _multiplying(ways: Ways) -> Iterator[Finding]:
+def _meet(arrived: Collection[Arrival], join: EdgeSpec) -> bool:
+    """Whether tokens come from each origin, and from more than one branch."""
+    return {arrival.origin for arrival in arrived} == set(join.origins) and len(
+        {arrival.branch for arrival in arrived}
+    ) > 1
+
+
+def _beside(ways: Ways, tokens: Tokens, index: int, fan_out: int) -> Iterator[Finding]:
+    """What keeps the other branches of the fan-out from letting this join go on, or lets it go on too early."""
+    edges, path = ways.graph.edges, ("edges", index, "from")
+    owned = {join for join, groups in tokens.groups.items() if any(owner == fan_out for _, owner in groups)}
+    waiting = {END, *(origin for join in owned for origin in edges[join].origins)}
+    for target in edges[fan_out].targets:
+        if not ways.from_([target], owned) & waiting:
+            message = f"the join never completes: the branch {target} neither comes to a join nor ends"
+            yield Finding(path, message, "lead it to a join, or to end")
+    for later in (join for join in owned if join > index):
+        if _leads(ways, later, index) and not _leads(ways, index, later):
+            message = f"the join of {', '.join(edges[index].origins)} goes on before a later one that leads to it"
+            yield Finding(path, message, f"put it after the join of {', '.join(edges[later].origins)}")
+
+
+def _leads(ways: Ways, join: int, to: int) -> bool:
+    return bool(ways.from_(ways.graph.edges[join].targets, {to}) & set(ways.graph.edges[to].origins))
+
+
+def _multiplying(ways: Ways, tokens: Tokens) -> Iterator[Finding]:
     """A branch that comes to its own fan-out again, without a join between, makes more branches at each pass."""
-    for index, fan_out in ways.fan_outs:
-        owned = ways.joins_of(index)
-        for target in fan_out.targets:
-            if ways.from_([target], owned) & set(fan_out.origins):
-                message = f"the branch {target} leads back to its own fan-out: branches multiply at each pass"
-                yield Finding(("edges", index, "to"), message, "join the branches before the way back")
+    for index, branch in sorted(tokens.multiplying):
+        target = ways.graph.edges[index].targets[branch]
+        message = f"the branch {target} leads back to its own fan-out: branches multiply at each pass"
+        yield Finding(("edges", index, "to"), message, "join the branches before the way back")
 
 
 def _endless(ways: Ways) -> Iterator[Finding]:

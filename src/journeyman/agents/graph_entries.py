@@ -124,18 +124,15 @@ class GraphEntries:
             self._target(path, target, graph, f"the node {name}")
 
     def _parts(self, path: YamlPath, entry: NodeEntry) -> None:
-        if entry.prompt is not None:
-            problem = self.check_prompt((*path, "prompt"), entry.prompt)
-            self.problems += [problem] if problem else []
-        if entry.message is not None:
-            problem = self.check_prompt((*path, "message"), entry.message)
-            self.problems += [problem] if problem else []
+        for key, text in (("prompt", entry.prompt), ("message", entry.message)):
+            if text is not None and (problem := self.check_prompt((*path, key), text)):
+                self.problems.append(problem)
         if entry.call is not None and (fault := self.functions.fault(entry.call)):
             self._report((*path, "call"), *fault)
         for index, tool in enumerate(entry.tools or ()):
             if tool in (entry.tools or ())[:index]:
                 self._report((*path, "tools", index), f"the tool {tool} is listed twice", "remove one of the two")
-            elif tool not in self.tools and not tool.startswith(self.prefixes or ("\0",)):
+            elif tool not in self.tools and not tool.startswith(self.prefixes):
                 listed = ", ".join(sorted(self.tools)[:20]) or "none"
                 message = f"the agent does not list the tool {tool[:60]}"
                 self._report((*path, "tools", index), message, f"add it to `tools` of the agent; it lists: {listed}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 from journeyman.agents.calls import skipped
@@ -27,11 +26,12 @@ class Moves:
     def __init__(self, graph: Graph, state: AgentState) -> None:
         self._graph = graph
         self._state = state
-        self._visits: Counter[str] = Counter()
+        self._visits: dict[str, int] = {}
 
     def enter(self, branch: str, target: str, joins: tuple[str, ...] = ()) -> EnterNode:
-        self._visits[target] += 1
-        visit = self._state.walk.visits.get(target, 0) + self._visits[target]
+        before = self._visits.get(target)
+        visit = (self._state.walk.visits.get(target, 0) if before is None else before) + 1
+        self._visits[target] = visit
         return EnterNode(call=f"{target}#{visit}", joins=joins, path=Path(branch, target, visit))
 
     # --- from a node that was left
@@ -48,8 +48,11 @@ class Moves:
             return self._failed(spec, node, Failure(exc.code, exc.message))
         if way is None:
             return self._failed(spec, node, Failure("no_edge", f"No edge that leaves the node {spec.name} matches."))
-        said = (AddMessage(message=reply, correction=False, path=node.path),) if reply is not None else ()
-        return (*said, *self._along(way, node))
+        moved = self._along(way, node)
+        if reply is None:
+            return moved
+        said = AddMessage(message=reply, correction=False, path=node.path)
+        return (said, *(moved or (self.enter("", END),)))  # that the trunk has moved must be seen, or it says it again
 
     def _way(self, node: NodeState, reply: Message | None) -> Way | None:
         ways = self._graph.ways(node.path.node)

@@ -29,10 +29,8 @@ _SHAPES = {
     "approval": "{{{}}}",
 }
 _REGISTERED = "[/{}/]"
-# Words of Mermaid's own that cannot be the id of a node.
-_RESERVED = re.compile(
-    "call|class|classdef|click|default|direction|end|flowchart|graph|href|linkstyle|start|style|subgraph"
-)
+# Words of Mermaid's own that cannot be the id of a node (every word of its grammar was tried).
+_RESERVED = re.compile("call|class|click|default|direction|end|flowchart|graph|href|interpolate|style|subgraph")
 _ESCAPES = str.maketrans({"#": "#35;", '"': "#quot;", "<": "#lt;", ">": "#gt;", "&": "#amp;", "`": "#96;", "\n": " "})
 
 

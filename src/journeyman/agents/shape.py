@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from journeyman.agents.agent_file import (
     AgentFile,
+    ApprovalEntry,
     AuthEntry,
     BreakerEntry,
     EdgeEntry,
@@ -50,6 +51,7 @@ _ENTRIES: dict[tuple[str, ...], type[Entry]] = {
     ("model",): ModelEntry,
     ("tools", "*"): ToolEntry,
     ("tools", "*", "permissions"): PermissionsEntry,
+    ("tools", "*", "approval"): ApprovalEntry,
     ("mcp_servers", "*"): McpServerEntry,
     ("limits",): LimitsEntry,
     ("history",): HistoryEntry,
@@ -197,8 +199,8 @@ def _problem(document: Document, error: ErrorDetails, path: YamlPath) -> Problem
 def _wrong_kind(document: Document, path: YamlPath, kind: str) -> Problem:
     value = _at(document.data, path)
     pattern = _pattern(path)
-    if pattern == ("tools", "*", "approval") and isinstance(value, dict):
-        return _later(document, path, "an approval with `when` and `by`", key=True)
+    if pattern == ("tools", "*", "approval"):
+        kind = "never, always, a condition, or a mapping with `when`"
     if pattern in (("model",), ("tools", "*"), ("graph", "nodes", "*", "model")):
         kind = "a name or a mapping with `name`"
     remedy = f"write {kind}"

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 
-from journeyman.agents.agent_file import ToolEntry
+from journeyman.agents.agent_file import ApprovalEntry, ToolEntry
 from journeyman.agents.conditions import APPROVAL_NAMES, compile_condition
 from journeyman.errors import Problem, ValidationError
 from journeyman.events.messages import JSON
@@ -15,6 +15,7 @@ from journeyman.resilience.rate_limit import parse_rate
 from journeyman.tools.permissions import Permissions
 from journeyman.tools.spec import Effects, ToolSpec
 
+_WHEN = ("approval", "when")
 _STRICTNESS: tuple[Effects, ...] = ("none", "idempotent", "once")
 
 
@@ -108,12 +109,32 @@ def _outcome(entry: ToolEntry, effects: Effects, findings: list[Finding]) -> dic
 
 def _approval(spec: ToolSpec, entry: ToolEntry, findings: list[Finding]) -> dict[str, Any]:
     """An approval can be added: what the code asks for stays asked for."""
-    wanted, coded = entry.approval, spec.approval
-    if wanted is None or wanted == coded:
+    given = entry.approval
+    if given is None:
+        return {}
+    when = given.when or (spec.approval if spec.approval != "never" else "always")
+    return {**_answering(given, findings), **_asking(spec, when, findings)}
+
+
+def _answering(given: ApprovalEntry, findings: list[Finding]) -> dict[str, Any]:
+    if given.default is not None and given.deadline_seconds is None:
+        message = "`default` has no meaning here: without deadline_seconds an approval waits for a human"
+        findings.append(Finding(("approval", "default"), message, "add deadline_seconds, or remove it"))
+        return {}
+    return {
+        "approval_by": given.by,
+        "approval_seconds": given.deadline_seconds,
+        "approval_default": given.default or "deny",
+    }
+
+
+def _asking(spec: ToolSpec, wanted: str, findings: list[Finding]) -> dict[str, Any]:
+    coded = spec.approval
+    if wanted == coded:
         return {}
     if coded == "always" or (wanted == "never" and coded != "never"):
         message = f"the code of {spec.name} asks for approval: {coded}; {wanted} would ask less often"
-        findings.append(Finding(("approval",), message, "remove it, or change the code"))
+        findings.append(Finding(_WHEN, message, "remove it, or change the code"))
         return {}
     if wanted == "always":
         return {"approval": wanted}
@@ -166,6 +187,6 @@ def _compiles(text: str, findings: list[Finding]) -> bool:
     try:
         compile_condition(text, APPROVAL_NAMES)
     except ValidationError as exc:
-        findings.append(Finding(("approval",), exc.message, "write never, always or a CEL condition"))
+        findings.append(Finding(_WHEN, exc.message, "write never, always or a CEL condition"))
         return False
     return True

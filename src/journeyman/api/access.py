@@ -58,7 +58,13 @@ ROUTES: Mapping[tuple[str, str], str] = {
 }
 
 # Of the WebSocket, by the type of the command.
-COMMANDS: Mapping[str, str] = {"start": "run", "subscribe": "read", "cancel": "run", "resume": "approve"}
+COMMANDS: Mapping[str, str] = {
+    "start": "run",
+    "subscribe": "read",
+    "cancel": "run",
+    "resume": "approve",
+    "input": "approve",
+}
 
 
 def needed(method: str, path: str) -> str:

@@ -42,6 +42,14 @@ class Resume(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_
     answers: Annotated[list[AnswerRequest], Meta(min_length=1, max_length=100)]
 
 
+class Input(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="input"):
+    """Answer the question that a run's tool asks."""
+
+    id: CommandId
+    run_id: RunId
+    text: Annotated[str, Meta(min_length=1, max_length=100_000)]
+
+
 class Subscribe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="subscribe"):
     """Watch a run: its events after the seq `after`, then what happens."""
 
@@ -50,7 +58,7 @@ class Subscribe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, t
     after: Annotated[int, Meta(ge=0, le=LARGEST_INTEGER)] = 0
 
 
-Command = Start | Cancel | Resume | Subscribe
+Command = Start | Cancel | Resume | Input | Subscribe
 
 
 class Acknowledged(Struct, frozen=True, tag_field="type", tag="ack", omit_defaults=True):

@@ -63,6 +63,9 @@ def approval_answer(row: ApprovalRow) -> ApprovalAnswer:
         requested_at=rfc3339(row.requested_at),
         result=row.result,
         deadline=time_or_none(row.deadline),
+        default=row.default,
+        answerer="other" if row.answerer == "other" else "anyone",
+        requested_by=row.principal,
     )
 
 

@@ -133,7 +133,10 @@ class ApprovalAnswer(Struct, frozen=True, kw_only=True):
     decisions: tuple[str, ...]
     requested_at: str
     result: str | None = None
-    deadline: str | None = None
+    deadline: str | None = None  # then `default` is the answer
+    default: str | None = None
+    answerer: Literal["anyone", "other"] = "anyone"  # other: not `requested_by`
+    requested_by: str = ""  # the principal whose run asks
 
 
 class ProcessAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -222,6 +225,19 @@ class CallAnswer(Struct, frozen=True, kw_only=True):
     approval: str | None
 
 
+class NodeAnswer(Struct, frozen=True, kw_only=True):
+    """Where a branch stands in the graph: `entered`, `orphaned`, `waiting` (a human), `answered`, `left` or `ended`."""
+
+    branch: str
+    node: str
+    visit: int
+    attempt: int
+    call: str
+    status: str
+    child: str | None  # the run of the agent that is this node
+    messages: tuple[Message, ...]  # of the branch alone; those of the trunk are the state's
+
+
 class StateAnswer(Struct, frozen=True, kw_only=True):
     """The fold of a run's events up to `seq`. `messages` are the run's own; stored ones `first_no` to `last_no` precede
     them."""
@@ -240,6 +256,7 @@ class StateAnswer(Struct, frozen=True, kw_only=True):
     thread_context: dict[str, JSON]
     global_context: dict[str, JSON]
     calls: tuple[CallAnswer, ...]
+    nodes: tuple[NodeAnswer, ...]
     model_calls: int
     tool_calls: int
     model: str

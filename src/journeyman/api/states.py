@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from journeyman.api.replies import thread_id_of, usage_answer
-from journeyman.api.schemas import CallAnswer, StateAnswer
+from journeyman.api.schemas import CallAnswer, NodeAnswer, StateAnswer
 from journeyman.events.calls import CallState
 from journeyman.events.codec import rfc3339
 from journeyman.events.state import AgentState
+from journeyman.events.walk import NodeState
 
 
 def state_answer(state: AgentState) -> StateAnswer:
@@ -25,6 +26,7 @@ def state_answer(state: AgentState) -> StateAnswer:
         thread_context=state.thread_context,
         global_context=state.global_context,
         calls=tuple(map(_call_answer, state.all_calls)),
+        nodes=tuple(_node_answer(node, state) for node in state.walk.nodes),
         model_calls=state.model_calls,
         tool_calls=state.tool_calls,
         model=state.model,
@@ -33,6 +35,20 @@ def state_answer(state: AgentState) -> StateAnswer:
         output=state.output,
         stopped_by=state.stopped_by,
         error=state.error,
+    )
+
+
+def _node_answer(node: NodeState, state: AgentState) -> NodeAnswer:
+    branch = state.walk.branches.get(node.path.branch)
+    return NodeAnswer(
+        branch=node.path.branch,
+        node=node.path.node,
+        visit=node.path.visit,
+        attempt=node.attempt,
+        call=node.call,
+        status=node.status,
+        child=node.child,
+        messages=branch.messages if branch else (),
     )
 
 

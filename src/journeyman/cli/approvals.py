@@ -33,7 +33,7 @@ def approvals(context: typer.Context, limit: Limit = 50, url: Url = None, json: 
 def list_approvals(limit: Limit = 50, url: Url = None, json: Json = False) -> None:
     """List open approvals."""
     items = reading(Settings.read(), url).approvals(limit)
-    columns = ("approval", "principal", "tool", "arguments", "decisions", "message", "run_id")
+    columns = ("approval", "principal", "tool", "arguments", "decisions", "message", "deadline", "run_id")
     Output(json=json).items(items, columns, "Nothing waits for a human.")
 
 
@@ -42,7 +42,7 @@ def answer(
     approval: Annotated[str, typer.Argument(metavar="ID")],
     decision: Annotated[str, typer.Argument(metavar="DECISION", help=" | ".join(DECISIONS))],
     arguments: Annotated[str | None, typer.Option(help="approve: run with these instead (a JSON object).")] = None,
-    result: Annotated[str | None, typer.Option(help="done: the outcome to go on with.")] = None,
+    result: Annotated[str | None, typer.Option(help="done: the outcome, or the answer to a question.")] = None,
     path: AgentPath = None,
     offline: Offline = False,
     url: Url = None,
@@ -51,7 +51,7 @@ def answer(
     """Answer one approval and wait until its run ends or pauses again.
 
     approve, deny: may the call run? retry, done, fail: the outcome of a call is unknown; run it again, go on with
-    --result, or let it fail.
+    --result, or let it fail. A question of a tool is answered by done with --result.
     """
     if decision not in DECISIONS:
         raise ValidationError(f"{decision!r} is no decision: say one of {', '.join(DECISIONS)}")

@@ -112,7 +112,8 @@ class Chat:
             decisions = list(approval["decisions"])
             answer = {"approval": approval["approval"], "decision": self._decision(transcript.ask(approval), decisions)}
             if answer["decision"] == "done":
-                answer["result"] = self._ask("what was its result? ")
+                asked = "your answer: " if approval["kind"] == "question" else "what was its result? "
+                answer["result"] = self._ask(asked)
             answers.append(answer)
         transcript.status = "running"
         self._way.call("POST", f"/runs/{following.run_id}/resume", {"answers": answers})

@@ -11,6 +11,7 @@ import typer
 
 from journeyman import __version__
 from journeyman.cli import (
+    agent_test,
     agents,
     approvals,
     chat,
@@ -77,6 +78,7 @@ def build() -> typer.Typer:
     app.add_typer(keys.app, name="keys")
     app.command("token")(keys.token)
     app.add_typer(db.app, name="db")
+    app.command("test")(agent_test.run_tests)
     app.command("fake-llm")(fake_llm.fake_llm)
     app.command("doctor")(doctor.doctor)
     return app

@@ -12,7 +12,7 @@ from journeyman.tools.context import BlockingToolContext
 from journeyman.tools.describe import Described, describe
 from journeyman.tools.open_resources import OpenResources
 from journeyman.tools.registry import RegisteredTool, ToolRegistry
-from journeyman.tools.spec import CallRequest
+from journeyman.tools.spec import CallRequest, Question
 from journeyman.tools.target import resolve
 
 
@@ -27,6 +27,15 @@ class LoneHost:
 
     async def change_context(self, scope: Literal["thread", "global"], patch: dict[str, JSON]) -> None:
         self.change(scope, patch)
+
+    async def ask(self, question: Question) -> str:
+        return self.answer(question)
+
+    def answer(self, question: Question) -> str:
+        if not sys.stdin.isatty():
+            raise ToolExecutionError("ctx.ask needs a human: call the tool on a terminal, or without --inline")
+        print(question.text, file=sys.stderr)
+        return input("> ")
 
     async def http(self, request: HttpRequest) -> HttpReply:
         return self.fetch(request)
@@ -68,7 +77,7 @@ async def _call_blocking(described: Described, request: CallRequest, host: LoneH
     if described.arguments is not None and not signature.plain:
         given = described.arguments.check(given)
     if signature.context:
-        given[signature.context] = BlockingToolContext(request, host.change, host.progress, host.fetch)
+        given[signature.context] = BlockingToolContext(request, host.change, host.progress, host.fetch, host.answer)
     try:
         for name, resource in signature.resources.items():
             given[name] = await resources.get(resource)

@@ -64,13 +64,30 @@ PORT=8000
 LOG_LEVEL=INFO
 """
 
+AGENT_TEST = """\
+# A test of the agent: `journeyman test tests`. No model is asked: it says what stands under `model`, and the tools run.
+# Any stored run becomes such a test: `journeyman runs export RUN --as-test -o tests/NAME.agent-test.yaml`.
+agent: ../agent.yaml
+description: It measures before it answers
+input: How far is it from Oslo to Rome?
+model:
+  - tool_calls: [{name: distance, arguments: {origin: Oslo, destination: Rome}}]
+  - text: It is about 2,000 km.
+expect:
+  status: finished
+  text: {contains: km}
+  calls:
+    - {tool: distance, arguments: {destination: Rome}, result: {regex: "2[0-9]{3} km"}}
+  limits: {steps: 2}
+"""
+
 IGNORED = "__pycache__/\n.env\n*.db\n*.db-*\n*.db.cache*\n*.lock\n"
 
 
 def init(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Made if it is not there.")], json: Json = False
 ) -> None:
-    """Make a project: an agent, a folder with one tool, an example of settings. Nothing is ever overwritten."""
+    """Make a project: an agent, one tool, one test, an example of settings. Nothing is ever overwritten."""
     made = create(directory)
     lines = [f"made {path}" for path in made]
     step = "" if directory.resolve() == Path.cwd() else f"cd {directory} && "
@@ -85,6 +102,7 @@ def create(directory: Path) -> list[Path]:
     texts = {
         "agent.yaml": AGENT.format(name=name or "agent"),
         "tools/distance.py": TOOL,
+        "tests/distance.agent-test.yaml": AGENT_TEST,
         ".env.example": ENVIRONMENT,
         ".gitignore": IGNORED,
     }

@@ -62,7 +62,8 @@ def report(output: Output, answer: dict[str, Any]) -> None:
     if answer.get("waiting_for") == "thread":
         output.line(f"run {answer['run_id']} waits behind another run of thread {answer['thread_id']}")
     for approval in answer.get("approvals") or ():
-        said = f"{approval['message']} {approval['tool']} {compact(approval['arguments'])}"
+        call = f" {approval['tool']} {compact(approval['arguments'])}" if approval["tool"] else ""
+        said = f"{approval['message']}{call}"
         output.line(f"{said}\n  journeyman approvals answer {approval['approval']} {'|'.join(approval['decisions'])}")
     if answer["status"] == "cancelled":
         output.line("cancelled")

@@ -11,11 +11,14 @@ from journeyman.cli.fork import fork
 from journeyman.cli.options import Json, Limit, Url
 from journeyman.cli.output import Output, cell, compact
 from journeyman.cli.reading import reading
+from journeyman.cli.replay import export, replay
 from journeyman.cli.threads import words
 from journeyman.settings import Settings
 
 app = typer.Typer(help="Executions of agents.", no_args_is_help=True)
 app.command("fork")(fork)
+app.command("replay")(replay)
+app.command("export")(export)
 
 MOST_EVENTS = 10_000  # that a trace is made from
 RunId = Annotated[str, typer.Argument(metavar="RUN")]

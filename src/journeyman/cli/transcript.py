@@ -36,7 +36,8 @@ class Transcript:
 
     def ask(self, approval: dict[str, Any]) -> str:
         """An open approval as a question."""
-        return f"{approval['message']} {approval['tool']}({arguments(approval['arguments'])})"
+        call = f" {approval['tool']}({arguments(approval['arguments'])})" if approval["tool"] else ""
+        return f"{approval['message']}{call}"
 
     # --- live frames
 

@@ -65,12 +65,18 @@ def _application(settings: Settings, offline: bool) -> Door:
     # Half a second and 60 MB: only for a command that finds no server.
     from journeyman.cli.inprocess import InProcessDoor
     from journeyman.server.asgi import App
+
+    log_quietly(settings)
+    # Who owns the file is asked nothing: the commands act as `local`.
+    return InProcessDoor(App(settings.model_copy(update={"auth_mode": "off"}), offline=offline))
+
+
+def log_quietly(settings: Settings) -> None:
+    """Warnings and worse, unless LOG_LEVEL is set: what a command prints is its answer."""
     from journeyman.telemetry import logs
 
     level = settings.log_level if "log_level" in settings.model_fields_set else "WARNING"
     logs.configure(level, settings.log_format, settings.secrets())
-    # Who owns the file is asked nothing: the commands act as `local`.
-    return InProcessDoor(App(settings.model_copy(update={"auth_mode": "off"}), offline=offline))
 
 
 def journal_file(settings: Settings) -> Path:

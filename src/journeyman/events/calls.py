@@ -12,6 +12,13 @@ from journeyman.events.messages import JSON, Message
 CallStatus = Literal["asked", "started", "orphaned", "waiting", "answered", "finished"]
 
 
+class Answered(msgspec.Struct, frozen=True):
+    """A question of a call's code and what a human said."""
+
+    question: str
+    answer: str
+
+
 class CallState(msgspec.Struct, frozen=True, kw_only=True):
     """One tool call that the last reply asked for."""
 
@@ -27,6 +34,8 @@ class CallState(msgspec.Struct, frozen=True, kw_only=True):
     args_hash: str = ""  # what that approval was asked for
     decision: Decision | None = None
     answer: str | None = None  # the result that a human gave
+    question: str = ""  # that its code asks now
+    answers: tuple[Answered, ...] = ()  # to the questions before: the code gets them when it runs again
     forked: ForkedCall | None = None  # it was under way where the run was forked
     message: Message | None = None  # when finished: what the model reads
     path: Path = ROOT

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import msgspec
 
@@ -27,6 +27,7 @@ _NAMES: dict[type[Any], str] = {cls: name for name, cls in EVENT_TYPES.items()}
 _DECODERS = {name: msgspec.json.Decoder(cls) for name, cls in EVENT_TYPES.items()}
 _ENCODER = msgspec.json.Encoder()
 
+T = TypeVar("T")
 Upcaster = Callable[[dict[str, JSON]], dict[str, JSON]]
 UPCASTERS: dict[tuple[str, int], Upcaster] = {}  # (type, version) -> data of the next version
 
@@ -76,6 +77,15 @@ class Codec:
             data = _ENCODER.encode(event)
         return Draft(_NAMES[type(event)], event.VERSION, data, event)
 
+    def clean(self, text: str) -> str:
+        """A text as it stands in a stored event."""
+        return self._without_secrets(valid_text(text))
+
+    def masked(self, value: T) -> T:
+        """Plain data, or a struct, that is not on its way to the journal, without known secrets."""
+        masked: T = rewritten(value, self._without_secrets) if self._secrets else value
+        return masked
+
     def _without_secrets(self, text: str) -> str:
         for secret in self._secrets:
             text = text.replace(secret, "[secret]")
@@ -123,6 +133,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def rfc3339(at: int) -> str:
     """Microseconds since the epoch as RFC 3339 UTC."""
     return (_EPOCH + timedelta(microseconds=at)).isoformat(timespec="microseconds")[:-6] + "Z"
+
+
+def microseconds(text: str) -> int:
+    """The inverse of `rfc3339`. Raises ValueError."""
+    return (datetime.fromisoformat(text) - _EPOCH) // timedelta(microseconds=1)
 
 
 class WireEvent(msgspec.Struct, frozen=True):

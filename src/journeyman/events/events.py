@@ -13,6 +13,7 @@ import msgspec
 from journeyman.events.messages import JSON, Message, Usage
 
 Decision = Literal["approve", "deny", "retry", "done", "fail"]
+Answerer = Literal["anyone", "other"]  # other: not the principal whose run asks
 Multitask = Literal["queue", "reject", "interrupt"]
 
 
@@ -281,7 +282,8 @@ class ContextChanged(_Step, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ApprovalRequested(_Step, frozen=True, kw_only=True, omit_defaults=True):
-    """The run waits for a human. Kind `tool`: may this call run? `unknown_outcome`: did it happen?"""
+    """The run waits for a human. Kind `tool`: may this call run? `unknown_outcome`: did it happen? `question`: what
+    a tool's code asks; the answer is the `result` of `done`."""
 
     approval: str
     kind: Literal["tool", "unknown_outcome", "node", "question"]
@@ -293,6 +295,8 @@ class ApprovalRequested(_Step, frozen=True, kw_only=True, omit_defaults=True):
     decisions: tuple[Decision, ...] = ()
     result: str | None = None  # what `done` goes on with unless the answer says otherwise
     deadline: int | None = None  # µs since the epoch
+    default: Decision | None = None  # the answer when the deadline has passed
+    answerer: Answerer = "anyone"
 
 
 class ApprovalGiven(_Event, frozen=True, kw_only=True, omit_defaults=True):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from journeyman.events.calls import CallState, ModelCallState
+from journeyman.events.calls import Answered, CallState, ModelCallState
 from journeyman.events.events import (
     ApprovalGiven,
     ApprovalRequested,
@@ -77,6 +77,8 @@ def answered(calls: tuple[CallState, ...], event: ApprovalGiven) -> tuple[CallSt
 
 def _with_answer(call: CallState, event: ApprovalGiven) -> CallState:
     arguments = call.arguments if event.arguments is None else event.arguments
+    if call.kind == "question" and event.decision == "done":
+        call = replace(call, answers=(*call.answers, Answered(call.question, event.result or "")))
     return replace(call, status="answered", decision=event.decision, arguments=arguments, answer=event.result)
 
 
@@ -115,6 +117,7 @@ def _asked(node: NodeState, event: ApprovalRequested) -> NodeState:
         status="waiting",
         approval=event.approval,
         kind=event.kind,
+        question=event.message if event.kind == "question" else "",
         arguments=event.arguments,
         args_hash=event.args_hash,
         decision=None,

@@ -288,6 +288,7 @@ def _apply_call(state: AgentState, event: ToolCallStarted | ToolCallFinished | A
                 status="waiting",
                 approval=event.approval,
                 kind=event.kind,
+                question=event.message if event.kind == "question" else "",
                 arguments=event.arguments,
                 args_hash=event.args_hash,
                 decision=None,

@@ -57,6 +57,11 @@ class NodeState(msgspec.Struct, frozen=True, kw_only=True):
     def working(self) -> bool:
         return self.status in WORKING
 
+    @property
+    def under_way(self) -> bool:
+        """Does somebody do its work now? Not while it waits for another run or for a human."""
+        return self.status == "entered" and self.child is None and all(call.status != "waiting" for call in self.calls)
+
 
 class BranchState(msgspec.Struct, frozen=True, kw_only=True):
     """A parallel branch: everything of it from the fan-out on."""

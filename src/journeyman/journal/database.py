@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import apsw
+import msgspec
 
 from journeyman.errors import ConfigurationError, StorageError
 from journeyman.journal.statements import migrations
@@ -18,7 +19,11 @@ BACKPORTS = {(3, 44): 6, (3, 50): 7}
 Synchronous = Literal["FULL", "NORMAL"]
 
 
-def translate(exc: apsw.Error, path: Path) -> StorageError:
+# What reading a row may raise: SQLite's own word, or bytes on the disk that are no longer what was written.
+UNREADABLE = (apsw.Error, UnicodeDecodeError, msgspec.MsgspecError)
+
+
+def translate(exc: Exception, path: Path) -> StorageError:
     """The StorageError that tells an operator what SQLite met and what to do."""
     if isinstance(exc, apsw.FullError):
         text = f"the disk under {path} is full: free some space; reading goes on"
@@ -27,7 +32,7 @@ def translate(exc: apsw.Error, path: Path) -> StorageError:
         return StorageError(f"{path} is locked by another process: end it or try again", retry_after=2)
     if isinstance(exc, apsw.NotADBError):
         return StorageError(f"{path} is not a journal (or is encrypted or damaged): restore a backup or choose another")
-    if isinstance(exc, apsw.CorruptError):
+    if isinstance(exc, apsw.CorruptError | UnicodeDecodeError | msgspec.MsgspecError):
         return StorageError(f"{path} is damaged ({exc}): stop, keep the file, and restore a backup")
     if isinstance(exc, apsw.CantOpenError):
         return StorageError(f"{path} cannot be opened ({exc}): check the folder and its permissions")

@@ -94,9 +94,11 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     A RunAccepted as the first event of an append makes the run: the thread row if there is none, its place in the
     thread's queue, and, if the thread's slot is free, a RunStarted (and a ContextChanged for `RunAccepted.context`)
     that the journal itself appends at `at` under `epoch`. With `multitask: reject` a busy thread raises
-    ThreadBusyError; with more than `max_queued` runs waiting on the thread, QueueFullError. A RunAccepted with `copied`
-    makes a fork, on a thread of its own: its RunStarted is among the copies. One with a `parent` makes a child: an
-    append to the parent, fenced by an epoch, must stand before it in the batch, else StateError `unfenced`.
+    ThreadBusyError; with more than `max_queued` runs waiting on the thread, QueueFullError. With `multitask: interrupt`
+    every open run of the thread gets a CancelRequested (they are among the entries; twice `max_queued` may wait until
+    those have ended). A RunAccepted with `copied` makes a fork, on a thread of its own: its RunStarted is among the
+    copies. One with a `parent` makes a child: an append to the parent, fenced by an epoch, must stand before it in the
+    batch, else StateError `unfenced`.
     An event that ends a run frees the thread's slot and in the same transaction starts the next queued run, likewise; a
     paused parent of the run, and those above it, count as running again.
     """
@@ -195,6 +197,8 @@ class ApprovalRow(msgspec.Struct, frozen=True, kw_only=True):
     answer: str | None = None  # the decision; None: open
     answered_by: str | None = None
     result: str | None = None  # what `done` goes on with unless the answer says otherwise
+    default: str | None = None  # the answer when the deadline has passed
+    answerer: str = "anyone"  # other: not the principal whose run asks
 
 
 class Idle(msgspec.Struct, frozen=True):
@@ -351,6 +355,10 @@ class Journal(Protocol):
         self, principal: str | None, cursor: str | None = None, limit: int = 50, run: str | None = None
     ) -> Sequence[ApprovalRow]:
         """Open approvals by id, ascending; of one principal or of all."""
+        ...
+
+    async def due_approvals(self, limit: int = 50) -> Sequence[ApprovalRow]:
+        """Open approvals that have a deadline, the next one first."""
         ...
 
     async def definition(self, version: str) -> Definition | None: ...

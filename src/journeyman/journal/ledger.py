@@ -112,6 +112,8 @@ class Ledger:
             return
         if event.multitask == "reject":
             raise ThreadBusyError("the thread has a run: wait for its end, or send multitask 'queue' or 'interrupt'")
+        if event.multitask == "interrupt":  # it takes the place of all that run or wait, so these count once more
+            waiting -= batch.max_queued
         queued = len(thread.queue) if thread is not None else 0
         begins = thread is None or thread.active_run is None  # the first of this batch takes the slot
         if queued + waiting - begins >= batch.max_queued:
@@ -202,6 +204,7 @@ class Ledger:
         elif not is_run(append.stream):
             entries.extend([self._append(append.stream, draft, batch.at) for draft in drafts])
         elif drafts[0].type == "run_accepted":
+            entries.extend(self._interrupt(drafts[0].event, batch.at))
             entries.append(self._append(append.stream, drafts[0], batch.at, seq=1))
             run = known_run(self._tables, append.stream)
             run.epoch = batch.epoch
@@ -212,6 +215,17 @@ class Ledger:
             entries.extend([self._step(run, draft, batch.at) for draft in drafts])
             if drafts[-1].type in END_TYPES:
                 self._start_next(known_thread(self._tables, run.thread), batch, entries)
+
+    def _interrupt(self, event: Event, at: int) -> list[Entry]:
+        """What runs or waits on the thread is cancelled in the transaction that accepts the interrupting run: that is
+        behind them all, none of them takes another step, so it is next."""
+        assert isinstance(event, RunAccepted)
+        thread = self._tables.thread(event.thread) if event.multitask == "interrupt" else None
+        if thread is None or thread.active_run is None:
+            return []
+        draft = self._codec.draft(CancelRequested(by=event.principal, reason="interrupted"))
+        runs = [known_run(self._tables, id) for id in (thread.active_run, *thread.queue)]
+        return [self._step(run, draft, at) for run in runs]
 
     def _append_copies(self, append: Append, batch: Batch, entries: list[Entry]) -> None:
         """Events of the past, then events of now: a fork and its thread."""

@@ -279,6 +279,10 @@ class MemoryJournal:
         )
         return sorted(found, key=lambda row: row.id)[:limit]
 
+    async def due_approvals(self, limit: int = 50) -> Sequence[ApprovalRow]:
+        waiting = (row for row in self.tables.approvals.values() if row.answer is None and row.deadline is not None)
+        return sorted(waiting, key=lambda row: (row.deadline or 0, row.id))[:limit]
+
     async def definition(self, version: str) -> Definition | None:
         return self.tables.definitions.get(version)
 

@@ -273,6 +273,8 @@ def _approval_requested(tables: Tables, entry: Entry, event: ApprovalRequested, 
             decisions=event.decisions,
             result=event.result,
             deadline=event.deadline,
+            default=event.default,
+            answerer=event.answerer,
             requested_at=entry.at,
         )
     )

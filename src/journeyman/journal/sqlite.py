@@ -15,6 +15,7 @@ from journeyman.errors import ConfigurationError, StorageError
 from journeyman.events.codec import Entry
 from journeyman.events.messages import JSON
 from journeyman.journal.database import (
+    UNREADABLE,
     Synchronous,
     check_current,
     connect_reader,
@@ -226,7 +227,7 @@ class SqliteJournal:
             raise StorageError(f"{self._path} is not open")
         try:
             return read(self._near)
-        except apsw.Error as exc:
+        except UNREADABLE as exc:
             raise translate(exc, self._path) from exc
 
     async def _far(self, read: Callable[[Reads], T]) -> T:
@@ -244,7 +245,7 @@ class SqliteJournal:
                 return read(reads)
             finally:
                 self._idle.append(reads)
-        except apsw.Error as exc:
+        except UNREADABLE as exc:
             raise translate(exc, self._path) from exc
 
     async def read(self, stream: str, after: int = 0, limit: int = 1000) -> Sequence[Entry]:
@@ -299,6 +300,9 @@ class SqliteJournal:
             return reads.approvals(principal, cursor, limit, run)
 
         return self._here(approvals) if run is not None and limit <= NEAR else await self._far(approvals)
+
+    async def due_approvals(self, limit: int = 50) -> Sequence[ApprovalRow]:
+        return await self._far(lambda reads: reads.due_approvals(limit))
 
     async def definition(self, version: str) -> Definition | None:
         return self._here(lambda reads: reads.definition(version))

@@ -159,6 +159,9 @@ class Reads:
             rows = self.db.execute(Q["approvals_of_run"], (cursor or "", run, principal, principal, limit))
         return [approval_of(row[0]) for row in rows]
 
+    def due_approvals(self, limit: int) -> Sequence[ApprovalRow]:
+        return [approval_of(row[0]) for row in self.db.execute(Q["due_approvals"], (limit,))]
+
     def definition(self, version: str) -> Definition | None:
         data = self._one(Q["definition"], version)
         return Definition(version, data) if data is not None else None

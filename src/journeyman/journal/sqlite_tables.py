@@ -317,7 +317,7 @@ class SqliteTables:
         return approval_of(row[0]) if row is not None else None
 
     def save_approval(self, row: ApprovalRow) -> None:
-        self._write("save_approval", (row.id, row.run, row.principal, row.answer, _encode(row)))
+        self._write("save_approval", (row.id, row.run, row.principal, row.answer, row.deadline, _encode(row)))
 
     def claim(self, principal: str, route: str, key: str) -> Claim | None:
         return claim_of(self._db.execute(Q["claim"], (principal, route, key)).fetchone())

@@ -6,6 +6,8 @@ import asyncio
 from typing import Literal
 
 from journeyman.agents.decision import CallTool
+from journeyman.errors import ToolExecutionError
+from journeyman.events.calls import Answered
 from journeyman.events.events import ContextChanged, Event
 from journeyman.events.messages import JSON
 from journeyman.runtime.bounds import check_context
@@ -13,6 +15,9 @@ from journeyman.runtime.inbox import Fact, Inbox
 from journeyman.runtime.live import LiveRun
 from journeyman.runtime.recorder import Recorder
 from journeyman.runtime.translate import tool_started
+from journeyman.tools.spec import Question, Unanswered
+
+MOST_QUESTIONS = 20  # of one call: a question that changes with each run of the tool would be asked for ever
 
 
 class RunningCall:
@@ -30,8 +35,11 @@ class RunningCall:
         self._live = live
         self._executing = executing
         self._recorded = recorded
+        self._answers: list[Answered] | None = None  # of humans, in this try not used yet; read when first asked
+        self._asked = 0
 
     async def starting(self, attempt: int) -> None:
+        self._answers = None
         if attempt > self._recorded:
             await self._record(tool_started(self._action, self._recorder.state, attempt))
         if self._action.spec.effects == "none":
@@ -49,6 +57,21 @@ class RunningCall:
         state = self._recorder.state
         check_context(state.thread_context if scope == "thread" else state.global_context, patch)
         await self._record(ContextChanged(scope=scope, patch=patch, path=self._action.path))
+
+    async def ask(self, question: Question) -> str:
+        """Each answer serves once in a try: the first that was given to this question and is left."""
+        wanted = self._recorder.as_stored(question.text)
+        if self._answers is None:
+            call = next((call for call in self._recorder.state.all_calls if call.call == self._action.call), None)
+            self._answers = list(call.answers) if call else []
+            self._asked = len(self._answers)
+        for asked in self._answers:
+            if asked.question == wanted:
+                self._answers.remove(asked)
+                return asked.answer
+        if self._asked >= MOST_QUESTIONS:
+            raise ToolExecutionError(f"a call asks at most {MOST_QUESTIONS} questions", code="ask_refused")
+        raise Unanswered
 
     async def _record(self, event: Event) -> None:
         recorded: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -126,7 +126,9 @@ def _copied(event: Event, own: Identity, at: int) -> Event:
             return replace(event, first_no=1, last_no=own.shown)
         case ModelCalled():
             return replace(event, first_no=max(1, event.first_no - own.shift))
-        case ApprovalRequested() | ApprovalGiven():
+        case ApprovalRequested():  # the copy waits for whoever forked: its deadline was the parent's
+            return replace(event, approval=own.approvals[event.approval], deadline=None, default=None)
+        case ApprovalGiven():
             return replace(event, approval=own.approvals[event.approval])
         case RunPaused():
             return replace(

@@ -44,8 +44,15 @@ class NodeContext:
         self.attempt = attempt  # the how-manieth of this visit, from 1; crashes count
         self.config = config  # the node's `config` in the agent file
         self.state = state  # of its branch, as it was when the node began: read-only
-        self.context = Context(state, host)
         self._host = host
+        self._context: Context | None = None
+
+    @property
+    def context(self) -> Context:
+        """Thread and global context: read, and `await context.patch(thread=…, global_=…)`."""
+        if self._context is None:
+            self._context = Context(self.state, self._host)
+        return self._context
 
     @property
     def run_id(self) -> str:

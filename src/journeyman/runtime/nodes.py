@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from typing import Literal, NoReturn
 
 import msgspec
 
-from journeyman.agents.calls import next_of
+from journeyman.agents.calls import next_of, question
 from journeyman.agents.calls import unknown as unknown_outcome
 from journeyman.agents.decision import Action, Agent, CallModel, CallTool, RunNode, Settle
 from journeyman.agents.limits import exceeded
@@ -46,7 +45,7 @@ from journeyman.runtime.live import LiveRun
 from journeyman.runtime.node_context import NodeContext
 from journeyman.runtime.performer import Performer
 from journeyman.runtime.recorder import Recorder
-from journeyman.runtime.translate import instant_event, model_called, tool_finished
+from journeyman.runtime.translate import model_called, settled, tool_finished
 from journeyman.tools.failures import detail_of, readable
 from journeyman.tools.results import plain_json
 from journeyman.tools.spec import ToolOutcome
@@ -98,7 +97,7 @@ class RunningNode:
             if self._withdrawn():
                 raise
             events = (self._left(failure=Failure("node_failed", "The node's code cancelled itself.")),)
-        except Exception as exc:  # noqa: BLE001 - the code of a node may raise anything
+        except BaseException as exc:  # noqa: BLE001 - code may raise anything; SystemExit would end the event loop
             events = (self._left(failure=self._failure(exc)),)
         await self._stop_tasks()
         return Fact() if self._parked else Fact((*self._closed(), *events))
@@ -112,14 +111,16 @@ class RunningNode:
 
     async def _stop_tasks(self) -> None:
         """Tasks that the code has left behind end with it, and so do their calls."""
-        for task in self._tasks:
-            task.cancel()
         if self._tasks:
+            for task in self._tasks:
+                task.cancel()
             await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
 
     def _closed(self) -> tuple[Event, ...]:
         """Ends of the calls that were under way when the code ended, by time-out or by a fault beside them."""
         node = self._node
+        if not node.calls and not node.model_calls:
+            return ()
         models = (close_model(call, "") for call in node.model_calls)
         return (*models, *(close_call(call, self._executing) for call in node.calls))
 
@@ -128,6 +129,8 @@ class RunningNode:
         state = self._recorder.state.in_branch(self._action.path.branch)
         context = NodeContext(self._action.path, self._action.attempt, work.config, state, self)
         seconds = self._action.timeout_seconds
+        if seconds is None:
+            return await work.function(context)
         expired = asyncio.timeout(seconds)
         try:
             async with expired:
@@ -156,7 +159,7 @@ class RunningNode:
         action = self._action
         return NodeLeft(call=action.call, attempt=action.attempt, result=result, error=failure, path=action.path)
 
-    def _failure(self, exc: Exception, code: str | None = None) -> Failure:
+    def _failure(self, exc: BaseException, code: str | None = None) -> Failure:
         """Errors of ours keep their code; whatever else the code raises is `node_failed`."""
         error = exc if isinstance(exc, BaseError) else ToolExecutionError(readable(exc), code="node_failed")
         failure = Failure(code or error.code, error.message, self._ids.new("err"), error.retry_after)
@@ -175,7 +178,7 @@ class RunningNode:
         request = self._request(text, prompt)
         known = next((held for held in self._node.model_calls if held.call == call), None)
         action = CallModel(call=call, attempt=known.attempt + 1 if known else 1, path=self._action.path)
-        state = self._recorder.state
+        state = replace(self._recorder.state, messages=request.messages)  # of its own: the hash is of these
         await self._record(model_called(action, state, self._agent.spec.model.name, request, state.first_no))
         with self._performing():
             event = await self._performer.call_model(action, request, self._live, state.stream)
@@ -227,17 +230,17 @@ class RunningNode:
         with self._performing():
             outcome = await self._performer.call_tool(action, self._recorder.state, host)
             self._executing.discard(action.call)
-            if not outcome.unknown:
+            if not outcome.unknown and outcome.question is None:
                 return await self._finished(tool_finished(action, outcome))
+        if outcome.question is not None:
+            await self._park(question(action, outcome.question))
         if action.spec.on_unknown == "ask":
             await self._park(unknown_outcome(call, action.spec, action.arguments))
         failure = outcome.failure or Failure("outcome_unknown", "Whether it happened is unknown.")
         return await self._finished(tool_finished(action, ToolOutcome(failure=failure, attempts=outcome.attempts)))
 
     async def _settle(self, action: Settle) -> ToolCallFinished:
-        event = instant_event(action, self._ids)
-        assert isinstance(event, ToolCallFinished)
-        return await self._finished(event)
+        return await self._finished(settled(action))
 
     async def _finished(self, event: ToolCallFinished) -> ToolCallFinished:
         await self._record(event)
@@ -247,8 +250,7 @@ class RunningNode:
         key = f"{self._action.call}/{name}"
         if key in self._recorder.state.remembered:
             return self._recorder.state.remembered[key]
-        made = make()
-        value = plain_json(await made if inspect.isawaitable(made) else made)
+        value = plain_json(await self._performer.make(key, make))
         if len(msgspec.json.encode(value)) > REMEMBERED_CAP:
             raise ValidationError(f"A remembered value has at most {REMEMBERED_CAP // 1024} KiB: keep it outside.")
         await self._record(StepRemembered(name=key, value=value, path=self._action.path))

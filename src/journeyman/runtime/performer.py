@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol
 
 from journeyman.agents.decision import CallModel, CallTool
 from journeyman.clock import Clock
 from journeyman.errors import BaseError, ServiceTimeoutError
 from journeyman.events.events import Failure, ModelFailed, ModelReplied
+from journeyman.events.messages import JSON
 from journeyman.events.state import AgentState
 from journeyman.ids import Ids
 from journeyman.llm.client import Delta, ModelClient, ModelReply, ModelRequest
@@ -80,6 +82,12 @@ class Performer:
             global_context=state.global_context,
         )
         return await self._tools.execute(request, host)
+
+    async def make(self, name: str, make: Callable[[], JSON | Awaitable[JSON]]) -> JSON:
+        """A value that the code of a node wants remembered under this name."""
+        made = make()
+        value: JSON = await made if inspect.isawaitable(made) else made
+        return value
 
     def _since(self, began: float) -> float:
         return round((self._clock.monotonic() - began) * 1000, 3)

@@ -54,6 +54,10 @@ class Recorder:
             self._batch.append(draft)
             self.state = apply(self.state, self.state.seq + 1, self._at, draft.event)
 
+    def as_stored(self, text: str) -> str:
+        """A text as it stands in events: secrets replaced."""
+        return self._codec.clean(text)
+
     def begin(self, append: Append, definition: Definition | None) -> None:
         """Start another run in the transaction of the next flush."""
         self._begins.append(append)

@@ -104,15 +104,15 @@ class Runner:
         for _ in range(ROUNDS):
             if self.state.cancel or self._fault:
                 break
+            before = self.state
             decided = (action for action in self._ask_agent() if action not in self._steps)
-            fresh = [action for action in decided if action.key not in actions]
-            if not fresh:
-                return list(actions.values())
-            for action in fresh:
+            for action in [action for action in decided if action.key not in actions]:
                 if type(action) is Finish:
                     return [action]
                 if not self._announce(action):
                     actions[action.key] = action
+            if self.state is before:  # and so would be what it decides
+                return list(actions.values())
         else:
             self._fault = self._internal(f"agent {self._agent.spec.name} decides without end")
         return []
@@ -146,7 +146,7 @@ class Runner:
                 self._begin_child(action)
                 return True
             case _:
-                self._recorder.add(instant_event(action, self._ids))
+                self._recorder.add(instant_event(action, self._ids, self._clock.now))
                 return True
         return False
 

@@ -68,8 +68,6 @@ class Runs:
         Raises NotFoundError (unknown agent), ValidationError, ThreadBusyError, QueueFullError, IdempotencyError,
         ResourceError (`overloaded`, `shutting_down`).
         """
-        if request.multitask == "interrupt":
-            raise ValidationError("`multitask: interrupt` is not available in this release yet: use queue or reject.")
         agent = self._catalog.resolve(request.agent)
         thread_id = check_thread_id(request.thread_id) if request.thread_id is not None else self._ids.new("thread")
         key = thread_key(principal, thread_id)
@@ -206,8 +204,8 @@ class Runs:
             return await self.result(row.principal, run_id)
         given: dict[str, list[Event]] = {}
         for answer in answers:
-            approval = await self._check_answer(row, answer)
-            given.setdefault(approval.run, []).append(_given(answer, principal))
+            approval = await self._check_answer(row, answer, principal)
+            given.setdefault(approval.run, []).append(_given(answer, approval, principal))
         await self._append(given, claim)
         return await self.result(row.principal, run_id)
 
@@ -218,13 +216,27 @@ class Runs:
         first = await self._journal.claim(claim.principal, claim.route, claim.key)
         return made_before(first, claim, self._clock.now()) is not None
 
-    async def _check_answer(self, run: RunRow, answer: Answer) -> ApprovalRow:
+    async def tell(self, principal: str, run_id: str, text: str) -> RunResult:
+        """Answer the question that the run asks, the oldest if there are several. Raises StateError `nothing_asked`."""
+        result = await self.result(principal, run_id)
+        own = await self._journal.approvals(None, run=run_id)  # one may be open while another call goes on
+        waiting = (*sorted(own, key=lambda row: row.seq), *result.approvals)
+        asked = next((row for row in waiting if row.kind == "question"), None)
+        if asked is None:
+            text = "The run asks no question now: to say something more, start a run on its thread."
+            raise StateError(text, code="nothing_asked")
+        return await self.answer(principal, run_id, [Answer(approval=asked.id, decision="done", result=text)])
+
+    async def _check_answer(self, run: RunRow, answer: Answer, by: str) -> ApprovalRow:
         approval = await self._journal.approval(answer.approval)
         mine = approval is not None and approval.principal == run.principal  # else no further look: it takes time
         if approval is None or not mine or not await self._stands_below(approval.run, run.id):
             raise NotFoundError(f"Run {run.id} has no approval {answer.approval!r}.")
         if approval.answer is not None:
             raise StateError("This approval was answered before, or its run has ended.", code="approval_closed")
+        if approval.answerer == "other" and by == run.principal:
+            text = "Another principal is to answer this approval: its tool says `by: other`."
+            raise ForbiddenError(text, code="answer_by_other")
         if answer.decision not in approval.decisions:
             raise ValidationError(f"Answer with one of: {', '.join(approval.decisions)}.")
         if answer.arguments is not None:
@@ -235,6 +247,8 @@ class Runs:
             agent.tools.check(approval.tool, answer.arguments)
         if answer.result is not None and answer.decision != "done":
             raise ValidationError("`result` goes with done only.")
+        if approval.kind == "question" and answer.decision == "done" and answer.result is approval.result is None:
+            raise ValidationError("`result` is missing: it is the answer to the question.")
         return approval
 
     async def _stands_below(self, run_id: str, above: str) -> bool:
@@ -324,11 +338,11 @@ class Runs:
         return tuple(row for row in rows if row is not None and row.run != state.run_id and row.answer is None)
 
 
-def _given(answer: Answer, by: str) -> ApprovalGiven:
+def _given(answer: Answer, approval: ApprovalRow, by: str) -> ApprovalGiven:
     return ApprovalGiven(
         approval=answer.approval,
         decision=answer.decision,
         by=by,
         arguments=answer.arguments,
-        result=answer.result,
+        result=approval.result if answer.decision == "done" and answer.result is None else answer.result,
     )

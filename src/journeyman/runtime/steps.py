@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from journeyman.agents.calls import unknown
+from journeyman.agents.calls import question, unknown
 from journeyman.agents.decision import Action, Agent, CallModel, CallTool, RunNode
 from journeyman.egress.propagation import propagate
 from journeyman.errors import BaseError, StaleEpochError, StorageError
@@ -119,6 +119,8 @@ class Steps:
                 raise
             outcome = ToolOutcome(failure=Failure("tool_failed", "The tool cancelled itself."))
         self.executing.discard(action.call)
+        if outcome.question is not None:
+            return Fact(action=question(action, outcome.question))
         if outcome.unknown:
             return self._unknown(action, outcome)
         return Fact((tool_finished(action, outcome),))

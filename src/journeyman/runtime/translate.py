@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
 import msgspec
 
@@ -39,20 +40,13 @@ Instant = (
 )  # actions that are done when they are recorded
 
 
-def instant_event(action: Instant, ids: Ids) -> Event:
+def instant_event(action: Instant, ids: Ids, now: Callable[[], int]) -> Event:
+    """`now`: µs since the epoch."""
     match action:
         case Settle():
-            return ToolCallFinished(
-                call=action.call,
-                call_id=action.call_id,
-                tool=action.tool,
-                result=action.result,
-                error=action.failure,
-                attempts=action.attempts,
-                path=action.path,
-            )
+            return settled(action)
         case AskHuman():
-            return _approval(action, ids)
+            return _approval(action, ids, now)
         case AddMessage():
             return MessageAdded(message=action.message, correction=action.correction, path=action.path)
         case ReachLimit():
@@ -67,7 +61,20 @@ def instant_event(action: Instant, ids: Ids) -> Event:
             return BranchEnded(to=action.to, edge=action.edge, path=action.path)
 
 
-def _approval(action: AskHuman, ids: Ids) -> ApprovalRequested:
+def settled(action: Settle) -> ToolCallFinished:
+    return ToolCallFinished(
+        call=action.call,
+        call_id=action.call_id,
+        tool=action.tool,
+        result=action.result,
+        error=action.failure,
+        attempts=action.attempts,
+        path=action.path,
+    )
+
+
+def _approval(action: AskHuman, ids: Ids, now: Callable[[], int]) -> ApprovalRequested:
+    seconds = action.deadline_seconds
     return ApprovalRequested(
         approval=ids.new("appr"),
         kind=action.kind,
@@ -78,6 +85,9 @@ def _approval(action: AskHuman, ids: Ids) -> ApprovalRequested:
         args_hash=action.args_hash,
         decisions=action.decisions,
         result=action.result,
+        deadline=None if seconds is None else now() + round(seconds * 1_000_000),
+        default=action.default,
+        answerer=action.answerer,
         path=action.path,
     )
 

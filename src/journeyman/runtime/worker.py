@@ -61,7 +61,9 @@ class Worker:
         performer: Performer,
         observe: Observe | None = None,
         slots: int = 512,
+        children: Children | None = None,
     ) -> None:
+        """`children`: who starts those of runs; None: the real ones, in this worker."""
         self._journal = journal
         self._codec = codec
         self._clock = clock
@@ -70,7 +72,7 @@ class Worker:
         self._performer = performer
         self._observe = observe
         self._slots = slots
-        self._children = Children(journal, codec, clock, ids, definitions, self)
+        self._children = children or Children(journal, codec, clock, ids, definitions, self)
         self._active: dict[str, _Active] = {}
         self._backlog: dict[str, bool] = {}  # runs that wait for a slot, in their order: are they taken over?
         self._waiting: dict[str, _Waiting] = {}
@@ -122,7 +124,10 @@ class Worker:
         self._active[run_id] = _Active(task, LiveRun(lambda: self._journal.wake(run_id)))
 
     def launch_started(self, run_id: str, committed: Committed) -> None:
-        """Start driving a run that was accepted, if its thread's slot was free."""
+        """Start driving a run that was accepted, if its thread's slot was free; tell those that it interrupts."""
+        for entry in committed.entries:
+            if entry.type == "cancel_requested" and entry.stream != run_id:
+                self.poke(entry.stream, urgent=True)  # it is only to end
         own = tuple(entry for entry in committed.entries if entry.stream == run_id)
         if any(entry.type == "run_started" for entry in own):
             self.launch(run_id, own)
@@ -337,7 +342,7 @@ def _left_behind(state: AgentState) -> bool:
     return (
         any(not call.orphaned for call in state.open_model_calls)
         or any(call.status == "started" for call in state.all_calls)
-        or any(node.status == "entered" and node.child is None for node in state.walk.nodes)
+        or any(node.under_way for node in state.walk.nodes)
     )
 
 

@@ -27,9 +27,10 @@ from journeyman.llm.gateway import Gateway
 from journeyman.llm.routing import Models
 from journeyman.runtime.accepting import Acceptance
 from journeyman.runtime.catalog import Catalog
+from journeyman.runtime.deadlines import Deadlines
 from journeyman.runtime.definitions import Definitions
 from journeyman.runtime.forks import Forks
-from journeyman.runtime.performer import Performer
+from journeyman.runtime.performer import Performer, ToolExecutor
 from journeyman.runtime.replaying import recorded_replies
 from journeyman.runtime.retention import Keep, Retention
 from journeyman.runtime.runs import Runs
@@ -70,12 +71,14 @@ class Application:
     cache: ToolCache | None
     mcp: Mounts
     catalog: Catalog
+    definitions: Definitions
     worker: Worker
     runs: Runs
     forks: Forks
     threads: Threads
     observers: Observers
     exposition: Exposition
+    deadlines: Deadlines
     retention: Retention
     identity: Identity
     clock: Clock
@@ -93,6 +96,7 @@ class Application:
         await self.identity.open(self.clock)
         await self.mcp.start(self.catalog)
         self.recovered = await self.worker.recover()
+        self.deadlines.start()
         if runs_processes(self.registry):
             self.looking = asyncio.create_task(self.workers.kernel())
         self.observers.start(self.journal)
@@ -102,6 +106,7 @@ class Application:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
+        await self.deadlines.aclose()
         await self.drain(0.0)
         await self.observers.aclose()
         for task in (self.looking, self.pruning):
@@ -194,14 +199,15 @@ def join(
     clock: Clock | None = None,
     ids: Ids | None = None,
     workers: Workers | None = None,
+    tools: Callable[[ToolExecutor], ToolExecutor] | None = None,
 ) -> Application:
-    """The parts over what was loaded."""
+    """The parts over what was loaded. `tools` puts another executor before the one that runs them."""
     clock, ids = clock or SystemClock(), ids or RandomIds()
     secrets = (*settings.secrets(), *loaded.secrets)
     registry, codec = loaded.registry, Codec(secrets)
     names = Names(lambda agent: models_of(catalog, agent), lambda name: services.is_configured(name))
     traces, untraced = tracing(os.environ)
-    observers = Observers(registry, clock, names, traces, debug=settings.debug)
+    observers = Observers(registry, clock, names, lambda at: deadlines.arm(at), traces, debug=settings.debug)
     journal = journal or _journal(settings, observers)
     services = _services(settings, loaded, clock, observers)
     mcp = Mounts(loaded.agents, registry, loaded.build, clock, ids, settings.timeout_seconds, guarded(services))
@@ -215,9 +221,10 @@ def join(
     executor = Executor(
         registry, workers, clock, random.Random(), ids, settings.timeout_seconds, settings.max_retries, cache, http
     )
-    performer = Performer(models, executor, clock, ids)
+    performer = Performer(models, tools(executor) if tools else executor, clock, ids)
     worker = Worker(journal, codec, clock, ids, definitions, performer, observers.observe)
     runs = Runs(journal, worker, catalog, definitions, codec, clock, ids)
+    deadlines = Deadlines(journal, worker, codec, clock)
     acceptance = Acceptance(journal, worker, definitions, clock)
     return Application(
         settings=settings,
@@ -230,12 +237,14 @@ def join(
         cache=cache,
         mcp=mcp,
         catalog=catalog,
+        definitions=definitions,
         worker=worker,
         runs=runs,
         forks=Forks(journal, runs, acceptance, definitions, codec, clock, ids),
         threads=Threads(journal, worker, codec, clock, ids),
         observers=observers,
         exposition=observers.exposition(journal, services, worker, workers),
+        deadlines=deadlines,
         retention=Retention(journal, clock),
         identity=identity(settings, journal, services, clock),
         clock=clock,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from journeyman import __version__
 from journeyman.agents.agent import BaseAgent
 from journeyman.clock import Clock
 from journeyman.egress.services import Services
 from journeyman.events.codec import Draft
-from journeyman.events.events import END_TYPES, ToolCallFinished
+from journeyman.events.events import END_TYPES, ApprovalRequested, ToolCallFinished
 from journeyman.events.state import AgentState
 from journeyman.journal.journal import Journal
 from journeyman.resilience.signals import Signal
@@ -30,13 +30,21 @@ from journeyman.tools.workers import Workers
 
 
 class Observers:
-    """The readers of one process."""
+    """The readers of one process. `deadline` is told of each approval that has one."""
 
     def __init__(
-        self, registry: ToolRegistry, clock: Clock, names: Names, traces: Traces | None = None, *, debug: bool = False
+        self,
+        registry: ToolRegistry,
+        clock: Clock,
+        names: Names,
+        deadline: Callable[[int], None],
+        traces: Traces | None = None,
+        *,
+        debug: bool = False,
     ) -> None:
         self._registry = registry
         self._debug = debug
+        self._deadline = deadline
         self.traces = traces
         self.runs = RunMetrics(names)
         self.server = ServerMetrics(names)
@@ -66,6 +74,8 @@ class Observers:
         for draft in drafts:
             if type(draft.event) is ToolCallFinished:
                 self._registry.record(draft.event)
+            elif type(draft.event) is ApprovalRequested and draft.event.deadline is not None:
+                self._deadline(draft.event.deadline)
         if self.traces is not None and drafts[-1].type in END_TYPES:
             self.traces.ended(run.run_id)
 

@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 from journeyman.egress.messages import HttpReply, HttpRequest
 from journeyman.errors import ToolExecutionError
 from journeyman.events.messages import JSON
-from journeyman.tools.spec import CallHost, ToolSpec
+from journeyman.tools.spec import CallHost, Question, ToolSpec, Unanswered
 
 
 class HttpSender(Protocol):
@@ -21,12 +21,13 @@ class HttpSender(Protocol):
 class CallScope:
     """A `ToolHost`: the run's own host, and requests by the tool's effects and permissions."""
 
-    __slots__ = ("_host", "_http", "_spec")
+    __slots__ = ("_host", "_http", "_spec", "question")
 
     def __init__(self, host: CallHost, spec: ToolSpec, http: HttpSender | None) -> None:
         self._host = host
         self._spec = spec
         self._http = http
+        self.question: Question | None = None  # that the call ended with: whatever its code made of that
 
     async def starting(self, attempt: int) -> None:
         await self._host.starting(attempt)
@@ -36,6 +37,17 @@ class CallScope:
 
     async def change_context(self, scope: Literal["thread", "global"], patch: dict[str, JSON]) -> None:
         await self._host.change_context(scope, patch)
+
+    async def ask(self, question: Question) -> str:
+        """Raises Unanswered, and ToolExecutionError (`ask_refused`) for a tool that must not run twice."""
+        if self._spec.effects == "once":
+            text = f"{self._spec.name} has effects: once and cannot ask: it would run again from the top; use approval"
+            raise ToolExecutionError(text, code="ask_refused")
+        try:
+            return await self._host.ask(question)
+        except Unanswered:
+            self.question = self.question or question
+            raise
 
     async def http(self, request: HttpRequest) -> HttpReply:
         if self._http is None:

@@ -9,17 +9,31 @@ from collections.abc import Callable
 from typing import Literal, Protocol
 
 from journeyman.egress.messages import HttpReply, HttpRequest
+from journeyman.errors import ToolExecutionError
 from journeyman.events.merge_patch import merge_patch
 from journeyman.events.messages import JSON
 from journeyman.tools.http import BlockingHttp, Http
 from journeyman.tools.results import plain_json
-from journeyman.tools.spec import CallRequest, ToolHost
+from journeyman.tools.spec import CallRequest, Question, ToolHost
 
 _log = logging.getLogger("journeyman.tool")
+
+LONGEST_DEADLINE = 366 * 24 * 3600.0  # seconds
 
 Scope = Literal["thread", "global"]
 Fetch = Callable[[HttpRequest], HttpReply]
 Change = Callable[[Scope, dict[str, JSON]], None]
+Ask = Callable[[Question], str]
+
+
+def _question(text: str, deadline_seconds: float | None, default: str | None) -> Question:
+    if not isinstance(text, str) or not text.strip():
+        raise ToolExecutionError("ctx.ask needs a question: a text", code="ask_refused")
+    if deadline_seconds is not None and not 0 < deadline_seconds <= LONGEST_DEADLINE:
+        raise ToolExecutionError("deadline_seconds of ctx.ask is more than 0, at most a year", code="ask_refused")
+    if default is not None and deadline_seconds is None:
+        raise ToolExecutionError("a default of ctx.ask needs deadline_seconds", code="ask_refused")
+    return Question(text=text, deadline_seconds=deadline_seconds, default=default)
 
 
 def _shown(value: str | float) -> str | float:
@@ -168,14 +182,23 @@ class ToolContext(_CallFacts):
         """Show a text, or a fraction from 0 to 1, to whoever watches the run; never stored."""
         self._host.progress(_shown(value))
 
+    async def ask(self, question: str, *, deadline_seconds: float | None = None, default: str | None = None) -> str:
+        """A human's answer. The first time the call ends here, by an exception that is no Exception; after the answer
+        the tool runs again from the top, and this returns. `default` is the answer if none came in time.
+
+        Not for tools with effects `once` (ToolExecutionError `ask_refused`): they use `approval`.
+        """
+        return await self._host.ask(_question(question, deadline_seconds, default))
+
 
 class BlockingToolContext(_CallFacts):
     """For plain `def` tools, which run in a worker process: its methods block."""
 
     def __init__(
-        self, request: CallRequest, change: Change, progress: Callable[[str | float], None], fetch: Fetch
+        self, request: CallRequest, change: Change, progress: Callable[[str | float], None], fetch: Fetch, ask: Ask
     ) -> None:
         super().__init__(request)
+        self._ask = ask
         self._progress = progress
         self.http = BlockingHttp(request, fetch)
         self.context = BlockingContext(request, change)
@@ -183,3 +206,11 @@ class BlockingToolContext(_CallFacts):
     def progress(self, value: str | float) -> None:
         """Show a text, or a fraction from 0 to 1, to whoever watches the run; never stored."""
         self._progress(_shown(value))
+
+    def ask(self, question: str, *, deadline_seconds: float | None = None, default: str | None = None) -> str:
+        """A human's answer. The first time the call ends here, by an exception that is no Exception; after the answer
+        the tool runs again from the top, and this returns. `default` is the answer if none came in time.
+
+        Not for tools with effects `once` (ToolExecutionError `ask_refused`): they use `approval`.
+        """
+        return self._ask(_question(question, deadline_seconds, default))

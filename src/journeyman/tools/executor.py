@@ -17,7 +17,7 @@ from journeyman.tools.failures import TransientToolError, UnansweredToolError
 from journeyman.tools.rates import ToolRates
 from journeyman.tools.registry import RegisteredTool, ToolRegistry
 from journeyman.tools.results import format_result
-from journeyman.tools.spec import CallHost, CallRequest, Invoker, ToolHost, ToolOutcome, ToolSpec
+from journeyman.tools.spec import CallHost, CallRequest, Invoker, ToolOutcome, ToolSpec
 from journeyman.tools.tool import ToolRetry
 from journeyman.tools.workers import Workers
 
@@ -82,10 +82,14 @@ class Executor:
                 break
             except ToolError as exc:
                 failure = exc
+            if call.host.question is not None:
+                break
             pause = self._pause_before_retry(call, failure)
             if pause is None:
                 break
             await self._clock.sleep(pause)
+        if call.host.question is not None:
+            return ToolOutcome(question=call.host.question, attempts=call.started)
         if failure is not None:
             return self._failed(call, failure, self._since(begun))
         if cache is not None and result is not None:
@@ -159,7 +163,7 @@ class _Call:
 
     __slots__ = ("host", "request", "started")
 
-    def __init__(self, request: CallRequest, host: ToolHost) -> None:
+    def __init__(self, request: CallRequest, host: CallScope) -> None:
         self.request = request
         self.host = host
         self.started = 0

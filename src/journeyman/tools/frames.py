@@ -14,7 +14,7 @@ import msgspec
 
 from journeyman.egress.messages import HttpReply, HttpRequest
 from journeyman.events.messages import JSON
-from journeyman.tools.spec import CallRequest, ToolSpec
+from journeyman.tools.spec import CallRequest, Question, ToolSpec
 from journeyman.tools.target import Target
 
 HEADER = struct.Struct(">I")
@@ -58,6 +58,19 @@ class Fetched(_Frame, frozen=True, kw_only=True):
     code: str = ""
     message: str = ""
     retry_after: float | None = None
+
+
+class Ask(_Frame, frozen=True, kw_only=True):
+    """From a worker: the tool asks a human."""
+
+    question: Question
+
+
+class Told(_Frame, frozen=True, kw_only=True):
+    """To a worker: what the human said; without it the tool unwinds, or `error` says why it may not ask."""
+
+    answer: str | None = None
+    error: str | None = None
 
 
 class Ready(_Frame, frozen=True, kw_only=True):
@@ -135,8 +148,8 @@ class Report(_Frame, frozen=True, kw_only=True):
     troubles: list[Trouble] = []
 
 
-FromServer = Load | Call | Answer | Fetched | Scan
-FromChild = Ready | Loaded | Progress | Patch | Fetch | LogLine | Done | Begin | Report
+FromServer = Load | Call | Answer | Fetched | Told | Scan
+FromChild = Ready | Loaded | Progress | Patch | Fetch | Ask | LogLine | Done | Begin | Report
 
 _encode = msgspec.json.Encoder().encode
 _server_decoder: msgspec.json.Decoder[FromServer] = msgspec.json.Decoder(FromServer)

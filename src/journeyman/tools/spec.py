@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from journeyman.egress.messages import HttpReply, HttpRequest
-from journeyman.events.events import Failure
+from journeyman.events.events import Answerer, Failure
 from journeyman.events.messages import JSON
 from journeyman.tools.confinement import ProcessLimits
 from journeyman.tools.permissions import Permissions
@@ -32,6 +32,9 @@ class ToolSpec(msgspec.Struct, frozen=True, kw_only=True):
     declared: bool = False  # False: nobody said what it does, so it counts as once, and on_unknown is tell
     on_unknown: OnUnknown = "tell"
     approval: str = "never"  # never | always | a CEL condition over args, context and tool
+    approval_by: Answerer = "anyone"  # other: not the principal whose run asks
+    approval_seconds: float | None = None  # how long it waits for an answer; then `approval_default` is the answer
+    approval_default: Literal["approve", "deny"] = "deny"
     timeout_seconds: float | None = None  # of one attempt, in all; None: TIMEOUT_SECONDS
     retries: int | None = None  # after the first try; None: MAX_RETRIES; only for effects none and idempotent
     isolation: Isolation = "inline"
@@ -61,6 +64,22 @@ class ToolSpec(msgspec.Struct, frozen=True, kw_only=True):
     def waits(self) -> bool:
         """Whether a call may wait, or end, before it starts: for a worker's slot, or by an answer from the cache."""
         return self.isolation == "process" or self.cacheable
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """What a call's code asks a human. Unanswered after `deadline_seconds`, `default` is the answer (None: no answer,
+    the call is refused)."""
+
+    text: str
+    deadline_seconds: float | None = None
+    default: str | None = None
+
+
+class Unanswered(BaseException):
+    """A human is to be asked first: the call ends here, and runs again from the top once there is an answer.
+
+    No Exception, so that a tool's `except Exception` does not stop it.
+    """
 
 
 class CallRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +113,10 @@ class CallHost(Protocol):
         """Record a JSON Merge Patch of the thread's or the principal's context."""
         ...
 
+    async def ask(self, question: Question) -> str:
+        """The answer that a human gave to this question of the call. Raises Unanswered if there is none yet."""
+        ...
+
 
 class ToolHost(CallHost, Protocol):
     """What a call's code may ask for: what its run gives, and the network. Made by the executor."""
@@ -104,10 +127,11 @@ class ToolHost(CallHost, Protocol):
 
 
 class ToolOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How a call ended. Exactly one of `result` and `failure` is given, unless `unknown`.
+    """How a call ended. Exactly one of `result` and `failure` is given, unless `unknown` or `question`.
 
     `unknown`: it may or may not have happened (a `once` call that timed out or whose process died): `failure` says
-    how, and the run asks or tells by the spec's `on_unknown`.
+    how, and the run asks or tells by the spec's `on_unknown`. `question`: it did not end; a human is to be asked, and
+    then it runs again.
     """
 
     result: str | None = None
@@ -116,6 +140,7 @@ class ToolOutcome(msgspec.Struct, frozen=True, kw_only=True):
     duration_ms: float = 0.0
     attempts: int = 1
     cached: bool = False
+    question: Question | None = None
 
 
 class Invoker(Protocol):

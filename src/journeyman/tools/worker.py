@@ -16,8 +16,22 @@ from journeyman.events.messages import valid_text
 from journeyman.tools.child import Child, ChildGoneError
 from journeyman.tools.confinement import MEBIBYTE, Confinement
 from journeyman.tools.failures import TransientToolError
-from journeyman.tools.frames import Answer, Call, Done, Fetch, Fetched, Load, Loaded, LogLine, Patch, Progress, Ready
-from journeyman.tools.spec import CallHost, CallRequest, ToolHost
+from journeyman.tools.frames import (
+    Answer,
+    Ask,
+    Call,
+    Done,
+    Fetch,
+    Fetched,
+    Load,
+    Loaded,
+    LogLine,
+    Patch,
+    Progress,
+    Ready,
+    Told,
+)
+from journeyman.tools.spec import CallHost, CallRequest, Question, ToolHost, Unanswered
 from journeyman.tools.target import Target
 from journeyman.tools.tool import ToolRetry
 
@@ -100,6 +114,8 @@ class Worker:
                     await self._child.send(await _record(patch, host))
                 case Fetch(request=asked):
                     await self._child.send(await _fetched(asked, host))
+                case Ask(question=question):
+                    await self._child.send(await _told(question, host))
                 case LogLine() as line:
                     _write(line, request)
                 case _:
@@ -156,6 +172,15 @@ async def _record(patch: Patch, host: CallHost) -> Answer:
     except BaseError as exc:
         return Answer(error=exc.message)
     return Answer()
+
+
+async def _told(question: Question, host: CallHost) -> Told:
+    try:
+        return Told(answer=await host.ask(question))
+    except Unanswered:
+        return Told()
+    except BaseError as exc:
+        return Told(error=exc.message)
 
 
 async def _fetched(request: HttpRequest, host: ToolHost) -> Fetched:

@@ -13,7 +13,14 @@ from typing import Any, Literal
 import msgspec
 
 from journeyman.egress.messages import HttpReply, HttpRequest
-from journeyman.errors import ServiceError, ServiceTimeoutError, ServiceUnavailableError, StateError, ToolError
+from journeyman.errors import (
+    ServiceError,
+    ServiceTimeoutError,
+    ServiceUnavailableError,
+    StateError,
+    ToolError,
+    ToolExecutionError,
+)
 from journeyman.events.messages import JSON
 from journeyman.loading import Package
 from journeyman.tools.confinement import FIRST_OF_NAMESPACE, Confinement, allow_cpu, confine
@@ -21,6 +28,7 @@ from journeyman.tools.context import BlockingToolContext, ToolContext
 from journeyman.tools.failures import DETAIL_CAP, TransientToolError, detail_of, failure_of
 from journeyman.tools.frames import (
     Answer,
+    Ask,
     Call,
     Channel,
     Done,
@@ -32,11 +40,12 @@ from journeyman.tools.frames import (
     Patch,
     Progress,
     Ready,
+    Told,
 )
 from journeyman.tools.kernel import die_with
 from journeyman.tools.results import format_result
 from journeyman.tools.signature import Signature, read_signature
-from journeyman.tools.spec import CallRequest
+from journeyman.tools.spec import CallRequest, Question, Unanswered
 from journeyman.tools.target import Target, resolve
 from journeyman.tools.tidying import Surroundings
 from journeyman.tools.tool import BaseTool, ToolRetry, definition_of
@@ -108,6 +117,24 @@ class _Run:
             os._exit(1)
         if answer.error is not None:
             raise StateError(answer.error)
+
+    async def ask(self, question: Question) -> str:
+        return self.answer(question)
+
+    def answer(self, question: Question) -> str:
+        """What a human said. Raises Unanswered: the tool unwinds."""
+        with self._speaking:
+            if not self._open:
+                raise StateError("the call is over: it asks nothing any more")
+            self._channel.send(Ask(question=question))
+            told = self._channel.receive()
+        if not isinstance(told, Told):
+            os._exit(1)
+        if told.error is not None:
+            raise ToolExecutionError(told.error, code="ask_refused")
+        if told.answer is None:
+            raise Unanswered
+        return told.answer
 
     async def http(self, request: HttpRequest) -> HttpReply:
         return self.fetch(request)
@@ -199,7 +226,7 @@ class _Server:
                 given[signature.context] = ToolContext(request, run)
             return self._wait_for(tool.function(**given))
         if signature.context:
-            given[signature.context] = BlockingToolContext(request, run.change, run.progress, run.fetch)
+            given[signature.context] = BlockingToolContext(request, run.change, run.progress, run.fetch, run.answer)
         value = tool.function(**given)
         return self._wait_for(value) if hasattr(value, "__await__") else value
 

@@ -172,7 +172,11 @@ quota: {}
         ("tools: [{name: refund, permissions: {net: []}}]", "`tools[0].permissions.net` is unknown", "`network`"),
         ("tools: [{name: refund, permissions: {env: [a-b]}}]", "env: 'a-b' is not the name of a variable", ""),
         ("tools: [{name: refund, rate_limit: fast}]", "`rate_limit` cannot be used", "write 10/second"),
-        ("tools: [{name: refund, approval: {when: a}}]", "an approval with `when` and `by` is not available", ""),
+        ("tools: [{name: refund, approval: {when: a}}]", "uses the unknown name 'a'", ""),
+        ("tools: [{name: refund, approval: {by: me}}]", "`tools[0].approval.by` cannot be this", "'anyone', 'other'"),
+        ("tools: [{name: refund, approval: 3}]", "`tools[0].approval` must be never, always, a condition", ""),
+        ("tools: [{name: refund, approval: {default: deny}}]", "`default` has no meaning here", "deadline_seconds"),
+        ("tools: [{name: refund, approval: {whem: always}}]", "`tools[0].approval.whem` is unknown", "`when`"),
     ],
 )
 def test_each_mistake_has_its_sentence(text: str, message: str, remedy: str, around: Around) -> None:

@@ -5,14 +5,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from journeyman.agents.agent_file import agent_file_schema
 from journeyman.agents.agent_types import AgentTypes
 from journeyman.agents.definition import LoadedAgent, Surroundings, define_agent
 from journeyman.agents.document import Document
+from journeyman.agents.files import load_agents
 from journeyman.agents.spec import EdgeSpec, GraphSpec, NodeSpec
 from journeyman.agents.yaml_reader import read_document
 from journeyman.errors import Problem
@@ -145,6 +148,7 @@ graph:
     work: {type: lm}
     Act: {type: tools, retry: 1}
     ask: {type: approval}
+    asks: {type: approval, message: "{{ nam }}?"}
     end: {type: llm}
     score: {type: function, call: "nodes:scor"}
     plan: {type: llm, tools: [refund], on_error: plan, on_unavailable: nowhere, promt: x}
@@ -170,21 +174,22 @@ graph:
         (7, "`retry` has no meaning for a node of the type tools"),
         (7, "the node's name 'Act' cannot be used"),
         (8, "the node ask has no `message`"),
-        (9, "the name `end` is reserved: it ends a branch"),
-        (10, "nodes.py has no function scor"),
-        (11, "the agent does not list the tool refund"),
-        (11, "the key `graph.nodes.plan.promt` is unknown"),
-        (11, "the node plan names 'nowhere', which is no node of the graph"),
-        (11, "the node plan would go to itself"),
-        (16, "the prompt uses the unknown name 'name'"),
-        (18, "the edge names 'nowhere', which is no node of the graph"),
-        (19, "`end` cannot be a branch of a fan-out"),
-        (19, "no edge leaves `end`"),
-        (20, "The condition 'state.step > 3' uses the unknown field of state 'step'"),
-        (21, "a join has no condition"),
-        (22, "The condition \"state.steps > '3'\" cannot be evaluated: No such overloa"),
-        (23, "`graph.edges[5].to` is missing"),
-        (24, "the node work is named twice"),
+        (9, "the prompt uses the unknown name 'nam'"),
+        (10, "the name `end` is reserved: it ends a branch"),
+        (11, "nodes.py has no function scor"),
+        (12, "the agent does not list the tool refund"),
+        (12, "the key `graph.nodes.plan.promt` is unknown"),
+        (12, "the node plan names 'nowhere', which is no node of the graph"),
+        (12, "the node plan would go to itself"),
+        (17, "the prompt uses the unknown name 'name'"),
+        (19, "the edge names 'nowhere', which is no node of the graph"),
+        (20, "`end` cannot be a branch of a fan-out"),
+        (20, "no edge leaves `end`"),
+        (21, "The condition 'state.step > 3' uses the unknown field of state 'step'"),
+        (22, "a join has no condition"),
+        (23, "The condition \"state.steps > '3'\" cannot be evaluated: No such overloa"),
+        (24, "`graph.edges[5].to` is missing"),
+        (25, "the node work is named twice"),
     ]
     assert all(problem.file == "agent.yaml" for problem in problems)
 
@@ -299,3 +304,39 @@ def test_any_file_gives_an_agent_or_problems(data: st.DataObject, around: Around
     types = AgentTypes({"custom_react_agent": GraphDouble}, plugins=tuple)
     agent, problems = define_agent(Document(data=content), around(types=types), default_name="support")
     assert (agent is None) is any(problem.severity == "error" for problem in problems)
+
+
+def test_the_schema_for_editors_knows_graphs() -> None:
+    check = jsonschema_rs.validator_for(agent_file_schema())
+    content = yaml.safe_load(CONTRACT)
+    assert check.is_valid(content)
+    for wrong in ({"nodes": {}}, {"edges": []}, {"start": 5}, {"edges": [{"from": "plan", "too": "end"}]}):
+        assert not check.is_valid({**content, "graph": {**content["graph"], **wrong}}), wrong
+
+
+def test_agents_of_a_folder_call_each_other(around: Around, folder: Path) -> None:
+    """Looked up once all files are read: one whose own file has problems may be meant."""
+    for name, called in (("one", "two"), ("two", "one"), ("three", "fuor"), ("four", "one")):
+        text = f"""\
+type: custom_react_agent
+graph:
+  start: a
+  nodes:
+    a: {{type: agent, agent: {called}}}
+  edges:
+    - {{from: a, to: end}}
+"""
+        (folder / f"{name}.yaml").write_text(text)
+        (folder / f"{name}.yaml").chmod(0o644)
+    around_them = around(types=AgentTypes({"custom_react_agent": GraphDouble}, plugins=tuple))
+    loaded = load_agents(folder, around_them)
+    found = {
+        (Path(problem.file or "").name, problem.line, problem.column, problem.message) for problem in loaded.errors
+    }
+    assert found == {
+        ("one.yaml", 5, 29, "the agent one comes back to itself: one -> two -> one"),
+        ("two.yaml", 5, 29, "the agent two comes back to itself: two -> one -> two"),
+        ("three.yaml", 5, 29, "the node a names the agent fuor, which is not here"),
+    }
+    (folder / "four.yaml").write_text("type: custom_react_agent\nx: 1\n")
+    assert not [problem for problem in load_agents(folder, around_them).errors if "fuor" in problem.message]

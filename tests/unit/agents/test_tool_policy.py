@@ -90,7 +90,7 @@ def test_what_has_no_meaning_is_a_warning(override: Override) -> None:
 def test_an_approval_is_added_never_removed(tool: str, approval: str, result: str | None, override: Override) -> None:
     spec, findings = override(tool, approval=approval)
     assert (spec.approval if not findings else None) == result
-    assert all(finding.path == ("approval",) for finding in findings)
+    assert all(finding.path == ("approval", "when") for finding in findings)
 
 
 def test_a_process_is_never_left(override: Override) -> None:

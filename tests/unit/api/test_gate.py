@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -14,6 +14,7 @@ from api_double import make_ports
 from asgi_client import request, socket
 from journeyman.api import access
 from journeyman.api.app import build_app
+from journeyman.api.commands import Command
 from journeyman.api.gate import Gate, guard
 from journeyman.api.ports import Limits
 from journeyman.auth.api_keys import ApiKeys
@@ -224,6 +225,12 @@ async def test_keys_are_listed_in_pages(house: House) -> None:
 
 
 # --- WebSocket
+
+
+def test_every_command_has_its_scope() -> None:
+    tags = {command.__struct_config__.tag for command in get_args(Command)}
+    assert tags == set(access.COMMANDS)
+    assert set(access.COMMANDS.values()) <= set(SCOPES)
 
 
 async def test_a_socket_by_header_or_subprotocol(house: House) -> None:

@@ -15,7 +15,9 @@ from journeyman.settings import Settings
 
 def test_a_project_has_its_folders_name(tmp_path: Path) -> None:
     made = create(tmp_path / "My Agent!")
-    assert [path.name for path in made] == ["agent.yaml", "distance.py", ".env.example", ".gitignore"]
+    assert [path.name for path in made] == [
+        "agent.yaml", "distance.py", "distance.agent-test.yaml", ".env.example", ".gitignore",
+    ]  # fmt: skip
     assert "name: my-agent\n" in made[0].read_text()
 
 

@@ -8,11 +8,16 @@ from collections.abc import Sequence
 import msgspec
 from world import STORAGE_FULL, THREAD, World
 
+from journeyman.events.events import Multitask
 from journeyman.events.state import AgentState, fold
 
 TEXTS = ("a", "b", "c")
 THREADS = (THREAD, "another")
-DECISIONS = {"tool": ("approve", "deny", "approve_other"), "unknown_outcome": ("retry", "done", "fail")}
+DECISIONS = {
+    "tool": ("approve", "deny", "approve_other"),
+    "unknown_outcome": ("retry", "done", "fail"),
+    "question": ("done", "done", "deny"),
+}
 
 
 class Play:
@@ -32,8 +37,8 @@ class Play:
         last = (lambda row: row.decisions[-1]) if answered else (lambda row: None)
         await self.world.let_go(decision=last)
 
-    def _say(self, thread: str = THREAD) -> None:
-        self.world.spawn(self.world.say, TEXTS[self.said], thread)
+    def _say(self, thread: str = THREAD, multitask: Multitask = "queue") -> None:
+        self.world.spawn(self.world.say, TEXTS[self.said], thread, multitask)
         self.said += 1
 
     async def _one(self, pick: int) -> None:
@@ -42,12 +47,14 @@ class Play:
         if kind < 7 and world.disk.held:
             world.disk.write()
         elif kind < 13 and world.gates:
-            pick, how = divmod(pick, 6)
-            world.open_gate(pick % len(world.gates), ("ok", "ok", "ok", "fail", "again", "unknown")[how])
+            pick, how = divmod(pick, 7)
+            world.open_gate(pick % len(world.gates), ("ok", "ok", "ok", "fail", "again", "unknown", "ask")[how])
         elif kind < 16:
             await self._answer(pick)
         elif kind == 16 and self.said < len(TEXTS):
             self._say(THREADS[pick % 2])
+        elif kind == 22 and self.said < len(TEXTS):
+            self._say(THREADS[pick % 2], "interrupt")
         elif kind == 17 and world.run_ids:
             world.spawn(world.runs.cancel, "me", world.run_ids[pick % len(world.run_ids)])
         elif kind in (18, 21) and self.crashes < 3:

@@ -11,6 +11,7 @@ from graph_world import GraphWorld, edge, graph, node
 from world import World
 
 from journeyman.agents.spec import GraphSpec, Limits
+from journeyman.api.states import state_answer
 from journeyman.errors import ToolError
 from journeyman.events.codec import Entry
 from journeyman.events.events import (
@@ -163,6 +164,11 @@ async def test_one_branch_may_wait_for_a_human_while_the_other_works() -> None:
     state = await played(world)
     assert (state.status, len(state.open_approvals), texts(state)) == ("paused", 1, [TEXT, "Plan. says 2"])
     (request,) = world.events(world.run_ids[0], ApprovalRequested)
+    assert [(each.node, each.status, len(each.messages)) for each in state_answer(state).nodes] == [
+        ("plan", "left", 0),
+        ("review", "waiting", 0),
+        ("right", "ended", 1),
+    ]
     assert (request.kind, request.message, request.decisions, request.call) == (
         "node",
         "Send it?",
@@ -298,6 +304,7 @@ async def test_the_answer_of_another_agent_is_a_message_of_its_branch() -> None:
     state = await played(world)
     assert (state.status, texts(state)) == ("finished", SUMMED)
     assert world.state("run_2").input == user("Plan. says 2")
+    assert "run_resumed" not in world.types("run_1")
     world = GraphWorld({"Expert.": (("look_asked",),)}, graph=EXPERT)
     state = await played(world)
     assert (state.status, state.walk.branches["plan#1.0"].node.child) == ("paused", "run_2")
@@ -351,6 +358,7 @@ async def test_code_reads_and_changes_contexts_and_gives_a_patch() -> None:
         (ValueError("no such luck"), "ValueError: no such luck"),
         (ToolError("Ours.", code="ours"), "Ours."),
         (asyncio.CancelledError(), "The node's code cancelled itself."),
+        (SystemExit(3), "SystemExit: 3"),
         ("a text", "It returned str, not a dictionary or None."),
         ({"big": "x" * 40_000}, "A context holds at most 32 KiB"),
         ({"bad": object()}, ""),

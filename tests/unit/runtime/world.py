@@ -19,7 +19,14 @@ from journeyman.agents.toolset import Toolset
 from journeyman.clock import ManualClock
 from journeyman.errors import BaseError, StorageError, ToolError
 from journeyman.events.codec import Codec, Entry
-from journeyman.events.events import Failure, ModelReplied, RunAccepted, ToolCallFinished, ToolCallStarted
+from journeyman.events.events import (
+    Failure,
+    ModelReplied,
+    Multitask,
+    RunAccepted,
+    ToolCallFinished,
+    ToolCallStarted,
+)
 from journeyman.events.messages import JSON, Message, TextPart, ToolCall, user
 from journeyman.events.state import AgentState, fold
 from journeyman.ids import SequentialIds
@@ -33,7 +40,7 @@ from journeyman.runtime.results import Answer, StartRun
 from journeyman.runtime.runs import Runs
 from journeyman.runtime.threads import Threads
 from journeyman.runtime.worker import Worker
-from journeyman.tools.spec import CallHost, CallRequest, ToolOutcome, ToolSpec
+from journeyman.tools.spec import CallHost, CallRequest, Question, ToolOutcome, ToolSpec, Unanswered
 
 THREAD = "t"
 
@@ -207,8 +214,8 @@ class World:
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
-    async def say(self, text: str, thread: str = THREAD) -> None:
-        started = await self.runs.start("me", StartRun(input=user(text), thread_id=thread))
+    async def say(self, text: str, thread: str = THREAD, multitask: Multitask = "queue") -> None:
+        started = await self.runs.start("me", StartRun(input=user(text), thread_id=thread, multitask=multitask))
         await self.follow(started.run_id, thread)
 
     async def follow(self, run_id: str, thread: str = THREAD) -> None:
@@ -350,6 +357,11 @@ class _Tools:
         attempts = attempt - request.attempt + 1
         if how == "unknown" and request.spec.effects == "once":
             return ToolOutcome(failure=Failure("outcome_unknown", "late"), unknown=True, attempts=attempts)
+        if how == "ask" and request.spec.effects != "once":
+            try:
+                await host.ask(Question(text="Which?"))
+            except Unanswered:
+                return ToolOutcome(question=Question(text="Which?"), attempts=attempts)
         if how == "fail":
             return ToolOutcome(failure=Failure("tool_failed", "no"), attempts=attempts)
         if request.spec.name == "touch":

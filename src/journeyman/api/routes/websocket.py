@@ -11,7 +11,17 @@ from starlette.types import Receive, Scope, Send
 from journeyman.api import sse
 from journeyman.api.access import COMMANDS
 from journeyman.api.body import ClientGone, convert, parse
-from journeyman.api.commands import Acknowledged, Cancel, Command, Refused, Resume, Start, Subscribe, encode_frame
+from journeyman.api.commands import (
+    Acknowledged,
+    Cancel,
+    Command,
+    Input,
+    Refused,
+    Resume,
+    Start,
+    Subscribe,
+    encode_frame,
+)
 from journeyman.api.entrance import Entrance, frame_bytes
 from journeyman.api.gate import Gate
 from journeyman.api.inputs import answer_of, start_of
@@ -122,6 +132,10 @@ class _Socket:
                 answers = tuple(map(answer_of, command.answers))
                 anyone = self._visit.known.may("approve:any")
                 result = await self._runs.answer(principal, command.run_id, answers, anyone=anyone)
+                await self._acknowledge(command.id, result.run_id, result.thread_id)
+
+            case Input():
+                result = await self._runs.tell(principal, command.run_id, command.text)
                 await self._acknowledge(command.id, result.run_id, result.thread_id)
 
     async def _start(self, command: Start, group: asyncio.TaskGroup) -> None:

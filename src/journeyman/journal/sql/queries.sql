@@ -132,8 +132,11 @@ SELECT data FROM approvals WHERE answer IS NULL AND id > ? AND (? IS NULL OR pri
 SELECT data FROM approvals WHERE answer IS NULL AND id > ? AND run = ? AND (? IS NULL OR principal = ?)
 ORDER BY id LIMIT ?
 
+-- name: due_approvals
+SELECT data FROM approvals WHERE answer IS NULL AND deadline IS NOT NULL ORDER BY deadline, id LIMIT ?
+
 -- name: save_approval
-INSERT INTO approvals (id, run, principal, answer, data) VALUES (?, ?, ?, ?, ?)
+INSERT INTO approvals (id, run, principal, answer, deadline, data) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET answer = excluded.answer, data = excluded.data
 
 -- name: claim

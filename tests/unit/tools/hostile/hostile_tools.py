@@ -143,6 +143,27 @@ async def async_in_process(ctx: ToolContext) -> str:
     return f"{ctx.context.thread['where']} {os.getpid()}"
 
 
+@tool(effects="none")
+def ask_in_process(ctx: BlockingToolContext) -> str:
+    """Ask, and hide it."""
+    try:
+        return ctx.ask("Which?")
+    except Exception:  # noqa: BLE001 - what a tool does
+        return "an Exception stopped the question"
+
+
+@tool(effects="idempotent", isolation="process")
+async def ask_awaited_in_process(ctx: ToolContext) -> str:
+    """The same, awaited."""
+    return await ctx.ask("Which?", deadline_seconds=60, default="none")
+
+
+@tool(effects="once")
+def ask_once(ctx: BlockingToolContext) -> str:
+    """It may not."""
+    return ctx.ask("Which?")
+
+
 class Pool:
     opened = 0
 

@@ -1,0 +1,167 @@
+"""What a test expects of a run, against what happened. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from journeyman.agent_tests.comparison import Difference
+from journeyman.agent_tests.file import AtMostEntry, CallEntry, ExpectEntry, TextEntry
+from journeyman.events.events import Event, ModelReplied, ToolCallFinished, ToolCallStarted
+from journeyman.events.messages import JSON
+from journeyman.events.state import AgentState
+
+WIDE = 200
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """A tool call that the model asked for. `arguments` as they were run, else as they were asked for."""
+
+    tool: str
+    arguments: JSON
+    finished: ToolCallFinished | None = None
+
+    @property
+    def said(self) -> str:
+        return f"{self.tool}({msgspec.json.encode(self.arguments).decode()})"
+
+
+def calls_of(events: Sequence[Event]) -> list[Call]:
+    """In the order in which the model asked for them."""
+    started = {event.call: event.arguments for event in events if isinstance(event, ToolCallStarted)}
+    finished = {event.call: event for event in events if isinstance(event, ToolCallFinished)}
+    calls = []
+    for event in events:
+        for place, call in enumerate(event.message.tool_calls if isinstance(event, ModelReplied) else ()):
+            name = f"{event.call}.{place}"  # type: ignore[union-attr]
+            arguments = started.get(name, _decoded(call.arguments))
+            calls.append(Call(tool=call.name, arguments=arguments, finished=finished.get(name)))
+    return calls
+
+
+def _decoded(arguments: str) -> JSON:
+    try:
+        return msgspec.json.decode(arguments)
+    except msgspec.DecodeError:
+        return arguments
+
+
+def unmet(expect: ExpectEntry, state: AgentState, events: Sequence[Event]) -> Iterator[Difference]:
+    """One difference for each expectation that does not hold."""
+    if expect.status is not None and state.status != expect.status:
+        yield Difference(f"status: expected {expect.status}; the run is {state.status}{_why(state)}")
+    if expect.text is not None:
+        yield from _text("text", expect.text, state.output)
+    if expect.stopped_by is not None and state.stopped_by != expect.stopped_by:
+        yield Difference(f"stopped_by: expected {expect.stopped_by}; it was {state.stopped_by or 'no limit'}")
+    if expect.error is not None and (state.error is None or state.error.code != expect.error):
+        yield Difference(f"error: expected {expect.error}; it was {state.error.code if state.error else 'none'}")
+    if expect.calls is not None:
+        yield from _calls(expect, calls_of(events))
+    yield from _limits(expect.limits, state)
+
+
+def _why(state: AgentState) -> str:
+    return f": {state.error.message} [{state.error.code}]" if state.error else ""
+
+
+def _text(name: str, expect: TextEntry, text: str) -> Iterator[Difference]:
+    shown = f"it is {msgspec.json.encode(text[:WIDE]).decode()}"
+    if expect.exact is not None and text != expect.exact:
+        yield Difference(f"{name}: expected {msgspec.json.encode(expect.exact).decode()}; {shown}")
+    for part in expect.contains:
+        if part not in text:
+            yield Difference(f"{name}: expected it to contain {part!r}; {shown}")
+    for part in expect.excludes:
+        if part in text:
+            yield Difference(f"{name}: expected it not to contain {part!r}; {shown}")
+    if expect.regex is not None and not re.search(expect.regex, text):
+        yield Difference(f"{name}: expected it to match {expect.regex!r}; {shown}")
+
+
+def _limits(limits: AtMostEntry, state: AgentState) -> Iterator[Difference]:
+    used = {
+        "steps": state.model_calls,
+        "tool_calls": state.tool_calls,
+        "tokens": state.usage.input_tokens + state.usage.output_tokens,
+        "cost_usd": state.usage.cost_usd or 0.0,
+    }
+    for name, value in used.items():
+        bound = getattr(limits, name)
+        if bound is not None and value > bound:
+            yield Difference(f"limits.{name}: expected at most {bound:g}; it was {value:g}")
+
+
+# --- calls
+
+
+def _calls(expect: ExpectEntry, calls: list[Call]) -> Iterator[Difference]:
+    wanted = expect.calls or []
+    match expect.order:
+        case "exact":
+            yield from _exactly(wanted, calls)
+        case "any":
+            yield from _in_any_order(wanted, calls)
+        case "contains":
+            yield from _among(wanted, calls)
+
+
+def _exactly(wanted: Sequence[CallEntry], calls: Sequence[Call]) -> Iterator[Difference]:
+    for place, (entry, call) in enumerate(zip(wanted, calls, strict=False)):
+        if reasons := tuple(_misfit(entry, call)):
+            yield Difference(f"calls[{place}]: expected {entry.tool}; it was {call.said}", reasons)
+    for place, entry in enumerate(wanted[len(calls) :], len(calls)):
+        yield Difference(f"calls[{place}]: expected {entry.tool}; there was no such call")
+    for call in calls[len(wanted) :]:
+        yield Difference(f"calls: {call.said} was not expected")
+
+
+def _in_any_order(wanted: Sequence[CallEntry], calls: Sequence[Call]) -> Iterator[Difference]:
+    left = list(calls)
+    for place, entry in enumerate(wanted):
+        found = next((call for call in left if not any(_misfit(entry, call))), None)
+        if found is None:
+            yield Difference(f"calls[{place}]: expected {entry.tool}; no such call is left", _given(left))
+        else:
+            left.remove(found)
+    for call in left:
+        yield Difference(f"calls: {call.said} was not expected")
+
+
+def _among(wanted: Sequence[CallEntry], calls: Sequence[Call]) -> Iterator[Difference]:
+    rest = iter(calls)
+    for place, entry in enumerate(wanted):
+        if not any(not any(_misfit(entry, call)) for call in rest):
+            yield Difference(
+                f"calls[{place}]: expected {entry.tool}, after those before it; it is not there", _given(calls)
+            )
+            return
+
+
+def _given(calls: Sequence[Call]) -> tuple[str, ...]:
+    return tuple(f"there is {call.said}" for call in calls) or ("there was no call",)
+
+
+def _misfit(entry: CallEntry, call: Call) -> Iterator[str]:
+    if entry.tool != call.tool:
+        yield f"tool: {call.tool}"
+        return
+    if entry.arguments is not None and not _holds(entry.arguments, call.arguments):
+        yield f"arguments: expected {msgspec.json.encode(entry.arguments).decode()}"
+    finished = call.finished
+    if entry.error is not None and (finished is None or finished.error is None or finished.error.code != entry.error):
+        yield f"error: expected {entry.error}; it was {finished.error.code if finished and finished.error else 'none'}"
+    if entry.result is not None:
+        result = finished.result if finished and finished.result is not None else ""
+        yield from (difference.what for difference in _text("result", entry.result, result))
+
+
+def _holds(wanted: JSON, given: JSON) -> bool:
+    """Everything that is wanted is there; objects may hold more."""
+    if isinstance(wanted, dict):
+        return isinstance(given, dict) and all(
+            key in given and _holds(item, given[key]) for key, item in wanted.items()
+        )
+    return bool(wanted == given)

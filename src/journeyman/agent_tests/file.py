@@ -1,0 +1,127 @@
+"""What a test file may say, key by key."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from journeyman.agents.agent_file import Entry, Text
+from journeyman.events.events import Decision
+
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class FailureEntry(Entry):
+    code: Name
+    message: Text = ""
+
+
+class StubEntry(Entry):
+    """What a tool gives instead of being run."""
+
+    result: Any = None
+    error: FailureEntry | None = None
+
+
+class AnswerEntry(Entry):
+    """What a human says to the next question; with `tool`, to the next one about that tool."""
+
+    decision: Decision
+    tool: Name | None = None
+    arguments: dict[str, Any] | None = None
+    result: Text | None = None
+
+
+class SaidEntry(Entry):
+    role: Literal["user", "assistant"]
+    content: Text
+
+
+class ThreadEntry(Entry):
+    """What the conversation held before."""
+
+    messages: list[SaidEntry] = Field(default=[], max_length=1000)
+    context: dict[str, Any] = {}
+    global_context: dict[str, Any] = {}
+
+
+class TextEntry(Entry):
+    """What a text must be; a text alone means `exact`."""
+
+    exact: Text | None = None
+    contains: list[Text] = []
+    excludes: list[Text] = []
+    regex: Text | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spelt_out(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"exact": value}
+        if not isinstance(value, dict):
+            return value
+        lists = ("contains", "excludes")
+        return {key: [item] if key in lists and isinstance(item, str) else item for key, item in value.items()}
+
+
+class CallEntry(Entry):
+    """A tool call; a name alone means a call of that tool. `arguments`: these at least."""
+
+    tool: Name
+    arguments: dict[str, Any] | None = None
+    result: TextEntry | None = None
+    error: Name | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spelt_out(cls, value: Any) -> Any:
+        return {"tool": value} if isinstance(value, str) else value
+
+
+class AtMostEntry(Entry):
+    """What the run may use at most."""
+
+    steps: int | None = Field(default=None, ge=0)
+    tool_calls: int | None = Field(default=None, ge=0)
+    tokens: int | None = Field(default=None, ge=0)
+    cost_usd: float | None = Field(default=None, ge=0)
+
+
+class ExpectEntry(Entry):
+    """What must be true of the run."""
+
+    status: Literal["finished", "failed", "cancelled", "paused"] | None = None
+    text: TextEntry | None = None
+    calls: list[CallEntry] | None = None
+    order: Literal["exact", "any", "contains"] = "exact"
+    limits: AtMostEntry = AtMostEntry()
+    stopped_by: Name | None = None
+    error: Name | None = None
+
+
+class RecordedEntry(Entry):
+    """A run as it was. Written by `journeyman runs export` and `journeyman test --update`."""
+
+    journeyman: Name
+    started_at: Name
+    prompts: dict[str, str] | None = None
+    history: list[dict[str, Any]] = []
+    definition: dict[str, Any] | None = None
+    events: list[dict[str, dict[str, Any]]] = Field(min_length=2)
+
+
+class FileEntry(Entry):
+    """A test of an agent."""
+
+    agent: Name | None = Field(default=None, description="Its file, or a folder of agents, from this file's folder")
+    agent_name: Name | None = Field(default=None, description="Which one, if there are several")
+    description: Text = ""
+    input: Text | None = None
+    context: dict[str, Any] | None = Field(default=None, description="As in POST /process")
+    thread: ThreadEntry = ThreadEntry()
+    model: list[dict[str, Any]] | None = Field(default=None, description="Turns of a script")
+    tools: dict[str, list[StubEntry]] = Field(default={}, description="What calls give, in order; else tools run")
+    answers: list[AnswerEntry] = []
+    expect: ExpectEntry | None = None
+    recorded: RecordedEntry | None = None

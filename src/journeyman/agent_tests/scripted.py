@@ -1,0 +1,110 @@
+"""A test with a scripted model: the whole runtime in memory; tools run, or give what the test says."""
+
+from __future__ import annotations
+
+import msgspec
+
+from journeyman.agent_tests.cast import Cast, agent_of
+from journeyman.agent_tests.file import AnswerEntry, StubEntry
+from journeyman.agent_tests.parsing import AgentTest
+from journeyman.errors import BaseError, ValidationError
+from journeyman.events.codec import Codec
+from journeyman.events.events import ContextChanged, Event, Failure, MessageAdded, ThreadCreated
+from journeyman.events.messages import Message, TextPart, user
+from journeyman.journal.journal import Append, ApprovalRow, Batch, principal_stream, thread_key, thread_stream
+from journeyman.journal.memory import MemoryJournal
+from journeyman.llm.scripted import ScriptedModel
+from journeyman.runtime.loading import read_all
+from journeyman.runtime.performer import ToolExecutor
+from journeyman.runtime.results import Answer, RunResult, StartRun
+from journeyman.server.application import Application, join
+from journeyman.tools.spec import CallHost, CallRequest, ToolOutcome
+
+PRINCIPAL, THREAD = "local", "test"
+SECONDS = 300.0  # for one test
+
+
+class Stubs:
+    """An executor that gives what a test says; tools that it does not name are run."""
+
+    def __init__(self, stubs: dict[str, list[StubEntry]], executor: ToolExecutor) -> None:
+        self._left = {name: list(entries) for name, entries in stubs.items()}
+        self._executor = executor
+
+    async def execute(self, request: CallRequest, host: CallHost) -> ToolOutcome:
+        left = self._left.get(request.spec.name)
+        if left is None:
+            return await self._executor.execute(request, host)
+        await host.starting(request.attempt)
+        if not left:
+            message = f"The test says nothing more for {request.spec.name}: add to `tools.{request.spec.name}`."
+            return ToolOutcome(failure=Failure("stub_exhausted", message))
+        return _outcome(left.pop(0))
+
+
+def _outcome(stub: StubEntry) -> ToolOutcome:
+    if stub.error is not None:
+        return ToolOutcome(failure=Failure(stub.error.code, stub.error.message))
+    result = stub.result
+    return ToolOutcome(result=result if isinstance(result, str) else msgspec.json.encode(result).decode())
+
+
+async def perform(test: AgentTest, cast: Cast) -> tuple[Event, ...]:
+    """The events of the run. Raises ConfigurationError (the agent), NotFoundError (no such agent)."""
+    entry = test.entry
+    application = join(
+        cast.settings_of("scripted"),
+        await cast.loaded(test.agent_path),
+        MemoryJournal(),
+        ScriptedModel(test.turns, name="script"),
+        tools=lambda executor: Stubs(entry.tools, executor),
+    )
+    name = entry.agent_name or application.catalog.resolve(None).name
+    agent_of(application, name)
+    async with application:
+        await _prepare(test, application)
+        request = StartRun(input=user(entry.input or ""), agent=name, thread_id=THREAD, context=entry.context)
+        run_id = (await application.runs.start(PRINCIPAL, request)).run_id
+        await _through(run_id, list(entry.answers), application)
+        return tuple(stored.event for stored in await read_all(application.journal, run_id))
+
+
+async def _prepare(test: AgentTest, application: Application) -> None:
+    """What the conversation held before."""
+    before, draft = test.entry.thread, Codec().draft
+    events: list[Event] = [ThreadCreated(thread_id=THREAD, principal=PRINCIPAL)]
+    if before.context:
+        events.append(ContextChanged(scope="thread", patch=before.context))
+    for said in before.messages:
+        message = Message(role=said.role, content=(TextPart(said.content),))
+        events.append(MessageAdded(message=message, by=PRINCIPAL))
+    appends = [Append(stream=thread_stream(thread_key(PRINCIPAL, THREAD)), drafts=tuple(map(draft, events)))]
+    if before.global_context:
+        patch = ContextChanged(scope="global", patch=before.global_context)
+        appends.append(Append(stream=principal_stream(PRINCIPAL), drafts=(draft(patch),)))
+    await application.journal.commit(Batch(at=application.clock.now(), appends=tuple(appends)))
+
+
+async def _through(run_id: str, answers: list[AnswerEntry], application: Application) -> None:
+    """To the run's end, or to a question that the test has no answer to."""
+    result = await application.runs.wait(run_id, SECONDS)
+    while result.status == "paused" and (answer := _answer(result, answers)) is not None:
+        try:
+            await application.runs.answer(PRINCIPAL, run_id, [answer])
+        except BaseError as exc:
+            raise ValidationError(f"An answer of the test cannot be given: {exc.message}") from exc
+        result = await application.runs.wait(run_id, SECONDS)
+
+
+def _answer(result: RunResult, answers: list[AnswerEntry]) -> Answer | None:
+    """The first answer that is about an open question, for the first such question; it is used up."""
+    for entry in answers:
+        about = next((row for row in result.approvals if entry.tool in (None, row.tool)), None)
+        if about is not None:
+            answers.remove(entry)
+            return _given(entry, about)
+    return None
+
+
+def _given(entry: AnswerEntry, about: ApprovalRow) -> Answer:
+    return Answer(approval=about.id, decision=entry.decision, arguments=entry.arguments, result=entry.result)

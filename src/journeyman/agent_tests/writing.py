@@ -1,0 +1,77 @@
+"""A recording as the text of a test file, and the same put in the place of an older one. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from journeyman import __version__
+from journeyman.agent_tests.normal import Fact, facts_of, plain_data, plain_message
+from journeyman.agent_tests.recording import Recording
+from journeyman.agent_tests.yaml_text import yaml_text
+from journeyman.agents.document import Document
+from journeyman.agents.spec import AgentSpec
+from journeyman.errors import ConfigurationError
+from journeyman.events.codec import rfc3339
+from journeyman.events.messages import JSON, Message
+from journeyman.tools.spec import ToolSpec
+
+HEAD = """\
+# A run as a test: `journeyman test` plays it again with today's code, and compares it event by event.
+"""
+MARK = "# What follows is written by `journeyman runs export` and `journeyman test --update`.\n"
+
+
+def file_text(recording: Recording, *, agent: str | None, description: str) -> str:
+    """The whole file. Raises ConfigurationError where YAML cannot hold it."""
+    head = {"agent": agent, "description": description}
+    said = {name: value for name, value in head.items() if value}
+    return f"{HEAD}{yaml_text(said) if said else ''}\n{MARK}{recorded_text(recording)}"
+
+
+def recorded_text(recording: Recording) -> str:
+    """The key `recorded`."""
+    data: dict[str, JSON] = {"journeyman": __version__, "started_at": rfc3339(recording.started_at)}
+    if recording.prompts:
+        data["prompts"] = dict(recording.prompts)
+    if recording.definition is not None:
+        data["definition"] = _definition(recording.definition)
+    if recording.history:
+        data["history"] = [_message(message) for message in recording.history]
+    data["events"] = [{_name(fact): fact.data} for fact in facts_of(recording.events)]
+    try:
+        return yaml_text({"recorded": data})
+    except ValueError as exc:
+        raise ConfigurationError(f"The run cannot be written as a test: {exc}") from exc
+
+
+def updated_text(text: str, document: Document, recording: Recording) -> str:
+    """The file with another recording; all that stands around the key `recorded` stays, comments included."""
+    lines = text.splitlines(keepends=True)
+    places = sorted((place.line, path[0]) for path, place in document.keys.items() if len(path) == 1)
+    first = next(line for line, key in places if key == "recorded")
+    after = next((line for line, _ in places if line > first), len(lines) + 1)
+    return "".join((*lines[: first - 1], recorded_text(recording), *lines[after - 1 :]))
+
+
+def _name(fact: Fact) -> str:
+    return fact.type if fact.v == 1 else f"{fact.type} v{fact.v}"
+
+
+def _message(message: Message) -> dict[str, Any]:
+    return plain_message(plain_data(message))
+
+
+def _definition(spec: AgentSpec) -> dict[str, JSON]:
+    data = plain_data(spec)
+    return data | ({"tools": [_tool(tool) for tool in spec.tools]} if spec.tools else {})
+
+
+def _tool(tool: ToolSpec) -> dict[str, JSON]:
+    """Without defaults, and without where its code stands and what it hashes to."""
+    usual, data = plain_data(ToolSpec(name="", description="", parameters={})), plain_data(tool)
+    always = ("name", "description", "parameters")
+    return {
+        name: value
+        for name, value in data.items()
+        if name in always or (value != usual[name] and name not in ("source", "code_hash"))
+    }

@@ -1,0 +1,122 @@
+"""The way of a run through its graph: node by node, with the conditions that were asked and their values. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from journeyman.agents.conditions import ConditionError
+from journeyman.agents.graph_moves import BREAKER_OPEN
+from journeyman.agents.graph_view import EdgeCondition, Sight, edge_conditions, sight
+from journeyman.agents.spec import GraphSpec, NodeSpec
+from journeyman.events.events import Event, NodeLeft
+from journeyman.events.messages import JSON, assistant
+from journeyman.events.state import AgentState, apply
+
+
+class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A condition, what it read (what was not there is left out), and whether it held. None: it had no answer."""
+
+    when: str
+    values: dict[str, JSON]
+    held: bool | None
+    reason: str = ""
+
+
+class TrailStep(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A node as it was left: what it asked its edges, and where it went: nowhere, if that ended the run."""
+
+    node: str
+    type: str
+    branch: str = ""
+    visit: int = 1
+    attempt: int = 1
+    error: str | None = None
+    asked: tuple[Asked, ...] = ()
+    to: tuple[str, ...] = ()
+
+
+def trail(graph: GraphSpec, facts: Iterable[tuple[int, int, Event]]) -> Iterator[TrailStep]:
+    """The steps of a run of this graph, from its events as (seq, at, event)."""
+    conditions = edge_conditions(graph)
+    state = AgentState()
+    for seq, at, event in facts:
+        state = apply(state, seq, at, event)
+        if isinstance(event, NodeLeft):
+            yield _step(graph, conditions, state, event)
+
+
+def _step(
+    graph: GraphSpec, conditions: tuple[EdgeCondition | None, ...], state: AgentState, event: NodeLeft
+) -> TrailStep:
+    path = event.path
+    node = graph.node(path.node)
+    if event.error is None:
+        asked, to = _chosen(graph, conditions, path.node, _seen(state, event))
+    else:
+        asked, to = (), _after_failure(node, state, event.error.code, path.branch)
+    return TrailStep(
+        node=path.node,
+        type=node.type if node else "",
+        branch=path.branch,
+        visit=path.visit,
+        attempt=event.attempt,
+        error=f"{event.error.code}: {event.error.message}" if event.error else None,
+        asked=asked,
+        to=to,
+    )
+
+
+def _after_failure(node: NodeSpec | None, state: AgentState, code: str, branch: str) -> tuple[str, ...]:
+    token = state.walk.at(branch)
+    if node is None or token is None:
+        return ()
+    if node.on_unavailable is not None and code.endswith(BREAKER_OPEN):
+        return (node.on_unavailable,)
+    if token.failures <= node.retry:
+        return (node.name,)
+    return (node.on_error,) if node.on_error is not None else ()
+
+
+def _seen(state: AgentState, event: NodeLeft) -> Sight:
+    messages = state.in_branch(event.path.branch).messages
+    last = messages[-1] if messages else None
+    node = state.walk.at(event.path.branch)
+    if node is not None and node.child is not None and isinstance(event.result, str):
+        last = assistant(event.result)  # what an agent answers is said as the token moves on
+    return sight(state, last, event.result, state.walk.visits)
+
+
+def _chosen(
+    graph: GraphSpec, conditions: tuple[EdgeCondition | None, ...], node: str, seen: Sight
+) -> tuple[tuple[Asked, ...], tuple[str, ...]]:
+    """What the edges of a node were asked until one matched, and the targets of that one."""
+    asked: list[Asked] = []
+    for edge, condition in zip(graph.edges, conditions, strict=True):
+        if node not in edge.origins:
+            continue
+        if condition is None:
+            return tuple(asked), edge.targets
+        asked.append(_asked(condition, seen))
+        if asked[-1].held is not False:
+            return tuple(asked), edge.targets if asked[-1].held else ()
+    return tuple(asked), ()
+
+
+def _asked(condition: EdgeCondition, seen: Sight) -> Asked:
+    values = condition.values(seen)
+    read = {path: value for path in condition.reads for value in _at(values, path.split("."))}
+    try:
+        return Asked(condition.text, read, condition.holds(seen))
+    except ConditionError as exc:
+        return Asked(condition.text, read, None, exc.message)
+
+
+def _at(values: JSON, keys: list[str]) -> Iterator[JSON]:
+    """The value at a path; nothing if it is not there."""
+    for key in keys:
+        if key not in values:
+            return
+        values = values[key]
+    yield values

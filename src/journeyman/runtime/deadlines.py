@@ -1,0 +1,102 @@
+"""Approvals that wait no longer than to a deadline: one timer for all of them, what is due is read from the journal."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from journeyman.clock import Clock, Timer
+from journeyman.errors import BaseError, StateError
+from journeyman.events.codec import Codec
+from journeyman.events.events import ApprovalGiven
+from journeyman.journal.journal import Append, ApprovalRow, Batch, Journal
+from journeyman.runtime.worker import Worker
+
+log = logging.getLogger(__name__)
+
+DEADLINE = "deadline"  # who answered, where nobody did
+AT_ONCE = 50  # approvals read and answered in one round
+RETRY_SECONDS = 5.0  # after a round that the journal refused
+_RETRY_US = round(RETRY_SECONDS * 1_000_000)
+
+
+class Deadlines:
+    """Gives the default answer when nobody else has. Holds one timer, whatever waits."""
+
+    def __init__(self, journal: Journal, worker: Worker, codec: Codec, clock: Clock) -> None:
+        self._journal = journal
+        self._worker = worker
+        self._codec = codec
+        self._clock = clock
+        self._timer: Timer | None = None
+        self._armed: int | None = None  # µs since the epoch: what the timer waits for
+        self._round: asyncio.Task[None] | None = None
+        self._closed = False
+
+    def start(self) -> None:
+        """Arm the timer for what waits already; what is overdue is answered at once."""
+        self.arm(0)
+
+    def arm(self, deadline: int) -> None:
+        """There is an approval with this deadline (µs since the epoch)."""
+        if self._closed or (self._armed is not None and self._armed <= deadline):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._armed = deadline
+        self._timer = self._clock.call_later(max(0, deadline - self._clock.now()) / 1_000_000, self._due)
+
+    async def aclose(self) -> None:
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._round is not None:
+            self._round.cancel()
+            await asyncio.wait([self._round])
+
+    def _due(self) -> None:
+        self._armed = self._timer = None
+        if self._round is None:
+            self._round = asyncio.create_task(self._look(), name="deadlines")
+
+    async def _look(self) -> None:
+        """The root of a round's task."""
+        try:
+            following = await self._answer_all()
+        except BaseError as exc:
+            log.error("deadlines cannot be kept: %s", exc.message, extra={"code": exc.code})
+            following = self._clock.now() + _RETRY_US
+        finally:
+            self._round = None
+        if following is not None:
+            self.arm(following)
+
+    async def _answer_all(self) -> int | None:
+        """Answer what is overdue; the deadline that comes next."""
+        while rows := await self._journal.due_approvals(AT_ONCE):
+            now = self._clock.now()
+            overdue = [row for row in rows if row.deadline is not None and row.deadline <= now]
+            answered = await self._answer_each(overdue)
+            if len(overdue) < len(rows):
+                return rows[len(overdue)].deadline
+            if not answered:  # what was refused would be read again
+                return now + _RETRY_US
+        return None
+
+    async def _answer_each(self, rows: Sequence[ApprovalRow]) -> int:
+        """How many were answered."""
+        answered = 0
+        for row in rows:
+            try:
+                await self._worker.inform(self._batch(row))
+                answered += 1
+            except StateError as exc:  # somebody was faster, or the run has ended
+                log.debug("no default answer: %s", exc.message, extra={"run_id": row.run})
+        return answered
+
+    def _batch(self, row: ApprovalRow) -> Batch:
+        result = row.result if row.default == "done" else None
+        given = ApprovalGiven(approval=row.id, decision=row.default or "deny", by=DEADLINE, result=result)  # type: ignore[arg-type]
+        append = Append(stream=row.run, drafts=(self._codec.draft(given),))
+        return Batch(at=self._clock.now(), appends=(append,))

@@ -1,0 +1,170 @@
+"""Requirement: humans in the loop through the public API (questions, deadlines, somebody else's answer, interrupts)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from asgi_client import request, socket
+from journeyman import create_app
+
+TOOLS = '''
+from journeyman import ToolContext, tool
+from journeyman.tools.tool import BlockingToolContext
+
+
+@tool(effects="idempotent")
+async def order(item: str, ctx: ToolContext) -> str:
+    """Order something."""
+    return f"{item} in {await ctx.ask('Which size?')}"
+
+
+@tool(effects="none")
+def order_apart(item: str, ctx: BlockingToolContext) -> str:
+    """The same in a process of its own."""
+    return f"{item} in {ctx.ask('Which size?', deadline_seconds=0.2, default='M')}"
+
+
+@tool(effects="once")
+async def refund(amount: int) -> str:
+    """Refund."""
+    return f"refunded {amount}"
+'''
+AGENT = """
+type: react_agent
+model: script:turns.yaml
+tools:
+  - order
+  - order_apart
+  - {name: refund, approval: %s}
+"""
+
+
+def turn(tool: str, **arguments: Any) -> str:
+    return f"- {{tool_calls: [{{name: {tool}, arguments: {arguments}}}]}}\n- {{text: done}}\n"
+
+
+Serve = Callable[..., Any]
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Serve:
+    @asynccontextmanager
+    async def served(turns: str, approval: str = "always") -> AsyncIterator[Any]:
+        (tmp_path / "tools").mkdir(exist_ok=True)
+        (tmp_path / "tools" / "shop.py").write_text(TOOLS)
+        (tmp_path / "turns.yaml").write_text(turns)
+        (tmp_path / "agent.yaml").write_text(AGENT % approval)
+        app = create_app(tmp_path / "agent.yaml", database_url=f"sqlite:///{tmp_path / 'j.db'}")
+        yield app
+        await app.stop()
+
+    return served
+
+
+async def post(app: Any, path: str, body: dict[str, Any], status: int = 200, **headers: str) -> Any:
+    answer = await request(app, "POST", path, json=body, headers=headers)
+    assert answer.status == status, answer.text
+    return answer.json()
+
+
+async def until(app: Any, run_id: str, *statuses: str) -> Any:
+    async with asyncio.timeout(10):
+        while (run := (await request(app, "GET", f"/runs/{run_id}")).json())["status"] not in statuses:
+            await asyncio.sleep(0.01)
+    return run
+
+
+async def test_a_question_survives_a_restart_and_of_two_answers_one_wins(serve: Serve) -> None:
+    async with serve(turn("order", item="shirt")) as app:
+        paused = await post(app, "/process", {"user_input": "a shirt"})
+        (asked,) = paused["approvals"]
+        assert (asked["kind"], asked["message"], asked["decisions"]) == ("question", "Which size?", ["done", "deny"])
+    async with serve("- {text: a shirt in L}\n") as app:
+        (listed,) = (await request(app, "GET", "/approvals")).json()["items"]
+        assert listed == asked
+        body = {"answers": [{"approval": asked["approval"], "decision": "done", "result": "L"}]}
+        both = [request(app, "POST", f"/runs/{paused['run_id']}/resume", json=body) for _ in range(2)]
+        answers = await asyncio.gather(*both)
+        assert sorted(answer.status for answer in answers) == [200, 409]
+        assert (await until(app, paused["run_id"], "finished"))["response"] == "a shirt in L"
+        messages = (await request(app, "GET", f"/threads/{paused['thread_id']}/messages")).json()["items"]
+        assert messages[2]["message"]["content"][0]["text"] == "shirt in L"
+
+
+async def test_a_question_is_answered_over_the_socket(serve: Serve) -> None:
+    async with serve(turn("order", item="shirt")) as app, socket(app) as ws:
+        await ws.send({"type": "start", "id": "1", "user_input": "a shirt"})
+        run_id = (await ws.receive())["run_id"]
+        while (await ws.receive())["type"] != "run_paused":
+            pass
+        await ws.send({"type": "input", "id": "2", "run_id": run_id, "text": "S"})
+        seen = [await ws.receive()]
+        while seen[-1]["type"] != "run_finished":
+            seen.append(await ws.receive())
+        assert {"type": "ack", "id": "2"}.items() <= next(one for one in seen if one["type"] == "ack").items()
+        finished = next(one for one in seen if one["type"] == "tool_call_finished")
+        assert finished["data"]["result"] == "shirt in S"
+        await ws.send({"type": "input", "id": "3", "run_id": run_id, "text": "M"})
+        refused = await ws.receive()
+        assert (refused["type"], refused["code"], refused["status"]) == ("error", "nothing_asked", 409)
+
+
+async def test_a_question_out_of_a_process_is_answered_by_its_deadline(serve: Serve) -> None:
+    async with serve(turn("order_apart", item="shirt")) as app:
+        paused = await post(app, "/process", {"user_input": "a shirt"})
+        (asked,) = paused["approvals"]
+        assert (asked["default"], asked["result"]) == ("done", "M")
+        assert asked["deadline"] > asked["requested_at"]
+        await until(app, paused["run_id"], "finished")
+        events = (await request(app, "GET", f"/runs/{paused['run_id']}/events")).json()["items"]
+        given = next(event["data"] for event in events if event["type"] == "approval_given")
+        assert given == {"approval": asked["approval"], "decision": "done", "by": "deadline", "result": "M"}
+        assert "shirt in M" in str(events)
+
+
+async def test_a_deadline_that_passed_while_nobody_served_is_kept_at_the_start(serve: Serve) -> None:
+    policy = "{deadline_seconds: 0.8}"
+    async with serve(turn("refund", amount=5), policy) as app:
+        paused = await post(app, "/process", {"user_input": "refund"})
+        assert paused["status"] == "paused"
+    await asyncio.sleep(0.8)
+    async with serve("- {text: not refunded}\n", policy) as app:
+        run = await until(app, paused["run_id"], "finished")
+        assert run["response"] == "not refunded"
+        assert "approval_denied" in (await request(app, "GET", f"/runs/{paused['run_id']}/events")).text
+
+
+async def test_who_asks_may_not_answer_where_another_is_wanted(serve: Serve) -> None:
+    async with serve(turn("refund", amount=5), "{when: 'args.amount > 3', by: other}") as app:
+        paused = await post(app, "/process", {"user_input": "refund"})
+        (asked,) = paused["approvals"]
+        assert (asked["answerer"], asked["requested_by"]) == ("other", "local")
+        body = {"answers": [{"approval": asked["approval"], "decision": "approve"}]}
+        assert (await post(app, f"/runs/{paused['run_id']}/resume", body, 403))["code"] == "answer_by_other"
+
+
+async def test_an_interrupt_ends_what_waits_and_is_next(serve: Serve) -> None:
+    async with serve(turn("refund", amount=5).replace("done", "second")) as app:
+        first = await post(app, "/process", {"user_input": "refund", "thread_id": "t"})
+        waiting = await post(app, "/process", {"user_input": "later", "thread_id": "t"}, 202)
+        body = {"user_input": "stop, do this", "thread_id": "t", "multitask": "interrupt"}
+        second = await post(app, "/process", body, **{"idempotency-key": "k"})
+        assert (second["status"], second["response"]) == ("finished", "second")
+        again = await post(app, "/process", body, **{"idempotency-key": "k"})
+        assert again["run_id"] == second["run_id"]
+        for run in (first, waiting):
+            assert (await until(app, run["run_id"], "cancelled"))["approvals"] == []
+        assert (await request(app, "GET", "/approvals")).json()["items"] == []
+        messages = (await request(app, "GET", "/threads/t/messages")).json()["items"]
+        roles = [item["message"]["role"] for item in messages if item["message"]["role"] != "tool"]
+        assert roles in (
+            ["user", "assistant", "user", "assistant"],
+            ["user", "assistant", "user", "user", "assistant"],  # the waiting run's turn came before its end
+        )
+        assert messages[0]["message"]["content"][0]["text"] == "refund", "its finished messages stay"

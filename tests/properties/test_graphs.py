@@ -1,0 +1,145 @@
+"""Any graph ends within its limits, its joins fire once, and a crash after any commit changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+import pytest
+from graph_world import GraphWorld
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from random_graphs import Block, Builder, blocks
+from world import check_transcript
+
+from journeyman.agents.spec import GraphSpec, Limits
+from journeyman.events.events import BranchEnded, NodeEntered, NodeLeft, ToolCallFinished, ToolCallStarted
+from journeyman.events.state import AgentState
+from journeyman.events.transcript import in_call_order
+
+TEXT = "a"
+RUN = "run_1"
+LIMITS = Limits(steps=40, tool_calls=200)
+
+
+async def code(ctx: Any) -> dict[str, Any]:
+    """Remembers, calls a tool, changes a context key of its own, and gives another."""
+    key = f"{ctx.node}_{ctx.visit}"
+    once = await ctx.remember("once", lambda: key)
+    said = await ctx.call_tool("put", {"from": key})
+    await ctx.context.patch(thread={f"{key}_early": once})
+    return {key: said}
+
+
+def world_of(graph: GraphSpec, limits: Limits = LIMITS) -> GraphWorld:
+    functions = {node.name: code for node in graph.nodes if node.type == "function"}
+    plans = {node.prompt: (("look", "put"), ("touch_not",)) for node in graph.nodes if node.retry}
+    return GraphWorld({key or "": plan for key, plan in plans.items()}, graph=graph, code=functions, limits=limits)
+
+
+async def lived(world: GraphWorld, picks: list[int], crashes: list[int]) -> AgentState:
+    """One history: `picks` choose what happens next, `crashes` are numbers of commits after which all is lost."""
+    await world.boot()
+    world.spawn(world.say, TEXT)
+    written = 0
+    for turn in range(4000):
+        await world.settle(6)
+        pick = picks[turn % len(picks)] if picks else 0
+        if world.disk.held and (pick % 3 or not world.gates):
+            world.disk.write()
+            written += 1
+            if written in crashes:
+                await world.crash()
+                await world.boot()
+        elif world.gates:
+            world.open_gate(pick % len(world.gates))
+        elif rows := await world.disk.approvals(None):
+            world.spawn(world.answer, rows[0].id, "approve")
+            await world.settle(6)
+        elif (run := world.disk.tables.runs.get(RUN)) is not None and run.ended_at is not None:
+            return world.state(RUN)
+        elif not world.disk.held:
+            world.clock.advance(3)
+    raise AssertionError(f"no end: {world.types(RUN)[-20:]}")
+
+
+def outcome(state: AgentState) -> dict[str, Any]:
+    """What a run leaves behind. Which visit is whose depends on who was faster, so keys are taken without it."""
+    context = Counter(
+        key.rpartition("_")[0] if key[-1].isdigit() else key.split("_")[0] for key in state.thread_context
+    )
+    return {
+        "status": state.status,
+        "stopped_by": state.stopped_by,
+        "error": state.error and state.error.code,
+        "messages": [(message.role, message.text, len(message.tool_calls)) for message in state.messages],
+        "output": state.output,
+        "context": context,
+        "visits": state.walk.visits,
+    }
+
+
+def check(world: GraphWorld, state: AgentState) -> None:
+    assert not world.wrong
+    assert (state.open_calls, state.open_model_calls, state.open_nodes) == ((), (), ())
+    assert state.error is None or state.error.code != "internal_error", state.error
+    entered = world.events(RUN, NodeEntered)
+    joined = Counter(name for event in entered for name in event.joins)
+    assert max(joined.values(), default=1) == 1, joined
+    ended = Counter(event.path.branch for event in world.events(RUN, BranchEnded))
+    assert max(ended.values(), default=1) <= 2  # a branch whose own branches joined within it may end again
+    attempts = Counter((event.call, event.attempt) for event in entered if event.child is None and not event.agent)
+    assert max(attempts.values(), default=1) == 1, attempts
+    left = Counter((event.call, event.attempt) for event in world.events(RUN, NodeLeft))
+    assert max(left.values(), default=1) == 1, left
+    finished = Counter(event.call for event in world.events(RUN, ToolCallFinished))
+    assert max(finished.values(), default=1) == 1, finished
+    assert {event.call for event in world.events(RUN, ToolCallStarted)} <= set(finished)
+    if state.status == "finished" and not state.stopped_by:
+        asyncio.run(_check_thread(world, state))
+
+
+async def _check_thread(world: GraphWorld, state: AgentState) -> None:
+    """The thread tells what the trunk says, as a gateway would take it."""
+    rows = await world.disk.messages("me/t", 1, 10_000)
+    told = in_call_order(tuple(row.message for row in rows))
+    check_transcript(told)
+    assert told == state.messages
+
+
+def play(block: Block, picks: list[int], crashes: list[int], limits: Limits = LIMITS) -> None:
+    graph = Builder().graph(block)
+    calm = world_of(graph, limits)
+    expected = asyncio.run(lived(calm, [], []))
+    check(calm, expected)
+    assert sum(expected.walk.visits.values()) <= limits.steps * 10 + len(graph.nodes)
+    stormy = world_of(graph, limits)
+    state = asyncio.run(lived(stormy, picks, crashes))
+    check(stormy, state)
+    if not expected.stopped_by:  # where a limit cuts is a matter of who was faster
+        assert outcome(state) == outcome(expected)
+
+
+DOSE = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck))
+choices = st.lists(st.integers(0, 1000), max_size=30)
+kills = st.lists(st.integers(1, 60), max_size=3)
+
+
+@settings(DOSE, max_examples=150, derandomize=True)
+@given(blocks, choices, kills)
+def test_a_crash_after_any_commit_changes_nothing(block: Block, picks: list[int], crashes: list[int]) -> None:
+    play(block, picks, crashes)
+
+
+@settings(DOSE, max_examples=50, derandomize=True)
+@given(blocks, choices, kills, st.integers(1, 4))
+def test_any_graph_ends_within_its_limits(block: Block, picks: list[int], crashes: list[int], steps: int) -> None:
+    play(("loop", block, 1000), picks, crashes, Limits(steps=steps, tool_calls=30))
+
+
+@pytest.mark.long
+@settings(DOSE, max_examples=1500)
+@given(blocks, choices, kills)
+def test_many_crashes_change_nothing(block: Block, picks: list[int], crashes: list[int]) -> None:
+    play(block, picks, crashes)
