@@ -10,8 +10,9 @@ from typing import Any
 from asgi_client import Answer, request
 from journeyman.api.app import build_app
 from journeyman.journal.memory import MemoryJournal
-from journeyman.server.application import Application, build
+from journeyman.server.application import Application
 from journeyman.server.asgi import ports
+from journeyman.server.joining import build
 from journeyman.settings import Settings
 
 AGENT = """\

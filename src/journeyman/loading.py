@@ -16,11 +16,13 @@ import stat
 import sys
 import traceback
 import types
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from journeyman.errors import Problem
 from journeyman.events.messages import valid_text
+from journeyman.sources import read_sources
 
 MAX_FILES = 500
 MAX_BYTES = 1024 * 1024  # of one file
@@ -164,10 +166,14 @@ class _Walker:
 
 
 class Package:
-    """One folder of user files under a private name of its own: a new instance imports everything anew."""
+    """One folder of user files under a private name of its own: a new instance imports everything anew.
 
-    def __init__(self, root: Path) -> None:
+    With `files` (name below the folder -> content) these are what is imported, and not what the disk holds by then.
+    """
+
+    def __init__(self, root: Path, files: Mapping[str, bytes] | None = None) -> None:
         self._root = root.resolve()
+        self._files = files or {}
         digest = hashlib.sha256(str(self._root).encode(errors="surrogateescape")).hexdigest()[:8]
         self.name = f"_journeyman_files_{digest}_{next(_numbers)}"
 
@@ -189,13 +195,49 @@ class Package:
         except BaseException as exc:  # noqa: BLE001 - a user's file may raise anything at import
             return self._problem(exc, path)
 
+    def forget(self) -> None:
+        """Let the modules go: what still holds parts of them keeps these alive."""
+        for name in [name for name in sys.modules if name == self.name or name.startswith(f"{self.name}.")]:
+            del sys.modules[name]
+        sys.meta_path[:] = [each for each in sys.meta_path if each is not self]
+
+    def find_spec(self, name: str, path: object, target: object = None) -> importlib.machinery.ModuleSpec | None:
+        """What `import` asks (PEP 451): the package's own modules, from their sources, never from cached bytecode."""
+        if not name.startswith(f"{self.name}."):
+            return None
+        place = self._root.joinpath(*name.removeprefix(f"{self.name}.").split("."))
+        init, file = place / "__init__.py", place.with_name(f"{place.name}.py")
+        if self._holds(init):
+            return self._spec(name, init, [str(place)])
+        if self._holds(file):
+            return self._spec(name, file)
+        if not place.is_dir():
+            return None
+        folder = importlib.machinery.ModuleSpec(name, None, is_package=True)
+        folder.submodule_search_locations = [str(place)]
+        return folder
+
+    def _holds(self, file: Path) -> bool:
+        return file.relative_to(self._root).as_posix() in self._files if self._files else file.is_file()
+
+    def _spec(self, name: str, file: Path, beneath: list[str] | None = None) -> importlib.machinery.ModuleSpec | None:
+        loader = _Loader(name, str(file), self._files.get(self._name_below(file)))
+        return importlib.util.spec_from_file_location(name, file, loader=loader, submodule_search_locations=beneath)
+
+    def _name_below(self, file: Path) -> str:
+        try:
+            return file.relative_to(self._root).as_posix()
+        except ValueError:
+            return ""
+
     def _ensure_root(self) -> None:
         if self.name in sys.modules:
             return
+        if self not in sys.meta_path:
+            sys.meta_path.insert(0, self)  # before Python's own, which would find the files
         init = self._root / "__init__.py"
-        if init.is_file():
-            spec = importlib.util.spec_from_file_location(self.name, init, submodule_search_locations=[str(self._root)])
-            _execute(spec)
+        if self._holds(init):
+            _execute(self._spec(self.name, init, [str(self._root)]))
             return
         package = types.ModuleType(self.name)
         package.__path__ = [str(self._root)]
@@ -208,7 +250,7 @@ class Package:
         name = f"{parent}.{parts[-1]}"
         if name in sys.modules:
             return sys.modules[name]
-        return _execute(importlib.util.spec_from_file_location(name, path))
+        return _execute(self._spec(name, self._root.joinpath(*parts).with_suffix(".py")))
 
     def _problem(self, exc: BaseException, path: Path) -> Problem:
         text = f"{type(exc).__name__}: {_text(exc)}" if _text(exc) else type(exc).__name__
@@ -240,6 +282,45 @@ def install_line(module: str) -> str:
     """What to run to have a module: `pip install` with the name that its distribution has."""
     package = module.partition(".")[0]
     return f"pip install {_DISTRIBUTIONS.get(module) or _DISTRIBUTIONS.get(package, package)}"
+
+
+class _Loader(importlib.machinery.SourceFileLoader):
+    """Compiles what it was given, or what the file holds now: cached bytecode knows changes by the second only."""
+
+    def __init__(self, name: str, path: str, content: bytes | None) -> None:
+        super().__init__(name, path)
+        self._content = content
+
+    def get_data(self, path: str) -> bytes:
+        return super().get_data(path) if self._content is None else self._content
+
+    def get_code(self, fullname: str) -> types.CodeType:
+        path = self.get_filename(fullname)
+        code: types.CodeType = self.source_to_code(self.get_data(path), path)
+        return code
+
+
+class ImportedFiles:
+    """Imports user files, each content once: what has not changed is not run again. The last 16 are kept."""
+
+    def __init__(self, kept: int = 16) -> None:
+        self._kept = kept
+        self._known: dict[tuple[Path, Path, str], tuple[Package, types.ModuleType]] = {}
+
+    def __call__(self, file: Path, root: Path) -> types.ModuleType | Problem:
+        """The module of `file`. It is imported anew when it or a Python file beside it or beside `root` changed."""
+        key = (file, root, ".".join(read_sources(each).fingerprint for each in (file, root / file.name)))
+        if key in self._known:
+            return self._known[key][1]
+        package = Package(root)
+        module = package.load(file)
+        if isinstance(module, Problem):
+            package.forget()
+            return module
+        self._known[key] = package, module
+        while len(self._known) > self._kept:
+            self._known.pop(next(iter(self._known)))[0].forget()
+        return module
 
 
 def import_file(file: Path, root: Path | None = None) -> types.ModuleType | Problem:

@@ -10,7 +10,9 @@ from architecture.source_tree import SOURCE, nodes
 LINES_OF_A_FILE = 400
 LINES_OF_A_FUNCTION = 60
 MEDIAN = 150
-LONG_FUNCTIONS: dict[str, str] = {}  # "file:name" -> why it may be longer; empty is the aim
+LONG_FUNCTIONS = {  # "file:name" -> why it may be longer
+    "src/journeyman/server/joining.py:join": "every part is named once, in the order in which they need each other",
+}
 
 
 def _lengths() -> dict[str, int]:

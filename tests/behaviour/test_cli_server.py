@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from journeyman.cli import main
+from journeyman.cli.remote import RemoteDoor
 from journeyman.journal.ownership import owner_of
 from journeyman.settings import Settings
 
@@ -57,21 +58,29 @@ def test_beside_a_server(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert main(["runs", "list"]) == 0
 
 
-def test_watch_replaces_the_server_and_keeps_the_old_one_beside_a_bad_file(folder: Path) -> None:
-    parent, ready = start("support", "--port", "0", "--watch")
-    assert parent.stdout is not None
+def test_saved_files_are_reloaded_and_bad_ones_change_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    server, ready = start("support", "--port", "0", "--watch")
     try:
-        first = owner_of(folder / "journeyman.db")[0]
-        assert (first.isdigit(), int(first) != parent.pid, "ready" in ready) == (True, True, True)
+        pid, url = owner_of(folder / "journeyman.db")
+        assert (int(pid), "ready" in ready) == (server.pid, True)
         agent = folder / "support" / "agent.yaml"
         text = agent.read_text()
         agent.write_text(text.replace("- calculator", "- nope"))
-        assert "nope" in parent.stdout.readline()  # what check says of it
-        os.kill(int(first), 0)
-        agent.write_text(text + "# better\n")
-        lines = iter(parent.stdout.readline, "")
-        assert any("is ready on" in line for line in lines)
-        assert owner_of(folder / "journeyman.db")[0] != first
+        assert main(["reload"]) == 3
+        assert "the tool nope is unknown" in capsys.readouterr().out
+        agent.write_text(text.replace("description: ", "description: Better "))
+        with RemoteDoor(url) as door:
+            deadline = time.monotonic() + 20
+            while len(versions := door.call("GET", "/agents/support")["versions"]) < 2:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+        assert main(["rollback", "support"]) == 0
+        assert capsys.readouterr().out.startswith(f"support: {versions[1]['version']} (was {versions[0]['version']})")
+        agent.write_text(text.replace("description: ", "description: Best "))
+        server.send_signal(signal.SIGHUP)
+        assert main(["reload"]) == 0
+        assert owner_of(folder / "journeyman.db")[0] == pid
     finally:
-        parent.send_signal(signal.SIGTERM)
-    assert parent.wait(timeout=30) == 0
+        server.send_signal(signal.SIGTERM)
+    assert server.wait(timeout=30) == 0
+    assert main(["reload"]) == 5

@@ -8,9 +8,10 @@ import pytest
 from tests.asgi_client import request
 
 from journeyman.errors import ConfigurationError
-from journeyman.server.application import Application, build, unmet
+from journeyman.server.application import Application
 from journeyman.server.asgi import App
 from journeyman.server.definitions import load
+from journeyman.server.joining import build, unmet
 from journeyman.settings import Settings
 from journeyman.tools.sandbox import Kernel, detect
 from journeyman.tools.workers import Workers

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from journeyman.errors import Problem
-from journeyman.loading import MAX_DEPTH, Package, import_file, install_line, walk
+from journeyman.loading import MAX_DEPTH, ImportedFiles, Package, import_file, install_line, walk
+from journeyman.sources import read_sources
 
 
 def write(path: Path, text: str = "") -> Path:
@@ -183,3 +184,41 @@ def test_a_file_outside_the_folder_is_refused(tmp_path):
 )
 def test_a_missing_package_is_named_as_pip_knows_it(module: str, line: str) -> None:
     assert install_line(module) == line
+
+
+def test_files_are_imported_once_for_each_content_and_only_the_last_are_kept(tmp_path: Path) -> None:
+    file = write(tmp_path / "agents.py", "from .beside import X")
+    imported = ImportedFiles(kept=2)
+    write(tmp_path / "beside.py", "X = 1")
+    first = imported(file, tmp_path)
+    assert imported(file, tmp_path) is first
+    write(tmp_path / "beside.py", "X = 20")
+    second = imported(file, tmp_path)
+    assert (first.X, second.X) == (1, 20)  # type: ignore[union-attr]
+    before = len([name for name in sys.modules if name.startswith("_journeyman_files_")])
+    write(tmp_path / "beside.py", "X = 300")
+    imported(file, tmp_path)
+    assert len([name for name in sys.modules if name.startswith("_journeyman_files_")]) == before
+    write(tmp_path / "beside.py", "X = (")
+    assert isinstance(imported(file, tmp_path), Problem)
+
+
+def test_what_was_read_is_what_is_imported_whatever_the_files_hold_by_then(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.py", "from .deep.b import X\nfrom . import _c")
+    write(tmp_path / "deep/b.py", "X = 1")
+    write(tmp_path / "_c.py")
+    package = Package(tmp_path, read_sources(tmp_path).files)
+    write(file, "def broken(:")
+    write(tmp_path / "deep/b.py", "X = 2")
+    module = package.load(file)
+    assert module.X == 1  # type: ignore[union-attr]
+    assert module.__file__ == str(file)  # type: ignore[union-attr]
+
+
+def test_a_change_within_one_second_of_one_size_is_a_change(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.py", "X = 1")
+    first = import_file(file)
+    stamp = file.stat().st_mtime_ns
+    write(file, "X = 2")
+    os.utime(file, ns=(stamp, stamp))
+    assert (first.X, import_file(file).X) == (1, 2)  # type: ignore[union-attr]

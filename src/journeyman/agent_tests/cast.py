@@ -8,8 +8,9 @@ from journeyman.agents.agent import BaseAgent
 from journeyman.errors import ConfigurationError, NotFoundError
 from journeyman.journal.memory import MemoryJournal
 from journeyman.llm.replay import ReplayModel
-from journeyman.server.application import Application, join
+from journeyman.server.application import Application
 from journeyman.server.definitions import Loaded, load
+from journeyman.server.joining import join
 from journeyman.settings import Settings
 
 NO_GATEWAY = "http://127.0.0.1:9"  # that models may be named: none is asked

@@ -17,7 +17,8 @@ from journeyman.llm.scripted import ScriptedModel
 from journeyman.runtime.loading import read_all
 from journeyman.runtime.performer import ToolExecutor
 from journeyman.runtime.results import Answer, RunResult, StartRun
-from journeyman.server.application import Application, join
+from journeyman.server.application import Application
+from journeyman.server.joining import join
 from journeyman.tools.spec import CallHost, CallRequest, ToolOutcome
 
 PRINCIPAL, THREAD = "local", "test"

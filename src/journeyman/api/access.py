@@ -50,6 +50,8 @@ ROUTES: Mapping[tuple[str, str], str] = {
     ("GET", "/debug/services"): "admin",
     ("GET", "/debug/tasks"): "admin",
     ("POST", "/retention/prune"): "admin",
+    ("POST", "/reload"): "admin",
+    ("POST", "/agents/{name}/rollback"): "admin",
     ("GET", "/keys"): "admin",
     ("POST", "/keys"): "admin",
     ("POST", "/keys/{key_id}/revoke"): "admin",

@@ -29,6 +29,7 @@ from journeyman.api.routes.errors import errors
 from journeyman.api.routes.health import health
 from journeyman.api.routes.keys import keys
 from journeyman.api.routes.metrics import metrics
+from journeyman.api.routes.reload import reload
 from journeyman.api.routes.retention import retention
 from journeyman.api.routes.runs import runs
 from journeyman.api.routes.threads import threads
@@ -110,7 +111,7 @@ def _routes(app: FastAPI, ports: Ports, gate: Gate) -> None:
         WebSocketRoute(websocket.PATH, websocket.Sockets(ports, gate)),
         *ports.pages,
     ]
-    for router in (agents, tools, threads, runs, context, approvals, errors, retention, keys, health, metrics):
+    for router in (agents, reload, tools, threads, runs, context, approvals, errors, retention, keys, health, metrics):
         app.router.routes += router(ports).routes  # not included: the gate stands around each route
     if ports.debug is not None:
         app.router.routes += debug(ports.debug).routes

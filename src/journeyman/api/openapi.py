@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from journeyman.agents.picture import GraphPicture
-from journeyman.api import key_schemas, schemas
+from journeyman.api import agent_schemas, key_schemas, reload_schemas, schemas
 from journeyman.api.problems import ProblemDetails
 
 TITLE = "Journeyman"
@@ -25,6 +25,9 @@ _MODELS = (
     schemas.ResumeRequest,
     schemas.ForkRequest,
     schemas.PruneRequest,
+    reload_schemas.RollbackRequest,
+    reload_schemas.ChangeAnswer,
+    reload_schemas.ReloadAnswer,
     key_schemas.CreateKey,
     key_schemas.RotateKey,
     key_schemas.KeyAnswer,
@@ -39,11 +42,11 @@ _MODELS = (
     schemas.ThreadAnswer,
     schemas.MessageAnswer,
     schemas.AddedMessage,
-    schemas.ToolAnswer,
-    schemas.CacheCleared,
+    agent_schemas.ToolAnswer,
+    agent_schemas.CacheCleared,
     schemas.Pruned,
-    schemas.AgentSummary,
-    schemas.AgentAnswer,
+    agent_schemas.AgentSummary,
+    agent_schemas.AgentAnswer,
     GraphPicture,
     schemas.ApprovalAnswer,
     schemas.Health,

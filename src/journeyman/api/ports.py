@@ -12,11 +12,13 @@ from starlette.routing import BaseRoute
 from journeyman.auth.api_keys import ApiKeys
 from journeyman.auth.authenticator import Authenticator
 from journeyman.clock import Clock, SystemClock
+from journeyman.errors import StateError
 from journeyman.events.messages import JSON
 from journeyman.ids import Ids, RandomIds
 from journeyman.journal.journal import Size
 from journeyman.runtime.catalog import Catalog
 from journeyman.runtime.forks import Forks
+from journeyman.runtime.reloaded import Change, Reloaded
 from journeyman.runtime.retention import Keep
 from journeyman.runtime.runs import Runs
 from journeyman.runtime.threads import Threads
@@ -95,6 +97,16 @@ async def nothing_erased(keep: Keep) -> tuple[int, Size]:
     return 0, Size(0, 0)
 
 
+async def nothing_reloaded() -> Reloaded:
+    """For agents that come from no files."""
+    raise StateError("These agents were given by the program: there is nothing to reload.", code="no_files")
+
+
+async def nothing_rolled_back(agent: str, version: str | None) -> Change:
+    """The same."""
+    raise StateError("These agents were given by the program: there are no versions.", code="no_files")
+
+
 def _unknown(_: ToolSpec) -> Mapping[str, JSON]:
     return {}
 
@@ -113,6 +125,9 @@ class Ports:
     registry: ToolRegistry
     clear_cache: Callable[[str], Awaitable[int]] = nothing_cached  # a tool's name -> how many answers were forgotten
     prune: Callable[[Keep], Awaitable[tuple[int, Size]]] = nothing_erased  # threads erased, and what is left
+    reload: Callable[[], Awaitable[Reloaded]] = nothing_reloaded
+    last_reload: Callable[[], Reloaded | None] = lambda: None
+    roll_back: Callable[[str, str | None], Awaitable[Change]] = nothing_rolled_back
     ready: Callable[[], Mapping[str, object]] = dict
     details: Callable[[], Mapping[str, object]] = dict
     sandbox: Callable[[ToolSpec], Mapping[str, JSON]] = _unknown

@@ -22,6 +22,7 @@ from journeyman.cli import (
     graph,
     keys,
     project,
+    reload,
     run,
     runs,
     serve,
@@ -70,6 +71,8 @@ def build() -> typer.Typer:
     for name, command in (("run", run.run), ("chat", chat.chat), ("check", check.check), ("schema", check.schema)):
         app.command(name)(command)
     app.command("agents")(agents.agents)
+    app.command("reload")(reload.reload)
+    app.command("rollback")(reload.rollback)
     app.command("graph")(graph.graph)
     app.add_typer(tools.app, name="tools")
     app.add_typer(threads.app, name="threads")

@@ -18,19 +18,14 @@ USAGE = """Serve agents over HTTP.
 It prints one line when it is ready and stops on SIGTERM or Ctrl-C: it accepts nothing more, tells streams to
 reconnect, and finishes or parks what runs. One server owns a journal file; a second one is refused (exit code 3).
 
-With --watch a small process watches the agent and tool files. When they change it checks them, then ends the serving
-process gracefully and starts a new one; files that cannot be used are reported and the old server goes on. It is on by
-default at a terminal, and off otherwise."""
+Files of agents and tools that were changed are checked anew and, if nothing is wrong with them, served: on SIGHUP, by
+`journeyman reload`, and with --watch whenever they are saved. Files that cannot be used are reported and change
+nothing; runs under way end as they began. --watch is on by default at a terminal while HOST is this machine."""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Serve until told to stop; the exit code."""
     given = parser().parse_args(arguments)
-    watch = sys.stdout.isatty() if given.watch is None else given.watch
-    if watch:
-        from journeyman.cli.watch import watch as watched
-
-        return watched([part for part in arguments if part != "--watch"], given.path)
     try:
         return _serve(given)
     except BaseError as exc:
@@ -43,14 +38,15 @@ def main(arguments: Sequence[str]) -> int:
 def _serve(given: argparse.Namespace) -> int:
     # The server's imports are two thirds of its start: they come after the command line is known to be right.
     from journeyman.server import serve
-    from journeyman.settings import Settings
+    from journeyman.settings import Settings, is_loopback
     from journeyman.telemetry import logs
 
     settings = Settings.read(host=given.host, port=given.port)
     logs.configure(settings.log_level, settings.log_format, settings.secrets())
     if settings.not_yet:
         log.warning("set, but not obeyed by this release: %s", ", ".join(settings.not_yet))
-    return serve(settings, given.path, offline=given.offline)
+    watch = sys.stdout.isatty() and is_loopback(settings.host) if given.watch is None else given.watch
+    return serve(settings, given.path, offline=given.offline, watch=watch)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -60,7 +56,7 @@ def parser() -> argparse.ArgumentParser:
     add = made.add_argument
     add("path", nargs="?", type=Path, help="agent file, or folder of them (AGENT_PATH; else agent.yaml here)")
     add("--offline", action="store_true", help="let the built-in offline model answer, whatever models agents name")
-    add("--watch", action=argparse.BooleanOptionalAction, help="restart when agent or tool files change")
+    add("--watch", action=argparse.BooleanOptionalAction, help="reload agent and tool files when they change")
     add("--host", help="address to listen on (HOST; 127.0.0.1)")
     add("--port", type=int, help="port to listen on, 0 for any free one (PORT; 8000)")
     return made

@@ -10,17 +10,15 @@ import msgspec
 from journeyman.clock import Clock
 from journeyman.egress.addresses import Place, check_literal, is_listed, place_of, refused
 from journeyman.egress.advice import retry_after
+from journeyman.egress.judgements import RefusedError, asks_for_another_try, harmful, harmless
 from journeyman.egress.messages import MOST_BYTES, HttpReply, HttpRequest
 from journeyman.egress.propagation import traced
 from journeyman.egress.services import Destination, Services
 from journeyman.egress.transport import Request, Transport
-from journeyman.errors import ServiceError
-from journeyman.resilience.guard import Judgement
 
 _REDIRECTS = 5
 _OWN = ("authorization", "cookie", "proxy-authorization", "idempotency-key")  # sent to the first origin only
 _UNSENDABLE = ("host", "content-length", "transfer-encoding", "connection")
-_FAILING = frozenset(("service_unreachable", "service_timeout", "service_cut", "service_bad_reply"))
 
 
 class HttpClient:
@@ -62,14 +60,14 @@ class HttpClient:
         for transport in self._transports.values():
             await transport.aclose()
 
-    async def _guarded(self, request: HttpRequest, place: Place, harmless: bool) -> HttpReply:
+    async def _guarded(self, request: HttpRequest, place: Place, may_repeat: bool) -> HttpReply:
         destination = self._services.of_url(place.url)
         public = request.public_only or not destination.configured
         if public:
             check_literal(place)
         attempt = self._attempt(request, place, destination, self._transport(public))
         try:
-            return await destination.guard.call(attempt, _harmless if harmless else _harmful)
+            return await destination.guard.call(attempt, harmless if may_repeat else harmful)
         except _Refusal as refusal:
             return refusal.reply
 
@@ -87,7 +85,7 @@ class HttpClient:
             async with transport.send(outgoing) as response:
                 body = await response.read(limit)
                 reply = HttpReply(response.status, _plain(response.headers), body, place.url)
-            if reply.status == 429 or reply.status >= 500:
+            if asks_for_another_try(reply.status):
                 raise _Refusal(reply, retry_after(reply.headers, self._clock.now()))
             return reply
 
@@ -100,25 +98,12 @@ class HttpClient:
         return transport
 
 
-class _Refusal(ServiceError):
-    """429 or 5xx: the guard's business first, then a reply like any other."""
-
-    default_code = "service_refused"
+class _Refusal(RefusedError):
+    """Keeps the reply."""
 
     def __init__(self, reply: HttpReply, advice: float | None) -> None:
         super().__init__(f"{reply.url} answered {reply.status}", retry_after=advice, status=reply.status)
         self.reply = reply
-
-
-def _harmless(error: ServiceError) -> Judgement:
-    failing = error.code in _FAILING or (isinstance(error, _Refusal) and error.status != 429)
-    return Judgement(failing=failing, repeatable=failing or error.status == 429)
-
-
-def _harmful(error: ServiceError) -> Judgement:
-    """Only what was never sent, or was sent away unread, may be sent again."""
-    unsent = error.code == "service_unreachable" or (isinstance(error, _Refusal) and error.status == 429)
-    return Judgement(failing=_harmless(error).failing, repeatable=unsent)
 
 
 def _redirected(request: HttpRequest, place: Place, reply: HttpReply) -> Place | None:

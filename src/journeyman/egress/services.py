@@ -127,6 +127,22 @@ class Services:
         self._timeouts = Timeouts(min(_CONNECT, silence), silence, silence, max(120.0, silence))
         self._known: dict[str, Destination] = {}  # configured ones, the gateway, MCP servers: as many as are written
         self._origins: dict[str, Destination] = {}
+        self._held: set[str] = set()  # matches of the gateway
+
+    def renew(self, specs: Iterable[ServiceSpec]) -> tuple[str, ...]:
+        """Guard by these entries from now on; what they say differently begins anew, calls under way end as they are.
+
+        Returned: what cannot be changed before a restart, since a client holds it (the gateway).
+        """
+        renewed = {spec.match: spec for spec in specs}
+        changed = {match for match in {*renewed, *self._specs} if renewed.get(match) != self._specs.get(match)}
+        held = changed & self._held
+        kept = {match: spec for match, spec in self._specs.items() if match in held}
+        self._specs = {match: spec for match, spec in renewed.items() if match not in held} | kept
+        for match in changed - held:
+            self._known.pop(match, None)
+            self._origins.pop(match, None)
+        return tuple(sorted(held))
 
     def gateway(self, url: str) -> Destination:
         """The gateway at `url`: its entry is matched by `gateway` or by its origin."""
@@ -139,6 +155,7 @@ class Services:
         spec = self._specs.get(GATEWAY) or self._specs.get(origin)
         destination = self._made(GATEWAY, spec, policy, timeouts)
         self._known[spec.match if spec else GATEWAY] = destination
+        self._held = {GATEWAY, origin}
         return destination
 
     def mcp(self, server: str) -> Destination:

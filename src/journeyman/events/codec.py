@@ -61,8 +61,14 @@ class Codec:
     """Encodes events; known secret values (8 characters or more) never get past it."""
 
     def __init__(self, secrets: tuple[str, ...] = ()) -> None:
+        self._secrets: tuple[str, ...] = ()
+        self._stored: tuple[bytes, ...] = ()
+        self.learn(secrets)
+
+    def learn(self, secrets: tuple[str, ...]) -> None:
+        """Know these secret values too."""
         known = {form for secret in secrets if len(secret) >= 8 for form in (secret, _as_json(secret))}
-        self._secrets = tuple(sorted(known, key=len, reverse=True))
+        self._secrets = tuple(sorted(known.union(self._secrets), key=len, reverse=True))
         self._stored = tuple(_as_json(secret).encode() for secret in self._secrets)
 
     def draft(self, event: Event) -> Draft:

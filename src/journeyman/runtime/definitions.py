@@ -41,7 +41,8 @@ class Definitions:
         current = self._catalog.agents.get(state.agent or "")
         if current is not None and current.version == state.version:
             return current
-        return await self._rebuild(state.version or "")
+        kept = self._catalog.kept(state.agent or "", state.version or "")
+        return kept or await self._rebuild(state.version or "")
 
     def current(self, name: str) -> BaseAgent:
         """The agent of that name as it is served now. Raises NotFoundError."""
@@ -55,6 +56,8 @@ class Definitions:
         current = self._catalog.agents.get(name)
         if current is not None and version in ("current", current.version):
             return current
+        if current is not None and (kept := self._catalog.kept(name, version)) is not None:
+            return kept
         if version == "current" or await self._journal.definition(version) is None:
             raise NotFoundError(f"Agent {name!r} has no version {version!r} here: a run's `version` names one.")
         agent = await self._rebuild(version)
@@ -71,6 +74,10 @@ class Definitions:
     def stored(self, version: str | None) -> None:
         if version is not None:
             self._stored.add(version)
+
+    def renew(self) -> None:
+        """Rebuild older versions over the tools that there are now, when they are asked for next."""
+        self._rebuilt.clear()
 
     async def _rebuild(self, version: str) -> BaseAgent:
         agent = self._rebuilt.get(version)

@@ -6,9 +6,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from journeyman.server.application import Application, build
+    from journeyman.server.application import Application
     from journeyman.server.asgi import create_app
     from journeyman.server.embedding import AgentFactory
+    from journeyman.server.joining import build
     from journeyman.server.serving import serve
 
 _HOMES = {

@@ -1,60 +1,49 @@
-"""Every part, built and joined: what a process needs to serve agents."""
+"""Every part of one process, joined: what opens, works, drains and closes together."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 
-from journeyman.agents.agent import BaseAgent
-from journeyman.agents.assembly import direct_agent
-from journeyman.clock import Clock, SystemClock
+from journeyman.clock import Clock
 from journeyman.egress.client import HttpClient
 from journeyman.egress.services import Services
-from journeyman.egress.transport import Transport
-from journeyman.errors import ConfigurationError, Problem
+from journeyman.errors import Problem
 from journeyman.events.codec import Codec
 from journeyman.events.messages import JSON
-from journeyman.ids import Ids, RandomIds
+from journeyman.ids import Ids
 from journeyman.journal.journal import Journal
-from journeyman.journal.memory import MemoryJournal
-from journeyman.journal.sqlite import SqliteJournal
 from journeyman.llm.client import ModelClient
-from journeyman.llm.gateway import Gateway
-from journeyman.llm.routing import Models
-from journeyman.runtime.accepting import Acceptance
 from journeyman.runtime.catalog import Catalog
 from journeyman.runtime.deadlines import Deadlines
 from journeyman.runtime.definitions import Definitions
 from journeyman.runtime.forks import Forks
-from journeyman.runtime.performer import Performer, ToolExecutor
-from journeyman.runtime.replaying import recorded_replies
 from journeyman.runtime.retention import Keep, Retention
 from journeyman.runtime.runs import Runs
 from journeyman.runtime.threads import Threads
 from journeyman.runtime.worker import Worker
-from journeyman.server.definitions import Loaded, load
-from journeyman.server.identity import Identity, identity
-from journeyman.server.mcp import Mounts, guarded
-from journeyman.server.observers import Observers, models_of
-from journeyman.server.tracing import tracing
+from journeyman.server.identity import Identity
+from journeyman.server.mcp import Mounts
+from journeyman.server.observers import Observers
+from journeyman.server.reloading import Reloading
 from journeyman.settings import Settings
 from journeyman.telemetry.exposition import Exposition
-from journeyman.telemetry.metrics import Names
 from journeyman.tools.cache import ToolCache
-from journeyman.tools.cache_stores import MemoryStore, SqliteStore
-from journeyman.tools.discovery import discover
-from journeyman.tools.executor import Executor
-from journeyman.tools.registry import Discover, ToolRegistry
-from journeyman.tools.sandbox import Kernel, described, described_for, shortcomings
+from journeyman.tools.registry import ToolRegistry
+from journeyman.tools.sandbox import Kernel, described, described_for
 from journeyman.tools.spec import ToolSpec
 from journeyman.tools.workers import Workers
 
-_TOOL_CONNECTIONS = 1024  # of all services together: each has its own bound
 DRAIN_SECONDS = 10.0  # how long runs may finish after a SIGTERM before they are parked
+
+
+def runs_processes(registry: ToolRegistry) -> bool:
+    return any(tool.spec.isolation == "process" for tool in registry.tools.values())
+
+
+def _ignored(_: tuple[str, ...]) -> None:
+    return None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,6 +51,7 @@ class Application:
     """The parts of one process. `async with` opens the journal and takes over what an earlier process left."""
 
     settings: Settings
+    codec: Codec
     journal: Journal
     models: ModelClient
     services: Services
@@ -83,9 +73,10 @@ class Application:
     identity: Identity
     clock: Clock
     ids: Ids
-    transport: Transport | None = None  # of tools that are outside services
+    reloading: Reloading = field(init=False)
     problems: tuple[Problem, ...] = ()  # warnings of loading
     secrets: tuple[str, ...] = ()  # every value to be masked wherever people look
+    on_secrets: Callable[[tuple[str, ...]], None] = _ignored  # told of them when a reload named more
     recovered: int = 0  # runs that were under way when the process before this one ended
     started: bool = False
     looking: asyncio.Task[Kernel] | None = None  # at what confines workers here
@@ -108,6 +99,7 @@ class Application:
     async def __aexit__(self, *exc: object) -> None:
         await self.deadlines.aclose()
         await self.drain(0.0)
+        await self.reloading.aclose()
         await self.observers.aclose()
         for task in (self.looking, self.pruning):
             if task is not None:
@@ -121,8 +113,8 @@ class Application:
         await self.registry.aclose()
         if self.cache is not None:
             await self.cache.aclose()
-        if self.transport is not None:
-            await self.transport.aclose()
+        if self.reloading.transport is not None:
+            await self.reloading.transport.aclose()
         await self.journal.close()
 
     async def drain(self, seconds: float = DRAIN_SECONDS) -> None:
@@ -140,185 +132,25 @@ class Application:
             reasons["shutting_down"] = "the process is draining"
         return reasons
 
+    def learn(self, secrets: tuple[str, ...]) -> None:
+        """Mask these values too: a changed file named them."""
+        new = tuple(secret for secret in secrets if secret not in self.secrets)
+        if new:
+            self.codec.learn(new)
+            if self.cache is not None:
+                self.cache.learn(new)
+            self.secrets += new
+            self.on_secrets(self.secrets)
+
     def details(self) -> Mapping[str, object]:
-        """What worker processes are confined by; empty: no tool needs one, or it is not known yet."""
-        kernel = self.workers.known_kernel
-        return {} if kernel is None else {"sandbox": described(kernel)}
+        """What worker processes are confined by, if any are needed and it is known, and a reload that was refused."""
+        kernel, last = self.workers.known_kernel, self.reloading.last
+        found: dict[str, object] = {} if kernel is None else {"sandbox": described(kernel)}
+        if last is not None and not last.applied:
+            found["reload"] = f"refused for {len(last.problems)} problems: see the log, or GET /agents/{{name}}"
+        return found
 
     def sandbox(self, spec: ToolSpec) -> Mapping[str, JSON]:
         """The same for one tool."""
         kernel = self.workers.known_kernel
         return {} if kernel is None and spec.isolation == "process" else described_for(spec, kernel or Kernel())
-
-
-async def build(
-    settings: Settings,
-    path: Path | None = None,
-    *,
-    offline: bool = False,
-    journal: Journal | None = None,
-    models: ModelClient | None = None,
-    clock: Clock | None = None,
-    ids: Ids | None = None,
-    discover: Discover = discover,
-) -> Application:
-    """Load and check everything and join the parts; nothing is opened before the application is entered.
-
-    Raises ConfigurationError that lists every problem of agents and tools.
-    """
-    loaded = await load(settings, path, offline=offline, discover=discover)
-    errors = [problem for problem in loaded.problems if problem.severity == "error"]
-    if errors:
-        await loaded.registry.aclose()
-        raise ConfigurationError("The agents cannot be served:", errors)
-    workers = Workers()
-    if missing := await unmet(loaded, workers):
-        await loaded.registry.aclose()
-        raise ConfigurationError("The agents cannot be served:", missing)
-    return join(settings, loaded, journal, models, clock, ids, workers)
-
-
-async def unmet(loaded: Loaded, workers: Workers) -> list[Problem]:
-    """What agents with `sandbox: strict` miss on this machine."""
-    strict = [tool for agent in loaded.agents for tool in agent.spec.tools if tool.sandbox == "strict"]
-    if not strict:
-        return []
-    kernel = await workers.kernel()
-    return [problem for tool in strict for problem in shortcomings(tool, kernel)]
-
-
-def runs_processes(registry: ToolRegistry) -> bool:
-    return any(tool.spec.isolation == "process" for tool in registry.tools.values())
-
-
-def join(
-    settings: Settings,
-    loaded: Loaded,
-    journal: Journal | None = None,
-    models: ModelClient | None = None,
-    clock: Clock | None = None,
-    ids: Ids | None = None,
-    workers: Workers | None = None,
-    tools: Callable[[ToolExecutor], ToolExecutor] | None = None,
-) -> Application:
-    """The parts over what was loaded. `tools` puts another executor before the one that runs them."""
-    clock, ids = clock or SystemClock(), ids or RandomIds()
-    secrets = (*settings.secrets(), *loaded.secrets)
-    registry, codec = loaded.registry, Codec(secrets)
-    names = Names(lambda agent: models_of(catalog, agent), lambda name: services.is_configured(name))
-    traces, untraced = tracing(os.environ)
-    observers = Observers(registry, clock, names, lambda at: deadlines.arm(at), traces, debug=settings.debug)
-    journal = journal or _journal(settings, observers)
-    services = _services(settings, loaded, clock, observers)
-    mcp = Mounts(loaded.agents, registry, loaded.build, clock, ids, settings.timeout_seconds, guarded(services))
-    agents = {agent.spec.name: mcp.build(agent.spec) for agent in loaded.agents}
-    catalog = Catalog(agents, settings.default_agent)
-    definitions = Definitions(journal, catalog, mcp.build, _direct(registry, catalog.agents))
-    models = models or _models(settings, services, journal, clock)
-    workers = workers or Workers()
-    cache = _cache(settings, clock, secrets)
-    http = HttpClient(services, _transport, clock)
-    executor = Executor(
-        registry, workers, clock, random.Random(), ids, settings.timeout_seconds, settings.max_retries, cache, http
-    )
-    performer = Performer(models, tools(executor) if tools else executor, clock, ids)
-    worker = Worker(journal, codec, clock, ids, definitions, performer, observers.observe)
-    runs = Runs(journal, worker, catalog, definitions, codec, clock, ids)
-    deadlines = Deadlines(journal, worker, codec, clock)
-    acceptance = Acceptance(journal, worker, definitions, clock)
-    return Application(
-        settings=settings,
-        journal=journal,
-        models=models,
-        services=services,
-        http=http,
-        workers=workers,
-        registry=registry,
-        cache=cache,
-        mcp=mcp,
-        catalog=catalog,
-        definitions=definitions,
-        worker=worker,
-        runs=runs,
-        forks=Forks(journal, runs, acceptance, definitions, codec, clock, ids),
-        threads=Threads(journal, worker, codec, clock, ids),
-        observers=observers,
-        exposition=observers.exposition(journal, services, worker, workers),
-        deadlines=deadlines,
-        retention=Retention(journal, clock),
-        identity=identity(settings, journal, services, clock),
-        clock=clock,
-        ids=ids,
-        transport=loaded.transport,
-        secrets=secrets,
-        problems=(*untraced, *(problem for problem in loaded.problems if problem.severity != "error")),
-    )
-
-
-def _services(settings: Settings, loaded: Loaded, clock: Clock, observers: Observers) -> Services:
-    return Services(
-        loaded.services,
-        clock=clock,
-        rng=random.Random(),
-        hook=observers.signalled,
-        retries=settings.max_retries,
-        silence=settings.timeout_seconds,
-    )
-
-
-def _journal(settings: Settings, observers: Observers) -> Journal:
-    file = settings.database_path
-    if file is None:
-        return MemoryJournal()
-    return SqliteJournal(file, batch_size=settings.batch_size, hook=observers.server.committed)
-
-
-def _cache(settings: Settings, clock: Clock, secrets: tuple[str, ...]) -> ToolCache | None:
-    if not settings.enable_cache:
-        return None
-    file = settings.database_path
-    store = MemoryStore() if file is None else SqliteStore(file.with_name(f"{file.name}.cache"))
-    return ToolCache(store, clock, settings.cache_ttl, secrets)
-
-
-def _transport(public_only: bool) -> Transport:
-    from journeyman.egress.pool import AiohttpTransport  # noqa: PLC0415 - as below, only where a tool asks
-    from journeyman.egress.public import system_resolve  # noqa: PLC0415 - the same
-
-    return AiohttpTransport(_TOOL_CONNECTIONS, resolve=system_resolve if public_only else None)
-
-
-def _models(settings: Settings, services: Services, journal: Journal, clock: Clock) -> Models:
-    async def replay(run_id: str) -> ModelClient:
-        return await recorded_replies(journal, run_id)
-
-    return Models(_gateway(settings, services, clock), replay=replay, clock=clock)
-
-
-def _gateway(settings: Settings, services: Services, clock: Clock) -> Gateway | None:
-    url = settings.litellm_gateway_url
-    if url is None:
-        return None
-    from journeyman.egress.pool import AiohttpTransport  # noqa: PLC0415 - 0.15 s and 12 MB, only where a gateway is set
-
-    key = settings.litellm_gateway_api_key
-    destination = services.gateway(url)
-    return Gateway(
-        AiohttpTransport(destination.guard.policy.max_connections),
-        url,
-        key.get_secret_value() if key else None,
-        guard=destination.guard,
-        timeouts=destination.timeouts,
-        clock=clock,
-    )
-
-
-def _direct(registry: ToolRegistry, agents: Mapping[str, BaseAgent]) -> Callable[[str, str | None], BaseAgent]:
-    """Makes the stand-in agent of a lone tool call: the strictest policies of the agents that list the tool."""
-
-    def direct(tool: str, agent: str | None) -> BaseAgent:
-        chosen = [each for name, each in agents.items() if agent in (None, name)]
-        listed = [spec for each in chosen if (spec := each.spec.tool(tool)) is not None]
-        return direct_agent(tool, listed, registry.tools)
-
-    return direct

@@ -12,8 +12,9 @@ from journeyman import __version__
 from journeyman.api.app import build_app
 from journeyman.api.ports import Ports, nothing_cached
 from journeyman.errors import BaseError
-from journeyman.server.application import Application, build
+from journeyman.server.application import Application
 from journeyman.server.debugging import DebugPages
+from journeyman.server.joining import build
 from journeyman.settings import Settings
 from journeyman.tools.discovery import discover
 from journeyman.tools.registry import Discover
@@ -96,6 +97,9 @@ def ports(application: Application) -> Ports:
         registry=application.registry,
         clear_cache=application.cache.clear if application.cache else nothing_cached,
         prune=application.retention.prune,
+        reload=application.reloading.reload,
+        last_reload=lambda: application.reloading.last,
+        roll_back=application.reloading.roll_back,
         ready=application.not_ready,
         details=application.details,
         sandbox=application.sandbox,

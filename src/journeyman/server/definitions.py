@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from journeyman.agents.agent import BaseAgent
@@ -20,12 +22,13 @@ from journeyman.egress.services import ServiceSpec
 from journeyman.egress.services import joined as joined_services
 from journeyman.egress.transport import Transport
 from journeyman.errors import ConfigurationError, Problem
-from journeyman.loading import import_file
-from journeyman.server.outside_tools import outside, register_openapi
+from journeyman.loading import ImportedFiles
+from journeyman.server.outside_tools import openapi_tools, outside
 from journeyman.server.places import agent_path, tools_path
 from journeyman.settings import Settings
 from journeyman.tools import narrowing
 from journeyman.tools.discovery import discover
+from journeyman.tools.openapi.invoker import OpenApiTool
 from journeyman.tools.registry import Discover, ToolRegistry
 
 
@@ -40,6 +43,7 @@ class Loaded:
     problems: tuple[Problem, ...]
     transport: Transport | None = None  # of tools that are outside services
     services: tuple[ServiceSpec, ...] = ()  # of all agents, each once
+    openapi: tuple[OpenApiTool, ...] = ()  # to be registered when there are guards for them
 
     def build(self, spec: AgentSpec) -> BaseAgent:
         """The agent of a definition, a stored one of an older version included."""
@@ -51,8 +55,8 @@ class Loaded:
         return tuple(secret for agent in self.agents for secret in agent.secrets)
 
 
-def agent_types() -> AgentTypes:
-    return AgentTypes({ReactAgent.type: ReactAgent, GraphAgent.type: GraphAgent}, import_file=import_file)
+def agent_types(imported: ImportedFiles) -> AgentTypes:
+    return AgentTypes({ReactAgent.type: ReactAgent, GraphAgent.type: GraphAgent}, import_file=imported)
 
 
 def surroundings(settings: Settings, registry: ToolRegistry, types: AgentTypes, offline: bool) -> Surroundings:
@@ -64,35 +68,54 @@ def surroundings(settings: Settings, registry: ToolRegistry, types: AgentTypes, 
         default_model=settings.default_model,
         gateway_configured=settings.litellm_gateway_url is not None,
         offline=offline,
-        node_types=NodeTypes(import_file).names(),
+        node_types=NodeTypes(ImportedFiles()).names(),
     )
 
 
-async def load(settings: Settings, path: Path | None, *, offline: bool, discover: Discover = discover) -> Loaded:
-    """Load what `path` (or the settings) say. Raises nothing: problems are listed, errors among them."""
+async def load(
+    settings: Settings,
+    path: Path | None,
+    *,
+    offline: bool,
+    discover: Discover = discover,
+    imported: ImportedFiles | None = None,
+    earlier: ToolRegistry | None = None,
+) -> Loaded:
+    """Load what `path` (or the settings) say. Raises nothing: problems are listed, errors among them.
+
+    `imported` and `earlier` are those of the load before this one: what has not changed is taken from them.
+    """
     agents_at = agent_path(settings, path)
     registry = await ToolRegistry.auto_register(
         tools_path(settings, agents_at),
         discover=discover,
         isolation=settings.tools_isolation,
         security=settings.tools_security,
+        earlier=earlier,
     )
-    types = agent_types()
+    read = partial(_read, settings, agents_at, registry, offline, imported or ImportedFiles())
+    return read() if earlier is None else await asyncio.to_thread(read)  # at the start nothing else waits for the loop
+
+
+def _read(
+    settings: Settings, agents_at: Path | None, registry: ToolRegistry, offline: bool, imported: ImportedFiles
+) -> Loaded:
+    types = agent_types(imported)
     around = surroundings(settings, registry, types, offline)
     loaded = _from_environment(settings, around) if agents_at is None else load_agents(agents_at, around)
-    return joined(registry, types, loaded)
+    return joined(registry, types, loaded, imported)
 
 
-def joined(registry: ToolRegistry, types: AgentTypes, loaded: LoadedAgents) -> Loaded:
+def joined(registry: ToolRegistry, types: AgentTypes, loaded: LoadedAgents, imported: ImportedFiles) -> Loaded:
     """The agents with what they bring along: their tools that are outside services, and how services are guarded."""
     transport = outside(loaded.agents)
     services, wrong = joined_services(spec for agent in loaded.agents for spec in agent.services)
-    found = register_openapi(registry, loaded.agents, transport)
+    openapi, found = openapi_tools(loaded.agents, registry.tools)
     checked = registry.check_problems(spec for agent in loaded.agents for spec in agent.spec.tools)
-    nodes = NodeTypes(import_file)
+    nodes = NodeTypes(imported)
     coded = [problem for agent in loaded.agents for problem in _code_problems(agent, nodes)]
     problems = (*registry.problems, *loaded.problems, *found, *map(_contradiction, wrong), *checked, *coded)
-    return Loaded(registry, types, nodes, loaded.agents, problems, transport, services)
+    return Loaded(registry, types, nodes, loaded.agents, problems, transport, services, openapi)
 
 
 def _code_problems(agent: LoadedAgent, nodes: NodeTypes) -> tuple[Problem, ...]:

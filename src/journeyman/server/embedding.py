@@ -17,9 +17,11 @@ from journeyman.events.messages import JSON, user
 from journeyman.journal.journal import Journal
 from journeyman.journal.memory import MemoryJournal
 from journeyman.llm.client import ModelClient
+from journeyman.loading import ImportedFiles
 from journeyman.runtime.results import Frame, RunResult, StartRun
-from journeyman.server.application import Application, join
+from journeyman.server.application import Application
 from journeyman.server.definitions import Loaded, agent_types, joined, surroundings
+from journeyman.server.joining import join
 from journeyman.server.places import tools_path
 from journeyman.settings import Settings
 from journeyman.tools.registry import ToolRegistry
@@ -83,7 +85,8 @@ class AgentFactory:
         self._config = config
         self._journal = journal
         self._models = models
-        self._types = agent_types()
+        self._imported = ImportedFiles()
+        self._types = agent_types(self._imported)
         self._from_environment = False
 
     @classmethod
@@ -110,7 +113,7 @@ class AgentFactory:
             definition = Definitions.from_environment(os.environ, surroundings=around)
         else:
             definition = Definitions(self._config, surroundings=around)
-        loaded = joined(registry, self._types, LoadedAgents(agents=(definition.load(),), problems=()))
+        loaded = joined(registry, self._types, LoadedAgents(agents=(definition.load(),), problems=()), self._imported)
         if errors := [problem for problem in loaded.problems[len(registry.problems) :] if problem.severity == "error"]:
             raise ConfigurationError("The agent cannot be made:", errors)
         application = join_in_process(settings, loaded, self._journal, self._models)

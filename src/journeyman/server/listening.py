@@ -46,11 +46,17 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """SIGINT and SIGTERM ask for the drain; afterwards the process ends by itself, with exit code 0."""
+        """SIGINT and SIGTERM ask for the drain; afterwards the process ends by itself, with exit code 0.
+
+        SIGHUP reloads, but at a terminal: there it says that the terminal was closed.
+        """
         loop = asyncio.get_running_loop()
-        signals = (signal.SIGINT, signal.SIGTERM)
+        signals = [signal.SIGINT, signal.SIGTERM]
         for number in signals:
             loop.add_signal_handler(number, self.handle_exit, number, None)
+        if self._app.application is not None and not sys.stdout.isatty():
+            loop.add_signal_handler(signal.SIGHUP, self._app.application.reloading.ask)
+            signals.append(signal.SIGHUP)
         try:
             yield
         finally:

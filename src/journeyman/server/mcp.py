@@ -18,6 +18,7 @@ from journeyman.errors import BaseError, ServiceError
 from journeyman.ids import Ids
 from journeyman.resilience.guard import Judgement
 from journeyman.runtime.catalog import Catalog
+from journeyman.server.definitions import Loaded
 from journeyman.tools import narrowing
 from journeyman.tools.mcp.channel import Channel
 from journeyman.tools.mcp.config import McpServerConfig, Patience
@@ -69,44 +70,33 @@ def _failed_for_good(error: ServiceError) -> Judgement:
 
 
 class Mounts:
-    """The agents' servers, connected; `build` makes an agent whose MCP tools are always answered."""
+    """The agents' servers, connected; `build` makes an agent whose MCP tools are always answered.
+
+    Where agents are made anew, because their files or their servers' tools changed, it happens in `remake`.
+    """
 
     def __init__(
         self,
-        agents: Iterable[LoadedAgent],
+        loaded: Loaded,
         registry: ToolRegistry,
-        build: Callable[[AgentSpec], BaseAgent],
         clock: Clock,
         ids: Ids,
         call_seconds: float,
         guard: Guard = unguarded,
     ) -> None:
-        patience = Patience()
-        self._agents = [agent for agent in agents if agent.mounts]
-        self._build = build
-        self._connector = Connector(clock, patience)
-        configs = {mount.config.name: mount.config for agent in self._agents for mount in agent.mounts}
-        self.servers = McpServers(
-            [
-                McpServer(
-                    config,
-                    self._connector,
-                    clock=clock,
-                    ids=ids,
-                    rng=random.Random(),
-                    patience=patience,
-                    call_seconds=call_seconds,
-                    guard=guard,
-                )
-                for config in configs.values()
-            ],
-            registry,
-            patience.grace,
-        )
+        self._patience = Patience()
+        self._loaded = loaded
+        self._clock = clock
+        self._ids = ids
+        self._call_seconds = call_seconds
+        self._guard = guard
+        self._connector = Connector(clock, self._patience)
+        self.servers = McpServers(map(self._server, _configs(loaded).values()), registry, self._patience.grace)
 
     def build(self, spec: AgentSpec) -> BaseAgent:
+        """The agent of a definition, a stored one of an older version included."""
         self.servers.stand_in(spec.tools)
-        return self._build(spec)
+        return self._loaded.build(spec)
 
     async def start(self, catalog: Catalog) -> None:
         """Connect; a server that takes long appears when it is there."""
@@ -117,16 +107,50 @@ class Mounts:
         await self.servers.aclose()
         await self._connector.aclose()
 
-    def _renew(self, catalog: Catalog) -> None:
+    def mount(self, loaded: Loaded) -> None:
+        """Have the servers of these agents: those that stay as they were keep their connection."""
+        wanted, known = _configs(loaded), self.servers.configs
+        self._loaded = loaded
+        for name in [name for name, config in known.items() if wanted.get(name) != config]:
+            self.servers.remove(name)
+        for name, config in wanted.items():
+            if known.get(name) != config:
+                self.servers.add(self._server(config))
+
+    def remake(self, agents: Iterable[LoadedAgent]) -> list[BaseAgent]:
         """Agents with the tools that there are now: for new runs; those under way stay with theirs."""
         listings = {
             server: {name: tool.spec for name, tool in tools.items()} for server, tools in self.servers.listings.items()
         }
-        for agent in self._agents:
-            spec, problems = mounted(agent.spec, agent.mounts, listings, narrowing)
+        made = []
+        for agent in agents:
+            spec, problems = (
+                mounted(agent.spec, agent.mounts, listings, narrowing) if agent.mounts else (agent.spec, [])
+            )
             for problem in problems:
                 _log.warning("agent %s: %s", spec.name, problem)
             try:
-                catalog.agents[spec.name] = self.build(spec)
+                made.append(self.build(spec))
             except BaseError as exc:
-                _log.warning("agent %s stays without the new tools: %s", spec.name, exc.message)
+                _log.warning("agent %s stays as it was: %s", spec.name, exc.message)
+        return made
+
+    def _renew(self, catalog: Catalog) -> None:
+        for agent in self.remake(agent for agent in self._loaded.agents if agent.mounts):
+            catalog.put(agent, self._clock.now(), by_file=False)
+
+    def _server(self, config: McpServerConfig) -> McpServer:
+        return McpServer(
+            config,
+            self._connector,
+            clock=self._clock,
+            ids=self._ids,
+            rng=random.Random(),
+            patience=self._patience,
+            call_seconds=self._call_seconds,
+            guard=self._guard,
+        )
+
+
+def _configs(loaded: Loaded) -> dict[str, McpServerConfig]:
+    return {mount.config.name: mount.config for agent in loaded.agents for mount in agent.mounts}

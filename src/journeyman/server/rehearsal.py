@@ -17,8 +17,9 @@ from journeyman.events.messages import JSON, user
 from journeyman.journal.memory import MemoryJournal
 from journeyman.llm.scripted import ScriptedModel
 from journeyman.runtime.results import Answer, RunResult, StartRun
-from journeyman.server.application import Application, join
+from journeyman.server.application import Application
 from journeyman.server.definitions import Loaded, load
+from journeyman.server.joining import join
 from journeyman.settings import Settings
 from journeyman.tools.spec import CallRequest, ToolHost, ToolSpec
 

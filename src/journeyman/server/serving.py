@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
 from journeyman.errors import BaseError, ConfigurationError
+from journeyman.server.file_watch import FileWatch, roots, snapshot
 from journeyman.server.places import agent_path, tools_path
 from journeyman.settings import Settings
 from journeyman.telemetry import logs
@@ -16,15 +18,20 @@ from journeyman.tools.discovery import Discovery, discover
 EXIT_OK, EXIT_FAILED, EXIT_CONFIGURATION = 0, 1, 3
 
 
-def serve(settings: Settings, path: Path | None = None, *, offline: bool = False) -> int:
-    """Serve until SIGINT or SIGTERM; the exit code. Prints every problem and what to do when it cannot start."""
+def serve(settings: Settings, path: Path | None = None, *, offline: bool = False, watch: bool = False) -> int:
+    """Serve until SIGINT or SIGTERM; the exit code. Prints every problem and what to do when it cannot start.
+
+    With `watch`, agent and tool files that change are reloaded.
+    """
     try:
-        return asyncio.Runner(loop_factory=_loop_factory()).run(_serve(settings, path, offline))
+        return asyncio.Runner(loop_factory=_loop_factory()).run(_serve(settings, path, offline, watch))
     except KeyboardInterrupt:
         return EXIT_OK
 
 
-async def _serve(settings: Settings, path: Path | None, offline: bool) -> int:
+async def _serve(settings: Settings, path: Path | None, offline: bool, watch: bool) -> int:
+    look = partial(snapshot, roots(settings, path))
+    seen = look() if watch else {}
     tools = tools_path(settings, agent_path(settings, path))
     found = asyncio.create_task(discover(tools)) if tools is not None else None
     # The web framework takes half of the start: it loads while the search for tools runs in its own process.
@@ -42,9 +49,19 @@ async def _serve(settings: Settings, path: Path | None, offline: bool) -> int:
     except BaseError as exc:
         print(exc.message, file=sys.stderr)  # noqa: T201 - the answer to whoever typed the command
         return EXIT_CONFIGURATION if isinstance(exc, ConfigurationError) else EXIT_FAILED
-    if app.application is not None:  # the agent files may have named more secrets
-        logs.configure(settings.log_level, settings.log_format, app.application.secrets)
-    return await listen(app)
+    assert app.application is not None
+    mask = partial(logs.configure, settings.log_level, settings.log_format)
+    mask(app.application.secrets)  # the agent files may have named more secrets
+    app.application.on_secrets = mask
+    if not watch:
+        return await listen(app)
+    reloading, clock = app.application.reloading, app.application.clock
+    watching = asyncio.create_task(FileWatch(look, reloading.reload_logged, clock, seen).run())
+    try:
+        return await listen(app)
+    finally:
+        watching.cancel()
+        await asyncio.wait([watching])
 
 
 def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:

@@ -24,6 +24,10 @@ class ToolCache:
         self._secrets = tuple(secret for secret in secrets if secret)
         self._timer: Timer | None = None
 
+    def learn(self, secrets: Sequence[str]) -> None:
+        """Keep no answer that holds one of these either."""
+        self._secrets = tuple(dict.fromkeys((*self._secrets, *(secret for secret in secrets if secret))))
+
     async def get(self, request: CallRequest) -> str | None:
         """The answer to the same call, if one is kept and has not expired."""
         return await self._store.get(_key(request), self._clock.now())

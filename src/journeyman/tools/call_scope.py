@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 from journeyman.egress.messages import HttpReply, HttpRequest
 from journeyman.errors import ToolExecutionError
 from journeyman.events.messages import JSON
-from journeyman.tools.spec import CallHost, Question, ToolSpec, Unanswered
+from journeyman.tools.spec import CallHost, CallRequest, Question, Unanswered
 
 
 class HttpSender(Protocol):
@@ -19,18 +19,24 @@ class HttpSender(Protocol):
 
 
 class CallScope:
-    """A `ToolHost`: the run's own host, and requests by the tool's effects and permissions."""
+    """A `ToolHost`: the run's own host, and requests by the tool's effects and permissions.
 
-    __slots__ = ("_host", "_http", "_spec", "question")
+    `started` counts the tries, those included that an invoker makes behind a guard of its own.
+    """
 
-    def __init__(self, host: CallHost, spec: ToolSpec, http: HttpSender | None) -> None:
+    __slots__ = ("_first", "_host", "_http", "_spec", "question", "started")
+
+    def __init__(self, host: CallHost, request: CallRequest, http: HttpSender | None) -> None:
         self._host = host
-        self._spec = spec
+        self._spec = request.spec
         self._http = http
         self.question: Question | None = None  # that the call ended with: whatever its code made of that
+        self._first = request.attempt
+        self.started = 0
 
     async def starting(self, attempt: int) -> None:
         await self._host.starting(attempt)
+        self.started = attempt - self._first + 1
 
     def progress(self, value: str | float) -> None:
         self._host.progress(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections.abc import Callable
+from importlib.abc import ResourceLoader
 from pathlib import Path
 from typing import Any
 
@@ -110,10 +111,12 @@ def _described(
 
 
 def _origin(function: Callable[..., Any]) -> tuple[str, str]:
-    code = inspect.unwrap(function).__code__
+    unwrapped = inspect.unwrap(function)
+    code, loader = unwrapped.__code__, unwrapped.__globals__.get("__loader__")
     file = Path(code.co_filename)
     try:
-        digest = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+        known = isinstance(loader, ResourceLoader) and loader.get_data(str(file))  # as it was imported
+        digest = hashlib.sha256(known or file.read_bytes()).hexdigest()[:16]
     except OSError:  # typed into an interpreter: there is no file
         digest = hashlib.sha256(code.co_code).hexdigest()[:16]
     return f"{file.name}:{code.co_firstlineno}", digest

@@ -10,8 +10,10 @@ import msgspec
 
 from journeyman.errors import Problem
 from journeyman.loading import walk
+from journeyman.sources import Sources, read_sources
 from journeyman.tools.child import Child, ChildGoneError
 from journeyman.tools.frames import Begin, Ready, Report, Scan
+from journeyman.tools.imports import FolderImports
 from journeyman.tools.spec import ToolSpec
 from journeyman.tools.target import Target
 
@@ -38,6 +40,7 @@ class Discovery(msgspec.Struct, frozen=True, kw_only=True):
 
     found: tuple[Found, ...] = ()
     problems: tuple[Problem, ...] = ()
+    sources: Sources | None = None  # of the folder, as it was searched
 
 
 async def discover(
@@ -48,15 +51,16 @@ async def discover(
     The files are imported one after the other in one child process; one that hangs or ends the process costs a new
     process for the files after it, and is a problem like any other.
     """
+    sources = await asyncio.to_thread(read_sources, path)  # first: what changes meanwhile is seen next time
     walked, root = walk(path), folder_of(path)
-    search = _Search(root, list(walked.files), file_seconds)
+    search = _Search(root, list(walked.files), file_seconds, sources)
     try:
         async with asyncio.timeout(folder_seconds):
             while search.remaining:
                 await search.scan()
     except TimeoutError:
         search.give_up(folder_seconds)
-    return Discovery(found=tuple(search.found), problems=(*walked.problems, *search.problems))
+    return Discovery(found=tuple(search.found), problems=(*walked.problems, *search.problems), sources=sources)
 
 
 def folder_of(path: Path) -> Path:
@@ -67,7 +71,9 @@ def folder_of(path: Path) -> Path:
 class _Search:
     """The files not yet imported, and what the others gave."""
 
-    def __init__(self, root: Path, files: list[Path], file_seconds: float) -> None:
+    def __init__(self, root: Path, files: list[Path], file_seconds: float, sources: Sources) -> None:
+        self._sources = sources
+        self._imports = FolderImports(sources.files)
         self._root = root
         self._file_seconds = file_seconds
         self._names: dict[str, Path] = {}
@@ -79,7 +85,8 @@ class _Search:
         """Import what remains in a new process; returns early when a file stops it, that file being done with."""
         child = await Child.spawn("journeyman.tools.discovery_child", os.environ)
         try:
-            await child.send(Scan(root=str(self._root), files=[str(file) for file in self.remaining]))
+            names, sources = [str(file) for file in self.remaining], dict(self._sources.files)
+            await child.send(Scan(root=str(self._root), files=names, sources=sources))
             while self.remaining:
                 await self._next_report(child)
         except ChildGoneError:
@@ -110,14 +117,25 @@ class _Search:
     def _add(self, file: Path, report: Report) -> None:
         self.problems += [Problem(**msgspec.structs.asdict(trouble)) for trouble in report.troubles]
         for seen in report.tools:
-            spec = msgspec.structs.replace(seen.spec, source=self._source(file, seen.line))
+            spec = msgspec.structs.replace(
+                seen.spec, source=self._source(file, seen.line), code_hash=self._code_hash(file) or seen.spec.code_hash
+            )
             other = self._names.setdefault(spec.name, file)
             if any(found.spec.name == spec.name for found in self.found):
                 text = f"tool {spec.name!r} is defined in {other.name} already"
                 self.problems.append(Problem(text, file=str(file), line=seen.line, remedy="rename one"))
                 continue
-            target = Target(attribute=seen.attribute, file=str(file), root=str(self._root), code_hash=spec.code_hash)
+            target = Target(
+                attribute=seen.attribute,
+                file=str(file),
+                root=str(self._root),
+                code_hash=spec.code_hash,
+                folder=self._sources.fingerprint,
+            )
             self.found.append(Found(spec=spec, target=target, line=seen.line, says_isolation=seen.says_isolation))
+
+    def _code_hash(self, file: Path) -> str | None:
+        return self._imports.code_hash(file.relative_to(self._root).as_posix())
 
     def _source(self, file: Path, line: int | None) -> str:
         name = file.relative_to(self._root).as_posix()

@@ -24,7 +24,7 @@ def main(fd: int, parent: int) -> None:
     channel.send(Ready())
     scan = channel.receive()
     if isinstance(scan, Scan):
-        package = Package(Path(scan.root))
+        package = Package(Path(scan.root), scan.sources)
         seen: set[int] = set()
         for file in scan.files:
             channel.send(Begin())

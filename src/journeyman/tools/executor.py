@@ -6,6 +6,8 @@ import asyncio
 import logging
 import random
 
+import msgspec
+
 from journeyman.clock import Clock
 from journeyman.errors import ToolError, ToolExecutionError, ToolNotFoundError
 from journeyman.events.events import Failure
@@ -66,13 +68,13 @@ class Executor:
         """Run the call to its end; every failure is an outcome. Cancellation stops the tool and passes through."""
         begun = self._clock.monotonic()
         try:
-            tool = self._registry.get(request.spec.name)
+            tool = self._registry.called(request.spec)
         except ToolNotFoundError as exc:
             return ToolOutcome(failure=Failure(exc.code, exc.message), attempts=0)
         cache = self._cache if request.spec.cacheable else None
         if cache is not None and (kept := await cache.get(request)) is not None:
             return ToolOutcome(result=kept, duration_ms=self._since(begun), attempts=0, cached=True)
-        call = _Call(request, CallScope(host, request.spec, self._http))
+        call = _Call(request, CallScope(host, request, self._http))
         failure: ToolError | None = None
         result: str | None = None
         while True:
@@ -105,17 +107,17 @@ class Executor:
             return format_result(await self._run(tool.invoker, call), call.request.spec.output_cap)
         if tool.target is None:
             raise ToolExecutionError(f"tool {tool.spec.name!r} cannot run in a process: define it in a module")
-        async with self._workers.slot(tool.target, call.request.spec) as worker:
+        async with self._workers.slot(tool.target, call.request.spec, tool.files) as worker:
             return str(await self._run(worker, call))  # formatted and cut in the worker
 
     async def _run(self, invoker: Invoker, call: _Call) -> JSON:
         spec = call.request.spec
         limit = self._timeout if spec.timeout_seconds is None else spec.timeout_seconds
-        await call.host.starting(call.request.attempt + call.started)
-        call.started += 1
+        request = call.next_try()
+        await call.host.starting(request.attempt)
         try:
             async with asyncio.timeout(limit):
-                return await invoker.invoke(call.request, call.host)
+                return await invoker.invoke(request, call.host)
         except TimeoutError as exc:
             raise ToolTimeoutError(f"the tool did not answer within {limit:g} seconds and was stopped") from exc
 
@@ -159,14 +161,24 @@ class Executor:
 
 
 class _Call:
-    """A call under way: how many tries have been started."""
+    """A call under way."""
 
-    __slots__ = ("host", "request", "started")
+    __slots__ = ("host", "request")
 
     def __init__(self, request: CallRequest, host: CallScope) -> None:
         self.request = request
         self.host = host
-        self.started = 0
+
+    @property
+    def started(self) -> int:
+        """How many tries have been started."""
+        return self.host.started
+
+    def next_try(self) -> CallRequest:
+        """The request with the number of the next try."""
+        if not self.started:
+            return self.request
+        return msgspec.structs.replace(self.request, attempt=self.request.attempt + self.started)
 
 
 def _is_unknown(spec: ToolSpec, failure: ToolError) -> bool:

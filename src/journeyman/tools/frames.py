@@ -26,9 +26,10 @@ class _Frame(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=
 
 
 class Load(_Frame, frozen=True, kw_only=True):
-    """To a worker: import this tool."""
+    """To a worker: import this tool. `files`: the sources of its folder, where it has none of them yet."""
 
     target: Target
+    files: dict[str, bytes] = {}
 
 
 class Call(_Frame, frozen=True, kw_only=True):
@@ -117,6 +118,7 @@ class Scan(_Frame, frozen=True, kw_only=True):
 
     root: str
     files: list[str]
+    sources: dict[str, bytes] = {}
 
 
 class Begin(_Frame, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -13,6 +13,7 @@ from journeyman.errors import Problem, ToolError, ToolNotFoundError, ToolRegistr
 from journeyman.events.events import ToolCallFinished
 from journeyman.events.messages import JSON
 from journeyman.loading import Package
+from journeyman.sources import read_sources
 from journeyman.tools.arguments import (
     BothChecks,
     Check,
@@ -27,9 +28,9 @@ from journeyman.tools.checking import FolderChecks, refuses
 from journeyman.tools.checks import Finding, Security
 from journeyman.tools.describe import Described, describe
 from journeyman.tools.discovery import Discovery, Found, discover, folder_of
+from journeyman.tools.earlier import Code, EarlierTools
 from journeyman.tools.inline import InlineInvoker
 from journeyman.tools.metrics import Durations, ToolMetrics
-from journeyman.tools.open_resources import OpenResources
 from journeyman.tools.spec import Invoker, Isolation, ToolSpec
 from journeyman.tools.target import Target, attribute_of, target_of
 from journeyman.tools.watchdog import Watchdog
@@ -47,6 +48,7 @@ class RegisteredTool(msgspec.Struct, frozen=True, kw_only=True):
     invoker: Invoker | None = None
     target: Target | None = None
     findings: tuple[Finding, ...] = ()  # of the static check, those that are allowed included
+    files: Mapping[str, bytes] = {}  # the sources of its folder, for a worker
 
     def check_arguments(self, raw: str | bytes | dict[str, JSON]) -> dict[str, JSON]:
         """A call's arguments, checked: what is to be recorded and executed. Pure.
@@ -73,8 +75,12 @@ class ToolRegistry:
         self.tools: dict[str, RegisteredTool] = {}
         self.problems: list[Problem] = []
         self._metrics: dict[str, ToolMetrics] = {}
-        self._resources = OpenResources()
+        self._code = Code()
+        self._fingerprint: str | None = None  # of the folder that the tools came from
+        self._folder: dict[str, RegisteredTool] = {}  # what it gave
+        self._earlier: EarlierTools[RegisteredTool] = EarlierTools()
         self._watchdog = Watchdog()
+        self._shares_code = False
 
     @classmethod
     async def auto_register(
@@ -85,15 +91,21 @@ class ToolRegistry:
         discover: Discover = discover,
         isolation: Isolation | None = None,
         security: Security = "warn",
+        earlier: ToolRegistry | None = None,
     ) -> ToolRegistry:
         """A registry of the tools under `path` (a folder or a file) and the built-in ones.
 
         A file that cannot be used is one of `problems`; the others are registered. A user's tool may take the name
         of a built-in one. `isolation` is for the tools of the folder that do not say one themselves. With `enforce` a
-        tool that the static check finds an error in is a problem too.
+        tool that the static check finds an error in is a problem too. `earlier` is the registry of the same folder that
+        this one may replace: of a folder that has not changed since, nothing is run again.
         """
         registry = cls(isolation)
-        if path is not None:
+        if earlier is not None:
+            registry._watchdog = earlier._watchdog
+        if earlier is not None and await earlier._is_of(path):
+            registry._adopt_unchanged(earlier)
+        elif path is not None:
             discovery = await discover(Path(path))
             findings = await registry._check(Path(path), discovery, security)
             registry._adopt(Path(path), discovery, findings)
@@ -141,6 +153,34 @@ class ToolRegistry:
         """Forget a tool; its figures stay."""
         self.tools.pop(name, None)
 
+    def called(self, spec: ToolSpec) -> RegisteredTool:
+        """The tool that a definition means: of the code that it was made with, while that is kept; else as it is now.
+
+        Raises ToolNotFoundError when there is neither.
+        """
+        tool = self.tools.get(spec.name)
+        if tool is not None and tool.spec.code_hash == spec.code_hash:
+            return tool
+        return self._earlier.get(spec) or self.get(spec.name)
+
+    def become(self, new: ToolRegistry, foreign: Container[str] = ()) -> list[Code]:
+        """Have the tools of `new` at once, and keep those that it replaces for the runs that began with them.
+
+        `foreign` are names that stay, since they come from elsewhere. Returned: code that nobody keeps any more.
+        """
+        now = {(name, tool.spec.code_hash) for name, tool in new.tools.items()}
+        replaced = [
+            tool for name, tool in self.tools.items() if name not in foreign and (name, tool.spec.code_hash) not in now
+        ]
+        code = None if new._code is self._code else self._code
+        dropped = self._earlier.keep(replaced, code) if replaced or code else []
+        staying = {name: tool for name, tool in self.tools.items() if name in foreign}
+        self.tools.clear()
+        self.tools.update(staying | new.tools)
+        self.problems, self._checks, self._security = new.problems, new._checks, new._security
+        self._code, self._fingerprint, self._folder = new._code, new._fingerprint, new._folder
+        return dropped
+
     @property
     def tool_specs(self) -> dict[str, dict[str, JSON]]:
         """Name -> {name, description, parameters: JSON Schema}."""
@@ -187,14 +227,22 @@ class ToolRegistry:
     async def aclose(self) -> None:
         """Clean up the resources that inline tools opened."""
         self._watchdog.close()
-        await self._resources.aclose()
+        for code in (self._code, *self._earlier.codes()):
+            await code.resources.aclose()
+
+    async def discard(self) -> None:
+        """Let go of a registry that is not going to be used; what it shares with an earlier one stays."""
+        if not self._shares_code:
+            await self._code.aclose()
 
     def _registered(self, described: Described, target: Target | None) -> RegisteredTool:
         spec = described.spec
         return RegisteredTool(
             spec=spec,
             check=_check_of(described),
-            invoker=InlineInvoker(described, self._resources, self._watchdog) if spec.isolation == "inline" else None,
+            invoker=InlineInvoker(described, self._code.resources, self._watchdog)
+            if spec.isolation == "inline"
+            else None,
             target=target,
         )
 
@@ -209,32 +257,48 @@ class ToolRegistry:
 
         return await asyncio.to_thread(all_findings)
 
+    async def _is_of(self, path: Path | str | None) -> bool:
+        """Whether the tools came from this folder, and it has not changed since."""
+        read = None if path is None else await asyncio.to_thread(read_sources, Path(path))
+        return (None if read is None else read.fingerprint) == self._fingerprint
+
+    def _adopt_unchanged(self, earlier: ToolRegistry) -> None:
+        """The folder is what it was: its modules and schemas stay."""
+        self._code, self._shares_code = earlier._code, True
+        self._checks, self._security, self.problems = earlier._checks, earlier._security, list(earlier.problems)
+        self._folder, self._fingerprint = earlier._folder, earlier._fingerprint
+        self.tools.update(earlier._folder)
+
     def _adopt(self, path: Path, discovery: Discovery, findings: dict[str, tuple[Finding, ...]]) -> None:
         """Register what discovery found; this process imports only the files that hold inline tools."""
         self.problems += discovery.problems
-        package = Package(folder_of(path))
+        files: Mapping[str, bytes] = {}
+        if discovery.sources is not None:
+            files, self._fingerprint = discovery.sources
+        package = self._code.package = Package(folder_of(path), files)
         for found in discovery.found:
             found_in = findings.get(found.spec.name, ())
             if refuses(found_in, self._security):
                 self.problems += [each.problem("enforce") for each in found_in if not each.allowed]
                 continue
             try:
-                self.add(msgspec.structs.replace(self._from_found(package, found), findings=found_in))
+                self.add(msgspec.structs.replace(self._from_found(package, found, files), findings=found_in))
             except ToolError as exc:
                 self.problems.append(Problem(str(exc), file=found.target.file, line=found.line))
+        self._folder = dict(self.tools)
 
-    def _from_found(self, package: Package, found: Found) -> RegisteredTool:
+    def _from_found(self, package: Package, found: Found, files: Mapping[str, bytes]) -> RegisteredTool:
         if self._isolation == "process" and not found.says_isolation:
             found = msgspec.structs.replace(found, spec=msgspec.structs.replace(found.spec, isolation="process"))
         if not found.inline:
             check = check_for_schema(found.spec.name, found.spec.parameters)
-            return RegisteredTool(spec=found.spec, check=check, target=found.target)
+            return RegisteredTool(spec=found.spec, check=check, target=found.target, files=files)
         module = package.load(Path(found.target.file))
         if isinstance(module, Problem):
             raise ToolRegistrationError(f"it could be imported only once: {module.message}")
         described = describe(attribute_of(module, found.target.attribute))
         tool = self._registered(described, found.target)
-        return msgspec.structs.replace(tool, spec=found.spec)
+        return msgspec.structs.replace(tool, spec=found.spec, files=files)
 
 
 def _check_of(described: Described) -> Check:

@@ -41,7 +41,7 @@ class ToolSpec(msgspec.Struct, frozen=True, kw_only=True):
     output_cap: int = OUTPUT_CAP
     sensitive: tuple[str, ...] = ()  # arguments masked wherever people look
     source: str = ""  # file:line, for people
-    code_hash: str = ""  # of the file that defines it
+    code_hash: str = ""  # of the file that defines it, and of what that imports out of the tools folder
     rate_limit: str | None = None  # calls started in a time, over all runs: "10/second"
     sandbox: Sandbox = "best"  # what its worker process must have; inline tools have none
     limits: ProcessLimits = ProcessLimits()  # of its worker process

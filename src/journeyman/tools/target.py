@@ -23,6 +23,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     root: str = ""  # the tools folder
     module: str = ""
     code_hash: str = ""
+    folder: str = ""  # fingerprint of the tools folder that it was found in
 
 
 def target_of(thing: Any, code_hash: str = "") -> Target | None:

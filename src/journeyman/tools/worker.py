@@ -6,6 +6,7 @@ import asyncio
 import logging
 import shutil
 import signal
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
@@ -51,7 +52,7 @@ class Worker:
         self._folder = folder  # a temporary one of its own, removed with it
         self._target = Target(attribute="")
         self._loaded: set[Target] = set()
-        self._hashes: dict[str, str] = {}  # file or module -> the code that was loaded
+        self._versions: dict[str, str] = {}  # folder or module -> the code that was loaded
         self._tainted = False
         self._printed_too_much = False
         self._child.output.on_excess = self._stop_printing
@@ -61,26 +62,27 @@ class Worker:
         return self._child.usable and not self._tainted
 
     def serves(self, target: Target) -> bool:
-        """Whether it has no other code of the target's file loaded: one process never holds two versions of one."""
-        return self._hashes.get(target.file or target.module, target.code_hash) == target.code_hash
+        """Whether it has no other code of the target's folder loaded: one process never holds two versions of one."""
+        return self._versions.get(_place(target), _version(target)) == _version(target)
 
     def retire(self) -> None:
         """Serve no call after the one under way."""
         self._tainted = True
 
-    async def prepare(self, target: Target) -> None:
+    async def prepare(self, target: Target, files: Mapping[str, bytes]) -> None:
         """Have the tool imported. Raises ToolExecutionError; nothing of the tool ran but its module."""
         self._target = target
         if target in self._loaded:
             return
-        await self._child.send(Load(target=target))
+        new = _place(target) not in self._versions
+        await self._child.send(Load(target=target, files=dict(files) if new else {}))
         while not isinstance(frame := await self._child.receive(), Loaded):
             if not isinstance(frame, Ready | LogLine):
                 raise ChildGoneError
         if frame.error is not None:
             raise ToolExecutionError(frame.error, detail=self._child.output.take())
         self._loaded.add(target)
-        self._hashes[target.file or target.module] = target.code_hash
+        self._versions[_place(target)] = _version(target)
         self._child.output.take()
 
     async def invoke(self, request: CallRequest, host: ToolHost) -> str:
@@ -204,3 +206,11 @@ def _how(status: int | None) -> str:
         return f"was ended by {signal.Signals(-status).name}"
     except ValueError:
         return f"was ended by signal {-status}"
+
+
+def _place(target: Target) -> str:
+    return target.root if target.folder else target.file or target.module
+
+
+def _version(target: Target) -> str:
+    return target.folder or target.code_hash

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -190,7 +191,9 @@ class _Server:
     def serve(self) -> int:
         while (frame := self._channel.receive()) is not None:
             match frame:
-                case Load(target=target):
+                case Load(target=target, files=files):
+                    if files and target.root not in self._packages:
+                        self._packages[target.root] = Package(Path(target.root), files)
                     self._channel.send(Loaded(error=self._load(target)))
                 case Call(target=target, request=request):
                     done = self._call(self._tools[target], request)

@@ -73,15 +73,19 @@ class Workers:
         return {"limit": self._limit, "busy": len(self._busy), "idle": len(self._idle)}
 
     @asynccontextmanager
-    async def slot(self, target: Target, spec: ToolSpec) -> AsyncIterator[Worker]:
+    async def slot(
+        self, target: Target, spec: ToolSpec, files: Mapping[str, bytes] | None = None
+    ) -> AsyncIterator[Worker]:
         """Wait for a slot, then a worker ready to run `target`, confined as `spec` says; taken back at the end.
+
+        `files` are the sources of the target's folder; without them a worker reads what the disk holds.
 
         Raises:
             ToolExecutionError: no process can be had, the machine lacks what `sandbox: strict` asks for, or the tool's
                 file cannot be imported in one; nothing ran.
         """
         async with self._slots:
-            worker = await self._ready(target, await self._confinement(target, spec))
+            worker = await self._ready(target, await self._confinement(target, spec), files or {})
             self._busy.add(worker)
             try:
                 yield worker
@@ -112,10 +116,10 @@ class Workers:
             raise ToolExecutionError(f"{problem.message}: {problem.remedy}", code="tool_refused")
         return confinement(spec, target.root, kernel)
 
-    async def _ready(self, target: Target, wanted: Confinement) -> Worker:
+    async def _ready(self, target: Target, wanted: Confinement, files: Mapping[str, bytes]) -> Worker:
         while worker := self._fitting(target, wanted):
             try:
-                return await self._prepared(worker, target)
+                return await self._prepared(worker, target, files)
             except ChildGoneError:
                 continue  # it died while idle: a fresh one will tell whether the tool is to blame
         if self._closed:
@@ -123,7 +127,7 @@ class Workers:
         if len(self._idle) + len(self._busy) >= self._limit and self._idle:
             self._end(self._idle.pop(0))
         try:
-            return await self._prepared(await self._spawn(wanted), target)
+            return await self._prepared(await self._spawn(wanted), target, files)
         except ChildGoneError as exc:
             raise ToolExecutionError("the tool's file ended its process when imported", code="tool_crashed") from exc
 
@@ -153,10 +157,10 @@ class Workers:
             raise ToolExecutionError(f"no worker process can be started: {reason}", code="tool_crashed") from exc
         return Worker(child, wanted, folder)
 
-    async def _prepared(self, worker: Worker, target: Target) -> Worker:
+    async def _prepared(self, worker: Worker, target: Target, files: Mapping[str, bytes]) -> Worker:
         try:
             async with asyncio.timeout(_LOAD_SECONDS):
-                await worker.prepare(target)
+                await worker.prepare(target, files)
         except TimeoutError as exc:
             self._kill(worker)
             text = f"the tool's file took more than {_LOAD_SECONDS:g} seconds to import"

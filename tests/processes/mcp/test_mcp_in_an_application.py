@@ -9,7 +9,8 @@ import pytest
 
 from harness.mcp_rig import PEER, Host, calling, until
 from journeyman.errors import ToolExecutionError
-from journeyman.server.application import Application, build
+from journeyman.server.application import Application
+from journeyman.server.joining import build
 from journeyman.settings import Settings
 
 AGENT = """

@@ -12,8 +12,10 @@ from tests.asgi_client import request
 from journeyman.agents.picture import mermaid
 from journeyman.agents.spec import EdgeSpec, GraphSpec, NodeSpec
 from journeyman.api.app import build_app
+from journeyman.errors import Problem
 from journeyman.journal.journal import FailureRow
 from journeyman.runtime.catalog import Catalog
+from journeyman.runtime.reloaded import Change, Reloaded
 from journeyman.web.pages import pages
 
 
@@ -260,3 +262,36 @@ async def test_a_fork_and_its_edits() -> None:
         refused = await request(app, "POST", f"/runs/{run}/fork", json=wrong)
         assert (refused.status, where in refused.json()["error"]) == (422, True)
     assert (await request(app, "POST", "/runs/nope/fork", json={"at": 1})).status == 404
+
+
+async def test_versions_reload_and_rollback() -> None:
+    wrong = Problem("syntax error", "/secret/place/agent.yaml", 3, 1, "correct it")
+    outcomes = [
+        Reloaded(0, True, (Change("support", "b", "a"), Change("new", "c", ""))),
+        Reloaded(0, False, (), (wrong,)),
+    ]
+    left, asked = iter(outcomes), []
+
+    async def reload() -> Reloaded:
+        return next(left)
+
+    async def roll_back(agent: str, version: str | None) -> Change:
+        asked.append((agent, version))
+        return Change(agent, "a", "b")
+
+    app = build_app(make_ports(reload=reload, roll_back=roll_back, last_reload=lambda: outcomes[1]))
+    agent = await get(app, "/agents/support")
+    assert agent["reload_problems"] == ["agent.yaml:3:1: syntax error (correct it)"]
+    assert [(each["version"], each["current"]) for each in agent["versions"]] == [(agent["version"], True)]
+    done = (await request(app, "POST", "/reload")).json()
+    assert done["applied"]
+    assert done["changes"][1] == {"agent": "new", "version": "c", "before": None}
+    refused = (await request(app, "POST", "/reload")).json()
+    assert (refused["applied"], refused["problems"]) == (False, agent["reload_problems"])
+    for body in (None, {}, {"version": "a"}):
+        answer = await request(app, "POST", "/agents/support/rollback", json=body)
+        assert answer.json() == {"agent": "support", "version": "a", "before": "b"}
+    assert asked == [("support", None), ("support", None), ("support", "a")]
+    assert (await request(app, "POST", "/agents/support/rollback", json={"versoin": "a"})).status == 422
+    given = build_app(make_ports())
+    assert (await request(given, "POST", "/reload")).json()["code"] == "no_files"

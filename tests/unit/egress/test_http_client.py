@@ -136,3 +136,21 @@ def test_one_origin_one_match(text: str):
 def test_what_matches_nothing_is_refused(text: str):
     with pytest.raises(ValueError, match="match is an origin"):
         matched(text)
+
+
+async def test_services_that_change_are_guarded_anew_and_the_others_keep_their_guard() -> None:
+    kept, changed = ServiceSpec(name="a", match="https://a.example"), ServiceSpec(name="b", match="https://b.example")
+    gateway = ServiceSpec(name="g", match="gateway", retries=1)
+    services = Services([kept, changed, gateway], clock=ManualClock(), rng=random.Random(1))
+    services.gateway("https://llm.example")
+    a, b, plain = map(services.of_url, ("https://a.example", "https://b.example", "https://c.example"))
+    new = ServiceSpec(name="c", match="https://c.example", retries=0)
+    stronger = ServiceSpec(name="b", match="https://b.example", retries=2)
+    held = services.renew([kept, stronger, new, ServiceSpec(name="g", match="gateway", retries=2)])
+    assert held == ("gateway",)
+    assert services.of_url("https://a.example") is a
+    assert services.of_url("https://b.example").guard.policy.retries == 2
+    assert services.of_url("https://c.example") is not plain
+    assert services.of_url("https://c.example").configured
+    assert services.renew([kept, stronger, new, gateway]) == ()
+    assert b.guard.policy.retries == 3  # calls under way end as they began

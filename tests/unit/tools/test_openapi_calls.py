@@ -8,11 +8,14 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from journeyman.clock import ManualClock
+from journeyman.egress.services import Services, ServiceSpec
 from journeyman.egress.transport import FakeReply, FakeTransport, cut_off, timed_out, unreachable
 from journeyman.errors import ToolValidationError
 from journeyman.ids import SequentialIds
+from journeyman.resilience.rate_limit import parse_rate
 from journeyman.tools.executor import Executor
 from journeyman.tools.openapi.call import prepare
 from journeyman.tools.openapi.invoker import Credential, OpenApiTool
@@ -139,8 +142,12 @@ def test_no_value_leaves_its_place(path: Any, query: Any, style: str, explode: b
 class Hosted:
     """One tool behind a fake transport, executed as the server does."""
 
-    def __init__(self, *replies: Any, method: str = "GET", credential: Credential | None = None) -> None:
+    def __init__(
+        self, *replies: Any, method: str = "GET", credential: Credential | None = None, **service: Any
+    ) -> None:
         self.clock = EagerClock()
+        named = [ServiceSpec(name="crm", match="https://api.example:8443", **service)] if service else []
+        self.services = Services(named, clock=self.clock, rng=random.Random(1))
         self.transport = FakeTransport(*replies, clock=self.clock)
         body = "optional" if method in ("POST", "PATCH", "PUT") else "none"
         operation = Operation(
@@ -153,7 +160,7 @@ class Hosted:
 
     async def call(self, request_for: Any, host: Any, **arguments: Any) -> ToolOutcome:
         registry = ToolRegistry()
-        registered = registry.add(self.tool.registered(self.transport))
+        registered = registry.add(self.tool.registered(self.transport, self.services, self.clock))
         executor = Executor(registry, Workers(), self.clock, random.Random(1), SequentialIds())
         outcome = await executor.execute(request_for(registered, registered.check_arguments(arguments)), host)
         assert self.transport.open == 0
@@ -261,7 +268,7 @@ async def test_what_may_be_repeated_is_tried_again_when_the_api_says_so(request_
     hosted = Hosted(FakeReply(status=503, headers={"Retry-After": "7"}), FakeReply(status=429), FakeReply(b"ok"))
     outcome = await hosted.call(request_for, host)
     assert (outcome.result, outcome.attempts) == ("ok", 3)
-    assert hosted.clock.slept[0] == 7
+    assert 7 <= hosted.clock.slept[0] < 8
 
 
 @pytest.mark.parametrize("error", [timed_out(BASE, 5), cut_off(BASE)])
@@ -277,6 +284,63 @@ async def test_silence_after_sending(
 
 
 async def test_a_post_that_was_never_sent_is_no_unknown_outcome(request_for: Any, host: Any) -> None:
-    outcome = await Hosted(unreachable(BASE, "refused"), method="POST").call(request_for, host)
+    outcome = await Hosted(*[unreachable(BASE, "refused")] * 4, method="POST").call(request_for, host)
     assert outcome.failure is not None
-    assert (outcome.failure.code, outcome.unknown, outcome.attempts) == ("service_unreachable", False, 1)
+    assert (outcome.failure.code, outcome.unknown, outcome.attempts) == ("service_unreachable", False, 4)
+
+
+async def test_a_service_in_pieces_is_left_alone(request_for: Any, host: Any) -> None:
+    hosted = Hosted(*[FakeReply(status=500) for _ in range(5)], method="POST", failures=5, open_seconds=60)
+    for _ in range(5):
+        outcome = await hosted.call(request_for, host)
+        assert outcome.failure is not None
+        assert (outcome.failure.code, outcome.attempts, outcome.unknown) == ("http_error", 1, False)
+    refused = await hosted.call(request_for, host)
+    assert refused.failure is not None
+    assert (refused.failure.code, refused.unknown) == ("service_circuit_open", False)
+    assert len(hosted.transport.requests) == 5
+
+
+async def test_a_refusal_by_status_says_nothing_against_the_service(request_for: Any, host: Any) -> None:
+    hosted = Hosted(*[FakeReply(status=404) for _ in range(8)], failures=2)
+    for _ in range(8):
+        outcome = await hosted.call(request_for, host)
+        assert outcome.failure is not None
+        assert outcome.failure.code == "http_error"
+    assert len(hosted.transport.requests) == 8
+
+
+@pytest.mark.parametrize(("of_service", "tries"), [(1, 2), (0, 1), (2, 3)])
+async def test_the_service_says_how_often_is_tried(of_service: int, tries: int, request_for: Any, host: Any) -> None:
+    hosted = Hosted(*[FakeReply(status=503) for _ in range(4)], retries=of_service)
+    outcome = await hosted.call(request_for, host)
+    assert outcome.failure is not None
+    assert (outcome.failure.code, outcome.attempts) == ("http_error", tries)
+    assert host.attempts == list(range(1, tries + 1))
+
+
+async def test_the_tool_may_ask_for_fewer_tries(request_for: Any, host: Any) -> None:
+    hosted = Hosted(*[FakeReply(status=503) for _ in range(4)])
+    hosted.tool = replace(hosted.tool, spec=replace(hosted.tool.spec, retries=1))
+    assert (await hosted.call(request_for, host)).attempts == 2
+
+
+async def test_a_once_call_that_was_sent_away_unread_is_made_again(request_for: Any, host: Any) -> None:
+    hosted = Hosted(FakeReply(status=429), unreachable(BASE, "refused"), FakeReply(b"ok"), method="POST")
+    outcome = await hosted.call(request_for, host)
+    assert (outcome.result, outcome.attempts) == ("ok", 3)
+    assert {sent.headers["Idempotency-Key"] for sent in hosted.transport.requests} == {"key_1"}
+
+
+async def test_the_rate_limit_holds_for_all_calls_of_the_origin(request_for: Any, host: Any) -> None:
+    hosted = Hosted(FakeReply(b"a"), FakeReply(b"b"), rate=parse_rate("1/second"))
+    await hosted.call(request_for, host)
+    await hosted.call(request_for, host)
+    assert hosted.clock.slept == [1.0]
+
+
+async def test_the_bounds_of_a_configured_service_bound_a_try(request_for: Any, host: Any) -> None:
+    hosted = Hosted(FakeReply(b"late", delay=3.0), method="POST", first_byte=2.0)
+    outcome = await hosted.call(request_for, host)
+    assert (outcome.unknown, outcome.attempts) == (True, 1)
+    assert "kept silent for more than 2 seconds" in outcome.failure.message  # type: ignore[union-attr]

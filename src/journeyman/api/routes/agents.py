@@ -11,14 +11,16 @@ from starlette.responses import PlainTextResponse, Response
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.picture import GraphPicture, graph_of, mermaid, picture
 from journeyman.agents.spec import ModelSettings
+from journeyman.api.agent_schemas import AgentAnswer, AgentSummary, ModelAnswer, VersionAnswer
 from journeyman.api.openapi import answers, content, lists, ref
 from journeyman.api.paging import page_by_name
 from journeyman.api.parameters import Cursor, NamePath, PageSize
 from journeyman.api.ports import Ports
 from journeyman.api.replies import reply
 from journeyman.api.routes.tools import tool_answer
-from journeyman.api.schemas import AgentAnswer, AgentSummary, ModelAnswer
 from journeyman.errors import NotFoundError
+from journeyman.events.codec import rfc3339
+from journeyman.runtime.reloaded import shown
 
 _GRAPH = answers(GraphPicture)
 _GRAPH[200] = {
@@ -88,4 +90,20 @@ def _answer(ports: Ports, agent: BaseAgent) -> AgentAnswer:
         limits=msgspec.structs.asdict(spec.limits),
         history=msgspec.structs.asdict(spec.history),
         output=msgspec.structs.asdict(spec.output) if spec.output else None,
+        versions=_versions(ports, agent),
+        rolled_back=ports.catalog.is_rolled_back(agent.name),
+        reload_problems=_reload_problems(ports),
     )
+
+
+def _versions(ports: Ports, agent: BaseAgent) -> tuple[VersionAnswer, ...]:
+    known = ports.catalog.versions(agent.name)
+    return tuple(
+        VersionAnswer(each.agent.version, rfc3339(each.since), each.agent.version == agent.version) for each in known
+    )
+
+
+def _reload_problems(ports: Ports) -> tuple[str, ...]:
+    """What kept the files from being served, if the last reload was refused."""
+    last = ports.last_reload()
+    return () if last is None or last.applied else tuple(map(shown, last.problems))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from journeyman.errors import ToolRegistrationError
 from journeyman.tools.arguments import SchemaCheck
+from journeyman.tools.mcp.config import McpServerConfig
 from journeyman.tools.mcp.listing import McpTool
 from journeyman.tools.mcp.server import McpInvoker, McpServer
 from journeyman.tools.registry import RegisteredTool, ToolRegistry
@@ -21,20 +22,46 @@ class McpServers:
     """`changed` is called when the tools of a server have come or changed: agents may be made anew then."""
 
     def __init__(self, servers: Iterable[McpServer], registry: ToolRegistry, grace_seconds: float = 2.0) -> None:
-        self._servers = {server.name: server for server in servers}
+        self._servers: dict[str, McpServer] = {}
         self._registry = registry
         self._grace = grace_seconds
-        self._invokers = {name: McpInvoker(server) for name, server in self._servers.items()}
-        self._registered: dict[str, set[str]] = {name: set() for name in self._servers}
-        self._tasks: list[asyncio.Task[None]] = []
+        self._invokers: dict[str, McpInvoker] = {}
+        self._registered: dict[str, set[str]] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+        self._started = False
         self.changed: Callable[[], None] = lambda: None
-        for server in self._servers.values():
-            server.on_listed = self._take
+        for server in servers:
+            self.add(server)
+
+    def add(self, server: McpServer) -> None:
+        """Have this server too; it is connected to at once if the others are."""
+        self._servers[server.name] = server
+        self._invokers[server.name] = McpInvoker(server)
+        self._registered[server.name] = set()
+        server.on_listed = self._take
+        if self._started:
+            self._connect(server)
+
+    def remove(self, name: str) -> None:
+        """Have a server and its tools no more; its connection ends."""
+        for tool in self._registered.pop(name):
+            self._registry.remove(tool)
+        del self._servers[name], self._invokers[name]
+        task = self._tasks.pop(name, None)
+        if task is not None:
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+            task.cancel()
+
+    def _connect(self, server: McpServer) -> None:
+        self._tasks[server.name] = asyncio.get_running_loop().create_task(server.run(), name=f"mcp:{server.name}")
 
     async def start(self) -> None:
         """Connect to all at once; wait for them a moment, never for a hanging one."""
-        loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(server.run(), name=f"mcp:{server.name}") for server in self._servers.values()]
+        self._started = True
+        for server in self._servers.values():
+            self._connect(server)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._grace):
                 for server in self._servers.values():
@@ -42,10 +69,20 @@ class McpServers:
 
     async def aclose(self) -> None:
         """End every connection and process, all at once; idempotent."""
-        tasks, self._tasks = self._tasks, []
+        tasks = [*self._tasks.values(), *self._ending]
+        self._tasks, self._started = {}, False
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Of the tools that are registered now, stand-ins included."""
+        return frozenset().union(*self._registered.values())
+
+    @property
+    def configs(self) -> Mapping[str, McpServerConfig]:
+        return {name: server.config for name, server in self._servers.items()}
 
     @property
     def problems(self) -> Mapping[str, str]:
@@ -69,6 +106,8 @@ class McpServers:
 
     def _take(self, server: McpServer) -> None:
         """Register what a server shows now, and no more what it does not."""
+        if self._servers.get(server.name) is not server:
+            return  # removed while it was being read
         shown = server.listing.tools
         for name in self._registered[server.name] - set(shown):
             self._registry.remove(name)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 import msgspec
 
+from journeyman.clock import Clock
+from journeyman.egress.advice import retry_after
+from journeyman.egress.judgements import RefusedError, asks_for_another_try, harmful, harmless
+from journeyman.egress.services import Services
 from journeyman.egress.transport import Request, Timeouts, Transport
-from journeyman.errors import ServiceError, ServiceUnavailableError
+from journeyman.errors import ServiceError, ServiceUnavailableError, ToolError, ToolExecutionError
 from journeyman.events.messages import JSON
+from journeyman.resilience.guard import Judgement
 from journeyman.tools.arguments import SchemaCheck
-from journeyman.tools.failures import TransientToolError, UnansweredToolError
+from journeyman.tools.failures import UnansweredToolError
 from journeyman.tools.openapi.call import prepare
 from journeyman.tools.openapi.operation import Operation
 from journeyman.tools.openapi.reply import read_reply
@@ -16,8 +23,8 @@ from journeyman.tools.registry import RegisteredTool
 from journeyman.tools.spec import CallHost, CallRequest, ToolSpec
 
 _DAY = 86_400.0
-# The executor's time limit is the bound of a try: the transport's are none of their own.
-_TIMEOUTS = Timeouts(connect=10.0, first_byte=_DAY, idle=_DAY, total=_DAY)
+# Where no service is configured, the executor's time limit is the one bound of a call.
+_UNBOUNDED = Timeouts(connect=10.0, first_byte=_DAY, idle=_DAY, total=_DAY)
 _HEADERS = {"Accept": "application/json, */*;q=0.5", "Accept-Encoding": "identity", "User-Agent": "journeyman"}
 
 
@@ -39,40 +46,74 @@ class OpenApiTool(msgspec.Struct, frozen=True, kw_only=True):
     base: str  # scheme://host[:port][/path]
     credential: Credential | None = None
 
-    def registered(self, transport: Transport) -> RegisteredTool:
+    def registered(self, transport: Transport, services: Services, clock: Clock) -> RegisteredTool:
         check = SchemaCheck(self.spec.parameters)
-        return RegisteredTool(spec=self.spec, check=check, invoker=OpenApiInvoker(self, transport))
+        return RegisteredTool(spec=self.spec, check=check, invoker=OpenApiInvoker(self, transport, services, clock))
 
 
 class OpenApiInvoker:
-    """Makes a call an HTTP request, and its answer the result."""
+    """Makes a call an HTTP request behind the guard of its origin, and the answer the result."""
 
-    def __init__(self, tool: OpenApiTool, transport: Transport) -> None:
+    def __init__(self, tool: OpenApiTool, transport: Transport, services: Services, clock: Clock) -> None:
         self._operation = tool.operation
         self._base = tool.base
         self._credential = tool.credential
         self._transport = transport
+        self._services = services
+        self._clock = clock
 
     async def invoke(self, request: CallRequest, host: CallHost) -> JSON:
-        """The answer: JSON data, or text.
+        """The answer: JSON data, or text. Each try after the first is told to `host` before it is made.
 
         Raises:
-            ToolExecutionError: `http_error` (not 2xx) or the transport's code.
+            ToolExecutionError: `http_error` (not 2xx), or the code of the guard or the transport.
             ToolValidationError: `invalid_arguments`: a value that a URL or a header cannot carry.
         """
-        return await self._exchange(self._request(request), request.spec)
+        destination = self._services.of_url(self._base)
+        outgoing = self._request(request, destination.timeouts if destination.configured else _UNBOUNDED)
+        last = request.attempt + _retries(request.spec, destination.guard.policy.retries)
+        tries = request.attempt
 
-    async def _exchange(self, request: Request, spec: ToolSpec) -> JSON:
-        """The one place where an operation leaves the process: what guards a service stands here, or in `transport`."""
+        async def attempt(number: int) -> JSON | ToolError:
+            nonlocal tries
+            tries = number
+            if number > request.attempt:
+                await host.starting(number)
+            return await self._exchange(outgoing)
+
+        def judge(error: ServiceError) -> Judgement:
+            judged = harmful(error) if request.spec.effects == "once" else harmless(error)
+            return judged._replace(repeatable=judged.repeatable and tries < last)
+
+        answer = await self._answered(destination.guard.call(attempt, judge, first=request.attempt), request.spec)
+        if isinstance(answer, ToolError):
+            raise answer
+        return answer
+
+    async def _answered(self, guarded: Awaitable[JSON | ToolError], spec: ToolSpec) -> JSON | ToolError:
+        """What became of it. The guard has tried again as often as it may: nobody else does."""
         try:
-            async with self._transport.send(request) as response:
-                return await read_reply(response, spec)
+            return await guarded
+        except _RefusedError as exc:
+            return exc.shown
         except ServiceUnavailableError as exc:
-            raise TransientToolError(exc.message, code=exc.code) from exc
+            raise ToolExecutionError(exc.message, code=exc.code) from exc
         except ServiceError as exc:
-            raise UnansweredToolError(exc.message, code=exc.code) from exc
+            kind = UnansweredToolError if spec.effects == "once" else ToolExecutionError
+            raise kind(exc.message, code=exc.code) from exc
 
-    def _request(self, call: CallRequest) -> Request:
+    async def _exchange(self, request: Request) -> JSON | ToolError:
+        """One try. A refusal that asks for another one is raised: it is the guard's."""
+        async with self._transport.send(request) as response:
+            try:
+                return await read_reply(response)
+            except ToolError as shown:
+                if not asks_for_another_try(response.status):
+                    return shown
+                advice = retry_after(response.headers, self._clock.now())
+                raise _RefusedError(shown, response.status, advice) from shown
+
+    def _request(self, call: CallRequest, timeouts: Timeouts) -> Request:
         prepared = prepare(self._operation, self._base, call.arguments)
         headers = {**_HEADERS, **prepared.headers}
         if call.spec.effects != "none":
@@ -81,4 +122,16 @@ class OpenApiInvoker:
             mine = self._credential.header.lower()
             headers = {name: value for name, value in headers.items() if name.lower() != mine}
             headers[self._credential.header] = self._credential.value
-        return Request(self._operation.method, prepared.url, headers, prepared.body, _TIMEOUTS)
+        return Request(self._operation.method, prepared.url, headers, prepared.body, timeouts)
+
+
+class _RefusedError(RefusedError):
+    """Keeps what the model reads of it."""
+
+    def __init__(self, shown: ToolError, status: int, advice: float | None) -> None:
+        super().__init__(shown.message, retry_after=advice, status=status)
+        self.shown = shown
+
+
+def _retries(spec: ToolSpec, of_service: int) -> int:
+    return of_service if spec.retries is None else min(spec.retries, of_service)

@@ -10,8 +10,6 @@ import msgspec
 from journeyman.egress.transport import Response
 from journeyman.errors import ToolError, ToolExecutionError
 from journeyman.events.messages import JSON
-from journeyman.tools.spec import ToolSpec
-from journeyman.tools.tool import ToolRetry
 
 READ_CAP = 1024 * 1024  # bytes of an answer
 ERROR_CAP = 2000  # characters of a refusal's body
@@ -20,17 +18,10 @@ CODE = "http_error"
 _TEXT = re.compile(
     r"text/.*|application/(?:(?:.*\+)?(?:json|xml)|javascript|x-www-form-urlencoded|yaml|x-yaml|x-ndjson)"
 )
-_RETRIED = (408, 429, 502, 503, 504)
 _decode = msgspec.json.Decoder().decode
 
 
-class HttpRetry(ToolRetry):
-    """The API refuses for now; if the effects allow it, the call is made again."""
-
-    default_code = CODE
-
-
-async def read_reply(response: Response, spec: ToolSpec) -> JSON:
+async def read_reply(response: Response) -> JSON:
     """The answer as data for the model; of a longer one than 1 MiB its beginning.
 
     Raises:
@@ -40,7 +31,7 @@ async def read_reply(response: Response, spec: ToolSpec) -> JSON:
     value = _value(response, body, whole)
     if 200 <= response.status < 300:
         return value
-    raise _refusal(response, value, spec)
+    raise _refusal(response, value)
 
 
 async def _beginning(response: Response) -> tuple[bytes, bool]:
@@ -70,15 +61,13 @@ def _value(response: Response, body: bytes, whole: bool) -> JSON:
     return text if whole else f"{text}\n[cut: the answer is longer than {READ_CAP} bytes]"
 
 
-def _refusal(response: Response, value: JSON, spec: ToolSpec) -> ToolError:
+def _refusal(response: Response, value: JSON) -> ToolError:
     text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
     if len(text) > ERROR_CAP:
         text = f"{text[:ERROR_CAP]} [cut]"
     message = f"the API answered {response.status} {_phrase(response.status)}: {text}"
     if 300 <= response.status < 400:
         message = f"the API answered {response.status} {_phrase(response.status)}; redirects are not followed"
-    if response.status in _RETRIED and spec.effects != "once":
-        return HttpRetry(message, after=_retry_after(response))
     return ToolExecutionError(message, code=CODE)
 
 
@@ -87,9 +76,3 @@ def _phrase(status: int) -> str:
         return HTTPStatus(status).phrase
     except ValueError:
         return "(no standard status)"
-
-
-def _retry_after(response: Response) -> float | None:
-    """Seconds; None for a date or nothing."""
-    value = response.headers.get("retry-after", "").strip()
-    return float(value) if value.isdecimal() and len(value) < 7 else None

@@ -1,0 +1,56 @@
+"""Reload the files that agents and tools come from, and go back to an earlier version of an agent."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from journeyman.api.body import convert, parse, read_body
+from journeyman.api.openapi import accepts, answers
+from journeyman.api.parameters import NamePath
+from journeyman.api.ports import Ports
+from journeyman.api.reload_schemas import ChangeAnswer, ReloadAnswer, RollbackRequest
+from journeyman.api.replies import reply
+from journeyman.api.visit import visit_of
+from journeyman.events.codec import rfc3339
+from journeyman.runtime.reloaded import Change, Reloaded, shown
+
+
+def reload(ports: Ports) -> APIRouter:
+    router = APIRouter(tags=["agents"])
+
+    @router.post(
+        "/reload",
+        operation_id="reload",
+        summary="Check the files of agents and tools anew, and serve what they say if nothing is wrong with them",
+        responses=answers(ReloadAnswer),
+    )
+    async def reload_files() -> Response:
+        return reply(_answer(await ports.reload()))
+
+    @router.post(
+        "/agents/{name}/rollback",
+        operation_id="roll_back_agent",
+        summary="Let new runs begin with an earlier version of the agent",
+        responses=answers(ChangeAnswer),
+        openapi_extra=accepts(RollbackRequest),
+    )
+    async def roll_back(request: Request, name: NamePath) -> Response:
+        raw = await read_body(visit_of(request.scope).headers, request.receive, ports.limits)
+        asked = convert(parse(raw, ports.limits), RollbackRequest) if raw else RollbackRequest()
+        return reply(_change(await ports.roll_back(name, asked.version)))
+
+    return router
+
+
+def _answer(reloaded: Reloaded) -> ReloadAnswer:
+    return ReloadAnswer(
+        applied=reloaded.applied,
+        at=rfc3339(reloaded.at),
+        changes=tuple(map(_change, reloaded.changes)),
+        problems=tuple(map(shown, reloaded.problems)),
+    )
+
+
+def _change(change: Change) -> ChangeAnswer:
+    return ChangeAnswer(change.agent, change.version or None, change.before or None)

@@ -1,0 +1,31 @@
+"""What an error of a service says: is the service unwell, and may the request be made again. Pure."""
+
+from __future__ import annotations
+
+from journeyman.errors import ServiceError
+from journeyman.resilience.guard import Judgement
+
+REFUSED = "service_refused"  # answered with a status that asks for another try
+_FAILING = frozenset(("service_unreachable", "service_timeout", "service_cut", "service_bad_reply"))
+
+
+class RefusedError(ServiceError):
+    """408, 429 or 5xx: the guard's business first, then a reply like any other."""
+
+    default_code = REFUSED
+
+
+def asks_for_another_try(status: int) -> bool:
+    return status in (408, 429) or status >= 500
+
+
+def harmless(error: ServiceError) -> Judgement:
+    """Of a request whose repetition does no harm."""
+    failing = error.code in _FAILING or (error.code == REFUSED and (error.status or 0) >= 500)
+    return Judgement(failing=failing, repeatable=failing or error.code == REFUSED)
+
+
+def harmful(error: ServiceError) -> Judgement:
+    """Only what was never sent, or was sent away unread, may be sent again."""
+    unsent = error.code == "service_unreachable" or (error.code == REFUSED and error.status == 429)
+    return Judgement(failing=harmless(error).failing, repeatable=unsent)

@@ -1,0 +1,262 @@
+"""Every part, built and joined: the one place that knows them all."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+from journeyman.agents.agent import BaseAgent
+from journeyman.agents.assembly import direct_agent
+from journeyman.clock import Clock, SystemClock
+from journeyman.egress.client import HttpClient
+from journeyman.egress.services import Services
+from journeyman.egress.transport import Transport
+from journeyman.errors import ConfigurationError, Problem
+from journeyman.events.codec import Codec
+from journeyman.ids import Ids, RandomIds
+from journeyman.journal.journal import Journal
+from journeyman.journal.memory import MemoryJournal
+from journeyman.journal.sqlite import SqliteJournal
+from journeyman.llm.client import ModelClient
+from journeyman.llm.gateway import Gateway
+from journeyman.llm.routing import Models
+from journeyman.loading import ImportedFiles
+from journeyman.runtime.accepting import Acceptance
+from journeyman.runtime.catalog import Catalog
+from journeyman.runtime.deadlines import Deadlines
+from journeyman.runtime.definitions import Definitions
+from journeyman.runtime.forks import Forks
+from journeyman.runtime.performer import Performer, ToolExecutor
+from journeyman.runtime.replaying import recorded_replies
+from journeyman.runtime.retention import Retention
+from journeyman.runtime.runs import Runs
+from journeyman.runtime.threads import Threads
+from journeyman.runtime.worker import Worker
+from journeyman.server.application import Application
+from journeyman.server.definitions import Loaded, load
+from journeyman.server.identity import identity
+from journeyman.server.mcp import Mounts, guarded
+from journeyman.server.observers import Observers, models_of
+from journeyman.server.outside_tools import register
+from journeyman.server.reloading import Load, Reloading
+from journeyman.server.tracing import tracing
+from journeyman.settings import Settings
+from journeyman.telemetry.metrics import Names
+from journeyman.tools.cache import ToolCache
+from journeyman.tools.cache_stores import MemoryStore, SqliteStore
+from journeyman.tools.discovery import discover
+from journeyman.tools.executor import Executor
+from journeyman.tools.registry import Discover, ToolRegistry
+from journeyman.tools.sandbox import shortcomings
+from journeyman.tools.workers import Workers
+
+_TOOL_CONNECTIONS = 1024  # of all services together: each has its own bound
+
+
+async def build(
+    settings: Settings,
+    path: Path | None = None,
+    *,
+    offline: bool = False,
+    journal: Journal | None = None,
+    models: ModelClient | None = None,
+    clock: Clock | None = None,
+    ids: Ids | None = None,
+    discover: Discover = discover,
+) -> Application:
+    """Load and check everything and join the parts; nothing is opened before the application is entered.
+
+    Raises ConfigurationError that lists every problem of agents and tools.
+    """
+    imported = ImportedFiles()
+    loaded = await load(settings, path, offline=offline, discover=discover, imported=imported)
+    errors = [problem for problem in loaded.problems if problem.severity == "error"]
+    if errors:
+        await loaded.registry.aclose()
+        raise ConfigurationError("The agents cannot be served:", errors)
+    workers = Workers()
+    if missing := await unmet(loaded, workers):
+        await loaded.registry.aclose()
+        raise ConfigurationError("The agents cannot be served:", missing)
+
+    async def load_again(registry: ToolRegistry) -> Loaded:
+        return await load(settings, path, offline=offline, imported=imported, earlier=registry)
+
+    return join(settings, loaded, journal, models, clock, ids, workers, load_again=load_again)
+
+
+async def unmet(loaded: Loaded, workers: Workers) -> list[Problem]:
+    """What agents with `sandbox: strict` miss on this machine."""
+    strict = [tool for agent in loaded.agents for tool in agent.spec.tools if tool.sandbox == "strict"]
+    if not strict:
+        return []
+    kernel = await workers.kernel()
+    return [problem for tool in strict for problem in shortcomings(tool, kernel)]
+
+
+def join(
+    settings: Settings,
+    loaded: Loaded,
+    journal: Journal | None = None,
+    models: ModelClient | None = None,
+    clock: Clock | None = None,
+    ids: Ids | None = None,
+    workers: Workers | None = None,
+    tools: Callable[[ToolExecutor], ToolExecutor] | None = None,
+    load_again: Load | None = None,
+) -> Application:
+    """The parts over what was loaded. `tools` puts another executor before the one that runs them; `load_again` reads
+    the files anew; None: they are not reloaded."""
+    clock, ids = clock or SystemClock(), ids or RandomIds()
+    secrets = (*settings.secrets(), *loaded.secrets)
+    registry, codec = loaded.registry, Codec(secrets)
+    names = Names(lambda agent: models_of(catalog, agent), lambda name: services.is_configured(name))
+    traces, untraced = tracing(os.environ)
+    observers = Observers(registry, clock, names, lambda at: deadlines.arm(at), traces, debug=settings.debug)
+    journal = journal or _journal(settings, observers)
+    services = _services(settings, loaded, clock, observers)
+    register(registry, loaded.openapi, loaded.transport, services, clock)
+    mcp = Mounts(loaded, registry, clock, ids, settings.timeout_seconds, guarded(services))
+    agents = {agent.spec.name: mcp.build(agent.spec) for agent in loaded.agents}
+    catalog = Catalog(agents, settings.default_agent, clock.now())
+    definitions = Definitions(journal, catalog, mcp.build, _direct(registry, catalog.agents))
+    models = models or _models(settings, services, journal, clock)
+    workers = workers or Workers()
+    cache = _cache(settings, clock, secrets)
+    http = HttpClient(services, _transport, clock)
+    executor = _executor(settings, registry, workers, clock, ids, cache, http)
+    performer = Performer(models, tools(executor) if tools else executor, clock, ids)
+    worker = Worker(journal, codec, clock, ids, definitions, performer, observers.observe)
+    runs = Runs(journal, worker, catalog, definitions, codec, clock, ids)
+    deadlines = Deadlines(journal, worker, codec, clock)
+    application = Application(
+        settings=settings,
+        codec=codec,
+        journal=journal,
+        models=models,
+        services=services,
+        http=http,
+        workers=workers,
+        registry=registry,
+        cache=cache,
+        mcp=mcp,
+        catalog=catalog,
+        definitions=definitions,
+        worker=worker,
+        runs=runs,
+        forks=Forks(journal, runs, Acceptance(journal, worker, definitions, clock), definitions, codec, clock, ids),
+        threads=Threads(journal, worker, codec, clock, ids),
+        observers=observers,
+        exposition=observers.exposition(journal, services, worker, workers),
+        deadlines=deadlines,
+        retention=Retention(journal, clock),
+        identity=identity(settings, journal, services, clock),
+        clock=clock,
+        ids=ids,
+        secrets=secrets,
+        problems=(*untraced, *(problem for problem in loaded.problems if problem.severity != "error")),
+    )
+    application.reloading = _reloading(application, definitions, loaded.transport, load_again)
+    return application
+
+
+def _reloading(
+    application: Application, definitions: Definitions, transport: Transport | None, load_again: Load | None
+) -> Reloading:
+    return Reloading(
+        load_again,
+        partial(unmet, workers=application.workers),
+        application.registry,
+        application.services,
+        application.mcp,
+        application.catalog,
+        definitions,
+        application.clock,
+        transport,
+        application.learn,
+    )
+
+
+def _executor(
+    settings: Settings,
+    registry: ToolRegistry,
+    workers: Workers,
+    clock: Clock,
+    ids: Ids,
+    cache: ToolCache | None,
+    http: HttpClient,
+) -> Executor:
+    bounds = settings.timeout_seconds, settings.max_retries
+    return Executor(registry, workers, clock, random.Random(), ids, *bounds, cache, http)
+
+
+def _services(settings: Settings, loaded: Loaded, clock: Clock, observers: Observers) -> Services:
+    return Services(
+        loaded.services,
+        clock=clock,
+        rng=random.Random(),
+        hook=observers.signalled,
+        retries=settings.max_retries,
+        silence=settings.timeout_seconds,
+    )
+
+
+def _journal(settings: Settings, observers: Observers) -> Journal:
+    file = settings.database_path
+    if file is None:
+        return MemoryJournal()
+    return SqliteJournal(file, batch_size=settings.batch_size, hook=observers.server.committed)
+
+
+def _cache(settings: Settings, clock: Clock, secrets: tuple[str, ...]) -> ToolCache | None:
+    if not settings.enable_cache:
+        return None
+    file = settings.database_path
+    store = MemoryStore() if file is None else SqliteStore(file.with_name(f"{file.name}.cache"))
+    return ToolCache(store, clock, settings.cache_ttl, secrets)
+
+
+def _transport(public_only: bool) -> Transport:
+    from journeyman.egress.pool import AiohttpTransport  # noqa: PLC0415 - as below, only where a tool asks
+    from journeyman.egress.public import system_resolve  # noqa: PLC0415 - the same
+
+    return AiohttpTransport(_TOOL_CONNECTIONS, resolve=system_resolve if public_only else None)
+
+
+def _models(settings: Settings, services: Services, journal: Journal, clock: Clock) -> Models:
+    async def replay(run_id: str) -> ModelClient:
+        return await recorded_replies(journal, run_id)
+
+    return Models(_gateway(settings, services, clock), replay=replay, clock=clock)
+
+
+def _gateway(settings: Settings, services: Services, clock: Clock) -> Gateway | None:
+    url = settings.litellm_gateway_url
+    if url is None:
+        return None
+    from journeyman.egress.pool import AiohttpTransport  # noqa: PLC0415 - 0.15 s and 12 MB, only where a gateway is set
+
+    key = settings.litellm_gateway_api_key
+    destination = services.gateway(url)
+    return Gateway(
+        AiohttpTransport(destination.guard.policy.max_connections),
+        url,
+        key.get_secret_value() if key else None,
+        guard=destination.guard,
+        timeouts=destination.timeouts,
+        clock=clock,
+    )
+
+
+def _direct(registry: ToolRegistry, agents: Mapping[str, BaseAgent]) -> Callable[[str, str | None], BaseAgent]:
+    """Makes the stand-in agent of a lone tool call: the strictest policies of the agents that list the tool."""
+
+    def direct(tool: str, agent: str | None) -> BaseAgent:
+        chosen = [each for name, each in agents.items() if agent in (None, name)]
+        listed = [spec for each in chosen if (spec := each.spec.tool(tool)) is not None]
+        return direct_agent(tool, listed, registry.tools)
+
+    return direct

@@ -1,0 +1,182 @@
+"""Hot reload: the files are checked first; good ones replace what new runs begin with, bad ones change nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
+
+from journeyman.agents.agent import BaseAgent
+from journeyman.clock import Clock
+from journeyman.egress.services import Services
+from journeyman.egress.transport import Transport
+from journeyman.errors import BaseError, Problem, StateError
+from journeyman.runtime.catalog import Catalog
+from journeyman.runtime.definitions import Definitions
+from journeyman.runtime.reloaded import Change, Reloaded
+from journeyman.server.definitions import Loaded
+from journeyman.server.mcp import Mounts
+from journeyman.server.outside_tools import register
+from journeyman.tools.earlier import Code
+from journeyman.tools.registry import ToolRegistry
+
+log = logging.getLogger(__name__)
+
+CLEAN_UP_SECONDS = 10.0  # of resources that replaced tools opened
+
+Load = Callable[[ToolRegistry], Awaitable[Loaded]]  # given the registry that is to be replaced
+Unmet = Callable[[Loaded], Awaitable[list[Problem]]]
+
+
+class Reloading:
+    """One reload at a time; whoever asks while one is under way gets one that begins after it."""
+
+    def __init__(
+        self,
+        load: Load | None,
+        unmet: Unmet,
+        registry: ToolRegistry,
+        services: Services,
+        mounts: Mounts,
+        catalog: Catalog,
+        definitions: Definitions,
+        clock: Clock,
+        transport: Transport | None,
+        learn: Callable[[tuple[str, ...]], None],
+    ) -> None:
+        self._load = load
+        self._unmet = unmet
+        self._registry = registry
+        self._services = services
+        self._mounts = mounts
+        self._catalog = catalog
+        self._definitions = definitions
+        self._clock = clock
+        self._learn = learn
+        self._lock = asyncio.Lock()
+        self.transport = transport
+        self.last: Reloaded | None = None
+        self._asked: asyncio.Task[None] | None = None
+
+    def ask(self) -> None:
+        """Have it done soon; its outcome is in the log. For signal handlers."""
+        if self._asked is None or self._asked.done():
+            self._asked = asyncio.get_running_loop().create_task(self.reload_logged(), name="reload")
+
+    async def aclose(self) -> None:
+        """Give up a reload that was asked for."""
+        if self._asked is not None:
+            self._asked.cancel()
+            await asyncio.wait([self._asked])
+
+    async def reload_logged(self) -> None:
+        """Reload; whatever comes of it is in the log. For the roots of tasks."""
+        try:
+            await self.reload()
+        except BaseError as exc:
+            log.error("the files were not reloaded: %s", exc.message)
+        except Exception:
+            log.exception("a reload failed inside the server: what was served before goes on")
+
+    async def reload(self) -> Reloaded:
+        """Load the files and serve what they say, or report what is wrong with them.
+
+        Raises StateError: there are no files.
+        """
+        if self._load is None:
+            raise StateError("These agents were given by the program: there is nothing to reload.", code="no_files")
+        async with self._lock:
+            loaded = await self._load(self._registry)
+            wrong = [problem for problem in loaded.problems if problem.severity == "error"]
+            wrong = wrong or await self._unmet(loaded) or self._unbuildable(loaded)
+            if wrong:
+                await loaded.registry.discard()
+                if loaded.transport is not None:
+                    await loaded.transport.aclose()
+                self.last = Reloaded(self._clock.now(), applied=False, problems=tuple(wrong))
+            else:
+                self.last = await self._apply(loaded)
+            _report(self.last)
+            return self.last
+
+    async def roll_back(self, name: str, version: str | None = None) -> Change:
+        """Let new runs of an agent begin with an earlier version; None: with the one before the current one.
+
+        Raises NotFoundError (agent or version), StateError (`no_earlier_version`), ConfigurationError.
+        """
+        before = self._catalog.resolve(name).version
+        wanted = version or self._catalog.before(name)
+        if wanted != before:
+            self._catalog.roll_back(await self._definitions.version(name, wanted))
+            log.warning("agent %s: rolled back to version %s (was %s)", name, wanted, before)
+        return Change(name, wanted, before)
+
+    async def _apply(self, loaded: Loaded) -> Reloaded:
+        """Replace everything between two steps of the event loop: nothing ever sees a half."""
+        self._learn(loaded.secrets)
+        if loaded.transport is not None and self.transport is not None:
+            await loaded.transport.aclose()
+        self.transport = self.transport or loaded.transport
+        held = self._services.renew(loaded.services)
+        register(loaded.registry, loaded.openapi, self.transport, self._services, self._clock)
+        self._mounts.mount(replace(loaded, registry=self._registry))
+        dropped = self._registry.become(loaded.registry, self._mounts.servers.names)
+        self._definitions.renew()
+        changes = self._serve(self._mounts.remake(loaded.agents))
+        for code in dropped:
+            await _closed(code)
+        warnings = [problem for problem in loaded.problems if problem.severity != "error"]
+        warnings += [_needs_restart(match) for match in held]
+        return Reloaded(self._clock.now(), applied=True, changes=changes, problems=tuple(warnings))
+
+    def _serve(self, agents: Iterable[BaseAgent]) -> tuple[Change, ...]:
+        now, changes, named = self._clock.now(), [], set()
+        for agent in agents:
+            named.add(agent.name)
+            before = self._catalog.put(agent, now)
+            if before is not None:
+                changes.append(Change(agent.name, agent.version, before))
+        for name in set(self._catalog.agents) - named:
+            changes.append(Change(name, "", self._catalog.agents[name].version))
+            self._catalog.remove(name)
+        return tuple(changes)
+
+    def _unbuildable(self, loaded: Loaded) -> list[Problem]:
+        """Agents whose class, of a user's file perhaps, cannot be made one."""
+        problems = []
+        for agent in loaded.agents:
+            file = str(agent.file) if agent.file else None
+            try:
+                loaded.build(agent.spec)
+            except BaseError as exc:
+                problems.append(Problem(exc.message, file, remedy="correct the agent's definition"))
+            except Exception as exc:  # noqa: BLE001 - the class of an agent type is the user's code
+                text = f"{type(exc).__name__}: {exc}"[:500]
+                problems.append(Problem(f"the agent's class cannot be made: {text}", file, remedy="correct the class"))
+        return problems
+
+
+async def _closed(code: Code) -> None:
+    """Clean up after code that nobody keeps any more, as far as it lets itself."""
+    try:
+        async with asyncio.timeout(CLEAN_UP_SECONDS):
+            await code.aclose()
+    except Exception:
+        log.exception("the resources of replaced tools could not be closed")
+
+
+def _needs_restart(match: str) -> Problem:
+    message = f"the entry of `services` for {match} changed: the gateway keeps its guard until a restart"
+    return Problem(message, remedy="restart the server", severity="warning")
+
+
+def _report(reloaded: Reloaded) -> None:
+    for problem in reloaded.problems:
+        log.log(logging.ERROR if problem.severity == "error" else logging.WARNING, "%s", problem)
+    if not reloaded.applied:
+        log.error("the files cannot be served: what was served before this change goes on")
+    elif not reloaded.changes:
+        log.info("the files were checked: no agent changed")
+    for agent, version, before in reloaded.changes:
+        log.info("agent %s: version %s (was %s)", agent, version or "none", before or "none")

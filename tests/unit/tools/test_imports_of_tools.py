@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from journeyman.tools.imports import FolderImports
+
+FILES = {
+    "a.py": b"from .lib import words",
+    "lone.py": b"import os",
+    "broken.py": b"from . import (",
+    "lib/__init__.py": b"from ..shared import X",
+    "lib/words.py": b"from . import more\nfrom ... import beyond",
+    "lib/more.py": b"from ..a import nothing",
+    "lib/unused.py": b"",
+    "shared.py": b"X = 1",
+}
+
+
+def code_hash(name: str, **changed: bytes) -> str | None:
+    return FolderImports(FILES | {path.replace("__", "/") + ".py": text for path, text in changed.items()}).code_hash(
+        name
+    )
+
+
+@pytest.mark.parametrize("changed", ["a", "lib__words", "lib__more", "shared"])
+def test_what_it_imports_however_far_is_its_code(changed: str) -> None:
+    assert code_hash("a.py", **{changed: b"# changed"}) != code_hash("a.py")
+
+
+@pytest.mark.parametrize("changed", ["lone", "lib__unused", "broken"])
+def test_what_it_does_not_import_is_not(changed: str) -> None:
+    assert code_hash("a.py", **{changed: b"# changed"}) == code_hash("a.py")
+
+
+def test_a_file_that_imports_nothing_of_its_folder_is_its_own_hash() -> None:
+    for name in ("lone.py", "broken.py"):
+        assert code_hash(name) == hashlib.sha256(FILES[name]).hexdigest()[:16]
+    assert code_hash("nowhere.py") is None
