@@ -22,7 +22,7 @@ Names = Annotated[tuple[str, ...], NoDecode]  # a comma list
 # Read and checked today, obeyed by a later release: whoever sets one is told so.
 NOT_YET = frozenset(
     {"rate_limit_enabled", "rate_limit_requests", "rate_limit_period", "redis_url"}
-    | {"trusted_proxies", "prices_path"}
+    | {"prices_path"}
     | {"quota_tokens_per_day", "quota_usd_per_day", "quota_concurrent_runs"}
 )
 
@@ -207,6 +207,16 @@ class Settings(BaseSettings):
                 "write at least 32 of A-Z a-z 0-9 _ and -, such as what `python -c 'import secrets; "
                 "print(secrets.token_urlsafe(32))'` prints"
             )
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            try:
+                ipaddress.ip_network(each, strict=False)
+            except ValueError as exc:
+                raise ValueError("write addresses or networks, such as 10.0.0.5, 172.16.0.0/12") from exc
         return value
 
     @field_validator("jwt_jwks_url")

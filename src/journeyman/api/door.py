@@ -10,6 +10,7 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from journeyman.api.body import ClientGone
+from journeyman.api.client_address import Proxies
 from journeyman.api.ports import Ports
 from journeyman.api.problems import RequestError, send_problem
 from journeyman.api.security import HEADERS, SAFE_METHODS, STRICT_POLICY, HostPolicy
@@ -34,6 +35,7 @@ class Door:
         self._clock = ports.clock
         self._served = ports.served
         self._everybody = LOCAL if ports.authenticator is None else None
+        self._proxies = Proxies(ports.trusted_proxies)
         self._traced = ports.traced
         self._policy = HostPolicy(ports.allowed_hosts, ports.cors_origins)
 
@@ -85,8 +87,10 @@ class Door:
         headers = headers_of(scope["headers"])
         given = headers.get(b"x-request-id")
         known = given is not None and _REQUEST_ID.fullmatch(given) is not None
+        peer = scope["client"][0] if scope.get("client") else ""
+        address = self._proxies.client(peer, headers.get(b"x-forwarded-for"))
         request_id = given.decode() if given and known else self._ids.new("req")
-        return Visit(self._everybody, request_id, headers, self._trace(headers.get(b"traceparent")))
+        return Visit(self._everybody, request_id, headers, address, self._trace(headers.get(b"traceparent")))
 
     def _trace(self, sent: bytes | None) -> TraceContext | None:
         trace = parsed(sent.decode("latin-1")) if sent else None
@@ -107,7 +111,7 @@ class Door:
 
 
 def _bind(visit: Visit) -> None:
-    bind(request_id=visit.request_id, trace_id=visit.trace_id)
+    bind(request_id=visit.request_id, trace_id=visit.trace_id, client=visit.address or None)
     if visit.caller is not None:
         bind(principal=visit.caller.principal)
 

@@ -31,8 +31,7 @@ class Gate:
         """Who calls. Raises UnauthenticatedError, ForbiddenError (the scope is missing), ValidationError."""
         caller = visit.caller or await self.caller(_bearer(visit))
         caller.check(scope)
-        other = visit.headers.get(b"x-on-behalf-of")
-        return caller if other is None else caller.on_behalf_of(other.decode("latin-1"))
+        return acting(visit, caller)
 
     async def caller(self, credential: str | None) -> Caller:
         if self._authenticator is None or credential is None:
@@ -78,6 +77,12 @@ def _scope_of(route: Route) -> str:
     if len(scopes) > 1:
         raise LookupError(f"{route.path} needs a route for each of its methods: they need different scopes")
     return scopes.pop()
+
+
+def acting(visit: Visit, caller: Caller) -> Caller:
+    """The caller, or whomever it says that it acts for. Raises ForbiddenError, ValidationError."""
+    other = visit.headers.get(b"x-on-behalf-of")
+    return caller if other is None else caller.on_behalf_of(other.decode("latin-1"))
 
 
 def _bearer(visit: Visit) -> str | None:

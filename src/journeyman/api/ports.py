@@ -141,6 +141,7 @@ class Ports:
     request_wait_seconds: float = 120.0
     allowed_hosts: Sequence[str] = ()  # beside the loopback names; "*.example.com" and "*" are understood
     cors_origins: Sequence[str] = ()
+    trusted_proxies: Sequence[str] = ()  # whose X-Forwarded-For is believed
     root_path: str = ""
     limits: Limits = Limits()
     clock: Clock = field(default_factory=SystemClock)

@@ -113,6 +113,7 @@ def ports(application: Application) -> Ports:
         request_wait_seconds=settings.request_wait_seconds,
         allowed_hosts=settings.allowed_hosts,
         cors_origins=settings.cors_origins,
+        trusted_proxies=settings.trusted_proxies,
         root_path=settings.root_path,
         clock=application.clock,
         ids=application.ids,

@@ -32,6 +32,7 @@ from journeyman.api.visit import Visit, identified, visit_of
 from journeyman.api.waiting import cancel_for
 from journeyman.errors import ResourceError, StateError
 from journeyman.runtime.results import Frame
+from journeyman.telemetry.logs import bind
 
 _LOG = logging.getLogger(__name__)
 PATH = "/ws"
@@ -51,6 +52,7 @@ class Sockets:
         caller = await entrance.caller()
         if caller is not None:
             visit = identified(scope, caller)
+            bind(principal=caller.principal)
             await _Socket(self._ports, visit, entrance, receive, send).serve()
 
 
@@ -71,7 +73,8 @@ class _Socket:
         """Until the client leaves, breaks a bound, or stops reading."""
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._watch_credential())
+                if self._entrance.may_end:
+                    group.create_task(self._watch_credential())
                 await self._read(group)
         except* ClientGone:
             pass
