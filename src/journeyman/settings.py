@@ -22,7 +22,7 @@ Names = Annotated[tuple[str, ...], NoDecode]  # a comma list
 # Read and checked today, obeyed by a later release: whoever sets one is told so.
 NOT_YET = frozenset(
     {"rate_limit_enabled", "rate_limit_requests", "rate_limit_period", "redis_url"}
-    | {"trusted_proxies", "prices_path"}
+    | {"trusted_proxies"}
     | {"quota_tokens_per_day", "quota_usd_per_day", "quota_concurrent_runs"}
 )
 

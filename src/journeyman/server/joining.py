@@ -22,6 +22,7 @@ from journeyman.journal.memory import MemoryJournal
 from journeyman.journal.sqlite import SqliteJournal
 from journeyman.llm.client import ModelClient
 from journeyman.llm.gateway import Gateway
+from journeyman.llm.prices import read_prices
 from journeyman.llm.routing import Models
 from journeyman.loading import ImportedFiles
 from journeyman.runtime.accepting import Acceptance
@@ -128,7 +129,7 @@ def join(
     cache = _cache(settings, clock, secrets)
     http = HttpClient(services, _transport, clock)
     executor = _executor(settings, registry, workers, clock, ids, cache, http)
-    performer = Performer(models, tools(executor) if tools else executor, clock, ids)
+    performer = Performer(models, tools(executor) if tools else executor, clock, ids, read_prices(settings.prices_path))
     worker = Worker(journal, codec, clock, ids, definitions, performer, observers.observe)
     runs = Runs(journal, worker, catalog, definitions, codec, clock, ids)
     deadlines = Deadlines(journal, worker, codec, clock)
