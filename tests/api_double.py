@@ -55,6 +55,7 @@ class FakeRuns(Runs):
         self.watchers = 0
         self.approvals_open: list[ApprovalRow] = []
         self.asked: list[RunFilter] = []
+        self.principals: list[str] = []  # of runs that were started
         self.failed: list[tuple[FailureRow, str]] = []
 
     def emit(self, run_id: str, event: Event) -> Entry:
@@ -65,6 +66,7 @@ class FakeRuns(Runs):
         return entry
 
     async def start(self, principal: str, request: StartRun) -> Started:
+        self.principals.append(principal)
         text = request.input.text
         if text == "crash":
             raise RuntimeError("a secret in /etc/passwd")

@@ -26,6 +26,7 @@ tools:
 """
 TURNS = """\
 - {when: "ask", tool_calls: [{name: get_username, arguments: {}}]}
+- {when: "break", error: auth}
 - text: "Your name is no secret to you."
 """
 SEED = "seed-of-the-first-admin-key-0123456789"

@@ -82,11 +82,12 @@ async def test_a_request_in_time_is_answered_and_may_be_followed_by_another(port
 
 
 async def test_one_connection_too_many_is_told_to_come_again(port: int) -> None:
-    opened = [await asyncio.open_connection("127.0.0.1", port) for _ in range(BOUNDS.connections)]
-    for _, writer in opened:
+    opened = []
+    for _ in range(BOUNDS.connections):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(REQUEST)
-    for reader, _ in opened:
         await reader.readuntil(b"hello")
+        opened.append((reader, writer))
     answer = await say(port, REQUEST)
     assert answer.startswith(b"HTTP/1.1 503 ")
     assert b"retry-after" in answer

@@ -8,18 +8,21 @@ import os
 import random
 import socket
 import time
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 import pytest_asyncio
+from benchmarks.usage import cpu_ms
 
 from journeyman.clock import SystemClock
 from journeyman.ids import SequentialIds
 from journeyman.tools.executor import Executor
 from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.sandbox import Kernel, detect
-from journeyman.tools.spec import CallRequest
+from journeyman.tools.spec import CallRequest, ToolOutcome
 from journeyman.tools.workers import Workers
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -38,6 +41,9 @@ COSTS = {
     "write_file": ("tool_failed", 0.0, "File too large"),
     "open_files": ("tool_failed", 0.0, "Too many open files"),
 }
+
+CPU = "use_cpu"  # its limit counts seconds of CPU, and a busy machine gives those slowly
+PASSES = 3  # what else the machine does can only make a pass longer
 
 
 class Host:
@@ -113,6 +119,21 @@ def call(registry, workers, sandbox):
     return make
 
 
+async def _with_time(work: Coroutine[Any, Any, ToolOutcome]) -> tuple[ToolOutcome, float]:
+    begun = time.monotonic()
+    return await work, time.monotonic() - begun
+
+
+async def _with_cpu(work: Coroutine[Any, Any, ToolOutcome]) -> tuple[ToolOutcome, float]:
+    """Also the most seconds of CPU that this process and those below it were seen to use meanwhile."""
+    before = most = cpu_ms(os.getpid())
+    task = asyncio.create_task(work)
+    while not task.done():
+        await asyncio.wait([task], timeout=0.02)
+        most = max(most, cpu_ms(os.getpid()))
+    return await task, (most - before) / 1000
+
+
 @pytest.mark.parametrize(
     ("sandbox", "name"),
     [(level, name) for level in ("best", "off") for name in COSTS if level == "best" or name not in SHOWS_NOTHING],
@@ -122,14 +143,15 @@ def call(registry, workers, sandbox):
 async def test_greed_costs_one_error_in_time(call, name, sandbox):
     await call("born")  # a warm process
     code, limit, message = COSTS[name]
-    begun = time.monotonic()
-    outcome = await call(name)
-    took = time.monotonic() - begun
-    print(f"{sandbox:5} {name:18} {outcome.failure.code:13} {took:.2f} s  {outcome.failure.message}")
-    assert outcome.failure.code == code
-    assert message in outcome.failure.message
-    assert took < limit + 1
-    assert (await call("born")).failure is None
+    for _ in range(PASSES):
+        outcome, took = await (_with_cpu if name == CPU else _with_time)(call(name))
+        print(f"{sandbox:5} {name:18} {outcome.failure.code:13} {took:.2f} s  {outcome.failure.message}")
+        assert outcome.failure.code == code
+        assert message in outcome.failure.message
+        assert (await call("born")).failure is None
+        if took < limit + 1:
+            return
+    pytest.fail(f"{took:.2f} s in the last of {PASSES} passes")
 
 
 @UNDER_BEST

@@ -59,6 +59,8 @@ class Tenants:
         body = {"user_input": f"ask {CANARY}", "thread_id": "ann-thread", "context": {"secret": CANARY}}
         run = (await ask("ann", "POST", "/process", body, headers)).json()
         assert run["status"] == "paused", run
+        broken = await ask("ann", "POST", "/process", {"user_input": f"break {CANARY}", "thread_id": "ann-broken"})
+        assert broken.status >= 500
         await ask("ann", "PATCH", "/context", {"secret": CANARY})
         await ask("ann", "POST", "/threads", {"thread_id": "ann-second", "title": CANARY})
         self.ids = {"run_id": run["run_id"], "thread_id": "ann-thread"}
@@ -135,6 +137,7 @@ async def test_another_tenants_ids_are_ids_of_nothing(tenants: Tenants) -> None:
 
 async def test_lists_and_searches_hold_nothing_of_anothers(tenants: Tenants) -> None:
     run = (await tenants.house.ask("ann", "GET", f"/runs/{tenants.ids['run_id']}")).json()
+    failed = (await tenants.house.ask("ann", "GET", "/runs?status=failed")).json()["items"][0]
     values = {
         "thread": "ann-thread",
         "request_id": "req-ann",
@@ -143,8 +146,8 @@ async def test_lists_and_searches_hold_nothing_of_anothers(tenants: Tenants) -> 
         "agent": "agent",
         "parent": tenants.ids["run_id"],
         "tool": "get_username",
-        "error_id": "x",
-        "error_code": "x",
+        "error_id": failed["error_id"],
+        "error_code": failed["error_code"],
         "since": run["accepted_at"],
         "until": "2999-01-01T00:00:00Z",
     }

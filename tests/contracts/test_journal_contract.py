@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path as File
 from typing import Any
 
+import msgspec
 import pytest
 
 from journeyman.errors import (
@@ -944,3 +945,39 @@ async def test_the_end_of_a_child_of_an_ended_parent_is_only_an_end(journal: Jou
     await commit(journal, step("mid", NodeLeft(call="n1"), RunFailed(error=Failure("x", "x")), known=9))
     await commit(journal, step("low", RunCancelled(), known=9))
     assert await statuses(journal) == ["running", "failed", "cancelled"]
+
+
+def pin(text: str) -> MessageAdded:
+    return MessageAdded(message=msgspec.structs.replace(user(text), pinned=True), by="ann")
+
+
+async def pins(journal: Journal, run: str) -> tuple[int, ...]:
+    started = (await journal.read(run))[1].event
+    assert isinstance(started, RunStarted)
+    return started.pinned
+
+
+async def test_a_run_knows_the_pinned_messages_of_its_thread(journal: Journal) -> None:
+    stream = thread_stream(T)
+    await commit(journal, outside(stream, ThreadCreated(thread_id="t1", principal="ann"), pin("one")))
+    await commit(journal, outside(stream, MessageAdded(message=user("two"), by="ann"), pin("three")))
+    await commit(journal, accepted("r1"))
+    assert await pins(journal, "r1") == (1, 3)
+    await commit(journal, outside(stream, pin("while it runs")))
+    await commit(journal, accepted("r2"))
+    await commit(journal, step("r1", RunFinished(), known=2))
+    assert await pins(journal, "r2") == (1, 3, 5)
+
+
+async def test_a_thread_takes_so_many_pinned_messages(journal: Journal) -> None:
+    stream = thread_stream(T)
+    await commit(journal, outside(stream, ThreadCreated(thread_id="t1", principal="ann")))
+    for number in range(8):
+        await commit(journal, outside(stream, pin(f"{number}")))
+    await commit(journal, accepted("r1"))
+    for number in range(8):
+        await commit(journal, outside(stream, pin(f"later {number}")))
+    with pytest.raises(StateError) as full:
+        await commit(journal, outside(stream, pin("one too many")))
+    assert full.value.code == "too_many_pinned"
+    await commit(journal, outside(stream, MessageAdded(message=user("not pinned"), by="ann")))

@@ -100,7 +100,7 @@ async def test_every_broken_file_is_a_problem_and_the_rest_loads(tmp_path, capfd
     write(root, ".hidden.py", tool_named("hidden"))
     write(root, "_private.py", tool_named("private"))
 
-    discovery = await discover(root, file_seconds=0.4)
+    discovery = await discover(root, file_seconds=1.0)
 
     assert names(discovery) == ["good_one", "concrete", "first", "second", "nested_one", "quiet", "last_one"]
     problems = {Path(problem.file).name: problem for problem in discovery.problems}

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from family import Family
 from histories import TEXTS, Play, check_live
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from journeyman.agents.spec import Limits
@@ -73,11 +73,14 @@ def _check_children(world: Family, state: AgentState) -> None:
         assert state.usage == used
 
 
+# A child that is asked to end cannot be recorded, and is taken up again while its parent has the only slot.
+A_FULL_DISK_AND_A_CANCEL = [141, 689, 0, 48, 6475]
 DOSE = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck))
 
 
 @settings(DOSE, max_examples=200, derandomize=True)
 @given(plans, choices, limits, st.booleans(), st.sampled_from((1, 2, 512)))
+@example({"a": [["worker"]], "b": [], "c": []}, A_FULL_DISK_AND_A_CANCEL, Limits(), True, 1)
 def test_any_family_ends_well(
     plan: dict[str, list[list[str]]], picks: list[int], limit: Limits, answered: bool, slots: int
 ) -> None:

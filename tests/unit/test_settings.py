@@ -88,6 +88,7 @@ def test_all_problems_at_once_and_where_they_come_from(monkeypatch: pytest.Monke
         ({"jwt_secret_key": "x" * 32}, "JWT_AUDIENCE and JWT_ISSUER"),
         ({"jwt_secret_key": "x" * 32, "jwt_audience": "a"}, "JWT_ISSUER"),
         ({"jwt_secret_key": "x" * 31, "jwt_audience": "a", "jwt_issuer": "i"}, "32 bytes"),
+        ({"trusted_proxies": "proxy.example"}, "10.0.0.5"),
         ({"jwt_audience": "a"}, "JWT_SECRET_KEY or JWT_JWKS_URL"),
         ({"jwt_algorithm": "HS256"}, "JWT_SECRET_KEY or JWT_JWKS_URL"),
         ({"jwt_algorithm": "none"}, "HS256"),

@@ -36,7 +36,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How much of a thread the model sees: whole turns, cut to 75 % of the window when it is full."""
 
     max_messages: int = 200
-    max_tokens: int = 60_000  # estimated at four bytes a token
+    max_tokens: int = 60_000  # estimated, see agents.window
     when_full: Literal["trim"] = "trim"
 
 

@@ -9,7 +9,9 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from journeyman.api.admission import rate_headers
 from journeyman.api.body import ClientGone
+from journeyman.api.client_address import Proxies
 from journeyman.api.ports import Ports
 from journeyman.api.problems import RequestError, send_problem
 from journeyman.api.security import HEADERS, SAFE_METHODS, STRICT_POLICY, HostPolicy
@@ -34,6 +36,7 @@ class Door:
         self._clock = ports.clock
         self._served = ports.served
         self._everybody = LOCAL if ports.authenticator is None else None
+        self._proxies = Proxies(ports.trusted_proxies)
         self._traced = ports.traced
         self._policy = HostPolicy(ports.allowed_hosts, ports.cors_origins)
 
@@ -48,7 +51,7 @@ class Door:
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
         visit = begin(scope, self._visit(scope))
         _bind(visit)
-        reply = _Reply(send, visit.request_id, self._clock)
+        reply = _Reply(send, visit.request_id, self._clock, scope)
         began = self._clock.monotonic()
         try:
             self._check(scope["method"], visit.headers)
@@ -85,8 +88,10 @@ class Door:
         headers = headers_of(scope["headers"])
         given = headers.get(b"x-request-id")
         known = given is not None and _REQUEST_ID.fullmatch(given) is not None
+        peer = scope["client"][0] if scope.get("client") else ""
+        address = self._proxies.client(peer, headers.get(b"x-forwarded-for"))
         request_id = given.decode() if given and known else self._ids.new("req")
-        return Visit(self._everybody, request_id, headers, self._trace(headers.get(b"traceparent")))
+        return Visit(self._everybody, request_id, headers, address, self._trace(headers.get(b"traceparent")))
 
     def _trace(self, sent: bytes | None) -> TraceContext | None:
         trace = parsed(sent.decode("latin-1")) if sent else None
@@ -107,7 +112,7 @@ class Door:
 
 
 def _bind(visit: Visit) -> None:
-    bind(request_id=visit.request_id, trace_id=visit.trace_id)
+    bind(request_id=visit.request_id, trace_id=visit.trace_id, client=visit.address or None)
     if visit.caller is not None:
         bind(principal=visit.caller.principal)
 
@@ -115,9 +120,10 @@ def _bind(visit: Visit) -> None:
 class _Reply:
     """`send`, with the headers that every answer carries; which status it began with, and when (0: it did not)."""
 
-    __slots__ = ("_clock", "_request_id", "_send", "began", "status")
+    __slots__ = ("_clock", "_request_id", "_scope", "_send", "began", "status")
 
-    def __init__(self, send: Send, request_id: str, clock: Clock) -> None:
+    def __init__(self, send: Send, request_id: str, clock: Clock, scope: Scope) -> None:
+        self._scope = scope
         self._send = send
         self._request_id = request_id
         self._clock = clock
@@ -136,7 +142,7 @@ class _Reply:
         await self._send(message)
 
     def _complete(self, given: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-        headers = [*given, *HEADERS, (b"x-request-id", self._request_id.encode())]
+        headers = [*given, *HEADERS, *rate_headers(self._scope), (b"x-request-id", self._request_id.encode())]
         names = {name for name, _ in given}
         if STRICT_POLICY[0] not in names:
             headers.append(STRICT_POLICY)

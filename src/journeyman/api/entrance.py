@@ -8,7 +8,7 @@ from starlette.types import Message, Receive, Send
 
 from journeyman.api.body import convert, parse
 from journeyman.api.commands import Acknowledged, Authenticate, Refused
-from journeyman.api.gate import SUBPROTOCOL, Gate, offered
+from journeyman.api.gate import SUBPROTOCOL, Gate, acting, offered
 from journeyman.api.ports import Ports
 from journeyman.api.problems import problem_of
 from journeyman.api.replies import encode
@@ -39,7 +39,7 @@ class Entrance:
             await self._accept()
             return await self._introduced()
         try:
-            caller = self._visit.caller or await self._gate.caller(self._credential)
+            caller = acting(self._visit, self._visit.caller or await self._gate.caller(self._credential))
         except BaseError as exc:
             problem = problem_of(exc, self._ports.ids)
             await self._close(problem.code)
@@ -47,8 +47,13 @@ class Entrance:
         await self._accept()
         return caller
 
+    @property
+    def may_end(self) -> bool:
+        """Came the socket with a credential that may expire or be revoked?"""
+        return self._credential is not None and self._visit.caller is None
+
     async def expired(self) -> None:
-        """Returns when the credential holds no longer: it expired or was revoked. Never, where nobody is asked."""
+        """Returns when the credential holds no longer."""
         while self._credential is None or await self._gate.still(self._credential):
             await self._ports.clock.sleep(self._ports.limits.socket_check_seconds)
 
@@ -62,7 +67,7 @@ class Entrance:
                 return None
             command = convert(parse(frame_bytes(message), self._ports.limits), Authenticate)
             name, self._credential = command.id, command.token
-            caller = await self._gate.caller(command.token)
+            caller = acting(self._visit, await self._gate.caller(command.token))
         except (BaseError, TimeoutError) as exc:
             await self._refuse(name, exc if isinstance(exc, BaseError) else unauthenticated())
             return None

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from journeyman.agents.picture import GraphPicture
-from journeyman.api import agent_schemas, key_schemas, reload_schemas, schemas
+from journeyman.api import agent_schemas, key_schemas, reload_schemas, retention_schemas, schemas
 from journeyman.api.problems import ProblemDetails
 
 TITLE = "Journeyman"
@@ -24,7 +24,7 @@ _MODELS = (
     schemas.AddMessage,
     schemas.ResumeRequest,
     schemas.ForkRequest,
-    schemas.PruneRequest,
+    retention_schemas.PruneRequest,
     reload_schemas.RollbackRequest,
     reload_schemas.ChangeAnswer,
     reload_schemas.ReloadAnswer,
@@ -44,7 +44,7 @@ _MODELS = (
     schemas.AddedMessage,
     agent_schemas.ToolAnswer,
     agent_schemas.CacheCleared,
-    schemas.Pruned,
+    retention_schemas.Pruned,
     agent_schemas.AgentSummary,
     agent_schemas.AgentAnswer,
     GraphPicture,

@@ -60,6 +60,7 @@ class AddMessage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     content: Content
     role: Literal["user", "assistant"] = "user"
+    pinned: bool = False  # every model call sees it, however full the window is
 
 
 class AnswerRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -99,14 +100,6 @@ class ForkRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     at: Annotated[int, Meta(ge=1)]
     edits: Edits = Edits()
-
-
-class PruneRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What may stay: threads touched within so many days, so many threads, so many megabytes. One bound at least."""
-
-    days: Annotated[float, Meta(ge=0)] | None = None
-    threads: Annotated[int, Meta(ge=0)] | None = None
-    megabytes: Annotated[float, Meta(ge=0)] | None = None
 
 
 # --- answers
@@ -300,14 +293,6 @@ class AddedMessage(Struct, frozen=True):
     """The message's number; null while a run holds the thread: it gets one when that run ends."""
 
     no: int | None
-
-
-class Pruned(Struct, frozen=True):
-    """How many threads were erased, and what is left."""
-
-    erased: int
-    threads: int
-    bytes: int
 
 
 class Health(Struct, frozen=True):

@@ -21,6 +21,7 @@ class Visit(msgspec.Struct, frozen=True):
     caller: Caller | None
     request_id: str
     headers: dict[bytes, bytes]
+    address: str = ""  # of the client, whatever proxies of ours stand between
     trace: TraceContext | None = None  # the caller's
 
     @property

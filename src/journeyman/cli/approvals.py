@@ -33,7 +33,7 @@ def approvals(context: typer.Context, limit: Limit = 50, url: Url = None, json: 
 def list_approvals(limit: Limit = 50, url: Url = None, json: Json = False) -> None:
     """List open approvals."""
     items = reading(Settings.read(), url).approvals(limit)
-    columns = ("approval", "tool", "arguments", "decisions", "message", "deadline", "run_id")
+    columns = ("approval", "principal", "tool", "arguments", "decisions", "message", "deadline", "run_id")
     Output(json=json).items(items, columns, "Nothing waits for a human.")
 
 

@@ -16,3 +16,4 @@ AgentPath = Annotated[
 ]
 Offline = Annotated[bool, typer.Option("--offline", help="Let the built-in offline model answer.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="How many at most.")]
+Principal = Annotated[str, typer.Option("--principal", help="Whose, in the journal's file; a server goes by the key.")]

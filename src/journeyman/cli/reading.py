@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from journeyman.auth.principal import LOCAL_NAME
 from journeyman.cli.remote import RemoteDoor
 from journeyman.cli.whereabouts import journal_file, server
 from journeyman.errors import NotFoundError, ValidationError
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Item = dict[str, Any]
-PRINCIPAL = "local"
 PAGE = 500
 EVENTS = 100_000  # of one run, asked of a server
 
@@ -62,10 +62,10 @@ class Reading(Protocol):
     def approvals(self, limit: int) -> list[Item]: ...
 
 
-def reading(settings: Settings, url: str | None) -> Reading:
-    """From the server at `url`, else from the settings' file."""
+def reading(settings: Settings, url: str | None, principal: str = LOCAL_NAME) -> Reading:
+    """From the server at `url`, else from the settings' file, where threads are `principal`'s."""
     remote = server(settings, url) if url else None
-    return ServerReading(remote) if remote else FileReading(settings)
+    return ServerReading(remote) if remote else FileReading(settings, principal)
 
 
 class ServerReading:
@@ -126,13 +126,14 @@ class ServerReading:
 class FileReading:
     """Reads a journal's file without owning it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, principal: str) -> None:
         self._path = journal_file(settings)
+        self._principal = principal
 
     def runs(self, where: Mapping[str, str], limit: int) -> list[Item]:
         wanted = dict(where)
         thread = wanted.pop("thread", None)
-        key = thread_key(PRINCIPAL, thread) if thread else None
+        key = thread_key(self._principal, thread) if thread else None
         rows = self._read(lambda journal: journal.runs(RunFilter(thread=key, **wanted), None, limit))  # type: ignore[arg-type]
         return [_run(row) for row in rows]
 
@@ -172,12 +173,12 @@ class FileReading:
         return self._read(lambda journal: read_recording(journal, run_id))
 
     def threads(self, limit: int) -> list[Item]:
-        rows = self._read(lambda journal: journal.threads(PRINCIPAL, None, limit))
+        rows = self._read(lambda journal: journal.threads(self._principal, None, limit))
         return [_thread(row) for row in rows]
 
     def messages(self, thread_id: str, limit: int) -> list[Item]:
         async def read(journal: Journal) -> list[MessageRow]:
-            row = await journal.thread(key := thread_key(PRINCIPAL, thread_id))
+            row = await journal.thread(key := thread_key(self._principal, thread_id))
             if row is None:
                 raise NotFoundError(f"There is no thread {thread_id!r}: `journeyman threads` lists them")
             return list(await journal.messages(key, max(1, row.next_no - limit), row.next_no - 1))
@@ -185,7 +186,7 @@ class FileReading:
         return [_message(row) for row in self._read(read)]
 
     def approvals(self, limit: int) -> list[Item]:
-        rows = self._read(lambda journal: journal.approvals(PRINCIPAL, None, limit))
+        rows = self._read(lambda journal: journal.approvals(None, None, limit))
         return [_approval(row) for row in rows]
 
     def _read(self, work: Callable[[Journal], Awaitable[T]]) -> T:
@@ -262,6 +263,7 @@ def _approval(row: ApprovalRow) -> Item:
     return {
         "approval": row.id,
         "run_id": row.run,
+        "principal": row.principal,
         "kind": row.kind,
         "call": row.call,
         "tool": row.tool,

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from journeyman.cli.options import Json, Limit, Url
+from journeyman.auth.principal import LOCAL_NAME
+from journeyman.cli.options import Json, Limit, Principal, Url
 from journeyman.cli.output import Output
 from journeyman.cli.reading import reading
 from journeyman.settings import Settings
@@ -15,25 +16,31 @@ app = typer.Typer(help="Conversations.", invoke_without_command=True)
 
 
 @app.callback()
-def threads(context: typer.Context, limit: Limit = 50, url: Url = None, json: Json = False) -> None:
+def threads(
+    context: typer.Context, limit: Limit = 50, url: Url = None, json: Json = False, principal: Principal = LOCAL_NAME
+) -> None:
     """Conversations: list them, or show one."""
     if context.invoked_subcommand is None:
-        list_threads(limit, url, json)
+        list_threads(limit, url, json, principal)
 
 
 @app.command("list")
-def list_threads(limit: Limit = 50, url: Url = None, json: Json = False) -> None:
+def list_threads(limit: Limit = 50, url: Url = None, json: Json = False, principal: Principal = LOCAL_NAME) -> None:
     """List threads."""
-    items = reading(Settings.read(), url).threads(limit)
+    items = reading(Settings.read(), url, principal).threads(limit)
     Output(json=json).items(items, ("thread_id", "messages", "active_run", "updated_at", "title"), "No threads yet.")
 
 
 @app.command("show")
 def show(
-    thread_id: Annotated[str, typer.Argument(metavar="THREAD")], limit: Limit = 50, url: Url = None, json: Json = False
+    thread_id: Annotated[str, typer.Argument(metavar="THREAD")],
+    limit: Limit = 50,
+    url: Url = None,
+    json: Json = False,
+    principal: Principal = LOCAL_NAME,
 ) -> None:
     """Show a thread's last messages."""
-    items = reading(Settings.read(), url).messages(thread_id, limit)
+    items = reading(Settings.read(), url, principal).messages(thread_id, limit)
     output = Output(json=json)
     if json:
         output.data({"items": items})

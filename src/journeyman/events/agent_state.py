@@ -50,6 +50,8 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     first_no: int = 1
     last_no: int = 0
     history: tuple[Message, ...] = ()
+    pinned_nos: tuple[int, ...] = ()  # of the thread's pinned messages
+    pinned: tuple[Message, ...] = ()  # those that stand before the history
     thread_context: dict[str, JSON] = {}
     global_context: dict[str, JSON] = {}
     messages: tuple[Message, ...] = ()
@@ -82,6 +84,8 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def all_calls(self) -> tuple[CallState, ...]:
         """Tool calls that are not over, or were asked for with one that is not: of the trunk, branches and nodes."""
+        if self.walk.node is None:
+            return self.calls
         branches = (call for branch in self.walk.branches.values() for call in branch.calls)
         return (*self.calls, *branches, *(call for node in self.walk.nodes for call in node.calls))
 
@@ -91,6 +95,8 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def open_model_calls(self) -> tuple[ModelCallState, ...]:
+        if self.walk.node is None:
+            return (self.model_call,) if self.model_call else ()
         own = (self.model_call, *(branch.model_call for branch in self.walk.branches.values()))
         nodes = (call for node in self.walk.nodes for call in node.model_calls)
         return (*(call for call in own if call is not None), *nodes)

@@ -108,6 +108,7 @@ class RunStarted(_Event, frozen=True, kw_only=True, omit_defaults=True):
     first_no: int = 1
     last_no: int = 0  # 0: the thread has no message yet
     summary: int | None = None
+    pinned: tuple[int, ...] = ()  # numbers of the thread's pinned messages
     thread_context: dict[str, JSON] = {}
     global_context: dict[str, JSON] = {}
 

@@ -47,6 +47,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tool_call_id: str | None = None  # role tool: which call this answers
     name: str | None = None  # role tool: the tool's name
     partial: bool = False  # a reply that was stopped: its text so far
+    pinned: bool = False  # of a thread: every model call sees it, however full the window is
     extra: dict[str, JSON] = {}
 
     @property

@@ -143,6 +143,7 @@ def _apply_life(
                 started_at=at,
                 first_no=event.first_no,
                 last_no=event.last_no,
+                pinned_nos=event.pinned,
                 thread_context=event.thread_context,
                 global_context=event.global_context,
                 messages=(state.input,) if state.input else (),

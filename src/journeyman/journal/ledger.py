@@ -26,6 +26,7 @@ from journeyman.events.events import (
     CancelRequested,
     ContextChanged,
     Event,
+    MessageAdded,
     RunAccepted,
     RunStarted,
     ThreadCreated,
@@ -33,9 +34,10 @@ from journeyman.events.events import (
 )
 from journeyman.journal.claims import made_before
 from journeyman.journal.journal import Append, Batch, Claim, Committed, RunRow, principal_stream
-from journeyman.journal.rows import THREAD, is_run, known_run, known_thread, project, project_step
+from journeyman.journal.rows import THREAD, is_pinned, is_run, known_run, known_thread, project, project_step
 from journeyman.journal.tables import Run, Tables, Thread
 
+MOST_PINNED = 16  # messages of one thread: each model call sees them all
 ERASED_AT_ONCE = 500  # rows in one transaction of an erasure: keeps the writer free for others within milliseconds
 
 
@@ -127,12 +129,22 @@ class Ledger:
         if thread is not None and thread.erasing:
             raise _erasing(key)
         exists = thread is not None or key in ahead.threads
+        if thread is not None:
+            self._check_pins(thread, append.drafts)
         creates = bool(append.drafts) and isinstance(append.drafts[0].event, ThreadCreated)
         if creates and exists:
             raise StateError("the thread exists already: use it, or choose another id", code="thread_exists")
         if not creates and not exists:
             raise NotFoundError("there is no such thread")
         ahead.threads.add(key)
+
+    def _check_pins(self, thread: Thread, drafts: Sequence[Draft]) -> None:
+        if not any(isinstance(draft.event, MessageAdded) and draft.event.message.pinned for draft in drafts):
+            return
+        waiting = sum(is_pinned(self._tables, *place) for place in thread.pending)
+        if len(thread.pinned) + waiting >= MOST_PINNED:
+            text = f"the thread has {MOST_PINNED} pinned messages: put what matters into its context, or start another"
+            raise StateError(text, code="too_many_pinned")
 
     def _check_steps(self, drafts: Sequence[Draft], ahead: _Ahead, may_end: bool, forks: bool = False) -> None:
         for place, draft in enumerate(drafts, 1):
@@ -269,6 +281,7 @@ class Ledger:
             epoch=run.epoch,
             first_no=thread.window_from,
             last_no=thread.next_no - 1,
+            pinned=tuple(thread.pinned),
             thread_context=thread.context,
             global_context=self._tables.global_context(thread.principal),
         )

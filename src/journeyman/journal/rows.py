@@ -36,6 +36,7 @@ from journeyman.events.events import (
     ToolCallFinished,
 )
 from journeyman.events.merge_patch import merge_patch
+from journeyman.events.transcript import stored_message
 from journeyman.events.walk import joined_into
 from journeyman.journal.branch_messages import is_of_trunk, joined_seqs
 from journeyman.journal.journal import ApprovalRow, RunStatus
@@ -199,6 +200,8 @@ def _free_slot(tables: Tables, thread: Thread, run: Run, at: int) -> None:
     thread.updated_at = at
     if thread.pending:
         for stream, seq in thread.pending:
+            if is_pinned(tables, stream, seq):
+                thread.pinned.append(thread.next_no)
             _number(tables, thread, stream, seq)
         thread.pending = []
         tables.drop_pending(thread.key)
@@ -211,6 +214,12 @@ def _free_slot(tables: Tables, thread: Thread, run: Run, at: int) -> None:
 def _number(tables: Tables, thread: Thread, stream: str, seq: int) -> None:
     tables.add_message(thread.key, thread.next_no, stream, seq)
     thread.next_no += 1
+
+
+def is_pinned(tables: Tables, stream: str, seq: int) -> bool:
+    """Is the message that this event made pinned?"""
+    message = stored_message(tables.entries(stream, seq - 1, 1)[0].event)
+    return message is not None and message.pinned
 
 
 def _spoken(tables: Tables, entry: Entry, event: MessageAdded | ModelReplied | ToolCallFinished, run: Run) -> None:
@@ -323,6 +332,8 @@ def _thread_created(tables: Tables, entry: Entry, event: ThreadCreated) -> None:
 def _thread_message(tables: Tables, entry: Entry, event: MessageAdded) -> None:
     thread = known_thread(tables, entry.stream[len(THREAD) :])
     if thread.active_run is None:
+        if event.message.pinned:
+            thread.pinned.append(thread.next_no)
         _number(tables, thread, entry.stream, entry.seq)
     else:
         thread.pending.append((entry.stream, entry.seq))

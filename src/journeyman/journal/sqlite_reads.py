@@ -29,6 +29,7 @@ from journeyman.journal.journal import (
 from journeyman.journal.statements import Q
 from journeyman.journal.tables import Run, Thread
 
+_numbers = msgspec.json.Decoder(list[int]).decode
 _json = msgspec.json.Decoder(dict[str, Any]).decode
 approval_of = msgspec.json.Decoder(ApprovalRow).decode
 api_key_of = msgspec.json.Decoder(ApiKeyRow).decode
@@ -74,6 +75,7 @@ def thread_of(row: Sequence[Any]) -> Thread:
         meta=_json(row[10]),
         erasing=bool(row[11]),
         next_no=(row[12] or 0) + 1,
+        pinned=_numbers(row[13]) if row[13] else [],
     )
 
 

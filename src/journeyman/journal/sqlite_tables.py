@@ -273,6 +273,7 @@ class SqliteTables:
             thread.window_from,
             _encode(thread.context),
             thread.erasing,
+            _pinned(thread),
             self._number(thread_stream(thread.key)),
         )
 
@@ -290,6 +291,7 @@ class SqliteTables:
             thread.title,
             _encode(thread.meta),
             thread.erasing,
+            _pinned(thread),
         )
 
     # --- messages
@@ -379,6 +381,10 @@ class SqliteTables:
     def _delete(self, query: str, values: tuple[Any, ...]) -> int:
         self._write(query, values)
         return self._db.changes()
+
+
+def _pinned(thread: Thread) -> bytes | None:
+    return _encode(thread.pinned) if thread.pinned else None
 
 
 def _saved_run(run: Run) -> tuple[Any, ...]:

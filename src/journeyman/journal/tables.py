@@ -63,6 +63,7 @@ class Thread(msgspec.Struct, kw_only=True):
     context: dict[str, JSON] = {}
     title: str = ""
     meta: dict[str, JSON] = {}
+    pinned: list[int] = []  # numbers of its pinned messages
     erasing: bool = False  # its erasure has begun and will be finished
     next_no: int = 1
     queue: list[str] = []  # runs that wait for the slot, in the order of acceptance

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any
 
 from journeyman.clock import Clock
+from journeyman.errors import ConfigurationError
 from journeyman.ids import Ids
 from journeyman.resilience.window import Limit, MemoryWindows, Verdict
 
@@ -45,6 +47,8 @@ class RedisWindows:
 
     def __init__(self, url: str, clock: Clock, ids: Ids, prefix: str = "journeyman:window:") -> None:
         # 0.15 s and 5 MB: an optional driver, loaded only where REDIS_URL is set
+        if find_spec("redis") is None:
+            raise ConfigurationError("REDIS_URL needs the Redis client: pip install 'journeyman[redis]'")
         from redis.asyncio import BlockingConnectionPool, Redis  # noqa: PLC0415
         from redis.asyncio.retry import Retry  # noqa: PLC0415
         from redis.backoff import NoBackoff  # noqa: PLC0415

@@ -34,7 +34,9 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 class Windows(Protocol):
-    """Sliding windows by key."""
+    """Sliding windows by key. `away`: they are shared with other processes, which cannot be reached now."""
+
+    away: bool
 
     async def admit(self, limits: Sequence[Limit]) -> Verdict:
         """Take one place under every limit, or none under any. `limits` is not empty."""
@@ -45,6 +47,8 @@ class Windows(Protocol):
 
 class MemoryWindows:
     """Windows of this process: a remembered time for each place taken."""
+
+    away = False  # what is shared with others cannot be reached: there is nothing of that kind here
 
     def __init__(self, clock: Clock, most_keys: int = MOST_KEYS) -> None:
         self._clock = clock

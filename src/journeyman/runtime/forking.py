@@ -54,6 +54,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     shown: int
     shift: int
     approvals: Mapping[str, str]
+    pinned: tuple[int, ...] = ()
     request_id: str | None = None
     trace_id: str | None = None
     caller_span: str | None = None
@@ -123,7 +124,7 @@ def _copied(event: Event, own: Identity, at: int) -> Event:
                 caller_span=own.caller_span,
             )
         case RunStarted():
-            return replace(event, first_no=1, last_no=own.shown)
+            return replace(event, first_no=1, last_no=own.shown, pinned=own.pinned)
         case ModelCalled():
             return replace(event, first_no=max(1, event.first_no - own.shift))
         case ApprovalRequested():  # the copy waits for whoever forked: its deadline was the parent's

@@ -26,7 +26,7 @@ from journeyman.runtime.accepting import Acceptance
 from journeyman.runtime.bounds import check_context
 from journeyman.runtime.definitions import Definitions
 from journeyman.runtime.forking import Identity, Prefix, copies, edits, prefix, under_way
-from journeyman.runtime.loading import load_view, read_all
+from journeyman.runtime.loading import load_pinned, load_view, read_all
 from journeyman.runtime.results import ForkRun, Started
 from journeyman.runtime.runs import Runs
 
@@ -72,7 +72,7 @@ class Forks:
             epoch=self._journal.epoch,
             calls=under_way(copied, entries[copied.at :]),
         )
-        shown = await load_view(self._journal, copied.state.thread, copied.started.first_no, copied.started.last_no)
+        shown = await self._shown(copied)
         identity = self._identity(thread_key(principal, thread_id), copied, shown, agent, request)
         thread = await self._thread(thread_id, principal, copied, shown)
         run = self._append(run_id, (*copies(copied, identity), forked, *edited), [one.at for one in copied.entries])
@@ -82,6 +82,13 @@ class Forks:
             return Started(run_id=run_id, thread_id=thread_id)
         row = await self._runs.get(principal, earlier)
         return Started(run_id=earlier, thread_id=row.thread.rpartition("/")[2], replayed=True)
+
+    async def _shown(self, copied: Prefix) -> Sequence[MessageRow]:
+        """The stored messages that the run saw when it started; pinned ones from before its view stand in front."""
+        started, thread = copied.started, copied.state.thread
+        view = await load_view(self._journal, thread, started.first_no, started.last_no)
+        before = view[0].no if view else started.last_no + 1
+        return [*await load_pinned(self._journal, thread, started.pinned, before), *view]
 
     async def _agent(self, state: AgentState, request: ForkRun) -> BaseAgent:
         """The agent that goes on: of the version that is asked for, with the prompt that is asked for."""
@@ -104,6 +111,7 @@ class Forks:
             thread=thread,
             version=agent.version,
             shown=len(shown),
+            pinned=tuple(no for no, row in enumerate(shown, 1) if row.message.pinned),
             shift=copied.started.last_no - len(shown),
             approvals={one.approval: self._ids.new("appr") for one in asked if isinstance(one, ApprovalRequested)},
             request_id=request.request_id,

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from journeyman.errors import NotFoundError
 from journeyman.events.codec import Entry
-from journeyman.events.messages import Message
 from journeyman.events.state import AgentState, fold, replace
 from journeyman.events.transcript import in_call_order
 from journeyman.journal.journal import Journal, MessageRow
@@ -21,12 +20,18 @@ async def load_state(journal: Journal, run_id: str, entries: Sequence[Entry] = (
     if not entries:
         raise NotFoundError(f"There is no run {run_id}.")
     state = fold(run_id, ((entry.seq, entry.at, entry.event) for entry in entries))
-    return replace(state, history=await load_history(journal, state))
-
-
-async def load_history(journal: Journal, state: AgentState) -> tuple[Message, ...]:
     rows = await load_view(journal, state.thread, state.first_no, state.last_no)
-    return in_call_order(tuple(row.message for row in rows))
+    history = in_call_order(tuple(row.message for row in rows))
+    if not state.pinned_nos:
+        return replace(state, history=history)
+    pinned = await load_pinned(journal, state.thread, state.pinned_nos, rows[0].no if rows else state.last_no + 1)
+    return replace(state, history=history, pinned=tuple(row.message for row in pinned))
+
+
+async def load_pinned(journal: Journal, thread: str, numbers: Sequence[int], before: int) -> Sequence[MessageRow]:
+    """The pinned messages that stand before a view."""
+    found = [await journal.messages(thread, no, no) for no in numbers if no < before]
+    return [row for rows in found for row in rows]
 
 
 async def load_view(journal: Journal, thread: str, first_no: int, last_no: int) -> Sequence[MessageRow]:

@@ -8,6 +8,7 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from journeyman.clock import Clock
@@ -36,6 +37,7 @@ RETRY_SECONDS = 2.0  # before a run that met a full disk is taken up again
 class _Active:
     task: asyncio.Task[None]
     live: LiveRun
+    urgent: bool = False  # it waits for no slot, not even when it is taken up again
     runner: Runner | None = None
     poked: bool = False
 
@@ -121,7 +123,7 @@ class Worker:
             return
         taken_over = self._backlog.pop(run_id, False) or taken_over
         task = asyncio.create_task(self._drive(run_id, entries, taken_over), name=run_id)
-        self._active[run_id] = _Active(task, LiveRun(lambda: self._journal.wake(run_id)))
+        self._active[run_id] = _Active(task, LiveRun(lambda: self._journal.wake(run_id)), urgent)
 
     def launch_started(self, run_id: str, committed: Committed) -> None:
         """Start driving a run that was accepted, if its thread's slot was free; tell those that it interrupts."""
@@ -144,7 +146,9 @@ class Worker:
         active = self._active.get(run_id)
         if active is None:
             self.launch(run_id, urgent=urgent)
-        elif active.runner is None:
+            return
+        active.urgent = active.urgent or urgent
+        if active.runner is None:
             active.poked = True
         else:
             active.runner.inbox.poke()
@@ -211,7 +215,8 @@ class Worker:
         finally:
             del self._active[run_id]
         if retry and not self.stopping:
-            self._clock.call_later(RETRY_SECONDS, lambda: self.launch(run_id, taken_over=True))
+            again = partial(self.launch, run_id, taken_over=True, urgent=active.urgent)
+            self._clock.call_later(RETRY_SECONDS, again)
         if state is not None:
             self._report(run_id, state)
             _log_run(state)

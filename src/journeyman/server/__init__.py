@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "AgentFactory": "embedding",
     "Application": "application",
-    "build": "application",
+    "build": "joining",
     "create_app": "asgi",
     "serve": "serving",
 }

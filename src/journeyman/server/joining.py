@@ -21,17 +21,16 @@ from journeyman.journal.journal import Journal
 from journeyman.journal.memory import MemoryJournal
 from journeyman.journal.sqlite import SqliteJournal
 from journeyman.llm.client import ModelClient
-from journeyman.llm.gateway import Gateway
 from journeyman.llm.prices import read_prices
-from journeyman.llm.routing import Models
 from journeyman.loading import ImportedFiles
+from journeyman.resilience.shared_window import RedisWindows
+from journeyman.resilience.window import MemoryWindows
 from journeyman.runtime.accepting import Acceptance
 from journeyman.runtime.catalog import Catalog
 from journeyman.runtime.deadlines import Deadlines
 from journeyman.runtime.definitions import Definitions
 from journeyman.runtime.forks import Forks
 from journeyman.runtime.performer import Performer, ToolExecutor
-from journeyman.runtime.replaying import recorded_replies
 from journeyman.runtime.retention import Retention
 from journeyman.runtime.runs import Runs
 from journeyman.runtime.threads import Threads
@@ -42,6 +41,7 @@ from journeyman.server.identity import identity
 from journeyman.server.mcp import Mounts, guarded
 from journeyman.server.observers import Observers, models_of
 from journeyman.server.outside_tools import register
+from journeyman.server.outward import executor_of, models_behind, transport_of
 from journeyman.server.reloading import Load, Reloading
 from journeyman.server.tracing import tracing
 from journeyman.settings import Settings
@@ -49,12 +49,9 @@ from journeyman.telemetry.metrics import Names
 from journeyman.tools.cache import ToolCache
 from journeyman.tools.cache_stores import MemoryStore, SqliteStore
 from journeyman.tools.discovery import discover
-from journeyman.tools.executor import Executor
 from journeyman.tools.registry import Discover, ToolRegistry
 from journeyman.tools.sandbox import shortcomings
 from journeyman.tools.workers import Workers
-
-_TOOL_CONNECTIONS = 1024  # of all services together: each has its own bound
 
 
 async def build(
@@ -86,7 +83,7 @@ async def build(
     async def load_again(registry: ToolRegistry) -> Loaded:
         return await load(settings, path, offline=offline, imported=imported, earlier=registry)
 
-    return join(settings, loaded, journal, models, clock, ids, workers, load_again=load_again)
+    return join(settings, loaded, journal, models, clock, ids, workers, load_again)
 
 
 async def unmet(loaded: Loaded, workers: Workers) -> list[Problem]:
@@ -106,13 +103,11 @@ def join(
     clock: Clock | None = None,
     ids: Ids | None = None,
     workers: Workers | None = None,
-    tools: Callable[[ToolExecutor], ToolExecutor] | None = None,
     load_again: Load | None = None,
+    tools: Callable[[ToolExecutor], ToolExecutor] | None = None,
 ) -> Application:
-    """The parts over what was loaded. `tools` puts another executor before the one that runs them; `load_again` reads
-    the files anew; None: they are not reloaded."""
-    clock, ids = clock or SystemClock(), ids or RandomIds()
-    secrets = (*settings.secrets(), *loaded.secrets)
+    """The parts over what was loaded. `load_again` reads the files; `tools` goes before the executor of tools."""
+    clock, ids, secrets = clock or SystemClock(), ids or RandomIds(), (*settings.secrets(), *loaded.secrets)
     registry, codec = loaded.registry, Codec(secrets)
     names = Names(lambda agent: models_of(catalog, agent), lambda name: services.is_configured(name))
     traces, untraced = tracing(os.environ)
@@ -124,14 +119,13 @@ def join(
     agents = {agent.spec.name: mcp.build(agent.spec) for agent in loaded.agents}
     catalog = Catalog(agents, settings.default_agent, clock.now())
     definitions = Definitions(journal, catalog, mcp.build, _direct(registry, catalog.agents))
-    models = models or _models(settings, services, journal, clock)
-    workers = workers or Workers()
-    cache = _cache(settings, clock, secrets)
-    http = HttpClient(services, _transport, clock)
-    executor = _executor(settings, registry, workers, clock, ids, cache, http)
+    models, workers = models or models_behind(settings, services, journal, clock), workers or Workers()
+    cache, http = _cache(settings, clock, secrets), HttpClient(services, transport_of, clock)
+    executor = executor_of(settings, registry, workers, clock, ids, cache, http)
     performer = Performer(models, tools(executor) if tools else executor, clock, ids, read_prices(settings.prices_path))
     worker = Worker(journal, codec, clock, ids, definitions, performer, observers.observe)
     runs = Runs(journal, worker, catalog, definitions, codec, clock, ids)
+    windows = _windows(settings, clock, ids)
     deadlines = Deadlines(journal, worker, codec, clock)
     application = Application(
         settings=settings,
@@ -151,22 +145,21 @@ def join(
         forks=Forks(journal, runs, Acceptance(journal, worker, definitions, clock), definitions, codec, clock, ids),
         threads=Threads(journal, worker, codec, clock, ids),
         observers=observers,
-        exposition=observers.exposition(journal, services, worker, workers),
+        exposition=observers.exposition(journal, services, worker, workers, windows),
         deadlines=deadlines,
         retention=Retention(journal, clock),
         identity=identity(settings, journal, services, clock),
+        windows=windows,
         clock=clock,
         ids=ids,
         secrets=secrets,
         problems=(*untraced, *(problem for problem in loaded.problems if problem.severity != "error")),
     )
-    application.reloading = _reloading(application, definitions, loaded.transport, load_again)
+    application.reloading = _reloading(application, loaded.transport, load_again)
     return application
 
 
-def _reloading(
-    application: Application, definitions: Definitions, transport: Transport | None, load_again: Load | None
-) -> Reloading:
+def _reloading(application: Application, transport: Transport | None, load_again: Load | None) -> Reloading:
     return Reloading(
         load_again,
         partial(unmet, workers=application.workers),
@@ -174,24 +167,19 @@ def _reloading(
         application.services,
         application.mcp,
         application.catalog,
-        definitions,
+        application.definitions,
         application.clock,
         transport,
         application.learn,
     )
 
 
-def _executor(
-    settings: Settings,
-    registry: ToolRegistry,
-    workers: Workers,
-    clock: Clock,
-    ids: Ids,
-    cache: ToolCache | None,
-    http: HttpClient,
-) -> Executor:
-    bounds = settings.timeout_seconds, settings.max_retries
-    return Executor(registry, workers, clock, random.Random(), ids, *bounds, cache, http)
+def _windows(settings: Settings, clock: Clock, ids: Ids) -> MemoryWindows | RedisWindows | None:
+    """Raises ConfigurationError where Redis is wanted and its client is not installed."""
+    if settings.request_rate is None:
+        return None
+    url = settings.redis_url
+    return MemoryWindows(clock) if url is None else RedisWindows(url.get_secret_value(), clock, ids)
 
 
 def _services(settings: Settings, loaded: Loaded, clock: Clock, observers: Observers) -> Services:
@@ -218,38 +206,6 @@ def _cache(settings: Settings, clock: Clock, secrets: tuple[str, ...]) -> ToolCa
     file = settings.database_path
     store = MemoryStore() if file is None else SqliteStore(file.with_name(f"{file.name}.cache"))
     return ToolCache(store, clock, settings.cache_ttl, secrets)
-
-
-def _transport(public_only: bool) -> Transport:
-    from journeyman.egress.pool import AiohttpTransport  # noqa: PLC0415 - as below, only where a tool asks
-    from journeyman.egress.public import system_resolve  # noqa: PLC0415 - the same
-
-    return AiohttpTransport(_TOOL_CONNECTIONS, resolve=system_resolve if public_only else None)
-
-
-def _models(settings: Settings, services: Services, journal: Journal, clock: Clock) -> Models:
-    async def replay(run_id: str) -> ModelClient:
-        return await recorded_replies(journal, run_id)
-
-    return Models(_gateway(settings, services, clock), replay=replay, clock=clock)
-
-
-def _gateway(settings: Settings, services: Services, clock: Clock) -> Gateway | None:
-    url = settings.litellm_gateway_url
-    if url is None:
-        return None
-    from journeyman.egress.pool import AiohttpTransport  # noqa: PLC0415 - 0.15 s and 12 MB, only where a gateway is set
-
-    key = settings.litellm_gateway_api_key
-    destination = services.gateway(url)
-    return Gateway(
-        AiohttpTransport(destination.guard.policy.max_connections),
-        url,
-        key.get_secret_value() if key else None,
-        guard=destination.guard,
-        timeouts=destination.timeouts,
-        clock=clock,
-    )
 
 
 def _direct(registry: ToolRegistry, agents: Mapping[str, BaseAgent]) -> Callable[[str, str | None], BaseAgent]:

@@ -30,9 +30,9 @@ class CallScope:
         self._host = host
         self._spec = request.spec
         self._http = http
-        self.question: Question | None = None  # that the call ended with: whatever its code made of that
         self._first = request.attempt
         self.started = 0
+        self.question: Question | None = None  # that the call ended with: whatever its code made of that
 
     async def starting(self, attempt: int) -> None:
         await self._host.starting(attempt)

@@ -25,7 +25,7 @@ def loop_for_ever() -> str:
         pass
 
 
-@tool(effects="none", retries=0, timeout_seconds=8, limits=LIMITS)
+@tool(effects="none", retries=0, timeout_seconds=40, limits=LIMITS)
 def use_cpu() -> str:
     """Use more CPU than allowed."""
     while True:

@@ -188,14 +188,14 @@ PIECES = [
         max_size=8,
     )
 )
-@settings(max_examples=120, deadline=2000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_bytes_load_or_are_problems(cuts: list[tuple[int, bytes, int]], tmp_path: Path, around: Around) -> None:
     content = AGENT
     for at, piece, removed in cuts:
         content = content[:at] + piece + content[at + removed :]
     file = tmp_path / "agent.yaml"
     file.write_bytes(content)
-    began = time.perf_counter()
+    began = time.process_time()
     loaded = load_agents(file, around())
     assert bool(loaded.agents) is not bool(loaded.errors)
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0

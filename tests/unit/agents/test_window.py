@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -105,3 +106,38 @@ def test_whole_turns_and_all_of_the_runs_own(calls: list[int], own: int, most: i
     share = KEEP if cut else 1.0
     assert seen == 0 or len(messages) <= most * share
     assert seen == 0 or sum(map(estimated_tokens, messages)) <= tokens * share
+
+
+def pinned(text: str) -> Message:
+    return msgspec.structs.replace(user(text), pinned=True)
+
+
+def test_what_is_pinned_stays_in_front_of_the_cut() -> None:
+    rule = pinned("Answer in French.")
+    history = [*turn(0), rule, *(message for number in range(1, 10) for message in turn(number))]
+    state = msgspec.structs.replace(state_of(history), pinned_nos=(3,))
+    first_no, messages = window(state, History(max_messages=20))
+    assert messages[0] is rule
+    assert len(messages) <= 15
+    assert messages[1:] == (*history[first_no - 1 :], *OWN)
+    whole = window(msgspec.structs.replace(state_of(history[:5]), pinned_nos=(3,)), History(max_messages=20))
+    assert whole == (1, (*history[:5], *OWN)), "in its place while nothing is cut"
+
+
+def test_pinned_ones_from_before_the_view_come_first_and_count() -> None:
+    early, late = pinned("early"), pinned("late")
+    history = [*turn(1), late, *turn(2)]
+    state = AgentState(
+        first_no=10, last_no=14, history=tuple(history), messages=OWN, pinned=(early,), pinned_nos=(1, 12)
+    )
+    assert window(state, History())[1] == (early, *history, *OWN)
+    moved = msgspec.structs.replace(state, first_no=13)
+    assert window(moved, History())[1] == (early, late, *turn(2), *OWN)
+    assert window(state, History(max_messages=3)) == (15, (early, late, *OWN)), "even where nothing else fits"
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"), [("", 4), ("four score and seven", 9), ("Привет, мир", 4 + 6), ("你好世界", 8), ("😀", 4 + 1)]
+)
+def test_the_estimate_holds_for_other_scripts(text: str, tokens: int) -> None:
+    assert estimated_tokens(user(text)) == tokens

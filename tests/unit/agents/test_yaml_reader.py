@@ -117,10 +117,10 @@ def test_an_alias_bomb_is_refused_at_once() -> None:
     names = "abcdefghij"
     for before, name in itertools.pairwise(names):
         lines.append(f"{name}: &{name} [{','.join(['*' + before] * 9)}]")
-    began = time.perf_counter()
+    began = time.process_time()
     _, problems = read("\n".join(lines))
     assert problems
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0
 
 
 def test_a_file_over_the_limit_is_refused_unread() -> None:
@@ -160,11 +160,13 @@ PIECES = [
 
 
 @given(st.lists(st.tuples(st.integers(0, len(SEED)), st.sampled_from(PIECES) | st.binary(max_size=4)), max_size=6))
-@settings(max_examples=150, deadline=1000)
+@settings(max_examples=150)
 def test_any_bytes_give_data_or_problems(cuts: list[tuple[int, bytes]]) -> None:
     content = SEED
     for at, piece in cuts:
         content = content[:at] + piece + content[at + len(piece) // 2 :]
+    began = time.process_time()
     document, problems = read(content)
+    assert time.process_time() - began < 1.0
     assert document is not None or problems
     assert all(problem.file == "agent.yaml" for problem in problems)

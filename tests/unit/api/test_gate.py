@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -14,6 +14,7 @@ from api_double import make_ports
 from asgi_client import request, socket
 from journeyman.api import access
 from journeyman.api.app import build_app
+from journeyman.api.commands import Command
 from journeyman.api.gate import Gate, guard
 from journeyman.api.ports import Limits
 from journeyman.auth.api_keys import ApiKeys
@@ -226,6 +227,12 @@ async def test_keys_are_listed_in_pages(house: House) -> None:
 # --- WebSocket
 
 
+def test_every_command_has_its_scope() -> None:
+    tags = {command.__struct_config__.tag for command in get_args(Command)}
+    assert tags == set(access.COMMANDS)
+    assert set(access.COMMANDS.values()) <= set(SCOPES)
+
+
 async def test_a_socket_by_header_or_subprotocol(house: House) -> None:
     offered = {"sec-websocket-protocol": f"journeyman, bearer.{house.secrets['read']}"}
     for headers in (house.bearer("read"), offered):
@@ -256,6 +263,20 @@ async def test_a_socket_introduces_itself_first(house: House) -> None:
         assert await client.receive() == {"type": "ack", "id": "0"}
         await client.send({"type": "start", "id": "1", "user_input": "hi"})
         assert (await client.receive())["type"] == "ack"
+
+
+async def test_a_socket_acts_for_another(house: House) -> None:
+    key = await house.keys.create("backend", ["run", "delegate"])
+    headers = {"authorization": f"Bearer {key.secret}", "x-on-behalf-of": "ann"}
+    async with socket(house.app, headers=headers) as client:
+        await client.send({"type": "start", "id": "1", "user_input": "hi"})
+        assert (await client.receive())["type"] == "ack"
+    assert house.ports.runs.principals == ["key:backend/ann"]  # type: ignore[attr-defined]
+    async with socket(house.app, headers={**house.bearer("run"), "x-on-behalf-of": "ann"}) as client:
+        assert (client.accepted, client.closed) == (False, 1008)
+    async with socket(house.app, headers={"x-on-behalf-of": "ann"}) as client:
+        await client.send({"type": "authenticate", "id": "0", "token": house.secrets["run"]})
+        assert (await client.receive())["code"] == "missing_scope"
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from journeyman.cli.inprocess import InProcessDoor
 from journeyman.cli.remote import RemoteDoor
 from journeyman.errors import (
     ConfigurationError,
+    ForbiddenError,
     NotFoundError,
     ServiceError,
     ServiceUnavailableError,
@@ -122,6 +123,8 @@ def test_refusals_by_status() -> None:
     assert isinstance(refusal(409, problem), StateError)
     assert isinstance(refusal(502, problem), ServiceError)
     assert refusal(409, problem).code == "thread_busy"
+    assert "JOURNEYMAN_API_KEY" in refusal(401, problem).message
+    assert isinstance(refusal(403, problem), ForbiddenError)
     assert "without saying why" in refusal(500, b"<html>").message
 
 

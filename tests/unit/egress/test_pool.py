@@ -90,7 +90,7 @@ async def test_a_stream_read_to_its_last_word_keeps_the_connection(pool, serve):
 
 
 async def test_leaving_early_closes_the_connection(pool, serve):
-    gone = asyncio.Event()
+    begun, gone = asyncio.Event(), asyncio.Event()
 
     async def answer(request: web.Request) -> web.StreamResponse:
         try:
@@ -101,10 +101,11 @@ async def test_leaving_early_closes_the_connection(pool, serve):
     async def read_one() -> None:
         async with pool.send(Request("GET", await serve(answer))) as response:
             assert await response.chunk() == b"one"
+            begun.set()
             await response.chunk()
 
     task = asyncio.create_task(read_one())
-    await asyncio.sleep(0.03)
+    await begun.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

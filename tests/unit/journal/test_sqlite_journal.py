@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,11 @@ from journeyman.errors import ConfigurationError, ResourceError, StorageError
 from journeyman.events.codec import Codec
 from journeyman.events.events import MessageAdded, ModelReplied, RunAccepted, RunFinished
 from journeyman.events.messages import assistant, user
-from journeyman.journal.database import refuse_unsafe_sqlite
+from journeyman.journal.database import APPLICATION_ID, refuse_unsafe_sqlite
 from journeyman.journal.journal import Append, Batch, Claim, RunFilter, thread_stream
 from journeyman.journal.ledger import Ledger
 from journeyman.journal.sqlite import SqliteJournal
+from journeyman.journal.statements import migrations
 from journeyman.journal.verify import differences
 
 draft = Codec().draft
@@ -390,3 +392,24 @@ async def test_an_interrupted_erasure_is_finished_at_the_next_start(journal: Sql
 async def test_the_file_is_its_owners_alone(journal: SqliteJournal, path: Path) -> None:
     for file in path.parent.iterdir():
         assert file.stat().st_mode & 0o077 == 0, file
+
+
+async def test_a_file_of_the_first_schema_is_brought_up_to_date_with_its_claims(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    old = apsw.Connection(str(path))
+    old.execute(migrations()[0])
+    old.pragma("application_id", APPLICATION_ID)
+    old.pragma("user_version", 1)
+    old.execute("INSERT INTO claims VALUES ('ann', '/process', 'k', 'h', 'run_1', 99)")
+    old.close()
+    journal = SqliteJournal(path)
+    await journal.open()
+    claim = await journal.claim("ann", "/process", "k")
+    await journal.close()
+    assert claim == Claim(principal="ann", route="/process", key="k", body_hash="h", expires=99, made="run_1")
+
+
+def test_migrations_are_numbered_from_one_without_gap_or_twin() -> None:
+    folder = files("journeyman.journal") / "sql"
+    numbers = sorted(int(item.name[:4]) for item in folder.iterdir() if item.name[:4].isdigit())
+    assert numbers == list(range(1, len(migrations()) + 1))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from journeyman.resilience.breaker import Breaker
@@ -12,6 +14,7 @@ from journeyman.resilience.rate_limit import MOST, Rate, RateLimit, parse_rate
 from journeyman.resilience.retry import Backoff, RetryBudget
 
 SECONDS = st.floats(0, 5, allow_nan=False)
+NANOSECOND = 1e-9  # a wait is a difference of floats: who sleeps it wakes a rounding error early or late
 
 
 class Breakers(RuleBasedStateMachine):
@@ -106,6 +109,7 @@ def test_a_slow_probe_makes_room_for_another_and_no_more():
 
 @settings(max_examples=100, deadline=None)
 @given(st.integers(1, 6), st.lists(SECONDS, max_size=60))
+@example(2, [0.28871299631748065, 0.0, 0.0, 1.0])
 def test_no_window_holds_more_than_the_rate(count: int, gaps: list[float]):
     limit = RateLimit(Rate(count, 3.0))
     now, granted = 0.0, []
@@ -114,9 +118,9 @@ def test_no_window_holds_more_than_the_rate(count: int, gaps: list[float]):
         expected = limit.delay(now)
         assert limit.take(now) == expected >= 0
         granted.append(now + expected)
-    assert granted == sorted(granted)
+    assert all(later >= earlier - NANOSECOND for earlier, later in pairwise(granted))
     for place in range(len(granted) - count):
-        assert granted[place + count] - granted[place] >= 3.0 - 1e-9
+        assert granted[place + count] - granted[place] >= 3.0 - NANOSECOND
 
 
 @settings(max_examples=100, deadline=None)

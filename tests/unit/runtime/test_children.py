@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from family import Family
-from world import World
+from world import STORAGE_FULL, World
 
 from journeyman.agents.spec import Limits
 from journeyman.errors import NotFoundError
@@ -291,6 +291,22 @@ async def test_a_child_that_was_asked_to_end_before_a_crash_waits_for_no_slot() 
             world.disk.write()
     await world.crash()
     await world.boot()
+    await world.let_go()
+    assert [world.state(one).status for one in (child, run)] == ["cancelled", "cancelled"]
+    assert world.clock.monotonic() < 30, "it did not come to the bound"
+
+
+async def test_a_child_that_cannot_record_its_end_waits_for_no_slot_when_it_is_taken_up_again() -> None:
+    world = await at_the_gate(("worker",), slots=1)
+    run, child = world.run_ids
+    world.spawn(world.runs.cancel, "me", run)
+    while not world.events(child, CancelRequested):
+        await world.settle()
+        if world.disk.held:
+            world.disk.write()
+    await world.settle()
+    assert [append.stream for append in world.disk.held[0].batch.appends] == [child]
+    world.disk.write(STORAGE_FULL)
     await world.let_go()
     assert [world.state(one).status for one in (child, run)] == ["cancelled", "cancelled"]
     assert world.clock.monotonic() < 30, "it did not come to the bound"

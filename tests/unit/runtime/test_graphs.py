@@ -385,10 +385,10 @@ async def test_code_is_stopped_after_its_time() -> None:
         await ctx.call_tool("pay", {})
         await asyncio.Event().wait()
 
-    world = coded(slow, timeout_seconds=0.01)
+    world = coded(slow, timeout_seconds=0.1)
     await world.boot()
     world.spawn(world.say, TEXT)
-    for _ in range(200):
+    while not world.run_ids or not world.state("run_1").ended:
         await asyncio.sleep(0.001)
         if world.disk.held:
             world.disk.write()

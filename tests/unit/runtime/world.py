@@ -20,6 +20,8 @@ from journeyman.clock import ManualClock
 from journeyman.errors import BaseError, StorageError, ToolError
 from journeyman.events.codec import Codec, Entry
 from journeyman.events.events import (
+    ApprovalGiven,
+    ApprovalRequested,
     Failure,
     ModelReplied,
     Multitask,
@@ -149,7 +151,6 @@ class World:
     ids: SequentialIds = field(default_factory=SequentialIds)
     gates: list[Gate] = field(default_factory=list)
     executed: Counter[tuple[str, str]] = field(default_factory=Counter)  # (run, call) -> how often its code ran
-    retries: Counter[tuple[str, str]] = field(default_factory=Counter)  # … how often a human said retry
     requests: list[ModelRequest] = field(default_factory=list)
     rested: list[AgentState] = field(default_factory=list)  # states that waiters were given
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
@@ -232,8 +233,6 @@ class World:
         result = "as a human said" if decision == "done" else None
         answer = Answer(approval=approval, decision=decision, arguments=arguments, result=result)  # type: ignore[arg-type]
         await self.runs.answer("me", row.run, [answer])
-        if decision == "retry":
-            self.retries[row.run, row.call] += 1
 
     def open_gate(self, index: int, how: str = "ok") -> None:
         gate = self.gates.pop(index)
@@ -279,6 +278,12 @@ class World:
 
     def events(self, run_id: str, kind: type[Any]) -> list[Any]:
         return [event for entry in self.entries(run_id) if isinstance(event := entry.event, kind)]
+
+    def retries(self, run_id: str, call: str) -> int:
+        """How often a human's `retry` of this call is on the disk; who said it may have died before it was told."""
+        asked = {event.approval for event in self.events(run_id, ApprovalRequested) if event.call == call}
+        given = self.events(run_id, ApprovalGiven)
+        return sum(event.approval in asked and event.decision == "retry" for event in given)
 
     def state(self, run_id: str) -> AgentState:
         return fold(run_id, ((entry.seq, entry.at, entry.event) for entry in self.entries(run_id)))
@@ -374,6 +379,9 @@ class _Tools:
         finished = world.events(request.run_id, ToolCallFinished)
         if any(event.call == request.call for event in finished):
             world.wrong.append(f"{name} is over and committed, and runs again")
+        times = world.executed[request.run_id, request.call]
+        if request.spec.effects == "once" and times > 1 + world.retries(request.run_id, request.call):
+            world.wrong.append(f"{name} runs again, and nobody said retry")
         started = {(event.call, event.attempt) for event in world.events(request.run_id, ToolCallStarted)}
         if request.spec.effects != "none" and (request.call, attempt) not in started:
             world.wrong.append(f"{name} runs before its start is durable")

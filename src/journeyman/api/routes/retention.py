@@ -10,7 +10,7 @@ from journeyman.api.openapi import accepts, answers
 from journeyman.api.ports import Ports
 from journeyman.api.reading import read
 from journeyman.api.replies import reply
-from journeyman.api.schemas import Pruned, PruneRequest
+from journeyman.api.retention_schemas import Pruned, PruneRequest
 from journeyman.errors import ValidationError
 from journeyman.runtime.retention import Keep
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
@@ -128,6 +129,7 @@ def _messages(router: APIRouter, ports: Ports) -> None:
         raw = await read(request, ports.limits)
         body = convert(raw, AddMessage)
         message = message_of(body.role, body.content, "body.content")
+        message = msgspec.structs.replace(message, pinned=body.pinned)
         key = key_of(visit, f"/threads/{thread_id}/messages", raw)
         no = await ports.threads.add_message(visit.principal, thread_id, message, key=key)
         return reply(AddedMessage(no), 201)

@@ -32,6 +32,7 @@ from journeyman.api.visit import Visit, identified, visit_of
 from journeyman.api.waiting import cancel_for
 from journeyman.errors import ResourceError, StateError
 from journeyman.runtime.results import Frame
+from journeyman.telemetry.logs import bind
 
 _LOG = logging.getLogger(__name__)
 PATH = "/ws"
@@ -51,6 +52,7 @@ class Sockets:
         caller = await entrance.caller()
         if caller is not None:
             visit = identified(scope, caller)
+            bind(principal=caller.principal)
             await _Socket(self._ports, visit, entrance, receive, send).serve()
 
 
@@ -71,7 +73,8 @@ class _Socket:
         """Until the client leaves, breaks a bound, or stops reading."""
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._watch_credential())
+                if self._entrance.may_end:
+                    group.create_task(self._watch_credential())
                 await self._read(group)
         except* ClientGone:
             pass
@@ -117,6 +120,8 @@ class _Socket:
     async def _perform(self, command: Command, group: asyncio.TaskGroup) -> None:
         principal = self._visit.principal
         self._visit.known.check(COMMANDS[type(command).__struct_config__.tag])  # type: ignore[index]
+        if self._ports.admission is not None and not isinstance(command, Subscribe):
+            await self._ports.admission.of(self._visit.known, {})
         match command:
             case Start():
                 await self._start(command, group)
