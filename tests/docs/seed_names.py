@@ -2,19 +2,7 @@
 
 from __future__ import annotations
 
-NOT_YET = (
-    "Rate Limiting (of requests)",
-    "Quota management",
-    "RATE_LIMIT_ENABLED",
-    "RATE_LIMIT_REQUESTS",
-    "RATE_LIMIT_PERIOD",
-    "RateLimiter",
-    "RateLimiter.is_rate_limited",
-    "RateLimitMiddleware",
-    "RateLimitMiddleware.__call__",
-    "HTTPException 429",
-    "Redis service",
-)
+NOT_YET = ("Quota management",)
 
 SEED = {
     "The overview: Boxes": """
@@ -70,6 +58,7 @@ Tool N → External Service N
 HTTP Endpoints
 WebSocket Support
 Request Validation
+Rate Limiting (of requests)
 Agent Factory (bullet)
 State Management (bullet)
 Message Queue (bullet)
@@ -350,6 +339,9 @@ SSL_CERT_PATH
 SSL_KEY_PATH
 ENABLE_CACHE
 CACHE_TTL
+RATE_LIMIT_ENABLED
+RATE_LIMIT_REQUESTS
+RATE_LIMIT_PERIOD
 ssl_configured
 env_file
 case_sensitive
@@ -378,6 +370,13 @@ AuthMiddleware
 AuthMiddleware.__call__
 HTTPException 401
 request.state.user
+""",
+    "Security implementation: Rate limiting": """
+RateLimiter
+RateLimiter.is_rate_limited
+RateLimitMiddleware
+RateLimitMiddleware.__call__
+HTTPException 429
 """,
     "Error handling implementation: Error types": """
 BaseError
@@ -436,6 +435,7 @@ agent.yaml in the image
 CMD
 docker-compose
 app service
+Redis service
 Compose environment
 """,
     "Performance optimization: Caching": """
