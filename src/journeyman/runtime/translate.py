@@ -111,7 +111,7 @@ def model_called(action: CallModel, state: AgentState, model: str, request: Mode
 
 def _request_hash(state: AgentState, request: ModelRequest, first_no: int) -> str:
     """The thread's stored messages never change, so their range stands for their text."""
-    prompt = request.messages[:1]
+    prompt = request.messages[: 1 if state.summary is None else 2]
     own = msgspec.json.encode((state.version, prompt, state.thread, first_no, state.last_no, state.messages))
     return hashlib.sha256(own).hexdigest()[:16]
 
