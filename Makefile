@@ -24,7 +24,7 @@ bench: .venv/.dev         ## CPU per run, latency and memory, each beside its fl
 	$(PY) -m benchmarks
 
 lock: .venv/bin/uv        ## fresh locks: versions and hashes, no addresses, nothing younger than a week
-	$(BIN)/uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --no-header --exclude-newer "$$(date -d '7 days ago' +%F)" -o requirements.txt
+	$(BIN)/uv pip compile pyproject.toml --extra redis --generate-hashes --no-emit-index-url --no-header --exclude-newer "$$(date -d '7 days ago' +%F)" -o requirements.txt
 	$(BIN)/uv pip compile pyproject.toml --extra dev --generate-hashes --no-emit-index-url --no-header --exclude-newer "$$(date -d '7 days ago' +%F)" -o requirements-dev.txt
 
 .venv/bin/uv:
@@ -41,7 +41,7 @@ lock: .venv/bin/uv        ## fresh locks: versions and hashes, no addresses, not
 	$(BIN)/uv pip install -q --compile-bytecode --python $(PY) --require-hashes -r requirements-dev.txt
 	$(BIN)/uv pip install -q --python $(PY) --no-deps -e .
 	@$(PY) -m compileall -q src
-	@command -v strace >/dev/null || (apt-get update -qq && apt-get install -y -qq strace)
+	@command -v strace >/dev/null || { S=$$([ "$$(id -u)" = 0 ] || echo sudo); $$S apt-get update -qq && $$S apt-get install -y -qq strace; }
 	@touch $@
 
 clean:

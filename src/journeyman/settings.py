@@ -14,17 +14,14 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from journeyman.errors import ConfigurationError, Problem
+from journeyman.resilience.rate_limit import MOST, Rate
 
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 _SEED = re.compile(r"[A-Za-z0-9_-]{32,512}")
 Names = Annotated[tuple[str, ...], NoDecode]  # a comma list
 
 # Read and checked today, obeyed by a later release: whoever sets one is told so.
-NOT_YET = frozenset(
-    {"rate_limit_enabled", "rate_limit_requests", "rate_limit_period", "redis_url"}
-    | {"prices_path"}
-    | {"quota_tokens_per_day", "quota_usd_per_day", "quota_concurrent_runs"}
-)
+NOT_YET = frozenset({"quota_tokens_per_day", "quota_usd_per_day", "quota_concurrent_runs"})
 
 
 class Settings(BaseSettings):
@@ -91,9 +88,9 @@ class Settings(BaseSettings):
     jwt_algorithm: Literal["HS256", "RS256", "ES256"] | None = None
     jwt_audience: str | None = None
     jwt_issuer: str | None = None
-    rate_limit_enabled: bool = True
-    rate_limit_requests: int = Field(100, ge=1)
-    rate_limit_period: float = Field(60, gt=0)
+    rate_limit_enabled: bool | None = None  # None: where callers are told apart (AUTH_MODE=required)
+    rate_limit_requests: int = Field(100, ge=1, le=MOST)
+    rate_limit_period: float = Field(60, gt=0, le=86_400)
     quota_tokens_per_day: int | None = Field(None, ge=0)
     quota_usd_per_day: float | None = Field(None, ge=0)
     quota_concurrent_runs: int | None = Field(None, ge=1)
@@ -111,6 +108,12 @@ class Settings(BaseSettings):
             raise ConfigurationError("The settings cannot be used:", map(_problem, exc.errors())) from None
         except (OSError, UnicodeDecodeError) as exc:
             raise ConfigurationError(f"{env_file} cannot be read: {exc}. Make it a UTF-8 file of NAME=value.") from exc
+
+    @property
+    def request_rate(self) -> Rate | None:
+        """How often a caller may ask; None: nobody counts."""
+        enabled = self.auth_mode == "required" if self.rate_limit_enabled is None else self.rate_limit_enabled
+        return Rate(self.rate_limit_requests, self.rate_limit_period) if enabled else None
 
     @property
     def tls(self) -> bool:

@@ -179,6 +179,8 @@ def test_a_run_becomes_a_test_that_names_what_changed(shell: Shell) -> None:
     """SPEC 11: `runs export --as-test` and `test`, with --update and --junit; `runs replay`."""
     shell("run", "Where is order 1042?", "support")
     [run] = shell.json("runs", "list")["items"]
+    assert shell("runs", "replay", run["run_id"])[0] == 4
+    assert "There is no agent 'support' here" in shell.err
     replayed = shell.json("runs", "replay", run["run_id"], "support")
     assert (replayed["code"], replayed["equal"], replayed["events"]) == (0, True, 9)
     file = "support/tests/order.agent-test.yaml"

@@ -13,7 +13,11 @@ from tests.asgi_client import request
 from journeyman.server.asgi import App
 from journeyman.settings import Settings
 
-SECRETS = {"api_key": "key-that-nobody-sees", "jwt_secret_key": "a" * 40, "redis_url": "redis://:hunter2222@cache:6379"}
+SECRETS = {
+    "api_key": "key-that-nobody-sees-in-any-debug-page",
+    "jwt_secret_key": "a" * 40,
+    "redis_url": "redis://:hunter2222@cache:6379",
+}
 
 
 async def shown(app: App, path: str) -> Any:
@@ -39,7 +43,8 @@ async def test_without_debug_there_is_nothing(tmp_path: Path, path: str) -> None
 
 async def test_the_state_of_the_process(tmp_path: Path) -> None:
     url = "http://ann:hunter2222@gateway.example/v1"
-    app = await served(tmp_path, debug=True, litellm_gateway_url=url, **SECRETS)
+    tokens = {"jwt_audience": "journeyman", "jwt_issuer": "https://issuer.example"}
+    app = await served(tmp_path, debug=True, litellm_gateway_url=url, **tokens, **SECRETS)
     text = (await request(app, "GET", "/debug/state")).text
     state, services = await shown(app, "/debug/state"), await shown(app, "/debug/services")
     await app.stop()

@@ -26,6 +26,7 @@ def families() -> list[Family]:
         journal=dict,
         runs=lambda: {"running": 0, "waiting": 0, "streams": 0},
         workers=dict,
+        limits_away=lambda: False,
     )
     return [*RunMetrics(names).read(), *ServerMetrics(names).read(), *readings(sources)]
 

@@ -155,9 +155,9 @@ def test_comma_lists(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_nothing_obeys_yet_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PRICES_PATH", "x")
-    assert Settings.read().not_yet == ("PRICES_PATH",)
-    assert Settings.read(env_file=None, prices_path=None).not_yet == ("PRICES_PATH",)
+    monkeypatch.setenv("QUOTA_USD_PER_DAY", "5")
+    assert Settings.read().not_yet == ("QUOTA_USD_PER_DAY",)
+    assert Settings.read(env_file=None, quota_usd_per_day=None).not_yet == ("QUOTA_USD_PER_DAY",)
 
 
 @pytest.mark.parametrize(

@@ -21,12 +21,13 @@ INSTRUCTION = (
 
 
 def summarizing(state: AgentState, spec: AgentSpec, model: str) -> Summarize | None:
-    """The summary to be made before the next model call; None: nothing falls out, or the model could make none."""
+    """The summary to be made before the next model call; None: nothing falls out (what is pinned does
+    not), or the model could make none."""
     policy, held = spec.history, state.summary
     if policy.when_full != "summarize" or (held is not None and held.failed):
         return None
     first_no, gone = falls_out(state, policy)
-    if not gone:
+    if all(message.pinned for message in gone):
         return None
     return Summarize(
         call=f"s{1 + (held.made if held else 0)}",

@@ -59,6 +59,9 @@ ROUTES: Mapping[tuple[str, str], str] = {
     ("WS", "/ws"): SOCKET,
 }
 
+# Routes that count against nobody's rate: who watches may come back as often as the network breaks.
+UNCOUNTED = frozenset({"/runs/{run_id}/events", "/metrics"})
+
 # Of the WebSocket, by the type of the command.
 COMMANDS: Mapping[str, str] = {
     "start": "run",

@@ -66,7 +66,7 @@ def build_app(ports: Ports, *, lifespan: Lifespan | None = None) -> ASGIApp:
         redirect_slashes=False,
         lifespan=lifespan,
     )
-    gate = Gate(ports.authenticator)
+    gate = Gate(ports.authenticator, ports.admission)
     _routes(app, ports, gate)
     guard(app.router.routes, gate)
     _errors(app, ports)

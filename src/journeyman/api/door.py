@@ -9,6 +9,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from journeyman.api.admission import rate_headers
 from journeyman.api.body import ClientGone
 from journeyman.api.client_address import Proxies
 from journeyman.api.ports import Ports
@@ -50,7 +51,7 @@ class Door:
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
         visit = begin(scope, self._visit(scope))
         _bind(visit)
-        reply = _Reply(send, visit.request_id, self._clock)
+        reply = _Reply(send, visit.request_id, self._clock, scope)
         began = self._clock.monotonic()
         try:
             self._check(scope["method"], visit.headers)
@@ -119,9 +120,10 @@ def _bind(visit: Visit) -> None:
 class _Reply:
     """`send`, with the headers that every answer carries; which status it began with, and when (0: it did not)."""
 
-    __slots__ = ("_clock", "_request_id", "_send", "began", "status")
+    __slots__ = ("_clock", "_request_id", "_scope", "_send", "began", "status")
 
-    def __init__(self, send: Send, request_id: str, clock: Clock) -> None:
+    def __init__(self, send: Send, request_id: str, clock: Clock, scope: Scope) -> None:
+        self._scope = scope
         self._send = send
         self._request_id = request_id
         self._clock = clock
@@ -140,7 +142,7 @@ class _Reply:
         await self._send(message)
 
     def _complete(self, given: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-        headers = [*given, *HEADERS, (b"x-request-id", self._request_id.encode())]
+        headers = [*given, *HEADERS, *rate_headers(self._scope), (b"x-request-id", self._request_id.encode())]
         names = {name for name, _ in given}
         if STRICT_POLICY[0] not in names:
             headers.append(STRICT_POLICY)

@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from journeyman.api.access import OPEN, needed
+from journeyman.api.access import OPEN, UNCOUNTED, needed
+from journeyman.api.admission import Admission
 from journeyman.api.visit import Visit, identified, visit_of
 from journeyman.auth.authenticator import Authenticator, unauthenticated
 from journeyman.auth.principal import Caller
+from journeyman.errors import UnauthenticatedError
 from journeyman.telemetry.logs import bind
 
 _BEARER = b"bearer "
@@ -24,8 +26,18 @@ SUBPROTOCOL = "journeyman"  # offered beside it, and the one that is chosen
 class Gate:
     """Without an authenticator (AUTH_MODE=off) every visit has its caller already."""
 
-    def __init__(self, authenticator: Authenticator | None) -> None:
+    def __init__(self, authenticator: Authenticator | None, admission: Admission | None = None) -> None:
         self._authenticator = authenticator
+        self._admission = admission
+
+    async def count(self, caller: Caller | None, visit: Visit, scope: Scope) -> None:
+        """Raises ResourceError (`rate_limited`) where the caller, or the address of nobody, has asked too often."""
+        if self._admission is None:
+            return
+        if caller is None:
+            await self._admission.of_nobody(visit, scope)
+        else:
+            await self._admission.of(caller, scope)
 
     async def admit(self, visit: Visit, scope: str) -> Caller:
         """Who calls. Raises UnauthenticatedError, ForbiddenError (the scope is missing), ValidationError."""
@@ -45,18 +57,29 @@ class Gate:
 class Guarded:
     """A route's application, behind the gate."""
 
-    def __init__(self, app: ASGIApp, scope: str, gate: Gate) -> None:
+    def __init__(self, app: ASGIApp, scope: str, gate: Gate, counted: bool = True) -> None:
         self._app = app
         self._needed = scope
         self._gate = gate
+        self._counted = counted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         visit = visit_of(scope)
-        caller = await self._gate.admit(visit, self._needed)
+        caller = await self._let_in(visit, scope)
         if caller is not visit.caller:
             identified(scope, caller)
             bind(principal=caller.principal)
         await self._app(scope, receive, send)
+
+    async def _let_in(self, visit: Visit, scope: Scope) -> Caller:
+        try:
+            caller = await self._gate.admit(visit, self._needed)
+        except UnauthenticatedError:
+            await self._gate.count(None, visit, scope)
+            raise
+        if self._counted:
+            await self._gate.count(caller, visit, scope)
+        return caller
 
 
 def guard(routes: Sequence[BaseRoute], gate: Gate) -> None:
@@ -67,7 +90,7 @@ def guard(routes: Sequence[BaseRoute], gate: Gate) -> None:
         elif isinstance(route, Route):
             scope = _scope_of(route)
             if scope != OPEN:
-                route.app = Guarded(route.app, scope, gate)
+                route.app = Guarded(route.app, scope, gate, route.path not in UNCOUNTED)
         else:
             raise LookupError(f"{route!r} is neither a route nor a WebSocket: nothing would guard it")
 

@@ -9,6 +9,7 @@ from typing import Protocol
 import msgspec
 from starlette.routing import BaseRoute
 
+from journeyman.api.admission import Admission
 from journeyman.auth.api_keys import ApiKeys
 from journeyman.auth.authenticator import Authenticator
 from journeyman.clock import Clock, SystemClock
@@ -135,6 +136,7 @@ class Ports:
     metrics: Callable[[str], Awaitable[tuple[bytes, str]]] = _no_metrics
     authenticator: Authenticator | None = None  # None: nobody is asked who they are, everybody is `local`
     keys: ApiKeys | None = None
+    admission: Admission | None = None  # None: requests are not counted
     traced: bool = False  # give a trace to requests that bring none
     debug: DebugPages | None = None  # None: there are no such routes
     version: str = "0"

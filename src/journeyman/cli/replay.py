@@ -15,7 +15,7 @@ from journeyman.cli.exits import FAILED
 from journeyman.cli.options import AgentPath, Json, Url
 from journeyman.cli.output import Output
 from journeyman.cli.reading import reading
-from journeyman.errors import ConfigurationError, ValidationError
+from journeyman.errors import ConfigurationError, NotFoundError, ValidationError
 from journeyman.settings import Settings
 
 if TYPE_CHECKING:
@@ -89,9 +89,21 @@ def _on_stage(
 
     async def staged() -> T:
         async with Cast(settings, path) as cast:
-            return await work(await cast.application(None, recorded.model or SCRIPTED))
+            application = await cast.application(None, recorded.model or SCRIPTED)
+            _check_agent(recorded.accepted.agent, application)
+            return await work(application)
 
     return asyncio.run(staged())
+
+
+def _check_agent(name: str | None, application: Application) -> None:
+    """Without its files a run would be played by what is stored of its agent, all of whose tools are missing."""
+    known = application.catalog.agents
+    if name is not None and name not in known:
+        raise NotFoundError(
+            f"There is no agent {name!r} here (there are: {', '.join(sorted(known)) or 'none'}): name its file or "
+            "folder behind the run, or set AGENT_PATH"
+        )
 
 
 def _agent(settings: Settings, path: Path | None, out: Path | None) -> str | None:

@@ -12,10 +12,11 @@ from journeyman.agents.decision import CallModel, CallTool, Summarize
 from journeyman.clock import Clock
 from journeyman.errors import BaseError, ServiceTimeoutError
 from journeyman.events.events import Failure, HistorySummarized, ModelFailed, ModelReplied
-from journeyman.events.messages import JSON
-from journeyman.events.state import AgentState
+from journeyman.events.messages import JSON, Usage
+from journeyman.events.state import AgentState, replace
 from journeyman.ids import Ids
 from journeyman.llm.client import Delta, ModelClient, ModelReply, ModelRequest
+from journeyman.llm.prices import Prices
 from journeyman.runtime.live import LiveRun
 from journeyman.runtime.translate import idempotency_key, summarized
 from journeyman.tools.spec import CallHost, CallRequest, ToolOutcome
@@ -32,11 +33,14 @@ class ToolExecutor(Protocol):
 class Performer:
     """The only place where a run meets the outside."""
 
-    def __init__(self, models: ModelClient, tools: ToolExecutor, clock: Clock, ids: Ids) -> None:
+    def __init__(
+        self, models: ModelClient, tools: ToolExecutor, clock: Clock, ids: Ids, prices: Prices | None = None
+    ) -> None:
         self._models = models
         self._tools = tools
         self._clock = clock
         self._ids = ids
+        self._prices = prices or Prices()
 
     async def call_model(
         self, action: CallModel, request: ModelRequest, live: LiveRun, stream: bool
@@ -48,7 +52,8 @@ class Performer:
             reply = await (asking if action.timeout_seconds is None else _within(action.timeout_seconds, asking))
         except BaseError as exc:
             return self._model_failed(action, exc, self._since(began))
-        return _model_replied(action, reply, self._since(began))
+        usage = self._prices.priced(reply.usage, reply.model, request.model)
+        return _model_replied(action, reply, usage, self._since(began))
 
     async def _ask(self, action: CallModel, request: ModelRequest, live: LiveRun) -> ModelReply:
         text = live.begin(action.call, action.attempt)
@@ -78,7 +83,8 @@ class Performer:
             reply = await self._models.call(action.request)
         except BaseError as exc:
             return summarized(action, self._failure(exc), self._since(began))
-        return summarized(action, reply, self._since(began))
+        usage = self._prices.priced(reply.usage, reply.model, action.request.model)
+        return summarized(action, replace(reply, usage=usage), self._since(began))
 
     async def call_tool(self, action: CallTool, state: AgentState, host: CallHost) -> ToolOutcome:
         request = CallRequest(
@@ -115,13 +121,13 @@ async def _within(seconds: float, asking: Coroutine[Any, Any, ModelReply]) -> Mo
         raise ServiceTimeoutError(f"The model did not reply within {seconds:g} seconds.", code="node_timeout") from exc
 
 
-def _model_replied(action: CallModel, reply: ModelReply, latency_ms: float) -> ModelReplied:
+def _model_replied(action: CallModel, reply: ModelReply, usage: Usage, latency_ms: float) -> ModelReplied:
     return ModelReplied(
         call=action.call,
         attempt=action.attempt,
         model=reply.model,
         message=reply.message,
-        usage=reply.usage,
+        usage=usage,
         finish_reason=reply.finish_reason,
         latency_ms=latency_ms,
         path=action.path,

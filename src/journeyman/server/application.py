@@ -15,6 +15,8 @@ from journeyman.events.messages import JSON
 from journeyman.ids import Ids
 from journeyman.journal.journal import Journal
 from journeyman.llm.client import ModelClient
+from journeyman.resilience.shared_window import RedisWindows
+from journeyman.resilience.window import MemoryWindows
 from journeyman.runtime.catalog import Catalog
 from journeyman.runtime.deadlines import Deadlines
 from journeyman.runtime.definitions import Definitions
@@ -71,6 +73,7 @@ class Application:
     deadlines: Deadlines
     retention: Retention
     identity: Identity
+    windows: MemoryWindows | RedisWindows | None  # of requests; None: nobody counts
     clock: Clock
     ids: Ids
     reloading: Reloading = field(init=False)
@@ -115,6 +118,8 @@ class Application:
             await self.cache.aclose()
         if self.reloading.transport is not None:
             await self.reloading.transport.aclose()
+        if self.windows is not None:
+            await self.windows.aclose()
         await self.journal.close()
 
     async def drain(self, seconds: float = DRAIN_SECONDS) -> None:
@@ -148,6 +153,8 @@ class Application:
         found: dict[str, object] = {} if kernel is None else {"sandbox": described(kernel)}
         if last is not None and not last.applied:
             found["reload"] = f"refused for {len(last.problems)} problems: see the log, or GET /agents/{{name}}"
+        if self.windows is not None and self.windows.away:
+            found["limits"] = "Redis is away: limits are those of this process"
         return found
 
     def sandbox(self, spec: ToolSpec) -> Mapping[str, JSON]:

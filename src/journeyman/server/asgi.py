@@ -9,6 +9,7 @@ from typing import Any
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from journeyman import __version__
+from journeyman.api.admission import Admission
 from journeyman.api.app import build_app
 from journeyman.api.ports import Ports, nothing_cached
 from journeyman.errors import BaseError
@@ -109,6 +110,7 @@ def ports(application: Application) -> Ports:
         metrics=application.exposition.render,
         authenticator=application.identity.authenticator,
         keys=application.identity.keys,
+        admission=_admission(application),
         version=__version__,
         request_wait_seconds=settings.request_wait_seconds,
         allowed_hosts=settings.allowed_hosts,
@@ -119,3 +121,8 @@ def ports(application: Application) -> Ports:
         ids=application.ids,
         pages=pages(),
     )
+
+
+def _admission(application: Application) -> Admission | None:
+    rate, windows = application.settings.request_rate, application.windows
+    return None if rate is None or windows is None else Admission(windows, rate)

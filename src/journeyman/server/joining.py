@@ -21,7 +21,10 @@ from journeyman.journal.journal import Journal
 from journeyman.journal.memory import MemoryJournal
 from journeyman.journal.sqlite import SqliteJournal
 from journeyman.llm.client import ModelClient
+from journeyman.llm.prices import read_prices
 from journeyman.loading import ImportedFiles
+from journeyman.resilience.shared_window import RedisWindows
+from journeyman.resilience.window import MemoryWindows
 from journeyman.runtime.accepting import Acceptance
 from journeyman.runtime.catalog import Catalog
 from journeyman.runtime.deadlines import Deadlines
@@ -119,9 +122,10 @@ def join(
     models, workers = models or models_behind(settings, services, journal, clock), workers or Workers()
     cache, http = _cache(settings, clock, secrets), HttpClient(services, transport_of, clock)
     executor = executor_of(settings, registry, workers, clock, ids, cache, http)
-    performer = Performer(models, tools(executor) if tools else executor, clock, ids)
+    performer = Performer(models, tools(executor) if tools else executor, clock, ids, read_prices(settings.prices_path))
     worker = Worker(journal, codec, clock, ids, definitions, performer, observers.observe)
     runs = Runs(journal, worker, catalog, definitions, codec, clock, ids)
+    windows = _windows(settings, clock, ids)
     deadlines = Deadlines(journal, worker, codec, clock)
     application = Application(
         settings=settings,
@@ -141,10 +145,11 @@ def join(
         forks=Forks(journal, runs, Acceptance(journal, worker, definitions, clock), definitions, codec, clock, ids),
         threads=Threads(journal, worker, codec, clock, ids),
         observers=observers,
-        exposition=observers.exposition(journal, services, worker, workers),
+        exposition=observers.exposition(journal, services, worker, workers, windows),
         deadlines=deadlines,
         retention=Retention(journal, clock),
         identity=identity(settings, journal, services, clock),
+        windows=windows,
         clock=clock,
         ids=ids,
         secrets=secrets,
@@ -167,6 +172,14 @@ def _reloading(application: Application, transport: Transport | None, load_again
         transport,
         application.learn,
     )
+
+
+def _windows(settings: Settings, clock: Clock, ids: Ids) -> MemoryWindows | RedisWindows | None:
+    """Raises ConfigurationError where Redis is wanted and its client is not installed."""
+    if settings.request_rate is None:
+        return None
+    url = settings.redis_url
+    return MemoryWindows(clock) if url is None else RedisWindows(url.get_secret_value(), clock, ids)
 
 
 def _services(settings: Settings, loaded: Loaded, clock: Clock, observers: Observers) -> Services:

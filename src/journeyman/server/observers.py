@@ -14,6 +14,7 @@ from journeyman.events.events import END_TYPES, ApprovalRequested, ToolCallFinis
 from journeyman.events.state import AgentState
 from journeyman.journal.journal import Journal
 from journeyman.resilience.signals import Signal
+from journeyman.resilience.window import Windows
 from journeyman.runtime.catalog import Catalog
 from journeyman.runtime.worker import Worker
 from journeyman.telemetry.event_lines import log_events
@@ -84,7 +85,9 @@ class Observers:
         self.server.signalled(signal)
         log_signal(signal)
 
-    def exposition(self, journal: Journal, services: Services, worker: Worker, workers: Workers) -> Exposition:
+    def exposition(
+        self, journal: Journal, services: Services, worker: Worker, workers: Workers, windows: Windows | None
+    ) -> Exposition:
         """Everything that is counted, as it is scraped."""
         sources = Sources(
             version=__version__,
@@ -98,6 +101,7 @@ class Observers:
                 "streams": worker.watched.total(),
             },
             workers=workers.figures,
+            limits_away=lambda: windows is not None and windows.away,
         )
         return Exposition(lambda: [*self.runs.read(), *self.server.read(), *readings(sources)])
 

@@ -44,6 +44,7 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
     journal: Callable[[], Mapping[str, float]]
     runs: Callable[[], Mapping[str, int]]  # running, waiting (for a slot), streams
     workers: Callable[[], Mapping[str, int]]  # limit, busy, idle
+    limits_away: Callable[[], bool]  # limits are shared through a Redis that cannot be reached
 
 
 def readings(sources: Sources) -> list[Family]:
@@ -58,6 +59,11 @@ def readings(sources: Sources) -> list[Family]:
             "Processes for tools, and how many there may be.",
             "state",
             samples={(state,): float(count) for state, count in sources.workers().items()},
+        ),
+        gauge(
+            "journeyman_shared_limits_away",
+            "1 while Redis is away and limits are those of this process alone.",
+            samples=alone(float(sources.limits_away())),
         ),
     ]
 

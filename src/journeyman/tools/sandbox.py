@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from journeyman.tools.spec import ToolSpec
 _log = logging.getLogger(__name__)
 
 _PROBE_SECONDS = 10.0
+_REAP_SECONDS = 2.0
 _PROBE = (
     "import sys,os,importlib;sys.path[:]=sys.argv[1].split(os.pathsep);"
     "importlib.import_module('journeyman.tools.sandbox_probe').main()"
@@ -62,8 +64,16 @@ async def detect() -> Kernel:
         _log.warning("the sandbox cannot be looked at: %s", exc)
         return Kernel()
     finally:
-        if process.returncode is None:
-            process.kill()
+        await _end(process)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Leave nothing of the child, also when whoever looked was cancelled: its pipes close with its last word."""
+    if process.returncode is None:
+        process.kill()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_REAP_SECONDS):
+            await process.communicate()
 
 
 def confinement(spec: ToolSpec, root: str, kernel: Kernel) -> Confinement:

@@ -87,15 +87,17 @@ def test_what_is_summed_up_and_what_is_sent_are_the_thread(
         made = HistorySummarized(first_no=action.first_no, last_no=action.last_no, text="New.")
         state = apply(state, 1, 1, made)
     first_no, messages = window(state, spec.history)
+    if action is None:
+        cut = first_no - first
+        assert all(message.pinned for message in history[:cut])
     kept = [message for message in history[:cut] if message.pinned]
     said = [user(messages[0].text)] if action is not None or earlier else []
-    if action is None or first_no == first + cut:
+    if first_no == first + cut:
         assert messages == (*said, *kept, *history[cut:], *OWN)
     else:  # the new summary itself left no room for the turn behind it: that is summed up next
         again = summarizing(state, spec, "m")
-        assert again is not None
-        assert again.first_no == first + cut
-        assert again.last_no > action.last_no if action else False
+        gone = history[cut : first_no - first]
+        assert all(message.pinned for message in gone) if again is None else again.first_no == first + cut
 
 
 def test_a_summary_that_failed_counts_and_changes_nothing_else() -> None:

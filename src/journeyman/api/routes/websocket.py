@@ -120,6 +120,8 @@ class _Socket:
     async def _perform(self, command: Command, group: asyncio.TaskGroup) -> None:
         principal = self._visit.principal
         self._visit.known.check(COMMANDS[type(command).__struct_config__.tag])  # type: ignore[index]
+        if self._ports.admission is not None and not isinstance(command, Subscribe):
+            await self._ports.admission.of(self._visit.known, {})
         match command:
             case Start():
                 await self._start(command, group)

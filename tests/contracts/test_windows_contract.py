@@ -1,0 +1,148 @@
+"""One suite for the windows in memory and on a real Redis: exact, all or nothing, refused ones do not count."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.redis_server import RedisServer, redis_server
+from journeyman.clock import ManualClock, SystemClock
+from journeyman.ids import RandomIds
+from journeyman.resilience.rate_limit import Rate
+from journeyman.resilience.shared_window import AWAY_SECONDS, RedisWindows
+from journeyman.resilience.window import Limit, MemoryWindows, Windows
+
+SECONDS = 0.2
+
+
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with redis_server(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+class Rig:
+    def __init__(self, windows: Windows, pass_time: Callable[[float], Awaitable[None]]) -> None:
+        self.admit = windows.admit
+        self.pass_time = pass_time
+
+
+@pytest.fixture(params=["memory", "redis"])
+async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
+    windows: Windows
+    if request.param == "memory":
+        clock = ManualClock()
+
+        async def turn(seconds: float) -> None:
+            clock.advance(seconds)
+
+        windows, pass_time = MemoryWindows(clock), turn
+    else:
+        url = request.getfixturevalue("redis").url
+        windows, pass_time = RedisWindows(url, SystemClock(), RandomIds(), f"{request.node.name}:"), asyncio.sleep
+    yield Rig(windows, pass_time)
+    await windows.aclose()
+
+
+def limit(key: str = "ann", count: int = 3, seconds: float = SECONDS) -> Limit:
+    return Limit(key, Rate(count, seconds))
+
+
+async def test_so_many_and_then_no_more_until_the_first_is_old(rig: Rig) -> None:
+    verdicts = [await rig.admit([limit()]) for _ in range(5)]
+    assert [verdict.admitted for verdict in verdicts] == [True, True, True, False, False]
+    assert [verdict.remaining for verdict in verdicts] == [2, 1, 0, 0, 0]
+    assert all(0 < verdict.reset <= SECONDS for verdict in verdicts)
+    await rig.pass_time(SECONDS + 0.02)
+    assert (await rig.admit([limit()])).admitted, "what was refused does not count"
+
+
+async def test_keys_do_not_know_each_other(rig: Rig) -> None:
+    for _ in range(3):
+        await rig.admit([limit()])
+    assert (await rig.admit([limit("bob")])).admitted
+    assert not (await rig.admit([limit()])).admitted
+
+
+async def test_all_or_nothing(rig: Rig) -> None:
+    wide, narrow = limit("wide", 3), limit("narrow", 1)
+    assert (await rig.admit([wide, narrow])).limit == narrow
+    refused = await rig.admit([wide, narrow])
+    assert (refused.admitted, refused.limit, refused.remaining) == (False, narrow, 0)
+    assert (await rig.admit([wide])).remaining == 1, "the refused one took no place under the wide limit"
+
+
+async def test_64_at_once_are_counted_exactly(rig: Rig) -> None:
+    verdicts = await asyncio.gather(*(rig.admit([limit(count=20, seconds=30)]) for _ in range(64)))
+    assert sum(verdict.admitted for verdict in verdicts) == 20
+
+
+PROCESS = """
+import asyncio, sys
+from journeyman.clock import SystemClock
+from journeyman.ids import RandomIds
+from journeyman.resilience.rate_limit import Rate
+from journeyman.resilience.shared_window import RedisWindows
+from journeyman.resilience.window import Limit
+
+async def main():
+    windows = RedisWindows(sys.argv[1], SystemClock(), RandomIds(), "shared:")
+    tasks = [windows.admit([Limit("k", Rate(100, 60))]) for _ in range(200)]
+    print(sum([verdict.admitted for verdict in await asyncio.gather(*tasks)]))
+    assert not windows.away
+
+asyncio.run(main())
+"""
+
+
+async def test_two_processes_share_one_limit(redis: RedisServer) -> None:
+    argv = (sys.executable, "-c", PROCESS, redis.url)
+    processes = [await asyncio.create_subprocess_exec(*argv, stdout=asyncio.subprocess.PIPE) for _ in range(2)]
+    counts = [int((await process.communicate())[0]) for process in processes]
+    assert sum(counts) == 100
+
+
+async def test_while_redis_is_away_the_limits_are_local_and_it_comes_back(tmp_path: Path) -> None:
+    clock = ManualClock()
+    with redis_server(tmp_path) as server:
+        windows = RedisWindows(server.url, clock, RandomIds())
+        assert (await windows.admit([limit(count=2, seconds=60)])).admitted
+        server.stop()
+        verdicts = [(await windows.admit([limit(count=2, seconds=60)])).admitted for _ in range(3)]
+        assert (verdicts, windows.away) == ([True, True, False], True)
+        server.start()
+        assert not (await windows.admit([limit(count=2, seconds=60)])).admitted, "it is not asked yet"
+        clock.advance(AWAY_SECONDS)
+        assert (await windows.admit([limit(count=2, seconds=60)])).admitted
+        assert not windows.away
+        await windows.aclose()
+
+
+@given(st.lists(st.tuples(st.floats(0, 2), st.sampled_from("ab")), max_size=60), st.integers(1, 4))
+async def test_never_more_in_any_window_and_never_refused_without_reason(
+    steps: list[tuple[float, str]], count: int
+) -> None:
+    clock, admitted = ManualClock(), []
+    windows = MemoryWindows(clock)
+    for wait, key in steps:
+        clock.advance(wait)
+        now = clock.monotonic()
+        recent = [at for at, other in admitted if other == key and at > now - 1.0]
+        verdict = await windows.admit([Limit(key, Rate(count, 1.0))])
+        assert verdict.admitted == (len(recent) < count)
+        if verdict.admitted:
+            admitted.append((now, key))
+
+
+async def test_forgotten_keys_are_the_longest_unused() -> None:
+    windows = MemoryWindows(ManualClock(), most_keys=2)
+    for key in ("a", "b", "a", "c"):
+        await windows.admit([limit(key, 2, 60)])
+    assert not (await windows.admit([limit("a", 2, 60)])).admitted
+    assert (await windows.admit([limit("b", 1, 60)])).admitted

@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+import asyncio
+import gc
+import warnings
+
+from journeyman.tools.sandbox import detect
+
+
+def test_a_look_that_is_cancelled_leaves_no_process_behind() -> None:
+    """The loop is closed right after it, as when an application stops while it still looks."""
+
+    async def look() -> None:
+        looking = asyncio.create_task(detect())
+        await asyncio.sleep(0.02)
+        looking.cancel()
+        await asyncio.wait([looking])
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        asyncio.run(look())
+        gc.collect()
