@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
+from graph_world import GraphWorld, edge, graph, node
 from rig import Rig, turns
 from tests.unit.agent_tests.test_replays import exported, played
 
 from journeyman.agent_tests.comparison import compare
+from journeyman.agents.agent import BaseAgent
 from journeyman.agents.spec import AgentSpec, History
 from journeyman.agents.summary import INSTRUCTION
 from journeyman.agents.window import SUMMARY
@@ -201,3 +204,41 @@ async def test_recorded_runs_are_played_with_their_summaries() -> None:
         replay = await recorded_replies(rig.journal, seventh)
         texts = [(await replay.call(model.requests[-1])).message.text for _ in range(2)]
         assert texts == ["They met again.", "a7"]
+
+
+class Branching(GraphWorld):
+    def build(self, spec: AgentSpec) -> BaseAgent:
+        return super().build(msgspec.structs.replace(spec, history=History(max_messages=5, when_full="summarize")))
+
+
+@pytest.mark.parametrize("crash", [False, True])
+async def test_branches_that_both_need_it_make_one(crash: bool) -> None:
+    nodes = [node(name, prompt=f"{name}.") for name in ("plan", "left", "right")]
+    world = Branching({}, graph=graph(*nodes, edge("plan", "left right"), edge("left right", "end")))
+    await world.boot()
+    world.spawn(world.say, "one")
+    await world.let_go()
+    world.spawn(world.say, "two")
+    if crash:
+        await until_it_is_asked(world)
+        await world.crash()
+        await world.boot()
+    await world.let_go()
+    run = world.run_ids[-1]
+    (made,) = world.events(run, HistorySummarized)
+    assert (made.first_no, made.last_no) == (1, 4)
+    assert world.state(run).status == "finished"
+    assert sum(map(is_summary, world.requests)) == 1 + crash
+    assert [seen(request)[1] for request in list(world.requests)[-2:]] == [made.text] * 2
+
+
+async def until_it_is_asked(world: GraphWorld) -> None:
+    for _ in range(100):
+        await world.settle(8)
+        if world.gates and world.gates[0].name == f"model {INSTRUCTION}":
+            return
+        if world.disk.held:
+            world.disk.write()
+        elif world.gates:
+            world.open_gate(0)
+    raise AssertionError("no summary is asked for")
