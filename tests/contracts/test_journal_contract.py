@@ -27,6 +27,7 @@ from journeyman.events.events import (
     DirectCall,
     Event,
     Failure,
+    HistorySummarized,
     MessageAdded,
     MessageReplaced,
     ModelCalled,
@@ -981,3 +982,38 @@ async def test_a_thread_takes_so_many_pinned_messages(journal: Journal) -> None:
         await commit(journal, outside(stream, pin("one too many")))
     assert full.value.code == "too_many_pinned"
     await commit(journal, outside(stream, MessageAdded(message=user("not pinned"), by="ann")))
+
+
+async def view(journal: Journal, run: str) -> tuple[int, int | None, str]:
+    started = (await journal.read(run))[1].event
+    assert isinstance(started, RunStarted)
+    return started.first_no, started.summary, started.summary_stream
+
+
+async def test_a_run_knows_the_last_summary_of_its_thread(journal: Journal) -> None:
+    failed = HistorySummarized(first_no=1, last_no=3, text="", error=Failure("x", "x"))
+    made = HistorySummarized(first_no=1, last_no=2, text="They met.")
+    await commit(journal, accepted("r1"))
+    assert await view(journal, "r1") == (1, None, "")
+    await commit(journal, step("r1", failed, RunFinished(), known=2))
+    await commit(journal, accepted("r2"))
+    assert await view(journal, "r2") == (1, None, "")
+    await commit(journal, step("r2", made, RunFailed(error=Failure("x", "x")), known=2))
+    await commit(journal, accepted("r3"))
+    assert await view(journal, "r3") == (3, 3, "r2"), "though no model call followed it"
+    await commit(journal, step("r3", RunFinished(), known=2))
+    await journal.close()
+    await journal.open()
+    await commit(journal, accepted("r4"), epoch=journal.epoch)
+    assert await view(journal, "r4") == (3, 3, "r2")
+
+
+async def test_a_thread_can_begin_with_a_summary(journal: Journal) -> None:
+    stream, event = thread_stream(T), HistorySummarized(first_no=1, last_no=0, text="They met.")
+    await commit(journal, outside(stream, ThreadCreated(thread_id="t1", principal="ann"), event))
+    await commit(journal, accepted("r1"))
+    assert await view(journal, "r1") == (1, 2, stream)
+    await commit(journal, step("r1", RunFinished(), known=2))
+    assert await journal.erase_thread(T, 11, "ann")
+    await commit(journal, accepted("r2"))
+    assert await view(journal, "r2") == (1, None, "")

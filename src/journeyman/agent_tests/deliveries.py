@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from journeyman.agents.decision import CallModel, CallTool
+from journeyman.agents.decision import CallModel, CallTool, Summarize
 from journeyman.clock import Clock
 from journeyman.events.events import (
     ContextChanged,
     Event,
     Failure,
+    HistorySummarized,
     ModelFailed,
     ModelReplied,
     Path,
@@ -55,15 +56,16 @@ class Deliveries(Performer):
         self._remembered = {event.name: event.value for event in events if isinstance(event, StepRemembered)}
         self._replies: dict[str, asyncio.Future[ModelOutcome]] = {}
         self._results: dict[str, asyncio.Future[Told]] = {}
+        self._summaries: dict[str, asyncio.Future[HistorySummarized]] = {}
         self._executing: dict[str, Path] = {}  # tool calls whose code would run now
 
     @property
     def under_way(self) -> tuple[str, ...]:
-        return (*self._replies, *self._results)
+        return (*self._replies, *self._results, *self._summaries)
 
     @property
     def waiting(self) -> bool:
-        return bool(self._replies or self._results)
+        return bool(self.under_way)
 
     # --- what the runtime asks
 
@@ -75,6 +77,10 @@ class Deliveries(Performer):
             live.extend(live.begin(action.call, action.attempt), Delta(self._partial[action.call]))
         outcome = await _told(self._replies, action.call)
         return replace(outcome, attempt=action.attempt, path=action.path)
+
+    async def summarize(self, action: Summarize) -> HistorySummarized:
+        told = await _told(self._summaries, action.call)
+        return replace(told, first_no=action.first_no, last_no=action.last_no)
 
     async def call_tool(self, action: CallTool, state: AgentState, host: CallHost) -> ToolOutcome:
         try:
@@ -99,6 +105,11 @@ class Deliveries(Performer):
     def model(self, outcome: ModelOutcome) -> bool:
         return _tell(self._replies, outcome.call, outcome)
 
+    def summary(self, outcome: HistorySummarized) -> bool:
+        """A run makes one at a time."""
+        call = next(iter(self._summaries), "")
+        return _tell(self._summaries, call, outcome)
+
     def tool(self, call: str, told: Told) -> bool:
         return _tell(self._results, call, told)
 
@@ -114,6 +125,9 @@ class Deliveries(Performer):
         for call in list(self._replies):
             failure = Failure(EXHAUSTED, f"The record has no reply for {call}: the run takes another course.")
             self.model(ModelFailed(call=call, error=failure))
+        for call in list(self._summaries):
+            failure = Failure(EXHAUSTED, f"The record has no summary {call}: the run takes another course.")
+            self.summary(HistorySummarized(first_no=1, last_no=0, text="", error=failure))
         for call in list(self._results):
             failure = Failure(EXHAUSTED, f"The record has no result for {call}: the run takes another course.")
             self.tool(call, ToolOutcome(failure=failure, attempts=0))

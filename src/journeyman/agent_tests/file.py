@@ -106,6 +106,7 @@ class RecordedEntry(Entry):
     journeyman: Name
     started_at: Name
     prompts: dict[str, str] | None = None
+    summary: str = ""
     history: list[dict[str, Any]] = []
     definition: dict[str, Any] | None = None
     events: list[dict[str, dict[str, Any]]] = Field(min_length=2)

@@ -20,7 +20,8 @@ Data = dict[str, JSON]
 
 _LEFT_OUT: Mapping[str, frozenset[str]] = {
     "run_accepted": frozenset({"thread", "version", "parent", "multitask", "stream", "request_id", "trace_id"}),
-    "run_started": frozenset({"epoch", "first_no", "last_no"}),
+    "run_started": frozenset({"epoch", "first_no", "last_no", "summary", "summary_stream"}),
+    "history_summarized": frozenset({"latency_ms"}),
     "run_resumed": frozenset({"epoch"}),
     "run_forked": frozenset({"parent", "epoch"}),
     "model_called": frozenset({"request_hash", "first_no"}),

@@ -188,6 +188,7 @@ class _Parser:
             events=events,
             started_at=started_at,
             history=history,
+            summary=entry.summary,
             definition=_definition(entry.definition),
             prompts=entry.prompts,
         )

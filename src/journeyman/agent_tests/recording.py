@@ -12,6 +12,7 @@ from journeyman.events.codec import Codec, Entry
 from journeyman.events.events import ContextChanged as Patched
 from journeyman.events.events import (
     Event,
+    HistorySummarized,
     MessageAdded,
     MessageReplaced,
     ModelCalled,
@@ -20,17 +21,19 @@ from journeyman.events.events import (
 )
 from journeyman.events.messages import Message
 from journeyman.journal.journal import Journal
-from journeyman.runtime.loading import load_view, read_all
+from journeyman.runtime.loading import load_summary, load_view, read_all
 
 
 class Recording(msgspec.Struct, frozen=True, kw_only=True):
-    """`history`: the stored messages that the run saw. `definition`: the agent as it was; None: it is not known any
+    """`history`: the stored messages that the run saw, numbered from 1; `summary`: what stood for those before.
+    `definition`: the agent as it was; None: it is not known any
     more. `prompts`: model call -> the system prompt that it was sent, where it is another than that of the call
     before."""
 
     events: tuple[Event, ...]
     started_at: int  # µs since the epoch: `now` of the prompt
     history: tuple[Message, ...] = ()
+    summary: str = ""
     definition: AgentSpec | None = None
     prompts: Mapping[str, str] | None = None
 
@@ -56,6 +59,7 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(
             self,
             events=tuple(codec.draft(event).event for event in self.events),
+            summary=codec.clean(self.summary),
             definition=codec.masked(self.definition),
             prompts=codec.masked(self.prompts),
         )
@@ -88,9 +92,18 @@ async def read_recording(journal: Journal, run_id: str) -> Recording:
     stored = await journal.definition(accepted.version) if accepted.version else None
     return msgspec.structs.replace(
         recording,
+        events=tuple(_renumbered(event, rows[0].no - 1 if rows else started.last_no) for event in recording.events),
         history=tuple(row.message for row in rows),
+        summary=await load_summary(journal, started.summary_stream, started.summary or 0),
         definition=_definition(stored.data) if stored else None,
     )
+
+
+def _renumbered(event: Event, before: int) -> Event:
+    """A summary's numbers, as they are where the history begins with number 1."""
+    if not isinstance(event, HistorySummarized):
+        return event
+    return msgspec.structs.replace(event, first_no=event.first_no - before, last_no=event.last_no - before)
 
 
 def recording_of(run_id: str, entries: Sequence[Entry]) -> Recording:

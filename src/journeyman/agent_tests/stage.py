@@ -27,6 +27,7 @@ from journeyman.events.events import (
     Ended,
     Event,
     Failure,
+    HistorySummarized,
     LimitReached,
     MessageAdded,
     ModelFailed,
@@ -35,6 +36,7 @@ from journeyman.events.events import (
     RunForked,
     RunPaused,
     RunResumed,
+    RunStarted,
     ThreadCreated,
     ToolCallFinished,
     ToolCallStarted,
@@ -143,6 +145,8 @@ class Stage:
         yield ThreadCreated(thread_id=THREAD, principal=self._principal)
         if self._recording.started.thread_context:
             yield ContextChanged(scope="thread", patch=self._recording.started.thread_context)
+        if self._recording.summary:
+            yield HistorySummarized(first_no=1, last_no=0, text=self._recording.summary)
         for message in self._recording.history:
             yield MessageAdded(message=message, by=self._principal)
 
@@ -153,6 +157,8 @@ class Stage:
         """A copied event of a fork, as if today's code of the tools had been at work."""
         if isinstance(event, RunForked):
             return replace(event, epoch=self._journal.epoch)
+        if isinstance(event, RunStarted):
+            return self._with_summary(event)
         if not isinstance(event, ToolCallStarted | ApprovalRequested) or self._agent is None:
             return event
         spec = self._agent.tools.get(event.tool)
@@ -161,6 +167,12 @@ class Stage:
         if isinstance(event, ToolCallStarted):
             return replace(event, code_hash=spec.code_hash)
         return replace(event, args_hash=fingerprint(spec, event.arguments))
+
+    def _with_summary(self, started: RunStarted) -> RunStarted:
+        """The start of a fork, with its summary where it stands on this stage."""
+        if not self._recording.summary:
+            return replace(started, summary=None, summary_stream="")
+        return replace(started, summary=2 + bool(started.thread_context), summary_stream=thread_stream(self._thread))
 
     # --- what came from outside, in its order
 
@@ -191,6 +203,8 @@ class Stage:
         match event:
             case ModelReplied() | ModelFailed():
                 return deliveries.model(event)
+            case HistorySummarized():
+                return deliveries.summary(event)
             case ToolCallStarted():
                 return deliveries.tool(event.call, event)
             case ToolCallFinished():
@@ -279,7 +293,7 @@ class Stage:
     def _kind(self, event: Event) -> str:
         if isinstance(event, ModelReplied):
             return "" if event.message.partial else "outcome"
-        if isinstance(event, ModelFailed | ToolCallFinished) or self._children.is_end(event):
+        if isinstance(event, ModelFailed | ToolCallFinished | HistorySummarized) or self._children.is_end(event):
             return "outcome"
         return "answer" if isinstance(event, ApprovalGiven) else ""
 

@@ -35,6 +35,8 @@ def recorded_text(recording: Recording) -> str:
         data["prompts"] = dict(recording.prompts)
     if recording.definition is not None:
         data["definition"] = _definition(recording.definition)
+    if recording.summary:
+        data["summary"] = recording.summary
     if recording.history:
         data["history"] = [_message(message) for message in recording.history]
     data["events"] = [{_name(fact): fact.data} for fact in facts_of(recording.events)]

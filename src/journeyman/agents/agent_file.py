@@ -157,7 +157,7 @@ class HistoryEntry(Entry):
 
     max_messages: int = Field(default=_HISTORY.max_messages, ge=1, le=10_000)
     max_tokens: int = Field(default=_HISTORY.max_tokens, ge=100, le=10_000_000)
-    when_full: Literal["trim"] = "trim"
+    when_full: Literal["trim", "summarize"] = "trim"
 
 
 class OutputEntry(Entry):

@@ -34,6 +34,20 @@ class CallModel(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.call}#{self.attempt}"
 
 
+class Summarize(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask the model for a summary of the messages `first_no` to `last_no`, which fall out of the window."""
+
+    call: str
+    first_no: int
+    last_no: int
+    most_tokens: int  # estimated, of a summary that can be used
+    request: ModelRequest
+
+    @property
+    def key(self) -> str:
+        return self.call
+
+
 class CallTool(msgspec.Struct, frozen=True, kw_only=True):
     """Run a tool: its arguments are validated, its approval is given or not needed."""
 
@@ -189,6 +203,7 @@ class Finish(msgspec.Struct, frozen=True, kw_only=True):
 
 Action = (
     CallModel
+    | Summarize
     | CallTool
     | RunNode
     | Settle

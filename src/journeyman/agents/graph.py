@@ -20,6 +20,7 @@ from journeyman.agents.graph_moves import Moves
 from journeyman.agents.graph_parts import Graph, GraphNode, Render
 from journeyman.agents.limits import exceeded
 from journeyman.agents.spec import AgentSpec
+from journeyman.agents.summary import summarizing
 from journeyman.agents.toolset import Toolset
 from journeyman.agents.window import window
 from journeyman.errors import BaseError
@@ -151,6 +152,8 @@ class _Decision:
             return (self._ask(call.call, call.attempt + 1, node, compiled),) if call.orphaned else ()
         if limit := self._limit(replace(view, calls=())):
             return (limit,)
+        if summary := summarizing(view, self._agent.spec, self._agent.model):
+            return (summary,)
         self._asked += 1
         asked = self._ask(f"m{view.model_calls + self._asked}", 1, node, compiled)
         return (*(skipped(call) for call in view.calls if call.status == "asked"), asked)

@@ -6,6 +6,7 @@ from journeyman.agents.agent import BaseAgent
 from journeyman.agents.calls import next_of
 from journeyman.agents.decision import Action, AddMessage, CallModel, Finish
 from journeyman.agents.limits import exceeded
+from journeyman.agents.summary import summarizing
 from journeyman.events.events import Failure
 from journeyman.events.messages import user
 from journeyman.events.state import AgentState
@@ -41,7 +42,8 @@ class ReactAgent(BaseAgent):
         if state.calls:
             actions = (next_of(call, state, self.tools) for call in state.calls)
             return tuple(action for action in actions if action is not None)
-        return (CallModel(call=f"m{state.model_calls + 1}"),)
+        summary = summarizing(state, self.spec, self.model)
+        return (summary or CallModel(call=f"m{state.model_calls + 1}"),)
 
     def _conclude(self, state: AgentState) -> Action:
         """The reply asks for no tool: it is the answer, if it fits the declared output."""

@@ -188,8 +188,6 @@ def _problem(document: Document, error: ErrorDetails, path: YamlPath) -> Problem
     if kind in _KINDS:
         return _wrong_kind(document, path, _KINDS[kind])
     if kind == "literal_error":
-        if path == ("history", "when_full") and _at(document.data, path) == "summarize":
-            return _later(document, path, "`history.when_full: summarize`", key=False)
         return document.problem(path, f"`{name}` cannot be this", f"use {context['expected'].replace(' or ', ', ')}")
     if kind == "string_pattern_mismatch":
         return document.problem(path, f"`{name}` has characters that it may not have", "use a-z, 0-9, _ and -")
@@ -215,7 +213,7 @@ def _wrong_kind(document: Document, path: YamlPath, kind: str) -> Problem:
 
 def _unknown_key(document: Document, path: YamlPath) -> Problem:
     if _pattern(path) in LATER:
-        return _later(document, path, f"`{_name(path)}`", key=True)
+        return _later(document, path)
     entry = _ENTRIES.get(_pattern(path[:-1]))
     known = [field.alias or name for name, field in entry.model_fields.items()] if entry else []
     close = difflib.get_close_matches(str(path[-1])[:60], known, n=1)
@@ -223,8 +221,8 @@ def _unknown_key(document: Document, path: YamlPath) -> Problem:
     return document.problem(path, f"the key `{_name(path)}` is unknown", remedy, key=True)
 
 
-def _later(document: Document, path: YamlPath, what: str, *, key: bool) -> Problem:
-    return document.problem(path, f"{what} is not available in this release yet", "remove it", key=key)
+def _later(document: Document, path: YamlPath) -> Problem:
+    return document.problem(path, f"`{_name(path)}` is not available in this release yet", "remove it", key=True)
 
 
 def _pattern(path: YamlPath) -> tuple[str, ...]:

@@ -33,11 +33,14 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How much of a thread the model sees: whole turns, cut to 75 % of the window when it is full."""
+    """How much of a thread the model sees: whole turns, cut to 75 % of the window when it is full.
+
+    What is cut is left out (`trim`), or a summary of it takes its place.
+    """
 
     max_messages: int = 200
     max_tokens: int = 60_000  # estimated, see agents.window
-    when_full: Literal["trim"] = "trim"
+    when_full: Literal["trim", "summarize"] = "trim"
 
 
 class Output(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -68,6 +68,10 @@ class Transcript:
         self._note(f"model: {data['error']['message']}", "yellow")
         self._text = ""
 
+    def _history_summarized(self, data: dict[str, Any]) -> None:
+        error = data.get("error")
+        self._note(f"no summary: {error['message']}" if error else "· earlier messages summarized", "dim")
+
     def _tool_call_started(self, data: dict[str, Any]) -> None:
         self._calls.add(data["call"])
         again = f" (try {data['attempt']})" if data.get("attempt", 1) > 1 else ""

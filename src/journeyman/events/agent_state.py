@@ -13,6 +13,7 @@ from journeyman.events.events import (
     CancelRequested,
     DirectCall,
     Failure,
+    HistorySummarized,
     LimitReached,
     Parent,
     RunForked,
@@ -24,6 +25,16 @@ from journeyman.events.walk import BranchState, NodeState, Walk, parent_of
 replace = msgspec.structs.replace
 
 Status = Literal["queued", "running", "paused", "finished", "failed", "cancelled"]
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands for the thread's messages before the view: `text`, or (not loaded yet) the event that says it."""
+
+    stream: str = ""
+    seq: int = 0
+    text: str = ""
+    made: int = 0  # by this run
+    failed: bool = False  # the model gave this run none: it asks no more
 
 
 class AgentState(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +61,7 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     first_no: int = 1
     last_no: int = 0
     history: tuple[Message, ...] = ()
+    summary: Summary | None = None  # of what came before `first_no`
     pinned_nos: tuple[int, ...] = ()  # of the thread's pinned messages
     pinned: tuple[Message, ...] = ()  # those that stand before the history
     thread_context: dict[str, JSON] = {}
@@ -133,6 +145,16 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     def last_reply(self) -> Message | None:
         """The newest message of the model in this run."""
         return next((message for message in reversed(self.messages) if message.role == "assistant"), None)
+
+
+def summarized(state: AgentState, event: HistorySummarized) -> AgentState:
+    """The summary stands for what it is of from now on; one that failed has only its price."""
+    held, usage = state.summary or Summary(), state.usage + event.usage
+    if not event.text:
+        errors = (*state.errors, event.error)[-10:] if event.error else state.errors
+        return replace(state, summary=replace(held, failed=True), usage=usage, errors=errors)
+    summary = replace(held, text=event.text, made=held.made + 1)
+    return replace(state, summary=summary, usage=usage, first_no=max(state.first_no, event.last_no + 1))
 
 
 def into_branch(state: AgentState, branch: BranchState) -> AgentState:

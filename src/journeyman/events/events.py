@@ -107,7 +107,8 @@ class RunStarted(_Event, frozen=True, kw_only=True, omit_defaults=True):
     epoch: int
     first_no: int = 1
     last_no: int = 0  # 0: the thread has no message yet
-    summary: int | None = None
+    summary: int | None = None  # seq of the HistorySummarized that says what came before `first_no`
+    summary_stream: str = ""  # and its stream
     pinned: tuple[int, ...] = ()  # numbers of the thread's pinned messages
     thread_context: dict[str, JSON] = {}
     global_context: dict[str, JSON] = {}
@@ -332,9 +333,16 @@ class ThreadErased(_Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class HistorySummarized(_Event, frozen=True, kw_only=True, omit_defaults=True):
+    """`text` stands for the thread's messages up to `last_no`; `first_no` to `last_no` are new in it. In the stream of
+    the run that needed it; in a thread's own, for what the thread was made without."""
+
     first_no: int
     last_no: int
-    text: str
+    text: str  # empty: `error` says why there is none
+    model: str = ""
+    usage: Usage = Usage()
+    latency_ms: float = 0.0
+    error: Failure | None = None
 
 
 Event = (

@@ -8,7 +8,7 @@ from typing import Any, assert_never
 import msgspec
 
 from journeyman.events import children
-from journeyman.events.agent_state import AgentState, Status, into_branch, out_of_branch
+from journeyman.events.agent_state import AgentState, Status, Summary, into_branch, out_of_branch, summarized
 from journeyman.events.calls import CallState, ModelCallState
 from journeyman.events.events import (
     ApprovalGiven,
@@ -108,7 +108,9 @@ def _apply(state: AgentState, at: int, event: Event) -> AgentState:
             return _with_message(state, event)
         case RunForked():
             return _fork(state, event)
-        case BudgetWarned() | ThreadCreated() | ThreadErased() | HistorySummarized():
+        case HistorySummarized():
+            return summarized(state, event)
+        case BudgetWarned() | ThreadCreated() | ThreadErased():
             return state
         case _:
             assert_never(event)
@@ -143,6 +145,7 @@ def _apply_life(
                 started_at=at,
                 first_no=event.first_no,
                 last_no=event.last_no,
+                summary=Summary(stream=event.summary_stream, seq=event.summary) if event.summary else None,
                 pinned_nos=event.pinned,
                 thread_context=event.thread_context,
                 global_context=event.global_context,

@@ -281,6 +281,8 @@ class Ledger:
             epoch=run.epoch,
             first_no=thread.window_from,
             last_no=thread.next_no - 1,
+            summary=thread.summary[1] if thread.summary else None,
+            summary_stream=thread.summary[0] if thread.summary else "",
             pinned=tuple(thread.pinned),
             thread_context=thread.context,
             global_context=self._tables.global_context(thread.principal),

@@ -19,6 +19,7 @@ from journeyman.events.events import (
     ContextChanged,
     Event,
     Failure,
+    HistorySummarized,
     MessageAdded,
     MessageReplaced,
     ModelCalled,
@@ -248,6 +249,14 @@ def _model_called(tables: Tables, entry: Entry, event: ModelCalled, run: Run) ->
         tables.save_thread(thread)
 
 
+def _summarized(tables: Tables, entry: Entry, event: HistorySummarized, run: Run | None = None) -> None:
+    thread = known_thread(tables, run.thread if run else entry.stream[len(THREAD) :])
+    if event.text:
+        thread.summary = (entry.stream, entry.seq)
+        thread.window_from = max(thread.window_from, event.last_no + 1)
+        tables.save_thread(thread)
+
+
 def _context_changed(tables: Tables, entry: Entry, event: ContextChanged, run: Run) -> None:
     if event.scope == "global":
         if not run.copied:  # the parent did it
@@ -364,6 +373,7 @@ _IN_RUN: dict[type[Any], Callable[[Tables, Entry, Any, Run], None]] = {
     RunFailed: _failed,
     RunCancelled: _cancelled,
     ModelCalled: _model_called,
+    HistorySummarized: _summarized,
     ModelReplied: _spoken,
     ToolCallFinished: _spoken,
     MessageAdded: _spoken,
@@ -376,6 +386,7 @@ _IN_RUN: dict[type[Any], Callable[[Tables, Entry, Any, Run], None]] = {
 }
 _IN_THREAD: dict[type[Any], Callable[[Tables, Entry, Any], None]] = {
     ThreadCreated: _thread_created,
+    HistorySummarized: _summarized,
     MessageAdded: _thread_message,
     MessageReplaced: _thread_replaced,
     ContextChanged: _thread_context,

@@ -30,6 +30,7 @@ from journeyman.journal.statements import Q
 from journeyman.journal.tables import Run, Thread
 
 _numbers = msgspec.json.Decoder(list[int]).decode
+_place = msgspec.json.Decoder(tuple[str, int]).decode
 _json = msgspec.json.Decoder(dict[str, Any]).decode
 approval_of = msgspec.json.Decoder(ApprovalRow).decode
 api_key_of = msgspec.json.Decoder(ApiKeyRow).decode
@@ -76,6 +77,7 @@ def thread_of(row: Sequence[Any]) -> Thread:
         erasing=bool(row[11]),
         next_no=(row[12] or 0) + 1,
         pinned=_numbers(row[13]) if row[13] else [],
+        summary=_place(row[14]) if row[14] else None,
     )
 
 

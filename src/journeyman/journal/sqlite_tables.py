@@ -183,8 +183,7 @@ class SqliteTables:
 
     def entries(self, stream: str, after: int, limit: int) -> Sequence[Entry]:
         self._flush_events()
-        rows = self._db.execute(Q["entries"], (stream, after, limit))
-        return [Entry(stream, *row) for row in rows]
+        return [Entry(stream, *row) for row in self._db.execute(Q["entries"], (stream, after, limit))]
 
     # --- runs and threads
 
@@ -273,7 +272,8 @@ class SqliteTables:
             thread.window_from,
             _encode(thread.context),
             thread.erasing,
-            _pinned(thread),
+            _or_null(thread.pinned),
+            _or_null(thread.summary),
             self._number(thread_stream(thread.key)),
         )
 
@@ -291,7 +291,8 @@ class SqliteTables:
             thread.title,
             _encode(thread.meta),
             thread.erasing,
-            _pinned(thread),
+            _or_null(thread.pinned),
+            _or_null(thread.summary),
         )
 
     # --- messages
@@ -325,9 +326,8 @@ class SqliteTables:
         return claim_of(self._db.execute(Q["claim"], (principal, route, key)).fetchone())
 
     def save_claim(self, claim: Claim, now: int) -> None:
-        values = (claim.principal, claim.route, claim.key, claim.body_hash, claim.made, claim.expires)
         self._write("drop_expired_claims", (now,))
-        self._write("save_claim", values)
+        self._write("save_claim", (claim.principal, claim.route, claim.key, claim.body_hash, claim.made, claim.expires))
 
     def save_api_key(self, row: ApiKeyRow) -> None:
         self._write("save_api_key", (row.id, _encode(row)))
@@ -383,8 +383,8 @@ class SqliteTables:
         return self._db.changes()
 
 
-def _pinned(thread: Thread) -> bytes | None:
-    return _encode(thread.pinned) if thread.pinned else None
+def _or_null(value: Any) -> bytes | None:
+    return _encode(value) if value else None
 
 
 def _saved_run(run: Run) -> tuple[Any, ...]:

@@ -64,6 +64,7 @@ class Thread(msgspec.Struct, kw_only=True):
     title: str = ""
     meta: dict[str, JSON] = {}
     pinned: list[int] = []  # numbers of its pinned messages
+    summary: tuple[str, int] | None = None  # (stream, seq) of the last summary of its messages before `window_from`
     erasing: bool = False  # its erasure has begun and will be finished
     next_no: int = 1
     queue: list[str] = []  # runs that wait for the slot, in the order of acceptance

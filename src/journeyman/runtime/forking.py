@@ -14,6 +14,7 @@ from journeyman.events.events import (
     ContextChanged,
     Event,
     ForkedCall,
+    HistorySummarized,
     MessageAdded,
     MessageReplaced,
     ModelCalled,
@@ -27,6 +28,7 @@ from journeyman.events.events import (
 from journeyman.events.messages import JSON, Message
 from journeyman.events.state import AgentState, apply, replace
 from journeyman.events.transcript import error_text
+from journeyman.journal.journal import thread_stream
 from journeyman.runtime.results import MessageEdit
 
 UNKNOWN = ("outcome_unknown", "cancelled")  # ends of a call that say nothing about what it did
@@ -55,6 +57,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     shift: int
     approvals: Mapping[str, str]
     pinned: tuple[int, ...] = ()
+    summary: int | None = None  # seq, in the fork's thread, of the summary that the parent began with
     request_id: str | None = None
     trace_id: str | None = None
     caller_span: str | None = None
@@ -124,7 +127,17 @@ def _copied(event: Event, own: Identity, at: int) -> Event:
                 caller_span=own.caller_span,
             )
         case RunStarted():
-            return replace(event, first_no=1, last_no=own.shown, pinned=own.pinned)
+            return replace(
+                event,
+                first_no=1,
+                last_no=own.shown,
+                pinned=own.pinned,
+                summary=own.summary,
+                summary_stream=thread_stream(own.thread) if own.summary else "",
+            )
+        case HistorySummarized():
+            first_no, last_no = max(1, event.first_no - own.shift), max(0, event.last_no - own.shift)
+            return replace(event, first_no=first_no, last_no=last_no)
         case ModelCalled():
             return replace(event, first_no=max(1, event.first_no - own.shift))
         case ApprovalRequested():  # the copy waits for whoever forked: its deadline was the parent's

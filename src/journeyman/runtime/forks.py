@@ -15,18 +15,19 @@ from journeyman.events.events import (
     ApprovalRequested,
     ContextChanged,
     Event,
+    HistorySummarized,
     MessageAdded,
     RunForked,
     ThreadCreated,
 )
-from journeyman.events.state import AgentState
+from journeyman.events.state import AgentState, replace
 from journeyman.ids import Ids
 from journeyman.journal.journal import Append, Journal, MessageRow, thread_key, thread_stream
 from journeyman.runtime.accepting import Acceptance
 from journeyman.runtime.bounds import check_context
 from journeyman.runtime.definitions import Definitions
 from journeyman.runtime.forking import Identity, Prefix, copies, edits, prefix, under_way
-from journeyman.runtime.loading import load_pinned, load_view, read_all
+from journeyman.runtime.loading import load_pinned, load_summary, load_view, read_all
 from journeyman.runtime.results import ForkRun, Started
 from journeyman.runtime.runs import Runs
 
@@ -73,8 +74,9 @@ class Forks:
             calls=under_way(copied, entries[copied.at :]),
         )
         shown = await self._shown(copied)
-        identity = self._identity(thread_key(principal, thread_id), copied, shown, agent, request)
         thread = await self._thread(thread_id, principal, copied, shown)
+        identity = self._identity(thread_key(principal, thread_id), copied, shown, agent, request)
+        identity = replace(identity, summary=_summary_of(thread))
         run = self._append(run_id, (*copies(copied, identity), forked, *edited), [one.at for one in copied.entries])
         definition = self._definitions.to_store(agent)
         earlier = await self._acceptance.accept(principal, run_id, (thread, run), request.key, definition)
@@ -126,12 +128,19 @@ class Forks:
         events: list[Event] = [ThreadCreated(thread_id=thread_id, principal=principal, title=title, meta=meta)]
         if copied.started.thread_context:
             events.append(ContextChanged(scope="thread", patch=copied.started.thread_context))
+        if text := await load_summary(self._journal, copied.started.summary_stream, copied.started.summary or 0):
+            events.append(HistorySummarized(first_no=1, last_no=0, text=text))
         times = [self._clock.now()] * len(events) + [row.at for row in shown]
         events += [MessageAdded(message=row.message, by=principal) for row in shown]
         return self._append(thread_stream(thread_key(principal, thread_id)), events, times)
 
     def _append(self, stream: str, events: Sequence[Event], times: Sequence[int]) -> Append:
         return Append(stream=stream, drafts=tuple(map(self._codec.draft, events)), times=tuple(times))
+
+
+def _summary_of(thread: Append) -> int | None:
+    """The seq of the summary that a new thread begins with."""
+    return next((seq for seq, draft in enumerate(thread.drafts, 1) if draft.type == "history_summarized"), None)
 
 
 def _edits(copied: Prefix, request: ForkRun, principal: str) -> tuple[Event, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from journeyman.errors import NotFoundError
 from journeyman.events.codec import Entry
+from journeyman.events.events import HistorySummarized
 from journeyman.events.state import AgentState, fold, replace
 from journeyman.events.transcript import in_call_order
 from journeyman.journal.journal import Journal, MessageRow
@@ -22,10 +23,21 @@ async def load_state(journal: Journal, run_id: str, entries: Sequence[Entry] = (
     state = fold(run_id, ((entry.seq, entry.at, entry.event) for entry in entries))
     rows = await load_view(journal, state.thread, state.first_no, state.last_no)
     history = in_call_order(tuple(row.message for row in rows))
+    if state.summary is not None and not state.summary.text:
+        text = await load_summary(journal, state.summary.stream, state.summary.seq)
+        state = replace(state, summary=replace(state.summary, text=text))
     if not state.pinned_nos:
         return replace(state, history=history)
     pinned = await load_pinned(journal, state.thread, state.pinned_nos, rows[0].no if rows else state.last_no + 1)
     return replace(state, history=history, pinned=tuple(row.message for row in pinned))
+
+
+async def load_summary(journal: Journal, stream: str, seq: int) -> str:
+    """The text of the summary that this event says; empty: there is none."""
+    for entry in await journal.read(stream, seq - 1, 1) if seq else ():
+        event = entry.event
+        return event.text if isinstance(event, HistorySummarized) else ""
+    return ""
 
 
 async def load_pinned(journal: Journal, thread: str, numbers: Sequence[int], before: int) -> Sequence[MessageRow]:

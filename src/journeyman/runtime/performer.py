@@ -8,17 +8,17 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol
 
-from journeyman.agents.decision import CallModel, CallTool
+from journeyman.agents.decision import CallModel, CallTool, Summarize
 from journeyman.clock import Clock
 from journeyman.errors import BaseError, ServiceTimeoutError
-from journeyman.events.events import Failure, ModelFailed, ModelReplied
+from journeyman.events.events import Failure, HistorySummarized, ModelFailed, ModelReplied
 from journeyman.events.messages import JSON, Usage
-from journeyman.events.state import AgentState
+from journeyman.events.state import AgentState, replace
 from journeyman.ids import Ids
 from journeyman.llm.client import Delta, ModelClient, ModelReply, ModelRequest
 from journeyman.llm.prices import Prices
 from journeyman.runtime.live import LiveRun
-from journeyman.runtime.translate import idempotency_key
+from journeyman.runtime.translate import idempotency_key, summarized
 from journeyman.tools.spec import CallHost, CallRequest, ToolOutcome
 
 log = logging.getLogger(__name__)
@@ -66,11 +66,25 @@ class Performer:
         return reply
 
     def _model_failed(self, action: CallModel, error: BaseError, latency_ms: float) -> ModelFailed:
-        failure = Failure(error.code, error.message, self._ids.new("err"), error.retry_after)
-        log.warning("model call failed: %s", error.message, extra={"code": error.code, "error_id": failure.error_id})
+        failure = self._failure(error)
         return ModelFailed(
             call=action.call, attempt=action.attempt, error=failure, latency_ms=latency_ms, path=action.path
         )
+
+    def _failure(self, error: BaseError) -> Failure:
+        failure = Failure(error.code, error.message, self._ids.new("err"), error.retry_after)
+        log.warning("model call failed: %s", error.message, extra={"code": error.code, "error_id": failure.error_id})
+        return failure
+
+    async def summarize(self, action: Summarize) -> HistorySummarized:
+        """Ask the model for the summary. A failure is an outcome too: the run goes on without it."""
+        began = self._clock.monotonic()
+        try:
+            reply = await self._models.call(action.request)
+        except BaseError as exc:
+            return summarized(action, self._failure(exc), self._since(began))
+        usage = self._prices.priced(reply.usage, reply.model, action.request.model)
+        return summarized(action, replace(reply, usage=usage), self._since(began))
 
     async def call_tool(self, action: CallTool, state: AgentState, host: CallHost) -> ToolOutcome:
         request = CallRequest(

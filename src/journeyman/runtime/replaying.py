@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from journeyman.errors import ServiceError
-from journeyman.events.events import ModelReplied
+from journeyman.events.events import Event, HistorySummarized, ModelReplied
+from journeyman.events.messages import assistant
 from journeyman.journal.journal import Journal
 from journeyman.llm.client import ModelReply
 from journeyman.llm.replay import ReplayModel
@@ -15,13 +16,17 @@ async def recorded_replies(journal: Journal, run_id: str) -> ReplayModel:
     entries = await read_all(journal, run_id)
     if not entries:
         raise ServiceError(f"The journal has no run {run_id!r} to replay.", code="replay_unavailable")
-    replies = [entry.event for entry in entries if entry.type == "model_replied"]
-    return ReplayModel(
-        [
-            ModelReply(
-                message=reply.message, model=f"replay:{run_id}", usage=reply.usage, finish_reason=reply.finish_reason
-            )
-            for reply in replies
-            if isinstance(reply, ModelReplied) and not reply.message.partial
-        ]
-    )
+    events = [entry.event for entry in entries if entry.type in ("model_replied", "history_summarized")]
+    return ReplayModel([_reply(event, f"replay:{run_id}") for event in events if _is_whole(event)])
+
+
+def _is_whole(event: Event) -> bool:
+    return not isinstance(event, ModelReplied) or not event.message.partial
+
+
+def _reply(event: Event, model: str) -> ModelReply:
+    """Of a summary that could not be had, an empty one: that fails too."""
+    if isinstance(event, HistorySummarized):
+        return ModelReply(message=assistant(event.text), model=model, usage=event.usage)
+    assert isinstance(event, ModelReplied)
+    return ModelReply(message=event.message, model=model, usage=event.usage, finish_reason=event.finish_reason)

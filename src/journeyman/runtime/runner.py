@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from journeyman.agents.decision import Action, Agent, AwaitChild, CallModel, CallTool, Finish, RunNode
+from journeyman.agents.decision import Action, Agent, AwaitChild, CallModel, CallTool, Finish, RunNode, Summarize
 from journeyman.agents.limits import within
 from journeyman.clock import Clock, Timer
 from journeyman.errors import BaseError
@@ -140,7 +140,7 @@ class Runner:
             case CallTool():
                 if not action.spec.waits:
                     self._recorder.add(tool_started(action, self.state, action.attempt))
-            case Finish() | RunNode():
+            case Finish() | RunNode() | Summarize():
                 pass
             case AwaitChild():
                 self._begin_child(action)
@@ -188,6 +188,8 @@ class Runner:
                 case CallTool():
                     recorded = action.attempt - 1 if action.spec.waits else action.attempt
                     self._steps.call_tool(action, recorded)
+                case Summarize():
+                    self._steps.summarize(action)
                 case RunNode():
                     self._steps.run_node(action, self._agent)
 

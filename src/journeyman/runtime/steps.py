@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from journeyman.agents.calls import question, unknown
-from journeyman.agents.decision import Action, Agent, CallModel, CallTool, RunNode
+from journeyman.agents.decision import Action, Agent, CallModel, CallTool, RunNode, Summarize
 from journeyman.egress.propagation import propagate
 from journeyman.errors import BaseError, StaleEpochError, StorageError
 from journeyman.events.events import Failure
@@ -52,6 +52,9 @@ class Steps:
     def call_model(self, action: CallModel, request: ModelRequest) -> None:
         work = partial(self._model, action, request, self._recorder.state.stream)
         self._spawn(action.call, work, action.attempt)
+
+    def summarize(self, action: Summarize) -> None:
+        self._spawn(action.call, partial(self._summary, action))
 
     def call_tool(self, action: CallTool, recorded: int) -> None:
         host = RunningCall(action, self._recorder, self._inbox, self._live, self.executing, recorded)
@@ -110,6 +113,9 @@ class Steps:
 
     async def _model(self, action: CallModel, request: ModelRequest, stream: bool) -> Fact:
         return Fact((await self._performer.call_model(action, request, self._live, stream),))
+
+    async def _summary(self, action: Summarize) -> Fact:
+        return Fact((await self._performer.summarize(action),))
 
     async def _tool(self, action: CallTool, host: RunningCall) -> Fact:
         try:

@@ -17,11 +17,15 @@ from journeyman.agents.decision import (
     LeaveNode,
     ReachLimit,
     Settle,
+    Summarize,
 )
+from journeyman.agents.window import estimated_tokens
 from journeyman.events.events import (
     ApprovalRequested,
     BranchEnded,
     Event,
+    Failure,
+    HistorySummarized,
     LimitReached,
     MessageAdded,
     ModelCalled,
@@ -30,9 +34,9 @@ from journeyman.events.events import (
     ToolCallFinished,
     ToolCallStarted,
 )
-from journeyman.events.state import AgentState
+from journeyman.events.state import AgentState, replace
 from journeyman.ids import Ids
-from journeyman.llm.client import ModelRequest
+from journeyman.llm.client import ModelReply, ModelRequest
 from journeyman.tools.spec import ToolOutcome
 
 Instant = (
@@ -107,9 +111,22 @@ def model_called(action: CallModel, state: AgentState, model: str, request: Mode
 
 def _request_hash(state: AgentState, request: ModelRequest, first_no: int) -> str:
     """The thread's stored messages never change, so their range stands for their text."""
-    prompt = request.messages[:1]
+    prompt = request.messages[: 1 if state.summary is None else 2]
     own = msgspec.json.encode((state.version, prompt, state.thread, first_no, state.last_no, state.messages))
     return hashlib.sha256(own).hexdigest()[:16]
+
+
+def summarized(action: Summarize, outcome: ModelReply | Failure, latency_ms: float) -> HistorySummarized:
+    """What the model gave for a summary, if it can be used: some text, and no more than there is room for."""
+    event = HistorySummarized(first_no=action.first_no, last_no=action.last_no, text="", latency_ms=latency_ms)
+    if isinstance(outcome, Failure):
+        return replace(event, error=outcome)
+    event = replace(event, model=outcome.model, usage=outcome.usage)
+    text, size = outcome.message.text.strip(), estimated_tokens(outcome.message)
+    if text and size <= action.most_tokens:
+        return replace(event, text=text)
+    what = f"is of about {size} tokens; there is room for {action.most_tokens}" if text else "is empty"
+    return replace(event, error=Failure("summary_unusable", f"The summary of the earlier messages {what}."))
 
 
 def tool_started(action: CallTool, state: AgentState, attempt: int) -> ToolCallStarted:

@@ -13,6 +13,7 @@ import msgspec
 from journeyman.events.codec import Draft
 from journeyman.events.events import (
     ApprovalRequested,
+    HistorySummarized,
     LimitReached,
     ModelFailed,
     ModelReplied,
@@ -75,6 +76,7 @@ class RunMetrics:
         self._folds: dict[type[Any], Callable[[AgentState, Any], None]] = {
             ModelReplied: self._replied,
             ModelFailed: self._model_failed,
+            HistorySummarized: self._summarized,
             RunFinished: self._ended,
             RunFailed: self._run_failed,
             RunCancelled: self._ended,
@@ -94,7 +96,13 @@ class RunMetrics:
     def read(self) -> list[Family]:
         return [each.read() for each in vars(self).values() if isinstance(each, Counter | Histogram)]
 
-    def _replied(self, run: AgentState, event: ModelReplied) -> None:
+    def _summarized(self, run: AgentState, event: HistorySummarized) -> None:
+        if event.error is not None:
+            self.errors.add((self._model(run, event.model), event.error.code))
+        if event.model:
+            self._replied(run, event)
+
+    def _replied(self, run: AgentState, event: ModelReplied | HistorySummarized) -> None:
         model = (self._model(run, event.model),)
         self.replies.add(model)
         self.latency.observe(event.latency_ms / 1000, model)

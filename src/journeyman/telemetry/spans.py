@@ -17,6 +17,7 @@ from journeyman.events.events import (
     ApprovalRequested,
     Event,
     Failure,
+    HistorySummarized,
     ModelCalled,
     ModelFailed,
     ModelReplied,
@@ -95,6 +96,7 @@ class _Trace:
             ModelCalled: self._model_called,
             ModelReplied: self._model_replied,
             ModelFailed: self._model_failed,
+            HistorySummarized: self._summarized,
             ToolCallStarted: self._tool_started,
             ToolCallFinished: self._tool_finished,
             ApprovalRequested: self._asked,
@@ -146,6 +148,9 @@ class _Trace:
         if event.model:
             said["gen_ai.response.model"] = event.model
         self._end(self._of(event.call, event.attempt), at, said)
+
+    def _summarized(self, at: int, event: HistorySummarized) -> None:
+        self._usage = self._usage + event.usage
 
     def _model_failed(self, at: int, event: ModelFailed) -> None:
         self._end(self._of(event.call, event.attempt), at, {}, event.error)

@@ -53,7 +53,7 @@ tools:
     isolation: process
     on_unknown: ask
 limits: {steps: 5, tool_calls: 6, seconds: 7, tokens: 800, cost_usd: 0.5}
-history: {max_messages: 20, max_tokens: 6000, when_full: trim}
+history: {max_messages: 20, max_tokens: 6000, when_full: summarize}
 output: {schema: {type: object}, retries: 1}
 """
 
@@ -165,8 +165,7 @@ quota: {}
         ("mcp_servers: {a: {command: 'sh -c x'}}", "`mcp_servers.a.command` must be a list", ""),
         ("quota: {}", "`quota` is not available in this release yet", ""),
         ("model: {name: offline, fallbacks: one}", "`model.fallbacks` must be a list, not text", ""),
-        ("history: {when_full: summarize}", "`history.when_full: summarize` is not available in this release yet", ""),
-        ("history: {when_full: burst}", "`history.when_full` cannot be this", "use 'trim'"),
+        ("history: {when_full: burst}", "`history.when_full` cannot be this", "use 'trim', 'summarize'"),
         ("tools: [{name: refund, cache_ttl: soon}]", "`tools[0].cache_ttl` must be a number, not text", ""),
         ("tools: [{name: refund, cache_ttl: -1}]", "`tools[0].cache_ttl` cannot be used: it is from 0 to", ""),
         ("tools: [{name: refund, permissions: {net: []}}]", "`tools[0].permissions.net` is unknown", "`network`"),

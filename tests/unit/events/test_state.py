@@ -9,6 +9,7 @@ from typing import get_args
 
 import pytest
 
+from journeyman.events.agent_state import Summary
 from journeyman.events.events import (
     ApprovalGiven,
     ApprovalRequested,
@@ -234,7 +235,6 @@ SILENT: tuple[Event, ...] = (
     MessageReplaced(seq=1, message=user("x")),
     ThreadCreated(thread_id="t", principal="me"),
     ThreadErased(thread="t"),
-    HistorySummarized(first_no=1, last_no=2, text="s"),
 )
 
 
@@ -242,6 +242,18 @@ SILENT: tuple[Event, ...] = (
 def test_events_that_say_nothing_of_the_state(event: Event) -> None:
     before = after(ACCEPTED, STARTED)
     assert apply(before, 3, 0, event) == replace(before, seq=3)
+
+
+def test_a_summary_stands_for_what_came_before_the_view() -> None:
+    before = after(ACCEPTED, replace(STARTED, first_no=1, last_no=4, summary=7, summary_stream="run_0"))
+    assert before.summary == Summary(stream="run_0", seq=7)
+    made = HistorySummarized(first_no=1, last_no=2, text="s", usage=Usage(3, 1))
+    state = apply(before, 3, 0, made)
+    assert (state.first_no, state.usage) == (3, Usage(3, 1))
+    assert state.summary == Summary(stream="run_0", seq=7, text="s", made=1)
+    state = apply(state, 4, 0, HistorySummarized(first_no=3, last_no=4, text="", error=Failure("code", "why")))
+    assert (state.first_no, state.errors) == (3, (Failure("code", "why"),))
+    assert state.summary == Summary(stream="run_0", seq=7, text="s", made=1, failed=True)
 
 
 def test_every_event_type_is_tried_here() -> None:

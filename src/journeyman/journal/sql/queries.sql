@@ -50,24 +50,27 @@ WHERE thread = (SELECT no FROM streams WHERE name = ?)
 
 -- name: thread
 SELECT t.no, t.key, t.principal, t.thread_id, t.created_at, t.updated_at, t.active_run, t.window_from, t.context,
-    t.title, t.meta, t.erasing, (SELECT max(no) FROM messages WHERE thread = t.no), t.pinned
+    t.title, t.meta, t.erasing, (SELECT max(no) FROM messages WHERE thread = t.no), t.pinned,
+    t.summary
 FROM streams s JOIN threads t ON t.no = s.no
 WHERE s.name = ?
 
 -- name: threads
 SELECT t.no, t.key, t.principal, t.thread_id, t.created_at, t.updated_at, t.active_run, t.window_from, t.context,
-    t.title, t.meta, t.erasing, (SELECT max(no) FROM messages WHERE thread = t.no), t.pinned
+    t.title, t.meta, t.erasing, (SELECT max(no) FROM messages WHERE thread = t.no), t.pinned,
+    t.summary
 FROM streams s JOIN threads t ON t.no = s.no
 WHERE s.name > ? AND s.name < ? AND t.principal = ? AND NOT t.erasing
 ORDER BY s.name LIMIT ?
 
 -- name: add_thread
 INSERT INTO threads (no, key, principal, thread_id, created_at, updated_at, active_run, window_from, context, title,
-    meta, erasing, pinned)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    meta, erasing, pinned, summary)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: save_thread
-UPDATE threads SET updated_at = ?, active_run = ?, window_from = ?, context = ?, erasing = ?, pinned = ? WHERE no = ?
+UPDATE threads SET updated_at = ?, active_run = ?, window_from = ?, context = ?, erasing = ?, pinned = ?, summary = ?
+WHERE no = ?
 
 -- name: erasing
 SELECT key FROM threads WHERE erasing
