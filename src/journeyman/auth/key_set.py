@@ -7,7 +7,6 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-import jwt
 import msgspec
 
 from journeyman.clock import Clock
@@ -101,6 +100,8 @@ def keys_of(data: bytes, algorithm: str) -> dict[str, tuple[Any, Any]]:
 
 
 def _key(jwk: dict[str, Any], algorithm: str) -> Any | None:
+    import jwt  # noqa: PLC0415 - 50 ms and 10 MB with its cryptography, only where tokens are taken
+
     fits = (
         jwk.get("kty") == _KIND[algorithm] and jwk.get("use", "sig") == "sig" and jwk.get("alg", algorithm) == algorithm
     )
