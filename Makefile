@@ -3,7 +3,7 @@ PY := .venv/bin/python
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: run test test-long lint bench install install-dev lock clean
+.PHONY: run test test-long lint bench bench-beside install install-dev lock clean
 
 run: .venv/.run           ## the server with the example agent on http://127.0.0.1:8000
 	$(BIN)/journeyman serve examples/support
@@ -22,10 +22,15 @@ lint: .venv/.dev          ## style, types, floors
 
 bench: .venv/.dev         ## CPU per run, latency and memory, each beside its floor
 	$(PY) -m benchmarks
+	@$(MAKE) --no-print-directory bench-beside
+
+bench-beside: .venv-peers/.done ## a graph that does nothing, beside langgraph and pydantic-graph
+	.venv-peers/bin/python -m benchmarks.graphs_beside
 
 lock: .venv/bin/uv        ## fresh locks: versions and hashes, no addresses, nothing younger than a week
 	$(BIN)/uv pip compile pyproject.toml --extra redis --generate-hashes --no-emit-index-url --no-header --exclude-newer "$$(date -d '7 days ago' +%F)" -o requirements.txt
 	$(BIN)/uv pip compile pyproject.toml --extra dev --generate-hashes --no-emit-index-url --no-header --exclude-newer "$$(date -d '7 days ago' +%F)" -o requirements-dev.txt
+	$(BIN)/uv pip compile pyproject.toml requirements-peers.in --generate-hashes --no-emit-index-url --no-header --exclude-newer "$$(date -d '7 days ago' +%F)" -o requirements-peers.txt
 
 .venv/bin/uv:
 	python3 -m venv .venv
@@ -44,5 +49,11 @@ lock: .venv/bin/uv        ## fresh locks: versions and hashes, no addresses, not
 	@command -v strace >/dev/null || { S=$$([ "$$(id -u)" = 0 ] || echo sudo); $$S apt-get update -qq && $$S apt-get install -y -qq strace; }
 	@touch $@
 
+.venv-peers/.done: requirements-peers.txt | .venv/bin/uv
+	python3 -m venv .venv-peers
+	$(BIN)/uv pip install -q --compile-bytecode --python .venv-peers/bin/python --require-hashes -r requirements-peers.txt
+	$(BIN)/uv pip install -q --python .venv-peers/bin/python --no-deps -e .
+	@touch $@
+
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-peers .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,10 +1,7 @@
-"""A chain of nodes that do nothing, by Journeyman and by other graph libraries where they are installed.
+"""A chain of nodes that do nothing, by Journeyman and by other graph libraries (`make bench-beside`).
 
-    python -m venv /tmp/peers && /tmp/peers/bin/pip install langgraph pydantic-graph .
-    /tmp/peers/bin/python -m benchmarks.graphs_beside
-
-No part of `make bench`: CPU µs per node in one process, everything in memory, without a model. Journeyman records each
-node in its journal (in memory here) and can go on from there; of the others the saver in memory is the nearest thing.
+CPU µs per node in one process, everything in memory, without a model. Journeyman records each node in its journal (in
+memory here) and can go on from there; of the others the saver in memory is the nearest thing.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import pytest
 
 from architecture.source_tree import ROOT, committed
 
-LOCKS = ("requirements.txt", "requirements-dev.txt")
+LOCKS = ("requirements.txt", "requirements-dev.txt", "requirements-peers.txt")
 REGISTRIES = tuple(".".join(parts) for parts in (("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "org")))
 INDEX = re.compile(r"(?:--(?:extra-)?index-url[ =]+|index[-_]url\s*=\s*)\S")
 
