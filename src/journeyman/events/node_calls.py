@@ -70,6 +70,21 @@ def is_asked(call: CallState, event: ApprovalGiven) -> bool:
     return call.approval == event.approval and call.status == "waiting"
 
 
+def waiting(calls: tuple[CallState, ...], event: ApprovalRequested) -> tuple[CallState, ...]:
+    """The calls, with this one waiting for a human."""
+    return with_call(
+        calls,
+        event.call,
+        status="waiting",
+        approval=event.approval,
+        kind=event.kind,
+        question=event.message if event.kind == "question" else "",
+        arguments=event.arguments,
+        args_hash=event.args_hash,
+        decision=None,
+    )
+
+
 def answered(calls: tuple[CallState, ...], event: ApprovalGiven) -> tuple[CallState, ...]:
     """The calls, one of which this answer is about."""
     return tuple(_with_answer(call, event) if is_asked(call, event) else call for call in calls)
@@ -111,15 +126,4 @@ def _tool_started(node: NodeState, event: ToolCallStarted) -> NodeState:
 
 def _asked(node: NodeState, event: ApprovalRequested) -> NodeState:
     node = _known(node, event)
-    calls = with_call(
-        node.calls,
-        event.call,
-        status="waiting",
-        approval=event.approval,
-        kind=event.kind,
-        question=event.message if event.kind == "question" else "",
-        arguments=event.arguments,
-        args_hash=event.args_hash,
-        decision=None,
-    )
-    return replace(node, calls=calls)
+    return replace(node, calls=waiting(node.calls, event))

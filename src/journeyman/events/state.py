@@ -46,7 +46,7 @@ from journeyman.events.events import (
 )
 from journeyman.events.merge_patch import merge_patch
 from journeyman.events.messages import Message
-from journeyman.events.node_calls import after_answer, after_step, answered, is_asked, is_of_code
+from journeyman.events.node_calls import after_answer, after_step, answered, is_asked, is_of_code, waiting
 from journeyman.events.transcript import message_of
 from journeyman.events.walk import joined_into, orphaned_calls, with_call
 
@@ -286,17 +286,7 @@ def _apply_call(state: AgentState, event: ToolCallStarted | ToolCallFinished | A
         case ToolCallFinished():
             return _finish_call(state, event)
         case ApprovalRequested():
-            return _with_call(
-                state,
-                event.call,
-                status="waiting",
-                approval=event.approval,
-                kind=event.kind,
-                question=event.message if event.kind == "question" else "",
-                arguments=event.arguments,
-                args_hash=event.args_hash,
-                decision=None,
-            )
+            return replace(state, calls=waiting(state.calls, event))
         case _:
             assert_never(event)
 
