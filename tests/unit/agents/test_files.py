@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from harness.cpu import within
 from journeyman.agents.definition import Surroundings
 from journeyman.agents.files import MAX_FILES, load_agents
 
@@ -144,12 +145,10 @@ def test_a_script_stands_in_the_agents_folder(model: str, message: str | None, t
 )
 def test_no_file_takes_long(content: bytes, tmp_path: Path, around: Around) -> None:
     (tmp_path / "agent.yaml").write_bytes(content)
-    began = time.process_time()
     for path in (tmp_path, tmp_path / "agent.yaml"):
-        loaded = load_agents(path, around())
+        loaded = within(0.8, partial(load_agents, path, around()))
         assert loaded.errors
         assert len(loaded.problems) < 200
-    assert time.process_time() - began < 1.5
 
 
 AGENT = b"""type: react_agent
@@ -195,7 +194,5 @@ def test_any_bytes_load_or_are_problems(cuts: list[tuple[int, bytes, int]], tmp_
         content = content[:at] + piece + content[at + removed :]
     file = tmp_path / "agent.yaml"
     file.write_bytes(content)
-    began = time.process_time()
-    loaded = load_agents(file, around())
+    loaded = within(1.0, partial(load_agents, file, around()))
     assert bool(loaded.agents) is not bool(loaded.errors)
-    assert time.process_time() - began < 1.0

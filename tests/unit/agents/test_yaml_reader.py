@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import itertools
-import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.cpu import within
 from journeyman.agents.document import Document
 from journeyman.agents.yaml_reader import MAX_BYTES, MAX_PROBLEMS, read_document
 from journeyman.errors import Problem
@@ -117,10 +117,8 @@ def test_an_alias_bomb_is_refused_at_once() -> None:
     names = "abcdefghij"
     for before, name in itertools.pairwise(names):
         lines.append(f"{name}: &{name} [{','.join(['*' + before] * 9)}]")
-    began = time.process_time()
-    _, problems = read("\n".join(lines))
+    _, problems = within(1.0, lambda: read("\n".join(lines)))
     assert problems
-    assert time.process_time() - began < 1.0
 
 
 def test_a_file_over_the_limit_is_refused_unread() -> None:
@@ -165,8 +163,6 @@ def test_any_bytes_give_data_or_problems(cuts: list[tuple[int, bytes]]) -> None:
     content = SEED
     for at, piece in cuts:
         content = content[:at] + piece + content[at + len(piece) // 2 :]
-    began = time.process_time()
-    document, problems = read(content)
-    assert time.process_time() - began < 1.0
+    document, problems = within(1.0, lambda: read(content))
     assert document is not None or problems
     assert all(problem.file == "agent.yaml" for problem in problems)
