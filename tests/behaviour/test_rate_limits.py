@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -73,8 +74,10 @@ async def test_callers_have_windows_of_their_own_and_who_guesses_keys_has_one(tm
     await app.stop()
 
 
-async def test_two_servers_share_their_windows_through_redis_and_go_on_without_it(tmp_path: Path) -> None:
-    async with two_on_one_redis(tmp_path) as (redis, both, statuses):
+async def test_two_servers_share_their_windows_through_redis_and_go_on_without_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with two_on_one_redis(tmp_path, caplog) as (redis, both, statuses):
         assert Counter(statuses) == {200: 5, 429: 15}
         redis.stop()
         statuses = [(await request(both[0], "GET", "/runs")).status for _ in range(6)]
@@ -85,16 +88,19 @@ async def test_two_servers_share_their_windows_through_redis_and_go_on_without_i
 
 
 @asynccontextmanager
-async def two_on_one_redis(folder: Path) -> AsyncIterator[tuple[RedisServer, list[App], list[int]]]:
-    """Two servers after 20 requests; once more where a loaded machine kept Redis from answering in time for one."""
+async def two_on_one_redis(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> AsyncIterator[tuple[RedisServer, list[App], list[int]]]:
+    """Two servers after 20 requests; once more where this process was too late to read one of Redis's answers."""
     for last in (False, False, False, True):
+        caplog.clear()
+        gc.collect()  # after thousands of tests it takes longer than PATIENCE_SECONDS, so not in between
         with redis_server(folder) as redis:
             both = [app_with(folder, rate_limit_enabled=True, redis_url=redis.url) for _ in range(2)]
             try:
                 assert [await limits_of(one) for one in both] == [("ready", False)] * 2
                 answers = await asyncio.gather(*(request(both[number % 2], "GET", "/runs") for number in range(20)))
-                late = any([(await limits_of(one))[1] for one in both])
-                if last or not late:
+                if last or "Redis is away" not in caplog.text:
                     yield redis, both, [answer.status for answer in answers]
                     return
             finally:
