@@ -52,6 +52,7 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     stream: bool = False
     request_id: str | None = None
     trace_id: str | None = None
+    key: str | None = None  # the API key whose quota it uses
     status: Status = "queued"
     epoch: int = 0
     seq: int = 0  # of the last event applied

@@ -11,6 +11,7 @@ from typing import ClassVar, Literal
 import msgspec
 
 from journeyman.events.messages import JSON, Message, Usage
+from journeyman.events.quota import Reservation
 
 Decision = Literal["approve", "deny", "retry", "done", "fail"]
 Answerer = Literal["anyone", "other"]  # other: not the principal whose run asks
@@ -99,6 +100,7 @@ class RunAccepted(_Event, frozen=True, kw_only=True, omit_defaults=True):
     request_id: str | None = None
     trace_id: str | None = None
     caller_span: str | None = None  # the caller's place in that trace
+    key: str | None = None  # the API key whose quota this run uses; None: it has none
 
 
 class RunStarted(_Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -133,10 +135,12 @@ class CancelRequested(_Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class LimitReached(_Event, frozen=True, kw_only=True, omit_defaults=True):
-    """steps | tool_calls | seconds | tokens | cost_usd, with the limit's value. RunFinished follows."""
+    """steps | tool_calls | seconds | tokens | cost_usd, or tokens_per_day | usd_per_day of a budget that others share,
+    with the limit's value. RunFinished follows."""
 
     limit: str
     value: float
+    budget: str = ""  # the shared one: `principal:NAME`, `key:ID`, `agent:NAME`
 
 
 class RunFinished(_Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -196,6 +200,7 @@ class ModelCalled(_Step, frozen=True, kw_only=True, omit_defaults=True):
     first_no: int = 1
     messages: int = 0  # how many messages were sent, the system prompt included
     request_hash: str = ""
+    reserved: Reservation | None = None  # of shared budgets
 
 
 class ModelReplied(_Step, frozen=True, kw_only=True, omit_defaults=True):
@@ -312,7 +317,9 @@ class ApprovalGiven(_Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class BudgetWarned(_Event, frozen=True, kw_only=True, omit_defaults=True):
-    budget: str
+    """Four fifths of a shared budget are used or set aside: said once a day, by the run that was next."""
+
+    budget: str  # `tokens_per_day` or `usd_per_day`, a space, and whose it is
     used: float
     limit: float
 
@@ -343,6 +350,7 @@ class HistorySummarized(_Event, frozen=True, kw_only=True, omit_defaults=True):
     usage: Usage = Usage()
     latency_ms: float = 0.0
     error: Failure | None = None
+    reserved: Reservation | None = None  # of shared budgets, while the model was asked
 
 
 Event = (

@@ -136,6 +136,7 @@ def _apply_life(
                 stream=event.stream,
                 request_id=event.request_id,
                 trace_id=event.trace_id,
+                key=event.key,
             )
         case RunStarted():
             return replace(

@@ -17,6 +17,7 @@ from journeyman.events.messages import JSON, Message
 
 RunStatus = Literal["queued", "running", "paused", "finished", "failed", "cancelled"]
 OPEN: tuple[RunStatus, ...] = ("queued", "running", "paused")
+Owner = Literal["principal", "key", "agent"]  # who has quotas
 
 
 def thread_key(principal: str, thread_id: str) -> str:
@@ -88,13 +89,22 @@ class ApiKeyRow(msgspec.Struct, frozen=True, kw_only=True):
     revoked_at: int | None = None
 
 
+class MostRuns(msgspec.Struct, frozen=True):
+    """How many runs of an owner may be queued or running when another is accepted."""
+
+    owner: Owner
+    name: str
+    most: int
+
+
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """One transaction, never split: all of it is committed, or none.
 
     A RunAccepted as the first event of an append makes the run: the thread row if there is none, its place in the
     thread's queue, and, if the thread's slot is free, a RunStarted (and a ContextChanged for `RunAccepted.context`)
     that the journal itself appends at `at` under `epoch`. With `multitask: reject` a busy thread raises
-    ThreadBusyError; with more than `max_queued` runs waiting on the thread, QueueFullError. With `multitask: interrupt`
+    ThreadBusyError; with more than `max_queued` runs waiting on the thread, QueueFullError, and likewise
+    (`too_many_runs`) where one of `most_runs` does not allow another. With `multitask: interrupt`
     every open run of the thread gets a CancelRequested (they are among the entries; twice `max_queued` may wait until
     those have ended). A RunAccepted with `copied` makes a fork, on a thread of its own: its RunStarted is among the
     copies. One with a `parent` makes a child: an append to the parent, fenced by an epoch, must stand before it in the
@@ -110,6 +120,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     api_keys: tuple[ApiKeyRow, ...] = ()  # each made, or put in the place of the one with its id
     epoch: int = 1  # of runs that this batch starts
     max_queued: int = 16
+    most_runs: tuple[MostRuns, ...] = ()
     accept: bool = False  # new work: waits behind the results of running runs, refused first when the queue is full
 
 
@@ -119,18 +130,6 @@ class Committed(msgspec.Struct, frozen=True, kw_only=True):
     entries: tuple[Entry, ...] = ()  # appended by this batch, in order; those that the journal added included
     outside: tuple[Entry, ...] = ()  # found after `known` of a fenced append, appended by others, in order
     replay: str | None = None  # what the first batch with this claim made; nothing was appended
-
-
-class GroupCommitted(msgspec.Struct, frozen=True):
-    """The writer made one transaction of what waited: a fact for metrics. Seconds include the sync to the disk."""
-
-    batches: int
-    events: int
-    seconds: float
-
-
-def untold(fact: GroupCommitted) -> None:
-    """The hook of whoever wants to hear nothing."""
 
 
 # --- what is read
@@ -379,6 +378,11 @@ class Journal(Protocol):
 
     async def open_runs(self) -> Sequence[RunRow]:
         """Runs not ended, oldest first."""
+        ...
+
+    async def used(self, budget: str, day: int) -> tuple[int, float]:
+        """Tokens and dollars that a budget was charged on a day (since 1970-01-01, UTC), and what calls that are not
+        over have set aside of it."""
         ...
 
     def stats(self) -> Mapping[str, float]:

@@ -108,6 +108,8 @@ class Ledger:
         ahead.waiting[event.thread] = waiting + 1
         if thread is not None and thread.erasing:
             raise _erasing(event.thread)
+        if batch.most_runs and event.parent is None:
+            self._check_most_runs(batch)
         if thread is not None and event.copied:
             raise StateError("the thread exists already: a fork has a thread of its own", code="thread_exists")
         if (thread is None or thread.active_run is None) and not waiting:
@@ -120,6 +122,12 @@ class Ledger:
         begins = thread is None or thread.active_run is None  # the first of this batch takes the slot
         if queued + waiting - begins >= batch.max_queued:
             raise QueueFullError(f"{batch.max_queued} runs already wait on this thread: try again when one has ended")
+
+    def _check_most_runs(self, batch: Batch) -> None:
+        for limit in batch.most_runs:
+            if self._tables.at_work(limit.owner, limit.name) >= limit.most:
+                text = f"{limit.most} runs of this {limit.owner} are at work, as many as its quota allows: wait for one"
+                raise QueueFullError(text, code="too_many_runs", retry_after=1)
 
     def _check_thread(self, append: Append, ahead: _Ahead) -> None:
         if not append.stream.startswith(THREAD):

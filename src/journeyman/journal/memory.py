@@ -6,6 +6,7 @@ from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 from journeyman.errors import BaseError
+from journeyman.events.charges import with_held
 from journeyman.events.codec import Entry
 from journeyman.events.events import ToolCallStarted
 from journeyman.events.messages import JSON
@@ -22,6 +23,7 @@ from journeyman.journal.journal import (
     FailureRow,
     Idle,
     MessageRow,
+    Owner,
     RunFilter,
     RunRow,
     Size,
@@ -45,6 +47,7 @@ class MemoryTables:
         self.definitions: dict[str, Definition] = {}
         self.contexts: dict[str, dict[str, JSON]] = {}
         self.api_keys: dict[str, ApiKeyRow] = {}
+        self.budgets: dict[tuple[int, str], tuple[int, float]] = {}  # (day, budget) -> tokens and dollars charged
         self._accepted = 0
 
     def run(self, id: str) -> Run | None:
@@ -59,6 +62,14 @@ class MemoryTables:
 
     def open_runs(self) -> Sequence[Run]:
         return [run for run in self.runs.values() if run.open]
+
+    def at_work(self, owner: Owner, name: str) -> int:
+        runs = (run for run in self.runs.values() if run.status in ("queued", "running") and run.parent is None)
+        return sum(getattr(run, owner) == name for run in runs)
+
+    def spend(self, budget: str, day: int, tokens: int, cost_usd: float) -> None:
+        before = self.budgets.get((day, budget), (0, 0.0))
+        self.budgets[day, budget] = before[0] + tokens, before[1] + cost_usd
 
     def thread(self, key: str) -> Thread | None:
         return self.threads.get(key)
@@ -301,6 +312,10 @@ class MemoryJournal:
 
     async def open_runs(self) -> Sequence[RunRow]:
         return [run.row() for run in self.tables.open_runs()]
+
+    async def used(self, budget: str, day: int) -> tuple[int, float]:
+        held = (each for run in self.tables.runs.values() for each in run.reserved.values())
+        return with_held(self.tables.budgets.get((day, budget), (0, 0.0)), held, budget, day)
 
     def stats(self) -> Mapping[str, float]:
         return {"queue_depth": 0, "commits": self._commits, "batches": self._commits, "commit_seconds": 0.0}

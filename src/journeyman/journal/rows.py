@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from journeyman.events.charges import charge_of
 from journeyman.events.codec import Entry
 from journeyman.events.events import (
     ApprovalGiven,
@@ -23,6 +24,7 @@ from journeyman.events.events import (
     MessageAdded,
     MessageReplaced,
     ModelCalled,
+    ModelFailed,
     ModelReplied,
     NodeEntered,
     RunAccepted,
@@ -39,8 +41,10 @@ from journeyman.events.events import (
 from journeyman.events.merge_patch import merge_patch
 from journeyman.events.transcript import stored_message
 from journeyman.events.walk import joined_into
+from journeyman.journal.approval_rows import approval_row
 from journeyman.journal.branch_messages import is_of_trunk, joined_seqs
-from journeyman.journal.journal import ApprovalRow, RunStatus
+from journeyman.journal.journal import RunStatus
+from journeyman.journal.spending import set_aside, settle, settle_all, spend
 from journeyman.journal.tables import Run, Tables, Thread
 
 THREAD = "thread:"
@@ -105,6 +109,7 @@ def _accepted(tables: Tables, entry: Entry, event: RunAccepted) -> None:
         copied=event.copied,
         request_id=event.request_id,
         trace_id=event.trace_id,
+        key=event.key,
         last_seq=entry.seq,
     )
     thread.queue.append(run.id)
@@ -151,7 +156,9 @@ def _cancel_stands(tables: Tables, run: Run, until: int) -> bool:
 
 
 def _resumed(tables: Tables, entry: Entry, event: RunResumed, run: Run) -> None:
+    """What was set aside by a process that is gone is charged: its calls may have been answered."""
     run.status = "running"
+    settle_all(tables, run)
     tables.save_run(run)
 
 
@@ -188,6 +195,7 @@ def _end(tables: Tables, entry: Entry, run: Run, status: RunStatus, error: Failu
         if (row := tables.approval(id)) is not None:
             tables.save_approval(msgspec.structs.replace(row, answer="closed"))
     run.open_approvals = []
+    settle_all(tables, run)
     tables.save_run(run)
     _wake_parents(tables, run)
     _free_slot(tables, known_thread(tables, run.thread), run, entry.at)
@@ -228,6 +236,15 @@ def _spoken(tables: Tables, entry: Entry, event: MessageAdded | ModelReplied | T
         _number(tables, known_thread(tables, run.thread), entry.stream, entry.seq)
 
 
+def _replied(tables: Tables, entry: Entry, event: ModelReplied, run: Run) -> None:
+    settle(tables, run, event.call, event)
+    _spoken(tables, entry, event, run)
+
+
+def _model_failed(tables: Tables, entry: Entry, event: ModelFailed, run: Run) -> None:
+    settle(tables, run, event.call, event)
+
+
 def _node_entered(tables: Tables, entry: Entry, event: NodeEntered, run: Run) -> None:
     """A join into the trunk: the branches' messages get their numbers, in the order of the edge."""
     if not event.joins or joined_into(event.path.branch, event.joins):
@@ -247,6 +264,8 @@ def _model_called(tables: Tables, entry: Entry, event: ModelCalled, run: Run) ->
     if thread.window_from != event.first_no:
         thread.window_from = event.first_no
         tables.save_thread(thread)
+    if event.reserved is not None and not run.copied:
+        set_aside(tables, run, event.call, event.reserved)
 
 
 def _summarized(tables: Tables, entry: Entry, event: HistorySummarized, run: Run | None = None) -> None:
@@ -255,6 +274,8 @@ def _summarized(tables: Tables, entry: Entry, event: HistorySummarized, run: Run
         thread.summary = (entry.stream, entry.seq)
         thread.window_from = max(thread.window_from, event.last_no + 1)
         tables.save_thread(thread)
+    if event.reserved is not None and run is not None and not run.copied:
+        spend(tables, event.reserved, *charge_of(event.reserved, event.usage))
 
 
 def _context_changed(tables: Tables, entry: Entry, event: ContextChanged, run: Run) -> None:
@@ -276,26 +297,7 @@ def _patch_global(tables: Tables, principal: str, event: ContextChanged) -> None
 
 def _approval_requested(tables: Tables, entry: Entry, event: ApprovalRequested, run: Run) -> None:
     run.open_approvals.append(event.approval)
-    tables.save_approval(
-        ApprovalRow(
-            id=event.approval,
-            run=run.id,
-            principal=run.principal,
-            seq=entry.seq,
-            kind=event.kind,
-            call=event.call,
-            tool=event.tool,
-            arguments=event.arguments,
-            message=event.message,
-            args_hash=event.args_hash,
-            decisions=event.decisions,
-            result=event.result,
-            deadline=event.deadline,
-            default=event.default,
-            answerer=event.answerer,
-            requested_at=entry.at,
-        )
-    )
+    tables.save_approval(approval_row(run, entry, event))
 
 
 def _approval_given(tables: Tables, entry: Entry, event: ApprovalGiven, run: Run) -> None:
@@ -374,7 +376,8 @@ _IN_RUN: dict[type[Any], Callable[[Tables, Entry, Any, Run], None]] = {
     RunCancelled: _cancelled,
     ModelCalled: _model_called,
     HistorySummarized: _summarized,
-    ModelReplied: _spoken,
+    ModelReplied: _replied,
+    ModelFailed: _model_failed,
     ToolCallFinished: _spoken,
     MessageAdded: _spoken,
     NodeEntered: _node_entered,

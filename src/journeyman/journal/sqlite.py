@@ -14,6 +14,7 @@ import apsw
 from journeyman.errors import ConfigurationError, StorageError
 from journeyman.events.codec import Entry
 from journeyman.events.messages import JSON
+from journeyman.journal.commits import GroupCommitted, untold
 from journeyman.journal.database import (
     UNREADABLE,
     Synchronous,
@@ -32,14 +33,12 @@ from journeyman.journal.journal import (
     Committed,
     Definition,
     FailureRow,
-    GroupCommitted,
     Idle,
     MessageRow,
     RunFilter,
     RunRow,
     Size,
     ThreadRow,
-    untold,
 )
 from journeyman.journal.ledger import Ledger
 from journeyman.journal.ownership import Ownership
@@ -321,6 +320,9 @@ class SqliteJournal:
 
     async def open_runs(self) -> Sequence[RunRow]:
         return await self._far(lambda reads: reads.open_runs())
+
+    async def used(self, budget: str, day: int) -> tuple[int, float]:
+        return self._here(lambda reads: reads.used(budget, day))
 
     def stats(self) -> Mapping[str, float]:
         return self._writer.stats() if self._writer is not None else {}

@@ -8,8 +8,10 @@ from typing import Any
 import apsw
 import msgspec
 
+from journeyman.events.charges import with_held
 from journeyman.events.codec import Entry, decode
 from journeyman.events.messages import JSON
+from journeyman.events.quota import Reservation
 from journeyman.events.transcript import stored_message
 from journeyman.journal.journal import (
     MOST_FAILURES,
@@ -33,6 +35,7 @@ _numbers = msgspec.json.Decoder(list[int]).decode
 _place = msgspec.json.Decoder(tuple[str, int]).decode
 _json = msgspec.json.Decoder(dict[str, Any]).decode
 approval_of = msgspec.json.Decoder(ApprovalRow).decode
+reserved_of = msgspec.json.Decoder(dict[str, Reservation]).decode
 api_key_of = msgspec.json.Decoder(ApiKeyRow).decode
 
 
@@ -58,6 +61,8 @@ def run_of(row: Sequence[Any]) -> Run:
         request_id=row[16],
         trace_id=row[17],
         last_seq=row[18] or 0,
+        key=row[19],
+        reserved=reserved_of(row[20]) if row[20] else {},
     )
 
 
@@ -128,6 +133,11 @@ class Reads:
 
     def open_runs(self) -> Sequence[RunRow]:
         return [run_of(row).row() for row in self.db.execute(f"{Q['runs']} WHERE r.{_OPEN} ORDER BY r.accepted_no")]
+
+    def used(self, budget: str, day: int) -> tuple[int, float]:
+        charged: Any = self.db.execute(Q["used"], (day, budget)).fetchone() or (0, 0.0)
+        held = [each for (data,) in self.db.execute(Q["reserved"]) for each in reserved_of(data).values()]
+        return with_held(charged, held, budget, day)
 
     def queued(self, thread: str) -> int:
         return self._one(Q["queued"], thread_stream(thread)) or 0

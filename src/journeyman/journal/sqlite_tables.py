@@ -16,15 +16,16 @@ import msgspec
 
 from journeyman.events.codec import Entry
 from journeyman.events.messages import JSON
-from journeyman.journal.journal import ApiKeyRow, ApprovalRow, Claim, Definition, thread_stream
+from journeyman.journal.journal import ApiKeyRow, ApprovalRow, Claim, Definition, Owner, thread_stream
+from journeyman.journal.row_values import encode, new_run, new_thread, saved_run, saved_thread
 from journeyman.journal.sqlite_reads import approval_of, claim_of, run_of, thread_of
 from journeyman.journal.statements import Q
 from journeyman.journal.tables import Run, Thread
 
 KEPT = 4096  # working copies of either kind kept between transactions
 KEPT_CONTEXTS = 256
+KEPT_DAYS = 31  # of what budgets were charged
 
-_encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -39,6 +40,7 @@ class SqliteTables:
         self._contexts: dict[str, dict[str, JSON]] = {}  # principal -> global context
         self._absent: set[str] = set()  # runs and threads looked for in vain in this transaction
         self._last_number: int | None = None
+        self._day = 0  # of the last charge
         self._changed = False
         self._new_runs: dict[str, Run] = {}
         self._dirty_runs: dict[str, Run] = {}
@@ -67,18 +69,26 @@ class SqliteTables:
 
     def _flush_threads(self) -> None:
         if self._new_threads:
-            self._db.executemany(Q["add_thread"], [self._new_thread(row) for row in self._new_threads.values()])
+            self._db.executemany(
+                Q["add_thread"],
+                [new_thread(row, self._number(thread_stream(row.key))) for row in self._new_threads.values()],
+            )
             self._new_threads.clear()
         if self._dirty_threads:
-            self._db.executemany(Q["save_thread"], [self._saved_thread(row) for row in self._dirty_threads.values()])
+            self._db.executemany(
+                Q["save_thread"],
+                [saved_thread(row, self._number(thread_stream(row.key))) for row in self._dirty_threads.values()],
+            )
             self._dirty_threads.clear()
 
     def _flush_runs(self) -> None:
         if self._new_runs:
-            self._db.executemany(Q["add_run"], [self._new_run(run) for run in self._new_runs.values()])
+            self._db.executemany(
+                Q["add_run"], [new_run(run, self._number(thread_stream(run.thread))) for run in self._new_runs.values()]
+            )
             self._new_runs.clear()
         if self._dirty_runs:
-            self._db.executemany(Q["save_run"], [_saved_run(run) for run in self._dirty_runs.values()])
+            self._db.executemany(Q["save_run"], [saved_run(run) for run in self._dirty_runs.values()])
             self._dirty_runs.clear()
 
     def _flush_events(self) -> None:
@@ -216,27 +226,15 @@ class SqliteTables:
         ids = [row[0] for row in self._db.execute(Q["open_run_ids"])]
         return [run for run in map(self.run, ids) if run is not None]
 
-    def _new_run(self, run: Run) -> tuple[Any, ...]:
-        return (
-            run.accepted_no,
-            run.id,
-            self._number(thread_stream(run.thread)),
-            run.principal,
-            run.agent,
-            run.version,
-            run.parent,
-            run.direct,
-            run.has_input,
-            run.status,
-            run.epoch,
-            run.accepted_at,
-            run.started_at,
-            run.ended_at,
-            run.error_code,
-            run.error_id,
-            run.request_id,
-            run.trace_id,
-        )
+    def at_work(self, owner: Owner, name: str) -> int:
+        self.flush()
+        return self._highest(f"at_work_of_{owner}", (name,))
+
+    def spend(self, budget: str, day: int, tokens: int, cost_usd: float) -> None:
+        if day > self._day:
+            self._day = day
+            self._write("drop_old_budgets", (day - KEPT_DAYS,))
+        self._write("spend", (day, budget, tokens, cost_usd))
 
     def thread(self, key: str) -> Thread | None:
         thread = self._threads.get(key)
@@ -265,36 +263,6 @@ class SqliteTables:
         if thread.active_run is None:
             self._at_rest.add(key)
 
-    def _saved_thread(self, thread: Thread) -> tuple[Any, ...]:
-        return (
-            thread.updated_at,
-            thread.active_run,
-            thread.window_from,
-            _encode(thread.context),
-            thread.erasing,
-            _or_null(thread.pinned),
-            _or_null(thread.summary),
-            self._number(thread_stream(thread.key)),
-        )
-
-    def _new_thread(self, thread: Thread) -> tuple[Any, ...]:
-        return (
-            self._number(thread_stream(thread.key)),
-            thread.key,
-            thread.principal,
-            thread.thread_id,
-            thread.created_at,
-            thread.updated_at,
-            thread.active_run,
-            thread.window_from,
-            _encode(thread.context),
-            thread.title,
-            _encode(thread.meta),
-            thread.erasing,
-            _or_null(thread.pinned),
-            _or_null(thread.summary),
-        )
-
     # --- messages
 
     def add_message(self, thread: str, no: int, stream: str, seq: int) -> None:
@@ -320,7 +288,7 @@ class SqliteTables:
         return approval_of(row[0]) if row is not None else None
 
     def save_approval(self, row: ApprovalRow) -> None:
-        self._write("save_approval", (row.id, row.run, row.principal, row.answer, row.deadline, _encode(row)))
+        self._write("save_approval", (row.id, row.run, row.principal, row.answer, row.deadline, encode(row)))
 
     def claim(self, principal: str, route: str, key: str) -> Claim | None:
         return claim_of(self._db.execute(Q["claim"], (principal, route, key)).fetchone())
@@ -330,7 +298,7 @@ class SqliteTables:
         self._write("save_claim", (claim.principal, claim.route, claim.key, claim.body_hash, claim.made, claim.expires))
 
     def save_api_key(self, row: ApiKeyRow) -> None:
-        self._write("save_api_key", (row.id, _encode(row)))
+        self._write("save_api_key", (row.id, encode(row)))
 
     def add_definition(self, definition: Definition) -> None:
         self._write("add_definition", (definition.version, definition.data))
@@ -344,7 +312,7 @@ class SqliteTables:
 
     def save_global_context(self, principal: str, context: dict[str, JSON]) -> None:
         self._contexts[principal] = context
-        self._write("save_context", (principal, _encode(context)))
+        self._write("save_context", (principal, encode(context)))
 
     # --- erasure
 
@@ -381,20 +349,3 @@ class SqliteTables:
     def _delete(self, query: str, values: tuple[Any, ...]) -> int:
         self._write(query, values)
         return self._db.changes()
-
-
-def _or_null(value: Any) -> bytes | None:
-    return _encode(value) if value else None
-
-
-def _saved_run(run: Run) -> tuple[Any, ...]:
-    return (
-        run.status,
-        run.epoch,
-        run.accepted_at,
-        run.started_at,
-        run.ended_at,
-        run.error_code,
-        run.error_id,
-        run.accepted_no,
-    )

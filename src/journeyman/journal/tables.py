@@ -14,7 +14,18 @@ import msgspec
 
 from journeyman.events.codec import Entry
 from journeyman.events.messages import JSON
-from journeyman.journal.journal import OPEN, ApiKeyRow, ApprovalRow, Claim, Definition, RunRow, RunStatus, ThreadRow
+from journeyman.events.quota import Reservation
+from journeyman.journal.journal import (
+    OPEN,
+    ApiKeyRow,
+    ApprovalRow,
+    Claim,
+    Definition,
+    Owner,
+    RunRow,
+    RunStatus,
+    ThreadRow,
+)
 
 
 class Run(msgspec.Struct, kw_only=True):
@@ -39,6 +50,8 @@ class Run(msgspec.Struct, kw_only=True):
     error_id: str | None = None
     request_id: str | None = None
     trace_id: str | None = None
+    key: str | None = None  # the API key whose quota it uses
+    reserved: dict[str, Reservation] = {}  # call -> what is set aside for it
     last_seq: int = 0
     open_approvals: list[str] = []
 
@@ -87,6 +100,14 @@ class Tables(Protocol):
 
     def open_runs(self) -> Sequence[Run]:
         """Runs not ended, oldest first."""
+        ...
+
+    def at_work(self, owner: Owner, name: str) -> int:
+        """How many of its runs are queued or running; children count with their parent."""
+        ...
+
+    def spend(self, budget: str, day: int, tokens: int, cost_usd: float) -> None:
+        """Add to what a budget was charged on a day. Days long gone may be dropped on the way."""
         ...
 
     def thread(self, key: str) -> Thread | None: ...

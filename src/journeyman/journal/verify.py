@@ -26,6 +26,8 @@ _CONTEXTS = "SELECT principal FROM contexts"
 # Principals that erased a thread: patches of their context may have gone with its runs.
 _FORGETFUL = """SELECT DISTINCT substr(s.name, length('principal:') + 1) FROM events e JOIN streams s ON s.no = e.stream
     WHERE e.type = 'thread_erased'"""
+_BUDGETS = "SELECT day, budget, tokens, cost_usd FROM budgets"
+_FRACTION = 0.0001  # dollars: sums of fractions differ by their order
 _UNSAID = ("accepted_no", "epoch")  # what events do not say: numbers have gaps, take-overs raise epochs
 
 
@@ -87,8 +89,19 @@ def differences(db: apsw.Connection) -> Iterator[str]:
     contexts = {key: stored.global_context(key) for key in _ids(db, _CONTEXTS)}
     whole = contexts.keys() - set(_ids(db, _FORGETFUL))
     said = {key: rebuilt.contexts.get(key) for key in whole}
+    yield from _overdrawn(db, rebuilt)
     yield from _compare("context", said, {key: contexts[key] for key in whole})
     yield from _compare("message", _numbered(rebuilt), {(row[0], row[1]): row[2:] for row in db.execute(_MESSAGES)})
+
+
+def _overdrawn(db: apsw.Connection, rebuilt: MemoryTables) -> Iterator[str]:
+    """Days whose rows hold less than the events say: more is what erased runs have used."""
+    stored: dict[Any, Any] = {(day, budget): used for day, budget, *used in db.execute(_BUDGETS)}
+    first = min((day for day, _ in stored), default=0)  # rows of days long gone are dropped
+    for (day, budget), (tokens, cost_usd) in rebuilt.budgets.items():
+        found = stored.get((day, budget), (0, 0.0))
+        if day >= first and (tokens > found[0] or cost_usd > found[1] + _FRACTION):
+            yield f"budget {budget} of day {day}: the events say {(tokens, cost_usd)}, the row says {tuple(found)}"
 
 
 def _ids(db: apsw.Connection, sql: str) -> list[Any]:

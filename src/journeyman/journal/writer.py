@@ -19,8 +19,9 @@ from typing import Any
 import apsw
 
 from journeyman.errors import ResourceError, StateError, StorageError
+from journeyman.journal.commits import GroupCommitted, untold
 from journeyman.journal.database import translate
-from journeyman.journal.journal import Batch, Committed, GroupCommitted, untold
+from journeyman.journal.journal import Batch, Committed
 from journeyman.journal.ledger import Ledger
 from journeyman.journal.sqlite_tables import SqliteTables
 

@@ -3,26 +3,52 @@
 -- name: run
 SELECT r.accepted_no, r.id, t.key, r.principal, r.agent, r.version, r.parent, r.direct, r.has_input, r.status,
     r.epoch, r.accepted_at, r.started_at, r.ended_at, r.error_code, r.error_id, r.request_id, r.trace_id,
-    (SELECT max(seq) FROM events WHERE stream = r.accepted_no)
+    (SELECT max(seq) FROM events WHERE stream = r.accepted_no), r.key, r.reserved
 FROM streams s JOIN runs r ON r.accepted_no = s.no JOIN threads t ON t.no = r.thread
 WHERE s.name = ?
 
 -- name: add_run
 INSERT INTO runs (accepted_no, id, thread, principal, agent, version, parent, direct, has_input, status, epoch,
-    accepted_at, started_at, ended_at, error_code, error_id, request_id, trace_id)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    accepted_at, started_at, ended_at, error_code, error_id, request_id, trace_id, key, reserved)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: save_run
-UPDATE runs SET status = ?, epoch = ?, accepted_at = ?, started_at = ?, ended_at = ?, error_code = ?, error_id = ?
+UPDATE runs SET status = ?, epoch = ?, accepted_at = ?, started_at = ?, ended_at = ?, error_code = ?, error_id = ?,
+    reserved = ?
 WHERE accepted_no = ?
 
 -- name: open_run_ids
 SELECT id FROM runs WHERE status IN ('queued', 'running', 'paused') ORDER BY accepted_no
 
+-- name: at_work_of_principal
+SELECT count(*) FROM runs WHERE status IN ('queued', 'running', 'paused') AND status != 'paused' AND parent IS NULL
+    AND principal = ?
+
+-- name: at_work_of_key
+SELECT count(*) FROM runs WHERE status IN ('queued', 'running', 'paused') AND status != 'paused' AND parent IS NULL
+    AND key = ?
+
+-- name: at_work_of_agent
+SELECT count(*) FROM runs WHERE status IN ('queued', 'running', 'paused') AND status != 'paused' AND parent IS NULL
+    AND agent = ?
+
+-- name: spend
+INSERT INTO budgets (day, budget, tokens, cost_usd) VALUES (?, ?, ?, ?)
+ON CONFLICT (day, budget) DO UPDATE SET tokens = tokens + excluded.tokens, cost_usd = cost_usd + excluded.cost_usd
+
+-- name: drop_old_budgets
+DELETE FROM budgets WHERE day < ?
+
+-- name: used
+SELECT tokens, cost_usd FROM budgets WHERE day = ? AND budget = ?
+
+-- name: reserved
+SELECT reserved FROM runs WHERE reserved IS NOT NULL
+
 -- name: runs
 SELECT r.accepted_no, r.id, t.key, r.principal, r.agent, r.version, r.parent, r.direct, r.has_input, r.status,
     r.epoch, r.accepted_at, r.started_at, r.ended_at, r.error_code, r.error_id, r.request_id, r.trace_id,
-    (SELECT max(seq) FROM events WHERE stream = r.accepted_no)
+    (SELECT max(seq) FROM events WHERE stream = r.accepted_no), r.key, r.reserved
 FROM runs r JOIN threads t ON t.no = r.thread
 
 -- name: failures
