@@ -49,6 +49,7 @@ from journeyman.events.events import (
     ToolCallStarted,
 )
 from journeyman.events.messages import assistant, user
+from journeyman.events.quota import Quota
 from journeyman.journal.follow import follow
 from journeyman.journal.journal import (
     ApiKeyRow,
@@ -66,6 +67,7 @@ from journeyman.journal.journal import (
 )
 from journeyman.journal.memory import MemoryJournal
 from journeyman.journal.sqlite import SqliteJournal
+from journeyman.journal.sqlite_reads import api_key_of
 
 draft = Codec().draft
 T = "ann/t1"
@@ -779,6 +781,20 @@ async def test_api_keys_are_kept_replaced_by_id_and_listed_in_order(journal: Jou
     await commit(journal, api_keys=(key_row("a", revoked_at=7),))
     assert list(await journal.api_keys()) == [key_row("a", revoked_at=7), key_row("b")]
     assert await journal.api_key("c") is None
+
+
+async def test_limits_of_an_api_key_are_kept(journal: Journal) -> None:
+    row = key_row("a", rate="100/60s", quota=Quota(tokens_per_day=10**12, usd_per_day=0.5, concurrent_runs=4))
+    await commit(journal, api_keys=(row,))
+    assert await journal.api_key("a") == row
+
+
+def test_an_api_key_of_before_there_were_limits_has_none() -> None:
+    stored = (
+        b'{"id":"a","name":"n","principal":"key:n","hash":"ab","scopes":["run","read"],"created_at":5,'
+        b'"expires_at":null,"revoked_at":null}'
+    )
+    assert api_key_of(stored) == key_row("a")
 
 
 async def test_messages_of_parallel_branches_stand_in_the_thread_when_they_are_joined(journal: Journal) -> None:

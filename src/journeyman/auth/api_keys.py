@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
+from journeyman.auth.limits import NO_LIMITS, KeyLimits, checked_limits, rate_of
 from journeyman.auth.principal import KEY_PREFIX, Caller, checked_name, checked_scopes
 from journeyman.clock import Clock
 from journeyman.errors import NotFoundError, StateError, ValidationError
@@ -60,7 +61,14 @@ class ApiKeys:
         row = await self._journal.api_key(key_id(secret)) or await self._journal.api_key(SEED_ID)
         if row is None or not hmac.compare_digest(row.hash, digest(secret)) or not usable(row, self._clock.now()):
             return None
-        return Caller(principal=row.principal, scopes=frozenset(row.scopes), key_id=row.id, expires_at=row.expires_at)
+        return Caller(
+            principal=row.principal,
+            scopes=frozenset(row.scopes),
+            key_id=row.id,
+            expires_at=row.expires_at,
+            rate=rate_of(row.rate),
+            quota=row.quota,
+        )
 
     async def seed(self, secret: str) -> None:
         """The first admin key, chosen by the operator. A key that was revoked stays so; another secret replaces it."""
@@ -78,6 +86,7 @@ class ApiKeys:
         *,
         principal: str | None = None,
         ttl_seconds: float | None = None,
+        limits: KeyLimits = NO_LIMITS,
         claim: Claim | None = None,
     ) -> NewKey:
         """Make a key. Keys of one principal share what it owns; by default the name makes the principal.
@@ -88,6 +97,7 @@ class ApiKeys:
         secret = self._new_secret()
         expires = _expiry(now, ttl_seconds)
         row = self._row(checked_name(name), checked_scopes(scopes), secret, principal, expires, now)
+        row = _limited(row, checked_limits(limits))
         async with self._changing:
             earlier = await self._save(row, now, claim=claim)
         return NewKey(row, secret) if earlier is None else NewKey(await self._known(earlier), None)
@@ -104,7 +114,7 @@ class ApiKeys:
         return await self._known(id)
 
     async def rotate(self, id: str, grace_seconds: float = 0, claim: Claim | None = None) -> NewKey:
-        """A new key of the same name, principal, scopes and length of life; the old one ends after `grace_seconds`.
+        """A new key of the same name, principal, scopes, limits and length of life; the old one ends after the grace.
 
         Raises NotFoundError, StateError `key_ended`.
         """
@@ -117,6 +127,7 @@ class ApiKeys:
             secret = self._new_secret()
             expires = None if old.expires_at is None else now + old.expires_at - old.created_at
             new = self._row(old.name, old.scopes, secret, old.principal, expires, now)
+            new = _limited(new, KeyLimits(old.rate, old.quota))
             await self._save(new, now, _ending(old, now, grace_seconds), claim=claim)
         return NewKey(new, secret)
 
@@ -160,6 +171,10 @@ class ApiKeys:
 
 def _nothing() -> None:
     pass
+
+
+def _limited(row: ApiKeyRow, limits: KeyLimits) -> ApiKeyRow:
+    return msgspec.structs.replace(row, rate=limits.rate, quota=limits.quota)
 
 
 def _expiry(now: int, ttl_seconds: float | None) -> int | None:

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 import msgspec
 
 from journeyman.errors import ForbiddenError, ValidationError
+from journeyman.events.quota import UNLIMITED, Quota
+from journeyman.resilience.rate_limit import Rate
 
 SCOPES: dict[str, str] = {
     "run": "start, cancel and fork runs; make, change and erase threads and contexts",
@@ -30,6 +32,8 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     scopes: frozenset[str]
     key_id: str | None = None  # of an API key; None: a token, or nobody was asked
     expires_at: int | None = None  # µs since the epoch; None: never
+    rate: Rate | None = None  # of the key's requests; None: only the principal's
+    quota: Quota = UNLIMITED  # of the key's runs
 
     def may(self, scope: str) -> bool:
         return scope in self.scopes or "admin" in self.scopes

@@ -14,6 +14,7 @@ import msgspec
 
 from journeyman.events.codec import Draft, Entry
 from journeyman.events.messages import JSON, Message
+from journeyman.events.quota import UNLIMITED, Quota
 
 RunStatus = Literal["queued", "running", "paused", "finished", "failed", "cancelled"]
 OPEN: tuple[RunStatus, ...] = ("queued", "running", "paused")
@@ -87,6 +88,8 @@ class ApiKeyRow(msgspec.Struct, frozen=True, kw_only=True):
     created_at: int
     expires_at: int | None = None
     revoked_at: int | None = None
+    rate: str | None = None  # of its requests, as `100/60s`; None: only the principal's
+    quota: Quota = UNLIMITED
 
 
 class MostRuns(msgspec.Struct, frozen=True):

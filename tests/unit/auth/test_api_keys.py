@@ -4,6 +4,7 @@ import pytest
 
 from journeyman.auth.api_keys import SEED_ID, ApiKeys, digest
 from journeyman.auth.authenticator import Authenticator
+from journeyman.auth.limits import KeyLimits
 from journeyman.auth.principal import SCOPES, Caller
 from journeyman.auth.remembered import MOST, Remembered
 from journeyman.clock import ManualClock
@@ -14,8 +15,10 @@ from journeyman.errors import (
     UnauthenticatedError,
     ValidationError,
 )
+from journeyman.events.quota import UNLIMITED, Quota
 from journeyman.ids import RandomSecrets
 from journeyman.journal.memory import MemoryJournal
+from journeyman.resilience.rate_limit import Rate
 
 
 class Rig:
@@ -48,6 +51,40 @@ async def test_a_key_opens_with_its_scopes_and_only_its_hash_is_kept(rig: Rig) -
     assert new.row.scopes == ("run", "read")
     assert new.row.hash == digest(new.secret)
     assert new.secret not in repr(await rig.journal.api_keys())
+
+
+LIMITS = KeyLimits("100/60s", Quota(tokens_per_day=1000, usd_per_day=2.5, concurrent_runs=4))
+
+
+async def test_limits_of_a_key_come_with_its_caller_and_outlive_rotation_and_delegation(rig: Rig) -> None:
+    old = await rig.keys.create("shop", ["delegate"], limits=LIMITS)
+    new = await rig.keys.rotate(old.row.id)
+    caller = (await rig.door.caller(new.secret or "")).on_behalf_of("ann")
+    assert (caller.rate, caller.quota, caller.key_id) == (Rate(100, 60), LIMITS.quota, new.row.id)
+    bare = await rig.keys.create("bare", ["read"])
+    caller = await rig.door.caller(bare.secret or "")
+    assert (caller.rate, caller.quota) == (None, UNLIMITED)
+
+
+@pytest.mark.parametrize(
+    ("limits", "told"),
+    [
+        (KeyLimits("often"), "written like 10/second"),
+        (KeyLimits("0/60s"), "written like 10/second"),
+        (KeyLimits("100/0s"), "written like 10/second"),
+        (KeyLimits(quota=Quota(concurrent_runs=0)), "at least 1 run"),
+        (KeyLimits(quota=Quota(concurrent_runs=10_001)), "at most 10000"),
+        (KeyLimits(quota=Quota(tokens_per_day=-1)), "tokens of a day are 0 to"),
+        (KeyLimits(quota=Quota(tokens_per_day=10**16)), "tokens of a day are 0 to"),
+        (KeyLimits(quota=Quota(usd_per_day=-0.01)), "dollars of a day are 0 to"),
+        (KeyLimits(quota=Quota(usd_per_day=float("nan"))), "dollars of a day are 0 to"),
+        (KeyLimits(quota=Quota(usd_per_day=float("inf"))), "dollars of a day are 0 to"),
+    ],
+)
+async def test_limits_that_cannot_be_held_are_refused_with_a_sentence(rig: Rig, limits: KeyLimits, told: str) -> None:
+    with pytest.raises(ValidationError, match=told):
+        await rig.keys.create("shop", ["read"], limits=limits)
+    assert await rig.journal.api_keys() == []
 
 
 async def test_every_refusal_is_the_same(rig: Rig) -> None:
