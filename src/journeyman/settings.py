@@ -14,14 +14,12 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from journeyman.errors import ConfigurationError, Problem
+from journeyman.events.quota import Quota
 from journeyman.resilience.rate_limit import MOST, Rate
 
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 _SEED = re.compile(r"[A-Za-z0-9_-]{32,512}")
 Names = Annotated[tuple[str, ...], NoDecode]  # a comma list
-
-# Read and checked today, obeyed by a later release: whoever sets one is told so.
-NOT_YET = frozenset({"quota_tokens_per_day", "quota_usd_per_day", "quota_concurrent_runs"})
 
 
 class Settings(BaseSettings):
@@ -91,9 +89,9 @@ class Settings(BaseSettings):
     rate_limit_enabled: bool | None = None  # None: where callers are told apart (AUTH_MODE=required)
     rate_limit_requests: int = Field(100, ge=1, le=MOST)
     rate_limit_period: float = Field(60, gt=0, le=86_400)
-    quota_tokens_per_day: int | None = Field(None, ge=0)
-    quota_usd_per_day: float | None = Field(None, ge=0)
-    quota_concurrent_runs: int | None = Field(None, ge=1)
+    quota_tokens_per_day: int | None = Field(None, ge=0, le=10**15)
+    quota_usd_per_day: float | None = Field(None, ge=0, le=10**9)
+    quota_concurrent_runs: int | None = Field(None, ge=1, le=10_000)
 
     @classmethod
     def read(cls, env_file: Path | str | None = ".env", **given: Any) -> Self:
@@ -114,6 +112,11 @@ class Settings(BaseSettings):
         """How often a caller may ask; None: nobody counts."""
         enabled = self.auth_mode == "required" if self.rate_limit_enabled is None else self.rate_limit_enabled
         return Rate(self.rate_limit_requests, self.rate_limit_period) if enabled else None
+
+    @property
+    def quota(self) -> Quota:
+        """What each principal may use."""
+        return Quota(self.quota_tokens_per_day, self.quota_usd_per_day, self.quota_concurrent_runs)
 
     @property
     def tls(self) -> bool:
@@ -140,11 +143,6 @@ class Settings(BaseSettings):
     def token_algorithm(self) -> str:
         """The one algorithm of tokens: what is set, else what fits the key."""
         return self.jwt_algorithm or ("HS256" if self.jwt_secret_key is not None else "RS256")
-
-    @property
-    def not_yet(self) -> tuple[str, ...]:
-        """Variables that are set although only a later release obeys them."""
-        return tuple(sorted(name.upper() for name in self.model_fields_set & NOT_YET))
 
     def secrets(self) -> tuple[str, ...]:
         """Every secret value known here, for masking."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-NOT_YET = ("Quota management",)
+NOT_YET: tuple[str, ...] = ()
 
 SEED = {
     "The overview: Boxes": """
@@ -68,6 +68,7 @@ Tool Discovery (bullet)
 Validation
 Error Handling
 Service Integration
+Quota management
 Rate Limiting (of services)
 Circuit Breaking
 Retry Logic

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from journeyman.errors import ConfigurationError
-from journeyman.settings import NOT_YET, Settings, is_loopback
+from journeyman.settings import Settings, is_loopback
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
 
@@ -43,11 +43,6 @@ def shown(value: object) -> str:
             return f"{value:g}"
         case _:
             return str(value)
-
-
-def test_later_settings_are_marked_on_the_page() -> None:
-    marked = re.findall(r"^\| `([A-Z_]+)` .*\*Later release\.\*", PAGE.read_text(), re.M)
-    assert {name.lower() for name in marked} == NOT_YET
 
 
 def test_arguments_win_over_the_environment_and_that_over_the_file(
@@ -152,12 +147,6 @@ def test_tls_acts_when_both_files_are_there(alone: Path) -> None:
 def test_comma_lists(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AGENT_TOOLS", "get_username, calculator,")
     assert Settings.read().agent_tools == ("get_username", "calculator")
-
-
-def test_what_nothing_obeys_yet_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("QUOTA_USD_PER_DAY", "5")
-    assert Settings.read().not_yet == ("QUOTA_USD_PER_DAY",)
-    assert Settings.read(env_file=None, quota_usd_per_day=None).not_yet == ("QUOTA_USD_PER_DAY",)
 
 
 @pytest.mark.parametrize(

@@ -152,6 +152,14 @@ class LimitsEntry(Entry):
     cost_usd: float = Field(default=_LIMITS.cost_usd, ge=0, le=10**6)
 
 
+class QuotaEntry(Entry):
+    """Bounds of all runs of the agent together. A day begins at midnight UTC."""
+
+    tokens_per_day: int | None = Field(default=None, ge=0, le=10**15)
+    usd_per_day: float | None = Field(default=None, ge=0, le=10**9)
+    concurrent_runs: int | None = Field(default=None, ge=1, le=10_000)
+
+
 class HistoryEntry(Entry):
     """How much of a thread the model sees."""
 
@@ -280,6 +288,7 @@ class AgentFile(Entry):
     openapi: dict[str, OpenApiEntry] = Field(default={}, max_length=20, description="Tools named `key__operationId`")
     mcp_servers: dict[str, McpServerEntry] = Field(default={}, max_length=20)
     limits: LimitsEntry = LimitsEntry()
+    quota: QuotaEntry = QuotaEntry()
     history: HistoryEntry = HistoryEntry()
     output: OutputEntry | None = None
     services: dict[Name, OutsideEntry] = Field(default={}, max_length=100)

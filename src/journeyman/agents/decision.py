@@ -183,6 +183,7 @@ class ReachLimit(msgspec.Struct, frozen=True, kw_only=True):
 
     limit: str
     value: float
+    budget: str = ""  # whose, if others share it
 
     @property
     def key(self) -> str:

@@ -30,6 +30,7 @@ from journeyman.agents.spec import AgentSpec, GraphSpec, History, Limits, Output
 from journeyman.agents.tool_policy import Narrowing, is_condition, override_tool
 from journeyman.egress.services import ServiceSpec
 from journeyman.errors import ConfigurationError, Problem, ValidationError
+from journeyman.events.quota import Quota
 from journeyman.tools.openapi.invoker import OpenApiTool
 from journeyman.tools.spec import ToolSpec
 
@@ -160,6 +161,7 @@ class _Definition:
             prompt=shaped.prompt,
             tools=tools,
             limits=Limits(**shaped.limits.model_dump()),
+            quota=Quota(**shaped.quota.model_dump()),
             history=History(**shaped.history.model_dump()),
             output=output,
             graph=self._graph(tools),

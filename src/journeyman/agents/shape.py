@@ -28,6 +28,7 @@ from journeyman.agents.agent_file import (
     OutputEntry,
     OutsideEntry,
     PermissionsEntry,
+    QuotaEntry,
     TimeoutEntry,
     ToolEntry,
 )
@@ -39,13 +40,6 @@ from journeyman.events.messages import JSON
 
 MAX_PROBLEMS = 100
 
-LATER = frozenset(
-    {
-        ("quota",),
-    }
-)
-"""Keys of the contract whose part of Journeyman is still to come: refused with that reason, never ignored."""
-
 _ENTRIES: dict[tuple[str, ...], type[Entry]] = {
     (): AgentFile,
     ("model",): ModelEntry,
@@ -54,6 +48,7 @@ _ENTRIES: dict[tuple[str, ...], type[Entry]] = {
     ("tools", "*", "approval"): ApprovalEntry,
     ("mcp_servers", "*"): McpServerEntry,
     ("limits",): LimitsEntry,
+    ("quota",): QuotaEntry,
     ("history",): HistoryEntry,
     ("output",): OutputEntry,
     ("openapi", "*"): OpenApiEntry,
@@ -131,7 +126,9 @@ def _without(data: JSON, paths: list[YamlPath]) -> JSON:
                 data.pop(path[0], None)
             case ["openapi", name, *_] if isinstance(data.get("openapi"), dict):
                 data["openapi"].pop(name, None)
-            case ["model" | "limits" | "history" | "output" as part, key, *_] if isinstance(data.get(part), dict):
+            case ["model" | "limits" | "quota" | "history" | "output" as part, key, *_] if isinstance(
+                data.get(part), dict
+            ):
                 data[part].pop(key, None)
             case ["services", name, *_] if isinstance(data.get("services"), dict):
                 data["services"].pop(name, None)
@@ -212,17 +209,11 @@ def _wrong_kind(document: Document, path: YamlPath, kind: str) -> Problem:
 
 
 def _unknown_key(document: Document, path: YamlPath) -> Problem:
-    if _pattern(path) in LATER:
-        return _later(document, path)
     entry = _ENTRIES.get(_pattern(path[:-1]))
     known = [field.alias or name for name, field in entry.model_fields.items()] if entry else []
     close = difflib.get_close_matches(str(path[-1])[:60], known, n=1)
     remedy = f"did you mean `{close[0]}`?" if close else f"known here: {', '.join(known)}"
     return document.problem(path, f"the key `{_name(path)}` is unknown", remedy, key=True)
-
-
-def _later(document: Document, path: YamlPath) -> Problem:
-    return document.problem(path, f"`{_name(path)}` is not available in this release yet", "remove it", key=True)
 
 
 def _pattern(path: YamlPath) -> tuple[str, ...]:

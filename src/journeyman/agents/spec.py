@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from journeyman.events.messages import JSON
+from journeyman.events.quota import UNLIMITED, Quota
 from journeyman.tools.spec import ToolSpec
 
 
@@ -99,6 +100,7 @@ class AgentSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     prompt: str = ""
     tools: tuple[ToolSpec, ...] = ()
     limits: Limits = Limits()
+    quota: Quota = UNLIMITED  # of all its runs together
     history: History = History()
     output: Output | None = None
     graph: GraphSpec | None = None

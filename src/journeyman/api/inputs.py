@@ -7,7 +7,8 @@ from journeyman.api.replies import encode
 from journeyman.api.schemas import AnswerRequest, Content, ForkRequest, ProcessRequest
 from journeyman.api.visit import Visit
 from journeyman.events.messages import JSON, Message, Role, TextPart
-from journeyman.runtime.results import Answer, ForkRun, Key, MessageEdit, StartRun
+from journeyman.events.quota import UNLIMITED
+from journeyman.runtime.results import Answer, ForkRun, Key, MessageEdit, Payer, StartRun
 
 
 def message_of(role: Role, content: Content, path: str = "body.user_input") -> Message:
@@ -29,10 +30,19 @@ def start_of(body: ProcessRequest, visit: Visit, *, stream: bool, key: Key | Non
         multitask=body.multitask,
         stream=stream,
         key=key,
+        payer=payer_of(visit),
         request_id=visit.request_id,
         trace_id=visit.trace_id,
         caller_span=visit.caller_span,
     )
+
+
+def payer_of(visit: Visit) -> Payer | None:
+    """The caller's API key, where that has a quota."""
+    caller = visit.known
+    if caller.key_id is None or caller.quota == UNLIMITED:
+        return None
+    return Payer(caller.key_id, caller.quota)
 
 
 def answer_of(body: AnswerRequest) -> Answer:
@@ -61,6 +71,7 @@ def fork_of(run_id: str, body: ForkRequest, visit: Visit, key: Key | None) -> Fo
         prompt=body.edits.prompt,
         version=body.edits.version,
         key=key,
+        payer=payer_of(visit),
         request_id=visit.request_id,
         trace_id=visit.trace_id,
         caller_span=visit.caller_span,

@@ -63,6 +63,7 @@ STATUS_OF_CLASS: dict[type[BaseException], int] = {
 }
 STATUS_OF_CODE = {
     "rate_limited": 429,
+    "quota_exhausted": 429,
     "storage_full": 507,
     "gateway_rate_limited": 503,
     "gateway_circuit_open": 503,

@@ -68,7 +68,7 @@ def examine(path: Path | None, gateway: bool) -> Iterator[Finding]:
     except ConfigurationError as exc:
         yield Finding("settings", "broken", exc.message)
         return
-    yield Finding("settings", "warning" if settings.not_yet else "fine", shown(settings))
+    yield Finding("settings", "fine", shown(settings))
     yield journal(settings.database_path)
     yield owner(settings.database_path)
     yield _guarded("agents", lambda: agents(settings, path))
@@ -99,13 +99,12 @@ def sqlite() -> Finding:
 
 
 def shown(settings: Settings) -> str:
-    """Settings that are set, secrets masked, and those that nothing obeys yet."""
+    """Settings that are set, secrets masked."""
     parts = []
     for name in sorted(settings.model_fields_set):
         value = getattr(settings, name)
         parts.append(f"{name.upper()}={'***' if isinstance(value, SecretStr) else value}")
-    later = f"; not obeyed by this release: {', '.join(settings.not_yet)}" if settings.not_yet else ""
-    return (" ".join(parts) or "all defaults") + later
+    return " ".join(parts) or "all defaults"
 
 
 def journal(path: Path | None) -> Finding:

@@ -43,8 +43,6 @@ def _serve(given: argparse.Namespace) -> int:
 
     settings = Settings.read(host=given.host, port=given.port)
     logs.configure(settings.log_level, settings.log_format, settings.secrets())
-    if settings.not_yet:
-        log.warning("set, but not obeyed by this release: %s", ", ".join(settings.not_yet))
     watch = sys.stdout.isatty() and is_loopback(settings.host) if given.watch is None else given.watch
     return serve(settings, given.path, offline=given.offline, watch=watch)
 

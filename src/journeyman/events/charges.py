@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from journeyman.events.events import ModelFailed, ModelReplied
-from journeyman.events.messages import Usage
+from journeyman.events.events import HistorySummarized, ModelFailed, ModelReplied
 from journeyman.events.quota import Reservation
 
 # Failures after which no model can have worked for us; any other may have cost what was set aside.
@@ -24,24 +23,19 @@ UNSPENT = frozenset(
 )
 
 
-def charge(reserved: Reservation, event: ModelReplied | ModelFailed | None) -> tuple[int, float]:
+def charge(reserved: Reservation, event: ModelReplied | ModelFailed | HistorySummarized | None) -> tuple[int, float]:
     """Tokens and dollars: what the gateway said was used, else what was set aside.
 
-    None: how the call ended is unknown.
+    None: how the call ended is unknown. A reply without a price costs no dollars.
     """
-    if type(event) is ModelReplied:
-        return charge_of(reserved, event.usage)
-    if type(event) is ModelFailed and event.error.code in UNSPENT:
+    if isinstance(event, ModelReplied | HistorySummarized):
+        used = event.usage.input_tokens + event.usage.output_tokens
+        if used:
+            return used, event.usage.cost_usd or 0.0
+    error = event.error if isinstance(event, ModelFailed | HistorySummarized) else None
+    if error is not None and error.code in UNSPENT:
         return 0, 0.0
     return reserved.tokens, reserved.cost_usd
-
-
-def charge_of(reserved: Reservation, usage: Usage) -> tuple[int, float]:
-    """A reply that does not say what it used is charged at its estimate; one without a price costs no dollars."""
-    used = usage.input_tokens + usage.output_tokens
-    if not used:
-        return reserved.tokens, reserved.cost_usd if usage.cost_usd is None else usage.cost_usd
-    return used, usage.cost_usd or 0.0
 
 
 def with_held(

@@ -384,8 +384,7 @@ class Journal(Protocol):
         ...
 
     async def used(self, budget: str, day: int) -> tuple[int, float]:
-        """Tokens and dollars that a budget was charged on a day (since 1970-01-01, UTC), and what calls that are not
-        over have set aside of it."""
+        """Tokens and dollars that a budget was charged on a day (since 1970-01-01, UTC) or open calls set aside."""
         ...
 
     def stats(self) -> Mapping[str, float]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from journeyman.events.charges import charge_of
+from journeyman.events.charges import charge
 from journeyman.events.codec import Entry
 from journeyman.events.events import (
     ApprovalGiven,
@@ -275,7 +275,7 @@ def _summarized(tables: Tables, entry: Entry, event: HistorySummarized, run: Run
         thread.window_from = max(thread.window_from, event.last_no + 1)
         tables.save_thread(thread)
     if event.reserved is not None and run is not None and not run.copied:
-        spend(tables, event.reserved, *charge_of(event.reserved, event.usage))
+        spend(tables, event.reserved, *charge(event.reserved, event))
 
 
 def _context_changed(tables: Tables, entry: Entry, event: ContextChanged, run: Run) -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
+from journeyman.agents.spec import AgentSpec
 from journeyman.clock import Clock
 from journeyman.errors import ResourceError
-from journeyman.journal.journal import Append, Batch, Definition, Journal
+from journeyman.events.quota import UNLIMITED
+from journeyman.journal.claims import made_before
+from journeyman.journal.journal import Append, Batch, Claim, Definition, Journal
+from journeyman.runtime.budgets import Budgets, Share, most_runs
 from journeyman.runtime.claims import claim_of
 from journeyman.runtime.definitions import Definitions
-from journeyman.runtime.results import Key
+from journeyman.runtime.results import Key, Payer
 from journeyman.runtime.worker import Worker
 
 MOST_WAITING = 4096  # runs that are accepted and wait for a slot: beyond it callers are told at once
@@ -18,11 +23,14 @@ MOST_WAITING = 4096  # runs that are accepted and wait for a slot: beyond it cal
 class Acceptance:
     """The one way by which a run gets into the journal."""
 
-    def __init__(self, journal: Journal, worker: Worker, definitions: Definitions, clock: Clock) -> None:
+    def __init__(
+        self, journal: Journal, worker: Worker, definitions: Definitions, clock: Clock, budgets: Budgets | None = None
+    ) -> None:
         self._journal = journal
         self._worker = worker
         self._definitions = definitions
         self._clock = clock
+        self._budgets = budgets or Budgets(journal, clock)
 
     async def accept(
         self,
@@ -31,10 +39,14 @@ class Acceptance:
         appends: tuple[Append, ...],
         key: Key | None = None,
         definition: Definition | None = None,
+        agent: AgentSpec | None = None,
+        payer: Payer | None = None,
     ) -> str | None:
         """Durable when it returns. Not None: nothing was appended, since the key has made this run before.
 
-        Raises ThreadBusyError, QueueFullError, IdempotencyError, ResourceError (`overloaded`, `shutting_down`).
+        `agent`: the one that will run; None: no model will be asked. `payer`: the API key that pays beside its
+        principal. Raises ThreadBusyError, QueueFullError (`too_many_runs` where a quota says so), IdempotencyError,
+        ResourceError (`overloaded`, `shutting_down`, `quota_exhausted`).
         """
         if self._worker.stopping:
             raise ResourceError("The server is shutting down: try again shortly.", code="shutting_down", retry_after=1)
@@ -43,13 +55,18 @@ class Acceptance:
                 "Too many runs wait for their turn: try again shortly.", code="overloaded", retry_after=2
             )
         at = self._clock.now()
+        claim = claim_of(principal, key, at, run_id)
+        shares = self._shares(principal, agent, payer)
+        if shares and agent is not None and (earlier := await self._refused(shares, claim, at)) is not None:
+            return earlier
         batch = Batch(
             at=at,
             appends=appends,
-            claim=claim_of(principal, key, at, run_id),
+            claim=claim,
             definitions=(definition,) if definition else (),
             epoch=self._journal.epoch,
             accept=True,
+            most_runs=most_runs(shares),
         )
         pending = self._journal.submit(batch)
         try:
@@ -61,4 +78,20 @@ class Acceptance:
             return committed.replay
         self._definitions.stored(definition.version if definition else None)
         self._worker.launch_started(run_id, committed)
+        return None
+
+    def _shares(self, principal: str, agent: AgentSpec | None, payer: Payer | None) -> list[Share]:
+        name, of_agent = (agent.name, agent.quota) if agent else (None, UNLIMITED)
+        shares = self._budgets.shares(principal, name, of_agent)
+        return shares if payer is None else [*shares, Share("key", payer.key, payer.quota)]
+
+    async def _refused(self, shares: Sequence[Share], claim: Claim | None, at: int) -> str | None:
+        """Raises ResourceError where a budget is used up, but not for a request that was accepted before."""
+        try:
+            await self._budgets.check(shares)
+        except ResourceError:
+            first = claim and await self._journal.claim(claim.principal, claim.route, claim.key)
+            if claim is None or (earlier := made_before(first, claim, at)) is None:
+                raise
+            return earlier
         return None

@@ -105,6 +105,7 @@ class Children:
             stream=state.stream,
             request_id=state.request_id,
             trace_id=state.trace_id,
+            key=state.key,
         )
         append = Append(stream=run_id, drafts=(self._codec.draft(accepted),))
         return Beginning((_entered(action, run_id),), append, self._definitions.to_store(agent))

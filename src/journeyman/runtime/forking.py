@@ -59,6 +59,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     pinned: tuple[int, ...] = ()
     summary: int | None = None  # seq, in the fork's thread, of the summary that the parent began with
     request_id: str | None = None
+    key: str | None = None
     trace_id: str | None = None
     caller_span: str | None = None
 
@@ -123,6 +124,7 @@ def _copied(event: Event, own: Identity, at: int) -> Event:
                 stream=True,
                 copied=at,
                 request_id=own.request_id,
+                key=own.key,
                 trace_id=own.trace_id,
                 caller_span=own.caller_span,
             )

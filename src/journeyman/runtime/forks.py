@@ -79,7 +79,8 @@ class Forks:
         identity = replace(identity, summary=_summary_of(thread))
         run = self._append(run_id, (*copies(copied, identity), forked, *edited), [one.at for one in copied.entries])
         definition = self._definitions.to_store(agent)
-        earlier = await self._acceptance.accept(principal, run_id, (thread, run), request.key, definition)
+        appends, payer = (thread, run), request.payer
+        earlier = await self._acceptance.accept(principal, run_id, appends, request.key, definition, agent.spec, payer)
         if earlier is None:
             return Started(run_id=run_id, thread_id=thread_id)
         row = await self._runs.get(principal, earlier)
@@ -119,6 +120,7 @@ class Forks:
             request_id=request.request_id,
             trace_id=request.trace_id,
             caller_span=request.caller_span,
+            key=request.payer.key if request.payer else None,
         )
 
     async def _thread(self, thread_id: str, principal: str, copied: Prefix, shown: Sequence[MessageRow]) -> Append:

@@ -12,7 +12,7 @@ import msgspec
 
 from journeyman.agents.calls import next_of, question
 from journeyman.agents.calls import unknown as unknown_outcome
-from journeyman.agents.decision import Action, Agent, CallModel, CallTool, RunNode, Settle
+from journeyman.agents.decision import Action, Agent, CallModel, CallTool, ReachLimit, RunNode, Settle
 from journeyman.agents.limits import exceeded
 from journeyman.errors import (
     BaseError,
@@ -27,7 +27,10 @@ from journeyman.events.events import (
     ContextChanged,
     Event,
     Failure,
+    LimitReached,
+    ModelCalled,
     ModelFailed,
+    ModelReplied,
     NodeLeft,
     StepRemembered,
     ToolCallFinished,
@@ -43,6 +46,7 @@ from journeyman.runtime.closing import close_call, close_model
 from journeyman.runtime.inbox import Fact, Inbox
 from journeyman.runtime.live import LiveRun
 from journeyman.runtime.node_context import NodeContext
+from journeyman.runtime.payments import Payments
 from journeyman.runtime.performer import Performer
 from journeyman.runtime.recorder import Recorder
 from journeyman.runtime.translate import model_called, settled, tool_finished
@@ -72,6 +76,7 @@ class RunningNode:
         performer: Performer,
         executing: set[str],
         ids: Ids,
+        payments: Payments,
     ) -> None:
         self._action = action
         self._agent = agent
@@ -81,6 +86,7 @@ class RunningNode:
         self._performer = performer
         self._executing = executing
         self._ids = ids
+        self._payments = payments
         self._counts = {"t": 0, "m": 0, "p": 0}
         self._root: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()  # of the code's own making that called here
@@ -179,13 +185,32 @@ class RunningNode:
         known = next((held for held in self._node.model_calls if held.call == call), None)
         action = CallModel(call=call, attempt=known.attempt + 1 if known else 1, path=self._action.path)
         state = replace(self._recorder.state, messages=request.messages)  # of its own: the hash is of these
-        await self._record(model_called(action, state, self._agent.spec.model.name, request, state.first_no))
-        with self._performing():
-            event = await self._performer.call_model(action, request, self._live, state.stream)
-            await self._record(event)
+        called = model_called(action, state, self._agent.spec.model.name, request, state.first_no)
+        event = await (self._ask_paid if self._payments.shared else self._ask)(action, request, called)
         if isinstance(event, ModelFailed):
             raise ServiceError(event.error.message, code=event.error.code, retry_after=event.error.retry_after)
         return event.message
+
+    async def _ask(self, action: CallModel, request: ModelRequest, called: ModelCalled) -> ModelReplied | ModelFailed:
+        await self._record(called)
+        if called.reserved is not None:
+            await self._recorder.settle()
+        with self._performing():
+            event = await self._performer.call_model(action, request, self._live, self._recorder.state.stream)
+            await self._record(event)
+        return event
+
+    async def _ask_paid(
+        self, action: CallModel, request: ModelRequest, called: ModelCalled
+    ) -> ModelReplied | ModelFailed:
+        held = await self._payments.set_aside(request)
+        if isinstance(held, LimitReached):
+            await self._park(ReachLimit(limit=held.limit, value=held.value, budget=held.budget))
+        with held:
+            await self._record(*held.warnings)
+            event = await self._ask(action, request, replace(called, reserved=held.reservation))
+            held.settle(event)
+        return event
 
     def _request(self, text: str | Sequence[Message], prompt: str) -> ModelRequest:
         model = self._agent.spec.model

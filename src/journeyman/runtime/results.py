@@ -9,6 +9,7 @@ import msgspec
 from journeyman.events.codec import Entry
 from journeyman.events.events import Decision, Failure, Multitask
 from journeyman.events.messages import JSON, Message, Part, Usage
+from journeyman.events.quota import Quota
 from journeyman.journal.journal import ApprovalRow, RunStatus
 
 
@@ -18,6 +19,13 @@ class Key(msgspec.Struct, frozen=True):
     route: str
     key: str
     body_hash: str
+
+
+class Payer(msgspec.Struct, frozen=True):
+    """An API key that pays beside its principal: it has a quota of its own."""
+
+    key: str
+    quota: Quota
 
 
 class StartRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +38,7 @@ class StartRun(msgspec.Struct, frozen=True, kw_only=True):
     multitask: Multitask = "queue"
     stream: bool = False  # somebody will watch: the gateway is asked to stream
     key: Key | None = None
+    payer: Payer | None = None
     request_id: str | None = None
     trace_id: str | None = None
     caller_span: str | None = None
@@ -53,6 +62,7 @@ class ForkRun(msgspec.Struct, frozen=True, kw_only=True):
     prompt: str | None = None
     version: str | None = None  # of the agent; `current`: the one that is served now; None: the parent's
     key: Key | None = None
+    payer: Payer | None = None
     request_id: str | None = None
     trace_id: str | None = None
     caller_span: str | None = None
@@ -67,6 +77,7 @@ class StartCall(msgspec.Struct, frozen=True, kw_only=True):
     unlisted: bool = False  # may it be a tool that no agent lists?
     stream: bool = False
     key: Key | None = None
+    payer: Payer | None = None
     request_id: str | None = None
     trace_id: str | None = None
     caller_span: str | None = None

@@ -13,6 +13,7 @@ from journeyman.events.events import (
     Event,
     Failure,
     LimitReached,
+    ModelCalled,
     RunCancelled,
     RunFailed,
     RunFinished,
@@ -26,6 +27,7 @@ from journeyman.runtime.children import Children, Look
 from journeyman.runtime.closing import closing
 from journeyman.runtime.inbox import Fact, Inbox
 from journeyman.runtime.live import LiveRun
+from journeyman.runtime.payments import Payments
 from journeyman.runtime.performer import Performer
 from journeyman.runtime.recorder import Recorder
 from journeyman.runtime.steps import Steps
@@ -49,6 +51,7 @@ class Runner:
         live: LiveRun,
         clock: Clock,
         ids: Ids,
+        payments: Payments,
     ) -> None:
         self.inbox = Inbox()
         self.live = live
@@ -58,8 +61,9 @@ class Runner:
         self._clock = clock
         self._ids = ids
         self._prompt: str | None = None
-        self._requests: dict[str, ModelRequest] = {}
-        self._steps = Steps(performer, recorder, self.inbox, live, ids)
+        self._requests: dict[str, tuple[ModelRequest, ModelCalled | None]] = {}
+        self._payments = payments
+        self._steps = Steps(performer, recorder, self.inbox, live, ids, payments)
         self._fault: Failure | None = None
 
     @property
@@ -160,10 +164,11 @@ class Runner:
             log.exception("request failed", extra={"run_id": self.state.run_id})
             self._fault = self._internal(f"agent {self._agent.spec.name} could not make a request")
             return
-        self._requests[action.key] = request
         model = action.model or self._agent.spec.model.name
-        state = self.state.in_branch(action.path.branch)
-        self._recorder.add(model_called(action, state, model, request, first_no))
+        called = model_called(action, self.state.in_branch(action.path.branch), model, request, first_no)
+        if not self._payments.shared:
+            self._recorder.add(called)
+        self._requests[action.key] = request, called if self._payments.shared else None
 
     def _request(self, action: CallModel) -> tuple[int, ModelRequest]:
         if action.path.node:
@@ -184,7 +189,7 @@ class Runner:
         for action in actions:
             match action:
                 case CallModel():
-                    self._steps.call_model(action, self._requests.pop(action.key))
+                    self._steps.call_model(action, *self._requests.pop(action.key))
                 case CallTool():
                     recorded = action.attempt - 1 if action.spec.waits else action.attempt
                     self._steps.call_tool(action, recorded)

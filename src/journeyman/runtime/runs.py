@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 
 import msgspec
 
+from journeyman.agents.agent import BaseAgent
 from journeyman.clock import Clock
 from journeyman.errors import ForbiddenError, NotFoundError, StateError, ToolNotFoundError, ValidationError
 from journeyman.events.codec import Codec, Entry
@@ -19,7 +20,6 @@ from journeyman.journal.journal import (
     ApprovalRow,
     Batch,
     Claim,
-    Definition,
     FailureRow,
     Journal,
     RunFilter,
@@ -50,6 +50,7 @@ class Runs:
         codec: Codec,
         clock: Clock,
         ids: Ids,
+        acceptance: Acceptance | None = None,
     ) -> None:
         self._journal = journal
         self._worker = worker
@@ -58,7 +59,7 @@ class Runs:
         self._codec = codec
         self._clock = clock
         self._ids = ids
-        self._acceptance = Acceptance(journal, worker, definitions, clock)
+        self._acceptance = acceptance or Acceptance(journal, worker, definitions, clock)
 
     # --- starting
 
@@ -85,8 +86,9 @@ class Runs:
             request_id=request.request_id,
             trace_id=request.trace_id,
             caller_span=request.caller_span,
+            key=request.payer.key if request.payer else None,
         )
-        return await self._accept(accepted, thread_id, request.key, self._definitions.to_store(agent))
+        return await self._accept(accepted, thread_id, request, agent)
 
     async def call(self, principal: str, request: StartCall) -> Started:
         """Accept a lone tool call; it has a hidden thread of its own. Raises ToolNotFoundError, ToolValidationError,
@@ -107,15 +109,24 @@ class Runs:
             request_id=request.request_id,
             trace_id=request.trace_id,
             caller_span=request.caller_span,
+            key=request.payer.key if request.payer else None,
         )
-        return await self._accept(accepted, thread_id, request.key, None)
+        return await self._accept(accepted, thread_id, request, None)
 
     async def _accept(
-        self, accepted: RunAccepted, thread_id: str, key: Key | None, definition: Definition | None
+        self, accepted: RunAccepted, thread_id: str, request: StartRun | StartCall, agent: BaseAgent | None
     ) -> Started:
         run_id = self._ids.new("run")
         append = Append(stream=run_id, drafts=(self._codec.draft(accepted),))
-        earlier = await self._acceptance.accept(accepted.principal, run_id, (append,), key, definition)
+        earlier = await self._acceptance.accept(
+            accepted.principal,
+            run_id,
+            (append,),
+            request.key,
+            self._definitions.to_store(agent) if agent else None,
+            agent.spec if agent else None,
+            request.payer,
+        )
         if earlier is not None:
             return await self._replayed(accepted.principal, earlier)
         return Started(run_id=run_id, thread_id=thread_id)

@@ -11,7 +11,8 @@ from journeyman.agents.calls import question, unknown
 from journeyman.agents.decision import Action, Agent, CallModel, CallTool, RunNode, Summarize
 from journeyman.egress.propagation import propagate
 from journeyman.errors import BaseError, StaleEpochError, StorageError
-from journeyman.events.events import Failure
+from journeyman.events.events import Event, Failure, LimitReached, ModelCalled
+from journeyman.events.state import replace
 from journeyman.events.trace import header, step_span
 from journeyman.ids import Ids
 from journeyman.llm.client import ModelRequest
@@ -19,6 +20,7 @@ from journeyman.runtime.call_host import RunningCall
 from journeyman.runtime.inbox import Fact, Inbox
 from journeyman.runtime.live import LiveRun
 from journeyman.runtime.nodes import RunningNode
+from journeyman.runtime.payments import Payments
 from journeyman.runtime.performer import Performer
 from journeyman.runtime.recorder import Recorder
 from journeyman.runtime.translate import tool_finished
@@ -32,12 +34,15 @@ STOP_SECONDS = 5.0  # how long a cancelled step may take to unwind before it is 
 class Steps:
     """Owns the tasks of one run, one a call. `executing` names the calls whose code runs now and must not run twice."""
 
-    def __init__(self, performer: Performer, recorder: Recorder, inbox: Inbox, live: LiveRun, ids: Ids) -> None:
+    def __init__(
+        self, performer: Performer, recorder: Recorder, inbox: Inbox, live: LiveRun, ids: Ids, payments: Payments
+    ) -> None:
         self._performer = performer
         self._recorder = recorder
         self._inbox = inbox
         self._live = live
         self._ids = ids
+        self._payments = payments
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self.executing: set[str] = set()
         self.refused: BaseError | None = None  # the journal refused at a barrier: the run goes no further here
@@ -49,8 +54,9 @@ class Steps:
         """Is the step that this action is about under way? It may wait for a slot while the state moves on."""
         return getattr(action, "call", None) in self._tasks
 
-    def call_model(self, action: CallModel, request: ModelRequest) -> None:
-        work = partial(self._model, action, request, self._recorder.state.stream)
+    def call_model(self, action: CallModel, request: ModelRequest, called: ModelCalled | None = None) -> None:
+        """`called`: that it began, to be recorded when it is paid for; None: it stands in the journal already."""
+        work = partial(self._model if called is None else partial(self._paid_model, called), action, request)
         self._spawn(action.call, work, action.attempt)
 
     def summarize(self, action: Summarize) -> None:
@@ -61,7 +67,7 @@ class Steps:
         self._spawn(action.call, partial(self._tool, action, host))
 
     def run_node(self, action: RunNode, agent: Agent) -> None:
-        parts = (self._recorder, self._inbox, self._live, self._performer, self.executing, self._ids)
+        parts = (self._recorder, self._inbox, self._live, self._performer, self.executing, self._ids, self._payments)
         node = RunningNode(action, agent, *parts)
         self._spawn(action.call, node.run, action.attempt if action.attempt > 1 else 0)
 
@@ -111,11 +117,37 @@ class Steps:
         task = asyncio.current_task()
         return self._recorder.state.cancel is not None or (task is not None and task.cancelling() > 0)
 
-    async def _model(self, action: CallModel, request: ModelRequest, stream: bool) -> Fact:
+    async def _model(self, action: CallModel, request: ModelRequest) -> Fact:
+        stream = self._recorder.state.stream
         return Fact((await self._performer.call_model(action, request, self._live, stream),))
 
+    async def _paid_model(self, called: ModelCalled, action: CallModel, request: ModelRequest) -> Fact:
+        """What is set aside is durable before the model is asked."""
+        held = await self._payments.set_aside(request)
+        if isinstance(held, LimitReached):
+            return Fact((held,))
+        with held:
+            await self._record(*held.warnings, replace(called, reserved=held.reservation))
+            await self._recorder.settle()
+            event = await self._performer.call_model(action, request, self._live, self._recorder.state.stream)
+            held.settle(event)
+        return Fact((event,))
+
     async def _summary(self, action: Summarize) -> Fact:
-        return Fact((await self._performer.summarize(action),))
+        if not self._payments.shared:
+            return Fact((await self._performer.summarize(action),))
+        held = await self._payments.set_aside(action.request)
+        if isinstance(held, LimitReached):
+            return Fact((held,))
+        with held:
+            event = replace(await self._performer.summarize(action), reserved=held.reservation)
+            held.settle(event)
+        return Fact((*held.warnings, event))
+
+    async def _record(self, *events: Event) -> None:
+        recorded: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._inbox.put(Fact(events, recorded=recorded))
+        await recorded
 
     async def _tool(self, action: CallTool, host: RunningCall) -> Fact:
         try:

@@ -18,11 +18,14 @@ from journeyman.events.events import Event, Failure, RunFailed, RunResumed
 from journeyman.events.state import AgentState
 from journeyman.ids import Ids
 from journeyman.journal.journal import Batch, Committed, Journal, Pending
+from journeyman.llm.prices import Prices
+from journeyman.runtime.budgets import Budgets
 from journeyman.runtime.children import Children
 from journeyman.runtime.closing import closing
 from journeyman.runtime.definitions import Definitions
 from journeyman.runtime.live import LiveRun
 from journeyman.runtime.loading import load_state
+from journeyman.runtime.payments import Payments, Till
 from journeyman.runtime.performer import Performer
 from journeyman.runtime.recorder import Observe, Recorder
 from journeyman.runtime.runner import Runner
@@ -64,8 +67,10 @@ class Worker:
         observe: Observe | None = None,
         slots: int = 512,
         children: Children | None = None,
+        till: Till | None = None,
     ) -> None:
-        """`children`: who starts those of runs; None: the real ones, in this worker."""
+        """`children`: who starts those of runs; None: the real ones, in this worker. `till`: who takes payment for
+        model calls; None: nobody."""
         self._journal = journal
         self._codec = codec
         self._clock = clock
@@ -73,6 +78,7 @@ class Worker:
         self._definitions = definitions
         self._performer = performer
         self._observe = observe
+        self._till = till or Till(Budgets(journal, clock), Prices())
         self._slots = slots
         self._children = children or Children(journal, codec, clock, ids, definitions, self)
         self._active: dict[str, _Active] = {}
@@ -252,7 +258,9 @@ class Worker:
         except BaseError as exc:
             await self._give_up(recorder, await self._first(recorder.state, taken_over), exc)
             return
-        runner = Runner(agent, recorder, self._performer, self._children, active.live, self._clock, self._ids)
+        payments = await Payments.of(self._till, recorder.state, agent.spec.quota)
+        parts = (self._performer, self._children, active.live, self._clock, self._ids, payments)
+        runner = Runner(agent, recorder, *parts)
         active.runner = runner
         runner.inbox.poked = active.poked
         while True:

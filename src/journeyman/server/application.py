@@ -17,6 +17,7 @@ from journeyman.journal.journal import Journal
 from journeyman.llm.client import ModelClient
 from journeyman.resilience.shared_window import RedisWindows
 from journeyman.resilience.window import MemoryWindows
+from journeyman.runtime.budgets import Budgets
 from journeyman.runtime.catalog import Catalog
 from journeyman.runtime.deadlines import Deadlines
 from journeyman.runtime.definitions import Definitions
@@ -65,6 +66,7 @@ class Application:
     catalog: Catalog
     definitions: Definitions
     worker: Worker
+    budgets: Budgets
     runs: Runs
     forks: Forks
     threads: Threads

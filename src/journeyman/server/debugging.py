@@ -30,7 +30,7 @@ class DebugPages:
         self._mask = Masker(application.secrets)
 
     def state(self) -> msgspec.Raw:
-        """Version, epoch, runs under way, queues, workers, caches, agents, settings."""
+        """Version, epoch, runs under way, queues, budgets, workers, caches, agents, settings."""
         parts, worker = self._parts, self._parts.worker
         return self._page(
             {
@@ -45,6 +45,7 @@ class DebugPages:
                     "stopping": worker.stopping,
                     "active": [_run(run_id, state) for run_id, state in worker.active(MOST_RUNS)],
                 },
+                "budgets": parts.budgets.state(MOST_RUNS),
                 "workers": parts.workers.figures(),
                 "cache": parts.cache.figures() if parts.cache else None,
                 "agents": {name: agent.version for name, agent in parts.catalog.agents.items()},

@@ -26,10 +26,12 @@ from journeyman.loading import ImportedFiles
 from journeyman.resilience.shared_window import RedisWindows
 from journeyman.resilience.window import MemoryWindows
 from journeyman.runtime.accepting import Acceptance
+from journeyman.runtime.budgets import Budgets
 from journeyman.runtime.catalog import Catalog
 from journeyman.runtime.deadlines import Deadlines
 from journeyman.runtime.definitions import Definitions
 from journeyman.runtime.forks import Forks
+from journeyman.runtime.payments import Till
 from journeyman.runtime.performer import Performer, ToolExecutor
 from journeyman.runtime.retention import Retention
 from journeyman.runtime.runs import Runs
@@ -122,9 +124,12 @@ def join(
     models, workers = models or models_behind(settings, services, journal, clock), workers or Workers()
     cache, http = _cache(settings, clock, secrets), HttpClient(services, transport_of, clock)
     executor = executor_of(settings, registry, workers, clock, ids, cache, http)
-    performer = Performer(models, tools(executor) if tools else executor, clock, ids, read_prices(settings.prices_path))
-    worker = Worker(journal, codec, clock, ids, definitions, performer, observers.observe)
-    runs = Runs(journal, worker, catalog, definitions, codec, clock, ids)
+    prices, budgets = read_prices(settings.prices_path), Budgets(journal, clock, settings.quota)
+    performer = Performer(models, tools(executor) if tools else executor, clock, ids, prices)
+    till = Till(budgets, prices)
+    worker = Worker(journal, codec, clock, ids, definitions, performer, observers.observe, till=till)
+    acceptance = Acceptance(journal, worker, definitions, clock, budgets)
+    runs = Runs(journal, worker, catalog, definitions, codec, clock, ids, acceptance)
     windows = _windows(settings, clock, ids)
     deadlines = Deadlines(journal, worker, codec, clock)
     application = Application(
@@ -141,8 +146,9 @@ def join(
         catalog=catalog,
         definitions=definitions,
         worker=worker,
+        budgets=budgets,
         runs=runs,
-        forks=Forks(journal, runs, Acceptance(journal, worker, definitions, clock), definitions, codec, clock, ids),
+        forks=Forks(journal, runs, acceptance, definitions, codec, clock, ids),
         threads=Threads(journal, worker, codec, clock, ids),
         observers=observers,
         exposition=observers.exposition(journal, services, worker, workers, windows),

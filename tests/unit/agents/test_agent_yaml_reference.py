@@ -21,7 +21,6 @@ from journeyman.agents.agent_file import (
     ToolEntry,
 )
 from journeyman.agents.definition import Surroundings, define_agent
-from journeyman.agents.shape import LATER
 from journeyman.agents.yaml_reader import read_document
 
 PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "agent-yaml.md").read_text()
@@ -65,11 +64,6 @@ def test_every_key_within_a_service_has_its_row(entry: type[AgentFile]) -> None:
     group = entry.__name__.removesuffix("Entry").lower()
     for name in entry.model_fields:
         assert f"| `{group}.{name}` |" in PAGE
-
-
-def test_every_key_that_comes_later_is_named() -> None:
-    for path in LATER:
-        assert f"`{path[-1]}`" in PAGE or f"`{'.'.join(path)}`" in PAGE
 
 
 def test_every_default_of_a_number_is_named() -> None:

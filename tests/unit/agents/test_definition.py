@@ -105,12 +105,12 @@ prompt: |
   Hello
   {{ name }}
 output: {schema: {type: nope}}
-quota: {}
+quota: {concurrent_runs: 0}
 """
     agent, problems = define(text, around())
     assert agent is None
     assert sorted((problem.line, problem.column) for problem in problems) == sorted(
-        [(1, 7), (2, 1), (3, 17), (5, 5), (6, 30), (6, 44), (7, 5), (8, 5), (9, 8), (12, 1), (13, 18), (14, 1)]
+        [(1, 7), (2, 1), (3, 17), (5, 5), (6, 30), (6, 44), (7, 5), (8, 5), (9, 8), (12, 1), (13, 18), (14, 26)]
     )
     assert all(problem.file == "agent.yaml" for problem in problems)
 
@@ -163,7 +163,8 @@ quota: {}
         ("mcp_servers: {a: {command: [/no/such-thing]}}", "the command /no/such-thing is not there", ""),
         ("mcp_servers: {a: {command: [sh], cwd: ..}}", "`cwd` is no folder within the agent's", ""),
         ("mcp_servers: {a: {command: 'sh -c x'}}", "`mcp_servers.a.command` must be a list", ""),
-        ("quota: {}", "`quota` is not available in this release yet", ""),
+        ("quota: {usd_a_day: 1}", "the key `quota.usd_a_day` is unknown", "did you mean `usd_per_day`?"),
+        ("quota: {concurrent_runs: 0}", "`quota.concurrent_runs` cannot be used", ""),
         ("model: {name: offline, fallbacks: one}", "`model.fallbacks` must be a list, not text", ""),
         ("history: {when_full: burst}", "`history.when_full` cannot be this", "use 'trim', 'summarize'"),
         ("tools: [{name: refund, cache_ttl: soon}]", "`tools[0].cache_ttl` must be a number, not text", ""),

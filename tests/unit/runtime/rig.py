@@ -10,17 +10,21 @@ from typing import Any
 from journeyman.agents.react import DirectAgent, ReactAgent
 from journeyman.agents.spec import AgentSpec, Limits, ModelSettings
 from journeyman.agents.toolset import Toolset
-from journeyman.clock import SystemClock
+from journeyman.clock import Clock, SystemClock
 from journeyman.events.codec import Codec
 from journeyman.events.messages import user
+from journeyman.events.quota import UNLIMITED, Quota
 from journeyman.ids import SequentialIds
 from journeyman.journal.journal import Journal
 from journeyman.journal.memory import MemoryJournal
 from journeyman.llm.client import ModelClient
+from journeyman.llm.prices import Prices
 from journeyman.runtime.accepting import Acceptance
+from journeyman.runtime.budgets import Budgets
 from journeyman.runtime.catalog import Catalog
 from journeyman.runtime.definitions import Definitions
 from journeyman.runtime.forks import Forks
+from journeyman.runtime.payments import Till
 from journeyman.runtime.performer import Performer
 from journeyman.runtime.results import StartRun
 from journeyman.runtime.runs import Runs
@@ -37,13 +41,25 @@ class Rig:
     definitions_type = Definitions
 
     def __init__(
-        self, model: ModelClient, tools: Sequence[Any] = (), journal: Journal | None = None, **limits: Any
+        self,
+        model: ModelClient,
+        tools: Sequence[Any] = (),
+        journal: Journal | None = None,
+        *,
+        of_each: Quota = UNLIMITED,
+        of_agent: Quota = UNLIMITED,
+        prices: Prices | None = None,
+        clock: Clock | None = None,
+        **limits: Any,
     ) -> None:
         self.model = model
         self.tools = tools
         self.limits = limits
         self.journal: Journal = journal or MemoryJournal()
-        self.clock = SystemClock()
+        self.clock = clock or SystemClock()
+        self.of_each = of_each
+        self.of_agent = of_agent
+        self.prices = prices or Prices()
         self.ids = SequentialIds()
         self.codec = Codec()
 
@@ -57,12 +73,14 @@ class Rig:
         self.catalog = Catalog({"test": self.agent})
         self.definitions = self.definitions_type(self.journal, self.catalog, self.build, self.direct)
         executor = Executor(self.registry, Workers(), self.clock, random.Random(1), self.ids)
-        performer = Performer(self.model, executor, self.clock, self.ids)
-        self.worker = Worker(self.journal, self.codec, self.clock, self.ids, self.definitions, performer)
-        self.runs = Runs(self.journal, self.worker, self.catalog, self.definitions, self.codec, self.clock, self.ids)
-        acceptance = Acceptance(self.journal, self.worker, self.definitions, self.clock)
-        parts = (self.journal, self.runs, acceptance, self.definitions, self.codec, self.clock, self.ids)
-        self.forks = Forks(*parts)
+        performer = Performer(self.model, executor, self.clock, self.ids, self.prices)
+        self.budgets = Budgets(self.journal, self.clock, self.of_each)
+        given = (self.journal, self.codec, self.clock, self.ids, self.definitions)
+        self.worker = Worker(*given, performer, till=Till(self.budgets, self.prices))
+        acceptance = Acceptance(self.journal, self.worker, self.definitions, self.clock, self.budgets)
+        parts = (self.journal, self.worker, self.catalog, self.definitions, self.codec, self.clock, self.ids)
+        self.runs = Runs(*parts, acceptance)
+        self.forks = Forks(self.journal, self.runs, acceptance, self.definitions, self.codec, self.clock, self.ids)
         self.threads = Threads(self.journal, self.worker, self.codec, self.clock, self.ids)
         return self
 
@@ -72,7 +90,8 @@ class Rig:
     def spec(self) -> AgentSpec:
         specs = tuple(tool.spec for tool in self.registry.tools.values())
         model = ModelSettings(name="scripted")
-        return AgentSpec(type="react_agent", name="test", model=model, tools=specs, limits=Limits(**self.limits))
+        limits, quota = Limits(**self.limits), self.of_agent
+        return AgentSpec(type="react_agent", name="test", model=model, tools=specs, limits=limits, quota=quota)
 
     def build(self, spec: AgentSpec) -> ReactAgent:
         return ReactAgent(spec, Toolset(spec.tools, self.registry.check_arguments), lambda state: spec.prompt)

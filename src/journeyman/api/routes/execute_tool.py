@@ -7,6 +7,7 @@ from starlette.types import Receive, Scope, Send
 from journeyman.api import openapi
 from journeyman.api.body import convert, read_json
 from journeyman.api.idempotency import key_of
+from journeyman.api.inputs import payer_of
 from journeyman.api.ports import Ports
 from journeyman.api.replies import send_json, tool_answer
 from journeyman.api.schemas import ExecuteToolAnswer, ExecuteToolRequest
@@ -32,6 +33,7 @@ class ExecuteTool:
             agent=body.agent,
             unlisted=visit.known.may("admin"),
             key=key_of(visit, PATH, raw),
+            payer=payer_of(visit),
             request_id=visit.request_id,
             trace_id=visit.trace_id,
             caller_span=visit.caller_span,
