@@ -111,9 +111,14 @@ class Settings(BaseSettings):
 
     @property
     def request_rate(self) -> Rate | None:
-        """How often a caller may ask; None: nobody counts."""
+        """How often any caller may ask; None: as often as they like."""
         enabled = self.auth_mode == "required" if self.rate_limit_enabled is None else self.rate_limit_enabled
         return Rate(self.rate_limit_requests, self.rate_limit_period) if enabled else None
+
+    @property
+    def counts_requests(self) -> bool:
+        """Whether anybody may be counted: everybody, or the keys that have a rate of their own."""
+        return self.request_rate is not None or self.auth_mode == "required"
 
     @property
     def tls(self) -> bool:
