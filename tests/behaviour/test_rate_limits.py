@@ -231,3 +231,27 @@ async def told(client: Socket, command: dict[str, Any]) -> dict[str, Any]:
         message: dict[str, Any] = await client.receive()
         if message.get("id") == command["id"]:
             return message
+
+
+async def test_who_guesses_keys_on_sockets_is_slowed_down_too(house: House) -> None:
+    """By a header and by a first message, in one window with guesses of plain requests."""
+    for _ in range(6):
+        assert await closed(house.app, bearer("guess")) == "unauthenticated"
+        async with socket(house.app) as client:
+            assert (await told(client, {"type": "authenticate", "id": "a", "token": "guess"}))[
+                "code"
+            ] == "unauthenticated"
+    assert await closed(house.app, bearer("guess")) == "rate_limited"
+    async with socket(house.app) as client:
+        assert (await told(client, {"type": "authenticate", "id": "a", "token": "guess"}))["code"] == "rate_limited"
+    assert statuses(await house.ask("guess")) == {429: 1}
+    async with socket(house.app, headers=bearer(KEY)) as client:
+        assert client.accepted, "a credential that holds is let in"
+
+
+async def closed(app: App, headers: dict[str, str]) -> str:
+    """The reason with which a socket was refused."""
+    async with socket(app, headers=headers) as client:
+        message = await client.outbound.get()
+        assert (client.accepted, message["code"]) == (False, 1008)
+        return str(message["reason"])
