@@ -174,7 +174,7 @@ def _made(new: NewKey) -> Item:
 def _limits(item: Item) -> str:
     """What stands on a key, in few words; nothing: as much as its principal."""
     quota = item.get("quota", {})
-    words = {"concurrent_runs": "{} at once", "tokens_per_day": "{} tokens a day", "usd_per_day": "${:g} a day"}
+    words = {"concurrent_runs": "{} at once", "tokens_per_day": "{} tokens a day", "usd_per_day": "${:.10g} a day"}
     given = (text.format(quota[name]) for name, text in words.items() if quota.get(name) is not None)
     return ", ".join(filter(None, (item.get("rate"), *given)))
 
