@@ -109,7 +109,7 @@ class Settings(BaseSettings):
 
     @property
     def request_rate(self) -> Rate | None:
-        """How often a caller may ask; None: nobody counts."""
+        """How often any caller may ask; None: as often as they like."""
         enabled = self.auth_mode == "required" if self.rate_limit_enabled is None else self.rate_limit_enabled
         return Rate(self.rate_limit_requests, self.rate_limit_period) if enabled else None
 
@@ -117,6 +117,11 @@ class Settings(BaseSettings):
     def quota(self) -> Quota:
         """What each principal may use."""
         return Quota(self.quota_tokens_per_day, self.quota_usd_per_day, self.quota_concurrent_runs)
+
+    @property
+    def counts_requests(self) -> bool:
+        """Whether anybody may be counted: everybody, or the keys that have a rate of their own."""
+        return self.request_rate is not None or self.auth_mode == "required"
 
     @property
     def tls(self) -> bool:

@@ -97,11 +97,12 @@ async def test_an_approval_is_answered_once(made: House) -> None:
 
 
 async def test_a_key_is_made_rotated_and_revoked_once(made: House) -> None:
-    body = {"name": "shop", "scopes": ["read"]}
+    body = {"name": "shop", "scopes": ["read"], "rate": "100/60s", "quota": {"concurrent_runs": 4}}
     first = (await made.ask("root", "POST", "/keys", body, KEY)).json()
     again = (await made.ask("root", "POST", "/keys", body, KEY)).json()
     assert again == {**first, "key": None}
-    assert (await made.ask("root", "POST", "/keys", {**body, "name": "x"}, KEY)).status == 422
+    for other in ({"name": "x"}, {"rate": "99/60s"}, {"quota": {"concurrent_runs": 5}}):
+        assert (await made.ask("root", "POST", "/keys", {**body, **other}, KEY)).status == 422
     path = f"/keys/{first['id']}/rotate"
     turned = (await made.ask("root", "POST", path, {}, KEY)).json()
     assert (await made.ask("root", "POST", path, {}, KEY)).json() == {**turned, "key": None}

@@ -7,12 +7,13 @@ import gc
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from asgi_client import request
+from asgi_client import Answer, Socket, request, socket
 from harness.redis_server import RedisServer, redis_server
 from journeyman import create_app
 from journeyman.server.asgi import App
@@ -112,3 +113,145 @@ async def limits_of(app: App) -> tuple[str, bool]:
     """Whether it is ready, and whether Redis is away."""
     ready = (await request(app, "GET", "/readyz")).json()
     return ready["status"], "Redis is away" in ready["details"].get("limits", "")
+
+
+# --- keys with a rate of their own
+
+
+@dataclass
+class House:
+    """A server with keys; requests go out at once and their answers come in order."""
+
+    app: App
+
+    async def key(self, **body: Any) -> dict[str, Any]:
+        """A key of the principal `shop`, as it is answered."""
+        given = {"name": "shop", "scopes": ["run", "read"], "principal": "shop", **body}
+        answer = await request(self.app, "POST", "/keys", json=given, headers=bearer(KEY))
+        assert answer.status == 201, answer.text
+        made: dict[str, Any] = answer.json()
+        return made
+
+    async def ask(self, secret: str, times: int = 1, path: str = "/threads") -> list[Answer]:
+        return await asyncio.gather(*(request(self.app, "GET", path, headers=bearer(secret)) for _ in range(times)))
+
+
+def bearer(secret: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {secret}"}
+
+
+def statuses(answers: list[Answer]) -> dict[int, int]:
+    return dict(Counter(answer.status for answer in answers))
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    app = app_with(tmp_path, auth_mode="required", api_key=KEY, rate_limit_requests=12)
+    yield House(app)
+    await app.stop()
+
+
+async def test_two_keys_of_one_principal_have_rates_of_their_own_and_share_the_principals(house: House) -> None:
+    fast, slow = [await house.key(rate=rate) for rate in ("8/1m", "3/60s")]
+    assert statuses(await house.ask(slow["key"], 5)) == {200: 3, 429: 2}
+    assert statuses(await house.ask(fast["key"], 10)) == {200: 8, 429: 2}
+    bare = await house.key()
+    assert statuses(await house.ask(bare["key"], 3)) == {200: 1, 429: 2}, "3 + 8 + 1 are the principal's 12"
+    assert statuses(await house.ask(KEY)) == {200: 1}, "another principal has its own"
+
+
+async def test_64_at_once_with_one_key_never_get_more_through(house: House) -> None:
+    made = await house.key(rate="7/60s")
+    assert statuses(await house.ask(made["key"], 64)) == {200: 7, 429: 57}
+    bare = await house.key()
+    assert statuses(await house.ask(bare["key"], 64)) == {200: 5, 429: 59}, "what the key was refused took no place"
+
+
+async def test_the_headers_name_both_policies_and_what_is_left_of_the_narrower(house: House) -> None:
+    made = await house.key(rate="2/10s")
+    first, _, refused = [(await house.ask(made["key"]))[0] for _ in range(3)]
+    assert first.headers["ratelimit-policy"] == '"default";q=12;w=60, "key";q=2;w=10'
+    assert first.headers["ratelimit"] == '"key";r=1;t=10'
+    assert refused.headers["ratelimit-policy"] == first.headers["ratelimit-policy"]
+    assert refused.headers["ratelimit"].startswith('"key";r=0;t=')
+    assert "2 requests of this key in 10 seconds" in refused.json()["error"]
+    assert 1 <= int(refused.headers["retry-after"]) <= 10
+    wide = await house.key(rate="100/10s", principal="wide")
+    left = [(await house.ask(wide["key"]))[0].headers["ratelimit"] for _ in range(2)]
+    assert [text.split(";t=")[0] for text in left] == ['"default";r=11', '"default";r=10']
+
+
+async def test_a_key_counts_whomever_it_acts_for(house: House) -> None:
+    made = await house.key(scopes=["read", "delegate"], rate="4/60s")
+    users = [{**bearer(made["key"]), "x-on-behalf-of": f"user{number}"} for number in range(9)]
+    answers = await asyncio.gather(*(request(house.app, "GET", "/threads", headers=user) for user in users))
+    assert statuses(answers) == {200: 4, 429: 5}
+
+
+async def test_a_rotated_key_has_a_window_of_its_own_and_a_revoked_one_none(house: House) -> None:
+    old = await house.key(rate="2/60s")
+    assert statuses(await house.ask(old["key"], 3)) == {200: 2, 429: 1}
+    path = f"/keys/{old['id']}/rotate"
+    new = (await request(house.app, "POST", path, json={"grace_seconds": 60}, headers=bearer(KEY))).json()
+    assert statuses(await house.ask(old["key"])) == {429: 1}, "the old one goes on as it was"
+    assert statuses(await house.ask(new["key"], 3)) == {200: 2, 429: 1}
+    await request(house.app, "POST", f"/keys/{new['id']}/revoke", headers=bearer(KEY))
+    assert statuses(await house.ask(new["key"])) == {401: 1}
+
+
+async def test_a_keys_rate_holds_where_nobody_else_is_counted(tmp_path: Path) -> None:
+    app = app_with(tmp_path, auth_mode="required", api_key=KEY, rate_limit_enabled=False)
+    house = House(app)
+    made = await house.key(rate="2/60s")
+    answers = await house.ask(made["key"], 3)
+    assert statuses(answers) == {200: 2, 429: 1}
+    assert answers[0].headers["ratelimit-policy"] == '"key";q=2;w=60'
+    for secret, status in ((KEY, 200), ("guess", 401)):
+        free = await house.ask(secret, 9)
+        assert (statuses(free), "ratelimit" in free[0].headers) == ({status: 9}, False)
+    await app.stop()
+
+
+async def test_on_a_socket_commands_count_and_coming_back_to_a_run_does_not(house: House) -> None:
+    made = await house.key(rate="2/60s")
+    async with socket(house.app, headers=bearer(made["key"])) as client:
+        started = await told(client, {"type": "start", "id": "1", "user_input": "hello"})
+        for number in range(4):
+            again = {"type": "subscribe", "id": f"again{number}", "run_id": started["run_id"]}
+            assert (await told(client, again)).get("code") in (None, "already_subscribed")
+        assert (await told(client, {"type": "start", "id": "2", "user_input": "hello"}))["type"] == "ack"
+        refused = await told(client, {"type": "start", "id": "3", "user_input": "hello"})
+        assert (refused["type"], refused["code"], refused["status"]) == ("error", "rate_limited", 429)
+
+
+async def told(client: Socket, command: dict[str, Any]) -> dict[str, Any]:
+    """The answer to this command: events of runs are passed over."""
+    await client.send(command)
+    while True:
+        message: dict[str, Any] = await client.receive()
+        if message.get("id") == command["id"]:
+            return message
+
+
+async def test_who_guesses_keys_on_sockets_is_slowed_down_too(house: House) -> None:
+    """By a header and by a first message, in one window with guesses of plain requests."""
+    for _ in range(6):
+        assert await closed(house.app, bearer("guess")) == "unauthenticated"
+        async with socket(house.app) as client:
+            assert (await told(client, {"type": "authenticate", "id": "a", "token": "guess"}))[
+                "code"
+            ] == "unauthenticated"
+    assert await closed(house.app, bearer("guess")) == "rate_limited"
+    async with socket(house.app) as client:
+        assert (await told(client, {"type": "authenticate", "id": "a", "token": "guess"}))["code"] == "rate_limited"
+    assert statuses(await house.ask("guess")) == {429: 1}
+    async with socket(house.app, headers=bearer(KEY)) as client:
+        assert client.accepted, "a credential that holds is let in"
+
+
+async def closed(app: App, headers: dict[str, str]) -> str:
+    """The reason with which a socket was refused."""
+    async with socket(app, headers=headers) as client:
+        message = await client.outbound.get()
+        assert (client.accepted, message["code"]) == (False, 1008)
+        return str(message["reason"])

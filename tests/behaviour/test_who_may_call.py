@@ -101,9 +101,15 @@ def test_no_way_in_no_start(folder: Path) -> None:
 
 def _commands_beside_it(folder: Path, url: str, key: str) -> None:
     """They go through the server, with the key of the environment."""
-    made = command(folder, "keys", "create", "shop", "--scopes", "read", "--json", JOURNEYMAN_API_KEY=key)
+    refused = command(folder, "keys", "create", "shop", "--scopes", "read", "--rate", "often", JOURNEYMAN_API_KEY=key)
+    assert (refused.returncode, "'often' cannot be used: a rate is written like" in refused.stderr) == (2, True)
+    limits = ("--rate", "2/1h", "--concurrent", "4", "--tokens-per-day", "1000", "--usd-per-day", "2.5")
+    made = command(folder, "keys", "create", "shop", "--scopes", "read", "--json", *limits, JOURNEYMAN_API_KEY=key)
     shop = json.loads(made.stdout)
-    assert ask(f"{url}/threads", shop["key"])[0] == 200
+    assert (shop["rate"], shop["quota"]["usd_per_day"]) == ("2/1h", 2.5)
+    shown = command(folder, "keys", "list").stdout
+    assert "2/1h, 4 at once, 1000 tokens a day, $2.5 a day" in shown
+    assert [ask(f"{url}/threads", shop["key"])[0] for _ in range(3)] == [200, 200, 429]
     assert command(folder, "keys", "revoke", shop["id"], JOURNEYMAN_API_KEY=key).returncode == 0
     assert ask(f"{url}/threads", shop["key"])[0] == 401
     threads = command(folder, "threads", "--json", "--principal", "key:admin")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -88,24 +89,42 @@ import asyncio, sys
 from journeyman.clock import SystemClock
 from journeyman.ids import RandomIds
 from journeyman.resilience.rate_limit import Rate
-from journeyman.resilience.shared_window import RedisWindows
+from journeyman.resilience.shared_window import CONNECTIONS, RedisWindows
 from journeyman.resilience.window import Limit
 
 async def main():
-    windows = RedisWindows(sys.argv[1], SystemClock(), RandomIds(), "shared:")
-    tasks = [windows.admit([Limit("k", Rate(100, 60))]) for _ in range(200)]
-    print(sum([verdict.admitted for verdict in await asyncio.gather(*tasks)]))
-    assert not windows.away
+    windows = RedisWindows(sys.argv[1], SystemClock(), RandomIds(), sys.argv[2])
+    limits = [Limit("principal:p", Rate(150, 60)), Limit("key:k", Rate(100, 60))]
+
+    async def some():
+        return [await windows.admit(limits) for _ in range(15)]
+
+    verdicts = sum(await asyncio.gather(*(some() for _ in range(CONNECTIONS))), [])
+    print(sum(verdict.admitted for verdict in verdicts))
 
 asyncio.run(main())
 """
 
 
-async def test_two_processes_share_one_limit(redis: RedisServer) -> None:
-    argv = (sys.executable, "-c", PROCESS, redis.url)
-    processes = [await asyncio.create_subprocess_exec(*argv, stdout=asyncio.subprocess.PIPE) for _ in range(2)]
-    counts = [int((await process.communicate())[0]) for process in processes]
+async def test_two_processes_share_the_windows_of_a_key_and_its_principal(redis: RedisServer) -> None:
+    prefix, counts = await admitted_by_two(redis)
     assert sum(counts) == 100
+    windows = RedisWindows(redis.url, SystemClock(), RandomIds(), prefix)
+    verdict = await windows.admit([limit("principal:p", 150, 60)])
+    assert (verdict.admitted, verdict.remaining) == (True, 49), "the refused took no place of the principal"
+    await windows.aclose()
+
+
+async def admitted_by_two(redis: RedisServer) -> tuple[str, list[int]]:
+    """Under which prefix, and how many by each; once more where one was too late to read one of Redis's answers."""
+    for last in (False, False, False, True):
+        prefix = f"shared{RandomIds().new('req')}:"
+        argv = (sys.executable, "-c", PROCESS, redis.url, prefix)
+        both = [await asyncio.create_subprocess_exec(*argv, stdout=PIPE, stderr=PIPE) for _ in range(2)]
+        outcomes = [await process.communicate() for process in both]
+        if last or not any(b"Redis is away" in complaints for _, complaints in outcomes):
+            break
+    return prefix, [int(count) for count, _ in outcomes]
 
 
 async def test_while_redis_is_away_the_limits_are_local_and_it_comes_back(tmp_path: Path) -> None:
@@ -138,6 +157,38 @@ async def test_never_more_in_any_window_and_never_refused_without_reason(
         assert verdict.admitted == (len(recent) < count)
         if verdict.admitted:
             admitted.append((now, key))
+
+
+RATES = {"principal": Rate(4, 1.0), "key": Rate(2, 0.5), "other": Rate(3, 2.0)}
+SEVERAL = st.lists(st.sampled_from(sorted(RATES)), min_size=1, max_size=3, unique=True)
+
+
+@given(st.lists(st.tuples(st.floats(0, 0.7), SEVERAL), max_size=60))
+async def test_several_limits_are_taken_all_or_none_and_none_is_ever_exceeded(
+    steps: list[tuple[float, list[str]]],
+) -> None:
+    clock = ManualClock()
+    windows = MemoryWindows(clock)
+    taken: dict[str, list[float]] = {key: [] for key in RATES}
+    for wait, keys in steps:
+        clock.advance(wait)
+        now = clock.monotonic()
+        room = {key: RATES[key].count - sum(at > now - RATES[key].seconds for at in taken[key]) for key in keys}
+        verdict = await windows.admit([Limit(key, RATES[key]) for key in keys])
+        assert verdict.admitted == all(left > 0 for left in room.values())
+        for key in keys if verdict.admitted else ():
+            taken[key].append(now)
+            room[key] -= 1
+        assert min(room.values()) == verdict.remaining == room[verdict.limit.key] >= 0
+        assert 0 <= verdict.reset <= verdict.limit.rate.seconds
+
+
+async def test_who_is_refused_by_several_is_told_when_all_have_room(rig: Rig) -> None:
+    short, long = limit("short", 1, 10), limit("long", 1, 60)
+    await rig.admit([short, long])
+    refused = await rig.admit([short, long])
+    assert (refused.admitted, refused.limit) == (False, long)
+    assert 59 < refused.reset <= 60
 
 
 async def test_forgotten_keys_are_the_longest_unused() -> None:

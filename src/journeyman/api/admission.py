@@ -1,4 +1,4 @@
-"""How often a caller may ask: a place in a sliding window for each request, and headers that say what is left."""
+"""How often a caller may ask: a place in sliding windows for each request, and headers that say what is left."""
 
 from __future__ import annotations
 
@@ -13,43 +13,59 @@ from journeyman.resilience.rate_limit import Rate
 from journeyman.resilience.window import Limit, Verdict, Windows
 
 _KEY = "journeyman.rate_limit"
+_POLICIES = {"principal": b"default", "address": b"default", "key": b"key"}  # by the kind of a limit's key
 Headers = list[tuple[bytes, bytes]]
 
 
 class Admission:
-    """Counts requests of each principal, and of each address as long as nobody has said who calls."""
+    """Counts requests of each principal and key, and of each address as long as nobody has said who calls."""
 
-    def __init__(self, windows: Windows, rate: Rate) -> None:
+    def __init__(self, windows: Windows, rate: Rate | None) -> None:
+        """`rate` is everybody's; None: only keys with a rate of their own are counted."""
         self._windows = windows
         self._rate = rate
 
     async def of(self, caller: Caller, scope: Scope) -> None:
         """A request of this caller. Raises ResourceError (`rate_limited`); what is refused does not count."""
-        await self._take(f"principal:{caller.principal}", scope)
+        limits = self._everybodys(f"principal:{caller.principal}")
+        if caller.rate is not None:
+            limits.append(Limit(f"key:{caller.key_id}", caller.rate))
+        await self._take(limits, scope)
 
     async def of_nobody(self, visit: Visit, scope: Scope) -> None:
         """A request without a credential that holds: who guesses is slowed down. Raises ResourceError."""
-        await self._take(f"address:{visit.address}", scope)
+        await self._take(self._everybodys(f"address:{visit.address}"), scope)
 
-    async def _take(self, key: str, scope: Scope) -> None:
-        verdict = await self._windows.admit([Limit(key, self._rate)])
-        scope[_KEY] = _headers(verdict)
+    def _everybodys(self, key: str) -> list[Limit]:
+        return [] if self._rate is None else [Limit(key, self._rate)]
+
+    async def _take(self, limits: list[Limit], scope: Scope) -> None:
+        if not limits:
+            return
+        verdict = await self._windows.admit(limits)
+        scope[_KEY] = _headers(limits, verdict)
         if not verdict.admitted:
-            rate = verdict.limit.rate
-            text = f"More than {rate.count} requests in {rate.seconds:g} seconds: wait, then try again."
-            raise ResourceError(text, code="rate_limited", retry_after=math.ceil(verdict.reset))
+            raise ResourceError(_refusal(verdict.limit), code="rate_limited", retry_after=math.ceil(verdict.reset))
 
 
 def rate_headers(scope: Scope) -> Headers:
-    """What the answer to this request says of its limit; empty: it has none."""
+    """What the answer to this request says of its limits; empty: it has none."""
     headers: Headers = scope.get(_KEY, [])
     return headers
 
 
-def _headers(verdict: Verdict) -> Headers:
-    """RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers)."""
-    rate = verdict.limit.rate
-    return [
-        (b"ratelimit-policy", b'"default";q=%d;w=%d' % (rate.count, math.ceil(rate.seconds))),
-        (b"ratelimit", b'"default";r=%d;t=%d' % (verdict.remaining, math.ceil(verdict.reset))),
-    ]
+def _headers(limits: list[Limit], verdict: Verdict) -> Headers:
+    """Every limit as a policy, and what is left of the one with the least room."""
+    policies = (b'"%s";q=%d;w=%d' % (_name(each), each.rate.count, math.ceil(each.rate.seconds)) for each in limits)
+    left = b'"%s";r=%d;t=%d' % (_name(verdict.limit), verdict.remaining, math.ceil(verdict.reset))
+    # RateLimit-Policy and RateLimit: lists of structured fields (draft-ietf-httpapi-ratelimit-headers)
+    return [(b"ratelimit-policy", b", ".join(policies)), (b"ratelimit", left)]
+
+
+def _name(limit: Limit) -> bytes:
+    return _POLICIES[limit.key.partition(":")[0]]
+
+
+def _refusal(limit: Limit) -> str:
+    whose = " of this key" if _name(limit) == b"key" else ""
+    return f"More than {limit.rate.count} requests{whose} in {limit.rate.seconds:g} seconds: wait, then try again."

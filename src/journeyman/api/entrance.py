@@ -8,7 +8,7 @@ from starlette.types import Message, Receive, Send
 
 from journeyman.api.body import convert, parse
 from journeyman.api.commands import Acknowledged, Authenticate, Refused
-from journeyman.api.gate import SUBPROTOCOL, Gate, acting, offered
+from journeyman.api.gate import SUBPROTOCOL, Gate, offered
 from journeyman.api.ports import Ports
 from journeyman.api.problems import problem_of
 from journeyman.api.replies import encode
@@ -39,7 +39,7 @@ class Entrance:
             await self._accept()
             return await self._introduced()
         try:
-            caller = acting(self._visit, self._visit.caller or await self._gate.caller(self._credential))
+            caller = await self._gate.introduced(self._visit, self._credential)
         except BaseError as exc:
             problem = problem_of(exc, self._ports.ids)
             await self._close(problem.code)
@@ -67,7 +67,7 @@ class Entrance:
                 return None
             command = convert(parse(frame_bytes(message), self._ports.limits), Authenticate)
             name, self._credential = command.id, command.token
-            caller = acting(self._visit, await self._gate.caller(command.token))
+            caller = await self._gate.introduced(self._visit, command.token)
         except (BaseError, TimeoutError) as exc:
             await self._refuse(name, exc if isinstance(exc, BaseError) else unauthenticated())
             return None

@@ -50,6 +50,15 @@ class Gate:
             raise unauthenticated()
         return await self._authenticator.caller(credential)
 
+    async def introduced(self, visit: Visit, credential: str | None) -> Caller:
+        """Who opens a WebSocket. Raises as `admit` does, and ResourceError where its address guessed too often."""
+        try:
+            caller = visit.caller or await self.caller(credential)
+        except UnauthenticatedError:
+            await self.count(None, visit, {})
+            raise
+        return acting(visit, caller)
+
     async def still(self, credential: str) -> bool:
         return self._authenticator is None or await self._authenticator.still(credential)
 

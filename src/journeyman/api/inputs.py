@@ -40,9 +40,9 @@ def start_of(body: ProcessRequest, visit: Visit, *, stream: bool, key: Key | Non
 def payer_of(visit: Visit) -> Payer | None:
     """The caller's API key, where that has a quota."""
     caller = visit.known
-    if caller.key_id is None or caller.quota == UNLIMITED:
+    if caller.line is None or caller.quota == UNLIMITED:
         return None
-    return Payer(caller.key_id, caller.quota)
+    return Payer(caller.line, caller.quota)
 
 
 def answer_of(body: AnswerRequest) -> Answer:

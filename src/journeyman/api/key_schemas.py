@@ -5,6 +5,21 @@ from __future__ import annotations
 from typing import Annotated
 
 from msgspec import Meta, Struct
+from msgspec.structs import asdict
+
+from journeyman.auth.api_keys import usable
+from journeyman.auth.limits import MOST_RUNS, MOST_TOKENS, MOST_USD, KeyLimits
+from journeyman.events.codec import rfc3339
+from journeyman.events.quota import Quota
+from journeyman.journal.journal import ApiKeyRow
+
+
+class KeyQuota(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the runs of a key may use together; null: no limit of the key's own."""
+
+    tokens_per_day: Annotated[int, Meta(ge=0, le=MOST_TOKENS)] | None = None
+    usd_per_day: Annotated[float, Meta(ge=0, le=MOST_USD)] | None = None
+    concurrent_runs: Annotated[int, Meta(ge=1, le=MOST_RUNS)] | None = None
 
 
 class CreateKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -14,6 +29,13 @@ class CreateKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     scopes: Annotated[list[str], Meta(min_length=1, max_length=20)]
     principal: Annotated[str, Meta(min_length=1, max_length=128)] | None = None
     expires_in_seconds: Annotated[int, Meta(ge=1, le=316_224_000)] | None = None
+    rate: Annotated[str, Meta(max_length=40, description="Of requests: 100/60s, 10/second, 1000/day")] | None = None
+    quota: KeyQuota = KeyQuota()
+
+    @property
+    def limits(self) -> KeyLimits:
+        quota = self.quota
+        return KeyLimits(self.rate, Quota(quota.tokens_per_day, quota.usd_per_day, quota.concurrent_runs))
 
 
 class RotateKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,9 +55,39 @@ class KeyAnswer(Struct, frozen=True, kw_only=True):
     created_at: str
     expires_at: str | None
     revoked_at: str | None
+    rate: str | None
+    quota: KeyQuota
 
 
 class MadeKey(KeyAnswer, frozen=True, kw_only=True):
     """A key that was made now: `key` is shown this once, and null where an Idempotency-Key repeats the request."""
 
     key: str | None
+
+
+def key_answer(row: ApiKeyRow, now: int) -> KeyAnswer:
+    """`now` in µs since the epoch."""
+    return KeyAnswer(
+        id=row.id,
+        name=row.name,
+        principal=row.principal,
+        scopes=row.scopes,
+        usable=usable(row, now),
+        created_at=rfc3339(row.created_at),
+        expires_at=_time(row.expires_at),
+        revoked_at=_time(row.revoked_at),
+        rate=row.rate,
+        quota=KeyQuota(
+            tokens_per_day=row.quota.tokens_per_day,
+            usd_per_day=row.quota.usd_per_day,
+            concurrent_runs=row.quota.concurrent_runs,
+        ),
+    )
+
+
+def made_key(row: ApiKeyRow, secret: str | None, now: int) -> MadeKey:
+    return MadeKey(key=secret, **asdict(key_answer(row, now)))
+
+
+def _time(at: int | None) -> str | None:
+    return None if at is None else rfc3339(at)

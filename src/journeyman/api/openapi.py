@@ -28,6 +28,7 @@ _MODELS = (
     reload_schemas.RollbackRequest,
     reload_schemas.ChangeAnswer,
     reload_schemas.ReloadAnswer,
+    key_schemas.KeyQuota,
     key_schemas.CreateKey,
     key_schemas.RotateKey,
     key_schemas.KeyAnswer,

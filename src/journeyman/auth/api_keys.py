@@ -68,6 +68,7 @@ class ApiKeys:
             expires_at=row.expires_at,
             rate=rate_of(row.rate),
             quota=row.quota,
+            line=row.line or row.id,
         )
 
     async def seed(self, secret: str) -> None:
@@ -128,6 +129,7 @@ class ApiKeys:
             expires = None if old.expires_at is None else now + old.expires_at - old.created_at
             new = self._row(old.name, old.scopes, secret, old.principal, expires, now)
             new = _limited(new, KeyLimits(old.rate, old.quota))
+            new = msgspec.structs.replace(new, line=old.line or old.id)
             await self._save(new, now, _ending(old, now, grace_seconds), claim=claim)
         return NewKey(new, secret)
 

@@ -33,7 +33,8 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     key_id: str | None = None  # of an API key; None: a token, or nobody was asked
     expires_at: int | None = None  # µs since the epoch; None: never
     rate: Rate | None = None  # of the key's requests; None: only the principal's
-    quota: Quota = UNLIMITED  # of the key's runs
+    quota: Quota = UNLIMITED  # of the runs of the key and of those that it was rotated from
+    line: str | None = None  # the first of these keys
 
     def may(self, scope: str) -> bool:
         return scope in self.scopes or "admin" in self.scopes

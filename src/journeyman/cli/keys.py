@@ -8,9 +8,12 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, TypeVar
 from urllib.parse import quote
 
+import msgspec
 import typer
 
-from journeyman.auth.api_keys import ApiKeys, NewKey, usable
+from journeyman.api.key_schemas import key_answer, made_key
+from journeyman.auth.api_keys import ApiKeys, NewKey
+from journeyman.auth.limits import KeyLimits, checked_limits
 from journeyman.auth.principal import SCOPES, checked_scopes
 from journeyman.auth.tokens import sign
 from journeyman.cli.options import Json, Url
@@ -19,7 +22,7 @@ from journeyman.cli.remote import RemoteDoor
 from journeyman.cli.whereabouts import journal_file, server
 from journeyman.clock import SystemClock
 from journeyman.errors import ConfigurationError, ValidationError
-from journeyman.events.codec import rfc3339
+from journeyman.events.quota import Quota
 from journeyman.ids import RandomSecrets
 from journeyman.journal.journal import ApiKeyRow, Journal
 from journeyman.journal.sqlite import SqliteJournal
@@ -42,16 +45,22 @@ def create(
     scopes: Scopes,
     ttl: Annotated[str | None, typer.Option(help="How long it lives, such as 90d; default: until revoked.")] = None,
     principal: Annotated[str | None, typer.Option(help="Whose threads and runs it sees; default: its own.")] = None,
+    rate: Annotated[str | None, typer.Option(help="How often it may ask, such as 100/60s.")] = None,
+    concurrent: Annotated[int | None, typer.Option(help="Its runs at one time.")] = None,
+    tokens_per_day: Annotated[int | None, typer.Option(help="What its runs may use in a day.")] = None,
+    usd_per_day: Annotated[float | None, typer.Option(help="What its runs may cost in a day.")] = None,
     url: Url = None,
     json: Json = False,
 ) -> None:
     """Make a key and print it, once. Beside a running server its owner is asked, with an admin key."""
     wanted = checked_scopes(_list(scopes))
     life = None if ttl is None else _seconds(ttl)
+    limits = checked_limits(KeyLimits(rate, Quota(tokens_per_day, usd_per_day, concurrent)))
     body: Item = {"name": name, "scopes": wanted, "principal": principal, "expires_in_seconds": life}
+    body |= msgspec.to_builtins(limits)
 
     async def make(keys: ApiKeys) -> Item:
-        return _made(await keys.create(name, wanted, principal=principal, ttl_seconds=life))
+        return _made(await keys.create(name, wanted, principal=principal, ttl_seconds=life, limits=limits))
 
     _show_made(_changed(url, "/keys", {k: v for k, v in body.items() if v is not None}, make), json)
 
@@ -62,8 +71,9 @@ def list_keys(url: Url = None, json: Json = False) -> None:
     settings = Settings.read()
     remote = server(settings, url) if url else None
     items = _pages(remote) if remote else _stored(settings)
-    columns = ("id", "name", "principal", "scopes", "usable", "expires_at")
-    Output(json=json).items(items, columns, "There is no key: `journeyman keys create NAME --scopes …` makes one.")
+    columns = ("id", "name", "principal", "scopes", "usable", "expires_at", "limits")
+    rows = items if json else [{**item, "limits": _limits(item)} for item in items]
+    Output(json=json).items(rows, columns, "There is no key: `journeyman keys create NAME --scopes …` makes one.")
 
 
 @app.command("revoke")
@@ -152,20 +162,21 @@ def _pages(remote: RemoteDoor) -> list[Item]:
 
 
 def _shown(row: ApiKeyRow) -> Item:
-    return {
-        "id": row.id,
-        "name": row.name,
-        "principal": row.principal,
-        "scopes": list(row.scopes),
-        "usable": usable(row, SystemClock().now()),
-        "created_at": rfc3339(row.created_at),
-        "expires_at": None if row.expires_at is None else rfc3339(row.expires_at),
-        "revoked_at": None if row.revoked_at is None else rfc3339(row.revoked_at),
-    }
+    shown: Item = msgspec.to_builtins(key_answer(row, SystemClock().now()))
+    return shown
 
 
 def _made(new: NewKey) -> Item:
-    return {**_shown(new.row), "key": new.secret}
+    made: Item = msgspec.to_builtins(made_key(new.row, new.secret, SystemClock().now()))
+    return made
+
+
+def _limits(item: Item) -> str:
+    """What stands on a key, in few words; nothing: as much as its principal."""
+    quota = item.get("quota", {})
+    words = {"concurrent_runs": "{} at once", "tokens_per_day": "{} tokens a day", "usd_per_day": "${:.10g} a day"}
+    given = (text.format(quota[name]) for name, text in words.items() if quota.get(name) is not None)
+    return ", ".join(filter(None, (item.get("rate"), *given)))
 
 
 def _show_made(made: Item, json: bool) -> None:

@@ -15,6 +15,7 @@ import msgspec
 from journeyman.events.codec import Draft, Entry
 from journeyman.events.messages import JSON, Message
 from journeyman.events.quota import UNLIMITED, Quota
+from journeyman.journal.ring import Ring
 
 RunStatus = Literal["queued", "running", "paused", "finished", "failed", "cancelled"]
 OPEN: tuple[RunStatus, ...] = ("queued", "running", "paused")
@@ -90,6 +91,7 @@ class ApiKeyRow(msgspec.Struct, frozen=True, kw_only=True):
     revoked_at: int | None = None
     rate: str | None = None  # of its requests, as `100/60s`; None: only the principal's
     quota: Quota = UNLIMITED
+    line: str = ""  # the key that it goes back to by rotation, whose budgets it uses; empty: itself
 
 
 class MostRuns(msgspec.Struct, frozen=True):
@@ -248,21 +250,6 @@ class FailureRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 MOST_FAILURES = 10_000  # failed runs that are grouped: the newest
-
-
-class Ring(Protocol):
-    """A reader's place by a stream: it is woken when something happened there. Nothing is buffered for it."""
-
-    @property
-    def head(self) -> int:
-        """The highest committed seq that this process has seen of the stream since the ring was taken; 0: none."""
-        ...
-
-    async def wait(self) -> None:
-        """Return at the next commit or `ring` on the stream, at once if one came since the last return."""
-        ...
-
-    def close(self) -> None: ...
 
 
 class Journal(Protocol):

@@ -8,8 +8,9 @@ from collections import deque
 import msgspec
 
 MOST = 10_000  # of one window: each costs a remembered time
+LONGEST = 999_999  # seconds of a window
 _UNITS = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86_400.0}
-_RATE = re.compile(r"([1-9][0-9]{0,4})/(?:(second|minute|hour|day)|([1-9][0-9]{0,5})s)")
+_RATE = re.compile(r"([1-9][0-9]{0,4})/(?:(second|minute|hour|day)|([1-9][0-9]{0,5})([smhd]))")
 
 
 class Rate(msgspec.Struct, frozen=True):
@@ -24,11 +25,19 @@ class Rate(msgspec.Struct, frozen=True):
 
 
 def parse_rate(text: str) -> Rate:
-    """`10/second`, `100/minute`, `5/hour`, `1000/day`, `100/60s`. Raises ValueError, with a sentence."""
+    """`10/second`, `100/minute`, `5/hour`, `1000/day`, `100/60s`, `100/5m`. Raises ValueError, with a sentence."""
     found = _RATE.fullmatch(text)
-    if found is None or int(found[1]) > MOST:
-        raise ValueError(f"a rate is written like 10/second, 100/minute or 100/60s, with at most {MOST} of them")
-    return Rate(int(found[1]), _UNITS[found[2]] if found[2] else float(found[3]))
+    rate = None if found is None else Rate(int(found[1]), _UNITS[found[2]] if found[2] else _length(found))
+    if rate is None or rate.count > MOST or rate.seconds > LONGEST:
+        raise ValueError(
+            f"a rate is written like 10/second, 100/minute, 100/60s or 100/5m (s, m, h, d),"
+            f" with at most {MOST} of them and {LONGEST} seconds"
+        )
+    return rate
+
+
+def _length(found: re.Match[str]) -> float:
+    return float(found[3]) * next(seconds for unit, seconds in _UNITS.items() if unit[0] == found[4])
 
 
 class RateLimit:

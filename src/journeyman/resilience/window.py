@@ -89,5 +89,5 @@ class MemoryWindows:
 
 
 def _verdict(limit: Limit, times: deque[float], now: float, admitted: bool) -> Verdict:
-    reset = times[0] + limit.rate.seconds - now if times else 0.0
+    reset = max(0.0, limit.rate.seconds - (now - times[0])) if times else 0.0  # in this order: never above `seconds`
     return Verdict(admitted, limit, max(0, limit.rate.count - len(times)), reset)

@@ -124,5 +124,5 @@ def ports(application: Application) -> Ports:
 
 
 def _admission(application: Application) -> Admission | None:
-    rate, windows = application.settings.request_rate, application.windows
-    return None if rate is None or windows is None else Admission(windows, rate)
+    windows = application.windows
+    return None if windows is None else Admission(windows, application.settings.request_rate)

@@ -182,7 +182,7 @@ def _reloading(application: Application, transport: Transport | None, load_again
 
 def _windows(settings: Settings, clock: Clock, ids: Ids) -> MemoryWindows | RedisWindows | None:
     """Raises ConfigurationError where Redis is wanted and its client is not installed."""
-    if settings.request_rate is None:
+    if not settings.counts_requests:
         return None
     url = settings.redis_url
     return MemoryWindows(clock) if url is None else RedisWindows(url.get_secret_value(), clock, ids)

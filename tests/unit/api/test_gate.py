@@ -212,6 +212,42 @@ async def test_a_key_is_made_shown_once_listed_and_rotated(house: House) -> None
         assert answer.status == status
 
 
+async def test_a_key_is_made_with_limits_that_are_shown_and_kept_by_rotation(house: House) -> None:
+    admin = house.bearer("admin")
+    limits = {"rate": "100/60s", "quota": {"tokens_per_day": 1000, "usd_per_day": 0.5, "concurrent_runs": 4}}
+    body = {"name": "shop", "scopes": ["read"], **limits}
+    made = (await request(house.app, "POST", "/keys", json=body, headers=admin)).json()
+    rotated = (await request(house.app, "POST", f"/keys/{made['id']}/rotate", json={}, headers=admin)).json()
+    listed = (await request(house.app, "GET", "/keys?limit=200", headers=admin)).json()["items"]
+    shown = {item["id"]: item for item in listed}
+    for answer in (made, rotated, shown[made["id"]], shown[rotated["id"]]):
+        assert {name: answer[name] for name in limits} == limits
+    none = {"tokens_per_day": None, "usd_per_day": None, "concurrent_runs": None}
+    assert (shown[house.ids["read"]]["rate"], shown[house.ids["read"]]["quota"]) == (None, none)
+
+
+@pytest.mark.parametrize(
+    ("limits", "told"),
+    [
+        ({"rate": "often"}, "'often' cannot be used: a rate is written like 10/second"),
+        ({"rate": 100}, "body.rate"),
+        ({"rate": "1" * 41}, "body.rate"),
+        ({"quota": None}, "body.quota"),
+        ({"quota": {"concurrent_runs": 0}}, "body.quota.concurrent_runs"),
+        ({"quota": {"tokens_per_day": -1}}, "body.quota.tokens_per_day"),
+        ({"quota": {"tokens_per_day": 1.5}}, "body.quota.tokens_per_day"),
+        ({"quota": {"usd_per_day": -1}}, "body.quota.usd_per_day"),
+        ({"quota": {"usd": 1}}, "body.quota"),
+    ],
+)
+async def test_limits_that_cannot_be_held_make_no_key(house: House, limits: dict[str, Any], told: str) -> None:
+    body = {"name": "shop", "scopes": ["read"], **limits}
+    answer = await request(house.app, "POST", "/keys", json=body, headers=house.bearer("admin"))
+    assert answer.status in (400, 422)
+    assert told in answer.json()["error"]
+    assert len(await house.keys.list()) == len(SCOPES)
+
+
 async def test_keys_are_listed_in_pages(house: House) -> None:
     seen: list[str] = []
     path = "/keys?limit=3"

@@ -46,7 +46,7 @@ async def test_a_key_opens_with_its_scopes_and_only_its_hash_is_kept(rig: Rig) -
     assert new.secret.startswith(f"jm_{new.row.id}_")
     assert len(new.secret) == 3 + 12 + 1 + 43
     assert await rig.door.caller(new.secret) == Caller(
-        principal="key:shop", scopes=frozenset({"run", "read"}), key_id=new.row.id
+        principal="key:shop", scopes=frozenset({"run", "read"}), key_id=new.row.id, line=new.row.id
     )
     assert new.row.scopes == ("run", "read")
     assert new.row.hash == digest(new.secret)

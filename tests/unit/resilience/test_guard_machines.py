@@ -153,13 +153,25 @@ def test_pauses_are_bounded(attempt: int, jitter: float):
 
 @pytest.mark.parametrize(
     ("text", "rate"),
-    [("10/second", Rate(10, 1)), ("100/minute", Rate(100, 60)), ("5/hour", Rate(5, 3600)), ("100/60s", Rate(100, 60))],
+    [
+        ("10/second", Rate(10, 1)),
+        ("100/minute", Rate(100, 60)),
+        ("5/hour", Rate(5, 3600)),
+        ("100/60s", Rate(100, 60)),
+        ("100/5m", Rate(100, 300)),
+        ("9/2h", Rate(9, 7200)),
+        ("10000/11d", Rate(10_000, 950_400)),
+        ("1/999999s", Rate(1, 999_999)),
+    ],
 )
 def test_rates_are_read(text: str, rate: Rate):
     assert parse_rate(text) == rate
 
 
-@pytest.mark.parametrize("text", ["", "10", "0/second", "10/fortnight", "-1/second", f"{MOST + 1}/day", "1.5/second"])
+NO_RATES = ["", "10", "0/second", "10/fortnight", "-1/second", f"{MOST + 1}/day", "1.5/second", "1/0s", "1/12d", "1/60"]
+
+
+@pytest.mark.parametrize("text", [*NO_RATES, "1/60S", "1/60s ", "1/60ss", "1/6 0s", "\u0661/60s", "1/999999h"])
 def test_what_is_no_rate_is_refused(text: str):
     with pytest.raises(ValueError, match="10/second"):
         parse_rate(text)

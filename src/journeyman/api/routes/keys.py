@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from journeyman.api import cursor as cursors
 from journeyman.api.body import convert
 from journeyman.api.idempotency import key_of
-from journeyman.api.key_schemas import CreateKey, KeyAnswer, MadeKey, RotateKey
+from journeyman.api.key_schemas import CreateKey, KeyAnswer, MadeKey, RotateKey, key_answer, made_key
 from journeyman.api.openapi import IDEMPOTENT, accepts, answers, lists
 from journeyman.api.paging import cut
 from journeyman.api.parameters import Cursor, NamePath, PageSize
 from journeyman.api.ports import Ports
 from journeyman.api.reading import read
-from journeyman.api.replies import page, reply, time_or_none
+from journeyman.api.replies import page, reply
 from journeyman.api.visit import visit_of
-from journeyman.auth.api_keys import ApiKeys, NewKey, usable
+from journeyman.auth.api_keys import ApiKeys, NewKey
 from journeyman.errors import NotFoundError
-from journeyman.events.codec import rfc3339
 from journeyman.events.messages import JSON
-from journeyman.journal.journal import ApiKeyRow, Claim
+from journeyman.journal.journal import Claim
 from journeyman.runtime.claims import claim_of
 
 
@@ -61,6 +58,7 @@ def _changes(router: APIRouter, ports: Ports) -> None:
             body.scopes,
             principal=body.principal,
             ttl_seconds=body.expires_in_seconds,
+            limits=body.limits,
             claim=_claim(request, "/keys", raw, ports),
         )
         return reply(_made(new, ports), 201)
@@ -103,21 +101,4 @@ def _keys(ports: Ports) -> ApiKeys:
 
 
 def _made(new: NewKey, ports: Ports) -> MadeKey:
-    return MadeKey(key=new.secret, **_fields(new.row, ports.clock.now()))
-
-
-def key_answer(row: ApiKeyRow, now: int) -> KeyAnswer:
-    return KeyAnswer(**_fields(row, now))
-
-
-def _fields(row: ApiKeyRow, now: int) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "name": row.name,
-        "principal": row.principal,
-        "scopes": row.scopes,
-        "usable": usable(row, now),
-        "created_at": rfc3339(row.created_at),
-        "expires_at": time_or_none(row.expires_at),
-        "revoked_at": time_or_none(row.revoked_at),
-    }
+    return made_key(new.row, new.secret, ports.clock.now())
