@@ -1,7 +1,7 @@
 """Events in their normal form: without what differs from run to run though nothing has changed.
 
-Ids, times, hashes, latencies and epochs are left out; approvals are numbered in the order in which they were asked;
-a message of one text has that text for its content. The same form stands in test files, and can be read back.
+Ids, times, hashes, latencies, epochs and what budgets said are left out; approvals are numbered in the order in which
+they were asked; a message of one text has that text for its content. The same form stands in test files, and can be read back.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ import msgspec
 
 from journeyman.errors import StorageError
 from journeyman.events.codec import EVENT_TYPES, Codec, decode
-from journeyman.events.events import Event
+from journeyman.events.events import BudgetWarned, Event
 from journeyman.events.messages import JSON, Message
 
 Data = dict[str, JSON]
 
 _LEFT_OUT: Mapping[str, frozenset[str]] = {
-    "run_accepted": frozenset({"thread", "version", "parent", "multitask", "stream", "request_id", "trace_id"}),
+    "run_accepted": frozenset({"thread", "version", "parent", "multitask", "stream", "request_id", "trace_id", "key"}),
     "run_started": frozenset({"epoch", "first_no", "last_no", "summary", "summary_stream"}),
-    "history_summarized": frozenset({"latency_ms"}),
+    "history_summarized": frozenset({"latency_ms", "reserved"}),
     "run_resumed": frozenset({"epoch"}),
     "run_forked": frozenset({"parent", "epoch"}),
-    "model_called": frozenset({"request_hash", "first_no"}),
+    "model_called": frozenset({"request_hash", "first_no", "reserved"}),
     "model_replied": frozenset({"latency_ms"}),
     "model_failed": frozenset({"latency_ms"}),
     "tool_call_started": frozenset({"idempotency_key", "code_hash"}),
@@ -69,7 +69,7 @@ class Fact(msgspec.Struct, frozen=True):
 def facts_of(events: Iterable[Event]) -> list[Fact]:
     approvals: dict[str, str] = {}
     draft = Codec().draft
-    return [_fact(draft(event), approvals) for event in events]
+    return [_fact(draft(event), approvals) for event in events if type(event) is not BudgetWarned]
 
 
 def _fact(draft: Any, approvals: dict[str, str]) -> Fact:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import msgspec
 
 from journeyman.agent_tests.deliveries import Deliveries
+from journeyman.agent_tests.recorded_budgets import RecordedBudgets
 from journeyman.agent_tests.recorded_children import RecordedChildren
 from journeyman.agent_tests.recording import Recording
 from journeyman.agents.agent import BaseAgent
@@ -46,9 +47,11 @@ from journeyman.ids import SequentialIds
 from journeyman.journal.journal import Append, ApprovalRow, Batch, principal_stream, thread_key, thread_stream
 from journeyman.journal.memory import MemoryJournal
 from journeyman.llm.client import ModelRequest
+from journeyman.llm.prices import Prices
 from journeyman.runtime.catalog import Catalog
 from journeyman.runtime.definitions import Definitions
 from journeyman.runtime.loading import read_all
+from journeyman.runtime.payments import Till
 from journeyman.runtime.results import Answer
 from journeyman.runtime.runs import Runs
 from journeyman.runtime.worker import Worker
@@ -84,6 +87,7 @@ class Stage:
         self._ids = SequentialIds()
         self._deliveries = Deliveries(recording.events, self._clock, self._ids)
         self._children = RecordedChildren(recording.events)
+        self._till = Till(RecordedBudgets(recording.events, self._journal, self._clock), Prices())
         self._catalog = Catalog({agent.name: agent} if agent else {})
         self._definitions = Definitions(self._journal, self._catalog, build, direct)
         self._direct = direct
@@ -109,7 +113,7 @@ class Stage:
         """A process starts on this journal."""
         await self._journal.open()
         parts = (self._journal, self._codec, self._clock, self._ids, self._definitions)
-        self._worker = Worker(*parts, self._deliveries, children=self._children)
+        self._worker = Worker(*parts, self._deliveries, children=self._children, till=self._till)
         self._runs = Runs(
             self._journal, self._worker, self._catalog, self._definitions, self._codec, self._clock, self._ids
         )

@@ -25,6 +25,7 @@ from journeyman.agents.agent import BaseAgent
 from journeyman.agents.spec import Limits, ModelSettings
 from journeyman.errors import NotFoundError, StateError
 from journeyman.events.events import ModelCalled, ModelReplied, RunCancelled, RunResumed
+from journeyman.events.quota import Quota
 from journeyman.llm.client import Delta, ModelReply, ModelRequest
 from journeyman.llm.scripted import ScriptedModel
 from journeyman.runtime.results import Answer, StartCall
@@ -227,3 +228,20 @@ async def test_what_cannot_be_played_is_refused() -> None:
         entries = await rig.journal.read(run)
         with pytest.raises(StateError, match="stopped before its turn"):
             recording_of(run, [entries[0], entries[-1]])
+
+
+async def test_a_run_that_a_shared_budget_ended_is_played_to_the_same_end() -> None:
+    reply = {"tool_calls": [{"name": "look", "arguments": {}}], "usage": {"input_tokens": 5, "cost_usd": 0.5}}
+
+    @tool(effects="none")
+    async def look() -> str:
+        """Look."""
+        return "seen"
+
+    async with Rig(ScriptedModel([reply] * 3), [look], of_each=Quota(usd_per_day=1.0), cost_usd=9.0) as rig:
+        run = await rig.start("go")
+        assert (await rig.runs.wait(run, 5)).stopped_by == "usd_per_day"
+        assert "budget_warned" not in await rig.types(run)
+        recording = await exported(rig, run, rig.agent)
+        comparison = compare(recording, await played(recording, rig.agent, rig))
+        assert (comparison.text(), comparison.equal) == ("", True)
