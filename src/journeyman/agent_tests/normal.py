@@ -1,7 +1,8 @@
 """Events in their normal form: without what differs from run to run though nothing has changed.
 
 Ids, times, hashes, latencies, epochs and what budgets said are left out; approvals are numbered in the order in which
-they were asked; a message of one text has that text for its content. The same form stands in test files, and can be read back.
+they were asked; a message of one text has that text for its content. The same form stands in test files, and can be
+read back.
 """
 
 from __future__ import annotations
