@@ -136,11 +136,11 @@ async def test_an_agent_and_a_key_have_quotas_of_their_own(app: App) -> None:
     (_, poor), (_, rich) = await key(app, "poor", usd_per_day=0), await key(app, "rich")
     refused = await ask(app, poor)
     assert (refused.status, refused.json()["code"]) == (429, "quota_exhausted")
-    assert "usd_per_day of this key" in refused.json()["error"]
+    assert "This key has used up its dollars" in refused.json()["error"]
     first = await ask(app, rich)
     assert (first.status, first.json().get("stopped_by")) == (200, None)
     second = await ask(app, rich)
-    assert (second.status, "tokens_per_day of this agent" in second.json()["error"]) == (429, True)
+    assert (second.status, "This agent has used up its tokens" in second.json()["error"]) == (429, True)
 
 
 async def test_a_key_that_is_rotated_goes_on_with_its_budget(app: App) -> None:

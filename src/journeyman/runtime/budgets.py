@@ -21,6 +21,7 @@ from journeyman.journal.journal import Journal, MostRuns, Owner
 WARN_AT = 0.8  # of a budget
 MOST_KEPT = 10_000  # budgets in memory; what is not held is read again from the journal
 DAY_US = 86_400_000_000
+_NOUNS = {"tokens_per_day": "tokens", "usd_per_day": "dollars"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +129,10 @@ class Budgets:
         spent = await self._spent(shares)
         if spent is not None:
             left = DAY_US - self._clock.now() % DAY_US
-            text = f"The {spent.limit} of this {spent.budget.partition(':')[0]} are used up ({spent.value:g})."
-            again = f"{text} The next day begins at midnight UTC."
-            raise ResourceError(again, code="quota_exhausted", retry_after=math.ceil(left / 1_000_000))
+            owner = spent.budget.partition(":")[0]
+            text = f"This {owner} has used up its {_NOUNS[spent.limit]} of the day ({spent.value:g})"
+            until = f"{text}: the next begins at midnight UTC, or its quota can be raised."
+            raise ResourceError(until, code="quota_exhausted", retry_after=math.ceil(left / 1_000_000))
 
     async def set_aside(self, shares: Sequence[Share], tokens: int, cost_usd: float) -> Held | LimitReached:
         """Hold the estimate of one model call of every budget, as soon as all have room for another.
