@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -46,6 +47,7 @@ async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
         windows, pass_time = MemoryWindows(clock), turn
     else:
         url = request.getfixturevalue("redis").url
+        gc.collect()  # after thousands of tests it takes longer than PATIENCE_SECONDS, so not in between
         windows, pass_time = RedisWindows(url, SystemClock(), RandomIds(), f"{request.node.name}:"), asyncio.sleep
     yield Rig(windows, pass_time)
     await windows.aclose()
