@@ -29,7 +29,7 @@ class Admission:
         """A request of this caller. Raises ResourceError (`rate_limited`); what is refused does not count."""
         limits = self._everybodys(f"principal:{caller.principal}")
         if caller.rate is not None:
-            limits.append(Limit(f"key:{caller.key_id}", caller.rate))
+            limits.append(Limit(f"key:{caller.line}", caller.rate))
         await self._take(limits, scope)
 
     async def of_nobody(self, visit: Visit, scope: Scope) -> None:

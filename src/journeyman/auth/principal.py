@@ -26,15 +26,15 @@ _NAME = re.compile(r"[A-Za-z0-9._:@|+=~-]{1,128}")
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
-    """Whoever sent a request, verified. Limits and budgets go by `principal` and by `key_id`."""
+    """Whoever sent a request, verified. Limits and budgets go by `principal` and by `line`."""
 
     principal: str  # owns threads, runs, approvals and context
     scopes: frozenset[str]
     key_id: str | None = None  # of an API key; None: a token, or nobody was asked
     expires_at: int | None = None  # µs since the epoch; None: never
-    rate: Rate | None = None  # of the key's requests; None: only the principal's
-    quota: Quota = UNLIMITED  # of the runs of the key and of those that it was rotated from
-    line: str | None = None  # the first of these keys
+    rate: Rate | None = None  # of the requests of the key's line; None: only the principal's
+    quota: Quota = UNLIMITED  # of the runs of its line
+    line: str | None = None  # the first of the keys that were rotated into this one; itself, where none was
 
     def may(self, scope: str) -> bool:
         return scope in self.scopes or "admin" in self.scopes

@@ -91,7 +91,7 @@ class ApiKeyRow(msgspec.Struct, frozen=True, kw_only=True):
     revoked_at: int | None = None
     rate: str | None = None  # of its requests, as `100/60s`; None: only the principal's
     quota: Quota = UNLIMITED
-    line: str = ""  # the key that it goes back to by rotation, whose budgets it uses; empty: itself
+    line: str = ""  # the key that it goes back to by rotation, whose limits it shares; empty: itself
 
 
 class MostRuns(msgspec.Struct, frozen=True):

@@ -16,7 +16,7 @@ REQUESTS = 2000
 
 def test_a_request_of_a_key_with_a_rate_costs_less_than_60_us_of_cpu() -> None:
     admission = Admission(MemoryWindows(SystemClock()), Rate(MOST, 3600))
-    caller = Caller(principal="ann", scopes=frozenset(), key_id="k", rate=Rate(MOST, 60))
+    caller = Caller(principal="ann", scopes=frozenset(), line="k", rate=Rate(MOST, 60))
 
     async def ask() -> None:
         for _ in range(REQUESTS):
