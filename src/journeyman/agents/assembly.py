@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import reduce
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -19,19 +18,16 @@ from journeyman.agents.output import OutputSchema
 from journeyman.agents.prompt import Prompt
 from journeyman.agents.react import DirectAgent
 from journeyman.agents.spec import AgentSpec, GraphSpec, ModelSettings, NodeSpec
+from journeyman.agents.strictness import strictest
 from journeyman.agents.tool_policy import is_condition
 from journeyman.agents.toolset import Arguments, Toolset
 from journeyman.errors import ToolNotFoundError
 from journeyman.events.messages import JSON
 from journeyman.events.state import AgentState
-from journeyman.tools.permissions import Permissions
-from journeyman.tools.spec import Effects, Sandbox, ToolSpec
+from journeyman.tools.spec import ToolSpec
 
 AgentClass = Callable[..., BaseAgent]
 SCRIPT = "script:"
-INFINITY = float("inf")
-_STRICTNESS: tuple[Effects, ...] = ("none", "idempotent", "once")
-_SANDBOXES: tuple[Sandbox, ...] = ("off", "best", "strict")
 
 
 class CheckedTool(Protocol):
@@ -66,7 +62,7 @@ def assemble(
     """
     output = OutputSchema(spec.output.schema) if spec.output else None
     toolset = _toolset(spec.tools, tools)
-    parts = (spec, toolset, _renderer(spec, spec.prompt), output.check if output else None)
+    parts = (spec, toolset, _renderer(spec, None), output.check if output else None)
     if spec.graph is None or not (isinstance(agent_class, type) and issubclass(agent_class, GraphAgent)):
         agent = agent_class(*parts)
     else:
@@ -83,8 +79,9 @@ def _model_name(model: ModelSettings, folder: Path | None) -> str:
     return model.name
 
 
-def _renderer(spec: AgentSpec, text: str) -> Callable[[AgentState], str]:
-    prompt = Prompt(text)
+def _renderer(spec: AgentSpec, text: str | None) -> Callable[[AgentState], str]:
+    """Of a node's own text; None: of the agent's prompt."""
+    prompt = Prompt(spec.prompt, template=not spec.prompt_is_text) if text is None else Prompt(text)
     about: dict[str, JSON] = {
         "name": spec.name,
         "description": spec.description,
@@ -116,7 +113,7 @@ def _graph(
             settings=settings,
             model=_model_name(settings, folder),
             tools=tuple(offered),
-            render=_renderer(spec, spec.prompt if text is None else text),
+            render=_renderer(spec, text),
             work=NodeWork(functions[node.name], node.config) if node.name in functions else None,
         )
 
@@ -126,7 +123,7 @@ def _graph(
 def direct_agent(name: str, listed: Sequence[ToolSpec], tools: Tools) -> DirectAgent:
     """The stand-in agent of a lone call: the code's policies, and the strictest of `listed` (agents that have it)."""
     tool = tools.get(name)
-    specs = (strictest([tool.spec, *listed]),) if tool else ()
+    specs = (strictest(listed, tool.spec),) if tool else ()
     checks = [tool.narrowed(spec) for spec in listed] if tool else []
 
     def check(_: str, arguments: Arguments) -> dict[str, JSON]:
@@ -137,45 +134,6 @@ def direct_agent(name: str, listed: Sequence[ToolSpec], tools: Tools) -> DirectA
 
     spec = AgentSpec(type="direct", name="direct", model=ModelSettings(name=""))
     return DirectAgent(spec, Toolset(specs, check, _conditions(specs)), lambda state: "")
-
-
-def strictest(specs: Sequence[ToolSpec]) -> ToolSpec:
-    """The first spec under the strictest policy of all."""
-    approvals = [spec.approval for spec in specs if spec.approval != "never"]
-    conditions = dict.fromkeys(approvals)
-    allowed = _allowed(specs)
-    return msgspec.structs.replace(
-        specs[0],
-        effects=max((spec.effects for spec in specs), key=_STRICTNESS.index),
-        on_unknown="ask" if any(spec.on_unknown == "ask" for spec in specs) else "tell",
-        approval="always" if "always" in approvals else " || ".join(f"({text})" for text in conditions) or "never",
-        **_answering(specs),
-        isolation="process" if any(spec.isolation == "process" for spec in specs) else "inline",
-        sandbox=max((spec.sandbox for spec in specs[1:] or specs), key=_SANDBOXES.index),
-        timeout_seconds=min((spec.timeout_seconds for spec in specs if spec.timeout_seconds is not None), default=None),
-        retries=min((spec.retries for spec in specs if spec.retries is not None), default=None),
-        permissions_network=allowed.network,
-        permissions_files=allowed.files,
-        permissions_env=allowed.env,
-        cache_ttl=min((spec.cache_ttl for spec in specs), key=lambda ttl: INFINITY if ttl == "default" else ttl),
-    )
-
-
-def _answering(specs: Sequence[ToolSpec]) -> dict[str, Any]:
-    """Somebody else must answer if any says so; the soonest deadline, and its default only if all agree on it."""
-    timed = [spec for spec in specs if spec.approval_seconds is not None]
-    return {
-        "approval_by": "other" if any(spec.approval_by == "other" for spec in specs) else "anyone",
-        "approval_seconds": min((spec.approval_seconds or 0 for spec in timed), default=None),
-        "approval_default": "approve" if timed and all(s.approval_default == "approve" for s in timed) else "deny",
-    }
-
-
-def _allowed(specs: Sequence[ToolSpec]) -> Permissions:
-    """What all allow. Where the code says nothing, what the agents say counts alone."""
-    code, *listed = (spec.permissions for spec in specs)
-    each = listed if listed and not code.declared else [code, *listed]
-    return reduce(Permissions.within, each)
 
 
 def _toolset(specs: Sequence[ToolSpec], tools: Tools) -> Toolset:

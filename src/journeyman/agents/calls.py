@@ -34,6 +34,11 @@ def next_of(call: CallState, state: AgentState, tools: Toolset) -> Action | None
         return _refuse(call, exc.code, exc.message)
     if call.status == "asked":
         return _first(call, spec, arguments, state, tools)
+    if call.status == "orphaned" and spec.effects == "once":
+        return unknown(call, spec, arguments)
+    allowed = call.forked is None or call.decision in ("approve", "retry")
+    if not allowed and tools.needs_approval(spec, arguments, state):
+        return _ask_to_run(call, spec, arguments)
     if call.status == "orphaned":
         return _orphaned(call, spec, arguments)
     if (call.decision in ("approve", "retry") or call.kind == "question") and not _still_fits(call, spec):
@@ -86,9 +91,7 @@ def _first(call: CallState, spec: ToolSpec, arguments: dict[str, JSON], state: A
 
 
 def _orphaned(call: CallState, spec: ToolSpec, arguments: dict[str, JSON]) -> Action:
-    """Its process died while it ran: run it again, ask or tell, by its effects."""
-    if spec.effects == "once":
-        return unknown(call, spec, arguments)
+    """Its process died while it ran, and its effects allow that it runs again: not by other code unasked."""
     if spec.code_hash != call.code_hash:
         return _ask_to_run(call, spec, arguments)
     return _run(call, spec, arguments)
@@ -114,6 +117,7 @@ def unknown(call: CallState, spec: ToolSpec, arguments: dict[str, JSON]) -> Acti
         args_hash=fingerprint(spec, arguments),
         decisions=("retry", "done", "fail"),
         result=known,
+        answerer=spec.approval_by if call.forked else "anyone",
         path=call.path,
     )
 

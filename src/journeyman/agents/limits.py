@@ -25,14 +25,17 @@ def exceeded(state: AgentState, limits: Limits) -> ReachLimit | None:
 
 def within(limits: Limits, bounds: Bounds | None) -> Limits:
     """The limits that hold for a run: its agent's, and of a child what its parent had left."""
-    if bounds is None:
-        return limits
+    return limits if bounds is None else smaller(limits, bounds)
+
+
+def smaller(limits: Limits, others: Limits | Bounds) -> Limits:
+    """Of each limit the smaller one."""
     return Limits(
-        steps=min(limits.steps, bounds.steps),
-        tool_calls=min(limits.tool_calls, bounds.tool_calls),
-        seconds=min(limits.seconds, bounds.seconds),
-        tokens=min(limits.tokens, bounds.tokens),
-        cost_usd=min(limits.cost_usd, bounds.cost_usd),
+        steps=min(limits.steps, others.steps),
+        tool_calls=min(limits.tool_calls, others.tool_calls),
+        seconds=min(limits.seconds, others.seconds),
+        tokens=min(limits.tokens, others.tokens),
+        cost_usd=min(limits.cost_usd, others.cost_usd),
     )
 
 

@@ -35,10 +35,11 @@ class PromptError(BaseError):
 class Prompt:
     """A compiled prompt. Text without markup stays as it is and never loads Jinja."""
 
-    def __init__(self, text: str) -> None:
-        """Raises PromptError for a syntax error, an unknown name, or another template."""
+    def __init__(self, text: str, *, template: bool = True) -> None:
+        """`template` False: braces are words like others. Raises PromptError for a syntax error, an unknown name, or
+        another template."""
         self.text = text
-        self._template = _compile(text) if _MARKUP.search(text) else None
+        self._template = _compile(text) if template and _MARKUP.search(text) else None
 
     def render(
         self,

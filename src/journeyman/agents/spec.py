@@ -98,6 +98,7 @@ class AgentSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     model: ModelSettings
     description: str = ""
     prompt: str = ""
+    prompt_is_text: bool = False  # it came with a request, and is no template
     tools: tuple[ToolSpec, ...] = ()
     limits: Limits = Limits()
     quota: Quota = UNLIMITED  # of all its runs together

@@ -129,10 +129,10 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def answered(self) -> bool:
-        """Is there an answer of a human that nothing was made of yet?"""
-        return any(call.status == "answered" for call in self.all_calls) or any(
-            node.status == "answered" for node in self.walk.nodes
-        )
+        """Is there an answer of a human that nothing was made of yet? In a fork: one that counted for its parent."""
+        return any(
+            call.status == "answered" or (self.forked is not None and call.asks_again) for call in self.all_calls
+        ) or any(node.status == "answered" for node in self.walk.nodes)
 
     def in_branch(self, name: str) -> AgentState:
         """The state as a branch sees it: its messages after those of the branches that it came from, its own calls."""

@@ -40,6 +40,11 @@ class CallState(msgspec.Struct, frozen=True, kw_only=True):
     message: Message | None = None  # when finished: what the model reads
     path: Path = ROOT
 
+    @property
+    def asks_again(self) -> bool:
+        """What a human said of it counts no more."""
+        return self.approval is not None and self.status in ("asked", "orphaned")
+
 
 class ModelCallState(msgspec.Struct, frozen=True, kw_only=True):
     """A model call that is open."""
@@ -48,3 +53,13 @@ class ModelCallState(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
     orphaned: bool = False
     path: Path = ROOT
+
+
+def unallowed(call: CallState) -> CallState:
+    """The call in a fork: that a human let it run was said once, to the parent."""
+    if call.decision not in ("approve", "retry"):
+        return call
+    status: CallStatus = call.status
+    if status == "answered":
+        status = "orphaned" if call.attempt else "asked"
+    return msgspec.structs.replace(call, status=status, decision=None)

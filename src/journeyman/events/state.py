@@ -9,7 +9,7 @@ import msgspec
 
 from journeyman.events import children
 from journeyman.events.agent_state import AgentState, Status, Summary, into_branch, out_of_branch, summarized
-from journeyman.events.calls import CallState, ModelCallState
+from journeyman.events.calls import CallState, ModelCallState, unallowed
 from journeyman.events.events import (
     ApprovalGiven,
     ApprovalRequested,
@@ -193,13 +193,13 @@ def _add_message(state: AgentState, event: MessageAdded) -> AgentState:
 
 
 def _fork(state: AgentState, event: RunForked) -> AgentState:
-    """What was under way in the parent belongs to nobody here, as after a take-over."""
+    """What was under way in the parent belongs to nobody here, as after a take-over; what it was allowed is not."""
     if not event.epoch:
         return state
     under_way = {call.call: call for call in event.calls}
 
     def known(call: CallState) -> CallState:
-        return replace(call, forked=under_way.get(call.call, call.forked))
+        return unallowed(replace(call, forked=under_way.get(call.call, call.forked)))
 
     calls = tuple(map(known, state.calls))
     walk = state.walk.with_calls(known).without_children()

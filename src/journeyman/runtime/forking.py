@@ -49,13 +49,15 @@ class Prefix(msgspec.Struct, frozen=True):
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
     """What a fork has of its own. `shown`: how many stored messages its thread begins with; `shift`: by how much their
-    numbers are lower than in the parent's thread; `approvals`: the parent's ids -> new ones."""
+    numbers are lower than in the parent's thread; `approvals`: the parent's ids -> new ones; `by_others`: tools whose
+    approvals somebody else must give."""
 
     thread: str
     version: str | None
     shown: int
     shift: int
     approvals: Mapping[str, str]
+    by_others: frozenset[str] = frozenset()
     pinned: tuple[int, ...] = ()
     summary: int | None = None  # seq, in the fork's thread, of the summary that the parent began with
     request_id: str | None = None
@@ -143,7 +145,9 @@ def _copied(event: Event, own: Identity, at: int) -> Event:
         case ModelCalled():
             return replace(event, first_no=max(1, event.first_no - own.shift))
         case ApprovalRequested():  # the copy waits for whoever forked: its deadline was the parent's
-            return replace(event, approval=own.approvals[event.approval], deadline=None, default=None)
+            answerer = "other" if event.tool in own.by_others else event.answerer
+            approval = own.approvals[event.approval]
+            return replace(event, approval=approval, deadline=None, default=None, answerer=answerer)
         case ApprovalGiven():
             return replace(event, approval=own.approvals[event.approval])
         case RunPaused():

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from journeyman.agents.agent import BaseAgent
-from journeyman.agents.prompt import PromptError
+from journeyman.agents.strictness import as_strict_as
 from journeyman.clock import Clock
 from journeyman.errors import ValidationError
 from journeyman.events.codec import Codec
@@ -56,8 +56,9 @@ class Forks:
     async def fork(self, principal: str, request: ForkRun) -> Started:
         """A new run of events 1 to `at` of another and the edits; durable when this returns. The parent is not touched.
 
-        Raises NotFoundError (run, version), ValidationError (a seq or an edit that cannot be), StateError
-        (`run_queued`), ConfigurationError (its agent cannot be built any more) and what accepting a run raises.
+        Raises NotFoundError (run, version, an agent that is served no more), ValidationError (a seq or an edit that
+        cannot be), StateError (`run_queued`), ConfigurationError (its agent cannot be built any more) and what
+        accepting a run raises.
         """
         parent = await self._runs.get(principal, request.run_id)
         entries = await read_all(self._journal, parent.id)
@@ -94,17 +95,16 @@ class Forks:
         return [*await load_pinned(self._journal, thread, started.pinned, before), *view]
 
     async def _agent(self, state: AgentState, request: ForkRun) -> BaseAgent:
-        """The agent that goes on: of the version that is asked for, with the prompt that is asked for."""
+        """The agent that goes on: of the version that is asked for, no freer than the one that is served now, with the
+        prompt that is asked for."""
         if request.version is None:
             agent = await self._definitions.of(state)
         else:
             agent = await self._definitions.version(state.agent or "", request.version)
-        if request.prompt is None:
-            return agent
-        try:
-            return self._definitions.build(msgspec.structs.replace(agent.spec, prompt=request.prompt))
-        except PromptError as exc:
-            raise ValidationError(f"The prompt cannot be used: {exc.message}") from exc
+        spec = as_strict_as(agent.spec, self._definitions.current(agent.name).spec)
+        if request.prompt is not None:
+            spec = msgspec.structs.replace(spec, prompt=request.prompt, prompt_is_text=True)
+        return agent if spec is agent.spec else self._definitions.build(spec)
 
     def _identity(
         self, thread: str, copied: Prefix, shown: Sequence[MessageRow], agent: BaseAgent, request: ForkRun
@@ -117,6 +117,7 @@ class Forks:
             pinned=tuple(no for no, row in enumerate(shown, 1) if row.message.pinned),
             shift=copied.started.last_no - len(shown),
             approvals={one.approval: self._ids.new("appr") for one in asked if isinstance(one, ApprovalRequested)},
+            by_others=frozenset(tool.name for tool in agent.spec.tools if tool.approval_by == "other"),
             request_id=request.request_id,
             trace_id=request.trace_id,
             caller_span=request.caller_span,

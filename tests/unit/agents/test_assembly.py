@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from journeyman.agents.assembly import assemble, direct_agent, strictest
+from journeyman.agents.assembly import assemble, direct_agent
 from journeyman.agents.react import ReactAgent
 from journeyman.agents.spec import AgentSpec, ModelSettings, Output
+from journeyman.agents.strictness import strictest
 from journeyman.errors import ToolError, ToolNotFoundError
 from journeyman.events.messages import JSON
 from journeyman.events.state import AgentState
@@ -94,7 +95,7 @@ def test_a_lone_call_has_the_strictest_policy_and_every_agents_limits() -> None:
     agent = direct_agent("pay", listed, {"pay": ToolDouble(tool(effects="none"))})
     found = agent.tools.get("pay")
     assert found is not None
-    assert (found.effects, found.approval) == ("idempotent", "(args.amount > 9)")
+    assert (found.effects, found.approval) == ("idempotent", "args.amount > 9")
     assert agent.tools.check("pay", {"amount": 20}) == {"amount": 20}
     with pytest.raises(ToolError):
         agent.tools.check("pay", {"amount": 21})

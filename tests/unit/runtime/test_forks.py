@@ -13,10 +13,21 @@ import pytest
 from rig import Rig, turns
 
 from journeyman import ToolContext, tool
-from journeyman.errors import BaseError, IdempotencyError, NotFoundError, StateError, ValidationError
+from journeyman.agents.assembly import assemble
+from journeyman.agents.react import ReactAgent
+from journeyman.agents.spec import AgentSpec, Limits
+from journeyman.errors import (
+    BaseError,
+    ForbiddenError,
+    IdempotencyError,
+    NotFoundError,
+    StateError,
+    ValidationError,
+)
 from journeyman.events.codec import Entry
 from journeyman.events.events import ApprovalRequested, MessageReplaced, RunAccepted, RunForked, ToolCallStarted
 from journeyman.events.messages import Message, TextPart, ToolCall
+from journeyman.events.state import AgentState
 from journeyman.journal.sqlite import SqliteJournal
 from journeyman.journal.verify import differences
 from journeyman.llm.client import Delta, ModelReply, ModelRequest
@@ -249,6 +260,109 @@ async def test_another_prompt_and_another_version() -> None:
         await rig.runs.wait(last, 5)
         assert model.requests[-1].messages[0].text == "Now."
         assert (await rig.runs.get("local", last)).version == now.version
+
+
+async def test_a_prompt_of_a_request_is_no_template() -> None:
+    async with Rig(ScriptedModel(turns("one", "two")), TOOLS) as rig:
+        parent = await ended(rig)
+        child = await fork(rig, parent, 2, prompt="{{ 7 * 7 }} {% for")
+        await rig.runs.wait(child, 5)
+        version = (await rig.runs.get("local", child)).version or ""
+        stored = await rig.journal.definition(version)
+        assert stored is not None
+        spec = msgspec.json.decode(stored.data, type=AgentSpec)
+        agent = assemble(spec, ReactAgent, {})
+        assert agent.prompt(AgentState()) == "{{ 7 * 7 }} {% for"
+
+
+def served(rig: Rig, *without: str, limits: Limits | None = None, **policy: Any) -> None:
+    """The agent's file says something else from now on."""
+    spec = rig.spec()
+    tools = [msgspec.structs.replace(one, **policy) for one in spec.tools if one.name not in without]
+    changed = msgspec.structs.replace(spec, tools=tuple(tools), limits=limits or spec.limits)
+    rig.catalog.put(rig.build(changed), 0)
+
+
+async def test_a_fork_asks_where_todays_agent_asks_and_the_parent_does_not() -> None:
+    model = ScriptedModel(turns({"sign": {}}, {"pay": {"amount": 5}}, "paid", {"pay": {"amount": 5}}, "paid too"))
+    async with Rig(model, TOOLS) as rig:
+        OUTCOMES.clear()
+        parent = await rig.start("pay")
+        (asked,) = (await rig.runs.wait(parent, 5)).approvals
+        served(rig, approval="always", approval_by="other")
+        await rig.runs.answer("local", parent, [Answer(approval=asked.id, decision="approve")])
+        assert (await rig.runs.wait(parent, 5)).response == "paid"
+        child = await fork(rig, parent, await seq_of(rig, parent, "tool_call_finished"))
+        (own,) = (await rig.runs.wait(child, 5)).approvals
+        assert (own.tool, own.kind, OUTCOMES) == ("pay", "tool", ["paid 5"])
+        with pytest.raises(ForbiddenError):
+            await rig.runs.answer("local", child, [Answer(approval=own.id, decision="approve")])
+        named = await fork(rig, parent, await seq_of(rig, parent, "tool_call_finished"), version=rig.agent.version)
+        await rig.runs.wait(named, 5)
+        assert (await rig.runs.get("local", named)).version == (await rig.runs.get("local", child)).version
+
+
+async def test_a_waiting_approval_is_answered_as_todays_agent_says() -> None:
+    async with Rig(ScriptedModel(turns({"sign": {}}, "done")), TOOLS) as rig:
+        parent = await rig.start("sign")
+        await rig.runs.wait(parent, 5)
+        served(rig, approval_by="other")
+        child = await fork(rig, parent, await seq_of(rig, parent, "run_paused"))
+        (own,) = (await rig.runs.wait(child, 5)).approvals
+        with pytest.raises(ForbiddenError):
+            await rig.runs.answer("local", child, [Answer(approval=own.id, decision="approve")])
+
+
+async def test_what_the_parent_was_allowed_the_fork_is_not() -> None:
+    async with Rig(ScriptedModel(turns({"sign": {}}, "signed", "again")), TOOLS) as rig:
+        parent = await rig.start("sign")
+        (asked,) = (await rig.runs.wait(parent, 5)).approvals
+        await rig.runs.answer("local", parent, [Answer(approval=asked.id, decision="approve")])
+        await rig.runs.wait(parent, 5)
+        given, started = await seq_of(rig, parent, "approval_given"), await seq_of(rig, parent, "tool_call_started")
+        (again,) = (await rig.runs.wait(await fork(rig, parent, given), 5)).approvals
+        assert (again.kind, again.decisions) == ("tool", ("approve", "deny"))
+        (known,) = (await rig.runs.wait(await fork(rig, parent, started), 5)).approvals
+        assert (known.kind, known.result) == ("unknown_outcome", "signed")
+        model_calls = (await rig.runs.state("local", parent)).model_calls
+        assert model_calls == 2
+
+
+async def test_a_call_under_way_that_may_run_again_asks_where_todays_agent_asks() -> None:
+    async with Rig(ScriptedModel(turns({"put": {}}, "ok", "ok")), TOOLS) as rig:
+        OUTCOMES.clear()
+        parent = await ended(rig)
+        served(rig, approval="always")
+        child = await fork(rig, parent, await seq_of(rig, parent, "tool_call_started"))
+        (own,) = (await rig.runs.wait(child, 5)).approvals
+        assert (own.kind, OUTCOMES) == ("tool", [f"{parent}:m1.0"])
+        await rig.runs.answer("local", child, [Answer(approval=own.id, decision="approve")])
+        assert (await rig.runs.wait(child, 5)).response == "ok"
+        assert (len(OUTCOMES), set(OUTCOMES)) == (2, {f"{parent}:m1.0"})
+
+
+async def test_a_tool_that_todays_agent_does_not_list_is_refused_to_the_model() -> None:
+    model = ScriptedModel(turns({"pay": {"amount": 5}}, "paid", "no more"))
+    async with Rig(model, TOOLS) as rig:
+        OUTCOMES.clear()
+        parent = await ended(rig)
+        served(rig, "pay")
+        child = await fork(rig, parent, await seq_of(rig, parent, "model_replied"))
+        assert (await rig.runs.wait(child, 5)).response == "no more"
+        assert "pay" not in [tool.name for tool in model.requests[-1].tools]
+        (error,) = (await rig.runs.state("local", child)).errors
+        assert (error.code, OUTCOMES) == ("tool_not_found", ["paid 5"])
+
+
+async def test_a_fork_has_todays_limits_too_and_needs_an_agent_that_is_served() -> None:
+    async with Rig(ScriptedModel(turns({"look": {"name": "A"}}, "A.")), TOOLS) as rig:
+        parent = await ended(rig)
+        served(rig, limits=Limits(steps=1))
+        child = await fork(rig, parent, await seq_of(rig, parent, "tool_call_finished"))
+        assert (await rig.runs.wait(child, 5)).stopped_by == "steps"
+        rig.catalog.remove("test")
+        with pytest.raises(NotFoundError):
+            await fork(rig, parent, 2)
 
 
 @pytest.mark.parametrize(
