@@ -55,7 +55,7 @@ class Entrance:
     async def expired(self) -> None:
         """Returns when the credential holds no longer."""
         while self._credential is None or await self._gate.still(self._credential):
-            await self._ports.clock.sleep(self._ports.limits.socket_check_seconds)
+            await self._ports.clock.sleep(self._ports.limits.credential_check_seconds)
 
     async def _introduced(self) -> Caller | None:
         """The first message says who it is."""

@@ -5,7 +5,8 @@ The check stands around each route itself and goes by the route that matched, ne
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -62,6 +63,11 @@ class Gate:
     async def still(self, credential: str) -> bool:
         return self._authenticator is None or await self._authenticator.still(credential)
 
+    def holds(self, visit: Visit) -> Callable[[], Awaitable[bool]] | None:
+        """Asks whether the credential of a request that was let in holds yet; None: it needed none."""
+        credential = _bearer(visit)
+        return None if visit.caller is not None or credential is None else partial(self.still, credential)
+
 
 class Guarded:
     """A route's application, behind the gate."""
@@ -76,7 +82,7 @@ class Guarded:
         visit = visit_of(scope)
         caller = await self._let_in(visit, scope)
         if caller is not visit.caller:
-            identified(scope, caller)
+            identified(scope, caller, self._gate.holds(visit))
             bind(principal=caller.principal)
         await self._app(scope, receive, send)
 

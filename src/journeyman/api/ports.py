@@ -77,7 +77,7 @@ class Limits:
     socket_commands: int = 32  # of one WebSocket, under way at once
     socket_runs: int = 64  # watched by one WebSocket at once
     socket_auth_seconds: float = 5.0  # until a WebSocket must have said who it is
-    socket_check_seconds: float = 5.0  # how often its credential is looked at again
+    credential_check_seconds: float = 5.0  # how often that of an open socket or stream is looked at again
 
 
 async def nothing_cached(tool: str) -> int:

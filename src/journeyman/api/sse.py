@@ -1,13 +1,14 @@
 """Server-sent events: frames of a run written to one client, in the request's own task.
 
 Nothing stands between the run and the socket: a client that does not read stops its own stream, and is cut off
-after a while.
+after a while. So is one whose credential holds no longer.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 
 import msgspec
 from starlette.types import Receive, Send
@@ -27,6 +28,7 @@ _LIVE: dict[type, bytes] = {
 }
 _OPENING = b"retry: 1000\n\n"  # milliseconds until a browser comes back; also what is flushed at once
 _PING = b": ping\n\n"
+_EXPIRED = b"%b%b\n\n" % (_LIVE[Reconnect], _ENCODER.encode(Reconnect("unauthenticated")))
 HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
@@ -39,6 +41,10 @@ def encode(frame: Frame) -> bytes:
     if type(frame) is Entry:
         return b"id: %d\nevent: %b\ndata: %b\n\n" % (frame.seq, frame.type.encode(), _ENCODER.encode(wire(frame)))
     return b"%b%b\n\n" % (_LIVE[type(frame)], _ENCODER.encode(frame))
+
+
+class _Expired(ClientGone):
+    """Its credential holds no longer."""
 
 
 class _Writer:
@@ -67,28 +73,43 @@ async def stream(
     clock: Clock,
     limits: Limits,
     headers: Sequence[tuple[bytes, bytes]] = (),
+    holds: Callable[[], Awaitable[bool]] | None = None,
 ) -> None:
-    """Answer with the frames until they end. Raises ClientGone when the client went away or stopped reading.
+    """Answer with the frames until they end. Raises ClientGone when the client went away or stopped reading, or when
+    `holds` says that its credential does so no longer.
 
     The iterator is closed in every case.
     """
-    gone = False
+    writer, gone, expired = _Writer(send, clock), False, False
     try:
         await send({"type": "http.response.start", "status": 200, "headers": [*HEADERS, *headers]})
-        writer = _Writer(send, clock)
         try:
             async with asyncio.TaskGroup() as group:
-                guards = (group.create_task(_listen(receive)), group.create_task(_guard(writer, clock, limits)))
+                guards = [group.create_task(_listen(receive)), group.create_task(_guard(writer, clock, limits))]
+                if holds is not None:
+                    guards.append(group.create_task(_watch_credential(holds, clock, limits)))
                 await _pump(writer, frames)
                 for guard in guards:
                     guard.cancel()
+        except* _Expired:
+            gone = expired = True
         except* ClientGone:
             gone = True
     finally:
         await close(frames)
+    if expired and not writer.blocked:
+        await _say_goodbye(writer, send, limits)
     if gone:
         raise ClientGone
     await send({"type": "http.response.body", "body": b""})
+
+
+async def _say_goodbye(writer: _Writer, send: Send, limits: Limits) -> None:
+    """Why the stream ends: a client that comes back with the same credential is refused, and with another one not."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(limits.send_seconds):
+            await writer.write(_EXPIRED)
+            await send({"type": "http.response.body", "body": b""})
 
 
 async def close(frames: AsyncIterator[Frame]) -> None:
@@ -121,6 +142,12 @@ async def _guard(writer: _Writer, clock: Clock, limits: Limits) -> None:
             raise ClientGone
         else:
             await _ping(writer, limits)
+
+
+async def _watch_credential(holds: Callable[[], Awaitable[bool]], clock: Clock, limits: Limits) -> None:
+    while await holds():
+        await clock.sleep(limits.credential_check_seconds)
+    raise _Expired
 
 
 async def _ping(writer: _Writer, limits: Limits) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import cast
 
 import msgspec
@@ -16,13 +16,15 @@ _ONCE = (b"authorization", b"x-on-behalf-of", b"sec-websocket-protocol")  # head
 
 
 class Visit(msgspec.Struct, frozen=True):
-    """Who, under which ids, with which headers. `caller` is None until the gate has let the request in."""
+    """Who, under which ids, with which headers. `caller` is None until the gate has let the request in; `holds` says
+    whether its credential does still (None: it came without one)."""
 
     caller: Caller | None
     request_id: str
     headers: dict[bytes, bytes]
     address: str = ""  # of the client, whatever proxies of ours stand between
     trace: TraceContext | None = None  # the caller's
+    holds: Callable[[], Awaitable[bool]] | None = None
 
     @property
     def known(self) -> Caller:
@@ -51,9 +53,9 @@ def begin(scope: Scope, visit: Visit) -> Visit:
     return visit
 
 
-def identified(scope: Scope, caller: Caller) -> Visit:
+def identified(scope: Scope, caller: Caller, holds: Callable[[], Awaitable[bool]] | None = None) -> Visit:
     """The visit goes on as this caller's."""
-    return begin(scope, msgspec.structs.replace(visit_of(scope), caller=caller))
+    return begin(scope, msgspec.structs.replace(visit_of(scope), caller=caller, holds=holds))
 
 
 def headers_of(raw: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:

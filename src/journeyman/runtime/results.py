@@ -148,9 +148,10 @@ class Progress(msgspec.Struct, frozen=True, tag_field="type", tag="progress"):
 
 
 class Reconnect(msgspec.Struct, frozen=True, tag_field="type", tag="reconnect"):
-    """The server is going away: come back and ask for events after the last seq."""
+    """The server is going away, or the credential holds no longer: come back, with another one then, and ask for events
+    after the last seq."""
 
-    reason: Literal["shutdown"] = "shutdown"
+    reason: Literal["shutdown", "unauthenticated"] = "shutdown"
 
 
 Frame = Entry | Delta | Snapshot | Progress | Reconnect

@@ -10,8 +10,8 @@ import pytest
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
-from api_double import make_ports
-from asgi_client import request, socket
+from api_double import FakeRuns, make_ports
+from asgi_client import request, socket, stream
 from journeyman.api import access
 from journeyman.api.app import build_app
 from journeyman.api.commands import Command
@@ -52,6 +52,8 @@ class House:
             debug=Inside(),
             limits=Limits(socket_auth_seconds=0.05),
         )
+        assert isinstance(self.ports.runs, FakeRuns)
+        self.runs = self.ports.runs
         self.app = build_app(self.ports)
         self.secrets: dict[str, str] = {}
         self.ids: dict[str, str] = {}
@@ -343,6 +345,40 @@ async def test_a_socket_ends_with_its_credential(house: House) -> None:
         await house.keys.revoke(new.row.id)
         await _turn(house, 5)
         assert (await client.outbound.get())["code"] == 1008
+
+
+@pytest.mark.parametrize("end", ["revoked", "expired"])
+async def test_a_stream_ends_with_its_credential(house: House, end: str) -> None:
+    """Within 5 seconds, with a frame that says why; whoever comes back is refused."""
+    new = await house.keys.create("short", ["read", "run"], ttl_seconds=60)
+    headers = {"authorization": f"Bearer {new.secret}", "accept": "text/event-stream"}
+    async with stream(house.app, "POST", "/process", json={"user_input": "hang"}, headers=headers) as events:
+        frames = events.frames()
+        assert [(await anext(frames))["event"] for _ in range(2)] == ["run_accepted", "run_started"]
+        for _ in range(3):
+            await _turn(house, 5)
+        assert house.runs.watchers == 1
+        if end == "revoked":
+            await house.keys.revoke(new.row.id)
+            await _turn(house, 5)
+        else:
+            await _turn(house, 46)
+        *_, last = [frame async for frame in frames if "comment" not in frame]
+        assert (last["event"], "id" in last) == ("reconnect", False)
+        assert last["data"] == {"type": "reconnect", "reason": "unauthenticated"}
+    assert (house.runs.watchers, house.runs.cancelled) == (0, [])
+    assert (await request(house.app, "GET", "/runs/run_1/events", headers=headers)).status == 401
+
+
+async def test_a_run_that_is_to_end_with_its_client_ends_with_its_credential(house: House) -> None:
+    new = await house.keys.create("short", ["run"])
+    headers = {"authorization": f"Bearer {new.secret}", "accept": "text/event-stream"}
+    body = {"user_input": "hang", "on_disconnect": "cancel"}
+    async with stream(house.app, "POST", "/process", json=body, headers=headers) as events:
+        await anext(events.frames())
+        await house.keys.revoke(new.row.id)
+        await _turn(house, 5)
+    assert house.runs.cancelled == [("run_1", "disconnected")]
 
 
 async def _turn(house: House, seconds: float) -> None:

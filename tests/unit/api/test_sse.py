@@ -122,6 +122,27 @@ async def test_a_client_that_leaves_closes_the_watch() -> None:
     assert source.closed
 
 
+async def test_a_client_whose_credential_ends_while_it_does_not_read_is_left() -> None:
+    client, source, clock, holding = Client(), Source(), ManualClock(), [True, True, False]
+
+    async def holds() -> bool:
+        return holding.pop(0)
+
+    frames = source.frames()
+    task = asyncio.create_task(
+        sse.stream(client.receive, client.send, frames, clock=clock, limits=Limits(), holds=holds)  # type: ignore[arg-type]
+    )
+    await settle()
+    client.reads.clear()
+    source.queue.put_nowait(Delta("m1", 1, 0, "x"))
+    for _ in range(2):
+        await settle()
+        clock.advance(5)
+    with pytest.raises(ClientGone):
+        await task
+    assert (source.closed, client.got) == (True, [b"retry: 1000\n\n"])
+
+
 async def test_a_watch_that_breaks_cuts_the_answer() -> None:
     client, source, clock = Client(), Source(), ManualClock()
     task = begin(client, source, clock)

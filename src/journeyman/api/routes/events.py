@@ -59,7 +59,7 @@ class Events:
                 f"The run has no event {after} yet: its last is {row.last_seq}.", status=400, path="query.after"
             )
         frames = ports.runs.watch(visit.principal, run_id, after)
-        await sse.stream(receive, send, frames, clock=ports.clock, limits=ports.limits)
+        await sse.stream(receive, send, frames, clock=ports.clock, limits=ports.limits, holds=visit.holds)
 
     def _after(self, visit: Visit, query: dict[str, str]) -> int:
         """Last-Event-ID wins: a browser that comes back sends it along with the address it first asked for."""

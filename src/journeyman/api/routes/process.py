@@ -51,9 +51,9 @@ class Process:
     async def _stream(self, visit: Visit, body: ProcessRequest, started: Started, receive: Receive, send: Send) -> None:
         frames = self._runs.watch(visit.principal, started.run_id, until_pause=True)
         headers = _headers(started.run_id, started.thread_id)
-        ports = self._ports
+        clock, limits = self._ports.clock, self._ports.limits
         try:
-            await sse.stream(receive, send, frames, clock=ports.clock, limits=ports.limits, headers=headers)
+            await sse.stream(receive, send, frames, clock=clock, limits=limits, headers=headers, holds=visit.holds)
         except ClientGone:
             if body.on_disconnect == "cancel":
                 await cancel_for(self._runs, visit.principal, started.run_id)
