@@ -27,11 +27,11 @@ def next_of(call: CallState, state: AgentState, tools: Toolset) -> Action | None
     spec = tools.get(call.tool)
     if spec is None:
         known = ", ".join(definition.name for definition in tools.definitions) or "none"
-        return _refuse(call, "tool_not_found", f"There is no tool {call.tool!r}. Tools: {known}.")
+        return refuse(call, "tool_not_found", f"There is no tool {call.tool!r}. Tools: {known}.")
     try:
         arguments = tools.check(call.tool, call.arguments)
     except ToolError as exc:
-        return _refuse(call, exc.code, exc.message)
+        return refuse(call, exc.code, exc.message)
     if call.status == "asked":
         return _first(call, spec, arguments, state, tools)
     if call.status == "orphaned" and spec.effects == "once":
@@ -69,7 +69,7 @@ def skipped(call: CallState) -> Settle:
 def refused(call: CallState, offered: Sequence[ToolDefinition]) -> Settle:
     """A call of a tool that its model was not offered."""
     known = ", ".join(definition.name for definition in offered) or "none"
-    return _refuse(call, "tool_not_found", f"There is no tool {call.tool!r} here. Tools: {known}.")
+    return refuse(call, "tool_not_found", f"There is no tool {call.tool!r} here. Tools: {known}.")
 
 
 def _outcome(call: CallState) -> str:
@@ -79,8 +79,8 @@ def _outcome(call: CallState) -> str:
     return call.answer or ""
 
 
-def _refuse(call: CallState, code: str, message: str) -> Settle:
-    """It cannot run. What a crash left behind may have happened already: that is not called refused."""
+def refuse(call: CallState, code: str, message: str) -> Settle:
+    """It is not to run. What a crash left behind may have happened already: that is not called refused."""
     return _settle(call, _unknown_failure(call.tool) if call.status == "orphaned" else Failure(code, message))
 
 

@@ -19,6 +19,7 @@ from journeyman.agents.decision import (
 from journeyman.agents.graph_moves import Moves
 from journeyman.agents.graph_parts import Graph, GraphNode, Render
 from journeyman.agents.limits import exceeded
+from journeyman.agents.repetition import repeating
 from journeyman.agents.spec import AgentSpec
 from journeyman.agents.summary import summarizing
 from journeyman.agents.toolset import Toolset
@@ -178,6 +179,9 @@ class _Decision:
             return (_leave(node),)
         if limit := self._limit(view):
             return (limit,)
+        here = [replace(call, path=node.path) for call in view.calls]
+        if again := repeating(view, here, self._agent.spec.limits):
+            return again
         actions = (self._run(call, node, view) for call in view.calls)
         return tuple(action for action in actions if action is not None)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from journeyman.agents.decision import ReachLimit
 from journeyman.agents.spec import Limits
 from journeyman.events.events import Bounds
@@ -25,12 +27,18 @@ def exceeded(state: AgentState, limits: Limits) -> ReachLimit | None:
 
 def within(limits: Limits, bounds: Bounds | None) -> Limits:
     """The limits that hold for a run: its agent's, and of a child what its parent had left."""
-    return limits if bounds is None else smaller(limits, bounds)
+    return limits if bounds is None else _bounded(limits, bounds)
 
 
-def smaller(limits: Limits, others: Limits | Bounds) -> Limits:
+def smaller(limits: Limits, others: Limits) -> Limits:
     """Of each limit the smaller one."""
-    return Limits(
+    repeats = min(limits.repeats or others.repeats, others.repeats or limits.repeats)
+    return msgspec.structs.replace(_bounded(limits, others), repeats=repeats)
+
+
+def _bounded(limits: Limits, others: Limits | Bounds) -> Limits:
+    return msgspec.structs.replace(
+        limits,
         steps=min(limits.steps, others.steps),
         tool_calls=min(limits.tool_calls, others.tool_calls),
         seconds=min(limits.seconds, others.seconds),

@@ -6,6 +6,7 @@ from journeyman.agents.agent import BaseAgent
 from journeyman.agents.calls import next_of
 from journeyman.agents.decision import Action, AddMessage, CallModel, Finish
 from journeyman.agents.limits import exceeded
+from journeyman.agents.repetition import repeating
 from journeyman.agents.summary import summarizing
 from journeyman.events.events import Failure
 from journeyman.events.messages import user
@@ -40,6 +41,8 @@ class ReactAgent(BaseAgent):
         if limit := exceeded(state, self.spec.limits):
             return (limit,)
         if state.calls:
+            if again := repeating(state, state.calls, self.spec.limits):
+                return again
             actions = (next_of(call, state, self.tools) for call in state.calls)
             return tuple(action for action in actions if action is not None)
         summary = summarizing(state, self.spec, self.model)

@@ -31,6 +31,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     seconds: float = 300.0
     tokens: int = 100_000
     cost_usd: float = 1.0
+    repeats: int = 0  # equal rounds of calls before the next one is refused; 0: any number, as before there was a bound
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -72,6 +72,7 @@ def _plain(entries: list[Entry]) -> list[dict[str, Any]]:
         ((("look", "put"), ("look",)), Limits(steps=1)),
         ((("look",), ("look",)), Limits(steps=2)),
         ((("look", "look"),), Limits(tool_calls=1)),
+        ((("look",),) * 6, Limits(repeats=2)),
     ],
 )
 async def test_a_react_agent_is_the_graph_llm_and_tools(plan: tuple[tuple[str, ...], ...], limits: Limits) -> None:

@@ -1,0 +1,61 @@
+"""A run that goes round in circles is told so, and then ends."""
+
+from __future__ import annotations
+
+import msgspec
+from graph_world import REACT, graph_agent
+from rig import Rig, turns
+
+from journeyman import tool
+from journeyman.agents.agent import BaseAgent
+from journeyman.agents.spec import AgentSpec
+from journeyman.llm.scripted import ScriptedModel
+
+LOOKED: list[str] = []
+
+
+@tool(effects="none")
+async def look(name: str) -> str:
+    """Look something up."""
+    LOOKED.append(name)
+    return f"{name} is there"
+
+
+CIRCLE = turns(*[{"look": {"name": "A"}}] * 9)
+
+
+async def test_the_model_is_told_once_and_then_the_run_ends() -> None:
+    LOOKED.clear()
+    async with Rig(ScriptedModel(CIRCLE), [look], repeats=3) as rig:
+        run = await rig.start("go")
+        result = await rig.runs.wait(run, 5)
+        assert (result.status, result.stopped_by, LOOKED) == ("finished", "repeats", ["A"] * 3)
+        state = await rig.runs.state("local", run)
+        answers = [message.text for message in state.messages if message.role == "tool"]
+        assert ["repeated_call" in answer for answer in answers] == [False, False, False, True, False]
+        assert [error.code for error in state.errors] == ["repeated_call", "cancelled"]
+
+
+async def test_whoever_listens_may_still_answer() -> None:
+    async with Rig(ScriptedModel([*CIRCLE[:4], *turns("A is there, and stays there.")]), [look], repeats=3) as rig:
+        result = await rig.runs.wait(await rig.start("go"), 5)
+        assert (result.response, result.stopped_by) == ("A is there, and stays there.", None)
+
+
+async def test_a_graph_goes_round_no_longer() -> None:
+    async with Walking(ScriptedModel(CIRCLE), [look], repeats=3) as rig:
+        run = await rig.start("go")
+        result = await rig.runs.wait(run, 5)
+        assert (result.status, result.stopped_by) == ("finished", "repeats")
+        answers = [message.text for message in (await rig.runs.state("local", run)).messages if message.role == "tool"]
+        assert ["repeated_call" in answer for answer in answers] == [False, False, False, True, False]
+
+
+class Walking(Rig):
+    """The same by a graph."""
+
+    def spec(self) -> AgentSpec:
+        return msgspec.structs.replace(super().spec(), type="custom_react_agent", graph=REACT)
+
+    def build(self, spec: AgentSpec) -> BaseAgent:  # type: ignore[override]
+        return graph_agent(spec, {})
