@@ -16,7 +16,7 @@ import stat
 import sys
 import traceback
 import types
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +27,7 @@ from journeyman.sources import read_sources
 MAX_FILES = 500
 MAX_BYTES = 1024 * 1024  # of one file
 MAX_DEPTH = 8
+FOREIGN = "belongs to a user who is neither root nor the one that runs the server"
 _MESSAGE_CAP = 500
 _numbers = itertools.count(1)
 # Packages whose name for pip is not the one that is imported.
@@ -62,18 +63,27 @@ class Walk(NamedTuple):
     problems: tuple[Problem, ...]
 
 
-def walk(root: Path, *, max_files: int = MAX_FILES, max_bytes: int = MAX_BYTES) -> Walk:
+def trusted_owners() -> frozenset[int] | None:
+    """Whose files are this process's own to believe: root's and its user's. None: files have no such owners here."""
+    return None if os.name == "nt" else frozenset((0, os.geteuid()))
+
+
+def walk(
+    root: Path, *, max_files: int = MAX_FILES, max_bytes: int = MAX_BYTES, owners: Container[int] | None = None
+) -> Walk:
     """The `.py` files under `root` (or `root` itself, if it is a file) that may be imported.
 
     Left out: hidden files, and names that begin with `_` (checked, since others import them). Refused with a problem:
     what is no regular file, links that lead out of the folder, files that others may write, too many or too large ones.
+    Told of: files that their group may write, and those of users who are not among the `owners` (None: the trusted).
     """
     try:
         real = root.resolve(strict=True)
     except (OSError, RuntimeError) as exc:
         reason = getattr(exc, "strerror", None) or "a circle of links"
         return Walk((), (Problem(f"cannot be read: {reason}", file=str(root), remedy="check the path"),))
-    walker = _Walker(real if real.is_dir() else real.parent, max_files, max_bytes)
+    owners = trusted_owners() if owners is None else owners
+    walker = _Walker(real if real.is_dir() else real.parent, max_files, max_bytes, owners)
     if real.is_dir():
         walker.enter(root, 0)
     else:
@@ -82,17 +92,19 @@ def walk(root: Path, *, max_files: int = MAX_FILES, max_bytes: int = MAX_BYTES) 
 
 
 class _Walker:
-    def __init__(self, real_root: Path, max_files: int, max_bytes: int) -> None:
+    def __init__(self, real_root: Path, max_files: int, max_bytes: int, owners: Container[int] | None) -> None:
         self._real_root = real_root
         self._max_files = max_files
         self._max_bytes = max_bytes
+        self._owners = owners
         self._group_writable: list[Path] = []
+        self._foreign: list[Path] = []
         self.files: list[Path] = []
         self.problems: list[Problem] = []
 
     def enter(self, folder: Path, depth: int) -> None:
         try:
-            if self._refused_by_mode(folder, folder.stat().st_mode):
+            if self._refused_by_status(folder, folder.stat()):
                 return
             names = sorted(os.listdir(folder))  # noqa: PTH208 - names, not paths: they are filtered first
         except OSError as exc:
@@ -137,7 +149,7 @@ class _Walker:
             return self._refuse(path, "is not a regular file", "remove it")
         if status.st_size > self._max_bytes:
             return self._refuse(path, f"is larger than {self._max_bytes} bytes", "split it, or keep data elsewhere")
-        if self._refused_by_mode(path, status.st_mode):
+        if self._refused_by_status(path, status):
             return None
         if not listed:
             return None
@@ -146,23 +158,32 @@ class _Walker:
         self.files.append(path)
         return None
 
-    def _refused_by_mode(self, path: Path, mode: int) -> bool:
+    def _refused_by_status(self, path: Path, status: os.stat_result) -> bool:
+        mode = status.st_mode
         if mode & stat.S_IWOTH and not (stat.S_ISDIR(mode) and mode & stat.S_ISVTX):
             self._refuse(path, "may be written by everybody", f"chmod o-w {path.name}")
             return True
         if mode & stat.S_IWGRP:
             self._group_writable.append(path)
+        if self._owners is not None and status.st_uid not in self._owners:
+            self._foreign.append(path)
         return False
 
     def _refuse(self, path: Path, message: str, remedy: str) -> None:
         self.problems.append(Problem(message, file=str(path), remedy=remedy))
 
     def warnings(self) -> list[Problem]:
-        if not self._group_writable:
-            return []
-        first, count = self._group_writable[0], len(self._group_writable)
-        more = f" (and {count - 1} more)" if count > 1 else ""
-        return [Problem(f"may be written by its group{more}", file=str(first), remedy="chmod g-w", severity="warning")]
+        """One of each kind."""
+        kinds = (
+            (self._group_writable, "may be written by its group", "chmod g-w"),
+            (self._foreign, FOREIGN, "chown it to the user that runs the server, or to root"),
+        )
+        return [_warning(paths, message, remedy) for paths, message, remedy in kinds if paths]
+
+
+def _warning(paths: list[Path], message: str, remedy: str) -> Problem:
+    more = f" (and {len(paths) - 1} more)" if len(paths) > 1 else ""
+    return Problem(f"{message}{more}", file=str(paths[0]), remedy=remedy, severity="warning")
 
 
 class Package:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from journeyman.errors import Problem
-from journeyman.loading import MAX_DEPTH, ImportedFiles, Package, import_file, install_line, walk
+from journeyman.loading import MAX_DEPTH, ImportedFiles, Package, import_file, install_line, trusted_owners, walk
 from journeyman.sources import read_sources
 
 
@@ -77,6 +77,23 @@ def test_walk_warns_once_of_group_writable_files(tmp_path):
     assert len(found.files) == 2
     assert [problem.severity for problem in found.problems] == ["warning"]
     assert "(and 1 more)" in found.problems[0].message
+
+
+def test_walk_warns_once_of_files_of_strangers(tmp_path):
+    for name in ("a.py", "_b.py"):
+        write(tmp_path / name)
+    me = tmp_path.stat().st_uid
+    assert walk(tmp_path, owners={me}).problems == ()
+    found = walk(tmp_path, owners={me + 1})
+    assert [path.name for path in found.files] == ["a.py"]
+    (warning,) = found.problems
+    assert (warning.severity, warning.file) == ("warning", str(tmp_path))
+    assert "neither root nor the one that runs the server (and 2 more)" in warning.message
+
+
+def test_root_and_who_runs_this_are_believed():
+    owners = trusted_owners()
+    assert owners == {0, os.geteuid()}
 
 
 def test_walk_has_limits_of_count_size_and_depth(tmp_path):

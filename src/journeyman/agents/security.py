@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import stat
+from collections.abc import Container
 from pathlib import Path
 
 from journeyman.agents.document import Document, YamlPath
 from journeyman.agents.environment import texts, without_references
 from journeyman.errors import Problem
+from journeyman.loading import FOREIGN, trusted_owners
 from journeyman.tools.credentials import is_credential
 
 
@@ -31,18 +32,21 @@ def _name(path: YamlPath) -> str:
     return ".".join(str(part) for part in path) or "the file"
 
 
-def file_permissions(path: Path) -> list[Problem]:
-    """An error for a file that anybody may write, a warning for one that its group may."""
-    if os.name == "nt":  # its modes say nothing about who may write
+def file_permissions(path: Path, owners: Container[int] | None = None) -> list[Problem]:
+    """An error for a file that anybody may write; warnings for one that its group may, or whose owner is not among the
+    `owners` (None: root and who runs this)."""
+    owners = trusted_owners() if owners is None else owners
+    if owners is None:  # its modes say nothing about who may write
         return []
-    mode = path.stat().st_mode
-    if mode & stat.S_IWOTH:
+    status = path.stat()
+    if status.st_mode & stat.S_IWOTH:
         return [Problem("anybody on this machine may change the file", str(path), remedy=f"chmod o-w {path.name}")]
-    if mode & stat.S_IWGRP:
-        return [
-            Problem("its group may change the file", str(path), remedy=f"chmod g-w {path.name}", severity="warning")
-        ]
-    return []
+    found = []
+    if status.st_mode & stat.S_IWGRP:
+        found.append(("its group may change the file", f"chmod g-w {path.name}"))
+    if status.st_uid not in owners:
+        found.append((f"the file {FOREIGN}", "chown it to that user, or to root"))
+    return [Problem(message, str(path), remedy=remedy, severity="warning") for message, remedy in found]
 
 
 def inside(folder: Path, relative: str) -> Path:

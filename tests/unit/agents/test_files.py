@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from harness.cpu import within
 from journeyman.agents.definition import Surroundings
 from journeyman.agents.files import MAX_FILES, load_agents
+from journeyman.agents.security import file_permissions
 
 Around = Callable[..., Surroundings]
 
@@ -83,6 +84,17 @@ def test_who_may_write_the_file(tmp_path: Path, around: Around) -> None:
     loaded = load_agents(file, around())
     assert "anybody" in loaded.errors[0].message
     assert not loaded.agents
+
+
+def test_whose_file_it_is(tmp_path: Path) -> None:
+    write(tmp_path, a="type: react_agent")
+    file = tmp_path / "a.yaml"
+    me = file.stat().st_uid
+    assert file_permissions(file, owners={me}) == []
+    file.chmod(0o664)
+    strange = file_permissions(file, owners={me + 1})
+    assert [problem.severity for problem in strange] == ["warning", "warning"]
+    assert "neither root nor the one that runs the server" in strange[1].message
 
 
 def test_a_pipe_is_not_opened(tmp_path: Path, around: Around) -> None:
