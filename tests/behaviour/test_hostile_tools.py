@@ -77,7 +77,7 @@ def request_for(tool, arguments=None) -> CallRequest:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def registry():
     registry = await ToolRegistry.auto_register(GREEDY)
-    assert registry.problems == []
+    assert [problem for problem in registry.problems if problem.severity == "error"] == []
     yield registry
     await registry.aclose()
 

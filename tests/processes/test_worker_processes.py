@@ -31,7 +31,7 @@ class EagerClock(ManualClock):
 async def registry():
     os.environ["JM_SECRET"] = "hunter2hunter2"
     registry = await ToolRegistry.auto_register(HOSTILE)
-    assert registry.problems == []
+    assert [problem for problem in registry.problems if problem.severity == "error"] == []
     yield registry
     await registry.aclose()
 

@@ -13,6 +13,7 @@ from journeyman.agents.limits import smaller
 from journeyman.agents.spec import AgentSpec
 from journeyman.errors import ValidationError
 from journeyman.events.messages import JSON
+from journeyman.events.quota import Quota
 from journeyman.resilience.rate_limit import parse_rate
 from journeyman.tools.permissions import Permissions
 from journeyman.tools.spec import CacheScope, Effects, Sandbox, ToolSpec
@@ -25,11 +26,17 @@ _SCOPES: tuple[CacheScope, ...] = ("principal", "agent", "shared")
 
 def as_strict_as(then: AgentSpec, today: AgentSpec) -> AgentSpec:
     """`then` within what `today` allows: its tools that are still listed, each under the stricter of both policies, and
-    the smaller limits. The same object if today asks for no more."""
+    the smaller limits and quotas. The same object if today asks for no more."""
     both = ((tool, now) for tool in then.tools if (now := today.tool(tool.name)) is not None)
     tools = tuple(tool if tool == now else _of_both(tool, now) for tool, now in both)
-    bound = msgspec.structs.replace(then, tools=tools, limits=smaller(then.limits, today.limits))
+    limits, quota = smaller(then.limits, today.limits), _quota_of_both(then.quota, today.quota)
+    bound = msgspec.structs.replace(then, tools=tools, limits=limits, quota=quota)
     return then if bound == then else bound
+
+
+def _quota_of_both(then: Quota, now: Quota) -> Quota:
+    pairs = zip(msgspec.structs.astuple(then), msgspec.structs.astuple(now), strict=True)
+    return Quota(*(min((each for each in pair if each is not None), default=None) for pair in pairs))
 
 
 def _of_both(then: ToolSpec, now: ToolSpec) -> ToolSpec:

@@ -135,8 +135,8 @@ class CancelRequested(_Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class LimitReached(_Event, frozen=True, kw_only=True, omit_defaults=True):
-    """steps | tool_calls | seconds | tokens | cost_usd | repeats, or tokens_per_day | usd_per_day of a budget that others
-    share, with the limit's value. RunFinished follows."""
+    """steps | tool_calls | seconds | tokens | cost_usd | repeats, or tokens_per_day | usd_per_day of a budget that
+    others share, with the limit's value. RunFinished follows."""
 
     limit: str
     value: float

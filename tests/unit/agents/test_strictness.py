@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from journeyman.agents.spec import AgentSpec, Limits, ModelSettings
 from journeyman.agents.strictness import as_strict_as, strictest
 from journeyman.events.messages import JSON
+from journeyman.events.quota import Quota
 from journeyman.tools.spec import ToolSpec
 
 ANY: dict[str, JSON] = {"type": "object", "properties": {"amount": {"type": "integer"}}, "required": []}
@@ -45,6 +46,11 @@ def test_tools_that_today_does_not_list_are_gone_and_new_ones_are_not_there() ->
 def test_of_each_limit_the_smaller() -> None:
     both = as_strict_as(agent(limits=Limits(steps=3, tokens=9000)), agent(limits=Limits(steps=30, tokens=500)))
     assert both.limits == Limits(steps=3, tokens=500)
+
+
+def test_of_each_quota_the_smaller() -> None:
+    both = as_strict_as(agent(quota=Quota(1000, None, 9)), agent(quota=Quota(500, 2.0)))
+    assert both.quota == Quota(500, 2.0, 9)
 
 
 @pytest.mark.parametrize(
