@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+import msgspec
 from graph_world import edge, graph, graph_agent, node
 from rig import Rig
 
@@ -91,3 +92,42 @@ async def test_a_fork_at_any_event_ends_as_its_parent(tmp_path: Path) -> None:
         assert forks > 20
     await journal.close()
     assert list(differences(apsw.Connection(str(tmp_path / "journal.db")))) == []
+
+
+SIGNED: list[str] = []
+
+
+@tool(effects="idempotent", approval="always")
+async def sign(paper: str) -> str:
+    """Sign."""
+    SIGNED.append(paper)
+    return "signed"
+
+
+async def signing(ctx: Any) -> dict[str, Any]:
+    return {"seen": await ctx.call_tool("sign", {"paper": "A"})}
+
+
+class Signing(Walking):
+    def spec(self) -> AgentSpec:
+        shape = graph(
+            node("signing", "function"), node("sum", prompt="Sum."), edge("signing", "sum"), edge("sum", "end")
+        )
+        return msgspec.structs.replace(super().spec(), graph=shape)
+
+    def build(self, spec: AgentSpec) -> BaseAgent:  # type: ignore[override]
+        return graph_agent(spec, {"signing": signing})
+
+
+async def test_a_fork_of_what_code_was_allowed_asks_again() -> None:
+    async with Signing(Words(), (sign,)) as rig:
+        parent = await rig.start("go")
+        assert (await rig.ended(parent)).status == "finished"
+        types = await rig.types(parent)
+        for at in range(2, types.index("tool_call_finished") + 1):
+            SIGNED.clear()
+            child = (await rig.forks.fork("local", ForkRun(run_id=parent, at=at))).run_id
+            paused = await rig.runs.wait(child, 5)
+            assert (paused.status, SIGNED) == ("paused", []), (at, types[at - 1])
+            assert (await rig.ended(child)).status == "finished"
+            assert SIGNED == ["A"], (at, types[at - 1])
