@@ -150,7 +150,7 @@ class LimitsEntry(Entry):
     seconds: float = Field(default=_LIMITS.seconds, gt=0, le=30 * DAY)
     tokens: int = Field(default=_LIMITS.tokens, ge=1, le=10**9)
     cost_usd: float = Field(default=_LIMITS.cost_usd, ge=0, le=10**6)
-    repeats: int = Field(default=5, ge=0, le=1000)
+    repeats: int = Field(default=10, ge=0, le=1000)
 
 
 class QuotaEntry(Entry):

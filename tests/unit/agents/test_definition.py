@@ -88,7 +88,7 @@ def test_the_system_prompt_of_a_run(around: Around) -> None:
 def test_a_file_of_one_line_is_enough(around: Around) -> None:
     spec = defined("type: react_agent", around()).spec
     assert (spec.name, spec.model.name, spec.tools, spec.limits.steps, spec.limits.repeats) == (
-        "support", "offline", (), 25, 5,
+        "support", "offline", (), 25, 10,
     )  # fmt: skip
 
 
