@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -11,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import BaseRoute, Match, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from journeyman.api import openapi
@@ -126,8 +127,16 @@ def _routes(app: FastAPI, ports: Ports, gate: Gate) -> None:
     app.router.routes.append(Route("/openapi.json", openapi_json, methods=["GET"]))
 
 
+def _allowed(routes: Sequence[BaseRoute], scope: Scope) -> str:
+    """What may be done at this address: a path has a route for each of its methods, and each knows only of its own."""
+    found = [route for route in routes if isinstance(route, Route) and route.matches(scope)[0] is not Match.NONE]
+    return ", ".join(sorted(set[str]().union(*(route.methods or () for route in found))))
+
+
 def _errors(app: FastAPI, ports: Ports) -> None:
     async def on_error(request: Request, exc: Exception) -> Response:
+        if isinstance(exc, HTTPException) and exc.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            exc.headers = {"Allow": _allowed(app.router.routes, request.scope)}
         return answer_problem(exc, ports.ids)
 
     async def pass_on(request: Request, exc: Exception) -> Response:

@@ -11,11 +11,20 @@ from fastapi.openapi.utils import get_openapi
 
 from journeyman.agents.picture import GraphPicture
 from journeyman.api import agent_schemas, key_schemas, reload_schemas, retention_schemas, schemas
+from journeyman.api.access import OPEN, needed
 from journeyman.api.problems import ProblemDetails
 
 TITLE = "Journeyman"
 DESCRIPTION = "Durable agents over HTTP, SSE and WebSocket. Errors are `application/problem+json` (RFC 9457)."
 _REF = "#/components/schemas/{name}"
+_SCHEME = "credential"
+_SCHEMES = {
+    _SCHEME: {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key or a JSON Web Token; with `AUTH_MODE=off` nobody is asked. The words are scopes.",
+    }
+}
 _PROBLEM = {"$ref": _REF.format(name="ProblemDetails")}
 _MODELS = (
     schemas.ProcessRequest,
@@ -119,9 +128,16 @@ def document(app: FastAPI, version: str, operations: Mapping[str, Mapping[str, O
     known.update(components)
     for generated in ("HTTPValidationError", "ValidationError"):  # FastAPI's own; ours are ProblemDetails
         known.pop(generated, None)
-    for methods in made["paths"].values():
-        for operation in methods.values():
+    for path, methods in made["paths"].items():
+        for method, operation in methods.items():
             operation["responses"].pop("422", None)
+            operation["security"] = _security(method, path)
     made["paths"] = dict(sorted(made["paths"].items()))
     made["components"]["schemas"] = dict(sorted(known.items()))
+    made["components"]["securitySchemes"] = _SCHEMES
     return made
+
+
+def _security(method: str, path: str) -> list[dict[str, list[str]]]:
+    scope = needed(method.upper(), path)
+    return [] if scope == OPEN else [{_SCHEME: [scope]}]

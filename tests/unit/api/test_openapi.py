@@ -9,6 +9,7 @@ from pathlib import Path
 from tests.api_double import make_ports
 from tests.asgi_client import request
 
+from journeyman.api.access import OPEN, ROUTES
 from journeyman.api.app import build_app
 
 SNAPSHOT = Path(__file__).parents[3] / "docs/reference/openapi.json"
@@ -45,3 +46,20 @@ async def test_every_reference_resolves_and_every_operation_is_described() -> No
             assert operation["summary"]
             assert "4XX" in operation["responses"]
             assert not any("validation" in text.lower() for text in known)
+
+
+async def test_every_operation_says_which_scope_it_needs() -> None:
+    document = await _document()
+    assert document["components"]["securitySchemes"]["credential"]["scheme"] == "bearer"  # type: ignore[index]
+    for path, methods in document["paths"].items():  # type: ignore[attr-defined]
+        for method, operation in methods.items():
+            scope = ROUTES[method.upper(), path]
+            assert operation["security"] == ([] if scope == OPEN else [{"credential": [scope]}])
+
+
+async def test_what_may_not_be_done_is_answered_with_all_that_may() -> None:
+    app, document = build_app(make_ports()), await _document()
+    for path, methods in document["paths"].items():  # type: ignore[attr-defined]
+        answer = await request(app, "PUT", path.replace("{", "").replace("}", ""))
+        allowed = set(answer.headers["allow"].lower().split(", ")) - {"head"}
+        assert (answer.status, allowed) == (405, set(methods)), path
