@@ -21,13 +21,18 @@ class KeyQuota(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     usd_per_day: Annotated[float, Meta(ge=0, le=MOST_USD)] | None = None
     concurrent_runs: Annotated[int, Meta(ge=1, le=MOST_RUNS)] | None = None
 
+from journeyman.api.schemas import PRINCIPAL, SCOPE
+
+PrincipalName = Annotated[str, Meta(pattern=PRINCIPAL)]
+ScopeName = Annotated[str, Meta(pattern=SCOPE)]
+
 
 class CreateKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A key of `principal` (unless named, the key's own); without `expires_in_seconds` it lives until revoked."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=128)]
-    scopes: Annotated[list[str], Meta(min_length=1, max_length=20)]
-    principal: Annotated[str, Meta(min_length=1, max_length=128)] | None = None
+    name: PrincipalName
+    scopes: Annotated[list[ScopeName], Meta(min_length=1, max_length=20)]
+    principal: PrincipalName | None = None
     expires_in_seconds: Annotated[int, Meta(ge=1, le=316_224_000)] | None = None
     rate: Annotated[str, Meta(max_length=40, description="Of requests: 100/60s, 10/second, 1000/day")] | None = None
     quota: KeyQuota = KeyQuota()

@@ -68,7 +68,7 @@ IDEMPOTENCY_KEY: dict[str, Any] = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
-    "schema": {"type": "string", "maxLength": 255},
+    "schema": {"type": "string", "pattern": r"^[!-~]([ -~]{0,253}[!-~])?$"},
     "description": "The same key with the same body gives the first answer again; with another body it is refused.",
 }
 IDEMPOTENT: Operation = {"parameters": [IDEMPOTENCY_KEY]}  # for `openapi_extra`
@@ -86,9 +86,9 @@ def content(schema: Mapping[str, Any], media_type: str = "application/json") -> 
     return {media_type: {"schema": schema}}
 
 
-def accepts(model: type | None = None) -> Operation:
-    """The documentation of a route's body; without a model, a JSON Merge Patch."""
-    schema = {"type": "object"} if model is None else ref(model)
+def accepts(model: type | None = None, **more: Any) -> Operation:
+    """The documentation of a route's body, with what a model cannot say; without a model, a JSON Merge Patch."""
+    schema = {"type": "object"} if model is None else {**ref(model), **more}
     return {"requestBody": {"required": True, "content": content(schema)}}
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
+from journeyman.auth import principal
 from journeyman.events.events import Decision, Failure, Multitask
 from journeyman.events.messages import JSON, FilePart, ImagePart, Message, TextPart
 from journeyman.journal.journal import RunStatus
@@ -13,9 +14,14 @@ from journeyman.journal.journal import RunStatus
 THREAD_ID = r"^(?!\.{1,2}$)[A-Za-z0-9._~:@+=-]{1,200}(?!\n)$"
 NAME = r"^[A-Za-z0-9_.:/-]{1,200}(?!\n)$"
 
+PRINCIPAL = principal.NAME
+SCOPE = f"^({'|'.join(principal.SCOPES)})(?!\\n)$"
+
 FORMS = {  # what people are told instead of the pattern
     THREAD_ID: "a thread id is 1 to 200 of [A-Za-z0-9._~:@+=-], not . or ..",
     NAME: "a name or id is 1 to 200 of [A-Za-z0-9_.:/-]",
+    PRINCIPAL: "a name is 1 to 128 of [A-Za-z0-9._:@|+=~-]",
+    SCOPE: f"a scope is one of {', '.join(principal.SCOPES)}",
 }
 
 ThreadId = Annotated[str, Meta(pattern=THREAD_ID, description=f"The caller's own: {FORMS[THREAD_ID]}.")]

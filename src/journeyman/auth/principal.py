@@ -22,7 +22,8 @@ SCOPES: dict[str, str] = {
 }
 LOCAL_NAME = "local"
 KEY_PREFIX = "key:"  # of principals that are keys: no token may name one
-_NAME = re.compile(r"[A-Za-z0-9._:@|+=~-]{1,128}")
+NAME = r"^[A-Za-z0-9._:@|+=~-]{1,128}(?!\n)$"
+_NAME = re.compile(NAME)
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +48,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     def on_behalf_of(self, other: str) -> Caller:
         """The caller as another principal. Raises ForbiddenError without `delegate`, ValidationError for the name."""
         self.check("delegate")
-        if not _NAME.fullmatch(other):
+        if not _NAME.match(other):
             raise ValidationError("X-On-Behalf-Of is 1 to 128 of A-Z a-z 0-9 . _ : @ | + = ~ -")
         return msgspec.structs.replace(self, principal=f"{self.principal}/{other}")
 
@@ -67,6 +68,6 @@ def checked_scopes(scopes: Iterable[str]) -> tuple[str, ...]:
 
 def checked_name(name: str) -> str:
     """The name of a key or principal. Raises ValidationError."""
-    if not _NAME.fullmatch(name):
+    if not _NAME.match(name):
         raise ValidationError("A name is 1 to 128 of A-Z a-z 0-9 . _ : @ | + = ~ -")
     return name

@@ -295,3 +295,21 @@ async def test_versions_reload_and_rollback() -> None:
     assert (await request(app, "POST", "/agents/support/rollback", json={"versoin": "a"})).status == 422
     given = build_app(make_ports())
     assert (await request(given, "POST", "/reload")).json()["code"] == "no_files"
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/retention/prune", {"days": 1e308}),
+        ("/retention/prune", {"threads": -1}),
+        ("/retention/prune", {"megabytes": 1e308}),
+        ("/retention/prune", {}),
+        ("/keys", {"name": "a b", "scopes": ["run"]}),
+        ("/keys", {"name": "a\n", "scopes": ["run"]}),
+        ("/keys", {"name": "a", "scopes": ["run", "fly"]}),
+        ("/keys", {"name": "a", "scopes": ["run"], "principal": ""}),
+    ],
+)
+async def test_what_the_document_does_not_allow_is_refused_with_its_place(path: str, body: Any) -> None:
+    answer = await request(build_app(make_ports()), "POST", path, json=body)
+    assert (answer.status, answer.json()["errors"][0]["path"][:4]) == (422, "body"), answer.text

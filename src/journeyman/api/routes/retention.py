@@ -8,11 +8,13 @@ from starlette.responses import Response
 from journeyman.api.body import convert
 from journeyman.api.openapi import accepts, answers
 from journeyman.api.ports import Ports
+from journeyman.api.problems import RequestError
 from journeyman.api.reading import read
 from journeyman.api.replies import reply
 from journeyman.api.retention_schemas import Pruned, PruneRequest
-from journeyman.errors import ValidationError
 from journeyman.runtime.retention import Keep
+
+_ONE_BOUND = [{"required": [name], "properties": {name: {"type": "number"}}} for name in PruneRequest.__struct_fields__]
 
 
 def retention(ports: Ports) -> APIRouter:
@@ -23,13 +25,13 @@ def retention(ports: Ports) -> APIRouter:
         operation_id="prune",
         summary="Erase threads beyond an age, a count or a size, the longest untouched first",
         responses=answers(Pruned),
-        openapi_extra=accepts(PruneRequest),
+        openapi_extra=accepts(PruneRequest, anyOf=_ONE_BOUND),
     )
     async def prune(request: Request) -> Response:
         asked = convert(await read(request, ports.limits), PruneRequest)
         keep = Keep.of(asked.days, asked.threads, asked.megabytes)
         if keep.all:
-            raise ValidationError("Say what may stay: days, threads or megabytes.")
+            raise RequestError("body: say what may stay: days, threads or megabytes.", path="body")
         erased, left = await ports.prune(keep)
         return reply(Pruned(erased, left.threads, left.bytes))
 
