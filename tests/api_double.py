@@ -233,7 +233,7 @@ class FakeRuns(Runs):
         await self.get(principal, run_id)
         entries = self.entries.get(run_id, [])
         if at is not None and at > len(entries):
-            raise ValidationError(f"The run has no event {at}.")
+            raise NotFoundError(f"The run has no event {at}.")
         return fold(run_id, [(entry.seq, entry.at, entry.event) for entry in entries[:at]])
 
     async def approvals(self, principal: str | None, cursor: str | None, limit: int) -> Sequence[ApprovalRow]:

@@ -20,6 +20,8 @@ _DECODER = msgspec.json.Decoder()
 # Possessive, and the end is optional: it never goes back, so that no bytes make it slower than linear.
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_STEP = re.compile(r"\.(\w+)|\[(\d+)\]")  # of a path such as $.edits.messages[3].replace
+_WHOLE_FLOATS = 8  # in one body: each costs a look at all of it
 _JSON_TYPES = (b"application/json", b"application/merge-patch+json")
 
 
@@ -144,13 +146,29 @@ def _check_text(text: str, limits: Limits) -> None:
         raise _invalid(f"a string is longer than {limits.string_chars} characters")
 
 
-def convert(value: JSON, model: type[T]) -> T:
+def convert(value: JSON, model: type[T], whole_floats: int = _WHOLE_FLOATS) -> T:
     """The body as its model. Raises RequestError (422) with the path of the first field that does not fit."""
     try:
         return msgspec.convert(value, model)
     except msgspec.ValidationError as exc:
         reason, _, path = str(exc).partition(" - at `")
+        if whole_floats and _made_whole(value, reason, path):
+            return convert(value, model, whole_floats - 1)
         reason = next((form for pattern, form in FORMS.items() if repr(pattern) in reason), reason)
         field = path.rstrip("`").removeprefix("$").removeprefix(".")
         where = f"body.{field}" if field else "body"
         raise RequestError(f"{where}: {reason}", path=where) from exc
+
+
+def _made_whole(value: JSON, reason: str, path: str) -> bool:
+    """Where an integer is wanted 5.0 is one (JSON Schema): it is written as 5 into the value."""
+    if not (reason.startswith("Expected `int") and reason.endswith("got `float`")):
+        return False
+    *steps, last = [name or int(place) for name, place in _STEP.findall(path)]
+    for step in steps:
+        value = value[step]
+    number = value[last]
+    if not (number.is_integer() and abs(number) <= LARGEST_INTEGER):
+        return False
+    value[last] = int(number)
+    return True

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import Path, Query
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from journeyman.api.body import LARGEST_INTEGER
 from journeyman.api.problems import RequestError
 from journeyman.api.schemas import FORMS, NAME, THREAD_ID
+from journeyman.events.messages import JSON
 
 _THREAD_ID = re.compile(THREAD_ID)
 _NAME = re.compile(NAME)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_PLAIN = r"^[^\x00-\x1f\x7f]*$"
 
 
 def _thread_id(value: str) -> str:
@@ -30,16 +33,33 @@ def _name(value: str) -> str:
 
 
 def _plain(value: str | None) -> str | None:
-    if value is not None and _CONTROL.search(value):
+    if value is not None and not re.fullmatch(_PLAIN, value):
         raise ValueError("control characters are not allowed")
     return value
 
 
-ThreadPath = Annotated[str, Path(description="The caller's own id of the thread"), AfterValidator(_thread_id)]
-NamePath = Annotated[str, Path(), AfterValidator(_name)]
-RunPath = Annotated[str, Path(description="The run's id"), AfterValidator(_name)]
-Text = Annotated[str | None, Query(max_length=200), AfterValidator(_plain)]
+def _dated(value: str | None) -> str | None:
+    """Without this a number is a time, too: seconds or milliseconds, by its size."""
+    if value is not None and not _DATE.match(value):
+        raise ValueError("a time is RFC 3339, such as 2026-11-28T09:00:00Z")
+    return value
+
+
+def _shown(pattern: str) -> dict[str, JSON]:
+    """The pattern in the document alone: what is said of a value that does not fit is a sentence of ours."""
+    return {"pattern": pattern}
+
+
+ThreadPath = Annotated[
+    str,
+    Path(description="The caller's own id of the thread", json_schema_extra=_shown(THREAD_ID)),
+    AfterValidator(_thread_id),
+]
+NamePath = Annotated[str, Path(json_schema_extra=_shown(NAME)), AfterValidator(_name)]
+RunPath = Annotated[str, Path(description="The run's id", json_schema_extra=_shown(NAME)), AfterValidator(_name)]
+Text = Annotated[str | None, Query(max_length=200, json_schema_extra=_shown(_PLAIN)), AfterValidator(_plain)]
 Cursor = Annotated[str | None, Query(max_length=1000, description="`next_cursor` of the page before")]
+Moment = Annotated[datetime | None, Query(description="RFC 3339; without a zone it is UTC"), BeforeValidator(_dated)]
 PageSize = Annotated[int, Query(ge=1, le=200, description="How many at most")]
 After = Annotated[int | None, Query(ge=0, le=LARGEST_INTEGER, description="Only what comes behind this number")]
 Seq = Annotated[int | None, Query(ge=1, le=LARGEST_INTEGER, description="A seq of the run")]

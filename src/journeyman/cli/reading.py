@@ -12,7 +12,7 @@ import msgspec
 from journeyman.auth.principal import LOCAL_NAME
 from journeyman.cli.remote import RemoteDoor
 from journeyman.cli.whereabouts import journal_file, server
-from journeyman.errors import NotFoundError, ValidationError
+from journeyman.errors import NotFoundError
 from journeyman.events.codec import EVENT_TYPES, Entry, microseconds, rfc3339
 from journeyman.events.messages import Message
 from journeyman.events.state import AgentState, fold
@@ -48,7 +48,7 @@ class Reading(Protocol):
     def events(self, run_id: str, after: int, limit: int) -> list[Item]: ...
 
     def state(self, run_id: str, at: int) -> Item:
-        """The run's state after event `at`. ValidationError where it has no such event."""
+        """The run's state after event `at`. NotFoundError where it has no such event."""
         ...
 
     def recording(self, run_id: str) -> Recording:
@@ -160,7 +160,7 @@ class FileReading:
         async def read(journal: Journal) -> AgentState:
             row = await _known(journal, run_id)
             if at > row.last_seq:
-                raise ValidationError(f"Run {run_id} has events 1 to {row.last_seq}, not {at}.")
+                raise NotFoundError(f"Run {run_id} has events 1 to {row.last_seq}, not {at}.")
             entries = await read_all(journal, run_id, at)
             return fold(run_id, ((entry.seq, entry.at, entry.event) for entry in entries))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from journeyman.errors import StateError, ValidationError
+from journeyman.errors import NotFoundError, StateError
 from journeyman.events.codec import Entry
 from journeyman.events.events import (
     ApprovalGiven,
@@ -69,10 +69,10 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
 def prefix(run_id: str, entries: Sequence[Entry], at: int) -> Prefix:
     """What a fork at `at` copies: at least up to the run's start, without which there is no view of the thread.
 
-    Raises ValidationError (no such event; the run is over there) and StateError (`run_queued`).
+    Raises NotFoundError (no such event) and StateError (`run_queued`; `not_forkable`: the run is over there).
     """
     if not 1 <= at <= len(entries):
-        raise ValidationError(f"Run {run_id} has events 1 to {len(entries)}, not {at}.")
+        raise NotFoundError(f"Run {run_id} has events 1 to {len(entries)}, not {at}.")
     start = next((entry for entry in entries if entry.type == "run_started"), None)
     if start is None:
         raise StateError(f"Run {run_id} has not started: fork it when it has.", code="run_queued")
@@ -84,7 +84,9 @@ def prefix(run_id: str, entries: Sequence[Entry], at: int) -> Prefix:
         _place(places, pending, before, state, entry.seq, event)
         usable = usable if _is_over(state) else entry.seq
     if usable < state.seq:
-        raise ValidationError(f"After event {at} the run is over or about to end: fork it at {usable} or before.")
+        raise StateError(
+            f"After event {at} the run is over or about to end: fork it at {usable} or before.", code="not_forkable"
+        )
     started = start.event
     assert isinstance(started, RunStarted)
     return Prefix(tuple(entries[: state.seq]), state, started, places)
@@ -182,7 +184,7 @@ def _outcomes(later: Sequence[Entry]) -> Iterator[tuple[str, str]]:
 
 
 def edits(prefix: Prefix, messages: Sequence[MessageEdit], patch: dict[str, JSON] | None, by: str) -> Iterator[Event]:
-    """The edits as events. Raises ValidationError, with what can be edited."""
+    """The edits as events. Raises NotFoundError and StateError, with what can be edited."""
     for edit in messages:
         if edit.replace is None:
             yield _added(prefix, edit, by)
@@ -195,9 +197,10 @@ def edits(prefix: Prefix, messages: Sequence[MessageEdit], patch: dict[str, JSON
 def _added(prefix: Prefix, edit: MessageEdit, by: str) -> Event:
     if prefix.state.calls:
         open_calls = ", ".join(call.call for call in prefix.state.calls)
-        raise ValidationError(
+        raise StateError(
             f"After event {prefix.at} the calls {open_calls} have no results yet: a message can be added behind "
-            "these, or before the reply that asked for them."
+            "these, or before the reply that asked for them.",
+            code="not_forkable",
         )
     return MessageAdded(message=Message(role=edit.role, content=edit.content), by=by, correction=False)
 
@@ -206,6 +209,6 @@ def _replaced(prefix: Prefix, seq: int, edit: MessageEdit) -> Event:
     place = prefix.places.get(seq)
     if place is None:
         known = ", ".join(map(str, sorted(prefix.places)))
-        raise ValidationError(f"Event {seq} is no message that can be replaced at {prefix.at}; these are: {known}.")
+        raise NotFoundError(f"Event {seq} is no message that can be replaced at {prefix.at}; these are: {known}.")
     old = prefix.state.messages[place]
     return MessageReplaced(seq=seq, place=place, message=replace(old, content=edit.content, partial=False, extra={}))

@@ -9,7 +9,7 @@ import msgspec
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.strictness import as_strict_as
 from journeyman.clock import Clock
-from journeyman.errors import ValidationError
+from journeyman.errors import StateError, ValidationError
 from journeyman.events.codec import Codec
 from journeyman.events.events import (
     ApprovalRequested,
@@ -56,15 +56,15 @@ class Forks:
     async def fork(self, principal: str, request: ForkRun) -> Started:
         """A new run of events 1 to `at` of another and the edits; durable when this returns. The parent is not touched.
 
-        Raises NotFoundError (run, version, an agent that is served no more), ValidationError (a seq or an edit that
-        cannot be), StateError (`run_queued`), ConfigurationError (its agent cannot be built any more) and what
-        accepting a run raises.
+        Raises NotFoundError (run, version, seq, an agent that is served no more), ValidationError (an edit that
+        cannot be), StateError (`run_queued`, `not_forkable`), ConfigurationError (its agent cannot be built any more)
+        and what accepting a run raises.
         """
         parent = await self._runs.get(principal, request.run_id)
         entries = await read_all(self._journal, parent.id)
         copied = prefix(parent.id, entries, request.at)
         if copied.state.direct is not None:
-            raise ValidationError("A run that is one tool call cannot be forked: call the tool again.")
+            raise StateError("A run that is one tool call cannot be forked: call the tool again.", code="not_forkable")
         edited = _edits(copied, request, principal)
         agent = await self._agent(copied.state, request)
         run_id, thread_id = self._ids.new("run"), self._ids.new("thread")

@@ -311,10 +311,10 @@ class Runs:
         return await self._journal.read(run_id, after, limit)
 
     async def state(self, principal: str, run_id: str, at: int | None = None) -> AgentState:
-        """The fold up to seq `at` (None: all). Raises ValidationError if the run has no such seq."""
+        """The fold up to seq `at` (None: all). Raises NotFoundError, also if the run has no such seq."""
         row = await self.get(principal, run_id)
         if at is not None and not 1 <= at <= row.last_seq:
-            raise ValidationError(f"Run {run_id} has events 1 to {row.last_seq}, not {at}.")
+            raise NotFoundError(f"Run {run_id} has events 1 to {row.last_seq}, not {at}.")
         entries = await read_all(self._journal, run_id, at)
         return fold(run_id, ((entry.seq, entry.at, entry.event) for entry in entries))
 

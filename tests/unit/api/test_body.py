@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from journeyman.api.body import LARGEST_INTEGER, ClientGone, convert, parse, read_body
+from journeyman.api.key_schemas import CreateKey
 from journeyman.api.ports import Limits
 from journeyman.api.problems import RequestError
-from journeyman.api.schemas import ProcessRequest
+from journeyman.api.schemas import ForkRequest, ProcessRequest
 
 LIMITS = Limits(string_chars=100, json_nodes=1000)
 
@@ -146,3 +147,17 @@ def test_a_field_that_does_not_fit_is_named() -> None:
         convert({"user_input": "hi", "thread_id": ".."}, ProcessRequest)
     with pytest.raises(RequestError, match="unknown field `model`"):
         convert({"user_input": "hi", "model": "x"}, ProcessRequest)
+
+
+def test_a_whole_number_is_an_integer_however_it_is_written() -> None:
+    body = {"at": 2.0, "edits": {"context": {"a": 1.0}, "messages": [{"content": "x", "replace": 1.0}]}}
+    fork = convert(body, ForkRequest)
+    assert (fork.at, fork.edits.messages[0].replace, str(fork.edits.context)) == (2, 1, "{'a': 1.0}")
+    key = {"name": "a", "scopes": ["run"]}
+    assert convert({**key, "expires_in_seconds": 60.0}, CreateKey).expires_in_seconds == 60
+    for wrong in (1.5, 1e300, "1"):
+        with pytest.raises(RequestError, match="Expected `int"):
+            convert({**key, "expires_in_seconds": wrong}, CreateKey)
+    many = [{"content": "x", "replace": 1.0}] * 20
+    with pytest.raises(RequestError, match="messages"):  # in so many the server does not look for them
+        convert({"at": 2, "edits": {"messages": [dict(each) for each in many]}}, ForkRequest)

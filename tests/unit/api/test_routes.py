@@ -182,14 +182,15 @@ async def test_runs() -> None:
     assert (await get(app, "/runs/run_1/state"))["output"] == "echo: one"
     assert (await get(app, "/runs/run_1/state?at=1"))["status"] == "queued"
     for path in (
-        "/runs/run_1/state?at=99",
         "/runs/run_1/state?at=0",
+        "/runs?since=0.5",
+        "/runs?until=1767225600",
         "/runs?status=odd",
         "/runs?since=x",
         "/runs?agent=%00",
     ):
         assert (await request(app, "GET", path)).status in (400, 422)
-    for path in ("/runs/nope", "/runs/nope/state", "/runs/nope/events"):
+    for path in ("/runs/nope", "/runs/nope/state", "/runs/nope/events", "/runs/run_1/state?at=99"):
         assert (await request(app, "GET", path)).status == 404
 
 

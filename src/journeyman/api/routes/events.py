@@ -15,7 +15,7 @@ from journeyman.api.parameters import checked_name
 from journeyman.api.ports import Ports
 from journeyman.api.problems import RequestError
 from journeyman.api.replies import page
-from journeyman.api.schemas import EventAnswer
+from journeyman.api.schemas import NAME, EventAnswer
 from journeyman.api.visit import Visit, visit_of
 from journeyman.events.codec import wire
 
@@ -83,7 +83,7 @@ def _parameter(name: str, place: str, schema: dict[str, object], text: str) -> d
     return {"name": name, "in": place, "required": place == "path", "schema": schema, "description": text}
 
 
-_SEQ = {"type": "integer", "minimum": 0}
+_SEQ = {"type": "integer", "minimum": 0, "maximum": LARGEST_INTEGER}
 OPERATION: openapi.Operation = {
     "tags": ["runs"],
     "summary": "A run's events",
@@ -93,7 +93,7 @@ OPERATION: openapi.Operation = {
         "carry `id`, their seq; `delta`, `snapshot`, `progress` and `reconnect` are live and carry none."
     ),
     "parameters": [
-        _parameter("run_id", "path", {"type": "string"}, "The run's id"),
+        _parameter("run_id", "path", {"type": "string", "pattern": NAME}, "The run's id"),
         _parameter("after", "query", _SEQ, "Only events behind this seq"),
         _parameter("Last-Event-ID", "header", _SEQ, "The same, as browsers send it when they come back"),
         _parameter("cursor", "query", {"type": "string"}, "`next_cursor` of the page before"),

@@ -14,7 +14,7 @@ from journeyman.api.idempotency import key_of
 from journeyman.api.inputs import answer_of, fork_of
 from journeyman.api.openapi import IDEMPOTENT, accepts, answers, lists
 from journeyman.api.paging import cut
-from journeyman.api.parameters import Cursor, PageSize, RunPath, Seq, Text
+from journeyman.api.parameters import Cursor, Moment, PageSize, RunPath, Seq, Text
 from journeyman.api.ports import Ports
 from journeyman.api.reading import read
 from journeyman.api.replies import page, process_answer, reply, run_answer, run_summary
@@ -23,7 +23,6 @@ from journeyman.api.states import state_answer
 from journeyman.api.visit import visit_of
 from journeyman.journal.journal import RunFilter, RunStatus, thread_key
 
-Moment = Annotated[datetime | None, Query(description="RFC 3339")]
 Status = Annotated[RunStatus | None, Query()]
 
 
