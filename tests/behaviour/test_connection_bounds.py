@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
+import aiohttp
 import pytest
 import uvicorn
 
-from journeyman.server.connections import BoundedProtocol, ConnectionBounds, bounded, sweep
+from journeyman.server.connections import AnsweringSocket, BoundedProtocol, ConnectionBounds, bounded, sweep
 
 BOUNDS = ConnectionBounds(head_seconds=0.2, head_bytes=8192, connections=8)
 REQUEST = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 
 
 async def hello(scope: Any, receive: Any, send: Any) -> None:
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+        with suppress(OSError):  # what an answer under way meets
+            await send({"type": "websocket.send", "text": "hello"})
+        return
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
     await send({"type": "http.response.body", "body": b"hello"})
 
@@ -28,7 +39,9 @@ class Bounded(uvicorn.Server):
 
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
-    config = uvicorn.Config(hello, port=0, log_level="critical", http=bounded(BOUNDS), lifespan="off")
+    config = uvicorn.Config(
+        hello, port=0, log_level="critical", http=bounded(BOUNDS), ws=AnsweringSocket, lifespan="off"
+    )
     server = Bounded(config)
     task = asyncio.create_task(server.serve())
     async with asyncio.timeout(5):
@@ -54,6 +67,42 @@ async def say(port: int, *pieces: bytes) -> bytes:
 async def test_half_a_head_is_answered_408_and_closed(port: int) -> None:
     answers = await asyncio.gather(*(say(port, b"GET / HTTP/1.1\r\nhost: x\r\nx-slow: ") for _ in range(5)))
     assert all(answer.startswith(b"HTTP/1.1 408 ") for answer in answers)
+
+
+@pytest.mark.parametrize("line", [b"content-length: 5", b"transfer-encoding: chunked", b"x: " + b"y" * 8500])
+async def test_an_upgrade_that_cannot_be_read_is_answered(port: int, line: bytes) -> None:
+    """It came to nobody: the connection was kept without a bound."""
+    upgrade = b"GET /ws HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
+    answer = await say(port, upgrade + line + b"\r\n\r\n")
+    assert answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 431 "))
+
+
+@pytest.mark.parametrize("leaving", [False, True])
+async def test_text_that_is_none_closes_the_socket_quietly(
+    port: int, caplog: pytest.LogCaptureFixture, leaving: bool
+) -> None:
+    caplog.set_level(logging.ERROR)
+    caplog.set_level(logging.ERROR, "uvicorn.error")
+    async with aiohttp.ClientSession() as session, session.ws_connect(f"http://127.0.0.1:{port}/ws") as socket:
+        transport = socket._writer.transport
+        transport.write(b"\x81\x82\0\0\0\0\xff\xfe" + (b"\x88\x82\0\0\0\0\x03\xe8" if leaving else b""))
+        assert (await socket.receive(3)).type is aiohttp.WSMsgType.CLOSE
+    assert socket.close_code == (1000 if leaving else 1007)
+    assert caplog.records == []
+
+
+async def test_an_answer_behind_a_broken_frame_is_for_a_client_that_is_gone(
+    port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An answer may be under way when a broken frame closes the socket: that is nobody's error."""
+    caplog.set_level(logging.ERROR)
+    caplog.set_level(logging.ERROR, "uvicorn.error")
+    async with aiohttp.ClientSession() as session, session.ws_connect(f"http://127.0.0.1:{port}/ws") as socket:
+        socket._writer.transport.write(b"\x83\x82\0\0\0\0hi")  # opcode 3 is none
+        assert (await socket.receive(3)).type is aiohttp.WSMsgType.CLOSE
+    assert socket.close_code == 1002
+    await say(port, REQUEST.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n"))
+    assert caplog.records == []
 
 
 async def test_a_silent_connection_is_closed_without_a_word(port: int) -> None:

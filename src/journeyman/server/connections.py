@@ -9,6 +9,10 @@ from typing import Any
 
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.utils import ClientDisconnected
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import CloseCode
+from websockets.protocol import State
 
 
 class ConnectionBounds(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,15 +71,48 @@ class BoundedProtocol(HttpToolsProtocol):
         self.waiting_since = None
         if self.transport.is_closing():
             return
-        head = f"HTTP/1.1 {status.value} {status.phrase}\r\nconnection: close\r\nretry-after: 1\r\n"
-        head += f"content-type: text/plain; charset=utf-8\r\ncontent-length: {len(text)}\r\n\r\n"
-        self.transport.write((head + text).encode())
+        self.transport.write(_answer(status, text, "retry-after: 1\r\n"))
         self.transport.close()
+
+
+class AnsweringSocket(WebSocketsSansIOProtocol):
+    """A WebSocket that answers what it cannot read, where uvicorn's would keep the connection and say nothing."""
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.conn.handshake_exc is not None and not self.handshake_initiated and not self.transport.is_closing():
+            self.transport.write(_answer(HTTPStatus.BAD_REQUEST, "This request cannot become a WebSocket."))
+            self.transport.close()
+
+    async def send(self, message: Any) -> None:
+        """Raises ClientDisconnected, also behind a close of the protocol's own, where uvicorn's blames the caller."""
+        await self.writable.wait()
+        if self.close_sent and message["type"] == "websocket.send":
+            raise ClientDisconnected
+        await super().send(message)
+
+    def send_receive_event_to_app(self) -> None:
+        """Text that is none closes the socket (1007); uvicorn's would log it as an error of its own, too."""
+        try:
+            if self.curr_msg_data_type == "text":
+                b"".join(self.frames).decode()
+        except UnicodeDecodeError:
+            if self.conn.state is State.OPEN:  # else the client's own close came along with it
+                self.conn.send_close(CloseCode.INVALID_DATA)
+                self.handle_parser_exception()
+        else:
+            super().send_receive_event_to_app()
 
 
 def bounded(bounds: ConnectionBounds) -> type[BoundedProtocol]:
     """The protocol with these bounds, as uvicorn wants it: a class."""
     return type("BoundedProtocol", (BoundedProtocol,), {"bounds": bounds})
+
+
+def _answer(status: HTTPStatus, text: str, more: str = "") -> bytes:
+    """The last answer on a connection."""
+    head = f"HTTP/1.1 {status.value} {status.phrase}\r\nconnection: close\r\n{more}"
+    return f"{head}content-type: text/plain; charset=utf-8\r\ncontent-length: {len(text)}\r\n\r\n{text}".encode()
 
 
 def sweep(connections: Iterable[object], now: float) -> None:

@@ -15,7 +15,7 @@ import uvicorn
 from journeyman.journal.ownership import publish_address
 from journeyman.server.application import DRAIN_SECONDS
 from journeyman.server.asgi import App
-from journeyman.server.connections import ConnectionBounds, bounded, sweep
+from journeyman.server.connections import AnsweringSocket, ConnectionBounds, bounded, sweep
 from journeyman.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ def _config(app: App) -> uvicorn.Config:
         proxy_headers=False,
         lifespan="on",
         http=bounded(ConnectionBounds()),
-        ws="websockets-sansio",
+        ws=AnsweringSocket,
         ws_max_size=64 * 1024,
         h11_max_incomplete_event_size=64 * 1024,
         timeout_keep_alive=75,
