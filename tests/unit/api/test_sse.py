@@ -180,6 +180,7 @@ async def test_rejoining(query: str, headers: dict[str, str], ids: list[str]) ->
     [
         ("/runs/run_1/events?after=4", {}, 400),
         ("/runs/run_1/events?after=x", {}, 422),
+        ("/runs/run_1/events?after=x", {"last-event-id": "1"}, 422),
         ("/runs/run_1/events?after=-1", {}, 422),
         ("/runs/run_1/events?after=99999999999999999999", {}, 422),
         ("/runs/run_1/events", {"last-event-id": "nonsense"}, 422),
@@ -205,6 +206,10 @@ async def test_events_as_pages() -> None:
     assert [event["seq"] for event in (await request(app, "GET", "/runs/run_1/events?after=2")).json()["items"]] == [3]
     for query in ("limit=0", "limit=1001", "limit=x", "after=x", "cursor=x"):
         assert (await request(app, "GET", f"/runs/run_1/events?{query}")).status == 422
+    for last, answered in (("2", [3]), ("nonsense", None)):  # as of a stream
+        page = await request(app, "GET", "/runs/run_1/events?after=0", headers={"last-event-id": last})
+        assert [event["seq"] for event in page.json().get("items", ())] == (answered or [])
+        assert page.status == (200 if answered else 422)
 
 
 async def test_the_double_is_let_go() -> None:

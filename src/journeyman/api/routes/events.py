@@ -43,9 +43,8 @@ class Events:
         limit = _number(query.get("limit", "200"), "query.limit")
         if not 1 <= limit <= _LARGEST_PAGE:
             raise RequestError(f"`limit` is 1 to {_LARGEST_PAGE}.", path="query.limit")
-        after = cursors.number_place("events", query.get("cursor"))
-        if after is None:
-            after = _number(query.get("after", "0"), "query.after")
+        place, after = cursors.number_place("events", query.get("cursor")), self._after(visit, query)
+        after = after if place is None else place
         entries = await self._ports.runs.events(visit.principal, run_id, after, limit + 1)
         shown, following = cut(entries, limit, "events", lambda entry: entry.seq)
         return page([wire(entry) for entry in shown], following)
@@ -63,10 +62,8 @@ class Events:
 
     def _after(self, visit: Visit, query: dict[str, str]) -> int:
         """Last-Event-ID wins: a browser that comes back sends it along with the address it first asked for."""
-        last = visit.headers.get(b"last-event-id")
-        if last:
-            return _number(last.decode("latin-1"), "header.last-event-id")
-        return _number(query.get("after", "0"), "query.after")
+        last, after = visit.headers.get(b"last-event-id"), _number(query.get("after", "0"), "query.after")
+        return _number(last.decode("latin-1"), "header.last-event-id") if last else after
 
 
 def _query(scope: Scope) -> dict[str, str]:
@@ -84,6 +81,7 @@ def _parameter(name: str, place: str, schema: dict[str, object], text: str) -> d
 
 
 _SEQ = {"type": "integer", "minimum": 0, "maximum": LARGEST_INTEGER}
+_SEQ_OR_NONE: dict[str, object] = {"anyOf": [_SEQ, {"enum": [""]}]}
 OPERATION: openapi.Operation = {
     "tags": ["runs"],
     "summary": "A run's events",
@@ -95,7 +93,7 @@ OPERATION: openapi.Operation = {
     "parameters": [
         _parameter("run_id", "path", {"type": "string", "pattern": NAME}, "The run's id"),
         _parameter("after", "query", _SEQ, "Only events behind this seq"),
-        _parameter("Last-Event-ID", "header", _SEQ, "The same, as browsers send it when they come back"),
+        _parameter("Last-Event-ID", "header", _SEQ_OR_NONE, "The same, as browsers send it when they come back"),
         _parameter("cursor", "query", {"type": "string"}, "`next_cursor` of the page before"),
         _parameter("limit", "query", {"type": "integer", "minimum": 1, "maximum": _LARGEST_PAGE}, "How many at most"),
     ],
