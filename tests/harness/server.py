@@ -88,5 +88,5 @@ class Server:
         if self.child is not None:
             await asyncio.to_thread(self.child.kill_group)
 
-    def tail(self) -> str:
-        return self.child.tail() if self.child else ""
+    def tail(self, characters: int = 4000) -> str:
+        return self.child.tail(characters) if self.child else ""
