@@ -205,6 +205,8 @@ async def socket(app: Any, path: str = "/ws", headers: Mapping[str, str] | None 
     ready = asyncio.Event()
 
     async def send(message: dict[str, Any]) -> None:
+        if self.closed is not None:
+            raise RuntimeError(f"{message['type']} after websocket.close")  # as servers have it
         if message["type"] == "websocket.accept":
             self.accepted = True
             ready.set()
