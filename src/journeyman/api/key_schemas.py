@@ -7,11 +7,25 @@ from typing import Annotated
 from msgspec import Meta, Struct
 from msgspec.structs import asdict
 
+from journeyman.api.schemas import PRINCIPAL, SCOPE
 from journeyman.auth.api_keys import usable
 from journeyman.auth.limits import MOST_RUNS, MOST_TOKENS, MOST_USD, KeyLimits
 from journeyman.events.codec import rfc3339
 from journeyman.events.quota import Quota
 from journeyman.journal.journal import ApiKeyRow
+
+PrincipalName = Annotated[str, Meta(pattern=PRINCIPAL)]
+RateText = Annotated[
+    str,
+    Meta(
+        max_length=40,
+        description="Of requests: 100/60s, 10/second, 1000/day",
+        extra_json_schema={  # what is surely taken; the sentence of a refusal says the rest
+            "pattern": "^([1-9][0-9]{0,3}|10000)/(second|minute|hour|day|[1-9][0-9]{0,5}s|[1-9][0-9]{0,3}m)$"
+        },
+    ),
+]
+ScopeName = Annotated[str, Meta(pattern=SCOPE)]
 
 
 class KeyQuota(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -21,11 +35,6 @@ class KeyQuota(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     usd_per_day: Annotated[float, Meta(ge=0, le=MOST_USD)] | None = None
     concurrent_runs: Annotated[int, Meta(ge=1, le=MOST_RUNS)] | None = None
 
-from journeyman.api.schemas import PRINCIPAL, SCOPE
-
-PrincipalName = Annotated[str, Meta(pattern=PRINCIPAL)]
-ScopeName = Annotated[str, Meta(pattern=SCOPE)]
-
 
 class CreateKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A key of `principal` (unless named, the key's own); without `expires_in_seconds` it lives until revoked."""
@@ -34,7 +43,7 @@ class CreateKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     scopes: Annotated[list[ScopeName], Meta(min_length=1, max_length=20)]
     principal: PrincipalName | None = None
     expires_in_seconds: Annotated[int, Meta(ge=1, le=316_224_000)] | None = None
-    rate: Annotated[str, Meta(max_length=40, description="Of requests: 100/60s, 10/second, 1000/day")] | None = None
+    rate: RateText | None = None
     quota: KeyQuota = KeyQuota()
 
     @property

@@ -14,7 +14,7 @@ class PruneRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     days: Annotated[float, Meta(ge=0, le=1_000_000)] | None = None
     threads: Annotated[int, Meta(ge=0, le=LARGEST_INTEGER)] | None = None
-    megabytes: Annotated[float, Meta(ge=0, le=1_000_000_000)] | None = None
+    megabytes: Annotated[float, Meta(ge=0, le=1e9)] | None = None
 
 
 class Pruned(Struct, frozen=True):
