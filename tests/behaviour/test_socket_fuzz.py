@@ -20,7 +20,7 @@ import pytest
 import uvloop
 from benchmarks.usage import rss_mb
 
-from harness.hostile_requests import Hostile, Known
+from harness.hostile_requests import DEEPEST, Hostile, Known
 from harness.hostile_sockets import Breaker
 from harness.raw_http import Answer, Wire
 from harness.server import Server
@@ -46,6 +46,7 @@ SETTINGS = {
 }
 CLIENTS, BREAKERS = 24, 8  # at once: of requests on kept connections, of connections that break
 DATABASE_CONNECTIONS = 1 + READERS + 1  # one writes, one reads on the loop, others when needed
+CACHED_MB = 10  # more than a connection to the database keeps
 GROWTH_MB = 10.0  # of resident memory, after the first fifth
 SETTLE_SECONDS = 15.0  # until what was left behind is let go: longer than any bound of the server
 Statuses = Counter[tuple[str, str]]
@@ -61,6 +62,21 @@ class Assault:
         self._clients = [(hostile, Wire(server.port)) for hostile in clients]
         self._breakers = [Breaker(seed * 1000 + 500 + number, server.port, known) for number in range(BREAKERS)]
         self._left = 0
+
+    async def warm(self) -> None:
+        """What grows once, up to its bound: pools, room for the largest bodies, the database's caches."""
+        await self.fire(100)
+        hostile, wire = self._clients[0]
+        for _ in range(20):
+            self._judge("deep", b"", await wire.ask(hostile.deep(DEEPEST).data))
+        witnesses = [Witness(self.server) for _ in range(4)]
+        for _ in range(CACHED_MB * 20):
+            await witnesses[0].ask("POST", "/threads/cached/messages", {"content": "x" * 50_000})
+        await asyncio.gather(*(witness.read("/threads/cached/messages") for witness in witnesses))
+        for witness in witnesses:
+            await witness.look()
+            witness.close()
+        self.statuses.clear()
 
     async def fire(self, shots: int, slow: int = 0) -> None:
         """So many requests, one in eight on a connection that breaks, `slow` of them by clients that dawdle."""
@@ -129,6 +145,12 @@ class Witness:
         assert events[-1]["type"] == "run_finished", events[-1]
         self.slowest = max(self.slowest, time.monotonic() - begun)
 
+    async def read(self, path: str) -> None:
+        """Every page of a list."""
+        page = await self.ask("GET", f"{path}?limit=20")
+        while page["next_cursor"] is not None:
+            page = await self.ask("GET", f"{path}?limit=20&cursor={page['next_cursor']}")
+
     async def watch(self, over: asyncio.Event) -> None:
         while not over.is_set():
             await self.look()
@@ -192,13 +214,12 @@ async def _assault(server: Server, level: str, shots: int, slow: int) -> None:
     known = Known(ADMIN, run["run_id"], "known", (GATEWAY, TOKENS), OTHERS)
     attack = Assault(server, known, SEED)
     begun = time.monotonic()
-    await attack.fire(100)  # what is opened once is open now
-    for _ in range(20):
-        await witness.look()
+    await witness.ask("POST", "/threads", {"thread_id": "cached"})
+    await attack.warm()
     tasks, files = await witness.tasks(), descriptors(server)
 
     async with watched(witness):
-        await attack.fire(shots // 5 - 100)
+        await attack.fire(shots // 5)
         before = rss_mb(server.pid)
         await attack.fire(shots - shots // 5, slow)
     seconds = time.monotonic() - begun

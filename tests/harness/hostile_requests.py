@@ -41,9 +41,10 @@ BODIES: Mapping[str, tuple[str, Any]] = {
     "/runs/{run}/fork": ("POST", {"at": 2, "edits": {"messages": [{"content": "x", "replace": 1}], "context": {}}}),
     "/keys": ("POST", {"name": "k", "scopes": ["read"], "expires_in_seconds": 60}),
     "/keys/none/rotate": ("POST", {"grace_seconds": 1}),
-    "/retention/prune": ("POST", {"days": 10000, "threads": 1000000}),
+    "/retention/prune": ("POST", {"days": 10000, "threads": "x", "megabytes": "x"}),  # one stays wrong: all else stays
     "/agents/support/rollback": ("POST", {"version": "x"}),
 }
+DEEPEST = 100_000
 GETS = (
     "/agents", "/agents/{piece}", "/agents/support/graph?format={piece}", "/approvals?cursor={piece}", "/context",
     "/errors", "/keys", "/livez", "/metrics", "/readyz", "/runs?{query}", "/runs/{piece}",
@@ -103,8 +104,8 @@ class Hostile:
                     raw[at : at + self.random.randint(1, 9)] = b""
         return self._post("broken", path, method, bytes(raw))
 
-    def deep(self) -> Shot:
-        depth = self.random.choices((63, 64, 65, 1000, 20_000, 100_000), (5, 5, 10, 8, 2, 1))[0]
+    def deep(self, depth: int = 0) -> Shot:
+        depth = depth or self.random.choices((63, 64, 65, 1000, 20_000, DEEPEST), (5, 5, 10, 8, 2, 1))[0]
         opening, closing = self.random.choice(((b"[", b"]"), (b'{"a":', b"}"), (b'[{"":', b"}]")))
         core = opening * depth + b"1" + (closing * depth if self.random.random() < 0.8 else b"")
         return self._within("deep", core)
@@ -190,7 +191,7 @@ class Hostile:
 
     def method(self) -> Shot:
         method = self.random.choice(METHODS)
-        target = self._fill(self.random.choice(GETS))
+        target = self._fill(self.random.choice(GETS)).replace(f"/{self.known.thread}", "/none")  # DELETE erases
         return Shot("method", self._head(method, target, {"content-length": b"0"}), method)
 
     def path(self) -> Shot:
