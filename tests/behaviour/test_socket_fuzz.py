@@ -44,6 +44,8 @@ SETTINGS = {
     "DEBUG": "true",
     "LOG_FORMAT": "json",
 }
+# glibc gives back at once what is freed: compared is what is used, not what large bodies have left behind.
+ALLOCATOR = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
 CLIENTS, BREAKERS = 24, 8  # at once: of requests on kept connections, of connections that break
 DATABASE_CONNECTIONS = 1 + READERS + 1  # one writes, one reads on the loop, others when needed
 CACHED_MB = 10  # more than a connection to the database keeps
@@ -195,7 +197,7 @@ async def watched(witness: Witness) -> AsyncIterator[None]:
 
 async def assault(folder: Path, level: str, shots: int, slow: int) -> None:
     (folder / "agent.yaml").write_text(AGENT)
-    server = Server(folder, folder / "agent.yaml", {**SETTINGS, "LOG_LEVEL": level})
+    server = Server(folder, folder / "agent.yaml", {**SETTINGS, **ALLOCATOR, "LOG_LEVEL": level})
     await server.start()
     try:
         await _assault(server, level, shots, slow)
