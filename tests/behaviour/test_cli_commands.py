@@ -162,7 +162,7 @@ def test_time_travel(shell: Shell) -> None:
     )
     code, out = shell("runs", "show", run["run_id"], "--at", "6")
     assert (code, "lookup_order" in out, "Rotterdam" in out) == (0, True, True)
-    assert shell("runs", "show", run["run_id"], "--at", "99")[0] == 2
+    assert shell("runs", "show", run["run_id"], "--at", "99")[0] == 4
     fork = ("runs", "fork", run["run_id"], "--at")
     code, out = shell(*fork, "2", "support", "--replace", "1=Refund order 1044, amount 120")
     assert (code, "journeyman approvals answer" in out) == (6, True)
