@@ -9,7 +9,7 @@ import msgspec
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.strictness import as_strict_as
 from journeyman.clock import Clock
-from journeyman.errors import StateError, ValidationError
+from journeyman.errors import StateError
 from journeyman.events.codec import Codec
 from journeyman.events.events import (
     ApprovalRequested,
