@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from journeyman.cli.doctor import journal, python
-from journeyman.cli.project import create
+from journeyman.cli.project import FILES, create
 from journeyman.cli.serve import parser
 from journeyman.cli.whereabouts import journal_file, owner_url
 from journeyman.errors import ConfigurationError
@@ -15,10 +16,9 @@ from journeyman.settings import Settings
 
 def test_a_project_has_its_folders_name(tmp_path: Path) -> None:
     made = create(tmp_path / "My Agent!")
-    assert [path.name for path in made] == [
-        "agent.yaml", "distance.py", "distance.agent-test.yaml", ".env.example", ".gitignore",
-    ]  # fmt: skip
+    assert [str(path.relative_to(tmp_path / "My Agent!")) for path in made] == list(FILES)
     assert "name: my-agent\n" in made[0].read_text()
+    assert not [path for path in made if re.search("@[A-Z]+@", path.read_text())], "a place was left open"
 
 
 def test_nothing_is_overwritten_and_nothing_half_made(tmp_path: Path) -> None:
@@ -29,7 +29,8 @@ def test_nothing_is_overwritten_and_nothing_half_made(tmp_path: Path) -> None:
 
 
 def test_the_example_of_settings_can_be_read(tmp_path: Path) -> None:
-    example = create(tmp_path)[2]
+    create(tmp_path)
+    example = tmp_path / ".env.example"
     assert Settings.read(env_file=example).database_path == Path("journeyman.db")
 
 
