@@ -43,7 +43,7 @@ class Counter:
 
     def __init__(self, name: str, help: str, *labels: str) -> None:
         self._said = (name, help, labels)
-        self._values: dict[Labels, float] = {}
+        self._values: dict[Labels, float] = {} if labels else {(): 0.0}  # without a zero, no rate sees the first one
 
     def add(self, labels: Labels = (), amount: float = 1.0) -> None:
         known = self._values.get(labels)

@@ -37,12 +37,16 @@ LAG = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)  # seconds
 
 
 class RequestServed(msgspec.Struct, frozen=True):
-    """An answer began. `route` is the template, "" where none matched; `status` 0: the client went away before."""
+    """An answer began. `route` is the template, "" where none matched; `status` 0: the client went away before.
+
+    `code` is that of the error it was answered with; "": with none.
+    """
 
     method: str
     route: str
     status: int
     seconds: float
+    code: str = ""
 
 
 class Names(msgspec.Struct, frozen=True):
@@ -156,6 +160,7 @@ class ServerMetrics:
         self.seconds = Histogram(
             "journeyman_http_request_duration_seconds", "Time until the answer began.", "method", "route"
         )
+        self.problems = Counter("journeyman_http_problems", "Requests answered with an error, by its code.", "code")
         self.retries = Counter("journeyman_guard_retries", "Calls out that were tried again.", "guard", "code")
         self.withheld = Counter("journeyman_guard_retries_withheld", "Retries not made: the budget is spent.", "guard")
         self.refused = Counter("journeyman_guard_refusals", "Calls out that a guard refused.", "guard", "code")
@@ -171,6 +176,8 @@ class ServerMetrics:
         route = fact.route or OTHER
         self.requests.add((method, route, f"{fact.status // 100}xx" if fact.status else "gone"))
         self.seconds.observe(fact.seconds, (method, route))
+        if fact.code:
+            self.problems.add((fact.code,))
 
     def signalled(self, signal: Signal) -> None:
         guard = signal.guard if self._names.is_service(signal.guard) else OTHER
