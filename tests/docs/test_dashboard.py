@@ -34,7 +34,7 @@ def test_a_query_names_what_exists(title: str, query: str) -> None:
     grouped = {label.strip() for group in re.findall(r"by \(([^)]*)\)", query) for label in group.split(",")}
     for name, selected in found:
         assert name in LABELS or name in PROCESS, name
-        assert {part.split("=")[0] for part in selected.split(",") if part} <= LABELS.get(name, set())
+        assert {re.split(r"[!=]", part)[0] for part in selected.split(",") if part} <= LABELS.get(name, set())
         assert grouped <= LABELS.get(name, set())
 
 
@@ -64,3 +64,8 @@ def test_panels_do_not_overlap() -> None:
         assert max(x for x, _ in cells) < 24
         taken |= cells
     assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
+
+
+def test_a_panel_is_named_like_no_other() -> None:
+    titles = [panel["title"] for panel in panels()]
+    assert len(set(titles)) == len(titles)
