@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from journeyman.cli.doctor import journal, python
 from journeyman.cli.project import FILES, create
 from journeyman.cli.serve import parser
 from journeyman.cli.whereabouts import journal_file, owner_url
@@ -60,14 +59,6 @@ def test_the_file_to_read(tmp_path: Path) -> None:
         journal_file(Settings.read(database_url="memory://"))
     with pytest.raises(ConfigurationError, match="There is no journal"):
         journal_file(Settings.read(database_url=f"sqlite:///{tmp_path}/x.db"))
-
-
-def test_doctor_looks_at_python_and_the_disk(tmp_path: Path) -> None:
-    assert python((3, 10, 9)).state == "broken"
-    assert python((3, 11, 0)).state == "fine"
-    assert journal(tmp_path / "x.db").state == "fine"
-    assert journal(tmp_path / "no" / "x.db").state == "broken"
-    assert journal(None).state == "warning"
 
 
 def test_the_command_line_of_serve(capsys: pytest.CaptureFixture[str]) -> None:
