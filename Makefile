@@ -52,8 +52,10 @@ lock: .venv/bin/uv        ## fresh locks: versions and hashes, no addresses, not
 	@command -v strace >/dev/null || { S=$$([ "$$(id -u)" = 0 ] || echo sudo); $$S apt-get update -qq && $$S apt-get install -y -qq strace; }
 	@touch $@
 
-.venv/.prometheus: | .venv/.dev
-	@command -v prometheus >/dev/null || { S=$$([ "$$(id -u)" = 0 ] || echo sudo); $$S apt-get update -qq && $$S apt-get install -y -qq --no-install-recommends prometheus; }
+.venv/.prometheus: | .venv/.dev ## unpacked, not installed: no daemon starts
+	@command -v prometheus >/dev/null || { mkdir -p .venv/prometheus && cd .venv/prometheus; S=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+	apt-get download -qq prometheus 2>/dev/null || { $$S apt-get update -qq && apt-get download -qq prometheus; }; \
+	dpkg -x prometheus_*.deb . && ln -sf ../prometheus/usr/bin/prometheus ../bin/prometheus; }
 	@touch $@
 
 .venv-peers/.done: requirements-peers.txt | .venv/bin/uv
