@@ -28,7 +28,13 @@ from harness.redis_server import RedisServer, redis_server
 from harness.server import Server
 
 ADMIN = "admin-key-of-the-busy-shop-0123456789abcdef"
-KEYS = {"clerk": ["run", "read", "approve"], "greedy": ["read"], "crowd": ["run"], "metrics": ["read"]}
+KEYS = {  # name -> how it is made
+    "clerk": {"scopes": ["run", "read", "approve"]},
+    "greedy": {"scopes": ["read"], "rate": "20/second"},
+    "poor": {"scopes": ["run"], "quota": {"tokens_per_day": 100}},
+    "crowd": {"scopes": ["run"]},
+    "metrics": {"scopes": ["read"]},
+}
 RUSH = 800  # runs; a process works on 512 at once
 SHOP = """\
 type: react_agent
@@ -135,9 +141,9 @@ class Shop:
             return None
         return json.loads(text) if text.startswith(("{", "[")) else text
 
-    async def run(self, *steps: Step, agent: str = "shop", **headers: str) -> Any:
+    async def run(self, *steps: Step, agent: str = "shop", who: str = "clerk", **headers: str) -> Any:
         text = plan(f"m{next(self.numbers)}", *steps)
-        return await self.ask("POST", "/process", {"user_input": text, "agent": agent}, **headers)
+        return await self.ask("POST", "/process", {"user_input": text, "agent": agent}, who, **headers)
 
 
 def _slow() -> Step:
@@ -206,6 +212,11 @@ async def _greedy(shop: Shop) -> None:
     await asyncio.sleep(0.2)
 
 
+async def _poor(shop: Shop) -> None:
+    await asyncio.sleep(3)  # the warning comes with the first run: a scrape must have come before it
+    await shop.run("Yes.", who="poor")
+
+
 async def _rush(shop: Shop) -> None:
     """More runs at once than a process works on."""
     text = plan("rush", {"fault": "hang", "seconds": 1.5})
@@ -225,6 +236,7 @@ DEEDS: tuple[tuple[Callable[[Shop], Awaitable[None]], int], ...] = (  # what is 
     (_breaking_the_gateway, 1),
     (_looking, 1),
     (_greedy, 2),
+    (_poor, 1),
 )
 
 
@@ -289,8 +301,7 @@ async def shop(folder: Path) -> AsyncIterator[Shop]:
                 "AUTH_MODE": "required",
                 "API_KEY": ADMIN,
                 "REDIS_URL": redis.url,
-                "RATE_LIMIT_REQUESTS": str(RUSH + 100),
-                "RATE_LIMIT_PERIOD": "10",
+                "RATE_LIMIT_REQUESTS": "5000",
                 "MAX_RETRIES": "1",
                 "LOG_LEVEL": "WARNING",
             }
@@ -298,8 +309,8 @@ async def shop(folder: Path) -> AsyncIterator[Shop]:
             try:
                 await server.start()
                 made = Shop(server, http, redis, stock, {"admin": ADMIN})
-                for name, scopes in KEYS.items():
-                    key = await made.ask("POST", "/keys", {"name": name, "scopes": scopes}, who="admin")
+                for name, given in KEYS.items():
+                    key = await made.ask("POST", "/keys", {"name": name, **given}, who="admin")
                     made.keys[name] = key["key"]
                 (folder / "metrics-key").write_text(made.keys["metrics"])
                 yield made

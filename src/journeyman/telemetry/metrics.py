@@ -13,6 +13,7 @@ import msgspec
 from journeyman.events.codec import Draft
 from journeyman.events.events import (
     ApprovalRequested,
+    BudgetWarned,
     HistorySummarized,
     LimitReached,
     ModelFailed,
@@ -31,6 +32,8 @@ from journeyman.telemetry.figures import OTHER, Counter, Family, Histogram
 _STATUS: dict[type[Any], str] = {RunFinished: "finished", RunFailed: "failed", RunCancelled: "cancelled"}
 NO_AGENT = "(none)"  # a lone tool call
 OFFLINE = "offline"
+BUDGETS = ("tokens_per_day", "usd_per_day")
+OWNERS = ("principal", "key", "agent")
 METHODS = frozenset({"GET", "POST", "PATCH", "DELETE", "PUT", "HEAD", "OPTIONS"})
 EVENTS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)  # of one commit
 LAG = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)  # seconds
@@ -67,6 +70,13 @@ class RunMetrics:
             "journeyman_run_duration_seconds", "Working time of a run: no pauses, no down time.", "agent"
         )
         self.limits = Counter("journeyman_run_limits_reached", "Runs that ran into a limit.", "agent", "limit")
+        self.warned = Counter(
+            "journeyman_budget_warnings",
+            "Shared budgets of which four fifths were used.",
+            "limit",
+            "of",
+            known=[(limit, of) for limit in BUDGETS for of in OWNERS],
+        )
         self.pauses = Counter("journeyman_run_pauses", "Times that a run began to wait for a human.", "agent")
         self.taken_over = Counter("journeyman_runs_taken_over", "Runs resumed after the process before died.")
         self.approvals = Counter("journeyman_approvals_requested", "Approvals asked for.", "kind")
@@ -88,6 +98,7 @@ class RunMetrics:
             RunResumed: self._resumed,
             LimitReached: self._limit,
             ApprovalRequested: self._asked,
+            BudgetWarned: self._warned,
         }
 
     def observe(self, run: AgentState, drafts: Sequence[Draft]) -> None:
@@ -146,6 +157,11 @@ class RunMetrics:
 
     def _limit(self, run: AgentState, event: LimitReached) -> None:
         self.limits.add((run.agent or NO_AGENT, event.limit))
+
+    def _warned(self, run: AgentState, event: BudgetWarned) -> None:
+        limit, _, whose = event.budget.partition(" ")
+        of = whose.partition(":")[0]
+        self.warned.add((limit if limit in BUDGETS else OTHER, of if of in OWNERS else OTHER))
 
     def _asked(self, run: AgentState, event: ApprovalRequested) -> None:
         self.approvals.add((event.kind,))
