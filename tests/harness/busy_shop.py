@@ -39,7 +39,7 @@ RUSH = 800  # runs; a process works on 512 at once
 SHOP = """\
 type: react_agent
 name: shop
-model: {{name: gpt-5-mini, timeout_seconds: 5}}
+model: {{name: gpt-5-mini, timeout_seconds: 20}}
 tools: [look_up, price, flaky, broken, blocks, crunch, pay, stock]
 limits: {{steps: 8}}
 services:
@@ -219,7 +219,7 @@ async def _poor(shop: Shop) -> None:
 
 async def _rush(shop: Shop) -> None:
     """More runs at once than a process works on."""
-    text = plan("rush", {"fault": "hang", "seconds": 1.5})
+    text = plan("rush", {"fault": "hang", "seconds": 8})
     body = {"user_input": text, "agent": "shop", "background": True}
     await asyncio.gather(*(shop.ask("POST", "/process", body, who="crowd") for _ in range(RUSH)))
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.prometheus import Prometheus, Series
 
+RATE_INTERVAL = "15s"  # longer than a restart under load takes, as the 60 s of a scrape every 15 s are
 FILE = Path(__file__).parents[2] / "deploy/grafana-dashboard.json"
 
 
@@ -33,7 +34,7 @@ class Panel:
     queries: tuple[Query, ...]
 
 
-def panels(rate_interval: str) -> list[Panel]:
+def panels(rate_interval: str = RATE_INTERVAL) -> list[Panel]:
     """Every panel, rows among them (they have no queries)."""
     return [_panel(each, rate_interval) for each in json.loads(FILE.read_text())["panels"]]
 

@@ -155,7 +155,7 @@ async def draw(file: Path, seconds: float) -> None:
             with prometheus(folder, f"127.0.0.1:{made.server.port}", folder / "metrics-key") as source:
                 begun = time.time()
                 await busy(made, seconds)
-                span, every = (begun, time.time()), panels("5s")
+                span, every = (begun, time.time()), panels()
                 file.write_text(page(every, asked(source, every, span, 1), span))
 
 
@@ -165,7 +165,7 @@ def photograph(file: Path) -> Path | None:
     if browser is None:
         return None
     image = file.with_suffix(".png")
-    size = f"--window-size={24 * COLUMN + 16},{_rows(panels('5s')) * ROW + 30}"
+    size = f"--window-size={24 * COLUMN + 16},{_rows(panels()) * ROW + 30}"
     options = ["--headless", "--no-sandbox", "--hide-scrollbars", "--disable-gpu", size]
     command = [browser, *options, f"--screenshot={image}", file.resolve().as_uri()]
     subprocess.run(command, check=True, capture_output=True, timeout=60)
