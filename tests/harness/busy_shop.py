@@ -213,7 +213,7 @@ async def _greedy(shop: Shop) -> None:
 
 
 async def _poor(shop: Shop) -> None:
-    await asyncio.sleep(3)  # the warning comes with the first run: a scrape must have come before it
+    await asyncio.sleep(5)  # the warning comes with the first run: a scrape must have come before it
     await shop.run("Yes.", who="poor")
 
 
