@@ -3,7 +3,7 @@ PY := .venv/bin/python
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: run test test-long lint bench bench-beside install install-dev lock clean
+.PHONY: run test test-long lint bench bench-beside dashboard install install-dev lock clean
 
 run: .venv/.run           ## the server with the example agent on http://127.0.0.1:8000
 	$(BIN)/journeyman serve examples/support
@@ -11,7 +11,7 @@ run: .venv/.run           ## the server with the example agent on http://127.0.0
 test: .venv/.dev          ## every suite, the long ones in a reduced dose
 	$(PY) -m pytest tests -m "not long"
 
-test-long: .venv/.dev     ## the full doses
+test-long: .venv/.dev .venv/.prometheus ## the full doses
 	$(PY) -m pytest tests -m long --timeout 900
 
 lint: .venv/.dev          ## style, types, floors
@@ -26,6 +26,9 @@ bench: .venv/.dev         ## CPU per run, latency and memory, each beside its fl
 
 bench-beside: .venv-peers/.done ## a graph that does nothing, beside langgraph and pydantic-graph
 	.venv-peers/bin/python -m benchmarks.graphs_beside
+
+dashboard: .venv/.dev .venv/.prometheus ## a server under load, seen by Prometheus: build/dashboard.html (and .png, with Chromium)
+	PYTHONPATH=.:tests $(PY) -m harness.picture build/dashboard.html
 
 lock: .venv/bin/uv        ## fresh locks: versions and hashes, no addresses, nothing younger than a week
 	$(BIN)/uv pip compile pyproject.toml --extra redis --generate-hashes --no-emit-index-url --no-header --exclude-newer "$$(date -d '7 days ago' +%F)" -o requirements.txt
@@ -49,6 +52,12 @@ lock: .venv/bin/uv        ## fresh locks: versions and hashes, no addresses, not
 	@command -v strace >/dev/null || { S=$$([ "$$(id -u)" = 0 ] || echo sudo); $$S apt-get update -qq && $$S apt-get install -y -qq strace; }
 	@touch $@
 
+.venv/.prometheus: | .venv/.dev ## unpacked, not installed: no daemon starts
+	@command -v prometheus >/dev/null || { mkdir -p .venv/prometheus && cd .venv/prometheus; S=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+	apt-get download -qq prometheus 2>/dev/null || { $$S apt-get update -qq && apt-get download -qq prometheus; }; \
+	dpkg -x prometheus_*.deb . && ln -sf ../prometheus/usr/bin/prometheus ../bin/prometheus; }
+	@touch $@
+
 .venv-peers/.done: requirements-peers.txt | .venv/bin/uv
 	python3 -m venv .venv-peers
 	$(BIN)/uv pip install -q --compile-bytecode --python .venv-peers/bin/python --require-hashes -r requirements-peers.txt
@@ -56,4 +65,4 @@ lock: .venv/bin/uv        ## fresh locks: versions and hashes, no addresses, not
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-peers .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf build .venv .venv-peers .mypy_cache .ruff_cache .hypothesis .import_linter_cache

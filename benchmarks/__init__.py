@@ -1,1 +1,1 @@
-"""Measuring Journeyman from the outside: processes, sockets, /proc. Nothing here imports the server."""
+"""Measuring Journeyman from the outside: processes, sockets, /proc. Nothing but `blind` imports the server."""

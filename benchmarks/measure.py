@@ -26,6 +26,8 @@ class Dose:
     runs: tuple[tuple[int, int], ...] = ((1, 200), (32, 1500), (128, 1500))  # concurrency, requests
     batches: int = 3
     node_runs: int = 1000
+    pairs: int = 24  # of batches with logs and metrics, and without
+    pair_runs: int = 250
     streams: int = 8
     tokens: int = 400
     stream_rounds: int = 3
@@ -37,7 +39,15 @@ class Dose:
 
 FULL = Dose()
 SHORT = Dose(
-    runs=((32, 1000),), batches=3, stream_rounds=2, tokens=200, first_tokens=15, turns=0, turn_threads=0, idle_threads=0
+    runs=((32, 1000),),
+    pairs=14,
+    pair_runs=200,
+    stream_rounds=2,
+    tokens=200,
+    first_tokens=15,
+    turns=0,
+    turn_threads=0,
+    idle_threads=0,
 )
 
 
@@ -53,6 +63,8 @@ def run_all(dose: Dose) -> list[Figure]:
                 figures += asyncio.run(runs(server, floor, dose))
                 figures.append(asyncio.run(nodes(server, dose)))
                 figures.append(Figure("RSS loaded", server.rss_mb, "MB", floor.rss_mb))
+            with servers.blind(folder, url) as blind, servers.journeyman(folder, url, "INFO") as server:
+                figures.append(asyncio.run(seeing(server, blind, dose)))
             figures += _threads(folder, url, dose)
         with (
             servers.gateway(folder, dose.tokens, 0.002) as url,
@@ -151,6 +163,23 @@ async def nodes(server: Server, dose: Dose) -> Figure:
         plain.append((await _batch(server, 32, dose.node_runs))[0])
         walked.append((await _batch(server, 32, dose.node_runs, "walker"))[0])
     return Figure("CPU per node of a graph", (min(walked) - min(plain)) * 1000 / _NODES, "µs", target=80)
+
+
+async def seeing(server: Server, blind: Server, dose: Dose) -> Figure:
+    """CPU per run with logs and metrics as shipped; the floor is the same server with neither.
+
+    Small batches take turns, each pair in the other order than the one before; the ratio is the median of theirs.
+    """
+    for warm in (blind, server):
+        await drive(warm.port, _sums(200), 8, ANSWER, 60)
+    pairs = []
+    for place in range(dose.pairs):
+        order = (server, blind) if place % 2 else (blind, server)
+        costs = {each.port: (await _batch(each, 32, dose.pair_runs))[0] for each in order}
+        pairs.append((costs[server.port], costs[blind.port]))
+    unseen = statistics.median(pair[1] for pair in pairs)
+    ratio = statistics.median(seen / unseen for seen, unseen in pairs)
+    return Figure("CPU per run with logs and metrics, c32", unseen * ratio, "ms", unseen, ratio_bound=1.15)
 
 
 # --- streams

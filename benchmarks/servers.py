@@ -60,18 +60,30 @@ def floor(folder: Path, gateway_url: str) -> Iterator[Server]:
 
 
 @contextmanager
-def journeyman(folder: Path, gateway_url: str) -> Iterator[Server]:
+def journeyman(folder: Path, gateway_url: str, log_level: str = "WARNING") -> Iterator[Server]:
     port = free_port()
+    argv = [sys.executable, "-m", "journeyman", "serve", str(AGENTS), "--no-watch"]
+    yield from _serve(f"journeyman-{port}", argv, port, folder, _settings(folder, port, gateway_url, log_level))
+
+
+@contextmanager
+def blind(folder: Path, gateway_url: str) -> Iterator[Server]:
+    """The same without logs and metrics."""
+    port = free_port()
+    argv = [sys.executable, "-m", "benchmarks.blind", str(AGENTS)]
+    yield from _serve(f"blind-{port}", argv, port, folder, _settings(folder, port, gateway_url, "ERROR"))
+
+
+def _settings(folder: Path, port: int, gateway_url: str, log_level: str) -> dict[str, str]:
     settings = {
         "PORT": str(port),
         "HOST": "127.0.0.1",
         "DATABASE_URL": f"sqlite:///{folder / f'journeyman-{port}.db'}",
         "LITELLM_GATEWAY_URL": gateway_url,
         "LITELLM_GATEWAY_API_KEY": "sk-benchmark",
-        "LOG_LEVEL": "WARNING",
+        "LOG_LEVEL": log_level,
     }
-    argv = [sys.executable, "-m", "journeyman", "serve", str(AGENTS), "--no-watch"]
-    yield from _serve(f"journeyman-{port}", argv, port, folder, environment(**settings))
+    return environment(**settings)
 
 
 def _serve(name: str, argv: list[str], port: int, folder: Path, env: dict[str, str]) -> Iterator[Server]:

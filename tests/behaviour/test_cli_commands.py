@@ -127,9 +127,25 @@ def test_agents_and_schema(shell: Shell) -> None:
 
 def test_doctor(shell: Shell) -> None:
     findings = {item["what"]: item["state"] for item in shell.json("doctor", "support")["findings"]}
-    assert findings == dict.fromkeys(
-        ("journeyman", "python", "sqlite", "settings", "journal", "server", "agents"), "fine"
-    )
+    of_the_machine = {findings.pop(name) for name in ("open files", "sandbox", "disk", "address")}
+    assert of_the_machine <= {"fine", "warning", "broken"}
+    wanted = ("journeyman", "python", "parts", "sqlite", "settings", "journal", "server", "clock", "files")
+    assert findings == dict.fromkeys((*wanted, "callers", "tls", "agents", "redis"), "fine")
+
+
+def test_doctor_beside_a_journal_says_what_is_wrong_with_it(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert shell("run", "Where is order 1042?", "support")[0] == 0
+    Path("journeyman.db").chmod(0o644)
+    monkeypatch.setenv("AUTH_MODE", "required")
+    found = {item["what"]: item for item in shell.json("doctor", "support")["findings"]}
+    assert "MB, schema" in found["journal"]["text"]
+    assert found["callers"]["state"] == "warning"
+    assert shell("keys", "create", "admin", "--scopes", "admin")[0] == 0
+    found = {item["what"]: item for item in shell.json("doctor", "support")["findings"]}
+    assert (found["callers"]["state"], found["callers"]["text"]) == ("fine", "1 keys")
+    Path("journeyman.db").write_bytes(b"not a journal" * 1000)
+    code, out = shell("doctor", "support")
+    assert (code, "bad  journal" in out, "is not a journal" in out) == (1, True, True)
 
 
 def test_refusals_have_their_codes(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

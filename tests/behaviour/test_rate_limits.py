@@ -42,6 +42,7 @@ async def test_the_headers_say_what_is_left_and_the_refusal_when_to_come_again(a
     assert answers[0].headers["ratelimit-policy"] == '"default";q=5;w=60'
     assert answers[-1].json()["code"] == "rate_limited"
     assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
+    assert 'journeyman_http_problems_total{code="rate_limited"} 1.0' in (await request(app, "GET", "/metrics")).text
 
 
 async def test_64_at_once_never_get_more_through(app: App) -> None:

@@ -34,14 +34,14 @@ def test_a_query_names_what_exists(title: str, query: str) -> None:
     grouped = {label.strip() for group in re.findall(r"by \(([^)]*)\)", query) for label in group.split(",")}
     for name, selected in found:
         assert name in LABELS or name in PROCESS, name
-        assert {part.split("=")[0] for part in selected.split(",") if part} <= LABELS.get(name, set())
+        assert {re.split(r"[!=]", part)[0] for part in selected.split(",") if part} <= LABELS.get(name, set())
         assert grouped <= LABELS.get(name, set())
 
 
 def test_every_metric_has_its_place_on_the_dashboard_or_is_a_detail() -> None:
     shown = " ".join(query for _, query in queries())
     details = {"build_info", "guard_slots", "guard_retry_budget", "guard_rate_delay_seconds", "breaker_changes"}
-    details |= {"journal_batches", "journal_batches_refused", "journal_checkpoints", "shared_limits_away"}
+    details |= {"journal_batches", "journal_batches_refused", "journal_checkpoints"}
     details |= {f"tool_{name}" for name in ("requested", "error_rate", "average_duration", "p50", "p95")}
     names = {each.name.removeprefix("journeyman_") for each in families()}
     assert {name for name in names if not re.search(rf"journeyman_{name}(?:_total|_bucket|_sum)?\b", shown)} == details
@@ -64,3 +64,8 @@ def test_panels_do_not_overlap() -> None:
         assert max(x for x, _ in cells) < 24
         taken |= cells
     assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
+
+
+def test_a_panel_is_named_like_no_other() -> None:
+    titles = [panel["title"] for panel in panels()]
+    assert len(set(titles)) == len(titles)

@@ -13,7 +13,7 @@ from journeyman.api.admission import rate_headers
 from journeyman.api.body import ClientGone
 from journeyman.api.client_address import Proxies
 from journeyman.api.ports import Ports
-from journeyman.api.problems import RequestError, send_problem
+from journeyman.api.problems import RequestError, problem_code, send_problem
 from journeyman.api.security import HEADERS, SAFE_METHODS, STRICT_POLICY, HostPolicy
 from journeyman.api.visit import Visit, begin, headers_of
 from journeyman.auth.principal import LOCAL
@@ -62,10 +62,11 @@ class Door:
             if reply.started:
                 _LOG.error("answer cut", exc_info=exc, extra={"request_id": visit.request_id})
             else:
-                await send_problem(reply, exc, self._ids)
+                await send_problem(reply, exc, scope, self._ids)
         finally:
             seconds = (reply.began or self._clock.monotonic()) - began
-            self._served(RequestServed(scope["method"], self._template(scope), reply.status, seconds))
+            served = RequestServed(scope["method"], self._template(scope), reply.status, seconds, problem_code(scope))
+            self._served(served)
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         visit = begin(scope, self._visit(scope))

@@ -11,7 +11,7 @@ import msgspec
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.types import Send
+from starlette.types import Scope, Send
 
 from journeyman.errors import (
     BaseError,
@@ -38,6 +38,7 @@ from journeyman.ids import Ids
 
 _LOG = logging.getLogger(__name__)
 _ENCODER = msgspec.json.Encoder()
+_KEY = "journeyman.problem"
 MEDIA_TYPE = b"application/problem+json"
 
 # The nearest class in an error's ancestry decides, unless its code is in the second table.
@@ -221,16 +222,23 @@ def headers_of(exc: BaseException, status: int) -> list[tuple[bytes, bytes]]:
     return headers
 
 
-def answer_problem(exc: BaseException, ids: Ids) -> Response:
-    """The error as a response."""
+def answer_problem(exc: BaseException, scope: Scope, ids: Ids) -> Response:
+    """The error as a response to the request of this scope."""
     problem = problem_of(exc, ids)
+    scope[_KEY] = problem.code
     response = Response(_ENCODER.encode(problem), problem.status)
     response.raw_headers += headers_of(exc, problem.status)
     return response
 
 
-async def send_problem(send: Send, exc: BaseException, ids: Ids) -> None:
+async def send_problem(send: Send, exc: BaseException, scope: Scope, ids: Ids) -> None:
     """The same, where there is no response to return."""
-    response = answer_problem(exc, ids)
+    response = answer_problem(exc, scope, ids)
     await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
     await send({"type": "http.response.body", "body": response.body})
+
+
+def problem_code(scope: Scope) -> str:
+    """The code of the error that this request was answered with; empty: none."""
+    code: str = scope.get(_KEY, "")
+    return code

@@ -131,10 +131,12 @@ class FileReading:
         self._principal = principal
 
     def runs(self, where: Mapping[str, str], limit: int) -> list[Item]:
-        wanted = dict(where)
-        thread = wanted.pop("thread", None)
-        key = thread_key(self._principal, thread) if thread else None
-        rows = self._read(lambda journal: journal.runs(RunFilter(thread=key, **wanted), None, limit))  # type: ignore[arg-type]
+        wanted: dict[str, Any] = dict(where)
+        if "thread" in wanted:
+            wanted["thread"] = thread_key(self._principal, wanted["thread"])
+        for name in wanted.keys() & {"since", "until"}:
+            wanted[name] = microseconds(wanted[name])
+        rows = self._read(lambda journal: journal.runs(RunFilter(**wanted), None, limit))
         return [_run(row) for row in rows]
 
     def run(self, run_id: str) -> Item:

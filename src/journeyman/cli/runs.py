@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
+from journeyman.auth.principal import LOCAL_NAME
 from journeyman.cli.fork import fork
 from journeyman.cli.options import Json, Limit, Url
 from journeyman.cli.output import Output, cell, compact
 from journeyman.cli.reading import reading
 from journeyman.cli.replay import export, replay
 from journeyman.cli.threads import words
+from journeyman.events.codec import rfc3339
 from journeyman.settings import Settings
 
 app = typer.Typer(help="Executions of agents.", no_args_is_help=True)
@@ -20,6 +23,18 @@ app.command("fork")(fork)
 app.command("replay")(replay)
 app.command("export")(export)
 
+
+def _moment(said: str) -> str:
+    """RFC 3339, in UTC where no zone is given. BadParameter."""
+    try:
+        moment = datetime.fromisoformat(said)
+    except ValueError as exc:
+        raise typer.BadParameter("write a time as 2026-11-28 or 2026-11-28T18:30:00Z") from exc
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return rfc3339(int(aware.timestamp() * 1_000_000))
+
+
+Moment = Annotated[str | None, typer.Option(metavar="TIME", parser=_moment, help="A day or RFC 3339 time, UTC.")]
 MOST_EVENTS = 10_000  # that a trace is made from
 RunId = Annotated[str, typer.Argument(metavar="RUN")]
 
@@ -30,15 +45,26 @@ def list_runs(
     agent: Annotated[str | None, typer.Option(help="Only this agent's.")] = None,
     thread: Annotated[str | None, typer.Option(help="Only this thread's.")] = None,
     tool: Annotated[str | None, typer.Option(help="Only those that called this tool.")] = None,
+    parent: Annotated[str | None, typer.Option(metavar="RUN", help="Only those that this run started.")] = None,
     error_code: Annotated[str | None, typer.Option(help="Only those that failed so.")] = None,
+    error_id: Annotated[str | None, typer.Option(help="The one with this error id.")] = None,
+    request_id: Annotated[str | None, typer.Option(help="Those that this request started.")] = None,
+    trace_id: Annotated[str | None, typer.Option(help="Those of this trace.")] = None,
+    since: Moment = None,
+    until: Moment = None,
+    principal: Annotated[str | None, typer.Option(help="Whose, in the journal's file. [everyone's]")] = None,
     limit: Limit = 50,
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """List runs, the newest first."""
-    asked = {"status": status, "agent": agent, "thread": thread, "tool": tool, "error_code": error_code}
+    """List runs, the newest first. What is asked for may be combined."""
+    if principal is not None and url is not None:
+        raise typer.BadParameter("a server shows the runs of the key's own principal", param_hint="--principal")
+    asked = {"status": status, "agent": agent, "thread": thread, "tool": tool, "parent": parent}
+    asked |= {"error_code": error_code, "error_id": error_id, "request_id": request_id, "trace_id": trace_id}
+    asked |= {"since": since, "until": until, "principal": principal}
     where = {name: value for name, value in asked.items() if value is not None}
-    items = reading(Settings.read(), url).runs(where, limit)
+    items = reading(Settings.read(), url, principal or LOCAL_NAME).runs(where, limit)
     columns = ("run_id", "status", "agent", "thread_id", "accepted_at", "last_seq", "error_code")
     Output(json=json).items(items, columns, "No runs." if where else "No runs yet.")
 

@@ -99,12 +99,18 @@ def migrate(db: apsw.Connection, path: Path) -> None:
 
 def check_current(db: apsw.Connection, path: Path) -> None:
     """For readers: raises ConfigurationError unless the schema is exactly this release's."""
-    known = len(migrations())
-    _identify(db, path, known)
-    if _version(db) < known:
+    found, known = schema_of(db, path)
+    if found < known:
         raise ConfigurationError(
             f"{path} was written by an older release: start the server once to bring it up to date"
         )
+
+
+def schema_of(db: apsw.Connection, path: Path) -> tuple[int, int]:
+    """The file's schema, and this release's. Raises ConfigurationError for a later one, or another program's file."""
+    known = len(migrations())
+    _identify(db, path, known)
+    return _version(db), known
 
 
 def _identify(db: apsw.Connection, path: Path, known: int) -> None:

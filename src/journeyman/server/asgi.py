@@ -16,6 +16,7 @@ from journeyman.errors import BaseError
 from journeyman.server.application import Application
 from journeyman.server.debugging import DebugPages
 from journeyman.server.joining import build
+from journeyman.server.observers import Observers
 from journeyman.settings import Settings
 from journeyman.tools.discovery import discover
 from journeyman.tools.registry import Discover
@@ -26,13 +27,20 @@ class App:
     """Starts with the lifespan, or at the first request where none is run (mounted in another application)."""
 
     def __init__(
-        self, settings: Settings, path: Path | None = None, *, offline: bool = False, discover: Discover = discover
+        self,
+        settings: Settings,
+        path: Path | None = None,
+        *,
+        offline: bool = False,
+        discover: Discover = discover,
+        observers: type[Observers] = Observers,
     ) -> None:
         self.settings = settings
         self.application: Application | None = None
         self._path = path
         self._offline = offline
         self._discover = discover
+        self._observers = observers
         self._asgi: ASGIApp | None = None
         self._starting = asyncio.Lock()
 
@@ -47,7 +55,11 @@ class App:
         async with self._starting:
             if self._asgi is None:
                 self.application = await build(
-                    self.settings, self._path, offline=self._offline, discover=self._discover
+                    self.settings,
+                    self._path,
+                    offline=self._offline,
+                    discover=self._discover,
+                    observers=self._observers,
                 )
                 try:
                     await self.application.__aenter__()

@@ -66,6 +66,7 @@ async def build(
     clock: Clock | None = None,
     ids: Ids | None = None,
     discover: Discover = discover,
+    observers: type[Observers] = Observers,
 ) -> Application:
     """Load and check everything and join the parts; nothing is opened before the application is entered.
 
@@ -85,7 +86,7 @@ async def build(
     async def load_again(registry: ToolRegistry) -> Loaded:
         return await load(settings, path, offline=offline, imported=imported, earlier=registry)
 
-    return join(settings, loaded, journal, models, clock, ids, workers, load_again)
+    return join(settings, loaded, journal, models, clock, ids, workers, load_again, watched_by=observers)
 
 
 async def unmet(loaded: Loaded, workers: Workers) -> list[Problem]:
@@ -107,13 +108,17 @@ def join(
     workers: Workers | None = None,
     load_again: Load | None = None,
     tools: Callable[[ToolExecutor], ToolExecutor] | None = None,
+    watched_by: type[Observers] = Observers,
 ) -> Application:
-    """The parts over what was loaded. `load_again` reads the files; `tools` goes before the executor of tools."""
+    """The parts over what was loaded. `load_again` reads the files; `tools` goes before the executor of tools.
+
+    `watched_by` is another class for a benchmark only: what seeing costs is what it leaves out.
+    """
     clock, ids, secrets = clock or SystemClock(), ids or RandomIds(), (*settings.secrets(), *loaded.secrets)
     registry, codec = loaded.registry, Codec(secrets)
     names = Names(lambda agent: models_of(catalog, agent), lambda name: services.is_configured(name))
     traces, untraced = tracing(os.environ)
-    observers = Observers(registry, clock, names, lambda at: deadlines.arm(at), traces, debug=settings.debug)
+    observers = watched_by(registry, clock, names, lambda at: deadlines.arm(at), traces, debug=settings.debug)
     journal = journal or _journal(settings, observers)
     services = _services(settings, loaded, clock, observers)
     register(registry, loaded.openapi, loaded.transport, services, clock)

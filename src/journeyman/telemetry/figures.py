@@ -7,7 +7,7 @@ the last resort: whoever counts gives labels from finite sets.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -41,9 +41,10 @@ class Family(msgspec.Struct, frozen=True):
 class Counter:
     """A sum that only grows."""
 
-    def __init__(self, name: str, help: str, *labels: str) -> None:
+    def __init__(self, name: str, help: str, *labels: str, known: Sequence[Labels] = ()) -> None:
+        """`known` label sets begin at 0, as does a sum without labels: no rate sees a first one that had no zero."""
         self._said = (name, help, labels)
-        self._values: dict[Labels, float] = {}
+        self._values: dict[Labels, float] = dict.fromkeys(known if labels else [()], 0.0)
 
     def add(self, labels: Labels = (), amount: float = 1.0) -> None:
         known = self._values.get(labels)

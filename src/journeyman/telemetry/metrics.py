@@ -13,6 +13,7 @@ import msgspec
 from journeyman.events.codec import Draft
 from journeyman.events.events import (
     ApprovalRequested,
+    BudgetWarned,
     HistorySummarized,
     LimitReached,
     ModelFailed,
@@ -31,18 +32,24 @@ from journeyman.telemetry.figures import OTHER, Counter, Family, Histogram
 _STATUS: dict[type[Any], str] = {RunFinished: "finished", RunFailed: "failed", RunCancelled: "cancelled"}
 NO_AGENT = "(none)"  # a lone tool call
 OFFLINE = "offline"
+BUDGETS = ("tokens_per_day", "usd_per_day")
+OWNERS = ("principal", "key", "agent")
 METHODS = frozenset({"GET", "POST", "PATCH", "DELETE", "PUT", "HEAD", "OPTIONS"})
 EVENTS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)  # of one commit
 LAG = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)  # seconds
 
 
 class RequestServed(msgspec.Struct, frozen=True):
-    """An answer began. `route` is the template, "" where none matched; `status` 0: the client went away before."""
+    """An answer began. `route` is the template, "" where none matched; `status` 0: the client went away before.
+
+    `code` is that of the error it was answered with; "": with none.
+    """
 
     method: str
     route: str
     status: int
     seconds: float
+    code: str = ""
 
 
 class Names(msgspec.Struct, frozen=True):
@@ -63,6 +70,13 @@ class RunMetrics:
             "journeyman_run_duration_seconds", "Working time of a run: no pauses, no down time.", "agent"
         )
         self.limits = Counter("journeyman_run_limits_reached", "Runs that ran into a limit.", "agent", "limit")
+        self.warned = Counter(
+            "journeyman_budget_warnings",
+            "Shared budgets of which four fifths were used.",
+            "limit",
+            "of",
+            known=[(limit, of) for limit in BUDGETS for of in OWNERS],
+        )
         self.pauses = Counter("journeyman_run_pauses", "Times that a run began to wait for a human.", "agent")
         self.taken_over = Counter("journeyman_runs_taken_over", "Runs resumed after the process before died.")
         self.approvals = Counter("journeyman_approvals_requested", "Approvals asked for.", "kind")
@@ -84,6 +98,7 @@ class RunMetrics:
             RunResumed: self._resumed,
             LimitReached: self._limit,
             ApprovalRequested: self._asked,
+            BudgetWarned: self._warned,
         }
 
     def observe(self, run: AgentState, drafts: Sequence[Draft]) -> None:
@@ -143,6 +158,11 @@ class RunMetrics:
     def _limit(self, run: AgentState, event: LimitReached) -> None:
         self.limits.add((run.agent or NO_AGENT, event.limit))
 
+    def _warned(self, run: AgentState, event: BudgetWarned) -> None:
+        limit, _, whose = event.budget.partition(" ")
+        of = whose.partition(":")[0]
+        self.warned.add((limit if limit in BUDGETS else OTHER, of if of in OWNERS else OTHER))
+
     def _asked(self, run: AgentState, event: ApprovalRequested) -> None:
         self.approvals.add((event.kind,))
 
@@ -156,6 +176,7 @@ class ServerMetrics:
         self.seconds = Histogram(
             "journeyman_http_request_duration_seconds", "Time until the answer began.", "method", "route"
         )
+        self.problems = Counter("journeyman_http_problems", "Requests answered with an error, by its code.", "code")
         self.retries = Counter("journeyman_guard_retries", "Calls out that were tried again.", "guard", "code")
         self.withheld = Counter("journeyman_guard_retries_withheld", "Retries not made: the budget is spent.", "guard")
         self.refused = Counter("journeyman_guard_refusals", "Calls out that a guard refused.", "guard", "code")
@@ -171,6 +192,8 @@ class ServerMetrics:
         route = fact.route or OTHER
         self.requests.add((method, route, f"{fact.status // 100}xx" if fact.status else "gone"))
         self.seconds.observe(fact.seconds, (method, route))
+        if fact.code:
+            self.problems.add((fact.code,))
 
     def signalled(self, signal: Signal) -> None:
         guard = signal.guard if self._names.is_service(signal.guard) else OTHER

@@ -50,7 +50,9 @@ def test_status(error: Exception, status: int) -> None:
     ],
 )
 def test_gateway(code: str, status: int) -> None:
-    response = answer_problem(GatewayFailure("x", code=code, error_id="e", run_id="r", thread_id="t"), SequentialIds())
+    response = answer_problem(
+        GatewayFailure("x", code=code, error_id="e", run_id="r", thread_id="t"), {}, SequentialIds()
+    )
     assert response.status_code == status
     assert ("retry-after" in response.headers) == (status == 503)
     assert response.headers["content-type"] == "application/problem+json"
@@ -79,5 +81,5 @@ def test_what_the_log_knows_the_client_does_not(error: Exception, caplog: pytest
 
 
 def test_retry_after_is_whole_seconds_rounded_up() -> None:
-    assert answer_problem(errors.ResourceError("x", retry_after=2.1), SequentialIds()).headers["retry-after"] == "3"
-    assert answer_problem(errors.QueueFullError("x"), SequentialIds()).headers["retry-after"] == "1"
+    assert answer_problem(errors.ResourceError("x", retry_after=2.1), {}, SequentialIds()).headers["retry-after"] == "3"
+    assert answer_problem(errors.QueueFullError("x"), {}, SequentialIds()).headers["retry-after"] == "1"

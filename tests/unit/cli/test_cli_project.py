@@ -1,11 +1,11 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from journeyman.cli.doctor import journal, python
-from journeyman.cli.project import create
+from journeyman.cli.project import FILES, create
 from journeyman.cli.serve import parser
 from journeyman.cli.whereabouts import journal_file, owner_url
 from journeyman.errors import ConfigurationError
@@ -15,10 +15,9 @@ from journeyman.settings import Settings
 
 def test_a_project_has_its_folders_name(tmp_path: Path) -> None:
     made = create(tmp_path / "My Agent!")
-    assert [path.name for path in made] == [
-        "agent.yaml", "distance.py", "distance.agent-test.yaml", ".env.example", ".gitignore",
-    ]  # fmt: skip
+    assert [str(path.relative_to(tmp_path / "My Agent!")) for path in made] == list(FILES)
     assert "name: my-agent\n" in made[0].read_text()
+    assert not [path for path in made if re.search("@[A-Z]+@", path.read_text())], "a place was left open"
 
 
 def test_nothing_is_overwritten_and_nothing_half_made(tmp_path: Path) -> None:
@@ -29,7 +28,8 @@ def test_nothing_is_overwritten_and_nothing_half_made(tmp_path: Path) -> None:
 
 
 def test_the_example_of_settings_can_be_read(tmp_path: Path) -> None:
-    example = create(tmp_path)[2]
+    create(tmp_path)
+    example = tmp_path / ".env.example"
     assert Settings.read(env_file=example).database_path == Path("journeyman.db")
 
 
@@ -59,14 +59,6 @@ def test_the_file_to_read(tmp_path: Path) -> None:
         journal_file(Settings.read(database_url="memory://"))
     with pytest.raises(ConfigurationError, match="There is no journal"):
         journal_file(Settings.read(database_url=f"sqlite:///{tmp_path}/x.db"))
-
-
-def test_doctor_looks_at_python_and_the_disk(tmp_path: Path) -> None:
-    assert python((3, 10, 9)).state == "broken"
-    assert python((3, 11, 0)).state == "fine"
-    assert journal(tmp_path / "x.db").state == "fine"
-    assert journal(tmp_path / "no" / "x.db").state == "broken"
-    assert journal(None).state == "warning"
 
 
 def test_the_command_line_of_serve(capsys: pytest.CaptureFixture[str]) -> None:

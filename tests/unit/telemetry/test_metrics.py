@@ -14,6 +14,7 @@ from journeyman.clock import ManualClock
 from journeyman.events.codec import Codec
 from journeyman.events.events import (
     ApprovalRequested,
+    BudgetWarned,
     Event,
     Failure,
     LimitReached,
@@ -51,9 +52,10 @@ def ran(*events: Event, agent: str | None = "support") -> RunMetrics:
 
 
 def samples(families: Iterable[Family]) -> dict[str, dict[Labels, float]]:
-    """Name -> labels -> value; of a histogram, its sum."""
-    named = {family.name.removeprefix("journeyman_"): family.samples for family in families if family.samples}
-    return {name: {labels: _number(value) for labels, value in each.items()} for name, each in named.items()}
+    """Name -> labels -> value; of a histogram, its sum. Without what is still at the zero it began with."""
+    named = {family.name.removeprefix("journeyman_"): family.samples for family in families}
+    read = {name: {labels: _number(value) for labels, value in each.items()} for name, each in named.items()}
+    return {name: each for name, each in read.items() if any(each.values())}
 
 
 def _number(value: float | Distribution) -> float:
@@ -115,6 +117,26 @@ def test_what_happens_on_the_way() -> None:
     }
 
 
+def test_a_figure_without_labels_is_there_before_it_grows() -> None:
+    """Prometheus sees the first take-over as a step from nought, or not at all."""
+    assert RunMetrics(NAMES).taken_over.read().samples == {(): 0.0}
+    warned = RunMetrics(NAMES).warned.read().samples
+    assert (len(warned), set(warned.values())) == (6, {0.0})
+
+
+@pytest.mark.parametrize(
+    ("budget", "labels"),
+    [
+        ("tokens_per_day key:k1", ("tokens_per_day", "key")),
+        ("usd_per_day principal:key:ann", ("usd_per_day", "principal")),
+        ("of an older release", (OTHER, OTHER)),
+    ],
+)
+def test_a_budget_that_is_nearly_used_is_told_without_its_owners_name(budget: str, labels: Labels) -> None:
+    read = ran(BudgetWarned(budget=budget, used=9, limit=10)).warned.read().samples
+    assert read[labels] == 1
+
+
 def test_requests_by_template_and_class() -> None:
     metrics = ServerMetrics(NAMES)
     for fact in (
@@ -122,6 +144,7 @@ def test_requests_by_template_and_class() -> None:
         RequestServed("GET", "/runs/{run_id}", 204, 0.25),
         RequestServed("BREW", "", 404, 0.0),
         RequestServed("POST", "/process", 0, 3.0),
+        RequestServed("GET", "/runs", 429, 0.0, "rate_limited"),
     ):
         metrics.served(fact)
     read = samples(metrics.read())
@@ -129,7 +152,9 @@ def test_requests_by_template_and_class() -> None:
         ("GET", "/runs/{run_id}", "2xx"): 2,
         (OTHER, OTHER, "4xx"): 1,
         ("POST", "/process", "gone"): 1,
+        ("GET", "/runs", "4xx"): 1,
     }
+    assert read["http_problems"] == {("rate_limited",): 1}
     assert read["http_request_duration_seconds"]["GET", "/runs/{run_id}"] == 0.75
 
 

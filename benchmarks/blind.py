@@ -1,0 +1,75 @@
+"""Journeyman without eyes: no figure is counted and nothing but errors is logged. What seeing costs is the difference.
+
+    python -m benchmarks.blind AGENTS
+
+Settings come from the environment, as for `journeyman serve`. The only file here that imports the server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import uvloop
+
+from journeyman.clock import Clock
+from journeyman.events.codec import Draft
+from journeyman.events.state import AgentState
+from journeyman.journal.commits import GroupCommitted
+from journeyman.journal.journal import Journal
+from journeyman.resilience.signals import Signal
+from journeyman.server.asgi import App
+from journeyman.server.listening import listen
+from journeyman.server.observers import Observers
+from journeyman.settings import Settings
+from journeyman.telemetry import logs
+from journeyman.telemetry.metrics import Names, RequestServed, ServerMetrics
+from journeyman.telemetry.traces import Traces
+from journeyman.tools.registry import ToolRegistry
+
+
+class BlindMetrics(ServerMetrics):
+    def served(self, fact: RequestServed) -> None:
+        return None
+
+    def committed(self, fact: GroupCommitted) -> None:
+        return None
+
+
+class Blind(Observers):
+    """Looks at nothing. Deadlines of approvals are not armed either: nothing here has one."""
+
+    def __init__(
+        self,
+        registry: ToolRegistry,
+        clock: Clock,
+        names: Names,
+        deadline: Callable[[int], None],
+        traces: Traces | None = None,
+        *,
+        debug: bool = False,
+    ) -> None:
+        super().__init__(registry, clock, names, deadline, traces, debug=debug)
+        self.server = BlindMetrics(names)
+
+    def start(self, journal: Journal) -> None:
+        return None
+
+    def observe(self, run: AgentState, drafts: Sequence[Draft]) -> None:
+        return None
+
+    def signalled(self, signal: Signal) -> None:
+        return None
+
+
+async def serve(agents: Path) -> int:
+    app = App(Settings.read(), agents, observers=Blind)
+    await app.start()
+    return await listen(app)
+
+
+if __name__ == "__main__":
+    logs.configure("ERROR", "json")
+    sys.exit(asyncio.Runner(loop_factory=uvloop.new_event_loop).run(serve(Path(sys.argv[1]))))

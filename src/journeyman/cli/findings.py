@@ -1,0 +1,28 @@
+"""What `journeyman doctor` says of one thing that it looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+from journeyman.errors import BaseError
+
+State = Literal["fine", "warning", "broken"]
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing looked at. `fine`, `warning` (works, but), `broken` (the server would not start or work)."""
+
+    what: str
+    state: State
+    text: str
+
+
+def guarded(what: str, look: Callable[[], Finding]) -> Finding:
+    """What the look found, or why it could not look: one that fails does not keep the next from being looked at."""
+    try:
+        return look()
+    except (BaseError, ImportError, OSError) as exc:
+        return Finding(what, "broken", str(exc))
