@@ -62,7 +62,7 @@ class Performer:
             live.extend(text, delta)
 
         reply = await self._models.call(request, on_delta)
-        text.open = False
+        live.finish(text)
         return reply
 
     def _model_failed(self, action: CallModel, error: BaseError, latency_ms: float) -> ModelFailed:

@@ -14,9 +14,10 @@ from journeyman import __version__
 from journeyman.egress.services import Destination
 from journeyman.events.codec import rfc3339
 from journeyman.events.state import AgentState
+from journeyman.masking import MARK
 from journeyman.server.application import Application
 from journeyman.settings import Settings
-from journeyman.telemetry.lines import MASK, Masker
+from journeyman.telemetry.lines import Masker
 
 MOST_RUNS = 200  # that are listed
 _USERINFO = re.compile(r"(?<=://)[^/@\s]+(?=@)")  # a name and password within an address
@@ -101,5 +102,5 @@ def shown(settings: Settings) -> dict[str, Any]:
 
 def _masked(value: Any) -> Any:
     if isinstance(value, SecretStr):
-        return MASK
-    return _USERINFO.sub(MASK, value) if isinstance(value, str) else value
+        return MARK
+    return _USERINFO.sub(MARK, value) if isinstance(value, str) else value

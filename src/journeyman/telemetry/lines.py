@@ -16,10 +16,10 @@ from typing import Any, TextIO
 import msgspec
 
 from journeyman.ids import Ids
+from journeyman.masking import MARK, Mask
 
 Bound = Callable[[], Mapping[str, str]]
 
-MASK = "[secret]"
 IDS = ("request_id", "principal", "run_id", "thread_id", "trace_id")  # that are bound around work
 CAP = 16 * 1024  # characters of one field
 CHUNK = 4096  # a pipe that says it is writable takes this much without blocking (PIPE_BUF)
@@ -45,7 +45,7 @@ def fields(record: logging.LogRecord, bound: Mapping[str, str], ids: Ids) -> dic
     }
     for name, value in vars(record).items():
         if name not in _OWN:
-            data[name] = MASK if _names_credential(name) else _cut(value)
+            data[name] = MARK if _names_credential(name) else _cut(value)
     if record.exc_info and record.exc_info[1] is not None:
         _add_exception(data, record.exc_info[1], ids)
     return data
@@ -89,16 +89,12 @@ class Masker:
     """Replaces known secret values (8 characters or more), and what has the shape of one, in a line."""
 
     def __init__(self, secrets: Sequence[str] = ()) -> None:
-        known = sorted({secret for secret in secrets if len(secret) >= 8}, key=len, reverse=True)
-        quoted = [msgspec.json.encode(secret)[1:-1].decode() for secret in known]
-        self._secrets = tuple(dict.fromkeys((*quoted, *known)))
+        self._known = Mask(secrets)
 
     def __call__(self, line: str) -> str:
-        for secret in self._secrets:
-            if secret in line:
-                line = line.replace(secret, MASK)
+        line = self._known(line)
         if "earer" in line or "sk-" in line or "jm_" in line:
-            return _SHAPES.sub(lambda found: (found[1] or found[2]) + MASK, line)
+            return _SHAPES.sub(lambda found: (found[1] or found[2]) + MARK, line)
         return line
 
 
