@@ -120,7 +120,8 @@ def join(
     mcp = Mounts(loaded, registry, clock, ids, settings.timeout_seconds, guarded(services))
     agents = {agent.spec.name: mcp.build(agent.spec) for agent in loaded.agents}
     catalog = Catalog(agents, settings.default_agent, clock.now())
-    definitions = Definitions(journal, catalog, mcp.build, _direct(registry, catalog.agents))
+    direct = _direct(registry, catalog.agents)
+    definitions = Definitions(journal, catalog, mcp.build, direct, lambda data: application.read_definition(data))
     models, workers = models or models_behind(settings, services, journal, clock), workers or Workers()
     cache, http = _cache(settings, clock, secrets), HttpClient(services, transport_of, clock)
     executor = executor_of(settings, registry, workers, clock, ids, cache, http)
