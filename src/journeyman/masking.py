@@ -7,21 +7,30 @@ import base64
 import json
 import re
 from collections.abc import Iterable
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
 MARK = "[secret]"
 LEAST = 8  # characters: what is shorter is no secret, and would be found everywhere
+
+
+_USERINFO = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#@\s:]*:([^/?#@\s]+)@")
 
 
 def is_secret(value: str) -> bool:
     return len(value) >= LEAST
 
 
+def passwords(text: str) -> tuple[str, ...]:
+    """Of the addresses in a text, as they stand there and as they are meant."""
+    return tuple(form for found in _USERINFO.findall(text) for form in dict.fromkeys((found, unquote(found))))
+
+
 class Mask:
     """Replaces what is known here. Values that overlap in a text are one gap: nothing of either is left."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        found = {form for secret in secrets if is_secret(secret) for form in _writings(secret)}
+        values = {value for secret in secrets for value in (secret, *passwords(secret)) if is_secret(value)}
+        found = {form for value in values for form in _writings(value)}
         self._forms = tuple(sorted(found, key=lambda form: (-len(form), form)))
         self._in_json = tuple(dict.fromkeys(map(_as_json, self._forms)))
         self._longest = max(map(len, self._forms), default=0)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.cpu import within
-from journeyman.masking import MARK, Gaps, Mask
+from journeyman.masking import MARK, Gaps, Mask, passwords
 
 SECRET = 'sk-k"ey/é+1 2345678'
 # few letters, so that secrets overlap, repeat and contain one another
@@ -128,3 +128,23 @@ def test_a_secret_that_repeats_itself_holds_nothing_back_for_long() -> None:
 def test_values_that_are_no_unicode() -> None:
     """A variable of the environment may be any bytes."""
     assert Mask(["abc\udcff12345"])("x abc\udcff12345") == f"x {MARK}"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("redis://:hunter22@x", ("hunter22",)),
+        ("postgresql://shop:p%40ss-word@db:5432/x?sslmode=require", ("p%40ss-word", "p@ss-word")),
+        ("https://ann@host/a:b@c", ()),
+        ("https://host/path", ()),
+        ("no address: me@home", ()),
+    ],
+)
+def test_passwords_of_addresses(text: str, found: tuple[str, ...]) -> None:
+    assert passwords(text) == found
+
+
+def test_the_password_of_a_known_address_is_known_alone() -> None:
+    mask = Mask(["postgresql://shop:p%40ss-word@db/x"])
+    assert mask("PGPASSWORD=p@ss-word") == f"PGPASSWORD={MARK}"
+    assert mask("the host is db") == "the host is db"

@@ -28,7 +28,6 @@ class DebugPages:
 
     def __init__(self, application: Application) -> None:
         self._parts = application
-        self._mask = Masker(application.secrets)
 
     def state(self) -> msgspec.Raw:
         """Version, epoch, runs under way, queues, budgets, workers, caches, agents, settings."""
@@ -64,7 +63,8 @@ class DebugPages:
         return self._page({"items": self._parts.observers.tasks.read()})
 
     def _page(self, content: Mapping[str, Any]) -> msgspec.Raw:
-        return msgspec.Raw(self._mask(msgspec.json.encode(content, enc_hook=str).decode()).encode())
+        mask = Masker(self._parts.secrets)  # those of now: a reload may have named more
+        return msgspec.Raw(mask(msgspec.json.encode(content, enc_hook=str).decode()).encode())
 
 
 def _run(run_id: str, state: AgentState | None) -> dict[str, Any]:

@@ -48,6 +48,7 @@ from journeyman.server.reloading import Load, Reloading
 from journeyman.server.tracing import tracing
 from journeyman.settings import Settings
 from journeyman.telemetry.metrics import Names
+from journeyman.telemetry.traces import header_values
 from journeyman.tools.cache import ToolCache
 from journeyman.tools.cache_stores import MemoryStore, SqliteStore
 from journeyman.tools.discovery import discover
@@ -109,7 +110,8 @@ def join(
     tools: Callable[[ToolExecutor], ToolExecutor] | None = None,
 ) -> Application:
     """The parts over what was loaded. `load_again` reads the files; `tools` goes before the executor of tools."""
-    clock, ids, secrets = clock or SystemClock(), ids or RandomIds(), (*settings.secrets(), *loaded.secrets)
+    clock, ids = clock or SystemClock(), ids or RandomIds()
+    secrets = (*settings.secrets(), *loaded.secrets, *header_values(os.environ))
     registry, codec = loaded.registry, Codec(secrets)
     names = Names(lambda agent: models_of(catalog, agent), lambda name: services.is_configured(name))
     traces, untraced = tracing(os.environ)
