@@ -43,11 +43,12 @@ async def completed(recording: Recording, application: Application) -> Recording
     played = await _play(recording, agent, application)
     then = as_recorded(recording, played, agent.spec if agent else None)
     whole = msgspec.structs.replace(recording, definition=then.definition, prompts=then.prompts)
-    comparison = compare(whole, then)
+    codec = _codec(recording, application)
+    comparison = compare(whole.masked(codec), then.masked(codec))
     if not comparison.equal:
         message = f"The run cannot be played again as it was:\n{comparison.text()}"
         raise StateError(message, code="not_replayable")
-    return whole.masked(_codec(recording, application))
+    return whole.masked(codec)
 
 
 def as_recorded(recording: Recording, played: Played, spec: AgentSpec | None) -> Recording:

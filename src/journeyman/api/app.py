@@ -128,7 +128,7 @@ def _routes(app: FastAPI, ports: Ports, gate: Gate) -> None:
 
 def _errors(app: FastAPI, ports: Ports) -> None:
     async def on_error(request: Request, exc: Exception) -> Response:
-        return answer_problem(exc, ports.ids)
+        return answer_problem(exc, ports.ids, ports.mask)
 
     async def pass_on(request: Request, exc: Exception) -> Response:
         raise exc  # to the door, which answers and logs; Starlette would answer in plain text

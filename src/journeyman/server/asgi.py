@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from journeyman.server.application import Application
 from journeyman.server.debugging import DebugPages
 from journeyman.server.joining import build
 from journeyman.settings import Settings
+from journeyman.telemetry.lines import by_shape
 from journeyman.tools.discovery import discover
 from journeyman.tools.registry import Discover
 from journeyman.web.pages import pages
@@ -26,8 +28,16 @@ class App:
     """Starts with the lifespan, or at the first request where none is run (mounted in another application)."""
 
     def __init__(
-        self, settings: Settings, path: Path | None = None, *, offline: bool = False, discover: Discover = discover
+        self,
+        settings: Settings,
+        path: Path | None = None,
+        *,
+        offline: bool = False,
+        discover: Discover = discover,
+        on_secrets: Callable[[tuple[str, ...]], None] | None = None,
     ) -> None:
+        """`on_secrets` is told what to mask as soon as the files are read, and when a reload named more."""
+        self._on_secrets = on_secrets
         self.settings = settings
         self.application: Application | None = None
         self._path = path
@@ -49,6 +59,9 @@ class App:
                 self.application = await build(
                     self.settings, self._path, offline=self._offline, discover=self._discover
                 )
+                if self._on_secrets is not None:
+                    self._on_secrets(self.application.secrets)
+                    self.application.on_secrets = self._on_secrets
                 try:
                     await self.application.__aenter__()
                 except BaseException:
@@ -104,6 +117,7 @@ def ports(application: Application) -> Ports:
         ready=application.not_ready,
         details=application.details,
         sandbox=application.sandbox,
+        mask=lambda text: by_shape(application.codec.clean(text)),
         traced=application.observers.traces is not None,
         debug=DebugPages(application) if settings.debug else None,
         served=application.observers.server.served,

@@ -119,7 +119,7 @@ def join(
     journal = journal or _journal(settings, observers)
     services = _services(settings, loaded, clock, observers)
     register(registry, loaded.openapi, loaded.transport, services, clock)
-    mcp = Mounts(loaded, registry, clock, ids, settings.timeout_seconds, guarded(services))
+    mcp = Mounts(loaded, registry, clock, ids, settings.timeout_seconds, guarded(services), codec.masked)
     agents = {agent.spec.name: mcp.build(agent.spec) for agent in loaded.agents}
     catalog = Catalog(agents, settings.default_agent, clock.now())
     direct = _direct(registry, catalog.agents)

@@ -100,6 +100,13 @@ def _printable(text: str) -> str:
     return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
+def by_shape(text: str) -> str:
+    """The text without what looks like a credential, whoever's it is."""
+    if any(sign in text for sign in _SIGNS):
+        return _SHAPES.sub(lambda found: (found[1] or found[2] or found[3] or "") + MARK, text)
+    return text
+
+
 class Masker:
     """Replaces known secret values (8 characters or more), and what has the shape of one, in a line."""
 
@@ -107,10 +114,7 @@ class Masker:
         self._known = Mask(secrets)
 
     def __call__(self, line: str) -> str:
-        line = self._known(line)
-        if any(sign in line for sign in _SIGNS):
-            return _SHAPES.sub(lambda found: (found[1] or found[2] or found[3] or "") + MARK, line)
-        return line
+        return by_shape(self._known(line))
 
 
 class JsonFormatter(logging.Formatter):
