@@ -233,6 +233,9 @@ class House:
         answer = await self.ask("POST", "/process", body, accept="text/event-stream")
         assert answer.status == 200, answer.text
         frames = [json.loads(line[6:]) for line in answer.text.splitlines() if line.startswith("data: ")]
+        live = "".join(frame["text"] for frame in frames if "offset" in frame)  # as a client shows it
+        self.out.see("live text", live)
+        assert text.startswith("call") or not live or "It is " in live
         run = next(frame["run_id"] for frame in frames if "run_id" in frame)
         self.ids["run_id"].append(run)
         self.runs[text] = run
@@ -484,6 +487,7 @@ def test_no_secret_comes_out_anywhere(house: House, capfd: pytest.CaptureFixture
         assert len(text.getvalue()) > 20_000
     files = [*house.out.see_files(house.folder, "*.db*"), *house.out.see_files(house.folder, "out*.test.yaml")]
     assert {"journeyman.db", "copy.db", "out0.test.yaml"} <= set(files), files
+    assert b"[secret]" in house.out.seen["live text"]
     leaks = house.out.leaks(SECRETS)
     assert not leaks, "\n".join(f"{name} in {where}" for where, name in leaks)
     _shown_once(house)
