@@ -140,15 +140,24 @@ class StaleEpochError(StateError):
 
 
 class ServiceError(BaseError):
-    """An outside service (the gateway, an MCP server, an HTTP API) did not do its part."""
+    """An outside service (the gateway, an MCP server, an HTTP API) did not do its part.
+
+    `status` is its own HTTP status, where there was one; `detail`, what it said, is for operators only."""
 
     default_code = "service_error"
 
     def __init__(
-        self, message: str, *, code: str | None = None, retry_after: float | None = None, status: int | None = None
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        retry_after: float | None = None,
+        status: int | None = None,
+        detail: str | None = None,
     ) -> None:
         super().__init__(message, code=code, retry_after=retry_after)
-        self.status = status  # the service's own HTTP status, where there was one
+        self.status = status
+        self.detail = detail
 
 
 class ServiceTimeoutError(ServiceError):

@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from journeyman.errors import ConfigurationError, Problem
 from journeyman.events.quota import Quota
+from journeyman.masking import passwords
 from journeyman.resilience.rate_limit import MOST, Rate
 
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
@@ -150,9 +151,10 @@ class Settings(BaseSettings):
         return self.jwt_algorithm or ("HS256" if self.jwt_secret_key is not None else "RS256")
 
     def secrets(self) -> tuple[str, ...]:
-        """Every secret value known here, for masking."""
-        values = (getattr(self, name) for name in type(self).model_fields)
+        """Every secret value known here, for masking; passwords within addresses too."""
+        values = [getattr(self, name) for name in type(self).model_fields]
         known = tuple(value.get_secret_value() for value in values if isinstance(value, SecretStr))
+        known += tuple(found for value in values if isinstance(value, str) for found in passwords(value))
         return known if self.api_key_file is None else (*known, _first_line(self.api_key_file))
 
     # --- what is refused; each sentence says what to do

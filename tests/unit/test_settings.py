@@ -119,6 +119,11 @@ def test_secrets_are_known_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> N
     assert "very-secret" not in repr(settings)
 
 
+def test_passwords_within_addresses_are_known() -> None:
+    settings = Settings.read(litellm_gateway_url="https://ann:p%40ss-word@gateway.example/v1")
+    assert set(settings.secrets()) == {"p%40ss-word", "p@ss-word"}
+
+
 def test_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
         Settings.read().port = 1

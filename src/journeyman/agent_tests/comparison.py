@@ -90,7 +90,7 @@ def _definition(old: AgentSpec | None, new: AgentSpec | None) -> tuple[list[Diff
 
 def _plain(spec: AgentSpec) -> dict[str, JSON]:
     """The definition by key; tools by name, without where their code stands and what it hashes to."""
-    plain = plain_data(spec)
+    plain = plain_data(spec.without_variables())
     plain["tools"] = {tool.name: _plain_tool(tool) for tool in spec.tools}
     plain.pop("prompt", None)  # what it makes is compared: the system prompts
     return plain

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -54,6 +55,11 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
             return self.definition.model.name
         return next((event.model for event in self.events if isinstance(event, ModelCalled)), None)
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Values out of the environment that its definition holds."""
+        return tuple(self.definition.variables.values()) if self.definition else ()
+
     def masked(self, codec: Codec) -> Recording:
         """Without the secrets that the codec knows."""
         return msgspec.structs.replace(
@@ -82,7 +88,7 @@ def _is_edit(event: Event) -> bool:
 
 
 async def read_recording(journal: Journal, run_id: str) -> Recording:
-    """The recording of a stored run. Raises NotFoundError, and StateError (`not_replayable`)."""
+    """The recording of a stored run. Raises NotFoundError, StateError (`not_replayable`), ConfigurationError."""
     entries = await read_all(journal, run_id)
     if not entries:
         raise NotFoundError(f"There is no run {run_id!r}: `journeyman runs list` lists them")
@@ -118,7 +124,8 @@ def recording_of(run_id: str, entries: Sequence[Entry]) -> Recording:
 
 
 def _definition(data: bytes) -> AgentSpec | None:
+    """Raises ConfigurationError where a variable that it needs is not set."""
     try:
-        return msgspec.json.decode(data, type=AgentSpec)
+        return AgentSpec.decode(data, os.environ)
     except msgspec.MsgspecError:  # of a release that wrote what this one does not know
         return None

@@ -27,7 +27,7 @@ async def replayed(recording: Recording, application: Application) -> Replay:
     """Play it with today's agent of its name, and compare; no known secret is in the outcome. Raises NotFoundError."""
     agent = None if recording.accepted.direct else agent_of(application, recording.accepted.agent)
     played = await _play(recording, agent, application)
-    codec = Codec(application.secrets)
+    codec = _codec(recording, application)
     today = as_recorded(recording, played, agent.spec if agent else None).masked(codec)
     return Replay(comparison=compare(recording.masked(codec), today), today=today, exhausted=played.exhausted)
 
@@ -43,11 +43,12 @@ async def completed(recording: Recording, application: Application) -> Recording
     played = await _play(recording, agent, application)
     then = as_recorded(recording, played, agent.spec if agent else None)
     whole = msgspec.structs.replace(recording, definition=then.definition, prompts=then.prompts)
-    comparison = compare(whole, then)
+    codec = _codec(recording, application)
+    comparison = compare(whole.masked(codec), then.masked(codec))
     if not comparison.equal:
         message = f"The run cannot be played again as it was:\n{comparison.text()}"
         raise StateError(message, code="not_replayable")
-    return whole.masked(Codec(application.secrets))
+    return whole.masked(codec)
 
 
 def as_recorded(recording: Recording, played: Played, spec: AgentSpec | None) -> Recording:
@@ -67,3 +68,8 @@ def _agent_then(recording: Recording, application: Application) -> BaseAgent | N
 async def _play(recording: Recording, agent: BaseAgent | None, application: Application) -> Played:
     definitions = application.definitions
     return await Stage(recording, agent, definitions.build, definitions.direct).play()
+
+
+def _codec(recording: Recording, application: Application) -> Codec:
+    """Knows what is secret now and what was when it was recorded."""
+    return Codec((*application.secrets, *recording.secrets))

@@ -64,7 +64,7 @@ def _message(message: Message) -> dict[str, Any]:
 
 
 def _definition(spec: AgentSpec) -> dict[str, JSON]:
-    data = plain_data(spec)
+    data = plain_data(spec.without_variables())
     return data | ({"tools": [_tool(tool) for tool in spec.tools]} if spec.tools else {})
 
 

@@ -165,6 +165,7 @@ class _Definition:
             history=History(**shaped.history.model_dump()),
             output=output,
             graph=self._graph(tools),
+            variables=self._expansion.variables,
         )
         mounts = self._mounts()
         if mounts:
@@ -182,7 +183,7 @@ class _Definition:
             openapi=tuple(self._openapi.tools.values()),
             conditions=conditions,
             mounts=mounts,
-            secrets=frozenset(self._expansion.secrets),
+            secrets=self._expansion.secrets,
             services=services,
             file=self._file,
             folder=self._folder,

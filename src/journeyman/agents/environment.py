@@ -21,7 +21,12 @@ class Expansion:
     document: Document
     problems: list[Problem] = field(default_factory=list)
     written: dict[YamlPath, str] = field(default_factory=dict)  # the texts that held references, as they stand there
-    secrets: set[str] = field(default_factory=set)  # values that came from the environment
+    variables: dict[str, str] = field(default_factory=dict)  # that were used, with their values
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """Values that came from the environment."""
+        return frozenset(self.variables.values())
 
     def report(self, path: YamlPath, message: str, remedy: str) -> None:
         """Add a problem, once for each text."""
@@ -83,7 +88,7 @@ def _value(match: re.Match[str], path: YamlPath, expansion: Expansion, environme
         return ""
     value = environment.get(body["name"])
     if value:
-        expansion.secrets.add(value)
+        expansion.variables[body["name"]] = value
         return value
     if body["default"] is not None:
         return body["default"][2:]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -245,7 +245,7 @@ def _lower(sentence: str) -> str:
     return sentence[:1].lower() + sentence[1:]
 
 
-def without_secrets(problem: Problem, secrets: set[str]) -> Problem:
+def without_secrets(problem: Problem, secrets: Collection[str]) -> Problem:
     """The problem with every value that came from the environment taken out of its words."""
 
     def masked(text: str) -> str:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from functools import partial
 from typing import Literal
 
 import msgspec
 
+from journeyman.agents.references import named, referring, resolved, shown
 from journeyman.events.messages import JSON
 from journeyman.events.quota import UNLIMITED, Quota
+from journeyman.events.rewriting import rewritten
 from journeyman.tools.spec import ToolSpec
 
 
@@ -106,14 +110,45 @@ class AgentSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     history: History = History()
     output: Output | None = None
     graph: GraphSpec | None = None
+    variables: dict[str, str] = {}  # of the environment, whose values may stand in its texts; never stored with them
 
     def encode(self) -> bytes:
-        """The definition as canonical JSON."""
-        return msgspec.json.encode(self, order="deterministic")
+        """The definition as canonical JSON. A variable's value (8 characters or more) stands there as `${NAME}`."""
+        plain = self.without_variables()
+        if self.variables:
+            texts, used = referring(msgspec.to_builtins(plain), self.variables)
+            if used:
+                return msgspec.json.encode(texts | {"variables": used}, order="deterministic")
+        return msgspec.json.encode(plain, order="deterministic")
+
+    @classmethod
+    def decode(cls, data: bytes, environment: Mapping[str, str]) -> AgentSpec:
+        """The inverse, with the variables' values of now; earlier releases stored the values themselves.
+
+        Raises ConfigurationError (a variable is not set) and msgspec.MsgspecError.
+        """
+        texts = msgspec.json.decode(data)
+        names = texts.pop("variables", ())
+        if not names:
+            return msgspec.json.decode(data, type=cls)
+        variables = named(names, environment)
+        spec = msgspec.json.decode(msgspec.json.encode(resolved(texts, variables)), type=cls)
+        return msgspec.structs.replace(spec, variables=variables)
+
+    def shown(self) -> AgentSpec:
+        """For people: `${NAME}` where a variable's value stands."""
+        if not self.variables:
+            return self
+        spec: AgentSpec = rewritten(self.without_variables(), partial(shown, variables=self.variables))
+        return spec
+
+    def without_variables(self) -> AgentSpec:
+        """The same texts, without a word of where they are from."""
+        return msgspec.structs.replace(self, variables={}) if self.variables else self
 
     @property
     def version(self) -> str:
-        """Content hash: 16 hexadecimal digits of the SHA-256 of the canonical JSON."""
+        """Content hash: 16 hexadecimal digits of the SHA-256 of the canonical JSON; so no value of a variable."""
         return hashlib.sha256(self.encode()).hexdigest()[:16]
 
     def tool(self, name: str) -> ToolSpec | None:

@@ -137,7 +137,7 @@ def _errors(app: FastAPI, ports: Ports) -> None:
     async def on_error(request: Request, exc: Exception) -> Response:
         if isinstance(exc, HTTPException) and exc.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             exc.headers = {"Allow": _allowed(app.router.routes, request.scope)}
-        return answer_problem(exc, request.scope, ports.ids)
+        return answer_problem(exc, request.scope, ports.ids, ports.mask)
 
     async def pass_on(request: Request, exc: Exception) -> Response:
         raise exc  # to the door, which answers and logs; Starlette would answer in plain text

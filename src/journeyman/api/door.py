@@ -33,6 +33,7 @@ class Door:
         self._app = app
         self._templates = templates  # endpoints of plain routes -> their paths: FastAPI tells only of its own
         self._ids = ports.ids
+        self._mask = ports.mask
         self._clock = ports.clock
         self._served = ports.served
         self._everybody = LOCAL if ports.authenticator is None else None
@@ -62,7 +63,7 @@ class Door:
             if reply.started:
                 _LOG.error("answer cut", exc_info=exc, extra={"request_id": visit.request_id})
             else:
-                await send_problem(reply, exc, scope, self._ids)
+                await send_problem(reply, exc, scope, self._ids, self._mask)
         finally:
             seconds = (reply.began or self._clock.monotonic()) - began
             served = RequestServed(scope["method"], self._template(scope), reply.status, seconds, problem_code(scope))

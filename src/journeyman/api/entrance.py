@@ -41,7 +41,7 @@ class Entrance:
         try:
             caller = await self._gate.introduced(self._visit, self._credential)
         except BaseError as exc:
-            problem = problem_of(exc, self._ports.ids)
+            problem = problem_of(exc, self._ports.ids, self._ports.mask)
             await self._close(problem.code)
             return None
         await self._accept()
@@ -75,7 +75,7 @@ class Entrance:
         return caller
 
     async def _refuse(self, name: str | None, exc: BaseError) -> None:
-        problem = problem_of(exc, self._ports.ids)
+        problem = problem_of(exc, self._ports.ids, self._ports.mask)
         refused = Refused(name, problem.error, problem.code, problem.error_id, problem.status)
         await self._send({"type": "websocket.send", "text": encode(refused).decode()})
         await self._close("unauthenticated")

@@ -137,6 +137,7 @@ class Ports:
     authenticator: Authenticator | None = None  # None: nobody is asked who they are, everybody is `local`
     keys: ApiKeys | None = None
     admission: Admission | None = None  # None: requests are not counted
+    mask: Callable[[str], str] = str  # takes secrets out of a sentence that was made of what a caller sent
     traced: bool = False  # give a trace to requests that bring none
     debug: DebugPages | None = None  # None: there are no such routes
     version: str = "0"

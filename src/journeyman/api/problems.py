@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
 import msgspec
@@ -79,6 +79,7 @@ _SENTENCES = {
     503: "The journal cannot be reached now; what was not acknowledged did not happen. Try again.",
     507: "The disk that holds the journal is full; what was not acknowledged did not happen.",
 }
+Mask = Callable[[str], str]
 _RETRY_AFTER = 1  # seconds, where the error has no advice
 
 
@@ -144,10 +145,15 @@ def status_of(exc: BaseException) -> int:
     return next((STATUS_OF_CLASS[cls] for cls in type(exc).__mro__ if cls in STATUS_OF_CLASS), 500)
 
 
-def problem_of(exc: BaseException, ids: Ids) -> ProblemDetails:
-    """What the client is told; the log is told the rest."""
+def _unmasked(text: str) -> str:
+    return text
+
+
+def problem_of(exc: BaseException, ids: Ids, mask: Mask = _unmasked) -> ProblemDetails:
+    """What the client is told; the log is told the rest. `mask` takes secrets out of the sentences."""
     status = status_of(exc)
     code, sentence = _words(exc, status)
+    sentence = mask(sentence)
     error_id = getattr(exc, "error_id", None) or ids.new("err")
     _record(exc, status, code, error_id)
     return ProblemDetails(
@@ -157,7 +163,7 @@ def problem_of(exc: BaseException, ids: Ids) -> ProblemDetails:
         error=sentence,
         code=code,
         error_id=error_id,
-        errors=_fields(exc) or msgspec.UNSET,
+        errors=[FieldProblem(mask(each.path), mask(each.message)) for each in _fields(exc)] or msgspec.UNSET,
         run_id=getattr(exc, "run_id", msgspec.UNSET),
         thread_id=getattr(exc, "thread_id", msgspec.UNSET),
     )
@@ -222,18 +228,18 @@ def headers_of(exc: BaseException, status: int) -> list[tuple[bytes, bytes]]:
     return headers
 
 
-def answer_problem(exc: BaseException, scope: Scope, ids: Ids) -> Response:
+def answer_problem(exc: BaseException, scope: Scope, ids: Ids, mask: Mask = _unmasked) -> Response:
     """The error as a response to the request of this scope."""
-    problem = problem_of(exc, ids)
+    problem = problem_of(exc, ids, mask)
     scope[_KEY] = problem.code
     response = Response(_ENCODER.encode(problem), problem.status)
     response.raw_headers += headers_of(exc, problem.status)
     return response
 
 
-async def send_problem(send: Send, exc: BaseException, scope: Scope, ids: Ids) -> None:
+async def send_problem(send: Send, exc: BaseException, scope: Scope, ids: Ids, mask: Mask = _unmasked) -> None:
     """The same, where there is no response to return."""
-    response = answer_problem(exc, scope, ids)
+    response = answer_problem(exc, scope, ids, mask)
     await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
     await send({"type": "http.response.body", "body": response.body})
 

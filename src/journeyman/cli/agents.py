@@ -23,15 +23,16 @@ def agents(path: AgentPath = None, offline: Offline = False, url: Url = None, js
 
 def _of_files(settings: Settings, path: Path | None, offline: bool) -> list[dict[str, Any]]:
     application = checked(settings, path, offline=offline)
+    served = [(agent, agent.spec.shown()) for agent in application.catalog.agents.values()]
     return [
         {
             "name": agent.name,
-            "type": agent.spec.type,
-            "description": agent.spec.description,
+            "type": spec.type,
+            "description": spec.description,
             "version": agent.version,
-            "model": {"name": agent.spec.model.name},
-            "tools": [tool.name for tool in agent.spec.tools],
+            "model": {"name": spec.model.name},
+            "tools": [tool.name for tool in spec.tools],
             "default": agent.name == application.catalog.default,
         }
-        for agent in application.catalog.agents.values()
+        for agent, spec in served
     ]

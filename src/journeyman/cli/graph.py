@@ -50,7 +50,7 @@ def graph(
     if dry_run:
         raise typer.Exit(_walk(path, agent, text, script, _parsed(context), Output(json=json or format == "json")))
     found = checked(Settings.read(), path, offline=offline).catalog.resolve(agent)
-    shown = graph_of(found.spec)
+    shown = graph_of(found.spec.shown())
     if shown is None:
         raise NotFoundError(f"Agent {found.name!r} decides by code: it has no graph.", code="no_graph")
     if json or format == "json":

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from journeyman.egress.messages import HttpReply, HttpRequest
 from journeyman.errors import ToolExecutionError
+from journeyman.events.codec import Codec
 from journeyman.events.messages import JSON
 from journeyman.tools.context import BlockingToolContext
 from journeyman.tools.describe import Described, describe
@@ -17,13 +18,16 @@ from journeyman.tools.target import resolve
 
 
 class LoneHost:
-    """The host of a call without a run: what the tool tells its run goes to stderr."""
+    """The host of a call without a run: what the tool tells its run goes to stderr, known secrets replaced."""
+
+    def __init__(self, codec: Codec) -> None:
+        self._codec = codec
 
     async def starting(self, attempt: int) -> None:
         return None
 
     def progress(self, value: str | float) -> None:
-        print(f"… {value}", file=sys.stderr)
+        print(f"… {self._codec.clean(str(value))}", file=sys.stderr)
 
     async def change_context(self, scope: Literal["thread", "global"], patch: dict[str, JSON]) -> None:
         self.change(scope, patch)
@@ -44,17 +48,23 @@ class LoneHost:
         raise ToolExecutionError("ctx.http needs the server's guards: call the tool without --inline")
 
     def change(self, scope: Literal["thread", "global"], patch: dict[str, JSON]) -> None:
-        print(f"{scope} context: {patch}", file=sys.stderr)
+        print(f"{scope} context: {self._codec.masked(patch)}", file=sys.stderr)
 
 
-async def call_inline(registry: ToolRegistry, name: str, given: dict[str, JSON]) -> Any:
+async def call_inline(registry: ToolRegistry, name: str, given: dict[str, JSON], codec: Codec) -> Any:
     """The tool's return value. Raises ToolNotFoundError, ToolValidationError, ToolExecutionError (its cause kept)."""
-    tool, host = registry.get(name), LoneHost()
-    request = _request(tool, tool.check_arguments(given))
+    tool, host = registry.get(name), LoneHost(codec)
+    try:
+        return codec.masked(await _called(tool, _request(tool, tool.check_arguments(given)), host))
+    except ToolExecutionError as exc:
+        raise ToolExecutionError(codec.clean(exc.message), code=exc.code) from (exc.__cause__ or exc)
+
+
+async def _called(tool: RegisteredTool, request: CallRequest, host: LoneHost) -> Any:
     if tool.invoker is not None:
         return await tool.invoker.invoke(request, host)
     if tool.target is None:
-        raise ToolExecutionError(f"{name} has no function to call here")
+        raise ToolExecutionError(f"{tool.spec.name} has no function to call here")
     return await _call_blocking(describe(resolve(tool.target, {})), request, host)
 
 

@@ -17,7 +17,7 @@ from journeyman.cli.exits import CONFIGURATION, FAILED, OK, WAITING
 from journeyman.cli.options import AgentPath, Json, Url
 from journeyman.cli.output import Output
 from journeyman.cli.run import report
-from journeyman.cli.whereabouts import door, server
+from journeyman.cli.whereabouts import door, log_quietly, server
 from journeyman.errors import Problem, ToolError
 from journeyman.settings import Settings
 
@@ -137,9 +137,10 @@ def _inline(settings: Settings, path: Path | None, name: str, given: dict[str, A
     """The function's return value. With `debug` a failure opens the debugger at its frame before it is raised."""
     from journeyman.cli.inline import call_inline
 
-    registry = checked(settings, path, offline=True).registry
+    application = checked(settings, path, offline=True)
+    log_quietly(settings)(application.secrets)
     try:
-        return asyncio.run(call_inline(registry, name, given))
+        return asyncio.run(call_inline(application.registry, name, given, application.codec))
     except ToolError as exc:
         if debug:
             pdb.post_mortem((exc.__cause__ or exc).__traceback__)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from urllib.error import URLError
 from urllib.parse import urlsplit
@@ -66,17 +67,20 @@ def _application(settings: Settings, offline: bool) -> Door:
     from journeyman.cli.inprocess import InProcessDoor
     from journeyman.server.asgi import App
 
-    log_quietly(settings)
+    mask = log_quietly(settings)
     # Who owns the file is asked nothing: the commands act as `local`.
-    return InProcessDoor(App(settings.model_copy(update={"auth_mode": "off"}), offline=offline))
+    return InProcessDoor(App(settings.model_copy(update={"auth_mode": "off"}), offline=offline, on_secrets=mask))
 
 
-def log_quietly(settings: Settings) -> None:
-    """Warnings and worse, unless LOG_LEVEL is set: what a command prints is its answer."""
+def log_quietly(settings: Settings) -> Callable[[tuple[str, ...]], None]:
+    """Warnings and worse, unless LOG_LEVEL is set: what a command prints is its answer. Call what is returned with
+    more secrets once they are known."""
     from journeyman.telemetry import logs
 
     level = settings.log_level if "log_level" in settings.model_fields_set else "WARNING"
-    logs.configure(level, settings.log_format, settings.secrets())
+    mask = partial(logs.configure, level, settings.log_format)
+    mask(settings.secrets())
+    return mask
 
 
 def journal_file(settings: Settings) -> Path:

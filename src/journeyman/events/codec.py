@@ -16,6 +16,7 @@ from journeyman.errors import StorageError
 from journeyman.events.events import Event
 from journeyman.events.messages import JSON, valid_text
 from journeyman.events.rewriting import rewritten
+from journeyman.masking import Mask
 
 
 def _snake(name: str) -> str:
@@ -27,6 +28,8 @@ _NAMES: dict[type[Any], str] = {cls: name for name, cls in EVENT_TYPES.items()}
 _DECODERS = {name: msgspec.json.Decoder(cls) for name, cls in EVENT_TYPES.items()}
 _ENCODER = msgspec.json.Encoder()
 
+# By these the journal finds things: masked, two tenants or threads could become one, and nobody would find theirs.
+IDENTIFIERS = frozenset({"thread", "principal", "agent", "summary_stream"})
 T = TypeVar("T")
 Upcaster = Callable[[dict[str, JSON]], dict[str, JSON]]
 UPCASTERS: dict[tuple[str, int], Upcaster] = {}  # (type, version) -> data of the next version
@@ -61,15 +64,13 @@ class Codec:
     """Encodes events; known secret values (8 characters or more) never get past it."""
 
     def __init__(self, secrets: tuple[str, ...] = ()) -> None:
-        self._secrets: tuple[str, ...] = ()
-        self._stored: tuple[bytes, ...] = ()
-        self.learn(secrets)
+        self._secrets = secrets
+        self.mask = Mask(secrets)
 
     def learn(self, secrets: tuple[str, ...]) -> None:
         """Know these secret values too."""
-        known = {form for secret in secrets if len(secret) >= 8 for form in (secret, _as_json(secret))}
-        self._secrets = tuple(sorted(known.union(self._secrets), key=len, reverse=True))
-        self._stored = tuple(_as_json(secret).encode() for secret in self._secrets)
+        self._secrets += secrets
+        self.mask = Mask(self._secrets)
 
     def draft(self, event: Event) -> Draft:
         """The event as it will be stored; `draft.event` is what readers will see (secrets replaced, text valid)."""
@@ -78,29 +79,19 @@ class Codec:
         except UnicodeEncodeError:  # the doors make text valid; this is for what slipped through
             event = rewritten(event, valid_text)
             data = _ENCODER.encode(event)
-        if any(secret in data for secret in self._stored):
-            event = rewritten(event, self._without_secrets)
+        if self.mask.in_json(data):
+            event = rewritten(event, self.mask, IDENTIFIERS)
             data = _ENCODER.encode(event)
         return Draft(_NAMES[type(event)], event.VERSION, data, event)
 
     def clean(self, text: str) -> str:
         """A text as it stands in a stored event."""
-        return self._without_secrets(valid_text(text))
+        return self.mask(valid_text(text))
 
     def masked(self, value: T) -> T:
         """Plain data, or a struct, that is not on its way to the journal, without known secrets."""
-        masked: T = rewritten(value, self._without_secrets) if self._secrets else value
+        masked: T = rewritten(value, self.mask) if self.mask else value
         return masked
-
-    def _without_secrets(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, "[secret]")
-        return text
-
-
-def _as_json(text: str) -> str:
-    """As it stands within a JSON text, such as the arguments of a call."""
-    return _ENCODER.encode(text)[1:-1].decode()
 
 
 def decode(type: str, v: int, data: bytes) -> Event:

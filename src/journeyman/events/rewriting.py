@@ -9,24 +9,28 @@ from typing import Any
 import msgspec
 
 
-def rewritten(value: Any, change: Callable[[str], str]) -> Any:
-    """The value with every free text changed; the closed words of a schema (a role, a scope) are no free text."""
+def rewritten(value: Any, change: Callable[[str], str], keep: frozenset[str] = frozenset()) -> Any:
+    """The value with every free text changed; the closed words of a schema (a role, a scope) are no free text.
+
+    Fields named in `keep` stay as they are."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, dict):
         return {rewritten(key, change): rewritten(item, change) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(rewritten(item, change) for item in value)
+        return type(value)(rewritten(item, change, keep) for item in value)
     if isinstance(value, msgspec.Struct):
-        return _struct(value, change)
+        return _struct(value, change, keep)
     return value
 
 
-def _struct(value: msgspec.Struct, change: Callable[[str], str]) -> msgspec.Struct:
+def _struct(value: msgspec.Struct, change: Callable[[str], str], keep: frozenset[str]) -> msgspec.Struct:
     changes = {}
     for name in _free(type(value)):
+        if name in keep:
+            continue
         old = getattr(value, name)
-        new = rewritten(old, change)
+        new = rewritten(old, change, keep)
         if new != old:
             changes[name] = new
     return msgspec.structs.replace(value, **changes) if changes else value

@@ -40,32 +40,30 @@ _decoder = msgspec.json.Decoder(Any)
 
 
 def refusal(status: int, said: str, retry_after: float | None = None) -> ServiceError:
-    """The error for an HTTP status that is no success; `said` is the gateway's message."""
-    words = f": {shortened(said)}" if said else ""
+    """The error for an HTTP status that is no success. `said`, the gateway's message, is its detail and no part of the
+    sentence: gateways quote keys, addresses and stacks."""
+    kind, code, sentence = _refused(status)
+    words = shortened(said)
+    message = f"{sentence}; the log has its words" if words else sentence
+    return kind(message, code=code, status=status, retry_after=retry_after, detail=words or None)
+
+
+def _refused(status: int) -> tuple[type[ServiceError], str, str]:
     if status in (401, 403):
-        message = f"the gateway refused the key ({status}); set LITELLM_GATEWAY_API_KEY to a valid one{words}"
-        return ServiceError(message, code="gateway_auth", status=status)
+        sentence = f"the gateway refused the key ({status}); set LITELLM_GATEWAY_API_KEY to a valid one"
+        return ServiceError, "gateway_auth", sentence
     if status == 429:
-        message = f"the gateway's rate limit is reached{words}"
-        return ServiceUnavailableError(message, code="gateway_rate_limited", status=429, retry_after=retry_after)
+        return ServiceUnavailableError, "gateway_rate_limited", "the gateway's rate limit is reached"
     if status in (408, 504):
-        return ServiceTimeoutError(
-            f"the gateway waited too long for its model ({status}){words}",
-            code="gateway_timeout",
-            status=status,
-            retry_after=retry_after,
-        )
+        return ServiceTimeoutError, "gateway_timeout", f"the gateway waited too long for its model ({status})"
     if status >= 500:
         kind = ServiceUnavailableError if status in (503, 529) else ServiceError
-        message = f"the gateway failed ({status}){words}"
-        return kind(message, code="gateway_error", status=status, retry_after=retry_after)
+        return kind, "gateway_error", f"the gateway failed ({status})"
     if 300 <= status < 400:
         said = "it redirects, and the key is not sent elsewhere; set LITELLM_GATEWAY_URL to the final address"
-        return ServiceError(f"the gateway was not asked ({status}): {said}", code="gateway_rejected", status=status)
+        return ServiceError, "gateway_rejected", f"the gateway was not asked ({status}): {said}"
     hint = "; check the model's name and LITELLM_GATEWAY_URL" if status == 404 else ""
-    return ServiceError(
-        f"the gateway rejected the request ({status}){words}{hint}", code="gateway_rejected", status=status
-    )
+    return ServiceError, "gateway_rejected", f"the gateway rejected the request ({status}){hint}"
 
 
 def from_transport(error: ServiceError) -> ServiceError:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 
-import msgspec
-
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.spec import AgentSpec
 from journeyman.errors import ConfigurationError, NotFoundError
@@ -17,8 +15,14 @@ from journeyman.runtime.catalog import Catalog
 REBUILT_CAP = 64  # older versions kept ready
 
 
+def read_plain(data: bytes) -> AgentSpec:
+    """A stored definition that refers to no variable. Raises as AgentSpec.decode."""
+    return AgentSpec.decode(data, {})
+
+
 class Definitions:
-    """`build` makes an agent of a stored spec; `direct` the stand-in agent of a lone call to the named tool."""
+    """`build` makes an agent of a spec, `read` a spec of what is stored; `direct` the stand-in agent of a lone call to
+    the named tool."""
 
     def __init__(
         self,
@@ -26,11 +30,13 @@ class Definitions:
         catalog: Catalog,
         build: Callable[[AgentSpec], BaseAgent],
         direct: Callable[[str, str | None], BaseAgent],
+        read: Callable[[bytes], AgentSpec] = read_plain,
     ) -> None:
         self._journal = journal
         self._catalog = catalog
         self.build = build
         self.direct = direct
+        self._read = read
         self._rebuilt: OrderedDict[str, BaseAgent] = OrderedDict()
         self._stored: set[str] = set()
 
@@ -85,7 +91,7 @@ class Definitions:
             definition = await self._journal.definition(version)
             if definition is None:
                 raise ConfigurationError(f"The journal has no agent definition {version!r}: the run cannot go on.")
-            agent = self.build(msgspec.json.decode(definition.data, type=AgentSpec))
+            agent = self.build(self._read(definition.data))
             self._rebuilt[version] = agent
             while len(self._rebuilt) > REBUILT_CAP:
                 self._rebuilt.popitem(last=False)

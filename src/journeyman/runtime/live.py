@@ -1,5 +1,6 @@
 """What is happening now and is never stored: the text of open model calls, and progress of tools.
 
+Known secrets are replaced as in stored events, so that what was shown is what will be stored.
 Readers keep a place (call, attempt, offset) in the one shared text: nothing is buffered for any of them, so a reader
 that stops reading costs nothing and delays nobody.
 """
@@ -9,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from journeyman.events.codec import Codec
 from journeyman.llm.client import Delta as ModelDelta
+from journeyman.masking import Gaps
 from journeyman.runtime.results import Delta, Progress, Snapshot
 
 TEXT_CAP = 4_000_000  # characters kept of one reply while it comes
@@ -18,11 +21,12 @@ PROGRESS_CAP = 32  # newest reports kept of one run
 
 @dataclass(slots=True)
 class LiveText:
-    """The text of one model call so far; a new attempt starts over."""
+    """The text of one model call so far, as it may be shown; a new attempt starts over."""
 
     call: str
     attempt: int
     text: str = ""
+    gaps: Gaps | None = None  # None: there is no secret to look for
     offset_attempt: int = 1  # the gateway client's own try, within this attempt
     open: bool = True
 
@@ -32,6 +36,7 @@ class LiveRun:
     """One run's live side. `wake` rings its readers."""
 
     wake: Callable[[], None]
+    codec: Codec = field(default_factory=Codec)
     texts: dict[str, LiveText] = field(default_factory=dict)
     progress: list[tuple[int, Progress]] = field(default_factory=list)
     reports: int = 0
@@ -39,22 +44,33 @@ class LiveRun:
     def begin(self, call: str, attempt: int) -> LiveText:
         """A model call starts: texts of calls that are over are forgotten."""
         self.texts = {name: text for name, text in self.texts.items() if text.open and name != call}
-        text = self.texts[call] = LiveText(call, attempt)
+        text = self.texts[call] = LiveText(call, attempt, gaps=self._gaps())
         return text
 
     def extend(self, text: LiveText, delta: ModelDelta) -> None:
         if delta.attempt != text.offset_attempt:
             text.offset_attempt = delta.attempt
             text.attempt += 1
-            text.text = ""
+            text.text, text.gaps = "", self._gaps()
         if len(text.text) < TEXT_CAP:
-            text.text += delta.text
+            text.text += delta.text if text.gaps is None else text.gaps.feed(delta.text)
         self.wake()
+
+    def finish(self, text: LiveText) -> None:
+        """The reply is complete: what waited, since it might have begun a secret, is shown."""
+        if text.gaps is not None and (rest := text.gaps.whole("")):
+            text.text += rest
+            self.wake()
+        text.open = False
 
     def report(self, call: str, value: str | float) -> None:
         self.reports += 1
-        self.progress = [*self.progress, (self.reports, Progress(call, value))][-PROGRESS_CAP:]
+        shown = self.codec.clean(value) if isinstance(value, str) else value
+        self.progress = [*self.progress, (self.reports, Progress(call, shown))][-PROGRESS_CAP:]
         self.wake()
+
+    def _gaps(self) -> Gaps | None:
+        return Gaps(self.codec.mask) if self.codec.mask else None
 
 
 class Place:

@@ -62,7 +62,7 @@ class Performer:
             live.extend(text, delta)
 
         reply = await self._models.call(request, on_delta)
-        text.open = False
+        live.finish(text)
         return reply
 
     def _model_failed(self, action: CallModel, error: BaseError, latency_ms: float) -> ModelFailed:
@@ -73,7 +73,8 @@ class Performer:
 
     def _failure(self, error: BaseError) -> Failure:
         failure = Failure(error.code, error.message, self._ids.new("err"), error.retry_after)
-        log.warning("model call failed: %s", error.message, extra={"code": error.code, "error_id": failure.error_id})
+        facts = {"code": error.code, "error_id": failure.error_id, "detail": getattr(error, "detail", None)}
+        log.warning("model call failed: %s", error.message, extra=facts)
         return failure
 
     async def summarize(self, action: Summarize) -> HistorySummarized:

@@ -129,7 +129,7 @@ class Worker:
             return
         taken_over = self._backlog.pop(run_id, False) or taken_over
         task = asyncio.create_task(self._drive(run_id, entries, taken_over), name=run_id)
-        self._active[run_id] = _Active(task, LiveRun(lambda: self._journal.wake(run_id)), urgent)
+        self._active[run_id] = _Active(task, LiveRun(lambda: self._journal.wake(run_id), self._codec), urgent)
 
     def launch_started(self, run_id: str, committed: Committed) -> None:
         """Start driving a run that was accepted, if its thread's slot was free; tell those that it interrupts."""

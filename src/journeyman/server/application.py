@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from journeyman.agents.spec import AgentSpec
 from journeyman.clock import Clock
 from journeyman.egress.client import HttpClient
 from journeyman.egress.services import Services
@@ -148,6 +150,15 @@ class Application:
                 self.cache.learn(new)
             self.secrets += new
             self.on_secrets(self.secrets)
+
+    def read_definition(self, data: bytes) -> AgentSpec:
+        """A stored definition, with the environment of now, whose values in it are masked from here on.
+
+        Raises ConfigurationError and msgspec.MsgspecError.
+        """
+        spec = AgentSpec.decode(data, os.environ)
+        self.learn(tuple(spec.variables.values()))
+        return spec
 
     def details(self) -> Mapping[str, object]:
         """What worker processes are confined by, if any are needed and it is known, and a reload that was refused."""

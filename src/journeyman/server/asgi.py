@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from journeyman.server.debugging import DebugPages
 from journeyman.server.joining import build
 from journeyman.server.observers import Observers
 from journeyman.settings import Settings
+from journeyman.telemetry.lines import by_shape
 from journeyman.tools.discovery import discover
 from journeyman.tools.registry import Discover
 from journeyman.web.pages import pages
@@ -34,7 +36,10 @@ class App:
         offline: bool = False,
         discover: Discover = discover,
         observers: type[Observers] = Observers,
+        on_secrets: Callable[[tuple[str, ...]], None] | None = None,
     ) -> None:
+        """`on_secrets` is told what to mask as soon as the files are read, and when a reload named more."""
+        self._on_secrets = on_secrets
         self.settings = settings
         self.application: Application | None = None
         self._path = path
@@ -61,6 +66,9 @@ class App:
                     discover=self._discover,
                     observers=self._observers,
                 )
+                if self._on_secrets is not None:
+                    self._on_secrets(self.application.secrets)
+                    self.application.on_secrets = self._on_secrets
                 try:
                     await self.application.__aenter__()
                 except BaseException:
@@ -116,6 +124,7 @@ def ports(application: Application) -> Ports:
         ready=application.not_ready,
         details=application.details,
         sandbox=application.sandbox,
+        mask=lambda text: by_shape(application.codec.clean(text)),
         traced=application.observers.traces is not None,
         debug=DebugPages(application) if settings.debug else None,
         served=application.observers.server.served,

@@ -14,9 +14,10 @@ from journeyman import __version__
 from journeyman.egress.services import Destination
 from journeyman.events.codec import rfc3339
 from journeyman.events.state import AgentState
+from journeyman.masking import MARK
 from journeyman.server.application import Application
 from journeyman.settings import Settings
-from journeyman.telemetry.lines import MASK, Masker
+from journeyman.telemetry.lines import Masker
 
 MOST_RUNS = 200  # that are listed
 _USERINFO = re.compile(r"(?<=://)[^/@\s]+(?=@)")  # a name and password within an address
@@ -27,7 +28,6 @@ class DebugPages:
 
     def __init__(self, application: Application) -> None:
         self._parts = application
-        self._mask = Masker(application.secrets)
 
     def state(self) -> msgspec.Raw:
         """Version, epoch, runs under way, queues, budgets, workers, caches, agents, settings."""
@@ -63,7 +63,8 @@ class DebugPages:
         return self._page({"items": self._parts.observers.tasks.read()})
 
     def _page(self, content: Mapping[str, Any]) -> msgspec.Raw:
-        return msgspec.Raw(self._mask(msgspec.json.encode(content, enc_hook=str).decode()).encode())
+        mask = Masker(self._parts.secrets)  # those of now: a reload may have named more
+        return msgspec.Raw(mask(msgspec.json.encode(content, enc_hook=str).decode()).encode())
 
 
 def _run(run_id: str, state: AgentState | None) -> dict[str, Any]:
@@ -101,5 +102,5 @@ def shown(settings: Settings) -> dict[str, Any]:
 
 def _masked(value: Any) -> Any:
     if isinstance(value, SecretStr):
-        return MASK
-    return _USERINFO.sub(MASK, value) if isinstance(value, str) else value
+        return MARK
+    return _USERINFO.sub(MARK, value) if isinstance(value, str) else value

@@ -48,6 +48,7 @@ from journeyman.server.reloading import Load, Reloading
 from journeyman.server.tracing import tracing
 from journeyman.settings import Settings
 from journeyman.telemetry.metrics import Names
+from journeyman.telemetry.traces import header_values
 from journeyman.tools.cache import ToolCache
 from journeyman.tools.cache_stores import MemoryStore, SqliteStore
 from journeyman.tools.discovery import discover
@@ -114,7 +115,8 @@ def join(
 
     `watched_by` is another class for a benchmark only: what seeing costs is what it leaves out.
     """
-    clock, ids, secrets = clock or SystemClock(), ids or RandomIds(), (*settings.secrets(), *loaded.secrets)
+    clock, ids = clock or SystemClock(), ids or RandomIds()
+    secrets = (*settings.secrets(), *loaded.secrets, *header_values(os.environ))
     registry, codec = loaded.registry, Codec(secrets)
     names = Names(lambda agent: models_of(catalog, agent), lambda name: services.is_configured(name))
     traces, untraced = tracing(os.environ)
@@ -122,10 +124,11 @@ def join(
     journal = journal or _journal(settings, observers)
     services = _services(settings, loaded, clock, observers)
     register(registry, loaded.openapi, loaded.transport, services, clock)
-    mcp = Mounts(loaded, registry, clock, ids, settings.timeout_seconds, guarded(services))
+    mcp = Mounts(loaded, registry, clock, ids, settings.timeout_seconds, guarded(services), codec.masked)
     agents = {agent.spec.name: mcp.build(agent.spec) for agent in loaded.agents}
     catalog = Catalog(agents, settings.default_agent, clock.now())
-    definitions = Definitions(journal, catalog, mcp.build, _direct(registry, catalog.agents))
+    direct = _direct(registry, catalog.agents)
+    definitions = Definitions(journal, catalog, mcp.build, direct, lambda data: application.read_definition(data))
     models, workers = models or models_behind(settings, services, journal, clock), workers or Workers()
     cache, http = _cache(settings, clock, secrets), HttpClient(services, transport_of, clock)
     executor = executor_of(settings, registry, workers, clock, ids, cache, http)

@@ -23,7 +23,7 @@ from journeyman.tools import narrowing
 from journeyman.tools.mcp.channel import Channel
 from journeyman.tools.mcp.config import McpServerConfig, Patience
 from journeyman.tools.mcp.http import HttpChannel
-from journeyman.tools.mcp.server import McpServer
+from journeyman.tools.mcp.server import Clean, McpServer
 from journeyman.tools.mcp.servers import McpServers
 from journeyman.tools.mcp.session import Guard, unguarded
 from journeyman.tools.mcp.stdio import StdioChannel
@@ -83,6 +83,7 @@ class Mounts:
         ids: Ids,
         call_seconds: float,
         guard: Guard = unguarded,
+        clean: Clean = list,
     ) -> None:
         self._patience = Patience()
         self._loaded = loaded
@@ -90,6 +91,7 @@ class Mounts:
         self._ids = ids
         self._call_seconds = call_seconds
         self._guard = guard
+        self._clean = clean
         self._connector = Connector(clock, self._patience)
         self.servers = McpServers(map(self._server, _configs(loaded).values()), registry, self._patience.grace)
 
@@ -149,6 +151,7 @@ class Mounts:
             patience=self._patience,
             call_seconds=self._call_seconds,
             guard=self._guard,
+            clean=self._clean,
         )
 
 

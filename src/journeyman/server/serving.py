@@ -43,16 +43,14 @@ async def _serve(settings: Settings, path: Path | None, offline: bool, watch: bo
         assert found is not None
         return await found
 
-    app = App(settings, path, offline=offline, discover=discovered)
+    mask = partial(logs.configure, settings.log_level, settings.log_format)  # the agent files may name more secrets
+    app = App(settings, path, offline=offline, discover=discovered, on_secrets=mask)
     try:
         await app.start()
     except BaseError as exc:
         print(exc.message, file=sys.stderr)  # noqa: T201 - the answer to whoever typed the command
         return EXIT_CONFIGURATION if isinstance(exc, ConfigurationError) else EXIT_FAILED
     assert app.application is not None
-    mask = partial(logs.configure, settings.log_level, settings.log_format)
-    mask(app.application.secrets)  # the agent files may have named more secrets
-    app.application.on_secrets = mask
     if not watch:
         return await listen(app)
     reloading, clock = app.application.reloading, app.application.clock

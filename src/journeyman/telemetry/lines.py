@@ -16,16 +16,21 @@ from typing import Any, TextIO
 import msgspec
 
 from journeyman.ids import Ids
+from journeyman.masking import MARK, Mask
 
 Bound = Callable[[], Mapping[str, str]]
 
-MASK = "[secret]"
 IDS = ("request_id", "principal", "run_id", "thread_id", "trace_id")  # that are bound around work
 CAP = 16 * 1024  # characters of one field
 CHUNK = 4096  # a pipe that says it is writable takes this much without blocking (PIPE_BUF)
 _OWN = frozenset(vars(logging.LogRecord("", 0, "", 0, "", None, None))) | {"message", "asctime", "color_message"}
 _CREDENTIAL = re.compile(r"(?i)(password|passwd|secret|token|api_?key|authorization|cookie|credential)$")
-_SHAPES = re.compile(r"([Bb]earer\s+)[\w.~+/=-]{8,}|\b(sk-|jm_)[\w-]{8,}")
+# After a scheme of Authorization, keys by their prefix, tokens of three parts, and who asks within an address.
+_SHAPES = re.compile(
+    r"((?:[Bb]earer|[Bb]asic)\s+)[\w.~+/=-]{8,}|\b(sk-|jm_)[\w-]{8,}"
+    r"|\b(eyJ)[\w-]{8,}\.[\w-]+\.[\w-]+|(?<=://)()[^/?#@\s\"]+(?=@)"
+)
+_SIGNS = ("earer", "asic", "sk-", "jm_", "eyJ", "://")  # one of them stands in whatever has such a shape
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _COLOURS = {"DEBUG": "2", "WARNING": "33", "ERROR": "31", "CRITICAL": "1;31"}
 _encode = msgspec.json.Encoder(enc_hook=repr).encode
@@ -45,7 +50,7 @@ def fields(record: logging.LogRecord, bound: Mapping[str, str], ids: Ids) -> dic
     }
     for name, value in vars(record).items():
         if name not in _OWN:
-            data[name] = MASK if _names_credential(name) else _cut(value)
+            data[name] = MARK if _names_credential(name) else _cut(_without_credentials(value))
     if record.exc_info and record.exc_info[1] is not None:
         _add_exception(data, record.exc_info[1], ids)
     return data
@@ -54,6 +59,16 @@ def fields(record: logging.LogRecord, bound: Mapping[str, str], ids: Ids) -> dic
 @lru_cache(512)
 def _names_credential(name: str) -> bool:
     return _CREDENTIAL.search(name) is not None
+
+
+def _without_credentials(value: Any) -> Any:
+    """Mappings within a field are looked at by name too: headers, say."""
+    if not isinstance(value, Mapping):
+        return value
+    return {
+        name: MARK if isinstance(name, str) and _names_credential(name) else _without_credentials(item)
+        for name, item in value.items()
+    }
 
 
 def _add_exception(data: dict[str, Any], exc: BaseException, ids: Ids) -> None:
@@ -85,21 +100,21 @@ def _printable(text: str) -> str:
     return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
+def by_shape(text: str) -> str:
+    """The text without what looks like a credential, whoever's it is."""
+    if any(sign in text for sign in _SIGNS):
+        return _SHAPES.sub(lambda found: (found[1] or found[2] or found[3] or "") + MARK, text)
+    return text
+
+
 class Masker:
     """Replaces known secret values (8 characters or more), and what has the shape of one, in a line."""
 
     def __init__(self, secrets: Sequence[str] = ()) -> None:
-        known = sorted({secret for secret in secrets if len(secret) >= 8}, key=len, reverse=True)
-        quoted = [msgspec.json.encode(secret)[1:-1].decode() for secret in known]
-        self._secrets = tuple(dict.fromkeys((*quoted, *known)))
+        self._known = Mask(secrets)
 
     def __call__(self, line: str) -> str:
-        for secret in self._secrets:
-            if secret in line:
-                line = line.replace(secret, MASK)
-        if "earer" in line or "sk-" in line or "jm_" in line:
-            return _SHAPES.sub(lambda found: (found[1] or found[2]) + MASK, line)
-        return line
+        return by_shape(self._known(line))
 
 
 class JsonFormatter(logging.Formatter):

@@ -34,6 +34,7 @@ from journeyman.events.events import (
 )
 from journeyman.events.messages import Usage
 from journeyman.events.trace import run_span, step_span, trace_of
+from journeyman.telemetry.lines import by_shape
 
 Value = str | int | float | bool | tuple[str, ...]
 OWN = "journeyman"
@@ -246,7 +247,7 @@ class _Trace:
             end=max(at, opened.start),
             attributes=attributes,
             error=error.code if error else None,
-            message=error.message if error else "",
+            message=by_shape(error.message) if error else "",
         )
 
 

@@ -8,6 +8,7 @@ import logging
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
+from urllib.parse import unquote
 
 import msgspec
 
@@ -50,6 +51,16 @@ def wanted(environ: Mapping[str, str]) -> Wanted:
     problems: list[str] = []
     traces, metrics = (_wants(signal, environ, problems) for signal in ("TRACES", "METRICS"))
     return Wanted(traces, metrics, tuple(problems))
+
+
+def header_values(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """What the standard variables say to send to a collector: secrets, as a rule, each whole and without its scheme."""
+    found: list[str] = []
+    for signal in ("", "TRACES_", "METRICS_", "LOGS_"):
+        for pair in environ.get(f"OTEL_EXPORTER_OTLP_{signal}HEADERS", "").split(","):
+            value = unquote(pair.partition("=")[2].strip())
+            found += (value, value.rpartition(" ")[2])
+    return tuple(dict.fromkeys(filter(None, found)))
 
 
 def _wants(signal: str, environ: Mapping[str, str], problems: list[str]) -> bool:

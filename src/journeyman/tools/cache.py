@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from journeyman.clock import Clock, Timer
+from journeyman.masking import Mask
 from journeyman.tools.cache_stores import CacheStore, Entry
 from journeyman.tools.spec import CallRequest
 
@@ -21,12 +22,14 @@ class ToolCache:
         self._store = store
         self._clock = clock
         self._default_ttl = default_ttl
-        self._secrets = tuple(secret for secret in secrets if secret)
+        self._secrets: tuple[str, ...] = ()
+        self.learn(secrets)
         self._timer: Timer | None = None
 
     def learn(self, secrets: Sequence[str]) -> None:
         """Keep no answer that holds one of these either."""
         self._secrets = tuple(dict.fromkeys((*self._secrets, *(secret for secret in secrets if secret))))
+        self._mask = Mask(self._secrets)
 
     async def get(self, request: CallRequest) -> str | None:
         """The answer to the same call, if one is kept and has not expired."""
@@ -35,7 +38,7 @@ class ToolCache:
     def put(self, request: CallRequest, text: str) -> None:
         """Keep the answer of a call that succeeded; does not wait until it is stored."""
         ttl = self._default_ttl if request.spec.cache_ttl == "default" else request.spec.cache_ttl
-        if ttl <= 0 or any(secret in text for secret in self._secrets):
+        if ttl <= 0 or any(secret in text for secret in self._secrets) or self._mask(text) != text:
             return
         self._store.put(
             _key(request), Entry(tool=request.spec.name, text=text, expires=self._clock.now() + int(ttl * 1_000_000))

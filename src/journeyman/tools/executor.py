@@ -16,9 +16,10 @@ from journeyman.ids import Ids
 from journeyman.tools.cache import ToolCache
 from journeyman.tools.call_scope import CallScope, HttpSender
 from journeyman.tools.failures import TransientToolError, UnansweredToolError
+from journeyman.tools.plain_text import plain_text
 from journeyman.tools.rates import ToolRates
 from journeyman.tools.registry import RegisteredTool, ToolRegistry
-from journeyman.tools.results import format_result
+from journeyman.tools.results import CUT_NOTE, format_result
 from journeyman.tools.spec import CallHost, CallRequest, Invoker, ToolOutcome, ToolSpec
 from journeyman.tools.tool import ToolRetry
 from journeyman.tools.workers import Workers
@@ -27,6 +28,7 @@ _log = logging.getLogger(__name__)
 
 _FIRST_PAUSE = 0.2  # seconds; doubled with each try, then a random share of it
 _LONGEST_PAUSE = 30.0
+_FAILURE_CAP = 4000  # characters
 
 
 class ToolTimeoutError(ToolExecutionError):
@@ -108,7 +110,8 @@ class Executor:
         if tool.target is None:
             raise ToolExecutionError(f"tool {tool.spec.name!r} cannot run in a process: define it in a module")
         async with self._workers.slot(tool.target, call.request.spec, tool.files) as worker:
-            return str(await self._run(worker, call))  # formatted and cut in the worker
+            text = str(await self._run(worker, call))  # formatted and cut there, whose memory is the tool's
+            return plain_text(text[: call.request.spec.output_cap + CUT_NOTE])
 
     async def _run(self, invoker: Invoker, call: _Call) -> JSON:
         spec = call.request.spec
@@ -138,7 +141,8 @@ class Executor:
         self._report(call.request, failure, error_id)
         unknown = call.started > 0 and _is_unknown(call.request.spec, failure)
         code = "outcome_unknown" if unknown else failure.code
-        message = f"{failure.message}; it may or may not have taken effect" if unknown else failure.message
+        said = plain_text(failure.message[:_FAILURE_CAP])
+        message = f"{said}; it may or may not have taken effect" if unknown else said
         return ToolOutcome(
             failure=Failure(code, message, error_id),
             unknown=unknown,

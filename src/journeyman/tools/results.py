@@ -6,7 +6,6 @@ import dataclasses
 import datetime
 import enum
 import json
-import re
 from pathlib import PurePath
 from typing import Any
 from uuid import UUID
@@ -15,8 +14,9 @@ import msgspec
 
 from journeyman.errors import ToolExecutionError
 from journeyman.events.messages import valid_text
+from journeyman.tools.plain_text import plain_text
 
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+CUT_NOTE = 100  # characters beyond the cap that say that something was cut
 
 
 def _as_json(value: Any) -> Any:
@@ -45,7 +45,7 @@ _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",",
 
 
 def format_result(value: Any, cap: int) -> str:
-    """A string as it is, anything else as compact JSON; valid Unicode without control characters, cut at `cap`.
+    """A string as it is, anything else as compact JSON; plain text (`plain_text`), cut at `cap`.
 
     Raises:
         ToolExecutionError: `tool_bad_result`: not JSON (NaN, bytes, a cycle, too deep, a foreign type).
@@ -53,8 +53,7 @@ def format_result(value: Any, cap: int) -> str:
     text = str.__str__(value) if isinstance(value, str) else _encoded(value)
     if len(text) > cap:
         text = f"{text[:cap]}\n[cut: {len(text) - cap} of {len(text)} characters are not shown]"
-    text = valid_text(text)
-    return _CONTROL.sub("", text) if _CONTROL.search(text) else text
+    return plain_text(text)
 
 
 def plain_json(value: Any) -> Any:

@@ -7,7 +7,15 @@ import inspect
 import pytest
 
 from journeyman import errors
-from journeyman.api.problems import STATUS_OF_CLASS, GatewayFailure, RequestError, answer_problem, problem_of, status_of
+from journeyman.api.problems import (
+    STATUS_OF_CLASS,
+    FieldProblem,
+    GatewayFailure,
+    RequestError,
+    answer_problem,
+    problem_of,
+    status_of,
+)
 from journeyman.ids import SequentialIds
 
 CASES = [
@@ -83,3 +91,15 @@ def test_what_the_log_knows_the_client_does_not(error: Exception, caplog: pytest
 def test_retry_after_is_whole_seconds_rounded_up() -> None:
     assert answer_problem(errors.ResourceError("x", retry_after=2.1), {}, SequentialIds()).headers["retry-after"] == "3"
     assert answer_problem(errors.QueueFullError("x"), {}, SequentialIds()).headers["retry-after"] == "1"
+
+
+def test_secrets_are_taken_out_of_every_sentence() -> None:
+    """What a caller sent may stand in it."""
+
+    def mask(text: str) -> str:
+        return text.replace("hunter2222", "[secret]")
+
+    unknown = problem_of(RequestError("unknown field hunter2222", path="a.hunter2222"), SequentialIds(), mask)
+    assert "hunter2222" not in repr(unknown)
+    assert unknown.errors == [FieldProblem("a.[secret]", "unknown field [secret]")]
+    assert problem_of(errors.NotFoundError("no run 'hunter2222'"), SequentialIds(), mask).error == "no run '[secret]'"

@@ -20,11 +20,12 @@ from journeyman.events.events import (
     Event,
     ModelReplied,
     Path,
+    RunAccepted,
     RunFinished,
     ToolCallFinished,
     ToolCallStarted,
 )
-from journeyman.events.messages import FilePart, ImagePart, Message, TextPart, ToolCall, assistant
+from journeyman.events.messages import FilePart, ImagePart, Message, TextPart, ToolCall, assistant, user
 
 texts = st.text(max_size=8)
 numbers = st.integers(-(2**53), 2**53)
@@ -180,6 +181,17 @@ def test_a_secret_that_is_a_word_of_ours_spoils_no_event(secret: str) -> None:
     assert draft.event.message.role == "assistant"
     assert draft.event.message.text == "so [secret]"
     assert decode(draft.type, draft.v, draft.data) == draft.event
+
+
+def test_identifiers_stay_as_they_were_given() -> None:
+    """A value such as `production` may be part of a thread's id: under another one nobody would find it."""
+    event = RunAccepted(
+        thread="key:production/production-1", principal="key:production", agent="a", input=user("in production")
+    )
+    draft = Codec(("production",)).draft(event)
+    assert isinstance(draft.event, RunAccepted)
+    assert (draft.event.thread, draft.event.principal) == (event.thread, event.principal)
+    assert draft.event.input == user("in [secret]")
 
 
 def test_a_secret_within_the_json_text_of_arguments_is_replaced() -> None:

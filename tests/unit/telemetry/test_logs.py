@@ -123,6 +123,32 @@ def test_secrets_are_masked_by_value_and_by_shape(format: str) -> None:
     assert "short" in text
 
 
+@pytest.mark.parametrize("format", ["json", "console", "%(message)s"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Authorization: Basic YW5uOmh1bnRlcjIy",
+        "token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl-of-it",
+        "GET https://ann:hunter2222@host/path",
+        "at redis://:hunter2222@cache:6379/0",
+        "key sk-abcdef123456",
+        "key jm_abcdef_123456",
+    ],
+)
+def test_credentials_are_masked_by_their_shape(format: str, text: str) -> None:
+    sink = started(format)
+    LOGGER.info(text)
+    line = sink.getvalue()
+    assert "[secret]" in line
+    assert not any(word in line for word in ("YW5u", "eyJzdWI", "c2lnbmF", "hunter2222", "abcdef"))
+
+
+def test_mappings_within_a_field_are_masked_by_name() -> None:
+    sink = started("json")
+    LOGGER.info("sent", extra={"sent": {"headers": {"Authorization": "plain", "accept": "x"}, "n": 1}})
+    assert sink.lines()[0]["sent"] == {"headers": {"Authorization": "[secret]", "accept": "x"}, "n": 1}
+
+
 def test_counts_of_tokens_are_no_credentials() -> None:
     sink = started()
     LOGGER.info("used", extra={"tokens": 5, "max_tokens": 9})

@@ -27,7 +27,7 @@ from journeyman.events.events import (
 from journeyman.events.messages import Usage, assistant
 from journeyman.telemetry.otel import Otel
 from journeyman.telemetry.spans import Span, spans
-from journeyman.telemetry.traces import MOST_WAITING, Traces, Wanted, wanted
+from journeyman.telemetry.traces import MOST_WAITING, Traces, Wanted, header_values, wanted
 
 TRACE, CALLER = "a" * 32, "b" * 16
 EVENTS = (
@@ -163,3 +163,12 @@ def test_what_cannot_be_had_is_said() -> None:
     assert "http/protobuf" in asked.problems[0]
     other = wanted({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c", "OTEL_TRACES_EXPORTER": "zipkin"})
     assert (other.traces, other.metrics, len(other.problems)) == (False, True, 1)
+
+
+def test_what_is_sent_to_a_collector_is_secret() -> None:
+    environ = {
+        "OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer%20abc-123, x-key = k",
+        "OTEL_EXPORTER_OTLP_TRACES_HEADERS": "broken,x=y",
+    }
+    assert header_values(environ) == ("Bearer abc-123", "abc-123", "k", "y")
+    assert header_values({}) == ()

@@ -12,6 +12,7 @@ from journeyman.clock import ManualClock
 from journeyman.errors import StaleEpochError, ToolExecutionError
 from journeyman.ids import SequentialIds
 from journeyman.tools.executor import Executor
+from journeyman.tools.plain_text import plain_text
 from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.tool import BaseTool, ToolContext, ToolRetry, resource, tool
 from journeyman.tools.workers import Workers
@@ -260,3 +261,27 @@ async def test_the_log_has_the_traceback_and_the_model_has_not(registry, executo
 async def test_an_error_of_our_tree_keeps_its_code(registry, executor, request_for, host):
     outcome = await run(registry, executor, request_for, host, Script(ToolExecutionError("sold out", code="sold_out")))
     assert (outcome.failure.code, outcome.failure.message) == ("sold_out", "sold out")
+
+
+HIDDEN = "\x1b[2J\x9b\u202egnp.exe\u2066\u200f\u061c\U000e0041\x00"
+
+
+async def test_what_nobody_sees_is_taken_out_of_results_and_failures(registry, executor, request_for, host):
+    script = Script(f"a{HIDDEN}b\tc\nd", {"k": f"x{HIDDEN}"}, ToolExecutionError(f"no{HIDDEN}!"))
+    outcomes = [await run(registry, executor, request_for, host, script)]
+    registered = registry.get("script")
+    outcomes += [await executor.execute(request_for(registered), host) for _ in range(2)]
+    assert [outcome.result for outcome in outcomes] == ["a[2Jgnp.exeb\tc\nd", outcomes[1].result, None]
+    assert not any(char in outcomes[1].result for char in HIDDEN if not char.isascii())
+    assert outcomes[2].failure.message == "no[2Jgnp.exe!"
+
+
+async def test_a_failure_is_capped(registry, executor, request_for, host):
+    outcome = await run(registry, executor, request_for, host, Script(ToolExecutionError("x" * 100_000)))
+    assert len(outcome.failure.message) == 4000
+
+
+def test_joiners_stay():
+    """Scripts and emoji need them."""
+    for text in ("\u0645\u06cc\u200c\u062e", "👩\u200d👧", "שלום", "tab\tline\r\n"):
+        assert plain_text(text) == text

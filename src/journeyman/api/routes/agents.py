@@ -42,7 +42,7 @@ def agents(ports: Ports) -> APIRouter:
 
     @router.get("/agents/{name}/graph", operation_id="get_agent_graph", summary="An agent's graph", responses=_GRAPH)
     async def get_graph(name: NamePath, format: Annotated[Literal["json", "mermaid"], Query()] = "json") -> Response:
-        graph = graph_of(ports.catalog.resolve(name).spec)
+        graph = graph_of(ports.catalog.resolve(name).spec.shown())
         if graph is None:
             raise NotFoundError(f"Agent {name!r} decides by code: it has no graph.", code="no_graph")
         return PlainTextResponse(mermaid(graph)) if format == "mermaid" else reply(picture(graph))
@@ -60,7 +60,7 @@ def _model(model: ModelSettings) -> ModelAnswer:
 
 
 def _summary(ports: Ports, agent: BaseAgent) -> AgentSummary:
-    spec = agent.spec
+    spec = agent.spec.shown()
     return AgentSummary(
         name=agent.name,
         type=spec.type,
@@ -73,7 +73,7 @@ def _summary(ports: Ports, agent: BaseAgent) -> AgentSummary:
 
 
 def _answer(ports: Ports, agent: BaseAgent) -> AgentAnswer:
-    spec = agent.spec
+    spec = agent.spec.shown()
     metrics, known = ports.registry.get_metrics(), ports.registry.tools
     return AgentAnswer(
         name=agent.name,

@@ -114,7 +114,7 @@ class _Socket:
             self._slots.release()
 
     async def _refuse(self, name: str | None, exc: Exception, run_id: str | None = None) -> None:
-        problem = problem_of(exc, self._ports.ids)
+        problem = problem_of(exc, self._ports.ids, self._ports.mask)
         await self._send(encode(Refused(name, problem.error, problem.code, problem.error_id, problem.status, run_id)))
 
     async def _perform(self, command: Command, group: asyncio.TaskGroup) -> None:

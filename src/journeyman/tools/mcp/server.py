@@ -6,10 +6,11 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from journeyman.clock import Clock
 from journeyman.errors import ServiceError, ServiceTimeoutError, ServiceUnavailableError, ToolError, ToolExecutionError
+from journeyman.events.messages import JSON
 from journeyman.ids import Ids
 from journeyman.tools.failures import TransientToolError
 from journeyman.tools.mcp.channel import Channel
@@ -25,6 +26,7 @@ _log = logging.getLogger(__name__)
 _SILENT_PROBES = 4  # while calls are under way: a server that works on one may be too busy to answer
 
 Connect = Callable[[McpServerConfig], Awaitable[Channel]]
+Clean = Callable[[Sequence[JSON]], Sequence[JSON]]
 
 
 class McpServer:
@@ -41,7 +43,10 @@ class McpServer:
         patience: Patience | None = None,
         guard: Guard = unguarded,
         call_seconds: float = 30.0,
+        clean: Clean = list,
     ) -> None:
+        """`clean` takes secrets out of what the server says of its tools: it may tell what it was started with."""
+        self._clean = clean
         self.config = config
         self.name = config.name
         self.listing = Listing()
@@ -205,7 +210,7 @@ class McpServer:
     async def _read(self, session: Session) -> None:
         described = await session.tools()
         # In a thread: compiling a hostile schema may take its time, and the event loop has none.
-        listing = await asyncio.to_thread(listing_of, self.name, described)
+        listing = await asyncio.to_thread(listing_of, self.name, self._clean(described))
         if _facts(listing) == _facts(self.listing) and self.problem is None:
             return
         for sentence in listing.refused:

@@ -1,0 +1,67 @@
+"""A definition's texts with `${NAME}` where they hold the value of a variable: as they are stored, and read again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from string import Template
+
+from journeyman.errors import ConfigurationError
+from journeyman.events.messages import JSON
+from journeyman.masking import is_secret
+
+
+def referring(value: JSON, variables: Mapping[str, str]) -> tuple[JSON, list[str]]:
+    """Plain data with references in all its texts (not in its keys), `$$` for every `$`; and whose they are."""
+    names = _names(variables)
+    used: set[str] = set()
+
+    def reference(match: re.Match[str]) -> str:
+        if match[0] == "$":
+            return "$$"
+        used.add(names[match[0]])
+        return f"${{{names[match[0]]}}}"
+
+    search = _any_of(("$", *names))
+    changed = _with_texts(value, lambda text: search.sub(reference, text))
+    return changed, sorted(used)
+
+
+def resolved(value: JSON, variables: Mapping[str, str]) -> JSON:
+    """The inverse."""
+    return _with_texts(value, lambda text: Template(text).substitute(variables))
+
+
+def named(names: Iterable[str], environment: Mapping[str, str]) -> dict[str, str]:
+    """Their values. Raises ConfigurationError that names those that are not set."""
+    found = {name: environment.get(name, "") for name in names}
+    if missing := [name for name, value in found.items() if not value]:
+        raise ConfigurationError(
+            f"A stored definition needs the environment variable {', '.join(missing)}, which is not set: set it again."
+        )
+    return found
+
+
+def shown(text: str, variables: Mapping[str, str]) -> str:
+    """A text for people, with references and every other character as it is."""
+    names = _names(variables)
+    return _any_of(names).sub(lambda match: f"${{{names[match[0]]}}}", text) if names else text
+
+
+def _names(variables: Mapping[str, str]) -> dict[str, str]:
+    """By value; of two that have the same, the one whose name comes first stands for both."""
+    return {value: name for name, value in sorted(variables.items(), reverse=True) if is_secret(value)}
+
+
+def _any_of(texts: Iterable[str]) -> re.Pattern[str]:
+    return re.compile("|".join(map(re.escape, sorted(texts, key=len, reverse=True))))
+
+
+def _with_texts(value: JSON, change: Callable[[str], str]) -> JSON:
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {key: _with_texts(item, change) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_texts(item, change) for item in value]
+    return value

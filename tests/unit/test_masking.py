@@ -1,0 +1,150 @@
+"""Secret values in texts: every writing of one, overlaps, and texts that come in pieces."""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.cpu import within
+from journeyman.masking import MARK, Gaps, Mask, passwords
+
+SECRET = 'sk-k"ey/é+1 2345678'
+# few letters, so that secrets overlap, repeat and contain one another
+secrets = st.lists(st.text("abc", min_size=8, max_size=12), max_size=4)
+letters = st.text("abcd ", max_size=60)
+
+
+@st.composite
+def _texts(draw: st.DrawFn) -> tuple[list[str], str]:
+    known = draw(secrets)
+    planted = st.sampled_from(known) if known else st.just("")
+    pieces = draw(st.lists(letters | planted | planted.map(lambda secret: secret[:7]), max_size=8))
+    return known, "".join(pieces)
+
+
+def _cut(draw: random.Random, text: str) -> list[str]:
+    places = sorted(draw.randrange(len(text) + 1) for _ in range(draw.randrange(len(text) + 1)))
+    return [text[start:end] for start, end in zip([0, *places], [*places, len(text)], strict=True)]
+
+
+@settings(max_examples=300, deadline=None, database=None)
+@given(_texts(), st.randoms(use_true_random=False))
+def test_pieces_together_are_the_masked_whole_and_no_beginning_shows_a_secret(
+    case: tuple[list[str], str], draw: random.Random
+) -> None:
+    known, text = case
+    mask, shown = Mask(known), ""
+    gaps = Gaps(mask)
+    for piece in _cut(draw, text):
+        shown += gaps.feed(piece)
+        assert not any(secret in shown for secret in known)
+    shown += gaps.whole("")
+    assert shown == mask(text)
+    assert not any(secret in shown for secret in known)
+
+
+@settings(max_examples=200, deadline=None, database=None)
+@given(_texts())
+def test_only_characters_of_secrets_are_taken(case: tuple[list[str], str]) -> None:
+    """By another way: each character that lies in any place of a secret goes, and no other."""
+    known, text = case
+    covered = {
+        place
+        for secret in known
+        for start in range(len(text))
+        if text.startswith(secret, start)
+        for place in range(start, start + len(secret))
+    }
+    kept = "".join(char for place, char in enumerate(text) if place not in covered)
+    assert Mask(known)(text).replace(MARK, "") == kept
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        SECRET,
+        json.dumps(SECRET),
+        json.dumps(SECRET, ensure_ascii=False),
+        quote(SECRET),
+        quote(SECRET, safe=""),
+        quote_plus(SECRET),
+        f"redis://:{quote(SECRET, safe='')}@host/0",
+    ],
+)
+def test_every_writing_is_known(written: str) -> None:
+    shown = Mask([SECRET])(f"before {written} after")
+    assert MARK in shown
+    assert "2345678" not in shown
+    assert shown.startswith("before ")
+    assert shown.endswith(" after")
+
+
+@pytest.mark.parametrize("before", ["", "u", "us", "user:", "a user:"])
+@pytest.mark.parametrize("after", ["", "!", "!!", " and more"])
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+def test_base64_is_known_wherever_the_value_stands_in_it(before: str, after: str, encode: object) -> None:
+    assert callable(encode)
+    token = encode(f"{before}{SECRET}{after}".encode()).decode()
+    shown = Mask([SECRET])(f"Basic {token}")
+    assert MARK in shown
+    left = shown.removeprefix("Basic ").replace(MARK, "")
+    assert len(left) <= len(token) - len(SECRET)
+
+
+def test_what_is_short_is_no_secret() -> None:
+    assert not Mask(["1234567"])
+    assert Mask(["1234567"])("1234567") == "1234567"
+
+
+def test_an_ordinary_text_waits_for_nothing() -> None:
+    gaps = Gaps(Mask(["sk-0123456789"]))
+    pieces = ["The ", "weather", " is fine", ", sir", " and so on"]
+    assert [gaps.feed(piece) for piece in pieces] == pieces
+
+
+def test_the_shortest_tail_waits() -> None:
+    gaps = Gaps(Mask(["sk-0123456789"]))
+    assert gaps.feed("it is sk-01") == "it is "
+    assert gaps.feed("2345") == ""
+    assert gaps.feed("x sk-0123456789") == "sk-012345x " + MARK
+    assert gaps.feed("s") == ""
+    assert gaps.whole("") == "s"
+
+
+def test_a_secret_that_repeats_itself_holds_nothing_back_for_long() -> None:
+    mask = Mask(["a" * 64])
+    gaps = Gaps(mask)
+    within(2.0, lambda: [gaps.feed("aaaa") for _ in range(5_000)])
+    assert gaps.whole("") == ""
+    assert within(2.0, lambda: mask("a" * 20_000)) == MARK
+
+
+def test_values_that_are_no_unicode() -> None:
+    """A variable of the environment may be any bytes."""
+    assert Mask(["abc\udcff12345"])("x abc\udcff12345") == f"x {MARK}"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("redis://:hunter22@x", ("hunter22",)),
+        ("postgresql://shop:p%40ss-word@db:5432/x?sslmode=require", ("p%40ss-word", "p@ss-word")),
+        ("https://ann@host/a:b@c", ()),
+        ("https://host/path", ()),
+        ("no address: me@home", ()),
+    ],
+)
+def test_passwords_of_addresses(text: str, found: tuple[str, ...]) -> None:
+    assert passwords(text) == found
+
+
+def test_the_password_of_a_known_address_is_known_alone() -> None:
+    mask = Mask(["postgresql://shop:p%40ss-word@db/x"])
+    assert mask("PGPASSWORD=p@ss-word") == f"PGPASSWORD={MARK}"
+    assert mask("the host is db") == "the host is db"
