@@ -118,6 +118,7 @@ def unknown(call: CallState, spec: ToolSpec, arguments: dict[str, JSON]) -> Acti
         decisions=("retry", "done", "fail"),
         result=known,
         answerer=spec.approval_by if call.forked else "anyone",
+        hidden=spec.sensitive,
         path=call.path,
     )
 
@@ -135,6 +136,7 @@ def question(action: CallTool, asked: Question) -> AskHuman:
         result=asked.default,
         deadline_seconds=asked.deadline_seconds,
         default=None if asked.deadline_seconds is None else "deny" if asked.default is None else "done",
+        hidden=action.spec.sensitive,
         path=action.path,
     )
 
@@ -159,6 +161,7 @@ def _ask_to_run(call: CallState, spec: ToolSpec, arguments: dict[str, JSON]) -> 
         deadline_seconds=spec.approval_seconds,
         default=None if spec.approval_seconds is None else spec.approval_default,
         answerer=spec.approval_by,
+        hidden=spec.sensitive,
         path=call.path,
     )
 

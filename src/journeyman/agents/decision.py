@@ -93,6 +93,7 @@ class AskHuman(msgspec.Struct, frozen=True, kw_only=True):
     deadline_seconds: float | None = None  # from its recording on; then `default` is the answer
     default: Decision | None = None
     answerer: Answerer = "anyone"
+    hidden: tuple[str, ...] = ()  # arguments that people are not shown
     path: Path = ROOT
 
     @property

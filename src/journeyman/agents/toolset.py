@@ -9,7 +9,7 @@ from typing import Protocol
 import msgspec
 
 from journeyman.errors import BaseError
-from journeyman.events.messages import JSON
+from journeyman.events.messages import JSON, Message
 from journeyman.events.state import AgentState
 from journeyman.llm.client import ToolDefinition
 from journeyman.tools.spec import ToolSpec
@@ -37,10 +37,18 @@ class Toolset:
         self._specs = {spec.name: spec for spec in specs}
         self._check = check
         self._conditions = conditions or {}
+        self._hidden = {spec.name: spec.sensitive for spec in specs if spec.sensitive}
         self.definitions = tuple(ToolDefinition(spec.name, spec.description, spec.parameters) for spec in specs)
 
     def get(self, name: str) -> ToolSpec | None:
         return self._specs.get(name)
+
+    def veil(self, message: Message) -> Message:
+        """The reply, with the names of the arguments beside each call that people are not to be shown."""
+        if not self._hidden or not any(call.name in self._hidden for call in message.tool_calls):
+            return message
+        calls = (msgspec.structs.replace(call, hidden=self._hidden.get(call.name, ())) for call in message.tool_calls)
+        return msgspec.structs.replace(message, tool_calls=tuple(calls))
 
     def check(self, name: str, arguments: Arguments) -> dict[str, JSON]:
         """The arguments as an object that fits the tool. Raises ToolError (`invalid_arguments`)."""

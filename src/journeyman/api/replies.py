@@ -20,6 +20,7 @@ from journeyman.api.schemas import (
 )
 from journeyman.events.codec import rfc3339
 from journeyman.events.messages import Usage
+from journeyman.events.veil import veiled
 from journeyman.journal.journal import ApprovalRow, RunRow
 from journeyman.runtime.results import RunResult
 
@@ -57,7 +58,7 @@ def approval_answer(row: ApprovalRow) -> ApprovalAnswer:
         kind=row.kind,
         call=row.call,
         tool=row.tool,
-        arguments=row.arguments,
+        arguments=veiled(row.arguments, row.hidden),
         message=row.message,
         decisions=row.decisions,
         requested_at=rfc3339(row.requested_at),

@@ -16,6 +16,7 @@ from journeyman.errors import NotFoundError
 from journeyman.events.codec import EVENT_TYPES, Entry, microseconds, rfc3339
 from journeyman.events.messages import Message
 from journeyman.events.state import AgentState, fold
+from journeyman.events.veil import shown, shown_message, veiled
 from journeyman.journal.journal import (
     ApprovalRow,
     Journal,
@@ -154,7 +155,7 @@ class FileReading:
                     break
             return found
 
-        return [_event(entry) for entry in self._read(read)]
+        return [_event(shown(entry)) for entry in self._read(read)]
 
     def state(self, run_id: str, at: int) -> Item:
         from journeyman.api.states import state_answer  # Starlette, for this command only
@@ -163,7 +164,7 @@ class FileReading:
             row = await _known(journal, run_id)
             if at > row.last_seq:
                 raise NotFoundError(f"Run {run_id} has events 1 to {row.last_seq}, not {at}.")
-            entries = await read_all(journal, run_id, at)
+            entries = map(shown, await read_all(journal, run_id, at))
             return fold(run_id, ((entry.seq, entry.at, entry.event) for entry in entries))
 
         item: Item = msgspec.to_builtins(state_answer(self._read(read)))
@@ -258,7 +259,12 @@ def _thread(row: ThreadRow) -> Item:
 
 def _message(row: MessageRow) -> Item:
     run_id = None if row.stream.startswith("thread:") else row.stream
-    return {"no": row.no, "run_id": run_id, "at": rfc3339(row.at), "message": msgspec.to_builtins(row.message)}
+    return {
+        "no": row.no,
+        "run_id": run_id,
+        "at": rfc3339(row.at),
+        "message": msgspec.to_builtins(shown_message(row.message)),
+    }
 
 
 def _approval(row: ApprovalRow) -> Item:
@@ -269,7 +275,7 @@ def _approval(row: ApprovalRow) -> Item:
         "kind": row.kind,
         "call": row.call,
         "tool": row.tool,
-        "arguments": row.arguments,
+        "arguments": veiled(row.arguments, row.hidden),
         "message": row.message,
         "decisions": row.decisions,
         "requested_at": rfc3339(row.requested_at),

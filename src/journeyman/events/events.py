@@ -38,11 +38,12 @@ class Path(msgspec.Struct, frozen=True, omit_defaults=True):
 ROOT = Path()  # a run without a graph; one object, since the encoder leaves defaults out by identity
 
 
-class DirectCall(msgspec.Struct, frozen=True):
+class DirectCall(msgspec.Struct, frozen=True, omit_defaults=True):
     """A run without an agent: one tool call."""
 
     tool: str
     arguments: dict[str, JSON]
+    hidden: tuple[str, ...] = ()  # arguments that people are not shown
 
 
 class Parent(msgspec.Struct, frozen=True):
@@ -230,6 +231,7 @@ class ToolCallStarted(_Step, frozen=True, kw_only=True, omit_defaults=True):
     idempotency_key: str
     attempt: int = 1
     code_hash: str = ""
+    hidden: tuple[str, ...] = ()  # arguments that people are not shown
 
 
 class ToolCallFinished(_Step, frozen=True, kw_only=True, omit_defaults=True):
@@ -304,6 +306,7 @@ class ApprovalRequested(_Step, frozen=True, kw_only=True, omit_defaults=True):
     deadline: int | None = None  # µs since the epoch
     default: Decision | None = None  # the answer when the deadline has passed
     answerer: Answerer = "anyone"
+    hidden: tuple[str, ...] = ()  # arguments that people are not shown
 
 
 class ApprovalGiven(_Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -313,6 +316,7 @@ class ApprovalGiven(_Event, frozen=True, kw_only=True, omit_defaults=True):
     decision: Decision
     by: str
     arguments: dict[str, JSON] | None = None  # approve: run with these instead
+    hidden: tuple[str, ...] = ()  # of these, what people are not shown
     result: str | None = None  # done: the outcome to go on with
 
 

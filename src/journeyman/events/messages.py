@@ -30,12 +30,13 @@ class FilePart(msgspec.Struct, frozen=True, tag_field="type", tag="file"):
 Part = TextPart | ImagePart | FilePart
 
 
-class ToolCall(msgspec.Struct, frozen=True):
+class ToolCall(msgspec.Struct, frozen=True, omit_defaults=True):
     """A call that a model asked for. `arguments` is the text as it came: it may not be JSON."""
 
     id: str
     name: str
     arguments: str
+    hidden: tuple[str, ...] = ()  # arguments that people are not shown
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -25,5 +25,6 @@ def approval_row(run: Run, entry: Entry, event: ApprovalRequested) -> ApprovalRo
         deadline=event.deadline,
         default=event.default,
         answerer=event.answerer,
+        hidden=event.hidden,
         requested_at=entry.at,
     )

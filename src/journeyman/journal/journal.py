@@ -203,6 +203,7 @@ class ApprovalRow(msgspec.Struct, frozen=True, kw_only=True):
     result: str | None = None  # what `done` goes on with unless the answer says otherwise
     default: str | None = None  # the answer when the deadline has passed
     answerer: str = "anyone"  # other: not the principal whose run asks
+    hidden: tuple[str, ...] = ()  # arguments that people are not shown
 
 
 class Idle(msgspec.Struct, frozen=True):

@@ -14,13 +14,14 @@ from journeyman.events.events import (
     Failure,
     LimitReached,
     ModelCalled,
+    ModelReplied,
     RunCancelled,
     RunFailed,
     RunFinished,
     RunPaused,
     RunResumed,
 )
-from journeyman.events.state import AgentState
+from journeyman.events.state import AgentState, replace
 from journeyman.ids import Ids
 from journeyman.llm.client import ModelRequest
 from journeyman.runtime.children import Children, Look
@@ -125,9 +126,16 @@ class Runner:
         if fact.ended is not None:
             self._steps.ended(fact.ended)
         self._fault = self._fault or fact.fault
-        self._recorder.add(*fact.events)
+        self._recorder.add(*map(self._veiled, fact.events))
         if fact.action is not None:
             self._announce(fact.action)
+
+    def _veiled(self, event: Event) -> Event:
+        """A reply says of its calls what people are not to be shown."""
+        if type(event) is not ModelReplied or not event.message.tool_calls:
+            return event
+        message = self._agent.tools.veil(event.message)
+        return event if message is event.message else replace(event, message=message)
 
     def _ask_agent(self) -> tuple[Action, ...]:
         try:

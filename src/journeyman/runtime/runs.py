@@ -13,6 +13,7 @@ from journeyman.events.codec import Codec, Entry
 from journeyman.events.events import ApprovalGiven, CancelRequested, DirectCall, Event, RunAccepted, RunFailed
 from journeyman.events.messages import JSON
 from journeyman.events.state import AgentState, fold
+from journeyman.events.veil import shown
 from journeyman.ids import Ids
 from journeyman.journal.claims import made_before
 from journeyman.journal.journal import (
@@ -94,7 +95,8 @@ class Runs:
         """Accept a lone tool call; it has a hidden thread of its own. Raises ToolNotFoundError, ToolValidationError,
         and ForbiddenError for a tool that no agent lists."""
         agent = self._definitions.direct(request.tool, request.agent)
-        if agent.tools.get(request.tool) is None:
+        spec = agent.tools.get(request.tool)
+        if spec is None:
             raise ToolNotFoundError(f"There is no tool {request.tool!r}. GET /tools lists them.")
         if not request.unlisted and not self._catalog.lists(request.tool, request.agent):
             raise ForbiddenError(f"No agent lists {request.tool!r}: to call it all the same needs the scope `admin`.")
@@ -104,7 +106,7 @@ class Runs:
             thread=thread_key(principal, thread_id),
             principal=principal,
             agent=request.agent,
-            direct=DirectCall(request.tool, request.arguments),
+            direct=DirectCall(request.tool, request.arguments, spec.sensitive),
             stream=request.stream,
             request_id=request.request_id,
             trace_id=request.trace_id,
@@ -308,14 +310,14 @@ class Runs:
 
     async def events(self, principal: str, run_id: str, after: int, limit: int) -> Sequence[Entry]:
         await self.get(principal, run_id)
-        return await self._journal.read(run_id, after, limit)
+        return [shown(entry) for entry in await self._journal.read(run_id, after, limit)]
 
     async def state(self, principal: str, run_id: str, at: int | None = None) -> AgentState:
         """The fold up to seq `at` (None: all). Raises NotFoundError, also if the run has no such seq."""
         row = await self.get(principal, run_id)
         if at is not None and not 1 <= at <= row.last_seq:
             raise NotFoundError(f"Run {run_id} has events 1 to {row.last_seq}, not {at}.")
-        entries = await read_all(self._journal, run_id, at)
+        entries = map(shown, await read_all(self._journal, run_id, at))
         return fold(run_id, ((entry.seq, entry.at, entry.event) for entry in entries))
 
     async def approvals(self, principal: str | None, cursor: str | None, limit: int) -> Sequence[ApprovalRow]:
@@ -355,5 +357,6 @@ def _given(answer: Answer, approval: ApprovalRow, by: str) -> ApprovalGiven:
         decision=answer.decision,
         by=by,
         arguments=answer.arguments,
+        hidden=approval.hidden if answer.arguments else (),
         result=approval.result if answer.decision == "done" and answer.result is None else answer.result,
     )

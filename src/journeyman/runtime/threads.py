@@ -11,6 +11,7 @@ from journeyman.errors import NotFoundError, StateError
 from journeyman.events.codec import Codec
 from journeyman.events.events import CancelRequested, ContextChanged, Event, MessageAdded, ThreadCreated
 from journeyman.events.messages import JSON, Message
+from journeyman.events.veil import shown_message
 from journeyman.ids import Ids
 from journeyman.journal.journal import (
     OPEN,
@@ -114,7 +115,8 @@ class Threads:
     async def messages(self, principal: str, thread_id: str, after: int, limit: int) -> Sequence[MessageRow]:
         """Numbered messages with no > after, in order."""
         row = await self.get(principal, thread_id)
-        return await self._journal.messages(row.key, after + 1, min(after + limit, row.next_no - 1))
+        rows = await self._journal.messages(row.key, after + 1, min(after + limit, row.next_no - 1))
+        return [msgspec.structs.replace(row, message=shown_message(row.message)) for row in rows]
 
     async def add_message(
         self, principal: str, thread_id: str, message: Message, *, key: Key | None = None

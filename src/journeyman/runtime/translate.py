@@ -92,6 +92,7 @@ def _approval(action: AskHuman, ids: Ids, now: Callable[[], int]) -> ApprovalReq
         deadline=None if seconds is None else now() + round(seconds * 1_000_000),
         default=action.default,
         answerer=action.answerer,
+        hidden=action.hidden,
         path=action.path,
     )
 
@@ -138,6 +139,7 @@ def tool_started(action: CallTool, state: AgentState, attempt: int) -> ToolCallS
         attempt=attempt,
         idempotency_key=idempotency_key(state, action.call),
         code_hash=action.spec.code_hash,
+        hidden=action.spec.sensitive,
         path=action.path,
     )
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 
 from journeyman.events.codec import Entry
 from journeyman.events.events import END_TYPES, ModelReplied
+from journeyman.events.veil import shown
 from journeyman.journal.journal import Journal
 from journeyman.journal.ring import Ring
 from journeyman.runtime.live import Place
@@ -74,7 +75,7 @@ class Watch:
         while not self._over and (page := await self._journal.read(self._run_id, self._seen, PAGE)):
             for entry in page:
                 over = self._note(entry)
-                yield entry
+                yield shown(entry)
                 if over:
                     return
             if len(page) < PAGE:
