@@ -181,9 +181,9 @@ def _judge(outcome: Outcome, points: int) -> None:
 
 
 @pytest.mark.timeout(150)
-async def test_a_run_survives_a_kill_at_15_points(tmp_path: Path) -> None:
+async def test_a_run_survives_a_kill_at_8_points(tmp_path: Path) -> None:
     required()
-    _judge(await _in_lanes(tmp_path, 15), 15)
+    _judge(await _in_lanes(tmp_path, 8), 8)
 
 
 @pytest.mark.long

@@ -88,7 +88,7 @@ def test_any_family_ends_well(
 
 
 @pytest.mark.long
-@settings(DOSE, max_examples=3000)
+@settings(DOSE, max_examples=2000)
 @given(plans, choices, limits, st.booleans(), st.sampled_from((1, 2, 512)))
 def test_many_families_end_well(
     plan: dict[str, list[list[str]]], picks: list[int], limit: Limits, answered: bool, slots: int

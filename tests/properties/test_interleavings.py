@@ -118,7 +118,7 @@ def test_any_interleaving_ends_well(
 
 
 @pytest.mark.long
-@settings(DOSE, max_examples=5000)
+@settings(DOSE, max_examples=4000)
 @given(plans, choices, limits, st.booleans(), st.sampled_from((1, 2, 512)))
 def test_many_interleavings_end_well(
     plan: dict[str, list[list[str]]], picks: list[int], limit: Limits, answered: bool, slots: int
