@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from harness.root_logger import restored
 from journeyman.cli import main
 from journeyman.settings import Settings
 
@@ -41,11 +41,8 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
         monkeypatch.delenv(name.upper(), raising=False)
     shutil.copytree(SUPPORT, tmp_path / "support", ignore=shutil.ignore_patterns("var", "__pycache__"))
     monkeypatch.chdir(tmp_path)
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield Shell(capsys)
-    root.handlers[:], root.level = handlers, level
-    logging.captureWarnings(False)
+    with restored():
+        yield Shell(capsys)
 
 
 def test_a_run_and_what_reading_commands_say_of_it(shell: Shell) -> None:

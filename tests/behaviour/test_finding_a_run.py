@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 
 from asgi_client import request
+from harness.root_logger import restored
 from journeyman import create_app
 from journeyman.cli import main
 from journeyman.server.asgi import App
@@ -38,16 +38,13 @@ async def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
 @pytest.fixture
 def find(capsys: pytest.CaptureFixture[str]) -> Iterator[Find]:
     """The ids that `runs list` with these options prints, read from the file beside the server."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
 
     async def listed(*options: str) -> list[str]:
         assert await asyncio.to_thread(main, ["runs", "list", "--json", *options]) == 0
         return [item["run_id"] for item in json.loads(capsys.readouterr().out)["items"]]
 
-    yield listed
-    root.handlers[:], root.level = handlers, level
-    logging.captureWarnings(False)
+    with restored():
+        yield listed
 
 
 async def made_key(app: App, name: str) -> dict[str, str]:

@@ -13,6 +13,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from tests.asgi_client import request
 
+from harness.root_logger import restored
 from journeyman.events.codec import Draft
 from journeyman.events.events import ToolCallFinished
 from journeyman.events.messages import user
@@ -96,12 +97,8 @@ Told = list[tuple[AgentState, Sequence[Draft]]]
 
 @pytest.fixture
 def quiet_root() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.captureWarnings(False)
+    with restored():
+        yield
 
 
 @pytest.mark.parametrize("model", ["offline"])

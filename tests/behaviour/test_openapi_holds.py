@@ -128,6 +128,6 @@ def test_every_operation_with_every_check(server: Server) -> None:
 @pytest.mark.long
 @pytest.mark.timeout(500)
 def test_with_random_values_and_in_random_orders_and_with_lesser_keys(server: Server) -> None:
-    judge(server, "admin", examine(server, "admin", "--max-examples", "8"))
+    judge(server, "admin", examine(server, "admin", "--max-examples", "15"))
     judge(server, "eve", examine(server, "eve", "--phases", "coverage"))
     print(f"CPU of schemathesis: {resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime:.0f} s")

@@ -12,24 +12,18 @@ from pathlib import Path
 import pytest
 from tests.asgi_client import request
 
+from harness.root_logger import json_lines
 from journeyman import AgentFactory
 from journeyman.server.asgi import App
 from journeyman.settings import Settings
-from journeyman.telemetry import logs
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 
 @pytest.fixture
 def lines() -> Iterator[io.StringIO]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    sink = io.StringIO()
-    logs.configure("INFO", "json", stream=sink)
-    yield sink
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.captureWarnings(False)
+    with json_lines() as sink:
+        yield sink
 
 
 async def test_a_run_is_logged_and_answered(caplog: pytest.LogCaptureFixture) -> None:

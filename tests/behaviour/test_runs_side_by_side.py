@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
-import logging
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -19,13 +18,13 @@ import msgspec
 import pytest
 
 from asgi_client import request
+from harness.root_logger import json_lines
 from journeyman.api.app import build_app
 from journeyman.events.messages import ToolCall, assistant
 from journeyman.llm.client import Delta, ModelReply, ModelRequest
 from journeyman.server.asgi import ports
 from journeyman.server.joining import build
 from journeyman.settings import Settings
-from journeyman.telemetry import logs
 
 PRINCIPALS, RUNS = 8, 64
 AGENT = """\
@@ -119,14 +118,8 @@ class Crowd:
 
 @pytest.fixture
 def log() -> Iterator[io.StringIO]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    sink = io.StringIO()
-    logs.configure("INFO", "json", stream=sink)
-    yield sink
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.captureWarnings(False)
+    with json_lines() as sink:
+        yield sink
 
 
 @pytest.fixture

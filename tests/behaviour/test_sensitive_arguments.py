@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from asgi_client import request, stream
+from harness.root_logger import restored
 from journeyman import create_app
 from journeyman.cli import main
 from journeyman.server.asgi import App
@@ -62,11 +63,8 @@ async def looked_at(app: App, run: str, thread: str) -> dict[str, str]:
 @pytest.fixture
 def quiet_logs() -> Iterator[None]:
     """Commands set up logging for a process of their own."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:], root.level = handlers, level
-    logging.captureWarnings(False)
+    with restored():
+        yield
 
 
 async def test_it_is_masked_wherever_people_look_and_the_tool_gets_it(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 
+from harness.root_logger import restored
 from journeyman.cli import main
 from journeyman.settings import Settings
 
@@ -22,11 +22,8 @@ def shell_of(capsys: pytest.CaptureFixture[str]) -> Iterator[Shell]:
         code = main(arguments)
         return code, capsys.readouterr().out
 
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield run
-    root.handlers[:], root.level = handlers, level
-    logging.captureWarnings(False)
+    with restored():
+        yield run
 
 
 def without_our_variables(patch: pytest.MonkeyPatch) -> None:

@@ -102,7 +102,7 @@ async def test_every_budget_that_pays_must_have_room() -> None:
     assert shared.state(9)["agent:support"]["cost_usd"] == 2.0
 
 
-async def test_figures_come_from_the_journal_and_memory_is_bounded() -> None:
+async def test_memory_is_bounded() -> None:
     shared = budgets()
     for number in range(MOST_KEPT + 50):
         await shared.check([Share("principal", f"p{number}", Quota(tokens_per_day=1))])

@@ -21,6 +21,7 @@ from journeyman.events.quota import Quota, Reservation
 from journeyman.journal.journal import ApiKeyRow, Batch
 from journeyman.llm.prices import Price, Prices
 from journeyman.llm.scripted import ScriptedModel
+from journeyman.runtime.budgets import Budgets
 from journeyman.runtime.payments import REPLY_TOKENS
 from journeyman.runtime.results import Key, Payer, StartRun
 
@@ -79,6 +80,10 @@ async def test_a_budget_that_is_used_up_ends_the_run_and_turns_the_next_away() -
         with pytest.raises(ResourceError) as refused:
             await rig.start("again")
         assert refused.value.code == "quota_exhausted"
+        after_a_restart = Budgets(rig.journal, rig.clock, rig.of_each)  # the journal alone knows what was used
+        with pytest.raises(ResourceError):
+            await after_a_restart.check(after_a_restart.shares("local", None, Quota()))
+        await after_a_restart.check(after_a_restart.shares("bob", None, Quota()))
 
 
 async def test_a_request_that_was_accepted_is_answered_when_it_is_repeated() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from harness.root_logger import restored
 from journeyman.ids import SequentialIds
 from journeyman.telemetry import lines, logs
 
@@ -20,12 +21,8 @@ LOGGER = logging.getLogger("journeyman.test_logs")
 @pytest.fixture(autouse=True)
 def root() -> Iterator[None]:
     """The root logger as it was."""
-    logger = logging.getLogger()
-    handlers, level = logger.handlers[:], logger.level
-    yield
-    logger.handlers[:] = handlers
-    logger.setLevel(level)
-    logging.captureWarnings(False)
+    with restored():
+        yield
 
 
 class Sink(io.StringIO):
