@@ -17,8 +17,8 @@ import uvloop
 from journeyman.clock import Clock
 from journeyman.events.codec import Draft
 from journeyman.events.state import AgentState
-from journeyman.journal.commits import GroupCommitted
 from journeyman.journal.journal import Journal
+from journeyman.journal.writer import GroupCommitted
 from journeyman.resilience.signals import Signal
 from journeyman.server.asgi import App
 from journeyman.server.listening import listen

@@ -18,7 +18,7 @@ from journeyman.events.codec import Draft
 from journeyman.events.events import ToolCallFinished
 from journeyman.events.messages import user
 from journeyman.events.state import AgentState
-from journeyman.journal.commits import GroupCommitted
+from journeyman.journal.writer import GroupCommitted
 from journeyman.runtime.results import StartRun
 from journeyman.server.application import Application
 from journeyman.server.asgi import App

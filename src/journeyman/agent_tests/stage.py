@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import msgspec
 
 from journeyman.agent_tests.deliveries import Deliveries
-from journeyman.agent_tests.recorded_budgets import RecordedBudgets
-from journeyman.agent_tests.recorded_children import RecordedChildren
+from journeyman.agent_tests.recorded_children import RecordedBudgets, RecordedChildren
 from journeyman.agent_tests.recording import Recording
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.spec import AgentSpec

@@ -7,11 +7,13 @@ import re
 from typing import TypeVar
 
 import msgspec
+from fastapi import Request
 from starlette.types import Message, Receive
 
 from journeyman.api.ports import Limits
 from journeyman.api.problems import RequestError
 from journeyman.api.schemas import FORMS
+from journeyman.api.visit import visit_of
 from journeyman.events.messages import JSON
 
 T = TypeVar("T")
@@ -172,3 +174,16 @@ def _made_whole(value: JSON, reason: str, path: str) -> bool:
         return False
     value[last] = int(number)
     return True
+
+
+async def read(request: Request, limits: Limits) -> JSON:
+    """The request's JSON. Raises RequestError."""
+    return await read_json(visit_of(request.scope).headers, request.receive, limits)
+
+
+async def merge_patch_of(request: Request, limits: Limits) -> dict[str, JSON]:
+    """A JSON Merge Patch (RFC 7396) of an object."""
+    patch = await read(request, limits)
+    if not isinstance(patch, dict):
+        raise RequestError("body: a context is an object, and so is its patch.", path="body")
+    return patch

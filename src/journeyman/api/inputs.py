@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+
+import msgspec
+
 from journeyman.api.problems import RequestError
 from journeyman.api.replies import encode
 from journeyman.api.schemas import AnswerRequest, Content, ForkRequest, ProcessRequest
@@ -80,3 +85,21 @@ def fork_of(run_id: str, body: ForkRequest, visit: Visit, key: Key | None) -> Fo
 
 def text_of(result: JSON) -> str | None:
     return result if result is None or isinstance(result, str) else encode(result).decode()
+
+
+_KEY = re.compile(rb"[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?")
+
+
+def key_of(visit: Visit, route: str, body: JSON) -> Key | None:
+    """The key with the hash of the body as data: key order and white space do not matter. Raises RequestError."""
+    given = visit.headers.get(b"idempotency-key")
+    if given is None:
+        return None
+    if not _KEY.fullmatch(given):
+        raise RequestError(
+            "Idempotency-Key must be 1 to 255 printable ASCII characters.",
+            code="invalid_idempotency_key",
+            path="header.idempotency-key",
+        )
+    canonical = msgspec.json.encode(body, order="deterministic")
+    return Key(route, given.decode(), hashlib.sha256(canonical).hexdigest())

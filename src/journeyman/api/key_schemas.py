@@ -7,6 +7,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 from msgspec.structs import asdict
 
+from journeyman.api.body import LARGEST_INTEGER
 from journeyman.api.schemas import PRINCIPAL, SCOPE
 from journeyman.auth.api_keys import usable
 from journeyman.auth.limits import MOST_RUNS, MOST_TOKENS, MOST_USD, KeyLimits
@@ -105,3 +106,19 @@ def made_key(row: ApiKeyRow, secret: str | None, now: int) -> MadeKey:
 
 def _time(at: int | None) -> str | None:
     return None if at is None else rfc3339(at)
+
+
+class PruneRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What may stay: threads touched within so many days, so many threads, so many megabytes. One bound at least."""
+
+    days: Annotated[float, Meta(ge=0, le=1_000_000)] | None = None
+    threads: Annotated[int, Meta(ge=0, le=LARGEST_INTEGER)] | None = None
+    megabytes: Annotated[float, Meta(ge=0, le=1e9)] | None = None
+
+
+class Pruned(Struct, frozen=True):
+    """How many threads were erased, and what is left."""
+
+    erased: int
+    threads: int
+    bytes: int

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from journeyman.agents.picture import GraphPicture
-from journeyman.api import agent_schemas, key_schemas, reload_schemas, retention_schemas, schemas
+from journeyman.api import agent_schemas, key_schemas, schemas
 from journeyman.api.access import OPEN, needed
 from journeyman.api.problems import ProblemDetails
 from journeyman.events.messages import TextPart
@@ -37,10 +37,10 @@ _MODELS = (
     schemas.AddMessage,
     schemas.ResumeRequest,
     schemas.ForkRequest,
-    retention_schemas.PruneRequest,
-    reload_schemas.RollbackRequest,
-    reload_schemas.ChangeAnswer,
-    reload_schemas.ReloadAnswer,
+    key_schemas.PruneRequest,
+    agent_schemas.RollbackRequest,
+    agent_schemas.ChangeAnswer,
+    agent_schemas.ReloadAnswer,
     key_schemas.KeyQuota,
     key_schemas.CreateKey,
     key_schemas.RotateKey,
@@ -58,7 +58,7 @@ _MODELS = (
     schemas.AddedMessage,
     agent_schemas.ToolAnswer,
     agent_schemas.CacheCleared,
-    retention_schemas.Pruned,
+    key_schemas.Pruned,
     agent_schemas.AgentSummary,
     agent_schemas.AgentAnswer,
     GraphPicture,

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from journeyman.cli.check import checked
-from journeyman.cli.options import AgentPath, Json, Offline, Url
-from journeyman.cli.output import Output
+from journeyman.cli.output import AgentPath, Json, Offline, Output, Url
 from journeyman.cli.whereabouts import server
 from journeyman.settings import Settings
 

@@ -9,8 +9,7 @@ import typer
 
 from journeyman.cli.exits import FAILED
 from journeyman.cli.following import Following
-from journeyman.cli.options import AgentPath, Json, Limit, Offline, Url
-from journeyman.cli.output import Output
+from journeyman.cli.output import AgentPath, Json, Limit, Offline, Output, Url
 from journeyman.cli.reading import reading
 from journeyman.cli.run import CODES, report
 from journeyman.cli.whereabouts import door

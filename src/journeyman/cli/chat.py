@@ -12,8 +12,7 @@ import typer
 from journeyman.cli.door import Door, Frame
 from journeyman.cli.exits import FAILED, WAITING
 from journeyman.cli.following import ENDS, Following
-from journeyman.cli.options import AgentPath, Offline, Url
-from journeyman.cli.output import Output
+from journeyman.cli.output import AgentPath, Offline, Output, Url
 from journeyman.cli.transcript import Transcript
 from journeyman.cli.whereabouts import door
 from journeyman.errors import BaseError, StateError

@@ -11,8 +11,7 @@ import msgspec
 import typer
 
 from journeyman.cli.exits import CONFIGURATION, OK
-from journeyman.cli.options import AgentPath, Json, Offline
-from journeyman.cli.output import Output
+from journeyman.cli.output import AgentPath, Json, Offline, Output
 from journeyman.errors import ConfigurationError, Problem
 from journeyman.settings import Settings
 

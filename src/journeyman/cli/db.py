@@ -10,8 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from journeyman.cli.exits import FAILED, OK
-from journeyman.cli.options import Json, Url
-from journeyman.cli.output import Output
+from journeyman.cli.output import Json, Output, Url
 from journeyman.cli.remote import RemoteDoor
 from journeyman.cli.whereabouts import journal_file, server
 from journeyman.clock import SystemClock

@@ -18,8 +18,7 @@ from journeyman.cli import doctor_network as network
 from journeyman.cli.check import checked
 from journeyman.cli.exits import FAILED, OK
 from journeyman.cli.findings import Finding, guarded
-from journeyman.cli.options import AgentPath, Json
-from journeyman.cli.output import Output
+from journeyman.cli.output import AgentPath, Json, Output
 from journeyman.errors import ConfigurationError
 from journeyman.settings import Settings
 

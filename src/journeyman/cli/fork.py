@@ -9,8 +9,7 @@ import typer
 
 from journeyman.cli.approvals import json_object
 from journeyman.cli.exits import FAILED
-from journeyman.cli.options import AgentPath, Json, Offline, Url
-from journeyman.cli.output import Output
+from journeyman.cli.output import AgentPath, Json, Offline, Output, Url
 from journeyman.cli.run import CODES, ended, report
 from journeyman.cli.whereabouts import door
 from journeyman.errors import ValidationError

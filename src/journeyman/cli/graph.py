@@ -14,8 +14,7 @@ from journeyman.agents.picture import graph_of, mermaid, picture
 from journeyman.agents.trail import Asked, TrailStep
 from journeyman.cli.check import checked
 from journeyman.cli.exits import FAILED, OK
-from journeyman.cli.options import AgentPath, Json, Offline
-from journeyman.cli.output import Output, compact
+from journeyman.cli.output import AgentPath, Json, Offline, Output, compact
 from journeyman.cli.whereabouts import log_quietly
 from journeyman.errors import NotFoundError, ValidationError
 from journeyman.settings import Settings

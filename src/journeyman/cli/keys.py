@@ -16,8 +16,7 @@ from journeyman.auth.api_keys import ApiKeys, NewKey
 from journeyman.auth.limits import KeyLimits, checked_limits
 from journeyman.auth.principal import SCOPES, checked_scopes
 from journeyman.auth.tokens import sign
-from journeyman.cli.options import Json, Url
-from journeyman.cli.output import Output
+from journeyman.cli.output import Json, Output, Url
 from journeyman.cli.remote import RemoteDoor
 from journeyman.cli.whereabouts import journal_file, server
 from journeyman.clock import SystemClock

@@ -6,9 +6,11 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, TextIO
+from pathlib import Path
+from typing import Annotated, Any, TextIO
 
 import msgspec
+import typer
 
 from journeyman.errors import BaseError, ConfigurationError
 
@@ -93,3 +95,15 @@ def complain(error: BaseError, *, json: bool = False, stream: TextIO | None = No
         return
     problems = error.problems if isinstance(error, ConfigurationError) else ()
     output.data({"error": error.message, "code": error.code, "problems": problems})
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Url = Annotated[
+    str | None, typer.Option("--url", help="Ask the server at this address, such as http://127.0.0.1:8000.")
+]
+AgentPath = Annotated[
+    Path | None, typer.Argument(metavar="PATH", help="Agent file, or folder of them. [AGENT_PATH, else agent.yaml]")
+]
+Offline = Annotated[bool, typer.Option("--offline", help="Let the built-in offline model answer.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="How many at most.")]
+Principal = Annotated[str, typer.Option("--principal", help="Whose, in the journal's file; a server goes by the key.")]

@@ -9,8 +9,7 @@ from typing import Annotated
 import typer
 
 from journeyman import __version__
-from journeyman.cli.options import Json
-from journeyman.cli.output import Output
+from journeyman.cli.output import Json, Output
 from journeyman.errors import ConfigurationError, Problem
 
 _TEMPLATES = files("journeyman.cli") / "first_project"

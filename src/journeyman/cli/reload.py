@@ -8,8 +8,7 @@ from urllib.parse import quote
 import typer
 
 from journeyman.cli.exits import CONFIGURATION
-from journeyman.cli.options import Json, Url
-from journeyman.cli.output import Output
+from journeyman.cli.output import Json, Output, Url
 from journeyman.cli.remote import RemoteDoor
 from journeyman.cli.whereabouts import server
 from journeyman.errors import ServiceUnavailableError

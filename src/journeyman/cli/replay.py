@@ -12,8 +12,7 @@ import typer
 
 from journeyman.cli.agent_test import quiet
 from journeyman.cli.exits import FAILED
-from journeyman.cli.options import AgentPath, Json, Url
-from journeyman.cli.output import Output
+from journeyman.cli.output import AgentPath, Json, Output, Url
 from journeyman.cli.reading import reading
 from journeyman.errors import ConfigurationError, NotFoundError, ValidationError
 from journeyman.settings import Settings

@@ -9,8 +9,7 @@ import typer
 from journeyman.cli.door import Door
 from journeyman.cli.exits import FAILED, OK, WAITING
 from journeyman.cli.following import Following
-from journeyman.cli.options import AgentPath, Json, Offline, Url
-from journeyman.cli.output import Output, compact
+from journeyman.cli.output import AgentPath, Json, Offline, Output, Url, compact
 from journeyman.cli.whereabouts import door
 from journeyman.settings import Settings
 

@@ -10,8 +10,7 @@ import typer
 
 from journeyman.auth.principal import LOCAL_NAME
 from journeyman.cli.fork import fork
-from journeyman.cli.options import Json, Limit, Url
-from journeyman.cli.output import Output, cell, compact
+from journeyman.cli.output import Json, Limit, Output, Url, cell, compact
 from journeyman.cli.reading import reading
 from journeyman.cli.replay import export, replay
 from journeyman.cli.threads import words

@@ -7,8 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from journeyman.auth.principal import LOCAL_NAME
-from journeyman.cli.options import Json, Limit, Principal, Url
-from journeyman.cli.output import Output
+from journeyman.cli.output import Json, Limit, Output, Principal, Url
 from journeyman.cli.reading import reading
 from journeyman.settings import Settings
 

@@ -14,8 +14,7 @@ import typer
 from journeyman.cli.approvals import json_object
 from journeyman.cli.check import checked, lines
 from journeyman.cli.exits import CONFIGURATION, FAILED, OK, WAITING
-from journeyman.cli.options import AgentPath, Json, Url
-from journeyman.cli.output import Output
+from journeyman.cli.output import AgentPath, Json, Output, Url
 from journeyman.cli.run import report
 from journeyman.cli.whereabouts import door, log_quietly, server
 from journeyman.errors import Problem, ToolError

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+
 from journeyman.errors import ServiceError
 from journeyman.resilience.guard import Judgement
 
@@ -29,3 +33,24 @@ def harmful(error: ServiceError) -> Judgement:
     """Only what was never sent, or was sent away unread, may be sent again."""
     unsent = error.code == "service_unreachable" or (error.code == REFUSED and error.status == 429)
     return Judgement(failing=harmless(error).failing, repeatable=unsent)
+
+
+_LONGEST = 60.0  # seconds
+
+
+def retry_after(headers: Mapping[str, str], now: int) -> float | None:
+    """Seconds to wait by `Retry-After` (seconds or an HTTP date), at most 60; None where it says nothing usable.
+
+    `now` is microseconds since the epoch.
+    """
+    value = headers.get("retry-after")
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - now / 1_000_000
+        except (ValueError, OverflowError):
+            return None
+    return min(max(seconds, 0.0), _LONGEST) if math.isfinite(seconds) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
+from typing import Protocol
 
 from journeyman.events.codec import Entry
 from journeyman.events.events import END_TYPES
@@ -101,3 +102,18 @@ async def follow(journal: Journal, stream: str, after: int = 0) -> AsyncIterator
 async def _over(journal: Journal, run_id: str, after: int) -> bool:
     row = await journal.run(run_id)
     return row is None or (row.status not in OPEN and row.last_seq <= after)
+
+
+class Ring(Protocol):
+    """A reader's place by a stream: it is woken when something happened there. Nothing is buffered for it."""
+
+    @property
+    def head(self) -> int:
+        """The highest committed seq that this process has seen of the stream since the ring was taken; 0: none."""
+        ...
+
+    async def wait(self) -> None:
+        """Return at the next commit or `ring` on the stream, at once if one came since the last return."""
+        ...
+
+    def close(self) -> None: ...

@@ -14,7 +14,6 @@ import apsw
 from journeyman.errors import ConfigurationError, StorageError
 from journeyman.events.codec import Entry
 from journeyman.events.messages import JSON
-from journeyman.journal.commits import GroupCommitted, untold
 from journeyman.journal.database import (
     UNREADABLE,
     Synchronous,
@@ -44,7 +43,7 @@ from journeyman.journal.ledger import Ledger
 from journeyman.journal.ownership import Ownership
 from journeyman.journal.sqlite_reads import Reads
 from journeyman.journal.statements import Q
-from journeyman.journal.writer import Ticket, Writer
+from journeyman.journal.writer import GroupCommitted, Ticket, Writer, untold
 
 T = TypeVar("T")
 

@@ -17,13 +17,26 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+import msgspec
 
 from journeyman.errors import ResourceError, StateError, StorageError
-from journeyman.journal.commits import GroupCommitted, untold
 from journeyman.journal.database import translate
 from journeyman.journal.journal import Batch, Committed
 from journeyman.journal.ledger import Ledger
 from journeyman.journal.sqlite_tables import SqliteTables
+
+
+class GroupCommitted(msgspec.Struct, frozen=True):
+    """The writer made one transaction of what waited: a fact for metrics. Seconds include the sync to the disk."""
+
+    batches: int
+    events: int
+    seconds: float
+
+
+def untold(fact: GroupCommitted) -> None:
+    """The hook of whoever wants to hear nothing."""
+
 
 TRANSIENT = (apsw.FullError, apsw.BusyError, apsw.LockedError)  # nothing was written, later commits may succeed
 

@@ -10,6 +10,7 @@ from journeyman.events.codec import Entry
 from journeyman.events.events import Decision, Failure, Multitask
 from journeyman.events.messages import JSON, Message, Part, Usage
 from journeyman.events.quota import Quota
+from journeyman.events.state import AgentState
 from journeyman.journal.journal import ApprovalRow, RunStatus
 
 
@@ -155,3 +156,26 @@ class Reconnect(msgspec.Struct, frozen=True, tag_field="type", tag="reconnect"):
 
 
 Frame = Entry | Delta | Snapshot | Progress | Reconnect
+
+
+def result_of(state: AgentState) -> RunResult:
+    """What a caller is told of the run as it stands."""
+    direct = state.direct_call
+    return RunResult(
+        run_id=state.run_id,
+        thread_id=state.thread.rpartition("/")[2],
+        agent=state.agent,
+        version=state.version,
+        status=state.status,
+        response=state.output if state.status == "finished" else "",
+        model=state.model,
+        usage=state.usage,
+        stopped_by=state.stopped_by,
+        error=state.error,
+        tool=state.direct.tool if state.direct else None,
+        duration_ms=direct.duration_ms if direct else 0.0,
+        cached=direct.cached if direct else False,
+        last_seq=state.seq,
+        forked_from=state.forked.parent if state.forked else None,
+        forked_at=state.forked.at if state.forked else None,
+    )

@@ -33,8 +33,7 @@ from journeyman.runtime.catalog import Catalog
 from journeyman.runtime.claims import claim_of
 from journeyman.runtime.definitions import Definitions
 from journeyman.runtime.loading import read_all
-from journeyman.runtime.outcome import result_of
-from journeyman.runtime.results import Answer, Frame, Key, RunResult, StartCall, Started, StartRun
+from journeyman.runtime.results import Answer, Frame, Key, RunResult, StartCall, Started, StartRun, result_of
 from journeyman.runtime.watching import Watch
 from journeyman.runtime.worker import Worker
 

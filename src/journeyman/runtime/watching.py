@@ -7,8 +7,8 @@ from collections.abc import AsyncGenerator
 from journeyman.events.codec import Entry
 from journeyman.events.events import END_TYPES, ModelReplied
 from journeyman.events.veil import shown
+from journeyman.journal.follow import Ring
 from journeyman.journal.journal import Journal
-from journeyman.journal.ring import Ring
 from journeyman.runtime.live import Place
 from journeyman.runtime.results import Frame, Reconnect
 from journeyman.runtime.worker import Worker

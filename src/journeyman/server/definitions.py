@@ -23,7 +23,7 @@ from journeyman.egress.services import joined as joined_services
 from journeyman.egress.transport import Transport
 from journeyman.errors import ConfigurationError, Problem
 from journeyman.loading import ImportedFiles
-from journeyman.server.outside_tools import openapi_tools, outside
+from journeyman.server.outward import openapi_tools, outside
 from journeyman.server.places import agent_path, tools_path
 from journeyman.settings import Settings
 from journeyman.tools import narrowing

@@ -41,11 +41,9 @@ from journeyman.server.application import Application
 from journeyman.server.definitions import Loaded, load
 from journeyman.server.identity import identity
 from journeyman.server.mcp import Mounts, guarded
-from journeyman.server.observers import Observers, models_of
-from journeyman.server.outside_tools import register
-from journeyman.server.outward import executor_of, models_behind, transport_of
+from journeyman.server.observers import Observers, models_of, tracing
+from journeyman.server.outward import executor_of, models_behind, register, transport_of
 from journeyman.server.reloading import Load, Reloading
-from journeyman.server.tracing import tracing
 from journeyman.settings import Settings
 from journeyman.telemetry.metrics import Names
 from journeyman.telemetry.traces import header_values

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from journeyman import __version__
 from journeyman.agents.agent import BaseAgent
 from journeyman.clock import Clock
 from journeyman.egress.services import Services
+from journeyman.errors import Problem
 from journeyman.events.codec import Draft
 from journeyman.events.events import END_TYPES, ApprovalRequested, ToolCallFinished
 from journeyman.events.state import AgentState
@@ -17,15 +18,14 @@ from journeyman.resilience.signals import Signal
 from journeyman.resilience.window import Windows
 from journeyman.runtime.catalog import Catalog
 from journeyman.runtime.worker import Worker
-from journeyman.telemetry.event_lines import log_events
 from journeyman.telemetry.exposition import Exposition
 from journeyman.telemetry.figures import Distribution
-from journeyman.telemetry.guard_lines import log_signal
+from journeyman.telemetry.lines import log_events, log_signal
 from journeyman.telemetry.loop_lag import LoopLag
 from journeyman.telemetry.metrics import Names, RunMetrics, ServerMetrics
 from journeyman.telemetry.readings import Sources, readings
 from journeyman.telemetry.tasks import TaskBook
-from journeyman.telemetry.traces import Traces
+from journeyman.telemetry.traces import Traces, wanted
 from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.workers import Workers
 
@@ -122,3 +122,17 @@ def tool_durations(registry: ToolRegistry) -> dict[str, Distribution]:
         name: Distribution(tuple(bound / 1000 for bound in each.bounds_ms), each.counts, each.total_ms / 1000)
         for name, each in registry.get_durations().items()
     }
+
+
+def tracing(environ: Mapping[str, str]) -> tuple[Traces | None, tuple[Problem, ...]]:
+    """The exporter, and what of the wish cannot be had: warnings, since a server is worth more than its traces."""
+    asked = wanted(environ)
+    problems = tuple(Problem(text, severity="warning") for text in asked.problems)
+    if not asked:
+        return None, problems
+    try:
+        from journeyman.telemetry.otel import Otel  # noqa: PLC0415 - an extra; 0.1 s and 17 MB, only where configured
+    except ImportError as exc:
+        text = f"OTEL_… asks for traces, but a package is missing ({exc.name}): pip install 'journeyman[otel]'"
+        return None, (*problems, Problem(text, severity="warning"))
+    return Traces(Otel.over_http(asked, __version__)), problems

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Container, Sequence
 
+from journeyman.agents.definition import LoadedAgent
 from journeyman.clock import Clock
 from journeyman.egress.client import HttpClient
 from journeyman.egress.services import Services
 from journeyman.egress.transport import Transport
+from journeyman.errors import Problem
 from journeyman.ids import Ids
 from journeyman.journal.journal import Journal
 from journeyman.llm.client import ModelClient
@@ -17,6 +20,7 @@ from journeyman.runtime.replaying import recorded_replies
 from journeyman.settings import Settings
 from journeyman.tools.cache import ToolCache
 from journeyman.tools.executor import Executor
+from journeyman.tools.openapi.invoker import OpenApiTool
 from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.workers import Workers
 
@@ -66,3 +70,38 @@ def gateway_of(settings: Settings, services: Services, clock: Clock) -> Gateway 
         timeouts=destination.timeouts,
         clock=clock,
     )
+
+
+def outside(agents: Sequence[LoadedAgent]) -> Transport | None:
+    """The way out for tools of `agents`; None if they have none. Opens nothing: each call passes its origin's guard."""
+    if not any(agent.openapi for agent in agents):
+        return None
+    from journeyman.egress.pool import AiohttpTransport  # noqa: PLC0415 - 0.15 s and 12 MB, only where a tool needs it
+
+    return AiohttpTransport()
+
+
+def openapi_tools(
+    agents: Sequence[LoadedAgent], taken: Container[str]
+) -> tuple[tuple[OpenApiTool, ...], list[Problem]]:
+    """The operations of all agents; one name is one tool in a server, so what contradicts is a problem. Pure."""
+    problems: list[Problem] = []
+    known: dict[str, OpenApiTool] = {}
+    for agent in agents:
+        for tool in agent.openapi:
+            name = tool.spec.name
+            if name not in taken and known.setdefault(name, tool) == tool:
+                continue
+            message = f"the tool {name} of the agent {agent.spec.name} is another one elsewhere"
+            remedy = "give its entry under `openapi` another key"
+            problems.append(Problem(message, str(agent.file) if agent.file else None, remedy=remedy))
+    return tuple(known.values()), problems
+
+
+def register(
+    registry: ToolRegistry, tools: Sequence[OpenApiTool], transport: Transport | None, services: Services, clock: Clock
+) -> None:
+    """Have these operations called through `transport`, behind the guards of `services`."""
+    if transport is not None:
+        for tool in tools:
+            registry.add(tool.registered(transport, services, clock))

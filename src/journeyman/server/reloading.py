@@ -17,7 +17,7 @@ from journeyman.runtime.definitions import Definitions
 from journeyman.runtime.reloaded import Change, Reloaded
 from journeyman.server.definitions import Loaded
 from journeyman.server.mcp import Mounts
-from journeyman.server.outside_tools import register
+from journeyman.server.outward import register
 from journeyman.tools.earlier import Code
 from journeyman.tools.registry import ToolRegistry
 

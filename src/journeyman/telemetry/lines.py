@@ -15,11 +15,16 @@ from typing import Any, TextIO
 
 import msgspec
 
+from journeyman.events.codec import Draft
+from journeyman.events.state import AgentState
+from journeyman.events.veil import shown_data
 from journeyman.ids import Ids
 from journeyman.masking import MARK, Mask
+from journeyman.resilience.signals import BreakerChanged, Retried, RetryWithheld, Signal
 
 Bound = Callable[[], Mapping[str, str]]
 
+_LOG = logging.getLogger(__name__)
 IDS = ("request_id", "principal", "run_id", "thread_id", "trace_id")  # that are bound around work
 CAP = 16 * 1024  # characters of one field
 CHUNK = 4096  # a pipe that says it is writable takes this much without blocking (PIPE_BUF)
@@ -221,3 +226,24 @@ def _descriptor(stream: TextIO) -> int | None:
         return stream.fileno()
     except (OSError, ValueError, AttributeError):
         return None
+
+
+def log_events(run: AgentState, drafts: Sequence[Draft]) -> None:
+    """One line an event: its type, the run, its data as stored (secrets replaced), cut like any long field."""
+    for draft in drafts:
+        _LOG.info("event %s", draft.type, extra={"run_id": run.run_id, "event": shown_data(draft.data).decode()})
+
+
+def log_signal(signal: Signal) -> None:
+    """Write what people want to read of it."""
+    match signal:
+        case BreakerChanged(guard, key, before, state):
+            level = logging.WARNING if state == "open" else logging.INFO
+            facts = {"guard": guard, "key": key, "before": before, "state": state}
+            _LOG.log(level, "breaker of %s is %s", f"{guard} ({key})" if key else guard, state, extra=facts)
+        case Retried(guard, key, attempt, code, pause):
+            tried = {"guard": guard, "key": key, "attempt": attempt, "code": code}
+            _LOG.info("try %d at %s failed, the next in %.1f seconds", attempt, guard, pause, extra=tried)
+        case RetryWithheld(guard, key, code):
+            facts = {"guard": guard, "key": key, "code": code}
+            _LOG.debug("the retry budget of %s is spent", guard, extra=facts)

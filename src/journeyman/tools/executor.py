@@ -16,10 +16,9 @@ from journeyman.ids import Ids
 from journeyman.tools.cache import ToolCache
 from journeyman.tools.call_scope import CallScope, HttpSender
 from journeyman.tools.failures import TransientToolError, UnansweredToolError
-from journeyman.tools.plain_text import plain_text
 from journeyman.tools.rates import ToolRates
 from journeyman.tools.registry import RegisteredTool, ToolRegistry
-from journeyman.tools.results import CUT_NOTE, format_result
+from journeyman.tools.results import CUT_NOTE, format_result, plain_text
 from journeyman.tools.spec import CallHost, CallRequest, Invoker, ToolOutcome, ToolSpec
 from journeyman.tools.tool import ToolRetry
 from journeyman.tools.workers import Workers

@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 import enum
 import json
+import re
 from pathlib import PurePath
 from typing import Any
 from uuid import UUID
@@ -14,7 +15,19 @@ import msgspec
 
 from journeyman.errors import ToolExecutionError
 from journeyman.events.messages import valid_text
-from journeyman.tools.plain_text import plain_text
+
+# C0 but tab and line ends, DEL and C1; marks, overrides and isolates of direction; annotations; tags. Joiners stay:
+# scripts and emoji need them.
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+
+
+def plain_text(text: str) -> str:
+    """Valid Unicode that reads as it is written, and cannot hide an order to a model in it."""
+    text = valid_text(text)
+    return _HIDDEN.sub("", text) if _HIDDEN.search(text) else text
+
 
 CUT_NOTE = 100  # characters beyond the cap that say that something was cut
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from journeyman.agents.model_choice import resolve_model
+from journeyman.agents.model_entries import resolve_model
 
 
 @pytest.mark.parametrize(

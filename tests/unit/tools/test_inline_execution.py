@@ -12,8 +12,8 @@ from journeyman.clock import ManualClock
 from journeyman.errors import StaleEpochError, ToolExecutionError
 from journeyman.ids import SequentialIds
 from journeyman.tools.executor import Executor
-from journeyman.tools.plain_text import plain_text
 from journeyman.tools.registry import ToolRegistry
+from journeyman.tools.results import plain_text
 from journeyman.tools.tool import BaseTool, ToolContext, ToolRetry, resource, tool
 from journeyman.tools.workers import Workers
 

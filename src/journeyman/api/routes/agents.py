@@ -12,8 +12,8 @@ from journeyman.agents.agent import BaseAgent
 from journeyman.agents.picture import GraphPicture, graph_of, mermaid, picture
 from journeyman.agents.spec import ModelSettings
 from journeyman.api.agent_schemas import AgentAnswer, AgentSummary, ModelAnswer, VersionAnswer
+from journeyman.api.cursor import page_by_name
 from journeyman.api.openapi import answers, content, lists, ref
-from journeyman.api.paging import page_by_name
 from journeyman.api.parameters import Cursor, NamePath, PageSize
 from journeyman.api.ports import Ports
 from journeyman.api.replies import reply

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from journeyman.api import cursor as cursors
+from journeyman.api.cursor import cut
 from journeyman.api.openapi import lists
-from journeyman.api.paging import cut
 from journeyman.api.parameters import Cursor, PageSize
 from journeyman.api.ports import Ports
 from journeyman.api.replies import approval_answer, page

@@ -5,9 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from journeyman.api.body import merge_patch_of
 from journeyman.api.openapi import accepts, answers
 from journeyman.api.ports import Ports
-from journeyman.api.reading import merge_patch_of
 from journeyman.api.replies import reply
 from journeyman.api.visit import visit_of
 

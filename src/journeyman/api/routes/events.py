@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 from journeyman.api import cursor as cursors
 from journeyman.api import openapi, sse
 from journeyman.api.body import LARGEST_INTEGER
-from journeyman.api.paging import cut
+from journeyman.api.cursor import cut
 from journeyman.api.parameters import checked_name
 from journeyman.api.ports import Ports
 from journeyman.api.problems import RequestError

@@ -6,8 +6,7 @@ from starlette.types import Receive, Scope, Send
 
 from journeyman.api import openapi
 from journeyman.api.body import convert, read_json
-from journeyman.api.idempotency import key_of
-from journeyman.api.inputs import payer_of
+from journeyman.api.inputs import key_of, payer_of
 from journeyman.api.ports import Ports
 from journeyman.api.replies import send_json, tool_answer
 from journeyman.api.schemas import ExecuteToolAnswer, ExecuteToolRequest

@@ -6,8 +6,7 @@ from starlette.types import Receive, Scope, Send
 
 from journeyman.api import openapi, sse
 from journeyman.api.body import ClientGone, convert, read_json
-from journeyman.api.idempotency import key_of
-from journeyman.api.inputs import start_of
+from journeyman.api.inputs import key_of, start_of
 from journeyman.api.ports import Ports
 from journeyman.api.replies import process_answer, raise_gateway_failure, send_json
 from journeyman.api.schemas import ProcessAnswer, ProcessRequest

@@ -5,13 +5,12 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from journeyman.api.body import convert
+from journeyman.api.body import convert, read
+from journeyman.api.key_schemas import Pruned, PruneRequest
 from journeyman.api.openapi import accepts, answers
 from journeyman.api.ports import Ports
 from journeyman.api.problems import RequestError
-from journeyman.api.reading import read
 from journeyman.api.replies import reply
-from journeyman.api.retention_schemas import Pruned, PruneRequest
 from journeyman.runtime.retention import Keep
 
 _ONE_BOUND = [{"required": [name], "properties": {name: {"type": "number"}}} for name in PruneRequest.__struct_fields__]

@@ -9,17 +9,14 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from journeyman.api import cursor as cursors
-from journeyman.api.body import convert
-from journeyman.api.idempotency import key_of
-from journeyman.api.inputs import answer_of, fork_of
+from journeyman.api.body import convert, read
+from journeyman.api.cursor import cut
+from journeyman.api.inputs import answer_of, fork_of, key_of
 from journeyman.api.openapi import IDEMPOTENT, accepts, answers, lists
-from journeyman.api.paging import cut
 from journeyman.api.parameters import Cursor, Moment, PageSize, RunPath, Seq, Text
 from journeyman.api.ports import Ports
-from journeyman.api.reading import read
-from journeyman.api.replies import page, process_answer, reply, run_answer, run_summary
+from journeyman.api.replies import page, process_answer, reply, run_answer, run_summary, state_answer
 from journeyman.api.schemas import ForkRequest, ProcessAnswer, ResumeRequest, RunAnswer, RunSummary, StateAnswer
-from journeyman.api.states import state_answer
 from journeyman.api.visit import visit_of
 from journeyman.journal.journal import RunFilter, RunStatus, thread_key
 

@@ -7,14 +7,12 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from journeyman.api import cursor as cursors
-from journeyman.api.body import convert
-from journeyman.api.idempotency import key_of
-from journeyman.api.inputs import message_of
+from journeyman.api.body import convert, merge_patch_of, read
+from journeyman.api.cursor import cut
+from journeyman.api.inputs import key_of, message_of
 from journeyman.api.openapi import IDEMPOTENT, accepts, answers, lists, problems
-from journeyman.api.paging import cut
 from journeyman.api.parameters import Cursor, PageSize, ThreadPath
 from journeyman.api.ports import Ports
-from journeyman.api.reading import merge_patch_of, read
 from journeyman.api.replies import page, reply, run_summary
 from journeyman.api.schemas import (
     AddedMessage,

@@ -8,8 +8,8 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from journeyman.api.agent_schemas import CacheCleared, CheckAnswer, PermissionsAnswer, ToolAnswer
+from journeyman.api.cursor import page_by_name
 from journeyman.api.openapi import answers, lists
-from journeyman.api.paging import page_by_name
 from journeyman.api.parameters import Cursor, NamePath, PageSize
 from journeyman.api.ports import ListedTool, Ports
 from journeyman.api.replies import reply
