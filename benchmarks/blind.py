@@ -16,7 +16,7 @@ import uvloop
 
 from journeyman.clock import Clock
 from journeyman.events.codec import Draft
-from journeyman.events.state import AgentState
+from journeyman.events.fold import AgentState
 from journeyman.journal.journal import Journal
 from journeyman.journal.writer import GroupCommitted
 from journeyman.resilience.signals import Signal

@@ -27,7 +27,7 @@ from journeyman.events.codec import Codec, Entry
 from journeyman.events.events import Event, Failure, RunAccepted, RunCancelled, RunFinished, RunPaused, RunStarted
 from journeyman.events.merge_patch import merge_patch
 from journeyman.events.messages import Message, Usage, user
-from journeyman.events.state import AgentState, fold
+from journeyman.events.fold import AgentState, fold
 from journeyman.ids import SequentialIds
 from journeyman.journal.journal import ApprovalRow, FailureRow, MessageRow, RunFilter, RunRow, ThreadRow, thread_key
 from journeyman.runtime.catalog import Catalog

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from journeyman.agents.agent import BaseAgent
     from journeyman.agents.node_types import register_node_type
     from journeyman.events.events import Event
-    from journeyman.events.state import AgentState
+    from journeyman.events.fold import AgentState
     from journeyman.runtime.node_context import NodeContext
     from journeyman.server import AgentFactory, create_app
     from journeyman.settings import Settings

@@ -17,7 +17,7 @@ from harness.root_logger import restored
 from journeyman.events.codec import Draft
 from journeyman.events.events import ToolCallFinished
 from journeyman.events.messages import user
-from journeyman.events.state import AgentState
+from journeyman.events.fold import AgentState
 from journeyman.journal.writer import GroupCommitted
 from journeyman.runtime.results import StartRun
 from journeyman.server.application import Application

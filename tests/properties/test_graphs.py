@@ -15,7 +15,7 @@ from world import check_transcript
 
 from journeyman.agents.spec import GraphSpec, Limits
 from journeyman.events.events import BranchEnded, NodeEntered, NodeLeft, ToolCallFinished, ToolCallStarted
-from journeyman.events.state import AgentState
+from journeyman.events.fold import AgentState
 from journeyman.events.transcript import in_call_order
 
 TEXT = "a"

@@ -20,7 +20,7 @@ from journeyman.events.events import (
     ToolCallFinished,
     ToolCallStarted,
 )
-from journeyman.events.state import AgentState
+from journeyman.events.fold import AgentState
 from journeyman.events.transcript import in_call_order
 
 plans = st.fixed_dictionaries(

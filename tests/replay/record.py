@@ -46,7 +46,7 @@ from journeyman.events.events import (
 )
 from journeyman.events.events import Path as Place
 from journeyman.events.messages import FilePart, ImagePart, Message, TextPart, Usage, assistant, user
-from journeyman.events.state import AgentState, fold
+from journeyman.events.fold import AgentState, fold
 from journeyman.runtime.results import StartCall, StartRun
 
 JOURNALS = Path(__file__).parent / "journals"

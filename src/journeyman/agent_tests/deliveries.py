@@ -20,7 +20,7 @@ from journeyman.events.events import (
     ToolCallStarted,
 )
 from journeyman.events.messages import JSON
-from journeyman.events.state import AgentState, replace
+from journeyman.events.fold import AgentState, replace
 from journeyman.ids import Ids
 from journeyman.llm.client import Delta, ModelRequest
 from journeyman.llm.replay import ReplayModel

@@ -11,7 +11,7 @@ from journeyman.agent_tests.comparison import Difference
 from journeyman.agent_tests.file import AtMostEntry, CallEntry, ExpectEntry, TextEntry
 from journeyman.events.events import Event, ModelReplied, ToolCallFinished, ToolCallStarted
 from journeyman.events.messages import JSON
-from journeyman.events.state import AgentState
+from journeyman.events.fold import AgentState
 
 WIDE = 200
 

@@ -8,11 +8,11 @@ from journeyman.agent_tests.deliveries import EXHAUSTED
 from journeyman.agents.decision import AwaitChild
 from journeyman.agents.spec import Limits
 from journeyman.clock import Clock
-from journeyman.events.children import ChildState
+from journeyman.events.child_runs import ChildState
 from journeyman.events.codec import Entry
 from journeyman.events.events import Event, Failure, HistorySummarized, LimitReached, ModelCalled, NodeEntered, NodeLeft
 from journeyman.events.quota import Quota, Reservation
-from journeyman.events.state import AgentState, replace
+from journeyman.events.fold import AgentState, replace
 from journeyman.journal.journal import Journal
 from journeyman.runtime.budgets import Budgets, Held, Share
 from journeyman.runtime.children import Beginning, Children, Look

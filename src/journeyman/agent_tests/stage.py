@@ -41,7 +41,7 @@ from journeyman.events.events import (
     ToolCallFinished,
     ToolCallStarted,
 )
-from journeyman.events.state import replace
+from journeyman.events.fold import replace
 from journeyman.ids import SequentialIds
 from journeyman.journal.journal import Append, ApprovalRow, Batch, principal_stream, thread_key, thread_stream
 from journeyman.journal.memory import MemoryJournal

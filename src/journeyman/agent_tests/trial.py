@@ -17,7 +17,7 @@ from journeyman.agent_tests.scripted import perform
 from journeyman.agent_tests.writing import updated_text
 from journeyman.errors import BaseError, StateError
 from journeyman.events.events import Event
-from journeyman.events.state import AgentState, fold
+from journeyman.events.fold import AgentState, fold
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):

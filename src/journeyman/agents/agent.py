@@ -13,7 +13,7 @@ from journeyman.agents.window import window
 from journeyman.errors import ConfigurationError
 from journeyman.events.events import Path
 from journeyman.events.messages import JSON, Message, system
-from journeyman.events.state import AgentState
+from journeyman.events.fold import AgentState
 from journeyman.llm.client import ModelRequest
 
 OutputCheck = Callable[[str], str | None]  # None: it fits; else what does not

@@ -23,7 +23,7 @@ from journeyman.agents.tool_policy import is_condition
 from journeyman.agents.toolset import Arguments, Toolset
 from journeyman.errors import ToolNotFoundError
 from journeyman.events.messages import JSON
-from journeyman.events.state import AgentState
+from journeyman.events.fold import AgentState
 from journeyman.tools.spec import ToolSpec
 
 AgentClass = Callable[..., BaseAgent]

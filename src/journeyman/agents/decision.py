@@ -15,7 +15,7 @@ from journeyman.agents.spec import AgentSpec
 from journeyman.agents.toolset import Toolset
 from journeyman.events.events import ROOT, Answerer, Decision, Failure, Path
 from journeyman.events.messages import JSON, Message
-from journeyman.events.state import AgentState
+from journeyman.events.fold import AgentState
 from journeyman.llm.client import ModelRequest
 from journeyman.tools.spec import ToolSpec
 

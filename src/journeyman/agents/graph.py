@@ -25,11 +25,11 @@ from journeyman.agents.summary import summarizing
 from journeyman.agents.toolset import Toolset
 from journeyman.agents.window import window
 from journeyman.errors import BaseError
-from journeyman.events.calls import CallState
+from journeyman.events.open_calls import CallState
 from journeyman.events.events import Failure, Path
 from journeyman.events.messages import system
-from journeyman.events.state import AgentState, replace
-from journeyman.events.walk import NodeState
+from journeyman.events.fold import AgentState, replace
+from journeyman.events.graph_position import NodeState
 from journeyman.llm.client import ModelRequest
 
 ENTRIES_A_STEP = 10  # nodes that may be entered for each of `limits.steps`: ends loops that call no model

@@ -13,8 +13,8 @@ from journeyman.agents.graph_view import sight
 from journeyman.agents.spec import EdgeSpec, NodeSpec
 from journeyman.events.events import Failure, Path
 from journeyman.events.messages import Message, assistant
-from journeyman.events.state import AgentState
-from journeyman.events.walk import BranchState, NodeState
+from journeyman.events.fold import AgentState
+from journeyman.events.graph_position import BranchState, NodeState
 
 Moved = tuple[Action, ...]
 BREAKER_OPEN = "circuit_open"  # how the codes of refused calls end

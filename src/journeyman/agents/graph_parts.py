@@ -9,7 +9,7 @@ from journeyman.agents.decision import NodeWork
 from journeyman.agents.graph_checks import END
 from journeyman.agents.graph_view import EdgeCondition, edge_conditions
 from journeyman.agents.spec import EdgeSpec, GraphSpec, ModelSettings, NodeSpec
-from journeyman.events.state import AgentState
+from journeyman.events.fold import AgentState
 from journeyman.llm.client import ToolDefinition
 
 Render = Callable[[AgentState], str]

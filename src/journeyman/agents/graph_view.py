@@ -17,7 +17,7 @@ from journeyman.agents.conditions import Condition, compile_condition
 from journeyman.agents.spec import GraphSpec
 from journeyman.errors import ValidationError
 from journeyman.events.messages import JSON, Message
-from journeyman.events.state import AgentState
+from journeyman.events.fold import AgentState
 
 EDGE_NAMES = frozenset({"state", "context"})
 

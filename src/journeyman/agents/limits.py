@@ -7,7 +7,7 @@ import msgspec
 from journeyman.agents.decision import ReachLimit
 from journeyman.agents.spec import Limits
 from journeyman.events.events import Bounds
-from journeyman.events.state import AgentState
+from journeyman.events.fold import AgentState
 
 
 def exceeded(state: AgentState, limits: Limits) -> ReachLimit | None:

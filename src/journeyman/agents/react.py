@@ -10,7 +10,7 @@ from journeyman.agents.repetition import repeating
 from journeyman.agents.summary import summarizing
 from journeyman.events.events import Failure
 from journeyman.events.messages import user
-from journeyman.events.state import AgentState
+from journeyman.events.fold import AgentState
 
 
 class ReactAgent(BaseAgent):

@@ -8,7 +8,7 @@ from journeyman.agents.decision import Summarize
 from journeyman.agents.spec import AgentSpec
 from journeyman.agents.window import KEEP, falls_out
 from journeyman.events.messages import Message, TextPart, system, user
-from journeyman.events.state import AgentState
+from journeyman.events.fold import AgentState
 from journeyman.llm.client import ModelRequest
 
 INSTRUCTION = (

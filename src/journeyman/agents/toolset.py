@@ -10,7 +10,7 @@ import msgspec
 
 from journeyman.errors import BaseError
 from journeyman.events.messages import JSON, Message
-from journeyman.events.state import AgentState
+from journeyman.events.fold import AgentState
 from journeyman.llm.client import ToolDefinition
 from journeyman.tools.spec import ToolSpec
 

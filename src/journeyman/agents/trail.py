@@ -12,7 +12,7 @@ from journeyman.agents.graph_view import EdgeCondition, Sight, edge_conditions, 
 from journeyman.agents.spec import GraphSpec, NodeSpec
 from journeyman.events.events import Event, NodeLeft
 from journeyman.events.messages import JSON, assistant
-from journeyman.events.state import AgentState, apply
+from journeyman.events.fold import AgentState, apply
 
 
 class Asked(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from journeyman.agents.spec import History
 from journeyman.events.messages import Message, TextPart, user
-from journeyman.events.state import AgentState
+from journeyman.events.fold import AgentState
 
 KEEP = 0.75  # after a cut, so that the prefix stays the same (and cacheable) for the next turns
 SUMMARY = (

@@ -21,12 +21,12 @@ from journeyman.api.schemas import (
     StateAnswer,
     UsageAnswer,
 )
-from journeyman.events.calls import CallState
+from journeyman.events.open_calls import CallState
 from journeyman.events.codec import rfc3339
 from journeyman.events.messages import Usage
-from journeyman.events.state import AgentState
-from journeyman.events.veil import veiled
-from journeyman.events.walk import NodeState
+from journeyman.events.fold import AgentState
+from journeyman.events.redaction import veiled
+from journeyman.events.graph_position import NodeState
 from journeyman.journal.journal import ApprovalRow, RunRow
 from journeyman.runtime.results import RunResult
 

@@ -15,8 +15,8 @@ from journeyman.cli.whereabouts import journal_file, server
 from journeyman.errors import NotFoundError
 from journeyman.events.codec import EVENT_TYPES, Entry, microseconds, rfc3339
 from journeyman.events.messages import Message
-from journeyman.events.state import AgentState, fold
-from journeyman.events.veil import shown, shown_message, veiled
+from journeyman.events.fold import AgentState, fold
+from journeyman.events.redaction import shown, shown_message, veiled
 from journeyman.journal.journal import (
     ApprovalRow,
     Journal,

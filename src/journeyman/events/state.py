@@ -1,380 +1,188 @@
-"""The state of a run: the fold of its events over the thread view that its RunStarted names. The only fold."""
+"""AgentState: all that a decision may depend on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, assert_never
+from typing import Literal
 
 import msgspec
 
-from journeyman.events import children
-from journeyman.events.agent_state import AgentState, Status, Summary, into_branch, out_of_branch, summarized
-from journeyman.events.calls import CallState, ModelCallState, unallowed
+from journeyman.events.open_calls import CallState, ModelCallState
+from journeyman.events.child_runs import ChildState
 from journeyman.events.events import (
-    ApprovalGiven,
-    ApprovalRequested,
-    BranchEnded,
-    BudgetWarned,
+    Bounds,
     CancelRequested,
-    ContextChanged,
     DirectCall,
-    Event,
     Failure,
     HistorySummarized,
     LimitReached,
-    MessageAdded,
-    MessageReplaced,
-    ModelCalled,
-    ModelFailed,
-    ModelReplied,
-    NodeEntered,
-    NodeLeft,
-    RunAccepted,
-    RunCancelled,
-    RunFailed,
-    RunFinished,
+    Parent,
     RunForked,
-    RunPaused,
-    RunResumed,
-    RunStarted,
-    Spent,
-    StepRemembered,
-    ThreadCreated,
-    ThreadErased,
     ToolCallFinished,
-    ToolCallStarted,
 )
-from journeyman.events.merge_patch import merge_patch
-from journeyman.events.messages import Message
-from journeyman.events.node_calls import after_answer, after_step, answered, is_asked, is_of_code, waiting
-from journeyman.events.transcript import message_of
-from journeyman.events.walk import joined_into, orphaned_calls, with_call
+from journeyman.events.messages import JSON, Message, Usage
+from journeyman.events.graph_position import BranchState, NodeState, Walk, parent_of
 
 replace = msgspec.structs.replace
 
-__all__ = ["DIRECT_CALL", "AgentState", "Status", "apply", "fold", "replace"]
-
-DIRECT_CALL = "d.0"  # the step name of a run that is one tool call
+Status = Literal["queued", "running", "paused", "finished", "failed", "cancelled"]
 
 
-def fold(run_id: str, facts: Iterable[tuple[int, int, Event]], history: tuple[Message, ...] = ()) -> AgentState:
-    """The state after (seq, at, event)…, over the messages of its thread view."""
-    state = AgentState(run_id=run_id, history=history)
-    for seq, at, event in facts:
-        state = apply(state, seq, at, event)
-    return state
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands for the thread's messages before the view: `text`, or (not loaded yet) the event that says it."""
+
+    stream: str = ""
+    seq: int = 0
+    text: str = ""
+    made: int = 0  # by this run
+    failed: bool = False  # the model gave this run none: it asks no more
 
 
-def apply(state: AgentState, seq: int, at: int, event: Event) -> AgentState:
-    """The state after one more event. Pure; total over the closed union."""
-    if state.status == "running" and type(event) is not RunResumed and not (type(event) is RunForked and event.epoch):
-        active_us = state.active_us + max(0, at - state.at)
-    else:
-        active_us = state.active_us
-    return _apply(replace(state, seq=max(seq, state.seq), at=max(at, state.at), active_us=active_us), at, event)
+class AgentState(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a decision may depend on. `history` is the thread's view; `messages` are this run's own."""
+
+    run_id: str = ""
+    thread: str = ""
+    principal: str = ""
+    agent: str | None = None
+    version: str | None = None
+    input: Message | None = None
+    direct: DirectCall | None = None
+    parent: Parent | None = None  # the run that waits for this one
+    bounds: Bounds | None = None  # and what that had left
+    stream: bool = False
+    request_id: str | None = None
+    trace_id: str | None = None
+    key: str | None = None  # the API key whose quota it uses
+    status: Status = "queued"
+    epoch: int = 0
+    seq: int = 0  # of the last event applied
+    at: int = 0  # its time
+    started_at: int = 0
+    active_us: int = 0  # running time: neither pauses nor down time
+    first_no: int = 1
+    last_no: int = 0
+    history: tuple[Message, ...] = ()
+    summary: Summary | None = None  # of what came before `first_no`
+    pinned_nos: tuple[int, ...] = ()  # of the thread's pinned messages
+    pinned: tuple[Message, ...] = ()  # those that stand before the history
+    thread_context: dict[str, JSON] = {}
+    global_context: dict[str, JSON] = {}
+    messages: tuple[Message, ...] = ()
+    calls: tuple[CallState, ...] = ()  # of the last reply, until all are finished
+    model_call: ModelCallState | None = None
+    model_calls: int = 0
+    tool_calls: int = 0
+    children: tuple[ChildState, ...] = ()
+    child_steps: int = 0  # model calls of children that are over
+    corrections: int = 0  # messages added since the last tool result: a typed answer asked again
+    usage: Usage = Usage()
+    model: str = ""
+    direct_call: ToolCallFinished | None = None  # how the lone call of a direct run ended
+    remembered: dict[str, JSON] = {}
+    walk: Walk = Walk()  # where it stands in its graph
+    errors: tuple[Failure, ...] = ()  # the last ten
+    failure: Failure | None = None  # the model call failed for good
+    forked: RunForked | None = None  # where the run comes from
+    cancel: CancelRequested | None = None
+    limit: LimitReached | None = None
+    output: str = ""
+    stopped_by: str | None = None
+    error: Failure | None = None
+    waiting_for: tuple[str, ...] = ()  # approvals, as the last pause named them
+
+    @property
+    def ended(self) -> bool:
+        return self.status in ("finished", "failed", "cancelled")
+
+    @property
+    def all_calls(self) -> tuple[CallState, ...]:
+        """Tool calls that are not over, or were asked for with one that is not: of the trunk, branches and nodes."""
+        if self.walk.node is None:
+            return self.calls
+        branches = (call for branch in self.walk.branches.values() for call in branch.calls)
+        return (*self.calls, *branches, *(call for node in self.walk.nodes for call in node.calls))
+
+    @property
+    def open_calls(self) -> tuple[CallState, ...]:
+        return tuple(call for call in self.all_calls if call.status != "finished")
+
+    @property
+    def open_model_calls(self) -> tuple[ModelCallState, ...]:
+        if self.walk.node is None:
+            return (self.model_call,) if self.model_call else ()
+        own = (self.model_call, *(branch.model_call for branch in self.walk.branches.values()))
+        nodes = (call for node in self.walk.nodes for call in node.model_calls)
+        return (*(call for call in own if call is not None), *nodes)
+
+    @property
+    def open_nodes(self) -> tuple[NodeState, ...]:
+        return tuple(node for node in self.walk.nodes if node.working)
+
+    @property
+    def open_children(self) -> tuple[ChildState, ...]:
+        return tuple(child for child in self.children if child.status == "open")
+
+    @property
+    def open_approvals(self) -> tuple[str, ...]:
+        calls = tuple(call.approval for call in self.all_calls if call.status == "waiting" and call.approval)
+        return (*calls, *(node.approval for node in self.walk.nodes if node.status == "waiting" and node.approval))
+
+    @property
+    def answered(self) -> bool:
+        """Is there an answer of a human that nothing was made of yet? In a fork: one that counted for its parent."""
+        return any(
+            call.status == "answered" or (self.forked is not None and call.asks_again) for call in self.all_calls
+        ) or any(node.status == "answered" for node in self.walk.nodes)
+
+    def in_branch(self, name: str) -> AgentState:
+        """The state as a branch sees it: its messages after those of the branches that it came from, its own calls."""
+        branch = self.walk.branches.get(name)
+        if branch is None:
+            return self
+        outer = self.in_branch(parent_of(name))
+        return replace(into_branch(self, branch), messages=(*outer.messages, *branch.messages))
+
+    @property
+    def last_reply(self) -> Message | None:
+        """The newest message of the model in this run."""
+        return next((message for message in reversed(self.messages) if message.role == "assistant"), None)
 
 
-def _apply(state: AgentState, at: int, event: Event) -> AgentState:
-    match event:
-        case ModelCalled() | ModelReplied() | ModelFailed():
-            return _apply_in_node(state, event) if event.path.node else _apply_model(state, event)
-        case ToolCallStarted() | ToolCallFinished() | ApprovalRequested():
-            return _apply_in_node(state, event) if event.path.node else _apply_call(state, event)
-        case ApprovalGiven():
-            return _answer(state, event)
-        case RunAccepted() | RunStarted() | RunPaused() | RunResumed() | CancelRequested() | LimitReached():
-            return _apply_life(state, at, event)
-        case RunFinished(output=output, stopped_by=stopped_by):
-            return replace(state, status="finished", output=output, stopped_by=stopped_by)
-        case RunFailed(error=error):
-            return replace(state, status="failed", error=error)
-        case RunCancelled():
-            return replace(state, status="cancelled")
-        case ContextChanged():
-            return _change_context(state, event)
-        case MessageAdded():
-            return _apply_in_node(state, event) if event.path.node else _add_message(state, event)
-        case StepRemembered(name=name, value=value):
-            return replace(state, remembered={**state.remembered, name: value})
-        case NodeEntered(joins=()):
-            return _enter(state, event)
-        case NodeEntered():
-            return _join(state, event)
-        case NodeLeft():
-            return _leave(state, event)
-        case BranchEnded():
-            return replace(state, walk=state.walk.ended(event))
-        case MessageReplaced():
-            return _with_message(state, event)
-        case RunForked():
-            return _fork(state, event)
-        case HistorySummarized():
-            return summarized(state, event)
-        case BudgetWarned() | ThreadCreated() | ThreadErased():
-            return state
-        case _:
-            assert_never(event)
+def summarized(state: AgentState, event: HistorySummarized) -> AgentState:
+    """The summary stands for what it is of from now on; one that failed has only its price."""
+    held, usage = state.summary or Summary(), state.usage + event.usage
+    if not event.text:
+        errors = (*state.errors, event.error)[-10:] if event.error else state.errors
+        return replace(state, summary=replace(held, failed=True), usage=usage, errors=errors)
+    summary = replace(held, text=event.text, made=held.made + 1)
+    return replace(state, summary=summary, usage=usage, first_no=max(state.first_no, event.last_no + 1))
 
 
-def _apply_life(
-    state: AgentState,
-    at: int,
-    event: RunAccepted | RunStarted | RunPaused | RunResumed | CancelRequested | LimitReached,
-) -> AgentState:
-    match event:
-        case RunAccepted():
-            return replace(
-                state,
-                thread=event.thread,
-                principal=event.principal,
-                agent=event.agent,
-                version=event.version,
-                input=event.input,
-                direct=event.direct,
-                parent=event.parent,
-                bounds=event.bounds,
-                stream=event.stream,
-                request_id=event.request_id,
-                trace_id=event.trace_id,
-                key=event.key,
-            )
-        case RunStarted():
-            return replace(
-                state,
-                status=state.status if state.ended else "running",  # cancelled while queued, as its turn came
-                epoch=event.epoch,
-                started_at=at,
-                first_no=event.first_no,
-                last_no=event.last_no,
-                summary=Summary(stream=event.summary_stream, seq=event.summary) if event.summary else None,
-                pinned_nos=event.pinned,
-                thread_context=event.thread_context,
-                global_context=event.global_context,
-                messages=(state.input,) if state.input else (),
-                calls=_direct_calls(state.direct),
-            )
-        case RunPaused():
-            return replace(state, status="paused", waiting_for=event.waiting_for)
-        case RunResumed(epoch=epoch, reason="taken_over"):
-            return _orphan(replace(state, status="running", epoch=epoch))
-        case RunResumed(epoch=epoch):
-            return replace(state, status="running", epoch=epoch)
-        case CancelRequested():
-            return replace(state, cancel=state.cancel or event)
-        case LimitReached():
-            return replace(state, limit=state.limit or event)
-        case _:
-            assert_never(event)
-
-
-def _direct_calls(direct: DirectCall | None) -> tuple[CallState, ...]:
-    if direct is None:
-        return ()
-    return (CallState(call=DIRECT_CALL, call_id=DIRECT_CALL, tool=direct.tool, arguments=direct.arguments),)
-
-
-def _orphan(state: AgentState) -> AgentState:
-    """After a take-over: what was started and not finished belongs to nobody."""
-    model_call = replace(state.model_call, orphaned=True) if state.model_call else None
-    return replace(state, calls=orphaned_calls(state.calls), model_call=model_call, walk=state.walk.orphaned())
-
-
-def _change_context(state: AgentState, event: ContextChanged) -> AgentState:
-    if event.path.branch:
-        walk, conflict = state.walk.patched(event)
-        state = replace(state, walk=walk, failure=state.failure or conflict)
-    if event.scope == "thread":
-        return replace(state, thread_context=merge_patch(state.thread_context, event.patch))
-    return replace(state, global_context=merge_patch(state.global_context, event.patch))
-
-
-def _add_message(state: AgentState, event: MessageAdded) -> AgentState:
-    return replace(state, messages=(*state.messages, event.message), corrections=state.corrections + event.correction)
-
-
-def _fork(state: AgentState, event: RunForked) -> AgentState:
-    """What was under way in the parent belongs to nobody here, as after a take-over; what it was allowed is not."""
-    if not event.epoch:
-        return state
-    under_way = {call.call: call for call in event.calls}
-
-    def known(call: CallState) -> CallState:
-        return unallowed(replace(call, forked=under_way.get(call.call, call.forked)))
-
-    calls = tuple(map(known, state.calls))
-    walk = state.walk.with_calls(known).without_children()
-    alone = children.orphaned(state.children)
-    return _orphan(replace(state, epoch=event.epoch, calls=calls, forked=event, walk=walk, children=alone))
-
-
-def _enter(state: AgentState, event: NodeEntered) -> AgentState:
-    walk = state.walk.entered(event) if event.path.node else state.walk
-    return replace(state, walk=walk, children=children.entered(state.children, event))
-
-
-def _leave(state: AgentState, event: NodeLeft) -> AgentState:
-    """A child that is over counts with what it used."""
-    walk = state.walk.left(event) if event.path.node else state.walk
-    if children.of(state.children, event) is None:
-        return replace(state, walk=walk)
-    spent = event.spent or Spent()
+def into_branch(state: AgentState, branch: BranchState) -> AgentState:
+    """The state with the branch's own messages and calls in the place of the trunk's."""
     return replace(
         state,
-        walk=walk,
-        children=children.left(state.children, event),
-        usage=state.usage + spent.usage,
-        child_steps=state.child_steps + spent.steps,
-        tool_calls=state.tool_calls + spent.tool_calls,
-        errors=(*state.errors, event.error)[-10:] if event.error else state.errors,
+        messages=branch.messages,
+        calls=branch.calls,
+        model_call=branch.model_call,
+        corrections=branch.corrections,
     )
 
 
-def _with_message(state: AgentState, event: MessageReplaced) -> AgentState:
-    if event.place is None or event.place >= len(state.messages):
-        return state
-    messages = (*state.messages[: event.place], event.message, *state.messages[event.place + 1 :])
-    return replace(state, messages=messages, input=event.message if event.seq == 1 else state.input)
-
-
-def _apply_model(state: AgentState, event: ModelCalled | ModelReplied | ModelFailed) -> AgentState:
-    match event:
-        case ModelCalled():
-            first = state.model_call is None
-            return replace(
-                state,
-                model_call=ModelCallState(call=event.call, attempt=event.attempt, path=event.path),
-                model_calls=state.model_calls + first,
-                first_no=event.first_no,
-            )
-        case ModelReplied(message=message):
-            return replace(
-                state,
-                model_call=None,
-                messages=(*state.messages, message),
-                calls=() if message.partial else _asked(event),
-                tool_calls=state.tool_calls + len(message.tool_calls),
-                usage=state.usage + event.usage,
-                model=event.model,
-                failure=None,
-            )
-        case ModelFailed(error=error):
-            return replace(state, model_call=None, failure=error, errors=(*state.errors, error)[-10:])
-        case _:
-            assert_never(event)
-
-
-def _asked(event: ModelReplied) -> tuple[CallState, ...]:
-    return tuple(
-        CallState(
-            call=f"{event.call}.{index}", call_id=call.id, tool=call.name, arguments=call.arguments, path=event.path
-        )
-        for index, call in enumerate(event.message.tool_calls)
+def out_of_branch(state: AgentState, inner: AgentState, name: str, branch: BranchState) -> AgentState:
+    """The other way round: the trunk's own again, and the branch as `inner` has it."""
+    held = replace(
+        branch,
+        messages=inner.messages,
+        calls=inner.calls,
+        model_call=inner.model_call,
+        corrections=inner.corrections,
     )
-
-
-def _apply_call(state: AgentState, event: ToolCallStarted | ToolCallFinished | ApprovalRequested) -> AgentState:
-    match event:
-        case ToolCallStarted():
-            return _with_call(
-                state,
-                event.call,
-                status="started",
-                attempt=event.attempt,
-                arguments=event.arguments,
-                code_hash=event.code_hash,
-                decision=None,
-            )
-        case ToolCallFinished():
-            return _finish_call(state, event)
-        case ApprovalRequested():
-            return replace(state, calls=waiting(state.calls, event))
-        case _:
-            assert_never(event)
-
-
-def _with_call(state: AgentState, name: str, **changes: Any) -> AgentState:
-    return replace(state, calls=with_call(state.calls, name, **changes))
-
-
-def _answer(state: AgentState, event: ApprovalGiven) -> AgentState:
-    if any(is_asked(call, event) for call in state.calls):
-        return replace(state, calls=answered(state.calls, event))
-    return replace(state, walk=after_answer(state.walk, event))
-
-
-def _finish_call(state: AgentState, event: ToolCallFinished) -> AgentState:
-    """Close the call; when it is the last, all results stand in the messages, in the order of the calls."""
-    state = _with_call(state, event.call, status="finished", message=message_of(event))
-    if event.error is not None:
-        state = replace(state, errors=(*state.errors, event.error)[-10:])
-    if any(call.status != "finished" for call in state.calls):
-        return state
-    if state.direct is not None:
-        return replace(state, calls=(), output=event.result or "", failure=event.error, direct_call=event)
-    results = tuple(call.message for call in state.calls if call.message is not None)
-    return replace(state, calls=(), messages=(*state.messages, *results), corrections=0)
-
-
-# --- steps of nodes
-
-_InNode = ModelCalled | ModelReplied | ModelFailed | ToolCallStarted | ToolCallFinished | ApprovalRequested
-
-
-def _apply_in_node(state: AgentState, event: _InNode | MessageAdded) -> AgentState:
-    """A step of a node: in its branch as in a run of its own, or of the node's code."""
-    if not isinstance(event, MessageAdded) and is_of_code(event.call):
-        return _apply_in_code(state, event)
-    branch = state.walk.branches.get(event.path.branch)
-    if branch is None and event.path.branch:
-        return state
-    inner = into_branch(state, branch) if branch is not None else state
-    match event:
-        case ModelCalled() | ModelReplied() | ModelFailed():
-            inner = _apply_model(inner, event)
-        case ToolCallStarted() | ToolCallFinished() | ApprovalRequested():
-            inner = _apply_call(inner, event)
-        case MessageAdded():
-            inner = _add_message(inner, event)
-        case _:
-            assert_never(event)
-    if branch is not None:
-        inner = out_of_branch(state, inner, event.path.branch, branch)
-    return _mark_node(replace(inner, failure=state.failure), event)
-
-
-def _mark_node(state: AgentState, event: _InNode | MessageAdded) -> AgentState:
-    node = state.walk.at(event.path.branch)
-    if node is None or node.path != event.path:
-        return state
-    if type(event) is ModelReplied:
-        return replace(state, walk=state.walk.moved(replace(node, replied=True)))
-    if type(event) is ModelFailed:
-        return replace(state, walk=state.walk.moved(replace(node, failure=event.error)))
-    return state
-
-
-def _apply_in_code(state: AgentState, event: _InNode) -> AgentState:
-    """Counted as any other; the messages are the code's own."""
-    node = state.walk.at(event.path.branch)
-    if node is None:
-        return state
-    match event:
-        case ModelCalled():
-            first = all(call.call != event.call for call in node.model_calls)
-            state = replace(state, model_calls=state.model_calls + first)
-        case ModelReplied():
-            state = replace(state, usage=state.usage + event.usage, model=event.model)
-        case ToolCallStarted():
-            state = replace(state, tool_calls=state.tool_calls + (event.attempt == 1))
-        case ModelFailed(error=error) | ToolCallFinished(error=Failure() as error):
-            state = replace(state, errors=(*state.errors, error)[-10:])
-        case _:
-            pass
-    return replace(state, walk=state.walk.moved(after_step(node, event)))
-
-
-def _join(state: AgentState, event: NodeEntered) -> AgentState:
-    into = joined_into(event.path.branch, event.joins)
-    walk, lists = state.walk.joined(into, event.joins)
-    messages = state.messages if into else (*state.messages, *lists)
-    return replace(state, messages=messages, walk=walk.entered(event))
+    return replace(
+        inner,
+        messages=state.messages,
+        calls=state.calls,
+        model_call=state.model_call,
+        corrections=state.corrections,
+        walk=replace(state.walk, branches={**state.walk.branches, name: held}),
+    )

@@ -6,7 +6,7 @@ from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 from journeyman.errors import BaseError
-from journeyman.events.charges import with_held
+from journeyman.events.charging import with_held
 from journeyman.events.codec import Entry
 from journeyman.events.events import ToolCallStarted
 from journeyman.events.messages import JSON

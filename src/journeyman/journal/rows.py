@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from journeyman.events.charges import charge
+from journeyman.events.charging import charge
 from journeyman.events.codec import Entry
 from journeyman.events.events import (
     ApprovalGiven,
@@ -40,7 +40,7 @@ from journeyman.events.events import (
 )
 from journeyman.events.merge_patch import merge_patch
 from journeyman.events.transcript import stored_message
-from journeyman.events.walk import joined_into
+from journeyman.events.graph_position import joined_into
 from journeyman.journal.approval_rows import approval_row
 from journeyman.journal.branch_messages import is_of_trunk, joined_seqs
 from journeyman.journal.journal import RunStatus

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from journeyman.events.charges import charge
+from journeyman.events.charging import charge
 from journeyman.events.events import ModelFailed, ModelReplied
 from journeyman.events.quota import Reservation
 from journeyman.journal.tables import Run, Tables

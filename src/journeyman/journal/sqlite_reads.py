@@ -8,7 +8,7 @@ from typing import Any
 import apsw
 import msgspec
 
-from journeyman.events.charges import with_held
+from journeyman.events.charging import with_held
 from journeyman.events.codec import Entry, decode
 from journeyman.events.messages import JSON
 from journeyman.events.quota import Reservation

@@ -11,7 +11,7 @@ import apsw
 
 from journeyman.errors import BaseError
 from journeyman.events.codec import Entry
-from journeyman.events.state import AgentState, apply
+from journeyman.events.fold import AgentState, apply
 from journeyman.journal.database import check_current, connect_reader, translate
 from journeyman.journal.memory import MemoryTables
 from journeyman.journal.rows import project

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from journeyman.clock import Clock
 from journeyman.errors import ResourceError
-from journeyman.events.charges import charge
+from journeyman.events.charging import charge
 from journeyman.events.events import BudgetWarned, HistorySummarized, LimitReached, ModelFailed, ModelReplied
 from journeyman.events.quota import UNLIMITED, Quota, Reservation
 from journeyman.journal.journal import Journal, MostRuns, Owner

@@ -7,7 +7,7 @@ from typing import Literal
 
 from journeyman.agents.decision import CallTool
 from journeyman.errors import ToolExecutionError
-from journeyman.events.calls import Answered
+from journeyman.events.open_calls import Answered
 from journeyman.events.events import ContextChanged, Event
 from journeyman.events.messages import JSON
 from journeyman.runtime.bounds import check_context

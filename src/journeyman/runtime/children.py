@@ -12,7 +12,7 @@ from journeyman.agents.limits import left
 from journeyman.agents.spec import Limits
 from journeyman.clock import Clock
 from journeyman.errors import BaseError, StateError
-from journeyman.events.children import ChildState
+from journeyman.events.child_runs import ChildState
 from journeyman.events.codec import Codec, Entry
 from journeyman.events.events import (
     CancelRequested,
@@ -26,7 +26,7 @@ from journeyman.events.events import (
     Spent,
 )
 from journeyman.events.messages import user
-from journeyman.events.state import AgentState, fold
+from journeyman.events.fold import AgentState, fold
 from journeyman.ids import Ids
 from journeyman.journal.journal import Append, Batch, Definition, Journal, RunRow, thread_key
 from journeyman.runtime.definitions import Definitions

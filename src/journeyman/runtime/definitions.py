@@ -8,7 +8,7 @@ from collections.abc import Callable
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.spec import AgentSpec
 from journeyman.errors import ConfigurationError, NotFoundError
-from journeyman.events.state import AgentState
+from journeyman.events.fold import AgentState
 from journeyman.journal.journal import Definition, Journal
 from journeyman.runtime.catalog import Catalog
 

@@ -26,7 +26,7 @@ from journeyman.events.events import (
     ToolCallStarted,
 )
 from journeyman.events.messages import JSON, Message
-from journeyman.events.state import AgentState, apply, replace
+from journeyman.events.fold import AgentState, apply, replace
 from journeyman.events.transcript import error_text
 from journeyman.journal.journal import thread_stream
 from journeyman.runtime.results import MessageEdit

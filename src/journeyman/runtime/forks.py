@@ -20,7 +20,7 @@ from journeyman.events.events import (
     RunForked,
     ThreadCreated,
 )
-from journeyman.events.state import AgentState, replace
+from journeyman.events.fold import AgentState, replace
 from journeyman.ids import Ids
 from journeyman.journal.journal import Append, Journal, MessageRow, thread_key, thread_stream
 from journeyman.runtime.accepting import Acceptance

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from journeyman.errors import NotFoundError
 from journeyman.events.codec import Entry
 from journeyman.events.events import HistorySummarized
-from journeyman.events.state import AgentState, fold, replace
+from journeyman.events.fold import AgentState, fold, replace
 from journeyman.events.transcript import in_call_order
 from journeyman.journal.journal import Journal, MessageRow
 

@@ -22,7 +22,7 @@ from journeyman.errors import (
     ToolExecutionError,
     ValidationError,
 )
-from journeyman.events.calls import CallState
+from journeyman.events.open_calls import CallState
 from journeyman.events.events import (
     ContextChanged,
     Event,
@@ -36,8 +36,8 @@ from journeyman.events.events import (
     ToolCallFinished,
 )
 from journeyman.events.messages import JSON, Message, system, user
-from journeyman.events.state import replace
-from journeyman.events.walk import NodeState
+from journeyman.events.fold import replace
+from journeyman.events.graph_position import NodeState
 from journeyman.ids import Ids
 from journeyman.llm.client import ModelRequest
 from journeyman.runtime.bounds import check_context

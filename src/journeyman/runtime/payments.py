@@ -11,7 +11,7 @@ from journeyman.agents.window import estimated_tokens
 from journeyman.events.events import LimitReached
 from journeyman.events.messages import Usage
 from journeyman.events.quota import Quota
-from journeyman.events.state import AgentState
+from journeyman.events.fold import AgentState
 from journeyman.llm.client import ModelRequest
 from journeyman.llm.prices import Prices
 from journeyman.runtime.budgets import Budgets, Held, Share

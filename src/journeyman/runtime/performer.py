@@ -13,7 +13,7 @@ from journeyman.clock import Clock
 from journeyman.errors import BaseError, ServiceTimeoutError
 from journeyman.events.events import Failure, HistorySummarized, ModelFailed, ModelReplied
 from journeyman.events.messages import JSON, Usage
-from journeyman.events.state import AgentState, replace
+from journeyman.events.fold import AgentState, replace
 from journeyman.ids import Ids
 from journeyman.llm.client import Delta, ModelClient, ModelReply, ModelRequest
 from journeyman.llm.prices import Prices

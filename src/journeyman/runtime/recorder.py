@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from journeyman.clock import Clock
 from journeyman.events.codec import Codec, Draft, Entry
 from journeyman.events.events import Event
-from journeyman.events.state import AgentState, apply
+from journeyman.events.fold import AgentState, apply
 from journeyman.journal.journal import Append, Batch, Committed, Definition, Journal, Pending
 
 Observe = Callable[

@@ -10,7 +10,7 @@ from journeyman.events.codec import Entry
 from journeyman.events.events import Decision, Failure, Multitask
 from journeyman.events.messages import JSON, Message, Part, Usage
 from journeyman.events.quota import Quota
-from journeyman.events.state import AgentState
+from journeyman.events.fold import AgentState
 from journeyman.journal.journal import ApprovalRow, RunStatus
 
 

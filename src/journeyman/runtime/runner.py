@@ -21,7 +21,7 @@ from journeyman.events.events import (
     RunPaused,
     RunResumed,
 )
-from journeyman.events.state import AgentState, replace
+from journeyman.events.fold import AgentState, replace
 from journeyman.ids import Ids
 from journeyman.llm.client import ModelRequest
 from journeyman.runtime.children import Children, Look

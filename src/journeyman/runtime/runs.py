@@ -12,8 +12,8 @@ from journeyman.errors import ForbiddenError, NotFoundError, StateError, ToolNot
 from journeyman.events.codec import Codec, Entry
 from journeyman.events.events import ApprovalGiven, CancelRequested, DirectCall, Event, RunAccepted, RunFailed
 from journeyman.events.messages import JSON
-from journeyman.events.state import AgentState, fold
-from journeyman.events.veil import shown
+from journeyman.events.fold import AgentState, fold
+from journeyman.events.redaction import shown
 from journeyman.ids import Ids
 from journeyman.journal.claims import made_before
 from journeyman.journal.journal import (

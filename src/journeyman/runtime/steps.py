@@ -12,7 +12,7 @@ from journeyman.agents.decision import Action, Agent, CallModel, CallTool, RunNo
 from journeyman.egress.propagation import propagate
 from journeyman.errors import BaseError, StaleEpochError, StorageError
 from journeyman.events.events import Event, Failure, LimitReached, ModelCalled
-from journeyman.events.state import replace
+from journeyman.events.fold import replace
 from journeyman.events.trace import header, step_span
 from journeyman.ids import Ids
 from journeyman.llm.client import ModelRequest

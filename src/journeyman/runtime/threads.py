@@ -11,7 +11,7 @@ from journeyman.errors import NotFoundError, StateError
 from journeyman.events.codec import Codec
 from journeyman.events.events import CancelRequested, ContextChanged, Event, MessageAdded, ThreadCreated
 from journeyman.events.messages import JSON, Message
-from journeyman.events.veil import shown_message
+from journeyman.events.redaction import shown_message
 from journeyman.ids import Ids
 from journeyman.journal.journal import (
     OPEN,

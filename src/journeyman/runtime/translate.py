@@ -34,7 +34,7 @@ from journeyman.events.events import (
     ToolCallFinished,
     ToolCallStarted,
 )
-from journeyman.events.state import AgentState, replace
+from journeyman.events.fold import AgentState, replace
 from journeyman.ids import Ids
 from journeyman.llm.client import ModelReply, ModelRequest
 from journeyman.tools.spec import ToolOutcome

@@ -15,7 +15,7 @@ from journeyman.clock import Clock
 from journeyman.errors import BaseError, StaleEpochError, StorageError
 from journeyman.events.codec import Codec, Entry
 from journeyman.events.events import Event, Failure, RunFailed, RunResumed
-from journeyman.events.state import AgentState
+from journeyman.events.fold import AgentState
 from journeyman.ids import Ids
 from journeyman.journal.journal import Batch, Committed, Journal, Pending
 from journeyman.llm.prices import Prices

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from journeyman import __version__
 from journeyman.egress.services import Destination
 from journeyman.events.codec import rfc3339
-from journeyman.events.state import AgentState
+from journeyman.events.fold import AgentState
 from journeyman.masking import MARK
 from journeyman.server.application import Application
 from journeyman.settings import Settings

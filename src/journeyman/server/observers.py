@@ -12,7 +12,7 @@ from journeyman.egress.services import Services
 from journeyman.errors import Problem
 from journeyman.events.codec import Draft
 from journeyman.events.events import END_TYPES, ApprovalRequested, ToolCallFinished
-from journeyman.events.state import AgentState
+from journeyman.events.fold import AgentState
 from journeyman.journal.journal import Journal
 from journeyman.resilience.signals import Signal
 from journeyman.resilience.window import Windows

@@ -16,8 +16,8 @@ from typing import Any, TextIO
 import msgspec
 
 from journeyman.events.codec import Draft
-from journeyman.events.state import AgentState
-from journeyman.events.veil import shown_data
+from journeyman.events.fold import AgentState
+from journeyman.events.redaction import shown_data
 from journeyman.ids import Ids
 from journeyman.masking import MARK, Mask
 from journeyman.resilience.signals import BreakerChanged, Retried, RetryWithheld, Signal

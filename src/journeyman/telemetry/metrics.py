@@ -24,7 +24,7 @@ from journeyman.events.events import (
     RunPaused,
     RunResumed,
 )
-from journeyman.events.state import AgentState
+from journeyman.events.fold import AgentState
 from journeyman.journal.writer import GroupCommitted
 from journeyman.resilience.signals import BreakerChanged, CallRefused, Retried, RetryWithheld, Signal
 from journeyman.telemetry.figures import OTHER, Counter, Family, Histogram

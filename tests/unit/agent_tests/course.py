@@ -18,7 +18,7 @@ from journeyman.agents.spec import AgentSpec, Output
 from journeyman.agents.toolset import Toolset
 from journeyman.errors import BaseError
 from journeyman.events.messages import user
-from journeyman.events.state import AgentState
+from journeyman.events.fold import AgentState
 from journeyman.llm.scripted import ScriptedModel
 from journeyman.runtime.results import Answer, ForkRun, MessageEdit, StartRun
 from journeyman.tools.tool import ToolRetry

@@ -35,7 +35,7 @@ from journeyman.events.events import (
     ToolCallStarted,
 )
 from journeyman.events.messages import ToolCall, Usage, assistant, user
-from journeyman.events.state import fold
+from journeyman.events.fold import fold
 
 FILE = Path("x.agent-test.yaml")
 SCRIPTED = """\

@@ -14,7 +14,7 @@ from journeyman.agents.spec import AgentSpec, ModelSettings, Output
 from journeyman.agents.strictness import strictest
 from journeyman.errors import ToolError, ToolNotFoundError
 from journeyman.events.messages import JSON
-from journeyman.events.state import AgentState
+from journeyman.events.fold import AgentState
 from journeyman.tools.spec import ToolSpec
 
 

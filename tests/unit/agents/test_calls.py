@@ -11,9 +11,9 @@ from journeyman.agents.calls import next_of
 from journeyman.agents.decision import AskHuman, CallTool, Settle
 from journeyman.agents.toolset import Toolset, fingerprint
 from journeyman.errors import BaseError, ToolError
-from journeyman.events.calls import CallState
+from journeyman.events.open_calls import CallState
 from journeyman.events.messages import JSON
-from journeyman.events.state import AgentState
+from journeyman.events.fold import AgentState
 from journeyman.tools.spec import ToolSpec
 
 STATE = AgentState(principal="me", thread_context={"vip": True})

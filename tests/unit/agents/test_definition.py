@@ -14,7 +14,7 @@ from journeyman.agents.react import ReactAgent
 from journeyman.agents.yaml_reader import read_document
 from journeyman.egress.services import ServiceSpec
 from journeyman.errors import Problem
-from journeyman.events.state import AgentState
+from journeyman.events.fold import AgentState
 from journeyman.resilience.rate_limit import Rate
 
 Around = Callable[..., Surroundings]

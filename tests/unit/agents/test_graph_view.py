@@ -9,7 +9,7 @@ from journeyman.agents.graph_view import Sight, compile_edge, edge_conditions, s
 from journeyman.agents.spec import EdgeSpec, GraphSpec, NodeSpec
 from journeyman.errors import ValidationError
 from journeyman.events.messages import ToolCall, assistant, tool_result, user
-from journeyman.events.state import AgentState
+from journeyman.events.fold import AgentState
 
 NODES = ("plan", "work", "act")
 CALLING = assistant("a word", ToolCall("1", "refund", '{"amount": 60}'), ToolCall("2", "broken", '"no object"'))

@@ -10,10 +10,10 @@ from tests.unit.agents.test_window import OWN, pinned, state_of, turn
 from journeyman.agents.spec import AgentSpec, History, ModelSettings
 from journeyman.agents.summary import summarizing
 from journeyman.agents.window import KEEP, SUMMARY, estimated_tokens, window
-from journeyman.events.agent_state import Summary
+from journeyman.events.state import Summary
 from journeyman.events.events import HistorySummarized
 from journeyman.events.messages import ImagePart, Message, user
-from journeyman.events.state import AgentState, apply
+from journeyman.events.fold import AgentState, apply
 
 
 def spec_of(when_full: str = "summarize", **history: int) -> AgentSpec:

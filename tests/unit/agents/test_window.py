@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from journeyman.agents.spec import History
 from journeyman.agents.window import KEEP, estimated_tokens, window
 from journeyman.events.messages import ImagePart, Message, ToolCall, assistant, tool_result, user
-from journeyman.events.state import AgentState
+from journeyman.events.fold import AgentState
 
 OWN = (user("now"),)
 

@@ -19,7 +19,7 @@ from journeyman.events.events import (
     ToolCallStarted,
 )
 from journeyman.events.messages import Message, ToolCall
-from journeyman.events.veil import VEIL, shown, shown_message, veiled
+from journeyman.events.redaction import VEIL, shown, shown_message, veiled
 
 ARGUMENTS = {"user": "ann", "password": "hunter22"}
 CALL = ToolCall("c1", "login", msgspec.json.encode(ARGUMENTS).decode(), hidden=("password",))

@@ -35,8 +35,8 @@ from journeyman.events.events import (
     ToolCallStarted,
 )
 from journeyman.events.messages import ToolCall, Usage, assistant, user
-from journeyman.events.state import AgentState, fold
-from journeyman.events.walk import NodeState, is_beside, is_within
+from journeyman.events.fold import AgentState, fold
+from journeyman.events.graph_position import NodeState, is_beside, is_within
 from journeyman.journal.branch_messages import joined_seqs
 
 BEGIN: tuple[Event, ...] = (

@@ -14,10 +14,10 @@ from journeyman.agents.limits import exceeded
 from journeyman.agents.react import ReactAgent
 from journeyman.agents.spec import AgentSpec, Limits, ModelSettings
 from journeyman.agents.toolset import Toolset
-from journeyman.events.children import ChildState
+from journeyman.events.child_runs import ChildState
 from journeyman.events.codec import Codec
 from journeyman.events.messages import Usage
-from journeyman.events.state import AgentState
+from journeyman.events.fold import AgentState
 from journeyman.llm.client import Delta, ModelReply, ModelRequest
 from journeyman.runtime.accepting import Acceptance
 from journeyman.runtime.catalog import Catalog

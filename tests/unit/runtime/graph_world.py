@@ -19,7 +19,7 @@ from journeyman.agents.spec import AgentSpec, EdgeSpec, GraphSpec, ModelSettings
 from journeyman.agents.toolset import Toolset
 from journeyman.errors import BaseError
 from journeyman.events.messages import Message, TextPart, ToolCall
-from journeyman.events.state import AgentState
+from journeyman.events.fold import AgentState
 from journeyman.llm.client import Delta, ModelReply, ModelRequest
 from journeyman.runtime.catalog import Catalog
 

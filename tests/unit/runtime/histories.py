@@ -9,7 +9,7 @@ import msgspec
 from world import STORAGE_FULL, THREAD, World
 
 from journeyman.events.events import Multitask
-from journeyman.events.state import AgentState, fold
+from journeyman.events.fold import AgentState, fold
 
 TEXTS = ("a", "b", "c")
 THREADS = (THREAD, "another")

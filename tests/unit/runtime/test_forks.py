@@ -27,7 +27,7 @@ from journeyman.errors import (
 from journeyman.events.codec import Entry
 from journeyman.events.events import ApprovalRequested, MessageReplaced, RunAccepted, RunForked, ToolCallStarted
 from journeyman.events.messages import Message, TextPart, ToolCall
-from journeyman.events.state import AgentState
+from journeyman.events.fold import AgentState
 from journeyman.journal.sqlite import SqliteJournal
 from journeyman.journal.verify import differences
 from journeyman.llm.client import Delta, ModelReply, ModelRequest

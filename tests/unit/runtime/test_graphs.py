@@ -24,7 +24,7 @@ from journeyman.events.events import (
     ToolCallStarted,
 )
 from journeyman.events.messages import user
-from journeyman.events.state import AgentState
+from journeyman.events.fold import AgentState
 
 TEXT = "a"
 

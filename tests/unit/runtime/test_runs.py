@@ -11,7 +11,7 @@ from rig import Rig, turns
 from journeyman import BaseAgent, tool
 from journeyman.errors import NotFoundError, StateError, ThreadBusyError
 from journeyman.events.events import ApprovalRequested
-from journeyman.events.state import AgentState
+from journeyman.events.fold import AgentState
 from journeyman.llm.scripted import ScriptedModel
 from journeyman.runtime.definitions import Definitions
 from journeyman.runtime.results import Answer, StartCall

@@ -30,7 +30,7 @@ from journeyman.events.events import (
     ToolCallStarted,
 )
 from journeyman.events.messages import JSON, Message, TextPart, ToolCall, user
-from journeyman.events.state import AgentState, fold
+from journeyman.events.fold import AgentState, fold
 from journeyman.ids import SequentialIds
 from journeyman.journal.journal import Batch, Committed
 from journeyman.journal.memory import MemoryJournal, Settled

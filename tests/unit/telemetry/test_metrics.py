@@ -29,7 +29,7 @@ from journeyman.events.events import (
     RunStarted,
 )
 from journeyman.events.messages import Usage, assistant
-from journeyman.events.state import AgentState, fold
+from journeyman.events.fold import AgentState, fold
 from journeyman.journal.writer import GroupCommitted
 from journeyman.resilience.signals import BreakerChanged, CallRefused, Retried, RetryWithheld, Signal
 from journeyman.telemetry.exposition import Exposition

@@ -32,7 +32,7 @@ from journeyman.events.events import (
     ToolCallFinished,
 )
 from journeyman.events.messages import Usage, assistant
-from journeyman.events.state import fold
+from journeyman.events.fold import fold
 from journeyman.resilience.signals import BreakerChanged, CallRefused, Retried, RetryWithheld
 from journeyman.server.observers import tool_durations
 from journeyman.telemetry.exposition import Exposition

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from journeyman.events.calls import Answered, CallState, ModelCallState
+from journeyman.events.open_calls import Answered, CallState, ModelCallState
 from journeyman.events.events import (
     ApprovalGiven,
     ApprovalRequested,
@@ -18,7 +18,7 @@ from journeyman.events.events import (
     ToolCallFinished,
     ToolCallStarted,
 )
-from journeyman.events.walk import NodeState, Walk, replace, with_call
+from journeyman.events.graph_position import NodeState, Walk, replace, with_call
 
 CodeStep = ModelCalled | ModelReplied | ModelFailed | ToolCallStarted | ToolCallFinished | ApprovalRequested
 

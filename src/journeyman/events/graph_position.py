@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from journeyman.events.calls import CallState, ModelCallState
+from journeyman.events.open_calls import CallState, ModelCallState
 from journeyman.events.events import (
     BranchEnded,
     ContextChanged,
