@@ -18,7 +18,7 @@ from journeyman.clock import Clock
 from journeyman.events.codec import Draft
 from journeyman.events.fold import AgentState
 from journeyman.journal.journal import Journal
-from journeyman.journal.writer import GroupCommitted
+from journeyman.journal.sqlite.writer import GroupCommitted
 from journeyman.resilience.signals import Signal
 from journeyman.server.asgi import App
 from journeyman.server.listening import listen

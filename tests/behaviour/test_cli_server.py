@@ -14,7 +14,7 @@ import pytest
 
 from journeyman.cli import main
 from journeyman.cli.remote import RemoteDoor
-from journeyman.journal.ownership import owner_of
+from journeyman.journal.sqlite.file_lock import owner_of
 from journeyman.settings import Settings
 
 SUPPORT = Path(__file__).parents[2] / "examples" / "support"

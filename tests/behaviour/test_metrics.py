@@ -18,7 +18,7 @@ from journeyman.events.codec import Draft
 from journeyman.events.events import ToolCallFinished
 from journeyman.events.messages import user
 from journeyman.events.fold import AgentState
-from journeyman.journal.writer import GroupCommitted
+from journeyman.journal.sqlite.writer import GroupCommitted
 from journeyman.runtime.results import StartRun
 from journeyman.server.application import Application
 from journeyman.server.asgi import App

@@ -16,7 +16,7 @@ from harness.gateway import Gateway
 from harness.plan import plan
 from harness.server import Server
 from journeyman import create_app
-from journeyman.journal.verify import verify
+from journeyman.journal.sqlite.verify import verify
 from journeyman.server.asgi import App
 
 COST = 0.04  # dollars of each reply of the fake gateway, by these prices

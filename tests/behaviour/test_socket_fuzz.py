@@ -24,7 +24,7 @@ from harness.hostile_requests import DEEPEST, Hostile, Known
 from harness.hostile_sockets import Breaker
 from harness.raw_http import Answer, Wire
 from harness.server import Server
-from journeyman.journal.sqlite import READERS
+from journeyman.journal.sqlite.journal import READERS
 
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
 ADMIN = "admin-key-that-no-log-may-hold-0123456789"

@@ -28,8 +28,8 @@ from journeyman.events.messages import Usage, assistant, user
 from journeyman.events.quota import Reservation
 from journeyman.journal.journal import Append, Batch, Journal, MostRuns, thread_key
 from journeyman.journal.memory import MemoryJournal
-from journeyman.journal.sqlite import SqliteJournal
-from journeyman.journal.verify import damages
+from journeyman.journal.sqlite.journal import SqliteJournal
+from journeyman.journal.sqlite.verify import damages
 
 draft = Codec().draft
 BOTH = ("principal:ann", "agent:support")

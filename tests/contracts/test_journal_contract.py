@@ -50,7 +50,7 @@ from journeyman.events.events import (
 )
 from journeyman.events.messages import assistant, user
 from journeyman.events.quota import Quota
-from journeyman.journal.follow import follow
+from journeyman.journal.subscriptions import follow
 from journeyman.journal.journal import (
     ApiKeyRow,
     Append,
@@ -66,8 +66,8 @@ from journeyman.journal.journal import (
     thread_stream,
 )
 from journeyman.journal.memory import MemoryJournal
-from journeyman.journal.sqlite import SqliteJournal
-from journeyman.journal.sqlite_reads import api_key_of
+from journeyman.journal.sqlite.journal import SqliteJournal
+from journeyman.journal.sqlite.reads import api_key_of
 
 draft = Codec().draft
 T = "ann/t1"

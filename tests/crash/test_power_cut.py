@@ -29,8 +29,8 @@ from journeyman.events.events import (
 )
 from journeyman.events.messages import assistant, user
 from journeyman.journal.journal import Append, Batch, Claim, thread_stream
-from journeyman.journal.sqlite import SqliteJournal
-from journeyman.journal.verify import differences
+from journeyman.journal.sqlite.journal import SqliteJournal
+from journeyman.journal.sqlite.verify import differences
 
 draft = Codec().draft
 _names = itertools.count()

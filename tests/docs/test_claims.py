@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from asgi_client import request
 from journeyman import AgentFactory, create_app
-from journeyman.journal.sqlite import SqliteJournal
+from journeyman.journal.sqlite.journal import SqliteJournal
 
 AGENT = {"type": "react_agent", "model": "offline"}
 

@@ -15,7 +15,7 @@ from journeyman.auth.principal import KEY_PREFIX, Caller, checked_name, checked_
 from journeyman.clock import Clock
 from journeyman.errors import NotFoundError, StateError, ValidationError
 from journeyman.ids import Secrets
-from journeyman.journal.claims import made_before
+from journeyman.journal.idempotency import made_before
 from journeyman.journal.journal import ApiKeyRow, Batch, Claim, Journal
 
 SEED_ID = "seed"  # of a key that was chosen by whoever set API_KEY

@@ -15,9 +15,9 @@ from journeyman.cli.remote import RemoteDoor
 from journeyman.cli.whereabouts import journal_file, server
 from journeyman.clock import SystemClock
 from journeyman.errors import ConfigurationError, ValidationError
-from journeyman.journal.backup import back_up
-from journeyman.journal.sqlite import SqliteJournal
-from journeyman.journal.verify import verify as journal_verify
+from journeyman.journal.sqlite.backup import back_up
+from journeyman.journal.sqlite.journal import SqliteJournal
+from journeyman.journal.sqlite.verify import verify as journal_verify
 from journeyman.runtime.retention import Keep, Retention
 from journeyman.settings import Settings
 

@@ -42,7 +42,7 @@ def _schema(path: Path) -> str:
     """Raises ConfigurationError for a file of another program or of a later release."""
     import apsw  # a driver
 
-    from journeyman.journal.database import connect_reader, schema_of, translate
+    from journeyman.journal.sqlite.connection import connect_reader, schema_of, translate
 
     try:
         db = connect_reader(path)

@@ -53,7 +53,7 @@ def _version(name: str) -> str | None:
 def sqlite() -> Finding:
     import apsw  # a driver: its absence is a finding
 
-    from journeyman.journal.database import refuse_unsafe_sqlite
+    from journeyman.journal.sqlite.connection import refuse_unsafe_sqlite
 
     found = apsw.sqlite_lib_version()
     refuse_unsafe_sqlite(found)

@@ -59,7 +59,7 @@ def usable_keys(settings: Settings) -> int:
     """In the journal's file."""
     from journeyman.auth.api_keys import usable
     from journeyman.clock import SystemClock
-    from journeyman.journal.sqlite import SqliteJournal
+    from journeyman.journal.sqlite.journal import SqliteJournal
 
     path = settings.database_path
     if path is None or not path.exists():

@@ -24,7 +24,7 @@ from journeyman.errors import ConfigurationError, ValidationError
 from journeyman.events.quota import Quota
 from journeyman.ids import RandomSecrets
 from journeyman.journal.journal import ApiKeyRow, Journal
-from journeyman.journal.sqlite import SqliteJournal
+from journeyman.journal.sqlite.journal import SqliteJournal
 from journeyman.server.identity import token_policy
 from journeyman.settings import Settings
 

@@ -26,7 +26,7 @@ from journeyman.journal.journal import (
     ThreadRow,
     thread_key,
 )
-from journeyman.journal.sqlite import SqliteJournal
+from journeyman.journal.sqlite.journal import SqliteJournal
 from journeyman.runtime.loading import read_all
 from journeyman.settings import Settings
 

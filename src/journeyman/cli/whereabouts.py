@@ -13,7 +13,7 @@ from urllib.request import ProxyHandler, build_opener
 from journeyman.cli.door import Door
 from journeyman.cli.remote import RemoteDoor
 from journeyman.errors import ConfigurationError
-from journeyman.journal.ownership import owner_of
+from journeyman.journal.sqlite.file_lock import owner_of
 from journeyman.settings import Settings, is_loopback
 
 PROBE_SECONDS = 2.0

@@ -15,7 +15,7 @@ import msgspec
 from journeyman.events.codec import Draft, Entry
 from journeyman.events.messages import JSON, Message
 from journeyman.events.quota import UNLIMITED, Quota
-from journeyman.journal.follow import Ring
+from journeyman.journal.subscriptions import Ring
 
 RunStatus = Literal["queued", "running", "paused", "finished", "failed", "cancelled"]
 OPEN: tuple[RunStatus, ...] = ("queued", "running", "paused")

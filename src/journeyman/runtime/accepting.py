@@ -9,7 +9,7 @@ from journeyman.agents.spec import AgentSpec
 from journeyman.clock import Clock
 from journeyman.errors import ResourceError
 from journeyman.events.quota import UNLIMITED
-from journeyman.journal.claims import made_before
+from journeyman.journal.idempotency import made_before
 from journeyman.journal.journal import Append, Batch, Claim, Definition, Journal
 from journeyman.runtime.budgets import Budgets, Share, most_runs
 from journeyman.runtime.claims import claim_of

@@ -15,7 +15,7 @@ from journeyman.events.messages import JSON
 from journeyman.events.fold import AgentState, fold
 from journeyman.events.redaction import shown
 from journeyman.ids import Ids
-from journeyman.journal.claims import made_before
+from journeyman.journal.idempotency import made_before
 from journeyman.journal.journal import (
     Append,
     ApprovalRow,

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from journeyman.events.codec import Entry
 from journeyman.events.events import END_TYPES, ModelReplied
 from journeyman.events.redaction import shown
-from journeyman.journal.follow import Ring
+from journeyman.journal.subscriptions import Ring
 from journeyman.journal.journal import Journal
 from journeyman.runtime.live import Place
 from journeyman.runtime.results import Frame, Reconnect

@@ -19,7 +19,7 @@ from journeyman.events.codec import Codec
 from journeyman.ids import Ids, RandomIds
 from journeyman.journal.journal import Journal
 from journeyman.journal.memory import MemoryJournal
-from journeyman.journal.sqlite import SqliteJournal
+from journeyman.journal.sqlite.journal import SqliteJournal
 from journeyman.llm.client import ModelClient
 from journeyman.llm.prices import read_prices
 from journeyman.loading import ImportedFiles

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import uvicorn
 
-from journeyman.journal.ownership import publish_address
+from journeyman.journal.sqlite.file_lock import publish_address
 from journeyman.server.application import DRAIN_SECONDS
 from journeyman.server.asgi import App
 from journeyman.server.connections import AnsweringSocket, ConnectionBounds, bounded, sweep

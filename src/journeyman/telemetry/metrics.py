@@ -25,7 +25,7 @@ from journeyman.events.events import (
     RunResumed,
 )
 from journeyman.events.fold import AgentState
-from journeyman.journal.writer import GroupCommitted
+from journeyman.journal.sqlite.writer import GroupCommitted
 from journeyman.resilience.signals import BreakerChanged, CallRefused, Retried, RetryWithheld, Signal
 from journeyman.telemetry.figures import OTHER, Counter, Family, Histogram
 

@@ -9,7 +9,7 @@ from journeyman.cli.project import FILES, create
 from journeyman.cli.serve import parser
 from journeyman.cli.whereabouts import journal_file, owner_url
 from journeyman.errors import ConfigurationError
-from journeyman.journal.ownership import Ownership, owner_of, publish_address
+from journeyman.journal.sqlite.file_lock import Ownership, owner_of, publish_address
 from journeyman.settings import Settings
 
 

@@ -37,7 +37,7 @@ from journeyman.events.events import (
 from journeyman.events.messages import ToolCall, Usage, assistant, user
 from journeyman.events.fold import AgentState, fold
 from journeyman.events.graph_position import NodeState, is_beside, is_within
-from journeyman.journal.branch_messages import joined_seqs
+from journeyman.journal.projection.branch_messages import joined_seqs
 
 BEGIN: tuple[Event, ...] = (
     RunAccepted(thread="me/t", principal="me", agent="a", input=user("hi")),

@@ -18,12 +18,12 @@ from journeyman.errors import ConfigurationError, ResourceError, StorageError
 from journeyman.events.codec import Codec
 from journeyman.events.events import MessageAdded, ModelReplied, RunAccepted, RunFinished
 from journeyman.events.messages import assistant, user
-from journeyman.journal.database import APPLICATION_ID, refuse_unsafe_sqlite
+from journeyman.journal.sqlite.connection import APPLICATION_ID, refuse_unsafe_sqlite
 from journeyman.journal.journal import Append, Batch, Claim, RunFilter, thread_stream
-from journeyman.journal.ledger import Ledger
-from journeyman.journal.sqlite import SqliteJournal
-from journeyman.journal.statements import migrations
-from journeyman.journal.verify import differences
+from journeyman.journal.transactions import Ledger
+from journeyman.journal.sqlite.journal import SqliteJournal
+from journeyman.journal.sqlite.statements import migrations
+from journeyman.journal.sqlite.verify import differences
 
 draft = Codec().draft
 
@@ -81,7 +81,7 @@ class Gate:
 async def test_a_second_owner_is_told_who_has_it(journal: SqliteJournal, path: Path) -> None:
     code = (
         "import asyncio, sys\n"
-        "from journeyman.journal.sqlite import SqliteJournal\n"
+        "from journeyman.journal.sqlite.journal import SqliteJournal\n"
         "asyncio.run(SqliteJournal(sys.argv[1]).open())\n"
     )
     done = await asyncio.to_thread(
@@ -114,7 +114,7 @@ async def test_a_reader_without_a_file_is_told_so(path: Path) -> None:
 async def test_a_process_that_forgets_to_close_still_ends(path: Path) -> None:
     code = (
         "import asyncio, sys\n"
-        "from journeyman.journal.sqlite import SqliteJournal\n"
+        "from journeyman.journal.sqlite.journal import SqliteJournal\n"
         "from journeyman.journal.journal import RunFilter\n"
         "async def main():\n"
         "    journal = SqliteJournal(sys.argv[1])\n"

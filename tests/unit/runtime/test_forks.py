@@ -28,8 +28,8 @@ from journeyman.events.codec import Entry
 from journeyman.events.events import ApprovalRequested, MessageReplaced, RunAccepted, RunForked, ToolCallStarted
 from journeyman.events.messages import Message, TextPart, ToolCall
 from journeyman.events.fold import AgentState
-from journeyman.journal.sqlite import SqliteJournal
-from journeyman.journal.verify import differences
+from journeyman.journal.sqlite.journal import SqliteJournal
+from journeyman.journal.sqlite.verify import differences
 from journeyman.llm.client import Delta, ModelReply, ModelRequest
 from journeyman.llm.scripted import ScriptedModel
 from journeyman.runtime.results import Answer, ForkRun, Key, MessageEdit, StartCall

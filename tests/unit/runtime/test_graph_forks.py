@@ -16,8 +16,8 @@ from journeyman.agents.agent import BaseAgent
 from journeyman.agents.spec import AgentSpec, Limits, ModelSettings
 from journeyman.errors import StateError, ValidationError
 from journeyman.events.messages import assistant
-from journeyman.journal.sqlite import SqliteJournal
-from journeyman.journal.verify import differences
+from journeyman.journal.sqlite.journal import SqliteJournal
+from journeyman.journal.sqlite.verify import differences
 from journeyman.llm.client import Delta, ModelReply, ModelRequest
 from journeyman.runtime.results import Answer, ForkRun, RunResult
 

@@ -20,8 +20,8 @@ from journeyman.agents.summary import INSTRUCTION
 from journeyman.agents.window import SUMMARY
 from journeyman.events.events import HistorySummarized, RunStarted
 from journeyman.events.messages import Message
-from journeyman.journal.sqlite import SqliteJournal
-from journeyman.journal.verify import verify
+from journeyman.journal.sqlite.journal import SqliteJournal
+from journeyman.journal.sqlite.verify import verify
 from journeyman.llm.client import Delta, ModelReply, ModelRequest
 from journeyman.llm.scripted import ScriptedModel
 from journeyman.runtime.loading import load_state

@@ -30,7 +30,7 @@ from journeyman.events.events import (
 )
 from journeyman.events.messages import Usage, assistant
 from journeyman.events.fold import AgentState, fold
-from journeyman.journal.writer import GroupCommitted
+from journeyman.journal.sqlite.writer import GroupCommitted
 from journeyman.resilience.signals import BreakerChanged, CallRefused, Retried, RetryWithheld, Signal
 from journeyman.telemetry.exposition import Exposition
 from journeyman.telemetry.figures import MOST_LABEL_SETS, OTHER, Counter, Distribution, Family, Histogram, Labels

@@ -9,7 +9,7 @@ from pathlib import Path
 import apsw
 
 from journeyman.errors import ConfigurationError, StorageError
-from journeyman.journal.database import check_current, connect_reader, translate
+from journeyman.journal.sqlite.connection import check_current, connect_reader, translate
 
 PAGES = 1000  # copied between two reports of progress
 

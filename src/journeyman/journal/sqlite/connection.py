@@ -9,7 +9,7 @@ import apsw
 import msgspec
 
 from journeyman.errors import ConfigurationError, StorageError
-from journeyman.journal.statements import migrations
+from journeyman.journal.sqlite.statements import migrations
 
 APPLICATION_ID = 0x4A4F5552  # "JOUR": marks the file as ours
 BUSY_MS = 5_000  # how long a write waits for another process's lock before it is refused

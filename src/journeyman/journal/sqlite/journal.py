@@ -14,7 +14,7 @@ import apsw
 from journeyman.errors import ConfigurationError, StorageError
 from journeyman.events.codec import Entry
 from journeyman.events.messages import JSON
-from journeyman.journal.database import (
+from journeyman.journal.sqlite.connection import (
     UNREADABLE,
     Synchronous,
     check_current,
@@ -23,7 +23,7 @@ from journeyman.journal.database import (
     migrate,
     translate,
 )
-from journeyman.journal.follow import Place, Rings
+from journeyman.journal.subscriptions import Place, Rings
 from journeyman.journal.journal import (
     ApiKeyRow,
     ApprovalRow,
@@ -39,11 +39,11 @@ from journeyman.journal.journal import (
     Size,
     ThreadRow,
 )
-from journeyman.journal.ledger import Ledger
-from journeyman.journal.ownership import Ownership
-from journeyman.journal.sqlite_reads import Reads
-from journeyman.journal.statements import Q
-from journeyman.journal.writer import GroupCommitted, Ticket, Writer, untold
+from journeyman.journal.transactions import Ledger
+from journeyman.journal.sqlite.file_lock import Ownership
+from journeyman.journal.sqlite.reads import Reads
+from journeyman.journal.sqlite.statements import Q
+from journeyman.journal.sqlite.writer import GroupCommitted, Ticket, Writer, untold
 
 T = TypeVar("T")
 

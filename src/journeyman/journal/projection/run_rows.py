@@ -41,10 +41,10 @@ from journeyman.events.events import (
 from journeyman.events.merge_patch import merge_patch
 from journeyman.events.transcript import stored_message
 from journeyman.events.graph_position import joined_into
-from journeyman.journal.approval_rows import approval_row
-from journeyman.journal.branch_messages import is_of_trunk, joined_seqs
+from journeyman.journal.projection.approval_rows import approval_row
+from journeyman.journal.projection.branch_messages import is_of_trunk, joined_seqs
 from journeyman.journal.journal import RunStatus
-from journeyman.journal.spending import set_aside, settle, settle_all, spend
+from journeyman.journal.projection.budget_rows import set_aside, settle, settle_all, spend
 from journeyman.journal.tables import Run, Tables, Thread
 
 THREAD = "thread:"

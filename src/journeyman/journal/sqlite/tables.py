@@ -17,9 +17,9 @@ import msgspec
 from journeyman.events.codec import Entry
 from journeyman.events.messages import JSON
 from journeyman.journal.journal import ApiKeyRow, ApprovalRow, Claim, Definition, Owner, thread_stream
-from journeyman.journal.row_values import encode, new_run, new_thread, saved_run, saved_thread
-from journeyman.journal.sqlite_reads import approval_of, claim_of, run_of, thread_of
-from journeyman.journal.statements import Q
+from journeyman.journal.sqlite.columns import encode, new_run, new_thread, saved_run, saved_thread
+from journeyman.journal.sqlite.reads import approval_of, claim_of, run_of, thread_of
+from journeyman.journal.sqlite.statements import Q
 from journeyman.journal.tables import Run, Thread
 
 KEPT = 4096  # working copies of either kind kept between transactions

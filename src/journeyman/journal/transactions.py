@@ -32,9 +32,9 @@ from journeyman.events.events import (
     ThreadCreated,
     ThreadErased,
 )
-from journeyman.journal.claims import made_before
+from journeyman.journal.idempotency import made_before
 from journeyman.journal.journal import Append, Batch, Claim, Committed, RunRow, principal_stream
-from journeyman.journal.rows import THREAD, is_pinned, is_run, known_run, known_thread, project, project_step
+from journeyman.journal.projection.run_rows import THREAD, is_pinned, is_run, known_run, known_thread, project, project_step
 from journeyman.journal.tables import Run, Tables, Thread
 
 MOST_PINNED = 16  # messages of one thread: each model call sees them all

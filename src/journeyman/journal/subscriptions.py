@@ -9,7 +9,7 @@ from typing import Protocol
 from journeyman.events.codec import Entry
 from journeyman.events.events import END_TYPES
 from journeyman.journal.journal import OPEN, Journal
-from journeyman.journal.rows import is_run
+from journeyman.journal.projection.run_rows import is_run
 
 PAGE = 200  # entries read at a time while catching up
 

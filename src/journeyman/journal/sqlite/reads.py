@@ -28,7 +28,7 @@ from journeyman.journal.journal import (
     ThreadRow,
     thread_stream,
 )
-from journeyman.journal.statements import Q
+from journeyman.journal.sqlite.statements import Q
 from journeyman.journal.tables import Run, Thread
 
 _numbers = msgspec.json.Decoder(list[int]).decode
