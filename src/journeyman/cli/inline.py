@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any, Literal
 
-from journeyman.egress.messages import HttpReply, HttpRequest
+from journeyman.egress.http_messages import HttpReply, HttpRequest
 from journeyman.errors import ToolExecutionError
 from journeyman.events.codec import Codec
 from journeyman.events.messages import JSON

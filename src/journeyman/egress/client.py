@@ -9,9 +9,9 @@ import msgspec
 
 from journeyman.clock import Clock
 from journeyman.egress.addresses import Place, check_literal, is_listed, place_of, refused
-from journeyman.egress.judgements import RefusedError, asks_for_another_try, harmful, harmless, retry_after
-from journeyman.egress.messages import MOST_BYTES, HttpReply, HttpRequest
-from journeyman.egress.propagation import traced
+from journeyman.egress.retry_rules import RefusedError, asks_for_another_try, harmful, harmless, retry_after
+from journeyman.egress.http_messages import MOST_BYTES, HttpReply, HttpRequest
+from journeyman.egress.traceparent import traced
 from journeyman.egress.services import Destination, Services
 from journeyman.egress.transport import Request, Transport
 

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping
 import msgspec
 
 from journeyman.clock import Clock
-from journeyman.egress.judgements import retry_after
-from journeyman.egress.propagation import traced
+from journeyman.egress.retry_rules import retry_after
+from journeyman.egress.traceparent import traced
 from journeyman.egress.transport import Request, Response, Timeouts, Transport
 from journeyman.errors import ConfigurationError, ServiceError
 from journeyman.llm import refusals

@@ -9,7 +9,7 @@ from functools import partial
 
 from journeyman.agents.calls import question, unknown
 from journeyman.agents.decision import Action, Agent, CallModel, CallTool, RunNode, Summarize
-from journeyman.egress.propagation import propagate
+from journeyman.egress.traceparent import propagate
 from journeyman.errors import BaseError, StaleEpochError, StorageError
 from journeyman.events.events import Event, Failure, LimitReached, ModelCalled
 from journeyman.events.fold import replace

@@ -42,7 +42,7 @@ def executor_of(
 
 def transport_of(public_only: bool) -> Transport:
     from journeyman.egress.pool import AiohttpTransport  # noqa: PLC0415 - as below, only where a tool asks
-    from journeyman.egress.public import system_resolve  # noqa: PLC0415 - the same
+    from journeyman.egress.public_only import system_resolve  # noqa: PLC0415 - the same
 
     return AiohttpTransport(_TOOL_CONNECTIONS, resolve=system_resolve if public_only else None)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, Protocol
 
-from journeyman.egress.messages import HttpReply, HttpRequest
+from journeyman.egress.http_messages import HttpReply, HttpRequest
 from journeyman.errors import ToolExecutionError
 from journeyman.events.messages import JSON
 from journeyman.tools.spec import CallHost, CallRequest, Question, Unanswered

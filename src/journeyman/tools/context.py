@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable
 from typing import Literal, Protocol
 
-from journeyman.egress.messages import HttpReply, HttpRequest
+from journeyman.egress.http_messages import HttpReply, HttpRequest
 from journeyman.errors import ToolExecutionError
 from journeyman.events.merge_patch import merge_patch
 from journeyman.events.messages import JSON

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from journeyman.egress.messages import HttpReply, HttpRequest
+from journeyman.egress.http_messages import HttpReply, HttpRequest
 from journeyman.events.messages import JSON
 from journeyman.tools.spec import CallRequest, Question, ToolSpec
 from journeyman.tools.target import Target

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from journeyman.egress.messages import MOST_BYTES, REPLY_BYTES, HttpReply, HttpRequest
+from journeyman.egress.http_messages import MOST_BYTES, REPLY_BYTES, HttpReply, HttpRequest
 from journeyman.errors import ToolExecutionError
 from journeyman.tools.spec import CallRequest
 

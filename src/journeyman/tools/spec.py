@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from journeyman.egress.messages import HttpReply, HttpRequest
+from journeyman.egress.http_messages import HttpReply, HttpRequest
 from journeyman.events.events import Answerer, Failure
 from journeyman.events.messages import JSON
 from journeyman.tools.confinement import ProcessLimits

@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from journeyman.egress.messages import HttpRequest
+from journeyman.egress.http_messages import HttpRequest
 from journeyman.errors import BaseError, ServiceTimeoutError, ServiceUnavailableError, ToolError, ToolExecutionError
 from journeyman.events.messages import valid_text
 from journeyman.tools.child import Child, ChildGoneError

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from journeyman.egress.messages import HttpReply, HttpRequest
+from journeyman.egress.http_messages import HttpReply, HttpRequest
 from journeyman.errors import (
     ServiceError,
     ServiceTimeoutError,

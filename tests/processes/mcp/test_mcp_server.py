@@ -11,7 +11,7 @@ import pytest
 
 from harness.mcp_peer import HttpPeer
 from harness.mcp_rig import QUICK, Host, Running, calling, command, until
-from journeyman.egress.propagation import propagate
+from journeyman.egress.traceparent import propagate
 from journeyman.errors import ToolExecutionError
 from journeyman.tools.failures import TransientToolError
 from journeyman.tools.mcp.config import McpServerConfig

@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestServer
 from journeyman.clock import SystemClock
 from journeyman.egress.addresses import check_literal, is_listed, place_of, why_refused
 from journeyman.egress.client import HttpClient
-from journeyman.egress.messages import HttpRequest
+from journeyman.egress.http_messages import HttpRequest
 from journeyman.egress.pool import AiohttpTransport
 from journeyman.egress.services import Services, ServiceSpec
 from journeyman.errors import ServiceError

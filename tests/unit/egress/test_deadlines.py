@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from journeyman.egress.deadlines import Bound, Deadlines
+from journeyman.egress.timeouts import Bound, Deadlines
 
 
 @pytest.fixture

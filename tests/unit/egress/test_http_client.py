@@ -9,7 +9,7 @@ import pytest
 
 from journeyman.clock import ManualClock
 from journeyman.egress.client import HttpClient
-from journeyman.egress.messages import HttpReply, HttpRequest
+from journeyman.egress.http_messages import HttpReply, HttpRequest
 from journeyman.egress.services import Services, ServiceSpec, joined, matched
 from journeyman.egress.transport import FakeReply, FakeTransport, cut_off, unreachable
 from journeyman.errors import ServiceError

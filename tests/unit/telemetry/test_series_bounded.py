@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from journeyman.clock import ManualClock
-from journeyman.egress.judgements import harmless
+from journeyman.egress.retry_rules import harmless
 from journeyman.egress.services import Services
 from journeyman.events.codec import Codec
 from journeyman.events.events import (

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from journeyman.clock import ManualClock
-from journeyman.egress.messages import HttpReply, HttpRequest
+from journeyman.egress.http_messages import HttpReply, HttpRequest
 from journeyman.errors import ServiceUnavailableError
 from journeyman.ids import SequentialIds
 from journeyman.tools.executor import Executor

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Coroutine, Mapping
 import msgspec
 
 from journeyman.clock import Clock
-from journeyman.egress.propagation import traced
+from journeyman.egress.traceparent import traced
 from journeyman.egress.transport import Request, Response, Timeouts, Transport
 from journeyman.errors import ServiceError, ServiceUnavailableError
 from journeyman.events.messages import JSON

@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 import msgspec
 
 from journeyman.clock import Clock
-from journeyman.egress.judgements import RefusedError, asks_for_another_try, harmful, harmless, retry_after
+from journeyman.egress.retry_rules import RefusedError, asks_for_another_try, harmful, harmless, retry_after
 from journeyman.egress.services import Services
 from journeyman.egress.transport import Request, Timeouts, Transport
 from journeyman.errors import ServiceError, ServiceUnavailableError, ToolError, ToolExecutionError
