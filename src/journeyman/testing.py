@@ -6,7 +6,7 @@ from journeyman.clock import ManualClock
 from journeyman.egress.transport import FakeTransport
 from journeyman.ids import SequentialIds
 from journeyman.journal.memory import MemoryJournal
-from journeyman.llm.scripted import ScriptedModel
+from journeyman.llm.fake.scripted import ScriptedModel
 
 __all__ = [
     "FakeTransport",

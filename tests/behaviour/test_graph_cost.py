@@ -11,7 +11,7 @@ from rig import Rig
 
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.spec import AgentSpec, GraphSpec, Limits, ModelSettings
-from journeyman.llm.scripted import ScriptedModel
+from journeyman.llm.fake.scripted import ScriptedModel
 
 NODES = 40
 MOST_US = 250  # with its commit in memory and its share of the run; 50 on the reference machine

@@ -8,7 +8,7 @@ import pytest
 from tests.docs.test_snippets import DOCS, files_of, loose
 
 from journeyman import AgentFactory
-from journeyman.llm.scripted import ScriptedModel
+from journeyman.llm.fake.scripted import ScriptedModel
 
 PAGE = DOCS / "how-to/extend-agents.md"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from journeyman.agents.agent import BaseAgent
 from journeyman.errors import ConfigurationError, NotFoundError
 from journeyman.journal.memory import MemoryJournal
-from journeyman.llm.replay import ReplayModel
+from journeyman.llm.fake.replay import ReplayModel
 from journeyman.server.application import Application
 from journeyman.server.definitions import Loaded, load
 from journeyman.server.joining import join

@@ -23,7 +23,7 @@ from journeyman.events.messages import JSON
 from journeyman.events.fold import AgentState, replace
 from journeyman.ids import Ids
 from journeyman.llm.client import Delta, ModelRequest
-from journeyman.llm.replay import ReplayModel
+from journeyman.llm.fake.replay import ReplayModel
 from journeyman.runtime.live import LiveRun
 from journeyman.runtime.performer import Performer
 from journeyman.tools.spec import CallHost, CallRequest, ToolOutcome

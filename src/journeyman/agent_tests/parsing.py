@@ -22,7 +22,7 @@ from journeyman.errors import ConfigurationError, Problem, StorageError
 from journeyman.events.codec import microseconds
 from journeyman.events.events import Event, RunAccepted, RunStarted
 from journeyman.events.messages import Message
-from journeyman.llm.scripted import Turn
+from journeyman.llm.fake.scripted import Turn
 
 SUFFIX = ".agent-test.yaml"
 RULES = Rules(

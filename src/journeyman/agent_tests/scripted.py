@@ -13,7 +13,7 @@ from journeyman.events.events import ContextChanged, Event, Failure, MessageAdde
 from journeyman.events.messages import Message, TextPart, user
 from journeyman.journal.journal import Append, ApprovalRow, Batch, principal_stream, thread_key, thread_stream
 from journeyman.journal.memory import MemoryJournal
-from journeyman.llm.scripted import ScriptedModel
+from journeyman.llm.fake.scripted import ScriptedModel
 from journeyman.runtime.loading import read_all
 from journeyman.runtime.performer import ToolExecutor
 from journeyman.runtime.results import Answer, RunResult, StartRun

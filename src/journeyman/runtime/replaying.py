@@ -7,7 +7,7 @@ from journeyman.events.events import Event, HistorySummarized, ModelReplied
 from journeyman.events.messages import assistant
 from journeyman.journal.journal import Journal
 from journeyman.llm.client import ModelReply
-from journeyman.llm.replay import ReplayModel
+from journeyman.llm.fake.replay import ReplayModel
 from journeyman.runtime.loading import read_all
 
 

@@ -14,7 +14,7 @@ from journeyman.errors import Problem
 from journeyman.ids import Ids
 from journeyman.journal.journal import Journal
 from journeyman.llm.client import ModelClient
-from journeyman.llm.gateway import Gateway
+from journeyman.llm.gateway.gateway import Gateway
 from journeyman.llm.routing import Models
 from journeyman.runtime.replaying import recorded_replies
 from journeyman.settings import Settings

@@ -15,7 +15,7 @@ from journeyman.errors import ConfigurationError, NotFoundError
 from journeyman.events.codec import Entry
 from journeyman.events.messages import JSON, user
 from journeyman.journal.memory import MemoryJournal
-from journeyman.llm.scripted import ScriptedModel
+from journeyman.llm.fake.scripted import ScriptedModel
 from journeyman.runtime.results import Answer, RunResult, StartRun
 from journeyman.server.application import Application
 from journeyman.server.definitions import Loaded, load

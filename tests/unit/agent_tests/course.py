@@ -19,7 +19,7 @@ from journeyman.agents.toolset import Toolset
 from journeyman.errors import BaseError
 from journeyman.events.messages import user
 from journeyman.events.fold import AgentState
-from journeyman.llm.scripted import ScriptedModel
+from journeyman.llm.fake.scripted import ScriptedModel
 from journeyman.runtime.results import Answer, ForkRun, MessageEdit, StartRun
 from journeyman.tools.tool import ToolRetry
 

@@ -27,7 +27,7 @@ from journeyman.errors import NotFoundError, StateError
 from journeyman.events.events import ModelCalled, ModelReplied, RunCancelled, RunResumed
 from journeyman.events.quota import Quota
 from journeyman.llm.client import Delta, ModelReply, ModelRequest
-from journeyman.llm.scripted import ScriptedModel
+from journeyman.llm.fake.scripted import ScriptedModel
 from journeyman.runtime.results import Answer, StartCall
 
 NAME = Path("run.agent-test.yaml")

@@ -16,7 +16,7 @@ from journeyman.egress.services import Services
 from journeyman.egress.transport import FakeReply, FakeTransport
 from journeyman.events.messages import user
 from journeyman.llm.client import ModelRequest
-from journeyman.llm.gateway import Gateway
+from journeyman.llm.gateway.gateway import Gateway
 
 HEADER = f"00-{'a' * 32}-{'b' * 16}-01"
 SENT = {"traceparent": HEADER}

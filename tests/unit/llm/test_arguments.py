@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from journeyman.llm.arguments import Words, arithmetic
+from journeyman.llm.offline.arguments import Words, arithmetic
 
 STRING = {"type": "string"}
 NUMBER = {"type": "number"}

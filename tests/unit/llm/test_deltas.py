@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from journeyman.errors import ServiceError
 from journeyman.events.messages import Message, TextPart, ToolCall, Usage
 from journeyman.llm.client import ModelReply
-from journeyman.llm.deltas import ReplyFold
+from journeyman.llm.gateway.deltas import ReplyFold
 
 
 def chunk(delta=None, finish=None, **fields) -> bytes:

@@ -12,7 +12,7 @@ from journeyman.egress.transport import FakeReply, FakeTransport, cut_off, unrea
 from journeyman.errors import ConfigurationError, ServiceError, ServiceTimeoutError, ServiceUnavailableError
 from journeyman.events.messages import user
 from journeyman.llm.client import Delta, ModelReply, ModelRequest
-from journeyman.llm.gateway import Gateway
+from journeyman.llm.gateway.gateway import Gateway
 from journeyman.resilience.signals import ignored
 
 URL = "http://gateway.example:4000/v1/"

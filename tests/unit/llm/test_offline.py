@@ -9,7 +9,7 @@ import pytest
 from journeyman.clock import ManualClock
 from journeyman.events.messages import Message, system, tool_result, user
 from journeyman.llm.client import Delta, ModelReply, ModelRequest, ToolDefinition
-from journeyman.llm.offline import OfflineModel
+from journeyman.llm.offline.model import OfflineModel
 
 STRING = {"type": "string"}
 

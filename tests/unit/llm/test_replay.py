@@ -5,7 +5,7 @@ import pytest
 from journeyman.errors import ServiceError
 from journeyman.events.messages import assistant, user
 from journeyman.llm.client import Delta, ModelReply, ModelRequest
-from journeyman.llm.replay import ReplayModel
+from journeyman.llm.fake.replay import ReplayModel
 
 ASK = ModelRequest(model="replay:run_1", messages=(user("hi"),))
 

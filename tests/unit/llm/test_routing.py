@@ -8,9 +8,9 @@ import pytest
 from journeyman.errors import ServiceError
 from journeyman.events.messages import assistant, user
 from journeyman.llm.client import ModelClient, ModelReply, ModelRequest
-from journeyman.llm.replay import ReplayModel
+from journeyman.llm.fake.replay import ReplayModel
 from journeyman.llm.routing import Models
-from journeyman.llm.scripted import ScriptedModel
+from journeyman.llm.fake.scripted import ScriptedModel
 
 
 async def ask(models: Models, name: str) -> str:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import jsonschema_rs
 import pytest
 
-from journeyman.llm.schema_sample import least
+from journeyman.llm.offline.schema_sample import least
 
 REFERENCES = {"$defs": {"Color": {"enum": ["red", "blue"]}}, "$ref": "#/$defs/Color"}
 

@@ -9,7 +9,7 @@ from journeyman.clock import ManualClock
 from journeyman.errors import ConfigurationError, ServiceError, ServiceTimeoutError
 from journeyman.events.messages import ToolCall, Usage, tool_result, user
 from journeyman.llm.client import Delta, ModelRequest
-from journeyman.llm.scripted import ScriptedModel, Turn
+from journeyman.llm.fake.scripted import ScriptedModel, Turn
 
 
 def ask(text: str = "hi") -> ModelRequest:

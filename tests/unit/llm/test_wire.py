@@ -18,7 +18,7 @@ from journeyman.events.messages import (
     user,
 )
 from journeyman.llm.client import ModelRequest, ToolDefinition
-from journeyman.llm.wire import decode_reply, encode_request
+from journeyman.llm.gateway.wire import decode_reply, encode_request
 
 
 def sent(*messages: Message, stream: bool = False, **fields):

@@ -11,7 +11,7 @@ from journeyman import ToolContext, tool
 from journeyman.errors import StateError, ValidationError
 from journeyman.events.codec import Codec
 from journeyman.events.events import ApprovalGiven, ApprovalRequested
-from journeyman.llm.scripted import ScriptedModel
+from journeyman.llm.fake.scripted import ScriptedModel
 from journeyman.runtime.results import Answer, RunResult
 
 begun: list[str] = []

@@ -9,7 +9,7 @@ from rig import Rig, turns
 
 from journeyman import tool
 from journeyman.errors import NotFoundError, StateError
-from journeyman.llm.scripted import ScriptedModel
+from journeyman.llm.fake.scripted import ScriptedModel
 from journeyman.runtime.results import Answer
 
 

@@ -31,7 +31,7 @@ from journeyman.events.fold import AgentState
 from journeyman.journal.sqlite.journal import SqliteJournal
 from journeyman.journal.sqlite.verify import differences
 from journeyman.llm.client import Delta, ModelReply, ModelRequest
-from journeyman.llm.scripted import ScriptedModel
+from journeyman.llm.fake.scripted import ScriptedModel
 from journeyman.runtime.results import Answer, ForkRun, Key, MessageEdit, StartCall
 
 OUTCOMES: list[str] = []

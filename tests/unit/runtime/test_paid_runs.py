@@ -20,7 +20,7 @@ from journeyman.events.messages import user
 from journeyman.events.quota import Quota, Reservation
 from journeyman.journal.journal import ApiKeyRow, Batch
 from journeyman.llm.prices import Price, Prices
-from journeyman.llm.scripted import ScriptedModel
+from journeyman.llm.fake.scripted import ScriptedModel
 from journeyman.runtime.budgets import Budgets
 from journeyman.runtime.payments import REPLY_TOKENS
 from journeyman.runtime.results import Key, Payer, StartRun

@@ -7,7 +7,7 @@ from rig import Rig, turns
 
 from journeyman.agents.spec import AgentSpec, History
 from journeyman.events.messages import user
-from journeyman.llm.scripted import ScriptedModel
+from journeyman.llm.fake.scripted import ScriptedModel
 from journeyman.runtime.results import ForkRun
 
 

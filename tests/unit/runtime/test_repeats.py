@@ -9,7 +9,7 @@ from rig import Rig, turns
 from journeyman import tool
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.spec import AgentSpec
-from journeyman.llm.scripted import ScriptedModel
+from journeyman.llm.fake.scripted import ScriptedModel
 
 LOOKED: list[str] = []
 

@@ -12,7 +12,7 @@ from journeyman import BaseAgent, tool
 from journeyman.errors import NotFoundError, StateError, ThreadBusyError
 from journeyman.events.events import ApprovalRequested
 from journeyman.events.fold import AgentState
-from journeyman.llm.scripted import ScriptedModel
+from journeyman.llm.fake.scripted import ScriptedModel
 from journeyman.runtime.definitions import Definitions
 from journeyman.runtime.results import Answer, StartCall
 

@@ -23,7 +23,7 @@ from journeyman.events.messages import Message
 from journeyman.journal.sqlite.journal import SqliteJournal
 from journeyman.journal.sqlite.verify import verify
 from journeyman.llm.client import Delta, ModelReply, ModelRequest
-from journeyman.llm.scripted import ScriptedModel
+from journeyman.llm.fake.scripted import ScriptedModel
 from journeyman.runtime.loading import load_state
 from journeyman.runtime.replaying import recorded_replies
 from journeyman.runtime.results import ForkRun

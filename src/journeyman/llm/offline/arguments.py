@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from journeyman.events.messages import JSON
-from journeyman.llm.schema_sample import MAX_DEPTH, Schema, kind_of, least, resolved
+from journeyman.llm.offline.schema_sample import MAX_DEPTH, Schema, kind_of, least, resolved
 
 _NOTHING: Any = object()
 

@@ -13,7 +13,7 @@ import msgspec
 
 from journeyman.errors import ServiceError, ServiceTimeoutError, ServiceUnavailableError
 from journeyman.events.messages import JSON, valid_text
-from journeyman.llm import json_text
+from journeyman.llm.gateway import json_text
 
 TRANSIENT = frozenset(
     (

@@ -12,7 +12,7 @@ from journeyman.clock import Clock
 from journeyman.errors import ServiceError, ValidationError
 from journeyman.events.messages import JSON
 from journeyman.llm.client import ModelClient
-from journeyman.llm.served_wire import Asked, chunks, completion, decode_request, failure
+from journeyman.llm.fake.wire import Asked, chunks, completion, decode_request, failure
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

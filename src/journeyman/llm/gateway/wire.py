@@ -20,9 +20,9 @@ from journeyman.events.messages import (
     Usage,
     valid_text,
 )
-from journeyman.llm import json_text
+from journeyman.llm.gateway import json_text
 from journeyman.llm.client import ModelReply, ModelRequest, ToolDefinition
-from journeyman.llm.refusals import bad_reply, reported_error
+from journeyman.llm.gateway.errors import bad_reply, reported_error
 
 MAX_REPLY_BYTES = 32 << 20
 COST_HEADER = "x-litellm-response-cost"

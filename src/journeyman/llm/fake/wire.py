@@ -10,7 +10,7 @@ import msgspec
 from journeyman.errors import ValidationError
 from journeyman.events.messages import JSON, FilePart, ImagePart, Message, Part, Role, TextPart, ToolCall
 from journeyman.llm.client import ModelReply, ModelRequest, ToolDefinition
-from journeyman.llm.wire import content_text, unknown_fields
+from journeyman.llm.gateway.wire import content_text, unknown_fields
 
 _ROLES: dict[str, Role] = {
     "system": "system",
