@@ -35,7 +35,7 @@ from journeyman.runtime.forks import Forks
 from journeyman.runtime.results import Answer, ForkRun, Frame, Key, RunResult, StartCall, Started, StartRun
 from journeyman.runtime.runs import Runs
 from journeyman.runtime.threads import Threads
-from journeyman.tools.checks import Finding
+from journeyman.tools.lint.checks import Finding
 from journeyman.tools.spec import ToolSpec
 
 AT = 1_700_000_000_000_000

@@ -13,7 +13,7 @@ import pytest
 
 from architecture.source_tree import ROOT, SOURCE, trees
 
-FACES = ("journeyman.tools.tool", "journeyman.tools.worker_child")
+FACES = ("journeyman.tools.tool", "journeyman.tools.process.worker_main")
 HEAVY = ("fastapi", "starlette", "aiohttp", "pydantic", "uvicorn", "apsw")
 REASON = "noqa: PLC0415"
 LAZY_BY_DESIGN = "src/journeyman/cli/"  # one command's imports must not cost the others; ruff is told the same

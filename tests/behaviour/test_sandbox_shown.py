@@ -13,8 +13,8 @@ from journeyman.server.asgi import App
 from journeyman.server.definitions import load
 from journeyman.server.joining import build, unmet
 from journeyman.settings import Settings
-from journeyman.tools.sandbox import Kernel, detect
-from journeyman.tools.workers import Workers
+from journeyman.tools.sandbox.detection import Kernel, detect
+from journeyman.tools.process.pool import Workers
 
 TOOLS = """
 from journeyman import tool

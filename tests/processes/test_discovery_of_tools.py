@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from journeyman.tools.discovery import Discovery, discover
+from journeyman.tools.discovery.discovery import Discovery, discover
 
 HEAD = "from __future__ import annotations\nfrom journeyman.tools.tool import tool, BaseTool, ToolContext\n"
 

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import warnings
 
-from journeyman.tools.sandbox import detect
+from journeyman.tools.sandbox.detection import detect
 
 
 def test_a_look_that_is_cancelled_leaves_no_process_behind() -> None:

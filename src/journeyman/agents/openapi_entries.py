@@ -13,7 +13,7 @@ from journeyman.agents.environment import Expansion
 from journeyman.agents.security import file_permissions, inside
 from journeyman.agents.yaml_reader import Rules, read_document
 from journeyman.errors import Problem, ToolValidationError
-from journeyman.tools.arguments import SchemaCheck
+from journeyman.tools.schema.arguments import SchemaCheck
 from journeyman.tools.openapi.address import base_url
 from journeyman.tools.openapi.api import Api
 from journeyman.tools.openapi.invoker import Credential, OpenApiTool

@@ -10,7 +10,7 @@ from journeyman.agents.document import Document, YamlPath
 from journeyman.agents.environment import texts, without_references
 from journeyman.errors import Problem
 from journeyman.loading import FOREIGN, trusted_owners
-from journeyman.tools.credentials import is_credential
+from journeyman.tools.lint.credentials import is_credential
 
 
 def literal_credentials(document: Document) -> list[Problem]:

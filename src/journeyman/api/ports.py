@@ -24,7 +24,7 @@ from journeyman.runtime.retention import Keep
 from journeyman.runtime.runs import Runs
 from journeyman.runtime.threads import Threads
 from journeyman.telemetry.metrics import RequestServed
-from journeyman.tools.checks import Finding
+from journeyman.tools.lint.checks import Finding
 from journeyman.tools.spec import ToolSpec
 
 

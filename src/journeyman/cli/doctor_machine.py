@@ -84,7 +84,7 @@ def open_files(limit: int | None = None) -> Finding:
 
 def sandbox() -> Finding:
     """What confines worker processes here, for the user that asks."""
-    from journeyman.tools.sandbox import described, detect
+    from journeyman.tools.sandbox.detection import described, detect
 
     kernel = asyncio.run(detect())
     level = str(described(kernel)["level"])

@@ -9,12 +9,12 @@ from journeyman.egress.http_messages import HttpReply, HttpRequest
 from journeyman.errors import ToolExecutionError
 from journeyman.events.codec import Codec
 from journeyman.events.messages import JSON
-from journeyman.tools.context import BlockingToolContext
-from journeyman.tools.describe import Described, describe
-from journeyman.tools.open_resources import OpenResources
+from journeyman.tools.authoring.context import BlockingToolContext
+from journeyman.tools.schema.describe import Described, describe
+from journeyman.tools.authoring.open_resources import OpenResources
 from journeyman.tools.registry import RegisteredTool, ToolRegistry
 from journeyman.tools.spec import CallRequest, Question
-from journeyman.tools.target import resolve
+from journeyman.tools.process.import_target import resolve
 
 
 class LoneHost:

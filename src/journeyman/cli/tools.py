@@ -21,7 +21,7 @@ from journeyman.errors import Problem, ToolError
 from journeyman.settings import Settings
 
 if TYPE_CHECKING:
-    from journeyman.tools.checks import Finding
+    from journeyman.tools.lint.checks import Finding
 
 app = typer.Typer(help="What agents can do.", no_args_is_help=True)
 
@@ -58,9 +58,9 @@ def check_tools(
     json: Json = False,
 ) -> None:
     """Check a tools folder by itself: imports, signatures, schemas, and what the static check finds."""
-    from journeyman.tools.checks import DISCLAIMER  # as above
+    from journeyman.tools.lint.checks import DISCLAIMER  # as above
     from journeyman.tools.registry import ToolRegistry  # the tools' imports: only for this command
-    from journeyman.tools.sandbox import described, detect
+    from journeyman.tools.sandbox.detection import described, detect
 
     settings = Settings.read()
     folder = path or settings.tools_path or Path("tools")

@@ -9,7 +9,7 @@ from typing import Literal, Protocol, TypeVar
 from journeyman.events.events import Path
 from journeyman.events.messages import JSON, Message
 from journeyman.events.fold import AgentState
-from journeyman.tools.context import Context
+from journeyman.tools.authoring.context import Context
 
 _log = logging.getLogger("journeyman.node")
 

@@ -34,11 +34,11 @@ from journeyman.server.observers import Observers
 from journeyman.server.reloading import Reloading
 from journeyman.settings import Settings
 from journeyman.telemetry.exposition import Exposition
-from journeyman.tools.cache import ToolCache
+from journeyman.tools.cache.cache import ToolCache
 from journeyman.tools.registry import ToolRegistry
-from journeyman.tools.sandbox import Kernel, described, described_for
+from journeyman.tools.sandbox.detection import Kernel, described, described_for
 from journeyman.tools.spec import ToolSpec
-from journeyman.tools.workers import Workers
+from journeyman.tools.process.pool import Workers
 
 DRAIN_SECONDS = 10.0  # how long runs may finish after a SIGTERM before they are parked
 

@@ -20,7 +20,7 @@ from journeyman.server.joining import build
 from journeyman.server.observers import Observers
 from journeyman.settings import Settings
 from journeyman.telemetry.lines import by_shape
-from journeyman.tools.discovery import discover
+from journeyman.tools.discovery.discovery import discover
 from journeyman.tools.registry import Discover
 from journeyman.web.pages import pages
 

@@ -26,8 +26,8 @@ from journeyman.loading import ImportedFiles
 from journeyman.server.outward import openapi_tools, outside
 from journeyman.server.places import agent_path, tools_path
 from journeyman.settings import Settings
-from journeyman.tools import narrowing
-from journeyman.tools.discovery import discover
+from journeyman.tools.schema import overrides as narrowing
+from journeyman.tools.discovery.discovery import discover
 from journeyman.tools.openapi.invoker import OpenApiTool
 from journeyman.tools.registry import Discover, ToolRegistry
 

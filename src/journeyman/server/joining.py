@@ -47,12 +47,12 @@ from journeyman.server.reloading import Load, Reloading
 from journeyman.settings import Settings
 from journeyman.telemetry.metrics import Names
 from journeyman.telemetry.traces import header_values
-from journeyman.tools.cache import ToolCache
-from journeyman.tools.cache_stores import MemoryStore, SqliteStore
-from journeyman.tools.discovery import discover
+from journeyman.tools.cache.cache import ToolCache
+from journeyman.tools.cache.stores import MemoryStore, SqliteStore
+from journeyman.tools.discovery.discovery import discover
 from journeyman.tools.registry import Discover, ToolRegistry
-from journeyman.tools.sandbox import shortcomings
-from journeyman.tools.workers import Workers
+from journeyman.tools.sandbox.detection import shortcomings
+from journeyman.tools.process.pool import Workers
 
 
 async def build(

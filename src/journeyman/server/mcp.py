@@ -19,7 +19,7 @@ from journeyman.ids import Ids
 from journeyman.resilience.guard import Judgement
 from journeyman.runtime.catalog import Catalog
 from journeyman.server.definitions import Loaded
-from journeyman.tools import narrowing
+from journeyman.tools.schema import overrides as narrowing
 from journeyman.tools.mcp.channel import Channel
 from journeyman.tools.mcp.config import McpServerConfig, Patience
 from journeyman.tools.mcp.http import HttpChannel
@@ -28,7 +28,7 @@ from journeyman.tools.mcp.servers import McpServers
 from journeyman.tools.mcp.session import Guard, unguarded
 from journeyman.tools.mcp.stdio import StdioChannel
 from journeyman.tools.registry import ToolRegistry
-from journeyman.tools.workers import scrubbed_environment
+from journeyman.tools.process.pool import scrubbed_environment
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")

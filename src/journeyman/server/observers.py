@@ -27,7 +27,7 @@ from journeyman.telemetry.readings import Sources, readings
 from journeyman.telemetry.tasks import TaskBook
 from journeyman.telemetry.traces import Traces, wanted
 from journeyman.tools.registry import ToolRegistry
-from journeyman.tools.workers import Workers
+from journeyman.tools.process.pool import Workers
 
 
 class Observers:

@@ -18,11 +18,11 @@ from journeyman.llm.gateway.gateway import Gateway
 from journeyman.llm.routing import Models
 from journeyman.runtime.replaying import recorded_replies
 from journeyman.settings import Settings
-from journeyman.tools.cache import ToolCache
+from journeyman.tools.cache.cache import ToolCache
 from journeyman.tools.executor import Executor
 from journeyman.tools.openapi.invoker import OpenApiTool
 from journeyman.tools.registry import ToolRegistry
-from journeyman.tools.workers import Workers
+from journeyman.tools.process.pool import Workers
 
 _TOOL_CONNECTIONS = 1024  # of all services together: each has its own bound
 

@@ -18,7 +18,7 @@ from journeyman.runtime.reloaded import Change, Reloaded
 from journeyman.server.definitions import Loaded
 from journeyman.server.mcp import Mounts
 from journeyman.server.outward import register
-from journeyman.tools.earlier import Code
+from journeyman.tools.replaced import Code
 from journeyman.tools.registry import ToolRegistry
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from journeyman.server.file_watch import FileWatch, roots, snapshot
 from journeyman.server.places import agent_path, tools_path
 from journeyman.settings import Settings
 from journeyman.telemetry import logs
-from journeyman.tools.discovery import Discovery, discover
+from journeyman.tools.discovery.discovery import Discovery, discover
 
 EXIT_OK, EXIT_FAILED, EXIT_CONFIGURATION = 0, 1, 3
 

@@ -13,15 +13,15 @@ from journeyman.errors import ToolError, ToolExecutionError, ToolNotFoundError
 from journeyman.events.events import Failure
 from journeyman.events.messages import JSON
 from journeyman.ids import Ids
-from journeyman.tools.cache import ToolCache
-from journeyman.tools.call_scope import CallScope, HttpSender
+from journeyman.tools.cache.cache import ToolCache
+from journeyman.tools.tool_host import CallScope, HttpSender
 from journeyman.tools.failures import TransientToolError, UnansweredToolError
-from journeyman.tools.rates import ToolRates
+from journeyman.tools.rate_limits import ToolRates
 from journeyman.tools.registry import RegisteredTool, ToolRegistry
 from journeyman.tools.results import CUT_NOTE, format_result, plain_text
 from journeyman.tools.spec import CallHost, CallRequest, Invoker, ToolOutcome, ToolSpec
 from journeyman.tools.tool import ToolRetry
-from journeyman.tools.workers import Workers
+from journeyman.tools.process.pool import Workers
 
 _log = logging.getLogger(__name__)
 

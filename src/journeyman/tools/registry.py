@@ -14,7 +14,7 @@ from journeyman.events.events import ToolCallFinished
 from journeyman.events.messages import JSON
 from journeyman.loading import Package
 from journeyman.sources import read_sources
-from journeyman.tools.arguments import (
+from journeyman.tools.schema.arguments import (
     BothChecks,
     Check,
     ConvertedCheck,
@@ -24,16 +24,16 @@ from journeyman.tools.arguments import (
     decode_arguments,
 )
 from journeyman.tools.builtin import builtin_tools
-from journeyman.tools.checking import FolderChecks, refuses
-from journeyman.tools.checks import Finding, Security
-from journeyman.tools.describe import Described, describe
-from journeyman.tools.discovery import Discovery, Found, discover, folder_of
-from journeyman.tools.earlier import Code, EarlierTools
-from journeyman.tools.inline import InlineInvoker
+from journeyman.tools.lint.folder import FolderChecks, refuses
+from journeyman.tools.lint.checks import Finding, Security
+from journeyman.tools.schema.describe import Described, describe
+from journeyman.tools.discovery.discovery import Discovery, Found, discover, folder_of
+from journeyman.tools.replaced import Code, EarlierTools
+from journeyman.tools.inline.invoker import InlineInvoker
 from journeyman.tools.metrics import Durations, ToolMetrics
 from journeyman.tools.spec import Invoker, Isolation, ToolSpec
-from journeyman.tools.target import Target, attribute_of, target_of
-from journeyman.tools.watchdog import Watchdog
+from journeyman.tools.process.import_target import Target, attribute_of, target_of
+from journeyman.tools.inline.watchdog import Watchdog
 
 Discover = Callable[[Path], Awaitable[Discovery]]
 _MOST_FIGURES = 1000  # tools that were called: those of MCP servers come and go

@@ -8,9 +8,9 @@ from typing import Any, TypeVar, overload
 
 from journeyman.errors import ToolError, ToolValidationError
 from journeyman.events.messages import JSON
-from journeyman.tools.context import BlockingToolContext, ToolContext
-from journeyman.tools.definition import MARK, Allowed, Declared, Definition, Sensitive, definition_of
-from journeyman.tools.resources import Resource, resource
+from journeyman.tools.authoring.context import BlockingToolContext, ToolContext
+from journeyman.tools.authoring.definition import MARK, Allowed, Declared, Definition, Sensitive, definition_of
+from journeyman.tools.authoring.resources import Resource, resource
 from journeyman.tools.spec import OUTPUT_CAP, CacheScope, CacheTtl, Effects, Isolation, OnUnknown
 
 __all__ = [
@@ -105,7 +105,7 @@ class BaseTool(Declared):
             ToolValidationError: the signature of `run` makes no schema.
         """
         # pydantic costs 0.1 s: worker processes load this module and do without it.
-        from journeyman.tools.describe import describe  # noqa: PLC0415
+        from journeyman.tools.schema.describe import describe  # noqa: PLC0415
 
         spec = describe(self).spec
         return {"name": spec.name, "description": spec.description, "parameters": spec.parameters}

@@ -32,7 +32,7 @@ from journeyman.runtime.threads import Threads
 from journeyman.runtime.worker import Worker
 from journeyman.tools.executor import Executor
 from journeyman.tools.registry import ToolRegistry
-from journeyman.tools.workers import Workers
+from journeyman.tools.process.pool import Workers
 
 
 class Rig:

@@ -15,7 +15,7 @@ from journeyman.ids import SequentialIds
 from journeyman.tools.executor import Executor
 from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.tool import ToolContext, tool
-from journeyman.tools.workers import Workers
+from journeyman.tools.process.pool import Workers
 
 FETCHING = (
     '''

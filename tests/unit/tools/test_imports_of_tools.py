@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from journeyman.tools.imports import FolderImports
+from journeyman.tools.discovery.code_hash import FolderImports
 
 FILES = {
     "a.py": b"from .lib import words",

@@ -15,7 +15,7 @@ from journeyman.tools.executor import Executor
 from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.results import plain_text
 from journeyman.tools.tool import BaseTool, ToolContext, ToolRetry, resource, tool
-from journeyman.tools.workers import Workers
+from journeyman.tools.process.pool import Workers
 
 HOSTILE = Path(__file__).parent / "hostile"
 

@@ -5,8 +5,8 @@ from typing import Literal
 import pytest
 
 from journeyman.errors import ToolValidationError
-from journeyman.tools.describe import describe
-from journeyman.tools.narrowing import mismatches, narrowed
+from journeyman.tools.schema.describe import describe
+from journeyman.tools.schema.overrides import mismatches, narrowed
 from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.tool import tool
 

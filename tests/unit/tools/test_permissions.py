@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from journeyman.errors import ToolValidationError
-from journeyman.tools.describe import describe
+from journeyman.tools.schema.describe import describe
 from journeyman.tools.permissions import Permissions, covers_host, covers_path
 from journeyman.tools.tool import tool
 

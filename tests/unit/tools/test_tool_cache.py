@@ -12,8 +12,8 @@ from tests.asgi_client import request as ask
 
 from journeyman import create_app
 from journeyman.clock import ManualClock
-from journeyman.tools.cache import ToolCache
-from journeyman.tools.cache_stores import Bounds, CacheStore, Entry, MemoryStore, SqliteStore
+from journeyman.tools.cache.cache import ToolCache
+from journeyman.tools.cache.stores import Bounds, CacheStore, Entry, MemoryStore, SqliteStore
 from journeyman.tools.spec import CallRequest, ToolSpec
 
 SECOND = 1_000_000

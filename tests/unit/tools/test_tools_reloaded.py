@@ -9,11 +9,11 @@ import pytest
 
 from journeyman.errors import ToolNotFoundError
 from journeyman.sources import read_sources
-from journeyman.tools.describe import describe
-from journeyman.tools.discovery import Discovery, Found
-from journeyman.tools.earlier import KEPT
+from journeyman.tools.schema.describe import describe
+from journeyman.tools.discovery.discovery import Discovery, Found
+from journeyman.tools.replaced import KEPT
 from journeyman.tools.registry import ToolRegistry
-from journeyman.tools.target import Target, attribute_of
+from journeyman.tools.process.import_target import Target, attribute_of
 
 CODE = '''
 from journeyman import tool

@@ -15,7 +15,7 @@ from journeyman.api.ports import ListedTool, Ports
 from journeyman.api.replies import reply
 from journeyman.errors import ToolNotFoundError
 from journeyman.events.messages import JSON
-from journeyman.tools.checks import Finding
+from journeyman.tools.lint.checks import Finding
 from journeyman.tools.spec import ToolSpec
 
 Metrics = Mapping[str, Mapping[str, JSON]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from journeyman.events.messages import JSON
-from journeyman.tools.context import ToolContext
+from journeyman.tools.authoring.context import ToolContext
 from journeyman.tools.tool import BaseTool
 
 _TEXTUAL = ("text/", "application/json", "application/xml", "application/javascript", "+json", "+xml")

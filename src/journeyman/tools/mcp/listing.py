@@ -11,7 +11,7 @@ import msgspec
 
 from journeyman.errors import ToolError
 from journeyman.events.messages import JSON, valid_text
-from journeyman.tools.arguments import Check, SchemaCheck, check_for_schema
+from journeyman.tools.schema.arguments import Check, SchemaCheck, check_for_schema
 from journeyman.tools.mcp.config import tool_name
 from journeyman.tools.mcp.parameter_headers import Mirrored, mirrored
 from journeyman.tools.spec import ToolSpec

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from journeyman.tools.child import Output
+from journeyman.tools.process.child import Output
 from journeyman.tools.mcp.config import McpServerConfig
 from journeyman.tools.mcp.messages import MAX_MESSAGE
 

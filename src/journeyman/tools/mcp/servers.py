@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 
 from journeyman.errors import ToolRegistrationError
-from journeyman.tools.arguments import SchemaCheck
+from journeyman.tools.schema.arguments import SchemaCheck
 from journeyman.tools.mcp.config import McpServerConfig
 from journeyman.tools.mcp.listing import McpTool
 from journeyman.tools.mcp.server import McpInvoker, McpServer

@@ -13,7 +13,7 @@ from journeyman.egress.transport import Request, Timeouts, Transport
 from journeyman.errors import ServiceError, ServiceUnavailableError, ToolError, ToolExecutionError
 from journeyman.events.messages import JSON
 from journeyman.resilience.guard import Judgement
-from journeyman.tools.arguments import SchemaCheck
+from journeyman.tools.schema.arguments import SchemaCheck
 from journeyman.tools.failures import UnansweredToolError
 from journeyman.tools.openapi.call import prepare
 from journeyman.tools.openapi.operation import Operation

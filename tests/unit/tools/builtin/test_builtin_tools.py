@@ -12,8 +12,8 @@ from journeyman.tools.builtin import builtin_tools
 from journeyman.tools.builtin.calculator import Calculator, evaluate
 from journeyman.tools.builtin.current_time import CurrentTime
 from journeyman.tools.builtin.username import GetUsername
-from journeyman.tools.context import ToolContext
-from journeyman.tools.describe import describe
+from journeyman.tools.authoring.context import ToolContext
+from journeyman.tools.schema.describe import describe
 from journeyman.tools.spec import CallRequest
 
 

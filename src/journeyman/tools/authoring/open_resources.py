@@ -1,0 +1,43 @@
+"""The resources that this process has opened. Apart from `resources`, since workers need asyncio only for these."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import Any
+
+from journeyman.errors import ToolExecutionError
+from journeyman.tools.failures import failure_of
+from journeyman.tools.authoring.resources import Resource
+
+
+class OpenResources:
+    """The resources that this process has opened: each once, on first use."""
+
+    def __init__(self) -> None:
+        self._stack = AsyncExitStack()
+        self._values: dict[Resource, asyncio.Future[Any]] = {}
+
+    async def get(self, resource: Resource) -> Any:
+        """The resource's value. A failed opening is tried again by the next call."""
+        known = self._values.get(resource)
+        if known is not None:
+            return await asyncio.shield(known)
+        opened = asyncio.get_running_loop().create_future()
+        self._values[resource] = opened
+        try:
+            value = await resource.open(self._stack)
+        except BaseException as exc:
+            del self._values[resource]
+            opened.set_exception(ToolExecutionError(f"resource {resource.__name__} could not be opened"))
+            opened.exception()  # nobody may be waiting
+            if isinstance(exc, Exception | asyncio.CancelledError):
+                raise
+            raise failure_of(exc) from exc
+        opened.set_result(value)
+        return value
+
+    async def aclose(self) -> None:
+        """Clean up, last opened first."""
+        self._values.clear()
+        await self._stack.aclose()

@@ -1,0 +1,215 @@
+"""The static check of tool files: reads code and runs none. A linter, not a boundary: that is isolation's part."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from journeyman.errors import Problem
+from journeyman.tools.permissions import covers_host, covers_path
+from journeyman.tools.lint.rules.catalogue import RULES, Hit, Severity
+from journeyman.tools.lint.rules.code import code_hits
+from journeyman.tools.lint.rules.loop import loop_hits
+from journeyman.tools.lint.rules.names import Names
+from journeyman.tools.lint.rules.reach import missing_packages, reach_hits
+from journeyman.tools.spec import ToolSpec
+
+DISCLAIMER = "The static check is a linter, not a boundary: code that means harm gets past it."
+Security = Literal["off", "warn", "enforce"]
+
+_ALLOW = re.compile(r"#\s*journeyman:\s*allow\s+((?:JM\d{3}[,\s]*)+)")
+_MOST = 100  # findings of one tool
+_LONGEST_ALLOWED = 20  # lines of an expression within which a comment silences its rule
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A place where a rule does not hold. `allowed`: a comment on the line says that it is meant."""
+
+    rule: str
+    severity: Severity
+    message: str
+    remedy: str
+    file: str
+    line: int
+    allowed: bool = False
+
+    def problem(self, security: Security) -> Problem:
+        """An error only where the rules are enforced."""
+        severity = self.severity if security == "enforce" else "warning"
+        return Problem(f"{self.rule}: {self.message}", self.file, self.line, remedy=self.remedy, severity=severity)
+
+
+class _Source(NamedTuple):
+    """A file, read: its hits, where comments allow which rule, and the lines of each top-level statement."""
+
+    file: str
+    hits: tuple[Hit, ...]
+    allows: Mapping[int, frozenset[str]]
+    blocks: tuple[tuple[int, int], ...]
+    imports: tuple[Path, ...]
+
+
+class Checks:
+    """Checks the tools of one folder. Each file is read once; files that they import from the folder count too."""
+
+    def __init__(self, root: Path) -> None:
+        self._given, self._root = root, root.resolve()
+        self._sources: dict[Path, _Source | None] = {}
+
+    def findings(self, spec: ToolSpec, file: Path, line: int | None, others: Sequence[int] = ()) -> tuple[Finding, ...]:
+        """What is found for the tool that begins at `line`; the file's other tools begin at `others`."""
+        source = self._source(file.resolve())
+        if source is None:
+            return ()
+        own = [block for block in source.blocks if line is not None and block[0] <= line <= block[1]]
+        foreign = [block for block in source.blocks if any(block[0] <= each <= block[1] for each in others)]
+        found = [*self._judged(source, spec, [block for block in foreign if block not in own])]
+        for imported in self._imported(file.resolve()):
+            found += self._judged(imported, spec, [])
+        return tuple(dict.fromkeys(found))[:_MOST]
+
+    def _judged(self, source: _Source, spec: ToolSpec, foreign: Sequence[tuple[int, int]]) -> Iterator[Finding]:
+        told: set[tuple[str, str]] = set()
+        for hit in source.hits:
+            if any(first <= hit.line <= last for first, last in foreign):
+                continue
+            judged = _judge(hit, spec)
+            if judged is None:
+                continue
+            rule, message = judged
+            if hit.reach in ("network", "write", "thread_state"):
+                key = (rule, hit.what if hit.reach == "network" else "")
+                if key in told:
+                    continue  # once is enough where one declaration is the remedy
+                told.add(key)
+            yield self._finding(source, hit, rule, message)
+
+    @staticmethod
+    def _finding(source: _Source, hit: Hit, rule: str, message: str) -> Finding:
+        last = min(hit.end, hit.line + _LONGEST_ALLOWED)
+        allowed = any(rule in source.allows.get(line, ()) for line in range(hit.line, last + 1))
+        known = RULES[rule]
+        return Finding(
+            rule=rule,
+            severity=known.severity,
+            message=message,
+            remedy=known.remedy,
+            file=source.file,
+            line=hit.line,
+            allowed=allowed,
+        )
+
+    def _imported(self, file: Path) -> list[_Source]:
+        """The files of the folder that a file imports, directly or not."""
+        seen, waiting, found = {file}, [file], []
+        while waiting:
+            source = self._source(waiting.pop())
+            for path in source.imports if source is not None else ():
+                if path not in seen:
+                    seen.add(path)
+                    waiting.append(path)
+                    inner = self._source(path)
+                    found += [inner] if inner is not None else []
+        return found
+
+    def _source(self, file: Path) -> _Source | None:
+        if file not in self._sources:
+            self._sources[file] = self._read(file)
+        return self._sources[file]
+
+    def _read(self, file: Path) -> _Source | None:
+        try:
+            text = file.read_bytes()
+            tree = ast.parse(text)
+        except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+            return None  # discovery has told why it cannot be used
+        tree.body = [node for node in tree.body if not _is_script(node)]
+        nodes = list(ast.walk(tree))
+        names = Names(nodes)
+        hits = [hit for node in nodes for kind in (code_hits, reach_hits) for hit in kind(node, names)]
+        hits += [*loop_hits(tree, nodes, names), *missing_packages(nodes)]
+        hits.sort(key=lambda each: each.line)
+        return _Source(self._shown(file), tuple(hits), _allows(text), _blocks(tree), tuple(self._relative(nodes, file)))
+
+    def _shown(self, file: Path) -> str:
+        """The file under the folder as it was given."""
+        return str(self._given / file.relative_to(self._root)) if file.is_relative_to(self._root) else str(file)
+
+    def _relative(self, nodes: Sequence[ast.AST], file: Path) -> Iterator[Path]:
+        for node in nodes:
+            if isinstance(node, ast.ImportFrom) and node.level:
+                folder = file.parents[node.level - 1] if node.level <= len(file.parents) else self._root
+                folder = folder.joinpath(*(node.module or "").split("."))
+                candidates = [folder.with_suffix(".py"), *(folder / f"{alias.name}.py" for alias in node.names)]
+                yield from (path for path in candidates if path.is_relative_to(self._root) and path.is_file())
+
+
+def _judge(hit: Hit, spec: ToolSpec) -> tuple[str, str] | None:
+    """Rule and message, where it is a finding for this tool."""
+    match hit.reach:
+        case None:
+            return hit.rule, hit.message
+        case "loop":
+            return (hit.rule, hit.message) if spec.isolation == "inline" else None
+        case "thread_state":
+            return ("JM602", f"{spec.name} {hit.message}") if spec.cacheable else None
+        case "env":
+            declared = hit.what in spec.permissions_env
+            return None if declared else ("JM303", f"{hit.message}, which permissions.env does not name")
+        case "network" | "host":
+            return _judge_network(hit, spec.permissions_network)
+        case _:
+            return _judge_path(hit, spec.permissions_files)
+
+
+def _judge_network(hit: Hit, allowed: tuple[str, ...] | None) -> tuple[str, str] | None:
+    if hit.reach == "network":
+        if allowed is None:
+            return "JM202", f"{hit.message} without permissions.network"
+        return None if allowed else ("JM203", f"{hit.message}, and permissions.network is empty")
+    if not allowed or any(covers_host(entry, hit.what) for entry in allowed):
+        return None
+    return "JM204", f"{hit.message}, which permissions.network does not name"
+
+
+def _judge_path(hit: Hit, allowed: tuple[str, ...] | None) -> tuple[str, str] | None:
+    if allowed is None:
+        return ("JM301", f"{hit.message} without permissions.files") if hit.reach == "write" else None
+    if not hit.what:
+        return None if allowed else ("JM302", f"{hit.message}, and permissions.files is empty")
+    if any(covers_path(entry, hit.what) for entry in allowed):
+        return None
+    return ("JM302", f"{hit.message}, which permissions.files does not name") if hit.reach == "path" else None
+
+
+def _is_script(node: ast.stmt) -> bool:
+    """`if __name__ == "__main__":` never runs here."""
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'"
+
+
+def _allows(text: bytes) -> dict[int, frozenset[str]]:
+    if b"journeyman:" not in text:
+        return {}
+    found: dict[int, frozenset[str]] = {}
+    for token in tokenize.tokenize(io.BytesIO(text).readline):
+        said = _ALLOW.match(token.string) if token.type == tokenize.COMMENT else None
+        if said is not None:
+            found[token.start[0]] = frozenset(re.findall(r"JM\d{3}", said[1]))
+    return found
+
+
+def _blocks(tree: ast.Module) -> tuple[tuple[int, int], ...]:
+    """First and last line of each function and class at the top of the file, decorators included."""
+    found = []
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+            found.append((first, node.end_lineno or node.lineno))
+    return tuple(found)

@@ -1,0 +1,227 @@
+"""A child process of ours: started with a socket of its own, heard with bounds, killed whole."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from journeyman.tools.process.process_tree import kill_tree
+from journeyman.tools.process.protocol import HEADER, MAX_FRAME, FromChild, FromServer, decode_from_child, pack
+
+OUTPUT_KEPT = 16 * 1024  # bytes of stdout and stderr, the last ones
+_REAP_SECONDS = 2.0
+# -I: neither the working folder nor PYTHON… variables nor the user's site count; the path is the server's own.
+_BOOTSTRAP = (
+    "import sys,os,importlib;"
+    "sys.path[:]=sys.argv[4].split(os.pathsep);"
+    "importlib.import_module(sys.argv[1]).main(int(sys.argv[2]),int(sys.argv[3]),*sys.argv[5:])"
+)
+
+
+class ChildGoneError(Exception):
+    """The process ended, or sent what is no frame."""
+
+
+class Output:
+    """What a child prints: drained always, its end kept."""
+
+    def __init__(self, fd: int, loop: asyncio.AbstractEventLoop) -> None:
+        os.set_blocking(fd, False)
+        self.limit: int | None = None  # bytes; over it `on_excess` is called
+        self.on_excess: Callable[[], None] = _nothing
+        self._since_taken = 0
+        self._fd = fd
+        self._loop = loop
+        self._kept = bytearray()
+        self._open = True
+        loop.add_reader(fd, self._read)
+
+    def take(self) -> str:
+        """What was printed since the last taking, its last 16 KiB."""
+        for _ in range(32):  # the child printed before it spoke on the socket: its text is in the pipe by now
+            if not self._read():
+                break
+        text = self._kept.decode(errors="replace")
+        self._kept.clear()
+        self._since_taken = 0
+        return text
+
+    def _read(self) -> bool:
+        if not self._open:
+            return False
+        try:
+            data = os.read(self._fd, 1 << 16)
+        except BlockingIOError:
+            return False
+        except OSError:
+            data = b""
+        if not data:
+            self._loop.remove_reader(self._fd)
+            return False
+        self._kept += data
+        del self._kept[:-OUTPUT_KEPT]
+        self._since_taken += len(data)
+        if self.limit is not None and self._since_taken > self.limit:
+            self.limit = None  # once
+            self.on_excess()
+        return True
+
+    def close(self) -> None:
+        if self._open:
+            self._open = False
+            self._loop.remove_reader(self._fd)
+            os.close(self._fd)
+
+
+def search_path() -> str:
+    """The server's `sys.path` for a child, in absolute paths."""
+    return os.pathsep.join(os.path.abspath(entry) for entry in sys.path)  # noqa: PTH100 - "" is the working folder
+
+
+def _nothing() -> None:
+    pass
+
+
+class Child:
+    """One process, leader of its own session and group."""
+
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        output: Output,
+    ) -> None:
+        self._process = process
+        self._reader = reader
+        self._writer = writer
+        self._alive = True
+        self.output = output
+
+    @classmethod
+    async def spawn(cls, module: str, env: Mapping[str, str], *extra: str) -> Child:
+        """Start `module.main(fd, parent's pid, *extra)` in a new interpreter.
+
+        Raises:
+            OSError: no process, or no descriptors for it, can be had.
+        """
+        ours, theirs = socket.socketpair()
+        out_read, out_write = os.pipe()
+        try:
+            process = cls._popen(module, theirs.fileno(), out_write, env, extra)
+        except BaseException:
+            ours.close()
+            os.close(out_read)
+            raise
+        finally:
+            theirs.close()
+            os.close(out_write)
+        output = Output(out_read, asyncio.get_running_loop())
+        try:
+            reader, writer = await asyncio.open_connection(sock=ours)
+        except BaseException:  # cancelled here, nobody else would end it
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(_REAP_SECONDS)
+            ours.close()
+            output.close()
+            raise
+        return cls(process, reader, writer, output)
+
+    @staticmethod
+    def _popen(
+        module: str, fd: int, out: int, env: Mapping[str, str], extra: tuple[str, ...]
+    ) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [
+                sys.executable,
+                "-I",
+                "-X",
+                "utf8",
+                "-c",
+                _BOOTSTRAP,
+                module,
+                str(fd),
+                str(os.getpid()),
+                search_path(),
+                *extra,
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            pass_fds=(fd,),
+            env=dict(env),
+            start_new_session=True,
+        )
+
+    @property
+    def usable(self) -> bool:
+        return self._alive and not self._reader.at_eof()
+
+    async def send(self, frame: FromServer) -> None:
+        """Raises ChildGoneError."""
+        try:
+            self._writer.write(pack(frame))
+            await self._writer.drain()
+        except OSError as exc:
+            raise ChildGoneError from exc
+
+    async def receive(self) -> FromChild:
+        """The next frame. Raises ChildGoneError; the caller bounds the wait."""
+        try:
+            (size,) = HEADER.unpack(await self._reader.readexactly(HEADER.size))
+            if size > MAX_FRAME:
+                raise ChildGoneError("a frame beyond all bounds")
+            return decode_from_child(await self._reader.readexactly(size))
+        except (asyncio.IncompleteReadError, OSError, msgspec.MsgspecError) as exc:
+            raise ChildGoneError from exc
+
+    def kill(self) -> None:
+        """End the process and its group at once; does not wait. The group is named while its leader is unreaped."""
+        if not self._alive:
+            return
+        self._alive = False
+        kill_tree(self._process.pid)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._writer.transport.abort()
+        self.output.close()
+
+    def say_goodbye(self) -> None:
+        """Close the socket: the child cleans up and ends by itself."""
+        self._writer.close()
+
+    async def ended(self, seconds: float = _REAP_SECONDS) -> int | None:
+        """The exit status (negative: the signal) if the process ends within `seconds`; None otherwise.
+
+        Polled, since `asyncio.subprocess` can wait for ever on a child whose output is paused.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        while (status := _status(self._process.pid)) is None and loop.time() < deadline:  # noqa: ASYNC110 - the kernel sets no Event
+            await asyncio.sleep(0.002)
+        return status
+
+    async def reap(self) -> None:
+        """Kill if need be and collect the process."""
+        self.kill()
+        if await self.ended() is not None:
+            self._process.poll()
+
+
+def _status(pid: int) -> int | None:
+    """How a child ended, leaving it unreaped so that its id stays its own."""
+    try:
+        found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return 0
+    if found is None:
+        return None
+    return found.si_status if found.si_code == os.CLD_EXITED else -found.si_status

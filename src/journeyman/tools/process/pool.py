@@ -1,0 +1,202 @@
+"""Worker processes for plain `def` tools: spawned on demand, used again while healthy, killed on timeout and cancel.
+
+At most `limit` processes at once, idle ones included. A process serves one folder of tools under one confinement; when
+a call needs another kind, the one that was idle longest makes room. Idle ones are retired after a minute.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+
+import msgspec
+
+from journeyman.errors import ToolExecutionError
+from journeyman.tools.process.child import Child, ChildGoneError
+from journeyman.tools.sandbox.confinement import Confinement
+from journeyman.tools.sandbox.detection import Kernel, confinement, detect, shortcomings
+from journeyman.tools.spec import ToolSpec
+from journeyman.tools.process.import_target import Target
+from journeyman.tools.process.worker import Worker
+
+_KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
+_LOAD_SECONDS = 15.0  # to start and to import a tool's file
+_IDLE_SECONDS = 60.0
+
+
+def scrubbed_environment() -> dict[str, str]:
+    """What a worker may see of the server's environment: no secret is among it."""
+    return {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+
+
+class Workers:
+    """The slots. Whoever holds one has a worker that has imported the tool."""
+
+    def __init__(
+        self,
+        limit: int = 4,
+        environment: Mapping[str, str] | None = None,
+        *,
+        detect: Callable[[], Awaitable[Kernel]] = detect,
+        idle_seconds: float = _IDLE_SECONDS,
+    ) -> None:
+        self._slots = asyncio.Semaphore(limit)
+        self._environment = scrubbed_environment() if environment is None else dict(environment)
+        self._idle: list[Worker] = []  # the one used last at the end
+        self._busy: set[Worker] = set()
+        self._limit = limit
+        self._endings: set[asyncio.Task[None]] = set()
+        self._closed = False
+        self._detect = detect
+        self._detecting = asyncio.Lock()
+        self._kernel: Kernel | None = None
+        self._idle_seconds = idle_seconds
+        self._sweep: asyncio.TimerHandle | None = None
+
+    async def kernel(self) -> Kernel:
+        """What this machine confines processes with; looked at once."""
+        if self._kernel is None:
+            async with self._detecting:
+                self._kernel = self._kernel or await self._detect()
+        return self._kernel
+
+    @property
+    def known_kernel(self) -> Kernel | None:
+        """None: nobody needed to know yet."""
+        return self._kernel
+
+    def figures(self) -> dict[str, int]:
+        """How many processes there may be, how many run a call, how many wait for one."""
+        return {"limit": self._limit, "busy": len(self._busy), "idle": len(self._idle)}
+
+    @asynccontextmanager
+    async def slot(
+        self, target: Target, spec: ToolSpec, files: Mapping[str, bytes] | None = None
+    ) -> AsyncIterator[Worker]:
+        """Wait for a slot, then a worker ready to run `target`, confined as `spec` says; taken back at the end.
+
+        `files` are the sources of the target's folder; without them a worker reads what the disk holds.
+
+        Raises:
+            ToolExecutionError: no process can be had, the machine lacks what `sandbox: strict` asks for, or the tool's
+                file cannot be imported in one; nothing ran.
+        """
+        async with self._slots:
+            worker = await self._ready(target, await self._confinement(target, spec), files or {})
+            self._busy.add(worker)
+            try:
+                yield worker
+            finally:
+                self._busy.discard(worker)
+                self._take_back(worker)
+
+    def renew(self) -> None:
+        """Let no process that runs now serve a later call: the code under it may have changed."""
+        for worker in self._busy:
+            worker.retire()
+        while self._idle:
+            self._end(self._idle.pop())
+
+    async def aclose(self) -> None:
+        """End every worker; idempotent."""
+        self._closed = True
+        if self._sweep is not None:
+            self._sweep.cancel()
+        self.renew()
+        await asyncio.gather(*self._endings, return_exceptions=True)
+
+    async def _confinement(self, target: Target, spec: ToolSpec) -> Confinement:
+        if spec.sandbox == "off":
+            return confinement(spec, target.root, Kernel())
+        kernel = await self.kernel()
+        for problem in shortcomings(spec, kernel):
+            raise ToolExecutionError(f"{problem.message}: {problem.remedy}", code="tool_refused")
+        return confinement(spec, target.root, kernel)
+
+    async def _ready(self, target: Target, wanted: Confinement, files: Mapping[str, bytes]) -> Worker:
+        while worker := self._fitting(target, wanted):
+            try:
+                return await self._prepared(worker, target, files)
+            except ChildGoneError:
+                continue  # it died while idle: a fresh one will tell whether the tool is to blame
+        if self._closed:
+            raise ToolExecutionError("the server is shutting down")
+        if len(self._idle) + len(self._busy) >= self._limit and self._idle:
+            self._end(self._idle.pop(0))
+        try:
+            return await self._prepared(await self._spawn(wanted), target, files)
+        except ChildGoneError as exc:
+            raise ToolExecutionError("the tool's file ended its process when imported", code="tool_crashed") from exc
+
+    def _fitting(self, target: Target, wanted: Confinement) -> Worker | None:
+        """The worker of this kind that was used last, taken out of the idle ones; what is of no more use is ended."""
+        for worker in reversed(self._idle.copy()):
+            if worker.usable and worker.confinement != wanted:
+                continue
+            self._idle.remove(worker)
+            if worker.usable and worker.serves(target):
+                return worker
+            self._end(worker)
+        return None
+
+    async def _spawn(self, wanted: Confinement) -> Worker:
+        environment = self._environment | {name: os.environ[name] for name in wanted.environment if name in os.environ}
+        folder = tempfile.mkdtemp(prefix="journeyman-") if wanted.files is not None else None
+        if folder is not None:
+            environment["TMPDIR"] = folder
+        text = msgspec.json.encode(wanted).decode()
+        try:
+            child = await Child.spawn("journeyman.tools.process.worker_main", environment, text)
+        except OSError as exc:
+            if folder is not None:
+                os.rmdir(folder)  # noqa: PTH106 - a text
+            reason = exc.strerror or type(exc).__name__
+            raise ToolExecutionError(f"no worker process can be started: {reason}", code="tool_crashed") from exc
+        return Worker(child, wanted, folder)
+
+    async def _prepared(self, worker: Worker, target: Target, files: Mapping[str, bytes]) -> Worker:
+        try:
+            async with asyncio.timeout(_LOAD_SECONDS):
+                await worker.prepare(target, files)
+        except TimeoutError as exc:
+            self._kill(worker)
+            text = f"the tool's file took more than {_LOAD_SECONDS:g} seconds to import"
+            raise ToolExecutionError(text) from exc
+        except ToolExecutionError:
+            self._take_back(worker)
+            raise
+        except BaseException:
+            self._kill(worker)
+            raise
+        return worker
+
+    def _take_back(self, worker: Worker) -> None:
+        if not worker.usable or self._closed:
+            self._end(worker)
+            return
+        worker.idle_since = asyncio.get_running_loop().time()
+        self._idle.append(worker)
+        self._plan_sweep()
+
+    def _plan_sweep(self) -> None:
+        if self._sweep is None and self._idle and not self._closed:
+            self._sweep = asyncio.get_running_loop().call_later(self._idle_seconds, self._retire_idle)
+
+    def _retire_idle(self) -> None:
+        self._sweep = None
+        latest = asyncio.get_running_loop().time() - self._idle_seconds
+        while self._idle and self._idle[0].idle_since <= latest:
+            self._end(self._idle.pop(0))
+        self._plan_sweep()
+
+    def _kill(self, worker: Worker) -> None:
+        worker.kill()
+        self._end(worker)
+
+    def _end(self, worker: Worker) -> None:
+        task = asyncio.get_running_loop().create_task(worker.close())
+        self._endings.add(task)
+        task.add_done_callback(self._endings.discard)

@@ -1,0 +1,216 @@
+"""One worker process as the server sees it: tools loaded, calls sent, answers and deaths told."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+import signal
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from journeyman.egress.http_messages import HttpRequest
+from journeyman.errors import BaseError, ServiceTimeoutError, ServiceUnavailableError, ToolError, ToolExecutionError
+from journeyman.events.messages import valid_text
+from journeyman.tools.process.child import Child, ChildGoneError
+from journeyman.tools.sandbox.confinement import MEBIBYTE, Confinement
+from journeyman.tools.failures import TransientToolError
+from journeyman.tools.process.protocol import (
+    Answer,
+    Ask,
+    Call,
+    Done,
+    Fetch,
+    Fetched,
+    Load,
+    Loaded,
+    LogLine,
+    Patch,
+    Progress,
+    Ready,
+    Told,
+)
+from journeyman.tools.spec import CallHost, CallRequest, Question, ToolHost, Unanswered
+from journeyman.tools.process.import_target import Target
+from journeyman.tools.tool import ToolRetry
+
+_log = logging.getLogger("journeyman.tool")
+
+_GOODBYE_SECONDS = 1.0
+_TEXT_CAP = 4000  # characters of a progress text or a log line
+
+
+class Worker:
+    """One process with the tools it has loaded. An invoker while its slot is held."""
+
+    def __init__(self, child: Child, confinement: Confinement, folder: str | None = None) -> None:
+        self.confinement = confinement
+        self.idle_since = 0.0
+        self._child = child
+        self._folder = folder  # a temporary one of its own, removed with it
+        self._target = Target(attribute="")
+        self._loaded: set[Target] = set()
+        self._versions: dict[str, str] = {}  # folder or module -> the code that was loaded
+        self._tainted = False
+        self._printed_too_much = False
+        self._child.output.on_excess = self._stop_printing
+
+    @property
+    def usable(self) -> bool:
+        return self._child.usable and not self._tainted
+
+    def serves(self, target: Target) -> bool:
+        """Whether it has no other code of the target's folder loaded: one process never holds two versions of one."""
+        return self._versions.get(_place(target), _version(target)) == _version(target)
+
+    def retire(self) -> None:
+        """Serve no call after the one under way."""
+        self._tainted = True
+
+    async def prepare(self, target: Target, files: Mapping[str, bytes]) -> None:
+        """Have the tool imported. Raises ToolExecutionError; nothing of the tool ran but its module."""
+        self._target = target
+        if target in self._loaded:
+            return
+        new = _place(target) not in self._versions
+        await self._child.send(Load(target=target, files=dict(files) if new else {}))
+        while not isinstance(frame := await self._child.receive(), Loaded):
+            if not isinstance(frame, Ready | LogLine):
+                raise ChildGoneError
+        if frame.error is not None:
+            raise ToolExecutionError(frame.error, detail=self._child.output.take())
+        self._loaded.add(target)
+        self._versions[_place(target)] = _version(target)
+        self._child.output.take()
+
+    async def invoke(self, request: CallRequest, host: ToolHost) -> str:
+        """The result as the text for the model. See `spec.Invoker`."""
+        slim = msgspec.structs.replace(request, spec=msgspec.structs.replace(request.spec, parameters={}))
+        self._child.output.limit = self.confinement.limits.output_mb * MEBIBYTE
+        try:
+            await self._child.send(Call(target=self._target, request=slim))
+            done = await self._serve(request, host)
+        except ChildGoneError as exc:
+            raise await self._crash() from exc
+        except BaseException:
+            self._child.kill()
+            raise
+        self._child.output.limit = None
+        self._tainted = self._tainted or done.tainted
+        if done.result is not None:
+            self._child.output.take()
+            return valid_text(done.result)
+        raise self._failure(done)
+
+    async def _serve(self, request: CallRequest, host: ToolHost) -> Done:
+        """Do what the tool asks of its run until it is done."""
+        while True:
+            match await self._child.receive():
+                case Done() as done:
+                    return done
+                case Progress(value=value):
+                    host.progress(valid_text(value[:_TEXT_CAP]) if isinstance(value, str) else value)
+                case Patch() as patch:
+                    await self._child.send(await _record(patch, host))
+                case Fetch(request=asked):
+                    await self._child.send(await _fetched(asked, host))
+                case Ask(question=question):
+                    await self._child.send(await _told(question, host))
+                case LogLine() as line:
+                    _write(line, request)
+                case _:
+                    raise ChildGoneError
+
+    async def _crash(self) -> ToolExecutionError:
+        status = await self._child.ended(0.5)
+        detail = self._child.output.take()
+        self._child.kill()
+        limits = self.confinement.limits
+        if self._printed_too_much:
+            text = f"the tool printed more than {limits.output_mb} MiB and was stopped"
+            return ToolExecutionError(text, code="tool_limit", detail=detail)
+        if status == -signal.SIGXCPU:
+            text = f"the tool used more than {limits.cpu_seconds} seconds of CPU and was stopped"
+            return ToolExecutionError(text, code="tool_limit", detail=detail)
+        return ToolExecutionError(f"the tool's process {_how(status)}", code="tool_crashed", detail=detail)
+
+    def _stop_printing(self) -> None:
+        self._printed_too_much = True
+        self._child.kill()
+
+    def _failure(self, done: Done) -> ToolError:
+        if done.retry:
+            return ToolRetry(done.message, after=done.retry_after)
+        output = self._child.output.take()
+        detail = f"{done.detail or ''}\n--- output ---\n{output}" if output else done.detail
+        kind = TransientToolError if done.transient else ToolExecutionError
+        return kind(done.message, code=done.code, detail=detail)
+
+    async def close(self) -> None:
+        """Let the process clean up for a moment, then end it."""
+        if self.usable:
+            self._child.say_goodbye()
+            await self._child.ended(_GOODBYE_SECONDS)
+        await self._child.reap()
+        if self._folder is not None:
+            await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+
+    def kill(self) -> None:
+        self._child.kill()
+
+
+def _write(line: LogLine, request: CallRequest) -> None:
+    """Write a line of this call; a thread left behind by an earlier call is not heard."""
+    if (line.run_id, line.call) == (request.run_id, request.call):
+        facts = {"run_id": request.run_id, "call": request.call, "tool": request.spec.name}
+        _log.log(line.level, "%s", valid_text(line.message[:_TEXT_CAP]), extra=facts)
+
+
+async def _record(patch: Patch, host: CallHost) -> Answer:
+    try:
+        await host.change_context(patch.scope, patch.patch)
+    except BaseError as exc:
+        return Answer(error=exc.message)
+    return Answer()
+
+
+async def _told(question: Question, host: CallHost) -> Told:
+    try:
+        return Told(answer=await host.ask(question))
+    except Unanswered:
+        return Told()
+    except BaseError as exc:
+        return Told(error=exc.message)
+
+
+async def _fetched(request: HttpRequest, host: ToolHost) -> Fetched:
+    try:
+        return Fetched(reply=await host.http(request))
+    except BaseError as exc:
+        kind: Literal["timeout", "unavailable", "other"] = "other"
+        if isinstance(exc, ServiceTimeoutError):
+            kind = "timeout"
+        elif isinstance(exc, ServiceUnavailableError):
+            kind = "unavailable"
+        return Fetched(kind=kind, code=exc.code, message=exc.message, retry_after=exc.retry_after)
+
+
+def _how(status: int | None) -> str:
+    if status is None:
+        return "stopped answering"
+    if status >= 0:
+        return f"ended by itself (exit status {status})"
+    try:
+        return f"was ended by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"was ended by signal {-status}"
+
+
+def _place(target: Target) -> str:
+    return target.root if target.folder else target.file or target.module
+
+
+def _version(target: Target) -> str:
+    return target.folder or target.code_hash

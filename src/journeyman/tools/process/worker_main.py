@@ -1,0 +1,268 @@
+"""The worker process: receives calls, runs the tool's code, answers. Started by `workers`; its imports are few."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from journeyman.egress.http_messages import HttpReply, HttpRequest
+from journeyman.errors import (
+    ServiceError,
+    ServiceTimeoutError,
+    ServiceUnavailableError,
+    StateError,
+    ToolError,
+    ToolExecutionError,
+)
+from journeyman.events.messages import JSON
+from journeyman.loading import Package
+from journeyman.tools.sandbox.confinement import FIRST_OF_NAMESPACE, Confinement, allow_cpu, confine
+from journeyman.tools.authoring.context import BlockingToolContext, ToolContext
+from journeyman.tools.failures import DETAIL_CAP, TransientToolError, detail_of, failure_of
+from journeyman.tools.process.protocol import (
+    Answer,
+    Ask,
+    Call,
+    Channel,
+    Done,
+    Fetch,
+    Fetched,
+    Load,
+    Loaded,
+    LogLine,
+    Patch,
+    Progress,
+    Ready,
+    Told,
+)
+from journeyman.tools.sandbox.kernel import die_with
+from journeyman.tools.results import format_result
+from journeyman.tools.schema.signature import Signature, read_signature
+from journeyman.tools.spec import CallRequest, Question, Unanswered
+from journeyman.tools.process.import_target import Target, resolve
+from journeyman.tools.process.cleanup import Surroundings
+from journeyman.tools.tool import BaseTool, ToolRetry, definition_of
+
+_NICE = 10
+
+
+def main(fd: int, parent: int, wanted: str) -> None:
+    """Confine the process as the JSON of a Confinement says, then serve until the server closes the socket."""
+    die_with(parent)
+    os.nice(_NICE)
+    confinement = msgspec.json.decode(wanted, type=Confinement)
+    confine(confinement)
+    channel = Channel(socket.socket(fileno=fd))
+    logging.getLogger("journeyman.tool").addHandler(_ToServer(channel))
+    logging.getLogger("journeyman.tool").setLevel(logging.DEBUG)
+    channel.send(Ready())
+    status = _Server(channel, confinement).serve()
+    os._exit(status)  # no atexit and no waiting for threads that a tool left behind
+
+
+class _ToServer(logging.Handler):
+    """`ctx.log` speaks in the server's log."""
+
+    def __init__(self, channel: Channel) -> None:
+        super().__init__()
+        self._channel = channel
+
+    def emit(self, record: logging.LogRecord) -> None:
+        run_id, call = getattr(record, "run_id", ""), getattr(record, "call", "")
+        message = record.getMessage()[:DETAIL_CAP]
+        self._channel.send(LogLine(level=record.levelno, message=message, run_id=run_id, call=call))
+
+
+class _Run:
+    """What the tool asks of its run, passed on to the server. Serves as CallHost for `async def` tools.
+
+    Closed when the call is over: a thread that the tool left behind must not speak in the name of the next call.
+    """
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._speaking = threading.RLock()
+        self._open = True
+
+    def close(self) -> None:
+        with self._speaking:
+            self._open = False
+
+    async def starting(self, attempt: int) -> None:
+        """The server recorded it before the call came here."""
+
+    def progress(self, value: str | float) -> None:
+        with self._speaking:
+            if self._open:
+                self._channel.send(Progress(value=value))
+
+    async def change_context(self, scope: Literal["thread", "global"], patch: dict[str, JSON]) -> None:
+        self.change(scope, patch)
+
+    def change(self, scope: Literal["thread", "global"], patch: dict[str, JSON]) -> None:
+        """Returns when the server has recorded the patch."""
+        with self._speaking:
+            if not self._open:
+                raise StateError("the call is over: its context cannot be changed any more")
+            self._channel.send(Patch(scope=scope, patch=patch))
+            answer = self._channel.receive()
+        if not isinstance(answer, Answer):
+            os._exit(1)
+        if answer.error is not None:
+            raise StateError(answer.error)
+
+    async def ask(self, question: Question) -> str:
+        return self.answer(question)
+
+    def answer(self, question: Question) -> str:
+        """What a human said. Raises Unanswered: the tool unwinds."""
+        with self._speaking:
+            if not self._open:
+                raise StateError("the call is over: it asks nothing any more")
+            self._channel.send(Ask(question=question))
+            told = self._channel.receive()
+        if not isinstance(told, Told):
+            os._exit(1)
+        if told.error is not None:
+            raise ToolExecutionError(told.error, code="ask_refused")
+        if told.answer is None:
+            raise Unanswered
+        return told.answer
+
+    async def http(self, request: HttpRequest) -> HttpReply:
+        return self.fetch(request)
+
+    def fetch(self, request: HttpRequest) -> HttpReply:
+        """The server's reply to a request. Raises ServiceError."""
+        with self._speaking:
+            if not self._open:
+                raise StateError("the call is over: it makes no requests any more")
+            self._channel.send(Fetch(request=request))
+            answer = self._channel.receive()
+        if not isinstance(answer, Fetched):
+            os._exit(1)
+        if answer.reply is None:
+            raise _service_error(answer)
+        return answer.reply
+
+
+def _service_error(answer: Fetched) -> ServiceError:
+    kinds = {"timeout": ServiceTimeoutError, "unavailable": ServiceUnavailableError}
+    return kinds.get(answer.kind, ServiceError)(answer.message, code=answer.code, retry_after=answer.retry_after)
+
+
+class _Tool:
+    """A tool's function as this process loaded it."""
+
+    def __init__(self, thing: Any) -> None:
+        definition = definition_of(thing)
+        name = thing.name if definition is None else definition.name
+        self.function: Callable[..., Any] = thing.run if isinstance(thing, BaseTool) else thing
+        self.brings_schema = isinstance(thing, BaseTool) and type(thing).get_spec is not BaseTool.get_spec
+        self.signature = (
+            Signature(summary="", arguments=()) if self.brings_schema else read_signature(self.function, name)
+        )
+        self.convert: Callable[[dict[str, JSON]], dict[str, Any]] = dict
+        if not self.signature.plain:
+            # pydantic costs 0.1 s: only tools whose arguments are more than plain JSON pay.
+            from journeyman.tools.schema.compiled import Arguments  # noqa: PLC0415
+
+            self.convert = Arguments.of(name, self.signature).check
+
+
+class _Server:
+    def __init__(self, channel: Channel, confinement: Confinement) -> None:
+        self._channel = channel
+        self._limits = confinement.limits
+        self._surroundings = Surroundings(alone=confinement.namespaces and os.getpid() == FIRST_OF_NAMESPACE)
+        self._tools: dict[Target, _Tool] = {}
+        self._packages: dict[str, Package] = {}
+        self._runner: Any = None
+        self._resources: Any = None
+
+    def serve(self) -> int:
+        while (frame := self._channel.receive()) is not None:
+            match frame:
+                case Load(target=target, files=files):
+                    if files and target.root not in self._packages:
+                        self._packages[target.root] = Package(Path(target.root), files)
+                    self._channel.send(Loaded(error=self._load(target)))
+                case Call(target=target, request=request):
+                    done = self._call(self._tools[target], request)
+                    self._channel.send(done)
+        self._close()
+        return 0
+
+    def _load(self, target: Target) -> str | None:
+        try:
+            self._tools[target] = _Tool(resolve(target, self._packages))
+        except BaseException as exc:  # noqa: BLE001 - importing runs the user's code
+            return exc.message if isinstance(exc, ToolError) else str(failure_of(exc))
+        return None
+
+    def _call(self, tool: _Tool, request: CallRequest) -> Done:
+        run = _Run(self._channel)
+        try:
+            allow_cpu(time.process_time(), self._limits)
+            value = self._run(tool, request, run)
+            done = Done(result=format_result(value, request.spec.output_cap))
+        except BaseException as exc:  # noqa: BLE001 - whatever the tool raised is its answer
+            done = _failed(exc)
+        run.close()
+        return done if self._surroundings.restored() else msgspec.structs.replace(done, tainted=True)
+
+    def _run(self, tool: _Tool, request: CallRequest, run: _Run) -> Any:
+        given = tool.convert(request.arguments)
+        signature = tool.signature
+        for name, resource in signature.resources.items():
+            given[name] = self._opened(resource)
+        if not signature.blocking or tool.brings_schema:
+            if signature.context:
+                given[signature.context] = ToolContext(request, run)
+            return self._wait_for(tool.function(**given))
+        if signature.context:
+            given[signature.context] = BlockingToolContext(request, run.change, run.progress, run.fetch, run.answer)
+        value = tool.function(**given)
+        return self._wait_for(value) if hasattr(value, "__await__") else value
+
+    def _opened(self, resource: Any) -> Any:
+        if self._resources is None:
+            # asyncio costs 0.05 s: only tools with resources, or async ones in a process, pay.
+            from journeyman.tools.authoring.open_resources import OpenResources  # noqa: PLC0415
+
+            self._resources = OpenResources()
+        return self._wait_for(self._resources.get(resource))
+
+    def _wait_for(self, awaitable: Any) -> Any:
+        if self._runner is None:
+            import asyncio  # noqa: PLC0415 - as above
+
+            self._runner = asyncio.Runner()
+        return self._runner.run(awaitable)
+
+    def _close(self) -> None:
+        if self._resources is not None:
+            self._wait_for(self._resources.aclose())
+
+
+def _failed(exc: BaseException) -> Done:
+    if isinstance(exc, MemoryError):
+        text = "the tool needed more memory than it may use"
+        return Done(code="tool_limit", message=text, detail=detail_of(exc), tainted=True)
+    if isinstance(exc, ToolRetry):
+        return Done(retry=True, message=exc.message, retry_after=exc.retry_after, code=exc.code)
+    failure = exc if isinstance(exc, ToolError) else failure_of(exc)
+    return Done(
+        code=failure.code,
+        message=failure.message,
+        detail=getattr(failure, "detail", None),
+        transient=isinstance(failure, TransientToolError),
+    )

@@ -1,0 +1,136 @@
+"""What confines worker processes here: detected once, asked for by `sandbox: off|best|strict`, shown as reached."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from journeyman.errors import Problem
+from journeyman.events.messages import JSON
+from journeyman.tools.process.child import search_path
+from journeyman.tools.sandbox.confinement import Confinement
+from journeyman.tools.spec import ToolSpec
+
+_log = logging.getLogger(__name__)
+
+_PROBE_SECONDS = 10.0
+_REAP_SECONDS = 2.0
+_PROBE = (
+    "import sys,os,importlib;sys.path[:]=sys.argv[1].split(os.pathsep);"
+    "importlib.import_module('journeyman.tools.sandbox.probe_main').main()"
+)
+_REMEDIES = {
+    "namespaces": "allow user namespaces (sysctl user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_"
+    "userns=0; in a container --security-opt seccomp=unconfined or a profile with unshare), or run as root",
+    "system_calls": "use Linux on x86_64 or aarch64 with seccomp (CONFIG_SECCOMP_FILTER)",
+    "paths": "use Linux 5.13 or newer with landlock among the modules of security (kernel argument lsm=landlock,…)",
+}
+
+
+class Kernel(msgspec.Struct, frozen=True, kw_only=True):
+    """The means that this machine has for the user that the server runs as."""
+
+    namespaces: bool = False  # of processes, mounts, IPC, network
+    system_calls: bool = False  # a seccomp filter
+    paths: bool = False  # Landlock
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        return tuple(name for name in _REMEDIES if not getattr(self, name))
+
+
+async def detect() -> Kernel:
+    """Ask a child process to try each means. Whatever goes wrong means: there is none."""
+    command = (sys.executable, "-I", "-X", "utf8", "-c", _PROBE, search_path())
+    quiet = asyncio.subprocess.DEVNULL
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=quiet, stdout=asyncio.subprocess.PIPE, stderr=quiet
+        )
+    except OSError as exc:
+        _log.warning("the sandbox cannot be looked at: %s", exc)
+        return Kernel()
+    try:
+        async with asyncio.timeout(_PROBE_SECONDS):
+            output, _ = await process.communicate()
+        return msgspec.json.decode(output, type=Kernel)
+    except (TimeoutError, msgspec.MsgspecError) as exc:
+        _log.warning("the sandbox cannot be looked at: %s", exc)
+        return Kernel()
+    finally:
+        await _end(process)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Leave nothing of the child, also when whoever looked was cancelled: its pipes close with its last word."""
+    if process.returncode is None:
+        process.kill()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_REAP_SECONDS):
+            await process.communicate()
+
+
+def confinement(spec: ToolSpec, root: str, kernel: Kernel) -> Confinement:
+    """How this tool's worker is confined on this machine."""
+    wanted = spec.sandbox != "off"
+    return Confinement(
+        limits=spec.limits,
+        environment=spec.permissions_env,
+        network=not wanted or spec.permissions_network != (),
+        files=spec.permissions_files if wanted else None,
+        root=root,
+        namespaces=wanted and kernel.namespaces,
+        system_calls=wanted and kernel.system_calls,
+        paths=wanted and kernel.paths and spec.permissions_files is not None,
+    )
+
+
+def shortcomings(spec: ToolSpec, kernel: Kernel) -> Iterator[Problem]:
+    """What `sandbox: strict` asks for and this machine has not."""
+    if spec.sandbox == "strict":
+        for name in kernel.missing:
+            text = f"tool {spec.name!r} asks for sandbox: strict, and this machine gives no {_TITLES[name]}"
+            yield Problem(text, remedy=f"{_REMEDIES[name]}; or say sandbox: best")
+
+
+_TITLES = {
+    "namespaces": "namespaces",
+    "system_calls": "filter of system calls (seccomp)",
+    "paths": "limits of paths (Landlock)",
+}
+
+
+def described(kernel: Kernel) -> dict[str, JSON]:
+    """For people and probes: `level` is full, partial or none."""
+    missing = kernel.missing
+    level = "none" if len(missing) == len(_REMEDIES) else "partial" if missing else "full"
+    return {"level": level, **msgspec.structs.asdict(kernel)}
+
+
+def described_for(spec: ToolSpec, kernel: Kernel) -> dict[str, Any]:
+    """What holds for one tool: `network` and `files` say who keeps it from them."""
+    if spec.isolation == "inline":
+        return {"sandbox": spec.sandbox, "level": "inline"}
+    reached = confinement(spec, "", kernel)
+    level = "none" if spec.sandbox == "off" else described(kernel)["level"]
+    return {
+        "sandbox": spec.sandbox,
+        "level": level,
+        "network": _network(spec, reached),
+        "files": "unrestricted" if spec.permissions_files is None else "kernel" if reached.paths else "not enforced",
+        "limits": msgspec.to_builtins(spec.limits) | msgspec.structs.asdict(spec.limits),
+    }
+
+
+def _network(spec: ToolSpec, reached: Confinement) -> str:
+    if spec.permissions_network is None:
+        return "unrestricted"
+    if spec.permissions_network:
+        return "not enforced"  # the kernel knows addresses, not names
+    return "kernel" if reached.namespaces or reached.system_calls else "not enforced"

@@ -1,0 +1,135 @@
+"""Type hints -> JSON Schema and a compiled check of arguments, both by pydantic from one description."""
+
+from __future__ import annotations
+
+from typing import Any, NotRequired
+
+from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
+from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError
+from pydantic_core import PydanticSerializationError, to_jsonable_python
+from typing_extensions import TypedDict
+
+from journeyman.errors import ToolValidationError
+from journeyman.events.messages import JSON
+from journeyman.tools.schema.signature import Argument, Signature
+
+_typed_dict: Any = TypedDict  # called with fields that only the run knows
+_PROBLEMS_SHOWN = 8
+_REMEDY = "use str, int, float, bool, list, dict, an Enum, a dataclass or a pydantic model"
+
+
+class Arguments:
+    """A tool's arguments, compiled: their JSON Schema, and the check of a call's."""
+
+    def __init__(self, tool: str, arguments: tuple[Argument, ...]) -> None:
+        self._adapter = _compile(tool, list(arguments))
+        self.schema = _schema(tool, self._adapter, arguments)
+
+    @classmethod
+    def of(cls, tool: str, signature: Signature) -> Arguments:
+        return cls(tool, signature.arguments)
+
+    def check(self, values: dict[str, JSON]) -> dict[str, Any]:
+        """`values` as Python values by keyword; arguments not given are left out.
+
+        Raises:
+            ToolValidationError: `invalid_arguments`, one `field: problem` per fault.
+        """
+        try:
+            return self._adapter.validate_python(values)  # type: ignore[no-any-return]
+        except ValidationError as exc:
+            raise invalid_arguments([_readable(error) for error in exc.errors(include_url=False)]) from None
+        except Exception as exc:  # a validator of the user's, or nesting too deep for pydantic
+            raise invalid_arguments([f"arguments: {type(exc).__name__}: {exc}"[:300]]) from exc
+
+
+def invalid_arguments(problems: list[str]) -> ToolValidationError:
+    """One error for the model to read; the values themselves are not repeated."""
+    shown = problems[:_PROBLEMS_SHOWN]
+    if len(problems) > len(shown):
+        shown.append(f"and {len(problems) - len(shown)} more")
+    return ToolValidationError("; ".join(shown), code="invalid_arguments")
+
+
+def _readable(error: Any) -> str:
+    field = ".".join(str(part) for part in error["loc"]) or "arguments"
+    if error["type"] == "extra_forbidden":
+        return f"{field}: there is no such argument"
+    if error["type"] == "missing":
+        return f"{field}: is required"
+    return f"{field}: {error['msg'][:300]}"
+
+
+def _compile(tool: str, arguments: list[Argument]) -> TypeAdapter[Any]:
+    try:
+        fields = {a.name: a.hint if a.required else NotRequired[a.hint] for a in arguments}
+        shape = _typed_dict("Arguments", fields)
+        shape.__pydantic_config__ = ConfigDict(extra="forbid")
+        if any(_is_bytes(argument.hint) for argument in arguments):
+            raise TypeError("JSON cannot carry bytes")
+        return TypeAdapter(shape)
+    except (PydanticSchemaGenerationError, PydanticUserError, TypeError, NameError) as exc:
+        if len(arguments) > 1:
+            for argument in arguments:
+                _compile(tool, [argument])  # raises for the one to blame
+        reason = str(exc).splitlines()[0][:200]
+        raise ToolValidationError(f"tool {tool!r}: argument {arguments[0].name!r}: {reason}: {_REMEDY}") from exc
+
+
+def _is_bytes(hint: Any) -> bool:
+    return hint in (bytes, bytearray, memoryview) or (
+        hasattr(hint, "__metadata__") and getattr(hint, "__origin__", None) in (bytes, bytearray)
+    )
+
+
+def _schema(tool: str, adapter: TypeAdapter[Any], arguments: tuple[Argument, ...]) -> dict[str, JSON]:
+    try:
+        schema = adapter.json_schema()
+    except (PydanticInvalidForJsonSchema, PydanticUserError) as exc:
+        culprit = next((a.name for a in arguments if not _has_schema(a)), "?")
+        reason = str(exc).splitlines()[0][:200]
+        raise ToolValidationError(f"tool {tool!r}: argument {culprit!r}: {reason}: {_REMEDY}") from exc
+    _drop_titles(schema)
+    schema.pop("description", None)
+    schema.setdefault("properties", {})
+    for argument in arguments:
+        _complete(tool, argument, schema["properties"][argument.name])
+    return schema
+
+
+def _has_schema(argument: Argument) -> bool:
+    try:
+        TypeAdapter(argument.hint).json_schema()
+    except (PydanticInvalidForJsonSchema, PydanticUserError):
+        return False
+    return True
+
+
+def _complete(tool: str, argument: Argument, node: dict[str, JSON]) -> None:
+    if argument.description:
+        node.setdefault("description", argument.description)
+    if argument.required:
+        return
+    try:
+        node["default"] = to_jsonable_python(argument.default, inf_nan_mode="strings")
+    except (PydanticSerializationError, ValueError) as exc:
+        raise ToolValidationError(
+            f"tool {tool!r}: argument {argument.name!r}: its default is not JSON: use None, or a value that is"
+        ) from exc
+
+
+def _drop_titles(node: JSON) -> None:
+    """Remove the titles that pydantic makes from names; a property called `title` stays."""
+    if isinstance(node, list):
+        for item in node:
+            _drop_titles(item)
+    if not isinstance(node, dict):
+        return
+    if isinstance(node.get("title"), str):
+        del node["title"]
+    for key, value in node.items():
+        if key in ("properties", "$defs"):
+            for child in value.values():
+                _drop_titles(child)
+        elif key not in ("default", "const", "enum", "examples"):
+            _drop_titles(value)

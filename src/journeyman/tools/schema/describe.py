@@ -1,0 +1,122 @@
+"""A tool as its author wrote it -> its spec, its signature and its compiled arguments."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Callable
+from importlib.abc import ResourceLoader
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from journeyman.errors import ToolValidationError
+from journeyman.events.messages import JSON
+from journeyman.tools.sandbox.confinement import ProcessLimits
+from journeyman.tools.authoring.definition import Declared, Definition, definition_of
+from journeyman.tools.schema.compiled import Arguments
+from journeyman.tools.schema.signature import Signature, read_signature
+from journeyman.tools.spec import ToolSpec
+
+
+class Described(msgspec.Struct, frozen=True, kw_only=True):
+    """A tool, read. `arguments` is None where the tool brings a JSON Schema of its own."""
+
+    spec: ToolSpec
+    function: Callable[..., Any]
+    signature: Signature
+    arguments: Arguments | None
+    says_isolation: bool = False  # the code does, by `isolation` or by being a plain def
+
+
+def describe(thing: object) -> Described:
+    """Read a `@tool` function or a `BaseTool` instance.
+
+    Raises:
+        ToolValidationError: it is neither, or its signature makes no schema; names argument and remedy.
+    """
+    if isinstance(thing, Declared):
+        return _describe_instance(thing)
+    definition = definition_of(thing)
+    if definition is None:
+        raise ToolValidationError(
+            f"{thing!r:.100} is no tool: register a function with @tool on it, or an instance of BaseTool"
+        )
+    function: Callable[..., Any] = thing  # type: ignore[assignment]
+    signature = read_signature(function, definition.name)
+    arguments = Arguments.of(definition.name, signature)
+    return _described(definition, function, signature, arguments, arguments.schema)
+
+
+def _describe_instance(thing: Declared) -> Described:
+    definition = thing.definition()
+    definition.refuse_nonsense()
+    function = getattr(thing, "run", None)
+    if not inspect.iscoroutinefunction(function):
+        raise ToolValidationError(f"tool {definition.name!r}: write `async def run(self, …)`")
+    if thing.brings_schema:
+        signature = Signature(summary="", arguments=())
+        return _described(definition, function, signature, None, _own_schema(thing))
+    signature = read_signature(function, definition.name)
+    arguments = Arguments.of(definition.name, signature)
+    return _described(definition, function, signature, arguments, arguments.schema)
+
+
+def _own_schema(thing: Declared) -> dict[str, JSON]:
+    given = thing.get_spec()
+    schema = given.get("parameters") if isinstance(given, dict) else None
+    if not isinstance(schema, dict) or schema.get("type") != "object":
+        raise ToolValidationError(
+            f"tool {thing.name!r}: get_spec() gives {{name, description, parameters}}, parameters of type object"
+        )
+    return schema
+
+
+def _described(
+    definition: Definition,
+    function: Callable[..., Any],
+    signature: Signature,
+    arguments: Arguments | None,
+    parameters: dict[str, JSON],
+) -> Described:
+    declared = definition.effects is not None
+    effects = definition.effects or "once"
+    source, code_hash = _origin(function)
+    allowed = definition.allowed()
+    spec = ToolSpec(
+        name=definition.name,
+        description=definition.description or signature.summary,
+        parameters=parameters,
+        effects=effects,
+        declared=declared,
+        on_unknown=definition.on_unknown or ("ask" if declared and effects == "once" else "tell"),
+        approval=definition.approval,
+        timeout_seconds=definition.timeout_seconds,
+        retries=definition.retries,
+        isolation="process" if signature.blocking else definition.isolation or "inline",
+        output_cap=definition.output_cap,
+        limits=ProcessLimits(**(definition.limits or {})),
+        sensitive=tuple(argument.name for argument in signature.arguments if argument.sensitive),
+        source=source,
+        code_hash=code_hash,
+        permissions_network=allowed.network,
+        permissions_files=allowed.files,
+        permissions_env=allowed.env,
+        cache_ttl=definition.cache_ttl,
+        cache_scope=definition.cache_scope,
+    )
+    says = signature.blocking or definition.isolation is not None
+    return Described(spec=spec, function=function, signature=signature, arguments=arguments, says_isolation=says)
+
+
+def _origin(function: Callable[..., Any]) -> tuple[str, str]:
+    unwrapped = inspect.unwrap(function)
+    code, loader = unwrapped.__code__, unwrapped.__globals__.get("__loader__")
+    file = Path(code.co_filename)
+    try:
+        known = isinstance(loader, ResourceLoader) and loader.get_data(str(file))  # as it was imported
+        digest = hashlib.sha256(known or file.read_bytes()).hexdigest()[:16]
+    except OSError:  # typed into an interpreter: there is no file
+        digest = hashlib.sha256(code.co_code).hexdigest()[:16]
+    return f"{file.name}:{code.co_firstlineno}", digest

@@ -1,0 +1,183 @@
+"""What a tool's function says about its arguments: type hints, defaults, docstring. Pure, and without pydantic."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import types
+import typing
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, Union
+
+import msgspec
+
+from journeyman.errors import ToolValidationError
+from journeyman.tools.authoring.context import BlockingToolContext, ToolContext
+from journeyman.tools.authoring.definition import Sensitive
+from journeyman.tools.authoring.resources import Resource
+
+REQUIRED = inspect.Parameter.empty
+_PLAIN = (str, int, float, bool, type(None), Any, dict, list)
+_SECTION = re.compile(r"(Args|Arguments|Parameters|Returns|Raises|Yields|Examples?|Notes?|Attributes):\s*")
+_ARGUMENT = re.compile(r"\*{0,2}(\w+)\s*(?:\([^)]*\))?\s*:\s*(.*)")
+
+
+class Argument(msgspec.Struct, frozen=True, kw_only=True):
+    """One argument that the model gives."""
+
+    name: str
+    hint: Any
+    default: Any = REQUIRED
+    description: str = ""
+
+    @property
+    def required(self) -> bool:
+        return self.default is REQUIRED
+
+    @property
+    def sensitive(self) -> bool:
+        return any(mark is Sensitive or isinstance(mark, Sensitive) for mark in getattr(self.hint, "__metadata__", ()))
+
+
+class Signature(msgspec.Struct, frozen=True, kw_only=True):
+    """A function's arguments, and what is injected beside them."""
+
+    summary: str
+    arguments: tuple[Argument, ...]
+    context: str | None = None  # the parameter that gets the tool context
+    resources: dict[str, Resource] = {}
+    blocking: bool = False  # a plain def
+
+    @property
+    def plain(self) -> bool:
+        """Whether checked JSON can be passed as it is: no argument needs conversion to a Python type."""
+        return all(_is_plain(argument.hint) for argument in self.arguments)
+
+
+def read_signature(function: Callable[..., Any], tool: str) -> Signature:
+    """The signature of a tool's function (bound methods too).
+
+    Raises:
+        ToolValidationError: names the argument and the remedy.
+    """
+    summary, descriptions = parse_docstring(function.__doc__ or "")
+    parameters = inspect.signature(function).parameters.values()
+    hints = _hints(function, tool)
+    resources = _visible_resources(function)
+    blocking = not inspect.iscoroutinefunction(function)
+    context: str | None = None
+    injected: dict[str, Resource] = {}
+    arguments: list[Argument] = []
+    for parameter in parameters:
+        name, hint = parameter.name, hints.get(parameter.name, REQUIRED)
+        if (asked := _context_of(hint)) is not None:
+            _refuse_wrong_context(tool, name, asked, blocking)
+            context = name
+        elif (found := _resource_for(hint, resources)) is not None:
+            injected[name] = found
+        else:
+            arguments.append(_argument(tool, parameter, hint, descriptions.get(name, "")))
+    return Signature(
+        summary=summary, arguments=tuple(arguments), context=context, resources=injected, blocking=blocking
+    )
+
+
+def _argument(tool: str, parameter: inspect.Parameter, hint: Any, description: str) -> Argument:
+    where = f"tool {tool!r}: argument {parameter.name!r}"
+    if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
+        raise ToolValidationError(f"{where}: name each argument; *args, **kwargs and / have no JSON Schema")
+    if hint is REQUIRED:
+        raise ToolValidationError(f"{where} has no type hint: write {parameter.name}: str, for instance")
+    if type(parameter.default).__name__ == "FieldInfo":
+        raise ToolValidationError(
+            f"{where}: write {parameter.name}: Annotated[…, Field(…)] = default, not Field(…) as the default"
+        )
+    return Argument(name=parameter.name, hint=hint, default=parameter.default, description=description)
+
+
+def _context_of(hint: Any) -> Any:
+    """The context class that a hint names, also in `ToolContext | None`."""
+    hints = typing.get_args(hint) if typing.get_origin(hint) in (Union, types.UnionType) else (hint,)
+    return next((part for part in hints if part in (ToolContext, BlockingToolContext)), None)
+
+
+def _refuse_wrong_context(tool: str, name: str, hint: Any, blocking: bool) -> None:
+    wanted = BlockingToolContext if blocking else ToolContext
+    if hint is not wanted:
+        kind = "a plain def" if blocking else "an async def"
+        raise ToolValidationError(f"tool {tool!r}: argument {name!r}: {kind} takes {wanted.__name__}")
+
+
+def _hints(function: Callable[..., Any], tool: str) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(function, include_extras=True)
+    except Exception as exc:
+        name = _unresolved(function)
+        raise ToolValidationError(
+            f"tool {tool!r}: the type hint of argument {name!r} cannot be resolved ({type(exc).__name__}: {exc}): "
+            "import the type at the top of the module, not under TYPE_CHECKING and not inside a function"
+        ) from exc
+
+
+def _unresolved(function: Callable[..., Any]) -> str:
+    """The first parameter whose hint fails on its own."""
+    names = getattr(function, "__globals__", {})
+    for name, hint in getattr(function, "__annotations__", {}).items():
+        probe = types.SimpleNamespace(__annotations__={name: hint})
+        try:
+            typing.get_type_hints(probe, globalns=names, include_extras=True)
+        except Exception:  # noqa: BLE001 - as above
+            return str(name)
+    return "?"
+
+
+def _visible_resources(function: Callable[..., Any]) -> list[tuple[Any, Resource]]:
+    names = getattr(inspect.unwrap(function), "__globals__", {})
+    return [(value.provides(), value) for value in list(names.values()) if type(value) is Resource]
+
+
+def _resource_for(hint: Any, resources: list[tuple[Any, Resource]]) -> Resource | None:
+    return next((found for provided, found in resources if provided is hint), None)
+
+
+def _is_plain(hint: Any) -> bool:
+    if any(hint is known for known in _PLAIN):
+        return True
+    origin, parts = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Annotated:
+        marks = parts[1:]
+        return _is_plain(parts[0]) and all(m is Sensitive or isinstance(m, Sensitive) for m in marks)
+    if origin is Literal:
+        return all(type(part) in (str, int, bool, type(None)) for part in parts)
+    if origin is dict:
+        return parts[0] is str and _is_plain(parts[1])
+    return origin in (list, Union, types.UnionType) and all(_is_plain(part) for part in parts)
+
+
+def parse_docstring(text: str) -> tuple[str, dict[str, str]]:
+    """(the text before the first section, argument name -> its description) of a Google style docstring."""
+    lines = inspect.cleandoc(text).splitlines() if text else []
+    summary: list[str] = []
+    arguments: dict[str, str] = {}
+    section, current = "", ""
+    for line in lines:
+        heading = _SECTION.fullmatch(line)
+        if heading:
+            section, current = heading[1], ""
+        elif not section:
+            summary.append(line)
+        elif section in ("Args", "Arguments", "Parameters"):
+            current = _read_argument_line(line, current, arguments)
+    return "\n".join(summary).strip(), arguments
+
+
+def _read_argument_line(line: str, current: str, arguments: dict[str, str]) -> str:
+    """Put one line of `Args:` where it belongs; the argument that the next line may continue."""
+    indent = len(line) - len(line.lstrip())
+    found = _ARGUMENT.fullmatch(line.strip())
+    if found and 0 < indent <= 4:
+        arguments[found[1]] = found[2]
+        return found[1]
+    if current and line.strip():
+        arguments[current] = f"{arguments[current]} {line.strip()}".strip()
+    return current
