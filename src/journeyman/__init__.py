@@ -8,7 +8,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from journeyman.agents.agent import BaseAgent
-    from journeyman.agents.node_types import register_node_type
+    from journeyman.agent_files.node_types import register_node_type
     from journeyman.events.events import Event
     from journeyman.events.fold import AgentState
     from journeyman.runtime.node_context import NodeContext

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 import yaml
 
-from journeyman.agents.picture import mermaid
+from journeyman.agents.graph.drawing import mermaid
 from journeyman.server.definitions import load
 from journeyman.settings import Settings
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from journeyman.agents.agent_file import Entry, Text
+from journeyman.agent_files.file_model import Entry, Text
 from journeyman.events.events import Decision
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]

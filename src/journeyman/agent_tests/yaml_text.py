@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from journeyman.agents.scalars import resolve_plain
+from journeyman.agent_files.scalars import resolve_plain
 from journeyman.events.messages import JSON
 
 WIDTH = 110

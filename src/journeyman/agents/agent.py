@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from journeyman.agents.decision import Action, NodeWork
 from journeyman.agents.spec import AgentSpec
 from journeyman.agents.toolset import Toolset
-from journeyman.agents.window import window
+from journeyman.agents.history_window import window
 from journeyman.errors import ConfigurationError
 from journeyman.events.events import Path
 from journeyman.events.messages import JSON, Message, system

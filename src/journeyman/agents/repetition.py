@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from journeyman.agents.calls import refuse
+from journeyman.agents.tool_calls import refuse
 from journeyman.agents.decision import Action, ReachLimit
 from journeyman.agents.spec import Limits
 from journeyman.events.open_calls import CallState

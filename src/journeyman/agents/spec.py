@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from journeyman.agents.references import named, referring, resolved, shown
+from journeyman.agents.env_references import named, referring, resolved, shown
 from journeyman.events.messages import JSON
 from journeyman.events.quota import UNLIMITED, Quota
 from journeyman.events.rewriting import rewritten

@@ -9,7 +9,7 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from journeyman.agents.picture import GraphPicture
+from journeyman.agents.graph.drawing import GraphPicture
 from journeyman.api import agent_schemas, key_schemas, schemas
 from journeyman.api.access import OPEN, needed
 from journeyman.api.problems import ProblemDetails

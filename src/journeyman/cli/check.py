@@ -67,6 +67,6 @@ def lines(problem: Problem) -> list[str]:
 
 def schema() -> None:
     """Print the JSON Schema of an agent file, for editors."""
-    from journeyman.agents.agent_file import agent_file_schema
+    from journeyman.agent_files.file_model import agent_file_schema
 
     Output(json=True).write(msgspec.json.format(msgspec.json.encode(agent_file_schema()), indent=2).decode() + "\n")

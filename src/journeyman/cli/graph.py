@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 import typer
 
-from journeyman.agents.picture import graph_of, mermaid, picture
-from journeyman.agents.trail import Asked, TrailStep
+from journeyman.agents.graph.drawing import graph_of, mermaid, picture
+from journeyman.agents.graph.walkthrough import Asked, TrailStep
 from journeyman.cli.check import checked
 from journeyman.cli.exits import FAILED, OK
 from journeyman.cli.output import AgentPath, Json, Offline, Output, compact

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from journeyman.agents.calls import OUTCOME_UNKNOWN
+from journeyman.agents.tool_calls import OUTCOME_UNKNOWN
 from journeyman.events.open_calls import CallState, ModelCallState
 from journeyman.events.child_runs import ChildState
 from journeyman.events.events import Ended, Event, Failure, ModelFailed, ModelReplied, NodeLeft, ToolCallFinished

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from journeyman.agents.agent import BaseAgent
-from journeyman.agents.strictness import as_strict_as
+from journeyman.agents.policy_merge import as_strict_as
 from journeyman.clock import Clock
 from journeyman.errors import StateError
 from journeyman.events.codec import Codec

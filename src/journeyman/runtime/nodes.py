@@ -10,8 +10,8 @@ from typing import Literal, NoReturn
 
 import msgspec
 
-from journeyman.agents.calls import next_of, question
-from journeyman.agents.calls import unknown as unknown_outcome
+from journeyman.agents.tool_calls import next_of, question
+from journeyman.agents.tool_calls import unknown as unknown_outcome
 from journeyman.agents.decision import Action, Agent, CallModel, CallTool, ReachLimit, RunNode, Settle
 from journeyman.agents.limits import exceeded
 from journeyman.errors import (

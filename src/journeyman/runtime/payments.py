@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from journeyman.agents.window import estimated_tokens
+from journeyman.agents.history_window import estimated_tokens
 from journeyman.events.events import LimitReached
 from journeyman.events.messages import Usage
 from journeyman.events.quota import Quota

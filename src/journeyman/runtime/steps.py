@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from journeyman.agents.calls import question, unknown
+from journeyman.agents.tool_calls import question, unknown
 from journeyman.agents.decision import Action, Agent, CallModel, CallTool, RunNode, Summarize
 from journeyman.egress.traceparent import propagate
 from journeyman.errors import BaseError, StaleEpochError, StorageError

@@ -19,7 +19,7 @@ from journeyman.agents.decision import (
     Settle,
     Summarize,
 )
-from journeyman.agents.window import estimated_tokens
+from journeyman.agents.history_window import estimated_tokens
 from journeyman.events.events import (
     ApprovalRequested,
     BranchEnded,

@@ -9,13 +9,13 @@ from functools import partial
 from pathlib import Path
 
 from journeyman.agents.agent import BaseAgent
-from journeyman.agents.agent_types import AgentTypes
-from journeyman.agents.assembly import assemble
-from journeyman.agents.definition import LoadedAgent, LoadedAgents, Surroundings
-from journeyman.agents.factory import AgentFactory as Definitions
-from journeyman.agents.files import load_agents
-from journeyman.agents.graph import GraphAgent
-from journeyman.agents.node_types import NodeTypes
+from journeyman.agent_files.agent_types import AgentTypes
+from journeyman.agent_files.assembly import assemble
+from journeyman.agent_files.definition import LoadedAgent, LoadedAgents, Surroundings
+from journeyman.agent_files.single import AgentFactory as Definitions
+from journeyman.agent_files.folder import load_agents
+from journeyman.agents.graph.agent import GraphAgent
+from journeyman.agent_files.node_types import NodeTypes
 from journeyman.agents.react import ReactAgent
 from journeyman.agents.spec import AgentSpec
 from journeyman.egress.services import ServiceSpec

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from journeyman.agents.agent import BaseAgent
-from journeyman.agents.agent_types import AgentClass
-from journeyman.agents.definition import LoadedAgents
-from journeyman.agents.factory import AgentFactory as Definitions
+from journeyman.agent_files.agent_types import AgentClass
+from journeyman.agent_files.definition import LoadedAgents
+from journeyman.agent_files.single import AgentFactory as Definitions
 from journeyman.errors import ConfigurationError
 from journeyman.events.messages import JSON, user
 from journeyman.journal.journal import Journal

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from journeyman.agents.agent import BaseAgent
-from journeyman.agents.assembly import direct_agent
+from journeyman.agent_files.assembly import direct_agent
 from journeyman.clock import Clock, SystemClock
 from journeyman.egress.client import HttpClient
 from journeyman.egress.services import Services

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
 from journeyman.agents.agent import BaseAgent
-from journeyman.agents.definition import LoadedAgent
-from journeyman.agents.mcp_mounts import mounted
+from journeyman.agent_files.definition import LoadedAgent
+from journeyman.agent_files.mcp_entries import mounted
 from journeyman.agents.spec import AgentSpec
 from journeyman.clock import Clock
 from journeyman.egress.services import Services

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Container, Sequence
 
-from journeyman.agents.definition import LoadedAgent
+from journeyman.agent_files.definition import LoadedAgent
 from journeyman.clock import Clock
 from journeyman.egress.client import HttpClient
 from journeyman.egress.services import Services

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import msgspec
 
-from journeyman.agents.definition import LoadedAgent
-from journeyman.agents.picture import graph_of
-from journeyman.agents.trail import TrailStep, trail
+from journeyman.agent_files.definition import LoadedAgent
+from journeyman.agents.graph.drawing import graph_of
+from journeyman.agents.graph.walkthrough import TrailStep, trail
 from journeyman.errors import ConfigurationError, NotFoundError
 from journeyman.events.codec import Entry
 from journeyman.events.messages import JSON, user

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from journeyman.agents.agent_types import AgentTypes
-from journeyman.agents.definition import Surroundings
+from journeyman.agent_files.agent_types import AgentTypes
+from journeyman.agent_files.definition import Surroundings
 from journeyman.agents.spec import AgentSpec
 from journeyman.errors import Problem
 from journeyman.tools.spec import ToolSpec

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from journeyman.agents.agent_nodes import AgentNode, reference_problems
+from journeyman.agent_files.agent_nodes import AgentNode, reference_problems
 from journeyman.agents.spec import AgentSpec, ModelSettings
 
 

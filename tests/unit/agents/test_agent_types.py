@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from journeyman.agents.agent_types import UnknownAgentTypeError
-from journeyman.agents.definition import Surroundings
+from journeyman.agent_files.agent_types import UnknownAgentTypeError
+from journeyman.agent_files.definition import Surroundings
 from journeyman.errors import ConfigurationError
 
 Around = Callable[..., Surroundings]

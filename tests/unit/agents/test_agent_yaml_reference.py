@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from journeyman.agents.agent_file import (
+from journeyman.agent_files.file_model import (
     AgentFile,
     AuthEntry,
     BreakerEntry,
@@ -20,8 +20,8 @@ from journeyman.agents.agent_file import (
     TimeoutEntry,
     ToolEntry,
 )
-from journeyman.agents.definition import Surroundings, define_agent
-from journeyman.agents.yaml_reader import read_document
+from journeyman.agent_files.definition import Surroundings, define_agent
+from journeyman.agent_files.yaml_reader import read_document
 
 PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "agent-yaml.md").read_text()
 SNIPPETS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)

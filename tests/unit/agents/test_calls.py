@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from journeyman.agents.calls import next_of
+from journeyman.agents.tool_calls import next_of
 from journeyman.agents.decision import AskHuman, CallTool, Settle
 from journeyman.agents.toolset import Toolset, fingerprint
 from journeyman.errors import BaseError, ToolError

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from journeyman.agents.edge_sample import MAX_SAMPLES, never_evaluates
-from journeyman.agents.graph_view import compile_edge
+from journeyman.agents.graph.condition_samples import MAX_SAMPLES, never_evaluates
+from journeyman.agents.graph.edge_conditions import compile_edge
 
 NODES = ("plan", "work")
 

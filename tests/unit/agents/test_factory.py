@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from journeyman.agents.agent_types import UnknownAgentTypeError
-from journeyman.agents.definition import Surroundings
-from journeyman.agents.factory import AgentFactory
+from journeyman.agent_files.agent_types import UnknownAgentTypeError
+from journeyman.agent_files.definition import Surroundings
+from journeyman.agent_files.single import AgentFactory
 from journeyman.errors import ConfigurationError
 
 Around = Callable[..., Surroundings]

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.cpu import within
-from journeyman.agents.definition import Surroundings
-from journeyman.agents.files import MAX_FILES, load_agents
-from journeyman.agents.security import file_permissions
+from journeyman.agent_files.definition import Surroundings
+from journeyman.agent_files.folder import MAX_FILES, load_agents
+from journeyman.agent_files.safety import file_permissions
 
 Around = Callable[..., Surroundings]
 

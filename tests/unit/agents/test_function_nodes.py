@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from journeyman.agents.function_nodes import FunctionNodes
+from journeyman.agent_files.function_nodes import FunctionNodes
 
 SOURCE = """\
 raise SystemExit("imported")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from journeyman.agents.graph_checks import flow_findings
+from journeyman.agents.graph.flow_checks import flow_findings
 from journeyman.agents.spec import EdgeSpec, GraphSpec, NodeSpec
 
 

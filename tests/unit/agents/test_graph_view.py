@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from journeyman.agents.conditions import ConditionError
-from journeyman.agents.graph_view import Sight, compile_edge, edge_conditions, sight
+from journeyman.agents.graph.edge_conditions import Sight, compile_edge, edge_conditions, sight
 from journeyman.agents.spec import EdgeSpec, GraphSpec, NodeSpec
 from journeyman.errors import ValidationError
 from journeyman.events.messages import ToolCall, assistant, tool_result, user

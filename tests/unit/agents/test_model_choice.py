@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from journeyman.agents.model_entries import resolve_model
+from journeyman.agent_files.model_entries import resolve_model
 
 
 @pytest.mark.parametrize(

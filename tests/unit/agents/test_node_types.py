@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from journeyman.agents.node_types import NodeTypes, register_node_type
+from journeyman.agent_files.node_types import NodeTypes, register_node_type
 from journeyman.agents.spec import GraphSpec, NodeSpec
 from journeyman.errors import ConfigurationError
 from journeyman.loading import import_file

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from journeyman.agents.definition import LoadedAgent, Surroundings
-from journeyman.agents.files import load_agents
+from journeyman.agent_files.definition import LoadedAgent, Surroundings
+from journeyman.agent_files.folder import load_agents
 from journeyman.errors import Problem
 
 Around = Callable[..., Surroundings]

@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from journeyman.agents.picture import REACT, GraphEdge, GraphNode, graph_of, mermaid, picture
+from journeyman.agents.graph.drawing import REACT, GraphEdge, GraphNode, graph_of, mermaid, picture
 from journeyman.agents.spec import AgentSpec, EdgeSpec, GraphSpec, ModelSettings, NodeSpec
 
 GRAPH = GraphSpec(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from journeyman.agents.references import referring, resolved, shown
+from journeyman.agents.env_references import referring, resolved, shown
 from journeyman.agents.spec import AgentSpec, ModelSettings
 from journeyman.errors import ConfigurationError
 from journeyman.tools.spec import ToolSpec

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from journeyman.agents.spec import AgentSpec, Limits, ModelSettings
-from journeyman.agents.strictness import as_strict_as, strictest
+from journeyman.agents.policy_merge import as_strict_as, strictest
 from journeyman.events.messages import JSON
 from journeyman.events.quota import Quota
 from journeyman.tools.spec import ToolSpec

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from tests.unit.agents.test_window import OWN, pinned, state_of, turn
 
 from journeyman.agents.spec import AgentSpec, History, ModelSettings
-from journeyman.agents.summary import summarizing
-from journeyman.agents.window import KEEP, SUMMARY, estimated_tokens, window
+from journeyman.agents.history_summary import summarizing
+from journeyman.agents.history_window import KEEP, SUMMARY, estimated_tokens, window
 from journeyman.events.state import Summary
 from journeyman.events.events import HistorySummarized
 from journeyman.events.messages import ImagePart, Message, user

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from journeyman.agents.agent_file import PermissionsEntry, ToolEntry
-from journeyman.agents.definition import Surroundings
-from journeyman.agents.tool_policy import Finding, override_tool
+from journeyman.agent_files.file_model import PermissionsEntry, ToolEntry
+from journeyman.agent_files.definition import Surroundings
+from journeyman.agent_files.tool_overrides import Finding, override_tool
 from journeyman.tools.permissions import Permissions
 from journeyman.tools.spec import ToolSpec
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.cpu import within
-from journeyman.agents.document import Document
-from journeyman.agents.yaml_reader import MAX_BYTES, MAX_PROBLEMS, read_document
+from journeyman.agent_files.document import Document
+from journeyman.agent_files.yaml_reader import MAX_BYTES, MAX_PROBLEMS, read_document
 from journeyman.errors import Problem
 
 

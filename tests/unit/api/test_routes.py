@@ -9,7 +9,7 @@ import pytest
 from tests.api_double import fake_agent, make_ports
 from tests.asgi_client import request
 
-from journeyman.agents.picture import mermaid
+from journeyman.agents.graph.drawing import mermaid
 from journeyman.agents.spec import EdgeSpec, GraphSpec, NodeSpec
 from journeyman.api.app import build_app
 from journeyman.errors import Problem

@@ -11,8 +11,8 @@ from world import World, check, check_transcript
 
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.decision import NodeWork
-from journeyman.agents.graph import GraphAgent
-from journeyman.agents.graph_parts import Graph, GraphNode
+from journeyman.agents.graph.agent import GraphAgent
+from journeyman.agents.graph.compiled import Graph, GraphNode
 from journeyman.agents.prompt import Prompt
 from journeyman.agents.react import ReactAgent
 from journeyman.agents.spec import AgentSpec, EdgeSpec, GraphSpec, ModelSettings, NodeSpec

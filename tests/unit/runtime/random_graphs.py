@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from journeyman.agents.graph_checks import flow_findings
+from journeyman.agents.graph.flow_checks import flow_findings
 from journeyman.agents.spec import EdgeSpec, GraphSpec, NodeSpec
 
 Block = tuple[Any, ...]

@@ -13,7 +13,7 @@ import pytest
 from rig import Rig, turns
 
 from journeyman import ToolContext, tool
-from journeyman.agents.assembly import assemble
+from journeyman.agent_files.assembly import assemble
 from journeyman.agents.react import ReactAgent
 from journeyman.agents.spec import AgentSpec, Limits
 from journeyman.errors import (

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import PlainTextResponse, Response
 
 from journeyman.agents.agent import BaseAgent
-from journeyman.agents.picture import GraphPicture, graph_of, mermaid, picture
+from journeyman.agents.graph.drawing import GraphPicture, graph_of, mermaid, picture
 from journeyman.agents.spec import ModelSettings
 from journeyman.api.agent_schemas import AgentAnswer, AgentSummary, ModelAnswer, VersionAnswer
 from journeyman.api.cursor import page_by_name

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from journeyman.agents.security import file_permissions, inside
+from journeyman.agent_files.safety import file_permissions, inside
 from journeyman.errors import ConfigurationError, Problem
 
 ENTRY_POINT_GROUP = "journeyman.agents"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import msgspec
 
 from journeyman.agents.conditions import ConditionError
-from journeyman.agents.graph_view import EdgeCondition, Sight
+from journeyman.agents.graph.edge_conditions import EdgeCondition, Sight
 from journeyman.events.messages import JSON, ToolCall, assistant, user
 
 MAX_SAMPLES = 2000  # tens of milliseconds for a condition that never gives an answer

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 
-from journeyman.agents.agent_file import ApprovalEntry, ToolEntry
+from journeyman.agent_files.file_model import ApprovalEntry, ToolEntry
 from journeyman.agents.conditions import APPROVAL_NAMES, compile_condition
 from journeyman.errors import Problem, ValidationError
 from journeyman.events.messages import JSON

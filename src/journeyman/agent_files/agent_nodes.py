@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from journeyman.agents.document import Document
+from journeyman.agent_files.document import Document
 from journeyman.agents.spec import AgentSpec, GraphSpec
 from journeyman.errors import Problem
 

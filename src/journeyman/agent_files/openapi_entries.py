@@ -7,11 +7,11 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from journeyman.agents.agent_file import AuthEntry, OpenApiEntry
-from journeyman.agents.document import Document, YamlPath
-from journeyman.agents.environment import Expansion
-from journeyman.agents.security import file_permissions, inside
-from journeyman.agents.yaml_reader import Rules, read_document
+from journeyman.agent_files.file_model import AuthEntry, OpenApiEntry
+from journeyman.agent_files.document import Document, YamlPath
+from journeyman.agent_files.variables import Expansion
+from journeyman.agent_files.safety import file_permissions, inside
+from journeyman.agent_files.yaml_reader import Rules, read_document
 from journeyman.errors import Problem, ToolValidationError
 from journeyman.tools.schema.arguments import SchemaCheck
 from journeyman.tools.openapi.address import base_url

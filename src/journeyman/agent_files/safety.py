@@ -6,8 +6,8 @@ import stat
 from collections.abc import Container
 from pathlib import Path
 
-from journeyman.agents.document import Document, YamlPath
-from journeyman.agents.environment import texts, without_references
+from journeyman.agent_files.document import Document, YamlPath
+from journeyman.agent_files.variables import texts, without_references
 from journeyman.errors import Problem
 from journeyman.loading import FOREIGN, trusted_owners
 from journeyman.tools.lint.credentials import is_credential

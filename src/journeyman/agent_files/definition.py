@@ -10,24 +10,24 @@ from typing import Any, Protocol
 
 import msgspec
 
-from journeyman.agents.agent_file import AgentFile, ToolEntry
-from journeyman.agents.agent_nodes import AgentNode, agent_nodes
-from journeyman.agents.agent_types import AgentClass, AgentTypes, UnknownAgentTypeError, UnknownTypeProblem
+from journeyman.agent_files.file_model import AgentFile, ToolEntry
+from journeyman.agent_files.agent_nodes import AgentNode, agent_nodes
+from journeyman.agent_files.agent_types import AgentClass, AgentTypes, UnknownAgentTypeError, UnknownTypeProblem
 from journeyman.agents.conditions import APPROVAL_NAMES, Condition, compile_condition
-from journeyman.agents.document import Document, YamlPath
-from journeyman.agents.environment import Expansion, expand
-from journeyman.agents.function_nodes import FunctionNodes
-from journeyman.agents.graph_entries import GraphEntries
-from journeyman.agents.mcp_mounts import McpMount, findings_of, mount_of, mounted
-from journeyman.agents.model_entries import ModelEntries
-from journeyman.agents.openapi_entries import OpenApiEntries
+from journeyman.agent_files.document import Document, YamlPath
+from journeyman.agent_files.variables import Expansion, expand
+from journeyman.agent_files.function_nodes import FunctionNodes
+from journeyman.agent_files.graph_entries import GraphEntries
+from journeyman.agent_files.mcp_entries import McpMount, findings_of, mount_of, mounted
+from journeyman.agent_files.model_entries import ModelEntries
+from journeyman.agent_files.openapi_entries import OpenApiEntries
 from journeyman.agents.output import OutputSchema
-from journeyman.agents.outside import service_specs
+from journeyman.agent_files.service_entries import service_specs
 from journeyman.agents.prompt import Prompt, PromptError
-from journeyman.agents.security import literal_credentials
-from journeyman.agents.shape import MAX_PROBLEMS, check_shape, without_secrets
+from journeyman.agent_files.safety import literal_credentials
+from journeyman.agent_files.validation import MAX_PROBLEMS, check_shape, without_secrets
 from journeyman.agents.spec import AgentSpec, GraphSpec, History, Limits, Output
-from journeyman.agents.tool_policy import Narrowing, is_condition, override_tool
+from journeyman.agent_files.tool_overrides import Narrowing, is_condition, override_tool
 from journeyman.egress.services import ServiceSpec
 from journeyman.errors import ConfigurationError, Problem, ValidationError
 from journeyman.events.quota import Quota

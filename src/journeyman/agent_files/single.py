@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from journeyman.agents.agent_nodes import reference_problems
-from journeyman.agents.agent_types import AgentClass, UnknownAgentTypeError, UnknownTypeProblem
-from journeyman.agents.definition import LoadedAgent, Surroundings, define_agent
-from journeyman.agents.document import Document
-from journeyman.agents.files import load_agents
+from journeyman.agent_files.agent_nodes import reference_problems
+from journeyman.agent_files.agent_types import AgentClass, UnknownAgentTypeError, UnknownTypeProblem
+from journeyman.agent_files.definition import LoadedAgent, Surroundings, define_agent
+from journeyman.agent_files.document import Document
+from journeyman.agent_files.folder import load_agents
 from journeyman.errors import ConfigurationError, Problem
 from journeyman.events.messages import JSON
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from journeyman.agents.document import Document, YamlPath
+from journeyman.agent_files.document import Document, YamlPath
 from journeyman.errors import Problem
 from journeyman.events.messages import JSON
 

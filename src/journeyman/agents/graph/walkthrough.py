@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from journeyman.agents.conditions import ConditionError
-from journeyman.agents.graph_moves import BREAKER_OPEN
-from journeyman.agents.graph_view import EdgeCondition, Sight, edge_conditions, sight
+from journeyman.agents.graph.routing import BREAKER_OPEN
+from journeyman.agents.graph.edge_conditions import EdgeCondition, Sight, edge_conditions, sight
 from journeyman.agents.spec import GraphSpec, NodeSpec
 from journeyman.events.events import Event, NodeLeft
 from journeyman.events.messages import JSON, assistant

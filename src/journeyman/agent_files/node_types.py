@@ -8,8 +8,8 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from journeyman.agents.agent_types import FileImporter
-from journeyman.agents.security import file_permissions, inside
+from journeyman.agent_files.agent_types import FileImporter
+from journeyman.agent_files.safety import file_permissions, inside
 from journeyman.agents.spec import GraphSpec, NodeSpec
 from journeyman.errors import ConfigurationError, Problem
 from journeyman.events.messages import JSON

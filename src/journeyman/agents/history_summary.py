@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from journeyman.agents.decision import Summarize
 from journeyman.agents.spec import AgentSpec
-from journeyman.agents.window import KEEP, falls_out
+from journeyman.agents.history_window import KEEP, falls_out
 from journeyman.events.messages import Message, TextPart, system, user
 from journeyman.events.fold import AgentState
 from journeyman.llm.client import ModelRequest

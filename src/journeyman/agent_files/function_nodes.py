@@ -8,7 +8,7 @@ import hashlib
 import re
 from pathlib import Path
 
-from journeyman.agents.security import file_permissions, inside
+from journeyman.agent_files.safety import file_permissions, inside
 from journeyman.errors import Problem
 from journeyman.loading import MAX_BYTES
 

@@ -11,7 +11,7 @@ from typing import Any
 import pydantic
 from pydantic_core import ErrorDetails
 
-from journeyman.agents.agent_file import (
+from journeyman.agent_files.file_model import (
     AgentFile,
     ApprovalEntry,
     AuthEntry,
@@ -32,9 +32,9 @@ from journeyman.agents.agent_file import (
     TimeoutEntry,
     ToolEntry,
 )
-from journeyman.agents.document import Document, YamlPath
-from journeyman.agents.environment import Expansion
-from journeyman.agents.scalars import resolve_plain
+from journeyman.agent_files.document import Document, YamlPath
+from journeyman.agent_files.variables import Expansion
+from journeyman.agent_files.scalars import resolve_plain
 from journeyman.errors import Problem
 from journeyman.events.messages import JSON
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from journeyman.agents.agent_file import ModelEntry
-from journeyman.agents.document import YamlPath
-from journeyman.agents.environment import Expansion
-from journeyman.agents.security import file_permissions, inside
+from journeyman.agent_files.file_model import ModelEntry
+from journeyman.agent_files.document import YamlPath
+from journeyman.agent_files.variables import Expansion
+from journeyman.agent_files.safety import file_permissions, inside
 from journeyman.agents.spec import ModelSettings
 from journeyman.errors import Problem
 

@@ -6,11 +6,11 @@ import re
 import stat
 from pathlib import Path
 
-from journeyman.agents.agent_nodes import reference_problems
-from journeyman.agents.definition import LoadedAgent, LoadedAgents, Surroundings, define_agent
-from journeyman.agents.document import Document
-from journeyman.agents.security import file_permissions
-from journeyman.agents.yaml_reader import MAX_BYTES, read_document
+from journeyman.agent_files.agent_nodes import reference_problems
+from journeyman.agent_files.definition import LoadedAgent, LoadedAgents, Surroundings, define_agent
+from journeyman.agent_files.document import Document
+from journeyman.agent_files.safety import file_permissions
+from journeyman.agent_files.yaml_reader import MAX_BYTES, read_document
 from journeyman.errors import Problem
 
 MAX_FILES = 500  # YAML files of a folder

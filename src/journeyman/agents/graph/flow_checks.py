@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Literal, NamedTuple
 
-from journeyman.agents.graph_ways import END, Arrival, Tokens, Ways
+from journeyman.agents.graph.paths import END, Arrival, Tokens, Ways
 from journeyman.agents.spec import EdgeSpec, GraphSpec, NodeSpec
 
 __all__ = ["END", "Finding", "flow_findings"]

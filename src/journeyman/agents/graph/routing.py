@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from journeyman.agents.calls import skipped
+from journeyman.agents.tool_calls import skipped
 from journeyman.agents.conditions import ConditionError
 from journeyman.agents.decision import Action, AddMessage, EndBranch, EnterNode, Finish
-from journeyman.agents.graph_checks import END
-from journeyman.agents.graph_parts import Graph, Way
-from journeyman.agents.graph_view import sight
+from journeyman.agents.graph.flow_checks import END
+from journeyman.agents.graph.compiled import Graph, Way
+from journeyman.agents.graph.edge_conditions import sight
 from journeyman.agents.spec import EdgeSpec, NodeSpec
 from journeyman.events.events import Failure, Path
 from journeyman.events.messages import Message, assistant

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from journeyman.agents.agent import BaseAgent, OutputCheck
-from journeyman.agents.calls import next_of, refused, skipped
+from journeyman.agents.tool_calls import next_of, refused, skipped
 from journeyman.agents.decision import (
     Action,
     AskHuman,
@@ -16,14 +16,14 @@ from journeyman.agents.decision import (
     ReachLimit,
     RunNode,
 )
-from journeyman.agents.graph_moves import Moves
-from journeyman.agents.graph_parts import Graph, GraphNode, Render
+from journeyman.agents.graph.routing import Moves
+from journeyman.agents.graph.compiled import Graph, GraphNode, Render
 from journeyman.agents.limits import exceeded
 from journeyman.agents.repetition import repeating
 from journeyman.agents.spec import AgentSpec
-from journeyman.agents.summary import summarizing
+from journeyman.agents.history_summary import summarizing
 from journeyman.agents.toolset import Toolset
-from journeyman.agents.window import window
+from journeyman.agents.history_window import window
 from journeyman.errors import BaseError
 from journeyman.events.open_calls import CallState
 from journeyman.events.events import Failure, Path

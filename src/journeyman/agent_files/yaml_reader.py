@@ -12,8 +12,8 @@ from typing import NoReturn
 
 import yaml
 
-from journeyman.agents.document import Document, Place, YamlPath
-from journeyman.agents.scalars import resolve_plain
+from journeyman.agent_files.document import Document, Place, YamlPath
+from journeyman.agent_files.scalars import resolve_plain
 from journeyman.errors import Problem
 from journeyman.events.messages import JSON
 
