@@ -30,11 +30,11 @@ from journeyman.events.messages import Message, Usage, user
 from journeyman.events.fold import AgentState, fold
 from journeyman.ids import SequentialIds
 from journeyman.journal.journal import ApprovalRow, FailureRow, MessageRow, RunFilter, RunRow, ThreadRow, thread_key
-from journeyman.runtime.catalog import Catalog
-from journeyman.runtime.forks import Forks
-from journeyman.runtime.results import Answer, ForkRun, Frame, Key, RunResult, StartCall, Started, StartRun
-from journeyman.runtime.runs import Runs
-from journeyman.runtime.threads import Threads
+from journeyman.runtime.served.agents import Catalog
+from journeyman.runtime.use_cases.forks import Forks
+from journeyman.runtime.use_cases.requests import Answer, ForkRun, Frame, Key, RunResult, StartCall, Started, StartRun
+from journeyman.runtime.use_cases.runs import Runs
+from journeyman.runtime.use_cases.threads import Threads
 from journeyman.tools.lint.checks import Finding
 from journeyman.tools.spec import ToolSpec
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from journeyman.agent_files.node_types import register_node_type
     from journeyman.events.events import Event
     from journeyman.events.fold import AgentState
-    from journeyman.runtime.node_context import NodeContext
+    from journeyman.runtime.engine.node_context import NodeContext
     from journeyman.server import AgentFactory, create_app
     from journeyman.settings import Settings
     from journeyman.tools.registry import ToolRegistry

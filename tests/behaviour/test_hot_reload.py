@@ -16,7 +16,7 @@ import pytest
 from journeyman.errors import NotFoundError, Problem
 from journeyman.events.messages import user
 from journeyman.journal.memory import MemoryJournal
-from journeyman.runtime.results import StartCall, StartRun
+from journeyman.runtime.use_cases.requests import StartCall, StartRun
 from journeyman.server import Application, build
 from journeyman.settings import Settings
 

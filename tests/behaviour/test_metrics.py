@@ -19,7 +19,7 @@ from journeyman.events.events import ToolCallFinished
 from journeyman.events.messages import user
 from journeyman.events.fold import AgentState
 from journeyman.journal.sqlite.writer import GroupCommitted
-from journeyman.runtime.results import StartRun
+from journeyman.runtime.use_cases.requests import StartRun
 from journeyman.server.application import Application
 from journeyman.server.asgi import App
 from journeyman.settings import Settings
@@ -124,7 +124,7 @@ def _see(application: Application, told: Told) -> None:
     for state, drafts in told:
         application.observers.observe(state, drafts)
     extra = {"run_id": "run_1", "thread_id": "t", "agent": "sums", "status": "finished"}
-    logging.getLogger("journeyman.runtime.worker").info("run %s: /runs/%s", "finished", "run_1", extra=extra)
+    logging.getLogger("journeyman.runtime.engine.scheduler").info("run %s: /runs/%s", "finished", "run_1", extra=extra)
     application.observers.server.served(RequestServed("POST", "/process", 200, 0.01))
     for _ in range(4):
         application.observers.server.committed(GroupCommitted(1, 2, 0.001))

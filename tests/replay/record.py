@@ -47,7 +47,7 @@ from journeyman.events.events import (
 from journeyman.events.events import Path as Place
 from journeyman.events.messages import FilePart, ImagePart, Message, TextPart, Usage, assistant, user
 from journeyman.events.fold import AgentState, fold
-from journeyman.runtime.results import StartCall, StartRun
+from journeyman.runtime.use_cases.requests import StartCall, StartRun
 
 JOURNALS = Path(__file__).parent / "journals"
 Story = Callable[[World], Awaitable[None]]

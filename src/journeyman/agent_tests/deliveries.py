@@ -24,8 +24,8 @@ from journeyman.events.fold import AgentState, replace
 from journeyman.ids import Ids
 from journeyman.llm.client import Delta, ModelRequest
 from journeyman.llm.fake.replay import ReplayModel
-from journeyman.runtime.live import LiveRun
-from journeyman.runtime.performer import Performer
+from journeyman.runtime.engine.live import LiveRun
+from journeyman.runtime.engine.performer import Performer
 from journeyman.tools.spec import CallHost, CallRequest, ToolOutcome
 
 T = TypeVar("T")

@@ -14,8 +14,8 @@ from journeyman.events.events import Event, Failure, HistorySummarized, LimitRea
 from journeyman.events.quota import Quota, Reservation
 from journeyman.events.fold import AgentState, replace
 from journeyman.journal.journal import Journal
-from journeyman.runtime.budgets import Budgets, Held, Share
-from journeyman.runtime.children import Beginning, Children, Look
+from journeyman.runtime.engine.budgets import Budgets, Held, Share
+from journeyman.runtime.engine.children import Beginning, Children, Look
 
 CHILD = "child"  # the id of every run that was not started
 

@@ -22,7 +22,7 @@ from journeyman.events.events import (
 )
 from journeyman.events.messages import Message
 from journeyman.journal.journal import Journal
-from journeyman.runtime.loading import load_summary, load_view, read_all
+from journeyman.runtime.engine.state_loading import load_summary, load_view, read_all
 
 
 class Recording(msgspec.Struct, frozen=True, kw_only=True):

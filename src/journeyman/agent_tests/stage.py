@@ -47,13 +47,13 @@ from journeyman.journal.journal import Append, ApprovalRow, Batch, principal_str
 from journeyman.journal.memory import MemoryJournal
 from journeyman.llm.client import ModelRequest
 from journeyman.llm.prices import Prices
-from journeyman.runtime.catalog import Catalog
-from journeyman.runtime.definitions import Definitions
-from journeyman.runtime.loading import read_all
-from journeyman.runtime.payments import Till
-from journeyman.runtime.results import Answer
-from journeyman.runtime.runs import Runs
-from journeyman.runtime.worker import Worker
+from journeyman.runtime.served.agents import Catalog
+from journeyman.runtime.served.versions import Definitions
+from journeyman.runtime.engine.state_loading import read_all
+from journeyman.runtime.engine.model_budget import Till
+from journeyman.runtime.use_cases.requests import Answer
+from journeyman.runtime.use_cases.runs import Runs
+from journeyman.runtime.engine.scheduler import Worker
 from journeyman.tools.spec import ToolOutcome
 
 RUN, THREAD = "run_1", "test"

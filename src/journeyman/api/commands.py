@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from journeyman.api.body import LARGEST_INTEGER
 from journeyman.api.schemas import AnswerRequest, ProcessRequest, RunId
 from journeyman.events.codec import Entry, wire
-from journeyman.runtime.results import Frame
+from journeyman.runtime.use_cases.requests import Frame
 
 CommandId = Annotated[str, Meta(min_length=1, max_length=200)]
 _ENCODER = msgspec.json.Encoder()

@@ -13,7 +13,7 @@ from journeyman.api.schemas import AnswerRequest, Content, ForkRequest, ProcessR
 from journeyman.api.visit import Visit
 from journeyman.events.messages import JSON, Message, Role, TextPart
 from journeyman.events.quota import UNLIMITED
-from journeyman.runtime.results import Answer, ForkRun, Key, MessageEdit, Payer, StartRun
+from journeyman.runtime.use_cases.requests import Answer, ForkRun, Key, MessageEdit, Payer, StartRun
 
 
 def message_of(role: Role, content: Content, path: str = "body.user_input") -> Message:

@@ -28,7 +28,7 @@ from journeyman.events.fold import AgentState
 from journeyman.events.redaction import veiled
 from journeyman.events.graph_position import NodeState
 from journeyman.journal.journal import ApprovalRow, RunRow
-from journeyman.runtime.results import RunResult
+from journeyman.runtime.use_cases.requests import RunResult
 
 _ENCODER = msgspec.json.Encoder()
 encode = _ENCODER.encode

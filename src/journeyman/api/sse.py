@@ -17,7 +17,7 @@ from journeyman.api.body import ClientGone
 from journeyman.api.ports import Limits
 from journeyman.clock import Clock
 from journeyman.events.codec import Entry, wire
-from journeyman.runtime.results import Delta, Frame, Progress, Reconnect, Snapshot
+from journeyman.runtime.use_cases.requests import Delta, Frame, Progress, Reconnect, Snapshot
 
 _ENCODER = msgspec.json.Encoder()
 _LIVE: dict[type, bytes] = {

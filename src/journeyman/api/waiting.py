@@ -8,8 +8,8 @@ from starlette.types import Receive
 
 from journeyman.api.body import ClientGone
 from journeyman.errors import StateError
-from journeyman.runtime.results import RunResult
-from journeyman.runtime.runs import Runs
+from journeyman.runtime.use_cases.requests import RunResult
+from journeyman.runtime.use_cases.runs import Runs
 
 
 async def wait_or_cancel(runs: Runs, principal: str, run_id: str, seconds: float, receive: Receive) -> RunResult:

@@ -20,7 +20,7 @@ from journeyman.errors import NotFoundError, ValidationError
 from journeyman.settings import Settings
 
 if TYPE_CHECKING:
-    from journeyman.runtime.results import RunResult
+    from journeyman.runtime.use_cases.requests import RunResult
 
 Agent = Annotated[str | None, typer.Option("--agent", help="Which agent, where there are several.")]
 Format = Annotated[Literal["mermaid", "json"], typer.Option("--format", help="Mermaid text, or nodes and edges.")]

@@ -27,7 +27,7 @@ from journeyman.journal.journal import (
     thread_key,
 )
 from journeyman.journal.sqlite.journal import SqliteJournal
-from journeyman.runtime.loading import read_all
+from journeyman.runtime.engine.state_loading import read_all
 from journeyman.settings import Settings
 
 if TYPE_CHECKING:

@@ -19,15 +19,15 @@ from journeyman.journal.journal import Journal
 from journeyman.llm.client import ModelClient
 from journeyman.resilience.shared_window import RedisWindows
 from journeyman.resilience.window import MemoryWindows
-from journeyman.runtime.budgets import Budgets
-from journeyman.runtime.catalog import Catalog
-from journeyman.runtime.deadlines import Deadlines
-from journeyman.runtime.definitions import Definitions
-from journeyman.runtime.forks import Forks
+from journeyman.runtime.engine.budgets import Budgets
+from journeyman.runtime.served.agents import Catalog
+from journeyman.runtime.approval_deadlines import Deadlines
+from journeyman.runtime.served.versions import Definitions
+from journeyman.runtime.use_cases.forks import Forks
 from journeyman.runtime.retention import Keep, Retention
-from journeyman.runtime.runs import Runs
-from journeyman.runtime.threads import Threads
-from journeyman.runtime.worker import Worker
+from journeyman.runtime.use_cases.runs import Runs
+from journeyman.runtime.use_cases.threads import Threads
+from journeyman.runtime.engine.scheduler import Worker
 from journeyman.server.identity import Identity
 from journeyman.server.mcp import Mounts
 from journeyman.server.observers import Observers

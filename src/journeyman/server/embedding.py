@@ -18,7 +18,7 @@ from journeyman.journal.journal import Journal
 from journeyman.journal.memory import MemoryJournal
 from journeyman.llm.client import ModelClient
 from journeyman.loading import ImportedFiles
-from journeyman.runtime.results import Frame, RunResult, StartRun
+from journeyman.runtime.use_cases.requests import Frame, RunResult, StartRun
 from journeyman.server.application import Application
 from journeyman.server.definitions import Loaded, agent_types, joined, surroundings
 from journeyman.server.joining import join

@@ -25,18 +25,18 @@ from journeyman.llm.prices import read_prices
 from journeyman.loading import ImportedFiles
 from journeyman.resilience.shared_window import RedisWindows
 from journeyman.resilience.window import MemoryWindows
-from journeyman.runtime.accepting import Acceptance
-from journeyman.runtime.budgets import Budgets
-from journeyman.runtime.catalog import Catalog
-from journeyman.runtime.deadlines import Deadlines
-from journeyman.runtime.definitions import Definitions
-from journeyman.runtime.forks import Forks
-from journeyman.runtime.payments import Till
-from journeyman.runtime.performer import Performer, ToolExecutor
+from journeyman.runtime.use_cases.submission import Acceptance
+from journeyman.runtime.engine.budgets import Budgets
+from journeyman.runtime.served.agents import Catalog
+from journeyman.runtime.approval_deadlines import Deadlines
+from journeyman.runtime.served.versions import Definitions
+from journeyman.runtime.use_cases.forks import Forks
+from journeyman.runtime.engine.model_budget import Till
+from journeyman.runtime.engine.performer import Performer, ToolExecutor
 from journeyman.runtime.retention import Retention
-from journeyman.runtime.runs import Runs
-from journeyman.runtime.threads import Threads
-from journeyman.runtime.worker import Worker
+from journeyman.runtime.use_cases.runs import Runs
+from journeyman.runtime.use_cases.threads import Threads
+from journeyman.runtime.engine.scheduler import Worker
 from journeyman.server.application import Application
 from journeyman.server.definitions import Loaded, load
 from journeyman.server.identity import identity

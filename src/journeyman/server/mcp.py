@@ -17,7 +17,7 @@ from journeyman.egress.transport import Transport
 from journeyman.errors import BaseError, ServiceError
 from journeyman.ids import Ids
 from journeyman.resilience.guard import Judgement
-from journeyman.runtime.catalog import Catalog
+from journeyman.runtime.served.agents import Catalog
 from journeyman.server.definitions import Loaded
 from journeyman.tools.schema import overrides as narrowing
 from journeyman.tools.mcp.channel import Channel

@@ -16,8 +16,8 @@ from journeyman.events.fold import AgentState
 from journeyman.journal.journal import Journal
 from journeyman.resilience.signals import Signal
 from journeyman.resilience.window import Windows
-from journeyman.runtime.catalog import Catalog
-from journeyman.runtime.worker import Worker
+from journeyman.runtime.served.agents import Catalog
+from journeyman.runtime.engine.scheduler import Worker
 from journeyman.telemetry.exposition import Exposition
 from journeyman.telemetry.figures import Distribution
 from journeyman.telemetry.lines import log_events, log_signal

@@ -16,7 +16,7 @@ from journeyman.journal.journal import Journal
 from journeyman.llm.client import ModelClient
 from journeyman.llm.gateway.gateway import Gateway
 from journeyman.llm.routing import Models
-from journeyman.runtime.replaying import recorded_replies
+from journeyman.runtime.recorded_model import recorded_replies
 from journeyman.settings import Settings
 from journeyman.tools.cache.cache import ToolCache
 from journeyman.tools.executor import Executor

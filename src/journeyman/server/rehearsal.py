@@ -16,7 +16,7 @@ from journeyman.events.codec import Entry
 from journeyman.events.messages import JSON, user
 from journeyman.journal.memory import MemoryJournal
 from journeyman.llm.fake.scripted import ScriptedModel
-from journeyman.runtime.results import Answer, RunResult, StartRun
+from journeyman.runtime.use_cases.requests import Answer, RunResult, StartRun
 from journeyman.server.application import Application
 from journeyman.server.definitions import Loaded, load
 from journeyman.server.joining import join

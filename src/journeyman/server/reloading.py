@@ -12,9 +12,9 @@ from journeyman.clock import Clock
 from journeyman.egress.services import Services
 from journeyman.egress.transport import Transport
 from journeyman.errors import BaseError, Problem, StateError
-from journeyman.runtime.catalog import Catalog
-from journeyman.runtime.definitions import Definitions
-from journeyman.runtime.reloaded import Change, Reloaded
+from journeyman.runtime.served.agents import Catalog
+from journeyman.runtime.served.versions import Definitions
+from journeyman.runtime.served.reload_report import Change, Reloaded
 from journeyman.server.definitions import Loaded
 from journeyman.server.mcp import Mounts
 from journeyman.server.outward import register

@@ -20,7 +20,7 @@ from journeyman.errors import BaseError
 from journeyman.events.messages import user
 from journeyman.events.fold import AgentState
 from journeyman.llm.fake.scripted import ScriptedModel
-from journeyman.runtime.results import Answer, ForkRun, MessageEdit, StartRun
+from journeyman.runtime.use_cases.requests import Answer, ForkRun, MessageEdit, StartRun
 from journeyman.tools.tool import ToolRetry
 
 

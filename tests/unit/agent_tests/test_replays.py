@@ -28,7 +28,7 @@ from journeyman.events.events import ModelCalled, ModelReplied, RunCancelled, Ru
 from journeyman.events.quota import Quota
 from journeyman.llm.client import Delta, ModelReply, ModelRequest
 from journeyman.llm.fake.scripted import ScriptedModel
-from journeyman.runtime.results import Answer, StartCall
+from journeyman.runtime.use_cases.requests import Answer, StartCall
 
 NAME = Path("run.agent-test.yaml")
 

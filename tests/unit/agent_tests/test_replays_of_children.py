@@ -13,7 +13,7 @@ from journeyman.agent_tests.recording import read_recording
 from journeyman.agent_tests.replaying import as_recorded
 from journeyman.agent_tests.stage import Stage
 from journeyman.agents.spec import Limits
-from journeyman.runtime.catalog import Catalog
+from journeyman.runtime.served.agents import Catalog
 
 
 async def told(plan: Sequence[Sequence[str]], how: str = "ok", decision: str = "approve") -> Family:

@@ -14,8 +14,8 @@ from journeyman.agents.spec import EdgeSpec, GraphSpec, NodeSpec
 from journeyman.api.app import build_app
 from journeyman.errors import Problem
 from journeyman.journal.journal import FailureRow
-from journeyman.runtime.catalog import Catalog
-from journeyman.runtime.reloaded import Change, Reloaded
+from journeyman.runtime.served.agents import Catalog
+from journeyman.runtime.served.reload_report import Change, Reloaded
 from journeyman.web.pages import pages
 
 

@@ -15,7 +15,7 @@ from journeyman.api.body import ClientGone
 from journeyman.api.ports import Limits
 from journeyman.clock import ManualClock
 from journeyman.errors import StorageError
-from journeyman.runtime.results import Delta, Frame
+from journeyman.runtime.use_cases.requests import Delta, Frame
 
 SSE = {"accept": "text/event-stream"}
 

@@ -19,9 +19,9 @@ from journeyman.events.codec import Codec
 from journeyman.events.messages import Usage
 from journeyman.events.fold import AgentState
 from journeyman.llm.client import Delta, ModelReply, ModelRequest
-from journeyman.runtime.accepting import Acceptance
-from journeyman.runtime.catalog import Catalog
-from journeyman.runtime.forks import Forks
+from journeyman.runtime.use_cases.submission import Acceptance
+from journeyman.runtime.served.agents import Catalog
+from journeyman.runtime.use_cases.forks import Forks
 
 Rounds = Sequence[Sequence[str]]
 

@@ -21,7 +21,7 @@ from journeyman.errors import BaseError
 from journeyman.events.messages import Message, TextPart, ToolCall
 from journeyman.events.fold import AgentState
 from journeyman.llm.client import Delta, ModelReply, ModelRequest
-from journeyman.runtime.catalog import Catalog
+from journeyman.runtime.served.agents import Catalog
 
 Code = Callable[[Any], Any]
 

@@ -5,7 +5,7 @@ from rig import Rig, turns
 
 from journeyman.errors import ResourceError
 from journeyman.journal.journal import RunFilter
-from journeyman.runtime.accepting import MOST_WAITING
+from journeyman.runtime.use_cases.submission import MOST_WAITING
 from journeyman.testing import ScriptedModel
 
 

@@ -12,7 +12,7 @@ from journeyman.errors import StateError, ValidationError
 from journeyman.events.codec import Codec
 from journeyman.events.events import ApprovalGiven, ApprovalRequested
 from journeyman.llm.fake.scripted import ScriptedModel
-from journeyman.runtime.results import Answer, RunResult
+from journeyman.runtime.use_cases.requests import Answer, RunResult
 
 begun: list[str] = []
 

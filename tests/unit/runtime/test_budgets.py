@@ -15,7 +15,7 @@ from journeyman.events.events import Failure, LimitReached, ModelFailed, ModelRe
 from journeyman.events.messages import Usage, assistant
 from journeyman.events.quota import Quota
 from journeyman.journal.memory import MemoryJournal
-from journeyman.runtime.budgets import DAY_US, MOST_KEPT, Budgets, Held, Share, most_runs
+from journeyman.runtime.engine.budgets import DAY_US, MOST_KEPT, Budgets, Held, Share, most_runs
 
 DOLLAR = [Share("principal", "ann", Quota(usd_per_day=1.0))]
 

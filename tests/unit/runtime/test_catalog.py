@@ -5,7 +5,7 @@ from tests.api_double import fake_agent
 
 from journeyman.agents.agent import BaseAgent
 from journeyman.errors import NotFoundError, StateError
-from journeyman.runtime.catalog import KEPT_VERSIONS, Catalog
+from journeyman.runtime.served.agents import KEPT_VERSIONS, Catalog
 
 
 def version(word: str) -> BaseAgent:

@@ -15,7 +15,7 @@ from journeyman.errors import NotFoundError
 from journeyman.events.events import CancelRequested, LimitReached, NodeEntered, NodeLeft, RunAccepted, RunPaused
 from journeyman.events.messages import Usage, user
 from journeyman.journal.journal import RunFilter
-from journeyman.runtime.results import Answer, ForkRun, StartRun
+from journeyman.runtime.use_cases.requests import Answer, ForkRun, StartRun
 
 
 def family(*plan: Sequence[str], **rest: Any) -> Family:

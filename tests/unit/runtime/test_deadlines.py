@@ -13,7 +13,7 @@ from journeyman.events.events import ApprovalGiven, ApprovalRequested, RunAccept
 from journeyman.events.messages import user
 from journeyman.journal.journal import Append, Batch
 from journeyman.journal.memory import MemoryJournal
-from journeyman.runtime.deadlines import RETRY_SECONDS, Deadlines
+from journeyman.runtime.approval_deadlines import RETRY_SECONDS, Deadlines
 
 SECOND = 1_000_000
 codec = Codec()

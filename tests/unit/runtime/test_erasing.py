@@ -10,7 +10,7 @@ from rig import Rig, turns
 from journeyman import tool
 from journeyman.errors import NotFoundError, StateError
 from journeyman.llm.fake.scripted import ScriptedModel
-from journeyman.runtime.results import Answer
+from journeyman.runtime.use_cases.requests import Answer
 
 
 async def test_what_runs_waits_and_queues_is_cancelled_and_then_gone() -> None:

@@ -32,7 +32,7 @@ from journeyman.journal.sqlite.journal import SqliteJournal
 from journeyman.journal.sqlite.verify import differences
 from journeyman.llm.client import Delta, ModelReply, ModelRequest
 from journeyman.llm.fake.scripted import ScriptedModel
-from journeyman.runtime.results import Answer, ForkRun, Key, MessageEdit, StartCall
+from journeyman.runtime.use_cases.requests import Answer, ForkRun, Key, MessageEdit, StartCall
 
 OUTCOMES: list[str] = []
 

@@ -19,7 +19,7 @@ from journeyman.events.messages import assistant
 from journeyman.journal.sqlite.journal import SqliteJournal
 from journeyman.journal.sqlite.verify import differences
 from journeyman.llm.client import Delta, ModelReply, ModelRequest
-from journeyman.runtime.results import Answer, ForkRun, RunResult
+from journeyman.runtime.use_cases.requests import Answer, ForkRun, RunResult
 
 SHAPE = graph(
     node("plan", prompt="Plan."),

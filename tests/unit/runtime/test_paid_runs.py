@@ -21,9 +21,9 @@ from journeyman.events.quota import Quota, Reservation
 from journeyman.journal.journal import ApiKeyRow, Batch
 from journeyman.llm.prices import Price, Prices
 from journeyman.llm.fake.scripted import ScriptedModel
-from journeyman.runtime.budgets import Budgets
-from journeyman.runtime.payments import REPLY_TOKENS
-from journeyman.runtime.results import Key, Payer, StartRun
+from journeyman.runtime.engine.budgets import Budgets
+from journeyman.runtime.engine.model_budget import REPLY_TOKENS
+from journeyman.runtime.use_cases.requests import Key, Payer, StartRun
 
 PRICES = Prices({"scripted": Price(1.0, 10.0)})  # a reply of 4,096 tokens is about 0.041 dollars
 

@@ -8,7 +8,7 @@ from rig import Rig, turns
 from journeyman.agents.spec import AgentSpec, History
 from journeyman.events.messages import user
 from journeyman.llm.fake.scripted import ScriptedModel
-from journeyman.runtime.results import ForkRun
+from journeyman.runtime.use_cases.requests import ForkRun
 
 
 class Short(Rig):

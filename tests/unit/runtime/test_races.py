@@ -17,7 +17,7 @@ from journeyman.events.events import ApprovalGiven, RunResumed, ToolCallFinished
 from journeyman.events.messages import user
 from journeyman.events.transcript import in_call_order
 from journeyman.journal.journal import Append, Batch
-from journeyman.runtime.results import Answer, StartRun
+from journeyman.runtime.use_cases.requests import Answer, StartRun
 
 
 @asynccontextmanager

@@ -13,8 +13,8 @@ from journeyman.errors import NotFoundError, StateError, ThreadBusyError
 from journeyman.events.events import ApprovalRequested
 from journeyman.events.fold import AgentState
 from journeyman.llm.fake.scripted import ScriptedModel
-from journeyman.runtime.definitions import Definitions
-from journeyman.runtime.results import Answer, StartCall
+from journeyman.runtime.served.versions import Definitions
+from journeyman.runtime.use_cases.requests import Answer, StartCall
 
 
 @tool(effects="none")
@@ -233,7 +233,7 @@ async def test_restart_resumes_without_repeating() -> None:
 
 
 async def test_a_run_logs_one_line_with_its_place(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "journeyman.runtime.worker")
+    caplog.set_level(logging.INFO, "journeyman.runtime.engine.scheduler")
     async with Rig(ScriptedModel(turns("Hello."))) as rig:
         run = await rig.start("Hi")
         assert (await rig.runs.wait(run, 5)).response == "Hello."

@@ -24,9 +24,9 @@ from journeyman.journal.sqlite.journal import SqliteJournal
 from journeyman.journal.sqlite.verify import verify
 from journeyman.llm.client import Delta, ModelReply, ModelRequest
 from journeyman.llm.fake.scripted import ScriptedModel
-from journeyman.runtime.loading import load_state
-from journeyman.runtime.replaying import recorded_replies
-from journeyman.runtime.results import ForkRun
+from journeyman.runtime.engine.state_loading import load_state
+from journeyman.runtime.recorded_model import recorded_replies
+from journeyman.runtime.use_cases.requests import ForkRun
 
 FIVE = ("a1", "a2", "a3", "a4", "They met.", "a5")  # the fifth run fills the window of eight messages
 

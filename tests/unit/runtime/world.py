@@ -35,13 +35,13 @@ from journeyman.ids import SequentialIds
 from journeyman.journal.journal import Batch, Committed
 from journeyman.journal.memory import MemoryJournal, Settled
 from journeyman.llm.client import Delta, ModelReply, ModelRequest
-from journeyman.runtime.catalog import Catalog
-from journeyman.runtime.definitions import Definitions
-from journeyman.runtime.performer import Performer
-from journeyman.runtime.results import Answer, StartRun
-from journeyman.runtime.runs import Runs
-from journeyman.runtime.threads import Threads
-from journeyman.runtime.worker import Worker
+from journeyman.runtime.served.agents import Catalog
+from journeyman.runtime.served.versions import Definitions
+from journeyman.runtime.engine.performer import Performer
+from journeyman.runtime.use_cases.requests import Answer, StartRun
+from journeyman.runtime.use_cases.runs import Runs
+from journeyman.runtime.use_cases.threads import Threads
+from journeyman.runtime.engine.scheduler import Worker
 from journeyman.tools.spec import CallHost, CallRequest, Question, ToolOutcome, ToolSpec, Unanswered
 
 THREAD = "t"

@@ -20,7 +20,7 @@ from journeyman.api.replies import reply
 from journeyman.api.routes.tools import tool_answer
 from journeyman.errors import NotFoundError
 from journeyman.events.codec import rfc3339
-from journeyman.runtime.reloaded import shown
+from journeyman.runtime.served.reload_report import shown
 
 _GRAPH = answers(GraphPicture)
 _GRAPH[200] = {

@@ -11,7 +11,7 @@ from journeyman.api.ports import Ports
 from journeyman.api.replies import send_json, tool_answer
 from journeyman.api.schemas import ExecuteToolAnswer, ExecuteToolRequest
 from journeyman.api.visit import visit_of
-from journeyman.runtime.results import RunResult, StartCall
+from journeyman.runtime.use_cases.requests import RunResult, StartCall
 
 PATH = "/execute_tool"
 

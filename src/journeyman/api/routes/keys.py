@@ -19,7 +19,7 @@ from journeyman.auth.api_keys import ApiKeys, NewKey
 from journeyman.errors import NotFoundError
 from journeyman.events.messages import JSON
 from journeyman.journal.journal import Claim
-from journeyman.runtime.claims import claim_of
+from journeyman.runtime.use_cases.idempotency import claim_of
 
 
 def keys(ports: Ports) -> APIRouter:

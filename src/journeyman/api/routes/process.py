@@ -12,7 +12,7 @@ from journeyman.api.replies import process_answer, raise_gateway_failure, send_j
 from journeyman.api.schemas import ProcessAnswer, ProcessRequest
 from journeyman.api.visit import Visit, visit_of
 from journeyman.api.waiting import cancel_for, wait_or_cancel
-from journeyman.runtime.results import RunResult, Started
+from journeyman.runtime.use_cases.requests import RunResult, Started
 
 PATH = "/process"
 

@@ -13,7 +13,7 @@ from journeyman.api.ports import Ports
 from journeyman.api.replies import reply
 from journeyman.api.visit import visit_of
 from journeyman.events.codec import rfc3339
-from journeyman.runtime.reloaded import Change, Reloaded, shown
+from journeyman.runtime.served.reload_report import Change, Reloaded, shown
 
 
 def reload(ports: Ports) -> APIRouter:

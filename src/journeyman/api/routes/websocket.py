@@ -31,7 +31,7 @@ from journeyman.api.replies import encode
 from journeyman.api.visit import Visit, identified, visit_of
 from journeyman.api.waiting import cancel_for
 from journeyman.errors import ResourceError, StateError
-from journeyman.runtime.results import Frame
+from journeyman.runtime.use_cases.requests import Frame
 from journeyman.telemetry.logs import bind
 
 _LOG = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from journeyman.events.quota import Quota
 from journeyman.events.fold import AgentState
 from journeyman.llm.client import ModelRequest
 from journeyman.llm.prices import Prices
-from journeyman.runtime.budgets import Budgets, Held, Share
+from journeyman.runtime.engine.budgets import Budgets, Held, Share
 
 log = logging.getLogger(__name__)
 

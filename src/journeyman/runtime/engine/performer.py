@@ -17,8 +17,8 @@ from journeyman.events.fold import AgentState, replace
 from journeyman.ids import Ids
 from journeyman.llm.client import Delta, ModelClient, ModelReply, ModelRequest
 from journeyman.llm.prices import Prices
-from journeyman.runtime.live import LiveRun
-from journeyman.runtime.translate import idempotency_key, summarized
+from journeyman.runtime.engine.live import LiveRun
+from journeyman.runtime.engine.action_events import idempotency_key, summarized
 from journeyman.tools.spec import CallHost, CallRequest, ToolOutcome
 
 log = logging.getLogger(__name__)

@@ -11,11 +11,11 @@ from journeyman.errors import ResourceError
 from journeyman.events.quota import UNLIMITED
 from journeyman.journal.idempotency import made_before
 from journeyman.journal.journal import Append, Batch, Claim, Definition, Journal
-from journeyman.runtime.budgets import Budgets, Share, most_runs
-from journeyman.runtime.claims import claim_of
-from journeyman.runtime.definitions import Definitions
-from journeyman.runtime.results import Key, Payer
-from journeyman.runtime.worker import Worker
+from journeyman.runtime.engine.budgets import Budgets, Share, most_runs
+from journeyman.runtime.use_cases.idempotency import claim_of
+from journeyman.runtime.served.versions import Definitions
+from journeyman.runtime.use_cases.requests import Key, Payer
+from journeyman.runtime.engine.scheduler import Worker
 
 MOST_WAITING = 4096  # runs that are accepted and wait for a slot: beyond it callers are told at once
 

@@ -29,7 +29,7 @@ from journeyman.events.messages import JSON, Message
 from journeyman.events.fold import AgentState, apply, replace
 from journeyman.events.transcript import error_text
 from journeyman.journal.journal import thread_stream
-from journeyman.runtime.results import MessageEdit
+from journeyman.runtime.use_cases.requests import MessageEdit
 
 UNKNOWN = ("outcome_unknown", "cancelled")  # ends of a call that say nothing about what it did
 

@@ -27,15 +27,15 @@ from journeyman.journal.journal import (
     RunRow,
     thread_key,
 )
-from journeyman.runtime.accepting import Acceptance
-from journeyman.runtime.bounds import check_context, check_thread_id
-from journeyman.runtime.catalog import Catalog
-from journeyman.runtime.claims import claim_of
-from journeyman.runtime.definitions import Definitions
-from journeyman.runtime.loading import read_all
-from journeyman.runtime.results import Answer, Frame, Key, RunResult, StartCall, Started, StartRun, result_of
-from journeyman.runtime.watching import Watch
-from journeyman.runtime.worker import Worker
+from journeyman.runtime.use_cases.submission import Acceptance
+from journeyman.runtime.engine.context_limits import check_context, check_thread_id
+from journeyman.runtime.served.agents import Catalog
+from journeyman.runtime.use_cases.idempotency import claim_of
+from journeyman.runtime.served.versions import Definitions
+from journeyman.runtime.engine.state_loading import read_all
+from journeyman.runtime.use_cases.requests import Answer, Frame, Key, RunResult, StartCall, Started, StartRun, result_of
+from journeyman.runtime.use_cases.watch import Watch
+from journeyman.runtime.engine.scheduler import Worker
 
 
 class Runs:

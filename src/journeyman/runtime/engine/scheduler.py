@@ -19,16 +19,16 @@ from journeyman.events.fold import AgentState
 from journeyman.ids import Ids
 from journeyman.journal.journal import Batch, Committed, Journal, Pending
 from journeyman.llm.prices import Prices
-from journeyman.runtime.budgets import Budgets
-from journeyman.runtime.children import Children
-from journeyman.runtime.closing import closing
-from journeyman.runtime.definitions import Definitions
-from journeyman.runtime.live import LiveRun
-from journeyman.runtime.loading import load_state
-from journeyman.runtime.payments import Payments, Till
-from journeyman.runtime.performer import Performer
-from journeyman.runtime.recorder import Observe, Recorder
-from journeyman.runtime.runner import Runner
+from journeyman.runtime.engine.budgets import Budgets
+from journeyman.runtime.engine.children import Children
+from journeyman.runtime.engine.end_events import closing
+from journeyman.runtime.served.versions import Definitions
+from journeyman.runtime.engine.live import LiveRun
+from journeyman.runtime.engine.state_loading import load_state
+from journeyman.runtime.engine.model_budget import Payments, Till
+from journeyman.runtime.engine.performer import Performer
+from journeyman.runtime.engine.recorder import Observe, Recorder
+from journeyman.runtime.engine.runner import Runner
 from journeyman.telemetry.logs import bind, bind_only
 
 log = logging.getLogger(__name__)

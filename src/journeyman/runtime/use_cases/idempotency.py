@@ -6,7 +6,7 @@ import re
 
 from journeyman.errors import ValidationError
 from journeyman.journal.journal import Claim
-from journeyman.runtime.results import Key
+from journeyman.runtime.use_cases.requests import Key
 
 KEY_LIFETIME_US = 24 * 3600 * 1_000_000
 _IDEMPOTENCY_KEY = re.compile(r"[\x20-\x7e]{1,255}")

@@ -8,7 +8,7 @@ from journeyman.events.messages import assistant
 from journeyman.journal.journal import Journal
 from journeyman.llm.client import ModelReply
 from journeyman.llm.fake.replay import ReplayModel
-from journeyman.runtime.loading import read_all
+from journeyman.runtime.engine.state_loading import read_all
 
 
 async def recorded_replies(journal: Journal, run_id: str) -> ReplayModel:

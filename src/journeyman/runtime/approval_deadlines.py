@@ -11,7 +11,7 @@ from journeyman.errors import BaseError, StateError
 from journeyman.events.codec import Codec
 from journeyman.events.events import ApprovalGiven
 from journeyman.journal.journal import Append, ApprovalRow, Batch, Journal
-from journeyman.runtime.worker import Worker
+from journeyman.runtime.engine.scheduler import Worker
 
 log = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ from journeyman.events.events import END_TYPES, ModelReplied
 from journeyman.events.redaction import shown
 from journeyman.journal.subscriptions import Ring
 from journeyman.journal.journal import Journal
-from journeyman.runtime.live import Place
-from journeyman.runtime.results import Frame, Reconnect
-from journeyman.runtime.worker import Worker
+from journeyman.runtime.engine.live import Place
+from journeyman.runtime.use_cases.requests import Frame, Reconnect
+from journeyman.runtime.engine.scheduler import Worker
 
 PAGE = 500
 

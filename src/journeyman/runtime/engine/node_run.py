@@ -40,16 +40,16 @@ from journeyman.events.fold import replace
 from journeyman.events.graph_position import NodeState
 from journeyman.ids import Ids
 from journeyman.llm.client import ModelRequest
-from journeyman.runtime.bounds import check_context
-from journeyman.runtime.call_host import RunningCall
-from journeyman.runtime.closing import close_call, close_model
-from journeyman.runtime.inbox import Fact, Inbox
-from journeyman.runtime.live import LiveRun
-from journeyman.runtime.node_context import NodeContext
-from journeyman.runtime.payments import Payments
-from journeyman.runtime.performer import Performer
-from journeyman.runtime.recorder import Recorder
-from journeyman.runtime.translate import model_called, settled, tool_finished
+from journeyman.runtime.engine.context_limits import check_context
+from journeyman.runtime.engine.tool_call import RunningCall
+from journeyman.runtime.engine.end_events import close_call, close_model
+from journeyman.runtime.engine.inbox import Fact, Inbox
+from journeyman.runtime.engine.live import LiveRun
+from journeyman.runtime.engine.node_context import NodeContext
+from journeyman.runtime.engine.model_budget import Payments
+from journeyman.runtime.engine.performer import Performer
+from journeyman.runtime.engine.recorder import Recorder
+from journeyman.runtime.engine.action_events import model_called, settled, tool_finished
 from journeyman.tools.failures import detail_of, readable
 from journeyman.tools.results import plain_json
 from journeyman.tools.spec import ToolOutcome

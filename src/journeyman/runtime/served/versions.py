@@ -10,7 +10,7 @@ from journeyman.agents.spec import AgentSpec
 from journeyman.errors import ConfigurationError, NotFoundError
 from journeyman.events.fold import AgentState
 from journeyman.journal.journal import Definition, Journal
-from journeyman.runtime.catalog import Catalog
+from journeyman.runtime.served.agents import Catalog
 
 REBUILT_CAP = 64  # older versions kept ready
 
