@@ -12,7 +12,7 @@ from journeyman.agents.agent import BaseAgent
 from journeyman.agents.decision import Action
 from journeyman.agents.spec import AgentSpec, GraphSpec, ModelSettings
 from journeyman.agents.toolset import Toolset
-from journeyman.api.ports import Limits, Ports
+from journeyman.api.dependencies import Limits, Ports
 from journeyman.clock import Clock, ManualClock
 from journeyman.errors import (
     IdempotencyError,

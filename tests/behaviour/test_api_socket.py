@@ -14,7 +14,7 @@ import uvicorn
 from tests.api_double import FakeRuns, make_ports
 
 from journeyman.api.app import build_app
-from journeyman.api.ports import Limits, Ports
+from journeyman.api.dependencies import Limits, Ports
 from journeyman.clock import SystemClock
 from journeyman.runtime.use_cases.requests import Delta
 from journeyman.web.pages import pages

@@ -16,11 +16,11 @@ from starlette.routing import BaseRoute, Match, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from journeyman.api import openapi
-from journeyman.api.door import Door
-from journeyman.api.gate import Gate, guard
-from journeyman.api.ports import Ports
+from journeyman.api.middleware.edge import Door
+from journeyman.api.middleware.authentication import Gate, guard
+from journeyman.api.dependencies import Ports
 from journeyman.api.problems import answer_problem
-from journeyman.api.replies import reply
+from journeyman.api.responses import reply
 from journeyman.api.routes import events, execute_tool, process, websocket
 from journeyman.api.routes.agents import agents
 from journeyman.api.routes.approvals import approvals
@@ -35,7 +35,7 @@ from journeyman.api.routes.retention import retention
 from journeyman.api.routes.runs import runs
 from journeyman.api.routes.threads import threads
 from journeyman.api.routes.tools import tools
-from journeyman.api.visit import visit_of
+from journeyman.api.security.request_context import visit_of
 from journeyman.errors import BaseError
 
 Lifespan = Callable[[Any], Any]

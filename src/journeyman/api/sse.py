@@ -13,8 +13,8 @@ from contextlib import suppress
 import msgspec
 from starlette.types import Receive, Send
 
-from journeyman.api.body import ClientGone
-from journeyman.api.ports import Limits
+from journeyman.api.json_body import ClientGone
+from journeyman.api.dependencies import Limits
 from journeyman.clock import Clock
 from journeyman.events.codec import Entry, wire
 from journeyman.runtime.use_cases.requests import Delta, Frame, Progress, Reconnect, Snapshot

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import msgspec
 import typer
 
-from journeyman.api.key_schemas import key_answer, made_key
+from journeyman.api.schemas.keys import key_answer, made_key
 from journeyman.auth.api_keys import ApiKeys, NewKey
 from journeyman.auth.limits import KeyLimits, checked_limits
 from journeyman.auth.principal import SCOPES, checked_scopes

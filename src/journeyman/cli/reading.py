@@ -158,7 +158,7 @@ class FileReading:
         return [_event(shown(entry)) for entry in self._read(read)]
 
     def state(self, run_id: str, at: int) -> Item:
-        from journeyman.api.replies import state_answer  # Starlette, for this command only
+        from journeyman.api.responses import state_answer  # Starlette, for this command only
 
         async def read(journal: Journal) -> AgentState:
             row = await _known(journal, run_id)

@@ -10,9 +10,9 @@ from typing import Any
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from journeyman import __version__
-from journeyman.api.admission import Admission
+from journeyman.api.security.rate_limiting import Admission
 from journeyman.api.app import build_app
-from journeyman.api.ports import Ports, nothing_cached
+from journeyman.api.dependencies import Ports, nothing_cached
 from journeyman.errors import BaseError
 from journeyman.server.application import Application
 from journeyman.server.debugging import DebugPages

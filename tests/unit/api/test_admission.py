@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from harness.cpu import within
-from journeyman.api.admission import Admission, rate_headers
+from journeyman.api.security.rate_limiting import Admission, rate_headers
 from journeyman.auth.principal import Caller
 from journeyman.clock import SystemClock
 from journeyman.errors import ResourceError

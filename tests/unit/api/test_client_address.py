@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from journeyman.api.client_address import Proxies
+from journeyman.api.security.client_address import Proxies
 
 TRUSTED = ("10.0.0.0/8", "127.0.0.1", "fd00::/8")
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from journeyman.api import cursor
+from journeyman.api import paging as cursor
 from journeyman.api.problems import RequestError
 
 

@@ -7,7 +7,7 @@ from tests.api_double import make_ports
 from tests.asgi_client import request
 
 from journeyman.api.app import build_app
-from journeyman.api.security import HostPolicy
+from journeyman.api.security.host_policy import HostPolicy
 from journeyman.clock import ManualClock
 from journeyman.telemetry.metrics import RequestServed
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.api_double import make_ports
 from tests.asgi_client import request
 
-from journeyman.api.access import OPEN, ROUTES
+from journeyman.api.security.scopes import OPEN, ROUTES
 from journeyman.api.app import build_app
 
 SNAPSHOT = Path(__file__).parents[3] / "docs/reference/openapi.json"

@@ -11,8 +11,8 @@ from tests.asgi_client import request, stream
 
 from journeyman.api import sse
 from journeyman.api.app import build_app
-from journeyman.api.body import ClientGone
-from journeyman.api.ports import Limits
+from journeyman.api.json_body import ClientGone
+from journeyman.api.dependencies import Limits
 from journeyman.clock import ManualClock
 from journeyman.errors import StorageError
 from journeyman.runtime.use_cases.requests import Delta, Frame

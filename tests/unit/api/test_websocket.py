@@ -10,7 +10,7 @@ from tests.api_double import FakeRuns, make_ports
 from tests.asgi_client import request, socket
 
 from journeyman.api.app import build_app
-from journeyman.api.ports import Limits
+from journeyman.api.dependencies import Limits
 from journeyman.runtime.use_cases.requests import Delta
 
 

@@ -11,7 +11,7 @@ from graph_world import GraphWorld, edge, graph, node
 from world import World
 
 from journeyman.agents.spec import GraphSpec, Limits
-from journeyman.api.replies import state_answer
+from journeyman.api.responses import state_answer
 from journeyman.errors import ToolError
 from journeyman.events.codec import Entry
 from journeyman.events.events import (

@@ -5,14 +5,14 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from journeyman.api import cursor as cursors
-from journeyman.api.cursor import cut
+from journeyman.api import paging as cursors
+from journeyman.api.paging import cut
 from journeyman.api.openapi import lists
 from journeyman.api.parameters import Cursor, PageSize
-from journeyman.api.ports import Ports
-from journeyman.api.replies import approval_answer, page
-from journeyman.api.schemas import ApprovalAnswer
-from journeyman.api.visit import visit_of
+from journeyman.api.dependencies import Ports
+from journeyman.api.responses import approval_answer, page
+from journeyman.api.schemas.runs import ApprovalAnswer
+from journeyman.api.security.request_context import visit_of
 
 
 def approvals(ports: Ports) -> APIRouter:

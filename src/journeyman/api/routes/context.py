@@ -5,11 +5,11 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from journeyman.api.body import merge_patch_of
+from journeyman.api.json_body import merge_patch_of
 from journeyman.api.openapi import accepts, answers
-from journeyman.api.ports import Ports
-from journeyman.api.replies import reply
-from journeyman.api.visit import visit_of
+from journeyman.api.dependencies import Ports
+from journeyman.api.responses import reply
+from journeyman.api.security.request_context import visit_of
 
 
 def context(ports: Ports) -> APIRouter:

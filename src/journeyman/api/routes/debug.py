@@ -6,8 +6,8 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from journeyman.api.openapi import answers
-from journeyman.api.ports import DebugPages
-from journeyman.api.replies import reply
+from journeyman.api.dependencies import DebugPages
+from journeyman.api.responses import reply
 
 
 def debug(pages: DebugPages) -> APIRouter:

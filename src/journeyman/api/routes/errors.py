@@ -9,10 +9,10 @@ from starlette.responses import Response
 
 from journeyman.api.openapi import lists
 from journeyman.api.parameters import PageSize
-from journeyman.api.ports import Ports
-from journeyman.api.replies import page
-from journeyman.api.schemas import ErrorGroup
-from journeyman.api.visit import visit_of
+from journeyman.api.dependencies import Ports
+from journeyman.api.responses import page
+from journeyman.api.schemas.runs import ErrorGroup
+from journeyman.api.security.request_context import visit_of
 from journeyman.events.codec import rfc3339
 from journeyman.journal.journal import FailureRow
 

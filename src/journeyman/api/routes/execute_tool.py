@@ -5,12 +5,12 @@ from __future__ import annotations
 from starlette.types import Receive, Scope, Send
 
 from journeyman.api import openapi
-from journeyman.api.body import convert, read_json
-from journeyman.api.inputs import key_of, payer_of
-from journeyman.api.ports import Ports
-from journeyman.api.replies import send_json, tool_answer
-from journeyman.api.schemas import ExecuteToolAnswer, ExecuteToolRequest
-from journeyman.api.visit import visit_of
+from journeyman.api.json_body import convert, read_json
+from journeyman.api.requests import key_of, payer_of
+from journeyman.api.dependencies import Ports
+from journeyman.api.responses import send_json, tool_answer
+from journeyman.api.schemas.runs import ExecuteToolAnswer, ExecuteToolRequest
+from journeyman.api.security.request_context import visit_of
 from journeyman.runtime.use_cases.requests import RunResult, StartCall
 
 PATH = "/execute_tool"

@@ -6,9 +6,9 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from journeyman.api.openapi import answers, content, ref
-from journeyman.api.ports import Ports
-from journeyman.api.replies import reply
-from journeyman.api.schemas import Health
+from journeyman.api.dependencies import Ports
+from journeyman.api.responses import reply
+from journeyman.api.schemas.runs import Health
 
 
 def health(ports: Ports) -> APIRouter:

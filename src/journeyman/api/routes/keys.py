@@ -5,16 +5,16 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from journeyman.api import cursor as cursors
-from journeyman.api.body import convert, read
-from journeyman.api.cursor import cut
-from journeyman.api.inputs import key_of
-from journeyman.api.key_schemas import CreateKey, KeyAnswer, MadeKey, RotateKey, key_answer, made_key
+from journeyman.api import paging as cursors
+from journeyman.api.json_body import convert, read
+from journeyman.api.paging import cut
+from journeyman.api.requests import key_of
+from journeyman.api.schemas.keys import CreateKey, KeyAnswer, MadeKey, RotateKey, key_answer, made_key
 from journeyman.api.openapi import IDEMPOTENT, accepts, answers, lists
 from journeyman.api.parameters import Cursor, NamePath, PageSize
-from journeyman.api.ports import Ports
-from journeyman.api.replies import page, reply
-from journeyman.api.visit import visit_of
+from journeyman.api.dependencies import Ports
+from journeyman.api.responses import page, reply
+from journeyman.api.security.request_context import visit_of
 from journeyman.auth.api_keys import ApiKeys, NewKey
 from journeyman.errors import NotFoundError
 from journeyman.events.messages import JSON

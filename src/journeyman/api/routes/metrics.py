@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from journeyman.api.openapi import content, problems
-from journeyman.api.ports import Ports
+from journeyman.api.dependencies import Ports
 
 
 def metrics(ports: Ports) -> APIRouter:

@@ -8,16 +8,16 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from journeyman.api import cursor as cursors
-from journeyman.api.body import convert, read
-from journeyman.api.cursor import cut
-from journeyman.api.inputs import answer_of, fork_of, key_of
+from journeyman.api import paging as cursors
+from journeyman.api.json_body import convert, read
+from journeyman.api.paging import cut
+from journeyman.api.requests import answer_of, fork_of, key_of
 from journeyman.api.openapi import IDEMPOTENT, accepts, answers, lists
 from journeyman.api.parameters import Cursor, Moment, PageSize, RunPath, Seq, Text
-from journeyman.api.ports import Ports
-from journeyman.api.replies import page, process_answer, reply, run_answer, run_summary, state_answer
-from journeyman.api.schemas import ForkRequest, ProcessAnswer, ResumeRequest, RunAnswer, RunSummary, StateAnswer
-from journeyman.api.visit import visit_of
+from journeyman.api.dependencies import Ports
+from journeyman.api.responses import page, process_answer, reply, run_answer, run_summary, state_answer
+from journeyman.api.schemas.runs import ForkRequest, ProcessAnswer, ResumeRequest, RunAnswer, RunSummary, StateAnswer
+from journeyman.api.security.request_context import visit_of
 from journeyman.journal.journal import RunFilter, RunStatus, thread_key
 
 Status = Annotated[RunStatus | None, Query()]

@@ -6,15 +6,15 @@ import msgspec
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from journeyman.api import cursor as cursors
-from journeyman.api.body import convert, merge_patch_of, read
-from journeyman.api.cursor import cut
-from journeyman.api.inputs import key_of, message_of
+from journeyman.api import paging as cursors
+from journeyman.api.json_body import convert, merge_patch_of, read
+from journeyman.api.paging import cut
+from journeyman.api.requests import key_of, message_of
 from journeyman.api.openapi import IDEMPOTENT, accepts, answers, lists, problems
 from journeyman.api.parameters import Cursor, PageSize, ThreadPath
-from journeyman.api.ports import Ports
-from journeyman.api.replies import page, reply, run_summary
-from journeyman.api.schemas import (
+from journeyman.api.dependencies import Ports
+from journeyman.api.responses import page, reply, run_summary
+from journeyman.api.schemas.runs import (
     AddedMessage,
     AddMessage,
     CreateThread,
@@ -22,7 +22,7 @@ from journeyman.api.schemas import (
     RunSummary,
     ThreadAnswer,
 )
-from journeyman.api.visit import visit_of
+from journeyman.api.security.request_context import visit_of
 from journeyman.events.codec import rfc3339
 from journeyman.journal.journal import MessageRow, RunFilter, ThreadRow, thread_key
 

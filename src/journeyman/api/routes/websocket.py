@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator
 from starlette.types import Receive, Scope, Send
 
 from journeyman.api import sse
-from journeyman.api.access import COMMANDS
-from journeyman.api.body import ClientGone, convert, parse
-from journeyman.api.commands import (
+from journeyman.api.security.scopes import COMMANDS
+from journeyman.api.json_body import ClientGone, convert, parse
+from journeyman.api.websocket_messages import (
     Acknowledged,
     Cancel,
     Command,
@@ -22,14 +22,14 @@ from journeyman.api.commands import (
     Subscribe,
     encode_frame,
 )
-from journeyman.api.entrance import Entrance, frame_bytes
-from journeyman.api.gate import Gate
-from journeyman.api.inputs import answer_of, start_of
-from journeyman.api.ports import Ports
+from journeyman.api.middleware.websocket_auth import Entrance, frame_bytes
+from journeyman.api.middleware.authentication import Gate
+from journeyman.api.requests import answer_of, start_of
+from journeyman.api.dependencies import Ports
 from journeyman.api.problems import RequestError, problem_of
-from journeyman.api.replies import encode
-from journeyman.api.visit import Visit, identified, visit_of
-from journeyman.api.waiting import cancel_for
+from journeyman.api.responses import encode
+from journeyman.api.security.request_context import Visit, identified, visit_of
+from journeyman.api.disconnects import cancel_for
 from journeyman.errors import ResourceError, StateError
 from journeyman.runtime.use_cases.requests import Frame
 from journeyman.telemetry.logs import bind

@@ -9,13 +9,13 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from journeyman.api.admission import rate_headers
-from journeyman.api.body import ClientGone
-from journeyman.api.client_address import Proxies
-from journeyman.api.ports import Ports
+from journeyman.api.security.rate_limiting import rate_headers
+from journeyman.api.json_body import ClientGone
+from journeyman.api.security.client_address import Proxies
+from journeyman.api.dependencies import Ports
 from journeyman.api.problems import RequestError, problem_code, send_problem
-from journeyman.api.security import HEADERS, SAFE_METHODS, STRICT_POLICY, HostPolicy
-from journeyman.api.visit import Visit, begin, headers_of
+from journeyman.api.security.host_policy import HEADERS, SAFE_METHODS, STRICT_POLICY, HostPolicy
+from journeyman.api.security.request_context import Visit, begin, headers_of
 from journeyman.auth.principal import LOCAL
 from journeyman.clock import Clock
 from journeyman.events.trace import TraceContext, parsed, trace_of

@@ -76,5 +76,5 @@ def needed(method: str, path: str) -> str:
     """The scope that a route needs. Raises LookupError for one that nobody thought of."""
     scope = ROUTES.get(("GET" if method == "HEAD" else method, path))
     if scope is None:
-        raise LookupError(f"{method} {path} is not in journeyman.api.access.ROUTES: say which scope it needs")
+        raise LookupError(f"{method} {path} is not in journeyman.api.security.scopes.ROUTES: say which scope it needs")
     return scope

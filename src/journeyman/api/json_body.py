@@ -10,10 +10,10 @@ import msgspec
 from fastapi import Request
 from starlette.types import Message, Receive
 
-from journeyman.api.ports import Limits
+from journeyman.api.dependencies import Limits
 from journeyman.api.problems import RequestError
-from journeyman.api.schemas import FORMS
-from journeyman.api.visit import visit_of
+from journeyman.api.schemas.runs import FORMS
+from journeyman.api.security.request_context import visit_of
 from journeyman.events.messages import JSON
 
 T = TypeVar("T")

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.types import Send
 
 from journeyman.api.problems import GatewayFailure
-from journeyman.api.schemas import (
+from journeyman.api.schemas.runs import (
     ApprovalAnswer,
     CallAnswer,
     ExecuteToolAnswer,

@@ -6,7 +6,7 @@ import math
 
 from starlette.types import Scope
 
-from journeyman.api.visit import Visit
+from journeyman.api.security.request_context import Visit
 from journeyman.auth.principal import Caller
 from journeyman.errors import ResourceError
 from journeyman.resilience.rate_limit import Rate

@@ -9,7 +9,7 @@ from typing import Protocol
 import msgspec
 from starlette.routing import BaseRoute
 
-from journeyman.api.admission import Admission
+from journeyman.api.security.rate_limiting import Admission
 from journeyman.auth.api_keys import ApiKeys
 from journeyman.auth.authenticator import Authenticator
 from journeyman.clock import Clock, SystemClock

@@ -7,8 +7,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from journeyman.api.body import LARGEST_INTEGER
-from journeyman.api.schemas import AnswerRequest, ProcessRequest, RunId
+from journeyman.api.json_body import LARGEST_INTEGER
+from journeyman.api.schemas.runs import AnswerRequest, ProcessRequest, RunId
 from journeyman.events.codec import Entry, wire
 from journeyman.runtime.use_cases.requests import Frame
 

@@ -8,9 +8,9 @@ import re
 import msgspec
 
 from journeyman.api.problems import RequestError
-from journeyman.api.replies import encode
-from journeyman.api.schemas import AnswerRequest, Content, ForkRequest, ProcessRequest
-from journeyman.api.visit import Visit
+from journeyman.api.responses import encode
+from journeyman.api.schemas.runs import AnswerRequest, Content, ForkRequest, ProcessRequest
+from journeyman.api.security.request_context import Visit
 from journeyman.events.messages import JSON, Message, Role, TextPart
 from journeyman.events.quota import UNLIMITED
 from journeyman.runtime.use_cases.requests import Answer, ForkRun, Key, MessageEdit, Payer, StartRun

@@ -6,7 +6,7 @@ import asyncio
 
 from starlette.types import Receive
 
-from journeyman.api.body import ClientGone
+from journeyman.api.json_body import ClientGone
 from journeyman.errors import StateError
 from journeyman.runtime.use_cases.requests import RunResult
 from journeyman.runtime.use_cases.runs import Runs

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 
 from starlette.responses import Response
 
-from journeyman.api import cursor as cursors
-from journeyman.api.body import LARGEST_INTEGER
+from journeyman.api import paging as cursors
+from journeyman.api.json_body import LARGEST_INTEGER
 from journeyman.api.problems import RequestError
-from journeyman.api.replies import page
+from journeyman.api.responses import page
 
 
 def encode(kind: str, place: str | int) -> str:
