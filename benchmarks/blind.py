@@ -20,8 +20,8 @@ from journeyman.events.fold import AgentState
 from journeyman.journal.journal import Journal
 from journeyman.journal.sqlite.writer import GroupCommitted
 from journeyman.resilience.signals import Signal
-from journeyman.server.asgi import App
-from journeyman.server.listening import listen
+from journeyman.server.serving.app import App
+from journeyman.server.serving.listen import listen
 from journeyman.server.observers import Observers
 from journeyman.settings import Settings
 from journeyman.telemetry import logs

@@ -11,7 +11,7 @@ LINES_OF_A_FILE = 400
 LINES_OF_A_FUNCTION = 60
 MEDIAN = 150
 LONG_FUNCTIONS = {  # "file:name" -> why it may be longer
-    "src/journeyman/server/joining.py:join": "every part is named once, in the order in which they need each other",
+    "src/journeyman/server/composition.py:join": "every part is named once, in the order in which they need each other",
 }
 
 

@@ -26,7 +26,7 @@ from harness.canaries import ADDRESS_PASSWORD, ENVIRONMENT, SETTINGS, Sightings,
 from journeyman.cli import main
 from journeyman.cli.commands import build
 from journeyman.ids import RandomIds
-from journeyman.server.asgi import App
+from journeyman.server.serving.app import App
 from journeyman.settings import Settings
 from journeyman.telemetry.lines import ConsoleFormatter, JsonFormatter, LineHandler, Masker, PatternFormatter
 from journeyman.telemetry.logs import _bound

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 import uvicorn
 
-from journeyman.server.connections import AnsweringSocket, BoundedProtocol, ConnectionBounds, bounded, sweep
+from journeyman.server.serving.connections import AnsweringSocket, BoundedProtocol, ConnectionBounds, bounded, sweep
 
 BOUNDS = ConnectionBounds(head_seconds=0.2, head_bytes=8192, connections=8)
 REQUEST = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"

@@ -14,7 +14,7 @@ from asgi_client import request
 from harness.root_logger import restored
 from journeyman import create_app
 from journeyman.cli import main
-from journeyman.server.asgi import App
+from journeyman.server.serving.app import App
 from journeyman.settings import Settings
 
 KEY = "k" * 43

@@ -15,7 +15,7 @@ from tests.asgi_client import request
 
 from journeyman.clock import SystemClock
 from journeyman.ids import RandomIds
-from journeyman.server.asgi import App
+from journeyman.server.serving.app import App
 from journeyman.settings import Settings
 from journeyman.tools.executor import Executor
 from journeyman.tools.registry import ToolRegistry

@@ -21,7 +21,7 @@ from journeyman.events.fold import AgentState
 from journeyman.journal.sqlite.writer import GroupCommitted
 from journeyman.runtime.use_cases.requests import StartRun
 from journeyman.server.application import Application
-from journeyman.server.asgi import App
+from journeyman.server.serving.app import App
 from journeyman.settings import Settings
 from journeyman.telemetry import logs
 from journeyman.telemetry.metrics import RequestServed

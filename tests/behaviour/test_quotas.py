@@ -17,7 +17,7 @@ from harness.plan import plan
 from harness.server import Server
 from journeyman import create_app
 from journeyman.journal.sqlite.verify import verify
-from journeyman.server.asgi import App
+from journeyman.server.serving.app import App
 
 COST = 0.04  # dollars of each reply of the fake gateway, by these prices
 PRICES = "fake: {input: 1000, output: 2500}\n"

@@ -16,7 +16,7 @@ import pytest
 from asgi_client import Answer, Socket, request, socket
 from harness.redis_server import RedisServer, redis_server
 from journeyman import create_app
-from journeyman.server.asgi import App
+from journeyman.server.serving.app import App
 
 KEY = "k" * 43
 

@@ -14,7 +14,7 @@ from tests.asgi_client import request
 
 from harness.root_logger import json_lines
 from journeyman import AgentFactory
-from journeyman.server.asgi import App
+from journeyman.server.serving.app import App
 from journeyman.settings import Settings
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"

@@ -13,7 +13,7 @@ from asgi_client import request, stream
 from harness.root_logger import restored
 from journeyman import create_app
 from journeyman.cli import main
-from journeyman.server.asgi import App
+from journeyman.server.serving.app import App
 
 PASSWORD = "correct horse battery"
 TOOLS = '''

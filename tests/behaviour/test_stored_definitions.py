@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from asgi_client import request
-from journeyman.server.asgi import App
+from journeyman.server.serving.app import App
 from journeyman.settings import Settings
 
 AGENT = """\

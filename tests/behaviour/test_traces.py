@@ -15,7 +15,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from tests.asgi_client import request
 
-from journeyman.server.asgi import App
+from journeyman.server.serving.app import App
 from journeyman.settings import Settings
 
 TRACE, CALLER = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -107,6 +107,6 @@ async def test_a_collector_that_is_away_costs_nobody_anything(tmp_path: Path, mo
 
 def test_without_the_variables_nothing_is_imported() -> None:
     loaded = "[name for name in sys.modules if name.startswith('opentelemetry.sdk')]"
-    code = f"import sys, journeyman.server.asgi; print({loaded})"
+    code = f"import sys, journeyman.server.serving.app; print({loaded})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
     assert done.stdout.strip() == "[]", done.stderr

@@ -22,7 +22,7 @@ import pytest
 import yaml
 
 from journeyman.agents.graph.drawing import mermaid
-from journeyman.server.definitions import load
+from journeyman.server.loading import load
 from journeyman.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]

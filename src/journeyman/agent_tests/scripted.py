@@ -18,7 +18,7 @@ from journeyman.runtime.engine.state_loading import read_all
 from journeyman.runtime.engine.performer import ToolExecutor
 from journeyman.runtime.use_cases.requests import Answer, RunResult, StartRun
 from journeyman.server.application import Application
-from journeyman.server.joining import join
+from journeyman.server.composition import join
 from journeyman.tools.spec import CallHost, CallRequest, ToolOutcome
 
 PRINCIPAL, THREAD = "local", "test"

@@ -70,7 +70,7 @@ def _parsed(context: str | None) -> dict[str, Any] | None:
 def _walk(
     path: Path | None, agent: str | None, text: str, script: Path | None, context: dict[str, Any] | None, output: Output
 ) -> int:
-    from journeyman.server.rehearsal import Rehearsal, rehearse  # 0.4 s that drawing need not wait for
+    from journeyman.server.dry_run import Rehearsal, rehearse  # 0.4 s that drawing need not wait for
 
     settings = Settings.read()
     log_quietly(settings)

@@ -25,7 +25,7 @@ from journeyman.events.quota import Quota
 from journeyman.ids import RandomSecrets
 from journeyman.journal.journal import ApiKeyRow, Journal
 from journeyman.journal.sqlite.journal import SqliteJournal
-from journeyman.server.identity import token_policy
+from journeyman.server.authentication import token_policy
 from journeyman.settings import Settings
 
 T = TypeVar("T")

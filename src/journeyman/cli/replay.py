@@ -107,7 +107,7 @@ def _check_agent(name: str | None, application: Application) -> None:
 
 def _agent(settings: Settings, path: Path | None, out: Path | None) -> str | None:
     """Where the agent is, seen from the test file."""
-    from journeyman.server.places import agent_path
+    from journeyman.server.paths import agent_path
 
     chosen = agent_path(settings, path)
     return None if chosen is None else Path(os.path.relpath(chosen, out.parent if out else Path())).as_posix()

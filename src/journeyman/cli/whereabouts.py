@@ -65,7 +65,7 @@ def door(settings: Settings, url: str | None = None, *, offline: bool = False) -
 def _application(settings: Settings, offline: bool) -> Door:
     # Half a second and 60 MB: only for a command that finds no server.
     from journeyman.cli.inprocess import InProcessDoor
-    from journeyman.server.asgi import App
+    from journeyman.server.serving.app import App
 
     mask = log_quietly(settings)
     # Who owns the file is asked nothing: the commands act as `local`.

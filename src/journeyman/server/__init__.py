@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from journeyman.server.application import Application
-    from journeyman.server.asgi import create_app
+    from journeyman.server.serving.app import create_app
     from journeyman.server.embedding import AgentFactory
-    from journeyman.server.joining import build
-    from journeyman.server.serving import serve
+    from journeyman.server.composition import build
+    from journeyman.server.serving.serve import serve
 
 _HOMES = {
     "AgentFactory": "embedding",

@@ -28,10 +28,10 @@ from journeyman.runtime.retention import Keep, Retention
 from journeyman.runtime.use_cases.runs import Runs
 from journeyman.runtime.use_cases.threads import Threads
 from journeyman.runtime.engine.scheduler import Worker
-from journeyman.server.identity import Identity
-from journeyman.server.mcp import Mounts
+from journeyman.server.authentication import Identity
+from journeyman.server.mcp_servers import Mounts
 from journeyman.server.observers import Observers
-from journeyman.server.reloading import Reloading
+from journeyman.server.reload.reload import Reloading
 from journeyman.settings import Settings
 from journeyman.telemetry.exposition import Exposition
 from journeyman.tools.cache.cache import ToolCache

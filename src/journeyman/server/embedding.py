@@ -20,9 +20,9 @@ from journeyman.llm.client import ModelClient
 from journeyman.loading import ImportedFiles
 from journeyman.runtime.use_cases.requests import Frame, RunResult, StartRun
 from journeyman.server.application import Application
-from journeyman.server.definitions import Loaded, agent_types, joined, surroundings
-from journeyman.server.joining import join
-from journeyman.server.places import tools_path
+from journeyman.server.loading import Loaded, agent_types, joined, surroundings
+from journeyman.server.composition import join
+from journeyman.server.paths import tools_path
 from journeyman.settings import Settings
 from journeyman.tools.registry import ToolRegistry
 

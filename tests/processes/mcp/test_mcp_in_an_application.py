@@ -10,7 +10,7 @@ import pytest
 from harness.mcp_rig import PEER, Host, calling, until
 from journeyman.errors import ToolExecutionError
 from journeyman.server.application import Application
-from journeyman.server.joining import build
+from journeyman.server.composition import build
 from journeyman.settings import Settings
 
 AGENT = """

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from journeyman.clock import ManualClock
-from journeyman.server.file_watch import FileWatch, Snapshot, snapshot
+from journeyman.server.reload.file_watch import FileWatch, Snapshot, snapshot
 
 AGENT, ENVIRONMENT = Path("agent.yaml"), Path(".env")
 

@@ -9,7 +9,7 @@ import pytest
 from journeyman.clock import ManualClock
 from journeyman.egress.services import Services
 from journeyman.errors import ServiceError, ServiceUnavailableError
-from journeyman.server.mcp import guarded
+from journeyman.server.mcp_servers import guarded
 
 
 async def test_a_failing_server_is_asked_once_a_request_and_then_left_alone() -> None:

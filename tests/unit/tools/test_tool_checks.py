@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from journeyman.server.definitions import load
+from journeyman.server.loading import load
 from journeyman.settings import Settings
 from journeyman.tools.lint.checks import Checks, Finding
 from journeyman.tools.registry import ToolRegistry

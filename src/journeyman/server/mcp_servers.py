@@ -18,7 +18,7 @@ from journeyman.errors import BaseError, ServiceError
 from journeyman.ids import Ids
 from journeyman.resilience.guard import Judgement
 from journeyman.runtime.served.agents import Catalog
-from journeyman.server.definitions import Loaded
+from journeyman.server.loading import Loaded
 from journeyman.tools.schema import overrides as narrowing
 from journeyman.tools.mcp.channel import Channel
 from journeyman.tools.mcp.config import McpServerConfig, Patience

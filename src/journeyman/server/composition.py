@@ -38,12 +38,12 @@ from journeyman.runtime.use_cases.runs import Runs
 from journeyman.runtime.use_cases.threads import Threads
 from journeyman.runtime.engine.scheduler import Worker
 from journeyman.server.application import Application
-from journeyman.server.definitions import Loaded, load
-from journeyman.server.identity import identity
-from journeyman.server.mcp import Mounts, guarded
+from journeyman.server.loading import Loaded, load
+from journeyman.server.authentication import identity
+from journeyman.server.mcp_servers import Mounts, guarded
 from journeyman.server.observers import Observers, models_of, tracing
-from journeyman.server.outward import executor_of, models_behind, register, transport_of
-from journeyman.server.reloading import Load, Reloading
+from journeyman.server.outbound import executor_of, models_behind, register, transport_of
+from journeyman.server.reload.reload import Load, Reloading
 from journeyman.settings import Settings
 from journeyman.telemetry.metrics import Names
 from journeyman.telemetry.traces import header_values

@@ -16,7 +16,7 @@ from journeyman.api.dependencies import Ports, nothing_cached
 from journeyman.errors import BaseError
 from journeyman.server.application import Application
 from journeyman.server.debugging import DebugPages
-from journeyman.server.joining import build
+from journeyman.server.composition import build
 from journeyman.server.observers import Observers
 from journeyman.settings import Settings
 from journeyman.telemetry.lines import by_shape

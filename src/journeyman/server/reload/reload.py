@@ -15,9 +15,9 @@ from journeyman.errors import BaseError, Problem, StateError
 from journeyman.runtime.served.agents import Catalog
 from journeyman.runtime.served.versions import Definitions
 from journeyman.runtime.served.reload_report import Change, Reloaded
-from journeyman.server.definitions import Loaded
-from journeyman.server.mcp import Mounts
-from journeyman.server.outward import register
+from journeyman.server.loading import Loaded
+from journeyman.server.mcp_servers import Mounts
+from journeyman.server.outbound import register
 from journeyman.tools.replaced import Code
 from journeyman.tools.registry import ToolRegistry
 

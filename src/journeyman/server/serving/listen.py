@@ -14,8 +14,8 @@ import uvicorn
 
 from journeyman.journal.sqlite.file_lock import publish_address
 from journeyman.server.application import DRAIN_SECONDS
-from journeyman.server.asgi import App
-from journeyman.server.connections import AnsweringSocket, ConnectionBounds, bounded, sweep
+from journeyman.server.serving.app import App
+from journeyman.server.serving.connections import AnsweringSocket, ConnectionBounds, bounded, sweep
 from journeyman.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -23,8 +23,8 @@ from journeyman.egress.services import joined as joined_services
 from journeyman.egress.transport import Transport
 from journeyman.errors import ConfigurationError, Problem
 from journeyman.loading import ImportedFiles
-from journeyman.server.outward import openapi_tools, outside
-from journeyman.server.places import agent_path, tools_path
+from journeyman.server.outbound import openapi_tools, outside
+from journeyman.server.paths import agent_path, tools_path
 from journeyman.settings import Settings
 from journeyman.tools.schema import overrides as narrowing
 from journeyman.tools.discovery.discovery import discover

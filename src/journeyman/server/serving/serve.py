@@ -9,8 +9,8 @@ from importlib import import_module
 from pathlib import Path
 
 from journeyman.errors import BaseError, ConfigurationError
-from journeyman.server.file_watch import FileWatch, roots, snapshot
-from journeyman.server.places import agent_path, tools_path
+from journeyman.server.reload.file_watch import FileWatch, roots, snapshot
+from journeyman.server.paths import agent_path, tools_path
 from journeyman.settings import Settings
 from journeyman.telemetry import logs
 from journeyman.tools.discovery.discovery import Discovery, discover
@@ -35,9 +35,9 @@ async def _serve(settings: Settings, path: Path | None, offline: bool, watch: bo
     tools = tools_path(settings, agent_path(settings, path))
     found = asyncio.create_task(discover(tools)) if tools is not None else None
     # The web framework takes half of the start: it loads while the search for tools runs in its own process.
-    await asyncio.to_thread(import_module, "journeyman.server.listening")
-    from journeyman.server.asgi import App  # noqa: PLC0415 - as above
-    from journeyman.server.listening import listen  # noqa: PLC0415 - as above
+    await asyncio.to_thread(import_module, "journeyman.server.serving.listen")
+    from journeyman.server.serving.app import App  # noqa: PLC0415 - as above
+    from journeyman.server.serving.listen import listen  # noqa: PLC0415 - as above
 
     async def discovered(_: Path) -> Discovery:
         assert found is not None

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from journeyman.clock import Clock
-from journeyman.server.places import agent_path, tools_path
+from journeyman.server.paths import agent_path, tools_path
 from journeyman.settings import Settings
 
 log = logging.getLogger(__name__)
