@@ -24,9 +24,9 @@ from journeyman.server.serving.app import App
 from journeyman.server.serving.listen import listen
 from journeyman.server.observers import Observers
 from journeyman.settings import Settings
-from journeyman.telemetry import logs
-from journeyman.telemetry.metrics import Names, RequestServed, ServerMetrics
-from journeyman.telemetry.traces import Traces
+from journeyman.telemetry.logs import setup as logs
+from journeyman.telemetry.metrics.recorders import Names, RequestServed, ServerMetrics
+from journeyman.telemetry.tracing.exporter import Traces
 from journeyman.tools.registry import ToolRegistry
 
 

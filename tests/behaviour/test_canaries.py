@@ -28,8 +28,8 @@ from journeyman.cli.commands import build
 from journeyman.ids import RandomIds
 from journeyman.server.serving.app import App
 from journeyman.settings import Settings
-from journeyman.telemetry.lines import ConsoleFormatter, JsonFormatter, LineHandler, Masker, PatternFormatter
-from journeyman.telemetry.logs import _bound
+from journeyman.telemetry.logs.formatters import ConsoleFormatter, JsonFormatter, LineHandler, Masker, PatternFormatter
+from journeyman.telemetry.logs.setup import _bound
 
 AGENT = """\
 type: react_agent

@@ -23,8 +23,8 @@ from journeyman.runtime.use_cases.requests import StartRun
 from journeyman.server.application import Application
 from journeyman.server.serving.app import App
 from journeyman.settings import Settings
-from journeyman.telemetry import logs
-from journeyman.telemetry.metrics import RequestServed
+from journeyman.telemetry.logs import setup as logs
+from journeyman.telemetry.metrics.recorders import RequestServed
 
 SCRIPT = """
 - tool_calls: [{name: calculator, arguments: {expression: 6*7}}]

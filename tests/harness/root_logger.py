@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from journeyman.telemetry import logs
+from journeyman.telemetry.logs import setup as logs
 
 
 @contextmanager

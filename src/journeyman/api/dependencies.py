@@ -23,7 +23,7 @@ from journeyman.runtime.served.reload_report import Change, Reloaded
 from journeyman.runtime.retention import Keep
 from journeyman.runtime.use_cases.runs import Runs
 from journeyman.runtime.use_cases.threads import Threads
-from journeyman.telemetry.metrics import RequestServed
+from journeyman.telemetry.metrics.recorders import RequestServed
 from journeyman.tools.lint.checks import Finding
 from journeyman.tools.spec import ToolSpec
 

@@ -49,7 +49,7 @@ def run_tests(
 
 def quiet(settings: Settings) -> None:
     """What fails in a test is what the test is about: the log says errors only, unless LOG_LEVEL says more."""
-    from journeyman.telemetry import logs
+    from journeyman.telemetry.logs import setup as logs
 
     level = settings.log_level if "log_level" in settings.model_fields_set else "ERROR"
     logs.configure(level, settings.log_format, settings.secrets())

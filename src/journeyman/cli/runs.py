@@ -127,7 +127,7 @@ def events(
 def trace(run_id: RunId, url: Url = None, json: Json = False) -> None:
     """Print a run's spans as a tree: what took how long, and when; of a run under way, what has ended."""
     from journeyman.cli.trace_tree import entries, tree
-    from journeyman.telemetry.spans import spans
+    from journeyman.telemetry.tracing.spans import spans
 
     output = Output(json=json)
     found = spans(run_id, entries(reading(Settings.read(), url).events(run_id, 0, MOST_EVENTS)))

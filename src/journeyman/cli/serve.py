@@ -39,7 +39,7 @@ def _serve(given: argparse.Namespace) -> int:
     # The server's imports are two thirds of its start: they come after the command line is known to be right.
     from journeyman.server import serve
     from journeyman.settings import Settings, is_loopback
-    from journeyman.telemetry import logs
+    from journeyman.telemetry.logs import setup as logs
 
     settings = Settings.read(host=given.host, port=given.port)
     logs.configure(settings.log_level, settings.log_format, settings.secrets())

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from journeyman.events.codec import EVENT_TYPES, Entry
-from journeyman.telemetry.spans import Span
+from journeyman.telemetry.tracing.spans import Span
 
 WIDTH = 24  # characters of the bar
 _SHOWN = {

@@ -75,7 +75,7 @@ def _application(settings: Settings, offline: bool) -> Door:
 def log_quietly(settings: Settings) -> Callable[[tuple[str, ...]], None]:
     """Warnings and worse, unless LOG_LEVEL is set: what a command prints is its answer. Call what is returned with
     more secrets once they are known."""
-    from journeyman.telemetry import logs
+    from journeyman.telemetry.logs import setup as logs
 
     level = settings.log_level if "log_level" in settings.model_fields_set else "WARNING"
     mask = partial(logs.configure, level, settings.log_format)

@@ -33,7 +33,7 @@ from journeyman.server.mcp_servers import Mounts
 from journeyman.server.observers import Observers
 from journeyman.server.reload.reload import Reloading
 from journeyman.settings import Settings
-from journeyman.telemetry.exposition import Exposition
+from journeyman.telemetry.metrics.exposition import Exposition
 from journeyman.tools.cache.cache import ToolCache
 from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.sandbox.detection import Kernel, described, described_for

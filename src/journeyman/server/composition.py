@@ -45,8 +45,8 @@ from journeyman.server.observers import Observers, models_of, tracing
 from journeyman.server.outbound import executor_of, models_behind, register, transport_of
 from journeyman.server.reload.reload import Load, Reloading
 from journeyman.settings import Settings
-from journeyman.telemetry.metrics import Names
-from journeyman.telemetry.traces import header_values
+from journeyman.telemetry.metrics.recorders import Names
+from journeyman.telemetry.tracing.exporter import header_values
 from journeyman.tools.cache.cache import ToolCache
 from journeyman.tools.cache.stores import MemoryStore, SqliteStore
 from journeyman.tools.discovery.discovery import discover

@@ -17,7 +17,7 @@ from journeyman.events.fold import AgentState
 from journeyman.masking import MARK
 from journeyman.server.application import Application
 from journeyman.settings import Settings
-from journeyman.telemetry.lines import Masker
+from journeyman.telemetry.logs.formatters import Masker
 
 MOST_RUNS = 200  # that are listed
 _USERINFO = re.compile(r"(?<=://)[^/@\s]+(?=@)")  # a name and password within an address

@@ -18,14 +18,14 @@ from journeyman.resilience.signals import Signal
 from journeyman.resilience.window import Windows
 from journeyman.runtime.served.agents import Catalog
 from journeyman.runtime.engine.scheduler import Worker
-from journeyman.telemetry.exposition import Exposition
-from journeyman.telemetry.figures import Distribution
-from journeyman.telemetry.lines import log_events, log_signal
-from journeyman.telemetry.loop_lag import LoopLag
-from journeyman.telemetry.metrics import Names, RunMetrics, ServerMetrics
-from journeyman.telemetry.readings import Sources, readings
+from journeyman.telemetry.metrics.exposition import Exposition
+from journeyman.telemetry.metrics.instruments import Distribution
+from journeyman.telemetry.logs.formatters import log_events, log_signal
+from journeyman.telemetry.metrics.loop_lag import LoopLag
+from journeyman.telemetry.metrics.recorders import Names, RunMetrics, ServerMetrics
+from journeyman.telemetry.metrics.collectors import Sources, readings
 from journeyman.telemetry.tasks import TaskBook
-from journeyman.telemetry.traces import Traces, wanted
+from journeyman.telemetry.tracing.exporter import Traces, wanted
 from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.process.pool import Workers
 
@@ -131,7 +131,7 @@ def tracing(environ: Mapping[str, str]) -> tuple[Traces | None, tuple[Problem, .
     if not asked:
         return None, problems
     try:
-        from journeyman.telemetry.otel import Otel  # noqa: PLC0415 - an extra; 0.1 s and 17 MB, only where configured
+        from journeyman.telemetry.tracing.otel import Otel  # noqa: PLC0415 - an extra; 0.1 s and 17 MB, only where configured
     except ImportError as exc:
         text = f"OTEL_… asks for traces, but a package is missing ({exc.name}): pip install 'journeyman[otel]'"
         return None, (*problems, Problem(text, severity="warning"))

@@ -9,7 +9,7 @@ from tests.asgi_client import request
 from journeyman.api.app import build_app
 from journeyman.api.security.host_policy import HostPolicy
 from journeyman.clock import ManualClock
-from journeyman.telemetry.metrics import RequestServed
+from journeyman.telemetry.metrics.recorders import RequestServed
 
 POLICY = HostPolicy(["api.example", "*.corp.example", "[::2]"], ["https://app.example"])
 

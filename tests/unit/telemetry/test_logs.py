@@ -13,7 +13,8 @@ import pytest
 
 from harness.root_logger import restored
 from journeyman.ids import SequentialIds
-from journeyman.telemetry import lines, logs
+from journeyman.telemetry.logs import formatters as lines
+from journeyman.telemetry.logs import setup as logs
 
 LOGGER = logging.getLogger("journeyman.test_logs")
 

@@ -32,10 +32,10 @@ from journeyman.events.messages import Usage, assistant
 from journeyman.events.fold import AgentState, fold
 from journeyman.journal.sqlite.writer import GroupCommitted
 from journeyman.resilience.signals import BreakerChanged, CallRefused, Retried, RetryWithheld, Signal
-from journeyman.telemetry.exposition import Exposition
-from journeyman.telemetry.figures import MOST_LABEL_SETS, OTHER, Counter, Distribution, Family, Histogram, Labels
-from journeyman.telemetry.loop_lag import EVERY_SECONDS, LoopLag
-from journeyman.telemetry.metrics import Names, RequestServed, RunMetrics, ServerMetrics
+from journeyman.telemetry.metrics.exposition import Exposition
+from journeyman.telemetry.metrics.instruments import MOST_LABEL_SETS, OTHER, Counter, Distribution, Family, Histogram, Labels
+from journeyman.telemetry.metrics.loop_lag import EVERY_SECONDS, LoopLag
+from journeyman.telemetry.metrics.recorders import Names, RequestServed, RunMetrics, ServerMetrics
 
 MODELS = {"support": ("gpt-5", "gpt-5-mini")}
 NAMES = Names(models=lambda agent: MODELS.get(agent or "", ()), is_service=lambda name: name in ("gateway", "shop"))

@@ -35,10 +35,10 @@ from journeyman.events.messages import Usage, assistant
 from journeyman.events.fold import fold
 from journeyman.resilience.signals import BreakerChanged, CallRefused, Retried, RetryWithheld
 from journeyman.server.observers import tool_durations
-from journeyman.telemetry.exposition import Exposition
-from journeyman.telemetry.figures import MOST_LABEL_SETS, Distribution, Family
-from journeyman.telemetry.metrics import Names, RequestServed, RunMetrics, ServerMetrics
-from journeyman.telemetry.readings import Sources, readings
+from journeyman.telemetry.metrics.exposition import Exposition
+from journeyman.telemetry.metrics.instruments import MOST_LABEL_SETS, Distribution, Family
+from journeyman.telemetry.metrics.recorders import Names, RequestServed, RunMetrics, ServerMetrics
+from journeyman.telemetry.metrics.collectors import Sources, readings
 from journeyman.tools.registry import ToolRegistry
 
 MOST_BREAKERS = 256  # of one guard

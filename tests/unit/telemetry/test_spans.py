@@ -33,7 +33,7 @@ from journeyman.events.events import (
 )
 from journeyman.events.messages import Usage, assistant
 from journeyman.events.trace import run_span, step_span
-from journeyman.telemetry.spans import Span, spans
+from journeyman.telemetry.tracing.spans import Span, spans
 
 SECOND = 1_000_000
 TRACE, CALLER = "a" * 32, "b" * 16

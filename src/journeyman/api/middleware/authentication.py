@@ -17,7 +17,7 @@ from journeyman.api.security.request_context import Visit, identified, visit_of
 from journeyman.auth.authenticator import Authenticator, unauthenticated
 from journeyman.auth.principal import Caller
 from journeyman.errors import UnauthenticatedError
-from journeyman.telemetry.logs import bind
+from journeyman.telemetry.logs.setup import bind
 
 _BEARER = b"bearer "
 _PROTOCOL = b"bearer."  # a browser's WebSocket can set no header: the credential is offered as a subprotocol

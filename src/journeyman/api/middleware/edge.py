@@ -19,8 +19,8 @@ from journeyman.api.security.request_context import Visit, begin, headers_of
 from journeyman.auth.principal import LOCAL
 from journeyman.clock import Clock
 from journeyman.events.trace import TraceContext, parsed, trace_of
-from journeyman.telemetry.logs import bind
-from journeyman.telemetry.metrics import RequestServed
+from journeyman.telemetry.logs.setup import bind
+from journeyman.telemetry.metrics.recorders import RequestServed
 
 _LOG = logging.getLogger(__name__)
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")

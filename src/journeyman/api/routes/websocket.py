@@ -32,7 +32,7 @@ from journeyman.api.security.request_context import Visit, identified, visit_of
 from journeyman.api.disconnects import cancel_for
 from journeyman.errors import ResourceError, StateError
 from journeyman.runtime.use_cases.requests import Frame
-from journeyman.telemetry.logs import bind
+from journeyman.telemetry.logs.setup import bind
 
 _LOG = logging.getLogger(__name__)
 PATH = "/ws"

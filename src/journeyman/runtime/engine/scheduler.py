@@ -29,7 +29,7 @@ from journeyman.runtime.engine.model_budget import Payments, Till
 from journeyman.runtime.engine.performer import Performer
 from journeyman.runtime.engine.recorder import Observe, Recorder
 from journeyman.runtime.engine.runner import Runner
-from journeyman.telemetry.logs import bind, bind_only
+from journeyman.telemetry.logs.setup import bind, bind_only
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from journeyman.server.debugging import DebugPages
 from journeyman.server.composition import build
 from journeyman.server.observers import Observers
 from journeyman.settings import Settings
-from journeyman.telemetry.lines import by_shape
+from journeyman.telemetry.logs.formatters import by_shape
 from journeyman.tools.discovery.discovery import discover
 from journeyman.tools.registry import Discover
 from journeyman.web.pages import pages

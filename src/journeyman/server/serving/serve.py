@@ -12,7 +12,7 @@ from journeyman.errors import BaseError, ConfigurationError
 from journeyman.server.reload.file_watch import FileWatch, roots, snapshot
 from journeyman.server.paths import agent_path, tools_path
 from journeyman.settings import Settings
-from journeyman.telemetry import logs
+from journeyman.telemetry.logs import setup as logs
 from journeyman.tools.discovery.discovery import Discovery, discover
 
 EXIT_OK, EXIT_FAILED, EXIT_CONFIGURATION = 0, 1, 3

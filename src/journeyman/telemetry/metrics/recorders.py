@@ -27,7 +27,7 @@ from journeyman.events.events import (
 from journeyman.events.fold import AgentState
 from journeyman.journal.sqlite.writer import GroupCommitted
 from journeyman.resilience.signals import BreakerChanged, CallRefused, Retried, RetryWithheld, Signal
-from journeyman.telemetry.figures import OTHER, Counter, Family, Histogram
+from journeyman.telemetry.metrics.instruments import OTHER, Counter, Family, Histogram
 
 _STATUS: dict[type[Any], str] = {RunFinished: "finished", RunFailed: "failed", RunCancelled: "cancelled"}
 NO_AGENT = "(none)"  # a lone tool call

@@ -12,7 +12,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
-from journeyman.telemetry.figures import Distribution, Family
+from journeyman.telemetry.metrics.instruments import Distribution, Family
 
 Read = Callable[[], Iterable[Family]]
 

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 import msgspec
 
 from journeyman.events.codec import Entry
-from journeyman.telemetry.spans import Span, spans
+from journeyman.telemetry.tracing.spans import Span, spans
 
 log = logging.getLogger(__name__)
 

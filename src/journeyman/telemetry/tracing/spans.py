@@ -34,7 +34,7 @@ from journeyman.events.events import (
 )
 from journeyman.events.messages import Usage
 from journeyman.events.trace import run_span, step_span, trace_of
-from journeyman.telemetry.lines import by_shape
+from journeyman.telemetry.logs.formatters import by_shape
 
 Value = str | int | float | bool | tuple[str, ...]
 OWN = "journeyman"

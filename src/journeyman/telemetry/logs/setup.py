@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import TextIO
 
 from journeyman.ids import Ids, RandomIds
-from journeyman.telemetry.lines import ConsoleFormatter, JsonFormatter, LineHandler, Masker, PatternFormatter
+from journeyman.telemetry.logs.formatters import ConsoleFormatter, JsonFormatter, LineHandler, Masker, PatternFormatter
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _bound: ContextVar[Mapping[str, str]] = ContextVar("journeyman_log_ids", default=_NOTHING)

@@ -8,7 +8,7 @@ import msgspec
 
 from journeyman.events.messages import JSON
 from journeyman.resilience.guard import GuardFigures
-from journeyman.telemetry.figures import Distribution, Family, Labels, alone, counted, gauge
+from journeyman.telemetry.metrics.instruments import Distribution, Family, Labels, alone, counted, gauge
 
 _TOOL_COUNTS = {
     "requested": "Calls that models or clients asked for.",
