@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from journeyman import __version__
-from journeyman.cli.project import create
+from journeyman.cli.commands.init import create
 from journeyman.settings import Settings
 
 

@@ -24,7 +24,7 @@ from asgi_client import Answer, request, socket, stream
 from harness.adversary import Adversary, adversary, mcp_server, said
 from harness.canaries import ADDRESS_PASSWORD, ENVIRONMENT, SETTINGS, Sightings, known
 from journeyman.cli import main
-from journeyman.cli.commands import build
+from journeyman.cli.app import build
 from journeyman.ids import RandomIds
 from journeyman.server.serving.app import App
 from journeyman.settings import Settings

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from journeyman.cli import main
-from journeyman.cli.remote import RemoteDoor
+from journeyman.cli.client.http_client import RemoteDoor
 from journeyman.journal.sqlite.file_lock import owner_of
 from journeyman.settings import Settings
 

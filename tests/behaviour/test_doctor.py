@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from harness.redis_server import redis_server
-from journeyman.cli import doctor_disk as disks
-from journeyman.cli import doctor_machine as machine
-from journeyman.cli import doctor_network as network
+from journeyman.cli.doctor import disk as disks
+from journeyman.cli.doctor import machine
+from journeyman.cli.doctor import network
 from journeyman.settings import Settings
 
 KEY = "k" * 43

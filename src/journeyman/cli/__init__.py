@@ -8,14 +8,14 @@ from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code (`journeyman.cli.exits`)."""
+    """Run one command and return its exit code (`journeyman.cli.exit_codes`)."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     hold_standard_descriptors()
     if arguments[:1] == ["serve"]:
-        from journeyman.cli.serve import main as serve
+        from journeyman.cli.commands.serve import main as serve
 
         return serve(arguments[1:])
-    from journeyman.cli.commands import main as command
+    from journeyman.cli.app import main as command
 
     return command(arguments)
 

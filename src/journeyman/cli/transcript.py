@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from journeyman.cli.door import Frame
+from journeyman.cli.client.api_client import Frame
 from journeyman.cli.output import Output, compact, printable
 
 SHOWN = 200  # characters of a tool's arguments or result

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from journeyman.cli.door import Door, Frame, frames, refusal
-from journeyman.cli.inprocess import InProcessDoor
-from journeyman.cli.remote import RemoteDoor
+from journeyman.cli.client.api_client import Door, Frame, frames, refusal
+from journeyman.cli.client.asgi_client import InProcessDoor
+from journeyman.cli.client.http_client import RemoteDoor
 from journeyman.errors import (
     ConfigurationError,
     ForbiddenError,

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from journeyman.cli.exits import exit_code
+from journeyman.cli.exit_codes import exit_code
 from journeyman.cli.output import Output, complain, printable, table
 from journeyman.errors import (
     BaseError,

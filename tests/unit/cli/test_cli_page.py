@@ -5,8 +5,8 @@ from pathlib import Path
 
 import typer.main
 
-from journeyman.cli import exits
-from journeyman.cli.commands import EPILOG, build
+from journeyman.cli import exit_codes as exits
+from journeyman.cli.app import EPILOG, build
 
 PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "cli.md").read_text()
 

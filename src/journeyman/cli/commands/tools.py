@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from journeyman.cli.approvals import json_object
-from journeyman.cli.check import checked, lines
-from journeyman.cli.exits import CONFIGURATION, FAILED, OK, WAITING
+from journeyman.cli.commands.approvals import json_object
+from journeyman.cli.commands.check import checked, lines
+from journeyman.cli.exit_codes import CONFIGURATION, FAILED, OK, WAITING
 from journeyman.cli.output import AgentPath, Json, Output, Url
-from journeyman.cli.run import report
-from journeyman.cli.whereabouts import door, log_quietly, server
+from journeyman.cli.commands.run import report
+from journeyman.cli.client.connect import door, log_quietly, server
 from journeyman.errors import Problem, ToolError
 from journeyman.settings import Settings
 
@@ -134,7 +134,7 @@ def call(
 
 def _inline(settings: Settings, path: Path | None, name: str, given: dict[str, Any], debug: bool) -> Any:
     """The function's return value. With `debug` a failure opens the debugger at its frame before it is raised."""
-    from journeyman.cli.inline import call_inline
+    from journeyman.cli.client.inline_tool import call_inline
 
     application = checked(settings, path, offline=True)
     log_quietly(settings)(application.secrets)

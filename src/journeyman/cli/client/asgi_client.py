@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 
 import msgspec
 
-from journeyman.cli.door import BODY_CAP, Frame, frames, refusal
+from journeyman.cli.client.api_client import BODY_CAP, Frame, frames, refusal
 from journeyman.errors import ConfigurationError, ServiceError
 
 T = TypeVar("T")

@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
-from journeyman.cli.door import Door
-from journeyman.cli.exits import FAILED, OK, WAITING
-from journeyman.cli.following import Following
+from journeyman.cli.client.api_client import Door
+from journeyman.cli.exit_codes import FAILED, OK, WAITING
+from journeyman.cli.client.follow_run import Following
 from journeyman.cli.output import AgentPath, Json, Offline, Output, Url, compact
-from journeyman.cli.whereabouts import door
+from journeyman.cli.client.connect import door
 from journeyman.settings import Settings
 
 CODES = {"finished": OK, "paused": WAITING}

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from journeyman.cli.door import BODY_CAP, Frame, frames, refusal
+from journeyman.cli.client.api_client import BODY_CAP, Frame, frames, refusal
 from journeyman.errors import ServiceUnavailableError, ValidationError
 
 CONNECT_SECONDS = 5.0

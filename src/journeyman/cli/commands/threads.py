@@ -8,7 +8,7 @@ import typer
 
 from journeyman.auth.principal import LOCAL_NAME
 from journeyman.cli.output import Json, Limit, Output, Principal, Url
-from journeyman.cli.reading import reading
+from journeyman.cli.client.queries import reading
 from journeyman.settings import Settings
 
 app = typer.Typer(help="Conversations.", invoke_without_command=True)

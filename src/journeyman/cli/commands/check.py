@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from journeyman.cli.exits import CONFIGURATION, OK
+from journeyman.cli.exit_codes import CONFIGURATION, OK
 from journeyman.cli.output import AgentPath, Json, Offline, Output
 from journeyman.errors import ConfigurationError, Problem
 from journeyman.settings import Settings

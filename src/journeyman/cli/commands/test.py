@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from journeyman.cli.exits import CONFIGURATION, FAILED, OK
+from journeyman.cli.exit_codes import CONFIGURATION, FAILED, OK
 from journeyman.cli.output import Json, Output
 from journeyman.errors import ConfigurationError, Problem
 from journeyman.settings import Settings

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from journeyman.cli.exits import exit_code
+from journeyman.cli.exit_codes import exit_code
 from journeyman.errors import BaseError
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from urllib.parse import quote
 
-from journeyman.cli.door import Door, Frame
+from journeyman.cli.client.api_client import Door, Frame
 from journeyman.errors import ServiceUnavailableError
 
 ENDS = frozenset({"run_finished", "run_failed", "run_cancelled"})

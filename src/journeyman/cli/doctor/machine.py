@@ -8,7 +8,7 @@ import time
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
-from journeyman.cli.findings import Finding
+from journeyman.cli.doctor.finding import Finding
 
 LEAST_PYTHON = (3, 11)
 LEAST_FILES = 4096 + 512  # connections that the server lets in, and what it needs itself

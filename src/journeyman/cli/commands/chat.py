@@ -9,12 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
-from journeyman.cli.door import Door, Frame
-from journeyman.cli.exits import FAILED, WAITING
-from journeyman.cli.following import ENDS, Following
+from journeyman.cli.client.api_client import Door, Frame
+from journeyman.cli.exit_codes import FAILED, WAITING
+from journeyman.cli.client.follow_run import ENDS, Following
 from journeyman.cli.output import AgentPath, Offline, Output, Url
 from journeyman.cli.transcript import Transcript
-from journeyman.cli.whereabouts import door
+from journeyman.cli.client.connect import door
 from journeyman.errors import BaseError, StateError
 from journeyman.settings import Settings
 

@@ -10,8 +10,8 @@ from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, build_opener
 
-from journeyman.cli.door import Door
-from journeyman.cli.remote import RemoteDoor
+from journeyman.cli.client.api_client import Door
+from journeyman.cli.client.http_client import RemoteDoor
 from journeyman.errors import ConfigurationError
 from journeyman.journal.sqlite.file_lock import owner_of
 from journeyman.settings import Settings, is_loopback
@@ -64,7 +64,7 @@ def door(settings: Settings, url: str | None = None, *, offline: bool = False) -
 
 def _application(settings: Settings, offline: bool) -> Door:
     # Half a second and 60 MB: only for a command that finds no server.
-    from journeyman.cli.inprocess import InProcessDoor
+    from journeyman.cli.client.asgi_client import InProcessDoor
     from journeyman.server.serving.app import App
 
     mask = log_quietly(settings)

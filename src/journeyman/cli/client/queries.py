@@ -10,8 +10,8 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from journeyman.auth.principal import LOCAL_NAME
-from journeyman.cli.remote import RemoteDoor
-from journeyman.cli.whereabouts import journal_file, server
+from journeyman.cli.client.http_client import RemoteDoor
+from journeyman.cli.client.connect import journal_file, server
 from journeyman.errors import NotFoundError
 from journeyman.events.codec import EVENT_TYPES, Entry, microseconds, rfc3339
 from journeyman.events.messages import Message
