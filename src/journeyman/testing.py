@@ -23,8 +23,8 @@ async def check_agent_test(path: Path | str, *, agent: Path | str | None = None)
 
     Raises AssertionError with what differs, and ConfigurationError when the test or the agent cannot be used.
     """
-    from journeyman.agent_tests.cast import Cast  # noqa: PLC0415 - the whole server, for those who use it
-    from journeyman.agent_tests.trial import try_file  # noqa: PLC0415 - likewise
+    from journeyman.agent_tests.agents_under_test import Cast  # noqa: PLC0415 - the whole server, for those who use it
+    from journeyman.agent_tests.run_test import try_file  # noqa: PLC0415 - likewise
     from journeyman.settings import Settings  # noqa: PLC0415 - likewise
 
     async with Cast(Settings.read(), None if agent is None else Path(agent)) as cast:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from journeyman.agent_tests.normal import Fact, facts_of, plain_data
+from journeyman.agent_tests.normalize import Fact, facts_of, plain_data
 from journeyman.agent_tests.recording import Recording
 from journeyman.agents.spec import AgentSpec
 from journeyman.events.events import ModelCalled

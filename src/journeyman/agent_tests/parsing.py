@@ -13,7 +13,7 @@ import pydantic
 from pydantic_core import ErrorDetails
 
 from journeyman.agent_tests.file import FileEntry, RecordedEntry
-from journeyman.agent_tests.normal import event_of, messages_of
+from journeyman.agent_tests.normalize import event_of, messages_of
 from journeyman.agent_tests.recording import Recording
 from journeyman.agent_files.document import Document, YamlPath
 from journeyman.agents.spec import AgentSpec

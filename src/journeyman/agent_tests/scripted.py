@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from journeyman.agent_tests.cast import Cast, agent_of
+from journeyman.agent_tests.agents_under_test import Cast, agent_of
 from journeyman.agent_tests.file import AnswerEntry, StubEntry
 from journeyman.agent_tests.parsing import AgentTest
 from journeyman.errors import BaseError, ValidationError

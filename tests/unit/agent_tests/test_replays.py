@@ -15,11 +15,11 @@ from world import World
 
 from journeyman import tool
 from journeyman.agent_tests.comparison import Comparison, compare
-from journeyman.agent_tests.normal import facts_of
+from journeyman.agent_tests.normalize import facts_of
 from journeyman.agent_tests.parsing import parse_test
 from journeyman.agent_tests.recording import Recording, read_recording, recording_of
-from journeyman.agent_tests.replaying import as_recorded
-from journeyman.agent_tests.stage import Stage
+from journeyman.agent_tests.replay import as_recorded
+from journeyman.agent_tests.replay_engine import Stage
 from journeyman.agent_tests.writing import file_text
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.spec import Limits, ModelSettings

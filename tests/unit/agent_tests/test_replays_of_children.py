@@ -8,10 +8,10 @@ import pytest
 from family import Family
 
 from journeyman.agent_tests.comparison import compare
-from journeyman.agent_tests.normal import event_of, facts_of
+from journeyman.agent_tests.normalize import event_of, facts_of
 from journeyman.agent_tests.recording import read_recording
-from journeyman.agent_tests.replaying import as_recorded
-from journeyman.agent_tests.stage import Stage
+from journeyman.agent_tests.replay import as_recorded
+from journeyman.agent_tests.replay_engine import Stage
 from journeyman.agents.spec import Limits
 from journeyman.runtime.served.agents import Catalog
 

@@ -10,8 +10,8 @@ from graph_world import REACT, GraphWorld, edge, graph, node
 
 from journeyman.agent_tests.comparison import compare
 from journeyman.agent_tests.recording import read_recording
-from journeyman.agent_tests.replaying import as_recorded
-from journeyman.agent_tests.stage import Stage
+from journeyman.agent_tests.replay import as_recorded
+from journeyman.agent_tests.replay_engine import Stage
 
 DICE = itertools.count()
 

@@ -14,10 +14,10 @@ from journeyman.agent_tests.comparison import Comparison, Difference
 from journeyman.agent_tests.expectations import unmet
 from journeyman.agent_tests.file import ExpectEntry
 from journeyman.agent_tests.junit import junit_xml
-from journeyman.agent_tests.normal import facts_of
+from journeyman.agent_tests.normalize import facts_of
 from journeyman.agent_tests.parsing import AgentTest, parse_test
 from journeyman.agent_tests.recording import Recording
-from journeyman.agent_tests.trial import Verdict, update
+from journeyman.agent_tests.run_test import Verdict, update
 from journeyman.agent_tests.writing import file_text, updated_text
 from journeyman.errors import ConfigurationError, StateError
 from journeyman.events.events import (

@@ -30,7 +30,7 @@ def replay(run_id: RunId, path: AgentPath = None, url: Url = None, json: Json = 
 
     Exit code 1: something differs.
     """
-    from journeyman.agent_tests.replaying import Replay, completed, replayed
+    from journeyman.agent_tests.replay import Replay, completed, replayed
 
     settings = Settings.read(agent_path=path)
     recorded = reading(settings, url).recording(run_id)
@@ -57,7 +57,7 @@ def export(
     url: Url = None,
 ) -> None:
     """Turn a stored run into a test that holds everything it needs: replies, results, answers, events."""
-    from journeyman.agent_tests.replaying import completed
+    from journeyman.agent_tests.replay import completed
     from journeyman.agent_tests.writing import file_text
 
     if not as_test:
@@ -82,7 +82,7 @@ def export(
 def _on_stage(
     settings: Settings, path: Path | None, recorded: Recording, work: Callable[[Application], Awaitable[T]]
 ) -> T:
-    from journeyman.agent_tests.cast import SCRIPTED, Cast
+    from journeyman.agent_tests.agents_under_test import SCRIPTED, Cast
 
     quiet(settings)
 

@@ -14,7 +14,7 @@ from journeyman.errors import ConfigurationError, Problem
 from journeyman.settings import Settings
 
 if TYPE_CHECKING:
-    from journeyman.agent_tests.trial import Verdict
+    from journeyman.agent_tests.run_test import Verdict
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE…", help="Test files, or folders of *.agent-test.yaml.")]
 
@@ -79,8 +79,8 @@ def _found(files: list[Path]) -> list[Path]:
 async def _tried(
     files: list[Path], settings: Settings, agent: Path | None, update: bool, output: Output
 ) -> list[Verdict]:
-    from journeyman.agent_tests import trial
-    from journeyman.agent_tests.cast import Cast
+    from journeyman.agent_tests import run_test as trial
+    from journeyman.agent_tests.agents_under_test import Cast
 
     verdicts: list[Verdict] = []
     async with Cast(settings, agent) as cast:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from journeyman.agent_tests.deliveries import EXHAUSTED
+from journeyman.agent_tests.recorded_performer import EXHAUSTED
 from journeyman.agents.decision import AwaitChild
 from journeyman.agents.spec import Limits
 from journeyman.clock import Clock

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from journeyman.agent_tests.deliveries import Deliveries
-from journeyman.agent_tests.recorded_children import RecordedBudgets, RecordedChildren
+from journeyman.agent_tests.recorded_performer import Deliveries
+from journeyman.agent_tests.recorded_outside import RecordedBudgets, RecordedChildren
 from journeyman.agent_tests.recording import Recording
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.spec import AgentSpec

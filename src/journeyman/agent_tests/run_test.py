@@ -7,12 +7,12 @@ from pathlib import Path
 
 import msgspec
 
-from journeyman.agent_tests.cast import SCRIPTED, Cast
+from journeyman.agent_tests.agents_under_test import SCRIPTED, Cast
 from journeyman.agent_tests.comparison import Comparison, Difference
 from journeyman.agent_tests.expectations import unmet
 from journeyman.agent_tests.parsing import AgentTest, read_test
 from journeyman.agent_tests.recording import Recording
-from journeyman.agent_tests.replaying import replayed
+from journeyman.agent_tests.replay import replayed
 from journeyman.agent_tests.scripted import perform
 from journeyman.agent_tests.writing import updated_text
 from journeyman.errors import BaseError, StateError

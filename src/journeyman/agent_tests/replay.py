@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from journeyman.agent_tests.cast import agent_of
+from journeyman.agent_tests.agents_under_test import agent_of
 from journeyman.agent_tests.comparison import Comparison, compare
 from journeyman.agent_tests.recording import Recording
-from journeyman.agent_tests.stage import Played, Stage, prompts_of
+from journeyman.agent_tests.replay_engine import Played, Stage, prompts_of
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.spec import AgentSpec
 from journeyman.errors import StateError
