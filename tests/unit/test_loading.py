@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from journeyman.errors import Problem
-from journeyman.loading import MAX_DEPTH, ImportedFiles, Package, import_file, install_line, trusted_owners, walk
-from journeyman.sources import read_sources
+from journeyman.user_code.importing import MAX_DEPTH, ImportedFiles, Package, import_file, install_line, trusted_owners, walk
+from journeyman.user_code.sources import read_sources
 
 
 def write(path: Path, text: str = "") -> Path:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from journeyman.sources import MAX_BYTES, read_sources
+from journeyman.user_code.sources import MAX_BYTES, read_sources
 
 
 def write(path: Path, text: str = "") -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from journeyman.agent_files.safety import file_permissions, inside
 from journeyman.errors import Problem
-from journeyman.loading import MAX_BYTES
+from journeyman.user_code.importing import MAX_BYTES
 
 _CALL = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):([A-Za-z_]\w*)")
 _Function = ast.FunctionDef | ast.AsyncFunctionDef

@@ -9,7 +9,7 @@ from pathlib import Path
 from journeyman.agent_files.document import Document, YamlPath
 from journeyman.agent_files.variables import texts, without_references
 from journeyman.errors import Problem
-from journeyman.loading import FOREIGN, trusted_owners
+from journeyman.user_code.importing import FOREIGN, trusted_owners
 from journeyman.tools.lint.credentials import is_credential
 
 

@@ -22,7 +22,7 @@ from journeyman.journal.memory import MemoryJournal
 from journeyman.journal.sqlite.journal import SqliteJournal
 from journeyman.llm.client import ModelClient
 from journeyman.llm.prices import read_prices
-from journeyman.loading import ImportedFiles
+from journeyman.user_code.importing import ImportedFiles
 from journeyman.resilience.shared_window import RedisWindows
 from journeyman.resilience.window import MemoryWindows
 from journeyman.runtime.use_cases.submission import Acceptance

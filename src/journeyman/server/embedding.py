@@ -17,7 +17,7 @@ from journeyman.events.messages import JSON, user
 from journeyman.journal.journal import Journal
 from journeyman.journal.memory import MemoryJournal
 from journeyman.llm.client import ModelClient
-from journeyman.loading import ImportedFiles
+from journeyman.user_code.importing import ImportedFiles
 from journeyman.runtime.use_cases.requests import Frame, RunResult, StartRun
 from journeyman.server.application import Application
 from journeyman.server.loading import Loaded, agent_types, joined, surroundings

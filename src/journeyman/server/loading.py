@@ -22,7 +22,7 @@ from journeyman.egress.services import ServiceSpec
 from journeyman.egress.services import joined as joined_services
 from journeyman.egress.transport import Transport
 from journeyman.errors import ConfigurationError, Problem
-from journeyman.loading import ImportedFiles
+from journeyman.user_code.importing import ImportedFiles
 from journeyman.server.outbound import openapi_tools, outside
 from journeyman.server.paths import agent_path, tools_path
 from journeyman.settings import Settings

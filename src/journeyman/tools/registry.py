@@ -12,8 +12,8 @@ from journeyman.clock import Clock, SystemClock
 from journeyman.errors import Problem, ToolError, ToolNotFoundError, ToolRegistrationError
 from journeyman.events.events import ToolCallFinished
 from journeyman.events.messages import JSON
-from journeyman.loading import Package
-from journeyman.sources import read_sources
+from journeyman.user_code.importing import Package
+from journeyman.user_code.sources import read_sources
 from journeyman.tools.schema.arguments import (
     BothChecks,
     Check,

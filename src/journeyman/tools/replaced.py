@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Generic, Protocol, TypeVar
 
-from journeyman.loading import Package
+from journeyman.user_code.importing import Package
 from journeyman.tools.authoring.open_resources import OpenResources
 from journeyman.tools.spec import ToolSpec
 

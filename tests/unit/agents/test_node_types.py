@@ -11,7 +11,7 @@ import pytest
 from journeyman.agent_files.node_types import NodeTypes, register_node_type
 from journeyman.agents.spec import GraphSpec, NodeSpec
 from journeyman.errors import ConfigurationError
-from journeyman.loading import import_file
+from journeyman.user_code.importing import import_file
 
 
 async def ready(ctx: Any) -> None: ...

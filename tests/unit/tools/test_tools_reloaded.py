@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from journeyman.errors import ToolNotFoundError
-from journeyman.sources import read_sources
+from journeyman.user_code.sources import read_sources
 from journeyman.tools.schema.describe import describe
 from journeyman.tools.discovery.discovery import Discovery, Found
 from journeyman.tools.replaced import KEPT

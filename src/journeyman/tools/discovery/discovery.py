@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 
 from journeyman.errors import Problem
-from journeyman.loading import walk
-from journeyman.sources import Sources, read_sources
+from journeyman.user_code.importing import walk
+from journeyman.user_code.sources import Sources, read_sources
 from journeyman.tools.process.child import Child, ChildGoneError
 from journeyman.tools.process.protocol import Begin, Ready, Report, Scan
 from journeyman.tools.discovery.code_hash import FolderImports

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from journeyman.errors import Problem, ToolRegistrationError
-from journeyman.loading import Package
+from journeyman.user_code.importing import Package
 from journeyman.tools.tool import BaseTool, definition_of
 
 

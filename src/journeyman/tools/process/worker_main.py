@@ -23,7 +23,7 @@ from journeyman.errors import (
     ToolExecutionError,
 )
 from journeyman.events.messages import JSON
-from journeyman.loading import Package
+from journeyman.user_code.importing import Package
 from journeyman.tools.sandbox.confinement import FIRST_OF_NAMESPACE, Confinement, allow_cpu, confine
 from journeyman.tools.authoring.context import BlockingToolContext, ToolContext
 from journeyman.tools.failures import DETAIL_CAP, TransientToolError, detail_of, failure_of

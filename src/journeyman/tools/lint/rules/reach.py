@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 
-from journeyman.loading import install_line
+from journeyman.user_code.importing import install_line
 from journeyman.tools.lint.rules import calls
 from journeyman.tools.lint.rules.catalogue import Hit, Reach
 from journeyman.tools.lint.rules.code import argument, hit

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from journeyman.errors import Problem
 from journeyman.events.messages import valid_text
-from journeyman.sources import read_sources
+from journeyman.user_code.sources import read_sources
 
 MAX_FILES = 500
 MAX_BYTES = 1024 * 1024  # of one file
