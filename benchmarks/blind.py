@@ -20,9 +20,9 @@ from journeyman.events.fold import AgentState
 from journeyman.journal.journal import Journal
 from journeyman.journal.sqlite.writer import GroupCommitted
 from journeyman.resilience.signals import Signal
+from journeyman.server.observers import Observers
 from journeyman.server.serving.app import App
 from journeyman.server.serving.listen import listen
-from journeyman.server.observers import Observers
 from journeyman.settings import Settings
 from journeyman.telemetry.logs import setup as logs
 from journeyman.telemetry.metrics.recorders import Names, RequestServed, ServerMetrics

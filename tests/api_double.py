@@ -25,14 +25,15 @@ from journeyman.errors import (
 )
 from journeyman.events.codec import Codec, Entry
 from journeyman.events.events import Event, Failure, RunAccepted, RunCancelled, RunFinished, RunPaused, RunStarted
+from journeyman.events.fold import AgentState, fold
 from journeyman.events.merge_patch import merge_patch
 from journeyman.events.messages import Message, Usage, user
-from journeyman.events.fold import AgentState, fold
 from journeyman.ids import SequentialIds
 from journeyman.journal.journal import ApprovalRow, FailureRow, MessageRow, RunFilter, RunRow, ThreadRow, thread_key
+from journeyman.runtime.engine.frames import Frame
 from journeyman.runtime.served.agents import Catalog
 from journeyman.runtime.use_cases.forks import Forks
-from journeyman.runtime.use_cases.requests import Answer, ForkRun, Frame, Key, RunResult, StartCall, Started, StartRun
+from journeyman.runtime.use_cases.requests import Answer, ForkRun, Key, RunResult, StartCall, Started, StartRun
 from journeyman.runtime.use_cases.runs import Runs
 from journeyman.runtime.use_cases.threads import Threads
 from journeyman.tools.lint.checks import Finding

@@ -11,8 +11,8 @@ from asgi_client import Answer, request
 from journeyman.api.app import build_app
 from journeyman.journal.memory import MemoryJournal
 from journeyman.server.application import Application
-from journeyman.server.serving.app import ports
 from journeyman.server.composition import build
+from journeyman.server.serving.app import ports
 from journeyman.settings import Settings
 
 AGENT = """\

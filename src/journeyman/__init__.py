@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from journeyman.agents.agent import BaseAgent
     from journeyman.agent_files.node_types import register_node_type
+    from journeyman.agents.agent import BaseAgent
     from journeyman.events.events import Event
-    from journeyman.events.fold import AgentState
+    from journeyman.events.state import AgentState
     from journeyman.runtime.engine.node_context import NodeContext
     from journeyman.server import AgentFactory, create_app
     from journeyman.settings import Settings
@@ -24,14 +24,14 @@ _HOMES = {
     "BaseTool": "tools.tool",
     "BlockingToolContext": "tools.tool",
     "Event": "events.events",
-    "NodeContext": "runtime.node_context",
+    "NodeContext": "runtime.engine.node_context",
     "Sensitive": "tools.tool",
     "Settings": "settings",
     "ToolContext": "tools.tool",
     "ToolRegistry": "tools.registry",
     "ToolRetry": "tools.tool",
     "create_app": "server",
-    "register_node_type": "agents.node_types",
+    "register_node_type": "agent_files.node_types",
     "resource": "tools.tool",
     "tool": "tools.tool",
 }

@@ -16,7 +16,7 @@ from tests.api_double import FakeRuns, make_ports
 from journeyman.api.app import build_app
 from journeyman.api.dependencies import Limits, Ports
 from journeyman.clock import SystemClock
-from journeyman.runtime.use_cases.requests import Delta
+from journeyman.runtime.engine.frames import Delta
 from journeyman.web.pages import pages
 
 LIMITS = Limits(body_idle_seconds=0.2, send_seconds=0.3, ping_seconds=0.1)

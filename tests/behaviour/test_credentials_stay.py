@@ -19,8 +19,8 @@ from journeyman.api.app import build_app
 from journeyman.auth.tokens import Policy, sign
 from journeyman.clock import SystemClock
 from journeyman.server.application import Application
-from journeyman.server.serving.app import ports
 from journeyman.server.composition import build
+from journeyman.server.serving.app import ports
 from journeyman.settings import Settings
 
 AGENT = """\

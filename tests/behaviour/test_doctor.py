@@ -20,8 +20,7 @@ from cryptography.x509.oid import NameOID
 
 from harness.redis_server import redis_server
 from journeyman.cli.doctor import disk as disks
-from journeyman.cli.doctor import machine
-from journeyman.cli.doctor import network
+from journeyman.cli.doctor import machine, network
 from journeyman.settings import Settings
 
 KEY = "k" * 43

@@ -20,10 +20,10 @@ from benchmarks.usage import cpu_ms
 from journeyman.clock import SystemClock
 from journeyman.ids import SequentialIds
 from journeyman.tools.executor import Executor
+from journeyman.tools.process.pool import Workers
 from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.sandbox.detection import Kernel, detect
 from journeyman.tools.spec import CallRequest, ToolOutcome
-from journeyman.tools.process.pool import Workers
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 GREEDY = Path(__file__).parent / "greedy"

@@ -18,9 +18,9 @@ from journeyman.ids import RandomIds
 from journeyman.server.serving.app import App
 from journeyman.settings import Settings
 from journeyman.tools.executor import Executor
+from journeyman.tools.process.pool import Workers
 from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.spec import CallRequest
-from journeyman.tools.process.pool import Workers
 
 GREEDY = Path(__file__).parent / "greedy"
 COUNT = 100  # calls of a pass that measures their cost

@@ -16,8 +16,8 @@ from tests.asgi_client import request
 from harness.root_logger import restored
 from journeyman.events.codec import Draft
 from journeyman.events.events import ToolCallFinished
-from journeyman.events.messages import user
 from journeyman.events.fold import AgentState
+from journeyman.events.messages import user
 from journeyman.journal.sqlite.writer import GroupCommitted
 from journeyman.runtime.use_cases.requests import StartRun
 from journeyman.server.application import Application

@@ -22,8 +22,8 @@ from harness.root_logger import json_lines
 from journeyman.api.app import build_app
 from journeyman.events.messages import ToolCall, assistant
 from journeyman.llm.client import Delta, ModelReply, ModelRequest
-from journeyman.server.serving.app import ports
 from journeyman.server.composition import build
+from journeyman.server.serving.app import ports
 from journeyman.settings import Settings
 
 PRINCIPALS, RUNS = 8, 64

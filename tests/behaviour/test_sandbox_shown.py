@@ -9,12 +9,12 @@ from tests.asgi_client import request
 
 from journeyman.errors import ConfigurationError
 from journeyman.server.application import Application
-from journeyman.server.serving.app import App
-from journeyman.server.loading import load
 from journeyman.server.composition import build, unmet
+from journeyman.server.loading import load
+from journeyman.server.serving.app import App
 from journeyman.settings import Settings
-from journeyman.tools.sandbox.detection import Kernel, detect
 from journeyman.tools.process.pool import Workers
+from journeyman.tools.sandbox.detection import Kernel, detect
 
 TOOLS = """
 from journeyman import tool

@@ -50,7 +50,7 @@ from journeyman.events.events import (
 )
 from journeyman.events.messages import assistant, user
 from journeyman.events.quota import Quota
-from journeyman.journal.subscriptions import follow
+from journeyman.journal.follow_stream import follow
 from journeyman.journal.journal import (
     ApiKeyRow,
     Append,

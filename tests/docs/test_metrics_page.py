@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from journeyman.telemetry.metrics.collectors import Sources, readings
 from journeyman.telemetry.metrics.instruments import Family
 from journeyman.telemetry.metrics.recorders import Names, RunMetrics, ServerMetrics
-from journeyman.telemetry.metrics.collectors import Sources, readings
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 ROW = re.compile(r"^\| `(journeyman_\w+)` \| (\w+) \| (.*?) ?\| (.*) \|$", re.MULTILINE)

@@ -20,8 +20,8 @@ from journeyman.tools.mcp.config import McpServerConfig, Patience
 from journeyman.tools.mcp.http import HttpChannel
 from journeyman.tools.mcp.server import McpServer
 from journeyman.tools.mcp.stdio import StdioChannel
-from journeyman.tools.spec import CallRequest, ToolSpec
 from journeyman.tools.process.pool import scrubbed_environment
+from journeyman.tools.spec import CallRequest, ToolSpec
 
 PEER = Path(__file__).parent / "mcp_peer.py"
 QUICK = Patience(

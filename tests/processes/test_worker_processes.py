@@ -14,9 +14,9 @@ import pytest_asyncio
 from journeyman.clock import ManualClock
 from journeyman.ids import SequentialIds
 from journeyman.tools.executor import Executor
-from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.process.import_target import Target
 from journeyman.tools.process.pool import Workers, scrubbed_environment
+from journeyman.tools.registry import ToolRegistry
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 HOSTILE = Path(__file__).parent.parent / "unit/tools/hostile"

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from journeyman.agents.spec import Limits
 from journeyman.events.events import NodeEntered, NodeLeft, RunAccepted
-from journeyman.events.messages import Usage
 from journeyman.events.fold import AgentState
+from journeyman.events.messages import Usage
 
 KINDS = ("worker", "looker", "asker", "payer", "boss", "nobody")
 rounds = st.lists(st.lists(st.sampled_from(KINDS), min_size=1, max_size=3), max_size=2)

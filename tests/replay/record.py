@@ -45,8 +45,8 @@ from journeyman.events.events import (
     ToolCallStarted,
 )
 from journeyman.events.events import Path as Place
-from journeyman.events.messages import FilePart, ImagePart, Message, TextPart, Usage, assistant, user
 from journeyman.events.fold import AgentState, fold
+from journeyman.events.messages import FilePart, ImagePart, Message, TextPart, Usage, assistant, user
 from journeyman.runtime.use_cases.requests import StartCall, StartRun
 
 JOURNALS = Path(__file__).parent / "journals"

@@ -10,8 +10,8 @@ import pytest
 
 from journeyman.events.codec import EVENT_TYPES, Entry
 from journeyman.events.events import Event
-from journeyman.events.messages import JSON
 from journeyman.events.fold import AgentState, fold
+from journeyman.events.messages import JSON
 
 FILES = sorted((Path(__file__).parent / "journals").rglob("*.jsonl"))
 

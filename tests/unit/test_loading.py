@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from journeyman.errors import Problem
-from journeyman.user_code.importing import MAX_DEPTH, ImportedFiles, Package, import_file, install_line, trusted_owners, walk
+from journeyman.user_code.importing import (
+    MAX_DEPTH,
+    ImportedFiles,
+    Package,
+    import_file,
+    install_line,
+    trusted_owners,
+    walk,
+)
 from journeyman.user_code.sources import read_sources
 
 

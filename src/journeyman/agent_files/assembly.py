@@ -8,22 +8,22 @@ from typing import Protocol
 
 import msgspec
 
+from journeyman.agent_files.node_types import NodeFunction, NodeTypes
+from journeyman.agent_files.tool_overrides import is_condition
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.conditions import APPROVAL_NAMES, Condition, compile_condition
 from journeyman.agents.decision import NodeWork
 from journeyman.agents.graph.agent import GraphAgent
 from journeyman.agents.graph.compiled import Graph, GraphNode
-from journeyman.agent_files.node_types import NodeFunction, NodeTypes
 from journeyman.agents.output import OutputSchema
+from journeyman.agents.policy_merge import strictest
 from journeyman.agents.prompt import Prompt
 from journeyman.agents.react import DirectAgent
 from journeyman.agents.spec import AgentSpec, GraphSpec, ModelSettings, NodeSpec
-from journeyman.agents.policy_merge import strictest
-from journeyman.agent_files.tool_overrides import is_condition
 from journeyman.agents.toolset import Arguments, Toolset
 from journeyman.errors import ToolNotFoundError
-from journeyman.events.messages import JSON
 from journeyman.events.fold import AgentState
+from journeyman.events.messages import JSON
 from journeyman.tools.spec import ToolSpec
 
 AgentClass = Callable[..., BaseAgent]

@@ -10,24 +10,24 @@ from typing import Any, Protocol
 
 import msgspec
 
-from journeyman.agent_files.file_model import AgentFile, ToolEntry
 from journeyman.agent_files.agent_nodes import AgentNode, agent_nodes
 from journeyman.agent_files.agent_types import AgentClass, AgentTypes, UnknownAgentTypeError, UnknownTypeProblem
-from journeyman.agents.conditions import APPROVAL_NAMES, Condition, compile_condition
 from journeyman.agent_files.document import Document, YamlPath
-from journeyman.agent_files.variables import Expansion, expand
+from journeyman.agent_files.file_model import AgentFile, ToolEntry
 from journeyman.agent_files.function_nodes import FunctionNodes
 from journeyman.agent_files.graph_entries import GraphEntries
 from journeyman.agent_files.mcp_entries import McpMount, findings_of, mount_of, mounted
 from journeyman.agent_files.model_entries import ModelEntries
 from journeyman.agent_files.openapi_entries import OpenApiEntries
-from journeyman.agents.output import OutputSchema
-from journeyman.agent_files.service_entries import service_specs
-from journeyman.agents.prompt import Prompt, PromptError
 from journeyman.agent_files.safety import literal_credentials
-from journeyman.agent_files.validation import MAX_PROBLEMS, check_shape, without_secrets
-from journeyman.agents.spec import AgentSpec, GraphSpec, History, Limits, Output
+from journeyman.agent_files.service_entries import service_specs
 from journeyman.agent_files.tool_overrides import Narrowing, is_condition, override_tool
+from journeyman.agent_files.validation import MAX_PROBLEMS, check_shape, without_secrets
+from journeyman.agent_files.variables import Expansion, expand
+from journeyman.agents.conditions import APPROVAL_NAMES, Condition, compile_condition
+from journeyman.agents.output import OutputSchema
+from journeyman.agents.prompt import Prompt, PromptError
+from journeyman.agents.spec import AgentSpec, GraphSpec, History, Limits, Output
 from journeyman.egress.services import ServiceSpec
 from journeyman.errors import ConfigurationError, Problem, ValidationError
 from journeyman.events.quota import Quota

@@ -7,13 +7,13 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
-from journeyman.agent_files.file_model import EdgeEntry, GraphEntry, NodeEntry
 from journeyman.agent_files.document import Document, YamlPath
-from journeyman.agents.graph.condition_samples import never_evaluates
+from journeyman.agent_files.file_model import EdgeEntry, GraphEntry, NodeEntry
 from journeyman.agent_files.function_nodes import FunctionNodes
-from journeyman.agents.graph.flow_checks import END, flow_findings
-from journeyman.agents.graph.edge_conditions import compile_edge
 from journeyman.agent_files.model_entries import ModelEntries
+from journeyman.agents.graph.condition_samples import never_evaluates
+from journeyman.agents.graph.edge_conditions import compile_edge
+from journeyman.agents.graph.flow_checks import END, flow_findings
 from journeyman.agents.spec import EdgeSpec, GraphSpec, NodeSpec
 from journeyman.errors import Problem, ValidationError
 

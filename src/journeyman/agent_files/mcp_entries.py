@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from journeyman.agent_files.file_model import McpServerEntry, ToolEntry
-from journeyman.agents.spec import AgentSpec
 from journeyman.agent_files.tool_overrides import Narrowing, override_tool
+from journeyman.agents.spec import AgentSpec
 from journeyman.tools.mcp.config import McpServerConfig, tool_name
 from journeyman.tools.mcp.listing import unknown_tool
 from journeyman.tools.spec import ToolSpec

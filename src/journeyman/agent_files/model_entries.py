@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from journeyman.agent_files.file_model import ModelEntry
 from journeyman.agent_files.document import YamlPath
-from journeyman.agent_files.variables import Expansion
+from journeyman.agent_files.file_model import ModelEntry
 from journeyman.agent_files.safety import file_permissions, inside
+from journeyman.agent_files.variables import Expansion
 from journeyman.agents.spec import ModelSettings
 from journeyman.errors import Problem
 

@@ -7,18 +7,18 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from journeyman.agent_files.file_model import AuthEntry, OpenApiEntry
 from journeyman.agent_files.document import Document, YamlPath
-from journeyman.agent_files.variables import Expansion
+from journeyman.agent_files.file_model import AuthEntry, OpenApiEntry
 from journeyman.agent_files.safety import file_permissions, inside
+from journeyman.agent_files.variables import Expansion
 from journeyman.agent_files.yaml_reader import Rules, read_document
 from journeyman.errors import Problem, ToolValidationError
-from journeyman.tools.schema.arguments import SchemaCheck
 from journeyman.tools.openapi.address import base_url
 from journeyman.tools.openapi.api import Api
 from journeyman.tools.openapi.invoker import Credential, OpenApiTool
 from journeyman.tools.openapi.references import Fault, UnusableError
 from journeyman.tools.openapi.tool import openapi_tool
+from journeyman.tools.schema.arguments import SchemaCheck
 
 RULES = Rules(
     max_bytes=2 * 1024 * 1024,

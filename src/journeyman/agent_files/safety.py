@@ -9,8 +9,8 @@ from pathlib import Path
 from journeyman.agent_files.document import Document, YamlPath
 from journeyman.agent_files.variables import texts, without_references
 from journeyman.errors import Problem
-from journeyman.user_code.importing import FOREIGN, trusted_owners
 from journeyman.tools.lint.credentials import is_credential
+from journeyman.user_code.importing import FOREIGN, trusted_owners
 
 
 def literal_credentials(document: Document) -> list[Problem]:

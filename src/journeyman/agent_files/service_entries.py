@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from journeyman.agent_files.file_model import OutsideEntry
 from journeyman.agent_files.document import YamlPath
+from journeyman.agent_files.file_model import OutsideEntry
 from journeyman.egress.services import ServiceSpec, matched
 from journeyman.resilience.rate_limit import parse_rate
 

@@ -11,6 +11,7 @@ from typing import Any
 import pydantic
 from pydantic_core import ErrorDetails
 
+from journeyman.agent_files.document import Document, YamlPath
 from journeyman.agent_files.file_model import (
     AgentFile,
     ApprovalEntry,
@@ -32,9 +33,8 @@ from journeyman.agent_files.file_model import (
     TimeoutEntry,
     ToolEntry,
 )
-from journeyman.agent_files.document import Document, YamlPath
-from journeyman.agent_files.variables import Expansion
 from journeyman.agent_files.scalars import resolve_plain
+from journeyman.agent_files.variables import Expansion
 from journeyman.errors import Problem
 from journeyman.events.messages import JSON
 

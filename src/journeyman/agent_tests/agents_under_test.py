@@ -9,8 +9,8 @@ from journeyman.errors import ConfigurationError, NotFoundError
 from journeyman.journal.memory import MemoryJournal
 from journeyman.llm.fake.replay import ReplayModel
 from journeyman.server.application import Application
-from journeyman.server.loading import Loaded, load
 from journeyman.server.composition import join
+from journeyman.server.loading import Loaded, load
 from journeyman.settings import Settings
 
 NO_GATEWAY = "http://127.0.0.1:9"  # that models may be named: none is asked

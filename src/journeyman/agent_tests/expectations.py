@@ -10,8 +10,8 @@ import msgspec
 from journeyman.agent_tests.comparison import Difference
 from journeyman.agent_tests.file import AtMostEntry, CallEntry, ExpectEntry, TextEntry
 from journeyman.events.events import Event, ModelReplied, ToolCallFinished, ToolCallStarted
-from journeyman.events.messages import JSON
 from journeyman.events.fold import AgentState
+from journeyman.events.messages import JSON
 
 WIDE = 200
 

@@ -12,12 +12,12 @@ import msgspec
 import pydantic
 from pydantic_core import ErrorDetails
 
+from journeyman.agent_files.document import Document, YamlPath
+from journeyman.agent_files.yaml_reader import Rules, read_document
 from journeyman.agent_tests.file import FileEntry, RecordedEntry
 from journeyman.agent_tests.normalize import event_of, messages_of
 from journeyman.agent_tests.recording import Recording
-from journeyman.agent_files.document import Document, YamlPath
 from journeyman.agents.spec import AgentSpec
-from journeyman.agent_files.yaml_reader import Rules, read_document
 from journeyman.errors import ConfigurationError, Problem, StorageError
 from journeyman.events.codec import microseconds
 from journeyman.events.events import Event, RunAccepted, RunStarted

@@ -11,8 +11,8 @@ from journeyman.clock import Clock
 from journeyman.events.child_runs import ChildState
 from journeyman.events.codec import Entry
 from journeyman.events.events import Event, Failure, HistorySummarized, LimitReached, ModelCalled, NodeEntered, NodeLeft
-from journeyman.events.quota import Quota, Reservation
 from journeyman.events.fold import AgentState, replace
+from journeyman.events.quota import Quota, Reservation
 from journeyman.journal.journal import Journal
 from journeyman.runtime.engine.budgets import Budgets, Held, Share
 from journeyman.runtime.engine.children import Beginning, Children, Look

@@ -19,8 +19,8 @@ from journeyman.events.events import (
     StepRemembered,
     ToolCallStarted,
 )
-from journeyman.events.messages import JSON
 from journeyman.events.fold import AgentState, replace
+from journeyman.events.messages import JSON
 from journeyman.ids import Ids
 from journeyman.llm.client import Delta, ModelRequest
 from journeyman.llm.fake.replay import ReplayModel

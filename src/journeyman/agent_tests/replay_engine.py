@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from journeyman.agent_tests.recorded_performer import Deliveries
 from journeyman.agent_tests.recorded_outside import RecordedBudgets, RecordedChildren
+from journeyman.agent_tests.recorded_performer import Deliveries
 from journeyman.agent_tests.recording import Recording
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.spec import AgentSpec
@@ -47,13 +47,13 @@ from journeyman.journal.journal import Append, ApprovalRow, Batch, principal_str
 from journeyman.journal.memory import MemoryJournal
 from journeyman.llm.client import ModelRequest
 from journeyman.llm.prices import Prices
+from journeyman.runtime.engine.model_budget import Till
+from journeyman.runtime.engine.scheduler import Worker
+from journeyman.runtime.engine.state_loading import read_all
 from journeyman.runtime.served.agents import Catalog
 from journeyman.runtime.served.versions import Definitions
-from journeyman.runtime.engine.state_loading import read_all
-from journeyman.runtime.engine.model_budget import Till
 from journeyman.runtime.use_cases.requests import Answer
 from journeyman.runtime.use_cases.runs import Runs
-from journeyman.runtime.engine.scheduler import Worker
 from journeyman.tools.spec import ToolOutcome
 
 RUN, THREAD = "run_1", "test"

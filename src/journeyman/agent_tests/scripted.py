@@ -14,8 +14,8 @@ from journeyman.events.messages import Message, TextPart, user
 from journeyman.journal.journal import Append, ApprovalRow, Batch, principal_stream, thread_key, thread_stream
 from journeyman.journal.memory import MemoryJournal
 from journeyman.llm.fake.scripted import ScriptedModel
-from journeyman.runtime.engine.state_loading import read_all
 from journeyman.runtime.engine.performer import ToolExecutor
+from journeyman.runtime.engine.state_loading import read_all
 from journeyman.runtime.use_cases.requests import Answer, RunResult, StartRun
 from journeyman.server.application import Application
 from journeyman.server.composition import join

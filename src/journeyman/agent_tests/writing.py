@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from journeyman import __version__
+from journeyman.agent_files.document import Document
 from journeyman.agent_tests.normalize import Fact, facts_of, plain_data, plain_message
 from journeyman.agent_tests.recording import Recording
 from journeyman.agent_tests.yaml_text import yaml_text
-from journeyman.agent_files.document import Document
 from journeyman.agents.spec import AgentSpec
 from journeyman.errors import ConfigurationError
 from journeyman.events.codec import rfc3339

@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, Protocol
 
 from journeyman.agents.decision import Action, NodeWork
+from journeyman.agents.history_window import window
 from journeyman.agents.spec import AgentSpec
 from journeyman.agents.toolset import Toolset
-from journeyman.agents.history_window import window
 from journeyman.errors import ConfigurationError
 from journeyman.events.events import Path
-from journeyman.events.messages import JSON, Message, system
 from journeyman.events.fold import AgentState
+from journeyman.events.messages import JSON, Message, system
 from journeyman.llm.client import ModelRequest
 
 OutputCheck = Callable[[str], str | None]  # None: it fits; else what does not

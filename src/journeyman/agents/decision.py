@@ -14,8 +14,8 @@ import msgspec
 from journeyman.agents.spec import AgentSpec
 from journeyman.agents.toolset import Toolset
 from journeyman.events.events import ROOT, Answerer, Decision, Failure, Path
-from journeyman.events.messages import JSON, Message
 from journeyman.events.fold import AgentState
+from journeyman.events.messages import JSON, Message
 from journeyman.llm.client import ModelRequest
 from journeyman.tools.spec import ToolSpec
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from journeyman.agents.decision import Summarize
-from journeyman.agents.spec import AgentSpec
 from journeyman.agents.history_window import KEEP, falls_out
-from journeyman.events.messages import Message, TextPart, system, user
+from journeyman.agents.spec import AgentSpec
 from journeyman.events.fold import AgentState
+from journeyman.events.messages import Message, TextPart, system, user
 from journeyman.llm.client import ModelRequest
 
 INSTRUCTION = (

@@ -6,8 +6,8 @@ Of what is cut, pinned messages stay, and a summary if there is one: both in fro
 from __future__ import annotations
 
 from journeyman.agents.spec import History
-from journeyman.events.messages import Message, TextPart, user
 from journeyman.events.fold import AgentState
+from journeyman.events.messages import Message, TextPart, user
 
 KEEP = 0.75  # after a cut, so that the prefix stays the same (and cacheable) for the next turns
 SUMMARY = (

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from journeyman.agents.agent import BaseAgent
-from journeyman.agents.tool_calls import next_of
 from journeyman.agents.decision import Action, AddMessage, CallModel, Finish
+from journeyman.agents.history_summary import summarizing
 from journeyman.agents.limits import exceeded
 from journeyman.agents.repetition import repeating
-from journeyman.agents.history_summary import summarizing
+from journeyman.agents.tool_calls import next_of
 from journeyman.events.events import Failure
-from journeyman.events.messages import user
 from journeyman.events.fold import AgentState
+from journeyman.events.messages import user
 
 
 class ReactAgent(BaseAgent):

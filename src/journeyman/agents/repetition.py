@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from journeyman.agents.tool_calls import refuse
 from journeyman.agents.decision import Action, ReachLimit
 from journeyman.agents.spec import Limits
-from journeyman.events.open_calls import CallState
+from journeyman.agents.tool_calls import refuse
 from journeyman.events.events import Failure
-from journeyman.events.messages import JSON, Message
 from journeyman.events.fold import AgentState
+from journeyman.events.messages import JSON, Message
+from journeyman.events.open_calls import CallState
 from journeyman.events.transcript import error_text
 
 LONGEST = 3  # replies in one round of a circle: A A A, A B A B, A B C A B C

@@ -8,10 +8,10 @@ from typing import Any
 from journeyman.agents.decision import Action, AskHuman, CallTool, Settle
 from journeyman.agents.toolset import Toolset, fingerprint
 from journeyman.errors import ToolError
-from journeyman.events.open_calls import CallState
 from journeyman.events.events import Failure
-from journeyman.events.messages import JSON
 from journeyman.events.fold import AgentState
+from journeyman.events.messages import JSON
+from journeyman.events.open_calls import CallState
 from journeyman.llm.client import ToolDefinition
 from journeyman.tools.spec import Question, ToolSpec
 

@@ -9,8 +9,8 @@ from typing import Protocol
 import msgspec
 
 from journeyman.errors import BaseError
-from journeyman.events.messages import JSON, Message
 from journeyman.events.fold import AgentState
+from journeyman.events.messages import JSON, Message
 from journeyman.llm.client import ToolDefinition
 from journeyman.tools.spec import ToolSpec
 

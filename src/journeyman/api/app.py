@@ -16,9 +16,9 @@ from starlette.routing import BaseRoute, Match, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from journeyman.api import openapi
-from journeyman.api.middleware.edge import Door
-from journeyman.api.middleware.authentication import Gate, guard
 from journeyman.api.dependencies import Ports
+from journeyman.api.middleware.authentication import Gate, guard
+from journeyman.api.middleware.edge import Door
 from journeyman.api.problems import answer_problem
 from journeyman.api.responses import reply
 from journeyman.api.routes import events, execute_tool, process, websocket

@@ -17,10 +17,10 @@ from journeyman.errors import StateError
 from journeyman.events.messages import JSON
 from journeyman.ids import Ids, RandomIds
 from journeyman.journal.journal import Size
-from journeyman.runtime.served.agents import Catalog
-from journeyman.runtime.use_cases.forks import Forks
-from journeyman.runtime.served.reload_report import Change, Reloaded
 from journeyman.runtime.retention import Keep
+from journeyman.runtime.served.agents import Catalog
+from journeyman.runtime.served.reload_report import Change, Reloaded
+from journeyman.runtime.use_cases.forks import Forks
 from journeyman.runtime.use_cases.runs import Runs
 from journeyman.runtime.use_cases.threads import Threads
 from journeyman.telemetry.metrics.recorders import RequestServed

@@ -12,12 +12,11 @@ from starlette.types import Message, Receive
 
 from journeyman.api.dependencies import Limits
 from journeyman.api.problems import RequestError
-from journeyman.api.schemas.runs import FORMS
+from journeyman.api.schemas.runs import FORMS, LARGEST_INTEGER
 from journeyman.api.security.request_context import visit_of
 from journeyman.events.messages import JSON
 
 T = TypeVar("T")
-LARGEST_INTEGER = 2**53  # what every JSON reader keeps exactly
 _DECODER = msgspec.json.Decoder()
 # Possessive, and the end is optional: it never goes back, so that no bytes make it slower than linear.
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)

@@ -10,11 +10,11 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from journeyman.agents.graph.drawing import GraphPicture
+from journeyman.api.problems import ProblemDetails
 from journeyman.api.schemas import agents as agent_schemas
 from journeyman.api.schemas import keys as key_schemas
 from journeyman.api.schemas import runs as schemas
 from journeyman.api.security.scopes import OPEN, needed
-from journeyman.api.problems import ProblemDetails
 from journeyman.events.messages import TextPart
 
 TITLE = "Journeyman"

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 from starlette.responses import Response
 
 from journeyman.api import paging as cursors
-from journeyman.api.json_body import LARGEST_INTEGER
 from journeyman.api.problems import RequestError
 from journeyman.api.responses import page
+from journeyman.api.schemas.runs import LARGEST_INTEGER
 
 
 def encode(kind: str, place: str | int) -> str:

@@ -9,9 +9,8 @@ from typing import Annotated
 from fastapi import Path, Query
 from pydantic import AfterValidator, BeforeValidator
 
-from journeyman.api.json_body import LARGEST_INTEGER
 from journeyman.api.problems import RequestError
-from journeyman.api.schemas.runs import FORMS, NAME, THREAD_ID
+from journeyman.api.schemas.runs import FORMS, LARGEST_INTEGER, NAME, THREAD_ID
 from journeyman.events.messages import JSON
 
 _THREAD_ID = re.compile(THREAD_ID)

@@ -21,12 +21,12 @@ from journeyman.api.schemas.runs import (
     StateAnswer,
     UsageAnswer,
 )
-from journeyman.events.open_calls import CallState
 from journeyman.events.codec import rfc3339
-from journeyman.events.messages import Usage
 from journeyman.events.fold import AgentState
-from journeyman.events.redaction import veiled
 from journeyman.events.graph_position import NodeState
+from journeyman.events.messages import Usage
+from journeyman.events.open_calls import CallState
+from journeyman.events.redaction import veiled
 from journeyman.journal.journal import ApprovalRow, RunRow
 from journeyman.runtime.use_cases.requests import RunResult
 

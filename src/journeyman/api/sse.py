@@ -13,11 +13,11 @@ from contextlib import suppress
 import msgspec
 from starlette.types import Receive, Send
 
-from journeyman.api.json_body import ClientGone
 from journeyman.api.dependencies import Limits
+from journeyman.api.json_body import ClientGone
 from journeyman.clock import Clock
 from journeyman.events.codec import Entry, wire
-from journeyman.runtime.use_cases.requests import Delta, Frame, Progress, Reconnect, Snapshot
+from journeyman.runtime.engine.frames import Delta, Frame, Progress, Reconnect, Snapshot
 
 _ENCODER = msgspec.json.Encoder()
 _LIVE: dict[type, bytes] = {

@@ -7,10 +7,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from journeyman.api.json_body import LARGEST_INTEGER
-from journeyman.api.schemas.runs import AnswerRequest, ProcessRequest, RunId
+from journeyman.api.schemas.runs import LARGEST_INTEGER, AnswerRequest, ProcessRequest, RunId
 from journeyman.events.codec import Entry, wire
-from journeyman.runtime.use_cases.requests import Frame
+from journeyman.runtime.engine.frames import Frame
 
 CommandId = Annotated[str, Meta(min_length=1, max_length=200)]
 _ENCODER = msgspec.json.Encoder()

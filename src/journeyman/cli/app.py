@@ -10,23 +10,25 @@ from typing import Annotated
 import typer
 
 from journeyman import __version__
-from journeyman.cli.commands import test as agent_test
-from journeyman.cli.commands import agents
-from journeyman.cli.commands import approvals
-from journeyman.cli.commands import chat
-from journeyman.cli.commands import check
-from journeyman.cli.commands import db
-from journeyman.cli.doctor import command as doctor
-from journeyman.cli.commands import fake_llm
-from journeyman.cli.commands import graph
-from journeyman.cli.commands import keys
+from journeyman.cli.commands import (
+    agents,
+    approvals,
+    chat,
+    check,
+    db,
+    fake_llm,
+    graph,
+    keys,
+    reload,
+    run,
+    runs,
+    serve,
+    threads,
+    tools,
+)
 from journeyman.cli.commands import init as project
-from journeyman.cli.commands import reload
-from journeyman.cli.commands import run
-from journeyman.cli.commands import runs
-from journeyman.cli.commands import serve
-from journeyman.cli.commands import threads
-from journeyman.cli.commands import tools
+from journeyman.cli.commands import test as agent_test
+from journeyman.cli.doctor import command as doctor
 from journeyman.cli.exit_codes import INTERRUPTED, OK, exit_code
 from journeyman.cli.output import complain
 from journeyman.errors import BaseError

@@ -9,10 +9,10 @@ import msgspec
 
 from journeyman.clock import Clock
 from journeyman.egress.addresses import Place, check_literal, is_listed, place_of, refused
-from journeyman.egress.retry_rules import RefusedError, asks_for_another_try, harmful, harmless, retry_after
 from journeyman.egress.http_messages import MOST_BYTES, HttpReply, HttpRequest
-from journeyman.egress.traceparent import traced
+from journeyman.egress.retry_rules import RefusedError, asks_for_another_try, harmful, harmless, retry_after
 from journeyman.egress.services import Destination, Services
+from journeyman.egress.traceparent import traced
 from journeyman.egress.transport import Request, Transport
 
 _REDIRECTS = 5

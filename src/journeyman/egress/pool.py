@@ -12,8 +12,8 @@ from types import TracebackType
 import aiohttp
 from yarl import URL
 
-from journeyman.egress.timeouts import Bound, Deadlines
 from journeyman.egress.public_only import PublicResolver, Resolve, public_socket
+from journeyman.egress.timeouts import Bound, Deadlines
 from journeyman.egress.transport import (
     Exchange,
     Request,

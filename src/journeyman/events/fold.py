@@ -8,8 +8,6 @@ from typing import Any, assert_never
 import msgspec
 
 from journeyman.events import child_runs as children
-from journeyman.events.state import AgentState, Status, Summary, into_branch, out_of_branch, summarized
-from journeyman.events.open_calls import CallState, ModelCallState, unallowed
 from journeyman.events.events import (
     ApprovalGiven,
     ApprovalRequested,
@@ -44,11 +42,13 @@ from journeyman.events.events import (
     ToolCallFinished,
     ToolCallStarted,
 )
+from journeyman.events.graph_position import joined_into, orphaned_calls, with_call
 from journeyman.events.merge_patch import merge_patch
 from journeyman.events.messages import Message
 from journeyman.events.node_steps import after_answer, after_step, answered, is_asked, is_of_code, waiting
+from journeyman.events.open_calls import CallState, ModelCallState, unallowed
+from journeyman.events.state import AgentState, Status, Summary, into_branch, out_of_branch, summarized
 from journeyman.events.transcript import message_of
-from journeyman.events.graph_position import joined_into, orphaned_calls, with_call
 
 replace = msgspec.structs.replace
 

@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 import msgspec
 
-from journeyman.events.open_calls import CallState, ModelCallState
 from journeyman.events.events import (
     BranchEnded,
     ContextChanged,
@@ -23,6 +22,7 @@ from journeyman.events.events import (
     ToolCallFinished,
 )
 from journeyman.events.messages import JSON, Message
+from journeyman.events.open_calls import CallState, ModelCallState
 
 replace = msgspec.structs.replace
 

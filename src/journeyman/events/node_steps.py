@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from journeyman.events.open_calls import Answered, CallState, ModelCallState
 from journeyman.events.events import (
     ApprovalGiven,
     ApprovalRequested,
@@ -19,6 +18,7 @@ from journeyman.events.events import (
     ToolCallStarted,
 )
 from journeyman.events.graph_position import NodeState, Walk, replace, with_call
+from journeyman.events.open_calls import Answered, CallState, ModelCallState
 
 CodeStep = ModelCalled | ModelReplied | ModelFailed | ToolCallStarted | ToolCallFinished | ApprovalRequested
 

@@ -6,7 +6,6 @@ from typing import Literal
 
 import msgspec
 
-from journeyman.events.open_calls import CallState, ModelCallState
 from journeyman.events.child_runs import ChildState
 from journeyman.events.events import (
     Bounds,
@@ -19,8 +18,9 @@ from journeyman.events.events import (
     RunForked,
     ToolCallFinished,
 )
-from journeyman.events.messages import JSON, Message, Usage
 from journeyman.events.graph_position import BranchState, NodeState, Walk, parent_of
+from journeyman.events.messages import JSON, Message, Usage
+from journeyman.events.open_calls import CallState, ModelCallState
 
 replace = msgspec.structs.replace
 

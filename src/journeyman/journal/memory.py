@@ -11,7 +11,6 @@ from journeyman.events.codec import Entry
 from journeyman.events.events import ToolCallStarted
 from journeyman.events.messages import JSON
 from journeyman.events.transcript import stored_message
-from journeyman.journal.subscriptions import Place, Rings
 from journeyman.journal.journal import (
     MOST_FAILURES,
     ApiKeyRow,
@@ -30,8 +29,9 @@ from journeyman.journal.journal import (
     ThreadRow,
     thread_stream,
 )
-from journeyman.journal.transactions import Ledger
+from journeyman.journal.subscriptions import Place, Rings
 from journeyman.journal.tables import Run, Thread
+from journeyman.journal.transactions import Ledger
 
 
 class MemoryTables:

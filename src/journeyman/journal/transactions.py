@@ -34,7 +34,9 @@ from journeyman.events.events import (
 )
 from journeyman.journal.idempotency import made_before
 from journeyman.journal.journal import Append, Batch, Claim, Committed, RunRow, principal_stream
-from journeyman.journal.projection.run_rows import THREAD, is_pinned, is_run, known_run, known_thread, project, project_step
+from journeyman.journal.projection.project import known_run, project, project_step
+from journeyman.journal.projection.thread_rows import is_pinned, known_thread
+from journeyman.journal.streams import THREAD, is_run
 from journeyman.journal.tables import Run, Tables, Thread
 
 MOST_PINNED = 16  # messages of one thread: each model call sees them all

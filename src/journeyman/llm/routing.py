@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from journeyman.clock import Clock
 from journeyman.errors import ConfigurationError, ServiceError
 from journeyman.llm.client import Delta, ModelClient, ModelReply, ModelRequest
-from journeyman.llm.offline.model import OfflineModel
 from journeyman.llm.fake.scripted import ScriptedModel
+from journeyman.llm.offline.model import OfflineModel
 
 _REMEMBERED = 64
 

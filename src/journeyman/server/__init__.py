@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from journeyman.server.application import Application
-    from journeyman.server.serving.app import create_app
-    from journeyman.server.embedding import AgentFactory
     from journeyman.server.composition import build
+    from journeyman.server.embedding import AgentFactory
+    from journeyman.server.serving.app import create_app
     from journeyman.server.serving.serve import serve
 
 _HOMES = {
     "AgentFactory": "embedding",
     "Application": "application",
-    "build": "joining",
-    "create_app": "asgi",
-    "serve": "serving",
+    "build": "composition",
+    "create_app": "serving.app",
+    "serve": "serving.serve",
 }
 
 __all__ = ["AgentFactory", "Application", "build", "create_app", "serve"]

@@ -19,15 +19,15 @@ from journeyman.journal.journal import Journal
 from journeyman.llm.client import ModelClient
 from journeyman.resilience.shared_window import RedisWindows
 from journeyman.resilience.window import MemoryWindows
-from journeyman.runtime.engine.budgets import Budgets
-from journeyman.runtime.served.agents import Catalog
 from journeyman.runtime.approval_deadlines import Deadlines
+from journeyman.runtime.engine.budgets import Budgets
+from journeyman.runtime.engine.scheduler import Worker
+from journeyman.runtime.retention import Keep, Retention
+from journeyman.runtime.served.agents import Catalog
 from journeyman.runtime.served.versions import Definitions
 from journeyman.runtime.use_cases.forks import Forks
-from journeyman.runtime.retention import Keep, Retention
 from journeyman.runtime.use_cases.runs import Runs
 from journeyman.runtime.use_cases.threads import Threads
-from journeyman.runtime.engine.scheduler import Worker
 from journeyman.server.authentication import Identity
 from journeyman.server.mcp_servers import Mounts
 from journeyman.server.observers import Observers
@@ -35,10 +35,10 @@ from journeyman.server.reload.reload import Reloading
 from journeyman.settings import Settings
 from journeyman.telemetry.metrics.exposition import Exposition
 from journeyman.tools.cache.cache import ToolCache
+from journeyman.tools.process.pool import Workers
 from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.sandbox.detection import Kernel, described, described_for
 from journeyman.tools.spec import ToolSpec
-from journeyman.tools.process.pool import Workers
 
 DRAIN_SECONDS = 10.0  # how long runs may finish after a SIGTERM before they are parked
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from journeyman.agents.agent import BaseAgent
 from journeyman.agent_files.assembly import direct_agent
+from journeyman.agents.agent import BaseAgent
 from journeyman.clock import Clock, SystemClock
 from journeyman.egress.client import HttpClient
 from journeyman.egress.services import Services
@@ -22,24 +22,23 @@ from journeyman.journal.memory import MemoryJournal
 from journeyman.journal.sqlite.journal import SqliteJournal
 from journeyman.llm.client import ModelClient
 from journeyman.llm.prices import read_prices
-from journeyman.user_code.importing import ImportedFiles
 from journeyman.resilience.shared_window import RedisWindows
 from journeyman.resilience.window import MemoryWindows
-from journeyman.runtime.use_cases.submission import Acceptance
-from journeyman.runtime.engine.budgets import Budgets
-from journeyman.runtime.served.agents import Catalog
 from journeyman.runtime.approval_deadlines import Deadlines
-from journeyman.runtime.served.versions import Definitions
-from journeyman.runtime.use_cases.forks import Forks
+from journeyman.runtime.engine.budgets import Budgets
 from journeyman.runtime.engine.model_budget import Till
 from journeyman.runtime.engine.performer import Performer, ToolExecutor
-from journeyman.runtime.retention import Retention
-from journeyman.runtime.use_cases.runs import Runs
-from journeyman.runtime.use_cases.threads import Threads
 from journeyman.runtime.engine.scheduler import Worker
+from journeyman.runtime.retention import Retention
+from journeyman.runtime.served.agents import Catalog
+from journeyman.runtime.served.versions import Definitions
+from journeyman.runtime.use_cases.forks import Forks
+from journeyman.runtime.use_cases.runs import Runs
+from journeyman.runtime.use_cases.submission import Acceptance
+from journeyman.runtime.use_cases.threads import Threads
 from journeyman.server.application import Application
-from journeyman.server.loading import Loaded, load
 from journeyman.server.authentication import identity
+from journeyman.server.loading import Loaded, load
 from journeyman.server.mcp_servers import Mounts, guarded
 from journeyman.server.observers import Observers, models_of, tracing
 from journeyman.server.outbound import executor_of, models_behind, register, transport_of
@@ -50,9 +49,10 @@ from journeyman.telemetry.tracing.exporter import header_values
 from journeyman.tools.cache.cache import ToolCache
 from journeyman.tools.cache.stores import MemoryStore, SqliteStore
 from journeyman.tools.discovery.discovery import discover
+from journeyman.tools.process.pool import Workers
 from journeyman.tools.registry import Discover, ToolRegistry
 from journeyman.tools.sandbox.detection import shortcomings
-from journeyman.tools.process.pool import Workers
+from journeyman.user_code.importing import ImportedFiles
 
 
 async def build(

@@ -18,8 +18,8 @@ from journeyman.journal.memory import MemoryJournal
 from journeyman.llm.fake.scripted import ScriptedModel
 from journeyman.runtime.use_cases.requests import Answer, RunResult, StartRun
 from journeyman.server.application import Application
-from journeyman.server.loading import Loaded, load
 from journeyman.server.composition import join
+from journeyman.server.loading import Loaded, load
 from journeyman.settings import Settings
 from journeyman.tools.spec import CallRequest, ToolHost, ToolSpec
 

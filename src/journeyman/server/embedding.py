@@ -8,23 +8,24 @@ from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from typing import Any
 
-from journeyman.agents.agent import BaseAgent
 from journeyman.agent_files.agent_types import AgentClass
 from journeyman.agent_files.definition import LoadedAgents
 from journeyman.agent_files.single import AgentFactory as Definitions
+from journeyman.agents.agent import BaseAgent
 from journeyman.errors import ConfigurationError
 from journeyman.events.messages import JSON, user
 from journeyman.journal.journal import Journal
 from journeyman.journal.memory import MemoryJournal
 from journeyman.llm.client import ModelClient
-from journeyman.user_code.importing import ImportedFiles
-from journeyman.runtime.use_cases.requests import Frame, RunResult, StartRun
+from journeyman.runtime.engine.frames import Frame
+from journeyman.runtime.use_cases.requests import RunResult, StartRun
 from journeyman.server.application import Application
-from journeyman.server.loading import Loaded, agent_types, joined, surroundings
 from journeyman.server.composition import join
+from journeyman.server.loading import Loaded, agent_types, joined, surroundings
 from journeyman.server.paths import tools_path
 from journeyman.settings import Settings
 from journeyman.tools.registry import ToolRegistry
+from journeyman.user_code.importing import ImportedFiles
 
 PRINCIPAL = "local"
 WAIT_SECONDS = 24 * 3600.0

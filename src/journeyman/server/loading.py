@@ -8,28 +8,28 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from journeyman.agents.agent import BaseAgent
 from journeyman.agent_files.agent_types import AgentTypes
 from journeyman.agent_files.assembly import assemble
 from journeyman.agent_files.definition import LoadedAgent, LoadedAgents, Surroundings
-from journeyman.agent_files.single import AgentFactory as Definitions
 from journeyman.agent_files.folder import load_agents
-from journeyman.agents.graph.agent import GraphAgent
 from journeyman.agent_files.node_types import NodeTypes
+from journeyman.agent_files.single import AgentFactory as Definitions
+from journeyman.agents.agent import BaseAgent
+from journeyman.agents.graph.agent import GraphAgent
 from journeyman.agents.react import ReactAgent
 from journeyman.agents.spec import AgentSpec
 from journeyman.egress.services import ServiceSpec
 from journeyman.egress.services import joined as joined_services
 from journeyman.egress.transport import Transport
 from journeyman.errors import ConfigurationError, Problem
-from journeyman.user_code.importing import ImportedFiles
 from journeyman.server.outbound import openapi_tools, outside
 from journeyman.server.paths import agent_path, tools_path
 from journeyman.settings import Settings
-from journeyman.tools.schema import overrides as narrowing
 from journeyman.tools.discovery.discovery import discover
 from journeyman.tools.openapi.invoker import OpenApiTool
 from journeyman.tools.registry import Discover, ToolRegistry
+from journeyman.tools.schema import overrides as narrowing
+from journeyman.user_code.importing import ImportedFiles
 
 
 @dataclass(frozen=True, slots=True)

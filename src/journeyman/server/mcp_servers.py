@@ -7,9 +7,9 @@ import random
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
-from journeyman.agents.agent import BaseAgent
 from journeyman.agent_files.definition import LoadedAgent
 from journeyman.agent_files.mcp_entries import mounted
+from journeyman.agents.agent import BaseAgent
 from journeyman.agents.spec import AgentSpec
 from journeyman.clock import Clock
 from journeyman.egress.services import Services
@@ -19,7 +19,6 @@ from journeyman.ids import Ids
 from journeyman.resilience.guard import Judgement
 from journeyman.runtime.served.agents import Catalog
 from journeyman.server.loading import Loaded
-from journeyman.tools.schema import overrides as narrowing
 from journeyman.tools.mcp.channel import Channel
 from journeyman.tools.mcp.config import McpServerConfig, Patience
 from journeyman.tools.mcp.http import HttpChannel
@@ -27,8 +26,9 @@ from journeyman.tools.mcp.server import Clean, McpServer
 from journeyman.tools.mcp.servers import McpServers
 from journeyman.tools.mcp.session import Guard, unguarded
 from journeyman.tools.mcp.stdio import StdioChannel
-from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.process.pool import scrubbed_environment
+from journeyman.tools.registry import ToolRegistry
+from journeyman.tools.schema import overrides as narrowing
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -16,18 +16,18 @@ from journeyman.events.fold import AgentState
 from journeyman.journal.journal import Journal
 from journeyman.resilience.signals import Signal
 from journeyman.resilience.window import Windows
-from journeyman.runtime.served.agents import Catalog
 from journeyman.runtime.engine.scheduler import Worker
+from journeyman.runtime.served.agents import Catalog
+from journeyman.telemetry.logs.formatters import log_events, log_signal
+from journeyman.telemetry.metrics.collectors import Sources, readings
 from journeyman.telemetry.metrics.exposition import Exposition
 from journeyman.telemetry.metrics.instruments import Distribution
-from journeyman.telemetry.logs.formatters import log_events, log_signal
 from journeyman.telemetry.metrics.loop_lag import LoopLag
 from journeyman.telemetry.metrics.recorders import Names, RunMetrics, ServerMetrics
-from journeyman.telemetry.metrics.collectors import Sources, readings
 from journeyman.telemetry.tasks import TaskBook
 from journeyman.telemetry.tracing.exporter import Traces, wanted
-from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.process.pool import Workers
+from journeyman.tools.registry import ToolRegistry
 
 
 class Observers:

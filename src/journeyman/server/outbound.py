@@ -21,8 +21,8 @@ from journeyman.settings import Settings
 from journeyman.tools.cache.cache import ToolCache
 from journeyman.tools.executor import Executor
 from journeyman.tools.openapi.invoker import OpenApiTool
-from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.process.pool import Workers
+from journeyman.tools.registry import ToolRegistry
 
 _TOOL_CONNECTIONS = 1024  # of all services together: each has its own bound
 

@@ -14,14 +14,14 @@ from journeyman.events.events import Failure
 from journeyman.events.messages import JSON
 from journeyman.ids import Ids
 from journeyman.tools.cache.cache import ToolCache
-from journeyman.tools.tool_host import CallScope, HttpSender
 from journeyman.tools.failures import TransientToolError, UnansweredToolError
+from journeyman.tools.process.pool import Workers
 from journeyman.tools.rate_limits import ToolRates
 from journeyman.tools.registry import RegisteredTool, ToolRegistry
 from journeyman.tools.results import CUT_NOTE, format_result, plain_text
 from journeyman.tools.spec import CallHost, CallRequest, Invoker, ToolOutcome, ToolSpec
 from journeyman.tools.tool import ToolRetry
-from journeyman.tools.process.pool import Workers
+from journeyman.tools.tool_host import CallScope, HttpSender
 
 _log = logging.getLogger(__name__)
 

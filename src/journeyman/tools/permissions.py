@@ -136,3 +136,14 @@ def _path_of_both(one: str, other: str) -> str | None:
     if covers_path(one, other):
         return other
     return one if covers_path(other, one) else None
+
+
+class ProcessLimits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Bounds of a worker process. Beside them stands the tool's `timeout_seconds`, by the wall clock."""
+
+    cpu_seconds: int = 60  # of one call; each process that a tool starts has as much
+    memory_mb: int = 2048  # MiB of address space of each process
+    open_files: int = 256
+    processes: int = 64  # of the worker, threads included
+    file_mb: int = 256  # MiB of one file written
+    output_mb: int = 16  # MiB printed by one call

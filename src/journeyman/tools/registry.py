@@ -12,8 +12,15 @@ from journeyman.clock import Clock, SystemClock
 from journeyman.errors import Problem, ToolError, ToolNotFoundError, ToolRegistrationError
 from journeyman.events.events import ToolCallFinished
 from journeyman.events.messages import JSON
-from journeyman.user_code.importing import Package
-from journeyman.user_code.sources import read_sources
+from journeyman.tools.builtin import builtin_tools
+from journeyman.tools.discovery.discovery import Discovery, Found, discover, folder_of
+from journeyman.tools.inline.invoker import InlineInvoker
+from journeyman.tools.inline.watchdog import Watchdog
+from journeyman.tools.lint.checks import Finding, Security
+from journeyman.tools.lint.folder import FolderChecks, refuses
+from journeyman.tools.metrics import Durations, ToolMetrics
+from journeyman.tools.process.import_target import Target, attribute_of, target_of
+from journeyman.tools.replaced import Code, EarlierTools
 from journeyman.tools.schema.arguments import (
     BothChecks,
     Check,
@@ -23,17 +30,10 @@ from journeyman.tools.schema.arguments import (
     check_for_schema,
     decode_arguments,
 )
-from journeyman.tools.builtin import builtin_tools
-from journeyman.tools.lint.folder import FolderChecks, refuses
-from journeyman.tools.lint.checks import Finding, Security
 from journeyman.tools.schema.describe import Described, describe
-from journeyman.tools.discovery.discovery import Discovery, Found, discover, folder_of
-from journeyman.tools.replaced import Code, EarlierTools
-from journeyman.tools.inline.invoker import InlineInvoker
-from journeyman.tools.metrics import Durations, ToolMetrics
 from journeyman.tools.spec import Invoker, Isolation, ToolSpec
-from journeyman.tools.process.import_target import Target, attribute_of, target_of
-from journeyman.tools.inline.watchdog import Watchdog
+from journeyman.user_code.importing import Package
+from journeyman.user_code.sources import read_sources
 
 Discover = Callable[[Path], Awaitable[Discovery]]
 _MOST_FIGURES = 1000  # tools that were called: those of MCP servers come and go

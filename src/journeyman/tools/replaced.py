@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Generic, Protocol, TypeVar
 
-from journeyman.user_code.importing import Package
 from journeyman.tools.authoring.open_resources import OpenResources
 from journeyman.tools.spec import ToolSpec
+from journeyman.user_code.importing import Package
 
 KEPT = 8  # replacements
 

@@ -9,8 +9,7 @@ import msgspec
 from journeyman.egress.http_messages import HttpReply, HttpRequest
 from journeyman.events.events import Answerer, Failure
 from journeyman.events.messages import JSON
-from journeyman.tools.sandbox.confinement import ProcessLimits
-from journeyman.tools.permissions import Permissions
+from journeyman.tools.permissions import Permissions, ProcessLimits
 
 Effects = Literal["none", "idempotent", "once"]
 OnUnknown = Literal["ask", "tell"]

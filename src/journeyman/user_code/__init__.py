@@ -1,1 +1,1 @@
-"""user_code."""
+"""User code: finds and imports the user's Python files."""

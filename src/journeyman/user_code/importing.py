@@ -367,3 +367,8 @@ def _text(exc: BaseException) -> str:
         return str(exc)
     except Exception:  # noqa: BLE001 - __str__ is the user's code
         return ""
+
+
+def search_path() -> str:
+    """The server's `sys.path` for a child, in absolute paths."""
+    return os.pathsep.join(os.path.abspath(entry) for entry in sys.path)  # noqa: PTH100 - "" is the working folder

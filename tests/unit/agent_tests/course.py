@@ -17,8 +17,8 @@ from journeyman.agents.react import ReactAgent
 from journeyman.agents.spec import AgentSpec, Output
 from journeyman.agents.toolset import Toolset
 from journeyman.errors import BaseError
-from journeyman.events.messages import user
 from journeyman.events.fold import AgentState
+from journeyman.events.messages import user
 from journeyman.llm.fake.scripted import ScriptedModel
 from journeyman.runtime.use_cases.requests import Answer, ForkRun, MessageEdit, StartRun
 from journeyman.tools.tool import ToolRetry

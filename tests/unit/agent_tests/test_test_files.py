@@ -34,8 +34,8 @@ from journeyman.events.events import (
     ToolCallFinished,
     ToolCallStarted,
 )
-from journeyman.events.messages import ToolCall, Usage, assistant, user
 from journeyman.events.fold import fold
+from journeyman.events.messages import ToolCall, Usage, assistant, user
 
 FILE = Path("x.agent-test.yaml")
 SCRIPTED = """\

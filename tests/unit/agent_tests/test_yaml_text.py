@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from journeyman.agent_tests.yaml_text import yaml_text
 from journeyman.agent_files.yaml_reader import Rules, read_document
+from journeyman.agent_tests.yaml_text import yaml_text
 
 texts = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0")) | st.sampled_from(
     ["no", "on", "null", "~", "1", "1e3", ".5", "0x1f", "- a", "a: b", "# c", "a #b", "|", "x\ny", "x\n\ny\n", " x\ny",

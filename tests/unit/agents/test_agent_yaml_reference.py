@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from journeyman.agent_files.definition import Surroundings, define_agent
 from journeyman.agent_files.file_model import (
     AgentFile,
     AuthEntry,
@@ -20,7 +21,6 @@ from journeyman.agent_files.file_model import (
     TimeoutEntry,
     ToolEntry,
 )
-from journeyman.agent_files.definition import Surroundings, define_agent
 from journeyman.agent_files.yaml_reader import read_document
 
 PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "agent-yaml.md").read_text()

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from journeyman.agent_files.assembly import assemble, direct_agent
+from journeyman.agents.policy_merge import strictest
 from journeyman.agents.react import ReactAgent
 from journeyman.agents.spec import AgentSpec, ModelSettings, Output
-from journeyman.agents.policy_merge import strictest
 from journeyman.errors import ToolError, ToolNotFoundError
-from journeyman.events.messages import JSON
 from journeyman.events.fold import AgentState
+from journeyman.events.messages import JSON
 from journeyman.tools.spec import ToolSpec
 
 

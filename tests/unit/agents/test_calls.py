@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from journeyman.agents.tool_calls import next_of
 from journeyman.agents.decision import AskHuman, CallTool, Settle
+from journeyman.agents.tool_calls import next_of
 from journeyman.agents.toolset import Toolset, fingerprint
 from journeyman.errors import BaseError, ToolError
-from journeyman.events.open_calls import CallState
-from journeyman.events.messages import JSON
 from journeyman.events.fold import AgentState
+from journeyman.events.messages import JSON
+from journeyman.events.open_calls import CallState
 from journeyman.tools.spec import ToolSpec
 
 STATE = AgentState(principal="me", thread_context={"vip": True})

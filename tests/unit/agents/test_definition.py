@@ -7,11 +7,11 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from journeyman.agent_files.file_model import agent_file_schema
 from journeyman.agent_files.assembly import assemble
 from journeyman.agent_files.definition import LoadedAgent, Surroundings, define_agent
-from journeyman.agents.react import ReactAgent
+from journeyman.agent_files.file_model import agent_file_schema
 from journeyman.agent_files.yaml_reader import read_document
+from journeyman.agents.react import ReactAgent
 from journeyman.egress.services import ServiceSpec
 from journeyman.errors import Problem
 from journeyman.events.fold import AgentState

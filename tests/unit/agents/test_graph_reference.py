@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from journeyman.agent_files.file_model import EdgeEntry, Entry, GraphEntry, NodeEntry
 from journeyman.agent_files.agent_types import AgentTypes
 from journeyman.agent_files.definition import Surroundings, define_agent
+from journeyman.agent_files.file_model import EdgeEntry, Entry, GraphEntry, NodeEntry
 from journeyman.agent_files.graph_entries import NODE_KEYS
+from journeyman.agent_files.yaml_reader import read_document
 from journeyman.agents.graph.edge_conditions import EDGE_NAMES, Sight, compile_edge
 from journeyman.agents.react import ReactAgent
-from journeyman.agent_files.yaml_reader import read_document
 
 PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "graphs.md").read_text()
 

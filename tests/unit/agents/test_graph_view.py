@@ -8,8 +8,8 @@ from journeyman.agents.conditions import ConditionError
 from journeyman.agents.graph.edge_conditions import Sight, compile_edge, edge_conditions, sight
 from journeyman.agents.spec import EdgeSpec, GraphSpec, NodeSpec
 from journeyman.errors import ValidationError
-from journeyman.events.messages import ToolCall, assistant, tool_result, user
 from journeyman.events.fold import AgentState
+from journeyman.events.messages import ToolCall, assistant, tool_result, user
 
 NODES = ("plan", "work", "act")
 CALLING = assistant("a word", ToolCall("1", "refund", '{"amount": 60}'), ToolCall("2", "broken", '"no object"'))

@@ -6,9 +6,9 @@ import pytest
 
 from journeyman.agents.limits import exceeded
 from journeyman.agents.spec import Limits
-from journeyman.events.open_calls import CallState
-from journeyman.events.messages import Usage
 from journeyman.events.fold import AgentState
+from journeyman.events.messages import Usage
+from journeyman.events.open_calls import CallState
 
 LIMITS = Limits(steps=3, tool_calls=2, tokens=100, cost_usd=0.5)
 CALL = CallState(call="m1.0", call_id="c", tool="t", arguments="{}")

@@ -9,10 +9,10 @@ from journeyman.agents.decision import AddMessage, CallModel, CallTool, Finish, 
 from journeyman.agents.react import DirectAgent, ReactAgent
 from journeyman.agents.spec import AgentSpec, Limits, ModelSettings, Output
 from journeyman.agents.toolset import Toolset
-from journeyman.events.open_calls import CallState, ModelCallState
 from journeyman.events.events import Failure, LimitReached, MessageAdded
-from journeyman.events.messages import JSON, Message, ToolCall, assistant, system, user
 from journeyman.events.fold import AgentState, apply
+from journeyman.events.messages import JSON, Message, ToolCall, assistant, system, user
+from journeyman.events.open_calls import CallState, ModelCallState
 from journeyman.tools.spec import ToolSpec
 
 LOOK = ToolSpec(name="look", description="", parameters={"type": "object"}, effects="none")

@@ -12,9 +12,9 @@ from harness.cpu import within
 from journeyman.agents.decision import ReachLimit, Settle
 from journeyman.agents.repetition import repeating
 from journeyman.agents.spec import Limits
-from journeyman.events.open_calls import CallState
-from journeyman.events.messages import Message, ToolCall, assistant, tool_result, user
 from journeyman.events.fold import AgentState
+from journeyman.events.messages import Message, ToolCall, assistant, tool_result, user
+from journeyman.events.open_calls import CallState
 from journeyman.events.transcript import error_text
 
 LIMITS = Limits(repeats=3)

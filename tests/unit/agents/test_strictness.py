@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from journeyman.agents.spec import AgentSpec, Limits, ModelSettings
 from journeyman.agents.policy_merge import as_strict_as, strictest
+from journeyman.agents.spec import AgentSpec, Limits, ModelSettings
 from journeyman.events.messages import JSON
 from journeyman.events.quota import Quota
 from journeyman.tools.spec import ToolSpec

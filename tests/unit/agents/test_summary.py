@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.agents.test_window import OWN, pinned, state_of, turn
 
-from journeyman.agents.spec import AgentSpec, History, ModelSettings
 from journeyman.agents.history_summary import summarizing
 from journeyman.agents.history_window import KEEP, SUMMARY, estimated_tokens, window
-from journeyman.events.state import Summary
+from journeyman.agents.spec import AgentSpec, History, ModelSettings
 from journeyman.events.events import HistorySummarized
-from journeyman.events.messages import ImagePart, Message, user
 from journeyman.events.fold import AgentState, apply
+from journeyman.events.messages import ImagePart, Message, user
+from journeyman.events.state import Summary
 
 
 def spec_of(when_full: str = "summarize", **history: int) -> AgentSpec:

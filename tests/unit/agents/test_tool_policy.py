@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from journeyman.agent_files.file_model import PermissionsEntry, ToolEntry
 from journeyman.agent_files.definition import Surroundings
+from journeyman.agent_files.file_model import PermissionsEntry, ToolEntry
 from journeyman.agent_files.tool_overrides import Finding, override_tool
 from journeyman.tools.permissions import Permissions
 from journeyman.tools.spec import ToolSpec

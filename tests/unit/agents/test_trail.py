@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from journeyman.agents.spec import EdgeSpec, GraphSpec, NodeSpec
 from journeyman.agents.graph.walkthrough import Asked, TrailStep, trail
+from journeyman.agents.spec import EdgeSpec, GraphSpec, NodeSpec
 from journeyman.events.events import (
     BranchEnded,
     ContextChanged,

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from journeyman.agents.spec import History
 from journeyman.agents.history_window import KEEP, estimated_tokens, window
-from journeyman.events.messages import ImagePart, Message, ToolCall, assistant, tool_result, user
+from journeyman.agents.spec import History
 from journeyman.events.fold import AgentState
+from journeyman.events.messages import ImagePart, Message, ToolCall, assistant, tool_result, user
 
 OWN = (user("now"),)
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from journeyman.api.json_body import LARGEST_INTEGER, ClientGone, convert, parse, read_body
-from journeyman.api.schemas.keys import CreateKey
 from journeyman.api.dependencies import Limits
+from journeyman.api.json_body import ClientGone, convert, parse, read_body
 from journeyman.api.problems import RequestError
-from journeyman.api.schemas.runs import ForkRequest, ProcessRequest
+from journeyman.api.schemas.keys import CreateKey
+from journeyman.api.schemas.runs import LARGEST_INTEGER, ForkRequest, ProcessRequest
 
 LIMITS = Limits(string_chars=100, json_nodes=1000)
 

@@ -12,11 +12,11 @@ from starlette.types import Receive, Scope, Send
 
 from api_double import FakeRuns, make_ports
 from asgi_client import request, socket, stream
-from journeyman.api.security import scopes as access
 from journeyman.api.app import build_app
-from journeyman.api.websocket_messages import Command
-from journeyman.api.middleware.authentication import Gate, guard
 from journeyman.api.dependencies import Limits
+from journeyman.api.middleware.authentication import Gate, guard
+from journeyman.api.security import scopes as access
+from journeyman.api.websocket_messages import Command
 from journeyman.auth.api_keys import ApiKeys
 from journeyman.auth.authenticator import Authenticator
 from journeyman.auth.principal import SCOPES

@@ -11,7 +11,7 @@ from tests.asgi_client import abandon, request, stream
 
 from journeyman.api.app import build_app
 from journeyman.api.dependencies import Limits
-from journeyman.runtime.use_cases.requests import Delta, Progress, Reconnect, Snapshot
+from journeyman.runtime.engine.frames import Delta, Progress, Reconnect, Snapshot
 
 SSE = {"accept": "text/event-stream"}
 

@@ -11,11 +11,11 @@ from tests.asgi_client import request, stream
 
 from journeyman.api import sse
 from journeyman.api.app import build_app
-from journeyman.api.json_body import ClientGone
 from journeyman.api.dependencies import Limits
+from journeyman.api.json_body import ClientGone
 from journeyman.clock import ManualClock
 from journeyman.errors import StorageError
-from journeyman.runtime.use_cases.requests import Delta, Frame
+from journeyman.runtime.engine.frames import Delta, Frame
 
 SSE = {"accept": "text/event-stream"}
 

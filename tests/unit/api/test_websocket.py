@@ -11,7 +11,7 @@ from tests.asgi_client import request, socket
 
 from journeyman.api.app import build_app
 from journeyman.api.dependencies import Limits
-from journeyman.runtime.use_cases.requests import Delta
+from journeyman.runtime.engine.frames import Delta
 
 
 async def receive(ws: Any, count: int) -> list[dict[str, Any]]:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from journeyman.cli.client.connect import journal_file, owner_url
 from journeyman.cli.commands.init import FILES, create
 from journeyman.cli.commands.serve import parser
-from journeyman.cli.client.connect import journal_file, owner_url
 from journeyman.errors import ConfigurationError
 from journeyman.journal.sqlite.file_lock import Ownership, owner_of, publish_address
 from journeyman.settings import Settings

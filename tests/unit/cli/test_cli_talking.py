@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from journeyman.cli.commands.chat import Chat
 from journeyman.cli.client.api_client import Frame
 from journeyman.cli.client.follow_run import Following
+from journeyman.cli.commands.chat import Chat
 from journeyman.cli.output import Output
 from journeyman.cli.transcript import Transcript
 from journeyman.errors import ServiceUnavailableError, StateError

@@ -11,8 +11,8 @@ import pytest
 from journeyman.clock import ManualClock
 from journeyman.egress.client import HttpClient
 from journeyman.egress.http_messages import HttpRequest
-from journeyman.egress.traceparent import propagate, traced
 from journeyman.egress.services import Services
+from journeyman.egress.traceparent import propagate, traced
 from journeyman.egress.transport import FakeReply, FakeTransport
 from journeyman.events.messages import user
 from journeyman.llm.client import ModelRequest

@@ -9,7 +9,6 @@ from typing import get_args
 
 import pytest
 
-from journeyman.events.state import Summary
 from journeyman.events.events import (
     ApprovalGiven,
     ApprovalRequested,
@@ -43,8 +42,9 @@ from journeyman.events.events import (
     ToolCallFinished,
     ToolCallStarted,
 )
-from journeyman.events.messages import Message, ToolCall, Usage, assistant, tool_result, user
 from journeyman.events.fold import AgentState, apply, fold, replace
+from journeyman.events.messages import Message, ToolCall, Usage, assistant, tool_result, user
+from journeyman.events.state import Summary
 
 ACCEPTED = RunAccepted(thread="me/t", principal="me", agent="a", version="v", input=user("hi"))
 STARTED = RunStarted(epoch=3, first_no=2, last_no=5, thread_context={"a": 1}, global_context={"g": 1})

@@ -34,9 +34,9 @@ from journeyman.events.events import (
     ToolCallFinished,
     ToolCallStarted,
 )
-from journeyman.events.messages import ToolCall, Usage, assistant, user
 from journeyman.events.fold import AgentState, fold
 from journeyman.events.graph_position import NodeState, is_beside, is_within
+from journeyman.events.messages import ToolCall, Usage, assistant, user
 from journeyman.journal.projection.branch_messages import joined_seqs
 
 BEGIN: tuple[Event, ...] = (

@@ -34,12 +34,12 @@ from journeyman.events.events import (
     ToolCallFinished,
 )
 from journeyman.events.messages import assistant, user
-from journeyman.journal.sqlite.connection import migrate
 from journeyman.journal.journal import Append, Batch, Claim, Definition, principal_stream, thread_stream
-from journeyman.journal.transactions import Ledger
 from journeyman.journal.memory import MemoryTables
+from journeyman.journal.sqlite.connection import migrate
 from journeyman.journal.sqlite.tables import SqliteTables
 from journeyman.journal.sqlite.verify import differences
+from journeyman.journal.transactions import Ledger
 
 draft = Codec().draft
 runs = st.sampled_from(["r1", "r1", "r2", "r3", "r4", "r5"])

@@ -18,12 +18,12 @@ from journeyman.errors import ConfigurationError, ResourceError, StorageError
 from journeyman.events.codec import Codec
 from journeyman.events.events import MessageAdded, ModelReplied, RunAccepted, RunFinished
 from journeyman.events.messages import assistant, user
-from journeyman.journal.sqlite.connection import APPLICATION_ID, refuse_unsafe_sqlite
 from journeyman.journal.journal import Append, Batch, Claim, RunFilter, thread_stream
-from journeyman.journal.transactions import Ledger
+from journeyman.journal.sqlite.connection import APPLICATION_ID, refuse_unsafe_sqlite
 from journeyman.journal.sqlite.journal import SqliteJournal
 from journeyman.journal.sqlite.statements import migrations
 from journeyman.journal.sqlite.verify import differences
+from journeyman.journal.transactions import Ledger
 
 draft = Codec().draft
 

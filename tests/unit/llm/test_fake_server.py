@@ -13,10 +13,10 @@ from journeyman.egress.transport import Exchange, FakeReply, FakeTransport, Requ
 from journeyman.errors import ServiceError
 from journeyman.events.messages import ImagePart, Message, TextPart, ToolCall, Usage, assistant, system, user
 from journeyman.llm.client import Delta, ModelReply, ModelRequest, ToolDefinition
-from journeyman.llm.fake.server import ASGIApp, fake_llm
-from journeyman.llm.gateway.gateway import Gateway
 from journeyman.llm.fake.replay import ReplayModel
 from journeyman.llm.fake.scripted import ScriptedModel
+from journeyman.llm.fake.server import ASGIApp, fake_llm
+from journeyman.llm.gateway.gateway import Gateway
 
 
 async def fetch(app: ASGIApp, method: str, path: str, body: bytes = b"") -> FakeReply:

@@ -9,8 +9,8 @@ from journeyman.errors import ServiceError
 from journeyman.events.messages import assistant, user
 from journeyman.llm.client import ModelClient, ModelReply, ModelRequest
 from journeyman.llm.fake.replay import ReplayModel
-from journeyman.llm.routing import Models
 from journeyman.llm.fake.scripted import ScriptedModel
+from journeyman.llm.routing import Models
 
 
 async def ask(models: Models, name: str) -> str:

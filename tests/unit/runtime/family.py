@@ -16,12 +16,12 @@ from journeyman.agents.spec import AgentSpec, Limits, ModelSettings
 from journeyman.agents.toolset import Toolset
 from journeyman.events.child_runs import ChildState
 from journeyman.events.codec import Codec
-from journeyman.events.messages import Usage
 from journeyman.events.fold import AgentState
+from journeyman.events.messages import Usage
 from journeyman.llm.client import Delta, ModelReply, ModelRequest
-from journeyman.runtime.use_cases.submission import Acceptance
 from journeyman.runtime.served.agents import Catalog
 from journeyman.runtime.use_cases.forks import Forks
+from journeyman.runtime.use_cases.submission import Acceptance
 
 Rounds = Sequence[Sequence[str]]
 

@@ -18,8 +18,8 @@ from journeyman.agents.react import ReactAgent
 from journeyman.agents.spec import AgentSpec, EdgeSpec, GraphSpec, ModelSettings, NodeSpec
 from journeyman.agents.toolset import Toolset
 from journeyman.errors import BaseError
-from journeyman.events.messages import Message, TextPart, ToolCall
 from journeyman.events.fold import AgentState
+from journeyman.events.messages import Message, TextPart, ToolCall
 from journeyman.llm.client import Delta, ModelReply, ModelRequest
 from journeyman.runtime.served.agents import Catalog
 

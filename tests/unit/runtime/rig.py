@@ -19,20 +19,20 @@ from journeyman.journal.journal import Journal
 from journeyman.journal.memory import MemoryJournal
 from journeyman.llm.client import ModelClient
 from journeyman.llm.prices import Prices
-from journeyman.runtime.use_cases.submission import Acceptance
 from journeyman.runtime.engine.budgets import Budgets
+from journeyman.runtime.engine.model_budget import Till
+from journeyman.runtime.engine.performer import Performer
+from journeyman.runtime.engine.scheduler import Worker
 from journeyman.runtime.served.agents import Catalog
 from journeyman.runtime.served.versions import Definitions
 from journeyman.runtime.use_cases.forks import Forks
-from journeyman.runtime.engine.model_budget import Till
-from journeyman.runtime.engine.performer import Performer
 from journeyman.runtime.use_cases.requests import StartRun
 from journeyman.runtime.use_cases.runs import Runs
+from journeyman.runtime.use_cases.submission import Acceptance
 from journeyman.runtime.use_cases.threads import Threads
-from journeyman.runtime.engine.scheduler import Worker
 from journeyman.tools.executor import Executor
-from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.process.pool import Workers
+from journeyman.tools.registry import ToolRegistry
 
 
 class Rig:

@@ -26,8 +26,8 @@ from journeyman.errors import (
 )
 from journeyman.events.codec import Entry
 from journeyman.events.events import ApprovalRequested, MessageReplaced, RunAccepted, RunForked, ToolCallStarted
-from journeyman.events.messages import Message, TextPart, ToolCall
 from journeyman.events.fold import AgentState
+from journeyman.events.messages import Message, TextPart, ToolCall
 from journeyman.journal.sqlite.journal import SqliteJournal
 from journeyman.journal.sqlite.verify import differences
 from journeyman.llm.client import Delta, ModelReply, ModelRequest

@@ -23,8 +23,8 @@ from journeyman.events.events import (
     ToolCallFinished,
     ToolCallStarted,
 )
-from journeyman.events.messages import user
 from journeyman.events.fold import AgentState
+from journeyman.events.messages import user
 
 TEXT = "a"
 

@@ -19,8 +19,8 @@ from journeyman.events.events import BudgetWarned, HistorySummarized, LimitReach
 from journeyman.events.messages import user
 from journeyman.events.quota import Quota, Reservation
 from journeyman.journal.journal import ApiKeyRow, Batch
-from journeyman.llm.prices import Price, Prices
 from journeyman.llm.fake.scripted import ScriptedModel
+from journeyman.llm.prices import Price, Prices
 from journeyman.runtime.engine.budgets import Budgets
 from journeyman.runtime.engine.model_budget import REPLY_TOKENS
 from journeyman.runtime.use_cases.requests import Key, Payer, StartRun

@@ -15,9 +15,9 @@ from tests.unit.agent_tests.test_replays import exported, played
 
 from journeyman.agent_tests.comparison import compare
 from journeyman.agents.agent import BaseAgent
-from journeyman.agents.spec import AgentSpec, History
 from journeyman.agents.history_summary import INSTRUCTION
 from journeyman.agents.history_window import SUMMARY
+from journeyman.agents.spec import AgentSpec, History
 from journeyman.events.events import HistorySummarized, RunStarted
 from journeyman.events.messages import Message
 from journeyman.journal.sqlite.journal import SqliteJournal

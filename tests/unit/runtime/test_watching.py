@@ -15,8 +15,9 @@ from journeyman.errors import NotFoundError, ValidationError
 from journeyman.events.codec import Codec, Entry
 from journeyman.events.messages import user
 from journeyman.llm.client import Delta as ModelDelta
+from journeyman.runtime.engine.frames import Delta, Frame, Progress, Reconnect, Snapshot
 from journeyman.runtime.engine.live import LiveRun, LiveText, Place
-from journeyman.runtime.use_cases.requests import Delta, Frame, Progress, Reconnect, Snapshot, StartRun
+from journeyman.runtime.use_cases.requests import StartRun
 
 
 class Reader:

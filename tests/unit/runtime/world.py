@@ -29,19 +29,19 @@ from journeyman.events.events import (
     ToolCallFinished,
     ToolCallStarted,
 )
-from journeyman.events.messages import JSON, Message, TextPart, ToolCall, user
 from journeyman.events.fold import AgentState, fold
+from journeyman.events.messages import JSON, Message, TextPart, ToolCall, user
 from journeyman.ids import SequentialIds
 from journeyman.journal.journal import Batch, Committed
 from journeyman.journal.memory import MemoryJournal, Settled
 from journeyman.llm.client import Delta, ModelReply, ModelRequest
+from journeyman.runtime.engine.performer import Performer
+from journeyman.runtime.engine.scheduler import Worker
 from journeyman.runtime.served.agents import Catalog
 from journeyman.runtime.served.versions import Definitions
-from journeyman.runtime.engine.performer import Performer
 from journeyman.runtime.use_cases.requests import Answer, StartRun
 from journeyman.runtime.use_cases.runs import Runs
 from journeyman.runtime.use_cases.threads import Threads
-from journeyman.runtime.engine.scheduler import Worker
 from journeyman.tools.spec import CallHost, CallRequest, Question, ToolOutcome, ToolSpec, Unanswered
 
 THREAD = "t"

@@ -28,12 +28,20 @@ from journeyman.events.events import (
     RunResumed,
     RunStarted,
 )
-from journeyman.events.messages import Usage, assistant
 from journeyman.events.fold import AgentState, fold
+from journeyman.events.messages import Usage, assistant
 from journeyman.journal.sqlite.writer import GroupCommitted
 from journeyman.resilience.signals import BreakerChanged, CallRefused, Retried, RetryWithheld, Signal
 from journeyman.telemetry.metrics.exposition import Exposition
-from journeyman.telemetry.metrics.instruments import MOST_LABEL_SETS, OTHER, Counter, Distribution, Family, Histogram, Labels
+from journeyman.telemetry.metrics.instruments import (
+    MOST_LABEL_SETS,
+    OTHER,
+    Counter,
+    Distribution,
+    Family,
+    Histogram,
+    Labels,
+)
 from journeyman.telemetry.metrics.loop_lag import EVERY_SECONDS, LoopLag
 from journeyman.telemetry.metrics.recorders import Names, RequestServed, RunMetrics, ServerMetrics
 

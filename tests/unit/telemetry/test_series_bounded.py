@@ -31,14 +31,14 @@ from journeyman.events.events import (
     RunStarted,
     ToolCallFinished,
 )
-from journeyman.events.messages import Usage, assistant
 from journeyman.events.fold import fold
+from journeyman.events.messages import Usage, assistant
 from journeyman.resilience.signals import BreakerChanged, CallRefused, Retried, RetryWithheld
 from journeyman.server.observers import tool_durations
+from journeyman.telemetry.metrics.collectors import Sources, readings
 from journeyman.telemetry.metrics.exposition import Exposition
 from journeyman.telemetry.metrics.instruments import MOST_LABEL_SETS, Distribution, Family
 from journeyman.telemetry.metrics.recorders import Names, RequestServed, RunMetrics, ServerMetrics
-from journeyman.telemetry.metrics.collectors import Sources, readings
 from journeyman.tools.registry import ToolRegistry
 
 MOST_BREAKERS = 256  # of one guard

@@ -25,9 +25,9 @@ from journeyman.events.events import (
     ToolCallFinished,
 )
 from journeyman.events.messages import Usage, assistant
+from journeyman.telemetry.tracing.exporter import MOST_WAITING, Traces, Wanted, header_values, wanted
 from journeyman.telemetry.tracing.otel import Otel
 from journeyman.telemetry.tracing.spans import Span, spans
-from journeyman.telemetry.tracing.exporter import MOST_WAITING, Traces, Wanted, header_values, wanted
 
 TRACE, CALLER = "a" * 32, "b" * 16
 EVENTS = (

@@ -13,9 +13,9 @@ from journeyman.egress.http_messages import HttpReply, HttpRequest
 from journeyman.errors import ServiceUnavailableError
 from journeyman.ids import SequentialIds
 from journeyman.tools.executor import Executor
+from journeyman.tools.process.pool import Workers
 from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.tool import ToolContext, tool
-from journeyman.tools.process.pool import Workers
 
 FETCHING = (
     '''

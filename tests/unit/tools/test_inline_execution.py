@@ -12,10 +12,10 @@ from journeyman.clock import ManualClock
 from journeyman.errors import StaleEpochError, ToolExecutionError
 from journeyman.ids import SequentialIds
 from journeyman.tools.executor import Executor
+from journeyman.tools.process.pool import Workers
 from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.results import plain_text
 from journeyman.tools.tool import BaseTool, ToolContext, ToolRetry, resource, tool
-from journeyman.tools.process.pool import Workers
 
 HOSTILE = Path(__file__).parent / "hostile"
 

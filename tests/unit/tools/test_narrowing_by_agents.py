@@ -5,9 +5,9 @@ from typing import Literal
 import pytest
 
 from journeyman.errors import ToolValidationError
+from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.schema.describe import describe
 from journeyman.tools.schema.overrides import mismatches, narrowed
-from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.tool import tool
 
 

@@ -23,9 +23,9 @@ from journeyman.tools.openapi.operation import Operation, Reading
 from journeyman.tools.openapi.parameters import Parameter
 from journeyman.tools.openapi.reply import READ_CAP
 from journeyman.tools.openapi.tool import openapi_tool
+from journeyman.tools.process.pool import Workers
 from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.spec import ToolOutcome
-from journeyman.tools.process.pool import Workers
 
 BASE = "https://api.example:8443/v1"
 

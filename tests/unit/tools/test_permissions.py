@@ -7,8 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from journeyman.errors import ToolValidationError
-from journeyman.tools.schema.describe import describe
 from journeyman.tools.permissions import Permissions, covers_host, covers_path
+from journeyman.tools.schema.describe import describe
 from journeyman.tools.tool import tool
 
 HOSTS = st.sampled_from(

@@ -10,7 +10,13 @@ import pytest
 from pydantic import BaseModel, Field
 
 from journeyman.errors import ToolValidationError
-from journeyman.tools.schema.arguments import ConvertedCheck, PlainCheck, SchemaCheck, check_for_schema, decode_arguments
+from journeyman.tools.schema.arguments import (
+    ConvertedCheck,
+    PlainCheck,
+    SchemaCheck,
+    check_for_schema,
+    decode_arguments,
+)
 from journeyman.tools.schema.describe import describe
 from journeyman.tools.schema.signature import parse_docstring
 from journeyman.tools.tool import BaseTool, BlockingToolContext, Sensitive, ToolContext, resource, tool

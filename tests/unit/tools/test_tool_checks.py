@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from journeyman.server.loading import load
 from journeyman.settings import Settings
 from journeyman.tools.lint.checks import Checks, Finding
-from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.lint.rules.catalogue import RULES
+from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.spec import ToolSpec
 
 PAGE = (Path(__file__).parents[3] / "docs/reference/tool-checks.md").read_text()

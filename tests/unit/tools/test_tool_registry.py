@@ -10,9 +10,9 @@ from journeyman.clock import ManualClock
 from journeyman.errors import Problem, ToolNotFoundError, ToolRegistrationError, ToolValidationError
 from journeyman.events.events import Failure, ToolCallFinished
 from journeyman.tools.discovery.discovery import Discovery, Found
+from journeyman.tools.process.import_target import Target
 from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.spec import ToolSpec
-from journeyman.tools.process.import_target import Target
 from journeyman.tools.tool import BaseTool, tool
 
 

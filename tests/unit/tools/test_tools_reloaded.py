@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from journeyman.errors import ToolNotFoundError
-from journeyman.user_code.sources import read_sources
-from journeyman.tools.schema.describe import describe
 from journeyman.tools.discovery.discovery import Discovery, Found
-from journeyman.tools.replaced import KEPT
-from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.process.import_target import Target, attribute_of
+from journeyman.tools.registry import ToolRegistry
+from journeyman.tools.replaced import KEPT
+from journeyman.tools.schema.describe import describe
+from journeyman.user_code.sources import read_sources
 
 CODE = '''
 from journeyman import tool

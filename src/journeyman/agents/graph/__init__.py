@@ -1,1 +1,1 @@
-"""graph."""
+"""Graph agents: how a graph is compiled, checked, walked and drawn. Pure."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from journeyman.agents.agent import BaseAgent, OutputCheck
-from journeyman.agents.tool_calls import next_of, refused, skipped
 from journeyman.agents.decision import (
     Action,
     AskHuman,
@@ -16,20 +15,21 @@ from journeyman.agents.decision import (
     ReachLimit,
     RunNode,
 )
-from journeyman.agents.graph.routing import Moves
 from journeyman.agents.graph.compiled import Graph, GraphNode, Render
+from journeyman.agents.graph.routing import Moves
+from journeyman.agents.history_summary import summarizing
+from journeyman.agents.history_window import window
 from journeyman.agents.limits import exceeded
 from journeyman.agents.repetition import repeating
 from journeyman.agents.spec import AgentSpec
-from journeyman.agents.history_summary import summarizing
+from journeyman.agents.tool_calls import next_of, refused, skipped
 from journeyman.agents.toolset import Toolset
-from journeyman.agents.history_window import window
 from journeyman.errors import BaseError
-from journeyman.events.open_calls import CallState
 from journeyman.events.events import Failure, Path
-from journeyman.events.messages import system
 from journeyman.events.fold import AgentState, replace
 from journeyman.events.graph_position import NodeState
+from journeyman.events.messages import system
+from journeyman.events.open_calls import CallState
 from journeyman.llm.client import ModelRequest
 
 ENTRIES_A_STEP = 10  # nodes that may be entered for each of `limits.steps`: ends loops that call no model

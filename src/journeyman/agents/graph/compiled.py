@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from journeyman.agents.decision import NodeWork
-from journeyman.agents.graph.flow_checks import END
 from journeyman.agents.graph.edge_conditions import EdgeCondition, edge_conditions
+from journeyman.agents.graph.flow_checks import END
 from journeyman.agents.spec import EdgeSpec, GraphSpec, ModelSettings, NodeSpec
 from journeyman.events.fold import AgentState
 from journeyman.llm.client import ToolDefinition

@@ -16,8 +16,8 @@ import msgspec
 from journeyman.agents.conditions import Condition, compile_condition
 from journeyman.agents.spec import GraphSpec
 from journeyman.errors import ValidationError
-from journeyman.events.messages import JSON, Message
 from journeyman.events.fold import AgentState
+from journeyman.events.messages import JSON, Message
 
 EDGE_NAMES = frozenset({"state", "context"})
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from journeyman.agents.tool_calls import skipped
 from journeyman.agents.conditions import ConditionError
 from journeyman.agents.decision import Action, AddMessage, EndBranch, EnterNode, Finish
-from journeyman.agents.graph.flow_checks import END
 from journeyman.agents.graph.compiled import Graph, Way
 from journeyman.agents.graph.edge_conditions import sight
+from journeyman.agents.graph.flow_checks import END
 from journeyman.agents.spec import EdgeSpec, NodeSpec
+from journeyman.agents.tool_calls import skipped
 from journeyman.events.events import Failure, Path
-from journeyman.events.messages import Message, assistant
 from journeyman.events.fold import AgentState
 from journeyman.events.graph_position import BranchState, NodeState
+from journeyman.events.messages import Message, assistant
 
 Moved = tuple[Action, ...]
 BREAKER_OPEN = "circuit_open"  # how the codes of refused calls end

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from journeyman.agents.conditions import ConditionError
-from journeyman.agents.graph.routing import BREAKER_OPEN
 from journeyman.agents.graph.edge_conditions import EdgeCondition, Sight, edge_conditions, sight
+from journeyman.agents.graph.routing import BREAKER_OPEN
 from journeyman.agents.spec import GraphSpec, NodeSpec
 from journeyman.events.events import Event, NodeLeft
-from journeyman.events.messages import JSON, assistant
 from journeyman.events.fold import AgentState, apply
+from journeyman.events.messages import JSON, assistant
 
 
 class Asked(msgspec.Struct, frozen=True, omit_defaults=True):

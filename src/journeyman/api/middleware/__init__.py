@@ -1,1 +1,1 @@
-"""middleware."""
+"""ASGI middleware: the layers around every route, from host checks to authentication."""

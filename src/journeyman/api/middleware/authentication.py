@@ -11,9 +11,9 @@ from functools import partial
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from journeyman.api.security.scopes import OPEN, UNCOUNTED, needed
 from journeyman.api.security.rate_limiting import Admission
 from journeyman.api.security.request_context import Visit, identified, visit_of
+from journeyman.api.security.scopes import OPEN, UNCOUNTED, needed
 from journeyman.auth.authenticator import Authenticator, unauthenticated
 from journeyman.auth.principal import Caller
 from journeyman.errors import UnauthenticatedError

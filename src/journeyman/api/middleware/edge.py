@@ -9,12 +9,12 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from journeyman.api.security.rate_limiting import rate_headers
-from journeyman.api.json_body import ClientGone
-from journeyman.api.security.client_address import Proxies
 from journeyman.api.dependencies import Ports
+from journeyman.api.json_body import ClientGone
 from journeyman.api.problems import RequestError, problem_code, send_problem
+from journeyman.api.security.client_address import Proxies
 from journeyman.api.security.host_policy import HEADERS, SAFE_METHODS, STRICT_POLICY, HostPolicy
+from journeyman.api.security.rate_limiting import rate_headers
 from journeyman.api.security.request_context import Visit, begin, headers_of
 from journeyman.auth.principal import LOCAL
 from journeyman.clock import Clock

@@ -6,13 +6,13 @@ import asyncio
 
 from starlette.types import Message, Receive, Send
 
-from journeyman.api.json_body import convert, parse
-from journeyman.api.websocket_messages import Acknowledged, Authenticate, Refused
-from journeyman.api.middleware.authentication import SUBPROTOCOL, Gate, offered
 from journeyman.api.dependencies import Ports
+from journeyman.api.json_body import convert, parse
+from journeyman.api.middleware.authentication import SUBPROTOCOL, Gate, offered
 from journeyman.api.problems import problem_of
 from journeyman.api.responses import encode
 from journeyman.api.security.request_context import Visit
+from journeyman.api.websocket_messages import Acknowledged, Authenticate, Refused
 from journeyman.auth.authenticator import unauthenticated
 from journeyman.auth.principal import Caller
 from journeyman.errors import BaseError

@@ -11,13 +11,13 @@ from starlette.responses import PlainTextResponse, Response
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.graph.drawing import GraphPicture, graph_of, mermaid, picture
 from journeyman.agents.spec import ModelSettings
-from journeyman.api.schemas.agents import AgentAnswer, AgentSummary, ModelAnswer, VersionAnswer
-from journeyman.api.paging import page_by_name
-from journeyman.api.openapi import answers, content, lists, ref
-from journeyman.api.parameters import Cursor, NamePath, PageSize
 from journeyman.api.dependencies import Ports
+from journeyman.api.openapi import answers, content, lists, ref
+from journeyman.api.paging import page_by_name
+from journeyman.api.parameters import Cursor, NamePath, PageSize
 from journeyman.api.responses import reply
 from journeyman.api.routes.tools import tool_answer
+from journeyman.api.schemas.agents import AgentAnswer, AgentSummary, ModelAnswer, VersionAnswer
 from journeyman.errors import NotFoundError
 from journeyman.events.codec import rfc3339
 from journeyman.runtime.served.reload_report import shown

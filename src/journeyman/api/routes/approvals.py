@@ -6,10 +6,10 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from journeyman.api import paging as cursors
-from journeyman.api.paging import cut
-from journeyman.api.openapi import lists
-from journeyman.api.parameters import Cursor, PageSize
 from journeyman.api.dependencies import Ports
+from journeyman.api.openapi import lists
+from journeyman.api.paging import cut
+from journeyman.api.parameters import Cursor, PageSize
 from journeyman.api.responses import approval_answer, page
 from journeyman.api.schemas.runs import ApprovalAnswer
 from journeyman.api.security.request_context import visit_of

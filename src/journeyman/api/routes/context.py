@@ -5,9 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from journeyman.api.dependencies import Ports
 from journeyman.api.json_body import merge_patch_of
 from journeyman.api.openapi import accepts, answers
-from journeyman.api.dependencies import Ports
 from journeyman.api.responses import reply
 from journeyman.api.security.request_context import visit_of
 

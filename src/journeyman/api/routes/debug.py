@@ -5,8 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from journeyman.api.openapi import answers
 from journeyman.api.dependencies import DebugPages
+from journeyman.api.openapi import answers
 from journeyman.api.responses import reply
 
 

@@ -7,9 +7,9 @@ import hashlib
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from journeyman.api.dependencies import Ports
 from journeyman.api.openapi import lists
 from journeyman.api.parameters import PageSize
-from journeyman.api.dependencies import Ports
 from journeyman.api.responses import page
 from journeyman.api.schemas.runs import ErrorGroup
 from journeyman.api.security.request_context import visit_of

@@ -7,15 +7,14 @@ from urllib.parse import parse_qsl
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from journeyman.api import paging as cursors
 from journeyman.api import openapi, sse
-from journeyman.api.json_body import LARGEST_INTEGER
+from journeyman.api import paging as cursors
+from journeyman.api.dependencies import Ports
 from journeyman.api.paging import cut
 from journeyman.api.parameters import checked_name
-from journeyman.api.dependencies import Ports
 from journeyman.api.problems import RequestError
 from journeyman.api.responses import page
-from journeyman.api.schemas.runs import NAME, EventAnswer
+from journeyman.api.schemas.runs import LARGEST_INTEGER, NAME, EventAnswer
 from journeyman.api.security.request_context import Visit, visit_of
 from journeyman.events.codec import wire
 

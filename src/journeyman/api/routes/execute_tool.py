@@ -5,9 +5,9 @@ from __future__ import annotations
 from starlette.types import Receive, Scope, Send
 
 from journeyman.api import openapi
+from journeyman.api.dependencies import Ports
 from journeyman.api.json_body import convert, read_json
 from journeyman.api.requests import key_of, payer_of
-from journeyman.api.dependencies import Ports
 from journeyman.api.responses import send_json, tool_answer
 from journeyman.api.schemas.runs import ExecuteToolAnswer, ExecuteToolRequest
 from journeyman.api.security.request_context import visit_of

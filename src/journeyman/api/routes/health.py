@@ -5,8 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from journeyman.api.openapi import answers, content, ref
 from journeyman.api.dependencies import Ports
+from journeyman.api.openapi import answers, content, ref
 from journeyman.api.responses import reply
 from journeyman.api.schemas.runs import Health
 

@@ -6,14 +6,14 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from journeyman.api import paging as cursors
-from journeyman.api.json_body import convert, read
-from journeyman.api.paging import cut
-from journeyman.api.requests import key_of
-from journeyman.api.schemas.keys import CreateKey, KeyAnswer, MadeKey, RotateKey, key_answer, made_key
-from journeyman.api.openapi import IDEMPOTENT, accepts, answers, lists
-from journeyman.api.parameters import Cursor, NamePath, PageSize
 from journeyman.api.dependencies import Ports
+from journeyman.api.json_body import convert, read
+from journeyman.api.openapi import IDEMPOTENT, accepts, answers, lists
+from journeyman.api.paging import cut
+from journeyman.api.parameters import Cursor, NamePath, PageSize
+from journeyman.api.requests import key_of
 from journeyman.api.responses import page, reply
+from journeyman.api.schemas.keys import CreateKey, KeyAnswer, MadeKey, RotateKey, key_answer, made_key
 from journeyman.api.security.request_context import visit_of
 from journeyman.auth.api_keys import ApiKeys, NewKey
 from journeyman.errors import NotFoundError

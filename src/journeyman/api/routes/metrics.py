@@ -5,8 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from journeyman.api.openapi import content, problems
 from journeyman.api.dependencies import Ports
+from journeyman.api.openapi import content, problems
 
 
 def metrics(ports: Ports) -> APIRouter:

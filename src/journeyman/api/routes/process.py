@@ -5,13 +5,13 @@ from __future__ import annotations
 from starlette.types import Receive, Scope, Send
 
 from journeyman.api import openapi, sse
+from journeyman.api.dependencies import Ports
+from journeyman.api.disconnects import cancel_for, wait_or_cancel
 from journeyman.api.json_body import ClientGone, convert, read_json
 from journeyman.api.requests import key_of, start_of
-from journeyman.api.dependencies import Ports
 from journeyman.api.responses import process_answer, raise_gateway_failure, send_json
 from journeyman.api.schemas.runs import ProcessAnswer, ProcessRequest
 from journeyman.api.security.request_context import Visit, visit_of
-from journeyman.api.disconnects import cancel_for, wait_or_cancel
 from journeyman.runtime.use_cases.requests import RunResult, Started
 
 PATH = "/process"

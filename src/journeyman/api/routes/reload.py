@@ -5,12 +5,12 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from journeyman.api.schemas.agents import ChangeAnswer, ReloadAnswer, RollbackRequest
+from journeyman.api.dependencies import Ports
 from journeyman.api.json_body import convert, parse, read_body
 from journeyman.api.openapi import accepts, answers
 from journeyman.api.parameters import NamePath
-from journeyman.api.dependencies import Ports
 from journeyman.api.responses import reply
+from journeyman.api.schemas.agents import ChangeAnswer, ReloadAnswer, RollbackRequest
 from journeyman.api.security.request_context import visit_of
 from journeyman.events.codec import rfc3339
 from journeyman.runtime.served.reload_report import Change, Reloaded, shown

@@ -5,12 +5,12 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from journeyman.api.json_body import convert, read
-from journeyman.api.schemas.keys import Pruned, PruneRequest
-from journeyman.api.openapi import accepts, answers
 from journeyman.api.dependencies import Ports
+from journeyman.api.json_body import convert, read
+from journeyman.api.openapi import accepts, answers
 from journeyman.api.problems import RequestError
 from journeyman.api.responses import reply
+from journeyman.api.schemas.keys import Pruned, PruneRequest
 from journeyman.runtime.retention import Keep
 
 _ONE_BOUND = [{"required": [name], "properties": {name: {"type": "number"}}} for name in PruneRequest.__struct_fields__]

@@ -9,12 +9,12 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from journeyman.api import paging as cursors
-from journeyman.api.json_body import convert, read
-from journeyman.api.paging import cut
-from journeyman.api.requests import answer_of, fork_of, key_of
-from journeyman.api.openapi import IDEMPOTENT, accepts, answers, lists
-from journeyman.api.parameters import Cursor, Moment, PageSize, RunPath, Seq, Text
 from journeyman.api.dependencies import Ports
+from journeyman.api.json_body import convert, read
+from journeyman.api.openapi import IDEMPOTENT, accepts, answers, lists
+from journeyman.api.paging import cut
+from journeyman.api.parameters import Cursor, Moment, PageSize, RunPath, Seq, Text
+from journeyman.api.requests import answer_of, fork_of, key_of
 from journeyman.api.responses import page, process_answer, reply, run_answer, run_summary, state_answer
 from journeyman.api.schemas.runs import ForkRequest, ProcessAnswer, ResumeRequest, RunAnswer, RunSummary, StateAnswer
 from journeyman.api.security.request_context import visit_of

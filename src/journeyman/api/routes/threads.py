@@ -7,12 +7,12 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from journeyman.api import paging as cursors
-from journeyman.api.json_body import convert, merge_patch_of, read
-from journeyman.api.paging import cut
-from journeyman.api.requests import key_of, message_of
-from journeyman.api.openapi import IDEMPOTENT, accepts, answers, lists, problems
-from journeyman.api.parameters import Cursor, PageSize, ThreadPath
 from journeyman.api.dependencies import Ports
+from journeyman.api.json_body import convert, merge_patch_of, read
+from journeyman.api.openapi import IDEMPOTENT, accepts, answers, lists, problems
+from journeyman.api.paging import cut
+from journeyman.api.parameters import Cursor, PageSize, ThreadPath
+from journeyman.api.requests import key_of, message_of
 from journeyman.api.responses import page, reply, run_summary
 from journeyman.api.schemas.runs import (
     AddedMessage,

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from journeyman.api.schemas.agents import CacheCleared, CheckAnswer, PermissionsAnswer, ToolAnswer
-from journeyman.api.paging import page_by_name
-from journeyman.api.openapi import answers, lists
-from journeyman.api.parameters import Cursor, NamePath, PageSize
 from journeyman.api.dependencies import ListedTool, Ports
+from journeyman.api.openapi import answers, lists
+from journeyman.api.paging import page_by_name
+from journeyman.api.parameters import Cursor, NamePath, PageSize
 from journeyman.api.responses import reply
+from journeyman.api.schemas.agents import CacheCleared, CheckAnswer, PermissionsAnswer, ToolAnswer
 from journeyman.errors import ToolNotFoundError
 from journeyman.events.messages import JSON
 from journeyman.tools.lint.checks import Finding

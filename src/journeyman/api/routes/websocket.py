@@ -9,8 +9,16 @@ from collections.abc import AsyncIterator
 from starlette.types import Receive, Scope, Send
 
 from journeyman.api import sse
-from journeyman.api.security.scopes import COMMANDS
+from journeyman.api.dependencies import Ports
+from journeyman.api.disconnects import cancel_for
 from journeyman.api.json_body import ClientGone, convert, parse
+from journeyman.api.middleware.authentication import Gate
+from journeyman.api.middleware.websocket_auth import Entrance, frame_bytes
+from journeyman.api.problems import RequestError, problem_of
+from journeyman.api.requests import answer_of, start_of
+from journeyman.api.responses import encode
+from journeyman.api.security.request_context import Visit, identified, visit_of
+from journeyman.api.security.scopes import COMMANDS
 from journeyman.api.websocket_messages import (
     Acknowledged,
     Cancel,
@@ -22,16 +30,8 @@ from journeyman.api.websocket_messages import (
     Subscribe,
     encode_frame,
 )
-from journeyman.api.middleware.websocket_auth import Entrance, frame_bytes
-from journeyman.api.middleware.authentication import Gate
-from journeyman.api.requests import answer_of, start_of
-from journeyman.api.dependencies import Ports
-from journeyman.api.problems import RequestError, problem_of
-from journeyman.api.responses import encode
-from journeyman.api.security.request_context import Visit, identified, visit_of
-from journeyman.api.disconnects import cancel_for
 from journeyman.errors import ResourceError, StateError
-from journeyman.runtime.use_cases.requests import Frame
+from journeyman.runtime.engine.frames import Frame
 from journeyman.telemetry.logs.setup import bind
 
 _LOG = logging.getLogger(__name__)

@@ -1,1 +1,1 @@
-"""schemas."""
+"""Request and response bodies of the HTTP API."""

@@ -7,8 +7,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 from msgspec.structs import asdict
 
-from journeyman.api.json_body import LARGEST_INTEGER
-from journeyman.api.schemas.runs import PRINCIPAL, SCOPE
+from journeyman.api.schemas.runs import LARGEST_INTEGER, PRINCIPAL, SCOPE
 from journeyman.auth.api_keys import usable
 from journeyman.auth.limits import MOST_RUNS, MOST_TOKENS, MOST_USD, KeyLimits
 from journeyman.events.codec import rfc3339

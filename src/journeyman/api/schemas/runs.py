@@ -307,3 +307,6 @@ class Health(Struct, frozen=True):
     status: str
     reasons: dict[str, Any] = {}
     details: dict[str, Any] = {}
+
+
+LARGEST_INTEGER = 2**53  # what every JSON reader keeps exactly

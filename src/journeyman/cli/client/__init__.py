@@ -1,1 +1,1 @@
-"""client."""
+"""API clients of the command line: over HTTP, over a journal file, or in process."""

@@ -10,11 +10,11 @@ from journeyman.errors import ToolExecutionError
 from journeyman.events.codec import Codec
 from journeyman.events.messages import JSON
 from journeyman.tools.authoring.context import BlockingToolContext
-from journeyman.tools.schema.describe import Described, describe
 from journeyman.tools.authoring.open_resources import OpenResources
-from journeyman.tools.registry import RegisteredTool, ToolRegistry
-from journeyman.tools.spec import CallRequest, Question
 from journeyman.tools.process.import_target import resolve
+from journeyman.tools.registry import RegisteredTool, ToolRegistry
+from journeyman.tools.schema.describe import Described, describe
+from journeyman.tools.spec import CallRequest, Question
 
 
 class LoneHost:

@@ -10,12 +10,12 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from journeyman.auth.principal import LOCAL_NAME
-from journeyman.cli.client.http_client import RemoteDoor
 from journeyman.cli.client.connect import journal_file, server
+from journeyman.cli.client.http_client import RemoteDoor
 from journeyman.errors import NotFoundError
 from journeyman.events.codec import EVENT_TYPES, Entry, microseconds, rfc3339
-from journeyman.events.messages import Message
 from journeyman.events.fold import AgentState, fold
+from journeyman.events.messages import Message
 from journeyman.events.redaction import shown, shown_message, veiled
 from journeyman.journal.journal import (
     ApprovalRow,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from journeyman.cli.client.connect import server
 from journeyman.cli.commands.check import checked
 from journeyman.cli.output import AgentPath, Json, Offline, Output, Url
-from journeyman.cli.client.connect import server
 from journeyman.settings import Settings
 
 

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from journeyman.cli.exit_codes import FAILED
+from journeyman.cli.client.connect import door
 from journeyman.cli.client.follow_run import Following
-from journeyman.cli.output import AgentPath, Json, Limit, Offline, Output, Url
 from journeyman.cli.client.queries import reading
 from journeyman.cli.commands.run import CODES, report
-from journeyman.cli.client.connect import door
+from journeyman.cli.exit_codes import FAILED
+from journeyman.cli.output import AgentPath, Json, Limit, Offline, Output, Url
 from journeyman.errors import NotFoundError, ValidationError
 from journeyman.settings import Settings
 

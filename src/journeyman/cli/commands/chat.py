@@ -10,11 +10,11 @@ from typing import Annotated, Any
 import typer
 
 from journeyman.cli.client.api_client import Door, Frame
-from journeyman.cli.exit_codes import FAILED, WAITING
+from journeyman.cli.client.connect import door
 from journeyman.cli.client.follow_run import ENDS, Following
+from journeyman.cli.exit_codes import FAILED, WAITING
 from journeyman.cli.output import AgentPath, Offline, Output, Url
 from journeyman.cli.transcript import Transcript
-from journeyman.cli.client.connect import door
 from journeyman.errors import BaseError, StateError
 from journeyman.settings import Settings
 

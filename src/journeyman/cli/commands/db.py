@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
+from journeyman.cli.client.connect import journal_file, server
+from journeyman.cli.client.http_client import RemoteDoor
 from journeyman.cli.exit_codes import FAILED, OK
 from journeyman.cli.output import Json, Output, Url
-from journeyman.cli.client.http_client import RemoteDoor
-from journeyman.cli.client.connect import journal_file, server
 from journeyman.clock import SystemClock
 from journeyman.errors import ConfigurationError, ValidationError
 from journeyman.journal.sqlite.backup import back_up

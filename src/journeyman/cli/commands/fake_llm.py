@@ -25,9 +25,9 @@ def fake_llm(
     import uvicorn  # a server's imports: only for this command
 
     from journeyman.clock import SystemClock
+    from journeyman.llm.fake.scripted import ScriptedModel
     from journeyman.llm.fake.server import fake_llm as endpoint
     from journeyman.llm.offline.model import OfflineModel
-    from journeyman.llm.fake.scripted import ScriptedModel
 
     client = OfflineModel() if model == "offline" else ScriptedModel.from_file(model.removeprefix("script:"))
     app = endpoint(client, clock=SystemClock(), models=(model,))

@@ -7,11 +7,11 @@ from urllib.parse import quote
 
 import typer
 
+from journeyman.cli.client.connect import door
 from journeyman.cli.commands.approvals import json_object
+from journeyman.cli.commands.run import CODES, ended, report
 from journeyman.cli.exit_codes import FAILED
 from journeyman.cli.output import AgentPath, Json, Offline, Output, Url
-from journeyman.cli.commands.run import CODES, ended, report
-from journeyman.cli.client.connect import door
 from journeyman.errors import ValidationError
 from journeyman.settings import Settings
 

@@ -12,10 +12,10 @@ import typer
 
 from journeyman.agents.graph.drawing import graph_of, mermaid, picture
 from journeyman.agents.graph.walkthrough import Asked, TrailStep
+from journeyman.cli.client.connect import log_quietly
 from journeyman.cli.commands.check import checked
 from journeyman.cli.exit_codes import FAILED, OK
 from journeyman.cli.output import AgentPath, Json, Offline, Output, compact
-from journeyman.cli.client.connect import log_quietly
 from journeyman.errors import NotFoundError, ValidationError
 from journeyman.settings import Settings
 

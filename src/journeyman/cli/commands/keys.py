@@ -16,9 +16,9 @@ from journeyman.auth.api_keys import ApiKeys, NewKey
 from journeyman.auth.limits import KeyLimits, checked_limits
 from journeyman.auth.principal import SCOPES, checked_scopes
 from journeyman.auth.tokens import sign
-from journeyman.cli.output import Json, Output, Url
-from journeyman.cli.client.http_client import RemoteDoor
 from journeyman.cli.client.connect import journal_file, server
+from journeyman.cli.client.http_client import RemoteDoor
+from journeyman.cli.output import Json, Output, Url
 from journeyman.clock import SystemClock
 from journeyman.errors import ConfigurationError, ValidationError
 from journeyman.events.quota import Quota

@@ -7,10 +7,10 @@ from urllib.parse import quote
 
 import typer
 
+from journeyman.cli.client.connect import server
+from journeyman.cli.client.http_client import RemoteDoor
 from journeyman.cli.exit_codes import CONFIGURATION
 from journeyman.cli.output import Json, Output, Url
-from journeyman.cli.client.http_client import RemoteDoor
-from journeyman.cli.client.connect import server
 from journeyman.errors import ServiceUnavailableError
 from journeyman.settings import Settings
 

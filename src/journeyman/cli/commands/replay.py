@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from journeyman.cli.client.queries import reading
 from journeyman.cli.commands.test import quiet
 from journeyman.cli.exit_codes import FAILED
 from journeyman.cli.output import AgentPath, Json, Output, Url
-from journeyman.cli.client.queries import reading
 from journeyman.errors import ConfigurationError, NotFoundError, ValidationError
 from journeyman.settings import Settings
 

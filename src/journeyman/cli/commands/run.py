@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from journeyman.cli.client.api_client import Door
-from journeyman.cli.exit_codes import FAILED, OK, WAITING
-from journeyman.cli.client.follow_run import Following
-from journeyman.cli.output import AgentPath, Json, Offline, Output, Url, compact
 from journeyman.cli.client.connect import door
+from journeyman.cli.client.follow_run import Following
+from journeyman.cli.exit_codes import FAILED, OK, WAITING
+from journeyman.cli.output import AgentPath, Json, Offline, Output, Url, compact
 from journeyman.settings import Settings
 
 CODES = {"finished": OK, "paused": WAITING}

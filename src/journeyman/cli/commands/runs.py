@@ -9,11 +9,11 @@ import msgspec
 import typer
 
 from journeyman.auth.principal import LOCAL_NAME
-from journeyman.cli.commands.fork import fork
-from journeyman.cli.output import Json, Limit, Output, Url, cell, compact
 from journeyman.cli.client.queries import reading
+from journeyman.cli.commands.fork import fork
 from journeyman.cli.commands.replay import export, replay
 from journeyman.cli.commands.threads import words
+from journeyman.cli.output import Json, Limit, Output, Url, cell, compact
 from journeyman.events.codec import rfc3339
 from journeyman.settings import Settings
 

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from journeyman.auth.principal import LOCAL_NAME
-from journeyman.cli.output import Json, Limit, Output, Principal, Url
 from journeyman.cli.client.queries import reading
+from journeyman.cli.output import Json, Limit, Output, Principal, Url
 from journeyman.settings import Settings
 
 app = typer.Typer(help="Conversations.", invoke_without_command=True)

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
+from journeyman.cli.client.connect import door, log_quietly, server
 from journeyman.cli.commands.approvals import json_object
 from journeyman.cli.commands.check import checked, lines
+from journeyman.cli.commands.run import report
 from journeyman.cli.exit_codes import CONFIGURATION, FAILED, OK, WAITING
 from journeyman.cli.output import AgentPath, Json, Output, Url
-from journeyman.cli.commands.run import report
-from journeyman.cli.client.connect import door, log_quietly, server
 from journeyman.errors import Problem, ToolError
 from journeyman.settings import Settings
 

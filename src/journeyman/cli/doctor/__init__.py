@@ -1,1 +1,1 @@
-"""doctor."""
+"""`journeyman doctor`: checks of the machine, the disk and the network."""

@@ -12,12 +12,11 @@ import typer
 from pydantic import SecretStr
 
 from journeyman import __version__
-from journeyman.cli.doctor import disk as disks
-from journeyman.cli.doctor import machine
-from journeyman.cli.doctor import network
 from journeyman.cli.commands.check import checked
-from journeyman.cli.exit_codes import FAILED, OK
+from journeyman.cli.doctor import disk as disks
+from journeyman.cli.doctor import machine, network
 from journeyman.cli.doctor.finding import Finding, guarded
+from journeyman.cli.exit_codes import FAILED, OK
 from journeyman.cli.output import AgentPath, Json, Output
 from journeyman.errors import ConfigurationError
 from journeyman.settings import Settings

@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from journeyman.cli.doctor.finding import Finding, State
 from journeyman.cli.client.connect import owner_url
+from journeyman.cli.doctor.finding import Finding, State
 from journeyman.settings import Settings
 
 LEAST_FREE = 256 << 20  # bytes on the journal's disk

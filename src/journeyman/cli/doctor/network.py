@@ -13,8 +13,8 @@ from importlib.util import find_spec
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-from journeyman.cli.doctor.finding import Finding
 from journeyman.cli.client.connect import owner_url
+from journeyman.cli.doctor.finding import Finding
 from journeyman.settings import Settings, is_loopback
 
 NETWORK_SECONDS = 5.0

@@ -1,1 +1,1 @@
-"""projection."""
+"""Projection: which rows each event changes."""

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from journeyman.events.codec import Entry
 from journeyman.events.events import MessageAdded, ModelReplied, NodeEntered, ToolCallFinished
-from journeyman.events.node_steps import is_of_code
 from journeyman.events.graph_position import is_within, joined_into
+from journeyman.events.node_steps import is_of_code
 
 SPEAKING = ("message_added", "model_replied", "tool_call_finished", "node_entered")
 

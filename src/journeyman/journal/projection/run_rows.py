@@ -11,14 +11,12 @@ from typing import Any
 
 import msgspec
 
-from journeyman.events.charging import charge
 from journeyman.events.codec import Entry
 from journeyman.events.events import (
     ApprovalGiven,
     ApprovalRequested,
     CancelRequested,
     ContextChanged,
-    Event,
     Failure,
     HistorySummarized,
     MessageAdded,
@@ -35,66 +33,31 @@ from journeyman.events.events import (
     RunPaused,
     RunResumed,
     RunStarted,
-    ThreadCreated,
     ToolCallFinished,
 )
-from journeyman.events.merge_patch import merge_patch
-from journeyman.events.transcript import stored_message
 from journeyman.events.graph_position import joined_into
+from journeyman.journal.journal import RunStatus
 from journeyman.journal.projection.approval_rows import approval_row
 from journeyman.journal.projection.branch_messages import is_of_trunk, joined_seqs
-from journeyman.journal.journal import RunStatus
-from journeyman.journal.projection.budget_rows import set_aside, settle, settle_all, spend
-from journeyman.journal.tables import Run, Tables, Thread
-
-THREAD = "thread:"
-PRINCIPAL = "principal:"
-
-
-def is_run(stream: str) -> bool:
-    return not stream.startswith((THREAD, PRINCIPAL))
-
-
-def project(tables: Tables, entry: Entry, event: Event) -> None:
-    """Change the rows as this entry says. `event` is the entry's event, decoded."""
-    if entry.stream.startswith(THREAD):
-        if (in_thread := _IN_THREAD.get(type(event))) is not None:
-            in_thread(tables, entry, event)
-    elif entry.stream.startswith(PRINCIPAL):
-        if type(event) is ContextChanged:
-            _patch_global(tables, entry.stream[len(PRINCIPAL) :], event)
-    elif type(event) is RunAccepted:
-        _accepted(tables, entry, event)
-    else:
-        project_step(tables, entry, event, known_run(tables, entry.stream))
-
-
-def project_step(tables: Tables, entry: Entry, event: Event, run: Run) -> None:
-    """`project` for an event of an accepted run."""
-    run.last_seq = entry.seq
-    if (in_run := _IN_RUN.get(type(event))) is not None:
-        in_run(tables, entry, event, run)
-
-
-def known_run(tables: Tables, id: str) -> Run:
-    run = tables.run(id)
-    assert run is not None, id
-    return run
-
-
-def known_thread(tables: Tables, key: str) -> Thread:
-    thread = tables.thread(key)
-    assert thread is not None, key
-    return thread
-
+from journeyman.journal.projection.budget_rows import set_aside, settle, settle_all
+from journeyman.journal.projection.thread_rows import (
+    free_slot,
+    history_summarized,
+    known_thread,
+    new_thread,
+    number_message,
+    patch_global,
+    patch_thread,
+)
+from journeyman.journal.tables import Run, Tables
 
 # --- the life of a run
 
 
-def _accepted(tables: Tables, entry: Entry, event: RunAccepted) -> None:
+def run_accepted(tables: Tables, entry: Entry, event: RunAccepted) -> None:
     thread = tables.thread(event.thread)
     if thread is None:
-        thread = _new_thread(event.thread, event.principal, entry.at)
+        thread = new_thread(event.thread, event.principal, entry.at)
     run = Run(
         id=entry.stream,
         thread=event.thread,
@@ -117,10 +80,6 @@ def _accepted(tables: Tables, entry: Entry, event: RunAccepted) -> None:
     tables.save_run(run)
 
 
-def _new_thread(key: str, principal: str, at: int) -> Thread:
-    return Thread(key=key, principal=principal, thread_id=key.rpartition("/")[2], created_at=at, updated_at=at)
-
-
 def _started(tables: Tables, entry: Entry, event: RunStarted, run: Run) -> None:
     run.status = "running"
     run.started_at = entry.at
@@ -130,7 +89,7 @@ def _started(tables: Tables, entry: Entry, event: RunStarted, run: Run) -> None:
     thread.active_run = run.id
     thread.updated_at = entry.at
     if run.has_input and not run.direct:
-        _number(tables, thread, run.id, 1)
+        number_message(tables, thread, run.id, 1)
     tables.save_thread(thread)
 
 
@@ -198,42 +157,15 @@ def _end(tables: Tables, entry: Entry, run: Run, status: RunStatus, error: Failu
     settle_all(tables, run)
     tables.save_run(run)
     _wake_parents(tables, run)
-    _free_slot(tables, known_thread(tables, run.thread), run, entry.at)
-
-
-def _free_slot(tables: Tables, thread: Thread, run: Run, at: int) -> None:
-    if thread.active_run != run.id:  # it was cancelled before it started
-        thread.queue.remove(run.id)
-        return
-    thread.active_run = None
-    thread.updated_at = at
-    if thread.pending:
-        for stream, seq in thread.pending:
-            if is_pinned(tables, stream, seq):
-                thread.pinned.append(thread.next_no)
-            _number(tables, thread, stream, seq)
-        thread.pending = []
-        tables.drop_pending(thread.key)
-    tables.save_thread(thread)
+    free_slot(tables, known_thread(tables, run.thread), run, entry.at)
 
 
 # --- steps
 
 
-def _number(tables: Tables, thread: Thread, stream: str, seq: int) -> None:
-    tables.add_message(thread.key, thread.next_no, stream, seq)
-    thread.next_no += 1
-
-
-def is_pinned(tables: Tables, stream: str, seq: int) -> bool:
-    """Is the message that this event made pinned?"""
-    message = stored_message(tables.entries(stream, seq - 1, 1)[0].event)
-    return message is not None and message.pinned
-
-
 def _spoken(tables: Tables, entry: Entry, event: MessageAdded | ModelReplied | ToolCallFinished, run: Run) -> None:
     if not run.direct and is_of_trunk(event):
-        _number(tables, known_thread(tables, run.thread), entry.stream, entry.seq)
+        number_message(tables, known_thread(tables, run.thread), entry.stream, entry.seq)
 
 
 def _replied(tables: Tables, entry: Entry, event: ModelReplied, run: Run) -> None:
@@ -251,7 +183,7 @@ def _node_entered(tables: Tables, entry: Entry, event: NodeEntered, run: Run) ->
         return
     thread = known_thread(tables, run.thread)
     for seq in joined_seqs(tables.entries(run.id, 0, entry.seq), entry.seq):
-        _number(tables, thread, run.id, seq)
+        number_message(tables, thread, run.id, seq)
     tables.save_thread(thread)
 
 
@@ -268,31 +200,12 @@ def _model_called(tables: Tables, entry: Entry, event: ModelCalled, run: Run) ->
         set_aside(tables, run, event.call, event.reserved)
 
 
-def _summarized(tables: Tables, entry: Entry, event: HistorySummarized, run: Run | None = None) -> None:
-    thread = known_thread(tables, run.thread if run else entry.stream[len(THREAD) :])
-    if event.text:
-        thread.summary = (entry.stream, entry.seq)
-        thread.window_from = max(thread.window_from, event.last_no + 1)
-        tables.save_thread(thread)
-    if event.reserved is not None and run is not None and not run.copied:
-        spend(tables, event.reserved, *charge(event.reserved, event))
-
-
 def _context_changed(tables: Tables, entry: Entry, event: ContextChanged, run: Run) -> None:
     if event.scope == "global":
         if not run.copied:  # the parent did it
-            _patch_global(tables, run.principal, event)
+            patch_global(tables, run.principal, event)
     else:
-        _patch_thread(tables, known_thread(tables, run.thread), event)
-
-
-def _patch_thread(tables: Tables, thread: Thread, event: ContextChanged) -> None:
-    thread.context = merge_patch(thread.context, event.patch)
-    tables.save_thread(thread)
-
-
-def _patch_global(tables: Tables, principal: str, event: ContextChanged) -> None:
-    tables.save_global_context(principal, merge_patch(tables.global_context(principal), event.patch))
+        patch_thread(tables, known_thread(tables, run.thread), event)
 
 
 def _approval_requested(tables: Tables, entry: Entry, event: ApprovalRequested, run: Run) -> None:
@@ -334,39 +247,7 @@ def _wake_parents(tables: Tables, run: Run) -> None:
 # --- outside a run
 
 
-def _thread_created(tables: Tables, entry: Entry, event: ThreadCreated) -> None:
-    thread = _new_thread(entry.stream[len(THREAD) :], event.principal, entry.at)
-    thread.title, thread.meta = event.title, event.meta
-    tables.save_thread(thread)
-
-
-def _thread_message(tables: Tables, entry: Entry, event: MessageAdded) -> None:
-    thread = known_thread(tables, entry.stream[len(THREAD) :])
-    if thread.active_run is None:
-        if event.message.pinned:
-            thread.pinned.append(thread.next_no)
-        _number(tables, thread, entry.stream, entry.seq)
-    else:
-        thread.pending.append((entry.stream, entry.seq))
-        tables.add_pending(thread.key, entry.stream, entry.seq)
-    thread.updated_at = entry.at
-    tables.save_thread(thread)
-
-
-def _thread_replaced(tables: Tables, entry: Entry, event: MessageReplaced) -> None:
-    thread = known_thread(tables, entry.stream[len(THREAD) :])
-    old, new = (entry.stream, event.seq), (entry.stream, entry.seq)
-    thread.pending = [new if place == old else place for place in thread.pending]
-    tables.replace_message(thread.key, entry.stream, event.seq, entry.seq)
-
-
-def _thread_context(tables: Tables, entry: Entry, event: ContextChanged) -> None:
-    thread = known_thread(tables, entry.stream[len(THREAD) :])
-    thread.updated_at = entry.at
-    _patch_thread(tables, thread, event)
-
-
-_IN_RUN: dict[type[Any], Callable[[Tables, Entry, Any, Run], None]] = {
+IN_RUN: dict[type[Any], Callable[[Tables, Entry, Any, Run], None]] = {
     RunStarted: _started,
     RunPaused: _paused,
     RunResumed: _resumed,
@@ -375,7 +256,7 @@ _IN_RUN: dict[type[Any], Callable[[Tables, Entry, Any, Run], None]] = {
     RunFailed: _failed,
     RunCancelled: _cancelled,
     ModelCalled: _model_called,
-    HistorySummarized: _summarized,
+    HistorySummarized: history_summarized,
     ModelReplied: _replied,
     ModelFailed: _model_failed,
     ToolCallFinished: _spoken,
@@ -386,11 +267,4 @@ _IN_RUN: dict[type[Any], Callable[[Tables, Entry, Any, Run], None]] = {
     ApprovalRequested: _approval_requested,
     ApprovalGiven: _approval_given,
     CancelRequested: _cancel_requested,
-}
-_IN_THREAD: dict[type[Any], Callable[[Tables, Entry, Any], None]] = {
-    ThreadCreated: _thread_created,
-    HistorySummarized: _summarized,
-    MessageAdded: _thread_message,
-    MessageReplaced: _thread_replaced,
-    ContextChanged: _thread_context,
 }

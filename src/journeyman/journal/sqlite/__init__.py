@@ -1,1 +1,1 @@
-"""sqlite."""
+"""The SQLite journal: one file, one writer thread, readers beside it."""

@@ -14,16 +14,6 @@ import apsw
 from journeyman.errors import ConfigurationError, StorageError
 from journeyman.events.codec import Entry
 from journeyman.events.messages import JSON
-from journeyman.journal.sqlite.connection import (
-    UNREADABLE,
-    Synchronous,
-    check_current,
-    connect_reader,
-    connect_writer,
-    migrate,
-    translate,
-)
-from journeyman.journal.subscriptions import Place, Rings
 from journeyman.journal.journal import (
     ApiKeyRow,
     ApprovalRow,
@@ -39,11 +29,21 @@ from journeyman.journal.journal import (
     Size,
     ThreadRow,
 )
-from journeyman.journal.transactions import Ledger
+from journeyman.journal.sqlite.connection import (
+    UNREADABLE,
+    Synchronous,
+    check_current,
+    connect_reader,
+    connect_writer,
+    migrate,
+    translate,
+)
 from journeyman.journal.sqlite.file_lock import Ownership
 from journeyman.journal.sqlite.reads import Reads
 from journeyman.journal.sqlite.statements import Q
 from journeyman.journal.sqlite.writer import GroupCommitted, Ticket, Writer, untold
+from journeyman.journal.subscriptions import Place, Rings
+from journeyman.journal.transactions import Ledger
 
 T = TypeVar("T")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from importlib.resources import files
 
-_FOLDER = files("journeyman.journal") / "sql"
+_FOLDER = files("journeyman.journal.sqlite") / "sql"
 
 
 def migrations() -> list[str]:

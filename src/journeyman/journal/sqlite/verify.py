@@ -12,9 +12,9 @@ import apsw
 from journeyman.errors import BaseError
 from journeyman.events.codec import Entry
 from journeyman.events.fold import AgentState, apply
-from journeyman.journal.sqlite.connection import check_current, connect_reader, translate
 from journeyman.journal.memory import MemoryTables
-from journeyman.journal.projection.run_rows import project
+from journeyman.journal.projection.project import project
+from journeyman.journal.sqlite.connection import check_current, connect_reader, translate
 from journeyman.journal.sqlite.tables import SqliteTables
 
 _RUNS = "SELECT accepted_no, id FROM runs ORDER BY accepted_no"

@@ -20,10 +20,10 @@ import apsw
 import msgspec
 
 from journeyman.errors import ResourceError, StateError, StorageError
-from journeyman.journal.sqlite.connection import translate
 from journeyman.journal.journal import Batch, Committed
-from journeyman.journal.transactions import Ledger
+from journeyman.journal.sqlite.connection import translate
 from journeyman.journal.sqlite.tables import SqliteTables
+from journeyman.journal.transactions import Ledger
 
 
 class GroupCommitted(msgspec.Struct, frozen=True):

@@ -1,1 +1,1 @@
-"""fake."""
+"""Fake models: scripted and recorded model clients, and an OpenAI-compatible server over them."""

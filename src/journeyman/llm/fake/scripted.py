@@ -15,8 +15,8 @@ import yaml
 from journeyman.clock import Clock, SystemClock
 from journeyman.errors import ConfigurationError, Problem, ServiceError
 from journeyman.events.messages import JSON, Message, TextPart, ToolCall, Usage, valid_text
-from journeyman.llm.gateway import errors as refusals
 from journeyman.llm.client import Delta, ModelReply, ModelRequest
+from journeyman.llm.gateway import errors as refusals
 
 MAX_SCRIPT_BYTES = 1 << 20
 _REMEMBERED_REQUESTS = 1000

@@ -8,8 +8,8 @@ import msgspec
 
 from journeyman.errors import ServiceError
 from journeyman.events.messages import JSON, ToolCall, valid_text
-from journeyman.llm.gateway import json_text
 from journeyman.llm.client import ModelReply
+from journeyman.llm.gateway import json_text
 from journeyman.llm.gateway.errors import bad_reply, cut_stream, reported_error
 from journeyman.llm.gateway.wire import MAX_REPLY_BYTES, call_of, content_text, reply, usage_of
 

@@ -11,8 +11,8 @@ from journeyman.egress.retry_rules import retry_after
 from journeyman.egress.traceparent import traced
 from journeyman.egress.transport import Request, Response, Timeouts, Transport
 from journeyman.errors import ConfigurationError, ServiceError
-from journeyman.llm.gateway import errors as refusals
 from journeyman.llm.client import Delta, ModelReply, ModelRequest
+from journeyman.llm.gateway import errors as refusals
 from journeyman.llm.gateway.deltas import ReplyFold
 from journeyman.llm.gateway.wire import MAX_REPLY_BYTES, decode_reply, encode_request
 from journeyman.resilience.guard import Guard, Judgement

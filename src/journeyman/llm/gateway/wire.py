@@ -20,8 +20,8 @@ from journeyman.events.messages import (
     Usage,
     valid_text,
 )
-from journeyman.llm.gateway import json_text
 from journeyman.llm.client import ModelReply, ModelRequest, ToolDefinition
+from journeyman.llm.gateway import json_text
 from journeyman.llm.gateway.errors import bad_reply, reported_error
 
 MAX_REPLY_BYTES = 32 << 20

@@ -1,1 +1,1 @@
-"""offline."""
+"""The offline model: deterministic replies without a gateway."""

@@ -11,8 +11,8 @@ import msgspec
 
 from journeyman.clock import Clock
 from journeyman.events.messages import JSON, Message, ToolCall, Usage, assistant
-from journeyman.llm.offline.arguments import Words, arithmetic
 from journeyman.llm.client import Delta, ModelReply, ModelRequest, ToolDefinition
+from journeyman.llm.offline.arguments import Words, arithmetic
 from journeyman.llm.offline.schema_sample import least
 
 _CONNECT = "To connect a real model, set LITELLM_GATEWAY_URL and DEFAULT_MODEL, then start again."

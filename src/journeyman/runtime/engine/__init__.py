@@ -1,1 +1,1 @@
-"""engine."""
+"""The engine: decides, performs and records the steps of each run."""

@@ -25,12 +25,12 @@ from journeyman.events.events import (
     RunPaused,
     Spent,
 )
-from journeyman.events.messages import user
 from journeyman.events.fold import AgentState, fold
+from journeyman.events.messages import user
 from journeyman.ids import Ids
 from journeyman.journal.journal import Append, Batch, Definition, Journal, RunRow, thread_key
-from journeyman.runtime.served.versions import Definitions
 from journeyman.runtime.engine.state_loading import read_all
+from journeyman.runtime.served.versions import Definitions
 
 DEPTH_CAP = 5  # how many runs may stand above one
 

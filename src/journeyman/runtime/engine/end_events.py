@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from journeyman.agents.tool_calls import OUTCOME_UNKNOWN
-from journeyman.events.open_calls import CallState, ModelCallState
 from journeyman.events.child_runs import ChildState
 from journeyman.events.events import Ended, Event, Failure, ModelFailed, ModelReplied, NodeLeft, ToolCallFinished
-from journeyman.events.messages import Message, TextPart
 from journeyman.events.fold import AgentState
 from journeyman.events.graph_position import NodeState
+from journeyman.events.messages import Message, TextPart
+from journeyman.events.open_calls import CallState, ModelCallState
 
 
 def closing(state: AgentState, said: Callable[[str], str], executing: Collection[str], end: Ended) -> tuple[Event, ...]:

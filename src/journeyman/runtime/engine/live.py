@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from journeyman.events.codec import Codec
 from journeyman.llm.client import Delta as ModelDelta
 from journeyman.masking import Gaps
-from journeyman.runtime.use_cases.requests import Delta, Progress, Snapshot
+from journeyman.runtime.engine.frames import Delta, Progress, Snapshot
 
 TEXT_CAP = 4_000_000  # characters kept of one reply while it comes
 PROGRESS_CAP = 32  # newest reports kept of one run

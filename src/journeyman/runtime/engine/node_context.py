@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal, Protocol, TypeVar
 
 from journeyman.events.events import Path
-from journeyman.events.messages import JSON, Message
 from journeyman.events.fold import AgentState
+from journeyman.events.messages import JSON, Message
 from journeyman.tools.authoring.context import Context
 
 _log = logging.getLogger("journeyman.node")

@@ -10,10 +10,10 @@ from typing import Literal, NoReturn
 
 import msgspec
 
-from journeyman.agents.tool_calls import next_of, question
-from journeyman.agents.tool_calls import unknown as unknown_outcome
 from journeyman.agents.decision import Action, Agent, CallModel, CallTool, ReachLimit, RunNode, Settle
 from journeyman.agents.limits import exceeded
+from journeyman.agents.tool_calls import next_of, question
+from journeyman.agents.tool_calls import unknown as unknown_outcome
 from journeyman.errors import (
     BaseError,
     ServiceError,
@@ -22,7 +22,6 @@ from journeyman.errors import (
     ToolExecutionError,
     ValidationError,
 )
-from journeyman.events.open_calls import CallState
 from journeyman.events.events import (
     ContextChanged,
     Event,
@@ -35,21 +34,22 @@ from journeyman.events.events import (
     StepRemembered,
     ToolCallFinished,
 )
-from journeyman.events.messages import JSON, Message, system, user
 from journeyman.events.fold import replace
 from journeyman.events.graph_position import NodeState
+from journeyman.events.messages import JSON, Message, system, user
+from journeyman.events.open_calls import CallState
 from journeyman.ids import Ids
 from journeyman.llm.client import ModelRequest
+from journeyman.runtime.engine.action_events import model_called, settled, tool_finished
 from journeyman.runtime.engine.context_limits import check_context
-from journeyman.runtime.engine.tool_call import RunningCall
 from journeyman.runtime.engine.end_events import close_call, close_model
 from journeyman.runtime.engine.inbox import Fact, Inbox
 from journeyman.runtime.engine.live import LiveRun
-from journeyman.runtime.engine.node_context import NodeContext
 from journeyman.runtime.engine.model_budget import Payments
+from journeyman.runtime.engine.node_context import NodeContext
 from journeyman.runtime.engine.performer import Performer
 from journeyman.runtime.engine.recorder import Recorder
-from journeyman.runtime.engine.action_events import model_called, settled, tool_finished
+from journeyman.runtime.engine.tool_call import RunningCall
 from journeyman.tools.failures import detail_of, readable
 from journeyman.tools.results import plain_json
 from journeyman.tools.spec import ToolOutcome

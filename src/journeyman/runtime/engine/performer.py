@@ -12,13 +12,13 @@ from journeyman.agents.decision import CallModel, CallTool, Summarize
 from journeyman.clock import Clock
 from journeyman.errors import BaseError, ServiceTimeoutError
 from journeyman.events.events import Failure, HistorySummarized, ModelFailed, ModelReplied
-from journeyman.events.messages import JSON, Usage
 from journeyman.events.fold import AgentState, replace
+from journeyman.events.messages import JSON, Usage
 from journeyman.ids import Ids
 from journeyman.llm.client import Delta, ModelClient, ModelReply, ModelRequest
 from journeyman.llm.prices import Prices
-from journeyman.runtime.engine.live import LiveRun
 from journeyman.runtime.engine.action_events import idempotency_key, summarized
+from journeyman.runtime.engine.live import LiveRun
 from journeyman.tools.spec import CallHost, CallRequest, ToolOutcome
 
 log = logging.getLogger(__name__)

@@ -24,6 +24,7 @@ from journeyman.events.events import (
 from journeyman.events.fold import AgentState, replace
 from journeyman.ids import Ids
 from journeyman.llm.client import ModelRequest
+from journeyman.runtime.engine.action_events import instant_event, model_called, tool_started
 from journeyman.runtime.engine.children import Children, Look
 from journeyman.runtime.engine.end_events import closing
 from journeyman.runtime.engine.inbox import Fact, Inbox
@@ -32,7 +33,6 @@ from journeyman.runtime.engine.model_budget import Payments
 from journeyman.runtime.engine.performer import Performer
 from journeyman.runtime.engine.recorder import Recorder
 from journeyman.runtime.engine.steps import Steps
-from journeyman.runtime.engine.action_events import instant_event, model_called, tool_started
 
 log = logging.getLogger(__name__)
 

@@ -22,13 +22,13 @@ from journeyman.llm.prices import Prices
 from journeyman.runtime.engine.budgets import Budgets
 from journeyman.runtime.engine.children import Children
 from journeyman.runtime.engine.end_events import closing
-from journeyman.runtime.served.versions import Definitions
 from journeyman.runtime.engine.live import LiveRun
-from journeyman.runtime.engine.state_loading import load_state
 from journeyman.runtime.engine.model_budget import Payments, Till
 from journeyman.runtime.engine.performer import Performer
 from journeyman.runtime.engine.recorder import Observe, Recorder
 from journeyman.runtime.engine.runner import Runner
+from journeyman.runtime.engine.state_loading import load_state
+from journeyman.runtime.served.versions import Definitions
 from journeyman.telemetry.logs.setup import bind, bind_only
 
 log = logging.getLogger(__name__)

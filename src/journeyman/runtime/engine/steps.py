@@ -7,8 +7,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from journeyman.agents.tool_calls import question, unknown
 from journeyman.agents.decision import Action, Agent, CallModel, CallTool, RunNode, Summarize
+from journeyman.agents.tool_calls import question, unknown
 from journeyman.egress.traceparent import propagate
 from journeyman.errors import BaseError, StaleEpochError, StorageError
 from journeyman.events.events import Event, Failure, LimitReached, ModelCalled
@@ -16,14 +16,14 @@ from journeyman.events.fold import replace
 from journeyman.events.trace import header, step_span
 from journeyman.ids import Ids
 from journeyman.llm.client import ModelRequest
-from journeyman.runtime.engine.tool_call import RunningCall
+from journeyman.runtime.engine.action_events import tool_finished
 from journeyman.runtime.engine.inbox import Fact, Inbox
 from journeyman.runtime.engine.live import LiveRun
-from journeyman.runtime.engine.node_run import RunningNode
 from journeyman.runtime.engine.model_budget import Payments
+from journeyman.runtime.engine.node_run import RunningNode
 from journeyman.runtime.engine.performer import Performer
 from journeyman.runtime.engine.recorder import Recorder
-from journeyman.runtime.engine.action_events import tool_finished
+from journeyman.runtime.engine.tool_call import RunningCall
 from journeyman.tools.spec import ToolOutcome
 
 log = logging.getLogger(__name__)

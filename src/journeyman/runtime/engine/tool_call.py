@@ -7,14 +7,14 @@ from typing import Literal
 
 from journeyman.agents.decision import CallTool
 from journeyman.errors import ToolExecutionError
-from journeyman.events.open_calls import Answered
 from journeyman.events.events import ContextChanged, Event
 from journeyman.events.messages import JSON
+from journeyman.events.open_calls import Answered
+from journeyman.runtime.engine.action_events import tool_started
 from journeyman.runtime.engine.context_limits import check_context
 from journeyman.runtime.engine.inbox import Fact, Inbox
 from journeyman.runtime.engine.live import LiveRun
 from journeyman.runtime.engine.recorder import Recorder
-from journeyman.runtime.engine.action_events import tool_started
 from journeyman.tools.spec import Question, Unanswered
 
 MOST_QUESTIONS = 20  # of one call: a question that changes with each run of the tool would be asked for ever

@@ -1,1 +1,1 @@
-"""served."""
+"""Served agents: the agents and versions that this process runs."""

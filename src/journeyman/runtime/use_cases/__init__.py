@@ -1,1 +1,1 @@
-"""use_cases."""
+"""Use cases: what every interface calls to start, follow, answer and fork runs."""

@@ -25,8 +25,8 @@ from journeyman.events.events import (
     ToolCallFinished,
     ToolCallStarted,
 )
-from journeyman.events.messages import JSON, Message
 from journeyman.events.fold import AgentState, apply, replace
+from journeyman.events.messages import JSON, Message
 from journeyman.events.transcript import error_text
 from journeyman.journal.journal import thread_stream
 from journeyman.runtime.use_cases.requests import MessageEdit

@@ -23,13 +23,13 @@ from journeyman.events.events import (
 from journeyman.events.fold import AgentState, replace
 from journeyman.ids import Ids
 from journeyman.journal.journal import Append, Journal, MessageRow, thread_key, thread_stream
-from journeyman.runtime.use_cases.submission import Acceptance
 from journeyman.runtime.engine.context_limits import check_context
+from journeyman.runtime.engine.state_loading import load_pinned, load_summary, load_view, read_all
 from journeyman.runtime.served.versions import Definitions
 from journeyman.runtime.use_cases.fork_events import Identity, Prefix, copies, edits, prefix, under_way
-from journeyman.runtime.engine.state_loading import load_pinned, load_summary, load_view, read_all
 from journeyman.runtime.use_cases.requests import ForkRun, Started
 from journeyman.runtime.use_cases.runs import Runs
+from journeyman.runtime.use_cases.submission import Acceptance
 
 
 class Forks:

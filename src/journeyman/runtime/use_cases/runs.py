@@ -11,8 +11,8 @@ from journeyman.clock import Clock
 from journeyman.errors import ForbiddenError, NotFoundError, StateError, ToolNotFoundError, ValidationError
 from journeyman.events.codec import Codec, Entry
 from journeyman.events.events import ApprovalGiven, CancelRequested, DirectCall, Event, RunAccepted, RunFailed
-from journeyman.events.messages import JSON
 from journeyman.events.fold import AgentState, fold
+from journeyman.events.messages import JSON
 from journeyman.events.redaction import shown
 from journeyman.ids import Ids
 from journeyman.journal.idempotency import made_before
@@ -27,15 +27,16 @@ from journeyman.journal.journal import (
     RunRow,
     thread_key,
 )
-from journeyman.runtime.use_cases.submission import Acceptance
 from journeyman.runtime.engine.context_limits import check_context, check_thread_id
-from journeyman.runtime.served.agents import Catalog
-from journeyman.runtime.use_cases.idempotency import claim_of
-from journeyman.runtime.served.versions import Definitions
-from journeyman.runtime.engine.state_loading import read_all
-from journeyman.runtime.use_cases.requests import Answer, Frame, Key, RunResult, StartCall, Started, StartRun, result_of
-from journeyman.runtime.use_cases.watch import Watch
+from journeyman.runtime.engine.frames import Frame
 from journeyman.runtime.engine.scheduler import Worker
+from journeyman.runtime.engine.state_loading import read_all
+from journeyman.runtime.served.agents import Catalog
+from journeyman.runtime.served.versions import Definitions
+from journeyman.runtime.use_cases.idempotency import claim_of
+from journeyman.runtime.use_cases.requests import Answer, Key, RunResult, StartCall, Started, StartRun, result_of
+from journeyman.runtime.use_cases.submission import Acceptance
+from journeyman.runtime.use_cases.watch import Watch
 
 
 class Runs:

@@ -12,10 +12,10 @@ from journeyman.events.quota import UNLIMITED
 from journeyman.journal.idempotency import made_before
 from journeyman.journal.journal import Append, Batch, Claim, Definition, Journal
 from journeyman.runtime.engine.budgets import Budgets, Share, most_runs
-from journeyman.runtime.use_cases.idempotency import claim_of
-from journeyman.runtime.served.versions import Definitions
-from journeyman.runtime.use_cases.requests import Key, Payer
 from journeyman.runtime.engine.scheduler import Worker
+from journeyman.runtime.served.versions import Definitions
+from journeyman.runtime.use_cases.idempotency import claim_of
+from journeyman.runtime.use_cases.requests import Key, Payer
 
 MOST_WAITING = 4096  # runs that are accepted and wait for a slot: beyond it callers are told at once
 

@@ -27,9 +27,9 @@ from journeyman.journal.journal import (
     thread_stream,
 )
 from journeyman.runtime.engine.context_limits import check_context, check_thread_id
+from journeyman.runtime.engine.scheduler import Worker
 from journeyman.runtime.use_cases.idempotency import claim_of, place_of
 from journeyman.runtime.use_cases.requests import Key
-from journeyman.runtime.engine.scheduler import Worker
 
 PAGE = 200
 ERASE_SECONDS = 15.0  # how long an erasure waits for the thread's runs to end

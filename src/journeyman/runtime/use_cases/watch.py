@@ -7,10 +7,10 @@ from collections.abc import AsyncGenerator
 from journeyman.events.codec import Entry
 from journeyman.events.events import END_TYPES, ModelReplied
 from journeyman.events.redaction import shown
-from journeyman.journal.subscriptions import Ring
 from journeyman.journal.journal import Journal
+from journeyman.journal.subscriptions import Ring
+from journeyman.runtime.engine.frames import Frame, Reconnect
 from journeyman.runtime.engine.live import Place
-from journeyman.runtime.use_cases.requests import Frame, Reconnect
 from journeyman.runtime.engine.scheduler import Worker
 
 PAGE = 500

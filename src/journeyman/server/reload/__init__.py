@@ -1,1 +1,1 @@
-"""reload."""
+"""Hot reload: watches agent and tool files and loads them again."""

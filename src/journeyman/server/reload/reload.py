@@ -13,13 +13,13 @@ from journeyman.egress.services import Services
 from journeyman.egress.transport import Transport
 from journeyman.errors import BaseError, Problem, StateError
 from journeyman.runtime.served.agents import Catalog
-from journeyman.runtime.served.versions import Definitions
 from journeyman.runtime.served.reload_report import Change, Reloaded
+from journeyman.runtime.served.versions import Definitions
 from journeyman.server.loading import Loaded
 from journeyman.server.mcp_servers import Mounts
 from journeyman.server.outbound import register
-from journeyman.tools.replaced import Code
 from journeyman.tools.registry import ToolRegistry
+from journeyman.tools.replaced import Code
 
 log = logging.getLogger(__name__)
 

@@ -1,1 +1,1 @@
-"""serving."""
+"""Serving: the ASGI application behind uvicorn."""

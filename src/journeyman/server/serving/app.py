@@ -10,13 +10,13 @@ from typing import Any
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from journeyman import __version__
-from journeyman.api.security.rate_limiting import Admission
 from journeyman.api.app import build_app
 from journeyman.api.dependencies import Ports, nothing_cached
+from journeyman.api.security.rate_limiting import Admission
 from journeyman.errors import BaseError
 from journeyman.server.application import Application
-from journeyman.server.debugging import DebugPages
 from journeyman.server.composition import build
+from journeyman.server.debugging import DebugPages
 from journeyman.server.observers import Observers
 from journeyman.settings import Settings
 from journeyman.telemetry.logs.formatters import by_shape

@@ -9,8 +9,8 @@ from importlib import import_module
 from pathlib import Path
 
 from journeyman.errors import BaseError, ConfigurationError
-from journeyman.server.reload.file_watch import FileWatch, roots, snapshot
 from journeyman.server.paths import agent_path, tools_path
+from journeyman.server.reload.file_watch import FileWatch, roots, snapshot
 from journeyman.settings import Settings
 from journeyman.telemetry.logs import setup as logs
 from journeyman.tools.discovery.discovery import Discovery, discover

@@ -1,1 +1,1 @@
-"""logs."""
+"""Logs: formatting, masking and setup."""

@@ -1,1 +1,1 @@
-"""metrics."""
+"""Metrics: counters and histograms, how they are updated and exposed to Prometheus."""

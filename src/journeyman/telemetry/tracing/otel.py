@@ -14,8 +14,8 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
-from journeyman.telemetry.tracing.spans import Span, Value
 from journeyman.telemetry.tracing.exporter import Wanted
+from journeyman.telemetry.tracing.spans import Span, Value
 
 SCOPE = "journeyman"
 CLOSE_MILLISECONDS = 5000.0

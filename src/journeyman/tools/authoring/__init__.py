@@ -1,1 +1,1 @@
-"""authoring."""
+"""What authors of tools use: contexts, resources and HTTP."""

@@ -9,8 +9,7 @@ from typing import Any, ClassVar, TypedDict, get_args
 import msgspec
 
 from journeyman.errors import ToolValidationError
-from journeyman.tools.sandbox.confinement import ProcessLimits
-from journeyman.tools.permissions import Permissions
+from journeyman.tools.permissions import Permissions, ProcessLimits
 from journeyman.tools.spec import OUTPUT_CAP, CacheScope, CacheTtl, Effects, Isolation, OnUnknown
 
 MARK = "__journeyman_tool__"  # where @tool leaves the definition on a function

@@ -7,8 +7,8 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from journeyman.errors import ToolExecutionError
-from journeyman.tools.failures import failure_of
 from journeyman.tools.authoring.resources import Resource
+from journeyman.tools.failures import failure_of
 
 
 class OpenResources:

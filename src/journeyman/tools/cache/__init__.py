@@ -1,1 +1,1 @@
-"""cache."""
+"""The tool cache: which results are kept, for whom and where."""

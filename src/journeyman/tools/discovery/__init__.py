@@ -1,1 +1,1 @@
-"""discovery."""
+"""Discovery: finds the tools of a folder in a child process."""

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from journeyman.errors import Problem, ToolError
-from journeyman.user_code.importing import Package
-from journeyman.tools.schema.describe import Described, describe
 from journeyman.tools.process.protocol import Begin, Channel, Ready, Report, Scan, ToolSeen, Trouble
 from journeyman.tools.sandbox.kernel import die_with
+from journeyman.tools.schema.describe import Described, describe
 from journeyman.tools.tool import BaseTool, definition_of
+from journeyman.user_code.importing import Package
 
 
 def main(fd: int, parent: int) -> None:

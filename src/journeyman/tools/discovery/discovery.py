@@ -9,13 +9,13 @@ from pathlib import Path
 import msgspec
 
 from journeyman.errors import Problem
+from journeyman.tools.discovery.code_hash import FolderImports
+from journeyman.tools.process.child import Child, ChildGoneError
+from journeyman.tools.process.import_target import Target
+from journeyman.tools.process.protocol import Begin, Ready, Report, Scan
+from journeyman.tools.spec import ToolSpec
 from journeyman.user_code.importing import walk
 from journeyman.user_code.sources import Sources, read_sources
-from journeyman.tools.process.child import Child, ChildGoneError
-from journeyman.tools.process.protocol import Begin, Ready, Report, Scan
-from journeyman.tools.discovery.code_hash import FolderImports
-from journeyman.tools.spec import ToolSpec
-from journeyman.tools.process.import_target import Target
 
 FILE_SECONDS = 5.0  # for the import of one file
 FOLDER_SECONDS = 10.0  # for all

@@ -1,1 +1,1 @@
-"""inline."""
+"""Inline tools: async tools that run on the event loop."""

@@ -7,11 +7,11 @@ import asyncio
 from journeyman.errors import ToolError, ToolExecutionError
 from journeyman.events.messages import JSON
 from journeyman.tools.authoring.context import ToolContext
-from journeyman.tools.schema.describe import Described
-from journeyman.tools.failures import failure_of
 from journeyman.tools.authoring.open_resources import OpenResources
-from journeyman.tools.spec import CallRequest, ToolHost
+from journeyman.tools.failures import failure_of
 from journeyman.tools.inline.watchdog import Watchdog
+from journeyman.tools.schema.describe import Described
+from journeyman.tools.spec import CallRequest, ToolHost
 
 
 class InlineInvoker:

@@ -1,1 +1,1 @@
-"""lint."""
+"""Lint: static checks of tool code, without running it."""

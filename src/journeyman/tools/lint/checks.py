@@ -13,12 +13,12 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from journeyman.errors import Problem
-from journeyman.tools.permissions import covers_host, covers_path
 from journeyman.tools.lint.rules.catalogue import RULES, Hit, Severity
 from journeyman.tools.lint.rules.code import code_hits
 from journeyman.tools.lint.rules.loop import loop_hits
 from journeyman.tools.lint.rules.names import Names
 from journeyman.tools.lint.rules.reach import missing_packages, reach_hits
+from journeyman.tools.permissions import covers_host, covers_path
 from journeyman.tools.spec import ToolSpec
 
 DISCLAIMER = "The static check is a linter, not a boundary: code that means harm gets past it."

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from journeyman.tools.lint.checks import Checks, Finding, Security
 from journeyman.tools.discovery.discovery import Found
+from journeyman.tools.lint.checks import Checks, Finding, Security
 from journeyman.tools.spec import ToolSpec
 
 

@@ -11,9 +11,9 @@ import msgspec
 
 from journeyman.errors import ToolError
 from journeyman.events.messages import JSON, valid_text
-from journeyman.tools.schema.arguments import Check, SchemaCheck, check_for_schema
 from journeyman.tools.mcp.config import tool_name
 from journeyman.tools.mcp.parameter_headers import Mirrored, mirrored
+from journeyman.tools.schema.arguments import Check, SchemaCheck, check_for_schema
 from journeyman.tools.spec import ToolSpec
 
 MAX_TOOLS = 128  # of one server

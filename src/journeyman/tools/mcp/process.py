@@ -11,9 +11,9 @@ import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from journeyman.tools.process.child import Output
 from journeyman.tools.mcp.config import McpServerConfig
 from journeyman.tools.mcp.messages import MAX_MESSAGE
+from journeyman.tools.process.child import Output
 
 _REAP_SECONDS = 2.0
 # Ends with its parent, even a killed one (PR_SET_PDEATHSIG is 1), then becomes the command: no shell in between.

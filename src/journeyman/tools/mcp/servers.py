@@ -8,11 +8,11 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 
 from journeyman.errors import ToolRegistrationError
-from journeyman.tools.schema.arguments import SchemaCheck
 from journeyman.tools.mcp.config import McpServerConfig
 from journeyman.tools.mcp.listing import McpTool
 from journeyman.tools.mcp.server import McpInvoker, McpServer
 from journeyman.tools.registry import RegisteredTool, ToolRegistry
+from journeyman.tools.schema.arguments import SchemaCheck
 from journeyman.tools.spec import ToolSpec
 
 _log = logging.getLogger(__name__)

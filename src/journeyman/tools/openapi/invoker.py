@@ -13,12 +13,12 @@ from journeyman.egress.transport import Request, Timeouts, Transport
 from journeyman.errors import ServiceError, ServiceUnavailableError, ToolError, ToolExecutionError
 from journeyman.events.messages import JSON
 from journeyman.resilience.guard import Judgement
-from journeyman.tools.schema.arguments import SchemaCheck
 from journeyman.tools.failures import UnansweredToolError
 from journeyman.tools.openapi.call import prepare
 from journeyman.tools.openapi.operation import Operation
 from journeyman.tools.openapi.reply import read_reply
 from journeyman.tools.registry import RegisteredTool
+from journeyman.tools.schema.arguments import SchemaCheck
 from journeyman.tools.spec import CallHost, CallRequest, ToolSpec
 
 _DAY = 86_400.0

@@ -1,1 +1,1 @@
-"""process."""
+"""Worker processes: how tools run outside the server process."""

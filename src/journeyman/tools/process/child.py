@@ -15,6 +15,7 @@ import msgspec
 
 from journeyman.tools.process.process_tree import kill_tree
 from journeyman.tools.process.protocol import HEADER, MAX_FRAME, FromChild, FromServer, decode_from_child, pack
+from journeyman.user_code.importing import search_path
 
 OUTPUT_KEPT = 16 * 1024  # bytes of stdout and stderr, the last ones
 _REAP_SECONDS = 2.0
@@ -79,11 +80,6 @@ class Output:
             self._open = False
             self._loop.remove_reader(self._fd)
             os.close(self._fd)
-
-
-def search_path() -> str:
-    """The server's `sys.path` for a child, in absolute paths."""
-    return os.pathsep.join(os.path.abspath(entry) for entry in sys.path)  # noqa: PTH100 - "" is the working folder
 
 
 def _nothing() -> None:

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from journeyman.errors import Problem, ToolRegistrationError
-from journeyman.user_code.importing import Package
 from journeyman.tools.tool import BaseTool, definition_of
+from journeyman.user_code.importing import Package
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,11 +16,11 @@ import msgspec
 
 from journeyman.errors import ToolExecutionError
 from journeyman.tools.process.child import Child, ChildGoneError
+from journeyman.tools.process.import_target import Target
+from journeyman.tools.process.worker import Worker
 from journeyman.tools.sandbox.confinement import Confinement
 from journeyman.tools.sandbox.detection import Kernel, confinement, detect, shortcomings
 from journeyman.tools.spec import ToolSpec
-from journeyman.tools.process.import_target import Target
-from journeyman.tools.process.worker import Worker
 
 _KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
 _LOAD_SECONDS = 15.0  # to start and to import a tool's file

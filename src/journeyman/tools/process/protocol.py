@@ -14,8 +14,8 @@ import msgspec
 
 from journeyman.egress.http_messages import HttpReply, HttpRequest
 from journeyman.events.messages import JSON
-from journeyman.tools.spec import CallRequest, Question, ToolSpec
 from journeyman.tools.process.import_target import Target
+from journeyman.tools.spec import CallRequest, Question, ToolSpec
 
 HEADER = struct.Struct(">I")
 MAX_FRAME = 16 * 1024 * 1024  # bytes

@@ -14,9 +14,9 @@ import msgspec
 from journeyman.egress.http_messages import HttpRequest
 from journeyman.errors import BaseError, ServiceTimeoutError, ServiceUnavailableError, ToolError, ToolExecutionError
 from journeyman.events.messages import valid_text
-from journeyman.tools.process.child import Child, ChildGoneError
-from journeyman.tools.sandbox.confinement import MEBIBYTE, Confinement
 from journeyman.tools.failures import TransientToolError
+from journeyman.tools.process.child import Child, ChildGoneError
+from journeyman.tools.process.import_target import Target
 from journeyman.tools.process.protocol import (
     Answer,
     Ask,
@@ -32,8 +32,8 @@ from journeyman.tools.process.protocol import (
     Ready,
     Told,
 )
+from journeyman.tools.sandbox.confinement import MEBIBYTE, Confinement
 from journeyman.tools.spec import CallHost, CallRequest, Question, ToolHost, Unanswered
-from journeyman.tools.process.import_target import Target
 from journeyman.tools.tool import ToolRetry
 
 _log = logging.getLogger("journeyman.tool")

@@ -23,10 +23,10 @@ from journeyman.errors import (
     ToolExecutionError,
 )
 from journeyman.events.messages import JSON
-from journeyman.user_code.importing import Package
-from journeyman.tools.sandbox.confinement import FIRST_OF_NAMESPACE, Confinement, allow_cpu, confine
 from journeyman.tools.authoring.context import BlockingToolContext, ToolContext
 from journeyman.tools.failures import DETAIL_CAP, TransientToolError, detail_of, failure_of
+from journeyman.tools.process.cleanup import Surroundings
+from journeyman.tools.process.import_target import Target, resolve
 from journeyman.tools.process.protocol import (
     Answer,
     Ask,
@@ -43,13 +43,13 @@ from journeyman.tools.process.protocol import (
     Ready,
     Told,
 )
-from journeyman.tools.sandbox.kernel import die_with
 from journeyman.tools.results import format_result
+from journeyman.tools.sandbox.confinement import FIRST_OF_NAMESPACE, Confinement, allow_cpu, confine
+from journeyman.tools.sandbox.kernel import die_with
 from journeyman.tools.schema.signature import Signature, read_signature
 from journeyman.tools.spec import CallRequest, Question, Unanswered
-from journeyman.tools.process.import_target import Target, resolve
-from journeyman.tools.process.cleanup import Surroundings
 from journeyman.tools.tool import BaseTool, ToolRetry, definition_of
+from journeyman.user_code.importing import Package
 
 _NICE = 10
 

@@ -1,1 +1,1 @@
-"""sandbox."""
+"""The sandbox: what the machine offers and how a worker process confines itself."""

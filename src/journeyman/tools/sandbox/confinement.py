@@ -12,25 +12,13 @@ from typing import NoReturn
 
 import msgspec
 
-from journeyman.tools.sandbox import kernel
-from journeyman.tools.sandbox import landlock
-from journeyman.tools.sandbox import seccomp
+from journeyman.tools.permissions import ProcessLimits
+from journeyman.tools.sandbox import kernel, landlock, seccomp
 
 MEBIBYTE = 1024 * 1024
 FIRST_OF_NAMESPACE = 2  # the id of a confined worker in its namespace; 1 waits for it
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom", "/dev/full", "/dev/shm")
 _SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc", "/opt", "/proc", "/sys/devices/system/cpu")
-
-
-class ProcessLimits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Bounds of a worker process. Beside them stands the tool's `timeout_seconds`, by the wall clock."""
-
-    cpu_seconds: int = 60  # of one call; each process that a tool starts has as much
-    memory_mb: int = 2048  # MiB of address space of each process
-    open_files: int = 256
-    processes: int = 64  # of the worker, threads included
-    file_mb: int = 256  # MiB of one file written
-    output_mb: int = 16  # MiB printed by one call
 
 
 class Confinement(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,9 +13,9 @@ import msgspec
 
 from journeyman.errors import Problem
 from journeyman.events.messages import JSON
-from journeyman.tools.process.child import search_path
 from journeyman.tools.sandbox.confinement import Confinement
 from journeyman.tools.spec import ToolSpec
+from journeyman.user_code.importing import search_path
 
 _log = logging.getLogger(__name__)
 

@@ -1,1 +1,1 @@
-"""schema."""
+"""Schemas: from a function signature to JSON Schema, and the checks of arguments."""

@@ -13,8 +13,8 @@ import msgspec
 
 from journeyman.errors import ToolValidationError
 from journeyman.events.messages import JSON
-from journeyman.tools.sandbox.confinement import ProcessLimits
 from journeyman.tools.authoring.definition import Declared, Definition, definition_of
+from journeyman.tools.permissions import ProcessLimits
 from journeyman.tools.schema.compiled import Arguments
 from journeyman.tools.schema.signature import Signature, read_signature
 from journeyman.tools.spec import ToolSpec

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from journeyman.clock import ManualClock
+from journeyman.tools.authoring.context import ToolContext
 from journeyman.tools.builtin import builtin_tools
 from journeyman.tools.builtin.calculator import Calculator, evaluate
 from journeyman.tools.builtin.current_time import CurrentTime
 from journeyman.tools.builtin.username import GetUsername
-from journeyman.tools.authoring.context import ToolContext
 from journeyman.tools.schema.describe import describe
 from journeyman.tools.spec import CallRequest
 

@@ -1,1 +1,1 @@
-"""rules."""
+"""The lint rules, by subject."""

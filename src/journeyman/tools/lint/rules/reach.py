@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 
-from journeyman.user_code.importing import install_line
 from journeyman.tools.lint.rules import calls
 from journeyman.tools.lint.rules.catalogue import Hit, Reach
 from journeyman.tools.lint.rules.code import argument, hit
 from journeyman.tools.lint.rules.names import Names
+from journeyman.user_code.importing import install_line
 
 _URL = re.compile(r"(?:https?|wss?|ftp)://(?:[^/@\s]*@)?(\[[0-9a-fA-F:]+\]|[^/:\s?#]+)(:\d+)?")
 _ENVIRONMENT = ("os.environ", "os.getenv", "os.environ.get", "os.environb")
