@@ -14,16 +14,16 @@ import uvicorn
 from tests.api_double import FakeRuns, make_ports
 
 from journeyman.api.app import build_app
-from journeyman.api.dependencies import Limits, Ports
+from journeyman.api.dependencies import ApiDependencies, RequestLimits
 from journeyman.clock import SystemClock
 from journeyman.runtime.engine.frames import Delta
 from journeyman.web.pages import pages
 
-LIMITS = Limits(body_idle_seconds=0.2, send_seconds=0.3, ping_seconds=0.1)
+LIMITS = RequestLimits(body_idle_seconds=0.2, send_seconds=0.3, ping_seconds=0.1)
 
 
 class Served:
-    def __init__(self, ports: Ports, port: int, session: aiohttp.ClientSession) -> None:
+    def __init__(self, ports: ApiDependencies, port: int, session: aiohttp.ClientSession) -> None:
         self.ports = ports
         self.port = port
         self.session = session

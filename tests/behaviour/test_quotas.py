@@ -16,7 +16,7 @@ from harness.gateway import Gateway
 from harness.plan import plan
 from harness.server import Server
 from journeyman import create_app
-from journeyman.journal.sqlite.verify import verify
+from journeyman.journal.sqlite.verify import verify_journal
 from journeyman.server.serving.app import App
 
 COST = 0.04  # dollars of each reply of the fake gateway, by these prices
@@ -90,7 +90,7 @@ async def test_thirty_two_runs_against_one_dollar(tmp_path: Path, kill: bool) ->
         assert any(run.get("stopped_by") == "usd_per_day" for run in runs)
         assert spent <= 1.0 + max(estimates)
         assert kill or spent >= 1.0
-    assert verify(server.database, 10) == []
+    assert verify_journal(server.database, 10) == []
 
 
 async def test_a_quota_of_runs_at_one_time(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from harness.mcp_rig import Host, Running, calling
-from journeyman.tools.mcp.config import McpServerConfig, Patience
+from journeyman.tools.mcp.config import McpServerConfig, McpTimeouts
 from journeyman.tools.spec import CallRequest
 
 PACKAGE = "@modelcontextprotocol/server-everything@2026.8.31"
@@ -55,7 +55,7 @@ def call(name: str, **arguments: object) -> CallRequest:
 
 
 async def test_its_tools_are_listed_and_called(running: Running, config: McpServerConfig) -> None:
-    async with running(config, Patience(call_wait=5.0)) as server:
+    async with running(config, McpTimeouts(call_wait=5.0)) as server:
         request = call("echo", message="hello")
         patient = msgspec.structs.replace(request.spec, timeout_seconds=20.0)
         while server.problem is not None:  # over HTTP it may still be starting

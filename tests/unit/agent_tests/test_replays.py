@@ -15,27 +15,27 @@ from world import World
 
 from journeyman import tool
 from journeyman.agent_tests.comparison import Comparison, compare
-from journeyman.agent_tests.normalize import facts_of
+from journeyman.agent_tests.normalize import normalized_events
 from journeyman.agent_tests.parsing import parse_test
 from journeyman.agent_tests.recording import Recording, read_recording, recording_of
 from journeyman.agent_tests.replay import as_recorded
-from journeyman.agent_tests.replay_engine import Stage
+from journeyman.agent_tests.replay_engine import ReplayEngine
 from journeyman.agent_tests.writing import file_text
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.spec import Limits, ModelSettings
 from journeyman.errors import NotFoundError, StateError
 from journeyman.events.events import ModelCalled, ModelReplied, RunCancelled, RunResumed
 from journeyman.events.quota import Quota
-from journeyman.llm.client import Delta, ModelReply, ModelRequest
+from journeyman.llm.client import ModelReply, ModelRequest, TextDelta
 from journeyman.llm.fake.scripted import ScriptedModel
-from journeyman.runtime.use_cases.requests import Answer, StartCall
+from journeyman.runtime.use_cases.requests import HumanAnswer, StartCall
 
 NAME = Path("run.agent-test.yaml")
 
 
 async def played(recording: Recording, agent: BaseAgent | None, rig: Rig | World) -> Recording:
     """What would be recorded of it today."""
-    today = await Stage(recording, agent, rig.build, rig.direct).play()
+    today = await ReplayEngine(recording, agent, rig.build, rig.direct).play()
     assert not today.exhausted
     return as_recorded(recording, today, agent.spec if agent else None)
 
@@ -48,7 +48,7 @@ async def exported(rig: Rig, run: str, agent: BaseAgent) -> Recording:
     text = file_text(whole, agent=None, description="")
     again = parse_test(text.encode(), NAME).recording
     assert again is not None
-    assert facts_of(again.events) == facts_of(recording.events)
+    assert normalized_events(again.events) == normalized_events(recording.events)
     assert again.history == recording.history
     return again
 
@@ -114,7 +114,7 @@ async def test_a_run_that_asks_for_more_than_was_recorded_is_told_so() -> None:
         await rig.runs.wait(run, 5)
         recording = await exported(rig, run, rig.now())
         rig.output = True
-        today = await Stage(recording, rig.now(), rig.build, rig.direct).play()
+        today = await ReplayEngine(recording, rig.now(), rig.build, rig.direct).play()
         assert today.exhausted
         assert "replay_exhausted" in compare(recording, as_recorded(recording, today, None)).text()
 
@@ -146,7 +146,7 @@ class Halting:
 
     async def call(self, request: ModelRequest, on_delta: Any = None) -> ModelReply:
         if on_delta is not None:
-            on_delta(Delta("Half a "))
+            on_delta(TextDelta("Half a "))
         self.half.set()
         await asyncio.Event().wait()
         raise AssertionError
@@ -189,7 +189,7 @@ async def test_a_restart_and_answers_in_two_requests_are_played_in_their_order()
     async with Rig(ScriptedModel(plan[:2]), [wait, sign]) as rig:
         run = await rig.start("go")
         for row in (await rig.runs.wait(run, 5)).approvals:
-            await rig.runs.answer("local", run, [Answer(approval=row.id, decision="approve")])
+            await rig.runs.answer("local", run, [HumanAnswer(approval=row.id, decision="approve")])
         await began.wait()
         await rig.worker.stop(0)
     hold.set()

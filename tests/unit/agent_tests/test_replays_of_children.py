@@ -8,12 +8,12 @@ import pytest
 from family import Family
 
 from journeyman.agent_tests.comparison import compare
-from journeyman.agent_tests.normalize import event_of, facts_of
+from journeyman.agent_tests.normalize import event_of, normalized_events
 from journeyman.agent_tests.recording import read_recording
 from journeyman.agent_tests.replay import as_recorded
-from journeyman.agent_tests.replay_engine import Stage
+from journeyman.agent_tests.replay_engine import ReplayEngine
 from journeyman.agents.spec import Limits
-from journeyman.runtime.served.agents import Catalog
+from journeyman.runtime.served.agents import AgentRegistry
 
 
 async def told(plan: Sequence[Sequence[str]], how: str = "ok", decision: str = "approve") -> Family:
@@ -24,15 +24,15 @@ async def told(plan: Sequence[Sequence[str]], how: str = "ok", decision: str = "
     return world
 
 
-async def assert_played_equal(world: Family, catalog: Catalog) -> None:
+async def assert_played_equal(world: Family, catalog: AgentRegistry) -> None:
     for run in world.run_ids:
         recording = await read_recording(world.disk, run)
         agent = catalog.agents[recording.accepted.agent or ""]
-        today = await Stage(recording, agent, world.build, world.direct).play()
+        today = await ReplayEngine(recording, agent, world.build, world.direct).play()
         assert compare(recording, as_recorded(recording, today, None)).text() == "", (run, world.types(run))
         assert not today.exhausted
-        again = [event_of(fact.type, fact.v, fact.data, 0) for fact in facts_of(recording.events)]
-        assert facts_of(again) == facts_of(recording.events)
+        again = [event_of(fact.type, fact.v, fact.data, 0) for fact in normalized_events(recording.events)]
+        assert normalized_events(again) == normalized_events(recording.events)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from graph_world import REACT, GraphWorld, edge, graph, node
 from journeyman.agent_tests.comparison import compare
 from journeyman.agent_tests.recording import read_recording
 from journeyman.agent_tests.replay import as_recorded
-from journeyman.agent_tests.replay_engine import Stage
+from journeyman.agent_tests.replay_engine import ReplayEngine
 
 DICE = itertools.count()
 
@@ -42,5 +42,5 @@ async def test_a_walk_is_played_as_it_was(name: str) -> None:
     for run in world.run_ids:
         recording = await read_recording(world.disk, run)
         agent = world.catalog().agents[recording.accepted.agent or ""]
-        today = await Stage(recording, agent, world.build, world.direct).play()
+        today = await ReplayEngine(recording, agent, world.build, world.direct).play()
         assert compare(recording, as_recorded(recording, today, None)).text() == ""

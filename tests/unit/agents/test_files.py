@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.cpu import within
-from journeyman.agent_files.definition import Surroundings
+from journeyman.agent_files.definition import LoadContext
 from journeyman.agent_files.folder import MAX_FILES, load_agents
 from journeyman.agent_files.safety import file_permissions
 
-Around = Callable[..., Surroundings]
+Around = Callable[..., LoadContext]
 
 
 def write(folder: Path, **files: str) -> None:

@@ -10,7 +10,7 @@ from rig import Rig, turns
 from journeyman import tool
 from journeyman.errors import NotFoundError, StateError
 from journeyman.llm.fake.scripted import ScriptedModel
-from journeyman.runtime.use_cases.requests import Answer
+from journeyman.runtime.use_cases.requests import HumanAnswer
 
 
 async def test_what_runs_waits_and_queues_is_cancelled_and_then_gone() -> None:
@@ -50,7 +50,7 @@ async def test_a_paused_run_is_erased_and_its_approval_with_it() -> None:
         paused = await rig.runs.wait(run, 5)
         await rig.threads.erase("local", "t")
         with pytest.raises((NotFoundError, StateError)):
-            await rig.runs.answer("local", run, [Answer(approval=paused.approvals[0].id, decision="approve")])
+            await rig.runs.answer("local", run, [HumanAnswer(approval=paused.approvals[0].id, decision="approve")])
         assert await rig.runs.approvals("local", None, 10) == []
         assert await rig.threads.list("local", None, 10) == []
 

@@ -30,9 +30,9 @@ from journeyman.events.fold import AgentState
 from journeyman.events.messages import Message, TextPart, ToolCall
 from journeyman.journal.sqlite.journal import SqliteJournal
 from journeyman.journal.sqlite.verify import differences
-from journeyman.llm.client import Delta, ModelReply, ModelRequest
+from journeyman.llm.client import ModelReply, ModelRequest, TextDelta
 from journeyman.llm.fake.scripted import ScriptedModel
-from journeyman.runtime.use_cases.requests import Answer, ForkRun, Key, MessageEdit, StartCall
+from journeyman.runtime.use_cases.requests import ForkRun, HumanAnswer, IdempotencyKey, MessageEdit, StartCall
 
 OUTCOMES: list[str] = []
 
@@ -144,7 +144,7 @@ class Talker:
     def __init__(self, *plan: str) -> None:
         self.plan = plan
 
-    async def call(self, request: ModelRequest, on_delta: Callable[[Delta], None] | None = None) -> ModelReply:
+    async def call(self, request: ModelRequest, on_delta: Callable[[TextDelta], None] | None = None) -> ModelReply:
         place = sum(message.role == "assistant" for message in request.messages)
         if place == len(self.plan):
             return ModelReply(message=Message(role="assistant", content=(TextPart("done"),)), model="m")
@@ -182,7 +182,7 @@ async def test_an_open_once_call_asks_and_offers_what_the_parent_got() -> None:
         assert (approval.kind, approval.decisions, approval.result) == (
             "unknown_outcome", ("retry", "done", "fail"), "paid 5",
         )  # fmt: skip
-        await rig.runs.answer("local", child, [Answer(approval=approval.id, decision="done")])
+        await rig.runs.answer("local", child, [HumanAnswer(approval=approval.id, decision="done")])
         assert (await rig.runs.wait(child, 5)).response == "so it is"
         state = await rig.runs.state("local", child)
         assert [message.text for message in state.messages if message.role == "tool"] == ["paid 5"]
@@ -232,10 +232,10 @@ async def test_a_waiting_approval_is_the_forks_own() -> None:
         child = await fork(rig, parent, await seq_of(rig, parent, "run_paused"), context={"by": "me"})
         (own,) = (await rig.runs.wait(child, 5)).approvals
         assert own.id != asked.id
-        await rig.runs.answer("local", child, [Answer(approval=own.id, decision="approve")])
+        await rig.runs.answer("local", child, [HumanAnswer(approval=own.id, decision="approve")])
         assert (await rig.runs.wait(child, 5)).response == "done here"
         assert (await rig.runs.get("local", parent)).status == "paused"
-        await rig.runs.answer("local", parent, [Answer(approval=asked.id, decision="deny")])
+        await rig.runs.answer("local", parent, [HumanAnswer(approval=asked.id, decision="deny")])
         assert (await rig.runs.wait(parent, 5)).response == "done there"
         later = await fork(rig, parent, await seq_of(rig, parent, "run_resumed"))
         events = [entry.event for entry in await entries(rig, later)]
@@ -290,13 +290,13 @@ async def test_a_fork_asks_where_todays_agent_asks_and_the_parent_does_not() -> 
         parent = await rig.start("pay")
         (asked,) = (await rig.runs.wait(parent, 5)).approvals
         served(rig, approval="always", approval_by="other")
-        await rig.runs.answer("local", parent, [Answer(approval=asked.id, decision="approve")])
+        await rig.runs.answer("local", parent, [HumanAnswer(approval=asked.id, decision="approve")])
         assert (await rig.runs.wait(parent, 5)).response == "paid"
         child = await fork(rig, parent, await seq_of(rig, parent, "tool_call_finished"))
         (own,) = (await rig.runs.wait(child, 5)).approvals
         assert (own.tool, own.kind, OUTCOMES) == ("pay", "tool", ["paid 5"])
         with pytest.raises(ForbiddenError):
-            await rig.runs.answer("local", child, [Answer(approval=own.id, decision="approve")])
+            await rig.runs.answer("local", child, [HumanAnswer(approval=own.id, decision="approve")])
         named = await fork(rig, parent, await seq_of(rig, parent, "tool_call_finished"), version=rig.agent.version)
         await rig.runs.wait(named, 5)
         assert (await rig.runs.get("local", named)).version == (await rig.runs.get("local", child)).version
@@ -310,14 +310,14 @@ async def test_a_waiting_approval_is_answered_as_todays_agent_says() -> None:
         child = await fork(rig, parent, await seq_of(rig, parent, "run_paused"))
         (own,) = (await rig.runs.wait(child, 5)).approvals
         with pytest.raises(ForbiddenError):
-            await rig.runs.answer("local", child, [Answer(approval=own.id, decision="approve")])
+            await rig.runs.answer("local", child, [HumanAnswer(approval=own.id, decision="approve")])
 
 
 async def test_what_the_parent_was_allowed_the_fork_is_not() -> None:
     async with Rig(ScriptedModel(turns({"sign": {}}, "signed", "again")), TOOLS) as rig:
         parent = await rig.start("sign")
         (asked,) = (await rig.runs.wait(parent, 5)).approvals
-        await rig.runs.answer("local", parent, [Answer(approval=asked.id, decision="approve")])
+        await rig.runs.answer("local", parent, [HumanAnswer(approval=asked.id, decision="approve")])
         await rig.runs.wait(parent, 5)
         given, started = await seq_of(rig, parent, "approval_given"), await seq_of(rig, parent, "tool_call_started")
         (again,) = (await rig.runs.wait(await fork(rig, parent, given), 5)).approvals
@@ -336,7 +336,7 @@ async def test_a_call_under_way_that_may_run_again_asks_where_todays_agent_asks(
         child = await fork(rig, parent, await seq_of(rig, parent, "tool_call_started"))
         (own,) = (await rig.runs.wait(child, 5)).approvals
         assert (own.kind, OUTCOMES) == ("tool", [f"{parent}:m1.0"])
-        await rig.runs.answer("local", child, [Answer(approval=own.id, decision="approve")])
+        await rig.runs.answer("local", child, [HumanAnswer(approval=own.id, decision="approve")])
         assert (await rig.runs.wait(child, 5)).response == "ok"
         assert (len(OUTCOMES), set(OUTCOMES)) == (2, {f"{parent}:m1.0"})
 
@@ -408,10 +408,10 @@ async def test_a_failed_model_call_can_be_tried_again() -> None:
 async def test_one_key_makes_one_fork() -> None:
     async with Rig(ScriptedModel(turns("one", "two", "three")), TOOLS) as rig:
         parent = await ended(rig)
-        first = await fork(rig, parent, 2, key=Key("/fork", "k", "h"))
-        assert await fork(rig, parent, 2, key=Key("/fork", "k", "h")) == first
+        first = await fork(rig, parent, 2, key=IdempotencyKey("/fork", "k", "h"))
+        assert await fork(rig, parent, 2, key=IdempotencyKey("/fork", "k", "h")) == first
         with pytest.raises(IdempotencyError):
-            await fork(rig, parent, 3, key=Key("/fork", "k", "other"))
+            await fork(rig, parent, 3, key=IdempotencyKey("/fork", "k", "other"))
         assert len(await rig.journal.open_runs()) <= 1
 
 
@@ -435,7 +435,7 @@ async def test_rows_of_forks_are_what_their_events_say_and_a_restart_goes_on(tmp
         assert await rig.journal.global_context("local") == {"notes": 2}
         assert (await rig.runs.state("local", child)).global_context == {"notes": 1}
         (own,) = (await rig.runs.wait(child, 5)).approvals
-        await rig.runs.answer("local", child, [Answer(approval=own.id, decision="deny")])
+        await rig.runs.answer("local", child, [HumanAnswer(approval=own.id, decision="deny")])
         await began.wait()
         grandchild = await fork(rig, child, len(await entries(rig, child)))
         await rig.worker.stop(0)

@@ -23,7 +23,7 @@ from journeyman.llm.fake.scripted import ScriptedModel
 from journeyman.llm.prices import Price, Prices
 from journeyman.runtime.engine.budgets import Budgets
 from journeyman.runtime.engine.model_budget import REPLY_TOKENS
-from journeyman.runtime.use_cases.requests import Key, Payer, StartRun
+from journeyman.runtime.use_cases.requests import BilledKey, IdempotencyKey, StartRun
 
 PRICES = Prices({"scripted": Price(1.0, 10.0)})  # a reply of 4,096 tokens is about 0.041 dollars
 
@@ -36,10 +36,10 @@ async def events_of(rig: Rig, run: str, kind: type[Any]) -> list[Any]:
     return [entry.event for entry in await rig.journal.read(run) if isinstance(entry.event, kind)]
 
 
-async def keyed(rig: Rig, quota: Quota) -> Payer:
+async def keyed(rig: Rig, quota: Quota) -> BilledKey:
     row = ApiKeyRow(id="k1", name="k", principal="local", hash="", scopes=("run",), created_at=1, quota=quota)
     await rig.journal.commit(Batch(at=1, appends=(), api_keys=(row,)))
-    return Payer("k1", quota)
+    return BilledKey("k1", quota)
 
 
 async def test_without_quotas_nothing_is_set_aside() -> None:
@@ -88,7 +88,7 @@ async def test_a_budget_that_is_used_up_ends_the_run_and_turns_the_next_away() -
 
 async def test_a_request_that_was_accepted_is_answered_when_it_is_repeated() -> None:
     async with Rig(ScriptedModel([reply("ok", 2.0)]), of_each=Quota(usd_per_day=1.0), prices=PRICES) as rig:
-        request = StartRun(input=user("hi"), key=Key("/process", "k", "h"))
+        request = StartRun(input=user("hi"), key=IdempotencyKey("/process", "k", "h"))
         first = await rig.runs.start("local", request)
         await rig.runs.wait(first.run_id, 5)
         again = await rig.runs.start("local", request)

@@ -17,7 +17,7 @@ from journeyman.events.events import ApprovalGiven, RunResumed, ToolCallFinished
 from journeyman.events.messages import user
 from journeyman.events.transcript import in_call_order
 from journeyman.journal.journal import Append, Batch
-from journeyman.runtime.use_cases.requests import Answer, StartRun
+from journeyman.runtime.use_cases.requests import HumanAnswer, StartRun
 
 
 @asynccontextmanager
@@ -341,7 +341,7 @@ async def test_an_approval_is_asked_again_when_the_code_changed() -> None:
         await world.crash()
         world.specs = tuple(msgspec.structs.replace(spec, code_hash="v2") for spec in SPECS)
         await world.boot()
-        world.spawn(world.runs.answer, "me", "run_1", [Answer(approval=first, decision="approve")])
+        world.spawn(world.runs.answer, "me", "run_1", [HumanAnswer(approval=first, decision="approve")])
         await world.let_go()
         open_now = await world.disk.approvals(None)
         assert [row.call for row in open_now] == ["m1.0"]

@@ -13,8 +13,8 @@ from journeyman.errors import NotFoundError, StateError, ThreadBusyError
 from journeyman.events.events import ApprovalRequested
 from journeyman.events.fold import AgentState
 from journeyman.llm.fake.scripted import ScriptedModel
-from journeyman.runtime.served.versions import Definitions
-from journeyman.runtime.use_cases.requests import Answer, StartCall
+from journeyman.runtime.served.versions import VersionResolver
+from journeyman.runtime.use_cases.requests import HumanAnswer, StartCall
 
 
 @tool(effects="none")
@@ -72,10 +72,10 @@ async def test_approval_pauses_and_an_answer_resumes() -> None:
         assert (paused.status, paused.waiting_for) == ("paused", "approval")
         assert rig.worker.running == 0
         approval = paused.approvals[0]
-        await rig.runs.answer("local", run, [Answer(approval=approval.id, decision="approve")])
+        await rig.runs.answer("local", run, [HumanAnswer(approval=approval.id, decision="approve")])
         assert (await rig.runs.wait(run, 5)).response == "done"
         with pytest.raises(StateError):
-            await rig.runs.answer("local", run, [Answer(approval=approval.id, decision="approve")])
+            await rig.runs.answer("local", run, [HumanAnswer(approval=approval.id, decision="approve")])
 
 
 async def test_denied_call_is_told_to_the_model() -> None:
@@ -83,7 +83,7 @@ async def test_denied_call_is_told_to_the_model() -> None:
     async with Rig(model, [pay]) as rig:
         run = await rig.start("pay 5")
         paused = await rig.runs.wait(run, 5)
-        await rig.runs.answer("local", run, [Answer(approval=paused.approvals[0].id, decision="deny")])
+        await rig.runs.answer("local", run, [HumanAnswer(approval=paused.approvals[0].id, decision="deny")])
         assert (await rig.runs.wait(run, 5)).response == "ok, not"
         assert "approval_denied" in model.requests[-1].messages[-1].text
 
@@ -227,7 +227,7 @@ async def test_restart_resumes_without_repeating() -> None:
         asked = [e.event for e in await rig.journal.read(run) if e.type == "approval_requested"]
         assert isinstance(asked[0], ApprovalRequested)
         assert asked[0].kind == "unknown_outcome"
-        await rig.runs.answer("local", run, [Answer(approval=asked[0].approval, decision="done", result="sent")])
+        await rig.runs.answer("local", run, [HumanAnswer(approval=asked[0].approval, decision="done", result="sent")])
         assert (await rig.runs.wait(run, 5)).response == "end"
         assert begun == ["look", "send", "look"]
 
@@ -241,7 +241,7 @@ async def test_a_run_logs_one_line_with_its_place(caplog: pytest.LogCaptureFixtu
     assert [record.getMessage() for record in caplog.records] == [f"run finished: /runs/{run}"]
 
 
-class FaultyDefinitions(Definitions):
+class FaultyDefinitions(VersionResolver):
     async def of(self, state: AgentState) -> BaseAgent:
         raise RuntimeError("a fault")
 
