@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import uvloop
@@ -39,19 +39,18 @@ class BlindMetrics(ServerMetrics):
 
 
 class Blind(Observers):
-    """Looks at nothing. Deadlines of approvals are not armed either: nothing here has one."""
+    """Counts and logs nothing."""
 
     def __init__(
         self,
         registry: ToolRegistry,
         clock: Clock,
         names: LabelNames,
-        deadline: Callable[[int], None],
         traces: Traces | None = None,
         *,
         debug: bool = False,
     ) -> None:
-        super().__init__(registry, clock, names, deadline, traces, debug=debug)
+        super().__init__(registry, clock, names, traces, debug=debug)
         self.server = BlindMetrics(names)
 
     def start(self, journal: Journal) -> None:

@@ -78,5 +78,5 @@ async def house(folder: Path, tenants: Mapping[str, str]) -> AsyncIterator[House
         made = House(application, build_app(api_dependencies(application)), journal)
         made.keys["root"] = SEED
         for name, scopes in tenants.items():
-            made.keys[name] = (await application.identity.keys.create(name, scopes.split())).secret or ""
+            made.keys[name] = (await application.authentication.keys.create(name, scopes.split())).secret or ""
         yield made

@@ -133,7 +133,9 @@ def writings(credential: str) -> set[str]:
 
 async def _credential(place: Place, kind: str) -> str:
     if kind == "key":
-        return (await place.application.identity.keys.create("carla", ["run", "read", "tools", "delegate"])).secret
+        return (
+            await place.application.authentication.keys.create("carla", ["run", "read", "tools", "delegate"])
+        ).secret
     return sign(POLICY, JWT_SECRET, "carla", ["run", "read", "tools", "delegate"], SystemClock().now(), 60)
 
 

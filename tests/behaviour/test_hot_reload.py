@@ -115,9 +115,9 @@ async def test_runs_under_way_end_as_they_began_and_new_ones_begin_with_the_new(
 ) -> None:
     first = await start(served)
     await gate.entered.wait()
-    before = served.catalog.resolve("bot").version
+    before = served.agents.resolve("bot").version
     project.write("tools/words.py", "WORD = 'v2!'")
-    done = await served.reloading.reload()
+    done = await served.reloader.reload()
     assert [(change.agent, change.before) for change in done.changes] == [("bot", before)]
     second = await start(served)
     gate.open.set()
@@ -149,47 +149,47 @@ async def test_bad_files_change_nothing_and_are_reported(
     gate.open.set()
     if not place:
         name, text, place = "agent.yaml", (AGENT % "x").replace("react_agent", "agents2:Nope"), "agent.yaml:1:"
-    agent, tool = served.catalog.resolve("bot"), served.registry.get("say")
+    agent, tool = served.agents.resolve("bot"), served.registry.get("say")
     project.write(name, text)
     with caplog.at_level(logging.INFO):
-        done = await served.reloading.reload()
+        done = await served.reloader.reload()
     assert (done.applied, done.changes) == (False, ())
     assert place in texts(done.problems)
     assert place in caplog.text
-    assert served.catalog.resolve("bot") is agent
+    assert served.agents.resolve("bot") is agent
     assert served.registry.get("say") is tool
     assert "reload" in served.details()
     assert (await ended(served, await start(served))).response == "say says: v1"
     project.write("agent.yaml", AGENT % "one")
     project.write("tools/say.py", TOOL)
-    assert (await served.reloading.reload()).applied
+    assert (await served.reloader.reload()).applied
     assert "reload" not in served.details()
 
 
 async def test_a_class_that_cannot_be_made_is_a_problem_like_any_other(served: Application, project: Project) -> None:
     project.write("mine.py", MINE)
     project.write("agent.yaml", (AGENT % "one").replace("react_agent", "mine:Mine"))
-    done = await served.reloading.reload()
+    done = await served.reloader.reload()
     assert not done.applied
     assert "KeyError" in texts(done.problems)
-    assert served.catalog.resolve("bot").spec.type == "react_agent"
+    assert served.agents.resolve("bot").spec.type == "react_agent"
 
 
 async def test_a_worker_that_starts_later_runs_what_was_checked(served: Application, project: Project) -> None:
     plain = TOOL.replace("async def", "def").replace("    import gate\n", "").replace("    gate.entered.set()\n", "")
     project.write("tools/say.py", plain.replace("    await gate.open.wait()\n", ""))
-    assert (await served.reloading.reload()).applied
+    assert (await served.reloader.reload()).applied
     assert await call(served) == "v1"
     project.write("tools/words.py", "WORD = (")
     project.write("tools/say.py", "def broken(:")
     served.workers.renew()
     assert await call(served) == "v1"
-    assert not (await served.reloading.reload()).applied
+    assert not (await served.reloader.reload()).applied
     served.workers.renew()
     assert await call(served) == "v1"
     project.write("tools/words.py", "WORD = 'v2'")
     project.write("tools/say.py", plain.replace("    await gate.open.wait()\n", ""))
-    assert (await served.reloading.reload()).applied
+    assert (await served.reloader.reload()).applied
     assert await call(served) == "v2"
 
 
@@ -197,7 +197,7 @@ async def test_agents_come_and_go(served: Application, project: Project, gate: A
     first = await start(served)
     await gate.entered.wait()
     project.write("agent.yaml", (AGENT % "one").replace("name: bot", "name: other"))
-    done = await served.reloading.reload()
+    done = await served.reloader.reload()
     assert {(change.agent, bool(change.version), bool(change.before)) for change in done.changes} == {
         ("other", True, False),
         ("bot", False, True),
@@ -211,13 +211,13 @@ async def test_agents_come_and_go(served: Application, project: Project, gate: A
 async def test_rolled_back_in_one_call(served: Application, project: Project, gate: Any) -> None:
     gate.open.set()
     project.write("tools/say.py", TOOL.replace("return WORD", "return 'v2'"))
-    (change,) = (await served.reloading.reload()).changes
-    back = await served.reloading.roll_back("bot")
+    (change,) = (await served.reloader.reload()).changes
+    back = await served.reloader.roll_back("bot")
     assert (back.version, back.before) == (change.before, change.version)
     assert (await ended(served, await start(served))).response == "say says: v1"
-    assert (await served.reloading.reload()).changes == ()
+    assert (await served.reloader.reload()).changes == ()
     assert (await ended(served, await start(served))).response == "say says: v1"
-    assert (await served.reloading.roll_back("bot", change.version)).version == change.version
+    assert (await served.reloader.roll_back("bot", change.version)).version == change.version
     assert (await ended(served, await start(served))).response == "say says: v2"
 
 
@@ -225,9 +225,9 @@ async def test_what_has_not_changed_is_not_run_again(served: Application, projec
     gate.open.set()
     tool = served.registry.get("say")
     project.write("agent.yaml", AGENT % "two")
-    assert len((await served.reloading.reload()).changes) == 1
+    assert len((await served.reloader.reload()).changes) == 1
     assert served.registry.get("say") is tool
-    assert (await served.reloading.reload()).changes == ()
+    assert (await served.reloader.reload()).changes == ()
 
 
 async def test_operations_services_and_secrets_of_a_changed_file(
@@ -241,17 +241,17 @@ async def test_operations_services_and_secrets_of_a_changed_file(
     told: list[tuple[str, ...]] = []
     served.on_secrets = told.append
     project.write("agent.yaml", (AGENT % "one") + entry + services)
-    assert (await served.reloading.reload()).applied
+    assert (await served.reloader.reload()).applied
     assert "crm__readOne" in served.registry.tools
     assert served.services.of_url("https://crm.example").guard.policy.retries == 1
-    assert "a-secret-of-the-crm" in served.secrets
-    assert told == [served.secrets]
+    assert "a-secret-of-the-crm" in served.secrets.values
+    assert told == [served.secrets.values]
     project.write("tools/say.py", TOOL.replace("return WORD", "return 'a-secret-of-the-crm'"))
-    assert (await served.reloading.reload()).applied
+    assert (await served.reloader.reload()).applied
     result = await ended(served, await start(served))
     assert result.response == "say says: [secret]"
     project.write("crm.yaml", CRM % "readTwo")
-    done = await served.reloading.reload()
+    done = await served.reloader.reload()
     assert "the document has no operation 'readOne'" in texts(done.problems)
     assert "crm__readOne" in served.registry.tools
 
@@ -260,7 +260,7 @@ async def test_a_gateways_entry_waits_for_a_restart_and_says_so(project: Project
     settings = Settings.read(database_url="memory://", litellm_gateway_url="http://127.0.0.1:9/v1")
     async with await build(settings, project.folder, journal=MemoryJournal()) as application:
         project.write("agent.yaml", (AGENT % "one") + "services:\n  llm: {match: gateway, retries: 0}\n")
-        done = await application.reloading.reload()
+        done = await application.reloader.reload()
         assert done.applied
         assert "restart" in texts(done.problems)
 
@@ -275,7 +275,7 @@ class Storm:
     def __init__(self, application: Application, project: Project, gate: Any, seed: int) -> None:
         self.application, self.project, self.gate = application, project, gate
         self.random = random.Random(seed)
-        self.words = {application.catalog.resolve("bot").version: "v1"}
+        self.words = {application.agents.resolve("bot").version: "v1"}
         self.began: list[str] = []
 
     async def edit(self, number: int) -> None:
@@ -283,7 +283,7 @@ class Storm:
         bad = self.random.random() < 0.3
         self.project.write("tools/words.py", "WORD = (" if bad else f"WORD = '{word}'")
         self.project.write("agent.yaml", AGENT % word)
-        reloading = asyncio.create_task(self.application.reloading.reload())
+        reloading = asyncio.create_task(self.application.reloader.reload())
         await self.begin()
         done = await reloading
         assert done.applied is not bad
@@ -321,5 +321,5 @@ async def test_no_run_is_lost_and_none_sees_a_half(seed: int, rounds: int, proje
             for step in range(5):
                 await storm.edit(10 * number + step + 2)
             await storm.calm()
-        assert len(application.catalog.versions("bot")) <= 8
+        assert len(application.agents.versions("bot")) <= 8
         assert len(imported_files()) - before < 40  # of 9 folders at most, whatever the number of edits

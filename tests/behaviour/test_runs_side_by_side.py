@@ -138,7 +138,7 @@ async def crowd(tmp_path: Path, log: io.StringIO) -> AsyncIterator[Crowd]:
     )
     model = Echo()
     async with await build(settings, tmp_path / "agent.yaml", models=model) as application:
-        made = [await application.identity.keys.create(f"p{n}", ["run", "read"]) for n in range(PRINCIPALS)]
+        made = [await application.authentication.keys.create(f"p{n}", ["run", "read"]) for n in range(PRINCIPALS)]
         yield Crowd(build_app(api_dependencies(application)), [new.secret or "" for new in made], model, log)
 
 

@@ -85,7 +85,7 @@ async def test_strict_starts_only_with_everything(agent) -> None:
             await build(settings(), path, offline=True)
     else:
         application = await build(settings(), path, offline=True)
-        assert {spec.name: spec.sandbox for spec in application.catalog.agents["sums"].spec.tools} == {
+        assert {spec.name: spec.sandbox for spec in application.agents.agents["sums"].spec.tools} == {
             "add": "strict",
             "double": "best",
             "stay": "best",

@@ -227,7 +227,7 @@ async def test_sockets_see_no_more(tenants: Tenants) -> None:
 
 
 async def test_delegates_of_one_key_are_tenants_too(tenants: Tenants) -> None:
-    keys = tenants.house.application.identity.keys
+    keys = tenants.house.application.authentication.keys
     tenants.house.keys["desk"] = (await keys.create("desk", ["run", "read", "delegate"])).secret or ""
     ask = tenants.house.ask
     await ask("desk", "POST", "/threads", {"thread_id": "t"}, {"x-on-behalf-of": "carl"})

@@ -44,5 +44,8 @@ def test_what_everybody_reads_is_short(name: str) -> None:
 
 def test_every_folder_has_its_place_in_the_architecture() -> None:
     text = (DOCS / "ARCHITECTURE.md").read_text()
-    folders = {str(init.parent.relative_to(SOURCE)) for init in SOURCE.rglob("__init__.py")} - {".", "cli/first_project"}
+    folders = {str(init.parent.relative_to(SOURCE)) for init in SOURCE.rglob("__init__.py")} - {
+        ".",
+        "cli/first_project",
+    }
     assert not [folder for folder in sorted(folders) if f"`{folder}/`" not in text]

@@ -31,7 +31,7 @@ class AgentsUnderTest:
 
     async def __aexit__(self, *exc: object) -> None:
         for application in self._applications.values():
-            await application.__aexit__()
+            await application.aclose()
         for loaded in self._loaded.values():
             await loaded.registry.aclose()
 
@@ -60,14 +60,14 @@ class AgentsUnderTest:
             application = join(
                 self.settings_of(model), await self.loaded(path, model), MemoryJournal(), ReplayModel(())
             )
-            await application.mcp.start(application.catalog)
+            await application.mcp.start()
             self._applications[key] = application
         return self._applications[key]
 
 
 def agent_of(application: Application, name: str | None) -> BaseAgent:
     """The agent of that name. Raises NotFoundError, with the names that there are."""
-    agents = application.catalog.agents
+    agents = application.agents.agents
     agent = agents.get(name or "")
     if agent is None:
         raise NotFoundError(f"There is no agent {name!r} here: there are {', '.join(sorted(agents)) or 'none'}")

@@ -60,16 +60,16 @@ def as_recorded(recording: Recording, played: ReplayResult, spec: AgentSpec | No
 def _agent_then(recording: Recording, application: Application) -> BaseAgent | None:
     """The agent in the version that ran: of the recorded definition, else today's if that is the same version."""
     if recording.definition is not None:
-        return application.definitions.build(recording.definition)
-    now = application.catalog.agents.get(recording.accepted.agent or "")
+        return application.versions.build(recording.definition)
+    now = application.agents.agents.get(recording.accepted.agent or "")
     return now if now is not None and now.version == recording.accepted.version else None
 
 
 async def _play(recording: Recording, agent: BaseAgent | None, application: Application) -> ReplayResult:
-    definitions = application.definitions
+    definitions = application.versions
     return await ReplayEngine(recording, agent, definitions.build, definitions.direct).play()
 
 
 def _codec(recording: Recording, application: Application) -> Codec:
     """Knows what is secret now and what was when it was recorded."""
-    return Codec((*application.secrets, *recording.secrets))
+    return Codec((*application.secrets.values, *recording.secrets))

@@ -46,14 +46,12 @@ from journeyman.ids import SequentialIds
 from journeyman.journal.journal import Append, ApprovalRow, Batch, principal_stream, thread_key, thread_stream
 from journeyman.journal.memory import MemoryJournal
 from journeyman.llm.client import ModelRequest
-from journeyman.llm.prices import Prices
-from journeyman.runtime.engine.model_budget import BudgetMeters
-from journeyman.runtime.engine.scheduler import RunScheduler
+from journeyman.runtime.engine.run_parts import RunParts
 from journeyman.runtime.engine.state_loading import read_all
+from journeyman.runtime.runtime import build_runtime
 from journeyman.runtime.served.agents import AgentRegistry
 from journeyman.runtime.served.versions import VersionResolver
 from journeyman.runtime.use_cases.requests import HumanAnswer
-from journeyman.runtime.use_cases.runs import Runs
 from journeyman.tools.spec import ToolOutcome
 
 RUN, THREAD = "run_1", "test"
@@ -84,11 +82,12 @@ class ReplayEngine:
         self._codec = Codec()
         self._clock = ManualClock(recording.started_at)
         self._ids = SequentialIds()
-        self._deliveries = RecordedPerformer(recording.events, self._clock, self._ids)
+        self._performer = RecordedPerformer(recording.events, self._clock, self._ids)
         self._children = RecordedChildren(recording.events)
-        self._till = BudgetMeters(RecordedBudgets(recording.events, self._journal, self._clock), Prices())
-        self._catalog = AgentRegistry({agent.name: agent} if agent else {})
-        self._definitions = VersionResolver(self._journal, self._catalog, build, direct)
+        self._budgets = RecordedBudgets(recording.events, self._journal, self._clock)
+        self._agents = AgentRegistry({agent.name: agent} if agent else {})
+        versions = VersionResolver(self._journal, self._agents, build, direct)
+        self._parts = RunParts(self._journal, self._codec, self._clock, self._ids, versions)
         self._direct = direct
         self._principal = recording.accepted.principal
         self._thread = thread_key(self._principal, THREAD if agent else "!test")
@@ -102,20 +101,19 @@ class ReplayEngine:
                 await self._perform(group)
             exhausted = await self._finish()
         finally:
-            await self._worker.stop(0)
+            await self._scheduler.stop(0)
         entries = await read_all(self._journal, RUN)
         return ReplayResult(
-            events=tuple(entry.event for entry in entries), requests=self._deliveries.requests, exhausted=exhausted
+            events=tuple(entry.event for entry in entries), requests=self._performer.requests, exhausted=exhausted
         )
 
     async def _open(self) -> None:
         """A process starts on this journal."""
         await self._journal.open()
-        parts = (self._journal, self._codec, self._clock, self._ids, self._definitions)
-        self._worker = RunScheduler(*parts, self._deliveries, children=self._children, till=self._till)
-        self._runs = Runs(
-            self._journal, self._worker, self._catalog, self._definitions, self._codec, self._clock, self._ids
+        runtime = build_runtime(
+            self._parts, self._agents, self._performer, budgets=self._budgets, children=self._children
         )
+        self._scheduler, self._runs = runtime.scheduler, runtime.runs
 
     # --- the beginning
 
@@ -123,7 +121,7 @@ class ReplayEngine:
         committed = await self._journal.commit(
             Batch(at=self._clock.now(), appends=tuple(self._first_appends()), epoch=self._journal.epoch)
         )
-        self._worker.launch_started(RUN, committed)
+        self._scheduler.launch_started(RUN, committed)
         await self._settle()
 
     def _first_appends(self) -> Iterator[Append]:
@@ -202,7 +200,7 @@ class ReplayEngine:
 
     def _deliver(self, event: Event) -> bool:
         """Tell the step that waits for this; False: none does, since the run itself makes such events too."""
-        deliveries = self._deliveries
+        deliveries = self._performer
         match event:
             case ModelReplied() | ModelFailed():
                 return deliveries.model(event)
@@ -217,7 +215,7 @@ class ReplayEngine:
             case NodeLeft():
                 told = self._children.is_end(event) and self._children.tell(event)
                 if told:
-                    self._worker.poke(RUN)
+                    self._scheduler.poke(RUN)
                 return told
             case ApprovalRequested(kind="unknown_outcome"):
                 return deliveries.tool(event.call, ToolOutcome(failure=_UNKNOWN, unknown=True))
@@ -230,7 +228,7 @@ class ReplayEngine:
         below = tuple(approval for approval in asked if approval not in self._asked)
         if below != self._children.waiting_for:
             self._children.waiting_for = below
-            self._worker.poke(RUN)
+            self._scheduler.poke(RUN)
 
     async def _answer(self, given: Sequence[Event]) -> None:
         rows = await self._journal.approvals(None, run=RUN)
@@ -257,9 +255,9 @@ class ReplayEngine:
 
     async def _restart(self) -> None:
         """The process died, and another takes over."""
-        await self._worker.stop(0)
+        await self._scheduler.stop(0)
         await self._open()
-        await self._worker.recover()
+        await self._scheduler.recover()
 
     # --- the end
 
@@ -269,12 +267,12 @@ class ReplayEngine:
         if not isinstance(self._recording.events[-1], Ended):
             return False
         for rounds in range(EXHAUSTED_ROUNDS):
-            if not self._deliveries.waiting and not self._children.open:
+            if not self._performer.waiting and not self._children.open:
                 return rounds > 0
-            self._deliveries.exhaust()
+            self._performer.exhaust()
             if self._children.open:
                 self._children.exhaust()
-                self._worker.poke(RUN)
+                self._scheduler.poke(RUN)
             await self._settle()
         return True
 
@@ -306,7 +304,7 @@ class ReplayEngine:
         quiet = 0
         for _ in range(MOST_TURNS):
             await asyncio.sleep(0)
-            now = (self._journal.tables.last_seq(RUN), self._worker.running, self._deliveries.under_way)
+            now = (self._journal.tables.last_seq(RUN), self._scheduler.running, self._performer.under_way)
             quiet, seen = (quiet + 1 if now == seen else 0), now
             if quiet == QUIET_TURNS:
                 return

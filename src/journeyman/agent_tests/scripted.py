@@ -60,7 +60,7 @@ async def perform(test: AgentTest, cast: AgentsUnderTest) -> tuple[Event, ...]:
         ScriptedModel(test.turns, name="script"),
         tools=lambda executor: Stubs(entry.tools, executor),
     )
-    name = entry.agent_name or application.catalog.resolve(None).name
+    name = entry.agent_name or application.agents.resolve(None).name
     agent_of(application, name)
     async with application:
         await _prepare(test, application)

@@ -6,11 +6,13 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
-from journeyman.clock import Clock, Timer
+from journeyman.clock import Timer
 from journeyman.errors import BaseError, StateError
-from journeyman.events.codec import Codec
-from journeyman.events.events import ApprovalGiven
-from journeyman.journal.journal import Append, ApprovalRow, Batch, Journal
+from journeyman.events.codec import Draft
+from journeyman.events.events import ApprovalGiven, ApprovalRequested
+from journeyman.events.fold import AgentState
+from journeyman.journal.journal import Append, ApprovalRow, Batch
+from journeyman.runtime.engine.run_parts import RunParts
 from journeyman.runtime.engine.scheduler import RunScheduler
 
 log = logging.getLogger(__name__)
@@ -24,11 +26,11 @@ _RETRY_US = round(RETRY_SECONDS * 1_000_000)
 class ApprovalDeadlines:
     """Gives the default answer when nobody else has. Holds one timer, whatever waits."""
 
-    def __init__(self, journal: Journal, worker: RunScheduler, codec: Codec, clock: Clock) -> None:
-        self._journal = journal
-        self._worker = worker
-        self._codec = codec
-        self._clock = clock
+    def __init__(self, parts: RunParts, scheduler: RunScheduler) -> None:
+        self._journal = parts.journal
+        self._scheduler = scheduler
+        self._codec = parts.codec
+        self._clock = parts.clock
         self._timer: Timer | None = None
         self._armed: int | None = None  # µs since the epoch: what the timer waits for
         self._round: asyncio.Task[None] | None = None
@@ -46,6 +48,12 @@ class ApprovalDeadlines:
             self._timer.cancel()
         self._armed = deadline
         self._timer = self._clock.call_later(max(0, deadline - self._clock.now()) / 1_000_000, self._due)
+
+    def observe(self, run: AgentState, drafts: Sequence[Draft]) -> None:
+        """Arm the timer for the approvals that were committed with a deadline."""
+        for draft in drafts:
+            if type(draft.event) is ApprovalRequested and draft.event.deadline is not None:
+                self.arm(draft.event.deadline)
 
     async def aclose(self) -> None:
         self._closed = True
@@ -89,7 +97,7 @@ class ApprovalDeadlines:
         answered = 0
         for row in rows:
             try:
-                await self._worker.inform(self._batch(row))
+                await self._scheduler.inform(self._batch(row))
                 answered += 1
             except StateError as exc:  # somebody was faster, or the run has ended
                 log.debug("no default answer: %s", exc.message, extra={"run_id": row.run})

@@ -1,13 +1,12 @@
-"""Every part of one process, joined: what opens, works, drains and closes together."""
+"""The application: every part of one process, opened, drained and closed together."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
-from journeyman.agents.spec import AgentSpec
 from journeyman.clock import Clock
 from journeyman.egress.client import HttpClient
 from journeyman.egress.services import Services
@@ -19,16 +18,15 @@ from journeyman.journal.journal import Journal
 from journeyman.llm.client import ModelClient
 from journeyman.resilience.shared_window import RedisWindows
 from journeyman.resilience.window import MemoryWindows
-from journeyman.runtime.approval_deadlines import ApprovalDeadlines
-from journeyman.runtime.engine.budgets import Budgets
-from journeyman.runtime.engine.scheduler import RunScheduler
-from journeyman.runtime.retention import Keep, Retention
+from journeyman.runtime.retention import Keep
+from journeyman.runtime.runtime import Runtime
 from journeyman.runtime.served.agents import AgentRegistry
 from journeyman.runtime.served.versions import VersionResolver
 from journeyman.runtime.use_cases.forks import Forks
 from journeyman.runtime.use_cases.runs import Runs
 from journeyman.runtime.use_cases.threads import Threads
 from journeyman.server.authentication import Authentication
+from journeyman.server.known_secrets import KnownSecrets
 from journeyman.server.mcp_servers import McpConnections
 from journeyman.server.observers import Observers
 from journeyman.server.reload.reload import Reloader
@@ -40,20 +38,17 @@ from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.sandbox.detection import AvailableIsolation, describe_isolation, describe_tool_isolation
 from journeyman.tools.spec import ToolSpec
 
-DRAIN_SECONDS = 10.0  # how long runs may finish after a SIGTERM before they are parked
+DRAIN_SECONDS = 10.0  # how long runs may finish after a SIGTERM before they are suspended
 
 
 def runs_processes(registry: ToolRegistry) -> bool:
+    """Tell whether any tool runs in a worker process."""
     return any(tool.spec.isolation == "process" for tool in registry.tools.values())
-
-
-def _ignored(_: tuple[str, ...]) -> None:
-    return None
 
 
 @dataclass(slots=True, kw_only=True)
 class Application:
-    """The parts of one process. `async with` opens the journal and takes over what an earlier process left."""
+    """The parts of one process. `async with` opens them; an open that fails closes what it had opened."""
 
     settings: Settings
     codec: Codec
@@ -65,104 +60,113 @@ class Application:
     registry: ToolRegistry
     cache: ToolCache | None
     mcp: McpConnections
-    catalog: AgentRegistry
-    definitions: VersionResolver
-    worker: RunScheduler
-    budgets: Budgets
-    runs: Runs
-    forks: Forks
-    threads: Threads
+    agents: AgentRegistry
+    versions: VersionResolver
+    runtime: Runtime
     observers: Observers
     exposition: Exposition
-    deadlines: ApprovalDeadlines
-    retention: Retention
-    identity: Authentication
-    windows: MemoryWindows | RedisWindows | None  # of requests; None: nobody counts
+    authentication: Authentication | None  # None: in-process use, where nothing is called over HTTP
+    windows: MemoryWindows | RedisWindows | None  # of requests; None: requests are not counted
+    reloader: Reloader
+    secrets: KnownSecrets
     clock: Clock
     ids: Ids
-    reloading: Reloader = field(init=False)
     problems: tuple[Problem, ...] = ()  # warnings of loading
-    secrets: tuple[str, ...] = ()  # every value to be masked wherever people look
-    on_secrets: Callable[[tuple[str, ...]], None] = _ignored  # told of them when a reload named more
-    recovered: int = 0  # runs that were under way when the process before this one ended
+    recovered: int = 0  # runs that were in progress when the process before this one ended
     started: bool = False
-    looking: asyncio.Task[AvailableIsolation] | None = None  # at what confines workers here
-    pruning: asyncio.Task[None] | None = None  # every hour, where RETENTION_DAYS is set
+    _closing: AsyncExitStack | None = field(default=None, init=False)
+
+    @property
+    def runs(self) -> Runs:
+        """The use cases of runs."""
+        return self.runtime.runs
+
+    @property
+    def forks(self) -> Forks:
+        """The use case of forks."""
+        return self.runtime.forks
+
+    @property
+    def threads(self) -> Threads:
+        """The use cases of threads."""
+        return self.runtime.threads
+
+    # --- opening and closing
 
     async def __aenter__(self) -> Application:
-        await self.journal.open()
-        await self.identity.open(self.clock)
-        await self.mcp.start(self.catalog)
-        self.recovered = await self.worker.recover()
-        self.deadlines.start()
-        if runs_processes(self.registry):
-            self.looking = asyncio.create_task(self.workers.kernel())
-        self.observers.start(self.journal)
-        if (days := self.settings.retention_days) is not None:
-            self.pruning = asyncio.create_task(self.retention.periodically(Keep.of(days)))
+        """Open the journal and the parts over it, and resume the runs that an earlier process left.
+
+        Raises StorageError and ConfigurationError; everything is closed then.
+        """
+        async with AsyncExitStack() as stack:
+            self._push_built(stack)
+            await self._open(stack)
+            self._closing = stack.pop_all()
         self.started = True
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        await self.deadlines.aclose()
-        await self.drain(0.0)
-        await self.reloading.aclose()
-        await self.observers.aclose()
-        for task in (self.looking, self.pruning):
-            if task is not None:
-                task.cancel()
-                await asyncio.wait([task])
-        await self.mcp.aclose()
-        await self.models.aclose()
-        await self.workers.aclose()
-        await self.http.aclose()
-        await self.identity.aclose()
-        await self.registry.aclose()
-        if self.cache is not None:
-            await self.cache.aclose()
-        if self.reloading.transport is not None:
-            await self.reloading.transport.aclose()
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close every part, also where one of them raises, and also if the application was never opened."""
+        stack, self._closing = self._closing or AsyncExitStack(), None
+        if not self.started:
+            self._push_built(stack)
+        await stack.aclose()
+
+    def _push_built(self, stack: AsyncExitStack) -> None:
+        """Push the closes of the parts that need no opening. The journal's lock is held until all are closed."""
+        stack.push_async_callback(self.journal.close)
         if self.windows is not None:
-            await self.windows.aclose()
-        await self.journal.close()
+            stack.push_async_callback(self.windows.aclose)
+        stack.push_async_callback(self.reloader.close_transport)
+        if self.cache is not None:
+            stack.push_async_callback(self.cache.aclose)
+        stack.push_async_callback(self.registry.aclose)
+        if self.authentication is not None:
+            stack.push_async_callback(self.authentication.aclose)
+        for part in (self.http, self.workers, self.models, self.mcp):
+            stack.push_async_callback(part.aclose)
+
+    async def _open(self, stack: AsyncExitStack) -> None:
+        await self.journal.open()
+        if self.authentication is not None:
+            await self.authentication.open(self.clock)
+        await self.mcp.start()
+        stack.push_async_callback(self.observers.aclose)
+        stack.push_async_callback(self.reloader.aclose)
+        stack.push_async_callback(self.drain, 0.0)
+        self.recovered = await self.runtime.scheduler.recover()
+        stack.push_async_callback(self.runtime.deadlines.aclose)
+        self.runtime.deadlines.start()
+        self.observers.start(self.journal)
+        if runs_processes(self.registry):
+            _push_task(stack, asyncio.create_task(self.workers.kernel(), name="sandbox detection"))
+        if (days := self.settings.retention_days) is not None:
+            pruning = self.runtime.retention.periodically(Keep.of(days))
+            _push_task(stack, asyncio.create_task(pruning, name="retention"))
 
     async def drain(self, seconds: float = DRAIN_SECONDS) -> None:
-        """Accept nothing new; let runs finish for a while, park the rest; tell streams to reconnect. Idempotent."""
-        await self.worker.stop(seconds)
+        """Accept nothing new, let runs finish for `seconds`, then suspend the rest. Streams are told to reconnect."""
+        await self.runtime.scheduler.stop(seconds)
+
+    # --- state, for probes and pages
 
     def not_ready(self) -> Mapping[str, object]:
-        """Why no work is taken now; empty: it is."""
+        """Return the reasons why no work is taken now, by name. Empty: the application is ready."""
         reasons: dict[str, object] = {}
         if not self.started:
             reasons["starting"] = "the journal is being opened"
         elif not self.journal.healthy:
             reasons["journal"] = "a commit failed: see the log, free or repair the disk, restart"
-        if self.worker.stopping:
+        if self.runtime.scheduler.stopping:
             reasons["shutting_down"] = "the process is draining"
         return reasons
 
-    def learn(self, secrets: tuple[str, ...]) -> None:
-        """Mask these values too: a changed file named them."""
-        new = tuple(secret for secret in secrets if secret not in self.secrets)
-        if new:
-            self.codec.learn(new)
-            if self.cache is not None:
-                self.cache.learn(new)
-            self.secrets += new
-            self.on_secrets(self.secrets)
-
-    def read_definition(self, data: bytes) -> AgentSpec:
-        """A stored definition, with the environment of now, whose values in it are masked from here on.
-
-        Raises ConfigurationError and msgspec.MsgspecError.
-        """
-        spec = AgentSpec.decode(data, os.environ)
-        self.learn(tuple(spec.variables.values()))
-        return spec
-
     def details(self) -> Mapping[str, object]:
-        """What worker processes are confined by, if any are needed and it is known, and a reload that was refused."""
-        kernel, last = self.workers.known_kernel, self.reloading.last
+        """Return what `/readyz` adds: how workers are confined (once known), a refused reload, and absent Redis."""
+        kernel, last = self.workers.known_kernel, self.reloader.last
         found: dict[str, object] = {} if kernel is None else {"sandbox": describe_isolation(kernel)}
         if last is not None and not last.applied:
             found["reload"] = f"refused for {len(last.problems)} problems: see the log, or GET /agents/{{name}}"
@@ -171,10 +175,18 @@ class Application:
         return found
 
     def sandbox(self, spec: ToolSpec) -> Mapping[str, JSON]:
-        """The same for one tool."""
+        """Return how one tool is confined. Empty: it runs in a process, and the machine was not examined yet."""
         kernel = self.workers.known_kernel
-        return (
-            {}
-            if kernel is None and spec.isolation == "process"
-            else describe_tool_isolation(spec, kernel or AvailableIsolation())
-        )
+        if kernel is None and spec.isolation == "process":
+            return {}
+        return describe_tool_isolation(spec, kernel or AvailableIsolation())
+
+
+def _push_task(stack: AsyncExitStack, task: asyncio.Task[object]) -> None:
+    """Cancel the task, and wait until it has ended, when the stack is closed."""
+
+    async def end() -> None:
+        task.cancel()
+        await asyncio.wait([task])
+
+    stack.push_async_callback(end)

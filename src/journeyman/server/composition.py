@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from journeyman.agent_files.assembly import direct_agent
 from journeyman.agents.agent import BaseAgent
+from journeyman.agents.spec import AgentSpec
 from journeyman.clock import Clock, SystemClock
 from journeyman.egress.client import HttpClient
 from journeyman.egress.services import Services
-from journeyman.egress.transport import Transport
 from journeyman.errors import ConfigurationError, Problem
 from journeyman.events.codec import Codec
 from journeyman.ids import Ids, RandomIds
@@ -24,20 +24,16 @@ from journeyman.llm.client import ModelClient
 from journeyman.llm.prices import read_prices
 from journeyman.resilience.shared_window import RedisWindows
 from journeyman.resilience.window import MemoryWindows
-from journeyman.runtime.approval_deadlines import ApprovalDeadlines
 from journeyman.runtime.engine.budgets import Budgets
-from journeyman.runtime.engine.model_budget import BudgetMeters
 from journeyman.runtime.engine.performer import Performer, ToolExecutor
-from journeyman.runtime.engine.scheduler import RunScheduler
-from journeyman.runtime.retention import Retention
+from journeyman.runtime.engine.run_parts import RunParts
+from journeyman.runtime.runtime import build_runtime
 from journeyman.runtime.served.agents import AgentRegistry
 from journeyman.runtime.served.versions import VersionResolver
-from journeyman.runtime.use_cases.forks import Forks
-from journeyman.runtime.use_cases.runs import Runs
-from journeyman.runtime.use_cases.submission import Submission
-from journeyman.runtime.use_cases.threads import Threads
 from journeyman.server.application import Application
 from journeyman.server.authentication import authentication
+from journeyman.server.facts import FactHub
+from journeyman.server.known_secrets import KnownSecrets
 from journeyman.server.loading import LoadedFiles, load
 from journeyman.server.mcp_servers import McpConnections, guarded_session
 from journeyman.server.observers import Observers, models_of, tracing
@@ -108,39 +104,55 @@ def join(
     load_again: Load | None = None,
     tools: Callable[[ToolExecutor], ToolExecutor] | None = None,
     watched_by: type[Observers] = Observers,
+    in_process: bool = False,
 ) -> Application:
-    """The parts over what was loaded. `load_again` reads the files; `tools` goes before the executor of tools.
+    """Build the parts over what was loaded; nothing is opened before the application is entered.
 
-    `watched_by` is another class for a benchmark only: what seeing costs is what it leaves out.
+    `load_again` reads the files for a reload. `tools` wraps the executor of tools. `watched_by` is another class for
+    a benchmark only: it measures what observing costs. `in_process` leaves out authentication: nothing is called
+    over HTTP.
     """
-    clock, ids = clock or SystemClock(), ids or RandomIds()
-    secrets = (*settings.secrets(), *loaded.secrets, *header_values(os.environ))
-    registry, codec = loaded.registry, Codec(secrets)
-    names = LabelNames(lambda agent: models_of(catalog, agent), lambda name: services.is_configured(name))
-    traces, untraced = tracing(os.environ)
-    observers = watched_by(registry, clock, names, lambda at: deadlines.arm(at), traces, debug=settings.debug)
-    journal = journal or _journal(settings, observers)
-    services = _services(settings, loaded, clock, observers)
+    clock, ids, hub = clock or SystemClock(), ids or RandomIds(), FactHub()
+    secrets = KnownSecrets((*settings.secrets(), *loaded.secrets, *header_values(os.environ)))
+    registry, codec, cache = loaded.registry, Codec(secrets.values), _cache(settings, clock, secrets)
+    secrets.subscribe(codec.learn)
+    journal = journal or _journal(settings, hub)
+    services = _services(settings, loaded, clock, hub)
     register(registry, loaded.openapi, loaded.transport, services, clock)
+
+    agents = AgentRegistry({}, settings.default_agent)
     mcp = McpConnections(
-        loaded, registry, clock, ids, settings.timeout_seconds, guarded_session(services), codec.masked
+        loaded, registry, agents, clock, ids, settings.timeout_seconds, guarded_session(services), codec.masked
     )
-    agents = {agent.spec.name: mcp.build(agent.spec) for agent in loaded.agents}
-    catalog = AgentRegistry(agents, settings.default_agent, clock.now())
-    direct = _direct(registry, catalog.agents)
-    definitions = VersionResolver(journal, catalog, mcp.build, direct, lambda data: application.read_definition(data))
+    for agent in loaded.agents:
+        agents.put(mcp.build(agent.spec), clock.now())
+    read = partial(read_definition, secrets)
+    versions = VersionResolver(journal, agents, mcp.build, _direct(registry, agents), read)
+
     models, workers = models or models_behind(settings, services, journal, clock), workers or WorkerPool()
-    cache, http = _cache(settings, clock, secrets), HttpClient(services, transport_of, clock)
+    http = HttpClient(services, transport_of, clock)
     executor = executor_of(settings, registry, workers, clock, ids, cache, http)
-    prices, budgets = read_prices(settings.prices_path), Budgets(journal, clock, settings.quota)
-    performer = Performer(models, tools(executor) if tools else executor, clock, ids, prices)
-    till = BudgetMeters(budgets, prices)
-    worker = RunScheduler(journal, codec, clock, ids, definitions, performer, observers.observe, till=till)
-    acceptance = Submission(journal, worker, definitions, clock, budgets)
-    runs = Runs(journal, worker, catalog, definitions, codec, clock, ids, acceptance)
+    prices = read_prices(settings.prices_path)
+    runtime = build_runtime(
+        RunParts(journal, codec, clock, ids, versions),
+        agents,
+        Performer(models, tools(executor) if tools else executor, clock, ids, prices),
+        budgets=Budgets(journal, clock, settings.quota),
+        prices=prices,
+        observe=hub.run_committed,
+    )
+    names = LabelNames(partial(models_of, agents), services.is_configured)
+    traces, untraced = tracing(os.environ)
+    observers = watched_by(registry, clock, names, traces, debug=settings.debug)
+    observers.subscribe(hub)
+    hub.on_run(runtime.deadlines.observe)
+
     windows = _windows(settings, clock, ids)
-    deadlines = ApprovalDeadlines(journal, worker, codec, clock)
-    application = Application(
+    unmet = partial(unmet_sandbox, workers=workers)
+    reloader = Reloader(
+        load_again, unmet, registry, services, mcp, agents, versions, clock, loaded.transport, secrets.learn
+    )
+    return Application(
         settings=settings,
         codec=codec,
         journal=journal,
@@ -151,41 +163,29 @@ def join(
         registry=registry,
         cache=cache,
         mcp=mcp,
-        catalog=catalog,
-        definitions=definitions,
-        worker=worker,
-        budgets=budgets,
-        runs=runs,
-        forks=Forks(journal, runs, acceptance, definitions, codec, clock, ids),
-        threads=Threads(journal, worker, codec, clock, ids),
+        agents=agents,
+        versions=versions,
+        runtime=runtime,
         observers=observers,
-        exposition=observers.exposition(journal, services, worker, workers, windows),
-        deadlines=deadlines,
-        retention=Retention(journal, clock),
-        identity=authentication(settings, journal, services, clock),
+        exposition=observers.exposition(journal, services, runtime.scheduler, workers, windows),
+        authentication=None if in_process else authentication(settings, journal, services, clock),
         windows=windows,
+        reloader=reloader,
+        secrets=secrets,
         clock=clock,
         ids=ids,
-        secrets=secrets,
         problems=(*untraced, *(problem for problem in loaded.problems if problem.severity != "error")),
     )
-    application.reloading = _reloading(application, loaded.transport, load_again)
-    return application
 
 
-def _reloading(application: Application, transport: Transport | None, load_again: Load | None) -> Reloader:
-    return Reloader(
-        load_again,
-        partial(unmet_sandbox, workers=application.workers),
-        application.registry,
-        application.services,
-        application.mcp,
-        application.catalog,
-        application.definitions,
-        application.clock,
-        transport,
-        application.learn,
-    )
+def read_definition(secrets: KnownSecrets, data: bytes) -> AgentSpec:
+    """Decode a stored definition with the environment of now, whose values in it become known secrets.
+
+    Raises ConfigurationError and msgspec.MsgspecError.
+    """
+    spec = AgentSpec.decode(data, os.environ)
+    secrets.learn(spec.variables.values())
+    return spec
 
 
 def _windows(settings: Settings, clock: Clock, ids: Ids) -> MemoryWindows | RedisWindows | None:
@@ -196,37 +196,40 @@ def _windows(settings: Settings, clock: Clock, ids: Ids) -> MemoryWindows | Redi
     return MemoryWindows(clock) if url is None else RedisWindows(url.get_secret_value(), clock, ids)
 
 
-def _services(settings: Settings, loaded: LoadedFiles, clock: Clock, observers: Observers) -> Services:
+def _services(settings: Settings, loaded: LoadedFiles, clock: Clock, hub: FactHub) -> Services:
     return Services(
         loaded.services,
         clock=clock,
         rng=random.Random(),
-        hook=observers.signalled,
+        hook=hub.signalled,
         retries=settings.max_retries,
         silence=settings.timeout_seconds,
     )
 
 
-def _journal(settings: Settings, observers: Observers) -> Journal:
+def _journal(settings: Settings, hub: FactHub) -> Journal:
     file = settings.database_path
     if file is None:
         return MemoryJournal()
-    return SqliteJournal(file, batch_size=settings.batch_size, hook=observers.server.committed)
+    return SqliteJournal(file, batch_size=settings.batch_size, hook=hub.group_committed)
 
 
-def _cache(settings: Settings, clock: Clock, secrets: tuple[str, ...]) -> ToolCache | None:
+def _cache(settings: Settings, clock: Clock, secrets: KnownSecrets) -> ToolCache | None:
+    """Return the cache of tool results. None: it is switched off."""
     if not settings.enable_cache:
         return None
     file = settings.database_path
     store = MemoryStore() if file is None else SqliteStore(file.with_name(f"{file.name}.cache"))
-    return ToolCache(store, clock, settings.cache_ttl, secrets)
+    cache = ToolCache(store, clock, settings.cache_ttl, secrets.values)
+    secrets.subscribe(cache.learn)
+    return cache
 
 
-def _direct(registry: ToolRegistry, agents: Mapping[str, BaseAgent]) -> Callable[[str, str | None], BaseAgent]:
-    """Makes the stand-in agent of a lone tool call: the strictest policies of the agents that list the tool."""
+def _direct(registry: ToolRegistry, agents: AgentRegistry) -> Callable[[str, str | None], BaseAgent]:
+    """Return what makes the agent of a lone tool call, with the strictest policies of the agents that list the tool."""
 
     def direct(tool: str, agent: str | None) -> BaseAgent:
-        chosen = [each for name, each in agents.items() if agent in (None, name)]
+        chosen = [each for name, each in agents.agents.items() if agent in (None, name)]
         listed = [spec for each in chosen if (spec := each.spec.tool(tool)) is not None]
         return direct_agent(tool, listed, registry.tools)
 

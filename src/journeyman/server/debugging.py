@@ -31,7 +31,7 @@ class DebugPages:
 
     def state(self) -> msgspec.Raw:
         """Version, epoch, runs under way, queues, budgets, workers, caches, agents, settings."""
-        parts, worker = self._parts, self._parts.worker
+        parts, scheduler = self._parts, self._parts.runtime.scheduler
         return self._page(
             {
                 "version": __version__,
@@ -39,16 +39,16 @@ class DebugPages:
                 "epoch": parts.journal.epoch,
                 "journal": {"healthy": parts.journal.healthy, **parts.journal.stats()},
                 "runs": {
-                    "running": worker.running,
-                    "waiting": worker.backlog,
-                    "streams": worker.watched.total(),
-                    "stopping": worker.stopping,
-                    "active": [_run(run_id, state) for run_id, state in worker.active(MOST_RUNS)],
+                    "running": scheduler.running,
+                    "waiting": scheduler.backlog,
+                    "streams": scheduler.watched.total(),
+                    "stopping": scheduler.stopping,
+                    "active": [_run(run_id, state) for run_id, state in scheduler.active(MOST_RUNS)],
                 },
-                "budgets": parts.budgets.state(MOST_RUNS),
+                "budgets": parts.runtime.budgets.state(MOST_RUNS),
                 "workers": parts.workers.figures(),
                 "cache": parts.cache.figures() if parts.cache else None,
-                "agents": {name: agent.version for name, agent in parts.catalog.agents.items()},
+                "agents": {name: agent.version for name, agent in parts.agents.agents.items()},
                 "settings": masked_page(parts.settings),
             }
         )
@@ -63,7 +63,7 @@ class DebugPages:
         return self._page({"items": self._parts.observers.tasks.read()})
 
     def _page(self, content: Mapping[str, Any]) -> msgspec.Raw:
-        mask = Masker(self._parts.secrets)  # those of now: a reload may have named more
+        mask = Masker(self._parts.secrets.values)  # those of now: a reload may have named more
         return msgspec.Raw(mask(msgspec.json.encode(content, enc_hook=str).decode()).encode())
 
 

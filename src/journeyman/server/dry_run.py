@@ -58,7 +58,7 @@ async def dry_run(settings: Settings, path: Path | None, rehearsal: DryRun) -> t
         await loaded.registry.aclose()
         raise ConfigurationError("The agents cannot be rehearsed:", errors)
     application = join(memory, without_effects(loaded), MemoryJournal(), models)
-    spec = application.catalog.resolve(rehearsal.agent).spec
+    spec = application.agents.resolve(rehearsal.agent).spec
     graph = graph_of(spec)
     if graph is None or spec.graph is None:
         raise NotFoundError(f"Agent {spec.name!r} has no graph to walk.", code="no_graph")

@@ -61,7 +61,7 @@ class EmbeddedRuns:
 
     async def aclose(self) -> None:
         if self.application.started:
-            await self.application.__aexit__()
+            await self.application.aclose()
 
 
 def _request(
@@ -120,7 +120,7 @@ class AgentFactory:
         if errors := [problem for problem in loaded.problems[len(registry.problems) :] if problem.severity == "error"]:
             raise ConfigurationError("The agent cannot be made:", errors)
         application = join_in_process(settings, loaded, self._journal, self._models)
-        agent = next(iter(application.catalog.agents.values()))
+        agent = next(iter(application.agents.agents.values()))
         agent.bind(EmbeddedRuns(application))
         return agent
 
@@ -131,4 +131,4 @@ def join_in_process(
     """In memory unless a journal is given or DATABASE_URL is set: a script must not lock a server's file."""
     if journal is None and "database_url" not in settings.model_fields_set:
         journal = MemoryJournal()
-    return join(settings, loaded, journal, models)
+    return join(settings, loaded, journal, models, in_process=True)

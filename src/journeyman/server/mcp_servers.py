@@ -79,6 +79,7 @@ class McpConnections:
         self,
         loaded: LoadedFiles,
         registry: ToolRegistry,
+        agents: AgentRegistry,
         clock: Clock,
         ids: Ids,
         call_seconds: float,
@@ -87,22 +88,24 @@ class McpConnections:
     ) -> None:
         self._patience = McpTimeouts()
         self._loaded = loaded
+        self._agents = agents
         self._clock = clock
         self._ids = ids
         self._call_seconds = call_seconds
         self._guard = guard
         self._clean = clean
         self._connector = Connector(clock, self._patience)
-        self.servers = McpServers(map(self._server, _configs(loaded).values()), registry, self._patience.grace)
+        self.servers = McpServers(
+            map(self._server, _configs(loaded).values()), registry, self._patience.grace, self._renew
+        )
 
     def build(self, spec: AgentSpec) -> BaseAgent:
         """The agent of a definition, a stored one of an older version included."""
         self.servers.stand_in(spec.tools)
         return self._loaded.build(spec)
 
-    async def start(self, catalog: AgentRegistry) -> None:
+    async def start(self) -> None:
         """Connect; a server that takes long appears when it is there."""
-        self.servers.changed = lambda: self._renew(catalog)
         await self.servers.start()
 
     async def aclose(self) -> None:
@@ -137,9 +140,9 @@ class McpConnections:
                 _log.warning("agent %s stays as it was: %s", spec.name, exc.message)
         return made
 
-    def _renew(self, catalog: AgentRegistry) -> None:
+    def _renew(self) -> None:
         for agent in self.remake(agent for agent in self._loaded.agents if agent.mounts):
-            catalog.put(agent, self._clock.now(), by_file=False)
+            self._agents.put(agent, self._clock.now(), by_file=False)
 
     def _server(self, config: McpServerConfig) -> McpServer:
         return McpServer(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from journeyman import __version__
 from journeyman.agents.agent import BaseAgent
@@ -11,13 +11,14 @@ from journeyman.clock import Clock
 from journeyman.egress.services import Services
 from journeyman.errors import Problem
 from journeyman.events.codec import Draft
-from journeyman.events.events import END_TYPES, ApprovalRequested, ToolCallFinished
+from journeyman.events.events import END_TYPES, ToolCallFinished
 from journeyman.events.fold import AgentState
 from journeyman.journal.journal import Journal
 from journeyman.resilience.signals import Signal
 from journeyman.resilience.window import Windows
 from journeyman.runtime.engine.scheduler import RunScheduler
 from journeyman.runtime.served.agents import AgentRegistry
+from journeyman.server.facts import FactHub
 from journeyman.telemetry.logs.formatters import log_events, log_signal
 from journeyman.telemetry.metrics.collectors import MetricSources, collect
 from journeyman.telemetry.metrics.exposition import Exposition
@@ -31,26 +32,30 @@ from journeyman.tools.registry import ToolRegistry
 
 
 class Observers:
-    """The readers of one process. `deadline` is told of each approval that has one."""
+    """What is counted, logged and traced in one process. `subscribe` makes it listen to the hub of facts."""
 
     def __init__(
         self,
         registry: ToolRegistry,
         clock: Clock,
         names: LabelNames,
-        deadline: Callable[[int], None],
         traces: Traces | None = None,
         *,
         debug: bool = False,
     ) -> None:
         self._registry = registry
         self._debug = debug
-        self._deadline = deadline
         self.traces = traces
         self.runs = RunMetrics(names)
         self.server = ServerMetrics(names)
         self.tasks = TaskBook(clock)
         self.lag = LoopLag(clock, self.server.lag.observe)
+
+    def subscribe(self, hub: FactHub) -> None:
+        """Listen to what runs, guards and the journal report."""
+        hub.on_run(self.observe)
+        hub.on_signal(self.signalled)
+        hub.on_commit(self.server.committed)
 
     def start(self, journal: Journal) -> None:
         """Look at the running loop, and export what ends, from now on."""
@@ -75,8 +80,6 @@ class Observers:
         for draft in drafts:
             if type(draft.event) is ToolCallFinished:
                 self._registry.record(draft.event)
-            elif type(draft.event) is ApprovalRequested and draft.event.deadline is not None:
-                self._deadline(draft.event.deadline)
         if self.traces is not None and drafts[-1].type in END_TYPES:
             self.traces.ended(run.run_id)
 

@@ -15,13 +15,10 @@ from journeyman.agents.react import ReactAgent
 from journeyman.agents.spec import AgentSpec, Limits, ModelSettings
 from journeyman.agents.toolset import Toolset
 from journeyman.events.child_runs import ChildState
-from journeyman.events.codec import Codec
 from journeyman.events.fold import AgentState
 from journeyman.events.messages import Usage
 from journeyman.llm.client import ModelReply, ModelRequest, TextDelta
 from journeyman.runtime.served.agents import AgentRegistry
-from journeyman.runtime.use_cases.forks import Forks
-from journeyman.runtime.use_cases.submission import Submission
 
 Rounds = Sequence[Sequence[str]]
 
@@ -86,11 +83,6 @@ class Family(World):
     def __init__(self, plans: dict[str, Rounds], **rest: Any) -> None:
         super().__init__(Plans(plans), **rest)
         self.gone = ""  # an agent that is not served any more
-
-    async def boot(self) -> None:
-        await super().boot()
-        acceptance = Submission(self.disk, self.worker, self.definitions, self.clock)
-        self.forks = Forks(self.disk, self.runs, acceptance, self.definitions, Codec(), self.clock, self.ids)
 
     def catalog(self) -> AgentRegistry:
         model = ModelSettings(name="m")

@@ -20,16 +20,12 @@ from journeyman.journal.memory import MemoryJournal
 from journeyman.llm.client import ModelClient
 from journeyman.llm.prices import Prices
 from journeyman.runtime.engine.budgets import Budgets
-from journeyman.runtime.engine.model_budget import BudgetMeters
 from journeyman.runtime.engine.performer import Performer
-from journeyman.runtime.engine.scheduler import RunScheduler
+from journeyman.runtime.engine.run_parts import RunParts
+from journeyman.runtime.runtime import build_runtime
 from journeyman.runtime.served.agents import AgentRegistry
 from journeyman.runtime.served.versions import VersionResolver
-from journeyman.runtime.use_cases.forks import Forks
 from journeyman.runtime.use_cases.requests import StartRun
-from journeyman.runtime.use_cases.runs import Runs
-from journeyman.runtime.use_cases.submission import Submission
-from journeyman.runtime.use_cases.threads import Threads
 from journeyman.tools.executor import Executor
 from journeyman.tools.process.pool import WorkerPool
 from journeyman.tools.registry import ToolRegistry
@@ -75,13 +71,10 @@ class Rig:
         executor = Executor(self.registry, WorkerPool(), self.clock, random.Random(1), self.ids)
         performer = Performer(self.model, executor, self.clock, self.ids, self.prices)
         self.budgets = Budgets(self.journal, self.clock, self.of_each)
-        given = (self.journal, self.codec, self.clock, self.ids, self.definitions)
-        self.worker = RunScheduler(*given, performer, till=BudgetMeters(self.budgets, self.prices))
-        acceptance = Submission(self.journal, self.worker, self.definitions, self.clock, self.budgets)
-        parts = (self.journal, self.worker, self.catalog, self.definitions, self.codec, self.clock, self.ids)
-        self.runs = Runs(*parts, acceptance)
-        self.forks = Forks(self.journal, self.runs, acceptance, self.definitions, self.codec, self.clock, self.ids)
-        self.threads = Threads(self.journal, self.worker, self.codec, self.clock, self.ids)
+        parts = RunParts(self.journal, self.codec, self.clock, self.ids, self.definitions)
+        runtime = build_runtime(parts, self.catalog, performer, budgets=self.budgets, prices=self.prices)
+        self.worker, self.runs = runtime.scheduler, runtime.runs
+        self.forks, self.threads = runtime.forks, runtime.threads
         return self
 
     async def __aexit__(self, *exc: object) -> None:

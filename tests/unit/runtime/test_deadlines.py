@@ -11,9 +11,11 @@ from journeyman.errors import StateError, StorageError
 from journeyman.events.codec import Codec
 from journeyman.events.events import ApprovalGiven, ApprovalRequested, RunAccepted
 from journeyman.events.messages import user
+from journeyman.ids import SequentialIds
 from journeyman.journal.journal import Append, Batch
 from journeyman.journal.memory import MemoryJournal
 from journeyman.runtime.approval_deadlines import RETRY_SECONDS, ApprovalDeadlines
+from journeyman.runtime.engine.run_parts import RunParts
 
 SECOND = 1_000_000
 codec = Codec()
@@ -41,7 +43,7 @@ class Scene:
         self.deadlines = self.make()
 
     def make(self) -> ApprovalDeadlines:
-        return ApprovalDeadlines(self.journal, self.told, codec, self.clock)  # type: ignore[arg-type]
+        return ApprovalDeadlines(RunParts(self.journal, codec, self.clock, SequentialIds(), None), self.told)  # type: ignore[arg-type]
 
     async def ask(self, run: str, seconds: float, default: str = "deny", result: str | None = None) -> int:
         deadline = self.clock.now() + round(seconds * SECOND)

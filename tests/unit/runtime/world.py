@@ -36,12 +36,11 @@ from journeyman.journal.journal import Batch, Committed
 from journeyman.journal.memory import MemoryJournal, SettledBatch
 from journeyman.llm.client import ModelReply, ModelRequest, TextDelta
 from journeyman.runtime.engine.performer import Performer
-from journeyman.runtime.engine.scheduler import RunScheduler
+from journeyman.runtime.engine.run_parts import RunParts
+from journeyman.runtime.runtime import build_runtime
 from journeyman.runtime.served.agents import AgentRegistry
 from journeyman.runtime.served.versions import VersionResolver
 from journeyman.runtime.use_cases.requests import HumanAnswer, StartRun
-from journeyman.runtime.use_cases.runs import Runs
-from journeyman.runtime.use_cases.threads import Threads
 from journeyman.tools.spec import CallHost, CallRequest, Question, ToolOutcome, ToolSpec, Unanswered
 
 THREAD = "t"
@@ -160,14 +159,13 @@ class World:
     async def boot(self) -> None:
         """A process starts on this journal and takes over what was under way."""
         await self.disk.open()
-        codec = Codec()
         catalog = self.catalog()
         self.definitions = VersionResolver(self.disk, catalog, self.build, self.direct)
         performer = Performer(self, _Tools(self), self.clock, self.ids)
-        parts = (self.disk, codec, self.clock, self.ids, self.definitions, performer)
-        self.worker = RunScheduler(*parts, slots=self.slots)
-        self.runs = Runs(self.disk, self.worker, catalog, self.definitions, codec, self.clock, self.ids)
-        self.threads = Threads(self.disk, self.worker, codec, self.clock, self.ids)
+        parts = RunParts(self.disk, Codec(), self.clock, self.ids, self.definitions)
+        runtime = build_runtime(parts, catalog, performer, slots=self.slots)
+        self.worker, self.runs = runtime.scheduler, runtime.runs
+        self.forks, self.threads = runtime.forks, runtime.threads
         await self.worker.recover()
 
     def catalog(self) -> AgentRegistry:

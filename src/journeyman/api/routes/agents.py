@@ -20,7 +20,7 @@ from journeyman.api.routes.tools import tool_answer
 from journeyman.api.schemas.agents import AgentAnswer, AgentSummary, ModelAnswer, VersionAnswer
 from journeyman.errors import NotFoundError
 from journeyman.events.codec import rfc3339
-from journeyman.runtime.served.reload_report import change_text
+from journeyman.runtime.served.reload_report import problem_text
 
 _GRAPH = response_schema(GraphPicture)
 _GRAPH[200] = {
@@ -106,4 +106,4 @@ def _versions(ports: ApiDependencies, agent: BaseAgent) -> tuple[VersionAnswer, 
 def _reload_problems(ports: ApiDependencies) -> tuple[str, ...]:
     """What kept the files from being served, if the last reload was refused."""
     last = ports.last_reload()
-    return () if last is None or last.applied else tuple(map(change_text, last.problems))
+    return () if last is None or last.applied else tuple(map(problem_text, last.problems))

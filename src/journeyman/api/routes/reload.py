@@ -13,7 +13,7 @@ from journeyman.api.responses import json_response
 from journeyman.api.schemas.agents import ChangeAnswer, ReloadAnswer, RollbackRequest
 from journeyman.api.security.request_context import context_of
 from journeyman.events.codec import rfc3339
-from journeyman.runtime.served.reload_report import AgentChange, ReloadReport, change_text
+from journeyman.runtime.served.reload_report import AgentChange, ReloadReport, problem_text
 
 
 def reload_routes(ports: ApiDependencies) -> APIRouter:
@@ -48,7 +48,7 @@ def _answer(reloaded: ReloadReport) -> ReloadAnswer:
         applied=reloaded.applied,
         at=rfc3339(reloaded.at),
         changes=tuple(map(_change, reloaded.changes)),
-        problems=tuple(map(change_text, reloaded.problems)),
+        problems=tuple(map(problem_text, reloaded.problems)),
     )
 
 

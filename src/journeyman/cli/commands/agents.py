@@ -22,7 +22,7 @@ def agents(path: AgentPath = None, offline: Offline = False, url: Url = None, js
 
 def _of_files(settings: Settings, path: Path | None, offline: bool) -> list[dict[str, Any]]:
     application = check_path(settings, path, offline=offline)
-    served = [(agent, agent.spec.shown()) for agent in application.catalog.agents.values()]
+    served = [(agent, agent.spec.shown()) for agent in application.agents.agents.values()]
     return [
         {
             "name": agent.name,
@@ -31,7 +31,7 @@ def _of_files(settings: Settings, path: Path | None, offline: bool) -> list[dict
             "version": agent.version,
             "model": {"name": spec.model.name},
             "tools": [tool.name for tool in spec.tools],
-            "default": agent.name == application.catalog.default,
+            "default": agent.name == application.agents.default,
         }
         for agent, spec in served
     ]

@@ -32,7 +32,7 @@ def check(
     except ConfigurationError as exc:
         _report(output, exc.problems or (Problem(exc.message),))
         raise typer.Exit(CONFIGURATION) from None
-    agents = {name: agent.version for name, agent in application.catalog.agents.items()}
+    agents = {name: agent.version for name, agent in application.agents.agents.items()}
     if json:
         output.data({"ok": True, "agents": agents, "problems": application.problems})
         raise typer.Exit(OK)

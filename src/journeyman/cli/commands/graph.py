@@ -50,7 +50,7 @@ def graph(
         raise typer.Exit(
             _walk(path, agent, text, script, _parsed(context), CommandOutput(json=json or format == "json"))
         )
-    found = check_path(Settings.read(), path, offline=offline).catalog.resolve(agent)
+    found = check_path(Settings.read(), path, offline=offline).agents.resolve(agent)
     shown = graph_of(found.spec.shown())
     if shown is None:
         raise NotFoundError(f"Agent {found.name!r} decides by code: it has no graph.", code="no_graph")

@@ -97,7 +97,7 @@ def _on_stage(
 
 def _check_agent(name: str | None, application: Application) -> None:
     """Without its files a run would be played by what is stored of its agent, all of whose tools are missing."""
-    known = application.catalog.agents
+    known = application.agents.agents
     if name is not None and name not in known:
         raise NotFoundError(
             f"There is no agent {name!r} here (there are: {', '.join(sorted(known)) or 'none'}): name its file or "

@@ -137,7 +137,7 @@ def _inline(settings: Settings, path: Path | None, name: str, given: dict[str, A
     from journeyman.cli.client.inline_tool import call_inline
 
     application = check_path(settings, path, offline=True)
-    log_quietly(settings)(application.secrets)
+    log_quietly(settings)(application.secrets.values)
     try:
         return asyncio.run(call_inline(application.registry, name, given, application.codec))
     except ToolError as exc:

@@ -98,6 +98,6 @@ def check_lines(settings: Settings) -> str:
 
 def agent_checks(settings: Settings, path: Path | None) -> CheckResult:
     application = check_path(settings, path, offline=False)
-    names = ", ".join(application.catalog.agents) or "none"
+    names = ", ".join(application.agents.agents) or "none"
     count = len(application.problems)
     return CheckResult("agents", "warning" if count else "fine", f"{names}; {count} warnings (`journeyman check`)")

@@ -10,10 +10,9 @@ import msgspec
 from journeyman.agents.decision import AwaitChild
 from journeyman.agents.limits import remaining_model_calls
 from journeyman.agents.spec import Limits
-from journeyman.clock import Clock
 from journeyman.errors import BaseError, StateError
 from journeyman.events.child_runs import ChildState
-from journeyman.events.codec import Codec, Entry
+from journeyman.events.codec import Entry
 from journeyman.events.events import (
     CancelRequested,
     Event,
@@ -27,10 +26,9 @@ from journeyman.events.events import (
 )
 from journeyman.events.fold import AgentState, fold
 from journeyman.events.messages import user
-from journeyman.ids import Ids
-from journeyman.journal.journal import Append, Batch, Journal, RunRow, StoredDefinition, thread_key
+from journeyman.journal.journal import Append, Batch, RunRow, StoredDefinition, thread_key
+from journeyman.runtime.engine.run_parts import RunParts
 from journeyman.runtime.engine.state_loading import read_all
-from journeyman.runtime.served.versions import VersionResolver
 
 DEPTH_CAP = 5  # how many runs may stand above one
 
@@ -64,14 +62,12 @@ class ChildrenStatus(msgspec.Struct, frozen=True):
 class Children:
     """Starts, looks at and cancels the children of any run. Holds nothing: what is known of them is in the journal."""
 
-    def __init__(
-        self, journal: Journal, codec: Codec, clock: Clock, ids: Ids, definitions: VersionResolver, host: ChildHost
-    ) -> None:
-        self._journal = journal
-        self._codec = codec
-        self._clock = clock
-        self._ids = ids
-        self._definitions = definitions
+    def __init__(self, parts: RunParts, host: ChildHost) -> None:
+        self._journal = parts.journal
+        self._codec = parts.codec
+        self._clock = parts.clock
+        self._ids = parts.ids
+        self._definitions = parts.agents
         self._host = host
 
     # --- starting

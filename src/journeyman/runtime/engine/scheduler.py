@@ -11,28 +11,25 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from journeyman.clock import Clock
 from journeyman.errors import BaseError, StaleEpochError, StorageError
-from journeyman.events.codec import Codec, Entry
+from journeyman.events.codec import Entry
 from journeyman.events.events import Event, Failure, RunFailed, RunResumed
 from journeyman.events.fold import AgentState
-from journeyman.ids import Ids
-from journeyman.journal.journal import Batch, Committed, Journal, Pending
-from journeyman.llm.prices import Prices
-from journeyman.runtime.engine.budgets import Budgets
+from journeyman.journal.journal import Batch, Committed, Pending
 from journeyman.runtime.engine.children import Children
 from journeyman.runtime.engine.end_events import closing
 from journeyman.runtime.engine.live import LiveRun
 from journeyman.runtime.engine.model_budget import BudgetMeter, BudgetMeters
 from journeyman.runtime.engine.performer import Performer
 from journeyman.runtime.engine.recorder import Observe, Recorder
+from journeyman.runtime.engine.run_parts import RunParts
 from journeyman.runtime.engine.runner import Runner
 from journeyman.runtime.engine.state_loading import load_state
-from journeyman.runtime.served.versions import VersionResolver
 from journeyman.telemetry.logs.setup import bind, bind_only
 
 log = logging.getLogger(__name__)
 
+RUN_SLOTS = 512  # runs that are driven at one time
 RETRY_SECONDS = 2.0  # before a run that met a full disk is taken up again
 
 
@@ -58,29 +55,24 @@ class RunScheduler:
 
     def __init__(
         self,
-        journal: Journal,
-        codec: Codec,
-        clock: Clock,
-        ids: Ids,
-        definitions: VersionResolver,
+        parts: RunParts,
         performer: Performer,
+        meters: BudgetMeters,
         observe: Observe | None = None,
-        slots: int = 512,
+        slots: int = RUN_SLOTS,
         children: Children | None = None,
-        till: BudgetMeters | None = None,
     ) -> None:
-        """`children`: who starts those of runs; None: the real ones, in this worker. `till`: who takes payment for
-        model calls; None: nobody."""
-        self._journal = journal
-        self._codec = codec
-        self._clock = clock
-        self._ids = ids
-        self._definitions = definitions
+        """`meters` make the budget meter of each run. `children` starts child runs; without it, this scheduler does."""
+        self._journal = parts.journal
+        self._codec = parts.codec
+        self._clock = parts.clock
+        self._ids = parts.ids
+        self._definitions = parts.agents
         self._performer = performer
         self._observe = observe
-        self._till = till or BudgetMeters(Budgets(journal, clock), Prices())
+        self._till = meters
         self._slots = slots
-        self._children = children or Children(journal, codec, clock, ids, definitions, self)
+        self._children = children or Children(parts, self)
         self._active: dict[str, _Active] = {}
         self._backlog: dict[str, bool] = {}  # runs that wait for a slot, in their order: are they taken over?
         self._waiting: dict[str, _Waiting] = {}

@@ -1,4 +1,4 @@
-"""What became of a reload: the agents that new runs find changed, or the problems that kept everything as it was."""
+"""The result of a reload: which agents changed for new runs, or which problems kept everything as it was."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from journeyman.errors import Problem
 
 
 class AgentChange(NamedTuple):
-    """An agent that new runs find changed. `before`: "" where it is new; `version`: "" where it is gone."""
+    """A change of one agent for new runs. `before` is None where the agent is new, `version` where it is gone."""
 
     agent: str
-    version: str
-    before: str
+    version: str | None
+    before: str | None
 
 
 class ReloadReport(NamedTuple):
-    """One reload, at `at` (microseconds since the epoch). Not `applied`: everything is as it was."""
+    """One reload, at `at` (microseconds since the epoch). If it was not `applied`, everything is as it was."""
 
     at: int
     applied: bool
@@ -25,7 +25,7 @@ class ReloadReport(NamedTuple):
     problems: tuple[Problem, ...] = ()
 
 
-def change_text(problem: Problem) -> str:
-    """A problem as the API shows it: with its file's name, without the folders."""
+def problem_text(problem: Problem) -> str:
+    """Return a problem as the API shows it: with the name of its file, without the folders."""
     file = Path(problem.file).name if problem.file else None
     return str(Problem(problem.message, file, problem.line, problem.column, problem.remedy, problem.severity))

@@ -8,9 +8,7 @@ import msgspec
 
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.policy_merge import restricted_to
-from journeyman.clock import Clock
 from journeyman.errors import StateError
-from journeyman.events.codec import Codec
 from journeyman.events.events import (
     ApprovalRequested,
     ContextChanged,
@@ -21,11 +19,10 @@ from journeyman.events.events import (
     ThreadCreated,
 )
 from journeyman.events.fold import AgentState, replace
-from journeyman.ids import Ids
-from journeyman.journal.journal import Append, Journal, MessageRow, thread_key, thread_stream
+from journeyman.journal.journal import Append, MessageRow, thread_key, thread_stream
 from journeyman.runtime.engine.context_limits import check_context
+from journeyman.runtime.engine.run_parts import RunParts
 from journeyman.runtime.engine.state_loading import load_pinned, load_summary, load_view, read_all
-from journeyman.runtime.served.versions import VersionResolver
 from journeyman.runtime.use_cases.fork_events import ForkIdentity, Prefix, copies, edits, prefix, under_way
 from journeyman.runtime.use_cases.requests import ForkRun, Started
 from journeyman.runtime.use_cases.runs import Runs
@@ -35,23 +32,14 @@ from journeyman.runtime.use_cases.submission import Submission
 class Forks:
     """Forks runs of the caller's principal; another's raise NotFoundError."""
 
-    def __init__(
-        self,
-        journal: Journal,
-        runs: Runs,
-        acceptance: Submission,
-        definitions: VersionResolver,
-        codec: Codec,
-        clock: Clock,
-        ids: Ids,
-    ) -> None:
-        self._journal = journal
+    def __init__(self, parts: RunParts, runs: Runs, submission: Submission) -> None:
+        self._journal = parts.journal
         self._runs = runs
-        self._acceptance = acceptance
-        self._definitions = definitions
-        self._codec = codec
-        self._clock = clock
-        self._ids = ids
+        self._acceptance = submission
+        self._definitions = parts.agents
+        self._codec = parts.codec
+        self._clock = parts.clock
+        self._ids = parts.ids
 
     async def fork(self, principal: str, request: ForkRun) -> Started:
         """A new run of events 1 to `at` of another and the edits; durable when this returns. The parent is not touched.

@@ -7,14 +7,12 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 import msgspec
 
 from journeyman.agents.agent import BaseAgent
-from journeyman.clock import Clock
 from journeyman.errors import ForbiddenError, NotFoundError, StateError, ToolNotFoundError, ValidationError
-from journeyman.events.codec import Codec, Entry
+from journeyman.events.codec import Entry
 from journeyman.events.events import ApprovalGiven, CancelRequested, DirectCall, Event, RunAccepted, RunFailed
 from journeyman.events.fold import AgentState, fold
 from journeyman.events.messages import JSON
 from journeyman.events.redaction import redacted_draft
-from journeyman.ids import Ids
 from journeyman.journal.idempotency import replayed_run
 from journeyman.journal.journal import (
     Append,
@@ -22,17 +20,16 @@ from journeyman.journal.journal import (
     Batch,
     FailureRow,
     IdempotencyClaim,
-    Journal,
     RunFilter,
     RunRow,
     thread_key,
 )
 from journeyman.runtime.engine.context_limits import check_context, check_thread_id
 from journeyman.runtime.engine.frames import Frame
+from journeyman.runtime.engine.run_parts import RunParts
 from journeyman.runtime.engine.scheduler import RunScheduler
 from journeyman.runtime.engine.state_loading import read_all
 from journeyman.runtime.served.agents import AgentRegistry
-from journeyman.runtime.served.versions import VersionResolver
 from journeyman.runtime.use_cases.idempotency import idempotency_claim
 from journeyman.runtime.use_cases.requests import (
     HumanAnswer,
@@ -51,24 +48,16 @@ class Runs:
     """Every method takes the caller's principal; what belongs to another raises NotFoundError."""
 
     def __init__(
-        self,
-        journal: Journal,
-        worker: RunScheduler,
-        catalog: AgentRegistry,
-        definitions: VersionResolver,
-        codec: Codec,
-        clock: Clock,
-        ids: Ids,
-        acceptance: Submission | None = None,
+        self, parts: RunParts, scheduler: RunScheduler, registry: AgentRegistry, submission: Submission
     ) -> None:
-        self._journal = journal
-        self._worker = worker
-        self._catalog = catalog
-        self._definitions = definitions
-        self._codec = codec
-        self._clock = clock
-        self._ids = ids
-        self._acceptance = acceptance or Submission(journal, worker, definitions, clock)
+        self._journal = parts.journal
+        self._worker = scheduler
+        self._catalog = registry
+        self._definitions = parts.agents
+        self._codec = parts.codec
+        self._clock = parts.clock
+        self._ids = parts.ids
+        self._acceptance = submission
 
     # --- starting
 

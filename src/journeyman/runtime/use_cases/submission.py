@@ -6,14 +6,13 @@ import asyncio
 from collections.abc import Sequence
 
 from journeyman.agents.spec import AgentSpec
-from journeyman.clock import Clock
 from journeyman.errors import ResourceError
 from journeyman.events.quota import UNLIMITED
 from journeyman.journal.idempotency import replayed_run
-from journeyman.journal.journal import Append, Batch, IdempotencyClaim, Journal, StoredDefinition
+from journeyman.journal.journal import Append, Batch, IdempotencyClaim, StoredDefinition
 from journeyman.runtime.engine.budgets import Budgets, QuotaScope, most_runs
+from journeyman.runtime.engine.run_parts import RunParts
 from journeyman.runtime.engine.scheduler import RunScheduler
-from journeyman.runtime.served.versions import VersionResolver
 from journeyman.runtime.use_cases.idempotency import idempotency_claim
 from journeyman.runtime.use_cases.requests import BilledKey, IdempotencyKey
 
@@ -23,19 +22,12 @@ MOST_WAITING = 4096  # runs that are accepted and wait for a slot: beyond it cal
 class Submission:
     """The one way by which a run gets into the journal."""
 
-    def __init__(
-        self,
-        journal: Journal,
-        worker: RunScheduler,
-        definitions: VersionResolver,
-        clock: Clock,
-        budgets: Budgets | None = None,
-    ) -> None:
-        self._journal = journal
-        self._worker = worker
-        self._definitions = definitions
-        self._clock = clock
-        self._budgets = budgets or Budgets(journal, clock)
+    def __init__(self, parts: RunParts, scheduler: RunScheduler, budgets: Budgets) -> None:
+        self._journal = parts.journal
+        self._worker = scheduler
+        self._definitions = parts.agents
+        self._clock = parts.clock
+        self._budgets = budgets
 
     async def accept(
         self,

@@ -6,18 +6,14 @@ from collections.abc import AsyncIterator, Sequence
 
 import msgspec
 
-from journeyman.clock import Clock
 from journeyman.errors import NotFoundError, StateError
-from journeyman.events.codec import Codec
 from journeyman.events.events import CancelRequested, ContextChanged, Event, MessageAdded, ThreadCreated
 from journeyman.events.messages import JSON, Message
 from journeyman.events.redaction import redacted_message
-from journeyman.ids import Ids
 from journeyman.journal.journal import (
     OPEN,
     Append,
     Batch,
-    Journal,
     MessageRow,
     RunFilter,
     RunRow,
@@ -27,6 +23,7 @@ from journeyman.journal.journal import (
     thread_stream,
 )
 from journeyman.runtime.engine.context_limits import check_context, check_thread_id
+from journeyman.runtime.engine.run_parts import RunParts
 from journeyman.runtime.engine.scheduler import RunScheduler
 from journeyman.runtime.use_cases.idempotency import idempotency_claim, resource_of_key
 from journeyman.runtime.use_cases.requests import IdempotencyKey
@@ -38,12 +35,12 @@ ERASE_SECONDS = 15.0  # how long an erasure waits for the thread's runs to end
 class Threads:
     """Every method takes the caller's principal; another's thread raises NotFoundError."""
 
-    def __init__(self, journal: Journal, worker: RunScheduler, codec: Codec, clock: Clock, ids: Ids) -> None:
-        self._journal = journal
-        self._worker = worker
-        self._codec = codec
-        self._clock = clock
-        self._ids = ids
+    def __init__(self, parts: RunParts, scheduler: RunScheduler) -> None:
+        self._journal = parts.journal
+        self._worker = scheduler
+        self._codec = parts.codec
+        self._clock = parts.clock
+        self._ids = parts.ids
 
     async def create(
         self,

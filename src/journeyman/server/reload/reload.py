@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from journeyman.agents.agent import BaseAgent
 from journeyman.clock import Clock
 from journeyman.egress.services import Services
 from journeyman.egress.transport import Transport
@@ -38,9 +37,9 @@ class Reloader:
         unmet: Unmet,
         registry: ToolRegistry,
         services: Services,
-        mounts: McpConnections,
-        catalog: AgentRegistry,
-        definitions: VersionResolver,
+        mcp: McpConnections,
+        agents: AgentRegistry,
+        versions: VersionResolver,
         clock: Clock,
         transport: Transport | None,
         learn: Callable[[tuple[str, ...]], None],
@@ -49,13 +48,13 @@ class Reloader:
         self._unmet = unmet
         self._registry = registry
         self._services = services
-        self._mounts = mounts
-        self._catalog = catalog
-        self._definitions = definitions
+        self._mcp = mcp
+        self._agents = agents
+        self._versions = versions
         self._clock = clock
         self._learn = learn
         self._lock = asyncio.Lock()
-        self.transport = transport
+        self._transport = transport
         self.last: ReloadReport | None = None
         self._asked: asyncio.Task[None] | None = None
 
@@ -69,6 +68,11 @@ class Reloader:
         if self._asked is not None:
             self._asked.cancel()
             await asyncio.wait([self._asked])
+
+    async def close_transport(self) -> None:
+        """Close the transport of the tools that are outside services, if there is one."""
+        if self._transport is not None:
+            await self._transport.aclose()
 
     async def reload_logged(self) -> None:
         """Reload; whatever comes of it is in the log. For the roots of tasks."""
@@ -105,42 +109,30 @@ class Reloader:
 
         Raises NotFoundError (agent or version), StateError (`no_earlier_version`), ConfigurationError.
         """
-        before = self._catalog.resolve(name).version
-        wanted = version or self._catalog.before(name)
+        before = self._agents.resolve(name).version
+        wanted = version or self._agents.before(name)
         if wanted != before:
-            self._catalog.roll_back(await self._definitions.version(name, wanted))
+            self._agents.roll_back(await self._versions.version(name, wanted))
             log.warning("agent %s: rolled back to version %s (was %s)", name, wanted, before)
         return AgentChange(name, wanted, before)
 
     async def _apply(self, loaded: LoadedFiles) -> ReloadReport:
         """Replace everything between two steps of the event loop: nothing ever sees a half."""
         self._learn(loaded.secrets)
-        if loaded.transport is not None and self.transport is not None:
+        if loaded.transport is not None and self._transport is not None:
             await loaded.transport.aclose()
-        self.transport = self.transport or loaded.transport
+        self._transport = self._transport or loaded.transport
         held = self._services.renew(loaded.services)
-        register(loaded.registry, loaded.openapi, self.transport, self._services, self._clock)
-        self._mounts.mount(replace(loaded, registry=self._registry))
-        dropped = self._registry.become(loaded.registry, self._mounts.servers.names)
-        self._definitions.renew()
-        changes = self._serve(self._mounts.remake(loaded.agents))
+        register(loaded.registry, loaded.openapi, self._transport, self._services, self._clock)
+        self._mcp.mount(replace(loaded, registry=self._registry))
+        dropped = self._registry.become(loaded.registry, self._mcp.servers.names)
+        self._versions.renew()
+        changes = self._agents.replace_all(self._mcp.remake(loaded.agents), self._clock.now())
         for code in dropped:
             await _closed(code)
         warnings = [problem for problem in loaded.problems if problem.severity != "error"]
         warnings += [_needs_restart(match) for match in held]
         return ReloadReport(self._clock.now(), applied=True, changes=changes, problems=tuple(warnings))
-
-    def _serve(self, agents: Iterable[BaseAgent]) -> tuple[AgentChange, ...]:
-        now, changes, named = self._clock.now(), [], set()
-        for agent in agents:
-            named.add(agent.name)
-            before = self._catalog.put(agent, now)
-            if before is not None:
-                changes.append(AgentChange(agent.name, agent.version, before))
-        for name in set(self._catalog.agents) - named:
-            changes.append(AgentChange(name, "", self._catalog.agents[name].version))
-            self._catalog.remove(name)
-        return tuple(changes)
 
     def _unbuildable(self, loaded: LoadedFiles) -> list[Problem]:
         """Agents whose class, of a user's file perhaps, cannot be made one."""

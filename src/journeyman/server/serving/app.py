@@ -17,6 +17,7 @@ from journeyman.errors import BaseError
 from journeyman.server.application import Application
 from journeyman.server.composition import build
 from journeyman.server.debugging import DebugPages
+from journeyman.server.known_secrets import KnownSecrets
 from journeyman.server.observers import Observers
 from journeyman.settings import Settings
 from journeyman.telemetry.logs.formatters import by_shape
@@ -66,13 +67,11 @@ class App:
                     discover=self._discover,
                     observers=self._observers,
                 )
-                if self._on_secrets is not None:
-                    self._on_secrets(self.application.secrets)
-                    self.application.on_secrets = self._on_secrets
+                self._mask(self.application.secrets)
                 try:
                     await self.application.__aenter__()
                 except BaseException:
-                    await self.stop()
+                    self.application = None
                     raise
                 self._asgi = build_app(api_dependencies(self.application))
             return self._asgi
@@ -80,7 +79,13 @@ class App:
     async def stop(self) -> None:
         application, self.application, self._asgi = self.application, None, None
         if application is not None:
-            await application.__aexit__()
+            await application.aclose()
+
+    def _mask(self, secrets: KnownSecrets) -> None:
+        """Tell what to mask, now and whenever there is more of it."""
+        if (on_secrets := self._on_secrets) is not None:
+            on_secrets(secrets.values)
+            secrets.subscribe(lambda _: on_secrets(secrets.values))
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -109,18 +114,19 @@ def create_app(path_or_settings: str | Path | Settings | None = None, **settings
 
 def api_dependencies(application: Application) -> ApiDependencies:
     """What the faces are given of an application."""
-    settings = application.settings
+    settings, authentication = application.settings, application.authentication
+    assert authentication is not None, "an application for in-process use is not served"
     return ApiDependencies(
         forks=application.forks,
         runs=application.runs,
         threads=application.threads,
-        catalog=application.catalog,
+        catalog=application.agents,
         registry=application.registry,
         clear_cache=application.cache.clear if application.cache else nothing_cached,
-        prune=application.retention.prune,
-        reload=application.reloading.reload,
-        last_reload=lambda: application.reloading.last,
-        roll_back=application.reloading.roll_back,
+        prune=application.runtime.retention.prune,
+        reload=application.reloader.reload,
+        last_reload=lambda: application.reloader.last,
+        roll_back=application.reloader.roll_back,
         ready=application.not_ready,
         details=application.details,
         sandbox=application.sandbox,
@@ -129,8 +135,8 @@ def api_dependencies(application: Application) -> ApiDependencies:
         debug=DebugPages(application) if settings.debug else None,
         served=application.observers.server.served,
         metrics=application.exposition.render,
-        authenticator=application.identity.authenticator,
-        keys=application.identity.keys,
+        authenticator=authentication.authenticator,
+        keys=authentication.keys,
         admission=_admission(application),
         version=__version__,
         request_wait_seconds=settings.request_wait_seconds,

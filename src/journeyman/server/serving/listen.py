@@ -55,7 +55,7 @@ class _Server(uvicorn.Server):
         for number in signals:
             loop.add_signal_handler(number, self.handle_exit, number, None)
         if self._app.application is not None and not sys.stdout.isatty():
-            loop.add_signal_handler(signal.SIGHUP, self._app.application.reloading.ask)
+            loop.add_signal_handler(signal.SIGHUP, self._app.application.reloader.ask)
             signals.append(signal.SIGHUP)
         try:
             yield
@@ -119,7 +119,7 @@ def _announce(app: App, listening: socket.socket) -> None:
     shown = f"[{host}]" if ":" in host else host
     for problem in application.problems:
         log.warning("%s", problem)
-    names = ", ".join(sorted(application.catalog.agents)) or "no agent"
+    names = ", ".join(sorted(application.agents.agents)) or "no agent"
     resumed = f", {application.recovered} runs resumed" if application.recovered else ""
     url = f"{scheme}://{shown}:{port}"
     if app.settings.database_path is not None:

@@ -53,7 +53,7 @@ async def _serve(settings: Settings, path: Path | None, offline: bool, watch: bo
     assert app.application is not None
     if not watch:
         return await listen(app)
-    reloading, clock = app.application.reloading, app.application.clock
+    reloading, clock = app.application.reloader, app.application.clock
     watching = asyncio.create_task(FileWatch(look, reloading.reload_logged, clock, seen).run())
     try:
         return await listen(app)

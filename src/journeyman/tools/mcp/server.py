@@ -29,6 +29,10 @@ Connect = Callable[[McpServerConfig], Awaitable[McpChannel]]
 Clean = Callable[[Sequence[JSON]], Sequence[JSON]]
 
 
+def _unheard(server: McpServer) -> None:
+    """Do nothing with a listing."""
+
+
 class McpServer:
     """`run` is its one task, and the parent of all that belongs to the connection. `problem` says why it is away."""
 
@@ -50,7 +54,7 @@ class McpServer:
         self.config = config
         self.name = config.name
         self.listing = Listing()
-        self.on_listed: Callable[[McpServer], None] = lambda server: None
+        self._listed: Callable[[McpServer], None] = _unheard
         self.problem: str | None = "it was not reached yet"
         self.decided = asyncio.Event()  # the attempt to connect under way has come to its end
         self._connect = connect
@@ -63,8 +67,9 @@ class McpServer:
         self._session: Session | None = None
         self._was_up = False  # in the latest attempt
 
-    async def run(self) -> None:
-        """Connect, stay connected, connect again after a pause; ends only by being cancelled."""
+    async def run(self, listed: Callable[[McpServer], None] | None = None) -> None:
+        """Stay connected until cancelled: after a failure, connect again. `listed` is called after each listing."""
+        self._listed = listed or _unheard
         failures = 0
         while True:
             began = self._clock.monotonic()
@@ -216,7 +221,7 @@ class McpServer:
         for sentence in listing.refused:
             _log.warning("MCP server %s: %s", self.name, sentence)
         self.listing = listing
-        self.on_listed(self)
+        self._listed(self)
 
     def _report(self, message: str) -> None:
         self.problem = message

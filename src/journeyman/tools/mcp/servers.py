@@ -21,7 +21,13 @@ _log = logging.getLogger(__name__)
 class McpServers:
     """`changed` is called when the tools of a server have come or changed: agents may be made anew then."""
 
-    def __init__(self, servers: Iterable[McpServer], registry: ToolRegistry, grace_seconds: float = 2.0) -> None:
+    def __init__(
+        self,
+        servers: Iterable[McpServer],
+        registry: ToolRegistry,
+        grace_seconds: float = 2.0,
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
         self._servers: dict[str, McpServer] = {}
         self._registry = registry
         self._grace = grace_seconds
@@ -30,7 +36,7 @@ class McpServers:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ending: set[asyncio.Task[None]] = set()
         self._started = False
-        self.changed: Callable[[], None] = lambda: None
+        self._changed = changed
         for server in servers:
             self.add(server)
 
@@ -39,7 +45,6 @@ class McpServers:
         self._servers[server.name] = server
         self._invokers[server.name] = McpInvoker(server)
         self._registered[server.name] = set()
-        server.on_listed = self._take
         if self._started:
             self._connect(server)
 
@@ -55,7 +60,9 @@ class McpServers:
             task.cancel()
 
     def _connect(self, server: McpServer) -> None:
-        self._tasks[server.name] = asyncio.get_running_loop().create_task(server.run(), name=f"mcp:{server.name}")
+        self._tasks[server.name] = asyncio.get_running_loop().create_task(
+            server.run(self._take), name=f"mcp:{server.name}"
+        )
 
     async def start(self) -> None:
         """Connect to all at once; wait for them a moment, never for a hanging one."""
@@ -115,7 +122,7 @@ class McpServers:
         for tool in shown.values():
             invoker = self._invokers[server.name]
             self._put(server.name, RegisteredTool(spec=tool.spec, check=tool.check, invoker=invoker))
-        self.changed()
+        self._changed()
 
     def _put(self, server: str, tool: RegisteredTool) -> None:
         name = tool.spec.name

@@ -1,0 +1,22 @@
+"""The parts that everything that runs, forks or reads runs has in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from journeyman.clock import Clock
+from journeyman.events.codec import Codec
+from journeyman.ids import Ids
+from journeyman.journal.journal import Journal
+from journeyman.runtime.served.versions import VersionResolver
+
+
+@dataclass(frozen=True, slots=True)
+class RunParts:
+    """The journal with its codec, the clock, the identifiers, and the agents of runs by name and version."""
+
+    journal: Journal
+    codec: Codec
+    clock: Clock
+    ids: Ids
+    agents: VersionResolver

@@ -1,0 +1,66 @@
+"""The runtime of one process: what drives runs, and the use cases over it, built in one place for all who need them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from journeyman.llm.prices import Prices
+from journeyman.runtime.approval_deadlines import ApprovalDeadlines
+from journeyman.runtime.engine.budgets import Budgets
+from journeyman.runtime.engine.children import Children
+from journeyman.runtime.engine.model_budget import BudgetMeters
+from journeyman.runtime.engine.performer import Performer
+from journeyman.runtime.engine.recorder import Observe
+from journeyman.runtime.engine.run_parts import RunParts
+from journeyman.runtime.engine.scheduler import RUN_SLOTS, RunScheduler
+from journeyman.runtime.retention import Retention
+from journeyman.runtime.served.agents import AgentRegistry
+from journeyman.runtime.use_cases.forks import Forks
+from journeyman.runtime.use_cases.runs import Runs
+from journeyman.runtime.use_cases.submission import Submission
+from journeyman.runtime.use_cases.threads import Threads
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runtime:
+    """The scheduler of runs, the use cases over it, and what works beside it: deadlines and retention."""
+
+    budgets: Budgets
+    scheduler: RunScheduler
+    runs: Runs
+    forks: Forks
+    threads: Threads
+    deadlines: ApprovalDeadlines
+    retention: Retention
+
+
+def build_runtime(
+    parts: RunParts,
+    registry: AgentRegistry,
+    performer: Performer,
+    *,
+    budgets: Budgets | None = None,
+    prices: Prices | None = None,
+    observe: Observe | None = None,
+    children: Children | None = None,
+    slots: int = RUN_SLOTS,
+) -> Runtime:
+    """Build the runtime over these parts. Nothing is started: `scheduler.recover()` and `deadlines.start()` do that.
+
+    `registry` holds the agents for new runs. Without `budgets` and `prices` nothing is limited or priced. `observe`
+    is called with each committed batch of a run. `children` replaces what starts child runs.
+    """
+    budgets = budgets or Budgets(parts.journal, parts.clock)
+    meters = BudgetMeters(budgets, prices or Prices())
+    scheduler = RunScheduler(parts, performer, meters, observe, slots, children)
+    submission = Submission(parts, scheduler, budgets)
+    runs = Runs(parts, scheduler, registry, submission)
+    return Runtime(
+        budgets=budgets,
+        scheduler=scheduler,
+        runs=runs,
+        forks=Forks(parts, runs, submission),
+        threads=Threads(parts, scheduler),
+        deadlines=ApprovalDeadlines(parts, scheduler),
+        retention=Retention(parts.journal, parts.clock),
+    )
