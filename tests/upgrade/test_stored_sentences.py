@@ -1,4 +1,4 @@
-"""No sentence that 0.1 stored, or said to a model, was reworded: each still stands in the code, wherever that is now."""
+"""No sentence that 0.1 stored, or said to a model, was reworded: each stands in the code, wherever that is now."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ async def look(text: str) -> str:
 
 
 async def test_what_a_model_reads_of_its_calls(tmp_path: Path) -> None:
-    """The whole message as it was in 0.1. The rest of them stand in what the old journal shows (`journal/shown.json`)."""
+    """The whole message as it was in 0.1. More of them stand in what the old journal shows."""
     (tmp_path / "tools").mkdir()
     (tmp_path / "tools" / "look.py").write_text(LOOK)
     (tmp_path / "agent.yaml").write_text("type: react_agent\nmodel: offline\ntools: [look]\nlimits: {repeats: 1}\n")
