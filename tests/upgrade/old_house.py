@@ -26,6 +26,8 @@ from upgrade.definitions import AGENTS, HERE
 
 RECORDED = HERE / "journal"
 JOURNAL = RECORDED / "journal.0.1.sqlite"
+EXPORTED = HERE / "exported"
+EXPORTS = ("approved", "circle", "unknown", "parent", "sensitive", "remote", "cancelled")  # runs of the journal
 SEED = "seed-of-the-first-admin-key-0123456789"
 VARIABLES = {"UPGRADE_SHOP": "the Fernside Bookshop", "UPGRADE_PYTHON": sys.executable}
 PEOPLE = {"ann": "run read tools approve", "bob": "run read approve approve:any"}

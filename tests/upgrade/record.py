@@ -2,10 +2,13 @@
 
     PYTHONPATH=src:.:tests python tests/upgrade/record.py definitions
     PYTHONPATH=src:.:tests python tests/upgrade/record.py journal
+    PYTHONPATH=src:.:tests python tests/upgrade/record.py tests
 
 - `definitions`: the stored form of each agent of `definitions.PINNED`, and the versions.
 - `journal`: a real server (`journeyman serve`) over the agents of `agents/shop`, in three lives that `kill -9` ends;
   then the file is made one (checkpoint, vacuum), and everything that it shows at rest is written beside it.
+- `tests`: runs of that journal, and one of the claims example with its approval, exported as agent tests by the
+  command line. The files are not named *.agent-test.yaml here: pytest would collect them where they stand.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import contextlib
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator
@@ -238,6 +242,41 @@ async def record_journal() -> None:
     (old_house.RECORDED / "shown.json").write_text(text, encoding="utf-8")
 
 
+def command(folder: Path, database: str, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "journeyman", *arguments],
+        cwd=folder,
+        env={**os.environ, **old_house.VARIABLES, "DATABASE_URL": f"sqlite:///{folder / database}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode in (0, 6), done.stdout + done.stderr  # 6: the run waits for a human
+    return done.stdout
+
+
+def record_tests() -> None:
+    old_house.EXPORTED.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="shop-") as name:
+        folder = Path(name)
+        old_house.unpack(folder)
+        (folder / "t").mkdir()
+        for run in old_house.EXPORTS:
+            target = f"t/{run}.agent-test.yaml"
+            command(folder, "journal.db", "runs", "export", old_house.notes()["runs"][run], "shop", *AS_TEST, target)
+        shutil.copytree(definitions.AGENTS / "claims", folder / "claims")
+        text = "My order 1044 came broken, refund 75 euros please"
+        paused = json.loads(command(folder, "claims.db", "run", text, "claims", "--json"))
+        approval = paused["approvals"][0]["approval"]
+        command(folder, "claims.db", "approvals", "answer", approval, "approve", "claims")
+        command(folder, "claims.db", "runs", "export", paused["run_id"], "claims", *AS_TEST, "t/claims.agent-test.yaml")
+        for file in (folder / "t").iterdir():
+            shutil.copyfile(file, old_house.EXPORTED / file.name.replace(".agent-test.", "."))
+
+
+AS_TEST = ("--as-test", "-o")
+
+
 if __name__ == "__main__":
     os.environ.setdefault("DEFAULT_MODEL", "offline")
     match sys.argv[1:]:
@@ -245,5 +284,7 @@ if __name__ == "__main__":
             asyncio.run(record_definitions())
         case ["journal"]:
             asyncio.run(record_journal())
+        case ["tests"]:
+            record_tests()
         case _:
             sys.exit(__doc__)
