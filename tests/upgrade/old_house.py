@@ -119,7 +119,7 @@ async def served(folder: Path, later: float = 60.0) -> AsyncIterator[OldHouse]:
         os.environ.update(before)
 
 
-SHOWN = ("policy", "parameters", "description", "effects")
+OF_NOW = ("metrics", "sandbox", "versions", "last_used_at", "key")  # of this process, this machine, this moment
 UNDER_WAY = ("wiring", "posting", "putting", "watching", "saying")  # killed in mid-call: they go on at the next start
 
 
@@ -146,5 +146,16 @@ async def picture(house: OldHouse) -> dict[str, Any]:
     shown["approvals"] = [each for each in waiting if each["run_id"] not in under_way]
     shown["errors"] = await house.get("/errors")
     keys = (await house.get("/keys", "root"))["items"]
-    shown["keys"] = [{k: v for k, v in key.items() if k not in ("last_used_at", "key")} for key in keys]
+    shown["keys"] = [_lasting(key) for key in keys]
+    for name in ("desk", "walk", "boss", "brief", "clerk", "named", "old"):
+        shown[f"agent {name}"] = _lasting(await house.get(f"/agents/{name}"))
+    for name in ("lookup", "refund", "charge", "wire", "post", "put", "watch"):
+        shown[f"tool {name}"] = _lasting(await house.get(f"/tools/{name}"))
     return shown
+
+
+def _lasting(value: Any) -> Any:
+    """Without what is of now."""
+    if isinstance(value, dict):
+        return {key: _lasting(each) for key, each in value.items() if key not in OF_NOW}
+    return [_lasting(each) for each in value] if isinstance(value, list) else value

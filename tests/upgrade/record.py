@@ -2,11 +2,13 @@
 
     PYTHONPATH=src:.:tests python tests/upgrade/record.py definitions
     PYTHONPATH=src:.:tests python tests/upgrade/record.py journal
+    PYTHONPATH=src:.:tests python tests/upgrade/record.py shown
     PYTHONPATH=src:.:tests python tests/upgrade/record.py tests
 
 - `definitions`: the stored form of each agent of `definitions.PINNED`, and the versions.
 - `journal`: a real server (`journeyman serve`) over the agents of `agents/shop`, in three lives that `kill -9` ends;
   then the file is made one (checkpoint, vacuum), and everything that it shows at rest is written beside it.
+- `shown`: that last step alone, from the journal that there is.
 - `tests`: runs of that journal, and one of the claims example with its approval, exported as agent tests by the
   command line. The files are not named *.agent-test.yaml here: pytest would collect them where they stand.
 """
@@ -234,6 +236,10 @@ async def record_journal() -> None:
         keys = {name: recorder.keys[name] for name in sorted(recorder.keys) if name != "root"}
         kept = {"ended_at": ended_at, "keys": keys, "runs": recorder.runs}
         (old_house.RECORDED / "notes.json").write_text(json.dumps(kept, indent=1) + "\n")
+    await record_shown()
+
+
+async def record_shown() -> None:
     with tempfile.TemporaryDirectory(prefix="shop-") as name:
         old_house.unpack(Path(name))
         async with old_house.served(Path(name)) as house:
@@ -284,6 +290,8 @@ if __name__ == "__main__":
             asyncio.run(record_definitions())
         case ["journal"]:
             asyncio.run(record_journal())
+        case ["shown"]:
+            asyncio.run(record_shown())
         case ["tests"]:
             record_tests()
         case _:

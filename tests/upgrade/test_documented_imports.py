@@ -67,7 +67,5 @@ def test_the_public_names_come_without_a_warning() -> None:
 
 
 def test_python_m_journeyman_is_the_command() -> None:
-    done = subprocess.run([sys.executable, "-m", "journeyman", "--version"], capture_output=True, text=True, timeout=50)
-    help_ = subprocess.run([sys.executable, "-m", "journeyman", "--help"], capture_output=True, text=True, timeout=50)
-    assert (done.returncode in (0, 2), help_.returncode) == (True, 0), (done.stderr, help_.stderr)
-    assert "serve" in help_.stdout
+    done = subprocess.run([sys.executable, "-m", "journeyman", "--help"], capture_output=True, text=True, timeout=50)
+    assert (done.returncode, "serve" in done.stdout) == (0, True), done.stderr
