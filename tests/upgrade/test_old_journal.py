@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import datetime
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +203,71 @@ async def test_money_that_nobody_knows_of(folder: Path, decision: str, said: str
         assert (await house.approval("unknown"))["kind"] == "unknown_outcome"
         assert (await house.answer("unknown", decision)).status in (200, 202)
         assert (await house.until(house.runs["unknown"], "finished"))["response"] == said
+
+
+# --- what begins today is what began then
+
+AGAIN = (
+    "finished",
+    "failed",
+    "unasked",
+    "sensitive",
+    "remembered",
+    "circle",
+    "steps",
+    "of_another",
+    "approved_by_default",
+    "condition",
+    "sensitive_paused",
+    "question",
+    "named",
+    "remote",
+    "parent",
+)
+VARYING = ("request_id", "trace_id", "caller_span", "error_id", "request_hash", "epoch", "latency_ms", "duration_ms")
+
+
+def lasting(events: list[dict[str, Any]]) -> list[Any]:
+    """Without times, and with names for ids in the order in which they come; a deadline counts from its event."""
+    ids: dict[str, str] = {}
+
+    def named(found: re.Match[str]) -> str:
+        return ids.setdefault(found[0], f"{found[1][:4]}_{len(ids)}")
+
+    kept = []
+    for event in events:
+        data = {name: value for name, value in event["data"].items() if name not in VARYING}
+        data.pop("thread", None)
+        data.pop("global_context", None)  # other runs of the same person have changed it
+        data["model"] = str(data.get("model", "")).rpartition("/")[2]
+        if "error" in data:
+            data["error"] = {name: value for name, value in data["error"].items() if name not in VARYING}
+        if "deadline" in data:
+            data["deadline"] = round(_seconds(data["deadline"]) - _seconds(event["at"]))
+        kept.append([event["seq"], event["type"], data])
+    return json.loads(re.sub(r"\b(run_|appr_|call_[0-9]+_)[0-9a-f]+\b", named, json.dumps(kept)))
+
+
+def _seconds(moment: Any) -> float:
+    return datetime.fromisoformat(moment).timestamp() if isinstance(moment, str) else moment / 1_000_000
+
+
+async def test_the_same_words_make_the_same_events(folder: Path) -> None:
+    """Policies too: who may answer, deadlines and defaults, hashes of arguments and code, what is hidden."""
+    recorded = json.loads((JOURNAL.parent / "shown.json").read_text(encoding="utf-8"))
+    different: dict[str, list[Any]] = {}
+    async with served(folder) as house:
+        for name in AGAIN:
+            then = recorded[f"{name}: events"]
+            accepted = then[0]["data"]
+            body = {"user_input": accepted["input"]["content"], "agent": accepted["agent"], "background": True}
+            body |= {"thread_id": f"again-{name}", "context": accepted.get("context")}
+            run = (await house.ask("ann", "POST", "/process", body)).json()["run_id"]
+            await house.until(run, recorded[f"{name}: run"]["status"])
+            for old, new in zip_longest(lasting(then), lasting(await house.events(run))):
+                if old != new:
+                    different.setdefault(name, []).append((old, new))
+    assert different == {}
 
 
 # --- what was under way goes on
