@@ -1,0 +1,38 @@
+"""A definition is stored byte for byte as 0.1 stored it: runs that wait are told by its hash which one they began with.
+
+`agents/` holds copies of the examples and of the first project as they were in 0.1, and agents that set each key; they
+are never edited, formatted or rewritten: hashes of their code and lines of their tools stand in what is pinned.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from upgrade.definitions import PINNED, has_our_code, pinned, stored, versions, without_our_code
+
+
+@pytest.mark.parametrize("name", PINNED)
+async def test_the_stored_form_is_the_same(name: str, tmp_path: Path) -> None:
+    data, version = await stored(name, tmp_path)
+    plain = without_our_code(data)
+    assert json.loads(plain) == json.loads(pinned(name))  # the readable difference first
+    assert plain == pinned(name)
+    assert version == hashlib.sha256(data).hexdigest()[:16]
+    assert has_our_code(data) or version == versions()[name]
+
+
+def test_only_agents_without_built_in_tools_have_a_pinned_version() -> None:
+    assert set(PINNED) - set(versions()) == {"support", "trip"}
+
+
+def test_every_policy_is_set_somewhere() -> None:
+    """Each key of a stored tool has a value beside its default in one of them, so that none can be lost unseen."""
+    bare = next(tool for tool in json.loads(pinned("as_coded"))["tools"] if tool["name"] == "bare")
+    tools = [tool for name in PINNED for tool in json.loads(pinned(name)).get("tools", ())]
+    seen = {key for tool in tools for key, value in tool.items() if value != bare[key]}
+    assert seen == set(bare)
+    assert all(set(tool) == set(bare) for tool in tools)
