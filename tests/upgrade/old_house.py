@@ -19,8 +19,8 @@ from asgi_client import Answer, request
 from journeyman.agents.spec import AgentSpec as AgentSpec
 from journeyman.api.app import build_app
 from journeyman.clock import SystemClock
-from journeyman.server.asgi import ports
-from journeyman.server.joining import build
+from journeyman.server.composition import build
+from journeyman.server.serving.app import api_dependencies as ports
 from journeyman.settings import Settings
 from upgrade.definitions import AGENTS, HERE
 
