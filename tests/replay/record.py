@@ -47,6 +47,7 @@ from journeyman.events.events import (
 from journeyman.events.events import Path as Place
 from journeyman.events.fold import AgentState, fold
 from journeyman.events.messages import FilePart, ImagePart, Message, TextPart, Usage, assistant, user
+from journeyman.events.origin import RequestOrigin
 from journeyman.runtime.use_cases.requests import StartCall, StartRun
 
 JOURNALS = Path(__file__).parent / "journals"
@@ -56,7 +57,7 @@ Story = Callable[[World], Awaitable[None]]
 async def begin(world: World, stream: bool = False) -> None:
     await world.boot()
     context = {"customer": {"tier": "gold"}}
-    request = StartRun(input=user("a"), thread_id=THREAD, context=context, stream=stream, request_id="req_1")
+    request = StartRun(input=user("a"), thread_id=THREAD, context=context, stream=stream, origin=RequestOrigin("req_1"))
     world.spawn(world.runs.start, "me", request)
     await step(world)
 

@@ -12,8 +12,9 @@ from journeyman.api.responses import encode
 from journeyman.api.schemas.runs import AnswerRequest, Content, ForkRequest, ProcessRequest
 from journeyman.api.security.request_context import RequestContext
 from journeyman.events.messages import JSON, Message, Role, TextPart
+from journeyman.events.origin import RequestOrigin
 from journeyman.events.quota import UNLIMITED
-from journeyman.runtime.use_cases.requests import BilledKey, ForkRun, HumanAnswer, IdempotencyKey, MessageEdit, StartRun
+from journeyman.runtime.use_cases.requests import ForkRun, HumanAnswer, IdempotencyKey, MessageEdit, StartRun
 
 
 def user_message(role: Role, content: Content, path: str = "body.user_input") -> Message:
@@ -37,19 +38,15 @@ def start_of(
         multitask=body.multitask,
         stream=stream,
         key=key,
-        payer=payer_of(visit),
-        request_id=visit.request_id,
-        trace_id=visit.trace_id,
-        caller_span=visit.caller_span,
+        origin=origin_of(visit),
     )
 
 
-def payer_of(visit: RequestContext) -> BilledKey | None:
-    """The caller's API key, where that has a quota."""
+def origin_of(visit: RequestContext) -> RequestOrigin:
+    """Return where a run of this request comes from. Its API key is named only if that has a quota."""
     caller = visit.known
-    if caller.line is None or caller.quota == UNLIMITED:
-        return None
-    return BilledKey(caller.line, caller.quota)
+    key = caller.line if caller.quota != UNLIMITED else None
+    return RequestOrigin(visit.request_id, visit.trace_id, visit.caller_span, key, caller.quota)
 
 
 def answer_of(body: AnswerRequest) -> HumanAnswer:
@@ -78,10 +75,7 @@ def fork_of(run_id: str, body: ForkRequest, visit: RequestContext, key: Idempote
         prompt=body.edits.prompt,
         version=body.edits.version,
         key=key,
-        payer=payer_of(visit),
-        request_id=visit.request_id,
-        trace_id=visit.trace_id,
-        caller_span=visit.caller_span,
+        origin=origin_of(visit),
     )
 
 

@@ -21,6 +21,7 @@ from journeyman.events.events import (
 from journeyman.events.graph_position import BranchState, GraphPosition, NodeState, parent_of
 from journeyman.events.messages import JSON, Message, Usage
 from journeyman.events.open_calls import CallState, ModelCallState
+from journeyman.events.origin import UNKNOWN_ORIGIN, RequestOrigin
 
 replace = msgspec.structs.replace
 
@@ -50,9 +51,7 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     parent: Parent | None = None  # the run that waits for this one
     bounds: Bounds | None = None  # and what that had left
     stream: bool = False
-    request_id: str | None = None
-    trace_id: str | None = None
-    key: str | None = None  # the API key whose quota it uses
+    origin: RequestOrigin = UNKNOWN_ORIGIN
     status: Status = "queued"
     epoch: int = 0
     seq: int = 0  # of the last event applied

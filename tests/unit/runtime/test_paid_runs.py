@@ -17,13 +17,14 @@ from journeyman.agents.spec import AgentSpec
 from journeyman.errors import QueueFullError, ResourceError
 from journeyman.events.events import BudgetWarned, HistorySummarized, LimitReached, ModelCalled
 from journeyman.events.messages import user
+from journeyman.events.origin import RequestOrigin
 from journeyman.events.quota import Quota, Reservation
 from journeyman.journal.journal import ApiKeyRow, Batch
 from journeyman.llm.fake.scripted import ScriptedModel
 from journeyman.llm.prices import Price, Prices
 from journeyman.runtime.engine.budgets import Budgets
 from journeyman.runtime.engine.model_budget import REPLY_TOKENS
-from journeyman.runtime.use_cases.requests import BilledKey, IdempotencyKey, StartRun
+from journeyman.runtime.use_cases.requests import IdempotencyKey, StartRun
 
 PRICES = Prices({"scripted": Price(1.0, 10.0)})  # a reply of 4,096 tokens is about 0.041 dollars
 
@@ -36,10 +37,10 @@ async def events_of(rig: Rig, run: str, kind: type[Any]) -> list[Any]:
     return [entry.event for entry in await rig.journal.read(run) if isinstance(entry.event, kind)]
 
 
-async def keyed(rig: Rig, quota: Quota) -> BilledKey:
+async def keyed(rig: Rig, quota: Quota) -> RequestOrigin:
     row = ApiKeyRow(id="k1", name="k", principal="local", hash="", scopes=("run",), created_at=1, quota=quota)
     await rig.journal.commit(Batch(at=1, appends=(), api_keys=(row,)))
-    return BilledKey("k1", quota)
+    return RequestOrigin(key="k1", quota=quota)
 
 
 async def test_without_quotas_nothing_is_set_aside() -> None:
@@ -52,9 +53,9 @@ async def test_without_quotas_nothing_is_set_aside() -> None:
 async def test_each_call_names_what_was_set_aside_and_every_budget_is_charged() -> None:
     model = ScriptedModel([reply(), reply(usage={"input_tokens": 50, "output_tokens": 0})])
     async with Rig(model, of_each=Quota(usd_per_day=5.0), of_agent=Quota(tokens_per_day=9000), prices=PRICES) as rig:
-        payer = await keyed(rig, Quota(usd_per_day=1.0))
+        origin = await keyed(rig, Quota(usd_per_day=1.0))
         for _ in range(2):
-            run = await rig.start("hi", payer=payer)
+            run = await rig.start("hi", origin=origin)
             assert (await rig.runs.wait(run, 5)).response == "ok"
         [called] = await events_of(rig, run, ModelCalled)
         day = rig.clock.now() // 86_400_000_000

@@ -7,7 +7,7 @@ from starlette.types import Receive, Scope, Send
 from journeyman.api import openapi
 from journeyman.api.dependencies import ApiDependencies
 from journeyman.api.json_body import convert, read_json
-from journeyman.api.requests import key_of, payer_of
+from journeyman.api.requests import key_of, origin_of
 from journeyman.api.responses import send_json, tool_call_answer
 from journeyman.api.schemas.runs import ExecuteToolAnswer, ExecuteToolRequest
 from journeyman.api.security.request_context import context_of
@@ -32,10 +32,7 @@ class ExecuteTool:
             agent=body.agent,
             unlisted=visit.known.may("admin"),
             key=key_of(visit, PATH, raw),
-            payer=payer_of(visit),
-            request_id=visit.request_id,
-            trace_id=visit.trace_id,
-            caller_span=visit.caller_span,
+            origin=origin_of(visit),
         )
         started = await self._ports.runs.call(visit.principal, call)
         result = await self._ports.runs.wait(started.run_id, self._ports.request_wait_seconds)

@@ -27,6 +27,7 @@ from journeyman.events.events import (
 )
 from journeyman.events.fold import AgentState, apply, replace
 from journeyman.events.messages import JSON, Message
+from journeyman.events.origin import UNKNOWN_ORIGIN, RequestOrigin
 from journeyman.events.transcript import error_text
 from journeyman.journal.journal import thread_stream
 from journeyman.runtime.use_cases.requests import MessageEdit
@@ -60,10 +61,7 @@ class ForkIdentity(msgspec.Struct, frozen=True, kw_only=True):
     by_others: frozenset[str] = frozenset()
     pinned: tuple[int, ...] = ()
     summary: int | None = None  # seq, in the fork's thread, of the summary that the parent began with
-    request_id: str | None = None
-    key: str | None = None
-    trace_id: str | None = None
-    caller_span: str | None = None
+    origin: RequestOrigin = UNKNOWN_ORIGIN
 
 
 def prefix(run_id: str, entries: Sequence[Entry], at: int) -> Prefix:
@@ -118,6 +116,7 @@ def copies(prefix: Prefix, identity: ForkIdentity) -> Iterator[Event]:
 def _copied(event: Event, own: ForkIdentity, at: int) -> Event:
     match event:
         case RunAccepted():
+            event = own.origin.recorded_in(event)
             return replace(
                 event,
                 thread=own.thread,
@@ -127,10 +126,6 @@ def _copied(event: Event, own: ForkIdentity, at: int) -> Event:
                 multitask="queue",
                 stream=True,
                 copied=at,
-                request_id=own.request_id,
-                key=own.key,
-                trace_id=own.trace_id,
-                caller_span=own.caller_span,
             )
         case RunStarted():
             return replace(

@@ -68,8 +68,8 @@ class Forks:
         identity = replace(identity, summary=_summary_of(thread))
         run = self._append(run_id, (*copies(copied, identity), forked, *edited), [one.at for one in copied.entries])
         definition = self._definitions.to_store(agent)
-        appends, payer = (thread, run), request.payer
-        earlier = await self._acceptance.accept(principal, run_id, appends, request.key, definition, agent.spec, payer)
+        appends, origin = (thread, run), request.origin
+        earlier = await self._acceptance.accept(principal, run_id, appends, request.key, definition, agent.spec, origin)
         if earlier is None:
             return Started(run_id=run_id, thread_id=thread_id)
         row = await self._runs.get(principal, earlier)
@@ -106,10 +106,7 @@ class Forks:
             shift=copied.started.last_no - len(shown),
             approvals={one.approval: self._ids.new("appr") for one in asked if isinstance(one, ApprovalRequested)},
             by_others=frozenset(tool.name for tool in agent.spec.tools if tool.approval_by == "other"),
-            request_id=request.request_id,
-            trace_id=request.trace_id,
-            caller_span=request.caller_span,
-            key=request.payer.key if request.payer else None,
+            origin=request.origin,
         )
 
     async def _thread(self, thread_id: str, principal: str, copied: Prefix, shown: Sequence[MessageRow]) -> Append:

@@ -9,7 +9,7 @@ import msgspec
 from journeyman.events.events import Decision, Failure, Multitask
 from journeyman.events.fold import AgentState
 from journeyman.events.messages import JSON, Message, Part, Usage
-from journeyman.events.quota import Quota
+from journeyman.events.origin import UNKNOWN_ORIGIN, RequestOrigin
 from journeyman.journal.journal import ApprovalRow, RunStatus
 
 
@@ -19,13 +19,6 @@ class IdempotencyKey(msgspec.Struct, frozen=True):
     route: str
     key: str
     body_hash: str
-
-
-class BilledKey(msgspec.Struct, frozen=True):
-    """An API key that pays beside its principal: it has a quota of its own."""
-
-    key: str
-    quota: Quota
 
 
 class StartRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,10 +31,7 @@ class StartRun(msgspec.Struct, frozen=True, kw_only=True):
     multitask: Multitask = "queue"
     stream: bool = False  # somebody will watch: the gateway is asked to stream
     key: IdempotencyKey | None = None
-    payer: BilledKey | None = None
-    request_id: str | None = None
-    trace_id: str | None = None
-    caller_span: str | None = None
+    origin: RequestOrigin = UNKNOWN_ORIGIN
 
 
 class MessageEdit(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,10 +52,7 @@ class ForkRun(msgspec.Struct, frozen=True, kw_only=True):
     prompt: str | None = None
     version: str | None = None  # of the agent; `current`: the one that is served now; None: the parent's
     key: IdempotencyKey | None = None
-    payer: BilledKey | None = None
-    request_id: str | None = None
-    trace_id: str | None = None
-    caller_span: str | None = None
+    origin: RequestOrigin = UNKNOWN_ORIGIN
 
 
 class StartCall(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,10 +64,7 @@ class StartCall(msgspec.Struct, frozen=True, kw_only=True):
     unlisted: bool = False  # may it be a tool that no agent lists?
     stream: bool = False
     key: IdempotencyKey | None = None
-    payer: BilledKey | None = None
-    request_id: str | None = None
-    trace_id: str | None = None
-    caller_span: str | None = None
+    origin: RequestOrigin = UNKNOWN_ORIGIN
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True):

@@ -81,10 +81,6 @@ class Runs:
             context=request.context,
             multitask=request.multitask,
             stream=request.stream,
-            request_id=request.request_id,
-            trace_id=request.trace_id,
-            caller_span=request.caller_span,
-            key=request.payer.key if request.payer else None,
         )
         return await self._accept(accepted, thread_id, request, agent)
 
@@ -105,10 +101,6 @@ class Runs:
             agent=request.agent,
             direct=DirectCall(request.tool, request.arguments, spec.sensitive),
             stream=request.stream,
-            request_id=request.request_id,
-            trace_id=request.trace_id,
-            caller_span=request.caller_span,
-            key=request.payer.key if request.payer else None,
         )
         return await self._accept(accepted, thread_id, request, None)
 
@@ -116,7 +108,7 @@ class Runs:
         self, accepted: RunAccepted, thread_id: str, request: StartRun | StartCall, agent: BaseAgent | None
     ) -> Started:
         run_id = self._ids.new("run")
-        append = Append(stream=run_id, drafts=(self._codec.draft(accepted),))
+        append = Append(stream=run_id, drafts=(self._codec.draft(request.origin.recorded_in(accepted)),))
         earlier = await self._acceptance.accept(
             accepted.principal,
             run_id,
@@ -124,7 +116,7 @@ class Runs:
             request.key,
             self._definitions.to_store(agent) if agent else None,
             agent.spec if agent else None,
-            request.payer,
+            request.origin,
         )
         if earlier is not None:
             return await self._replayed(accepted.principal, earlier)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from journeyman.agents.spec import AgentSpec
 from journeyman.errors import ResourceError
+from journeyman.events.origin import UNKNOWN_ORIGIN, RequestOrigin
 from journeyman.events.quota import UNLIMITED
 from journeyman.journal.idempotency import replayed_run
 from journeyman.journal.journal import Append, Batch, IdempotencyClaim, StoredDefinition
@@ -14,7 +15,7 @@ from journeyman.runtime.engine.budgets import Budgets, QuotaScope, most_runs
 from journeyman.runtime.engine.run_parts import RunParts
 from journeyman.runtime.engine.scheduler import RunScheduler
 from journeyman.runtime.use_cases.idempotency import idempotency_claim
-from journeyman.runtime.use_cases.requests import BilledKey, IdempotencyKey
+from journeyman.runtime.use_cases.requests import IdempotencyKey
 
 MOST_WAITING = 4096  # runs that are accepted and wait for a slot: beyond it callers are told at once
 
@@ -37,12 +38,12 @@ class Submission:
         key: IdempotencyKey | None = None,
         definition: StoredDefinition | None = None,
         agent: AgentSpec | None = None,
-        payer: BilledKey | None = None,
+        origin: RequestOrigin = UNKNOWN_ORIGIN,
     ) -> str | None:
         """Durable when it returns. Not None: nothing was appended, since the key has made this run before.
 
-        `agent`: the one that will run; None: no model will be asked. `payer`: the API key that pays beside its
-        principal. Raises ThreadBusyError, QueueFullError (`too_many_runs` where a quota says so), IdempotencyError,
+        `agent`: the one that will run; None: no model will be asked. `origin`: names the API key that
+        pays beside the principal. Raises ThreadBusyError, QueueFullError (`too_many_runs` where a quota says so), IdempotencyError,
         ResourceError (`overloaded`, `shutting_down`, `quota_exhausted`).
         """
         if self._worker.stopping:
@@ -53,7 +54,7 @@ class Submission:
             )
         at = self._clock.now()
         claim = idempotency_claim(principal, key, at, run_id)
-        shares = self._shares(principal, agent, payer)
+        shares = self._shares(principal, agent, origin)
         if shares and agent is not None and (earlier := await self._refused(shares, claim, at)) is not None:
             return earlier
         batch = Batch(
@@ -77,10 +78,10 @@ class Submission:
         self._worker.launch_started(run_id, committed)
         return None
 
-    def _shares(self, principal: str, agent: AgentSpec | None, payer: BilledKey | None) -> list[QuotaScope]:
+    def _shares(self, principal: str, agent: AgentSpec | None, origin: RequestOrigin) -> list[QuotaScope]:
         name, of_agent = (agent.name, agent.quota) if agent else (None, UNLIMITED)
         shares = self._budgets.shares(principal, name, of_agent)
-        return shares if payer is None else [*shares, QuotaScope("key", payer.key, payer.quota)]
+        return shares if origin.key is None else [*shares, QuotaScope("key", origin.key, origin.quota)]
 
     async def _refused(self, shares: Sequence[QuotaScope], claim: IdempotencyClaim | None, at: int) -> str | None:
         """Raises ResourceError where a budget is used up, but not for a request that was accepted before."""
