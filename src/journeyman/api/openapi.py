@@ -9,6 +9,7 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from journeyman import ids
 from journeyman.agents.graph.drawing import GraphPicture
 from journeyman.api.problems import ProblemDetails
 from journeyman.api.schemas import agents as agent_schemas
@@ -74,7 +75,7 @@ IDEMPOTENCY_KEY: dict[str, Any] = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
-    "schema": {"type": "string", "pattern": r"^[!-~]([ -~]{0,253}[!-~])?$"},
+    "schema": {"type": "string", "pattern": ids.IDEMPOTENCY_KEY},
     "description": "The same key with the same body gives the first answer again; with another body it is refused.",
 }
 IDEMPOTENT: Operation = {"parameters": [IDEMPOTENCY_KEY]}  # for `openapi_extra`

@@ -10,24 +10,23 @@ from fastapi import Path, Query
 from pydantic import AfterValidator, BeforeValidator
 
 from journeyman.api.problems import RequestError
-from journeyman.api.schemas.runs import FORMS, LARGEST_INTEGER, NAME, THREAD_ID
+from journeyman.api.schemas.runs import FORMS, LARGEST_INTEGER
 from journeyman.events.messages import JSON
+from journeyman.ids import RESOURCE_NAME, THREAD_ID, is_resource_name, is_thread_id
 
-_THREAD_ID = re.compile(THREAD_ID)
-_NAME = re.compile(NAME)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _PLAIN = r"^[^\x00-\x1f\x7f]*$"
 
 
 def _thread_id(value: str) -> str:
-    if not _THREAD_ID.match(value):
+    if not is_thread_id(value):
         raise ValueError(FORMS[THREAD_ID])
     return value
 
 
 def _name(value: str) -> str:
-    if not _NAME.match(value):
-        raise ValueError(FORMS[NAME])
+    if not is_resource_name(value):
+        raise ValueError(FORMS[RESOURCE_NAME])
     return value
 
 
@@ -54,8 +53,10 @@ ThreadPath = Annotated[
     Path(description="The caller's own id of the thread", json_schema_extra=_shown(THREAD_ID)),
     AfterValidator(_thread_id),
 ]
-NamePath = Annotated[str, Path(json_schema_extra=_shown(NAME)), AfterValidator(_name)]
-RunPath = Annotated[str, Path(description="The run's id", json_schema_extra=_shown(NAME)), AfterValidator(_name)]
+NamePath = Annotated[str, Path(json_schema_extra=_shown(RESOURCE_NAME)), AfterValidator(_name)]
+RunPath = Annotated[
+    str, Path(description="The run's id", json_schema_extra=_shown(RESOURCE_NAME)), AfterValidator(_name)
+]
 Text = Annotated[str | None, Query(max_length=200, json_schema_extra=_shown(_PLAIN)), AfterValidator(_plain)]
 Cursor = Annotated[str | None, Query(max_length=1000, description="`next_cursor` of the page before")]
 Moment = Annotated[datetime | None, Query(description="RFC 3339; without a zone it is UTC"), BeforeValidator(_dated)]

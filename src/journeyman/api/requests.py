@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 
 import msgspec
 
@@ -14,6 +13,7 @@ from journeyman.api.security.request_context import RequestContext
 from journeyman.events.messages import JSON, Message, Role, TextPart
 from journeyman.events.origin import RequestOrigin
 from journeyman.events.quota import UNLIMITED
+from journeyman.ids import is_idempotency_key
 from journeyman.runtime.use_cases.requests import ForkRun, HumanAnswer, IdempotencyKey, MessageEdit, StartRun
 
 
@@ -83,19 +83,17 @@ def plain_text_of(result: JSON) -> str | None:
     return result if result is None or isinstance(result, str) else encode(result).decode()
 
 
-_KEY = re.compile(rb"[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?")
-
-
 def key_of(visit: RequestContext, route: str, body: JSON) -> IdempotencyKey | None:
     """The key with the hash of the body as data: key order and white space do not matter. Raises RequestError."""
     given = visit.headers.get(b"idempotency-key")
     if given is None:
         return None
-    if not _KEY.fullmatch(given):
+    text = given.decode("latin-1")
+    if not is_idempotency_key(text):
         raise RequestError(
             "Idempotency-Key must be 1 to 255 printable ASCII characters.",
             code="invalid_idempotency_key",
             path="header.idempotency-key",
         )
     canonical = msgspec.json.encode(body, order="deterministic")
-    return IdempotencyKey(route, given.decode(), hashlib.sha256(canonical).hexdigest())
+    return IdempotencyKey(route, text, hashlib.sha256(canonical).hexdigest())

@@ -14,9 +14,10 @@ from journeyman.api.paging import cut
 from journeyman.api.parameters import checked_name
 from journeyman.api.problems import RequestError
 from journeyman.api.responses import page
-from journeyman.api.schemas.runs import LARGEST_INTEGER, NAME, EventAnswer
+from journeyman.api.schemas.runs import LARGEST_INTEGER, EventAnswer
 from journeyman.api.security.request_context import RequestContext, context_of
 from journeyman.events.codec import wire
+from journeyman.ids import RESOURCE_NAME
 
 PATH = "/runs/{run_id}/events"
 _LARGEST_PAGE = 1000
@@ -92,7 +93,7 @@ OPERATION: openapi.Operation = {
         "carry `id`, their seq; `delta`, `snapshot`, `progress` and `reconnect` are live and carry none."
     ),
     "parameters": [
-        _parameter("run_id", "path", {"type": "string", "pattern": NAME}, "The run's id"),
+        _parameter("run_id", "path", {"type": "string", "pattern": RESOURCE_NAME}, "The run's id"),
         _parameter("after", "query", _SEQ, "Only events behind this seq"),
         _parameter("Last-Event-ID", "header", _SEQ_OR_NONE, "The same, as browsers send it when they come back"),
         _parameter("cursor", "query", {"type": "string"}, "`next_cursor` of the page before"),

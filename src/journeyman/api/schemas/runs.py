@@ -9,24 +9,22 @@ from msgspec import Meta, Struct
 from journeyman.auth import principal
 from journeyman.events.events import Decision, Failure, Multitask
 from journeyman.events.messages import JSON, FilePart, ImagePart, Message, TextPart
+from journeyman.ids import RESOURCE_NAME, THREAD_ID
 from journeyman.journal.journal import RunStatus
-
-THREAD_ID = r"^(?!\.{1,2}$)[A-Za-z0-9._~:@+=-]{1,200}(?!\n)$"
-NAME = r"^[A-Za-z0-9_.:/-]{1,200}(?!\n)$"
 
 PRINCIPAL = principal.NAME
 SCOPE = f"^({'|'.join(principal.SCOPES)})(?!\\n)$"
 
 FORMS = {  # what people are told instead of the pattern
     THREAD_ID: "a thread id is 1 to 200 of [A-Za-z0-9._~:@+=-], not . or ..",
-    NAME: "a name or id is 1 to 200 of [A-Za-z0-9_.:/-]",
+    RESOURCE_NAME: "a name or id is 1 to 200 of [A-Za-z0-9_.:/-]",
     PRINCIPAL: "a name is 1 to 128 of [A-Za-z0-9._:@|+=~-]",
     SCOPE: f"a scope is one of {', '.join(principal.SCOPES)}",
 }
 
 ThreadId = Annotated[str, Meta(pattern=THREAD_ID, description=f"The caller's own: {FORMS[THREAD_ID]}.")]
-Name = Annotated[str, Meta(pattern=NAME)]
-RunId = Annotated[str, Meta(pattern=NAME)]
+Name = Annotated[str, Meta(pattern=RESOURCE_NAME)]
+RunId = Annotated[str, Meta(pattern=RESOURCE_NAME)]
 Parts = Annotated[list[TextPart | ImagePart | FilePart], Meta(min_length=1, max_length=1000)]
 Content = Annotated[str, Meta(min_length=1)] | Parts
 

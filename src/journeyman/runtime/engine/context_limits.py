@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import re
-
 import msgspec
 
 from journeyman.errors import ValidationError
 from journeyman.events.merge_patch import merge_patch
 from journeyman.events.messages import JSON
+from journeyman.ids import is_thread_id
 
 CONTEXT_CAP = 32 * 1024  # bytes of JSON, of each of the two contexts
-_THREAD_ID = re.compile(r"[A-Za-z0-9._~:@+=-]{1,200}")
 
 
 def check_thread_id(thread_id: str) -> str:
     """The id, if it may be one. Raises ValidationError."""
-    if not _THREAD_ID.fullmatch(thread_id) or thread_id in (".", ".."):
+    if not is_thread_id(thread_id):
         raise ValidationError("A thread id is 1 to 200 of A-Z a-z 0-9 . _ ~ : @ + = - and neither `.` nor `..`.")
     return thread_id
 
