@@ -31,6 +31,17 @@ class NewKey(msgspec.Struct, frozen=True):
     secret: str | None
 
 
+class _Saved(msgspec.Struct, frozen=True):
+    """The key that a change made or changed. If `replayed`, an earlier request did that and nothing was saved now."""
+
+    key_id: str
+    replayed: bool = False
+
+
+def _nothing() -> None:
+    pass
+
+
 def key_id(secret: str) -> str:
     """Where the key is found: the part of it that may be shown."""
     match = _KEY.fullmatch(secret)
@@ -47,14 +58,19 @@ def usable(row: ApiKeyRow, now: int) -> bool:
 
 
 class ApiKeys:
-    """The keys of this server, in its journal. `changed` is told after each change: what was verified is void."""
+    """The API keys of this server, stored in its journal.
 
-    def __init__(self, journal: Journal, clock: Clock, secrets: SecretSource) -> None:
+    `on_change` is called after each change, so that earlier verifications can be forgotten.
+    """
+
+    def __init__(
+        self, journal: Journal, clock: Clock, secrets: SecretSource, on_change: Callable[[], None] = _nothing
+    ) -> None:
         self._journal = journal
         self._clock = clock
         self._secrets = secrets
         self._changing = asyncio.Lock()
-        self.changed: Callable[[], None] = _nothing
+        self._on_change = on_change
 
     async def verify(self, secret: str) -> Caller | None:
         """Who holds this key; None: no such key, or it is revoked or expired."""
@@ -100,8 +116,8 @@ class ApiKeys:
         row = self._row(checked_name(name), checked_scopes(scopes), secret, principal, expires, now)
         row = _limited(row, checked_limits(limits))
         async with self._changing:
-            earlier = await self._save(row, now, claim=claim)
-        return NewKey(row, secret) if earlier is None else NewKey(await self._known(earlier), None)
+            saved = await self._save(row, now, claim=claim)
+        return NewKey(await self._known(saved.key_id), None) if saved.replayed else NewKey(row, secret)
 
     async def list(self) -> Sequence[ApiKeyRow]:
         return await self._journal.api_keys()
@@ -121,7 +137,7 @@ class ApiKeys:
         """
         async with self._changing:
             old, now = await self._known(id), self._clock.now()
-            if (earlier := await self._made_before(claim)) is not None:
+            if (earlier := await self._replayed_key(claim)) is not None:
                 return NewKey(await self._known(earlier), None)
             if not usable(old, now):
                 raise StateError("This key is revoked or expired: create a new one.", code="key_ended")
@@ -155,26 +171,23 @@ class ApiKeys:
             expires_at=expires,
         )
 
-    async def _made_before(self, claim: IdempotencyClaim | None) -> str | None:
-        """Asked where the change itself makes a second one impossible."""
+    async def _replayed_key(self, claim: IdempotencyClaim | None) -> str | None:
+        """Return the id of the key that an earlier request with this claim made; None if the request is new.
+
+        Rotation needs this before its own checks: after the first request the old key has ended.
+        """
         if claim is None:
             return None
         first = await self._journal.claim(claim.principal, claim.route, claim.key)
         return replayed_run(first, claim, self._clock.now())
 
-    async def _save(
-        self, row: ApiKeyRow, now: int, *more: ApiKeyRow, claim: IdempotencyClaim | None = None
-    ) -> str | None:
-        """Not None: nothing was saved, an earlier request with the claim made the key of this id."""
+    async def _save(self, row: ApiKeyRow, now: int, *more: ApiKeyRow, claim: IdempotencyClaim | None = None) -> _Saved:
+        """Store a key, and with it others that it changes, unless an earlier request with this claim has done so."""
         if claim is not None:
             claim = msgspec.structs.replace(claim, made=row.id)
         committed = await self._journal.commit(Batch(at=now, appends=(), api_keys=(row, *more), claim=claim))
-        self.changed()
-        return committed.replay
-
-
-def _nothing() -> None:
-    pass
+        self._on_change()
+        return _Saved(row.id) if committed.replay is None else _Saved(committed.replay, replayed=True)
 
 
 def _limited(row: ApiKeyRow, limits: KeyLimits) -> ApiKeyRow:

@@ -24,10 +24,14 @@ _log = logging.getLogger(__name__)
 Fetch = Callable[[], Awaitable[bytes]]
 
 
-class KeySet:
-    """Keys of one algorithm by their `kid`. `changed` is told when a fetch brought other keys than before."""
+def _nothing() -> None:
+    pass
 
-    def __init__(self, fetch: Fetch, algorithm: str, clock: Clock) -> None:
+
+class KeySet:
+    """The issuer's keys for one algorithm, by their `kid`. `on_change` is called when a fetch brings different keys."""
+
+    def __init__(self, fetch: Fetch, algorithm: str, clock: Clock, on_change: Callable[[], None] = _nothing) -> None:
         self._fetch = fetch
         self._algorithm = algorithm
         self._clock = clock
@@ -36,7 +40,7 @@ class KeySet:
         self._fetched: float | None = None
         self._tried: float | None = None
         self._fetching = asyncio.Lock()
-        self.changed: Callable[[], None] = _nothing
+        self._on_change = on_change
 
     async def key(self, kid: str | None) -> Any | None:
         if kid is None:
@@ -68,11 +72,7 @@ class KeySet:
         self._keys = {kid: key for kid, (_, key) in found.items()}
         if thumbs != self._thumbs:
             self._thumbs = thumbs
-            self.changed()
-
-
-def _nothing() -> None:
-    pass
+            self._on_change()
 
 
 def keys_of(data: bytes, algorithm: str) -> dict[str, tuple[Any, Any]]:

@@ -42,8 +42,7 @@ class House:
     def __init__(self) -> None:
         self.clock = ManualClock()
         remembered = VerificationCache()
-        self.keys = ApiKeys(MemoryJournal(), self.clock, RandomSecretSource())
-        self.keys.changed = remembered.forget
+        self.keys = ApiKeys(MemoryJournal(), self.clock, RandomSecretSource(), remembered.forget)
         self.ports = make_ports(
             clock=self.clock,
             keys=self.keys,

@@ -26,8 +26,7 @@ class Rig:
         self.journal = MemoryJournal()
         self.clock = ManualClock()
         self.remembered = VerificationCache()
-        self.keys = ApiKeys(self.journal, self.clock, RandomSecretSource())
-        self.keys.changed = self.remembered.forget
+        self.keys = ApiKeys(self.journal, self.clock, RandomSecretSource(), self.remembered.forget)
         self.door = Authenticator(self.keys, None, self.remembered, self.clock)
 
     async def refused(self, credential: str) -> str:
