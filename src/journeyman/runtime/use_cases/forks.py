@@ -35,8 +35,8 @@ class Forks:
     def __init__(self, parts: RunParts, runs: Runs, submission: Submission) -> None:
         self._journal = parts.journal
         self._runs = runs
-        self._acceptance = submission
-        self._definitions = parts.agents
+        self._submission = submission
+        self._versions = parts.agents
         self._codec = parts.codec
         self._clock = parts.clock
         self._ids = parts.ids
@@ -67,13 +67,12 @@ class Forks:
         identity = self._identity(thread_key(principal, thread_id), copied, shown, agent, request)
         identity = replace(identity, summary=_summary_of(thread))
         run = self._append(run_id, (*copies(copied, identity), forked, *edited), [one.at for one in copied.entries])
-        definition = self._definitions.to_store(agent)
+        definition = self._versions.to_store(agent)
         appends, origin = (thread, run), request.origin
-        earlier = await self._acceptance.accept(principal, run_id, appends, request.key, definition, agent.spec, origin)
-        if earlier is None:
-            return Started(run_id=run_id, thread_id=thread_id)
-        row = await self._runs.get(principal, earlier)
-        return Started(run_id=earlier, thread_id=row.thread.rpartition("/")[2], replayed=True)
+        submitted = await self._submission.submit(
+            principal, run_id, appends, request.key, definition, agent.spec, origin
+        )
+        return await self._runs.started(principal, submitted, thread_id)
 
     async def _shown(self, copied: Prefix) -> Sequence[MessageRow]:
         """The stored messages that the run saw when it started; pinned ones from before its view stand in front."""
@@ -86,13 +85,13 @@ class Forks:
         """The agent that goes on: of the version that is asked for, no freer than the one that is served now, with the
         prompt that is asked for."""
         if request.version is None:
-            agent = await self._definitions.of(state)
+            agent = await self._versions.of(state)
         else:
-            agent = await self._definitions.version(state.agent or "", request.version)
-        spec = restricted_to(agent.spec, self._definitions.current(agent.name).spec)
+            agent = await self._versions.version(state.agent or "", request.version)
+        spec = restricted_to(agent.spec, self._versions.current(agent.name).spec)
         if request.prompt is not None:
             spec = msgspec.structs.replace(spec, prompt=request.prompt, prompt_is_text=True)
-        return agent if spec is agent.spec else self._definitions.build(spec)
+        return agent if spec is agent.spec else self._versions.build(spec)
 
     def _identity(
         self, thread: str, copied: Prefix, shown: Sequence[MessageRow], agent: BaseAgent, request: ForkRun

@@ -40,7 +40,7 @@ from journeyman.runtime.use_cases.requests import (
     StartRun,
     result_of,
 )
-from journeyman.runtime.use_cases.submission import Submission
+from journeyman.runtime.use_cases.submission import Submission, Submitted
 from journeyman.runtime.use_cases.watch import Watch
 
 
@@ -51,13 +51,13 @@ class Runs:
         self, parts: RunParts, scheduler: RunScheduler, registry: AgentRegistry, submission: Submission
     ) -> None:
         self._journal = parts.journal
-        self._worker = scheduler
-        self._catalog = registry
-        self._definitions = parts.agents
+        self._scheduler = scheduler
+        self._registry = registry
+        self._versions = parts.agents
         self._codec = parts.codec
         self._clock = parts.clock
         self._ids = parts.ids
-        self._acceptance = submission
+        self._submission = submission
 
     # --- starting
 
@@ -67,7 +67,7 @@ class Runs:
         Raises NotFoundError (unknown agent), ValidationError, ThreadBusyError, QueueFullError, IdempotencyError,
         ResourceError (`overloaded`, `shutting_down`).
         """
-        agent = self._catalog.resolve(request.agent)
+        agent = self._registry.resolve(request.agent)
         thread_id = check_thread_id(request.thread_id) if request.thread_id is not None else self._ids.new("thread")
         key = thread_key(principal, thread_id)
         if request.context:
@@ -87,11 +87,11 @@ class Runs:
     async def call(self, principal: str, request: StartCall) -> Started:
         """Accept a lone tool call; it has a hidden thread of its own. Raises ToolNotFoundError, ToolValidationError,
         and ForbiddenError for a tool that no agent lists."""
-        agent = self._definitions.direct(request.tool, request.agent)
+        agent = self._versions.direct(request.tool, request.agent)
         spec = agent.tools.get(request.tool)
         if spec is None:
             raise ToolNotFoundError(f"There is no tool {request.tool!r}. GET /tools lists them.")
-        if not request.unlisted and not self._catalog.lists(request.tool, request.agent):
+        if not request.unlisted and not self._registry.lists(request.tool, request.agent):
             raise ForbiddenError(f"No agent lists {request.tool!r}: to call it all the same needs the scope `admin`.")
         agent.tools.check(request.tool, request.arguments)
         thread_id = f"!{self._ids.new('call')}"  # no caller can name it
@@ -109,22 +109,23 @@ class Runs:
     ) -> Started:
         run_id = self._ids.new("run")
         append = Append(stream=run_id, drafts=(self._codec.draft(request.origin.recorded_in(accepted)),))
-        earlier = await self._acceptance.accept(
+        submitted = await self._submission.submit(
             accepted.principal,
             run_id,
             (append,),
             request.key,
-            self._definitions.to_store(agent) if agent else None,
+            self._versions.to_store(agent) if agent else None,
             agent.spec if agent else None,
             request.origin,
         )
-        if earlier is not None:
-            return await self._replayed(accepted.principal, earlier)
-        return Started(run_id=run_id, thread_id=thread_id)
+        return await self.started(accepted.principal, submitted, thread_id)
 
-    async def _replayed(self, principal: str, run_id: str) -> Started:
-        row = await self.get(principal, run_id)
-        return Started(run_id=run_id, thread_id=row.thread.rpartition("/")[2], replayed=True)
+    async def started(self, principal: str, submitted: Submitted, thread_id: str) -> Started:
+        """Return the submitted run with its thread: `thread_id`, unless the request was replayed."""
+        if submitted.replayed:
+            row = await self.get(principal, submitted.run_id)
+            thread_id = row.thread.rpartition("/")[2]
+        return Started(run_id=submitted.run_id, thread_id=thread_id, replayed=submitted.replayed)
 
     async def _check_context(self, thread: str, patch: dict[str, JSON]) -> None:
         row = await self._journal.thread(thread)
@@ -136,14 +137,14 @@ class Runs:
         """How the run ended, or where it stands: returns when it ends, pauses, would wait behind a paused run, or
         after `seconds`. Nothing of it is uncommitted."""
         thread = ""
-        if self._worker.live(run_id) is None:
+        if self._scheduler.live(run_id) is None:
             row = await self._row(run_id)
             thread = row.thread
 
         async def idle() -> bool:
             return await self._idle(run_id)
 
-        state = await self._worker.wait(run_id, thread, seconds, idle)
+        state = await self._scheduler.wait(run_id, thread, seconds, idle)
         if state is None:
             return await self._result(await self._row(run_id))
         return await self._with_approvals(result_of(state), state)
@@ -166,7 +167,7 @@ class Runs:
         when the client goes away. Nothing is buffered for a slow reader. Raises NotFoundError at the first step, and
         ValidationError when `after` lies beyond the run's last event.
         """
-        if after or self._worker.live(run_id) is None:
+        if after or self._scheduler.live(run_id) is None:
             row = await self.get(principal, run_id)
             if after > row.last_seq:
                 raise ValidationError(f"Event {after} of {run_id} does not exist: its last is {row.last_seq}.")
@@ -174,7 +175,7 @@ class Runs:
                 return
         else:
             await self.get(principal, run_id)
-        frames = Watch(self._journal, self._worker, run_id, after, until_pause).frames()
+        frames = Watch(self._journal, self._scheduler, run_id, after, until_pause).frames()
         try:
             async for frame in frames:
                 yield frame
@@ -251,7 +252,7 @@ class Runs:
             if answer.decision not in ("approve", "retry") or not approval.tool:
                 raise ValidationError("`arguments` go with approve or retry of a tool's call only.")
             state = await self.state(run.principal, approval.run)
-            agent = await self._definitions.of(state)
+            agent = await self._versions.of(state)
             agent.tools.check(approval.tool, answer.arguments)
         if answer.result is not None and answer.decision != "done":
             raise ValidationError("`result` goes with done only.")
@@ -275,7 +276,7 @@ class Runs:
         appends = (
             Append(stream=run_id, drafts=tuple(map(self._codec.draft, events))) for run_id, events in facts.items()
         )
-        await self._worker.inform(Batch(at=self._clock.now(), appends=tuple(appends), claim=claim), urgent=urgent)
+        await self._scheduler.inform(Batch(at=self._clock.now(), appends=tuple(appends), claim=claim), urgent=urgent)
 
     # --- looking
 

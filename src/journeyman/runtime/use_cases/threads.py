@@ -25,7 +25,7 @@ from journeyman.journal.journal import (
 from journeyman.runtime.engine.context_limits import check_context, check_thread_id
 from journeyman.runtime.engine.run_parts import RunParts
 from journeyman.runtime.engine.scheduler import RunScheduler
-from journeyman.runtime.use_cases.idempotency import idempotency_claim, resource_of_key
+from journeyman.runtime.use_cases.idempotency import EventPlace, event_of_claim, idempotency_claim
 from journeyman.runtime.use_cases.requests import IdempotencyKey
 
 PAGE = 200
@@ -37,7 +37,7 @@ class Threads:
 
     def __init__(self, parts: RunParts, scheduler: RunScheduler) -> None:
         self._journal = parts.journal
-        self._worker = scheduler
+        self._scheduler = scheduler
         self._codec = parts.codec
         self._clock = parts.clock
         self._ids = parts.ids
@@ -54,8 +54,8 @@ class Threads:
         """Make a thread. Raises StateError `thread_exists`, ValidationError (the id)."""
         thread_id = self._ids.new("thread") if thread_id is None else check_thread_id(thread_id)
         event = ThreadCreated(thread_id=thread_id, principal=principal, title=title, meta=meta or {})
-        stream, _ = await self._append(thread_stream(thread_key(principal, thread_id)), event, principal, key)
-        return await self.get(principal, stream.rpartition("/")[2])
+        place = await self._append(thread_stream(thread_key(principal, thread_id)), event, principal, key)
+        return await self.get(principal, place.stream.rpartition("/")[2])
 
     async def get(self, principal: str, thread_id: str) -> ThreadRow:
         row = await self._journal.thread(thread_key(principal, thread_id))
@@ -96,11 +96,11 @@ class Threads:
         for status in OPEN:
             for run in await self._journal.runs(RunFilter(thread=key, status=status)):
                 await self._cancel(run.id, principal)
-                await self._worker.wait(run.id, key, ERASE_SECONDS, lambda: self._ended(run.id))  # noqa: B023
+                await self._scheduler.wait(run.id, key, ERASE_SECONDS, lambda: self._ended(run.id))  # noqa: B023
 
     async def _cancel(self, run_id: str, principal: str) -> None:
         try:
-            await self._worker.inform(self._batch(run_id, CancelRequested(by=principal, reason="erased")), urgent=True)
+            await self._scheduler.inform(self._batch(run_id, CancelRequested(by=principal, reason="erased")), urgent=True)
         except StateError as exc:
             if exc.code != "run_ended":
                 raise
@@ -121,8 +121,8 @@ class Threads:
         """A message without a run: its number, or None while a run holds the thread (numbered when that ends)."""
         thread = thread_key(principal, thread_id)
         event = MessageAdded(message=message, by=principal)
-        stream, seq = await self._append(thread_stream(thread), event, principal, key)
-        return await self._journal.message_no(thread, stream, seq)
+        place = await self._append(thread_stream(thread), event, principal, key)
+        return await self._journal.message_no(thread, place.stream, place.seq)
 
     async def patch_context(self, principal: str, thread_id: str, patch: dict[str, JSON]) -> dict[str, JSON]:
         """Merge-patch the thread's context and return it. Raises ValidationError over 32 KiB."""
@@ -142,15 +142,15 @@ class Threads:
 
     async def _append(
         self, stream: str, event: Event, principal: str = "", key: IdempotencyKey | None = None
-    ) -> tuple[str, int]:
-        """Where the event stands: this one, or the one that the key made before."""
+    ) -> EventPlace:
+        """Append an event. Returns its place, or that of the event which an earlier request with the key appended."""
         batch = self._batch(stream, event)
         if key is not None:
             batch = msgspec.structs.replace(batch, claim=idempotency_claim(principal, key, batch.at))
         committed = await self._journal.commit(batch)
         if committed.replay is not None:
-            return resource_of_key(committed.replay)
-        return stream, committed.entries[0].seq
+            return event_of_claim(committed.replay)
+        return EventPlace(stream, committed.entries[0].seq)
 
     def _batch(self, stream: str, event: Event) -> Batch:
         append = Append(stream=stream, drafts=(self._codec.draft(event),))
