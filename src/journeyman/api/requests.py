@@ -28,7 +28,7 @@ def user_message(role: Role, content: Content, path: str = "body.user_input") ->
 
 
 def start_of(
-    body: ProcessRequest, visit: RequestContext, *, stream: bool, key: IdempotencyKey | None = None
+    body: ProcessRequest, context: RequestContext, *, stream: bool, key: IdempotencyKey | None = None
 ) -> StartRun:
     return StartRun(
         input=user_message("user", body.user_input),
@@ -38,15 +38,15 @@ def start_of(
         multitask=body.multitask,
         stream=stream,
         key=key,
-        origin=origin_of(visit),
+        origin=origin_of(context),
     )
 
 
-def origin_of(visit: RequestContext) -> RequestOrigin:
+def origin_of(context: RequestContext) -> RequestOrigin:
     """Return where a run of this request comes from. Its API key is named only if that has a quota."""
-    caller = visit.known
+    caller = context.known
     key = caller.line if caller.quota != UNLIMITED else None
-    return RequestOrigin(visit.request_id, visit.trace_id, visit.caller_span, key, caller.quota)
+    return RequestOrigin(context.request_id, context.trace_id, context.caller_span, key, caller.quota)
 
 
 def answer_of(body: AnswerRequest) -> HumanAnswer:
@@ -59,7 +59,7 @@ def answer_of(body: AnswerRequest) -> HumanAnswer:
     )
 
 
-def fork_of(run_id: str, body: ForkRequest, visit: RequestContext, key: IdempotencyKey | None) -> ForkRun:
+def fork_of(run_id: str, body: ForkRequest, context: RequestContext, key: IdempotencyKey | None) -> ForkRun:
     return ForkRun(
         run_id=run_id,
         at=body.at,
@@ -75,7 +75,7 @@ def fork_of(run_id: str, body: ForkRequest, visit: RequestContext, key: Idempote
         prompt=body.edits.prompt,
         version=body.edits.version,
         key=key,
-        origin=origin_of(visit),
+        origin=origin_of(context),
     )
 
 
@@ -83,9 +83,9 @@ def plain_text_of(result: JSON) -> str | None:
     return result if result is None or isinstance(result, str) else encode(result).decode()
 
 
-def key_of(visit: RequestContext, route: str, body: JSON) -> IdempotencyKey | None:
+def key_of(context: RequestContext, route: str, body: JSON) -> IdempotencyKey | None:
     """The key with the hash of the body as data: key order and white space do not matter. Raises RequestError."""
-    given = visit.headers.get(b"idempotency-key")
+    given = context.headers.get(b"idempotency-key")
     if given is None:
         return None
     text = given.decode("latin-1")

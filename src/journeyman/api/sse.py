@@ -7,7 +7,7 @@ after a while. So is one whose credential holds no longer.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 
 import msgspec
@@ -15,6 +15,7 @@ from starlette.types import Receive, Send
 
 from journeyman.api.dependencies import RequestLimits
 from journeyman.api.json_body import ClientDisconnected
+from journeyman.api.security.request_context import IsValid
 from journeyman.clock import Clock
 from journeyman.events.codec import Entry, wire
 from journeyman.runtime.engine.frames import Delta, Frame, Progress, Reconnect, Snapshot
@@ -73,7 +74,7 @@ async def stream(
     clock: Clock,
     limits: RequestLimits,
     headers: Sequence[tuple[bytes, bytes]] = (),
-    holds: Callable[[], Awaitable[bool]] | None = None,
+    is_valid: IsValid | None = None,
 ) -> None:
     """Answer with the frames until they end. Raises ClientGone when the client went away or stopped reading, or when
     `holds` says that its credential does so no longer.
@@ -86,8 +87,8 @@ async def stream(
         try:
             async with asyncio.TaskGroup() as group:
                 guards = [group.create_task(_listen(receive)), group.create_task(_guard(writer, clock, limits))]
-                if holds is not None:
-                    guards.append(group.create_task(_watch_credential(holds, clock, limits)))
+                if is_valid is not None:
+                    guards.append(group.create_task(_watch_credential(is_valid, clock, limits)))
                 await _pump(writer, frames)
                 for guard in guards:
                     guard.cancel()
@@ -144,8 +145,8 @@ async def _guard(writer: _Writer, clock: Clock, limits: RequestLimits) -> None:
             await _ping(writer, limits)
 
 
-async def _watch_credential(holds: Callable[[], Awaitable[bool]], clock: Clock, limits: RequestLimits) -> None:
-    while await holds():
+async def _watch_credential(is_valid: IsValid, clock: Clock, limits: RequestLimits) -> None:
+    while await is_valid():
         await clock.sleep(limits.credential_check_seconds)
     raise _Expired
 

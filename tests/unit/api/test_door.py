@@ -59,7 +59,7 @@ def test_the_memory_of_hosts_is_bounded() -> None:
     policy = HostPolicy([], [])
     for number in range(1000):
         policy.host_allowed(b"h%d.example" % number)
-    assert len(policy._judged) == 256
+    assert len(policy._known) == 256
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ async def test_request_ids() -> None:
 async def test_answers_are_told_of_by_their_template() -> None:
     served: list[RequestServed] = []
     clock = ManualClock()
-    app = build_app(make_ports(clock, served=served.append))
+    app = build_app(make_ports(clock, on_served=served.append))
     for method, path in (
         ("GET", "/runs/x"),
         ("GET", "/runs/x/events"),
@@ -144,7 +144,7 @@ async def test_answers_are_told_of_by_their_template() -> None:
 async def test_every_route_has_a_template() -> None:
     """What the document lists is counted under that very path: no route is lost among the others."""
     served: list[RequestServed] = []
-    app = build_app(make_ports(served=served.append))
+    app = build_app(make_ports(on_served=served.append))
     paths = (await request(app, "GET", "/openapi.json")).json()["paths"]
     for path, methods in paths.items():
         for method in methods:

@@ -27,7 +27,7 @@ async def get(app: Any, path: str) -> Any:
 
 async def test_agents() -> None:
     catalog = AgentRegistry({"b": fake_agent("b"), "a": fake_agent("a", "custom")}, default="b")
-    app = build_app(make_ports(catalog=catalog))
+    app = build_app(make_ports(agent_registry=catalog))
     listed = await get(app, "/agents?limit=1")
     assert [(item["name"], item["default"]) for item in listed["items"]] == [("a", False)]
     rest = await get(app, f"/agents?cursor={listed['next_cursor']}")
@@ -58,7 +58,7 @@ async def test_the_graph_of_an_agent_that_has_its_own() -> None:
             EdgeSpec(origins=("note", "x"), targets=("end",)),
         ),
     )
-    app = build_app(make_ports(catalog=AgentRegistry({"a": fake_agent("a", "custom_react_agent", graph)})))
+    app = build_app(make_ports(agent_registry=AgentRegistry({"a": fake_agent("a", "custom_react_agent", graph)})))
     assert await get(app, "/agents/a/graph") == {
         "start": "ask",
         "nodes": [{"id": "ask", "type": "llm"}, {"id": "note", "type": "function"}, {"id": "x", "type": "llm"}],
@@ -222,7 +222,7 @@ async def test_cancel() -> None:
 async def test_probes() -> None:
     assert (await get(build_app(make_ports()), "/livez"))["status"] == "alive"
     assert (await get(build_app(make_ports()), "/readyz"))["status"] == "ready"
-    unready = await request(build_app(make_ports(ready=lambda: {"journal": "failed"})), "GET", "/readyz")
+    unready = await request(build_app(make_ports(not_ready=lambda: {"journal": "failed"})), "GET", "/readyz")
     assert (unready.status, unready.json()) == (
         503,
         {"status": "unready", "reasons": {"journal": "failed"}, "details": {}},

@@ -31,7 +31,7 @@ class Rig:
 
     async def refused(self, credential: str) -> str:
         with pytest.raises(UnauthenticatedError) as raised:
-            await self.door.caller(credential)
+            await self.door.authenticate(credential)
         return raised.value.message
 
 
@@ -44,7 +44,7 @@ async def test_a_key_opens_with_its_scopes_and_only_its_hash_is_kept(rig: Rig) -
     new = await rig.keys.create("shop", ["read", "run", "read"])
     assert new.secret.startswith(f"jm_{new.row.id}_")
     assert len(new.secret) == 3 + 12 + 1 + 43
-    assert await rig.door.caller(new.secret) == Caller(
+    assert await rig.door.authenticate(new.secret) == Caller(
         principal="key:shop", scopes=frozenset({"run", "read"}), key_id=new.row.id, line=new.row.id
     )
     assert new.row.scopes == ("run", "read")
@@ -58,11 +58,11 @@ LIMITS = KeyLimits("100/60s", Quota(tokens_per_day=1000, usd_per_day=2.5, concur
 async def test_limits_of_a_key_come_with_its_caller_and_outlive_rotation_and_delegation(rig: Rig) -> None:
     old = await rig.keys.create("shop", ["delegate"], limits=LIMITS)
     new = await rig.keys.rotate((await rig.keys.rotate(old.row.id)).row.id)
-    caller = (await rig.door.caller(new.secret or "")).on_behalf_of("ann")
+    caller = (await rig.door.authenticate(new.secret or "")).on_behalf_of("ann")
     assert (caller.rate, caller.quota) == (Rate(100, 60), LIMITS.quota)
     assert (caller.key_id, caller.line) == (new.row.id, old.row.id), "what was used of them goes on too"
     bare = await rig.keys.create("bare", ["read"])
-    caller = await rig.door.caller(bare.secret or "")
+    caller = await rig.door.authenticate(bare.secret or "")
     assert (caller.rate, caller.quota) == (None, UNLIMITED)
 
 
@@ -97,10 +97,10 @@ async def test_every_refusal_is_the_same(rig: Rig) -> None:
 
 async def test_revoked_at_once_though_it_was_remembered(rig: Rig) -> None:
     new = await rig.keys.create("shop", ["read"])
-    await rig.door.caller(new.secret)
+    await rig.door.authenticate(new.secret)
     await rig.keys.revoke(new.row.id)
     await rig.refused(new.secret)
-    assert not await rig.door.still(new.secret)
+    assert not await rig.door.is_valid(new.secret)
     assert (await rig.keys.revoke(new.row.id)).revoked_at is not None
 
 
@@ -121,9 +121,9 @@ def test_what_is_remembered_is_bounded() -> None:
 
 async def test_expiry_holds_for_remembered_keys_too(rig: Rig) -> None:
     new = await rig.keys.create("shop", ["read"], ttl_seconds=30)
-    await rig.door.caller(new.secret)
+    await rig.door.authenticate(new.secret)
     rig.clock.advance(29)
-    await rig.door.caller(new.secret)
+    await rig.door.authenticate(new.secret)
     rig.clock.advance(1)
     await rig.refused(new.secret)
 
@@ -134,24 +134,24 @@ async def test_rotation_keeps_name_principal_scopes_and_life(rig: Rig) -> None:
     new = await rig.keys.rotate(old.row.id, 10)
     assert (new.row.name, new.row.principal, new.row.scopes) == ("shop", "ann", ("read",))
     assert new.row.expires_at == rig.clock.now() + 100_000_000
-    assert (await rig.door.caller(old.secret)).principal == (await rig.door.caller(new.secret)).principal
+    assert (await rig.door.authenticate(old.secret)).principal == (await rig.door.authenticate(new.secret)).principal
     rig.clock.advance(10)
     await rig.refused(old.secret)
     with pytest.raises(StateError, match="create a new one"):
         await rig.keys.rotate(old.row.id)
     newest = await rig.keys.rotate(new.row.id)
     await rig.refused(new.secret)
-    await rig.door.caller(newest.secret)
+    await rig.door.authenticate(newest.secret)
 
 
 @pytest.mark.parametrize("form", ["{}", "jm_{:.12}_{}xxx"])
 async def test_the_seed_is_replaced_by_another_and_stays_revoked(rig: Rig, form: str) -> None:
     first, second = (form.format(letter * 40, letter * 40) for letter in "ab")
     await rig.keys.seed(first)
-    assert (await rig.door.caller(first)).scopes == {"admin"}
+    assert (await rig.door.authenticate(first)).scopes == {"admin"}
     await rig.keys.seed(second)
     await rig.refused(first)
-    await rig.door.caller(second)
+    await rig.door.authenticate(second)
     await rig.keys.revoke(SEED_ID)
     await rig.keys.seed(second)
     await rig.refused(second)

@@ -15,7 +15,7 @@ from journeyman.api.schemas.runs import ApprovalAnswer
 from journeyman.api.security.request_context import context_of
 
 
-def approval_routes(ports: ApiDependencies) -> APIRouter:
+def approval_routes(dependencies: ApiDependencies) -> APIRouter:
     router = APIRouter(tags=["approvals"])
 
     @router.get("/approvals", operation_id="list_approvals", summary="Open approvals", responses=lists(ApprovalAnswer))
@@ -23,7 +23,7 @@ def approval_routes(ports: ApiDependencies) -> APIRouter:
         place = cursors.text_place("approvals", cursor)
         caller = context_of(request.scope).known
         whose = None if caller.may("approve:any") else caller.principal
-        rows = await ports.runs.approvals(whose, place, limit + 1)
+        rows = await dependencies.runs.approvals(whose, place, limit + 1)
         shown, following = cut(rows, limit, "approvals", lambda row: row.id)
         return page([approval_answer(row) for row in shown], following)
 

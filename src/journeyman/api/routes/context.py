@@ -12,12 +12,12 @@ from journeyman.api.responses import json_response
 from journeyman.api.security.request_context import context_of
 
 
-def context_routes(ports: ApiDependencies) -> APIRouter:
+def context_routes(dependencies: ApiDependencies) -> APIRouter:
     router = APIRouter(tags=["context"])
 
     @router.get("/context", operation_id="get_context", summary="The global context", responses=response_schema())
     async def get_context(request: Request) -> Response:
-        return json_response(await ports.threads.global_context(context_of(request.scope).principal))
+        return json_response(await dependencies.threads.global_context(context_of(request.scope).principal))
 
     @router.patch(
         "/context",
@@ -27,7 +27,9 @@ def context_routes(ports: ApiDependencies) -> APIRouter:
         openapi_extra=accepts(),
     )
     async def patch_context(request: Request) -> Response:
-        patch = await merge_patch_of(request, ports.limits)
-        return json_response(await ports.threads.patch_global_context(context_of(request.scope).principal, patch))
+        patch = await merge_patch_of(request, dependencies.limits)
+        return json_response(
+            await dependencies.threads.patch_global_context(context_of(request.scope).principal, patch)
+        )
 
     return router

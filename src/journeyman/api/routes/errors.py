@@ -17,12 +17,12 @@ from journeyman.events.codec import rfc3339
 from journeyman.journal.journal import FailureRow
 
 
-def error_routes(ports: ApiDependencies) -> APIRouter:
+def error_routes(dependencies: ApiDependencies) -> APIRouter:
     router = APIRouter(tags=["runs"])
 
     @router.get("/errors", operation_id="list_errors", summary="Failed runs in groups", responses=lists(ErrorGroup))
     async def list_errors(request: Request, limit: PageSize = 50) -> Response:
-        groups = await ports.runs.failures(context_of(request.scope).principal, limit)
+        groups = await dependencies.runs.failures(context_of(request.scope).principal, limit)
         return page([error_group(row, message) for row, message in groups], None)
 
     return router

@@ -26,45 +26,47 @@ _LARGEST_PAGE = 1000
 class Events:
     """Plain ASGI, because a stream is written without anything in between."""
 
-    def __init__(self, ports: ApiDependencies) -> None:
-        self._ports = ports
+    def __init__(self, dependencies: ApiDependencies) -> None:
+        self._dependencies = dependencies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        visit = context_of(scope)
+        context = context_of(scope)
         run_id = checked_name(scope["path_params"]["run_id"])
         query = _query(scope)
-        if b"text/event-stream" in visit.headers.get(b"accept", b""):
-            await self._stream(visit, run_id, query, receive, send)
+        if b"text/event-stream" in context.headers.get(b"accept", b""):
+            await self._stream(context, run_id, query, receive, send)
         else:
-            response = await self._page(visit, run_id, query)
+            response = await self._page(context, run_id, query)
             await response(scope, receive, send)
 
-    async def _page(self, visit: RequestContext, run_id: str, query: dict[str, str]) -> Response:
+    async def _page(self, context: RequestContext, run_id: str, query: dict[str, str]) -> Response:
         limit = _number(query.get("limit", "200"), "query.limit")
         if not 1 <= limit <= _LARGEST_PAGE:
             raise RequestError(f"`limit` is 1 to {_LARGEST_PAGE}.", path="query.limit")
-        place, after = cursors.number_place("events", query.get("cursor")), self._after(visit, query)
+        place, after = cursors.number_place("events", query.get("cursor")), self._after(context, query)
         after = after if place is None else place
-        entries = await self._ports.runs.events(visit.principal, run_id, after, limit + 1)
+        entries = await self._dependencies.runs.events(context.principal, run_id, after, limit + 1)
         shown, following = cut(entries, limit, "events", lambda entry: entry.seq)
         return page([wire(entry) for entry in shown], following)
 
     async def _stream(
-        self, visit: RequestContext, run_id: str, query: dict[str, str], receive: Receive, send: Send
+        self, context: RequestContext, run_id: str, query: dict[str, str], receive: Receive, send: Send
     ) -> None:
-        after = self._after(visit, query)
-        ports = self._ports
-        row = await ports.runs.get(visit.principal, run_id)  # refused before the answer begins
+        after = self._after(context, query)
+        dependencies = self._dependencies
+        row = await dependencies.runs.get(context.principal, run_id)  # refused before the answer begins
         if after > row.last_seq:
             raise RequestError(
                 f"The run has no event {after} yet: its last is {row.last_seq}.", status=400, path="query.after"
             )
-        frames = ports.runs.watch(visit.principal, run_id, after)
-        await sse.stream(receive, send, frames, clock=ports.clock, limits=ports.limits, holds=visit.holds)
+        frames = dependencies.runs.watch(context.principal, run_id, after)
+        await sse.stream(
+            receive, send, frames, clock=dependencies.clock, limits=dependencies.limits, is_valid=context.is_valid
+        )
 
-    def _after(self, visit: RequestContext, query: dict[str, str]) -> int:
+    def _after(self, context: RequestContext, query: dict[str, str]) -> int:
         """Last-Event-ID wins: a browser that comes back sends it along with the address it first asked for."""
-        last, after = visit.headers.get(b"last-event-id"), _number(query.get("after", "0"), "query.after")
+        last, after = context.headers.get(b"last-event-id"), _number(query.get("after", "0"), "query.after")
         return _number(last.decode("latin-1"), "header.last-event-id") if last else after
 
 

@@ -19,23 +19,23 @@ PATH = "/execute_tool"
 class ExecuteTool:
     """Plain ASGI, like `/process`."""
 
-    def __init__(self, ports: ApiDependencies) -> None:
-        self._ports = ports
+    def __init__(self, dependencies: ApiDependencies) -> None:
+        self._dependencies = dependencies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        visit = context_of(scope)
-        raw = await read_json(visit.headers, receive, self._ports.limits)
+        context = context_of(scope)
+        raw = await read_json(context.headers, receive, self._dependencies.limits)
         body = convert(raw, ExecuteToolRequest)
         call = StartCall(
             tool=body.tool_name,
             arguments=body.arguments,
             agent=body.agent,
-            unlisted=visit.known.may("admin"),
-            key=key_of(visit, PATH, raw),
-            origin=origin_of(visit),
+            unlisted=context.known.may("admin"),
+            key=key_of(context, PATH, raw),
+            origin=origin_of(context),
         )
-        started = await self._ports.runs.call(visit.principal, call)
-        result = await self._ports.runs.wait(started.run_id, self._ports.request_wait_seconds)
+        started = await self._dependencies.runs.call(context.principal, call)
+        result = await self._dependencies.runs.wait(started.run_id, self._dependencies.request_wait_seconds)
         await send_json(send, _status(result), tool_call_answer(result), [(b"x-run-id", result.run_id.encode())])
 
 

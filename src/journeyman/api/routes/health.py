@@ -11,7 +11,7 @@ from journeyman.api.responses import json_response
 from journeyman.api.schemas.runs import Health
 
 
-def health_routes(ports: ApiDependencies) -> APIRouter:
+def health_routes(dependencies: ApiDependencies) -> APIRouter:
     router = APIRouter(tags=["health"])
     readiness = response_schema(Health)
     readiness[503] = {"description": "Not ready, and why", "content": content(ref(Health))}
@@ -22,11 +22,11 @@ def health_routes(ports: ApiDependencies) -> APIRouter:
 
     @router.get("/readyz", operation_id="readyz", summary="Ready for work", responses=readiness)
     async def readyz() -> Response:
-        reasons = dict(ports.ready())
+        reasons = dict(dependencies.not_ready())
         return (
             json_response(Health("unready", reasons), 503)
             if reasons
-            else json_response(Health("ready", {}, dict(ports.details())))
+            else json_response(Health("ready", {}, dict(dependencies.details())))
         )
 
     return router

@@ -9,7 +9,7 @@ from journeyman.api.dependencies import ApiDependencies
 from journeyman.api.openapi import content, problems
 
 
-def metrics_routes(ports: ApiDependencies) -> APIRouter:
+def metrics_routes(dependencies: ApiDependencies) -> APIRouter:
     router = APIRouter(tags=["health"])
     text = {
         "description": "Prometheus text, or OpenMetrics by `Accept`",
@@ -18,7 +18,7 @@ def metrics_routes(ports: ApiDependencies) -> APIRouter:
 
     @router.get("/metrics", operation_id="metrics", summary="Metrics", responses={200: text, **problems()})
     async def scrape(request: Request) -> Response:
-        body, content_type = await ports.metrics(request.headers.get("accept", ""))
+        body, content_type = await dependencies.metrics(request.headers.get("accept", ""))
         return Response(body, headers={"content-type": content_type})
 
     return router

@@ -23,16 +23,16 @@ from journeyman.journal.journal import RunFilter, RunStatus, thread_key
 Status = Annotated[RunStatus | None, Query()]
 
 
-def run_routes(ports: ApiDependencies) -> APIRouter:
+def run_routes(dependencies: ApiDependencies) -> APIRouter:
     router = APIRouter(tags=["runs"])
-    _collection(router, ports)
-    _single(router, ports)
-    _changes(router, ports)
-    _travel(router, ports)
+    _collection(router, dependencies)
+    _single(router, dependencies)
+    _changes(router, dependencies)
+    _travel(router, dependencies)
     return router
 
 
-def _collection(router: APIRouter, ports: ApiDependencies) -> None:
+def _collection(router: APIRouter, dependencies: ApiDependencies) -> None:
     @router.get("/runs", operation_id="list_runs", summary="Runs, newest first", responses=lists(RunSummary))
     async def list_runs(
         request: Request,
@@ -64,17 +64,17 @@ def _collection(router: APIRouter, ports: ApiDependencies) -> None:
             since=_microseconds(since),
             until=_microseconds(until),
         )
-        rows = await ports.runs.list(principal, where, cursors.number_place("runs", cursor), limit + 1)
+        rows = await dependencies.runs.list(principal, where, cursors.number_place("runs", cursor), limit + 1)
         shown, following = cut(rows, limit, "runs", lambda row: row.accepted_no)
         return page([run_summary(row) for row in shown], following)
 
 
-def _single(router: APIRouter, ports: ApiDependencies) -> None:
+def _single(router: APIRouter, dependencies: ApiDependencies) -> None:
     @router.get("/runs/{run_id}", operation_id="get_run", summary="One run", responses=response_schema(RunAnswer))
     async def get_run(request: Request, run_id: RunPath) -> Response:
         principal = context_of(request.scope).principal
-        row = await ports.runs.get(principal, run_id)
-        return json_response(run_answer(row, await ports.runs.result(principal, run_id)))
+        row = await dependencies.runs.get(principal, run_id)
+        return json_response(run_answer(row, await dependencies.runs.result(principal, run_id)))
 
     @router.get(
         "/runs/{run_id}/state",
@@ -83,10 +83,12 @@ def _single(router: APIRouter, ports: ApiDependencies) -> None:
         responses=response_schema(StateAnswer),
     )
     async def get_state(request: Request, run_id: RunPath, at: Seq = None) -> Response:
-        return json_response(state_answer(await ports.runs.state(context_of(request.scope).principal, run_id, at)))
+        return json_response(
+            state_answer(await dependencies.runs.state(context_of(request.scope).principal, run_id, at))
+        )
 
 
-def _changes(router: APIRouter, ports: ApiDependencies) -> None:
+def _changes(router: APIRouter, dependencies: ApiDependencies) -> None:
     @router.post(
         "/runs/{run_id}/cancel",
         operation_id="cancel_run",
@@ -95,9 +97,9 @@ def _changes(router: APIRouter, ports: ApiDependencies) -> None:
         openapi_extra=IDEMPOTENT,
     )
     async def cancel_run(request: Request, run_id: RunPath) -> Response:
-        visit = context_of(request.scope)
-        key = key_of(visit, f"/runs/{run_id}/cancel", None)
-        return json_response(process_answer(await ports.runs.cancel(visit.principal, run_id, key=key)))
+        context = context_of(request.scope)
+        key = key_of(context, f"/runs/{run_id}/cancel", None)
+        return json_response(process_answer(await dependencies.runs.cancel(context.principal, run_id, key=key)))
 
     @router.post(
         "/runs/{run_id}/resume",
@@ -107,15 +109,15 @@ def _changes(router: APIRouter, ports: ApiDependencies) -> None:
         openapi_extra={**accepts(ResumeRequest), **IDEMPOTENT},
     )
     async def resume_run(request: Request, run_id: RunPath) -> Response:
-        visit = context_of(request.scope)
-        raw = await read_route_body(request, ports.limits)
+        context = context_of(request.scope)
+        raw = await read_route_body(request, dependencies.limits)
         given = tuple(map(answer_of, convert(raw, ResumeRequest).answers))
-        key, anyone = key_of(visit, f"/runs/{run_id}/resume", raw), visit.known.may("approve:any")
-        result = await ports.runs.answer(visit.principal, run_id, given, anyone=anyone, key=key)
+        key, anyone = key_of(context, f"/runs/{run_id}/resume", raw), context.known.may("approve:any")
+        result = await dependencies.runs.answer(context.principal, run_id, given, anyone=anyone, key=key)
         return json_response(process_answer(result))
 
 
-def _travel(router: APIRouter, ports: ApiDependencies) -> None:
+def _travel(router: APIRouter, dependencies: ApiDependencies) -> None:
     @router.post(
         "/runs/{run_id}/fork",
         operation_id="fork_run",
@@ -125,11 +127,13 @@ def _travel(router: APIRouter, ports: ApiDependencies) -> None:
         openapi_extra={**accepts(ForkRequest), **IDEMPOTENT},
     )
     async def fork_run(request: Request, run_id: RunPath) -> Response:
-        visit = context_of(request.scope)
-        raw = await read_route_body(request, ports.limits)
-        key = key_of(visit, f"/runs/{run_id}/fork", raw)
-        started = await ports.forks.fork(visit.principal, fork_of(run_id, convert(raw, ForkRequest), visit, key))
-        return json_response(process_answer(await ports.runs.wait(started.run_id, 0.0)), 202)
+        context = context_of(request.scope)
+        raw = await read_route_body(request, dependencies.limits)
+        key = key_of(context, f"/runs/{run_id}/fork", raw)
+        started = await dependencies.forks.fork(
+            context.principal, fork_of(run_id, convert(raw, ForkRequest), context, key)
+        )
+        return json_response(process_answer(await dependencies.runs.wait(started.run_id, 0.0)), 202)
 
 
 def _microseconds(moment: datetime | None) -> int | None:

@@ -21,16 +21,16 @@ from journeyman.tools.spec import ToolSpec
 Metrics = Mapping[str, Mapping[str, JSON]]
 
 
-def tool_routes(ports: ApiDependencies) -> APIRouter:
+def tool_routes(dependencies: ApiDependencies) -> APIRouter:
     router = APIRouter(tags=["tools"])
-    registry = ports.registry
+    registry = dependencies.tool_registry
 
     @router.get("/tools", operation_id="list_tools", summary="The tools", responses=lists(ToolAnswer))
     async def list_tools(cursor: Cursor = None, limit: PageSize = 50) -> Response:
         metrics = registry.get_metrics()
 
         def answer(tool: ListedTool) -> ToolAnswer:
-            return tool_answer(tool.spec, metrics, ports.sandbox, tool.findings)
+            return tool_answer(tool.spec, metrics, dependencies.sandbox, tool.findings)
 
         return page_by_name("tools", registry.tools, cursor, limit, answer)
 
@@ -39,7 +39,7 @@ def tool_routes(ports: ApiDependencies) -> APIRouter:
         tool = registry.tools.get(name)
         if tool is None:
             raise ToolNotFoundError(f"There is no tool {name!r}. GET /tools lists them.")
-        return json_response(tool_answer(tool.spec, registry.get_metrics(), ports.sandbox, tool.findings))
+        return json_response(tool_answer(tool.spec, registry.get_metrics(), dependencies.sandbox, tool.findings))
 
     @router.delete(
         "/tools/{name}/cache",
@@ -50,7 +50,7 @@ def tool_routes(ports: ApiDependencies) -> APIRouter:
     async def clear_cache(name: NamePath) -> Response:
         if name not in registry.tools:
             raise ToolNotFoundError(f"There is no tool {name!r}. GET /tools lists them.")
-        return json_response(CacheCleared(cleared=await ports.clear_cache(name)))
+        return json_response(CacheCleared(cleared=await dependencies.clear_cache(name)))
 
     return router
 
