@@ -107,7 +107,6 @@ class RequestError(ValidationError):
     ) -> None:
         super().__init__(message, code=code)
         self.status = status
-        self.path = path
         self.fields = (FieldProblem(path, message),) if path is not None else tuple(fields)
 
 
