@@ -143,7 +143,7 @@ def _add_routes(app: FastAPI, dependencies: ApiDependencies, authentication: Aut
 
 
 def _allowed(routes: Sequence[BaseRoute], scope: Scope) -> str:
-    """Return the methods of this path for an Allow header. Each method has a route of its own, which knows no others."""
+    """Return the methods of this path for an Allow header: each of them has a separate route."""
     found = [route for route in routes if isinstance(route, Route) and route.matches(scope)[0] is not Match.NONE]
     return ", ".join(sorted(set[str]().union(*(route.methods or () for route in found))))
 

@@ -1,4 +1,4 @@
-"""From request bodies to what use cases take."""
+"""Turns request bodies into the input of use cases."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from journeyman.runtime.use_cases.requests import ForkRun, HumanAnswer, Idempote
 
 
 def user_message(role: Role, content: Content, path: str = "body.user_input") -> Message:
-    """A client's message. Raises RequestError (422, `unsupported_content`) for what models do not get yet."""
+    """Return a client's message. Raises RequestError (422, `unsupported_content`) for parts other than text."""
     if isinstance(content, str):
         return Message(role=role, content=(TextPart(content),))
     for index, part in enumerate(content):
@@ -30,6 +30,7 @@ def user_message(role: Role, content: Content, path: str = "body.user_input") ->
 def start_of(
     body: ProcessRequest, context: RequestContext, *, stream: bool, key: IdempotencyKey | None = None
 ) -> StartRun:
+    """Return the run to start. With `stream`, the gateway is asked to stream its replies."""
     return StartRun(
         input=user_message("user", body.user_input),
         agent=body.agent,
@@ -50,7 +51,7 @@ def origin_of(context: RequestContext) -> RequestOrigin:
 
 
 def answer_of(body: AnswerRequest) -> HumanAnswer:
-    """A result that is no text becomes compact JSON, as a tool's would."""
+    """Return a human's answer to an approval. A result that is not text becomes compact JSON, like a tool's result."""
     return HumanAnswer(
         approval=body.approval,
         decision=body.decision,
@@ -60,16 +61,17 @@ def answer_of(body: AnswerRequest) -> HumanAnswer:
 
 
 def fork_of(run_id: str, body: ForkRequest, context: RequestContext, key: IdempotencyKey | None) -> ForkRun:
+    """Return the fork to make of a run."""
     return ForkRun(
         run_id=run_id,
         at=body.at,
         messages=tuple(
             MessageEdit(
-                content=user_message(edit.role, edit.content, f"body.edits.messages[{place}].content").content,
+                content=user_message(edit.role, edit.content, f"body.edits.messages[{index}].content").content,
                 replace=edit.replace,
                 role=edit.role,
             )
-            for place, edit in enumerate(body.edits.messages)
+            for index, edit in enumerate(body.edits.messages)
         ),
         context=body.edits.context,
         prompt=body.edits.prompt,
@@ -80,18 +82,23 @@ def fork_of(run_id: str, body: ForkRequest, context: RequestContext, key: Idempo
 
 
 def plain_text_of(result: JSON) -> str | None:
+    """Return a result as text: text as it is, other values as compact JSON, null as None."""
     return result if result is None or isinstance(result, str) else encode(result).decode()
 
 
 def key_of(context: RequestContext, route: str, body: JSON) -> IdempotencyKey | None:
-    """The key with the hash of the body as data: key order and white space do not matter. Raises RequestError."""
+    """Return the request's idempotency key, or None if it has none.
+
+    The body is hashed as data, so that key order and white space do not matter. Raises RequestError (422,
+    `invalid_idempotency_key`).
+    """
     given = context.headers.get(b"idempotency-key")
     if given is None:
         return None
     text = given.decode("latin-1")
     if not is_idempotency_key(text):
         raise RequestError(
-            "Idempotency-Key must be 1 to 255 printable ASCII characters.",
+            "Idempotency-Key must have 1 to 255 printable ASCII characters.",
             code="invalid_idempotency_key",
             path="header.idempotency-key",
         )

@@ -1,4 +1,4 @@
-"""The agents that this server serves."""
+"""Routes of the agents that this server runs."""
 
 from __future__ import annotations
 
@@ -30,34 +30,35 @@ _GRAPH[200] = {
 
 
 def agent_routes(dependencies: ApiDependencies) -> APIRouter:
+    """Return the routes of /agents."""
     router = APIRouter(tags=["agents"])
+    registry = dependencies.agent_registry
 
     @router.get("/agents", operation_id="list_agents", summary="The agents", responses=lists(AgentSummary))
     async def list_agents(cursor: Cursor = None, limit: PageSize = 50) -> Response:
-        return page_by_name(
-            "agents", dependencies.agent_registry.agents, cursor, limit, lambda agent: _summary(dependencies, agent)
-        )
+        return page_by_name("agents", registry.agents, cursor, limit, lambda agent: _summary(dependencies, agent))
 
     @router.get("/agents/{name}", operation_id="get_agent", summary="One agent", responses=response_schema(AgentAnswer))
     async def get_agent(name: NamePath) -> Response:
-        return json_response(_answer(dependencies, dependencies.agent_registry.resolve(name)))
+        return json_response(_answer(dependencies, registry.resolve(name)))
 
     @router.get("/agents/{name}/graph", operation_id="get_agent_graph", summary="An agent's graph", responses=_GRAPH)
     async def get_graph(name: NamePath, format: Annotated[Literal["json", "mermaid"], Query()] = "json") -> Response:
-        graph = graph_of(dependencies.agent_registry.resolve(name).spec.shown())
+        graph = graph_of(registry.resolve(name).spec.shown())
         if graph is None:
-            raise NotFoundError(f"Agent {name!r} decides by code: it has no graph.", code="no_graph")
+            raise NotFoundError(f"Agent {name!r} has no graph: its decisions are code.", code="no_graph")
         return PlainTextResponse(mermaid(graph)) if format == "mermaid" else json_response(graph_picture(graph))
 
     return router
 
 
 def _is_default(dependencies: ApiDependencies, agent: BaseAgent) -> bool:
-    return agent.name == dependencies.agent_registry.default or len(dependencies.agent_registry.agents) == 1
+    registry = dependencies.agent_registry
+    return agent.name == registry.default or len(registry.agents) == 1
 
 
 def _model(model: ModelSettings) -> ModelAnswer:
-    """Without `extra`: what is passed on to the gateway may be secret."""
+    """Describe the model without `extra`, whose values are passed to the gateway and may be secret."""
     return ModelAnswer(model.name, model.temperature, model.max_tokens)
 
 
@@ -106,6 +107,6 @@ def _versions(dependencies: ApiDependencies, agent: BaseAgent) -> tuple[VersionA
 
 
 def _reload_problems(dependencies: ApiDependencies) -> tuple[str, ...]:
-    """What kept the files from being served, if the last reload was refused."""
+    """Return the problems of the last reload, if it was rejected because of them."""
     last = dependencies.last_reload()
     return () if last is None or last.applied else tuple(map(problem_text, last.problems))

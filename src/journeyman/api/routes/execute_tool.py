@@ -17,7 +17,7 @@ PATH = "/execute_tool"
 
 
 class ExecuteTool:
-    """Plain ASGI, like `/process`."""
+    """The endpoint, as plain ASGI like that of `/process`."""
 
     def __init__(self, dependencies: ApiDependencies) -> None:
         self._dependencies = dependencies
@@ -40,7 +40,7 @@ class ExecuteTool:
 
 
 def _status(result: RunResult) -> int:
-    """202: it waits for a human, or takes longer than this request may."""
+    """Return 202 if the call waits for a human or takes longer than this request may wait, else 200."""
     return 202 if result.status in ("queued", "running", "paused") else 200
 
 
@@ -48,13 +48,13 @@ OPERATION: openapi.Operation = {
     "tags": ["tools"],
     "summary": "Call one tool",
     "operationId": "execute_tool",
-    "description": "200 with `error` when the tool ran and failed, 202 when an approval is needed.",
+    "description": "Answers 200 when the tool ran, with `error` if it failed, and 202 if the call waits for an approval.",
     "parameters": [openapi.IDEMPOTENCY_KEY],
     **openapi.accepts(ExecuteToolRequest),
     "responses": {
         "200": {"description": "The tool ran", "content": openapi.content(openapi.ref(ExecuteToolAnswer))},
         "202": {
-            "description": "The call waits for a human, or goes on",
+            "description": "The call waits for a human, or is still running",
             "content": openapi.content(openapi.ref(ExecuteToolAnswer)),
         },
         **openapi.problems(),

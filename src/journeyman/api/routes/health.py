@@ -1,4 +1,4 @@
-"""Probes: is the process alive, and may it be given work."""
+"""Probes: whether the process is alive, and whether it is ready for work."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from journeyman.api.schemas.runs import Health
 
 
 def health_routes(dependencies: ApiDependencies) -> APIRouter:
+    """Return the routes /livez and /readyz."""
     router = APIRouter(tags=["health"])
     readiness = response_schema(Health)
-    readiness[503] = {"description": "Not ready, and why", "content": content(ref(Health))}
+    readiness[503] = {"description": "Not ready, with the reasons", "content": content(ref(Health))}
 
     @router.get("/livez", operation_id="livez", summary="Alive", responses=response_schema(Health))
     async def livez() -> Response:

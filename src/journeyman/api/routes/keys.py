@@ -1,4 +1,4 @@
-"""API keys: made, listed, revoked, rotated. A key is shown once, in the answer that made it."""
+"""Routes of API keys. A key is shown only once, in the answer to the request that created it."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ from journeyman.runtime.use_cases.idempotency import idempotency_claim
 
 
 def key_routes(dependencies: ApiDependencies) -> APIRouter:
+    """Return the routes of /keys."""
     router = APIRouter(tags=["keys"])
-    _listing(router, dependencies)
-    _changes(router, dependencies)
+    _add_list(router, dependencies)
+    _add_changes(router, dependencies)
     return router
 
 
-def _listing(router: APIRouter, dependencies: ApiDependencies) -> None:
+def _add_list(router: APIRouter, dependencies: ApiDependencies) -> None:
     @router.get("/keys", operation_id="list_keys", summary="The API keys", responses=lists(KeyAnswer))
     async def list_keys(request: Request, cursor: Cursor = None, limit: PageSize = 50) -> Response:
         after = cursors.text_place("keys", cursor) or ""
@@ -38,8 +39,8 @@ def _listing(router: APIRouter, dependencies: ApiDependencies) -> None:
         return page([key_answer(row, dependencies.clock.now()) for row in shown], following)
 
 
-def _changes(router: APIRouter, dependencies: ApiDependencies) -> None:
-    made = response_schema(MadeKey, status=201, text="Made; `key` is shown this once")
+def _add_changes(router: APIRouter, dependencies: ApiDependencies) -> None:
+    made = response_schema(MadeKey, status=201, text="The new key. `key` is shown only this once")
 
     @router.post(
         "/keys",
@@ -95,7 +96,7 @@ def _claim(request: Request, route: str, body: JSON, dependencies: ApiDependenci
 
 def _keys(dependencies: ApiDependencies) -> ApiKeys:
     if dependencies.keys is None:
-        raise NotFoundError("This server keeps no keys.")
+        raise NotFoundError("This server has no API keys.")
     return dependencies.keys
 
 

@@ -1,4 +1,4 @@
-"""What is counted, as Prometheus reads it."""
+"""Route of the metrics, for Prometheus."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from journeyman.api.openapi import content, problems
 
 
 def metrics_routes(dependencies: ApiDependencies) -> APIRouter:
+    """Return the route /metrics."""
     router = APIRouter(tags=["health"])
     text = {
-        "description": "Prometheus text, or OpenMetrics by `Accept`",
+        "description": "Prometheus text, or OpenMetrics if `Accept` asks for it",
         "content": content({"type": "string"}, "text/plain"),
     }
 

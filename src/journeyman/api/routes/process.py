@@ -1,4 +1,4 @@
-"""POST /process: a message in, an answer out; plain, streamed or in the background."""
+"""POST /process: sends a message to an agent; the answer is plain, streamed or in the background."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PATH = "/process"
 
 
 class Process:
-    """The hottest route: plain ASGI."""
+    """The endpoint, as plain ASGI: it is the most used route."""
 
     def __init__(self, dependencies: ApiDependencies) -> None:
         self._dependencies = dependencies
@@ -74,14 +74,14 @@ OPERATION: openapi.Operation = {
     "summary": "Send a message to an agent",
     "operationId": "process",
     "description": (
-        "Waits for the run and answers with how it ended. With `Accept: text/event-stream` the run's events are "
-        "streamed until it ends or pauses; `background: true` answers 202 at once."
+        "Waits for the run and returns its result. With `Accept: text/event-stream`, streams the run's events until it "
+        "ends or pauses. With `background: true`, answers 202 at once."
     ),
     "parameters": [openapi.IDEMPOTENCY_KEY],
     **openapi.accepts(ProcessRequest),
     "responses": {
         "200": {
-            "description": "The run is over, or paused",
+            "description": "The run has ended or is paused",
             "headers": openapi.RUN_HEADERS,
             "content": {
                 **openapi.content(openapi.ref(ProcessAnswer)),
@@ -89,7 +89,7 @@ OPERATION: openapi.Operation = {
             },
         },
         "202": {
-            "description": "The run goes on, or waits behind another",
+            "description": "The run is still running, or waits for another run of its thread",
             "content": openapi.content(openapi.ref(ProcessAnswer)),
         },
         **openapi.problems(),

@@ -1,4 +1,4 @@
-"""Reload the files that agents and tools come from, and go back to an earlier version of an agent."""
+"""Routes that reload the files of agents and tools, and roll an agent back to an earlier version."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from journeyman.runtime.served.reload_report import AgentChange, ReloadReport, p
 
 
 def reload_routes(dependencies: ApiDependencies) -> APIRouter:
+    """Return the routes /reload and /agents/{name}/rollback."""
     router = APIRouter(tags=["agents"])
 
     @router.post(

@@ -1,4 +1,4 @@
-"""What is kept: threads that need not be are erased on demand."""
+"""Route that erases old threads on demand."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ _ONE_BOUND = [{"required": [name], "properties": {name: {"type": "number"}}} for
 
 
 def retention_routes(dependencies: ApiDependencies) -> APIRouter:
+    """Return the route /retention/prune."""
     router = APIRouter(tags=["retention"])
 
     @router.post(
@@ -30,7 +31,7 @@ def retention_routes(dependencies: ApiDependencies) -> APIRouter:
         asked = convert(await read_route_body(request, dependencies.limits), PruneRequest)
         keep = Keep.of(asked.days, asked.threads, asked.megabytes)
         if keep.all:
-            raise RequestError("body: say what may stay: days, threads or megabytes.", path="body")
+            raise RequestError("`body` must set at least one of `days`, `threads` and `megabytes`.", path="body")
         erased, left = await dependencies.prune(keep)
         return json_response(Pruned(erased, left.threads, left.bytes))
 

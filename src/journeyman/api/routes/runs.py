@@ -1,4 +1,4 @@
-"""Runs: list, look at, follow, cancel, answer, fork."""
+"""Routes of runs: list, read, cancel, answer, fork."""
 
 from __future__ import annotations
 
@@ -17,22 +17,23 @@ from journeyman.api.parameters import Cursor, Moment, PageSize, RunPath, Seq, Te
 from journeyman.api.requests import answer_of, fork_of, key_of
 from journeyman.api.responses import json_response, page, process_answer, run_answer, run_summary, state_answer
 from journeyman.api.schemas.runs import ForkRequest, ProcessAnswer, ResumeRequest, RunAnswer, RunSummary, StateAnswer
-from journeyman.api.security.request_context import context_of
+from journeyman.api.security.request_context import context_of, request_principal
 from journeyman.journal.journal import RunFilter, RunStatus, thread_key
 
 Status = Annotated[RunStatus | None, Query()]
 
 
 def run_routes(dependencies: ApiDependencies) -> APIRouter:
+    """Return the routes of /runs, except that of their events."""
     router = APIRouter(tags=["runs"])
-    _collection(router, dependencies)
-    _single(router, dependencies)
-    _changes(router, dependencies)
-    _travel(router, dependencies)
+    _add_list(router, dependencies)
+    _add_single(router, dependencies)
+    _add_changes(router, dependencies)
+    _add_fork(router, dependencies)
     return router
 
 
-def _collection(router: APIRouter, dependencies: ApiDependencies) -> None:
+def _add_list(router: APIRouter, dependencies: ApiDependencies) -> None:
     @router.get("/runs", operation_id="list_runs", summary="Runs, newest first", responses=lists(RunSummary))
     async def list_runs(
         request: Request,
@@ -50,7 +51,7 @@ def _collection(router: APIRouter, dependencies: ApiDependencies) -> None:
         cursor: Cursor = None,
         limit: PageSize = 50,
     ) -> Response:
-        principal = context_of(request.scope).principal
+        principal = request_principal(request)
         where = RunFilter(
             status=status,
             agent=agent,
@@ -69,10 +70,10 @@ def _collection(router: APIRouter, dependencies: ApiDependencies) -> None:
         return page([run_summary(row) for row in shown], following)
 
 
-def _single(router: APIRouter, dependencies: ApiDependencies) -> None:
+def _add_single(router: APIRouter, dependencies: ApiDependencies) -> None:
     @router.get("/runs/{run_id}", operation_id="get_run", summary="One run", responses=response_schema(RunAnswer))
     async def get_run(request: Request, run_id: RunPath) -> Response:
-        principal = context_of(request.scope).principal
+        principal = request_principal(request)
         row = await dependencies.runs.get(principal, run_id)
         return json_response(run_answer(row, await dependencies.runs.result(principal, run_id)))
 
@@ -83,12 +84,10 @@ def _single(router: APIRouter, dependencies: ApiDependencies) -> None:
         responses=response_schema(StateAnswer),
     )
     async def get_state(request: Request, run_id: RunPath, at: Seq = None) -> Response:
-        return json_response(
-            state_answer(await dependencies.runs.state(context_of(request.scope).principal, run_id, at))
-        )
+        return json_response(state_answer(await dependencies.runs.state(request_principal(request), run_id, at)))
 
 
-def _changes(router: APIRouter, dependencies: ApiDependencies) -> None:
+def _add_changes(router: APIRouter, dependencies: ApiDependencies) -> None:
     @router.post(
         "/runs/{run_id}/cancel",
         operation_id="cancel_run",
@@ -117,13 +116,13 @@ def _changes(router: APIRouter, dependencies: ApiDependencies) -> None:
         return json_response(process_answer(result))
 
 
-def _travel(router: APIRouter, dependencies: ApiDependencies) -> None:
+def _add_fork(router: APIRouter, dependencies: ApiDependencies) -> None:
     @router.post(
         "/runs/{run_id}/fork",
         operation_id="fork_run",
         summary="A new run on a new thread that begins as this one did",
         status_code=202,
-        responses=response_schema(ProcessAnswer, status=202, text="The fork is durable and goes on"),
+        responses=response_schema(ProcessAnswer, status=202, text="The fork is durable and runs"),
         openapi_extra={**accepts(ForkRequest), **IDEMPOTENT},
     )
     async def fork_run(request: Request, run_id: RunPath) -> Response:
@@ -137,7 +136,7 @@ def _travel(router: APIRouter, dependencies: ApiDependencies) -> None:
 
 
 def _microseconds(moment: datetime | None) -> int | None:
-    """A time without a zone is UTC."""
+    """Return a time in µs since the epoch. Without a zone it is UTC."""
     if moment is None:
         return None
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Threads: conversations with their messages, runs and context."""
+"""Routes of threads: conversations with their messages, runs and context."""
 
 from __future__ import annotations
 
@@ -22,22 +22,23 @@ from journeyman.api.schemas.runs import (
     RunSummary,
     ThreadAnswer,
 )
-from journeyman.api.security.request_context import context_of
+from journeyman.api.security.request_context import context_of, request_principal
 from journeyman.events.codec import rfc3339
 from journeyman.journal.journal import MessageRow, RunFilter, ThreadRow, thread_key
 
 
 def thread_routes(dependencies: ApiDependencies) -> APIRouter:
+    """Return the routes of /threads."""
     router = APIRouter(tags=["threads"])
-    _collection(router, dependencies)
-    _single(router, dependencies)
-    _messages(router, dependencies)
-    _context(router, dependencies)
+    _add_collection(router, dependencies)
+    _add_single(router, dependencies)
+    _add_messages(router, dependencies)
+    _add_context(router, dependencies)
     return router
 
 
-def _collection(router: APIRouter, dependencies: ApiDependencies) -> None:
-    made = response_schema(ThreadAnswer, status=201, text="Made")
+def _add_collection(router: APIRouter, dependencies: ApiDependencies) -> None:
+    made = response_schema(ThreadAnswer, status=201, text="Created")
 
     @router.post(
         "/threads",
@@ -58,19 +59,17 @@ def _collection(router: APIRouter, dependencies: ApiDependencies) -> None:
     @router.get("/threads", operation_id="list_threads", summary="The threads", responses=lists(ThreadAnswer))
     async def list_threads(request: Request, cursor: Cursor = None, limit: PageSize = 50) -> Response:
         place = cursors.text_place("threads", cursor)
-        rows = await dependencies.threads.list(context_of(request.scope).principal, place, limit + 1)
+        rows = await dependencies.threads.list(request_principal(request), place, limit + 1)
         shown, following = cut(rows, limit, "threads", lambda row: row.key)
         return page([thread_answer(row) for row in shown], following)
 
 
-def _single(router: APIRouter, dependencies: ApiDependencies) -> None:
+def _add_single(router: APIRouter, dependencies: ApiDependencies) -> None:
     @router.get(
         "/threads/{thread_id}", operation_id="get_thread", summary="One thread", responses=response_schema(ThreadAnswer)
     )
     async def get_thread(request: Request, thread_id: ThreadPath) -> Response:
-        return json_response(
-            thread_answer(await dependencies.threads.get(context_of(request.scope).principal, thread_id))
-        )
+        return json_response(thread_answer(await dependencies.threads.get(request_principal(request), thread_id)))
 
     @router.delete(
         "/threads/{thread_id}",
@@ -80,7 +79,7 @@ def _single(router: APIRouter, dependencies: ApiDependencies) -> None:
         responses=problems(),
     )
     async def erase_thread(request: Request, thread_id: ThreadPath) -> Response:
-        await dependencies.threads.erase(context_of(request.scope).principal, thread_id)
+        await dependencies.threads.erase(request_principal(request), thread_id)
         return Response(status_code=204)
 
     @router.get(
@@ -92,7 +91,7 @@ def _single(router: APIRouter, dependencies: ApiDependencies) -> None:
     async def list_runs(
         request: Request, thread_id: ThreadPath, cursor: Cursor = None, limit: PageSize = 50
     ) -> Response:
-        principal = context_of(request.scope).principal
+        principal = request_principal(request)
         place = cursors.number_place("runs", cursor)
         await dependencies.threads.get(principal, thread_id)
         where = RunFilter(thread=thread_key(principal, thread_id))
@@ -101,7 +100,7 @@ def _single(router: APIRouter, dependencies: ApiDependencies) -> None:
         return page([run_summary(row) for row in shown], following)
 
 
-def _messages(router: APIRouter, dependencies: ApiDependencies) -> None:
+def _add_messages(router: APIRouter, dependencies: ApiDependencies) -> None:
     @router.get(
         "/threads/{thread_id}/messages",
         operation_id="list_messages",
@@ -112,7 +111,7 @@ def _messages(router: APIRouter, dependencies: ApiDependencies) -> None:
         request: Request, thread_id: ThreadPath, cursor: Cursor = None, limit: PageSize = 50
     ) -> Response:
         place = cursors.number_place("messages", cursor) or 0
-        rows = await dependencies.threads.messages(context_of(request.scope).principal, thread_id, place, limit + 1)
+        rows = await dependencies.threads.messages(request_principal(request), thread_id, place, limit + 1)
         shown, following = cut(rows, limit, "messages", lambda row: row.no)
         return page([message_answer(row) for row in shown], following)
 
@@ -135,12 +134,12 @@ def _messages(router: APIRouter, dependencies: ApiDependencies) -> None:
         return json_response(AddedMessage(no), 201)
 
 
-def _context(router: APIRouter, dependencies: ApiDependencies) -> None:
+def _add_context(router: APIRouter, dependencies: ApiDependencies) -> None:
     path = "/threads/{thread_id}/context"
 
     @router.get(path, operation_id="get_thread_context", summary="A thread's context", responses=response_schema())
     async def get_context(request: Request, thread_id: ThreadPath) -> Response:
-        return json_response((await dependencies.threads.get(context_of(request.scope).principal, thread_id)).context)
+        return json_response((await dependencies.threads.get(request_principal(request), thread_id)).context)
 
     @router.patch(
         path,
@@ -151,12 +150,11 @@ def _context(router: APIRouter, dependencies: ApiDependencies) -> None:
     )
     async def patch_context(request: Request, thread_id: ThreadPath) -> Response:
         patch = await merge_patch_of(request, dependencies.limits)
-        return json_response(
-            await dependencies.threads.patch_context(context_of(request.scope).principal, thread_id, patch)
-        )
+        return json_response(await dependencies.threads.patch_context(request_principal(request), thread_id, patch))
 
 
 def thread_answer(row: ThreadRow) -> ThreadAnswer:
+    """Describe a thread."""
     return ThreadAnswer(
         thread_id=row.thread_id,
         title=row.title,
@@ -169,5 +167,6 @@ def thread_answer(row: ThreadRow) -> ThreadAnswer:
 
 
 def message_answer(row: MessageRow) -> MessageAnswer:
+    """Describe a stored message. It names no run if it was added without one."""
     run_id = None if row.stream.startswith("thread:") else row.stream
     return MessageAnswer(no=row.no, run_id=run_id, at=rfc3339(row.at), message=row.message)

@@ -1,4 +1,4 @@
-"""The tools that are registered."""
+"""Routes of the registered tools."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ Metrics = Mapping[str, Mapping[str, JSON]]
 
 
 def tool_routes(dependencies: ApiDependencies) -> APIRouter:
+    """Return the routes of /tools."""
     router = APIRouter(tags=["tools"])
     registry = dependencies.tool_registry
 
@@ -61,6 +62,7 @@ def tool_answer(
     sandbox: Callable[[ToolSpec], Mapping[str, JSON]],
     findings: Sequence[LintFinding] = (),
 ) -> ToolAnswer:
+    """Describe a tool: its schema and policy, its metrics, its sandbox, and what the static check found."""
     return ToolAnswer(
         name=spec.name,
         description=spec.description,

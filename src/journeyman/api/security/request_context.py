@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import cast
 
 import msgspec
+from starlette.requests import Request
 from starlette.types import Scope
 
 from journeyman.auth.principal import Caller
@@ -68,6 +69,11 @@ class RequestContext(msgspec.Struct):
 def context_of(scope: Scope) -> RequestContext:
     """Return the context of a request that has passed the edge middleware."""
     return cast(RequestContext, scope[_KEY])
+
+
+def request_principal(request: Request) -> str:
+    """Return the principal that calls a FastAPI route."""
+    return context_of(request.scope).principal
 
 
 def begin_context(scope: Scope, context: RequestContext) -> RequestContext:
