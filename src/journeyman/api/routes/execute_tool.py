@@ -48,7 +48,7 @@ OPERATION: openapi.Operation = {
     "tags": ["tools"],
     "summary": "Call one tool",
     "operationId": "execute_tool",
-    "description": "Answers 200 when the tool ran, with `error` if it failed, and 202 if the call waits for an approval.",
+    "description": "Answers 200 if the tool ran, with `error` if it failed, and 202 if it waits for an approval.",
     "parameters": [openapi.IDEMPOTENCY_KEY],
     **openapi.accepts(ExecuteToolRequest),
     "responses": {

@@ -1,4 +1,4 @@
-"""The use cases of runs: start, wait, watch, cancel, answer, look at. Every face calls these and nothing below."""
+"""Use cases of runs: start, wait, watch, cancel, answer, read. Every interface calls these and nothing below."""
 
 from __future__ import annotations
 
@@ -45,7 +45,10 @@ from journeyman.runtime.use_cases.watch import Watch
 
 
 class Runs:
-    """Every method takes the caller's principal; what belongs to another raises NotFoundError."""
+    """Starts, follows, answers and reads runs.
+
+    Every method takes the caller's principal and raises NotFoundError for what belongs to another principal.
+    """
 
     def __init__(
         self, parts: RunParts, scheduler: RunScheduler, registry: AgentRegistry, submission: Submission
@@ -59,13 +62,13 @@ class Runs:
         self._ids = parts.ids
         self._submission = submission
 
-    # --- starting
+    # --- start
 
     async def start(self, principal: str, request: StartRun) -> Started:
-        """Accept a run: durable when this returns.
+        """Start a run. Returns once it is durable.
 
-        Raises NotFoundError (unknown agent), ValidationError, ThreadBusyError, QueueFullError, IdempotencyError,
-        ResourceError (`overloaded`, `shutting_down`).
+        Raises NotFoundError (no such agent), ValidationError, ThreadBusyError, QueueFullError, IdempotencyError,
+        ResourceError (`overloaded`, `shutting_down`, `quota_exhausted`).
         """
         agent = self._registry.resolve(request.agent)
         thread_id = check_thread_id(request.thread_id) if request.thread_id is not None else self._ids.new("thread")
@@ -85,14 +88,17 @@ class Runs:
         return await self._accept(accepted, thread_id, request, agent)
 
     async def call(self, principal: str, request: StartCall) -> Started:
-        """Accept a lone tool call; it has a hidden thread of its own. Raises ToolNotFoundError, ToolValidationError,
-        and ForbiddenError for a tool that no agent lists."""
+        """Start a direct tool call, as a run without an agent on a hidden thread. Returns once it is durable.
+
+        Raises ToolNotFoundError, ToolValidationError, ForbiddenError (no agent lists the tool), and what `start`
+        raises.
+        """
         agent = self._versions.direct(request.tool, request.agent)
         spec = agent.tools.get(request.tool)
         if spec is None:
             raise ToolNotFoundError(f"There is no tool {request.tool!r}. GET /tools lists them.")
         if not request.unlisted and not self._registry.lists(request.tool, request.agent):
-            raise ForbiddenError(f"No agent lists {request.tool!r}: to call it all the same needs the scope `admin`.")
+            raise ForbiddenError(f"No agent lists the tool {request.tool!r}: a direct call needs the scope `admin`.")
         agent.tools.check(request.tool, request.arguments)
         thread_id = f"!{self._ids.new('call')}"  # no caller can name it
         accepted = RunAccepted(
@@ -131,26 +137,28 @@ class Runs:
         row = await self._journal.thread(thread)
         check_context(row.context if row else {}, patch)
 
-    # --- waiting and watching
+    # --- wait and watch
 
     async def wait(self, run_id: str, seconds: float) -> RunResult:
-        """How the run ended, or where it stands: returns when it ends, pauses, would wait behind a paused run, or
-        after `seconds`. Nothing of it is uncommitted."""
+        """Wait until the run ends or pauses, or waits for a paused run, but at most `seconds`.
+
+        Returns the result, or the status so far. All of it is durable.
+        """
         thread = ""
         if self._scheduler.live(run_id) is None:
             row = await self._row(run_id)
             thread = row.thread
 
         async def idle() -> bool:
-            return await self._idle(run_id)
+            return await self._is_idle(run_id)
 
         state = await self._scheduler.wait(run_id, thread, seconds, idle)
         if state is None:
             return await self._result(await self._row(run_id))
         return await self._with_approvals(result_of(state), state)
 
-    async def _idle(self, run_id: str) -> bool:
-        """Of a run that is not under way here: is there nothing that a short wait could bring?"""
+    async def _is_idle(self, run_id: str) -> bool:
+        """Check whether there is no use in waiting for a run that this process does not execute now."""
         row = await self._row(run_id)
         if row.status != "queued":
             return row.status != "running"
@@ -161,11 +169,11 @@ class Runs:
     async def watch(
         self, principal: str, run_id: str, after: int = 0, *, until_pause: bool = False
     ) -> AsyncGenerator[Frame, None]:
-        """Stored events after `after`, then what happens: entries, deltas, snapshots, progress.
+        """Yield the stored events after `after`, then new events, deltas, snapshots and progress as they come.
 
-        Ends after the run's end, after Reconnect, and with `until_pause` after run_paused. Close the iterator (aclose)
-        when the client goes away. Nothing is buffered for a slow reader. Raises NotFoundError at the first step, and
-        ValidationError when `after` lies beyond the run's last event.
+        Ends after the run's last event, after Reconnect, and with `until_pause` after `run_paused`. Close the iterator
+        (`aclose`) when the client leaves. Nothing is buffered for a slow client. Raises NotFoundError at the first
+        step, and ValidationError if `after` is beyond the run's last event.
         """
         if after or self._scheduler.live(run_id) is None:
             row = await self.get(principal, run_id)
@@ -182,12 +190,15 @@ class Runs:
         finally:
             await frames.aclose()
 
-    # --- outside facts
+    # --- cancel and answer
 
     async def cancel(
         self, principal: str, run_id: str, reason: str = "requested", *, key: IdempotencyKey | None = None
     ) -> RunResult:
-        """Ask the run to end; returns when that is durable. Raises StateError `run_ended` if it has ended."""
+        """Request that the run ends. Returns once that is durable.
+
+        Raises NotFoundError, StateError (`run_ended`), IdempotencyError.
+        """
         await self.get(principal, run_id)
         claim = idempotency_claim(principal, key, self._clock.now(), run_id)
         await self._append({run_id: [CancelRequested(by=principal, reason=reason)]}, claim, urgent=True)
@@ -202,14 +213,16 @@ class Runs:
         anyone: bool = False,
         key: IdempotencyKey | None = None,
     ) -> RunResult:
-        """Answer approvals of the run and of its children: all in one transaction, each single use. With `anyone` a run
-        may be another principal's. Raises StateError `approval_closed`, NotFoundError, ValidationError (a decision that
-        is not among the allowed ones)."""
+        """Answer approvals of the run and of its child runs, all in one transaction. Each can be answered once.
+
+        `anyone` allows the run of another principal. Raises NotFoundError, StateError (`approval_closed`),
+        ForbiddenError (`answer_by_other`), ValidationError (the decision is not allowed), IdempotencyError.
+        """
         if not answers:
             raise ValidationError("Send at least one answer: {approval, decision}.")
         row = await (self._row(run_id) if anyone else self.get(principal, run_id))
         claim = idempotency_claim(principal, key, self._clock.now(), run_id)
-        if await self._repeats(claim):
+        if await self._is_replay(claim):
             return await self.result(row.principal, run_id)
         given: dict[str, list[Event]] = {}
         for answer in answers:
@@ -218,28 +231,34 @@ class Runs:
         await self._append(given, claim)
         return await self.result(row.principal, run_id)
 
-    async def _repeats(self, claim: IdempotencyClaim | None) -> bool:
-        """Asked before the checks, since an answer is checked against what it has changed. The commit asks again."""
+    async def _is_replay(self, claim: IdempotencyClaim | None) -> bool:
+        """Check whether an earlier request had this claim.
+
+        It is asked before the checks, which an answer that was given already would fail. The commit asks again.
+        """
         if claim is None:
             return False
         first = await self._journal.claim(claim.principal, claim.route, claim.key)
         return replayed_run(first, claim, self._clock.now()) is not None
 
     async def tell(self, principal: str, run_id: str, text: str) -> RunResult:
-        """Answer the question that the run asks, the oldest if there are several. Raises StateError `nothing_asked`."""
+        """Answer the run's open question, the oldest if there are several. Raises StateError (`nothing_asked`)."""
         result = await self.result(principal, run_id)
         own = await self._journal.approvals(None, run=run_id)  # one may be open while another call goes on
         waiting = (*sorted(own, key=lambda row: row.seq), *result.approvals)
         asked = next((row for row in waiting if row.kind == "question"), None)
         if asked is None:
-            text = "The run asks no question now: to say something more, start a run on its thread."
-            raise StateError(text, code="nothing_asked")
+            message = (
+                "This run has no open question. To send another message, start a new run on the same thread "
+                "(`POST /process` with this `thread_id`)."
+            )
+            raise StateError(message, code="nothing_asked")
         return await self.answer(principal, run_id, [HumanAnswer(approval=asked.id, decision="done", result=text)])
 
     async def _check_answer(self, run: RunRow, answer: HumanAnswer, by: str) -> ApprovalRow:
         approval = await self._journal.approval(answer.approval)
-        mine = approval is not None and approval.principal == run.principal  # else no further look: it takes time
-        if approval is None or not mine or not await self._stands_below(approval.run, run.id):
+        same = approval is not None and approval.principal == run.principal  # checked first: it costs no read
+        if approval is None or not same or not await self._is_descendant(approval.run, run.id):
             raise NotFoundError(f"Run {run.id} has no approval {answer.approval!r}.")
         if approval.answer is not None:
             raise StateError("This approval was answered before, or its run has ended.", code="approval_closed")
@@ -260,9 +279,9 @@ class Runs:
             raise ValidationError("`result` is missing: it is the answer to the question.")
         return approval
 
-    async def _stands_below(self, run_id: str, above: str) -> bool:
-        """Is it that run, or one that it waits for?"""
-        while run_id != above:
+    async def _is_descendant(self, run_id: str, ancestor: str) -> bool:
+        """Check whether a run is `ancestor` itself, or a child run below it."""
+        while run_id != ancestor:
             row = await self._journal.run(run_id)
             if row is None or row.parent is None:
                 return False
@@ -270,46 +289,50 @@ class Runs:
         return True
 
     async def _append(
-        self, facts: Mapping[str, Sequence[Event]], claim: IdempotencyClaim | None = None, *, urgent: bool = False
+        self, events: Mapping[str, Sequence[Event]], claim: IdempotencyClaim | None = None, *, urgent: bool = False
     ) -> None:
-        """Outside facts, by run: one transaction."""
-        appends = (
-            Append(stream=run_id, drafts=tuple(map(self._codec.draft, events))) for run_id, events in facts.items()
-        )
+        """Commit events of several runs in one transaction, and notify the runs."""
+        appends = (Append(stream=run_id, drafts=tuple(map(self._codec.draft, new))) for run_id, new in events.items())
         await self._scheduler.inform(Batch(at=self._clock.now(), appends=tuple(appends), claim=claim), urgent=urgent)
 
-    # --- looking
+    # --- read
 
     async def result(self, principal: str, run_id: str) -> RunResult:
+        """Return the run's result, or its status so far."""
         return await self._result(await self.get(principal, run_id))
 
     async def get(self, principal: str, run_id: str) -> RunRow:
+        """Return the run's row. Raises NotFoundError."""
         row = await self._journal.run(run_id)
         if row is None or row.principal != principal:
             raise NotFoundError(f"There is no run {run_id!r}.")
         return row
 
     async def list(self, principal: str, where: RunFilter, cursor: int | None, limit: int) -> Sequence[RunRow]:
-        """Newest first; the next cursor is the last row's accepted_no."""
+        """Return runs, the newest first. The cursor of the next page is the last row's `accepted_no`."""
         mine = msgspec.structs.replace(where, principal=principal)
         return await self._journal.runs(mine, cursor, limit)
 
     async def failures(self, principal: str, limit: int) -> Sequence[tuple[FailureRow, str]]:
-        """Failed runs by agent and error code, what failed last first, each with the latest run's sentence."""
-        rows = await self._journal.failures(principal, limit)
-        return [(row, await self._sentence(row)) for row in rows]
+        """Return groups of failed runs by agent and error code, the latest failure first.
 
-    async def _sentence(self, row: FailureRow) -> str:
+        Each has the error message of its latest run.
+        """
+        rows = await self._journal.failures(principal, limit)
+        return [(row, await self._error_message(row)) for row in rows]
+
+    async def _error_message(self, row: FailureRow) -> str:
         last = await self._journal.read(row.latest_run, row.last_seq - 1, 1)
         event = last[0].event if last else None
         return event.error.message if isinstance(event, RunFailed) else ""
 
     async def events(self, principal: str, run_id: str, after: int, limit: int) -> Sequence[Entry]:
+        """Return a run's events after the seq `after`, with sensitive arguments redacted."""
         await self.get(principal, run_id)
         return [redacted_draft(entry) for entry in await self._journal.read(run_id, after, limit)]
 
     async def state(self, principal: str, run_id: str, at: int | None = None) -> AgentState:
-        """The fold up to seq `at` (None: all). Raises NotFoundError, also if the run has no such seq."""
+        """Return the run's state after the event `at`, or after all events if it is None. Raises NotFoundError."""
         row = await self.get(principal, run_id)
         if at is not None and not 1 <= at <= row.last_seq:
             raise NotFoundError(f"Run {run_id} has events 1 to {row.last_seq}, not {at}.")
@@ -317,7 +340,7 @@ class Runs:
         return fold(run_id, ((entry.seq, entry.at, entry.event) for entry in entries))
 
     async def approvals(self, principal: str | None, cursor: str | None, limit: int) -> Sequence[ApprovalRow]:
-        """What waits for a human, by id; of everybody without a principal."""
+        """Return the open approvals of a principal, or of all principals if it is None, in the order of their ids."""
         return await self._journal.approvals(principal, cursor, limit)
 
     async def _row(self, run_id: str) -> RunRow:
@@ -342,7 +365,7 @@ class Runs:
         return msgspec.structs.replace(result, approvals=(*approvals, *below), waiting_for="approval")
 
     async def _approvals_below(self, state: AgentState) -> tuple[ApprovalRow, ...]:
-        """Those of its children, as the run's pause named them, that are open."""
+        """Return the open approvals of child runs, as the run's last pause named them."""
         rows = [await self._journal.approval(approval) for approval in state.waiting_for]
         return tuple(row for row in rows if row is not None and row.run != state.run_id and row.answer is None)
 
