@@ -42,7 +42,7 @@ class House:
     def __init__(self) -> None:
         self.clock = ManualClock()
         remembered = VerificationCache()
-        self.keys = ApiKeys(MemoryJournal(), self.clock, RandomSecretSource(), remembered.forget)
+        self.keys = ApiKeys(MemoryJournal(), self.clock, RandomSecretSource(), remembered.clear)
         self.ports = make_ports(
             clock=self.clock,
             keys=self.keys,
@@ -230,7 +230,7 @@ async def test_a_key_is_made_with_limits_that_are_shown_and_kept_by_rotation(hou
 @pytest.mark.parametrize(
     ("limits", "told"),
     [
-        ({"rate": "often"}, "'often' cannot be used: a rate is written like 10/second"),
+        ({"rate": "often"}, "'often' is not a valid rate: a rate is written like 10/second"),
         ({"rate": 100}, "body.rate"),
         ({"rate": "1" * 41}, "body.rate"),
         ({"quota": None}, "body.quota"),

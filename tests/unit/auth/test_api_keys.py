@@ -6,7 +6,7 @@ from journeyman.auth.api_keys import SEED_ID, ApiKeys, digest
 from journeyman.auth.authenticator import Authenticator
 from journeyman.auth.limits import KeyLimits
 from journeyman.auth.principal import SCOPES, Caller
-from journeyman.auth.remembered import MOST, VerificationCache
+from journeyman.auth.remembered import MOST_ENTRIES, VerificationCache
 from journeyman.clock import ManualClock
 from journeyman.errors import (
     ForbiddenError,
@@ -26,7 +26,7 @@ class Rig:
         self.journal = MemoryJournal()
         self.clock = ManualClock()
         self.remembered = VerificationCache()
-        self.keys = ApiKeys(self.journal, self.clock, RandomSecretSource(), self.remembered.forget)
+        self.keys = ApiKeys(self.journal, self.clock, RandomSecretSource(), self.remembered.clear)
         self.door = Authenticator(self.keys, None, self.remembered, self.clock)
 
     async def refused(self, credential: str) -> str:
@@ -72,13 +72,13 @@ async def test_limits_of_a_key_come_with_its_caller_and_outlive_rotation_and_del
         (KeyLimits("often"), "written like 10/second"),
         (KeyLimits("0/60s"), "written like 10/second"),
         (KeyLimits("100/0s"), "written like 10/second"),
-        (KeyLimits(quota=Quota(concurrent_runs=0)), "at least 1 run"),
-        (KeyLimits(quota=Quota(concurrent_runs=10_001)), "at most 10000"),
-        (KeyLimits(quota=Quota(tokens_per_day=-1)), "tokens of a day are 0 to"),
-        (KeyLimits(quota=Quota(tokens_per_day=10**16)), "tokens of a day are 0 to"),
-        (KeyLimits(quota=Quota(usd_per_day=-0.01)), "dollars of a day are 0 to"),
-        (KeyLimits(quota=Quota(usd_per_day=float("nan"))), "dollars of a day are 0 to"),
-        (KeyLimits(quota=Quota(usd_per_day=float("inf"))), "dollars of a day are 0 to"),
+        (KeyLimits(quota=Quota(concurrent_runs=0)), "`concurrent_runs` must be 1 to 10000"),
+        (KeyLimits(quota=Quota(concurrent_runs=10_001)), "`concurrent_runs` must be 1 to 10000"),
+        (KeyLimits(quota=Quota(tokens_per_day=-1)), "`tokens_per_day` must be 0 to"),
+        (KeyLimits(quota=Quota(tokens_per_day=10**16)), "`tokens_per_day` must be 0 to"),
+        (KeyLimits(quota=Quota(usd_per_day=-0.01)), "`usd_per_day` must be 0 to"),
+        (KeyLimits(quota=Quota(usd_per_day=float("nan"))), "`usd_per_day` must be 0 to"),
+        (KeyLimits(quota=Quota(usd_per_day=float("inf"))), "`usd_per_day` must be 0 to"),
     ],
 )
 async def test_limits_that_cannot_be_held_are_refused_with_a_sentence(rig: Rig, limits: KeyLimits, told: str) -> None:
@@ -107,16 +107,16 @@ async def test_revoked_at_once_though_it_was_remembered(rig: Rig) -> None:
 async def test_a_look_up_that_overlaps_a_revocation_is_not_remembered(rig: Rig) -> None:
     caller = Caller(principal="key:x", scopes=frozenset())
     before = rig.remembered.generation
-    rig.remembered.forget()
+    rig.remembered.clear()
     rig.remembered.put(b"d", caller, before, 0)
     assert rig.remembered.get(b"d", 0) is None
 
 
 def test_what_is_remembered_is_bounded() -> None:
     remembered = VerificationCache()
-    for number in range(MOST + 10):
+    for number in range(MOST_ENTRIES + 10):
         remembered.put(b"%d" % number, Caller(principal="p", scopes=frozenset()), 0, 0)
-    assert sum(remembered.get(b"%d" % number, 0) is not None for number in range(MOST + 10)) == MOST
+    assert sum(remembered.get(b"%d" % number, 0) is not None for number in range(MOST_ENTRIES + 10)) == MOST_ENTRIES
 
 
 async def test_expiry_holds_for_remembered_keys_too(rig: Rig) -> None:
@@ -137,7 +137,7 @@ async def test_rotation_keeps_name_principal_scopes_and_life(rig: Rig) -> None:
     assert (await rig.door.authenticate(old.secret)).principal == (await rig.door.authenticate(new.secret)).principal
     rig.clock.advance(10)
     await rig.refused(old.secret)
-    with pytest.raises(StateError, match="create a new one"):
+    with pytest.raises(StateError, match="Create a new one"):
         await rig.keys.rotate(old.row.id)
     newest = await rig.keys.rotate(new.row.id)
     await rig.refused(new.secret)
