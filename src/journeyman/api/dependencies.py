@@ -100,12 +100,12 @@ async def nothing_erased(keep: Keep) -> tuple[int, Size]:
 
 async def nothing_reloaded() -> ReloadReport:
     """Reject a reload: the agents were given by the program, not by files. Raises StateError (`no_files`)."""
-    raise StateError("These agents were given by the program: there is nothing to reload.", code="no_files")
+    raise StateError("These agents were given by the program, so there are no files to reload.", code="no_files")
 
 
 async def nothing_rolled_back(agent: str, version: str | None) -> AgentChange:
     """Reject a rollback: agents given by the program have no versions. Raises StateError (`no_files`)."""
-    raise StateError("These agents were given by the program: there are no versions.", code="no_files")
+    raise StateError("These agents were given by the program, so they have no versions.", code="no_files")
 
 
 def _no_sandbox(_: ToolSpec) -> Mapping[str, JSON]:

@@ -54,7 +54,7 @@ async def read_body(headers: dict[bytes, bytes], receive: Receive, limits: Reque
                 return message.get("body", b"")  # type: ignore[no-any-return]
             return await _rest(message.get("body", b""), receive, limits, timeout)
     except TimeoutError as exc:
-        raise RequestError("The body came too slowly.", status=408, code="body_timeout") from exc
+        raise RequestError("The body arrived too slowly.", status=408, code="body_timeout") from exc
 
 
 async def _rest(first: bytes, receive: Receive, limits: RequestLimits, timeout: asyncio.Timeout) -> bytes:

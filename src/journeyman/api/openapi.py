@@ -22,7 +22,7 @@ from journeyman.events.messages import TextPart
 TITLE = "Journeyman"
 DESCRIPTION = (
     "Durable agents over HTTP, SSE and WebSocket. Errors are `application/problem+json` (RFC 9457). "
-    "No string of a body holds NUL (U+0000), and no integer is beyond 2^53."
+    "A body's strings may not contain NUL (U+0000), and its integers may not exceed 2^53."
 )
 _REF = "#/components/schemas/{name}"
 _SCHEME = "credential"

@@ -67,7 +67,7 @@ After = Annotated[int | None, Query(ge=0, le=LARGEST_INTEGER, description="Only 
 Seq = Annotated[int | None, Query(ge=1, le=LARGEST_INTEGER, description="The seq of an event of the run")]
 
 
-def checked_name(value: str) -> str:
+def checked_run_id(value: str) -> str:
     """Return a run's id from a path. Raises RequestError (422)."""
     try:
         return _name(value)

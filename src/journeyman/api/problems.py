@@ -75,9 +75,9 @@ STATUS_OF_CODE = {
 _CODE_OF_STATUS = {404: "not_found", 405: "method_not_allowed"}
 # Sent instead of the error's own message, which may name files or settings; the log has that.
 _GENERIC_MESSAGES = {
-    500: "Something went wrong here. The log has the rest under the error_id.",
-    503: "The journal cannot be reached now; what was not acknowledged did not happen. Try again.",
-    507: "The disk that holds the journal is full; what was not acknowledged did not happen.",
+    500: "The server failed to answer this request. Its log has the details under this `error_id`.",
+    503: "The journal is not available now. A request that was not answered had no effect. Try again.",
+    507: "The disk of the journal is full. A request that was not answered had no effect.",
 }
 Mask = Callable[[str], str]
 _RETRY_AFTER = 1  # seconds, if the error names none
@@ -187,7 +187,7 @@ def _code_and_message(exc: BaseException, status: int) -> tuple[str, str]:
     if isinstance(exc, HTTPException):
         phrase = HTTPStatus(status).phrase
         code = _CODE_OF_STATUS.get(status, phrase.lower().replace(" ", "_"))
-        return code, f"{phrase}: /docs lists what there is."
+        return code, f"{phrase}. See /docs for the routes of this server."
     if not isinstance(exc, BaseError):
         return "internal_error", _GENERIC_MESSAGES[500]
     if status == 500 or isinstance(exc, StorageError):

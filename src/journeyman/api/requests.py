@@ -39,11 +39,11 @@ def start_of(
         multitask=body.multitask,
         stream=stream,
         key=key,
-        origin=origin_of(context),
+        origin=request_origin(context),
     )
 
 
-def origin_of(context: RequestContext) -> RequestOrigin:
+def request_origin(context: RequestContext) -> RequestOrigin:
     """Return where a run of this request comes from. Its API key is named only if that has a quota."""
     caller = context.known
     key = caller.line if caller.quota != UNLIMITED else None
@@ -77,7 +77,7 @@ def fork_of(run_id: str, body: ForkRequest, context: RequestContext, key: Idempo
         prompt=body.edits.prompt,
         version=body.edits.version,
         key=key,
-        origin=origin_of(context),
+        origin=request_origin(context),
     )
 
 

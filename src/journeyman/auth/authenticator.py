@@ -51,4 +51,4 @@ class Authenticator:
 
 def unauthenticated() -> UnauthenticatedError:
     """Return the one error for every credential that is missing or invalid."""
-    return UnauthenticatedError("Send `Authorization: Bearer` and an API key or token that is valid here.")
+    return UnauthenticatedError("Send a valid API key or token as `Authorization: Bearer`.")

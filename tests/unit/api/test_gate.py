@@ -1,4 +1,4 @@
-"""Nobody comes past the gate: every route of the application, without a credential, without the scope, with it."""
+"""Authentication: every route of the application, without a credential, without its scope, and with it."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_the_table_and_the_application_name_the_same_routes(house: House) -> Non
     assert set(access.ROUTES.values()) <= {*SCOPES, access.OPEN, access.SOCKET}
 
 
-def test_a_route_that_nobody_thought_of_keeps_the_application_from_being_built() -> None:
+def test_an_unlisted_route_keeps_the_application_from_being_built() -> None:
     async def nothing(scope: Scope, receive: Receive, send: Send) -> None: ...
 
     for route in (Route("/new", nothing), WebSocketRoute("/new", nothing), Mount("/new", nothing)):
@@ -348,7 +348,7 @@ async def test_a_socket_ends_with_its_credential(house: House) -> None:
 
 @pytest.mark.parametrize("end", ["revoked", "expired"])
 async def test_a_stream_ends_with_its_credential(house: House, end: str) -> None:
-    """Within 5 seconds, with a frame that says why; whoever comes back is refused."""
+    """The stream ends within 5 seconds with a frame that says why; a reconnect is rejected."""
     new = await house.keys.create("short", ["read", "run"], ttl_seconds=60)
     headers = {"authorization": f"Bearer {new.secret}", "accept": "text/event-stream"}
     async with stream(house.app, "POST", "/process", json={"user_input": "hang"}, headers=headers) as events:

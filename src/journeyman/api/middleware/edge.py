@@ -107,14 +107,16 @@ class EdgeMiddleware:
         host = headers.get(b"host", b"")
         if not self._policy.host_allowed(host):
             raise RequestError(
-                "This server does not answer to that Host: add the name to ALLOWED_HOSTS.",
+                "This server does not accept that Host. Add the name to ALLOWED_HOSTS.",
                 status=421,
                 code="host_not_allowed",
             )
         check_origin = check_origin or method not in SAFE_METHODS
         if check_origin and not self._policy.origin_allowed(headers.get(b"origin"), host):
             raise RequestError(
-                "A page of that Origin may not do this: add it to CORS_ORIGINS.", status=403, code="origin_not_allowed"
+                "Pages of that Origin may not make changes. Add it to CORS_ORIGINS.",
+                status=403,
+                code="origin_not_allowed",
             )
 
 

@@ -11,7 +11,7 @@ from journeyman.api import openapi, sse
 from journeyman.api import paging as cursors
 from journeyman.api.dependencies import ApiDependencies
 from journeyman.api.paging import cut
-from journeyman.api.parameters import checked_name
+from journeyman.api.parameters import checked_run_id
 from journeyman.api.problems import RequestError
 from journeyman.api.responses import page
 from journeyman.api.schemas.runs import LARGEST_INTEGER, EventAnswer
@@ -33,7 +33,7 @@ class Events:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         context = context_of(scope)
-        run_id = checked_name(scope["path_params"]["run_id"])
+        run_id = checked_run_id(scope["path_params"]["run_id"])
         query = _query(scope)
         if b"text/event-stream" in context.headers.get(b"accept", b""):
             await self._stream(context, run_id, query, receive, send)

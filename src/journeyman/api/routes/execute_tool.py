@@ -7,7 +7,7 @@ from starlette.types import Receive, Scope, Send
 from journeyman.api import openapi
 from journeyman.api.dependencies import ApiDependencies
 from journeyman.api.json_body import convert, read_json
-from journeyman.api.requests import key_of, origin_of
+from journeyman.api.requests import key_of, request_origin
 from journeyman.api.responses import send_json, tool_call_answer
 from journeyman.api.schemas.runs import ExecuteToolAnswer, ExecuteToolRequest
 from journeyman.api.security.request_context import context_of
@@ -32,7 +32,7 @@ class ExecuteTool:
             agent=body.agent,
             unlisted=context.known.may("admin"),
             key=key_of(context, PATH, raw),
-            origin=origin_of(context),
+            origin=request_origin(context),
         )
         started = await self._dependencies.runs.call(context.principal, call)
         result = await self._dependencies.runs.wait(started.run_id, self._dependencies.request_wait_seconds)

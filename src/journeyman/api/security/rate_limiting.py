@@ -63,4 +63,4 @@ def _name(limit: Limit) -> bytes:
 
 def _message(limit: Limit) -> str:
     whose = " of this key" if _name(limit) == b"key" else ""
-    return f"More than {limit.rate.count} requests{whose} in {limit.rate.seconds:g} seconds: wait, then try again."
+    return f"More than {limit.rate.count} requests{whose} in {limit.rate.seconds:g} seconds. Wait, then try again."

@@ -76,7 +76,7 @@ def prefix(run_id: str, entries: Sequence[Entry], at: int) -> Prefix:
         raise NotFoundError(f"Run {run_id} has events 1 to {len(entries)}, not {at}.")
     start = next((entry for entry in entries if entry.type == "run_started"), None)
     if start is None:
-        raise StateError(f"Run {run_id} has not started: fork it when it has.", code="run_queued")
+        raise StateError(f"Run {run_id} has not started yet. Fork it after it has.", code="run_queued")
     state, places, usable = AgentState(run_id=run_id), dict[int, int](), 0
     pending: dict[str, int] = {}
     for entry in entries[: max(at, start.seq)]:
@@ -86,7 +86,8 @@ def prefix(run_id: str, entries: Sequence[Entry], at: int) -> Prefix:
         usable = usable if _is_over(state) else entry.seq
     if usable < state.seq:
         raise StateError(
-            f"After event {at} the run is over or about to end: fork it at {usable} or before.", code="not_forkable"
+            f"After event {at} the run has ended or is about to. Fork it at event {usable} or earlier.",
+            code="not_forkable",
         )
     started = start.event
     assert isinstance(started, RunStarted)
@@ -201,8 +202,8 @@ def _added(prefix: Prefix, edit: MessageEdit, by: str) -> Event:
     if prefix.state.calls:
         open_calls = ", ".join(call.call for call in prefix.state.calls)
         raise StateError(
-            f"After event {prefix.at} the calls {open_calls} have no results yet: a message can be added behind "
-            "these, or before the reply that asked for them.",
+            f"After event {prefix.at} the calls {open_calls} have no results yet. A message can be added after "
+            "their results, or before the reply that asked for them.",
             code="not_forkable",
         )
     return MessageAdded(message=Message(role=edit.role, content=edit.content), by=by, correction=False)
@@ -212,6 +213,6 @@ def _replaced(prefix: Prefix, seq: int, edit: MessageEdit) -> Event:
     place = prefix.places.get(seq)
     if place is None:
         known = ", ".join(map(str, sorted(prefix.places)))
-        raise NotFoundError(f"Event {seq} is no message that can be replaced at {prefix.at}; these are: {known}.")
+        raise NotFoundError(f"Event {seq} is not a message that can be replaced at {prefix.at}. These are: {known}.")
     old = prefix.state.messages[place]
     return MessageReplaced(seq=seq, place=place, message=replace(old, content=edit.content, partial=False, extra={}))

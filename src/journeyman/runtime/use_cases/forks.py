@@ -61,7 +61,7 @@ class Forks:
         entries = await read_all(self._journal, parent.id)
         copied = prefix(parent.id, entries, request.at)
         if copied.state.direct is not None:
-            raise StateError("A run that is one tool call cannot be forked: call the tool again.", code="not_forkable")
+            raise StateError("A direct tool call cannot be forked. Call the tool again.", code="not_forkable")
         edited = _edits(copied, request, principal)
         agent = await self._agent(copied.state, request)
         run_id, thread_id = self._ids.new("run"), self._ids.new("thread")

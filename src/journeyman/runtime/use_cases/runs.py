@@ -261,20 +261,20 @@ class Runs:
         if approval is None or not same or not await self._is_descendant(approval.run, run.id):
             raise NotFoundError(f"Run {run.id} has no approval {answer.approval!r}.")
         if approval.answer is not None:
-            raise StateError("This approval was answered before, or its run has ended.", code="approval_closed")
+            raise StateError("This approval was answered already, or its run has ended.", code="approval_closed")
         if approval.answerer == "other" and by == run.principal:
-            text = "Another principal is to answer this approval: its tool says `by: other`."
+            text = "Another principal must answer this approval: its tool requires `by: other`."
             raise ForbiddenError(text, code="answer_by_other")
         if answer.decision not in approval.decisions:
             raise ValidationError(f"Answer with one of: {', '.join(approval.decisions)}.")
         if answer.arguments is not None:
             if answer.decision not in ("approve", "retry") or not approval.tool:
-                raise ValidationError("`arguments` go with approve or retry of a tool's call only.")
+                raise ValidationError("`arguments` are only allowed with `approve` or `retry` of a tool call.")
             state = await self.state(run.principal, approval.run)
             agent = await self._versions.of(state)
             agent.tools.check(approval.tool, answer.arguments)
         if answer.result is not None and answer.decision != "done":
-            raise ValidationError("`result` goes with done only.")
+            raise ValidationError("`result` is only allowed with `done`.")
         if approval.kind == "question" and answer.decision == "done" and answer.result is approval.result is None:
             raise ValidationError("`result` is missing: it is the answer to the question.")
         return approval

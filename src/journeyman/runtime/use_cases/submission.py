@@ -86,10 +86,10 @@ class Submission:
 
     def _check_capacity(self) -> None:
         if self._scheduler.stopping:
-            raise ResourceError("The server is shutting down: try again shortly.", code="shutting_down", retry_after=1)
+            raise ResourceError("The server is shutting down. Try again shortly.", code="shutting_down", retry_after=1)
         if self._scheduler.backlog >= MOST_WAITING:
             raise ResourceError(
-                "Too many runs wait for their turn: try again shortly.", code="overloaded", retry_after=2
+                "Too many runs are waiting for a slot. Try again shortly.", code="overloaded", retry_after=2
             )
 
     def _quota_scopes(self, principal: str, agent: AgentSpec | None, origin: RequestOrigin) -> list[QuotaScope]:
