@@ -1,4 +1,4 @@
-"""Pages and their  A cursor is opaque to clients and only valid for the list that made it."""
+"""Pages and their cursors. A cursor is opaque to clients and only valid for the list that made it."""
 
 from __future__ import annotations
 

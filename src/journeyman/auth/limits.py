@@ -16,7 +16,7 @@ MOST_RUNS = 10_000
 
 
 class KeyLimits(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The limits of a key. `rate` is text such as `100/60s`; None if the key has no rate for itself."""
+    """The limits of a key. `rate` is text such as `100/60s`, or None if the key has no rate."""
 
     rate: str | None = None
     quota: Quota = UNLIMITED

@@ -65,7 +65,7 @@ class CreateThread(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class AddMessage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A message that starts no run. The next run of the thread sees it; every run does if it is `pinned`."""
+    """A message that starts no run. The next run of the thread sees it. If it is `pinned`, all later runs do."""
 
     content: Content
     role: Literal["user", "assistant"] = "user"
@@ -342,7 +342,7 @@ class AddedMessage(Struct, frozen=True):
 
 
 class Health(Struct, frozen=True):
-    """Whether the server is alive or ready. `reasons` say by name why it is not; `details` describe how it runs."""
+    """The health of the server. `reasons` say by name why it is not ready; `details` describe how it runs."""
 
     status: str
     reasons: dict[str, Any] = {}

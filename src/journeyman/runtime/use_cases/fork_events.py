@@ -45,6 +45,7 @@ class Prefix(msgspec.Struct, frozen=True):
 
     @property
     def at(self) -> int:
+        """The seq of the last copied event."""
         return self.entries[-1].seq
 
 

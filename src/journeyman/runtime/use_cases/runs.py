@@ -158,7 +158,10 @@ class Runs:
         return await self._with_approvals(result_of(state), state)
 
     async def _is_idle(self, run_id: str) -> bool:
-        """Check whether there is no use in waiting for a run that this process does not execute now."""
+        """Check whether a run that has no runner here would not change while it is waited for.
+
+        That is so if it has ended or is paused, or is queued behind a paused run.
+        """
         row = await self._row(run_id)
         if row.status != "queued":
             return row.status != "running"
