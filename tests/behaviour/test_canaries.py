@@ -20,9 +20,6 @@ from typing import Any
 import jwt
 import pytest
 
-from asgi_client import Answer, request, socket, stream
-from harness.adversary import Adversary, adversary, mcp_server, said
-from harness.canaries import ADDRESS_PASSWORD, ENVIRONMENT, SETTINGS, Sightings, known
 from journeyman.cli import main
 from journeyman.cli.app import build
 from journeyman.ids import RandomIds
@@ -30,6 +27,9 @@ from journeyman.server.serving.app import App
 from journeyman.settings import Settings
 from journeyman.telemetry.logs.formatters import ConsoleFormatter, JsonFormatter, LineHandler, Masker, PatternFormatter
 from journeyman.telemetry.logs.setup import _bound
+from tests.harness.asgi_client import Answer, request, socket, stream
+from tests.harness.leaky_services import Adversary, adversary, mcp_server, said
+from tests.harness.planted_secrets import ADDRESS_PASSWORD, ENVIRONMENT, SETTINGS, Sightings, known
 
 AGENT = """\
 type: react_agent

@@ -13,8 +13,6 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from asgi_client import request
-from harness.mcp_peer import HttpPeer
 from journeyman.api.app import build_app
 from journeyman.auth.tokens import Policy, sign
 from journeyman.clock import SystemClock
@@ -22,6 +20,8 @@ from journeyman.server.application import Application
 from journeyman.server.composition import build
 from journeyman.server.serving.app import ports
 from journeyman.settings import Settings
+from tests.harness.asgi_client import request
+from tests.harness.fake_mcp_server import HttpPeer
 
 AGENT = """\
 type: react_agent

@@ -20,7 +20,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from harness.server import Server
+from tests.harness.real_server import Server
 
 AGENT = "type: react_agent\nname: worker\nmodel: m\n"
 QUIET, AFTER = 1.0, 6.0  # seconds of load before the outage and after it

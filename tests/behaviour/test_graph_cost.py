@@ -6,12 +6,11 @@ import asyncio
 import time
 from typing import Any
 
-from graph_world import edge, graph, graph_agent, node
-from rig import Rig
-
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.spec import AgentSpec, GraphSpec, Limits, ModelSettings
 from journeyman.llm.fake.scripted import ScriptedModel
+from tests.harness.runtime_in_memory import Rig
+from tests.harness.stepped_graph_runtime import edge, graph, graph_agent, node
 
 NODES = 40
 MOST_US = 250  # with its commit in memory and its share of the run; 50 on the reference machine

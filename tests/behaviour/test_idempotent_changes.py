@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from asgi_client import request
-from tenants import House, house
+from tests.harness.asgi_client import request
+from tests.harness.multi_tenant_app import House, house
 
 DAY = 24 * 3600
 KEY = {"idempotency-key": "once"}

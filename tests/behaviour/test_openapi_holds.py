@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from harness.server import ROOT, Server
+from tests.harness.real_server import ROOT, Server
 
 ADMIN = "admin-key-of-the-schema-tests-0123456789"
 SEED = os.environ.get("FUZZ_SEED", "1")
@@ -90,7 +90,7 @@ def examine(server: Server, who: str, *arguments: str) -> dict[str, Any]:
     folder = server.folder
     config, report = folder / f"{who}.toml", folder / f"{who}.json"
     own_keys = introduce(server)
-    hooks = ROOT / "tests/harness/openapi_hooks.py"
+    hooks = ROOT / "tests/harness/schemathesis_hooks.py"
     config.write_text(CONFIG.format(hooks=hooks, people=folder / "people.json", who=who))
     words = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(config)]
     words += ["run", f"{server.url}/openapi.json", "--checks", "all", "--no-color", "--no-shrink", "--seed", SEED]

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from asgi_client import request
-from harness.client import Client, Gone
-from harness.gateway import Gateway
-from harness.plan import plan
-from harness.server import Server
 from journeyman import create_app
 from journeyman.journal.sqlite.verify import verify
 from journeyman.server.serving.app import App
+from tests.harness.api_client import Client, Gone
+from tests.harness.asgi_client import request
+from tests.harness.fake_gateway import Gateway
+from tests.harness.real_server import Server
+from tests.harness.scripted_replies import plan
 
 COST = 0.04  # dollars of each reply of the fake gateway, by these prices
 PRICES = "fake: {input: 1000, output: 2500}\n"

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from asgi_client import Answer, Socket, request, socket
-from harness.redis_server import RedisServer, redis_server
 from journeyman import create_app
 from journeyman.server.serving.app import App
+from tests.harness.asgi_client import Answer, Socket, request, socket
+from tests.harness.redis_server import RedisServer, redis_server
 
 KEY = "k" * 43
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from harness import checker
-from harness.commits import at_commits, plain
-from harness.lane import Lane
-from harness.plan import plan
+from tests.harness import invariants
+from tests.harness.kill_at_commits import at_commits, plain
+from tests.harness.scripted_replies import plan
+from tests.harness.server_environment import Lane
 
 
 async def scenario(one: Lane, name: str) -> None:
@@ -45,7 +45,7 @@ async def _judge(one: Lane, run: str, first: str, later: str, second: str, threa
     results = {event["data"]["tool"]: event["data"] for event in events if event["type"] == "tool_call_finished"}
     assert results["guarded"]["result"] == f"guarded {first}-a done"
     assert results["die"]["error"]["code"] in ("outcome_unknown", "tool_crashed")
-    roles = [role for role, _, _ in checker.transcript(await one.client.messages(thread))]
+    roles = [role for role, _, _ in invariants.transcript(await one.client.messages(thread))]
     assert roles == ["user", "assistant", "tool", "tool", "assistant", "user", "assistant"]
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from harness import checker
-from harness.commits import at_commits, plain
-from harness.lane import Lane
-from harness.plan import Step, plan
-from harness.sse import process
+from tests.harness import invariants
+from tests.harness.kill_at_commits import at_commits, plain
+from tests.harness.scripted_replies import Step, plan
+from tests.harness.server_environment import Lane
+from tests.harness.sse_client import process
 
 _HALF = "".join(f"half{number:03d} " for number in range(40))
 
@@ -86,7 +86,7 @@ async def test_a_stopped_reply_keeps_its_text_marked_partial(tmp_path: Path) -> 
                 if len(text) >= len(_HALF) // 2 and text != _HALF:
                     break
         await _cancel(one, run)
-        messages = checker.transcript(await one.client.messages(name))
+        messages = invariants.transcript(await one.client.messages(name))
         assert messages[-1][:2] == ("assistant", text)
         raw = (await one.client.messages(name))[-1]
         assert raw.get("partial") is True

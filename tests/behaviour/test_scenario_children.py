@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from harness import checker
-from harness.commits import at_commits, plain
-from harness.lane import Lane
-from harness.plan import plan
+from tests.harness import invariants
+from tests.harness.kill_at_commits import at_commits, plain
+from tests.harness.scripted_replies import plan
+from tests.harness.server_environment import Lane
 
 AGENTS = {
     "foreman": "type: foreman:Foreman\ndescription: Has others work\nmodel: {name: fake}\n",
@@ -53,7 +53,7 @@ async def scenario(one: Lane, name: str) -> None:
     ended = await one.settle(run)
     assert (ended["status"], ended["response"]) == ("finished", "One. Two. Three.")
     events = await one.client.events(run)
-    assert checker.journal(events) == []
+    assert invariants.journal(events) == []
     started = [event["data"]["child"] for event in events if event["type"] == "node_entered"]
     listed = await one.client.get(f"/runs?parent={run}")
     assert [row["run_id"] for row in reversed(listed["items"])] == started, "each was started once"

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from harness.lane import Lane, lane
-from harness.plan import Step, plan
-from harness.sse import process
+from tests.harness.scripted_replies import Step, plan
+from tests.harness.server_environment import Lane, lane
+from tests.harness.sse_client import process
 
 _RETRIES = 1
 _OK = "It went well in the end."

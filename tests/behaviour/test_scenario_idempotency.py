@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.commits import at_commits, plain
-from harness.lane import Lane
-from harness.plan import plan
+from tests.harness.kill_at_commits import at_commits, plain
+from tests.harness.scripted_replies import plan
+from tests.harness.server_environment import Lane
 
 TIMES = 50
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from harness.client import Client
-from harness.commits import at_commits, plain
-from harness.lane import Lane
-from harness.plan import plan
-from harness.sse import Frame, Stream, watch
+from tests.harness.api_client import Client
+from tests.harness.kill_at_commits import at_commits, plain
+from tests.harness.scripted_replies import plan
+from tests.harness.server_environment import Lane
+from tests.harness.sse_client import Frame, Stream, watch
 
 TEXT = "".join(f"word{number:03d} " for number in range(60))
 _ENDS = ("run_finished", "run_failed", "run_cancelled")

@@ -18,13 +18,13 @@ from typing import Any
 
 import pytest
 import uvloop
-from benchmarks.usage import rss_mb
 
-from harness.hostile_requests import DEEPEST, Hostile, Known
-from harness.hostile_sockets import Breaker
-from harness.raw_http import Answer, Wire
-from harness.server import Server
+from benchmarks.usage import rss_mb
 from journeyman.journal.sqlite.journal import READERS
+from tests.harness.malformed_requests import DEEPEST, Hostile, Known
+from tests.harness.malformed_sockets import Breaker
+from tests.harness.raw_http import Answer, Wire
+from tests.harness.real_server import Server
 
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
 ADMIN = "admin-key-that-no-log-may-hold-0123456789"

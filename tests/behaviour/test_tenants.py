@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from asgi_client import Answer, request, socket
-from tenants import House, house
+from tests.harness.asgi_client import Answer, request, socket
+from tests.harness.multi_tenant_app import House, house
 
 SCOPES = "run read tools approve"
 CANARY = "canary-of-ann"

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.redis_server import RedisServer, redis_server
 from journeyman.clock import ManualClock, SystemClock
 from journeyman.ids import RandomIds
 from journeyman.resilience.rate_limit import Rate
 from journeyman.resilience.shared_window import AWAY_SECONDS, RedisWindows
 from journeyman.resilience.window import Limit, MemoryWindows, Windows
+from tests.harness.redis_server import RedisServer, redis_server
 
 SECONDS = 0.2
 

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from harness import checker
-from harness.lane import Lane, lane
-from harness.plan import plan
-from harness.strace import SYSCALLS, busiest, killing, required, spread
+from tests.harness import invariants
+from tests.harness.scripted_replies import plan
+from tests.harness.server_environment import Lane, lane
+from tests.harness.strace import SYSCALLS, busiest, killing, required, spread
 
 Point = tuple[str, int]
 CLIENTS = 32
@@ -41,7 +41,7 @@ async def _drive(one: Lane, marker: str, text: str) -> str:
 
 
 async def _transcript(one: Lane, marker: str) -> list[object]:
-    messages = checker.transcript(await one.client.messages(f"thread-{marker}"))
+    messages = invariants.transcript(await one.client.messages(f"thread-{marker}"))
     return [str(message).replace(marker, "MARKER") for message in messages]
 
 

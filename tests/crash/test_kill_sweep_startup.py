@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.lane import Lane, lane
-from harness.plan import plan
-from harness.strace import busiest, killing, required, spread
+from tests.harness.scripted_replies import plan
+from tests.harness.server_environment import Lane, lane
+from tests.harness.strace import busiest, killing, required, spread
 
 _CALLS = ("pwrite64", "fdatasync")  # the process that looks through the tools folder makes none of them
 

@@ -7,9 +7,8 @@ import time
 from pathlib import Path
 
 from benchmarks.usage import tree
-
-from harness.lane import lane
-from harness.plan import plan
+from tests.harness.scripted_replies import plan
+from tests.harness.server_environment import lane
 
 
 def _runs(pid: int) -> bool:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.busy_shop import busy, shop
-from harness.dashboard import answers, panels
-from harness.prometheus import prometheus
+from tests.harness.dashboard_queries import answers, panels
+from tests.harness.mixed_load import busy, shop
+from tests.harness.prometheus_server import prometheus
 
 SECONDS = 30.0
 QUIET: dict[tuple[str, str], str] = {}  # panel and legend that need not move here -> why

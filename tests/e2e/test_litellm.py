@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from benchmarks.child import Child, free_port
 from benchmarks.servers import ROOT, environment
-
-from harness.client import Client
-from harness.server import Server
-from harness.sse import process
+from tests.harness.api_client import Client
+from tests.harness.real_server import Server
+from tests.harness.sse_client import process
 
 VENV = ROOT / ".venv-litellm"
 KEY = "sk-proxy-for-tests"

@@ -8,11 +8,10 @@ import time
 from pathlib import Path
 
 from benchmarks.usage import rss_mb
-
-from harness.client import Client, Gone
-from harness.lane import Lane, lane
-from harness.plan import plan
-from harness.sse import watch
+from tests.harness.api_client import Client, Gone
+from tests.harness.scripted_replies import plan
+from tests.harness.server_environment import Lane, lane
+from tests.harness.sse_client import watch
 
 BOUND = 15.0  # seconds from the signal to the end of the process
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from family import Family
-from histories import TEXTS, Play, check_live
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +12,8 @@ from journeyman.agents.spec import Limits
 from journeyman.events.events import NodeEntered, NodeLeft, RunAccepted
 from journeyman.events.fold import AgentState
 from journeyman.events.messages import Usage
+from tests.harness.random_histories import TEXTS, Play, check_live
+from tests.harness.stepped_child_runtime import Family
 
 KINDS = ("worker", "looker", "asker", "payer", "boss", "nobody")
 rounds = st.lists(st.lists(st.sampled_from(KINDS), min_size=1, max_size=3), max_size=2)

@@ -7,16 +7,16 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from graph_world import GraphWorld
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from random_graphs import Block, Builder, blocks
-from world import check_transcript
 
 from journeyman.agents.spec import GraphSpec, Limits
 from journeyman.events.events import BranchEnded, NodeEntered, NodeLeft, ToolCallFinished, ToolCallStarted
 from journeyman.events.fold import AgentState
 from journeyman.events.transcript import in_call_order
+from tests.harness.random_graphs import Block, Builder, blocks
+from tests.harness.stepped_graph_runtime import GraphWorld
+from tests.harness.stepped_runtime import check_transcript
 
 TEXT = "a"
 RUN = "run_1"

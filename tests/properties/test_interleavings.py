@@ -6,10 +6,8 @@ import asyncio
 from collections import Counter
 
 import pytest
-from histories import TEXTS, THREADS, Play, check_live
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from world import NAMES, World, check_transcript
 
 from journeyman.agents.spec import Limits
 from journeyman.events.events import (
@@ -22,6 +20,8 @@ from journeyman.events.events import (
 )
 from journeyman.events.fold import AgentState
 from journeyman.events.transcript import in_call_order
+from tests.harness.random_histories import TEXTS, THREADS, Play, check_live
+from tests.harness.stepped_runtime import NAMES, World, check_transcript
 
 plans = st.fixed_dictionaries(
     {text: st.lists(st.lists(st.sampled_from(NAMES), min_size=1, max_size=4), max_size=3) for text in TEXTS}

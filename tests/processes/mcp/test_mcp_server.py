@@ -9,13 +9,13 @@ import os
 import msgspec
 import pytest
 
-from harness.mcp_peer import HttpPeer
-from harness.mcp_rig import QUICK, Host, Running, calling, command, until
 from journeyman.egress.traceparent import propagate
 from journeyman.errors import ToolExecutionError
 from journeyman.tools.failures import TransientToolError
 from journeyman.tools.mcp.config import McpServerConfig
 from journeyman.tools.mcp.server import McpServer
+from tests.harness.fake_mcp_server import HttpPeer
+from tests.harness.mcp_fixtures import QUICK, Host, Running, calling, command, until
 
 
 def http(peer: HttpPeer) -> McpServerConfig:

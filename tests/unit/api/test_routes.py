@@ -6,8 +6,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.api_double import fake_agent, make_ports
-from tests.asgi_client import request
 
 from journeyman.agents.graph.drawing import mermaid
 from journeyman.agents.spec import EdgeSpec, GraphSpec, NodeSpec
@@ -17,6 +15,8 @@ from journeyman.journal.journal import FailureRow
 from journeyman.runtime.served.agents import Catalog
 from journeyman.runtime.served.reload_report import Change, Reloaded
 from journeyman.web.pages import pages
+from tests.harness.asgi_client import request
+from tests.harness.fake_use_cases import fake_agent, make_ports
 
 
 async def get(app: Any, path: str) -> Any:

@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.api_double import FakeRuns, make_ports
-from tests.asgi_client import request, stream
 
 from journeyman.api import sse
 from journeyman.api.app import build_app
@@ -16,6 +14,8 @@ from journeyman.api.json_body import ClientGone
 from journeyman.clock import ManualClock
 from journeyman.errors import StorageError
 from journeyman.runtime.engine.frames import Delta, Frame
+from tests.harness.asgi_client import request, stream
+from tests.harness.fake_use_cases import FakeRuns, make_ports
 
 SSE = {"accept": "text/event-stream"}
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import msgspec
-from rig import Rig, turns
 
 from journeyman.agents.spec import AgentSpec, History
 from journeyman.events.messages import user
 from journeyman.llm.fake.scripted import ScriptedModel
 from journeyman.runtime.use_cases.requests import ForkRun
+from tests.harness.runtime_in_memory import Rig, turns
 
 
 class Short(Rig):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import msgspec
-from graph_world import REACT, graph_agent
-from rig import Rig, turns
 
 from journeyman import tool
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.spec import AgentSpec
 from journeyman.llm.fake.scripted import ScriptedModel
+from tests.harness.runtime_in_memory import Rig, turns
+from tests.harness.stepped_graph_runtime import REACT, graph_agent
 
 LOOKED: list[str] = []
 

@@ -9,9 +9,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from graph_world import GraphWorld, edge, graph, node
-from rig import Rig, turns
-from tests.unit.agent_tests.test_replays import exported, played
 
 from journeyman.agent_tests.comparison import compare
 from journeyman.agents.agent import BaseAgent
@@ -27,6 +24,9 @@ from journeyman.llm.fake.scripted import ScriptedModel
 from journeyman.runtime.engine.state_loading import load_state
 from journeyman.runtime.recorded_model import recorded_replies
 from journeyman.runtime.use_cases.requests import ForkRun
+from tests.harness.runtime_in_memory import Rig, turns
+from tests.harness.stepped_graph_runtime import GraphWorld, edge, graph, node
+from tests.unit.agent_tests.test_replay import exported, played
 
 FIVE = ("a1", "a2", "a3", "a4", "They met.", "a5")  # the fifth run fills the window of eight messages
 

@@ -1,0 +1,302 @@
+"""Readers of one run: who joins, lags, rejoins or stops reading."""
+
+from __future__ import annotations
+
+import asyncio
+import tracemalloc
+from collections.abc import AsyncGenerator
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from journeyman.errors import NotFoundError, ValidationError
+from journeyman.events.codec import Codec, Entry
+from journeyman.events.messages import user
+from journeyman.llm.client import Delta as ModelDelta
+from journeyman.runtime.engine.frames import Delta, Frame, Progress, Reconnect, Snapshot
+from journeyman.runtime.engine.live import LiveRun, LiveText, Place
+from journeyman.runtime.use_cases.requests import StartRun
+from tests.harness.stepped_runtime import THREAD, World
+
+
+class Reader:
+    """Takes frames while it is let."""
+
+    def __init__(self, world: World, run_id: str = "run_1", after: int = 0) -> None:
+        self.frames: list[Frame] = []
+        self.may = asyncio.Event()
+        self.may.set()
+        self.task = asyncio.create_task(self._read(world.runs.watch("me", run_id, after)))
+
+    async def _read(self, frames: AsyncGenerator[Frame, None]) -> None:
+        try:
+            async for frame in frames:
+                self.frames.append(frame)
+                await self.may.wait()
+        finally:
+            await frames.aclose()
+
+    @property
+    def seqs(self) -> list[int]:
+        return [frame.seq for frame in self.frames if isinstance(frame, Entry)]
+
+    @property
+    def live(self) -> list[Frame]:
+        return [frame for frame in self.frames if not isinstance(frame, Entry)]
+
+    @property
+    def text(self) -> str:
+        """What a client shows that follows the rules: a snapshot replaces, a delta goes to its offset."""
+        shown = ""
+        for frame in self.frames:
+            if isinstance(frame, Snapshot):
+                shown = frame.text
+            elif isinstance(frame, Delta):
+                assert len(shown) == frame.offset
+                shown += frame.text
+        return shown
+
+
+async def streaming(plan: tuple[tuple[str, ...], ...] = ()) -> World:
+    """A streamed run whose model call is open."""
+    world = World({"a": plan})
+    await world.boot()
+    world.spawn(world.runs.start, "me", StartRun(input=user("a"), thread_id=THREAD, stream=True))
+    await world.settle()
+    world.disk.write()
+    await world.settle()
+    world.disk.write()
+    await world.settle()
+    return world
+
+
+async def say(world: World, text: str) -> None:
+    world.open_gate(0, f"say:{text}")
+    await world.settle(5)
+
+
+async def test_who_joins_in_mid_reply_gets_events_one_snapshot_then_deltas() -> None:
+    world = await streaming()
+    await say(world, "one ")
+    await say(world, "two ")
+    reader = Reader(world)
+    await world.settle()
+    await say(world, "three")
+    await world.let_go()
+    await reader.task
+    kinds = [frame.type if isinstance(frame, Entry) else type(frame).__name__ for frame in reader.frames]
+    assert kinds == [
+        "run_accepted", "run_started", "model_called", "Snapshot", "Delta", "model_replied", "run_finished",
+    ]  # fmt: skip
+    assert reader.frames[3] == Snapshot("m1", 1, "one two ")
+    assert reader.frames[4] == Delta("m1", 1, 8, "three")
+    await world.crash()
+
+
+async def test_who_was_there_gets_every_delta() -> None:
+    world = await streaming()
+    reader = Reader(world)
+    await world.settle()
+    for text in ("one ", "two ", "three"):
+        await say(world, text)
+    await world.let_go()
+    assert reader.live == [Delta("m1", 1, 0, "one "), Delta("m1", 1, 4, "two "), Delta("m1", 1, 8, "three")]
+    assert reader.text == "one two three"
+
+
+async def test_who_rejoins_anywhere_gets_the_exact_rest() -> None:
+    world = await streaming((("look", "pay"), ("look",)))
+    await world.let_go()
+    entries = world.entries("run_1")
+    for after in range(len(entries)):
+        reader = Reader(world, after=after)
+        await reader.task
+        assert reader.frames == entries[after:]
+    over = Reader(world, after=len(entries))
+    await over.task
+    assert over.frames == []
+    with pytest.raises(ValidationError):
+        await Reader(world, after=len(entries) + 1).task
+    with pytest.raises(NotFoundError):
+        await Reader(world, "run_none").task
+
+
+async def test_who_stops_reading_delays_nobody_and_holds_nothing() -> None:
+    world = await streaming()
+    quick, stopped = Reader(world), Reader(world)
+    await world.settle()
+    stopped.may.clear()
+    await say(world, "x" * 100_000)
+    tracemalloc.start()
+    for _ in range(20):
+        await say(world, "y")
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 1_000_000
+    assert len(quick.text) == 100_020
+    await world.let_go()
+    assert quick.task.done()
+    assert not stopped.task.done()
+    stopped.may.set()
+    await stopped.task
+    assert stopped.seqs == quick.seqs
+    assert world.worker.watched == {}
+
+
+async def test_the_server_goes_away() -> None:
+    world = await streaming()
+    reader = Reader(world)
+    await world.settle()
+    await world.worker.stop(0)
+    await reader.task
+    assert reader.frames[-1] == Reconnect()
+    late = Reader(world)
+    await late.task
+    assert late.frames[-1] == Reconnect()
+    assert late.seqs == reader.seqs == [1, 2, 3]
+
+
+async def test_a_reader_that_is_cancelled_leaves_no_trace() -> None:
+    world = await streaming()
+    reader = Reader(world)
+    await world.settle()
+    assert world.worker.watched == {"run_1": 1}
+    reader.task.cancel()
+    await world.settle()
+    assert world.worker.watched == {}
+    assert world.disk._rings._places == {}
+    await world.crash()
+
+
+async def test_a_reader_stays_over_a_pause() -> None:
+    world = await streaming((("pay_asked",),))
+    reader = Reader(world)
+    await world.let_go()
+    assert not reader.task.done()
+    await world.let_go(decision=lambda row: "approve")
+    await reader.task
+    assert reader.seqs == list(range(1, len(world.entries("run_1")) + 1))
+
+
+async def test_until_pause_ends_there() -> None:
+    world = await streaming((("pay_asked",),))
+    await world.let_go()
+    frames = [frame async for frame in world.runs.watch("me", "run_1", until_pause=True)]
+    assert isinstance(frames[-1], Entry)
+    assert frames[-1].type == "run_paused"
+
+
+def test_reports_count_anew_when_a_run_goes_on() -> None:
+    first, second = LiveRun(lambda: None), LiveRun(lambda: None)
+    place = Place(first)
+    for _ in range(3):
+        first.report("m1.0", "old")
+    assert list(place.news(first)) == [Progress("m1.0", "old")] * 3
+    second.report("m2.0", "new")
+    assert list(place.news(second)) == [Progress("m2.0", "new")]
+    assert list(place.news(second)) == []
+
+
+KEY = "sk-live-0123456789"
+
+
+def _shown(live: LiveRun, text: LiveText, place: Place, *pieces: str) -> list[Frame]:
+    frames: list[Frame] = []
+    for piece in pieces:
+        live.extend(text, ModelDelta(piece))
+        frames += place.news(live)
+    live.finish(text)
+    return [*frames, *place.news(live)]
+
+
+def test_a_secret_that_the_model_says_is_not_shown_wherever_its_text_is_cut() -> None:
+    codec = Codec((KEY,))
+    for cut in range(1, len(KEY)):
+        live, place = LiveRun(lambda: None, codec), Place(None)
+        text = live.begin("m1", 1)
+        frames = _shown(live, text, place, f"It is {KEY[:cut]}", KEY[cut:], ", keep it s")
+        shown = ""
+        for frame in frames:
+            assert isinstance(frame, Delta)
+            assert frame.offset == len(shown)
+            shown += frame.text
+            assert KEY[:8] not in shown
+        assert shown == "It is [secret], keep it s"
+
+
+def test_a_secret_that_is_named_later_is_masked_in_the_next_attempt() -> None:
+    codec = Codec()
+    live, place = LiveRun(lambda: None, codec), Place(None)
+    text = live.begin("m1", 1)
+    live.extend(text, ModelDelta("one"))
+    codec.learn((KEY,))
+    live.extend(text, ModelDelta(KEY, attempt=2))
+    assert list(place.news(live)) == [Delta("m1", 2, 0, "[secret]")]
+
+
+def test_what_a_stopped_reply_keeps_is_what_was_shown() -> None:
+    """Half a secret may be the last that came: it is neither shown nor kept."""
+    live = LiveRun(lambda: None, Codec((KEY,)))
+    text = live.begin("m1", 1)
+    live.extend(text, ModelDelta(f"It is {KEY[:12]}"))
+    assert text.text == "It is "
+
+
+def test_progress_tells_no_secret() -> None:
+    live, place = LiveRun(lambda: None, Codec((KEY,))), Place(None)
+    live.report("m1.0", f"with {KEY}")
+    live.report("m1.0", 0.5)
+    assert list(place.news(live)) == [Progress("m1.0", "with [secret]"), Progress("m1.0", 0.5)]
+
+
+def test_live_memory_is_bounded() -> None:
+    live = LiveRun(lambda: None)
+    for number in range(1000):
+        live.report("m1.0", number)
+    assert len(live.progress) <= 32
+    for number in range(100):
+        text = live.begin(f"m{number}", 1)
+        text.open = False
+    assert len(live.texts) == 1
+
+
+moves = st.lists(st.sampled_from(("say", "join", "rejoin", "write", "gate", "stall", "go", "wait")), max_size=40)
+
+
+@settings(max_examples=60, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(moves)
+def test_no_reader_has_a_gap_or_a_repeat(plays: list[str]) -> None:
+    async def play() -> None:
+        world = await streaming((("look", "pay"), ("put",)))
+        readers = [Reader(world)]
+        for number, move in enumerate(plays):
+            speaking = [at for at, gate in enumerate(world.gates) if gate.name.startswith("model")]
+            if move == "say" and speaking:
+                world.open_gate(speaking[0], f"say:{number} ")
+            elif move == "join":
+                readers.append(Reader(world))
+            elif move == "rejoin":
+                old = readers[-1]
+                old.task.cancel()
+                await world.settle(3)
+                readers.append(Reader(world, after=max(old.seqs, default=0)))
+                readers[-1].frames[:0] = [frame for frame in old.frames if isinstance(frame, Entry)]
+            elif move == "write" and world.disk.held:
+                world.disk.write()
+            elif move == "gate" and world.gates:
+                world.open_gate(0)
+            elif move in ("stall", "go"):
+                (readers[number % len(readers)].may.clear if move == "stall" else readers[-1].may.set)()
+            elif move == "wait":
+                await world.settle(10)
+            await world.settle(number % 4)
+        for reader in readers:
+            reader.may.set()
+        await world.let_go()
+        for reader in readers:
+            if not reader.task.cancelled():
+                await reader.task
+                assert reader.seqs == list(range(1, len(world.entries("run_1")) + 1))
+
+    asyncio.run(play())
