@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.harness.load_context import around
+from tests.harness.load_context import load_context
 
-__all__ = ["around"]
+__all__ = ["load_context"]

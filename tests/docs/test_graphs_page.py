@@ -36,11 +36,11 @@ def test_every_type_is_named_at_the_keys_that_it_takes() -> None:
             assert f"`{kind}`" in row
 
 
-def test_the_example_loads(around: Callable[..., Surroundings]) -> None:
+def test_the_example_loads(load_context: Callable[..., Surroundings]) -> None:
     (snippet,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     document, problems = read_document(snippet.encode(), "graphs.md")
     assert document is not None
-    surroundings = around(types=AgentTypes({"custom_react_agent": ReactAgent}))
+    surroundings = load_context(types=AgentTypes({"custom_react_agent": ReactAgent}))
     agent, found = define_agent(document, surroundings, default_name="example")
     assert not [*problems, *found]
     assert agent is not None

@@ -11,7 +11,7 @@ from typing import Any
 
 import aiohttp
 
-from tests.harness.real_server import Server
+from tests.harness.real_server import RealServer
 
 ENDED = ("finished", "failed", "cancelled")
 
@@ -27,22 +27,22 @@ class Answer:
         return self.body
 
 
-class Gone(Exception):
+class ServerGone(Exception):
     """The connection broke before the answer was whole."""
 
 
-class Client:
+class ApiClient:
     """`on_gone(n)` is called when a connection to the n-th start of the server breaks; after it the same request is
     sent again. None: Gone is raised.
 
     `answered` maps the Idempotency-Key of every POST that was answered 200 or 202 to its run.
     """
 
-    def __init__(self, server: Server, on_gone: Callable[[int], Awaitable[None]] | None = None) -> None:
+    def __init__(self, server: RealServer, on_gone: Callable[[int], Awaitable[None]] | None = None) -> None:
         self.server, self.on_gone = server, on_gone
         self.answered: dict[str, str] = {}
 
-    async def __aenter__(self) -> Client:
+    async def __aenter__(self) -> ApiClient:
         timeout = aiohttp.ClientTimeout(total=45)
         self.http = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, force_close=True), timeout=timeout, trust_env=False
@@ -61,7 +61,7 @@ class Client:
                 content = json.loads(text) if text and "json" in answer.content_type else text
                 return Answer(answer.status, content, {k.lower(): v for k, v in answer.headers.items()})
         except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, ConnectionError) as exc:
-            raise Gone(f"{method} {path}: {exc}") from exc
+            raise ServerGone(f"{method} {path}: {exc}") from exc
 
     async def ask(self, method: str, path: str, body: Any = None, key: str | None = None, tries: int = 4) -> Answer:
         """Try until answered, through `on_gone`. A POST needs a key, else it is not safe to repeat."""
@@ -70,7 +70,7 @@ class Client:
             try:
                 answer = await self.once(method, path, body, key)
                 break
-            except Gone:
+            except ServerGone:
                 if self.on_gone is None or left == 1:
                     raise
                 await self.on_gone(seen)

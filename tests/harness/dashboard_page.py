@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.harness.dashboard_queries import Panel, answers, panels
-from tests.harness.mixed_load import busy, shop
+from tests.harness.mixed_load import busy, mixed_load
 from tests.harness.prometheus_server import Points, Prometheus, prometheus
 
 COLUMN, ROW = 66, 34  # pixels of a grid cell
@@ -151,7 +151,7 @@ def asked(source: Prometheus, all_panels: Sequence[Panel], span: tuple[float, fl
 async def draw(file: Path, seconds: float) -> None:
     with tempfile.TemporaryDirectory(prefix="journeyman-dashboard-") as name:
         folder = Path(name)
-        async with shop(folder) as made:
+        async with mixed_load(folder) as made:
             with prometheus(folder, f"127.0.0.1:{made.server.port}", folder / "metrics-key") as source:
                 begun = time.time()
                 await busy(made, seconds)

@@ -1,4 +1,4 @@
-"""The world outside: a file to which tools append what they did, and the tools and agents that the tests use."""
+"""A log to which tools append their side effects, and the tools and agents that write it."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ import time
 
 from journeyman import BlockingToolContext, ToolContext, tool
 
-WORLD = {world!r}
+EFFECTS_FILE = {effects_file!r}
 
 
 def note(tool: str, label: str, key: str) -> str:
     line = json.dumps({{"tool": tool, "label": label, "key": key, "pid": os.getpid()}}) + "\\n"
-    file = os.open(WORLD, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    file = os.open(EFFECTS_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         os.write(file, line.encode())
         os.fsync(file)
@@ -102,19 +102,19 @@ class Effect:
     pid: int
 
 
-class World:
+class EffectsLog:
     """`folder/agents` with worker.yaml, more agents (by name) and files (by name with suffix), and tools;
-    `folder/world.jsonl` with what happened."""
+    `folder/effects.jsonl` with what happened."""
 
     def __init__(self, folder: Path, more_agents: Mapping[str, str] | None = None) -> None:
-        self.file = folder / "world.jsonl"
+        self.file = folder / "effects.jsonl"
         self.agents = folder / "agents"
         tools = self.agents / "tools"
         tools.mkdir(parents=True)
         (self.agents / "worker.yaml").write_text(AGENT)
         for name, text in (more_agents or {}).items():
             (self.agents / (name if "." in name else f"{name}.yaml")).write_text(text)
-        (tools / "effects.py").write_text(_TOOLS.format(world=str(self.file)))
+        (tools / "effects.py").write_text(_TOOLS.format(effects_file=str(self.file)))
 
     def effects(self) -> list[Effect]:
         """What happened, in order. A last line that a kill cut short did not happen."""

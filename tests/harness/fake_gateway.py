@@ -9,12 +9,12 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.harness.scripted_replies import Step, read, violations
+from tests.harness.scripted_replies import Step, next_reply, violations
 
 _USAGE = {"prompt_tokens": 20, "completion_tokens": 8, "total_tokens": 28}
 
 
-class Gateway:
+class FakeGateway:
     """`async with Gateway() as gateway`: it lives in the test's own loop and survives the server's death.
 
     `calls[marker, step]` counts requests; `refused` holds what was wrong with the histories that were sent.
@@ -27,7 +27,7 @@ class Gateway:
         self._releases: dict[str, asyncio.Event] = {}
         self._reached: dict[str, asyncio.Event] = {}
 
-    async def __aenter__(self) -> Gateway:
+    async def __aenter__(self) -> FakeGateway:
         app = web.Application(client_max_size=64 * 2**20)
         app.router.add_post("/chat/completions", self._answer)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
@@ -70,7 +70,7 @@ class Gateway:
         if wrong:
             self.refused += wrong
             return web.json_response({"error": {"message": "; ".join(wrong)}}, status=400)
-        marker, number, step = read(messages)
+        marker, number, step = next_reply(messages)
         self.calls[marker, number] += 1
         self.histories[marker, number] = messages
         if isinstance(step, dict) and "fault" in step:

@@ -21,7 +21,7 @@ ECHO = {
 PLAIN = {"type": "object", "properties": {}}
 
 
-class Peer:
+class FakeMcpServer:
     """Answers a message with the messages that come back. `modes` say how it misbehaves."""
 
     def __init__(self, modes: set[str]) -> None:
@@ -108,17 +108,17 @@ def main(modes: set[str]) -> None:
         print("x" * 20_000_000, flush=True)
     if "chatty" in modes:
         print("ready!", flush=True)
-    peer = Peer(modes)
+    peer = FakeMcpServer(modes)
     for line in sys.stdin:
         for answer in peer.answers(json.loads(line)):
             print(json.dumps(answer), flush=True)
 
 
-class HttpPeer:
+class FakeHttpMcpServer:
     """The same over HTTP/1.1 on loopback. `json`: answers are JSON, else event streams. `requests` is what came."""
 
     def __init__(self, modes: set[str]) -> None:
-        self.peer = Peer(modes)
+        self.peer = FakeMcpServer(modes)
         self.modes = modes
         self.requests: list[tuple[str, dict[str, str], dict[str, Any]]] = []
         self._server: asyncio.Server | None = None
@@ -126,7 +126,7 @@ class HttpPeer:
         self.session = "session-1"
         self.url = ""
 
-    async def __aenter__(self) -> HttpPeer:
+    async def __aenter__(self) -> FakeHttpMcpServer:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/mcp"
         return self

@@ -1,4 +1,4 @@
-"""What must hold for every run, whatever killed the server: pure functions over what is seen from outside."""
+"""Invariants of every run, also after kills: pure functions over events, effects and messages."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def journal(events: Sequence[Event]) -> list[str]:
     return wrong
 
 
-def effects(events: Sequence[Event], world: Sequence[Effect]) -> list[str]:
+def effects(events: Sequence[Event], effects_log: Sequence[Effect]) -> list[str]:
     """No committed call happened again; one in flight at a kill at most once more, a `once` one never.
 
     Calls are known by tool and label: a plan gives each its own. A call was in flight at a take-over that lies before
     its end (a call without effects may have begun unrecorded). Every attempt of a call carries one key.
     """
     wrong = []
-    counts = Counter((effect.tool, effect.label) for effect in world)
+    counts = Counter((effect.tool, effect.label) for effect in effects_log)
     for end in (event["data"] for event in events if event["type"] == "tool_call_finished"):
         start = _start(events, end["call"])
         if start is None:
@@ -60,7 +60,7 @@ def effects(events: Sequence[Event], world: Sequence[Effect]) -> list[str]:
             wrong.append(f"{tool} {label} ({kind}) happened {count} times, at most {allowed}")
         if not count and end.get("result") == f"{tool} {label} done":
             wrong.append(f"{tool} {label} has a result but never happened")
-        keys = {effect.key for effect in world if (effect.tool, effect.label) == (tool, label)}
+        keys = {effect.key for effect in effects_log if (effect.tool, effect.label) == (tool, label)}
         if keys - {start["idempotency_key"]}:
             wrong.append(f"{tool} {label} was called with the keys {sorted(keys)}, not {start['idempotency_key']!r}")
     return wrong

@@ -25,7 +25,7 @@ def said(secrets: Mapping[str, str]) -> str:
     return " ".join(lines)
 
 
-class Adversary:
+class LeakyServices:
     """`with adversary(secrets) as outside`: on one port of loopback. `collected`: what the collector was sent.
 
     The gateway does what the last words of the user ask for: `call TOOL {json}`, `fail STATUS`, `break` (in
@@ -113,9 +113,9 @@ class Adversary:
 
 
 @contextmanager
-def adversary(secrets: Mapping[str, str]) -> Iterator[Adversary]:
+def leaky_services(secrets: Mapping[str, str]) -> Iterator[LeakyServices]:
     """In a thread of its own: it lives while commands have the main one."""
-    outside, loop = Adversary(secrets), asyncio.new_event_loop()
+    outside, loop = LeakyServices(secrets), asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     asyncio.run_coroutine_threadsafe(outside.open(), loop).result(10)

@@ -83,11 +83,11 @@ TOOLS = {
     ),
 }
 
-Around = Callable[..., Surroundings]
+LoadContextFactory = Callable[..., Surroundings]
 
 
 @pytest.fixture
-def around() -> Around:
+def load_context() -> LoadContextFactory:
     """Surroundings with eight tools and one type; changes by name."""
 
     def build(plugins: Iterable[EntryPoint] = (), **changes: Any) -> Surroundings:

@@ -70,7 +70,7 @@ TYPES = (b"text/plain", b"", b"application/xml", b"multipart/form-data; boundary
          b"\xe9", b"application/x-www-form-urlencoded", b"application/jsonx", b"application/json" * 500)  # fmt: skip
 
 
-class Hostile:
+class MalformedRequests:
     """One client's requests: `next()` gives another each time, the same for the same seed."""
 
     def __init__(self, seed: int, known: Known) -> None:

@@ -10,7 +10,7 @@ import struct
 from contextlib import suppress
 from random import Random
 
-from tests.harness.malformed_requests import Hostile, Known
+from tests.harness.malformed_requests import Known, MalformedRequests
 from tests.harness.raw_http import PATIENCE, Wire, parsed
 
 GARBAGE = (
@@ -31,12 +31,12 @@ KEY = base64.b64encode(b"0123456789abcdef")
 ACCEPT = base64.b64encode(hashlib.sha1(KEY + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())  # RFC 6455
 
 
-class Breaker:
+class MalformedClient:
     """`next()` does one thing that is wrong and says what it was and how it ended: a status, or a close code."""
 
     def __init__(self, seed: int, port: int, known: Known) -> None:
         self.random = Random(seed)
-        self.hostile = Hostile(seed, known)
+        self.hostile = MalformedRequests(seed, known)
         self._port, self._known = port, known
         self._kinds = (self.cut_body, self.half_head, self.pipeline, self.garbage, self.handshake, self.frames)
 

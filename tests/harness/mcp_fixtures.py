@@ -21,7 +21,7 @@ from journeyman.tools.mcp.server import McpServer
 from journeyman.tools.mcp.stdio import StdioChannel
 from journeyman.tools.process.pool import scrubbed_environment
 from journeyman.tools.spec import CallRequest, ToolSpec
-from tests.harness.fake_mcp_server import HttpPeer
+from tests.harness.fake_mcp_server import FakeHttpMcpServer
 
 PEER = Path(__file__).parent / "fake_mcp_server.py"
 QUICK = Patience(
@@ -92,7 +92,7 @@ async def peer(request: pytest.FixtureRequest) -> AsyncIterator[McpServerConfig]
     if transport == "stdio":
         yield command(*modes)
         return
-    async with HttpPeer(set(modes)) as http:
+    async with FakeHttpMcpServer(set(modes)) as http:
         yield McpServerConfig(name="peer", url=http.url, headers={"Authorization": "Bearer token-of-the-test"})
 
 

@@ -22,10 +22,10 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from tests.harness.fake_gateway import Gateway
-from tests.harness.real_server import Server
+from tests.harness.fake_gateway import FakeGateway
+from tests.harness.real_server import RealServer
 from tests.harness.redis_server import RedisServer, redis_server
-from tests.harness.scripted_replies import Step, plan
+from tests.harness.scripted_replies import Step, reply_script
 
 ADMIN = "admin-key-of-the-busy-shop-0123456789abcdef"
 KEYS = {  # name -> how it is made
@@ -118,10 +118,10 @@ async def stock(item: str, url: str, ctx: ToolContext) -> str:
 
 
 @dataclass
-class Shop:
+class MixedLoad:
     """What is under load. `statuses` counts the answers that clients got."""
 
-    server: Server
+    server: RealServer
     http: aiohttp.ClientSession
     redis: RedisServer
     stock: str
@@ -142,7 +142,7 @@ class Shop:
         return json.loads(text) if text.startswith(("{", "[")) else text
 
     async def run(self, *steps: Step, agent: str = "shop", who: str = "clerk", **headers: str) -> Any:
-        text = plan(f"m{next(self.numbers)}", *steps)
+        text = reply_script(f"m{next(self.numbers)}", *steps)
         return await self.ask("POST", "/process", {"user_input": text, "agent": agent}, who, **headers)
 
 
@@ -150,81 +150,87 @@ def _slow() -> Step:
     return {"fault": "hang", "seconds": random.expovariate(1 / 0.15)}
 
 
-async def _ordinary(shop: Shop) -> None:
-    await shop.run([["look_up", {"order": "1"}], ["price", {"item": "tea"}], ["crunch", {"count": 100_000}]], _slow())
+async def _ordinary(mixed_load: MixedLoad) -> None:
+    await mixed_load.run(
+        [["look_up", {"order": "1"}], ["price", {"item": "tea"}], ["crunch", {"count": 100_000}]], _slow()
+    )
 
 
-async def _followed(shop: Shop) -> None:
-    await shop.run({"text": "word " * 40, "chunks": 40, "interval": 0.02}, Accept="text/event-stream")
+async def _followed(mixed_load: MixedLoad) -> None:
+    await mixed_load.run({"text": "word " * 40, "chunks": 40, "interval": 0.02}, Accept="text/event-stream")
 
 
-async def _with_bad_tools(shop: Shop) -> None:
-    await shop.run(
+async def _with_bad_tools(mixed_load: MixedLoad) -> None:
+    await mixed_load.run(
         [["broken", {}], ["flaky", {}], ["nothing", {}], ["look_up", {"wrong": 1}]], [["blocks", {}]], "Well."
     )
 
 
-async def _asking_a_service(shop: Shop) -> None:
+async def _asking_a_service(mixed_load: MixedLoad) -> None:
     paths = ("/slow", "/slow", "/slow", "/sick")
-    await shop.run([["stock", {"item": "tea", "url": shop.stock + path}] for path in paths], "There is some.")
+    await mixed_load.run(
+        [["stock", {"item": "tea", "url": mixed_load.stock + path}] for path in paths], "There is some."
+    )
 
 
-async def _approved(shop: Shop) -> None:
-    answer = await shop.run([["pay", {"amount": 5}]], "Paid.")
+async def _approved(mixed_load: MixedLoad) -> None:
+    answer = await mixed_load.run([["pay", {"amount": 5}]], "Paid.")
     for approval in (answer or {}).get("approvals") or ():
         await asyncio.sleep(random.uniform(0.1, 0.6))
         answers = [{"approval": approval["approval"], "decision": random.choice(("approve", "deny"))}]
-        await shop.ask("POST", f"/runs/{answer['run_id']}/resume", {"answers": answers})
+        await mixed_load.ask("POST", f"/runs/{answer['run_id']}/resume", {"answers": answers})
 
 
-async def _cancelled(shop: Shop) -> None:
-    text = plan(f"m{next(shop.numbers)}", {"fault": "hang", "seconds": 3})
-    started = await shop.ask("POST", "/process", {"user_input": text, "agent": "shop", "background": True})
+async def _cancelled(mixed_load: MixedLoad) -> None:
+    text = reply_script(f"m{next(mixed_load.numbers)}", {"fault": "hang", "seconds": 3})
+    started = await mixed_load.ask("POST", "/process", {"user_input": text, "agent": "shop", "background": True})
     await asyncio.sleep(0.3)
     if started and "run_id" in started:
-        await shop.ask("POST", f"/runs/{started['run_id']}/cancel")
+        await mixed_load.ask("POST", f"/runs/{started['run_id']}/cancel")
 
 
-async def _failing(shop: Shop) -> None:
-    await shop.run({"fault": random.choice((400, "garbage"))}, agent="shop")
+async def _failing(mixed_load: MixedLoad) -> None:
+    await mixed_load.run({"fault": random.choice((400, "garbage"))}, agent="shop")
     await asyncio.sleep(0.3)
 
 
-async def _over_a_limit(shop: Shop) -> None:
-    await shop.run(*[[["look_up", {"order": str(number)}]] for number in range(5)], agent="fragile")
+async def _over_a_limit(mixed_load: MixedLoad) -> None:
+    await mixed_load.run(*[[["look_up", {"order": str(number)}]] for number in range(5)], agent="fragile")
     await asyncio.sleep(0.3)
 
 
-async def _breaking_the_gateway(shop: Shop) -> None:
-    await shop.run({"fault": 503, "times": 2, "then": "Late."}, agent="shop")  # tried again, with success
-    await asyncio.gather(*(shop.run({"fault": 500}, agent="fragile") for _ in range(8)))
+async def _breaking_the_gateway(mixed_load: MixedLoad) -> None:
+    await mixed_load.run({"fault": 503, "times": 2, "then": "Late."}, agent="shop")  # tried again, with success
+    await asyncio.gather(*(mixed_load.run({"fault": 500}, agent="fragile") for _ in range(8)))
     await asyncio.sleep(2)
 
 
-async def _looking(shop: Shop) -> None:
+async def _looking(mixed_load: MixedLoad) -> None:
     for path in ("/runs?limit=20", "/threads", "/tools", "/runs/run_0", "/agents"):
-        await shop.ask("GET", path)
+        await mixed_load.ask("GET", path)
     await asyncio.sleep(0.2)
 
 
-async def _greedy(shop: Shop) -> None:
-    await asyncio.gather(*(shop.ask("GET", "/tools", who="greedy") for _ in range(40)))
+async def _greedy(mixed_load: MixedLoad) -> None:
+    await asyncio.gather(*(mixed_load.ask("GET", "/tools", who="greedy") for _ in range(40)))
     await asyncio.sleep(0.2)
 
 
-async def _poor(shop: Shop) -> None:
+async def _poor(mixed_load: MixedLoad) -> None:
     await asyncio.sleep(5)  # the warning comes with the first run: a scrape must have come before it
-    await shop.run("Yes.", who="poor")
+    await mixed_load.run("Yes.", who="poor")
 
 
-async def _rush(shop: Shop) -> None:
+async def _rush(mixed_load: MixedLoad) -> None:
     """More runs at once than a process works on."""
-    text = plan("rush", {"fault": "hang", "seconds": 8})
+    text = reply_script("rush", {"fault": "hang", "seconds": 8})
     body = {"user_input": text, "agent": "shop", "background": True}
-    await asyncio.gather(*(shop.ask("POST", "/process", body, who="crowd") for _ in range(RUSH)))
+    await asyncio.gather(*(mixed_load.ask("POST", "/process", body, who="crowd") for _ in range(RUSH)))
 
 
-DEEDS: tuple[tuple[Callable[[Shop], Awaitable[None]], int], ...] = (  # what is done over and over, by so many clients
+DEEDS: tuple[
+    tuple[Callable[[MixedLoad], Awaitable[None]], int], ...
+] = (  # what is done over and over, by so many clients
     (_ordinary, 6),
     (_followed, 3),
     (_with_bad_tools, 2),
@@ -240,13 +246,13 @@ DEEDS: tuple[tuple[Callable[[Shop], Awaitable[None]], int], ...] = (  # what is 
 )
 
 
-async def busy(shop: Shop, seconds: float) -> None:
+async def busy(mixed_load: MixedLoad, seconds: float) -> None:
     """Everything for so long; in the middle Redis is away for a while, and the server is killed and started again."""
     end = time.monotonic() + seconds
 
-    async def over_and_over(deed: Callable[[Shop], Awaitable[None]]) -> None:
+    async def over_and_over(deed: Callable[[MixedLoad], Awaitable[None]]) -> None:
         while time.monotonic() < end:
-            await deed(shop)
+            await deed(mixed_load)
             await asyncio.sleep(random.uniform(0.05, 0.3))
 
     async with asyncio.TaskGroup() as group:
@@ -254,14 +260,14 @@ async def busy(shop: Shop, seconds: float) -> None:
             for _ in range(clients):
                 group.create_task(over_and_over(deed))
         await asyncio.sleep(seconds * 0.35)
-        shop.server.child.signal(signal.SIGKILL) if shop.server.child else None
-        await shop.server.died(10)
-        await shop.server.start()
+        mixed_load.server.child.signal(signal.SIGKILL) if mixed_load.server.child else None
+        await mixed_load.server.died(10)
+        await mixed_load.server.start()
         await asyncio.sleep(seconds * 0.2)
-        await asyncio.to_thread(shop.redis.stop)
+        await asyncio.to_thread(mixed_load.redis.stop)
         await asyncio.sleep(seconds * 0.15)
-        await asyncio.to_thread(shop.redis.start)
-        await _rush(shop)
+        await asyncio.to_thread(mixed_load.redis.start)
+        await _rush(mixed_load)
 
 
 async def _stock(request: web.Request) -> web.Response:
@@ -292,9 +298,9 @@ def _agents(folder: Path, stock: str) -> Path:
 
 
 @asynccontextmanager
-async def shop(folder: Path) -> AsyncIterator[Shop]:
+async def mixed_load(folder: Path) -> AsyncIterator[MixedLoad]:
     """A server with everything around it. The key for /metrics stands in `folder/metrics-key`."""
-    async with Gateway() as gateway, _stock_service() as stock, aiohttp.ClientSession(trust_env=False) as http:
+    async with FakeGateway() as gateway, _stock_service() as stock, aiohttp.ClientSession(trust_env=False) as http:
         with redis_server(folder) as redis:
             settings = {
                 "LITELLM_GATEWAY_URL": gateway.url,
@@ -305,10 +311,10 @@ async def shop(folder: Path) -> AsyncIterator[Shop]:
                 "MAX_RETRIES": "1",
                 "LOG_LEVEL": "WARNING",
             }
-            server = Server(folder, _agents(folder, stock), settings)
+            server = RealServer(folder, _agents(folder, stock), settings)
             try:
                 await server.start()
-                made = Shop(server, http, redis, stock, {"admin": ADMIN})
+                made = MixedLoad(server, http, redis, stock, {"admin": ADMIN})
                 for name, given in KEYS.items():
                     key = await made.ask("POST", "/keys", {"name": name, **given}, who="admin")
                     made.keys[name] = key["key"]

@@ -46,7 +46,7 @@ class CountedJournal(MemoryJournal):
         return found
 
 
-class House:
+class MultiTenantApp:
     def __init__(self, application: Application, app: Any, journal: CountedJournal) -> None:
         self.application = application
         self.app = app
@@ -67,7 +67,7 @@ class House:
 
 
 @asynccontextmanager
-async def house(folder: Path, tenants: Mapping[str, str]) -> AsyncIterator[House]:
+async def multi_tenant_app(folder: Path, tenants: Mapping[str, str]) -> AsyncIterator[MultiTenantApp]:
     """`tenants`: name -> its scopes, separated by spaces. `root` is the seeded admin key."""
     (folder / "agent.yaml").write_text(AGENT)
     (folder / "turns.yaml").write_text(TURNS * 50)
@@ -75,7 +75,7 @@ async def house(folder: Path, tenants: Mapping[str, str]) -> AsyncIterator[House
     journal = CountedJournal()
     application = await build(settings, folder / "agent.yaml", journal=journal)
     async with application:
-        made = House(application, build_app(ports(application)), journal)
+        made = MultiTenantApp(application, build_app(ports(application)), journal)
         made.keys["root"] = SEED
         for name, scopes in tenants.items():
             made.keys[name] = (await application.identity.keys.create(name, scopes.split())).secret or ""

@@ -21,7 +21,7 @@ from journeyman.events.messages import user
 from journeyman.llm.fake.scripted import ScriptedModel
 from journeyman.runtime.use_cases.requests import Answer, ForkRun, MessageEdit, StartRun
 from journeyman.tools.tool import ToolRetry
-from tests.harness.runtime_in_memory import Rig
+from tests.harness.runtime_in_memory import RuntimeInMemory
 
 
 @tool(effects="none")
@@ -81,7 +81,7 @@ TOOLS = (look, note, slow, broken, shaky, pay, late)
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
 
 
-class Courses(Rig):
+class RandomRuns(RuntimeInMemory):
     """A runtime whose agent has a prompt, and where asked an output schema."""
 
     def __init__(self, model: ScriptedModel, output: bool = False, **limits: Any) -> None:
@@ -138,53 +138,53 @@ def script(rng: random.Random, output: bool) -> list[dict[str, Any]]:
     return [*turns, *wrong, {"text": '{"n": 1}' if output else "Done: all is well.\nBye."}]
 
 
-async def course(seed: int) -> tuple[Courses, str]:
+async def random_run(seed: int) -> tuple[RandomRuns, str]:
     """A runtime, entered, and a run in it that has ended or rests."""
     rng = random.Random(seed)
     output = seed % 5 == 1
     limits: dict[str, Any] = {"steps": 2} if seed % 7 == 2 else {"tool_calls": 2} if seed % 7 == 3 else {}
     turns = [*script(rng, False), *script(rng, output), *script(rng, output), *script(rng, output)]
-    rig = Courses(ScriptedModel(turns), output, **limits)
-    await rig.__aenter__()
-    run = await begin(rig, rng, "First.")
-    run = await begin(rig, rng, "Then:\n  more.")
+    runtime = RandomRuns(ScriptedModel(turns), output, **limits)
+    await runtime.__aenter__()
+    run = await begin(runtime, rng, "First.")
+    run = await begin(runtime, rng, "Then:\n  more.")
     if seed % 4 == 0:
-        run = await forked(rig, rng, run)
-    return rig, run
+        run = await forked(runtime, rng, run)
+    return runtime, run
 
 
-async def begin(rig: Courses, rng: random.Random, text: str) -> str:
+async def begin(runtime: RandomRuns, rng: random.Random, text: str) -> str:
     context = {"name": rng.choice(["Ann", "Bo"])} if rng.random() < 0.5 else None
-    started = await rig.runs.start(
+    started = await runtime.runs.start(
         "local", StartRun(input=user(text), thread_id="t", context=context, stream=rng.random() < 0.5)
     )
-    await through(rig, rng, started.run_id)
+    await through(runtime, rng, started.run_id)
     return started.run_id
 
 
-async def through(rig: Courses, rng: random.Random, run: str) -> None:
+async def through(runtime: RandomRuns, rng: random.Random, run: str) -> None:
     """To its end, with answers, a restart or a cancel on the way."""
     for _ in range(12):
-        result = await rig.runs.wait(run, 5)
+        result = await runtime.runs.wait(run, 5)
         if result.status != "paused":
             return
         if rng.random() < 0.1:
-            await rig.runs.cancel("local", run)
+            await runtime.runs.cancel("local", run)
             continue
         answers = [Answer(approval=row.id, decision=rng.choice(row.decisions), result=None) for row in result.approvals]
-        await rig.runs.answer("local", run, answers if rng.random() < 0.5 else answers[:1])
+        await runtime.runs.answer("local", run, answers if rng.random() < 0.5 else answers[:1])
     raise AssertionError(f"{run} does not come to an end")
 
 
-async def forked(rig: Courses, rng: random.Random, parent: str) -> str:
-    row = await rig.runs.get("local", parent)
+async def forked(runtime: RandomRuns, rng: random.Random, parent: str) -> str:
+    row = await runtime.runs.get("local", parent)
     edits = (MessageEdit(content=user("Other.").content, replace=1), MessageEdit(content=user("More.").content))
     for at in rng.sample(range(1, row.last_seq + 1), row.last_seq):
         try:
             request = ForkRun(run_id=parent, at=at, messages=edits[: rng.randrange(3)], context={"name": "Fay"})
-            started = await rig.forks.fork("local", request)
+            started = await runtime.forks.fork("local", request)
         except BaseError:  # not every event can be forked at
             continue
-        await through(rig, rng, started.run_id)
+        await through(runtime, rng, started.run_id)
         return started.run_id
     return parent

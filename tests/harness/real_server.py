@@ -16,7 +16,7 @@ _KEPT = ("PATH", "HOME", "LANG", "PYTHONPATH", "VIRTUAL_ENV", "TMPDIR")
 READY_SECONDS = 30.0
 
 
-class Server:
+class RealServer:
     """`path` is what `serve` is given; settings come on top of quiet defaults."""
 
     def __init__(self, folder: Path, path: Path, settings: Mapping[str, str], arguments: Sequence[str] = ()) -> None:

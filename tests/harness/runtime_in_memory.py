@@ -35,8 +35,8 @@ from journeyman.tools.process.pool import Workers
 from journeyman.tools.registry import ToolRegistry
 
 
-class Rig:
-    """`async with Rig(model, tools) as rig`: start runs with `rig.start("text")`."""
+class RuntimeInMemory:
+    """`async with RuntimeInMemory(model, tools) as runtime`: start runs with `runtime.start("text")`."""
 
     definitions_type = Definitions
 
@@ -63,7 +63,7 @@ class Rig:
         self.ids = SequentialIds()
         self.codec = Codec()
 
-    async def __aenter__(self) -> Rig:
+    async def __aenter__(self) -> RuntimeInMemory:
         self._stack = AsyncExitStack()
         await self.journal.open()
         self.registry = ToolRegistry()

@@ -19,12 +19,12 @@ from typing import Any
 Step = str | list[list[Any]] | dict[str, Any]
 
 
-def plan(marker: str, *steps: Step) -> str:
+def reply_script(marker: str, *steps: Step) -> str:
     """The user's message that carries this plan."""
     return json.dumps({"marker": marker, "steps": list(steps)})
 
 
-def read(messages: Sequence[dict[str, Any]]) -> tuple[str, int, Step]:
+def next_reply(messages: Sequence[dict[str, Any]]) -> tuple[str, int, Step]:
     """Marker, number of the step (from 1) and the step that answers these messages."""
     last = max(i for i, message in enumerate(messages) if message["role"] == "user")
     number = 1 + sum(message["role"] == "assistant" for message in messages[last + 1 :])

@@ -1,4 +1,4 @@
-"""One server with all that surrounds it: gateway, world, a client that outlives kills, strace."""
+"""A real server with its surroundings: fake gateway, effects log, reconnecting client and strace."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from pathlib import Path
 from typing import Any
 
 from tests.harness import invariants
-from tests.harness.api_client import Client
-from tests.harness.effects_log import World
-from tests.harness.fake_gateway import Gateway
-from tests.harness.real_server import Server
+from tests.harness.api_client import ApiClient
+from tests.harness.effects_log import EffectsLog
+from tests.harness.fake_gateway import FakeGateway
+from tests.harness.real_server import RealServer
 from tests.harness.strace import Tracer
 
 
 @dataclass
-class Lane:
-    server: Server
-    gateway: Gateway
-    world: World
-    client: Client
+class ServerEnvironment:
+    server: RealServer
+    gateway: FakeGateway
+    effects_log: EffectsLog
+    client: ApiClient
     tracer: Tracer
 
     async def settle(self, run_id: str, seconds: float = 30) -> dict[str, Any]:
-        """Wait for the run's end. Whoever is asked about an unknown outcome looks at the world: what happened is
-        done, what did not is to be tried again. Calls that need an approval are approved."""
+        """Wait for the end of the run and return it. Pending approvals are approved; a call with an unknown outcome is
+        answered `done` if the effects log has it, else `retry`."""
         while True:
             run = await self.client.until(run_id, ("paused", "finished", "failed", "cancelled"), seconds)
             if run["status"] != "paused":
@@ -38,18 +38,18 @@ class Lane:
         tool, label, of = approval["tool"], approval["arguments"]["label"], approval["run_id"]
         if approval["kind"] == "tool":
             await self.client.answer(run_id, approval["approval"], "approve", of)
-        elif self.world.happened(tool, label):
+        elif self.effects_log.happened(tool, label):
             await self.client.answer(run_id, approval["approval"], "done", of, result=f"{tool} {label} done")
         else:
             await self.client.answer(run_id, approval["approval"], "retry", of)
 
     async def violations(self, run_id: str, marker: str) -> list[str]:
-        """What is wrong with a run that is over, seen from everywhere."""
+        """Return the invariants that a finished run breaks, seen from its events, the effects log and the gateway."""
         events = await self.client.events(run_id)
         asked = {number: count for (name, number), count in self.gateway.calls.items() if name == marker}
         wrong = [
             *invariants.journal(events),
-            *invariants.effects(events, self.world.effects()),
+            *invariants.effects(events, self.effects_log.effects()),
             *invariants.model_calls(events, asked),
             *self.gateway.refused,
         ]
@@ -59,19 +59,19 @@ class Lane:
 
 
 @asynccontextmanager
-async def lane(
+async def server_environment(
     folder: Path, settings: Mapping[str, str] | None = None, agents: Mapping[str, str] | None = None
-) -> AsyncIterator[Lane]:
-    """All of it around a server that is ready; nothing is left running after it."""
+) -> AsyncIterator[ServerEnvironment]:
+    """Start the server and wait until it is ready. On exit everything is stopped."""
     folder.mkdir(parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
-        gateway = await stack.enter_async_context(Gateway())
-        world = World(folder, agents)
+        gateway = await stack.enter_async_context(FakeGateway())
+        effects_log = EffectsLog(folder, agents)
         settings = {"LITELLM_GATEWAY_URL": gateway.url, "LITELLM_GATEWAY_API_KEY": "sk-test", **(settings or {})}
-        server = Server(folder, world.agents, settings)
+        server = RealServer(folder, effects_log.agents, settings)
         stack.push_async_callback(server.close)
         tracer = Tracer(folder)
         stack.push_async_callback(tracer.close)
-        client = await stack.enter_async_context(Client(server, server.revive))
+        client = await stack.enter_async_context(ApiClient(server, server.revive))
         await server.start()
-        yield Lane(server, gateway, world, client, tracer)
+        yield ServerEnvironment(server, gateway, effects_log, client, tracer)

@@ -11,7 +11,7 @@ from typing import Any
 
 import aiohttp
 
-from tests.harness.api_client import Client
+from tests.harness.api_client import ApiClient
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Stream:
 
 
 @asynccontextmanager
-async def watch(client: Client, run_id: str, after: int | None = None, header: bool = True) -> AsyncIterator[Stream]:
+async def watch(client: ApiClient, run_id: str, after: int | None = None, header: bool = True) -> AsyncIterator[Stream]:
     """GET /runs/{id}/events as a stream, from after that seq (by Last-Event-ID, or by `?after=`)."""
     headers = {"Accept": "text/event-stream"}
     query = ""
@@ -80,7 +80,7 @@ async def watch(client: Client, run_id: str, after: int | None = None, header: b
 
 
 @asynccontextmanager
-async def process(client: Client, body: dict[str, Any]) -> AsyncIterator[Stream]:
+async def process(client: ApiClient, body: dict[str, Any]) -> AsyncIterator[Stream]:
     """POST /process, streamed."""
     headers = {"Accept": "text/event-stream"}
     async with client.http.post(f"{client.server.url}/process", json=body, headers=headers) as response:

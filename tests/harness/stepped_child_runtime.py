@@ -1,4 +1,4 @@
-"""A world with an agent that only starts other agents, in rounds, and answers with their answers."""
+"""A stepped runtime with a parent agent that starts child runs in rounds and answers with their answers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from journeyman.llm.client import Delta, ModelReply, ModelRequest
 from journeyman.runtime.served.agents import Catalog
 from journeyman.runtime.use_cases.forks import Forks
 from journeyman.runtime.use_cases.submission import Acceptance
-from tests.harness.stepped_runtime import SPECS, World, check
+from tests.harness.stepped_runtime import SPECS, SteppedRuntime, check
 
 Rounds = Sequence[Sequence[str]]
 
@@ -35,7 +35,7 @@ WORKERS: dict[str, Rounds] = {
 }
 
 
-class Plans(dict[str, Rounds]):
+class ParentPlans(dict[str, Rounds]):
     """By a run's text. That of a child is `<its parent's>/<round>.<place> <kind>`."""
 
     def __missing__(self, text: str) -> Rounds:
@@ -43,11 +43,11 @@ class Plans(dict[str, Rounds]):
         return FOREMEN.get(kind) or WORKERS[kind]
 
 
-class Foreman(BaseAgent):
+class ParentAgent(BaseAgent):
     """Starts the children of a round side by side, and the next round when all of them are over."""
 
     type = "foreman"
-    plans = Plans()
+    plans = ParentPlans()
 
     def decide(self, state: AgentState) -> tuple[Action, ...]:
         if state.limit is not None:
@@ -80,11 +80,11 @@ def _said(child: ChildState) -> str:
     return str(child.result) if child.failure is None else child.failure.code
 
 
-class Family(World):
+class SteppedChildRuntime(SteppedRuntime):
     """`plans`: for each text that is said to the foreman, rounds of kinds of children."""
 
     def __init__(self, plans: dict[str, Rounds], **rest: Any) -> None:
-        super().__init__(Plans(plans), **rest)
+        super().__init__(ParentPlans(plans), **rest)
         self.gone = ""  # an agent that is not served any more
 
     async def boot(self) -> None:
@@ -100,8 +100,8 @@ class Family(World):
         return Catalog(agents, default="foreman")
 
     def build(self, spec: AgentSpec) -> BaseAgent:
-        agent = (Foreman if spec.type == "foreman" else ReactAgent)(spec, Toolset(SPECS, check), lambda state: "")
-        if isinstance(agent, Foreman):
+        agent = (ParentAgent if spec.type == "foreman" else ReactAgent)(spec, Toolset(SPECS, check), lambda state: "")
+        if isinstance(agent, ParentAgent):
             agent.plans = self.plans
         return agent
 

@@ -1,4 +1,4 @@
-"""The world of `world.py` with an agent that walks a graph: its nodes' code stops at gates too."""
+"""A stepped runtime whose agent runs a graph. The code of its nodes waits at gates too."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from journeyman.events.fold import AgentState
 from journeyman.events.messages import Message, TextPart, ToolCall
 from journeyman.llm.client import Delta, ModelReply, ModelRequest
 from journeyman.runtime.served.agents import Catalog
-from tests.harness.stepped_runtime import World, check, check_transcript
+from tests.harness.stepped_runtime import SteppedRuntime, check, check_transcript
 
 Code = Callable[[Any], Any]
 
@@ -75,7 +75,7 @@ def graph_agent(spec: AgentSpec, code: Mapping[str, Code], system: str = "Be bri
 
 
 @dataclass
-class GraphWorld(World):
+class SteppedGraphRuntime(SteppedRuntime):
     """`plans`, by the system prompt of a node: the tools that its replies ask for, then it answers in words."""
 
     graph: GraphSpec = REACT

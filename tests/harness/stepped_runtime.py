@@ -1,7 +1,7 @@
-"""A world that a test turns by hand: no time, no disk, no network; each wait ends when the test says so.
+"""A runtime that a test drives step by step: no time, no disk, no network; each wait ends when the test says so.
 
-`Disk` commits when told to, and forgets what it was not told to commit when the process dies. Models and tools wait
-at gates. Nothing here depends on timing, so one list of choices gives one history.
+`SimulatedDisk` commits when told to, and forgets what it was not told to commit when the process dies. Models and
+tools wait at gates. Nothing here depends on timing, so one list of choices gives one history.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from journeyman.tools.spec import CallHost, CallRequest, Question, ToolOutcome, 
 THREAD = "t"
 
 
-class Ticket:
+class PendingBatch:
     """A batch on its way to the disk."""
 
     def __init__(self, batch: Batch) -> None:
@@ -72,12 +72,12 @@ class Ticket:
                 waiter.set_result(None)
 
 
-class Disk(MemoryJournal):
+class SimulatedDisk(MemoryJournal):
     """Commits batch by batch, when told; `held` is what a crash would lose."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.held: deque[Ticket] = deque()
+        self.held: deque[PendingBatch] = deque()
         self.dead = False
         self.sound = True
 
@@ -85,8 +85,8 @@ class Disk(MemoryJournal):
     def healthy(self) -> bool:
         return self.sound
 
-    def submit(self, batch: Batch) -> Ticket:  # type: ignore[override]
-        ticket = Ticket(batch)
+    def submit(self, batch: Batch) -> PendingBatch:  # type: ignore[override]
+        ticket = PendingBatch(batch)
         if not self.dead:
             self.held.append(ticket)
         return ticket
@@ -125,7 +125,7 @@ SPECS = (
 NAMES = (*(spec.name for spec in SPECS), "nope", "look:bad")
 
 
-class Touched:
+class ContextTouched:
     """The approval condition of `pay_apart`: a call of `touch` changed the thread's context before."""
 
     def holds(self, values: Mapping[str, JSON]) -> bool:
@@ -139,14 +139,14 @@ def check(name: str, arguments: str | dict[str, JSON]) -> dict[str, JSON]:
 
 
 @dataclass
-class World:
+class SteppedRuntime:
     """`plans`: for each run's text, the tools that each reply asks for; after the last, the model answers."""
 
     plans: dict[str, Sequence[Sequence[str]]]
     limits: Limits = field(default_factory=Limits)
     specs: tuple[ToolSpec, ...] = SPECS
     slots: int = 512
-    disk: Disk = field(default_factory=Disk)
+    disk: SimulatedDisk = field(default_factory=SimulatedDisk)
     clock: ManualClock = field(default_factory=ManualClock)
     ids: SequentialIds = field(default_factory=SequentialIds)
     gates: list[Gate] = field(default_factory=list)
@@ -180,7 +180,7 @@ class World:
         return self.build(spec)
 
     def build(self, spec: AgentSpec) -> BaseAgent:
-        return ReactAgent(spec, Toolset(self.specs, check, {"pay_apart": Touched()}), lambda state: "Be brief.")
+        return ReactAgent(spec, Toolset(self.specs, check, {"pay_apart": ContextTouched()}), lambda state: "Be brief.")
 
     def direct(self, tool: str, agent: str | None) -> DirectAgent:
         spec = AgentSpec(type="direct", name="direct", model=ModelSettings(name=""))
@@ -259,7 +259,7 @@ class World:
                 self.clock.advance(3)
                 continue
             quiet = 0
-        raise AssertionError("the world does not come to rest")
+        raise AssertionError("the runtime does not become idle")
 
     async def _answer_one(self, decision: Callable[[Any], str | None]) -> bool:
         for row in await self.disk.approvals(None):
@@ -345,17 +345,17 @@ def _arguments(name: str) -> str:
 class _Tools:
     """Executes: each call's code stops at a gate; how that is opened says how the call ends."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, runtime: SteppedRuntime) -> None:
+        self._runtime = runtime
 
     async def execute(self, request: CallRequest, host: CallHost) -> ToolOutcome:
         if request.spec.isolation == "process":
-            await self._world.gate(f"slot {request.spec.name}")
+            await self._runtime.gate(f"slot {request.spec.name}")
         attempt = request.attempt
         while True:
             await host.starting(attempt)
             self._ran(request, attempt)
-            how = await self._world.gate(f"tool {request.spec.name}")
+            how = await self._runtime.gate(f"tool {request.spec.name}")
             if how != "again" or request.spec.effects == "once":
                 break
             attempt += 1
@@ -374,17 +374,17 @@ class _Tools:
         return ToolOutcome(result=f"{request.spec.name} done", attempts=attempts)
 
     def _ran(self, request: CallRequest, attempt: int) -> None:
-        world, name = self._world, f"{request.run_id} {request.call}#{attempt}"
-        world.executed[request.run_id, request.call] += 1
-        finished = world.events(request.run_id, ToolCallFinished)
+        runtime, name = self._runtime, f"{request.run_id} {request.call}#{attempt}"
+        runtime.executed[request.run_id, request.call] += 1
+        finished = runtime.events(request.run_id, ToolCallFinished)
         if any(event.call == request.call for event in finished):
-            world.wrong.append(f"{name} is over and committed, and runs again")
-        times = world.executed[request.run_id, request.call]
-        if request.spec.effects == "once" and times > 1 + world.retries(request.run_id, request.call):
-            world.wrong.append(f"{name} runs again, and nobody said retry")
-        started = {(event.call, event.attempt) for event in world.events(request.run_id, ToolCallStarted)}
+            runtime.wrong.append(f"{name} is over and committed, and runs again")
+        times = runtime.executed[request.run_id, request.call]
+        if request.spec.effects == "once" and times > 1 + runtime.retries(request.run_id, request.call):
+            runtime.wrong.append(f"{name} runs again, and nobody said retry")
+        started = {(event.call, event.attempt) for event in runtime.events(request.run_id, ToolCallStarted)}
         if request.spec.effects != "none" and (request.call, attempt) not in started:
-            world.wrong.append(f"{name} runs before its start is durable")
+            runtime.wrong.append(f"{name} runs before its start is durable")
 
 
 def check_transcript(messages: Sequence[Message]) -> None:

@@ -1,4 +1,4 @@
-"""The checkers must be able to say no: each refuses a journal that was doctored in one place."""
+"""The invariants can fail: each refuses a journal that was doctored in one place."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from tests.harness import invariants
 from tests.harness.effects_log import Effect
-from tests.harness.scripted_replies import plan, read, violations
+from tests.harness.scripted_replies import next_reply, reply_script, violations
 
 
 def _events(*pairs: tuple[str, dict[str, Any]]) -> list[dict[str, Any]]:
@@ -48,14 +48,14 @@ def _killed_run() -> list[dict[str, Any]]:
     )
 
 
-def _world(*calls: str, tool: str = "put", key: str = "r:") -> list[Effect]:
+def _effects(*calls: str, tool: str = "put", key: str = "r:") -> list[Effect]:
     return [Effect(tool, call, key + call, 1) for call in calls]
 
 
 def test_a_sound_run_passes() -> None:
     events = _killed_run()
     assert invariants.journal(events) == []
-    assert invariants.effects(events, _world("m1.0", "m1.1", "m1.1")) == []
+    assert invariants.effects(events, _effects("m1.0", "m1.1", "m1.1")) == []
     assert invariants.model_calls(events, {1: 1, 2: 2}) == []
 
 
@@ -79,22 +79,22 @@ def test_a_doctored_journal_is_refused(doctor: Callable[[list[dict[str, Any]]], 
 
 
 @pytest.mark.parametrize(
-    "world",
+    "effects_log",
     [
-        _world("m1.0", "m1.0", "m1.1"),
-        _world("m1.0", "m1.1", "m1.1", "m1.1"),
-        _world("m1.0"),
-        _world("m1.0", "m1.1", key="other:"),
+        _effects("m1.0", "m1.0", "m1.1"),
+        _effects("m1.0", "m1.1", "m1.1", "m1.1"),
+        _effects("m1.0"),
+        _effects("m1.0", "m1.1", key="other:"),
     ],
     ids=["a committed call repeated", "repeated twice for one kill", "a result without an effect", "another key"],
 )
-def test_a_repeated_or_missing_effect_is_refused(world: list[Effect]) -> None:
-    assert invariants.effects(_killed_run(), world)
+def test_a_repeated_or_missing_effect_is_refused(effects_log: list[Effect]) -> None:
+    assert invariants.effects(_killed_run(), effects_log)
 
 
 def test_a_once_call_may_never_repeat() -> None:
     events = [dict(event, data={**event["data"], "tool": "pay"}) for event in _killed_run()]
-    assert invariants.effects(events, _world("m1.0", "m1.1", "m1.1", tool="pay"))
+    assert invariants.effects(events, _effects("m1.0", "m1.1", "m1.1", tool="pay"))
 
 
 def test_a_committed_model_call_may_not_repeat() -> None:
@@ -138,9 +138,9 @@ def test_a_strict_gateway_refuses(history: list[dict[str, Any]]) -> None:
 
 
 def test_a_plan_is_followed_from_the_messages_alone() -> None:
-    user = {"role": "user", "content": plan("k", [["put", {"label": "a"}]], "done")}
+    user = {"role": "user", "content": reply_script("k", [["put", {"label": "a"}]], "done")}
     asked = {"role": "assistant", "content": None, "tool_calls": [_CALL]}
     told = {"role": "tool", "tool_call_id": "c1", "content": "x"}
-    assert read([user]) == ("k", 1, [["put", {"label": "a"}]])
-    assert read([user, asked, told]) == ("k", 2, "done")
+    assert next_reply([user]) == ("k", 1, [["put", {"label": "a"}]])
+    assert next_reply([user, asked, told]) == ("k", 2, "done")
     assert violations([user, asked, told]) == []

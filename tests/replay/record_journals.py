@@ -47,103 +47,103 @@ from journeyman.events.events import Path as Place
 from journeyman.events.fold import AgentState, fold
 from journeyman.events.messages import FilePart, ImagePart, Message, TextPart, Usage, assistant, user
 from journeyman.runtime.use_cases.requests import StartCall, StartRun
-from tests.harness.stepped_runtime import THREAD, World
+from tests.harness.stepped_runtime import THREAD, SteppedRuntime
 
 JOURNALS = Path(__file__).parent / "journals"
-Story = Callable[[World], Awaitable[None]]
+Story = Callable[[SteppedRuntime], Awaitable[None]]
 
 
-async def begin(world: World, stream: bool = False) -> None:
-    await world.boot()
+async def begin(runtime: SteppedRuntime, stream: bool = False) -> None:
+    await runtime.boot()
     context = {"customer": {"tier": "gold"}}
     request = StartRun(input=user("a"), thread_id=THREAD, context=context, stream=stream, request_id="req_1")
-    world.spawn(world.runs.start, "me", request)
-    await step(world)
+    runtime.spawn(runtime.runs.start, "me", request)
+    await step(runtime)
 
 
-async def step(world: World) -> None:
+async def step(runtime: SteppedRuntime) -> None:
     """Commit everything, open nothing."""
-    await world.settle()
-    while world.disk.held:
-        world.clock.advance(0.001)
-        world.disk.write()
-        await world.settle()
+    await runtime.settle()
+    while runtime.disk.held:
+        runtime.clock.advance(0.001)
+        runtime.disk.write()
+        await runtime.settle()
 
 
-async def reply(world: World, how: str = "ok") -> None:
-    world.clock.advance(0.25)
-    world.open_gate(0, how)
-    await step(world)
+async def reply(runtime: SteppedRuntime, how: str = "ok") -> None:
+    runtime.clock.advance(0.25)
+    runtime.open_gate(0, how)
+    await step(runtime)
 
 
-async def answer(world: World) -> None:
-    await begin(world)
-    await reply(world)
+async def answer(runtime: SteppedRuntime) -> None:
+    await begin(runtime)
+    await reply(runtime)
 
 
-async def tools(world: World) -> None:
-    await begin(world)
-    await reply(world)
-    world.open_gate(1, "fail")
-    await step(world)
-    await world.let_go()
+async def tools(runtime: SteppedRuntime) -> None:
+    await begin(runtime)
+    await reply(runtime)
+    runtime.open_gate(1, "fail")
+    await step(runtime)
+    await runtime.let_go()
 
 
-async def approvals(world: World) -> None:
-    await begin(world)
-    await reply(world)
-    first, second = await world.disk.approvals(None)
-    world.spawn(world.answer, first.id, "approve", {"amount": 3})
-    await step(world)
-    world.spawn(world.answer, second.id, "deny")
-    await world.let_go()
+async def approvals(runtime: SteppedRuntime) -> None:
+    await begin(runtime)
+    await reply(runtime)
+    first, second = await runtime.disk.approvals(None)
+    runtime.spawn(runtime.answer, first.id, "approve", {"amount": 3})
+    await step(runtime)
+    runtime.spawn(runtime.answer, second.id, "deny")
+    await runtime.let_go()
 
 
-async def paused(world: World) -> None:
-    await begin(world)
-    await reply(world)
+async def paused(runtime: SteppedRuntime) -> None:
+    await begin(runtime)
+    await reply(runtime)
 
 
-async def taken_over(world: World) -> None:
-    await begin(world)
-    await reply(world)
-    await world.crash()
-    world.clock.advance(3600)
-    await world.boot()
-    await world.let_go(decision=lambda row: "done")
+async def taken_over(runtime: SteppedRuntime) -> None:
+    await begin(runtime)
+    await reply(runtime)
+    await runtime.crash()
+    runtime.clock.advance(3600)
+    await runtime.boot()
+    await runtime.let_go(decision=lambda row: "done")
 
 
-async def retried(world: World) -> None:
-    await begin(world)
-    await reply(world)
-    await reply(world, "again")
-    await reply(world, "unknown")
-    await world.let_go(decision=lambda row: "retry")
+async def retried(runtime: SteppedRuntime) -> None:
+    await begin(runtime)
+    await reply(runtime)
+    await reply(runtime, "again")
+    await reply(runtime, "unknown")
+    await runtime.let_go(decision=lambda row: "retry")
 
 
-async def cancelled(world: World) -> None:
-    await begin(world, stream=True)
-    await reply(world, "say:I was about to ")
-    world.spawn(world.runs.cancel, "me", "run_1")
-    await step(world)
+async def cancelled(runtime: SteppedRuntime) -> None:
+    await begin(runtime, stream=True)
+    await reply(runtime, "say:I was about to ")
+    runtime.spawn(runtime.runs.cancel, "me", "run_1")
+    await step(runtime)
 
 
-async def cancelled_in_a_call(world: World) -> None:
-    await begin(world)
-    await reply(world)
-    world.spawn(world.runs.cancel, "me", "run_1")
-    await step(world)
+async def cancelled_in_a_call(runtime: SteppedRuntime) -> None:
+    await begin(runtime)
+    await reply(runtime)
+    runtime.spawn(runtime.runs.cancel, "me", "run_1")
+    await step(runtime)
 
 
-async def failed(world: World) -> None:
-    await begin(world)
-    await reply(world, "error")
+async def failed(runtime: SteppedRuntime) -> None:
+    await begin(runtime)
+    await reply(runtime, "error")
 
 
-async def direct(world: World) -> None:
-    await world.boot()
-    world.spawn(world.runs.call, "me", StartCall(tool="look", arguments={"q": 1}))
-    await world.let_go()
+async def direct(runtime: SteppedRuntime) -> None:
+    await runtime.boot()
+    runtime.spawn(runtime.runs.call, "me", StartCall(tool="look", arguments={"q": 1}))
+    await runtime.let_go()
 
 
 STORIES: dict[str, tuple[Story, tuple[tuple[str, ...], ...], Limits]] = {
@@ -225,10 +225,10 @@ GRAPH: tuple[Event, ...] = (
 
 async def told(name: str) -> list[Entry]:
     story, plan, limits = STORIES[name]
-    world = World({"a": plan}, limits=limits)
-    await story(world)
-    entries = world.entries(world.run_ids[0])
-    await world.crash()
+    runtime = SteppedRuntime({"a": plan}, limits=limits)
+    await story(runtime)
+    entries = runtime.entries(runtime.run_ids[0])
+    await runtime.crash()
     return entries
 
 

@@ -17,7 +17,7 @@ from journeyman.errors import Problem
 from journeyman.events.fold import AgentState
 from journeyman.resilience.rate_limit import Rate
 
-Around = Callable[..., Surroundings]
+LoadContextFactory = Callable[..., Surroundings]
 
 
 def define(text: str, surroundings: Surroundings) -> tuple[LoadedAgent | None, list[Problem]]:
@@ -61,8 +61,8 @@ output: {schema: {type: object}, retries: 1}
 LOOP = "{start: a, nodes: {a: {type: llm}}, edges: [{from: a, to: end}]}"
 
 
-def test_every_key_of_this_release(around: Around) -> None:
-    agent = defined(FULL, around(gateway_configured=True))
+def test_every_key_of_this_release(load_context: LoadContextFactory) -> None:
+    agent = defined(FULL, load_context(gateway_configured=True))
     spec = agent.spec
     assert (spec.type, spec.name, spec.description) == ("react_agent", "support", "Answers account questions")
     assert (spec.model.name, spec.model.temperature, spec.model.extra) == ("gpt-5-mini", 0.5, {"seed": 1})
@@ -77,22 +77,24 @@ def test_every_key_of_this_release(around: Around) -> None:
     assert agent.conditions["refund"].holds({"args": {"amount": 60}})
     assert agent.output is not None
     assert agent.output.check("[]") is not None
-    assert spec.encode() == defined(FULL, around(gateway_configured=True)).spec.encode()
+    assert spec.encode() == defined(FULL, load_context(gateway_configured=True)).spec.encode()
 
 
-def test_the_system_prompt_of_a_run(around: Around) -> None:
-    agent = defined("type: react_agent\nprompt: '{{ agent.name }} {{ agent.model }} {{ context.thread.x }}'", around())
+def test_the_system_prompt_of_a_run(load_context: LoadContextFactory) -> None:
+    agent = defined(
+        "type: react_agent\nprompt: '{{ agent.name }} {{ agent.model }} {{ context.thread.x }}'", load_context()
+    )
     assert assemble(agent.spec, ReactAgent, {}).prompt(AgentState(thread_context={"x": 1})) == "support offline 1"
 
 
-def test_a_file_of_one_line_is_enough(around: Around) -> None:
-    spec = defined("type: react_agent", around()).spec
+def test_a_file_of_one_line_is_enough(load_context: LoadContextFactory) -> None:
+    spec = defined("type: react_agent", load_context()).spec
     assert (spec.name, spec.model.name, spec.tools, spec.limits.steps, spec.limits.repeats) == (
         "support", "offline", (), 25, 10,
     )  # fmt: skip
 
 
-def test_all_problems_come_at_once_with_their_places(around: Around) -> None:
+def test_all_problems_come_at_once_with_their_places(load_context: LoadContextFactory) -> None:
     text = """\
 type: react_agnt
 nam: x
@@ -109,7 +111,7 @@ prompt: |
 output: {schema: {type: nope}}
 quota: {concurrent_runs: 0}
 """
-    agent, problems = define(text, around())
+    agent, problems = define(text, load_context())
     assert agent is None
     assert sorted((problem.line, problem.column) for problem in problems) == sorted(
         [(1, 7), (2, 1), (3, 17), (5, 5), (6, 30), (6, 44), (7, 5), (8, 5), (9, 8), (12, 1), (13, 18), (14, 26)]
@@ -181,22 +183,22 @@ quota: {concurrent_runs: 0}
         ("tools: [{name: refund, approval: {whem: always}}]", "`tools[0].approval.whem` is unknown", "`when`"),
     ],
 )
-def test_each_mistake_has_its_sentence(text: str, message: str, remedy: str, around: Around) -> None:
-    agent, problems = define(f"type: react_agent\n{text}\n", around())
+def test_each_mistake_has_its_sentence(text: str, message: str, remedy: str, load_context: LoadContextFactory) -> None:
+    agent, problems = define(f"type: react_agent\n{text}\n", load_context())
     assert agent is None
     assert [problem for problem in problems if message in problem.message and remedy in (problem.remedy or "")]
     assert len(problems) == 1
     assert problems[0].line == 2
 
 
-def test_references_become_values_that_are_secret(around: Around) -> None:
+def test_references_become_values_that_are_secret(load_context: LoadContextFactory) -> None:
     text = """\
 type: react_agent
 description: "${COLOUR:-blue} $${COLOUR}"
 model: {name: "${MODEL}", max_tokens: "${TOKENS}", extra: {api_key: "${KEY}"}}
 """
     environment = {"MODEL": "gpt-5", "TOKENS": "100", "KEY": "sk-123456789012345678", "COLOUR": ""}
-    agent = defined(text, around(environment=environment, gateway_configured=True))
+    agent = defined(text, load_context(environment=environment, gateway_configured=True))
     assert agent.spec.description == "blue ${COLOUR}"
     assert (agent.spec.model.name, agent.spec.model.max_tokens) == ("gpt-5", 100)
     assert agent.secrets == {"gpt-5", "100", "sk-123456789012345678"}
@@ -218,9 +220,9 @@ model: {name: "${MODEL}", max_tokens: "${TOKENS}", extra: {api_key: "${KEY}"}}
         ("tools: [{name: refund, approval: '${SECRET} >'}]", "*** >"),
     ],
 )
-def test_the_value_of_a_reference_is_in_no_problem(text: str, message: str, around: Around) -> None:
+def test_the_value_of_a_reference_is_in_no_problem(text: str, message: str, load_context: LoadContextFactory) -> None:
     environment = {"SECRET": "hunter2-hunter2", "EMPTY": ""}
-    _, problems = define(f"type: react_agent\n{text}\n", around(environment=environment))
+    _, problems = define(f"type: react_agent\n{text}\n", load_context(environment=environment))
     assert message in problems[0].message
     assert "hunter2" not in "".join(map(str, problems))
     assert problems[0].line in (2, 3)
@@ -238,8 +240,8 @@ def test_the_value_of_a_reference_is_in_no_problem(text: str, message: str, arou
         "description: -----BEGIN RSA PRIVATE KEY-----",
     ],
 )
-def test_a_literal_credential_is_refused(text: str, around: Around) -> None:
-    agent, problems = define(f"type: react_agent\n{text}\n", around(gateway_configured=True, default_model="m"))
+def test_a_literal_credential_is_refused(text: str, load_context: LoadContextFactory) -> None:
+    agent, problems = define(f"type: react_agent\n{text}\n", load_context(gateway_configured=True, default_model="m"))
     assert agent is None
     (problem,) = problems
     assert "literal credential" in problem.message
@@ -257,16 +259,16 @@ def test_a_literal_credential_is_refused(text: str, around: Around) -> None:
         "output: {schema: {type: object, properties: {password: {type: string}}, required: [password]}}",
     ],
 )
-def test_what_is_no_credential(text: str, around: Around) -> None:
-    surroundings = around(gateway_configured=True, default_model="m", environment={"KEY": "abc12345"})
+def test_what_is_no_credential(text: str, load_context: LoadContextFactory) -> None:
+    surroundings = load_context(gateway_configured=True, default_model="m", environment={"KEY": "abc12345"})
     defined(f"type: react_agent\n{text}\n", surroundings)
 
 
-def test_the_default_model_and_offline(around: Around) -> None:
-    assert defined("type: react_agent", around(default_model="m", gateway_configured=True)).spec.model.name == "m"
-    agent = defined("type: react_agent\nmodel: {name: m, temperature: 1}", around(offline=True))
+def test_the_default_model_and_offline(load_context: LoadContextFactory) -> None:
+    assert defined("type: react_agent", load_context(default_model="m", gateway_configured=True)).spec.model.name == "m"
+    agent = defined("type: react_agent\nmodel: {name: m, temperature: 1}", load_context(offline=True))
     assert (agent.spec.model.name, agent.spec.model.temperature) == ("offline", 1)
-    _, problems = define("type: react_agent", around(gateway_configured=True))
+    _, problems = define("type: react_agent", load_context(gateway_configured=True))
     assert "no model is named" in problems[0].message
 
 
@@ -282,9 +284,10 @@ def test_the_schema_for_editors_accepts_what_loads() -> None:
     assert not check.is_valid({"type": "react_agent", "model": {"nam": "x"}})
 
 
-def test_fallbacks_are_models_of_the_gateway(around: Around) -> None:
+def test_fallbacks_are_models_of_the_gateway(load_context: LoadContextFactory) -> None:
     agent, problems = define(
-        "type: react_agent\nmodel: {name: big, fallbacks: [small, offline, big]}\n", around(gateway_configured=True)
+        "type: react_agent\nmodel: {name: big, fallbacks: [small, offline, big]}\n",
+        load_context(gateway_configured=True),
     )
     assert agent is None
     assert [problem.message for problem in problems] == [
@@ -293,7 +296,7 @@ def test_fallbacks_are_models_of_the_gateway(around: Around) -> None:
     ]
 
 
-def test_services_are_read_and_are_no_part_of_the_version(around: Around) -> None:
+def test_services_are_read_and_are_no_part_of_the_version(load_context: LoadContextFactory) -> None:
     text = """type: react_agent
 services:
   shop:
@@ -304,8 +307,8 @@ services:
     timeout: {connect: 3, first_byte: 20, idle: 10, total: 60}
     breaker: {failures: 9, open_seconds: 4}
 """
-    agent, problems = define(text, around())
-    plain, _ = define("type: react_agent\n", around())
+    agent, problems = define(text, load_context())
+    plain, _ = define("type: react_agent\n", load_context())
     assert agent is not None
     assert plain is not None
     assert not problems

@@ -26,14 +26,14 @@ from journeyman.agent_files.yaml_reader import read_document
 PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "agent-yaml.md").read_text()
 SNIPPETS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 
-Around = Callable[..., Surroundings]
+LoadContextFactory = Callable[..., Surroundings]
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS)
-def test_every_example_of_the_page_loads(snippet: str, around: Around) -> None:
+def test_every_example_of_the_page_loads(snippet: str, load_context: LoadContextFactory) -> None:
     document, problems = read_document(snippet.encode(), "agent-yaml.md")
     assert document is not None
-    surroundings = around(gateway_configured=True, default_model="gpt-5-mini")
+    surroundings = load_context(gateway_configured=True, default_model="gpt-5-mini")
     agent, found = define_agent(document, surroundings, default_name="example")
     assert agent is not None
     assert not [*problems, *found]

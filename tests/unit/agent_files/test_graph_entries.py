@@ -20,7 +20,7 @@ from journeyman.agent_files.yaml_reader import read_document
 from journeyman.agents.spec import EdgeSpec, GraphSpec, NodeSpec
 from journeyman.errors import Problem
 
-Around = Callable[..., Surroundings]
+LoadContextFactory = Callable[..., Surroundings]
 
 CONTRACT = """\
 type: custom_react_agent
@@ -72,12 +72,12 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def define(around: Around, folder: Path) -> Callable[..., tuple[LoadedAgent | None, list[Problem]]]:
+def define(load_context: LoadContextFactory, folder: Path) -> Callable[..., tuple[LoadedAgent | None, list[Problem]]]:
     def define(text: str, **changes: Any) -> tuple[LoadedAgent | None, list[Problem]]:
         document, problems = read_document(text.encode(), "agent.yaml")
         assert document is not None
         types = AgentTypes({"custom_react_agent": GraphDouble, "react_agent": GraphDouble}, plugins=tuple)
-        surroundings = around(types=types, **changes)
+        surroundings = load_context(types=types, **changes)
         agent, found = define_agent(document, surroundings, default_name="support", file=folder / "agent.yaml")
         return agent, [*problems, *found]
 
@@ -290,7 +290,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 @given(data=st.data())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-def test_any_file_gives_an_agent_or_problems(data: st.DataObject, around: Around) -> None:
+def test_any_file_gives_an_agent_or_problems(data: st.DataObject, load_context: LoadContextFactory) -> None:
     content = yaml.safe_load(CONTRACT)
     for _ in range(data.draw(st.integers(1, 3))):
         *path, last = data.draw(st.sampled_from(places(content)[1:]))
@@ -302,7 +302,7 @@ def test_any_file_gives_an_agent_or_problems(data: st.DataObject, around: Around
         else:
             del holder[last]
     types = AgentTypes({"custom_react_agent": GraphDouble}, plugins=tuple)
-    agent, problems = define_agent(Document(data=content), around(types=types), default_name="support")
+    agent, problems = define_agent(Document(data=content), load_context(types=types), default_name="support")
     assert (agent is None) is any(problem.severity == "error" for problem in problems)
 
 
@@ -314,7 +314,7 @@ def test_the_schema_for_editors_knows_graphs() -> None:
         assert not check.is_valid({**content, "graph": {**content["graph"], **wrong}}), wrong
 
 
-def test_agents_of_a_folder_call_each_other(around: Around, folder: Path) -> None:
+def test_agents_of_a_folder_call_each_other(load_context: LoadContextFactory, folder: Path) -> None:
     """Looked up once all files are read: one whose own file has problems may be meant."""
     for name, called in (("one", "two"), ("two", "one"), ("three", "fuor"), ("four", "one")):
         text = f"""\
@@ -328,7 +328,7 @@ graph:
 """
         (folder / f"{name}.yaml").write_text(text)
         (folder / f"{name}.yaml").chmod(0o644)
-    around_them = around(types=AgentTypes({"custom_react_agent": GraphDouble}, plugins=tuple))
+    around_them = load_context(types=AgentTypes({"custom_react_agent": GraphDouble}, plugins=tuple))
     loaded = load_agents(folder, around_them)
     found = {
         (Path(problem.file or "").name, problem.line, problem.column, problem.message) for problem in loaded.errors

@@ -10,7 +10,7 @@ from journeyman.agent_files.definition import LoadedAgent, Surroundings
 from journeyman.agent_files.folder import load_agents
 from journeyman.errors import Problem
 
-Around = Callable[..., Surroundings]
+LoadContextFactory = Callable[..., Surroundings]
 
 CRM = """\
 openapi: 3.0.3
@@ -49,11 +49,11 @@ paths:
 
 
 @pytest.fixture
-def load(tmp_path: Path, around: Around) -> Callable[..., tuple[LoadedAgent | None, list[Problem]]]:
+def load(tmp_path: Path, load_context: LoadContextFactory) -> Callable[..., tuple[LoadedAgent | None, list[Problem]]]:
     def loaded(agent: str, document: str = CRM, name: str = "crm.yaml", **environment: str):
         (tmp_path / name).write_text(document)
         (tmp_path / "agent.yaml").write_text(f"type: react_agent\n{agent}\n")
-        found = load_agents(tmp_path / "agent.yaml", around(environment=environment))
+        found = load_agents(tmp_path / "agent.yaml", load_context(environment=environment))
         return next(iter(found.agents), None), list(found.problems)
 
     return loaded
@@ -181,12 +181,12 @@ tools: [{name: crm__putNote, isolation: process}]""")
     ]
 
 
-def test_a_large_document_in_a_folder_is_no_agent(tmp_path: Path, around: Around) -> None:
+def test_a_large_document_in_a_folder_is_no_agent(tmp_path: Path, load_context: LoadContextFactory) -> None:
     large = CRM + "components:\n  schemas:\n" + "".join(f"    S{n}:\n      type: object\n" for n in range(9000))
     (tmp_path / "crm.yaml").write_text(large)
     (tmp_path / "agent.yaml").write_text(
         "type: react_agent\nopenapi:\n  crm:\n    document: crm.yaml\n    operations: [getCustomer]\n"
     )
-    found = load_agents(tmp_path, around())
+    found = load_agents(tmp_path, load_context())
     assert not found.problems
     assert [agent.spec.name for agent in found.agents] == ["agent"]

@@ -13,13 +13,13 @@ from journeyman.tools.spec import ToolSpec
 
 REACHING = Permissions(network=("*.shop.example", "localhost"), files=("data/",))
 
-Around = Callable[..., Surroundings]
+LoadContextFactory = Callable[..., Surroundings]
 Override = Callable[..., tuple[ToolSpec, list[Finding]]]
 
 
 @pytest.fixture
-def override(around: Around) -> Override:
-    surroundings = around()
+def override(load_context: LoadContextFactory) -> Override:
+    surroundings = load_context()
 
     def run(tool: str, **changes: Any) -> tuple[ToolSpec, list[Finding]]:
         spec = surroundings.tools[tool].spec
@@ -28,8 +28,8 @@ def override(around: Around) -> Override:
     return run
 
 
-def test_a_name_alone_changes_nothing(override: Override, around: Around) -> None:
-    assert override("refund") == (around().tools["refund"].spec, [])
+def test_a_name_alone_changes_nothing(override: Override, load_context: LoadContextFactory) -> None:
+    assert override("refund") == (load_context().tools["refund"].spec, [])
 
 
 @pytest.mark.parametrize(

@@ -13,23 +13,23 @@ from journeyman.agent_tests.replay import as_recorded
 from journeyman.agent_tests.replay_engine import Stage
 from journeyman.agents.spec import Limits
 from journeyman.runtime.served.agents import Catalog
-from tests.harness.stepped_child_runtime import Family
+from tests.harness.stepped_child_runtime import SteppedChildRuntime
 
 
-async def told(plan: Sequence[Sequence[str]], how: str = "ok", decision: str = "approve") -> Family:
-    world = Family({"job": plan}, limits=Limits(steps=9))
-    await world.boot()
-    world.spawn(world.say, "job")
-    await world.let_go(how, decision=lambda row: decision)
-    return world
+async def told(plan: Sequence[Sequence[str]], how: str = "ok", decision: str = "approve") -> SteppedChildRuntime:
+    runtime = SteppedChildRuntime({"job": plan}, limits=Limits(steps=9))
+    await runtime.boot()
+    runtime.spawn(runtime.say, "job")
+    await runtime.let_go(how, decision=lambda row: decision)
+    return runtime
 
 
-async def assert_played_equal(world: Family, catalog: Catalog) -> None:
-    for run in world.run_ids:
-        recording = await read_recording(world.disk, run)
+async def assert_played_equal(runtime: SteppedChildRuntime, catalog: Catalog) -> None:
+    for run in runtime.run_ids:
+        recording = await read_recording(runtime.disk, run)
         agent = catalog.agents[recording.accepted.agent or ""]
-        today = await Stage(recording, agent, world.build, world.direct).play()
-        assert compare(recording, as_recorded(recording, today, None)).text() == "", (run, world.types(run))
+        today = await Stage(recording, agent, runtime.build, runtime.direct).play()
+        assert compare(recording, as_recorded(recording, today, None)).text() == "", (run, runtime.types(run))
         assert not today.exhausted
         again = [event_of(fact.type, fact.v, fact.data, 0) for fact in facts_of(recording.events)]
         assert facts_of(again) == facts_of(recording.events)
@@ -50,38 +50,38 @@ async def assert_played_equal(world: Family, catalog: Catalog) -> None:
     ids=str,
 )
 async def test_every_run_of_a_family_is_played_as_it_was(plan: Sequence[Sequence[str]]) -> None:
-    world = await told(plan)
-    await assert_played_equal(world, world.catalog())
+    runtime = await told(plan)
+    await assert_played_equal(runtime, runtime.catalog())
 
 
 async def test_failed_denied_and_cancelled_children() -> None:
-    for world in (await told([("worker",)], "error"), await told([("asker", "worker")], decision="deny")):
-        await assert_played_equal(world, world.catalog())
+    for runtime in (await told([("worker",)], "error"), await told([("asker", "worker")], decision="deny")):
+        await assert_played_equal(runtime, runtime.catalog())
 
 
 @pytest.mark.parametrize("kind", ["worker", "asker", "chief"])
 async def test_a_run_that_is_cancelled_with_its_children(kind: str) -> None:
-    world = Family({"job": [(kind, "worker")]})
-    await world.boot()
-    world.spawn(world.say, "job")
+    runtime = SteppedChildRuntime({"job": [(kind, "worker")]})
+    await runtime.boot()
+    runtime.spawn(runtime.say, "job")
     for _ in range(20):
-        await world.settle()
-        if world.disk.held:
-            world.disk.write()
-    world.spawn(world.runs.cancel, "me", world.run_ids[0])
-    await world.let_go()
-    await assert_played_equal(world, world.catalog())
+        await runtime.settle()
+        if runtime.disk.held:
+            runtime.disk.write()
+    runtime.spawn(runtime.runs.cancel, "me", runtime.run_ids[0])
+    await runtime.let_go()
+    await assert_played_equal(runtime, runtime.catalog())
 
 
 async def test_a_crash_while_children_work() -> None:
-    world = Family({"job": [("looker", "asker")]})
-    await world.boot()
-    world.spawn(world.say, "job")
+    runtime = SteppedChildRuntime({"job": [("looker", "asker")]})
+    await runtime.boot()
+    runtime.spawn(runtime.say, "job")
     for _ in range(12):
-        await world.settle()
-        if world.disk.held:
-            world.disk.write()
-    await world.crash()
-    await world.boot()
-    await world.let_go(decision=lambda row: "approve")
-    await assert_played_equal(world, world.catalog())
+        await runtime.settle()
+        if runtime.disk.held:
+            runtime.disk.write()
+    await runtime.crash()
+    await runtime.boot()
+    await runtime.let_go(decision=lambda row: "approve")
+    await assert_played_equal(runtime, runtime.catalog())

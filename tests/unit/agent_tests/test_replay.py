@@ -25,25 +25,25 @@ from journeyman.events.quota import Quota
 from journeyman.llm.client import Delta, ModelReply, ModelRequest
 from journeyman.llm.fake.scripted import ScriptedModel
 from journeyman.runtime.use_cases.requests import Answer, StartCall
-from tests.harness.random_runs import Courses, course
-from tests.harness.runtime_in_memory import Rig, turns
-from tests.harness.stepped_runtime import World
+from tests.harness.random_runs import RandomRuns, random_run
+from tests.harness.runtime_in_memory import RuntimeInMemory, turns
+from tests.harness.stepped_runtime import SteppedRuntime
 from tests.replay.test_golden_journals import FILES, read
 
 NAME = Path("run.agent-test.yaml")
 
 
-async def played(recording: Recording, agent: BaseAgent | None, rig: Rig | World) -> Recording:
+async def played(recording: Recording, agent: BaseAgent | None, runtime: RuntimeInMemory | SteppedRuntime) -> Recording:
     """What would be recorded of it today."""
-    today = await Stage(recording, agent, rig.build, rig.direct).play()
+    today = await Stage(recording, agent, runtime.build, runtime.direct).play()
     assert not today.exhausted
     return as_recorded(recording, today, agent.spec if agent else None)
 
 
-async def exported(rig: Rig, run: str, agent: BaseAgent) -> Recording:
+async def exported(runtime: RuntimeInMemory, run: str, agent: BaseAgent) -> Recording:
     """The run as a test file, read again."""
-    recording = await read_recording(rig.journal, run)
-    before = await played(recording, agent, rig)
+    recording = await read_recording(runtime.journal, run)
+    before = await played(recording, agent, runtime)
     whole = msgspec.structs.replace(recording, prompts=before.prompts)
     text = file_text(whole, agent=None, description="")
     again = parse_test(text.encode(), NAME).recording
@@ -55,25 +55,25 @@ async def exported(rig: Rig, run: str, agent: BaseAgent) -> Recording:
 
 @pytest.mark.parametrize("seed", range(50))
 async def test_a_run_becomes_a_test_that_holds_until_the_prompt_changes(seed: int) -> None:
-    rig, run = await course(seed)
-    now = rig.now()
-    recording = await exported(rig, run, now)
-    comparison = compare(recording, await played(recording, now, rig))
+    runtime, run = await random_run(seed)
+    now = runtime.now()
+    recording = await exported(runtime, run, now)
+    comparison = compare(recording, await played(recording, now, runtime))
     assert (comparison.text(), comparison.equal) == ("", True)
-    changed = rig.now(prompt="Help nobody.\nNow.")
-    other = await played(recording, changed, rig)
+    changed = runtime.now(prompt="Help nobody.\nNow.")
+    other = await played(recording, changed, runtime)
     (first, *more) = compare(recording, other).differences if other.prompts else (None,)
     assert not more
     if first is not None:
         assert first.what.startswith("the system prompt of m")
         assert "+ Help nobody." in first.lines
         assert any(line.startswith("- Help ") for line in first.lines)
-    await rig.worker.stop(0)
+    await runtime.worker.stop(0)
 
 
-async def compared(rig: Courses, run: str, **changes: Any) -> Comparison:
-    recording = await exported(rig, run, rig.now())
-    return compare(recording, await played(recording, rig.now(**changes), rig))
+async def compared(runtime: RandomRuns, run: str, **changes: Any) -> Comparison:
+    recording = await exported(runtime, run, runtime.now())
+    return compare(recording, await played(recording, runtime.now(**changes), runtime))
 
 
 def said(comparison: Comparison) -> list[str]:
@@ -82,39 +82,39 @@ def said(comparison: Comparison) -> list[str]:
 
 async def test_what_else_may_change_is_named_too() -> None:
     script = turns({"look": {"at": 1}}, {"note": {"text": "x"}}, "Done.")
-    async with Courses(ScriptedModel(script)) as rig:
-        run = await rig.start("go")
-        await rig.runs.wait(run, 5)
-        tools = rig.spec().tools
+    async with RandomRuns(ScriptedModel(script)) as runtime:
+        run = await runtime.start("go")
+        await runtime.runs.wait(run, 5)
+        tools = runtime.spec().tools
         renamed = tuple(msgspec.structs.replace(each, description=f"{each.description}!") for each in tools[:1])
-        assert said(await compared(rig, run, tools=(*renamed, *tools[1:]))) == [
+        assert said(await compared(runtime, run, tools=(*renamed, *tools[1:]))) == [
             'the definition has changed: tools.look.description: "Look." -> "Look.!"'
         ]
         strict = tuple(msgspec.structs.replace(each, approval="always") for each in tools[:1])
-        asking = await compared(rig, run, tools=(*strict, *tools[1:]))
+        asking = await compared(runtime, run, tools=(*strict, *tools[1:]))
         assert said(asking)[0].startswith("event 5 does not happen any more: tool_call_started m1.0")
         assert any(line.startswith("event 5 is new: approval_requested m1.0") for line in said(asking))
         assert [note.what for note in asking.notes] == [
             'the definition has changed: tools.look.approval: "never" -> "always"'
         ]
-        other = await compared(rig, run, model=ModelSettings(name="better", temperature=0.5))
+        other = await compared(runtime, run, model=ModelSettings(name="better", temperature=0.5))
         assert said(other)[:2] == [
             'the definition has changed: model.name: "scripted" -> "better"',
             "the definition has changed: model.temperature: (nothing) -> 0.5",
         ]
         assert other.differences[2].lines == ('model: "scripted" -> "better"',)
-        shorter = await compared(rig, run, limits=Limits(steps=1))
+        shorter = await compared(runtime, run, limits=Limits(steps=1))
         assert any("is new: limit_reached" in line for line in said(shorter))
-        assert not (await compared(rig, run, limits=Limits(steps=20))).differences
+        assert not (await compared(runtime, run, limits=Limits(steps=20))).differences
 
 
 async def test_a_run_that_asks_for_more_than_was_recorded_is_told_so() -> None:
-    async with Courses(ScriptedModel(turns("no json", "Done.")), False) as rig:
-        run = await rig.start("go")
-        await rig.runs.wait(run, 5)
-        recording = await exported(rig, run, rig.now())
-        rig.output = True
-        today = await Stage(recording, rig.now(), rig.build, rig.direct).play()
+    async with RandomRuns(ScriptedModel(turns("no json", "Done.")), False) as runtime:
+        run = await runtime.start("go")
+        await runtime.runs.wait(run, 5)
+        recording = await exported(runtime, run, runtime.now())
+        runtime.output = True
+        today = await Stage(recording, runtime.now(), runtime.build, runtime.direct).play()
         assert today.exhausted
         assert "replay_exhausted" in compare(recording, as_recorded(recording, today, None)).text()
 
@@ -124,18 +124,18 @@ async def test_a_run_that_asks_for_more_than_was_recorded_is_told_so() -> None:
 )
 async def test_journals_of_every_release_are_played_as_they_were(path: Path) -> None:
     entries, _ = read(path)
-    world = World({}, limits=Limits(steps=1) if path.stem == "limit" else Limits())
+    runtime = SteppedRuntime({}, limits=Limits(steps=1) if path.stem == "limit" else Limits())
     recording = recording_of("run_1", entries)
-    agent = None if recording.accepted.direct else world.agent()
-    assert compare(recording, await played(recording, agent, world)).text() == ""
+    agent = None if recording.accepted.direct else runtime.agent()
+    assert compare(recording, await played(recording, agent, runtime)).text() == ""
 
 
 async def test_a_lone_tool_call_is_played_too() -> None:
-    async with Courses(ScriptedModel([])) as rig:
-        started = await rig.runs.call("local", StartCall(tool="look", arguments={"at": 3}))
-        await rig.runs.wait(started.run_id, 5)
-        recording = await read_recording(rig.journal, started.run_id)
-        assert compare(recording, await played(recording, None, rig)).equal
+    async with RandomRuns(ScriptedModel([])) as runtime:
+        started = await runtime.runs.call("local", StartCall(tool="look", arguments={"at": 3}))
+        await runtime.runs.wait(started.run_id, 5)
+        recording = await read_recording(runtime.journal, started.run_id)
+        assert compare(recording, await played(recording, None, runtime)).equal
 
 
 class Halting:
@@ -156,14 +156,14 @@ class Halting:
 
 async def test_a_cancelled_reply_keeps_its_half() -> None:
     model = Halting()
-    async with Rig(model) as rig:
-        run = await rig.start("go", stream=True)
+    async with RuntimeInMemory(model) as runtime:
+        run = await runtime.start("go", stream=True)
         await model.half.wait()
-        await rig.runs.cancel("local", run)
-        await rig.runs.wait(run, 5)
-        recording = await read_recording(rig.journal, run)
+        await runtime.runs.cancel("local", run)
+        await runtime.runs.wait(run, 5)
+        recording = await read_recording(runtime.journal, run)
         assert [type(event) for event in recording.events[-2:]] == [ModelReplied, RunCancelled]
-        assert compare(recording, await played(recording, rig.agent, rig)).text() == ""
+        assert compare(recording, await played(recording, runtime.agent, runtime)).text() == ""
 
 
 async def test_a_restart_and_answers_in_two_requests_are_played_in_their_order() -> None:
@@ -186,46 +186,46 @@ async def test_a_restart_and_answers_in_two_requests_are_played_in_their_order()
         {"tool_calls": [{"name": "wait"}]},
         {"text": "end"},
     ]
-    async with Rig(ScriptedModel(plan[:2]), [wait, sign]) as rig:
-        run = await rig.start("go")
-        for row in (await rig.runs.wait(run, 5)).approvals:
-            await rig.runs.answer("local", run, [Answer(approval=row.id, decision="approve")])
+    async with RuntimeInMemory(ScriptedModel(plan[:2]), [wait, sign]) as runtime:
+        run = await runtime.start("go")
+        for row in (await runtime.runs.wait(run, 5)).approvals:
+            await runtime.runs.answer("local", run, [Answer(approval=row.id, decision="approve")])
         await began.wait()
-        await rig.worker.stop(0)
+        await runtime.worker.stop(0)
     hold.set()
-    async with Rig(ScriptedModel(plan[2:]), [wait, sign], rig.journal) as rig:
-        await rig.worker.recover()
-        assert (await rig.runs.wait(run, 5)).response == "end"
-        recording = await read_recording(rig.journal, run)
+    async with RuntimeInMemory(ScriptedModel(plan[2:]), [wait, sign], runtime.journal) as runtime:
+        await runtime.worker.recover()
+        assert (await runtime.runs.wait(run, 5)).response == "end"
+        recording = await read_recording(runtime.journal, run)
         assert RunResumed(epoch=2, reason="taken_over") in recording.events
-        assert compare(recording, await played(recording, rig.agent, rig)).text() == ""
+        assert compare(recording, await played(recording, runtime.agent, runtime)).text() == ""
 
 
 async def test_a_limit_of_time_comes_again() -> None:
-    async with Rig(ScriptedModel([{"text": "late", "delay_ms": 60_000}]), seconds=0.01) as rig:
-        run = await rig.start("go")
-        assert (await rig.runs.wait(run, 5)).stopped_by == "seconds"
-        recording = await read_recording(rig.journal, run)
-        assert compare(recording, await played(recording, rig.agent, rig)).text() == ""
+    async with RuntimeInMemory(ScriptedModel([{"text": "late", "delay_ms": 60_000}]), seconds=0.01) as runtime:
+        run = await runtime.start("go")
+        assert (await runtime.runs.wait(run, 5)).stopped_by == "seconds"
+        recording = await read_recording(runtime.journal, run)
+        assert compare(recording, await played(recording, runtime.agent, runtime)).text() == ""
 
 
 async def test_a_run_under_way_is_compared_as_far_as_it_came() -> None:
     model = Halting()
-    async with Rig(model) as rig:
-        run = await rig.start("go")
+    async with RuntimeInMemory(model) as runtime:
+        run = await runtime.start("go")
         await model.half.wait()
-        recording = await read_recording(rig.journal, run)
+        recording = await read_recording(runtime.journal, run)
         assert isinstance(recording.events[-1], ModelCalled)
-        assert compare(recording, await played(recording, rig.agent, rig)).equal
+        assert compare(recording, await played(recording, runtime.agent, runtime)).equal
 
 
 async def test_what_cannot_be_played_is_refused() -> None:
-    async with Rig(ScriptedModel(turns("one"))) as rig:
+    async with RuntimeInMemory(ScriptedModel(turns("one"))) as runtime:
         with pytest.raises(NotFoundError):
-            await read_recording(rig.journal, "nope")
-        run = await rig.start("go")
-        await rig.runs.wait(run, 5)
-        entries = await rig.journal.read(run)
+            await read_recording(runtime.journal, "nope")
+        run = await runtime.start("go")
+        await runtime.runs.wait(run, 5)
+        entries = await runtime.journal.read(run)
         with pytest.raises(StateError, match="stopped before its turn"):
             recording_of(run, [entries[0], entries[-1]])
 
@@ -238,10 +238,12 @@ async def test_a_run_that_a_shared_budget_ended_is_played_to_the_same_end() -> N
         """Look."""
         return "seen"
 
-    async with Rig(ScriptedModel([reply] * 3), [look], of_each=Quota(usd_per_day=1.0), cost_usd=9.0) as rig:
-        run = await rig.start("go")
-        assert (await rig.runs.wait(run, 5)).stopped_by == "usd_per_day"
-        assert "budget_warned" not in await rig.types(run)
-        recording = await exported(rig, run, rig.agent)
-        comparison = compare(recording, await played(recording, rig.agent, rig))
+    async with RuntimeInMemory(
+        ScriptedModel([reply] * 3), [look], of_each=Quota(usd_per_day=1.0), cost_usd=9.0
+    ) as runtime:
+        run = await runtime.start("go")
+        assert (await runtime.runs.wait(run, 5)).stopped_by == "usd_per_day"
+        assert "budget_warned" not in await runtime.types(run)
+        recording = await exported(runtime, run, runtime.agent)
+        comparison = compare(recording, await played(recording, runtime.agent, runtime))
         assert (comparison.text(), comparison.equal) == ("", True)

@@ -11,7 +11,7 @@ from journeyman.agent_tests.comparison import compare
 from journeyman.agent_tests.recording import read_recording
 from journeyman.agent_tests.replay import as_recorded
 from journeyman.agent_tests.replay_engine import Stage
-from tests.harness.stepped_graph_runtime import REACT, GraphWorld, edge, graph, node
+from tests.harness.stepped_graph_runtime import REACT, SteppedGraphRuntime, edge, graph, node
 
 DICE = itertools.count()
 
@@ -34,13 +34,13 @@ CASES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("name", CASES)
 async def test_a_walk_is_played_as_it_was(name: str) -> None:
-    world = GraphWorld(**{"plans": {}, **CASES[name]})
-    await world.boot()
-    world.spawn(world.say, "job")
-    await world.let_go(decision=lambda row: "approve")
-    assert world.state(world.run_ids[0]).status == "finished"
-    for run in world.run_ids:
-        recording = await read_recording(world.disk, run)
-        agent = world.catalog().agents[recording.accepted.agent or ""]
-        today = await Stage(recording, agent, world.build, world.direct).play()
+    runtime = SteppedGraphRuntime(**{"plans": {}, **CASES[name]})
+    await runtime.boot()
+    runtime.spawn(runtime.say, "job")
+    await runtime.let_go(decision=lambda row: "approve")
+    assert runtime.state(runtime.run_ids[0]).status == "finished"
+    for run in runtime.run_ids:
+        recording = await read_recording(runtime.disk, run)
+        agent = runtime.catalog().agents[recording.accepted.agent or ""]
+        today = await Stage(recording, agent, runtime.build, runtime.direct).play()
         assert compare(recording, as_recorded(recording, today, None)).text() == ""

@@ -12,7 +12,7 @@ from journeyman.agents.spec import AgentSpec, ModelSettings
 from journeyman.errors import ConfigurationError
 from journeyman.tools.spec import ToolSpec
 
-KEY = "sk-canary-0123456789"
+KEY = "sk-planted-0123456789"
 values = st.text("ab$\\{} N_", min_size=1, max_size=10)
 texts = st.lists(st.text("ab$\\{}N ", max_size=6) | values, max_size=6).map("".join)
 

@@ -23,7 +23,7 @@ class EagerClock(ManualClock):
         self.advance(seconds)
 
 
-class Rig:
+class GuardedClient:
     def __init__(self, *replies, specs=(), **options) -> None:
         clock = EagerClock()
         self.transport = FakeTransport(*replies, clock=clock)
@@ -38,8 +38,8 @@ class Rig:
     "bad", [FakeReply(b"", status=500), FakeReply(b"", status=429), cut_off(URL), unreachable(URL, "")]
 )
 async def test_harmless_requests_are_tried_again(bad):
-    rig = Rig(bad, FakeReply(b"fine"))
-    assert (await rig.send()).text == "fine"
+    client = GuardedClient(bad, FakeReply(b"fine"))
+    assert (await client.send()).text == "fine"
 
 
 @pytest.mark.parametrize(
@@ -54,65 +54,65 @@ async def test_harmless_requests_are_tried_again(bad):
     ],
 )
 async def test_what_may_have_been_acted_on_is_sent_once(bad, tries):
-    rig = Rig(bad, FakeReply(b"fine"))
+    client = GuardedClient(bad, FakeReply(b"fine"))
     with contextlib.suppress(ServiceError):
-        await rig.send("POST", harmless=False)
-    assert len(rig.transport.requests) == tries
+        await client.send("POST", harmless=False)
+    assert len(client.transport.requests) == tries
 
 
 async def test_a_refusal_that_stays_is_a_reply():
-    rig = Rig(*[FakeReply(b'{"no": 1}', status=503)] * 4)
-    reply = await rig.send()
+    client = GuardedClient(*[FakeReply(b'{"no": 1}', status=503)] * 4)
+    reply = await client.send()
     assert (reply.status, reply.ok, reply.json()) == (503, False, {"no": 1})
     with pytest.raises(ServiceError, match="503"):
         reply.raise_for_status()
-    assert len(rig.transport.requests) == 4
+    assert len(client.transport.requests) == 4
 
 
 async def test_secrets_stay_with_their_origin_and_https_stays_https():
     away = FakeReply(b"", status=302, headers={"Location": "https://other.example/x"})
-    rig = Rig(away, FakeReply(b"there"))
+    client = GuardedClient(away, FakeReply(b"there"))
     secret = {"authorization": "Bearer s", "cookie": "c", "idempotency-key": "k", "accept": "text/plain"}
-    reply = await rig.send(headers=secret)
+    reply = await client.send(headers=secret)
     assert reply.url == "https://other.example:443/x"
-    first, second = rig.transport.requests
+    first, second = client.transport.requests
     assert first.headers["authorization"] == "Bearer s"
     assert "authorization" not in second.headers
     assert "cookie" not in second.headers
     assert second.headers["accept"] == "text/plain"
     down = FakeReply(b"", status=302, headers={"Location": "http://shop.example/x"})
     with pytest.raises(ServiceError, match="from https to http"):
-        await Rig(down).send()
+        await GuardedClient(down).send()
 
 
 async def test_other_methods_follow_nothing_and_loops_end():
     away = FakeReply(b"", status=307, headers={"Location": "/x"})
-    assert (await Rig(away).send("POST")).status == 307
+    assert (await GuardedClient(away).send("POST")).status == 307
     with pytest.raises(ServiceError, match="more than 5 times"):
-        await Rig(*[away] * 6).send()
+        await GuardedClient(*[away] * 6).send()
 
 
 async def test_the_caller_cannot_write_the_frame_of_the_message():
-    rig = Rig(FakeReply(b""))
-    await rig.send(headers={"host": "evil", "content-length": "9", "transfer-encoding": "chunked", "x-a": "1"})
-    assert set(rig.transport.requests[0].headers) == {"x-a", "user-agent", "accept-encoding"}
+    client = GuardedClient(FakeReply(b""))
+    await client.send(headers={"host": "evil", "content-length": "9", "transfer-encoding": "chunked", "x-a": "1"})
+    assert set(client.transport.requests[0].headers) == {"x-a", "user-agent", "accept-encoding"}
 
 
 async def test_services_have_their_numbers_and_the_rest_the_defaults():
     shop = ServiceSpec(name="shop", match="https://shop.example", first_byte=3, retries=0, rate=Rate(5, 1))
-    rig = Rig(FakeReply(b"", status=500), FakeReply(b""), specs=[shop])
-    await rig.send()
-    await rig.send(url="https://other.example/")
-    assert [request.timeouts.first_byte for request in rig.transport.requests] == [3, 30]
-    assert set(rig.services.states()) == {"shop", "https://other.example"}
-    assert rig.services.states()["shop"].breakers[""].failures_in_a_row == 1
+    client = GuardedClient(FakeReply(b"", status=500), FakeReply(b""), specs=[shop])
+    await client.send()
+    await client.send(url="https://other.example/")
+    assert [request.timeouts.first_byte for request in client.transport.requests] == [3, 30]
+    assert set(client.services.states()) == {"shop", "https://other.example"}
+    assert client.services.states()["shop"].breakers[""].failures_in_a_row == 1
 
 
 async def test_origins_that_nobody_configured_are_forgotten():
-    rig = Rig(*[FakeReply(b"")] * 600)
+    client = GuardedClient(*[FakeReply(b"")] * 600)
     for number in range(600):
-        await rig.send(url=f"https://host-{number}.example/")
-    assert len(rig.services.states()) == 256
+        await client.send(url=f"https://host-{number}.example/")
+    assert len(client.services.states()) == 256
 
 
 def test_the_strictest_number_holds_and_contradictions_are_told():

@@ -38,7 +38,7 @@ def judge(error: ServiceError) -> Judgement:
     return Judgement(failing=error.code != "refused", repeatable=error.code != "harmful")
 
 
-class Rig:
+class GuardedService:
     def __init__(self, clock: ManualClock | None = None, **policy) -> None:
         self.clock = clock or EagerClock()
         self.signals: list[object] = []
@@ -64,152 +64,152 @@ class Rig:
 
 
 async def test_it_tries_again_with_growing_pauses():
-    rig = Rig()
-    assert await rig.call(DOWN, DOWN, "fine") == "fine"
-    assert rig.tried == [1, 2, 3]
-    assert rig.clock.slept == [0.25, 0.5]
-    assert rig.signals == [Retried("shop", "", 1, "down", 0.25), Retried("shop", "", 2, "down", 0.5)]
+    service = GuardedService()
+    assert await service.call(DOWN, DOWN, "fine") == "fine"
+    assert service.tried == [1, 2, 3]
+    assert service.clock.slept == [0.25, 0.5]
+    assert service.signals == [Retried("shop", "", 1, "down", 0.25), Retried("shop", "", 2, "down", 0.5)]
 
 
 async def test_what_may_have_been_acted_on_is_not_repeated():
-    rig = Rig()
-    assert await rig.failure(HARMFUL) is HARMFUL
-    assert rig.tried == [1]
+    service = GuardedService()
+    assert await service.failure(HARMFUL) is HARMFUL
+    assert service.tried == [1]
 
 
 async def test_the_breaker_opens_refuses_at_once_and_closes_by_one_probe():
-    rig = Rig(retries=0, failures=2, open_seconds=3)
-    await rig.failure(DOWN)
-    await rig.failure(DOWN)
-    refused = await rig.failure()
+    service = GuardedService(retries=0, failures=2, open_seconds=3)
+    await service.failure(DOWN)
+    await service.failure(DOWN)
+    refused = await service.failure()
     assert (refused.code, refused.retry_after) == ("service_circuit_open", 3.0)
-    assert rig.guard.is_open()
-    assert rig.guard.figures().breakers[""].state == "open"
-    rig.clock.advance(3)
-    assert await rig.call("well") == "well"
-    changes = [(s.before, s.state) for s in rig.signals if isinstance(s, BreakerChanged)]
+    assert service.guard.is_open()
+    assert service.guard.figures().breakers[""].state == "open"
+    service.clock.advance(3)
+    assert await service.call("well") == "well"
+    changes = [(s.before, s.state) for s in service.signals if isinstance(s, BreakerChanged)]
     assert changes == [("closed", "open"), ("open", "half_open"), ("half_open", "closed")]
-    assert CallRefused("shop", "", "service_circuit_open", 3.0) in rig.signals
+    assert CallRefused("shop", "", "service_circuit_open", 3.0) in service.signals
 
 
 async def test_a_failed_probe_is_not_tried_again():
-    rig = Rig(retries=3, failures=1, open_seconds=3)
-    await rig.failure(DOWN)
-    rig.clock.advance(3)
-    await rig.failure(DOWN)
-    assert rig.tried == [1, 1]
+    service = GuardedService(retries=3, failures=1, open_seconds=3)
+    await service.failure(DOWN)
+    service.clock.advance(3)
+    await service.failure(DOWN)
+    assert service.tried == [1, 1]
 
 
 async def test_keys_have_breakers_of_their_own_and_they_are_bounded():
-    rig = Rig(retries=0, failures=1)
-    await rig.failure(DOWN, key="big")
-    assert await rig.call("well", key="small") == "well"
+    service = GuardedService(retries=0, failures=1)
+    await service.failure(DOWN, key="big")
+    assert await service.call("well", key="small") == "well"
     for number in range(600):
-        await rig.call("well", key=f"model-{number}")
-    assert len(rig.guard.figures().breakers) == 256
-    assert rig.guard.is_open("big")
+        await service.call("well", key=f"model-{number}")
+    assert len(service.guard.figures().breakers) == 256
+    assert service.guard.is_open("big")
 
 
 async def test_the_budget_withholds_retries():
-    rig = Rig(failures=1000)
+    service = GuardedService(failures=1000)
     for _ in range(40):
-        await rig.failure(*[HARMFUL])  # calls that are never repeated still fill the purse
-    tries = len(rig.tried)
-    clock = rig.clock
+        await service.failure(*[HARMFUL])  # calls that are never repeated still fill the purse
+    tries = len(service.tried)
+    clock = service.clock
     frozen = clock.monotonic()
     for _ in range(40):
-        await rig.failure(*[DOWN] * 4)
-    retries = len(rig.tried) - tries - 40
+        await service.failure(*[DOWN] * 4)
+    retries = len(service.tried) - tries - 40
     assert retries <= 10 + 0.5 * (clock.monotonic() - frozen) + 4
-    assert any(isinstance(signal, RetryWithheld) for signal in rig.signals)
+    assert any(isinstance(signal, RetryWithheld) for signal in service.signals)
 
 
 async def test_the_rate_limit_delays_and_then_refuses():
-    rig = Rig(rate=Rate(2, 8.0), wait_seconds=10.0)
+    service = GuardedService(rate=Rate(2, 8.0), wait_seconds=10.0)
     for _ in range(4):
-        await rig.call("fine")
-    assert rig.clock.slept == [8.0]
-    rig = Rig(rate=Rate(2, 20.0), wait_seconds=10.0)
-    await rig.call("fine")
-    await rig.call("fine")
-    refused = await rig.failure("fine")
+        await service.call("fine")
+    assert service.clock.slept == [8.0]
+    service = GuardedService(rate=Rate(2, 20.0), wait_seconds=10.0)
+    await service.call("fine")
+    await service.call("fine")
+    refused = await service.failure("fine")
     assert (refused.code, refused.retry_after) == ("service_throttled", 20.0)
 
 
 async def test_slots_are_bounded_and_given_in_order():
     clock = ManualClock()
-    rig = Rig(clock, max_connections=1, waiting=2, wait_seconds=5)
+    service = GuardedService(clock, max_connections=1, waiting=2, wait_seconds=5)
     go, order = asyncio.Event(), []
 
     async def slow(number: int) -> None:
         order.append(len(order))
         await go.wait()
 
-    tasks = [asyncio.create_task(rig.guard.call(slow, judge)) for _ in range(3)]
+    tasks = [asyncio.create_task(service.guard.call(slow, judge)) for _ in range(3)]
     await asyncio.sleep(0)
-    figures = rig.guard.figures()
+    figures = service.guard.figures()
     assert (figures.inside, figures.waiting) == (1, 2)
-    assert (await rig.failure("never")).code == "service_overloaded"  # too many wait
+    assert (await service.failure("never")).code == "service_overloaded"  # too many wait
     clock.advance(5)
     late = await asyncio.gather(*tasks[1:], return_exceptions=True)
     assert [getattr(error, "code", None) for error in late] == ["service_overloaded"] * 2
     go.set()
     await tasks[0]
-    assert rig.guard.idle
+    assert service.guard.idle
 
 
 async def test_a_cancelled_call_leaves_nothing_behind():
-    rig = Rig(ManualClock(), max_connections=1, failures=1, open_seconds=1)
+    service = GuardedService(ManualClock(), max_connections=1, failures=1, open_seconds=1)
     forever = asyncio.Event()
 
     async def hang(number: int) -> None:
         await forever.wait()
 
-    inside = asyncio.create_task(rig.guard.call(hang, judge))
+    inside = asyncio.create_task(service.guard.call(hang, judge))
     await asyncio.sleep(0)
-    waiting = asyncio.create_task(rig.guard.call(hang, judge))
+    waiting = asyncio.create_task(service.guard.call(hang, judge))
     await asyncio.sleep(0)
     for task in (waiting, inside):
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-    assert (rig.guard.figures().inside, rig.guard.figures().waiting) == (0, 0)
-    await rig.failure(DOWN)
-    rig.clock.advance(1)
-    probe = asyncio.create_task(rig.guard.call(hang, judge))
+    assert (service.guard.figures().inside, service.guard.figures().waiting) == (0, 0)
+    await service.failure(DOWN)
+    service.clock.advance(1)
+    probe = asyncio.create_task(service.guard.call(hang, judge))
     await asyncio.sleep(0)
     probe.cancel()
     with pytest.raises(asyncio.CancelledError):
         await probe
-    assert await rig.call("well") == "well"  # the probe's place is free
+    assert await service.call("well") == "well"  # the probe's place is free
 
 
 async def test_a_slot_given_in_the_moment_of_a_cancel_is_given_on():
-    rig = Rig(ManualClock(), max_connections=1)
+    service = GuardedService(ManualClock(), max_connections=1)
     go = asyncio.Event()
 
     async def wait(number: int) -> str:
         await go.wait()
         return "done"
 
-    tasks = [asyncio.create_task(rig.guard.call(wait, judge)) for _ in range(3)]
+    tasks = [asyncio.create_task(service.guard.call(wait, judge)) for _ in range(3)]
     await asyncio.sleep(0)
     go.set()
     await tasks[0]
     tasks[1].cancel()
     assert await tasks[2] == "done"
-    assert rig.guard.idle
+    assert service.guard.idle
 
 
 async def test_a_try_may_be_bounded_by_the_guard():
-    rig = Rig(retries=0)
+    service = GuardedService(retries=0)
     with pytest.raises(ServiceTimeoutError):
-        await rig.guard.call(lambda number: asyncio.Event().wait(), judge, timeout=0.01)
+        await service.guard.call(lambda number: asyncio.Event().wait(), judge, timeout=0.01)
 
 
 async def test_other_errors_pass_and_are_not_counted():
-    rig = Rig(failures=1)
+    service = GuardedService(failures=1)
     with pytest.raises(KeyError):
-        await rig.call(KeyError("bug"))
-    assert await rig.call("fine") == "fine"
-    assert isinstance(await rig.failure(ServiceUnavailableError("x", code="harmful")), ServiceUnavailableError)
+        await service.call(KeyError("bug"))
+    assert await service.call("fine") == "fine"
+    assert isinstance(await service.failure(ServiceUnavailableError("x", code="harmful")), ServiceUnavailableError)

@@ -36,7 +36,7 @@ class Inside:
     services = tasks = state
 
 
-class House:
+class SecuredApp:
     """An application that asks who calls, and a key for each scope."""
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ class House:
         self.secrets: dict[str, str] = {}
         self.ids: dict[str, str] = {}
 
-    async def open(self) -> House:
+    async def open(self) -> SecuredApp:
         for scope in SCOPES:
             new = await self.keys.create(scope, [scope])
             self.secrets[scope], self.ids[scope] = new.secret, new.row.id
@@ -69,8 +69,8 @@ class House:
 
 
 @pytest.fixture
-async def house() -> House:
-    return await House().open()
+async def secured() -> SecuredApp:
+    return await SecuredApp().open()
 
 
 ALL = [(method, path, scope) for (method, path), scope in access.ROUTES.items() if method != "WS"]
@@ -90,8 +90,8 @@ def routes_of(app: Any) -> set[tuple[str, str]]:
     return found
 
 
-def test_the_table_and_the_application_name_the_same_routes(house: House) -> None:
-    assert routes_of(house.app) == set(access.ROUTES)
+def test_the_table_and_the_application_name_the_same_routes(secured: SecuredApp) -> None:
+    assert routes_of(secured.app) == set(access.ROUTES)
     assert set(access.ROUTES.values()) <= {*SCOPES, access.OPEN, access.SOCKET}
 
 
@@ -105,17 +105,17 @@ def test_a_route_that_nobody_thought_of_keeps_the_application_from_being_built()
         guard([Route("/threads", nothing, methods=["GET", "POST"])], Gate(None))
 
 
-async def test_without_a_credential_nothing_is_answered(house: House) -> None:
+async def test_without_a_credential_nothing_is_answered(secured: SecuredApp) -> None:
     for method, path, _ in GUARDED:
-        answer = await request(house.app, method, filled(path), json={})
+        answer = await request(secured.app, method, filled(path), json={})
         assert (answer.status, answer.json()["code"]) == (401, "unauthenticated"), path
         assert answer.headers["www-authenticate"] == 'Bearer realm="journeyman"'
 
 
-async def test_each_route_needs_its_scope_and_no_other(house: House) -> None:
+async def test_each_route_needs_its_scope_and_no_other(secured: SecuredApp) -> None:
     for method, path, scope in GUARDED:
         for other in SCOPES:
-            answer = await request(house.app, method, filled(path), json={}, headers=house.bearer(other))
+            answer = await request(secured.app, method, filled(path), json={}, headers=secured.bearer(other))
             if other in (scope, "admin"):
                 assert answer.status not in (401, 403), (path, other, answer.text)
             else:
@@ -123,10 +123,10 @@ async def test_each_route_needs_its_scope_and_no_other(house: House) -> None:
                 assert f"`{scope}`" in answer.json()["error"]
 
 
-async def test_what_is_open_is_open_whatever_is_sent_along(house: House) -> None:
+async def test_what_is_open_is_open_whatever_is_sent_along(secured: SecuredApp) -> None:
     for method, path, scope in ALL:
         if scope == access.OPEN:
-            answer = await request(house.app, method, path, headers={"authorization": "Bearer wrong"})
+            answer = await request(secured.app, method, path, headers={"authorization": "Bearer wrong"})
             assert answer.status == 200, path
 
 
@@ -143,20 +143,20 @@ WRONG = [
 ]
 
 
-async def test_every_wrong_credential_is_answered_alike(house: House) -> None:
-    right = await request(house.app, "GET", "/threads")
+async def test_every_wrong_credential_is_answered_alike(secured: SecuredApp) -> None:
+    right = await request(secured.app, "GET", "/threads")
     strip = {"error_id": None}
     for header in WRONG:
-        wrong = await request(house.app, "GET", "/threads", headers={"authorization": header})
+        wrong = await request(secured.app, "GET", "/threads", headers={"authorization": header})
         assert (wrong.status, {**wrong.json(), **strip}) == (401, {**right.json(), **strip}), header
 
 
-async def test_another_spelling_leads_nowhere_else(house: House) -> None:
+async def test_another_spelling_leads_nowhere_else(secured: SecuredApp) -> None:
     for path in ("/threads/", "//threads", "/threads/?", "/./threads", "/threads%2F", "/THREADS", "/threads;x"):
-        assert (await request(house.app, "GET", path)).status in (401, 404), path
+        assert (await request(secured.app, "GET", path)).status in (401, 404), path
 
 
-async def test_a_header_that_stands_twice_is_none(house: House) -> None:
+async def test_a_header_that_stands_twice_is_none(secured: SecuredApp) -> None:
     from tests.harness.asgi_client import http_scope
 
     sent: list[Any] = []
@@ -168,64 +168,64 @@ async def test_a_header_that_stands_twice_is_none(house: House) -> None:
         sent.append(message)
 
     for name in ("authorization", "x-on-behalf-of"):
-        scope = http_scope("GET", "/threads", {**house.bearer("delegate"), **house.bearer("admin"), name: "ann"})
-        scope["headers"] = [(b"host", b"test"), (b"authorization", f"Bearer {house.secrets['admin']}".encode())]
+        scope = http_scope("GET", "/threads", {**secured.bearer("delegate"), **secured.bearer("admin"), name: "ann"})
+        scope["headers"] = [(b"host", b"test"), (b"authorization", f"Bearer {secured.secrets['admin']}".encode())]
         scope["headers"] += [(name.encode(), b"ann"), (name.encode(), b"ann")]
         sent.clear()
-        await house.app(scope, receive, send)
+        await secured.app(scope, receive, send)
         assert sent[0]["status"] in (400, 401)
 
 
-async def test_a_revoked_key_opens_nothing_more(house: House) -> None:
-    assert (await request(house.app, "GET", "/threads", headers=house.bearer("read"))).status == 200
+async def test_a_revoked_key_opens_nothing_more(secured: SecuredApp) -> None:
+    assert (await request(secured.app, "GET", "/threads", headers=secured.bearer("read"))).status == 200
     revoked = await request(
-        house.app, "POST", f"/keys/{house.ids['read']}/revoke", json={}, headers=house.bearer("admin")
+        secured.app, "POST", f"/keys/{secured.ids['read']}/revoke", json={}, headers=secured.bearer("admin")
     )
     assert (revoked.status, revoked.json()["usable"]) == (200, False)
-    assert (await request(house.app, "GET", "/threads", headers=house.bearer("read"))).status == 401
+    assert (await request(secured.app, "GET", "/threads", headers=secured.bearer("read"))).status == 401
 
 
-async def test_on_behalf_of(house: House) -> None:
-    key = await house.keys.create("backend", ["run", "read", "delegate"])
+async def test_on_behalf_of(secured: SecuredApp) -> None:
+    key = await secured.keys.create("backend", ["run", "read", "delegate"])
     headers = {"authorization": f"Bearer {key.secret}", "x-on-behalf-of": "ann"}
-    await request(house.app, "POST", "/threads", json={"thread_id": "t"}, headers=headers)
-    assert house.ports.threads.rows["t"].principal == "key:backend/ann"  # type: ignore[attr-defined]
-    refused = await request(house.app, "GET", "/threads", headers={**house.bearer("read"), "x-on-behalf-of": "ann"})
+    await request(secured.app, "POST", "/threads", json={"thread_id": "t"}, headers=headers)
+    assert secured.ports.threads.rows["t"].principal == "key:backend/ann"  # type: ignore[attr-defined]
+    refused = await request(secured.app, "GET", "/threads", headers={**secured.bearer("read"), "x-on-behalf-of": "ann"})
     assert (refused.status, refused.json()["code"]) == (403, "missing_scope")
 
 
-async def test_scopes_cannot_be_sent(house: House) -> None:
+async def test_scopes_cannot_be_sent(secured: SecuredApp) -> None:
     more = {"x-scopes": "admin", "x-scope": "admin", "x-principal": "local", "x-api-key": "x"}
-    answer = await request(house.app, "GET", "/keys", headers={**house.bearer("read"), **more})
+    answer = await request(secured.app, "GET", "/keys", headers={**secured.bearer("read"), **more})
     assert answer.status == 403
 
 
-async def test_a_key_is_made_shown_once_listed_and_rotated(house: House) -> None:
-    admin = house.bearer("admin")
+async def test_a_key_is_made_shown_once_listed_and_rotated(secured: SecuredApp) -> None:
+    admin = secured.bearer("admin")
     body = {"name": "shop", "scopes": ["read"], "expires_in_seconds": 60}
-    made = (await request(house.app, "POST", "/keys", json=body, headers=admin)).json()
-    listed = await request(house.app, "GET", "/keys?limit=200", headers=admin)
+    made = (await request(secured.app, "POST", "/keys", json=body, headers=admin)).json()
+    listed = await request(secured.app, "GET", "/keys?limit=200", headers=admin)
     assert made["key"] not in listed.text
     assert made["id"] in {item["id"] for item in listed.json()["items"]}
-    rotated = await request(house.app, "POST", f"/keys/{made['id']}/rotate", json={}, headers=admin)
+    rotated = await request(secured.app, "POST", f"/keys/{made['id']}/rotate", json={}, headers=admin)
     assert (rotated.status, rotated.json()["principal"]) == (201, "key:shop")
     for key, status in ((made["key"], 401), (rotated.json()["key"], 200)):
-        answer = await request(house.app, "GET", "/threads", headers={"authorization": f"Bearer {key}"})
+        answer = await request(secured.app, "GET", "/threads", headers={"authorization": f"Bearer {key}"})
         assert answer.status == status
 
 
-async def test_a_key_is_made_with_limits_that_are_shown_and_kept_by_rotation(house: House) -> None:
-    admin = house.bearer("admin")
+async def test_a_key_is_made_with_limits_that_are_shown_and_kept_by_rotation(secured: SecuredApp) -> None:
+    admin = secured.bearer("admin")
     limits = {"rate": "100/60s", "quota": {"tokens_per_day": 1000, "usd_per_day": 0.5, "concurrent_runs": 4}}
     body = {"name": "shop", "scopes": ["read"], **limits}
-    made = (await request(house.app, "POST", "/keys", json=body, headers=admin)).json()
-    rotated = (await request(house.app, "POST", f"/keys/{made['id']}/rotate", json={}, headers=admin)).json()
-    listed = (await request(house.app, "GET", "/keys?limit=200", headers=admin)).json()["items"]
+    made = (await request(secured.app, "POST", "/keys", json=body, headers=admin)).json()
+    rotated = (await request(secured.app, "POST", f"/keys/{made['id']}/rotate", json={}, headers=admin)).json()
+    listed = (await request(secured.app, "GET", "/keys?limit=200", headers=admin)).json()["items"]
     shown = {item["id"]: item for item in listed}
     for answer in (made, rotated, shown[made["id"]], shown[rotated["id"]]):
         assert {name: answer[name] for name in limits} == limits
     none = {"tokens_per_day": None, "usd_per_day": None, "concurrent_runs": None}
-    assert (shown[house.ids["read"]]["rate"], shown[house.ids["read"]]["quota"]) == (None, none)
+    assert (shown[secured.ids["read"]]["rate"], shown[secured.ids["read"]]["quota"]) == (None, none)
 
 
 @pytest.mark.parametrize(
@@ -242,24 +242,24 @@ async def test_a_key_is_made_with_limits_that_are_shown_and_kept_by_rotation(hou
         ({"quota": {"usd": 1}}, "body.quota"),
     ],
 )
-async def test_limits_that_cannot_be_held_make_no_key(house: House, limits: dict[str, Any], told: str) -> None:
+async def test_limits_that_cannot_be_held_make_no_key(secured: SecuredApp, limits: dict[str, Any], told: str) -> None:
     body = {"name": "shop", "scopes": ["read"], **limits}
-    answer = await request(house.app, "POST", "/keys", json=body, headers=house.bearer("admin"))
+    answer = await request(secured.app, "POST", "/keys", json=body, headers=secured.bearer("admin"))
     assert answer.status in (400, 422)
     assert told in answer.json()["error"]
-    assert len(await house.keys.list()) == len(SCOPES)
+    assert len(await secured.keys.list()) == len(SCOPES)
 
 
-async def test_keys_are_listed_in_pages(house: House) -> None:
+async def test_keys_are_listed_in_pages(secured: SecuredApp) -> None:
     seen: list[str] = []
     path = "/keys?limit=3"
     while True:
-        page = (await request(house.app, "GET", path, headers=house.bearer("admin"))).json()
+        page = (await request(secured.app, "GET", path, headers=secured.bearer("admin"))).json()
         seen += [item["id"] for item in page["items"]]
         if page["next_cursor"] is None:
             break
         path = f"/keys?limit=3&cursor={page['next_cursor']}"
-    assert seen == sorted(house.ids.values())
+    assert seen == sorted(secured.ids.values())
 
 
 # --- WebSocket
@@ -271,10 +271,10 @@ def test_every_command_has_its_scope() -> None:
     assert set(access.COMMANDS.values()) <= set(SCOPES)
 
 
-async def test_a_socket_by_header_or_subprotocol(house: House) -> None:
-    offered = {"sec-websocket-protocol": f"journeyman, bearer.{house.secrets['read']}"}
-    for headers in (house.bearer("read"), offered):
-        async with socket(house.app, headers=headers) as client:
+async def test_a_socket_by_header_or_subprotocol(secured: SecuredApp) -> None:
+    offered = {"sec-websocket-protocol": f"journeyman, bearer.{secured.secrets['read']}"}
+    for headers in (secured.bearer("read"), offered):
+        async with socket(secured.app, headers=headers) as client:
             await client.send({"type": "cancel", "id": "1", "run_id": "r"})
             answer = await client.receive()
             assert (answer["status"], answer["code"]) == (403, "missing_scope")
@@ -290,30 +290,30 @@ async def test_a_socket_by_header_or_subprotocol(house: House) -> None:
         {"origin": "null"},
     ],
 )
-async def test_a_socket_that_is_refused_at_once(house: House, headers: dict[str, str]) -> None:
-    async with socket(house.app, headers=headers) as client:
+async def test_a_socket_that_is_refused_at_once(secured: SecuredApp, headers: dict[str, str]) -> None:
+    async with socket(secured.app, headers=headers) as client:
         assert (client.accepted, client.closed) == (False, 1008)
 
 
-async def test_a_socket_introduces_itself_first(house: House) -> None:
-    async with socket(house.app) as client:
-        await client.send({"type": "authenticate", "id": "0", "token": house.secrets["run"]})
+async def test_a_socket_introduces_itself_first(secured: SecuredApp) -> None:
+    async with socket(secured.app) as client:
+        await client.send({"type": "authenticate", "id": "0", "token": secured.secrets["run"]})
         assert await client.receive() == {"type": "ack", "id": "0"}
         await client.send({"type": "start", "id": "1", "user_input": "hi"})
         assert (await client.receive())["type"] == "ack"
 
 
-async def test_a_socket_acts_for_another(house: House) -> None:
-    key = await house.keys.create("backend", ["run", "delegate"])
+async def test_a_socket_acts_for_another(secured: SecuredApp) -> None:
+    key = await secured.keys.create("backend", ["run", "delegate"])
     headers = {"authorization": f"Bearer {key.secret}", "x-on-behalf-of": "ann"}
-    async with socket(house.app, headers=headers) as client:
+    async with socket(secured.app, headers=headers) as client:
         await client.send({"type": "start", "id": "1", "user_input": "hi"})
         assert (await client.receive())["type"] == "ack"
-    assert house.ports.runs.principals == ["key:backend/ann"]  # type: ignore[attr-defined]
-    async with socket(house.app, headers={**house.bearer("run"), "x-on-behalf-of": "ann"}) as client:
+    assert secured.ports.runs.principals == ["key:backend/ann"]  # type: ignore[attr-defined]
+    async with socket(secured.app, headers={**secured.bearer("run"), "x-on-behalf-of": "ann"}) as client:
         assert (client.accepted, client.closed) == (False, 1008)
-    async with socket(house.app, headers={"x-on-behalf-of": "ann"}) as client:
-        await client.send({"type": "authenticate", "id": "0", "token": house.secrets["run"]})
+    async with socket(secured.app, headers={"x-on-behalf-of": "ann"}) as client:
+        await client.send({"type": "authenticate", "id": "0", "token": secured.secrets["run"]})
         assert (await client.receive())["code"] == "missing_scope"
 
 
@@ -326,9 +326,9 @@ async def test_a_socket_acts_for_another(house: House) -> None:
         None,
     ],
 )
-async def test_a_socket_that_does_not_is_closed(house: House, first: Any) -> None:
+async def test_a_socket_that_does_not_is_closed(secured: SecuredApp, first: Any) -> None:
     """The last says nothing at all, and time runs out."""
-    async with socket(house.app) as client:
+    async with socket(secured.app) as client:
         if first is not None:
             await client.send(first)
         answer = await client.receive()
@@ -336,57 +336,57 @@ async def test_a_socket_that_does_not_is_closed(house: House, first: Any) -> Non
         assert (await client.outbound.get())["code"] == 1008
 
 
-async def test_a_socket_ends_with_its_credential(house: House) -> None:
-    new = await house.keys.create("short", ["read"], ttl_seconds=60)
-    async with socket(house.app, headers={"authorization": f"Bearer {new.secret}"}) as client:
+async def test_a_socket_ends_with_its_credential(secured: SecuredApp) -> None:
+    new = await secured.keys.create("short", ["read"], ttl_seconds=60)
+    async with socket(secured.app, headers={"authorization": f"Bearer {new.secret}"}) as client:
         for _ in range(3):
-            await _turn(house, 5)
+            await _turn(secured, 5)
         assert client.closed is None
-        await house.keys.revoke(new.row.id)
-        await _turn(house, 5)
+        await secured.keys.revoke(new.row.id)
+        await _turn(secured, 5)
         assert (await client.outbound.get())["code"] == 1008
 
 
 @pytest.mark.parametrize("end", ["revoked", "expired"])
-async def test_a_stream_ends_with_its_credential(house: House, end: str) -> None:
+async def test_a_stream_ends_with_its_credential(secured: SecuredApp, end: str) -> None:
     """Within 5 seconds, with a frame that says why; whoever comes back is refused."""
-    new = await house.keys.create("short", ["read", "run"], ttl_seconds=60)
+    new = await secured.keys.create("short", ["read", "run"], ttl_seconds=60)
     headers = {"authorization": f"Bearer {new.secret}", "accept": "text/event-stream"}
-    async with stream(house.app, "POST", "/process", json={"user_input": "hang"}, headers=headers) as events:
+    async with stream(secured.app, "POST", "/process", json={"user_input": "hang"}, headers=headers) as events:
         frames = events.frames()
         assert [(await anext(frames))["event"] for _ in range(2)] == ["run_accepted", "run_started"]
         for _ in range(3):
-            await _turn(house, 5)
-        assert house.runs.watchers == 1
+            await _turn(secured, 5)
+        assert secured.runs.watchers == 1
         if end == "revoked":
-            await house.keys.revoke(new.row.id)
-            await _turn(house, 5)
+            await secured.keys.revoke(new.row.id)
+            await _turn(secured, 5)
         else:
-            await _turn(house, 46)
+            await _turn(secured, 46)
         *_, last = [frame async for frame in frames if "comment" not in frame]
         assert (last["event"], "id" in last) == ("reconnect", False)
         assert last["data"] == {"type": "reconnect", "reason": "unauthenticated"}
-    assert (house.runs.watchers, house.runs.cancelled) == (0, [])
-    assert (await request(house.app, "GET", "/runs/run_1/events", headers=headers)).status == 401
+    assert (secured.runs.watchers, secured.runs.cancelled) == (0, [])
+    assert (await request(secured.app, "GET", "/runs/run_1/events", headers=headers)).status == 401
 
 
-async def test_a_run_that_is_to_end_with_its_client_ends_with_its_credential(house: House) -> None:
-    new = await house.keys.create("short", ["run"])
+async def test_a_run_that_is_to_end_with_its_client_ends_with_its_credential(secured: SecuredApp) -> None:
+    new = await secured.keys.create("short", ["run"])
     headers = {"authorization": f"Bearer {new.secret}", "accept": "text/event-stream"}
     body = {"user_input": "hang", "on_disconnect": "cancel"}
-    async with stream(house.app, "POST", "/process", json=body, headers=headers) as events:
+    async with stream(secured.app, "POST", "/process", json=body, headers=headers) as events:
         await anext(events.frames())
-        await house.keys.revoke(new.row.id)
-        await _turn(house, 5)
-    assert house.runs.cancelled == [("run_1", "disconnected")]
+        await secured.keys.revoke(new.row.id)
+        await _turn(secured, 5)
+    assert secured.runs.cancelled == [("run_1", "disconnected")]
 
 
-async def _turn(house: House, seconds: float) -> None:
+async def _turn(secured: SecuredApp, seconds: float) -> None:
     import asyncio
 
     for _ in range(5):
         await asyncio.sleep(0)
-    house.clock.advance(seconds)
+    secured.clock.advance(seconds)
     for _ in range(5):
         await asyncio.sleep(0)
 

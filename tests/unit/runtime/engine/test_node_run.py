@@ -23,25 +23,27 @@ from journeyman.events.events import (
 )
 from journeyman.events.fold import AgentState
 from journeyman.events.messages import user
-from tests.harness.stepped_graph_runtime import GraphWorld, edge, graph, node
-from tests.harness.stepped_runtime import World
+from tests.harness.stepped_graph_runtime import SteppedGraphRuntime, edge, graph, node
+from tests.harness.stepped_runtime import SteppedRuntime
 
 TEXT = "a"
 
 
-async def played(world: World, how: str = "ok", decision: Callable[[Any], str | None] = lambda row: None) -> AgentState:
-    await world.boot()
-    world.spawn(world.say, TEXT)
-    await world.let_go(how, decision)
-    assert not world.wrong
-    assert not world.errors
-    return world.state(world.run_ids[0])
+async def played(
+    runtime: SteppedRuntime, how: str = "ok", decision: Callable[[Any], str | None] = lambda row: None
+) -> AgentState:
+    await runtime.boot()
+    runtime.spawn(runtime.say, TEXT)
+    await runtime.let_go(how, decision)
+    assert not runtime.wrong
+    assert not runtime.errors
+    return runtime.state(runtime.run_ids[0])
 
 
-def entered(world: World) -> list[str]:
+def entered(runtime: SteppedRuntime) -> list[str]:
     return [
         f"{event.path.branch}:{event.call}" if event.path.branch else event.call
-        for event in world.events(world.run_ids[0], NodeEntered)
+        for event in runtime.events(runtime.run_ids[0], NodeEntered)
     ]
 
 
@@ -78,11 +80,11 @@ def _plain(entries: list[Entry]) -> list[dict[str, Any]]:
 async def test_a_react_agent_is_the_graph_llm_and_tools(plan: tuple[tuple[str, ...], ...], limits: Limits) -> None:
     """The same events, one by one, but for those of nodes: with approvals, unknown tools, failures and limits."""
     for how in ("ok", "fail", "error"):
-        react = World({TEXT: plan}, limits=limits)
-        walked = GraphWorld({"Be brief.": plan}, limits=limits)
-        for world in (react, walked):
-            await played(world, how, lambda row: "approve")
-        one, other = (_plain(world.entries(world.run_ids[0])) for world in (react, walked))
+        react = SteppedRuntime({TEXT: plan}, limits=limits)
+        walked = SteppedGraphRuntime({"Be brief.": plan}, limits=limits)
+        for runtime in (react, walked):
+            await played(runtime, how, lambda row: "approve")
+        one, other = (_plain(runtime.entries(runtime.run_ids[0])) for runtime in (react, walked))
         for event in (*one, *other):  # the two doubles name calls and answers in ways of their own
             for name in ("message", "call_id", "output", "error"):
                 event.pop(name, None)
@@ -91,7 +93,7 @@ async def test_a_react_agent_is_the_graph_llm_and_tools(plan: tuple[tuple[str, .
 
 
 async def test_nodes_have_prompts_and_tools_of_their_own() -> None:
-    world = GraphWorld(
+    runtime = SteppedGraphRuntime(
         {"Work.": (("look",),)},
         graph=graph(
             node("plan", prompt="Plan.", tools=()),
@@ -103,9 +105,9 @@ async def test_nodes_have_prompts_and_tools_of_their_own() -> None:
             edge("act", "work"),
         ),
     )
-    state = await played(world)
-    assert entered(world) == ["plan#1", "work#1", "act#1", "work#2"]
-    assert [(request.messages[0].text, len(request.tools)) for request in world.requests] == [
+    state = await played(runtime)
+    assert entered(runtime) == ["plan#1", "work#1", "act#1", "work#2"]
+    assert [(request.messages[0].text, len(request.tools)) for request in runtime.requests] == [
         ("Plan.", 0),
         ("Work.", 1),
         ("Work.", 1),
@@ -116,9 +118,11 @@ async def test_nodes_have_prompts_and_tools_of_their_own() -> None:
 async def test_a_tool_that_was_not_offered_is_not_there() -> None:
     plan = {"Work.": (("pay",),)}
     around = (node("act", "tools"), edge("work", "act", "state.tool_calls.size() > 0"), edge("work", "end"))
-    world = GraphWorld(plan, graph=graph(node("work", prompt="Work.", tools=("look",)), *around, edge("act", "work")))
-    await played(world)
-    (finished,) = world.events(world.run_ids[0], ToolCallFinished)
+    runtime = SteppedGraphRuntime(
+        plan, graph=graph(node("work", prompt="Work.", tools=("look",)), *around, edge("act", "work"))
+    )
+    await played(runtime)
+    (finished,) = runtime.events(runtime.run_ids[0], ToolCallFinished)
     assert (finished.error.code, finished.attempts) == ("tool_not_found", 0)
 
 
@@ -134,22 +138,22 @@ PARALLEL = graph(
 
 
 async def test_branches_run_side_by_side_and_a_join_appends_in_the_order_of_the_edge() -> None:
-    world = GraphWorld({}, graph=PARALLEL)
-    await world.boot()
-    world.spawn(world.say, TEXT)
-    while len(world.gates) < 2:
-        await world.settle(8)
-        if world.disk.held:
-            world.disk.write()
-        elif len(world.gates) == 1:
-            world.open_gate(0)
-    assert [gate.name for gate in world.gates] == ["model Left.", "model Right."]
-    assert [len(request.messages) for request in world.requests] == [2, 3, 3]
-    await world.let_go()
-    state = world.state(world.run_ids[0])
+    runtime = SteppedGraphRuntime({}, graph=PARALLEL)
+    await runtime.boot()
+    runtime.spawn(runtime.say, TEXT)
+    while len(runtime.gates) < 2:
+        await runtime.settle(8)
+        if runtime.disk.held:
+            runtime.disk.write()
+        elif len(runtime.gates) == 1:
+            runtime.open_gate(0)
+    assert [gate.name for gate in runtime.gates] == ["model Left.", "model Right."]
+    assert [len(request.messages) for request in runtime.requests] == [2, 3, 3]
+    await runtime.let_go()
+    state = runtime.state(runtime.run_ids[0])
     assert texts(state) == [TEXT, "Plan. says 2", "Right. says 3", "Left. says 3", "Sum. says 5"]
-    assert entered(world) == ["plan#1", "plan#1.0:left#1", "plan#1.1:right#1", "sum#1"]
-    rows = await world.disk.messages("me/t", 1, 100)
+    assert entered(runtime) == ["plan#1", "plan#1.0:left#1", "plan#1.1:right#1", "sum#1"]
+    rows = await runtime.disk.messages("me/t", 1, 100)
     assert [row.message.text for row in rows] == texts(state)
 
 
@@ -161,10 +165,10 @@ async def test_one_branch_may_wait_for_a_human_while_the_other_works() -> None:
         edge("plan", "review right"),
         edge("review right", "end"),
     )
-    world = GraphWorld({}, graph=asked)
-    state = await played(world)
+    runtime = SteppedGraphRuntime({}, graph=asked)
+    state = await played(runtime)
     assert (state.status, len(state.open_approvals), texts(state)) == ("paused", 1, [TEXT, "Plan. says 2"])
-    (request,) = world.events(world.run_ids[0], ApprovalRequested)
+    (request,) = runtime.events(runtime.run_ids[0], ApprovalRequested)
     assert [(each.node, each.status, len(each.messages)) for each in state_answer(state).nodes] == [
         ("plan", "left", 0),
         ("review", "waiting", 0),
@@ -176,11 +180,11 @@ async def test_one_branch_may_wait_for_a_human_while_the_other_works() -> None:
         ("approve", "deny"),
         "review#1",
     )
-    assert world.worker.running == 0
-    await world.crash()
-    await world.boot()
-    await world.let_go(decision=lambda row: "approve")
-    state = world.state(world.run_ids[0])
+    assert runtime.worker.running == 0
+    await runtime.crash()
+    await runtime.boot()
+    await runtime.let_go(decision=lambda row: "approve")
+    state = runtime.state(runtime.run_ids[0])
     assert (state.status, state.output) == ("finished", "Right. says 3")
 
 
@@ -193,11 +197,11 @@ async def test_a_no_fails_the_run_or_takes_its_way() -> None:
             edge("sorry", "end"),
         )
 
-    state = await played(GraphWorld({}, graph=reviewed()), decision=lambda row: "deny")
+    state = await played(SteppedGraphRuntime({}, graph=reviewed()), decision=lambda row: "deny")
     assert (state.status, state.error and state.error.code) == ("failed", "approval_denied")
-    state = await played(GraphWorld({}, graph=reviewed(on_error="sorry")), decision=lambda row: "deny")
+    state = await played(SteppedGraphRuntime({}, graph=reviewed(on_error="sorry")), decision=lambda row: "deny")
     assert (state.status, state.output) == ("finished", "Sorry. says 2")
-    state = await played(GraphWorld({}, graph=reviewed()), decision=lambda row: "approve")
+    state = await played(SteppedGraphRuntime({}, graph=reviewed()), decision=lambda row: "approve")
     assert (state.status, state.output) == ("finished", "")
 
 
@@ -210,14 +214,14 @@ async def test_a_node_that_fails_is_tried_again_and_then_takes_its_way() -> None
         edge("sorry", "end"),
         edge("later", "end"),
     )
-    world = GraphWorld({}, graph=failing)
-    state = await played(world, "error")
-    assert entered(world) == ["work#1", "work#1", "work#1", "sorry#1"]
+    runtime = SteppedGraphRuntime({}, graph=failing)
+    state = await played(runtime, "error")
+    assert entered(runtime) == ["work#1", "work#1", "work#1", "sorry#1"]
     assert (state.status, state.error and state.error.code) == ("failed", "gateway_error")
-    assert [event.attempt for event in world.events(world.run_ids[0], NodeLeft)] == [1, 2, 3, 1]
-    world = GraphWorld({}, graph=failing)
-    state = await played(world, "open")
-    assert (entered(world), state.status) == (["work#1", "later#1"], "paused")
+    assert [event.attempt for event in runtime.events(runtime.run_ids[0], NodeLeft)] == [1, 2, 3, 1]
+    runtime = SteppedGraphRuntime({}, graph=failing)
+    state = await played(runtime, "open")
+    assert (entered(runtime), state.status) == (["work#1", "later#1"], "paused")
 
 
 async def test_a_condition_that_has_no_answer_fails_the_run_or_takes_its_way() -> None:
@@ -230,9 +234,9 @@ async def test_a_condition_that_has_no_answer_fails_the_run_or_takes_its_way() -
             edge("sorry", "end"),
         )
 
-    state = await played(GraphWorld({}, graph=asking()))
+    state = await played(SteppedGraphRuntime({}, graph=asking()))
     assert (state.status, state.error and state.error.code) == ("failed", "condition_error")
-    state = await played(GraphWorld({}, graph=asking(on_error="sorry")))
+    state = await played(SteppedGraphRuntime({}, graph=asking(on_error="sorry")))
     assert (state.status, state.output) == ("finished", "Sorry. says 3")
 
 
@@ -248,10 +252,10 @@ async def test_calls_that_the_graph_goes_past_are_answered() -> None:
         edge("sum", "end"),
     )
     asks = {"Ask.": (("look",),), "Left.": (("look",), ("look",)), "Sum.": ()}
-    world = GraphWorld(asks, graph=past)
-    state = await played(world)
+    runtime = SteppedGraphRuntime(asks, graph=past)
+    state = await played(runtime)
     assert state.status == "finished"
-    assert {event.error.code for event in world.events(world.run_ids[0], ToolCallFinished)} == {"call_skipped"}
+    assert {event.error.code for event in runtime.events(runtime.run_ids[0], ToolCallFinished)} == {"call_skipped"}
 
 
 LOOP = graph(node("f", "function"), node("g", "function"), edge("f", "g"), edge("g", "f"))
@@ -261,29 +265,31 @@ async def nothing(ctx: Any) -> None: ...
 
 
 async def test_a_loop_without_a_model_ends_at_the_limit_too() -> None:
-    world = GraphWorld({}, graph=LOOP, code={"f": nothing, "g": nothing}, limits=Limits(steps=2))
-    state = await played(world)
+    runtime = SteppedGraphRuntime({}, graph=LOOP, code={"f": nothing, "g": nothing}, limits=Limits(steps=2))
+    state = await played(runtime)
     assert (state.status, state.stopped_by, sum(state.walk.visits.values())) == ("finished", "steps", 20)
     empty = graph(node("a", "tools"), node("b", "tools"), edge("a", "b"), edge("b", "a"))
-    state = await played(GraphWorld({}, graph=empty))
+    state = await played(SteppedGraphRuntime({}, graph=empty))
     assert (state.status, state.stopped_by) == ("finished", "steps")
 
 
 async def test_a_run_that_is_cancelled_closes_its_nodes() -> None:
-    world = GraphWorld({}, graph=PARALLEL)
-    await world.boot()
-    world.spawn(world.say, TEXT)
-    while len(world.gates) < 2:
-        await world.settle(8)
-        if world.disk.held:
-            world.disk.write()
-        elif len(world.gates) == 1:
-            world.open_gate(0)
-    world.spawn(world.runs.cancel, "me", world.run_ids[0])
-    await world.let_go()
-    state = world.state(world.run_ids[0])
+    runtime = SteppedGraphRuntime({}, graph=PARALLEL)
+    await runtime.boot()
+    runtime.spawn(runtime.say, TEXT)
+    while len(runtime.gates) < 2:
+        await runtime.settle(8)
+        if runtime.disk.held:
+            runtime.disk.write()
+        elif len(runtime.gates) == 1:
+            runtime.open_gate(0)
+    runtime.spawn(runtime.runs.cancel, "me", runtime.run_ids[0])
+    await runtime.let_go()
+    state = runtime.state(runtime.run_ids[0])
     assert (state.status, state.open_nodes, state.open_model_calls) == ("cancelled", (), ())
-    assert [event.error.code for event in world.events(world.run_ids[0], NodeLeft) if event.error] == ["cancelled"] * 2
+    assert [event.error.code for event in runtime.events(runtime.run_ids[0], NodeLeft) if event.error] == [
+        "cancelled"
+    ] * 2
 
 
 # --- agents as nodes
@@ -301,44 +307,46 @@ SUMMED = [TEXT, "Plan. says 2", "Expert. says 2", "Right. says 3", "Sum. says 5"
 
 
 async def test_the_answer_of_another_agent_is_a_message_of_its_branch() -> None:
-    world = GraphWorld({}, graph=EXPERT)
-    state = await played(world)
+    runtime = SteppedGraphRuntime({}, graph=EXPERT)
+    state = await played(runtime)
     assert (state.status, texts(state)) == ("finished", SUMMED)
-    assert world.state("run_2").input == user("Plan. says 2")
-    assert "run_resumed" not in world.types("run_1")
-    world = GraphWorld({"Expert.": (("look_asked",),)}, graph=EXPERT)
-    state = await played(world)
+    assert runtime.state("run_2").input == user("Plan. says 2")
+    assert "run_resumed" not in runtime.types("run_1")
+    runtime = SteppedGraphRuntime({"Expert.": (("look_asked",),)}, graph=EXPERT)
+    state = await played(runtime)
     assert (state.status, state.walk.branches["plan#1.0"].node.child) == ("paused", "run_2")
-    await world.let_go(decision=lambda row: "approve")
-    assert (world.state("run_1").status, world.state("run_1").output) == ("finished", "Sum. says 5")
+    await runtime.let_go(decision=lambda row: "approve")
+    assert (runtime.state("run_1").status, runtime.state("run_1").output) == ("finished", "Sum. says 5")
 
 
 async def test_an_agent_that_fails_is_tried_again() -> None:
-    world = GraphWorld({}, graph=graph(node("expert", "agent", agent="expert", retry=1), edge("expert", "end")))
-    state = await played(world, "error")
+    runtime = SteppedGraphRuntime(
+        {}, graph=graph(node("expert", "agent", agent="expert", retry=1), edge("expert", "end"))
+    )
+    state = await played(runtime, "error")
     assert (state.status, state.error and state.error.code) == ("failed", "gateway_error")
-    assert [event.attempt for event in world.events("run_1", NodeLeft)] == [1, 2]
+    assert [event.attempt for event in runtime.events("run_1", NodeLeft)] == [1, 2]
     unknown = graph(
         node("expert", "agent", agent="nobody", on_error="sorry"),
         node("sorry", prompt="Sorry."),
         edge("expert", "end"),
         edge("sorry", "end"),
     )
-    assert (await played(GraphWorld({}, graph=unknown))).output == "Sorry. says 2"
+    assert (await played(SteppedGraphRuntime({}, graph=unknown))).output == "Sorry. says 2"
 
 
 async def test_a_crash_at_any_commit_changes_nothing_for_agents_as_nodes() -> None:
     for commits in range(1, 14):
-        state = await killed(GraphWorld({}, graph=EXPERT), commits)
+        state = await killed(SteppedGraphRuntime({}, graph=EXPERT), commits)
         assert (state.status, texts(state)) == ("finished", SUMMED), commits
 
 
 # --- code
 
 
-def coded(code: Any, *more: Any, **spec: Any) -> GraphWorld:
+def coded(code: Any, *more: Any, **spec: Any) -> SteppedGraphRuntime:
     shape = graph(node("f", "function", **spec), *more, edge("f", "end"))
-    return GraphWorld({}, graph=shape, code={"f": code})
+    return SteppedGraphRuntime({}, graph=shape, code={"f": code})
 
 
 async def test_code_reads_and_changes_contexts_and_gives_a_patch() -> None:
@@ -371,12 +379,12 @@ async def test_code_that_fails_fails_the_node(code: Any, message: str) -> None:
             raise code
         return code
 
-    world = coded(failing, retry=1)
-    state = await played(world)
+    runtime = coded(failing, retry=1)
+    state = await played(runtime)
     assert (state.status, state.error is not None) == ("failed", True)
     assert state.error is not None
     assert message in state.error.message
-    assert len(world.events("run_1", NodeLeft)) == 2
+    assert len(runtime.events("run_1", NodeLeft)) == 2
     sorry = coded(failing, node("sorry", prompt="Sorry."), edge("sorry", "end"), on_error="sorry")
     assert (await played(sorry)).output == "Sorry. says 2"
 
@@ -386,39 +394,39 @@ async def test_code_is_stopped_after_its_time() -> None:
         await ctx.call_tool("pay", {})
         await asyncio.Event().wait()
 
-    world = coded(slow, timeout_seconds=0.1)
-    await world.boot()
-    world.spawn(world.say, TEXT)
-    while not world.run_ids or not world.state("run_1").ended:
+    runtime = coded(slow, timeout_seconds=0.1)
+    await runtime.boot()
+    runtime.spawn(runtime.say, TEXT)
+    while not runtime.run_ids or not runtime.state("run_1").ended:
         await asyncio.sleep(0.001)
-        if world.disk.held:
-            world.disk.write()
-    state = world.state("run_1")
+        if runtime.disk.held:
+            runtime.disk.write()
+    state = runtime.state("run_1")
     assert (state.status, state.error and state.error.code, state.open_calls) == ("failed", "node_timeout", ())
-    (finished,) = world.events("run_1", ToolCallFinished)
+    (finished,) = runtime.events("run_1", ToolCallFinished)
     assert finished.error.code == "outcome_unknown"
 
 
-async def killed(world: GraphWorld, commits: int, how: str = "ok") -> AgentState:
+async def killed(runtime: SteppedGraphRuntime, commits: int, how: str = "ok") -> AgentState:
     """The run, killed after so many commits and taken up again."""
-    await world.boot()
-    world.spawn(world.say, TEXT)
+    await runtime.boot()
+    runtime.spawn(runtime.say, TEXT)
     for _ in range(400):
-        await world.settle(8)
-        if world.disk.held:
+        await runtime.settle(8)
+        if runtime.disk.held:
             if not commits:
                 break
-            world.disk.write()
+            runtime.disk.write()
             commits -= 1
-        elif world.gates:
-            world.open_gate(0, how)
+        elif runtime.gates:
+            runtime.open_gate(0, how)
         else:
             break
-    await world.crash()
-    await world.boot()
-    await world.let_go(how, lambda row: row.decisions[0])
-    assert not world.wrong
-    return world.state("run_1") if world.run_ids else AgentState()
+    await runtime.crash()
+    await runtime.boot()
+    await runtime.let_go(how, lambda row: row.decisions[0])
+    assert not runtime.wrong
+    return runtime.state("run_1") if runtime.run_ids else AgentState()
 
 
 async def test_code_that_is_killed_goes_on_where_it_was() -> None:
@@ -436,37 +444,37 @@ async def test_code_that_is_killed_goes_on_where_it_was() -> None:
     assert whole.thread_context["said"] == ["put done", "pay done", "Quietly. says 2"]
     for commits in range(1, 20):
         ran.clear()
-        world = coded(code)
-        state = await killed(world, commits)
-        assert state.status == "finished", (commits, world.types("run_1"), state.error)
+        runtime = coded(code)
+        state = await killed(runtime, commits)
+        assert state.status == "finished", (commits, runtime.types("run_1"), state.error)
         expected = {**whole.thread_context, "dice": state.thread_context["dice"]}
         if state.thread_context["said"][1] != "pay done":  # killed as it ran: nobody knows
             expected["said"] = ["put done", state.thread_context["said"][1], "Quietly. says 2"]
         assert state.thread_context == expected
-        assert len(world.events("run_1", StepRemembered)) == 2
-        pays = [event for event in world.events("run_1", ToolCallStarted) if event.tool == "pay"]
-        retried = [row for row in world.events("run_1", ApprovalRequested) if row.kind == "unknown_outcome"]
+        assert len(runtime.events("run_1", StepRemembered)) == 2
+        pays = [event for event in runtime.events("run_1", ToolCallStarted) if event.tool == "pay"]
+        retried = [row for row in runtime.events("run_1", ApprovalRequested) if row.kind == "unknown_outcome"]
         assert len(pays) <= 1 + len(retried)
-        calls = [event for event in world.events("run_1", ModelCalled) if event.call == "f#1.m1"]
+        calls = [event for event in runtime.events("run_1", ModelCalled) if event.call == "f#1.m1"]
         assert len(calls) <= 2
     assert not retried
 
 
 async def test_code_that_calls_a_tool_which_a_human_must_allow_runs_again_after_the_answer() -> None:
     async def code(ctx: Any) -> dict[str, Any]:
-        world.ran["top"] += 1
+        runtime.ran["top"] += 1
         await ctx.call_tool("look", {})
         return {"paid": await ctx.call_tool("pay_asked", {"n": 1})}
 
-    world = coded(code)
-    state = await played(world)
-    assert (state.status, world.worker.running, world.ran["top"]) == ("paused", 0, 1)
-    (approval,) = await world.disk.approvals(None)
-    world.spawn(world.answer, approval.id, "approve", {"n": 2})
-    await world.let_go()
-    state = world.state("run_1")
-    assert (state.status, state.thread_context, world.ran["top"]) == ("finished", {"paid": "pay_asked done"}, 2)
-    started = world.events("run_1", ToolCallStarted)
+    runtime = coded(code)
+    state = await played(runtime)
+    assert (state.status, runtime.worker.running, runtime.ran["top"]) == ("paused", 0, 1)
+    (approval,) = await runtime.disk.approvals(None)
+    runtime.spawn(runtime.answer, approval.id, "approve", {"n": 2})
+    await runtime.let_go()
+    state = runtime.state("run_1")
+    assert (state.status, state.thread_context, runtime.ran["top"]) == ("finished", {"paid": "pay_asked done"}, 2)
+    started = runtime.events("run_1", ToolCallStarted)
     assert [(event.call, event.arguments) for event in started] == [("f#1.t1", {}), ("f#1.t2", {"n": 2})]
 
 
@@ -491,10 +499,10 @@ async def test_another_try_repeats_what_failed_and_nothing_else() -> None:
             await asyncio.gather(ctx.call_tool("nope", {}), ctx.call_tool("look", {}))
         return {"second": await ctx.call_tool("look", {})}
 
-    world = coded(code, retry=1)
-    state = await played(world)
+    runtime = coded(code, retry=1)
+    state = await played(runtime)
     assert (state.status, state.thread_context) == ("finished", {"second": "look done"})
-    started = [(event.call, event.tool) for event in world.events("run_1", ToolCallStarted)]
+    started = [(event.call, event.tool) for event in runtime.events("run_1", ToolCallStarted)]
     assert [tool for _, tool in started].count("put") == 1
     assert len({call for call, _ in started}) == len(started)
     assert (state.open_calls, state.tool_calls) == ((), len(started))
@@ -505,14 +513,14 @@ async def test_calls_side_by_side_wait_for_a_human_together() -> None:
         done = await asyncio.gather(*(ctx.call_tool(name, {}) for name in ("look", "pay_asked", "put")))
         return {"done": done}
 
-    world = coded(code)
-    state = await played(world)
+    runtime = coded(code)
+    state = await played(runtime)
     assert (state.status, len(state.open_approvals)) == ("paused", 1)
-    assert [event.tool for event in world.events("run_1", ToolCallFinished)] == ["look", "put"]
-    await world.let_go(decision=lambda row: "approve")
-    state = world.state("run_1")
+    assert [event.tool for event in runtime.events("run_1", ToolCallFinished)] == ["look", "put"]
+    await runtime.let_go(decision=lambda row: "approve")
+    state = runtime.state("run_1")
     assert state.thread_context == {"done": ["look done", "pay_asked done", "put done"]}
-    assert len(world.events("run_1", ToolCallStarted)) == 3
+    assert len(runtime.events("run_1", ToolCallStarted)) == 3
 
 
 async def test_limits_hold_in_code_too() -> None:
@@ -521,9 +529,9 @@ async def test_limits_hold_in_code_too() -> None:
             await (ctx.call_tool("look", {}) if tools else ctx.call_model([user("x")]))
 
     for tools, limit in ((True, "tool_calls"), (False, "steps")):
-        world = coded(code)
-        world.limits = Limits(steps=3, tool_calls=3)
-        state = await played(world)
+        runtime = coded(code)
+        runtime.limits = Limits(steps=3, tool_calls=3)
+        state = await played(runtime)
         assert (state.status, state.stopped_by) == ("finished", limit)
         assert (state.tool_calls, state.model_calls) == ((3, 0) if tools else (0, 3))
 
@@ -539,7 +547,7 @@ async def test_two_branches_that_give_one_key_fail_the_run_and_both_are_named() 
         edge("plan", "f g"),
         edge("f g", "end"),
     )
-    state = await played(GraphWorld({}, graph=shape, code={"f": code, "g": code}))
+    state = await played(SteppedGraphRuntime({}, graph=shape, code={"f": code, "g": code}))
     assert state.error is not None
     assert (state.status, state.error.code) == ("failed", "context_conflict")
     assert "f and g" in state.error.message
@@ -558,12 +566,12 @@ async def test_joins_may_part_again_and_branches_may_end_by_themselves() -> None
         edge("a b", "d e"),
         edge("d e", "end"),
     )
-    world = GraphWorld({}, graph=shape)
-    state = await played(world)
-    assert entered(world)[4:] == ["a#1.0:d#1", "a#1.1:e#1", "end#1"]
+    runtime = SteppedGraphRuntime({}, graph=shape)
+    state = await played(runtime)
+    assert entered(runtime)[4:] == ["a#1.0:d#1", "a#1.1:e#1", "end#1"]
     assert texts(state) == [TEXT, "Plan. says 2", "A. says 3", "B. says 3", "D. says 5", "E. says 5"]
     assert (state.output, state.walk.branches) == ("E. says 5", {})
-    rows = await world.disk.messages("me/t", 1, 100)
+    rows = await runtime.disk.messages("me/t", 1, 100)
     assert [row.message.text for row in rows] == texts(state)
 
 
@@ -580,9 +588,9 @@ async def test_a_join_of_some_branches_comes_before_that_of_all() -> None:
         edge("c d", "e"),
         edge("e", "end"),
     )
-    world = GraphWorld({}, graph=shape)
-    state = await played(world)
+    runtime = SteppedGraphRuntime({}, graph=shape)
+    state = await played(runtime)
     expected = [TEXT, "Plan. says 2", "C. says 3", "A. says 3", "B. says 3", "D. says 5", "E. says 7"]
     assert texts(state) == expected
-    rows = await world.disk.messages("me/t", 1, 100)
+    rows = await runtime.disk.messages("me/t", 1, 100)
     assert [row.message.text for row in rows] == expected

@@ -18,7 +18,7 @@ from journeyman.journal.sqlite.journal import SqliteJournal
 from journeyman.journal.sqlite.verify import differences
 from journeyman.llm.client import Delta, ModelReply, ModelRequest
 from journeyman.runtime.use_cases.requests import Answer, ForkRun, RunResult
-from tests.harness.runtime_in_memory import Rig
+from tests.harness.runtime_in_memory import RuntimeInMemory
 from tests.harness.stepped_graph_runtime import edge, graph, graph_agent, node
 
 SHAPE = graph(
@@ -52,7 +52,7 @@ class Words:
     async def aclose(self) -> None: ...
 
 
-class Walking(Rig):
+class Walking(RuntimeInMemory):
     def spec(self) -> AgentSpec:
         tools = tuple(tool.spec for tool in self.registry.tools.values())
         model = ModelSettings(name="m")
@@ -73,18 +73,18 @@ class Walking(Rig):
 
 async def test_a_fork_at_any_event_ends_as_its_parent(tmp_path: Path) -> None:
     journal = SqliteJournal(tmp_path / "journal.db")
-    async with Walking(Words(), (look,), journal) as rig:
-        parent = await rig.start("go", "t")
-        expected = await rig.ended(parent)
+    async with Walking(Words(), (look,), journal) as runtime:
+        parent = await runtime.start("go", "t")
+        expected = await runtime.ended(parent)
         assert (expected.status, expected.response) == ("finished", "Sum. 3")
-        texts = [message.text for message in (await rig.runs.state("local", parent)).messages]
+        texts = [message.text for message in (await runtime.runs.state("local", parent)).messages]
         forks = 0
         for at in range(2, expected.last_seq):
             try:
-                child = (await rig.forks.fork("local", ForkRun(run_id=parent, at=at))).run_id
+                child = (await runtime.forks.fork("local", ForkRun(run_id=parent, at=at))).run_id
             except (StateError, ValidationError):  # its last events: there is nothing left to go on with
                 continue
-            result, state = await rig.ended(child), await rig.runs.state("local", child)
+            result, state = await runtime.ended(child), await runtime.runs.state("local", child)
             assert (result.status, result.response) == ("finished", expected.response), (at, result.error)
             assert [message.text for message in state.messages] == texts, at
             assert state.thread_context == {"seen": "A is there", "thought": "Think. 2"}, at
@@ -120,14 +120,14 @@ class Signing(Walking):
 
 
 async def test_a_fork_of_what_code_was_allowed_asks_again() -> None:
-    async with Signing(Words(), (sign,)) as rig:
-        parent = await rig.start("go")
-        assert (await rig.ended(parent)).status == "finished"
-        types = await rig.types(parent)
+    async with Signing(Words(), (sign,)) as runtime:
+        parent = await runtime.start("go")
+        assert (await runtime.ended(parent)).status == "finished"
+        types = await runtime.types(parent)
         for at in range(2, types.index("tool_call_finished") + 1):
             SIGNED.clear()
-            child = (await rig.forks.fork("local", ForkRun(run_id=parent, at=at))).run_id
-            paused = await rig.runs.wait(child, 5)
+            child = (await runtime.forks.fork("local", ForkRun(run_id=parent, at=at))).run_id
+            paused = await runtime.runs.wait(child, 5)
             assert (paused.status, SIGNED) == ("paused", []), (at, types[at - 1])
-            assert (await rig.ended(child)).status == "finished"
+            assert (await runtime.ended(child)).status == "finished"
             assert SIGNED == ["A"], (at, types[at - 1])

@@ -17,17 +17,17 @@ from journeyman.llm.client import Delta as ModelDelta
 from journeyman.runtime.engine.frames import Delta, Frame, Progress, Reconnect, Snapshot
 from journeyman.runtime.engine.live import LiveRun, LiveText, Place
 from journeyman.runtime.use_cases.requests import StartRun
-from tests.harness.stepped_runtime import THREAD, World
+from tests.harness.stepped_runtime import THREAD, SteppedRuntime
 
 
 class Reader:
     """Takes frames while it is let."""
 
-    def __init__(self, world: World, run_id: str = "run_1", after: int = 0) -> None:
+    def __init__(self, runtime: SteppedRuntime, run_id: str = "run_1", after: int = 0) -> None:
         self.frames: list[Frame] = []
         self.may = asyncio.Event()
         self.may.set()
-        self.task = asyncio.create_task(self._read(world.runs.watch("me", run_id, after)))
+        self.task = asyncio.create_task(self._read(runtime.runs.watch("me", run_id, after)))
 
     async def _read(self, frames: AsyncGenerator[Frame, None]) -> None:
         try:
@@ -58,32 +58,32 @@ class Reader:
         return shown
 
 
-async def streaming(plan: tuple[tuple[str, ...], ...] = ()) -> World:
+async def streaming(plan: tuple[tuple[str, ...], ...] = ()) -> SteppedRuntime:
     """A streamed run whose model call is open."""
-    world = World({"a": plan})
-    await world.boot()
-    world.spawn(world.runs.start, "me", StartRun(input=user("a"), thread_id=THREAD, stream=True))
-    await world.settle()
-    world.disk.write()
-    await world.settle()
-    world.disk.write()
-    await world.settle()
-    return world
+    runtime = SteppedRuntime({"a": plan})
+    await runtime.boot()
+    runtime.spawn(runtime.runs.start, "me", StartRun(input=user("a"), thread_id=THREAD, stream=True))
+    await runtime.settle()
+    runtime.disk.write()
+    await runtime.settle()
+    runtime.disk.write()
+    await runtime.settle()
+    return runtime
 
 
-async def say(world: World, text: str) -> None:
-    world.open_gate(0, f"say:{text}")
-    await world.settle(5)
+async def say(runtime: SteppedRuntime, text: str) -> None:
+    runtime.open_gate(0, f"say:{text}")
+    await runtime.settle(5)
 
 
 async def test_who_joins_in_mid_reply_gets_events_one_snapshot_then_deltas() -> None:
-    world = await streaming()
-    await say(world, "one ")
-    await say(world, "two ")
-    reader = Reader(world)
-    await world.settle()
-    await say(world, "three")
-    await world.let_go()
+    runtime = await streaming()
+    await say(runtime, "one ")
+    await say(runtime, "two ")
+    reader = Reader(runtime)
+    await runtime.settle()
+    await say(runtime, "three")
+    await runtime.let_go()
     await reader.task
     kinds = [frame.type if isinstance(frame, Entry) else type(frame).__name__ for frame in reader.frames]
     assert kinds == [
@@ -91,98 +91,98 @@ async def test_who_joins_in_mid_reply_gets_events_one_snapshot_then_deltas() -> 
     ]  # fmt: skip
     assert reader.frames[3] == Snapshot("m1", 1, "one two ")
     assert reader.frames[4] == Delta("m1", 1, 8, "three")
-    await world.crash()
+    await runtime.crash()
 
 
 async def test_who_was_there_gets_every_delta() -> None:
-    world = await streaming()
-    reader = Reader(world)
-    await world.settle()
+    runtime = await streaming()
+    reader = Reader(runtime)
+    await runtime.settle()
     for text in ("one ", "two ", "three"):
-        await say(world, text)
-    await world.let_go()
+        await say(runtime, text)
+    await runtime.let_go()
     assert reader.live == [Delta("m1", 1, 0, "one "), Delta("m1", 1, 4, "two "), Delta("m1", 1, 8, "three")]
     assert reader.text == "one two three"
 
 
 async def test_who_rejoins_anywhere_gets_the_exact_rest() -> None:
-    world = await streaming((("look", "pay"), ("look",)))
-    await world.let_go()
-    entries = world.entries("run_1")
+    runtime = await streaming((("look", "pay"), ("look",)))
+    await runtime.let_go()
+    entries = runtime.entries("run_1")
     for after in range(len(entries)):
-        reader = Reader(world, after=after)
+        reader = Reader(runtime, after=after)
         await reader.task
         assert reader.frames == entries[after:]
-    over = Reader(world, after=len(entries))
+    over = Reader(runtime, after=len(entries))
     await over.task
     assert over.frames == []
     with pytest.raises(ValidationError):
-        await Reader(world, after=len(entries) + 1).task
+        await Reader(runtime, after=len(entries) + 1).task
     with pytest.raises(NotFoundError):
-        await Reader(world, "run_none").task
+        await Reader(runtime, "run_none").task
 
 
 async def test_who_stops_reading_delays_nobody_and_holds_nothing() -> None:
-    world = await streaming()
-    quick, stopped = Reader(world), Reader(world)
-    await world.settle()
+    runtime = await streaming()
+    quick, stopped = Reader(runtime), Reader(runtime)
+    await runtime.settle()
     stopped.may.clear()
-    await say(world, "x" * 100_000)
+    await say(runtime, "x" * 100_000)
     tracemalloc.start()
     for _ in range(20):
-        await say(world, "y")
+        await say(runtime, "y")
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert held < 1_000_000
     assert len(quick.text) == 100_020
-    await world.let_go()
+    await runtime.let_go()
     assert quick.task.done()
     assert not stopped.task.done()
     stopped.may.set()
     await stopped.task
     assert stopped.seqs == quick.seqs
-    assert world.worker.watched == {}
+    assert runtime.worker.watched == {}
 
 
 async def test_the_server_goes_away() -> None:
-    world = await streaming()
-    reader = Reader(world)
-    await world.settle()
-    await world.worker.stop(0)
+    runtime = await streaming()
+    reader = Reader(runtime)
+    await runtime.settle()
+    await runtime.worker.stop(0)
     await reader.task
     assert reader.frames[-1] == Reconnect()
-    late = Reader(world)
+    late = Reader(runtime)
     await late.task
     assert late.frames[-1] == Reconnect()
     assert late.seqs == reader.seqs == [1, 2, 3]
 
 
 async def test_a_reader_that_is_cancelled_leaves_no_trace() -> None:
-    world = await streaming()
-    reader = Reader(world)
-    await world.settle()
-    assert world.worker.watched == {"run_1": 1}
+    runtime = await streaming()
+    reader = Reader(runtime)
+    await runtime.settle()
+    assert runtime.worker.watched == {"run_1": 1}
     reader.task.cancel()
-    await world.settle()
-    assert world.worker.watched == {}
-    assert world.disk._rings._places == {}
-    await world.crash()
+    await runtime.settle()
+    assert runtime.worker.watched == {}
+    assert runtime.disk._rings._places == {}
+    await runtime.crash()
 
 
 async def test_a_reader_stays_over_a_pause() -> None:
-    world = await streaming((("pay_asked",),))
-    reader = Reader(world)
-    await world.let_go()
+    runtime = await streaming((("pay_asked",),))
+    reader = Reader(runtime)
+    await runtime.let_go()
     assert not reader.task.done()
-    await world.let_go(decision=lambda row: "approve")
+    await runtime.let_go(decision=lambda row: "approve")
     await reader.task
-    assert reader.seqs == list(range(1, len(world.entries("run_1")) + 1))
+    assert reader.seqs == list(range(1, len(runtime.entries("run_1")) + 1))
 
 
 async def test_until_pause_ends_there() -> None:
-    world = await streaming((("pay_asked",),))
-    await world.let_go()
-    frames = [frame async for frame in world.runs.watch("me", "run_1", until_pause=True)]
+    runtime = await streaming((("pay_asked",),))
+    await runtime.let_go()
+    frames = [frame async for frame in runtime.runs.watch("me", "run_1", until_pause=True)]
     assert isinstance(frames[-1], Entry)
     assert frames[-1].type == "run_paused"
 
@@ -268,35 +268,35 @@ moves = st.lists(st.sampled_from(("say", "join", "rejoin", "write", "gate", "sta
 @given(moves)
 def test_no_reader_has_a_gap_or_a_repeat(plays: list[str]) -> None:
     async def play() -> None:
-        world = await streaming((("look", "pay"), ("put",)))
-        readers = [Reader(world)]
+        runtime = await streaming((("look", "pay"), ("put",)))
+        readers = [Reader(runtime)]
         for number, move in enumerate(plays):
-            speaking = [at for at, gate in enumerate(world.gates) if gate.name.startswith("model")]
+            speaking = [at for at, gate in enumerate(runtime.gates) if gate.name.startswith("model")]
             if move == "say" and speaking:
-                world.open_gate(speaking[0], f"say:{number} ")
+                runtime.open_gate(speaking[0], f"say:{number} ")
             elif move == "join":
-                readers.append(Reader(world))
+                readers.append(Reader(runtime))
             elif move == "rejoin":
                 old = readers[-1]
                 old.task.cancel()
-                await world.settle(3)
-                readers.append(Reader(world, after=max(old.seqs, default=0)))
+                await runtime.settle(3)
+                readers.append(Reader(runtime, after=max(old.seqs, default=0)))
                 readers[-1].frames[:0] = [frame for frame in old.frames if isinstance(frame, Entry)]
-            elif move == "write" and world.disk.held:
-                world.disk.write()
-            elif move == "gate" and world.gates:
-                world.open_gate(0)
+            elif move == "write" and runtime.disk.held:
+                runtime.disk.write()
+            elif move == "gate" and runtime.gates:
+                runtime.open_gate(0)
             elif move in ("stall", "go"):
                 (readers[number % len(readers)].may.clear if move == "stall" else readers[-1].may.set)()
             elif move == "wait":
-                await world.settle(10)
-            await world.settle(number % 4)
+                await runtime.settle(10)
+            await runtime.settle(number % 4)
         for reader in readers:
             reader.may.set()
-        await world.let_go()
+        await runtime.let_go()
         for reader in readers:
             if not reader.task.cancelled():
                 await reader.task
-                assert reader.seqs == list(range(1, len(world.entries("run_1")) + 1))
+                assert reader.seqs == list(range(1, len(runtime.entries("run_1")) + 1))
 
     asyncio.run(play())

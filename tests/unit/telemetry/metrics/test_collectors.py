@@ -44,7 +44,7 @@ from journeyman.tools.registry import ToolRegistry
 MOST_BREAKERS = 256  # of one guard
 
 
-class World:
+class Instrumented:
     """Everything that keeps figures, as the server joins it."""
 
     def __init__(self) -> None:
@@ -103,21 +103,21 @@ class World:
         self.services.of_url(f"https://h{abs(hash(name))}.example/")
 
 
-WAYS: dict[str, Callable[[World, str], None]] = {
-    "run": World.run,
-    "request": World.request,
-    "signal": World.signal,
-    "tool": World.tool,
-    "origin": World.origin,
+WAYS: dict[str, Callable[[Instrumented, str], None]] = {
+    "run": Instrumented.run,
+    "request": Instrumented.request,
+    "signal": Instrumented.signal,
+    "tool": Instrumented.tool,
+    "origin": Instrumented.origin,
 }
 FLOODS = st.lists(st.tuples(st.sampled_from(sorted(WAYS)), st.text(max_size=8), st.integers(1, 1200)), max_size=4)
 
 
-def flood(world: World, floods: Iterable[tuple[str, str, int]], numbers: Iterable[int] = ()) -> None:
+def flood(instrumented: Instrumented, floods: Iterable[tuple[str, str, int]], numbers: Iterable[int] = ()) -> None:
     fresh = iter(numbers or count())
     for way, word, times in floods:
         for _ in range(times):
-            WAYS[way](world, f"{word}{next(fresh)}")
+            WAYS[way](instrumented, f"{word}{next(fresh)}")
 
 
 def series(families: Iterable[Family]) -> int:
@@ -132,41 +132,41 @@ def series(families: Iterable[Family]) -> int:
 @settings(max_examples=15)
 @given(FLOODS)
 def test_names_from_outside_never_make_more_series_than_there_is_place_for(floods: list[tuple[str, str, int]]) -> None:
-    world = World()
-    flood(world, floods)
-    for family in world.families():
+    instrumented = Instrumented()
+    flood(instrumented, floods)
+    for family in instrumented.families():
         assert len(family.samples) <= MOST_LABEL_SETS + 1, family.name
 
 
 def test_a_flood_of_everything_stands_still_at_its_bound_and_loses_no_count() -> None:
-    world, numbers = World(), count()
+    instrumented, numbers = Instrumented(), count()
     everything = [(way, 'é"\\\n', MOST_LABEL_SETS + 100) for way in WAYS]
-    flood(world, everything, numbers)
-    before = {family.name: len(family.samples) for family in world.families()}
-    flood(world, everything, numbers)
-    after = {family.name: len(family.samples) for family in world.families()}
+    flood(instrumented, everything, numbers)
+    before = {family.name: len(family.samples) for family in instrumented.families()}
+    flood(instrumented, everything, numbers)
+    after = {family.name: len(family.samples) for family in instrumented.families()}
     assert before == after
     assert max(after.values()) == MOST_LABEL_SETS + 1
     told = 2 * (MOST_LABEL_SETS + 100)
-    assert sum(world.runs.failed.read().samples.values()) == told  # type: ignore[arg-type]
-    print(f"{series(world.families())} series at most, after {told} names for each of {len(WAYS)} ways to send them")
+    assert sum(instrumented.runs.failed.read().samples.values()) == told  # type: ignore[arg-type]
+    print(f"{series(instrumented.families())} series at most, after {told} names for each of {len(WAYS)} ways")
 
 
 async def test_a_gateway_has_so_many_breakers_and_no_more() -> None:
-    world = World()
+    instrumented = Instrumented()
 
     async def fine(_: int) -> None:
         return None
 
     for number in range(3 * MOST_BREAKERS):
-        await world.gateway.call(fine, harmless, key=f"model-{number}")
-    [states] = [each for each in world.families() if each.name == "journeyman_breaker_state"]
+        await instrumented.gateway.call(fine, harmless, key=f"model-{number}")
+    [states] = [each for each in instrumented.families() if each.name == "journeyman_breaker_state"]
     assert len(states.samples) == MOST_BREAKERS
 
 
 async def test_whatever_a_label_says_the_scrape_can_be_read() -> None:
-    world = World()
-    flood(world, [(way, 'a"\\\n{}\u2028', 3) for way in WAYS])
-    body, _ = await Exposition(world.families).render("")
+    instrumented = Instrumented()
+    flood(instrumented, [(way, 'a"\\\n{}\u2028', 3) for way in WAYS])
+    body, _ = await Exposition(instrumented.families).render("")
     read = [sample for family in text_string_to_metric_families(body.decode()) for sample in family.samples]
-    assert len(read) >= series(world.families())
+    assert len(read) >= series(instrumented.families())

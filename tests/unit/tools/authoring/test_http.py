@@ -58,7 +58,7 @@ class Web:
         return HttpReply(200, {"content-type": "application/json"}, request.body or b'"seen"', request.url)
 
 
-class Rig:
+class ToolCalls:
     def __init__(self, registry: ToolRegistry) -> None:
         self.registry = registry
         self.clock = EagerClock()
@@ -82,52 +82,52 @@ async def once(ctx: ToolContext) -> str:
 
 
 async def test_requests_of_an_idempotent_call_carry_its_key(request_for, host):
-    rig = Rig(ToolRegistry())
-    registered = await rig.registry.register_tool(buy)
-    outcome = await rig.executor.execute(request_for(registered), host)
+    calls = ToolCalls(ToolRegistry())
+    registered = await calls.registry.register_tool(buy)
+    outcome = await calls.executor.execute(request_for(registered), host)
     assert outcome.result == '["raw",true]'
-    assert [request.headers["idempotency-key"] for request in rig.web.requests] == ["key_1", "mine"]
-    assert [request.method for request in rig.web.requests] == ["POST", "PUT"]
-    assert rig.web.how == [(True, None)] * 2
+    assert [request.headers["idempotency-key"] for request in calls.web.requests] == ["key_1", "mine"]
+    assert [request.method for request in calls.web.requests] == ["POST", "PUT"]
+    assert calls.web.how == [(True, None)] * 2
 
 
 async def test_a_once_call_sends_no_key_and_its_permissions_bind(request_for, host):
-    rig = Rig(ToolRegistry())
-    registered = await rig.registry.register_tool(once)
+    calls = ToolCalls(ToolRegistry())
+    registered = await calls.registry.register_tool(once)
     spec = msgspec.structs.replace(registered.spec, permissions_network=("shop.example",))
-    await rig.executor.execute(msgspec.structs.replace(request_for(registered), spec=spec), host)
-    assert "idempotency-key" not in rig.web.requests[0].headers
-    assert rig.web.how == [(False, ("shop.example",))]
+    await calls.executor.execute(msgspec.structs.replace(request_for(registered), spec=spec), host)
+    assert "idempotency-key" not in calls.web.requests[0].headers
+    assert calls.web.how == [(False, ("shop.example",))]
 
 
 async def test_http_get_reads_text_and_no_private_address(request_for, host):
-    rig = Rig(await ToolRegistry.auto_register())
-    request = request_for(rig.registry.get("http_get"), {"url": "https://news.example/"})
-    outcome = await rig.executor.execute(request, host)
+    calls = ToolCalls(await ToolRegistry.auto_register())
+    request = request_for(calls.registry.get("http_get"), {"url": "https://news.example/"})
+    outcome = await calls.executor.execute(request, host)
     assert msgspec.json.decode(outcome.result)["text"] == '"seen"'
-    assert rig.web.requests[0].public_only
+    assert calls.web.requests[0].public_only
 
 
 async def test_a_guard_s_refusal_is_not_tried_again_by_the_tool(request_for, host):
-    rig = Rig(await ToolRegistry.auto_register())
-    outcome = await rig.executor.execute(
-        request_for(rig.registry.get("http_get"), {"url": "https://down.example/"}), host
+    calls = ToolCalls(await ToolRegistry.auto_register())
+    outcome = await calls.executor.execute(
+        request_for(calls.registry.get("http_get"), {"url": "https://down.example/"}), host
     )
     assert outcome.failure is not None
-    assert (outcome.failure.code, len(rig.web.requests)) == ("service_circuit_open", 1)
+    assert (outcome.failure.code, len(calls.web.requests)) == ("service_circuit_open", 1)
 
 
 async def test_plain_tools_ask_the_server(tmp_path: Path, request_for, host):
     (tmp_path / "shop.py").write_text(FETCHING)
-    rig = Rig(await ToolRegistry.auto_register(tmp_path))
-    assert not rig.registry.problems
+    calls = ToolCalls(await ToolRegistry.auto_register(tmp_path))
+    assert not calls.registry.problems
     try:
-        ordered = await rig.executor.execute(request_for(rig.registry.get("order"), {"item": "x"}), host)
-        failed = await rig.executor.execute(request_for(rig.registry.get("fail")), host)
+        ordered = await calls.executor.execute(request_for(calls.registry.get("order"), {"item": "x"}), host)
+        failed = await calls.executor.execute(request_for(calls.registry.get("fail")), host)
     finally:
-        await rig.workers.aclose()
+        await calls.workers.aclose()
     assert ordered.result == '{"first":{"item":"x"},"second":200}'
-    post, get = rig.web.requests[:2]
+    post, get = calls.web.requests[:2]
     assert (post.headers["idempotency-key"], get.headers["idempotency-key"]) == ("key_1", "key_1.2")
     assert get.url == "https://shop.example/orders?q=a+b"
     assert failed.failure is not None
@@ -135,16 +135,16 @@ async def test_plain_tools_ask_the_server(tmp_path: Path, request_for, host):
 
 
 async def test_a_tool_s_rate_limit_delays_and_then_refuses(request_for, host):
-    rig = Rig(ToolRegistry())
-    registered = await rig.registry.register_tool(once)
+    calls = ToolCalls(ToolRegistry())
+    registered = await calls.registry.register_tool(once)
 
     async def call(rate: str):
         spec = msgspec.structs.replace(registered.spec, rate_limit=rate)
-        return await rig.executor.execute(msgspec.structs.replace(request_for(registered), spec=spec), host)
+        return await calls.executor.execute(msgspec.structs.replace(request_for(registered), spec=spec), host)
 
     for _ in range(4):
         assert (await call("2/8s")).failure is None
-    assert rig.clock.monotonic() == pytest.approx(8)
+    assert calls.clock.monotonic() == pytest.approx(8)
     for _ in range(2):
         await call("2/minute")
     refused = await call("2/minute")

@@ -28,7 +28,7 @@ from journeyman.settings import Settings
 from journeyman.telemetry.logs.formatters import ConsoleFormatter, JsonFormatter, LineHandler, Masker, PatternFormatter
 from journeyman.telemetry.logs.setup import _bound
 from tests.harness.asgi_client import Answer, request, socket, stream
-from tests.harness.leaky_services import Adversary, adversary, mcp_server, said
+from tests.harness.leaky_services import LeakyServices, leaky_services, mcp_server, said
 from tests.harness.planted_secrets import ADDRESS_PASSWORD, ENVIRONMENT, SETTINGS, Sightings, known
 
 AGENT = """\
@@ -201,7 +201,7 @@ def write(folder: Path, url: str) -> None:
 class House:
     """The server in its folder, and all that came out of it."""
 
-    def __init__(self, folder: Path, logs: Logs, outside: Adversary) -> None:
+    def __init__(self, folder: Path, logs: Logs, outside: LeakyServices) -> None:
         self.folder, self.logs, self.outside, self.out = folder, logs, outside, Sightings()
         self.app: Any = None
         self.admin = SETTINGS["API_KEY"]
@@ -250,7 +250,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
     logs = Logs()
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
-    with adversary(SECRETS) as outside:
+    with leaky_services(SECRETS) as outside:
         own = {
             "LITELLM_GATEWAY_URL": outside.url,
             "OTEL_EXPORTER_OTLP_ENDPOINT": outside.url,
