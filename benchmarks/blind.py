@@ -25,7 +25,7 @@ from journeyman.server.serving.app import App
 from journeyman.server.serving.listen import listen
 from journeyman.settings import Settings
 from journeyman.telemetry.logs import setup as logs
-from journeyman.telemetry.metrics.recorders import Names, RequestServed, ServerMetrics
+from journeyman.telemetry.metrics.recorders import LabelNames, RequestServed, ServerMetrics
 from journeyman.telemetry.tracing.exporter import Traces
 from journeyman.tools.registry import ToolRegistry
 
@@ -45,7 +45,7 @@ class Blind(Observers):
         self,
         registry: ToolRegistry,
         clock: Clock,
-        names: Names,
+        names: LabelNames,
         deadline: Callable[[int], None],
         traces: Traces | None = None,
         *,

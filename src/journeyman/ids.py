@@ -15,7 +15,7 @@ class Ids(Protocol):
         ...
 
 
-class Secrets(Protocol):
+class SecretSource(Protocol):
     """Makes what nobody may guess: keys and their public halves."""
 
     def hexadecimal(self, bytes: int) -> str: ...
@@ -25,7 +25,7 @@ class Secrets(Protocol):
         ...
 
 
-class RandomSecrets:
+class RandomSecretSource:
     """From the kernel's randomness."""
 
     def hexadecimal(self, bytes: int) -> str:

@@ -41,7 +41,7 @@ class Mask:
 
     def __call__(self, text: str) -> str:
         """The text without them."""
-        return Gaps(self).whole(text) if any(form in text for form in self._forms) else text
+        return StreamingMasker(self).whole(text) if any(form in text for form in self._forms) else text
 
     def in_json(self, data: bytes) -> bool:
         """Does a text of this JSON (UTF-8) hold one? Quicker than to look at each text, and than `in` of bytes."""
@@ -68,7 +68,7 @@ class Mask:
         return any(len(form) > rest and form.startswith(tail) for form in self._forms)
 
 
-class Gaps:
+class StreamingMasker:
     """One text that comes in pieces, masked as a whole would be. What was shown never has to be taken back: the
     shortest tail that may still become a secret waits for the piece after it."""
 

@@ -23,12 +23,12 @@ async def check_agent_test(path: Path | str, *, agent: Path | str | None = None)
 
     Raises AssertionError with what differs, and ConfigurationError when the test or the agent cannot be used.
     """
-    from journeyman.agent_tests.agents_under_test import Cast  # noqa: PLC0415 - the whole server, for those who use it
-    from journeyman.agent_tests.run_test import try_file  # noqa: PLC0415 - likewise
+    from journeyman.agent_tests.agents_under_test import AgentsUnderTest  # noqa: PLC0415 - the whole server, for those who use it
+    from journeyman.agent_tests.run_test import run_test_file  # noqa: PLC0415 - likewise
     from journeyman.settings import Settings  # noqa: PLC0415 - likewise
 
-    async with Cast(Settings.read(), None if agent is None else Path(agent)) as cast:
-        verdict, _ = await try_file(Path(path), cast)
+    async with AgentsUnderTest(Settings.read(), None if agent is None else Path(agent)) as cast:
+        verdict, _ = await run_test_file(Path(path), cast)
     if verdict.problem is not None:
         raise verdict.problem
     if not verdict.passed:

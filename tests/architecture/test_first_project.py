@@ -14,13 +14,13 @@ import pytest
 import yaml
 
 from journeyman import __version__
-from journeyman.cli.commands.init import create
+from journeyman.cli.commands.init import create_project
 from journeyman.settings import Settings
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    create(tmp_path / "trip")
+    create_project(tmp_path / "trip")
     return tmp_path / "trip"
 
 

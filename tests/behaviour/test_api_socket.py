@@ -13,17 +13,17 @@ import pytest
 import uvicorn
 
 from journeyman.api.app import build_app
-from journeyman.api.dependencies import Limits, Ports
+from journeyman.api.dependencies import ApiDependencies, RequestLimits
 from journeyman.clock import SystemClock
 from journeyman.runtime.engine.frames import Delta
 from journeyman.web.pages import pages
 from tests.harness.fake_use_cases import FakeRuns, make_ports
 
-LIMITS = Limits(body_idle_seconds=0.2, send_seconds=0.3, ping_seconds=0.1)
+LIMITS = RequestLimits(body_idle_seconds=0.2, send_seconds=0.3, ping_seconds=0.1)
 
 
 class Served:
-    def __init__(self, ports: Ports, port: int, session: aiohttp.ClientSession) -> None:
+    def __init__(self, ports: ApiDependencies, port: int, session: aiohttp.ClientSession) -> None:
         self.ports = ports
         self.port = port
         self.session = session

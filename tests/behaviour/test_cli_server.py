@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from journeyman.cli import main
-from journeyman.cli.client.http_client import RemoteDoor
+from journeyman.cli.client.http_client import HttpApiClient
 from journeyman.journal.sqlite.file_lock import owner_of
 from journeyman.settings import Settings
 
@@ -69,7 +69,7 @@ def test_saved_files_are_reloaded_and_bad_ones_change_nothing(folder: Path, caps
         assert main(["reload"]) == 3
         assert "the tool nope is unknown" in capsys.readouterr().out
         agent.write_text(text.replace("description: ", "description: Better "))
-        with RemoteDoor(url) as door:
+        with HttpApiClient(url) as door:
             deadline = time.monotonic() + 20
             while len(versions := door.call("GET", "/agents/support")["versions"]) < 2:
                 assert time.monotonic() < deadline

@@ -12,7 +12,13 @@ import aiohttp
 import pytest
 import uvicorn
 
-from journeyman.server.serving.connections import AnsweringSocket, BoundedProtocol, ConnectionBounds, bounded, sweep
+from journeyman.server.serving.connections import (
+    AnsweringSocket,
+    BoundedProtocol,
+    ConnectionBounds,
+    sweep,
+    with_connection_bounds,
+)
 
 BOUNDS = ConnectionBounds(head_seconds=0.2, head_bytes=8192, connections=8)
 REQUEST = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
@@ -40,7 +46,7 @@ class Bounded(uvicorn.Server):
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
     config = uvicorn.Config(
-        hello, port=0, log_level="critical", http=bounded(BOUNDS), ws=AnsweringSocket, lifespan="off"
+        hello, port=0, log_level="critical", http=with_connection_bounds(BOUNDS), ws=AnsweringSocket, lifespan="off"
     )
     server = Bounded(config)
     task = asyncio.create_task(server.serve())
@@ -145,5 +151,5 @@ async def test_one_connection_too_many_is_told_to_come_again(port: int) -> None:
 
 
 def test_a_protocol_has_the_bounds_it_was_given() -> None:
-    assert bounded(BOUNDS).bounds is BOUNDS
+    assert with_connection_bounds(BOUNDS).bounds is BOUNDS
     assert BoundedProtocol.bounds == ConnectionBounds()

@@ -18,7 +18,7 @@ from journeyman.auth.tokens import Policy, sign
 from journeyman.clock import SystemClock
 from journeyman.server.application import Application
 from journeyman.server.composition import build
-from journeyman.server.serving.app import ports
+from journeyman.server.serving.app import api_dependencies
 from journeyman.settings import Settings
 from tests.harness.asgi_client import request
 from tests.harness.fake_mcp_server import FakeHttpMcpServer
@@ -86,7 +86,7 @@ class Outside:
 class Place:
     def __init__(self, application: Application, outside: Outside, peer: FakeHttpMcpServer) -> None:
         self.application = application
-        self.app = build_app(ports(application))
+        self.app = build_app(api_dependencies(application))
         self._outside = outside
         self._peer = peer
 

@@ -20,9 +20,9 @@ from benchmarks.usage import cpu_ms
 from journeyman.clock import SystemClock
 from journeyman.ids import SequentialIds
 from journeyman.tools.executor import Executor
-from journeyman.tools.process.pool import Workers
+from journeyman.tools.process.pool import WorkerPool
 from journeyman.tools.registry import ToolRegistry
-from journeyman.tools.sandbox.detection import Kernel, detect
+from journeyman.tools.sandbox.detection import AvailableIsolation, detect
 from journeyman.tools.spec import CallRequest, ToolOutcome
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -102,7 +102,7 @@ SHOWS_NOTHING = ("fork_bomb", "use_cpu")  # without a sandbox: only the limit of
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def workers(sandbox):
-    workers = Workers(limit=2)
+    workers = WorkerPool(limit=2)
     yield workers
     await workers.aclose()
 
@@ -236,10 +236,10 @@ async def test_only_the_variables_granted_are_seen(reach, monkeypatch):
 
 
 async def test_strict_refuses_what_the_machine_cannot_give(registry):
-    async def bare() -> Kernel:
-        return Kernel(system_calls=True)
+    async def bare() -> AvailableIsolation:
+        return AvailableIsolation(system_calls=True)
 
-    workers = Workers(limit=1, detect=bare)
+    workers = WorkerPool(limit=1, detect=bare)
     executor = Executor(registry, workers, SystemClock(), random.Random(7), SequentialIds())
     request, host = request_for(registry.get("born")), Host()
     strict = msgspec.structs.replace(request.spec, sandbox="strict")

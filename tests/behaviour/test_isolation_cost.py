@@ -17,7 +17,7 @@ from journeyman.ids import RandomIds
 from journeyman.server.serving.app import App
 from journeyman.settings import Settings
 from journeyman.tools.executor import Executor
-from journeyman.tools.process.pool import Workers
+from journeyman.tools.process.pool import WorkerPool
 from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.spec import CallRequest
 from tests.harness.asgi_client import request
@@ -42,7 +42,7 @@ class Host:
 @pytest.fixture
 async def call():
     registry = await ToolRegistry.auto_register(GREEDY)
-    workers = Workers()
+    workers = WorkerPool()
     executor = Executor(registry, workers, SystemClock(), random.Random(7), RandomIds())
     spec = registry.get("born").spec
     request = CallRequest(

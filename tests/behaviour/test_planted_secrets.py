@@ -21,7 +21,7 @@ import jwt
 import pytest
 
 from journeyman.cli import main
-from journeyman.cli.app import build
+from journeyman.cli.app import build_cli
 from journeyman.ids import RandomIds
 from journeyman.server.serving.app import App
 from journeyman.settings import Settings
@@ -454,7 +454,7 @@ ELSEWHERE = {"serve", "init", "chat", "schema", "reload", "rollback", "token", "
 
 
 def command_all(house: House, capsys: pytest.CaptureFixture[str]) -> None:
-    app = build()
+    app = build_cli()
     names = {each.name for each in (*app.registered_commands, *app.registered_groups)}
     assert names == {*COMMANDS, *ELSEWHERE}, "a command is new: say here how to call it"
     runs = [house.runs[text] for text in ("say it again", "call leak_env {}", "call leak_chain {}", "walk")]

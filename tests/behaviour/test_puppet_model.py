@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from journeyman import AgentFactory
 from journeyman.events.messages import ToolCall, assistant
-from journeyman.llm.client import Delta, ModelReply, ModelRequest
+from journeyman.llm.client import ModelReply, ModelRequest, TextDelta
 from journeyman.testing import MemoryJournal
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -89,7 +89,7 @@ limits: {steps: 6, tool_calls: 20}
 class Puppet:
     """Reads a page, then asks for every call that stands in the newest results, and for nothing else."""
 
-    async def call(self, request: ModelRequest, on_delta: Callable[[Delta], None] | None = None) -> ModelReply:
+    async def call(self, request: ModelRequest, on_delta: Callable[[TextDelta], None] | None = None) -> ModelReply:
         last = request.messages[-1]
         if last.role == "user":
             calls = [ToolCall("c0", "read_page", '{"url": "https://blog.example"}')]

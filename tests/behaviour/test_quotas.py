@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from journeyman import create_app
-from journeyman.journal.sqlite.verify import verify
+from journeyman.journal.sqlite.verify import verify_journal
 from journeyman.server.serving.app import App
 from tests.harness.api_client import ApiClient, ServerGone
 from tests.harness.asgi_client import request
@@ -90,7 +90,7 @@ async def test_thirty_two_runs_against_one_dollar(tmp_path: Path, kill: bool) ->
         assert any(run.get("stopped_by") == "usd_per_day" for run in runs)
         assert spent <= 1.0 + max(estimates)
         assert kill or spent >= 1.0
-    assert verify(server.database, 10) == []
+    assert verify_journal(server.database, 10) == []
 
 
 async def test_a_quota_of_runs_at_one_time(tmp_path: Path) -> None:

@@ -19,9 +19,9 @@ import pytest
 
 from journeyman.api.app import build_app
 from journeyman.events.messages import ToolCall, assistant
-from journeyman.llm.client import Delta, ModelReply, ModelRequest
+from journeyman.llm.client import ModelReply, ModelRequest, TextDelta
 from journeyman.server.composition import build
-from journeyman.server.serving.app import ports
+from journeyman.server.serving.app import api_dependencies
 from journeyman.settings import Settings
 from tests.harness.asgi_client import request
 from tests.harness.root_logger import json_lines
@@ -72,11 +72,11 @@ class Echo:
         self._waiting = 0
         self._all = asyncio.Event()
 
-    async def call(self, request: ModelRequest, on_delta: Callable[[Delta], None] | None = None) -> ModelReply:
+    async def call(self, request: ModelRequest, on_delta: Callable[[TextDelta], None] | None = None) -> ModelReply:
         self.requests.append(request)
         (word,) = _WORD.findall(next(message.text for message in request.messages if message.role == "user"))
         if on_delta is not None:
-            on_delta(Delta(f"saying {word}"))
+            on_delta(TextDelta(f"saying {word}"))
         if request.messages[-1].role == "tool":
             return ModelReply(message=assistant(f"answer {word}"), model="m")
         self._waiting += 1
@@ -139,7 +139,7 @@ async def crowd(tmp_path: Path, log: io.StringIO) -> AsyncIterator[Crowd]:
     model = Echo()
     async with await build(settings, tmp_path / "agent.yaml", models=model) as application:
         made = [await application.identity.keys.create(f"p{n}", ["run", "read"]) for n in range(PRINCIPALS)]
-        yield Crowd(build_app(ports(application)), [new.secret or "" for new in made], model, log)
+        yield Crowd(build_app(api_dependencies(application)), [new.secret or "" for new in made], model, log)
 
 
 def only(text: str, run: int) -> bool:

@@ -8,12 +8,12 @@ import pytest
 
 from journeyman.errors import ConfigurationError
 from journeyman.server.application import Application
-from journeyman.server.composition import build, unmet
+from journeyman.server.composition import build, unmet_sandbox
 from journeyman.server.loading import load
 from journeyman.server.serving.app import App
 from journeyman.settings import Settings
-from journeyman.tools.process.pool import Workers
-from journeyman.tools.sandbox.detection import Kernel, detect
+from journeyman.tools.process.pool import WorkerPool
+from journeyman.tools.sandbox.detection import AvailableIsolation, detect
 from tests.harness.asgi_client import request
 
 TOOLS = """
@@ -74,10 +74,10 @@ async def test_strict_starts_only_with_everything(agent) -> None:
     path = agent("sandbox: strict\n")
     loaded = await load(settings(), path, offline=True)
 
-    async def bare() -> Kernel:
-        return Kernel(namespaces=True)
+    async def bare() -> AvailableIsolation:
+        return AvailableIsolation(namespaces=True)
 
-    problems = await unmet(loaded, Workers(detect=bare))
+    problems = await unmet_sandbox(loaded, WorkerPool(detect=bare))
     assert [problem.message.partition(", ")[0] for problem in problems] == ["tool 'add' asks for sandbox: strict"] * 2
     assert all(problem.remedy for problem in problems)
     if (await detect()).missing:

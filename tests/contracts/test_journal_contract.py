@@ -55,12 +55,12 @@ from journeyman.journal.journal import (
     ApiKeyRow,
     Append,
     Batch,
-    Claim,
     Committed,
-    Definition,
+    IdempotencyClaim,
     Idle,
     Journal,
     RunFilter,
+    StoredDefinition,
     principal_stream,
     thread_key,
     thread_stream,
@@ -226,14 +226,14 @@ async def test_one_batch_writes_several_streams_and_all_rows(journal: Journal) -
         step("r1", ToolCallStarted(call="m1.0", call_id="x", tool="agent", arguments={}, idempotency_key="k")),
         child,
         outside(principal_stream("ann"), ContextChanged(scope="global", patch={"n": 1})),
-        definitions=(Definition("v1", b"{}"),),
+        definitions=(StoredDefinition("v1", b"{}"),),
     )
     assert [entry.stream for entry in done.entries] == ["r1", "c1", "c1", "principal:ann"]
     run = await journal.run("c1")
     assert run is not None
     assert (run.parent, run.status) == ("r1", "running")
     assert await journal.global_context("ann") == {"n": 1}
-    assert await journal.definition("v1") == Definition("v1", b"{}")
+    assert await journal.definition("v1") == StoredDefinition("v1", b"{}")
     assert await journal.definition("v2") is None
 
 
@@ -468,8 +468,8 @@ async def test_failures_are_grouped_by_agent_and_code(journal: Journal) -> None:
 # --- claims
 
 
-def claim(run: str, body: str = "h", expires: int = 1000) -> Claim:
-    return Claim(principal="ann", route="/process", key="k", body_hash=body, made=run, expires=expires)
+def claim(run: str, body: str = "h", expires: int = 1000) -> IdempotencyClaim:
+    return IdempotencyClaim(principal="ann", route="/process", key="k", body_hash=body, made=run, expires=expires)
 
 
 async def test_fifty_equal_claims_at_once_make_one_run(journal: Journal) -> None:
@@ -508,7 +508,9 @@ async def test_a_refused_batch_leaves_its_claim_free(journal: Journal) -> None:
 async def test_claims_of_a_thread_are_erased_with_it_and_no_others(journal: Journal) -> None:
     for thread in ("ann/t", "ann/t1", "ann/t10"):
         create = outside(thread_stream(thread), ThreadCreated(thread_id=thread[4:], principal="ann"))
-        await commit(journal, create, claim=Claim(principal="ann", route=thread, key="k", body_hash="h", expires=99))
+        await commit(
+            journal, create, claim=IdempotencyClaim(principal="ann", route=thread, key="k", body_hash="h", expires=99)
+        )
     await commit(journal, accepted("r1", thread="ann/t1"), claim=claim("r1"))
     await commit(journal, step("r1", RunFinished(output="")))
     await journal.erase_thread("ann/t1", 5, "ann")
@@ -905,7 +907,7 @@ async def statuses(journal: Journal) -> list[str | None]:
 async def test_a_child_begins_in_one_transaction_with_the_step_that_waits_for_it(journal: Journal) -> None:
     await commit(journal, accepted("top"))
     enters = step("top", NodeEntered(call="n1", agent="a", child="mid"))
-    committed = await commit(journal, enters, child("mid", "top"), definitions=(Definition("v", b"{}"),))
+    committed = await commit(journal, enters, child("mid", "top"), definitions=(StoredDefinition("v", b"{}"),))
     assert [(entry.stream, entry.type) for entry in committed.entries] == [
         ("top", "node_entered"),
         ("mid", "run_accepted"),

@@ -28,7 +28,7 @@ from journeyman.events.events import (
     ToolCallFinished,
 )
 from journeyman.events.messages import assistant, user
-from journeyman.journal.journal import Append, Batch, Claim, thread_stream
+from journeyman.journal.journal import Append, Batch, IdempotencyClaim, thread_stream
 from journeyman.journal.sqlite.journal import SqliteJournal
 from journeyman.journal.sqlite.verify import differences
 
@@ -105,14 +105,14 @@ def _apply(data: bytearray, operation: tuple[Any, ...]) -> None:
 async def work(journal: SqliteJournal, log: list[tuple[Any, ...]]) -> None:
     """Forty runs on eight threads, five at a time; each acknowledgement is marked in the log."""
 
-    async def commit(*appends: Append, claim: Claim | None = None) -> None:
+    async def commit(*appends: Append, claim: IdempotencyClaim | None = None) -> None:
         done = await journal.commit(Batch(at=1, appends=appends, claim=claim, max_queued=99))
         log.append(("ack", [(entry.stream, entry.seq, entry.data) for entry in done.entries]))
 
     async def live(number: int) -> None:
         run, thread = f"r{number}", f"ann/t{number % 8}"
         event = RunAccepted(thread=thread, principal="ann", input=user("x" * 300), context={"n": number})
-        claim = Claim(principal="ann", route="/", key=run, body_hash="h", made=run, expires=10**9)
+        claim = IdempotencyClaim(principal="ann", route="/", key=run, body_hash="h", made=run, expires=10**9)
         await commit(Append(stream=run, drafts=(draft(event),)), claim=claim)
         while (row := await journal.run(run)) is None or row.status != "running":
             await asyncio.sleep(0)

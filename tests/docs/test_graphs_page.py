@@ -9,22 +9,22 @@ from pathlib import Path
 import pytest
 
 from journeyman.agent_files.agent_types import AgentTypes
-from journeyman.agent_files.definition import Surroundings, define_agent
-from journeyman.agent_files.file_model import EdgeEntry, Entry, GraphEntry, NodeEntry
+from journeyman.agent_files.definition import LoadContext, define_agent
+from journeyman.agent_files.file_model import EdgeEntry, FileEntry, GraphEntry, NodeEntry
 from journeyman.agent_files.graph_entries import NODE_KEYS
 from journeyman.agent_files.yaml_reader import read_document
-from journeyman.agents.graph.edge_conditions import EDGE_NAMES, Sight, compile_edge
+from journeyman.agents.graph.edge_conditions import EDGE_NAMES, ConditionView, compile_edge
 from journeyman.agents.react import ReactAgent
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "graphs.md").read_text()
 
 
 @pytest.mark.parametrize("entry", [GraphEntry, NodeEntry, EdgeEntry])
-def test_every_key_has_its_row(entry: type[Entry]) -> None:
+def test_every_key_has_its_row(entry: type[FileEntry]) -> None:
     assert not [key for key in _keys(entry) if f"| `{key}` |" not in PAGE]
 
 
-def _keys(entry: type[Entry]) -> list[str]:
+def _keys(entry: type[FileEntry]) -> list[str]:
     return [field.alias or name for name, field in entry.model_fields.items()]
 
 
@@ -36,7 +36,7 @@ def test_every_type_is_named_at_the_keys_that_it_takes() -> None:
             assert f"`{kind}`" in row
 
 
-def test_the_example_loads(load_context: Callable[..., Surroundings]) -> None:
+def test_the_example_loads(load_context: Callable[..., LoadContext]) -> None:
     (snippet,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     document, problems = read_document(snippet.encode(), "graphs.md")
     assert document is not None
@@ -51,4 +51,4 @@ def test_every_name_of_a_condition_is_told_and_there() -> None:
         assert f"| `{name}` |" in PAGE
         assert compile_edge(f"{name} == null", ()).reads == (name,)
     assert {"state", "context"} == EDGE_NAMES
-    assert compile_edge("context.thread == {} && context.global == {}", ()).holds(Sight())
+    assert compile_edge("context.thread == {} && context.global == {}", ()).holds(ConditionView())

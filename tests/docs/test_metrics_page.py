@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from journeyman.telemetry.metrics.collectors import Sources, readings
+from journeyman.telemetry.metrics.collectors import MetricSources, collect
 from journeyman.telemetry.metrics.instruments import Family
-from journeyman.telemetry.metrics.recorders import Names, RunMetrics, ServerMetrics
+from journeyman.telemetry.metrics.recorders import LabelNames, RunMetrics, ServerMetrics
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 ROW = re.compile(r"^\| `(journeyman_\w+)` \| (\w+) \| (.*?) ?\| (.*) \|$", re.MULTILINE)
@@ -17,8 +17,8 @@ PARTS = ("", "_total", "_bucket", "_sum", "_count")
 
 
 def families() -> list[Family]:
-    names = Names(models=lambda agent: (), is_service=lambda name: True)
-    sources = Sources(
+    names = LabelNames(models=lambda agent: (), is_service=lambda name: True)
+    sources = MetricSources(
         version="0",
         tools=dict,
         tool_durations=dict,
@@ -28,7 +28,7 @@ def families() -> list[Family]:
         workers=dict,
         limits_away=lambda: False,
     )
-    return [*RunMetrics(names).read(), *ServerMetrics(names).read(), *readings(sources)]
+    return [*RunMetrics(names).read(), *ServerMetrics(names).read(), *collect(sources)]
 
 
 def test_every_metric_is_documented_as_it_is() -> None:

@@ -12,7 +12,7 @@ from journeyman.agents.agent import BaseAgent
 from journeyman.agents.decision import Action
 from journeyman.agents.spec import AgentSpec, GraphSpec, ModelSettings
 from journeyman.agents.toolset import Toolset
-from journeyman.api.dependencies import Limits, Ports
+from journeyman.api.dependencies import ApiDependencies, RequestLimits
 from journeyman.clock import Clock, ManualClock
 from journeyman.errors import (
     IdempotencyError,
@@ -31,12 +31,20 @@ from journeyman.events.messages import Message, Usage, user
 from journeyman.ids import SequentialIds
 from journeyman.journal.journal import ApprovalRow, FailureRow, MessageRow, RunFilter, RunRow, ThreadRow, thread_key
 from journeyman.runtime.engine.frames import Frame
-from journeyman.runtime.served.agents import Catalog
+from journeyman.runtime.served.agents import AgentRegistry
 from journeyman.runtime.use_cases.forks import Forks
-from journeyman.runtime.use_cases.requests import Answer, ForkRun, Key, RunResult, StartCall, Started, StartRun
+from journeyman.runtime.use_cases.requests import (
+    ForkRun,
+    HumanAnswer,
+    IdempotencyKey,
+    RunResult,
+    StartCall,
+    Started,
+    StartRun,
+)
 from journeyman.runtime.use_cases.runs import Runs
 from journeyman.runtime.use_cases.threads import Threads
-from journeyman.tools.lint.checks import Finding
+from journeyman.tools.lint.checks import LintFinding
 from journeyman.tools.spec import ToolSpec
 
 AT = 1_700_000_000_000_000
@@ -181,7 +189,7 @@ class FakeRuns(Runs):
             self.watchers -= 1
 
     async def cancel(
-        self, principal: str, run_id: str, reason: str = "requested", *, key: Key | None = None
+        self, principal: str, run_id: str, reason: str = "requested", *, key: IdempotencyKey | None = None
     ) -> RunResult:
         result = await self.result(principal, run_id)
         if result.status == "finished":
@@ -192,7 +200,13 @@ class FakeRuns(Runs):
         return self.results[run_id]
 
     async def answer(
-        self, principal: str, run_id: str, answers: Sequence[Answer], *, anyone: bool = False, key: Key | None = None
+        self,
+        principal: str,
+        run_id: str,
+        answers: Sequence[HumanAnswer],
+        *,
+        anyone: bool = False,
+        key: IdempotencyKey | None = None,
     ) -> RunResult:
         await self.get(principal, run_id)
         for answer in answers:
@@ -271,7 +285,7 @@ class FakeThreads(Threads):
         title: str = "",
         meta: dict[str, Any] | None = None,
         *,
-        key: Key | None = None,
+        key: IdempotencyKey | None = None,
     ) -> ThreadRow:
         thread_id = thread_id or f"t{len(self.rows) + 1}"
         if thread_id in self.rows:
@@ -309,7 +323,7 @@ class FakeThreads(Threads):
         return [row for row in self.stored.get(thread_id, []) if row.no > after][:limit]
 
     async def add_message(
-        self, principal: str, thread_id: str, message: Message, *, key: Key | None = None
+        self, principal: str, thread_id: str, message: Message, *, key: IdempotencyKey | None = None
     ) -> int | None:
         await self.get(principal, thread_id)
         rows = self.stored.setdefault(thread_id, [])
@@ -333,7 +347,7 @@ class FakeThreads(Threads):
 
 class FakeTool(msgspec.Struct):
     spec: ToolSpec
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[LintFinding, ...] = ()
 
 
 class FakeRegistry:
@@ -366,18 +380,18 @@ def fake_agent(name: str = "support", type: str = "react_agent", graph: GraphSpe
     return FakeAgent(spec, Toolset((TOOL,), lambda name, arguments: {}), lambda state: "")
 
 
-def make_ports(clock: Clock | None = None, limits: Limits | None = None, **changes: Any) -> Ports:
+def make_ports(clock: Clock | None = None, limits: RequestLimits | None = None, **changes: Any) -> ApiDependencies:
     """Ports over doubles; the catalog has one agent, `support`."""
     runs = FakeRuns()
     given: dict[str, Any] = {
         "runs": runs,
         "forks": FakeForks(runs),
         "threads": FakeThreads(),
-        "catalog": Catalog({"support": fake_agent()}),
+        "catalog": AgentRegistry({"support": fake_agent()}),
         "registry": FakeRegistry(TOOL),
         "clock": clock or ManualClock(),
         "ids": SequentialIds(),
-        "limits": limits or Limits(),
+        "limits": limits or RequestLimits(),
         **changes,
     }
-    return Ports(**given)
+    return ApiDependencies(**given)

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from journeyman.agent_files.agent_types import AgentTypes
-from journeyman.agent_files.definition import Surroundings
+from journeyman.agent_files.definition import LoadContext
 from journeyman.agents.spec import AgentSpec
 from journeyman.errors import Problem
 from journeyman.tools.spec import ToolSpec
@@ -47,7 +47,7 @@ class NarrowingDouble:
             if name not in known
         ]
 
-    def narrowed(self, spec: ToolSpec, override: dict[str, Any], /) -> ToolSpec:
+    def overridden_schema(self, spec: ToolSpec, override: dict[str, Any], /) -> ToolSpec:
         changes = {"properties": override.get("arguments", {}), "required": override.get("required", [])}
         return msgspec.structs.replace(spec, parameters=spec.parameters | changes)
 
@@ -83,20 +83,20 @@ TOOLS = {
     ),
 }
 
-LoadContextFactory = Callable[..., Surroundings]
+LoadContextFactory = Callable[..., LoadContext]
 
 
 @pytest.fixture
 def load_context() -> LoadContextFactory:
     """Surroundings with eight tools and one type; changes by name."""
 
-    def build(plugins: Iterable[EntryPoint] = (), **changes: Any) -> Surroundings:
+    def build(plugins: Iterable[EntryPoint] = (), **changes: Any) -> LoadContext:
         types = AgentTypes({"react_agent": ReactDouble}, import_file=import_file, plugins=lambda: plugins)
         parts: dict[str, Any] = {
             "tools": {name: Registered(spec) for name, spec in TOOLS.items()},
             "types": types,
-            "narrowing": NarrowingDouble(),
+            "schema_overrides": NarrowingDouble(),
         }
-        return Surroundings(**parts | changes)
+        return LoadContext(**parts | changes)
 
     return build

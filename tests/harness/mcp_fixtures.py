@@ -14,8 +14,8 @@ import pytest
 from journeyman.clock import SystemClock
 from journeyman.egress.pool import AiohttpTransport
 from journeyman.ids import RandomIds
-from journeyman.tools.mcp.channel import Channel
-from journeyman.tools.mcp.config import McpServerConfig, Patience
+from journeyman.tools.mcp.channel import McpChannel
+from journeyman.tools.mcp.config import McpServerConfig, McpTimeouts
 from journeyman.tools.mcp.http import HttpChannel
 from journeyman.tools.mcp.server import McpServer
 from journeyman.tools.mcp.stdio import StdioChannel
@@ -24,7 +24,7 @@ from journeyman.tools.spec import CallRequest, ToolSpec
 from tests.harness.fake_mcp_server import FakeHttpMcpServer
 
 PEER = Path(__file__).parent / "fake_mcp_server.py"
-QUICK = Patience(
+QUICK = McpTimeouts(
     probe=2.0, opening=5.0, request=0.5, grace=3.0, call_wait=3.0, goodbye=0.2, first_pause=0.02, settle=0.01
 )
 
@@ -62,13 +62,13 @@ async def running() -> AsyncIterator[Running]:
     transport = AiohttpTransport()
     clock = SystemClock()
 
-    async def connect(config: McpServerConfig) -> Channel:
+    async def connect(config: McpServerConfig) -> McpChannel:
         if config.url is not None:
             return HttpChannel(config, transport, clock)
         return await StdioChannel.open(config, scrubbed_environment(), QUICK.goodbye)
 
     @contextlib.asynccontextmanager
-    async def start(config: McpServerConfig, patience: Patience = QUICK) -> AsyncIterator[McpServer]:
+    async def start(config: McpServerConfig, patience: McpTimeouts = QUICK) -> AsyncIterator[McpServer]:
         server = McpServer(
             config, connect, clock=clock, ids=RandomIds(), rng=random.Random(1), patience=patience, call_seconds=5.0
         )

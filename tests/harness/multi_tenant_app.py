@@ -11,7 +11,7 @@ from journeyman.api.app import build_app
 from journeyman.journal.memory import MemoryJournal
 from journeyman.server.application import Application
 from journeyman.server.composition import build
-from journeyman.server.serving.app import ports
+from journeyman.server.serving.app import api_dependencies
 from journeyman.settings import Settings
 from tests.harness.asgi_client import Answer, request
 
@@ -75,7 +75,7 @@ async def multi_tenant_app(folder: Path, tenants: Mapping[str, str]) -> AsyncIte
     journal = CountedJournal()
     application = await build(settings, folder / "agent.yaml", journal=journal)
     async with application:
-        made = MultiTenantApp(application, build_app(ports(application)), journal)
+        made = MultiTenantApp(application, build_app(api_dependencies(application)), journal)
         made.keys["root"] = SEED
         for name, scopes in tenants.items():
             made.keys[name] = (await application.identity.keys.create(name, scopes.split())).secret or ""

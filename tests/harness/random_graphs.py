@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from journeyman.agents.graph.flow_checks import flow_findings
+from journeyman.agents.graph.flow_checks import flow_problems
 from journeyman.agents.spec import EdgeSpec, GraphSpec, NodeSpec
 
 Block = tuple[Any, ...]
@@ -35,7 +35,7 @@ class Builder:
         first, last = self.block(block)
         self.edge(last, "end")
         made = GraphSpec(start=first, nodes=tuple(self.nodes), edges=tuple(self.edges))
-        assert not [found for found in flow_findings(made, agent_has_tools=True) if found.severity == "error"]
+        assert not [found for found in flow_problems(made, agent_has_tools=True) if found.severity == "error"]
         return made
 
     def node(self, type: str, **more: Any) -> str:

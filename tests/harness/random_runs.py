@@ -19,7 +19,7 @@ from journeyman.errors import BaseError
 from journeyman.events.fold import AgentState
 from journeyman.events.messages import user
 from journeyman.llm.fake.scripted import ScriptedModel
-from journeyman.runtime.use_cases.requests import Answer, ForkRun, MessageEdit, StartRun
+from journeyman.runtime.use_cases.requests import ForkRun, HumanAnswer, MessageEdit, StartRun
 from journeyman.tools.tool import ToolRetry
 from tests.harness.runtime_in_memory import RuntimeInMemory
 
@@ -171,7 +171,9 @@ async def through(runtime: RandomRuns, rng: random.Random, run: str) -> None:
         if rng.random() < 0.1:
             await runtime.runs.cancel("local", run)
             continue
-        answers = [Answer(approval=row.id, decision=rng.choice(row.decisions), result=None) for row in result.approvals]
+        answers = [
+            HumanAnswer(approval=row.id, decision=rng.choice(row.decisions), result=None) for row in result.approvals
+        ]
         await runtime.runs.answer("local", run, answers if rng.random() < 0.5 else answers[:1])
     raise AssertionError(f"{run} does not come to an end")
 

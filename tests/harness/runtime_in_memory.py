@@ -20,25 +20,25 @@ from journeyman.journal.memory import MemoryJournal
 from journeyman.llm.client import ModelClient
 from journeyman.llm.prices import Prices
 from journeyman.runtime.engine.budgets import Budgets
-from journeyman.runtime.engine.model_budget import Till
+from journeyman.runtime.engine.model_budget import BudgetMeters
 from journeyman.runtime.engine.performer import Performer
-from journeyman.runtime.engine.scheduler import Worker
-from journeyman.runtime.served.agents import Catalog
-from journeyman.runtime.served.versions import Definitions
+from journeyman.runtime.engine.scheduler import RunScheduler
+from journeyman.runtime.served.agents import AgentRegistry
+from journeyman.runtime.served.versions import VersionResolver
 from journeyman.runtime.use_cases.forks import Forks
 from journeyman.runtime.use_cases.requests import StartRun
 from journeyman.runtime.use_cases.runs import Runs
-from journeyman.runtime.use_cases.submission import Acceptance
+from journeyman.runtime.use_cases.submission import Submission
 from journeyman.runtime.use_cases.threads import Threads
 from journeyman.tools.executor import Executor
-from journeyman.tools.process.pool import Workers
+from journeyman.tools.process.pool import WorkerPool
 from journeyman.tools.registry import ToolRegistry
 
 
 class RuntimeInMemory:
     """`async with RuntimeInMemory(model, tools) as runtime`: start runs with `runtime.start("text")`."""
 
-    definitions_type = Definitions
+    definitions_type = VersionResolver
 
     def __init__(
         self,
@@ -70,14 +70,14 @@ class RuntimeInMemory:
         for tool in self.tools:
             await self.registry.register_tool(tool)
         self.agent = self.build(self.spec())
-        self.catalog = Catalog({"test": self.agent})
+        self.catalog = AgentRegistry({"test": self.agent})
         self.definitions = self.definitions_type(self.journal, self.catalog, self.build, self.direct)
-        executor = Executor(self.registry, Workers(), self.clock, random.Random(1), self.ids)
+        executor = Executor(self.registry, WorkerPool(), self.clock, random.Random(1), self.ids)
         performer = Performer(self.model, executor, self.clock, self.ids, self.prices)
         self.budgets = Budgets(self.journal, self.clock, self.of_each)
         given = (self.journal, self.codec, self.clock, self.ids, self.definitions)
-        self.worker = Worker(*given, performer, till=Till(self.budgets, self.prices))
-        acceptance = Acceptance(self.journal, self.worker, self.definitions, self.clock, self.budgets)
+        self.worker = RunScheduler(*given, performer, till=BudgetMeters(self.budgets, self.prices))
+        acceptance = Submission(self.journal, self.worker, self.definitions, self.clock, self.budgets)
         parts = (self.journal, self.worker, self.catalog, self.definitions, self.codec, self.clock, self.ids)
         self.runs = Runs(*parts, acceptance)
         self.forks = Forks(self.journal, self.runs, acceptance, self.definitions, self.codec, self.clock, self.ids)

@@ -17,10 +17,10 @@ from journeyman.events.child_runs import ChildState
 from journeyman.events.codec import Codec
 from journeyman.events.fold import AgentState
 from journeyman.events.messages import Usage
-from journeyman.llm.client import Delta, ModelReply, ModelRequest
-from journeyman.runtime.served.agents import Catalog
+from journeyman.llm.client import ModelReply, ModelRequest, TextDelta
+from journeyman.runtime.served.agents import AgentRegistry
 from journeyman.runtime.use_cases.forks import Forks
-from journeyman.runtime.use_cases.submission import Acceptance
+from journeyman.runtime.use_cases.submission import Submission
 from tests.harness.stepped_runtime import SPECS, SteppedRuntime, check
 
 Rounds = Sequence[Sequence[str]]
@@ -89,15 +89,15 @@ class SteppedChildRuntime(SteppedRuntime):
 
     async def boot(self) -> None:
         await super().boot()
-        acceptance = Acceptance(self.disk, self.worker, self.definitions, self.clock)
+        acceptance = Submission(self.disk, self.worker, self.definitions, self.clock)
         self.forks = Forks(self.disk, self.runs, acceptance, self.definitions, Codec(), self.clock, self.ids)
 
-    def catalog(self) -> Catalog:
+    def catalog(self) -> AgentRegistry:
         model = ModelSettings(name="m")
         foreman = AgentSpec(type="foreman", name="foreman", model=model, limits=self.limits)
         worker = AgentSpec(type="react_agent", name="test", model=model, tools=SPECS, limits=Limits(steps=20))
         agents = {spec.name: self.build(spec) for spec in (foreman, worker) if spec.name != self.gone}
-        return Catalog(agents, default="foreman")
+        return AgentRegistry(agents, default="foreman")
 
     def build(self, spec: AgentSpec) -> BaseAgent:
         agent = (ParentAgent if spec.type == "foreman" else ReactAgent)(spec, Toolset(SPECS, check), lambda state: "")
@@ -105,7 +105,7 @@ class SteppedChildRuntime(SteppedRuntime):
             agent.plans = self.plans
         return agent
 
-    async def call(self, request: ModelRequest, on_delta: Callable[[Delta], None] | None = None) -> ModelReply:
+    async def call(self, request: ModelRequest, on_delta: Callable[[TextDelta], None] | None = None) -> ModelReply:
         reply = await super().call(request, on_delta)
         return msgspec.structs.replace(reply, usage=Usage(1, 1))
 

@@ -10,7 +10,7 @@ from typing import Any
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.decision import NodeWork
 from journeyman.agents.graph.agent import GraphAgent
-from journeyman.agents.graph.compiled import Graph, GraphNode
+from journeyman.agents.graph.compiled import CompiledNode, Graph
 from journeyman.agents.prompt import Prompt
 from journeyman.agents.react import ReactAgent
 from journeyman.agents.spec import AgentSpec, EdgeSpec, GraphSpec, ModelSettings, NodeSpec
@@ -18,8 +18,8 @@ from journeyman.agents.toolset import Toolset
 from journeyman.errors import BaseError
 from journeyman.events.fold import AgentState
 from journeyman.events.messages import Message, TextPart, ToolCall
-from journeyman.llm.client import Delta, ModelReply, ModelRequest
-from journeyman.runtime.served.agents import Catalog
+from journeyman.llm.client import ModelReply, ModelRequest, TextDelta
+from journeyman.runtime.served.agents import AgentRegistry
 from tests.harness.stepped_runtime import SteppedRuntime, check, check_transcript
 
 Code = Callable[[Any], Any]
@@ -59,7 +59,7 @@ def graph_agent(spec: AgentSpec, code: Mapping[str, Code], system: str = "Be bri
         return lambda state: prompt.render(agent={}, thread=state.thread_context, global_={}, now=state.started_at)
 
     nodes = {
-        each.name: GraphNode(
+        each.name: CompiledNode(
             spec=each,
             settings=each.model or spec.model,
             model=(each.model or spec.model).name,
@@ -82,18 +82,18 @@ class SteppedGraphRuntime(SteppedRuntime):
     code: Mapping[str, Code] = field(default_factory=dict)
     ran: Counter[str] = field(default_factory=Counter)  # what code says that it did
 
-    def catalog(self) -> Catalog:
+    def catalog(self) -> AgentRegistry:
         common = {"model": ModelSettings(name="m"), "tools": self.specs}
         walker = AgentSpec(type="custom_react_agent", name="test", limits=self.limits, graph=self.graph, **common)
         expert = AgentSpec(type="react_agent", name="expert", **common)
-        return Catalog({spec.name: self.build(spec) for spec in (walker, expert)}, default="test")
+        return AgentRegistry({spec.name: self.build(spec) for spec in (walker, expert)}, default="test")
 
     def build(self, spec: AgentSpec) -> BaseAgent:
         if spec.graph is None:
             return ReactAgent(spec, Toolset(self.specs, check), lambda state: "Expert.")
         return graph_agent(spec, self.code)
 
-    async def call(self, request: ModelRequest, on_delta: Callable[[Delta], None] | None = None) -> ModelReply:
+    async def call(self, request: ModelRequest, on_delta: Callable[[TextDelta], None] | None = None) -> ModelReply:
         """Answers by what it sees, never by when it is asked."""
         self.requests.append(request)
         check_transcript(request.messages)

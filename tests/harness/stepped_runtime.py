@@ -33,13 +33,13 @@ from journeyman.events.fold import AgentState, fold
 from journeyman.events.messages import JSON, Message, TextPart, ToolCall, user
 from journeyman.ids import SequentialIds
 from journeyman.journal.journal import Batch, Committed
-from journeyman.journal.memory import MemoryJournal, Settled
-from journeyman.llm.client import Delta, ModelReply, ModelRequest
+from journeyman.journal.memory import MemoryJournal, SettledBatch
+from journeyman.llm.client import ModelReply, ModelRequest, TextDelta
 from journeyman.runtime.engine.performer import Performer
-from journeyman.runtime.engine.scheduler import Worker
-from journeyman.runtime.served.agents import Catalog
-from journeyman.runtime.served.versions import Definitions
-from journeyman.runtime.use_cases.requests import Answer, StartRun
+from journeyman.runtime.engine.scheduler import RunScheduler
+from journeyman.runtime.served.agents import AgentRegistry
+from journeyman.runtime.served.versions import VersionResolver
+from journeyman.runtime.use_cases.requests import HumanAnswer, StartRun
 from journeyman.runtime.use_cases.runs import Runs
 from journeyman.runtime.use_cases.threads import Threads
 from journeyman.tools.spec import CallHost, CallRequest, Question, ToolOutcome, ToolSpec, Unanswered
@@ -52,7 +52,7 @@ class PendingBatch:
 
     def __init__(self, batch: Batch) -> None:
         self.batch = batch
-        self._settled: Settled | None = None
+        self._settled: SettledBatch | None = None
         self._waiters: list[asyncio.Future[None]] = []
 
     def __await__(self) -> Generator[Any, None, Committed]:
@@ -65,7 +65,7 @@ class PendingBatch:
     def done(self) -> bool:
         return self._settled is not None
 
-    def settle(self, outcome: Settled) -> None:
+    def settle(self, outcome: SettledBatch) -> None:
         self._settled = outcome
         for waiter in self._waiters:
             if not waiter.done():
@@ -97,7 +97,7 @@ class SimulatedDisk(MemoryJournal):
     def write(self, error: BaseError | None = None) -> None:
         """Commit the oldest batch, or fail it."""
         ticket = self.held.popleft()
-        ticket.settle(Settled(error) if error else super().submit(ticket.batch))
+        ticket.settle(SettledBatch(error) if error else super().submit(ticket.batch))
 
 
 @dataclass
@@ -162,16 +162,16 @@ class SteppedRuntime:
         await self.disk.open()
         codec = Codec()
         catalog = self.catalog()
-        self.definitions = Definitions(self.disk, catalog, self.build, self.direct)
+        self.definitions = VersionResolver(self.disk, catalog, self.build, self.direct)
         performer = Performer(self, _Tools(self), self.clock, self.ids)
         parts = (self.disk, codec, self.clock, self.ids, self.definitions, performer)
-        self.worker = Worker(*parts, slots=self.slots)
+        self.worker = RunScheduler(*parts, slots=self.slots)
         self.runs = Runs(self.disk, self.worker, catalog, self.definitions, codec, self.clock, self.ids)
         self.threads = Threads(self.disk, self.worker, codec, self.clock, self.ids)
         await self.worker.recover()
 
-    def catalog(self) -> Catalog:
-        return Catalog({"test": self.agent()})
+    def catalog(self) -> AgentRegistry:
+        return AgentRegistry({"test": self.agent()})
 
     def agent(self) -> BaseAgent:
         spec = AgentSpec(
@@ -231,7 +231,7 @@ class SteppedRuntime:
         row = await self.disk.approval(approval)
         assert row is not None
         result = "as a human said" if decision == "done" else None
-        answer = Answer(approval=approval, decision=decision, arguments=arguments, result=result)  # type: ignore[arg-type]
+        answer = HumanAnswer(approval=approval, decision=decision, arguments=arguments, result=result)  # type: ignore[arg-type]
         await self.runs.answer("me", row.run, [answer])
 
     def open_gate(self, index: int, how: str = "ok") -> None:
@@ -301,7 +301,7 @@ class SteppedRuntime:
 
     # --- the model
 
-    async def call(self, request: ModelRequest, on_delta: Callable[[Delta], None] | None = None) -> ModelReply:
+    async def call(self, request: ModelRequest, on_delta: Callable[[TextDelta], None] | None = None) -> ModelReply:
         self.requests.append(request)
         check_transcript(request.messages)
         place = max(index for index, message in enumerate(request.messages) if message.role == "user")
@@ -312,7 +312,7 @@ class SteppedRuntime:
             self.wrong.append(f"{run_id}: model call {number} was answered and committed, and is made again")
         while (how := await self.gate(f"model {run_id}")).startswith("say:"):
             if on_delta is not None:
-                on_delta(Delta(how.removeprefix("say:")))
+                on_delta(TextDelta(how.removeprefix("say:")))
         if how == "error":
             raise BaseError("The gateway failed.", code="gateway_error")
         return ModelReply(message=self._reply(text, number), model="m")

@@ -14,8 +14,8 @@ import pytest_asyncio
 from journeyman.clock import ManualClock
 from journeyman.ids import SequentialIds
 from journeyman.tools.executor import Executor
-from journeyman.tools.process.import_target import Target
-from journeyman.tools.process.pool import Workers, scrubbed_environment
+from journeyman.tools.process.import_target import ImportTarget
+from journeyman.tools.process.pool import WorkerPool, scrubbed_environment
 from journeyman.tools.registry import ToolRegistry
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -38,7 +38,7 @@ async def registry():
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def workers():
-    workers = Workers(limit=1)
+    workers = WorkerPool(limit=1)
     yield workers
     await workers.aclose()
 
@@ -188,7 +188,7 @@ async def test_at_most_so_many_at_once(registry, workers):
 
 async def test_a_tool_that_cannot_be_imported_did_not_run(registry, workers, request_for, host, tmp_path):
     (tmp_path / "gone.py").write_text("raise RuntimeError('no')")
-    target = Target(attribute="x", file=str(tmp_path / "gone.py"), root=str(tmp_path))
+    target = ImportTarget(attribute="x", file=str(tmp_path / "gone.py"), root=str(tmp_path))
     known = registry.get("look_at_process")
     other = ToolRegistry()
     other.tools["look_at_process"] = type(known)(spec=known.spec, check=known.check, target=target)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from journeyman.masking import MARK, Gaps, Mask, passwords
+from journeyman.masking import MARK, Mask, StreamingMasker, passwords
 from tests.harness.cpu_time import within
 
 SECRET = 'sk-k"ey/é+1 2345678'
@@ -40,7 +40,7 @@ def test_pieces_together_are_the_masked_whole_and_no_beginning_shows_a_secret(
 ) -> None:
     known, text = case
     mask, shown = Mask(known), ""
-    gaps = Gaps(mask)
+    gaps = StreamingMasker(mask)
     for piece in _cut(draw, text):
         shown += gaps.feed(piece)
         assert not any(secret in shown for secret in known)
@@ -103,13 +103,13 @@ def test_what_is_short_is_no_secret() -> None:
 
 
 def test_an_ordinary_text_waits_for_nothing() -> None:
-    gaps = Gaps(Mask(["sk-0123456789"]))
+    gaps = StreamingMasker(Mask(["sk-0123456789"]))
     pieces = ["The ", "weather", " is fine", ", sir", " and so on"]
     assert [gaps.feed(piece) for piece in pieces] == pieces
 
 
 def test_the_shortest_tail_waits() -> None:
-    gaps = Gaps(Mask(["sk-0123456789"]))
+    gaps = StreamingMasker(Mask(["sk-0123456789"]))
     assert gaps.feed("it is sk-01") == "it is "
     assert gaps.feed("2345") == ""
     assert gaps.feed("x sk-0123456789") == "sk-012345x " + MARK
@@ -119,7 +119,7 @@ def test_the_shortest_tail_waits() -> None:
 
 def test_a_secret_that_repeats_itself_holds_nothing_back_for_long() -> None:
     mask = Mask(["a" * 64])
-    gaps = Gaps(mask)
+    gaps = StreamingMasker(mask)
     within(2.0, lambda: [gaps.feed("aaaa") for _ in range(5_000)])
     assert gaps.whole("") == ""
     assert within(2.0, lambda: mask("a" * 20_000)) == MARK

@@ -14,9 +14,9 @@ from journeyman.agents.agent import BaseAgent
 from journeyman.agents.conditions import APPROVAL_NAMES, Condition, compile_condition
 from journeyman.agents.decision import NodeWork
 from journeyman.agents.graph.agent import GraphAgent
-from journeyman.agents.graph.compiled import Graph, GraphNode
+from journeyman.agents.graph.compiled import CompiledNode, Graph
 from journeyman.agents.output import OutputSchema
-from journeyman.agents.policy_merge import strictest
+from journeyman.agents.policy_merge import strictest_spec
 from journeyman.agents.prompt import Prompt
 from journeyman.agents.react import DirectAgent
 from journeyman.agents.spec import AgentSpec, GraphSpec, ModelSettings, NodeSpec
@@ -102,13 +102,13 @@ def _graph(
 ) -> Graph:
     """Its nodes with their prompts, models, tools and code."""
 
-    def compiled(node: NodeSpec) -> GraphNode:
+    def compiled(node: NodeSpec) -> CompiledNode:
         settings = node.model or spec.model
         text = node.message if node.type == "approval" else node.prompt
         offered = (
             definition for definition in tools.definitions if node.tools is None or definition.name in node.tools
         )
-        return GraphNode(
+        return CompiledNode(
             spec=node,
             settings=settings,
             model=_model_name(settings, folder),
@@ -123,7 +123,7 @@ def _graph(
 def direct_agent(name: str, listed: Sequence[ToolSpec], tools: Tools) -> DirectAgent:
     """The stand-in agent of a lone call: the code's policies, and the strictest of `listed` (agents that have it)."""
     tool = tools.get(name)
-    specs = (strictest(listed, tool.spec),) if tool else ()
+    specs = (strictest_spec(listed, tool.spec),) if tool else ()
     checks = [tool.narrowed(spec) for spec in listed] if tool else []
 
     def check(_: str, arguments: Arguments) -> dict[str, JSON]:

@@ -16,12 +16,12 @@ from journeyman.agent_files.document import Document, YamlPath
 from journeyman.agent_files.file_model import AgentFile, ToolEntry
 from journeyman.agent_files.function_nodes import FunctionNodes
 from journeyman.agent_files.graph_entries import GraphEntries
-from journeyman.agent_files.mcp_entries import McpMount, findings_of, mount_of, mounted
+from journeyman.agent_files.mcp_entries import McpServerUse, findings_of, mount_of, mounted
 from journeyman.agent_files.model_entries import ModelEntries
 from journeyman.agent_files.openapi_entries import OpenApiEntries
 from journeyman.agent_files.safety import literal_credentials
-from journeyman.agent_files.service_entries import service_specs
-from journeyman.agent_files.tool_overrides import Narrowing, is_condition, override_tool
+from journeyman.agent_files.services_entries import service_specs
+from journeyman.agent_files.tool_overrides import SchemaOverrideCheck, is_condition, override_tool
 from journeyman.agent_files.validation import MAX_PROBLEMS, check_shape, without_secrets
 from journeyman.agent_files.variables import Expansion, expand
 from journeyman.agents.conditions import APPROVAL_NAMES, Condition, compile_condition
@@ -35,7 +35,7 @@ from journeyman.tools.openapi.invoker import OpenApiTool
 from journeyman.tools.spec import ToolSpec
 
 
-class RegisteredTool(Protocol):
+class ToolSource(Protocol):
     """What a definition takes from a tool of the registry."""
 
     @property
@@ -43,12 +43,12 @@ class RegisteredTool(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Surroundings:
+class LoadContext:
     """What an agent file refers to without holding it."""
 
-    tools: Mapping[str, RegisteredTool]  # by name
+    tools: Mapping[str, ToolSource]  # by name
     types: AgentTypes
-    narrowing: Narrowing
+    schema_overrides: SchemaOverrideCheck
     environment: Mapping[str, str] = field(default_factory=dict)
     default_model: str | None = None
     gateway_configured: bool = False
@@ -66,7 +66,7 @@ class LoadedAgent:
     output: OutputSchema | None = None
     openapi: tuple[OpenApiTool, ...] = ()  # to be registered: tools of this agent that stand in no folder
     conditions: Mapping[str, Condition] = field(default_factory=dict)  # tool -> its approval's condition
-    mounts: tuple[McpMount, ...] = ()  # its MCP servers: secrets are in them, so they are no part of `spec`
+    mounts: tuple[McpServerUse, ...] = ()  # its MCP servers: secrets are in them, so they are no part of `spec`
     secrets: frozenset[str] = frozenset()  # values out of the environment: to be masked wherever people look
     file: Path | None = None
     services: tuple[ServiceSpec, ...] = ()  # of the whole process: no part of the definition that is stored
@@ -102,7 +102,7 @@ class LoadedAgents:
 
 
 def define_agent(
-    document: Document, surroundings: Surroundings, *, default_name: str, file: Path | None = None
+    document: Document, surroundings: LoadContext, *, default_name: str, file: Path | None = None
 ) -> tuple[LoadedAgent | None, list[Problem]]:
     """The agent that `document` describes, and everything wrong with it; None if there is any error."""
     expansion = expand(document, surroundings.environment)
@@ -124,7 +124,7 @@ def define_agent(
 class _Definition:
     """Resolves one file's references; each part reports its problems and goes on."""
 
-    def __init__(self, expansion: Expansion, shaped: AgentFile, around: Surroundings, file: Path | None) -> None:
+    def __init__(self, expansion: Expansion, shaped: AgentFile, around: LoadContext, file: Path | None) -> None:
         self.problems: list[Problem] = []
         self._expansion = expansion
         self._document = expansion.document
@@ -169,7 +169,7 @@ class _Definition:
         )
         mounts = self._mounts()
         if mounts:
-            spec, problems = mounted(spec, mounts, {}, self._around.narrowing)
+            spec, problems = mounted(spec, mounts, {}, self._around.schema_overrides)
             for problem in problems:
                 self._report(("tools",), problem, "correct the tool's entry")
             conditions = self._conditions(spec.tools)
@@ -295,7 +295,7 @@ class _Definition:
         name, separator, _ = tool.partition("__")
         return name if separator and isinstance(servers, dict) and name in servers else None
 
-    def _mounts(self) -> tuple[McpMount, ...]:
+    def _mounts(self) -> tuple[McpServerUse, ...]:
         mounts = []
         for name, entry in self._shaped.mcp_servers.items():
             path: YamlPath = ("mcp_servers", name)
@@ -325,7 +325,7 @@ class _Definition:
     def _tool(self, spec: ToolSpec, entry: ToolEntry, path: YamlPath) -> ToolSpec:
         if entry.name in self._openapi.tools and entry.isolation == "process":
             self._report((*path, "isolation"), f"{entry.name} is a call of an API and has no process", "remove it")
-        spec, findings = override_tool(spec, entry, self._around.narrowing)
+        spec, findings = override_tool(spec, entry, self._around.schema_overrides)
         if spec.isolation == "process":
             spec = msgspec.structs.replace(spec, sandbox=self._shaped.sandbox)
         for finding in findings:

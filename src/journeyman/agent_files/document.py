@@ -12,7 +12,7 @@ from journeyman.events.messages import JSON
 YamlPath = tuple[str | int, ...]
 
 
-class Place(NamedTuple):
+class SourceLocation(NamedTuple):
     """Counted from 1, in characters."""
 
     line: int
@@ -25,13 +25,13 @@ class Document:
 
     data: JSON
     file: str | None = None
-    keys: Mapping[YamlPath, Place] = field(default_factory=dict)
-    values: Mapping[YamlPath, Place] = field(default_factory=dict)
+    keys: Mapping[YamlPath, SourceLocation] = field(default_factory=dict)
+    values: Mapping[YamlPath, SourceLocation] = field(default_factory=dict)
     styles: Mapping[YamlPath, str] = field(default_factory=dict)  # of texts: "" unquoted, "'", '"', "|", ">"
     unusable: frozenset[YamlPath] = frozenset()  # a problem was reported here: what is below says nothing
     sources: Mapping[str | int, str] = field(default_factory=dict)  # top-level key -> where it comes from, if no file
 
-    def place(self, path: YamlPath, *, key: bool = False) -> Place | None:
+    def place(self, path: YamlPath, *, key: bool = False) -> SourceLocation | None:
         """The place of the value (or key) at `path`, else of the nearest thing around it."""
         first, second = (self.keys, self.values) if key else (self.values, self.keys)
         for end in range(len(path), -1, -1):

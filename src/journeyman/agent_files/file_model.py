@@ -52,13 +52,13 @@ ModelName = Annotated[str, Field(min_length=1, max_length=200)]
 RateText = Annotated[str, Field(min_length=1, max_length=40, description="10/second, 100/minute, 100/60s")]
 
 
-class Entry(BaseModel):
+class FileEntry(BaseModel):
     """Part of the file: nothing converted, nothing unknown."""
 
     model_config = ConfigDict(defer_build=True, strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class NamedEntry(Entry):
+class NamedEntry(FileEntry):
     """Part of the file that may be written as its name alone."""
 
     name: str = Field(min_length=1, max_length=200)
@@ -85,7 +85,7 @@ class ModelEntry(NamedEntry):
     extra: dict[str, Any] = Field(default={}, description="Passed on to the gateway as it is")
 
 
-class PermissionsEntry(Entry):
+class PermissionsEntry(FileEntry):
     """What a tool may reach; a part of what its code declares."""
 
     network: list[str] | None = Field(default=None, description="Hosts, such as api.shop.example or *.shop.example")
@@ -93,7 +93,7 @@ class PermissionsEntry(Entry):
     env: list[str] | None = Field(default=None, description="Variables of the server")
 
 
-class ApprovalEntry(Entry):
+class ApprovalEntry(FileEntry):
     """When a human is asked, who may answer, and what counts as the answer when nobody does; or `when` alone."""
 
     when: str | None = Field(
@@ -130,7 +130,7 @@ class ToolEntry(NamedEntry):
     rate_limit: RateText | None = None
 
 
-class McpServerEntry(Entry):
+class McpServerEntry(FileEntry):
     """An MCP server: a stdio `command`, or a streamable HTTP `url`. Its tools are named `server__tool`."""
 
     command: list[str] | None = Field(default=None, min_length=1, max_length=100, description="The argv, as it is")
@@ -142,7 +142,7 @@ class McpServerEntry(Entry):
     tools: list[str] | None = Field(default=None, max_length=200, description="Only these, by the server's names")
 
 
-class LimitsEntry(Entry):
+class LimitsEntry(FileEntry):
     """Bounds of one run."""
 
     steps: int = Field(default=_LIMITS.steps, ge=1, le=10_000)
@@ -153,7 +153,7 @@ class LimitsEntry(Entry):
     repeats: int = Field(default=10, ge=0, le=1000)
 
 
-class QuotaEntry(Entry):
+class QuotaEntry(FileEntry):
     """Bounds of all runs of the agent together. A day begins at midnight UTC."""
 
     tokens_per_day: int | None = Field(default=None, ge=0, le=10**15)
@@ -161,7 +161,7 @@ class QuotaEntry(Entry):
     concurrent_runs: int | None = Field(default=None, ge=1, le=10_000)
 
 
-class HistoryEntry(Entry):
+class HistoryEntry(FileEntry):
     """How much of a thread the model sees."""
 
     max_messages: int = Field(default=_HISTORY.max_messages, ge=1, le=10_000)
@@ -169,14 +169,14 @@ class HistoryEntry(Entry):
     when_full: Literal["trim", "summarize"] = "trim"
 
 
-class OutputEntry(Entry):
+class OutputEntry(FileEntry):
     """A typed answer."""
 
     json_schema: dict[str, Any] = Field(alias="schema", description="JSON Schema of the answer")
     retries: int = Field(default=2, ge=0, le=10)
 
 
-class AuthEntry(Entry):
+class AuthEntry(FileEntry):
     """How a service is told who is asking: `header` and `value`, or `bearer`."""
 
     header: str | None = Field(default=None, min_length=1, max_length=100)
@@ -184,7 +184,7 @@ class AuthEntry(Entry):
     bearer: str | None = Field(default=None, min_length=1, max_length=4096)
 
 
-class OpenApiEntry(Entry):
+class OpenApiEntry(FileEntry):
     """Operations of an OpenAPI document (3.0 or 3.1, YAML or JSON, beside the agent file) as tools."""
 
     document: str = Field(min_length=1, max_length=500)
@@ -193,7 +193,7 @@ class OpenApiEntry(Entry):
     auth: AuthEntry | None = None
 
 
-class TimeoutEntry(Entry):
+class TimeoutEntry(FileEntry):
     """Bounds of one try, in seconds."""
 
     connect: Seconds | None = None
@@ -202,14 +202,14 @@ class TimeoutEntry(Entry):
     total: Seconds | None = None
 
 
-class BreakerEntry(Entry):
+class BreakerEntry(FileEntry):
     """When a service is left alone, and for how long."""
 
     failures: int | None = Field(default=None, ge=1, le=1000, description="in a row")
     open_seconds: float | None = Field(default=None, gt=0, le=3600)
 
 
-class OutsideEntry(Entry):
+class ServiceEntry(FileEntry):
     """How calls to one outside service are guarded."""
 
     match: str = Field(min_length=1, max_length=500, description="An origin, `gateway`, or `mcp:NAME`")
@@ -244,7 +244,7 @@ NodeNames = Annotated[
 ]
 
 
-class NodeEntry(Entry):
+class NodeEntry(FileEntry):
     """A node of a graph. Which keys it takes is the type's."""
 
     type: str = Field(min_length=1, max_length=200, description="llm, tools, function, agent, approval, or registered")
@@ -261,7 +261,7 @@ class NodeEntry(Entry):
     on_unavailable: NodeName | None = Field(default=None, description="The same while its service's breaker is open")
 
 
-class EdgeEntry(Entry):
+class EdgeEntry(FileEntry):
     """A way from one node, or as a join from several, to one node, or as a fan-out to several."""
 
     origins: NodeNames = Field(alias="from")
@@ -269,7 +269,7 @@ class EdgeEntry(Entry):
     when: str | None = Field(default=None, min_length=1, max_length=1000, description="A condition in CEL")
 
 
-class GraphEntry(Entry):
+class GraphEntry(FileEntry):
     """The graph of a `custom_react_agent`."""
 
     start: NodeName = Field(description="The node where a run begins")
@@ -277,7 +277,7 @@ class GraphEntry(Entry):
     edges: list[EdgeEntry] = Field(min_length=1, max_length=MAX_EDGES)
 
 
-class AgentFile(Entry):
+class AgentFile(FileEntry):
     """An agent of Journeyman."""
 
     type: str = Field(min_length=1, max_length=200, description="react_agent, module:Class or a plugin's type")
@@ -292,7 +292,7 @@ class AgentFile(Entry):
     quota: QuotaEntry = QuotaEntry()
     history: HistoryEntry = HistoryEntry()
     output: OutputEntry | None = None
-    services: dict[Name, OutsideEntry] = Field(default={}, max_length=100)
+    services: dict[Name, ServiceEntry] = Field(default={}, max_length=100)
     sandbox: Sandbox = Field(default="best", description="What the worker processes of its tools must have")
     graph: GraphEntry | None = Field(default=None, description="Of a custom_react_agent: its nodes and edges")
 

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 from journeyman.agent_files.agent_nodes import reference_problems
-from journeyman.agent_files.definition import LoadedAgent, LoadedAgents, Surroundings, define_agent
+from journeyman.agent_files.definition import LoadContext, LoadedAgent, LoadedAgents, define_agent
 from journeyman.agent_files.document import Document
 from journeyman.agent_files.safety import file_permissions
 from journeyman.agent_files.yaml_reader import MAX_BYTES, read_document
@@ -21,7 +21,7 @@ _OPENAPI = re.compile(
 _TYPE_KEY = re.compile(rb"^[ \t{\xef\xbb\xbf\xfe\xff]*[\"']?type[\"']?[ \t]*:", re.MULTILINE)
 
 
-def load_agents(path: Path, surroundings: Surroundings) -> LoadedAgents:
+def load_agents(path: Path, surroundings: LoadContext) -> LoadedAgents:
     """The agents of a file, or of a folder: there every *.yaml and *.yml with a top-level `type`. Never raises."""
     problems: list[Problem] = []
     try:
@@ -55,7 +55,7 @@ def _candidates(folder: Path) -> list[Path]:
 
 
 def _load_file(
-    file: Path, surroundings: Surroundings, *, must_be_agent: bool
+    file: Path, surroundings: LoadContext, *, must_be_agent: bool
 ) -> tuple[LoadedAgent | None, list[Problem]] | None:
     """The agent of one file and its problems; None for a file of a folder that is no agent's."""
     try:

@@ -13,7 +13,7 @@ from journeyman.agent_files.function_nodes import FunctionNodes
 from journeyman.agent_files.model_entries import ModelEntries
 from journeyman.agents.graph.condition_samples import never_evaluates
 from journeyman.agents.graph.edge_conditions import compile_edge
-from journeyman.agents.graph.flow_checks import END, flow_findings
+from journeyman.agents.graph.flow_checks import END, flow_problems
 from journeyman.agents.spec import EdgeSpec, GraphSpec, NodeSpec
 from journeyman.errors import Problem, ValidationError
 
@@ -54,7 +54,7 @@ class GraphEntries:
         if self._failed or self._is_shaped_wrong():
             return None
         has_tools = bool(self.tools) or bool(self.prefixes)
-        for finding in flow_findings(graph, agent_has_tools=has_tools):
+        for finding in flow_problems(graph, agent_has_tools=has_tools):
             self._report(("graph", *finding.path), finding.message, finding.remedy, severity=finding.severity)
         return None if self._failed else graph
 

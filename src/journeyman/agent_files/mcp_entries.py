@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 import msgspec
 
 from journeyman.agent_files.file_model import McpServerEntry, ToolEntry
-from journeyman.agent_files.tool_overrides import Narrowing, override_tool
+from journeyman.agent_files.tool_overrides import SchemaOverrideCheck, override_tool
 from journeyman.agents.spec import AgentSpec
-from journeyman.tools.mcp.config import McpServerConfig, tool_name
+from journeyman.tools.mcp.config import McpServerConfig, mcp_tool_name
 from journeyman.tools.mcp.listing import unknown_tool
 from journeyman.tools.spec import ToolSpec
 
@@ -27,7 +27,7 @@ Finding = tuple[tuple[str, ...], str, str]  # path within the entry, message, re
 
 
 @dataclass(frozen=True, kw_only=True)
-class McpMount:
+class McpServerUse:
     """One server as one agent has it. `allowed` None: all its tools; `entries` override some of them, by full name."""
 
     config: McpServerConfig
@@ -40,7 +40,7 @@ class McpMount:
         return f"{self.config.name}__"
 
 
-def mount_of(name: str, entry: McpServerEntry, entries: Mapping[str, ToolEntry], folder: Path | None) -> McpMount:
+def mount_of(name: str, entry: McpServerEntry, entries: Mapping[str, ToolEntry], folder: Path | None) -> McpServerUse:
     config = McpServerConfig(
         name=name,
         command=tuple(entry.command or ()),
@@ -49,8 +49,8 @@ def mount_of(name: str, entry: McpServerEntry, entries: Mapping[str, ToolEntry],
         url=entry.url,
         headers=entry.headers,
     )
-    allowed = None if entry.tools is None else frozenset(tool_name(name, tool) for tool in entry.tools)
-    return McpMount(config=config, allowed=allowed, timeout_seconds=entry.timeout_seconds, entries=entries)
+    allowed = None if entry.tools is None else frozenset(mcp_tool_name(name, tool) for tool in entry.tools)
+    return McpServerUse(config=config, allowed=allowed, timeout_seconds=entry.timeout_seconds, entries=entries)
 
 
 def findings_of(name: str, entry: McpServerEntry, folder: Path | None, path: str | None) -> list[Finding]:
@@ -69,7 +69,10 @@ def findings_of(name: str, entry: McpServerEntry, folder: Path | None, path: str
 
 
 def mounted(
-    spec: AgentSpec, mounts: Sequence[McpMount], listings: Mapping[str, Mapping[str, ToolSpec]], narrowing: Narrowing
+    spec: AgentSpec,
+    mounts: Sequence[McpServerUse],
+    listings: Mapping[str, Mapping[str, ToolSpec]],
+    schema_overrides: SchemaOverrideCheck,
 ) -> tuple[AgentSpec, list[str]]:
     """The definition with what its servers show now, and what cannot be applied to it.
 
@@ -79,12 +82,12 @@ def mounted(
     tools = [tool for tool in spec.tools if not tool.name.startswith(prefixes)] if prefixes else list(spec.tools)
     problems: list[str] = []
     for mount in mounts:
-        tools += _tools_of(mount, listings.get(mount.config.name, {}), narrowing, problems)
+        tools += _tools_of(mount, listings.get(mount.config.name, {}), schema_overrides, problems)
     return msgspec.structs.replace(spec, tools=tuple(tools)), problems
 
 
 def _tools_of(
-    mount: McpMount, shown: Mapping[str, ToolSpec], narrowing: Narrowing, problems: list[str]
+    mount: McpServerUse, shown: Mapping[str, ToolSpec], schema_overrides: SchemaOverrideCheck, problems: list[str]
 ) -> list[ToolSpec]:
     tools = []
     names = [name for name in shown if mount.allowed is None or name in mount.allowed or name in mount.entries]
@@ -96,7 +99,7 @@ def _tools_of(
         if entry is not None:
             if name not in shown:  # its arguments are not known yet, so nothing can be said against these
                 entry = entry.model_copy(update={"arguments": None, "required": None})
-            spec, findings = override_tool(spec, entry, narrowing)
+            spec, findings = override_tool(spec, entry, schema_overrides)
             problems += [f"{name}: {finding.message}" for finding in findings if finding.severity == "error"]
         tools.append(spec)
     return tools

@@ -16,7 +16,7 @@ from journeyman.errors import Problem, ToolValidationError
 from journeyman.tools.openapi.address import base_url
 from journeyman.tools.openapi.api import Api
 from journeyman.tools.openapi.invoker import Credential, OpenApiTool
-from journeyman.tools.openapi.references import Fault, UnusableError
+from journeyman.tools.openapi.references import DocumentFault, UnusableError
 from journeyman.tools.openapi.tool import openapi_tool
 from journeyman.tools.schema.arguments import SchemaCheck
 
@@ -167,7 +167,9 @@ class _Operations:
             SchemaCheck(tool.spec.parameters).compile()
         except ToolValidationError as exc:
             place = self._api.place(tool.operation.id)
-            self._entries.problems.append(_problem(self._document, Fault(place, exc.message, "correct the document")))
+            self._entries.problems.append(
+                _problem(self._document, DocumentFault(place, exc.message, "correct the document"))
+            )
             return
         if tool.spec.name in self._entries.tools:
             message = f"two operations would be the tool {tool.spec.name}"
@@ -183,7 +185,7 @@ class _Operations:
         self._entries.report(path, f"the document has no operation {identifier[:100]!r}", remedy)
 
 
-def _problem(document: Document, fault: Fault) -> Problem:
+def _problem(document: Document, fault: DocumentFault) -> Problem:
     return document.problem(fault.path, fault.message, fault.remedy)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from journeyman.agent_files.agent_nodes import reference_problems
 from journeyman.agent_files.agent_types import AgentClass, UnknownAgentTypeError, UnknownTypeProblem
-from journeyman.agent_files.definition import LoadedAgent, Surroundings, define_agent
+from journeyman.agent_files.definition import LoadContext, LoadedAgent, define_agent
 from journeyman.agent_files.document import Document
 from journeyman.agent_files.folder import load_agents
 from journeyman.errors import ConfigurationError, Problem
@@ -30,10 +30,10 @@ _SOURCES: dict[str | int, str] = {
 }
 
 
-class AgentFactory:
+class AgentBuilder:
     """Makes agents of one definition. All problems come at once, in one ConfigurationError."""
 
-    def __init__(self, config: Config | None = None, *, surroundings: Surroundings) -> None:
+    def __init__(self, config: Config | None = None, *, surroundings: LoadContext) -> None:
         """`config`: the content of an agent file as a mapping, or the path of a file (or of a folder with one agent).
 
         None: a ReAct agent without tools. Nothing is read or checked before `load`.
@@ -43,7 +43,7 @@ class AgentFactory:
         self._sources: Mapping[str | int, str] = {}
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str], *, surroundings: Surroundings) -> AgentFactory:
+    def from_environment(cls, environment: Mapping[str, str], *, surroundings: LoadContext) -> AgentBuilder:
         """From AGENT_TYPE, AGENT_NAME, AGENT_PROMPT, DEFAULT_MODEL and AGENT_TOOLS (a comma list). Empty is unset."""
         tools = [name.strip() for name in environment.get("AGENT_TOOLS", "").split(",") if name.strip()]
         config = {

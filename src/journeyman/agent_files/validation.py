@@ -18,7 +18,7 @@ from journeyman.agent_files.file_model import (
     AuthEntry,
     BreakerEntry,
     EdgeEntry,
-    Entry,
+    FileEntry,
     GraphEntry,
     HistoryEntry,
     LimitsEntry,
@@ -27,9 +27,9 @@ from journeyman.agent_files.file_model import (
     NodeEntry,
     OpenApiEntry,
     OutputEntry,
-    OutsideEntry,
     PermissionsEntry,
     QuotaEntry,
+    ServiceEntry,
     TimeoutEntry,
     ToolEntry,
 )
@@ -40,7 +40,7 @@ from journeyman.events.messages import JSON
 
 MAX_PROBLEMS = 100
 
-_ENTRIES: dict[tuple[str, ...], type[Entry]] = {
+_ENTRIES: dict[tuple[str, ...], type[FileEntry]] = {
     (): AgentFile,
     ("model",): ModelEntry,
     ("tools", "*"): ToolEntry,
@@ -57,7 +57,7 @@ _ENTRIES: dict[tuple[str, ...], type[Entry]] = {
     ("graph", "nodes", "*"): NodeEntry,
     ("graph", "nodes", "*", "model"): ModelEntry,
     ("graph", "edges", "*"): EdgeEntry,
-    ("services", "*"): OutsideEntry,
+    ("services", "*"): ServiceEntry,
     ("services", "*", "timeout"): TimeoutEntry,
     ("services", "*", "breaker"): BreakerEntry,
 }

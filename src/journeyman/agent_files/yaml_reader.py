@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import yaml
 
-from journeyman.agent_files.document import Document, Place, YamlPath
+from journeyman.agent_files.document import Document, SourceLocation, YamlPath
 from journeyman.agent_files.scalars import resolve_plain
 from journeyman.errors import Problem
 from journeyman.events.messages import JSON
@@ -104,8 +104,8 @@ def _refuse_directives(text: str, file: str) -> None:
             return
 
 
-def _position(before: str) -> Place:
-    return Place(before.count("\n") + 1, len(before) - before.rfind("\n"))
+def _position(before: str) -> SourceLocation:
+    return SourceLocation(before.count("\n") + 1, len(before) - before.rfind("\n"))
 
 
 @dataclass(slots=True)
@@ -144,8 +144,8 @@ class _Reader:
         self._stack: list[_Frame] = []
         self._nodes = 0
         self._documents = 0
-        self._keys: dict[YamlPath, Place] = {}
-        self._values: dict[YamlPath, Place] = {}
+        self._keys: dict[YamlPath, SourceLocation] = {}
+        self._values: dict[YamlPath, SourceLocation] = {}
         self._styles: dict[YamlPath, str] = {}
         self._unusable: set[YamlPath] = set()
 
@@ -171,7 +171,7 @@ class _Reader:
         finally:
             parser.dispose()
         if not self._documents:
-            self._stop(Place(1, 1), "the file holds comments only", self._rules.beginning)
+            self._stop(SourceLocation(1, 1), "the file holds comments only", self._rules.beginning)
 
     def _syntax_problem(self, error: yaml.MarkedYAMLError) -> Problem:
         mark = error.problem_mark or error.context_mark
@@ -281,19 +281,19 @@ class _Reader:
         self._unusable.add(path)
         self._report(_place(event), message, remedy)
 
-    def _report(self, place: Place, message: str, remedy: str) -> None:
+    def _report(self, place: SourceLocation, message: str, remedy: str) -> None:
         if len(self.problems) >= MAX_PROBLEMS:
             self._stop(place, f"more than {MAX_PROBLEMS} problems", "solve these first")
         self.problems.append(Problem(message, self._file, place.line, place.column, remedy))
 
-    def _stop(self, place: Place, message: str, remedy: str) -> NoReturn:
+    def _stop(self, place: SourceLocation, message: str, remedy: str) -> NoReturn:
         problem = Problem(message, self._file, place.line, place.column, remedy)
         raise _Unreadable(problem, tuple(self.problems))
 
 
-def _place(event: yaml.Event) -> Place:
+def _place(event: yaml.Event) -> SourceLocation:
     mark = event.start_mark
-    return Place(mark.line + 1, mark.column + 1) if mark is not None else Place(1, 1)
+    return SourceLocation(mark.line + 1, mark.column + 1) if mark is not None else SourceLocation(1, 1)
 
 
 def _is_text(value: str) -> bool:

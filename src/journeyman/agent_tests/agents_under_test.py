@@ -10,23 +10,23 @@ from journeyman.journal.memory import MemoryJournal
 from journeyman.llm.fake.replay import ReplayModel
 from journeyman.server.application import Application
 from journeyman.server.composition import join
-from journeyman.server.loading import Loaded, load
+from journeyman.server.loading import LoadedFiles, load
 from journeyman.settings import Settings
 
 NO_GATEWAY = "http://127.0.0.1:9"  # that models may be named: none is asked
 SCRIPTED = "scripted"
 
 
-class Cast:
+class AgentsUnderTest:
     """`default`: where the agents are of tests that do not say. `async with` closes what was loaded."""
 
     def __init__(self, settings: Settings, default: Path | None = None) -> None:
         self._settings = settings
         self._default = default
-        self._loaded: dict[tuple[Path | None, str], Loaded] = {}
+        self._loaded: dict[tuple[Path | None, str], LoadedFiles] = {}
         self._applications: dict[tuple[Path | None, str], Application] = {}
 
-    async def __aenter__(self) -> Cast:
+    async def __aenter__(self) -> AgentsUnderTest:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -41,7 +41,7 @@ class Cast:
             update={"database_url": "memory://", "default_model": model, "litellm_gateway_url": NO_GATEWAY}
         )
 
-    async def loaded(self, path: Path | None, model: str = SCRIPTED) -> Loaded:
+    async def loaded(self, path: Path | None, model: str = SCRIPTED) -> LoadedFiles:
         """Raises ConfigurationError with all problems."""
         key = (self._default if path is None else path, model)
         if key not in self._loaded:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from journeyman.agent_tests.normalize import Fact, facts_of, plain_data
+from journeyman.agent_tests.normalize import NormalizedEvent, normalized_events, plain_data
 from journeyman.agent_tests.recording import Recording
 from journeyman.agents.spec import AgentSpec
 from journeyman.events.events import ModelCalled
@@ -51,7 +51,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 def compare(old: Recording, new: Recording) -> Comparison:
     """A recording with what would be recorded of the same run today."""
     asked, notes = _definition(old.definition, new.definition)
-    events = _events(facts_of(old.events), facts_of(new.events))
+    events = _events(normalized_events(old.events), normalized_events(new.events))
     return Comparison(differences=(*_prompts(old, new), *asked, *events), notes=tuple(notes))
 
 
@@ -115,7 +115,7 @@ def _is_asked(path: tuple[str, ...]) -> bool:
 # --- event by event
 
 
-def _events(recorded: Sequence[Fact], now: Sequence[Fact]) -> Iterator[Difference]:
+def _events(recorded: Sequence[NormalizedEvent], now: Sequence[NormalizedEvent]) -> Iterator[Difference]:
     old_keys, new_keys = [fact.key for fact in recorded], [fact.key for fact in now]
     matcher = difflib.SequenceMatcher(None, old_keys, new_keys, autojunk=False)
     for kind, old_from, old_to, new_from, new_to in matcher.get_opcodes():
@@ -130,7 +130,7 @@ def _events(recorded: Sequence[Fact], now: Sequence[Fact]) -> Iterator[Differenc
             yield Difference(f"event {new + 1} is new: {_said(now[new])}")
 
 
-def _changed(seq: int, old: Fact, new: Fact) -> Iterator[Difference]:
+def _changed(seq: int, old: NormalizedEvent, new: NormalizedEvent) -> Iterator[Difference]:
     lines = [
         f"{'.'.join(path)}: {_shown(before)} -> {_shown(now)}" for path, before, now in _changes(old.data, new.data, ())
     ]
@@ -138,7 +138,7 @@ def _changed(seq: int, old: Fact, new: Fact) -> Iterator[Difference]:
         yield Difference(f"event {seq}, {old.name}, differs:", tuple(lines))
 
 
-def _said(fact: Fact) -> str:
+def _said(fact: NormalizedEvent) -> str:
     rest = {name: value for name, value in fact.data.items() if name not in ("call", "call_id", "path")}
     return f"{fact.name} {_shown(rest)}" if rest else fact.name
 

@@ -16,7 +16,7 @@ from journeyman.events.messages import JSON
 WIDE = 200
 
 
-class Call(msgspec.Struct, frozen=True, kw_only=True):
+class RequestedCall(msgspec.Struct, frozen=True, kw_only=True):
     """A tool call that the model asked for. `arguments` as they were run, else as they were asked for."""
 
     tool: str
@@ -28,7 +28,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.tool}({msgspec.json.encode(self.arguments).decode()})"
 
 
-def calls_of(events: Sequence[Event]) -> list[Call]:
+def calls_of(events: Sequence[Event]) -> list[RequestedCall]:
     """In the order in which the model asked for them."""
     started = {event.call: event.arguments for event in events if isinstance(event, ToolCallStarted)}
     finished = {event.call: event for event in events if isinstance(event, ToolCallFinished)}
@@ -37,7 +37,7 @@ def calls_of(events: Sequence[Event]) -> list[Call]:
         for place, call in enumerate(event.message.tool_calls if isinstance(event, ModelReplied) else ()):
             name = f"{event.call}.{place}"  # type: ignore[union-attr]
             arguments = started.get(name, _decoded(call.arguments))
-            calls.append(Call(tool=call.name, arguments=arguments, finished=finished.get(name)))
+            calls.append(RequestedCall(tool=call.name, arguments=arguments, finished=finished.get(name)))
     return calls
 
 
@@ -48,7 +48,7 @@ def _decoded(arguments: str) -> JSON:
         return arguments
 
 
-def unmet(expect: ExpectEntry, state: AgentState, events: Sequence[Event]) -> Iterator[Difference]:
+def failed_expectations(expect: ExpectEntry, state: AgentState, events: Sequence[Event]) -> Iterator[Difference]:
     """One difference for each expectation that does not hold."""
     if expect.status is not None and state.status != expect.status:
         yield Difference(f"status: expected {expect.status}; the run is {state.status}{_why(state)}")
@@ -97,7 +97,7 @@ def _limits(limits: AtMostEntry, state: AgentState) -> Iterator[Difference]:
 # --- calls
 
 
-def _calls(expect: ExpectEntry, calls: list[Call]) -> Iterator[Difference]:
+def _calls(expect: ExpectEntry, calls: list[RequestedCall]) -> Iterator[Difference]:
     wanted = expect.calls or []
     match expect.order:
         case "exact":
@@ -108,7 +108,7 @@ def _calls(expect: ExpectEntry, calls: list[Call]) -> Iterator[Difference]:
             yield from _among(wanted, calls)
 
 
-def _exactly(wanted: Sequence[CallEntry], calls: Sequence[Call]) -> Iterator[Difference]:
+def _exactly(wanted: Sequence[CallEntry], calls: Sequence[RequestedCall]) -> Iterator[Difference]:
     for place, (entry, call) in enumerate(zip(wanted, calls, strict=False)):
         if reasons := tuple(_misfit(entry, call)):
             yield Difference(f"calls[{place}]: expected {entry.tool}; it was {call.said}", reasons)
@@ -118,7 +118,7 @@ def _exactly(wanted: Sequence[CallEntry], calls: Sequence[Call]) -> Iterator[Dif
         yield Difference(f"calls: {call.said} was not expected")
 
 
-def _in_any_order(wanted: Sequence[CallEntry], calls: Sequence[Call]) -> Iterator[Difference]:
+def _in_any_order(wanted: Sequence[CallEntry], calls: Sequence[RequestedCall]) -> Iterator[Difference]:
     left = list(calls)
     for place, entry in enumerate(wanted):
         found = next((call for call in left if not any(_misfit(entry, call))), None)
@@ -130,7 +130,7 @@ def _in_any_order(wanted: Sequence[CallEntry], calls: Sequence[Call]) -> Iterato
         yield Difference(f"calls: {call.said} was not expected")
 
 
-def _among(wanted: Sequence[CallEntry], calls: Sequence[Call]) -> Iterator[Difference]:
+def _among(wanted: Sequence[CallEntry], calls: Sequence[RequestedCall]) -> Iterator[Difference]:
     rest = iter(calls)
     for place, entry in enumerate(wanted):
         if not any(not any(_misfit(entry, call)) for call in rest):
@@ -140,11 +140,11 @@ def _among(wanted: Sequence[CallEntry], calls: Sequence[Call]) -> Iterator[Diffe
             return
 
 
-def _given(calls: Sequence[Call]) -> tuple[str, ...]:
+def _given(calls: Sequence[RequestedCall]) -> tuple[str, ...]:
     return tuple(f"there is {call.said}" for call in calls) or ("there was no call",)
 
 
-def _misfit(entry: CallEntry, call: Call) -> Iterator[str]:
+def _misfit(entry: CallEntry, call: RequestedCall) -> Iterator[str]:
     if entry.tool != call.tool:
         yield f"tool: {call.tool}"
         return

@@ -6,25 +6,25 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from journeyman.agent_files.file_model import Entry, Text
+from journeyman.agent_files.file_model import FileEntry, Text
 from journeyman.events.events import Decision
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class FailureEntry(Entry):
+class FailureEntry(FileEntry):
     code: Name
     message: Text = ""
 
 
-class StubEntry(Entry):
+class StubEntry(FileEntry):
     """What a tool gives instead of being run."""
 
     result: Any = None
     error: FailureEntry | None = None
 
 
-class AnswerEntry(Entry):
+class AnswerEntry(FileEntry):
     """What a human says to the next question; with `tool`, to the next one about that tool."""
 
     decision: Decision
@@ -33,20 +33,20 @@ class AnswerEntry(Entry):
     result: Text | None = None
 
 
-class SaidEntry(Entry):
+class MessageEntry(FileEntry):
     role: Literal["user", "assistant"]
     content: Text
 
 
-class ThreadEntry(Entry):
+class ThreadEntry(FileEntry):
     """What the conversation held before."""
 
-    messages: list[SaidEntry] = Field(default=[], max_length=1000)
+    messages: list[MessageEntry] = Field(default=[], max_length=1000)
     context: dict[str, Any] = {}
     global_context: dict[str, Any] = {}
 
 
-class TextEntry(Entry):
+class TextEntry(FileEntry):
     """What a text must be; a text alone means `exact`."""
 
     exact: Text | None = None
@@ -65,7 +65,7 @@ class TextEntry(Entry):
         return {key: [item] if key in lists and isinstance(item, str) else item for key, item in value.items()}
 
 
-class CallEntry(Entry):
+class CallEntry(FileEntry):
     """A tool call; a name alone means a call of that tool. `arguments`: these at least."""
 
     tool: Name
@@ -79,7 +79,7 @@ class CallEntry(Entry):
         return {"tool": value} if isinstance(value, str) else value
 
 
-class AtMostEntry(Entry):
+class AtMostEntry(FileEntry):
     """What the run may use at most."""
 
     steps: int | None = Field(default=None, ge=0)
@@ -88,7 +88,7 @@ class AtMostEntry(Entry):
     cost_usd: float | None = Field(default=None, ge=0)
 
 
-class ExpectEntry(Entry):
+class ExpectEntry(FileEntry):
     """What must be true of the run."""
 
     status: Literal["finished", "failed", "cancelled", "paused"] | None = None
@@ -100,7 +100,7 @@ class ExpectEntry(Entry):
     error: Name | None = None
 
 
-class RecordedEntry(Entry):
+class RecordedEntry(FileEntry):
     """A run as it was. Written by `journeyman runs export` and `journeyman test --update`."""
 
     journeyman: Name
@@ -112,7 +112,7 @@ class RecordedEntry(Entry):
     events: list[dict[str, dict[str, Any]]] = Field(min_length=2)
 
 
-class FileEntry(Entry):
+class AgentTestFileEntry(FileEntry):
     """A test of an agent."""
 
     agent: Name | None = Field(default=None, description="Its file, or a folder of agents, from this file's folder")

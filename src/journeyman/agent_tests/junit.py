@@ -6,12 +6,12 @@ import re
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
-from journeyman.agent_tests.run_test import Verdict
+from journeyman.agent_tests.run_test import AgentTestResult
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def junit_xml(verdicts: Sequence[Verdict]) -> bytes:
+def junit_xml(verdicts: Sequence[AgentTestResult]) -> bytes:
     """One suite; a test that did not hold is a failure, one that could not be tried an error."""
     failures = sum(not verdict.passed and verdict.problem is None for verdict in verdicts)
     errors = sum(verdict.problem is not None for verdict in verdicts)
@@ -25,7 +25,7 @@ def junit_xml(verdicts: Sequence[Verdict]) -> bytes:
     return bytes(ElementTree.tostring(suites, encoding="utf-8", xml_declaration=True)) + b"\n"
 
 
-def _case(suite: ElementTree.Element, verdict: Verdict) -> None:
+def _case(suite: ElementTree.Element, verdict: AgentTestResult) -> None:
     about = {"name": _clean(verdict.name), "classname": _clean(str(verdict.path)), "time": f"{verdict.seconds:.3f}"}
     case = ElementTree.SubElement(suite, "testcase", about)
     if not verdict.passed:

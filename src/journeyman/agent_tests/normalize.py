@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from journeyman.errors import StorageError
-from journeyman.events.codec import EVENT_TYPES, Codec, decode
+from journeyman.events.codec import EVENT_TYPES, Codec, decode_event
 from journeyman.events.events import BudgetWarned, Event
 from journeyman.events.messages import JSON, Message
 
@@ -50,7 +50,7 @@ _OF_FAILURES = ("error_id", "retry_after")
 _OF_MESSAGES = ("message", "input")
 
 
-class Fact(msgspec.Struct, frozen=True):
+class NormalizedEvent(msgspec.Struct, frozen=True):
     """An event in its normal form."""
 
     type: str
@@ -67,13 +67,13 @@ class Fact(msgspec.Struct, frozen=True):
         return " ".join(str(part) for part in self.key if part)
 
 
-def facts_of(events: Iterable[Event]) -> list[Fact]:
+def normalized_events(events: Iterable[Event]) -> list[NormalizedEvent]:
     approvals: dict[str, str] = {}
     draft = Codec().draft
     return [_fact(draft(event), approvals) for event in events if type(event) is not BudgetWarned]
 
 
-def _fact(draft: Any, approvals: dict[str, str]) -> Fact:
+def _fact(draft: Any, approvals: dict[str, str]) -> NormalizedEvent:
     data: Data = msgspec.json.decode(draft.data)
     left_out = _LEFT_OUT.get(draft.type, frozenset())
     data = {name: _plain(name, value) for name, value in data.items() if name not in left_out}
@@ -88,7 +88,7 @@ def _fact(draft: Any, approvals: dict[str, str]) -> Fact:
     if draft.type == "run_forked":
         calls = data.get("calls", [])
         data["calls"] = [{name: value for name, value in call.items() if name != "idempotency_key"} for call in calls]
-    return Fact(draft.type, draft.v, data)
+    return NormalizedEvent(draft.type, draft.v, data)
 
 
 def _plain(name: str, value: JSON) -> JSON:
@@ -124,7 +124,7 @@ def event_of(type: str, v: int, data: Data, history: int) -> Event:
     filled |= {name: whole_message(filled[name]) for name in _OF_MESSAGES if isinstance(filled.get(name), dict)}
     if type == "run_started":
         filled["last_no"] = history
-    return decode(type, v, msgspec.json.encode(filled))
+    return decode_event(type, v, msgspec.json.encode(filled))
 
 
 def messages_of(items: Sequence[Data]) -> tuple[Message, ...]:

@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 
 from journeyman.agent_files.document import Document, YamlPath
 from journeyman.agent_files.yaml_reader import Rules, read_document
-from journeyman.agent_tests.file import FileEntry, RecordedEntry
+from journeyman.agent_tests.file import AgentTestFileEntry, RecordedEntry
 from journeyman.agent_tests.normalize import event_of, messages_of
 from journeyman.agent_tests.recording import Recording
 from journeyman.agents.spec import AgentSpec
@@ -45,7 +45,7 @@ class AgentTest(msgspec.Struct, frozen=True, kw_only=True):
     """A test, read and checked. Either `recording` or `turns` is there."""
 
     path: Path
-    entry: FileEntry
+    entry: AgentTestFileEntry
     document: Document
     recording: Recording | None = None
     turns: tuple[Turn, ...] = ()
@@ -100,20 +100,20 @@ class _Parser:
 
     # --- shape
 
-    def _shape(self) -> FileEntry | None:
+    def _shape(self) -> AgentTestFileEntry | None:
         """The file's entry; of one with problems, that of what remains without the top-level keys that have them."""
         data = self._document.data
         if not isinstance(data, dict):
             self._report((), "a test file is a mapping", RULES.beginning)
             return None
         try:
-            return FileEntry.model_validate(data)
+            return AgentTestFileEntry.model_validate(data)
         except pydantic.ValidationError as exc:
             errors = exc.errors(include_url=False, include_input=False)
             for error in errors:
                 self._report_shape(error)
             wrong = {error["loc"][0] for error in errors if error["loc"]}
-            return FileEntry.model_validate({key: value for key, value in data.items() if key not in wrong})
+            return AgentTestFileEntry.model_validate({key: value for key, value in data.items() if key not in wrong})
 
     def _report_shape(self, error: ErrorDetails) -> None:
         path = tuple(error["loc"])
@@ -131,7 +131,7 @@ class _Parser:
 
     # --- what fits together
 
-    def _check_parts(self, entry: FileEntry) -> None:
+    def _check_parts(self, entry: AgentTestFileEntry) -> None:
         data = self._document.data
         if entry.recorded is not None:
             for key in (key for key in _OF_SCRIPTS if key in data):
@@ -144,7 +144,7 @@ class _Parser:
         if entry.expect is None or not entry.expect.model_fields_set:
             self._report((), "nothing is expected: the test cannot fail", "write `expect:`")
 
-    def _check_patterns(self, entry: FileEntry) -> None:
+    def _check_patterns(self, entry: AgentTestFileEntry) -> None:
         if entry.expect is None:
             return
         patterns: list[tuple[YamlPath, str | None]] = [
@@ -224,7 +224,7 @@ def _definition(data: dict[str, Any] | None) -> AgentSpec | None:
 
 def _keys_at(path: YamlPath) -> list[str]:
     """The keys that the file may have there."""
-    model: Any = FileEntry
+    model: Any = AgentTestFileEntry
     for part in path:
         if isinstance(part, int):
             continue

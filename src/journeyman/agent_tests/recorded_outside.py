@@ -14,8 +14,8 @@ from journeyman.events.events import Event, Failure, HistorySummarized, LimitRea
 from journeyman.events.fold import AgentState, replace
 from journeyman.events.quota import Quota, Reservation
 from journeyman.journal.journal import Journal
-from journeyman.runtime.engine.budgets import Budgets, Held, Share
-from journeyman.runtime.engine.children import Beginning, Children, Look
+from journeyman.runtime.engine.budgets import BudgetReservation, Budgets, QuotaScope
+from journeyman.runtime.engine.children import Children, ChildrenStatus, StartedChild
 
 CHILD = "child"  # the id of every run that was not started
 
@@ -69,7 +69,7 @@ class RecordedChildren(Children):
 
     # --- what the runner asks
 
-    def begin(self, action: AwaitChild, state: AgentState, limits: Limits) -> Beginning:
+    def begin(self, action: AwaitChild, state: AgentState, limits: Limits) -> StartedChild:
         step = (action.call, action.attempt)
         refused = step in self._refused
         entered = NodeEntered(
@@ -80,17 +80,19 @@ class RecordedChildren(Children):
             path=action.path,
         )
         if refused:
-            return Beginning((entered, replace(self._ends[step], path=action.path)))
+            return StartedChild((entered, replace(self._ends[step], path=action.path)))
         self.open.add(step)
-        return Beginning((entered,))
+        return StartedChild((entered,))
 
     def launch(self, entries: Sequence[Entry]) -> None:
         return None
 
-    async def look(self, state: AgentState) -> Look:
+    async def look(self, state: AgentState) -> ChildrenStatus:
         ended = tuple(self._recorded_end(child) for child in state.open_children if _step(child) in self._told)
         waits = bool(self.waiting_for)
-        return Look(ended, working=bool(self.open) and not waits, waiting_for=self.waiting_for if self.open else ())
+        return ChildrenStatus(
+            ended, working=bool(self.open) and not waits, waiting_for=self.waiting_for if self.open else ()
+        )
 
     def _recorded_end(self, child: ChildState) -> NodeLeft:
         return replace(self._told[_step(child)], path=child.path)
@@ -122,11 +124,13 @@ class RecordedBudgets(Budgets):
         before = events[: places[0]] if places else ()
         self._left = sum(isinstance(event, ModelCalled | HistorySummarized) for event in before)
 
-    def shares(self, principal: str, agent: str | None, of_agent: Quota) -> list[Share]:
-        return [Share("principal", principal, Quota(tokens_per_day=0))] if self._reached is not None else []
+    def shares(self, principal: str, agent: str | None, of_agent: Quota) -> list[QuotaScope]:
+        return [QuotaScope("principal", principal, Quota(tokens_per_day=0))] if self._reached is not None else []
 
-    async def set_aside(self, shares: Sequence[Share], tokens: int, cost_usd: float) -> Held | LimitReached:
+    async def set_aside(
+        self, shares: Sequence[QuotaScope], tokens: int, cost_usd: float
+    ) -> BudgetReservation | LimitReached:
         if self._left > 0 or not isinstance(self._reached, LimitReached):
             self._left -= 1
-            return Held((), _NOTHING, self._wake)
+            return BudgetReservation((), _NOTHING, self._wake)
         return self._reached

@@ -22,7 +22,7 @@ from journeyman.events.events import (
 from journeyman.events.fold import AgentState, replace
 from journeyman.events.messages import JSON
 from journeyman.ids import Ids
-from journeyman.llm.client import Delta, ModelRequest
+from journeyman.llm.client import ModelRequest, TextDelta
 from journeyman.llm.fake.replay import ReplayModel
 from journeyman.runtime.engine.live import LiveRun
 from journeyman.runtime.engine.performer import Performer
@@ -42,7 +42,7 @@ class _NoTools:
         return ToolOutcome(failure=Failure(EXHAUSTED, f"The record has no result for {request.call}."), attempts=0)
 
 
-class Deliveries(Performer):
+class RecordedPerformer(Performer):
     """Steps under way are named by their call; `requests` keeps what each model call was asked with."""
 
     def __init__(self, events: Sequence[Event], clock: Clock, ids: Ids) -> None:
@@ -74,7 +74,7 @@ class Deliveries(Performer):
     ) -> ModelReplied | ModelFailed:
         self.requests.setdefault(action.call, request)
         if action.call in self._partial:
-            live.extend(live.begin(action.call, action.attempt), Delta(self._partial[action.call]))
+            live.extend(live.begin(action.call, action.attempt), TextDelta(self._partial[action.call]))
         outcome = await _told(self._replies, action.call)
         return replace(outcome, attempt=action.attempt, path=action.path)
 

@@ -7,7 +7,7 @@ import msgspec
 from journeyman.agent_tests.agents_under_test import agent_of
 from journeyman.agent_tests.comparison import Comparison, compare
 from journeyman.agent_tests.recording import Recording
-from journeyman.agent_tests.replay_engine import Played, Stage, prompts_of
+from journeyman.agent_tests.replay_engine import ReplayEngine, ReplayResult, prompts_of
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.spec import AgentSpec
 from journeyman.errors import StateError
@@ -15,7 +15,7 @@ from journeyman.events.codec import Codec
 from journeyman.server.application import Application
 
 
-class Replay(msgspec.Struct, frozen=True, kw_only=True):
+class ReplayReport(msgspec.Struct, frozen=True, kw_only=True):
     """How a recording compares with `today`, what would be recorded now. `exhausted`: it lacks replies or results."""
 
     comparison: Comparison
@@ -23,13 +23,13 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
     exhausted: bool
 
 
-async def replayed(recording: Recording, application: Application) -> Replay:
+async def replayed(recording: Recording, application: Application) -> ReplayReport:
     """Play it with today's agent of its name, and compare; no known secret is in the outcome. Raises NotFoundError."""
     agent = None if recording.accepted.direct else agent_of(application, recording.accepted.agent)
     played = await _play(recording, agent, application)
     codec = _codec(recording, application)
     today = as_recorded(recording, played, agent.spec if agent else None).masked(codec)
-    return Replay(comparison=compare(recording.masked(codec), today), today=today, exhausted=played.exhausted)
+    return ReplayReport(comparison=compare(recording.masked(codec), today), today=today, exhausted=played.exhausted)
 
 
 async def completed(recording: Recording, application: Application) -> Recording:
@@ -51,7 +51,7 @@ async def completed(recording: Recording, application: Application) -> Recording
     return whole.masked(codec)
 
 
-def as_recorded(recording: Recording, played: Played, spec: AgentSpec | None) -> Recording:
+def as_recorded(recording: Recording, played: ReplayResult, spec: AgentSpec | None) -> Recording:
     """What would be recorded of the run as it was played."""
     prompts = prompts_of(played.requests) if spec is not None else None
     return msgspec.structs.replace(recording, events=played.events, definition=spec, prompts=prompts)
@@ -65,9 +65,9 @@ def _agent_then(recording: Recording, application: Application) -> BaseAgent | N
     return now if now is not None and now.version == recording.accepted.version else None
 
 
-async def _play(recording: Recording, agent: BaseAgent | None, application: Application) -> Played:
+async def _play(recording: Recording, agent: BaseAgent | None, application: Application) -> ReplayResult:
     definitions = application.definitions
-    return await Stage(recording, agent, definitions.build, definitions.direct).play()
+    return await ReplayEngine(recording, agent, definitions.build, definitions.direct).play()
 
 
 def _codec(recording: Recording, application: Application) -> Codec:

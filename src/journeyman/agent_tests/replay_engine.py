@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import msgspec
 
 from journeyman.agent_tests.recorded_outside import RecordedBudgets, RecordedChildren
-from journeyman.agent_tests.recorded_performer import Deliveries
+from journeyman.agent_tests.recorded_performer import RecordedPerformer
 from journeyman.agent_tests.recording import Recording
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.spec import AgentSpec
-from journeyman.agents.toolset import fingerprint
+from journeyman.agents.toolset import arguments_hash
 from journeyman.clock import ManualClock
 from journeyman.errors import BaseError
 from journeyman.events.codec import Codec
@@ -47,12 +47,12 @@ from journeyman.journal.journal import Append, ApprovalRow, Batch, principal_str
 from journeyman.journal.memory import MemoryJournal
 from journeyman.llm.client import ModelRequest
 from journeyman.llm.prices import Prices
-from journeyman.runtime.engine.model_budget import Till
-from journeyman.runtime.engine.scheduler import Worker
+from journeyman.runtime.engine.model_budget import BudgetMeters
+from journeyman.runtime.engine.scheduler import RunScheduler
 from journeyman.runtime.engine.state_loading import read_all
-from journeyman.runtime.served.agents import Catalog
-from journeyman.runtime.served.versions import Definitions
-from journeyman.runtime.use_cases.requests import Answer
+from journeyman.runtime.served.agents import AgentRegistry
+from journeyman.runtime.served.versions import VersionResolver
+from journeyman.runtime.use_cases.requests import HumanAnswer
 from journeyman.runtime.use_cases.runs import Runs
 from journeyman.tools.spec import ToolOutcome
 
@@ -65,7 +65,7 @@ Build = Callable[[AgentSpec], BaseAgent]
 Direct = Callable[[str, str | None], BaseAgent]
 
 
-class Played(msgspec.Struct, frozen=True, kw_only=True):
+class ReplayResult(msgspec.Struct, frozen=True, kw_only=True):
     """What the run did on the stage. `exhausted`: it asked for more than the record has."""
 
     events: tuple[Event, ...]
@@ -73,7 +73,7 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
     exhausted: bool
 
 
-class Stage:
+class ReplayEngine:
     """Plays one recording with one agent; used once."""
 
     def __init__(self, recording: Recording, agent: BaseAgent | None, build: Build, direct: Direct) -> None:
@@ -84,17 +84,17 @@ class Stage:
         self._codec = Codec()
         self._clock = ManualClock(recording.started_at)
         self._ids = SequentialIds()
-        self._deliveries = Deliveries(recording.events, self._clock, self._ids)
+        self._deliveries = RecordedPerformer(recording.events, self._clock, self._ids)
         self._children = RecordedChildren(recording.events)
-        self._till = Till(RecordedBudgets(recording.events, self._journal, self._clock), Prices())
-        self._catalog = Catalog({agent.name: agent} if agent else {})
-        self._definitions = Definitions(self._journal, self._catalog, build, direct)
+        self._till = BudgetMeters(RecordedBudgets(recording.events, self._journal, self._clock), Prices())
+        self._catalog = AgentRegistry({agent.name: agent} if agent else {})
+        self._definitions = VersionResolver(self._journal, self._catalog, build, direct)
         self._direct = direct
         self._principal = recording.accepted.principal
         self._thread = thread_key(self._principal, THREAD if agent else "!test")
         self._asked = {event.approval: event for event in recording.events if isinstance(event, ApprovalRequested)}
 
-    async def play(self) -> Played:
+    async def play(self) -> ReplayResult:
         await self._open()
         try:
             await self._begin()
@@ -104,7 +104,7 @@ class Stage:
         finally:
             await self._worker.stop(0)
         entries = await read_all(self._journal, RUN)
-        return Played(
+        return ReplayResult(
             events=tuple(entry.event for entry in entries), requests=self._deliveries.requests, exhausted=exhausted
         )
 
@@ -112,7 +112,7 @@ class Stage:
         """A process starts on this journal."""
         await self._journal.open()
         parts = (self._journal, self._codec, self._clock, self._ids, self._definitions)
-        self._worker = Worker(*parts, self._deliveries, children=self._children, till=self._till)
+        self._worker = RunScheduler(*parts, self._deliveries, children=self._children, till=self._till)
         self._runs = Runs(
             self._journal, self._worker, self._catalog, self._definitions, self._codec, self._clock, self._ids
         )
@@ -169,7 +169,7 @@ class Stage:
             return event
         if isinstance(event, ToolCallStarted):
             return replace(event, code_hash=spec.code_hash)
-        return replace(event, args_hash=fingerprint(spec, event.arguments))
+        return replace(event, args_hash=arguments_hash(spec, event.arguments))
 
     def _with_summary(self, started: RunStarted) -> RunStarted:
         """The start of a fork, with its summary where it stands on this stage."""
@@ -239,14 +239,14 @@ class Stage:
         if known:
             await self._tolerant(self._runs.answer(self._principal, RUN, known))
 
-    def _answer_of(self, event: ApprovalGiven, rows: Sequence[ApprovalRow]) -> Answer | None:
+    def _answer_of(self, event: ApprovalGiven, rows: Sequence[ApprovalRow]) -> HumanAnswer | None:
         """The answer to the question that is the same today."""
         asked = self._asked.get(event.approval)
         about = (asked.kind, asked.call, asked.tool) if asked else None
         row = next((row for row in rows if (row.kind, row.call, row.tool) == about), None)
         if row is None:
             return None
-        return Answer(approval=row.id, decision=event.decision, arguments=event.arguments, result=event.result)
+        return HumanAnswer(approval=row.id, decision=event.decision, arguments=event.arguments, result=event.result)
 
     async def _tolerant(self, work: object) -> None:
         """What is refused today does not happen: the comparison will say so."""

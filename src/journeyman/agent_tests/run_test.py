@@ -7,9 +7,9 @@ from pathlib import Path
 
 import msgspec
 
-from journeyman.agent_tests.agents_under_test import SCRIPTED, Cast
+from journeyman.agent_tests.agents_under_test import SCRIPTED, AgentsUnderTest
 from journeyman.agent_tests.comparison import Comparison, Difference
-from journeyman.agent_tests.expectations import unmet
+from journeyman.agent_tests.expectations import failed_expectations
 from journeyman.agent_tests.parsing import AgentTest, read_test
 from journeyman.agent_tests.recording import Recording
 from journeyman.agent_tests.replay import replayed
@@ -20,7 +20,7 @@ from journeyman.events.events import Event
 from journeyman.events.fold import AgentState, fold
 
 
-class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+class AgentTestResult(msgspec.Struct, frozen=True, kw_only=True):
     """`problem`: why it could not be tried at all. `today`: a recorded run as it is now, if it knows all replies."""
 
     path: Path
@@ -41,7 +41,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         return self.problem.message if self.problem is not None else self.comparison.text()
 
 
-async def try_file(path: Path, cast: Cast) -> tuple[Verdict, AgentTest | None]:
+async def run_test_file(path: Path, cast: AgentsUnderTest) -> tuple[AgentTestResult, AgentTest | None]:
     """The verdict, and the test if it could be read. Raises nothing of ours."""
     began = time.monotonic()
     test: AgentTest | None = None
@@ -49,11 +49,11 @@ async def try_file(path: Path, cast: Cast) -> tuple[Verdict, AgentTest | None]:
         test = read_test(path)
         verdict = await _tried(test, cast)
     except BaseError as exc:
-        verdict = Verdict(path=path, name=path.name, problem=exc)
+        verdict = AgentTestResult(path=path, name=path.name, problem=exc)
     return msgspec.structs.replace(verdict, seconds=time.monotonic() - began), test
 
 
-async def _tried(test: AgentTest, cast: Cast) -> Verdict:
+async def _tried(test: AgentTest, cast: AgentsUnderTest) -> AgentTestResult:
     comparison, today = Comparison(), None
     if test.recording is None:
         events = await perform(test, cast)
@@ -62,17 +62,17 @@ async def _tried(test: AgentTest, cast: Cast) -> Verdict:
         replay = await replayed(test.recording, application)
         comparison, events = replay.comparison, replay.today.events
         today = None if replay.exhausted else replay.today
-    failed = tuple(unmet(test.entry.expect, _state(events), events)) if test.entry.expect else ()
+    failed = tuple(failed_expectations(test.entry.expect, _state(events), events)) if test.entry.expect else ()
     comparison = Comparison(differences=(*failed, *comparison.differences), notes=comparison.notes)
     name = test.entry.description or test.path.name
-    return Verdict(path=test.path, name=name, comparison=comparison, today=today, unmet=failed)
+    return AgentTestResult(path=test.path, name=name, comparison=comparison, today=today, unmet=failed)
 
 
 def _state(events: tuple[Event, ...]) -> AgentState:
     return fold("run", ((seq, 0, event) for seq, event in enumerate(events, 1)))
 
 
-def update(verdict: Verdict, test: AgentTest) -> Verdict:
+def update(verdict: AgentTestResult, test: AgentTest) -> AgentTestResult:
     """Write the recording of today into the file, and say so; what that cannot solve stays a failure.
 
     Not written: what a test expects beside its record, a file that cannot be used, and a run that asks for more than

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from journeyman.agent_tests.agents_under_test import Cast, agent_of
+from journeyman.agent_tests.agents_under_test import AgentsUnderTest, agent_of
 from journeyman.agent_tests.file import AnswerEntry, StubEntry
 from journeyman.agent_tests.parsing import AgentTest
 from journeyman.errors import BaseError, ValidationError
@@ -16,7 +16,7 @@ from journeyman.journal.memory import MemoryJournal
 from journeyman.llm.fake.scripted import ScriptedModel
 from journeyman.runtime.engine.performer import ToolExecutor
 from journeyman.runtime.engine.state_loading import read_all
-from journeyman.runtime.use_cases.requests import Answer, RunResult, StartRun
+from journeyman.runtime.use_cases.requests import HumanAnswer, RunResult, StartRun
 from journeyman.server.application import Application
 from journeyman.server.composition import join
 from journeyman.tools.spec import CallHost, CallRequest, ToolOutcome
@@ -50,7 +50,7 @@ def _outcome(stub: StubEntry) -> ToolOutcome:
     return ToolOutcome(result=result if isinstance(result, str) else msgspec.json.encode(result).decode())
 
 
-async def perform(test: AgentTest, cast: Cast) -> tuple[Event, ...]:
+async def perform(test: AgentTest, cast: AgentsUnderTest) -> tuple[Event, ...]:
     """The events of the run. Raises ConfigurationError (the agent), NotFoundError (no such agent)."""
     entry = test.entry
     application = join(
@@ -97,7 +97,7 @@ async def _through(run_id: str, answers: list[AnswerEntry], application: Applica
         result = await application.runs.wait(run_id, SECONDS)
 
 
-def _answer(result: RunResult, answers: list[AnswerEntry]) -> Answer | None:
+def _answer(result: RunResult, answers: list[AnswerEntry]) -> HumanAnswer | None:
     """The first answer that is about an open question, for the first such question; it is used up."""
     for entry in answers:
         about = next((row for row in result.approvals if entry.tool in (None, row.tool)), None)
@@ -107,5 +107,5 @@ def _answer(result: RunResult, answers: list[AnswerEntry]) -> Answer | None:
     return None
 
 
-def _given(entry: AnswerEntry, about: ApprovalRow) -> Answer:
-    return Answer(approval=about.id, decision=entry.decision, arguments=entry.arguments, result=entry.result)
+def _given(entry: AnswerEntry, about: ApprovalRow) -> HumanAnswer:
+    return HumanAnswer(approval=about.id, decision=entry.decision, arguments=entry.arguments, result=entry.result)

@@ -6,7 +6,7 @@ from typing import Any
 
 from journeyman import __version__
 from journeyman.agent_files.document import Document
-from journeyman.agent_tests.normalize import Fact, facts_of, plain_data, plain_message
+from journeyman.agent_tests.normalize import NormalizedEvent, normalized_events, plain_data, plain_message
 from journeyman.agent_tests.recording import Recording
 from journeyman.agent_tests.yaml_text import yaml_text
 from journeyman.agents.spec import AgentSpec
@@ -39,7 +39,7 @@ def recorded_text(recording: Recording) -> str:
         data["summary"] = recording.summary
     if recording.history:
         data["history"] = [_message(message) for message in recording.history]
-    data["events"] = [{_name(fact): fact.data} for fact in facts_of(recording.events)]
+    data["events"] = [{_name(fact): fact.data} for fact in normalized_events(recording.events)]
     try:
         return yaml_text({"recorded": data})
     except ValueError as exc:
@@ -55,7 +55,7 @@ def updated_text(text: str, document: Document, recording: Recording) -> str:
     return "".join((*lines[: first - 1], recorded_text(recording), *lines[after - 1 :]))
 
 
-def _name(fact: Fact) -> str:
+def _name(fact: NormalizedEvent) -> str:
     return fact.type if fact.v == 1 else f"{fact.type} v{fact.v}"
 
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, Protocol
 
 from journeyman.agents.decision import Action, NodeWork
-from journeyman.agents.history_window import window
+from journeyman.agents.history_window import context_window
 from journeyman.agents.spec import AgentSpec
 from journeyman.agents.toolset import Toolset
 from journeyman.errors import ConfigurationError
@@ -19,7 +19,7 @@ from journeyman.llm.client import ModelRequest
 OutputCheck = Callable[[str], str | None]  # None: it fits; else what does not
 
 
-class Launcher(Protocol):
+class InProcessRunner(Protocol):
     """Runs an agent in this process. Given to agents by whoever builds them."""
 
     async def run(self, agent: BaseAgent, text: str, thread_id: str | None, context: dict[str, JSON] | None) -> Any: ...
@@ -52,10 +52,10 @@ class BaseAgent(ABC):
         self.tools = tools
         self._render = render
         self._check_output = check_output
-        self._launcher: Launcher | None = None
+        self._launcher: InProcessRunner | None = None
         self.model = spec.model.name  # as the model client knows it: a script's file by its full path
 
-    def bind(self, launcher: Launcher) -> None:
+    def bind(self, launcher: InProcessRunner) -> None:
         """Give the agent a runtime, so that `run` and `stream` work."""
         self._launcher = launcher
 
@@ -74,7 +74,7 @@ class BaseAgent(ABC):
         if self._launcher is not None:
             await self._launcher.aclose()
 
-    def _bound(self) -> Launcher:
+    def _bound(self) -> InProcessRunner:
         if self._launcher is None:
             raise ConfigurationError("This agent has no runtime: make it with `await AgentFactory(…).create_agent()`.")
         return self._launcher
@@ -89,7 +89,7 @@ class BaseAgent(ABC):
 
     def request(self, state: AgentState, prompt: str) -> tuple[int, ModelRequest]:
         """The first stored message that the call sees, and what to send: prompt, window, tools, settings."""
-        first_no, messages = window(state, self.spec.history)
+        first_no, messages = context_window(state, self.spec.history)
         model, output = self.spec.model, self.spec.output
         return first_no, ModelRequest(
             model=self.model,

@@ -11,7 +11,7 @@ from journeyman.events.messages import JSON
 from journeyman.masking import is_secret
 
 
-def referring(value: JSON, variables: Mapping[str, str]) -> tuple[JSON, list[str]]:
+def with_references(value: JSON, variables: Mapping[str, str]) -> tuple[JSON, list[str]]:
     """Plain data with references in all its texts (not in its keys), `$$` for every `$`; and whose they are."""
     names = _names(variables)
     used: set[str] = set()
@@ -27,12 +27,12 @@ def referring(value: JSON, variables: Mapping[str, str]) -> tuple[JSON, list[str
     return changed, sorted(used)
 
 
-def resolved(value: JSON, variables: Mapping[str, str]) -> JSON:
+def resolved_references(value: JSON, variables: Mapping[str, str]) -> JSON:
     """The inverse."""
     return _with_texts(value, lambda text: Template(text).substitute(variables))
 
 
-def named(names: Iterable[str], environment: Mapping[str, str]) -> dict[str, str]:
+def referenced_names(names: Iterable[str], environment: Mapping[str, str]) -> dict[str, str]:
     """Their values. Raises ConfigurationError that names those that are not set."""
     found = {name: environment.get(name, "") for name in names}
     if missing := [name for name, value in found.items() if not value]:
@@ -42,7 +42,7 @@ def named(names: Iterable[str], environment: Mapping[str, str]) -> dict[str, str
     return found
 
 
-def shown(text: str, variables: Mapping[str, str]) -> str:
+def redacted_values(text: str, variables: Mapping[str, str]) -> str:
     """A text for people, with references and every other character as it is."""
     names = _names(variables)
     return _any_of(names).sub(lambda match: f"${{{names[match[0]]}}}", text) if names else text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from journeyman.agents.decision import Summarize
-from journeyman.agents.history_window import KEEP, falls_out
+from journeyman.agents.history_window import KEEP, evicted_messages
 from journeyman.agents.spec import AgentSpec
 from journeyman.events.fold import AgentState
 from journeyman.events.messages import Message, TextPart, system, user
@@ -20,13 +20,13 @@ INSTRUCTION = (
 )
 
 
-def summarizing(state: AgentState, spec: AgentSpec, model: str) -> Summarize | None:
+def summary_action(state: AgentState, spec: AgentSpec, model: str) -> Summarize | None:
     """The summary to be made before the next model call; None: nothing falls out (what is pinned does
     not), or the model could make none."""
     policy, held = spec.history, state.summary
     if policy.when_full != "summarize" or (held is not None and held.failed):
         return None
-    first_no, gone = falls_out(state, policy)
+    first_no, gone = evicted_messages(state, policy)
     if all(message.pinned for message in gone):
         return None
     return Summarize(

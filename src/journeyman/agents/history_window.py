@@ -17,7 +17,7 @@ SUMMARY = (
 SUMMARY_END = "[End of the summary. The conversation goes on below.]"
 
 
-def window(state: AgentState, policy: History) -> tuple[int, tuple[Message, ...]]:
+def context_window(state: AgentState, policy: History) -> tuple[int, tuple[Message, ...]]:
     """The number of the first message to send, and the messages: the thread's from there on, then the run's own.
 
     The run's own messages are never cut: its limits bound them.
@@ -34,11 +34,11 @@ def window(state: AgentState, policy: History) -> tuple[int, tuple[Message, ...]
     return state.last_no + 1, (*_kept(state, len(state.history)), *state.messages)
 
 
-def falls_out(state: AgentState, policy: History) -> tuple[int, tuple[Message, ...]]:
+def evicted_messages(state: AgentState, policy: History) -> tuple[int, tuple[Message, ...]]:
     """The number of the first message that the next call sees no more, and the messages: whole turns."""
     start = max(0, len(state.history) - (state.last_no - state.first_no + 1))
     first_no = state.last_no - len(state.history) + start + 1
-    cut = window(state, policy)[0] - first_no
+    cut = context_window(state, policy)[0] - first_no
     gone = state.history[start : start + cut] if cut > 0 else ()
     return first_no, gone
 

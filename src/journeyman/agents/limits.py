@@ -12,7 +12,7 @@ from journeyman.events.fold import AgentState
 
 def exceeded(state: AgentState, limits: Limits) -> ReachLimit | None:
     """The limit that forbids the next step; None if it may be taken."""
-    limits = within(limits, state.bounds)
+    limits = is_within_limits(limits, state.bounds)
     tokens = state.usage.input_tokens + state.usage.output_tokens
     if state.tool_calls > limits.tool_calls:
         return ReachLimit(limit="tool_calls", value=limits.tool_calls)
@@ -25,7 +25,7 @@ def exceeded(state: AgentState, limits: Limits) -> ReachLimit | None:
     return None
 
 
-def within(limits: Limits, bounds: Bounds | None) -> Limits:
+def is_within_limits(limits: Limits, bounds: Bounds | None) -> Limits:
     """The limits that hold for a run: its agent's, and of a child what its parent had left."""
     return limits if bounds is None else _bounded(limits, bounds)
 
@@ -47,9 +47,9 @@ def _bounded(limits: Limits, others: Limits | Bounds) -> Limits:
     )
 
 
-def left(state: AgentState, limits: Limits) -> Bounds:
+def remaining_model_calls(state: AgentState, limits: Limits) -> Bounds:
     """What a run has left of its limits: what a child that it starts now may use."""
-    own = within(limits, state.bounds)
+    own = is_within_limits(limits, state.bounds)
     return Bounds(
         steps=max(0, own.steps - state.model_calls - state.child_steps),
         tool_calls=max(0, own.tool_calls - state.tool_calls),

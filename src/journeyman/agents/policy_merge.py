@@ -24,7 +24,7 @@ _SANDBOXES: tuple[Sandbox, ...] = ("off", "best", "strict")
 _SCOPES: tuple[CacheScope, ...] = ("principal", "agent", "shared")
 
 
-def as_strict_as(then: AgentSpec, today: AgentSpec) -> AgentSpec:
+def restricted_to(then: AgentSpec, today: AgentSpec) -> AgentSpec:
     """`then` within what `today` allows: its tools that are still listed, each under the stricter of both policies, and
     the smaller limits and quotas. The same object if today asks for no more."""
     both = ((tool, now) for tool in then.tools if (now := today.tool(tool.name)) is not None)
@@ -42,7 +42,7 @@ def _quota_of_both(then: Quota, now: Quota) -> Quota:
 def _of_both(then: ToolSpec, now: ToolSpec) -> ToolSpec:
     """What the model is told stays, as far as the code does; what belongs to the code is today's."""
     return msgspec.structs.replace(
-        strictest([then, now]),
+        strictest_spec([then, now]),
         description=then.description if then.code_hash == now.code_hash else now.description,
         parameters=_arguments_of_both(then.parameters, now.parameters),
         sensitive=tuple(dict.fromkeys((*then.sensitive, *now.sensitive))),
@@ -75,7 +75,7 @@ def _node_of_both(then: JSON, now: JSON) -> JSON:
     return {**now, "allOf": [*now.get("allOf", []), then]}
 
 
-def strictest(listed: Sequence[ToolSpec], code: ToolSpec | None = None) -> ToolSpec:
+def strictest_spec(listed: Sequence[ToolSpec], code: ToolSpec | None = None) -> ToolSpec:
     """The first spec under the strictest policy of all. `code`: what stands in the code, before any file says more."""
     specs = [code, *listed] if code is not None else list(listed)
     allowed = _allowed(listed, code)

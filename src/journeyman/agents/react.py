@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.decision import Action, AddMessage, CallModel, Finish
-from journeyman.agents.history_summary import summarizing
+from journeyman.agents.history_summary import summary_action
 from journeyman.agents.limits import exceeded
-from journeyman.agents.repetition import repeating
-from journeyman.agents.tool_calls import next_of
+from journeyman.agents.repetition import loop_actions
+from journeyman.agents.tool_calls import next_action
 from journeyman.events.events import Failure
 from journeyman.events.fold import AgentState
 from journeyman.events.messages import user
@@ -41,11 +41,11 @@ class ReactAgent(BaseAgent):
         if limit := exceeded(state, self.spec.limits):
             return (limit,)
         if state.calls:
-            if again := repeating(state, state.calls, self.spec.limits):
+            if again := loop_actions(state, state.calls, self.spec.limits):
                 return again
-            actions = (next_of(call, state, self.tools) for call in state.calls)
+            actions = (next_action(call, state, self.tools) for call in state.calls)
             return tuple(action for action in actions if action is not None)
-        summary = summarizing(state, self.spec, self.model)
+        summary = summary_action(state, self.spec, self.model)
         return (summary or CallModel(call=f"m{state.model_calls + 1}"),)
 
     def _conclude(self, state: AgentState) -> Action:
@@ -76,6 +76,6 @@ class DirectAgent(BaseAgent):
         if state.limit is not None:
             return (Finish(stopped_by=state.limit.limit),)
         if state.calls:
-            actions = (next_of(call, state, self.tools) for call in state.calls)
+            actions = (next_action(call, state, self.tools) for call in state.calls)
             return tuple(action for action in actions if action is not None)
         return (Finish(output=state.output, failure=state.failure),)

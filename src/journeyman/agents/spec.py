@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from journeyman.agents.env_references import named, referring, resolved, shown
+from journeyman.agents.env_references import redacted_values, referenced_names, resolved_references, with_references
 from journeyman.events.messages import JSON
 from journeyman.events.quota import UNLIMITED, Quota
 from journeyman.events.rewriting import rewritten
@@ -116,7 +116,7 @@ class AgentSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """The definition as canonical JSON. A variable's value (8 characters or more) stands there as `${NAME}`."""
         plain = self.without_variables()
         if self.variables:
-            texts, used = referring(msgspec.to_builtins(plain), self.variables)
+            texts, used = with_references(msgspec.to_builtins(plain), self.variables)
             if used:
                 return msgspec.json.encode(texts | {"variables": used}, order="deterministic")
         return msgspec.json.encode(plain, order="deterministic")
@@ -131,15 +131,15 @@ class AgentSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         names = texts.pop("variables", ())
         if not names:
             return msgspec.json.decode(data, type=cls)
-        variables = named(names, environment)
-        spec = msgspec.json.decode(msgspec.json.encode(resolved(texts, variables)), type=cls)
+        variables = referenced_names(names, environment)
+        spec = msgspec.json.decode(msgspec.json.encode(resolved_references(texts, variables)), type=cls)
         return msgspec.structs.replace(spec, variables=variables)
 
     def shown(self) -> AgentSpec:
         """For people: `${NAME}` where a variable's value stands."""
         if not self.variables:
             return self
-        spec: AgentSpec = rewritten(self.without_variables(), partial(shown, variables=self.variables))
+        spec: AgentSpec = rewritten(self.without_variables(), partial(redacted_values, variables=self.variables))
         return spec
 
     def without_variables(self) -> AgentSpec:

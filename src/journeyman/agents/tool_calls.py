@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from journeyman.agents.decision import Action, AskHuman, CallTool, Settle
-from journeyman.agents.toolset import Toolset, fingerprint
+from journeyman.agents.toolset import Toolset, arguments_hash
 from journeyman.errors import ToolError
 from journeyman.events.events import Failure
 from journeyman.events.fold import AgentState
@@ -18,7 +18,7 @@ from journeyman.tools.spec import Question, ToolSpec
 OUTCOME_UNKNOWN = "outcome_unknown"
 
 
-def next_of(call: CallState, state: AgentState, tools: Toolset) -> Action | None:
+def next_action(call: CallState, state: AgentState, tools: Toolset) -> Action | None:
     """The action that this call may start now; None while it runs, waits or is over."""
     if call.status in ("started", "waiting", "finished"):
         return None
@@ -27,15 +27,15 @@ def next_of(call: CallState, state: AgentState, tools: Toolset) -> Action | None
     spec = tools.get(call.tool)
     if spec is None:
         known = ", ".join(definition.name for definition in tools.definitions) or "none"
-        return refuse(call, "tool_not_found", f"There is no tool {call.tool!r}. Tools: {known}.")
+        return reject(call, "tool_not_found", f"There is no tool {call.tool!r}. Tools: {known}.")
     try:
         arguments = tools.check(call.tool, call.arguments)
     except ToolError as exc:
-        return refuse(call, exc.code, exc.message)
+        return reject(call, exc.code, exc.message)
     if call.status == "asked":
         return _first(call, spec, arguments, state, tools)
     if call.status == "orphaned" and spec.effects == "once":
-        return unknown(call, spec, arguments)
+        return unknown_outcome(call, spec, arguments)
     allowed = call.forked is None or call.decision in ("approve", "retry")
     if not allowed and tools.needs_approval(spec, arguments, state):
         return _ask_to_run(call, spec, arguments)
@@ -66,10 +66,10 @@ def skipped(call: CallState) -> Settle:
     return _settle(call, Failure("call_skipped", "The graph went on without running this call."))
 
 
-def refused(call: CallState, offered: Sequence[ToolDefinition]) -> Settle:
+def reject_unavailable(call: CallState, offered: Sequence[ToolDefinition]) -> Settle:
     """A call of a tool that its model was not offered."""
     known = ", ".join(definition.name for definition in offered) or "none"
-    return refuse(call, "tool_not_found", f"There is no tool {call.tool!r} here. Tools: {known}.")
+    return reject(call, "tool_not_found", f"There is no tool {call.tool!r} here. Tools: {known}.")
 
 
 def _outcome(call: CallState) -> str:
@@ -79,7 +79,7 @@ def _outcome(call: CallState) -> str:
     return call.answer or ""
 
 
-def refuse(call: CallState, code: str, message: str) -> Settle:
+def reject(call: CallState, code: str, message: str) -> Settle:
     """It is not to run. What a crash left behind may have happened already: that is not called refused."""
     return _settle(call, _unknown_failure(call.tool) if call.status == "orphaned" else Failure(code, message))
 
@@ -103,7 +103,7 @@ def _still_fits(call: CallState, spec: ToolSpec) -> bool:
     return code == spec.code_hash
 
 
-def unknown(call: CallState, spec: ToolSpec, arguments: dict[str, JSON]) -> Action:
+def unknown_outcome(call: CallState, spec: ToolSpec, arguments: dict[str, JSON]) -> Action:
     """A `once` call of which nobody knows whether it happened: never run again unasked."""
     known = call.forked.result if call.forked else None
     if spec.on_unknown == "tell" and known is None:
@@ -114,7 +114,7 @@ def unknown(call: CallState, spec: ToolSpec, arguments: dict[str, JSON]) -> Acti
         tool=call.tool,
         arguments=arguments,
         message=_question(call),
-        args_hash=fingerprint(spec, arguments),
+        args_hash=arguments_hash(spec, arguments),
         decisions=("retry", "done", "fail"),
         result=known,
         answerer=spec.approval_by if call.forked else "anyone",
@@ -131,7 +131,7 @@ def question(action: CallTool, asked: Question) -> AskHuman:
         tool=action.spec.name,
         arguments=action.arguments,
         message=asked.text,
-        args_hash=fingerprint(action.spec, action.arguments),
+        args_hash=arguments_hash(action.spec, action.arguments),
         decisions=("done", "deny"),
         result=asked.default,
         deadline_seconds=asked.deadline_seconds,
@@ -156,7 +156,7 @@ def _ask_to_run(call: CallState, spec: ToolSpec, arguments: dict[str, JSON]) -> 
         tool=call.tool,
         arguments=arguments,
         message=f"May {call.tool} run with these arguments?",
-        args_hash=fingerprint(spec, arguments),
+        args_hash=arguments_hash(spec, arguments),
         decisions=("approve", "deny"),
         deadline_seconds=spec.approval_seconds,
         default=None if spec.approval_seconds is None else spec.approval_default,

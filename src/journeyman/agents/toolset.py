@@ -69,7 +69,7 @@ class Toolset:
             return True
 
 
-def fingerprint(spec: ToolSpec, arguments: dict[str, JSON]) -> str:
+def arguments_hash(spec: ToolSpec, arguments: dict[str, JSON]) -> str:
     """What an approval is given for: the tool's code and these arguments. `code.arguments`, each a hash."""
     canonical = msgspec.json.encode((spec.name, arguments), order="deterministic")
     return f"{spec.code_hash}.{hashlib.sha256(canonical).hexdigest()[:32]}"

@@ -16,26 +16,26 @@ from starlette.routing import BaseRoute, Match, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from journeyman.api import openapi
-from journeyman.api.dependencies import Ports
-from journeyman.api.middleware.authentication import Gate, guard
-from journeyman.api.middleware.edge import Door
+from journeyman.api.dependencies import ApiDependencies
+from journeyman.api.middleware.authentication import AuthenticationMiddleware, guard
+from journeyman.api.middleware.edge import EdgeMiddleware
 from journeyman.api.problems import answer_problem
-from journeyman.api.responses import reply
+from journeyman.api.responses import json_response
 from journeyman.api.routes import events, execute_tool, process, websocket
-from journeyman.api.routes.agents import agents
-from journeyman.api.routes.approvals import approvals
-from journeyman.api.routes.context import context
-from journeyman.api.routes.debug import debug
-from journeyman.api.routes.errors import errors
-from journeyman.api.routes.health import health
-from journeyman.api.routes.keys import keys
-from journeyman.api.routes.metrics import metrics
-from journeyman.api.routes.reload import reload
-from journeyman.api.routes.retention import retention
-from journeyman.api.routes.runs import runs
-from journeyman.api.routes.threads import threads
-from journeyman.api.routes.tools import tools
-from journeyman.api.security.request_context import visit_of
+from journeyman.api.routes.agents import agent_routes
+from journeyman.api.routes.approvals import approval_routes
+from journeyman.api.routes.context import context_routes
+from journeyman.api.routes.debug import debug_routes
+from journeyman.api.routes.errors import error_routes
+from journeyman.api.routes.health import health_routes
+from journeyman.api.routes.keys import key_routes
+from journeyman.api.routes.metrics import metrics_routes
+from journeyman.api.routes.reload import reload_routes
+from journeyman.api.routes.retention import retention_routes
+from journeyman.api.routes.runs import run_routes
+from journeyman.api.routes.threads import thread_routes
+from journeyman.api.routes.tools import tool_routes
+from journeyman.api.security.request_context import context_of
 from journeyman.errors import BaseError
 
 Lifespan = Callable[[Any], Any]
@@ -57,7 +57,7 @@ _CORS_HEADERS = (
 _CORS_EXPOSED = ("X-Request-Id", "X-Run-Id", "X-Thread-Id", "Retry-After")
 
 
-def build_app(ports: Ports, *, lifespan: Lifespan | None = None) -> ASGIApp:
+def build_app(ports: ApiDependencies, *, lifespan: Lifespan | None = None) -> ASGIApp:
     """The ASGI application over these use cases. `lifespan` is called with the inner application, as FastAPI's is."""
     app = FastAPI(
         title=openapi.TITLE,
@@ -67,7 +67,7 @@ def build_app(ports: Ports, *, lifespan: Lifespan | None = None) -> ASGIApp:
         redirect_slashes=False,
         lifespan=lifespan,
     )
-    gate = Gate(ports.authenticator, ports.admission)
+    gate = AuthenticationMiddleware(ports.authenticator, ports.admission)
     _routes(app, ports, gate)
     guard(app.router.routes, gate)
     _errors(app, ports)
@@ -80,7 +80,7 @@ def build_app(ports: Ports, *, lifespan: Lifespan | None = None) -> ASGIApp:
             expose_headers=_CORS_EXPOSED,
         )
     templates = {route.endpoint: route.path for route in app.router.routes if isinstance(route, Route)}
-    return Door(_Shortcut(app), ports, templates)
+    return EdgeMiddleware(_Shortcut(app), ports, templates)
 
 
 class _Shortcut:
@@ -96,33 +96,46 @@ class _Shortcut:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         hot = self._hot.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
-        if hot is None or b"origin" in visit_of(scope).headers:
+        if hot is None or b"origin" in context_of(scope).headers:
             await self._app(scope, receive, send)
         else:
             scope["route"] = hot
             await hot.app(scope, receive, send)
 
 
-def _routes(app: FastAPI, ports: Ports, gate: Gate) -> None:
+def _routes(app: FastAPI, ports: ApiDependencies, gate: AuthenticationMiddleware) -> None:
     """The hot ones first: routes are tried in order."""
     app.router.routes += [
         Route(process.PATH, process.Process(ports), methods=["POST"]),
         Route(execute_tool.PATH, execute_tool.ExecuteTool(ports), methods=["POST"]),
         Route(events.PATH, events.Events(ports), methods=["GET"]),
-        WebSocketRoute(websocket.PATH, websocket.Sockets(ports, gate)),
+        WebSocketRoute(websocket.PATH, websocket.WebSocketEndpoint(ports, gate)),
         *ports.pages,
     ]
-    for router in (agents, reload, tools, threads, runs, context, approvals, errors, retention, keys, health, metrics):
+    for router in (
+        agent_routes,
+        reload_routes,
+        tool_routes,
+        thread_routes,
+        run_routes,
+        context_routes,
+        approval_routes,
+        error_routes,
+        retention_routes,
+        key_routes,
+        health_routes,
+        metrics_routes,
+    ):
         app.router.routes += router(ports).routes  # not included: the gate stands around each route
     if ports.debug is not None:
-        app.router.routes += debug(ports.debug).routes
+        app.router.routes += debug_routes(ports.debug).routes
 
     @cache
     def document() -> dict[str, Any]:
         return openapi.document(app, ports.version, OPERATIONS)
 
     async def openapi_json(request: Request) -> Response:
-        return reply(document())
+        return json_response(document())
 
     app.router.routes.append(Route("/openapi.json", openapi_json, methods=["GET"]))
 
@@ -133,7 +146,7 @@ def _allowed(routes: Sequence[BaseRoute], scope: Scope) -> str:
     return ", ".join(sorted(set[str]().union(*(route.methods or () for route in found))))
 
 
-def _errors(app: FastAPI, ports: Ports) -> None:
+def _errors(app: FastAPI, ports: ApiDependencies) -> None:
     async def on_error(request: Request, exc: Exception) -> Response:
         if isinstance(exc, HTTPException) and exc.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             exc.headers = {"Allow": _allowed(app.router.routes, request.scope)}

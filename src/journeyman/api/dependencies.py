@@ -9,7 +9,7 @@ from typing import Protocol
 import msgspec
 from starlette.routing import BaseRoute
 
-from journeyman.api.security.rate_limiting import Admission
+from journeyman.api.security.rate_limiting import RateLimiter
 from journeyman.auth.api_keys import ApiKeys
 from journeyman.auth.authenticator import Authenticator
 from journeyman.clock import Clock, SystemClock
@@ -18,13 +18,13 @@ from journeyman.events.messages import JSON
 from journeyman.ids import Ids, RandomIds
 from journeyman.journal.journal import Size
 from journeyman.runtime.retention import Keep
-from journeyman.runtime.served.agents import Catalog
-from journeyman.runtime.served.reload_report import Change, Reloaded
+from journeyman.runtime.served.agents import AgentRegistry
+from journeyman.runtime.served.reload_report import AgentChange, ReloadReport
 from journeyman.runtime.use_cases.forks import Forks
 from journeyman.runtime.use_cases.runs import Runs
 from journeyman.runtime.use_cases.threads import Threads
 from journeyman.telemetry.metrics.recorders import RequestServed
-from journeyman.tools.lint.checks import Finding
+from journeyman.tools.lint.checks import LintFinding
 from journeyman.tools.spec import ToolSpec
 
 
@@ -35,12 +35,12 @@ class ListedTool(Protocol):
     def spec(self) -> ToolSpec: ...
 
     @property
-    def findings(self) -> tuple[Finding, ...]:
+    def findings(self) -> tuple[LintFinding, ...]:
         """Of the static check."""
         ...
 
 
-class ToolRegistry(Protocol):
+class ListedTools(Protocol):
     """The tools of this server, by name."""
 
     @property
@@ -51,7 +51,7 @@ class ToolRegistry(Protocol):
         ...
 
 
-class DebugPages(Protocol):
+class DebugPagesPort(Protocol):
     """How the process stands inside: JSON, secrets masked."""
 
     def state(self) -> msgspec.Raw: ...
@@ -62,7 +62,7 @@ class DebugPages(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RequestLimits:
     """Bounds that hold before anything of a request reaches a model. Seconds, bytes, counts."""
 
     body_bytes: int = 1 << 20  # on the wire
@@ -98,12 +98,12 @@ async def nothing_erased(keep: Keep) -> tuple[int, Size]:
     return 0, Size(0, 0)
 
 
-async def nothing_reloaded() -> Reloaded:
+async def nothing_reloaded() -> ReloadReport:
     """For agents that come from no files."""
     raise StateError("These agents were given by the program: there is nothing to reload.", code="no_files")
 
 
-async def nothing_rolled_back(agent: str, version: str | None) -> Change:
+async def nothing_rolled_back(agent: str, version: str | None) -> AgentChange:
     """The same."""
     raise StateError("These agents were given by the program: there are no versions.", code="no_files")
 
@@ -113,7 +113,7 @@ def _unknown(_: ToolSpec) -> Mapping[str, JSON]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ports:
+class ApiDependencies:
     """Everything that the API needs. `ready` gives the reasons why not: empty means ready.
 
     `details` and `sandbox` tell what confines workers, of all and of one tool. `served` is told of each answer;
@@ -122,13 +122,13 @@ class Ports:
     runs: Runs
     forks: Forks
     threads: Threads
-    catalog: Catalog
-    registry: ToolRegistry
+    catalog: AgentRegistry
+    registry: ListedTools
     clear_cache: Callable[[str], Awaitable[int]] = nothing_cached  # a tool's name -> how many answers were forgotten
     prune: Callable[[Keep], Awaitable[tuple[int, Size]]] = nothing_erased  # threads erased, and what is left
-    reload: Callable[[], Awaitable[Reloaded]] = nothing_reloaded
-    last_reload: Callable[[], Reloaded | None] = lambda: None
-    roll_back: Callable[[str, str | None], Awaitable[Change]] = nothing_rolled_back
+    reload: Callable[[], Awaitable[ReloadReport]] = nothing_reloaded
+    last_reload: Callable[[], ReloadReport | None] = lambda: None
+    roll_back: Callable[[str, str | None], Awaitable[AgentChange]] = nothing_rolled_back
     ready: Callable[[], Mapping[str, object]] = dict
     details: Callable[[], Mapping[str, object]] = dict
     sandbox: Callable[[ToolSpec], Mapping[str, JSON]] = _unknown
@@ -136,17 +136,17 @@ class Ports:
     metrics: Callable[[str], Awaitable[tuple[bytes, str]]] = _no_metrics
     authenticator: Authenticator | None = None  # None: nobody is asked who they are, everybody is `local`
     keys: ApiKeys | None = None
-    admission: Admission | None = None  # None: requests are not counted
+    admission: RateLimiter | None = None  # None: requests are not counted
     mask: Callable[[str], str] = str  # takes secrets out of a sentence that was made of what a caller sent
     traced: bool = False  # give a trace to requests that bring none
-    debug: DebugPages | None = None  # None: there are no such routes
+    debug: DebugPagesPort | None = None  # None: there are no such routes
     version: str = "0"
     request_wait_seconds: float = 120.0
     allowed_hosts: Sequence[str] = ()  # beside the loopback names; "*.example.com" and "*" are understood
     cors_origins: Sequence[str] = ()
     trusted_proxies: Sequence[str] = ()  # whose X-Forwarded-For is believed
     root_path: str = ""
-    limits: Limits = Limits()
+    limits: RequestLimits = RequestLimits()
     clock: Clock = field(default_factory=SystemClock)
     ids: Ids = field(default_factory=RandomIds)
     pages: Sequence[BaseRoute] = ()  # the web page and the docs

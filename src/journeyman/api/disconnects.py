@@ -6,7 +6,7 @@ import asyncio
 
 from starlette.types import Receive
 
-from journeyman.api.json_body import ClientGone
+from journeyman.api.json_body import ClientDisconnected
 from journeyman.errors import StateError
 from journeyman.runtime.use_cases.requests import RunResult
 from journeyman.runtime.use_cases.runs import Runs
@@ -24,7 +24,7 @@ async def wait_or_cancel(runs: Runs, principal: str, run_id: str, seconds: float
         waiter.cancel()
         listener.cancel()
     await cancel_for(runs, principal, run_id)
-    raise ClientGone
+    raise ClientDisconnected
 
 
 async def cancel_for(runs: Runs, principal: str, run_id: str) -> None:

@@ -10,10 +10,10 @@ import msgspec
 from fastapi import Request
 from starlette.types import Message, Receive
 
-from journeyman.api.dependencies import Limits
+from journeyman.api.dependencies import RequestLimits
 from journeyman.api.problems import RequestError
 from journeyman.api.schemas.runs import FORMS, LARGEST_INTEGER
-from journeyman.api.security.request_context import visit_of
+from journeyman.api.security.request_context import context_of
 from journeyman.events.messages import JSON
 
 T = TypeVar("T")
@@ -26,11 +26,11 @@ _WHOLE_FLOATS = 8  # in one body: each costs a look at all of it
 _JSON_TYPES = (b"application/json", b"application/merge-patch+json")
 
 
-class ClientGone(Exception):
+class ClientDisconnected(Exception):
     """The client closed the connection."""
 
 
-async def read_json(headers: dict[bytes, bytes], receive: Receive, limits: Limits) -> JSON:
+async def read_json(headers: dict[bytes, bytes], receive: Receive, limits: RequestLimits) -> JSON:
     """The request's body as plain JSON data. Raises RequestError (408, 413, 415, 422) and ClientGone."""
     media_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
     if media_type not in _JSON_TYPES:
@@ -38,7 +38,7 @@ async def read_json(headers: dict[bytes, bytes], receive: Receive, limits: Limit
     return parse(await read_body(headers, receive, limits), limits)
 
 
-async def read_body(headers: dict[bytes, bytes], receive: Receive, limits: Limits) -> bytes:
+async def read_body(headers: dict[bytes, bytes], receive: Receive, limits: RequestLimits) -> bytes:
     """The body's bytes: counted on the wire, whatever Content-Length says."""
     declared = headers.get(b"content-length", b"")
     if declared.isdigit() and (len(declared) > 15 or int(declared) > limits.body_bytes):
@@ -53,7 +53,7 @@ async def read_body(headers: dict[bytes, bytes], receive: Receive, limits: Limit
         raise RequestError("The body came too slowly.", status=408, code="body_timeout") from exc
 
 
-async def _rest(first: bytes, receive: Receive, limits: Limits, patience: asyncio.Timeout) -> bytes:
+async def _rest(first: bytes, receive: Receive, limits: RequestLimits, patience: asyncio.Timeout) -> bytes:
     loop = asyncio.get_running_loop()
     latest = loop.time() + limits.body_total_seconds
     body = bytearray(first)
@@ -65,20 +65,20 @@ async def _rest(first: bytes, receive: Receive, limits: Limits, patience: asynci
             return bytes(body)
 
 
-async def _chunk(receive: Receive, limits: Limits, so_far: int) -> Message:
+async def _chunk(receive: Receive, limits: RequestLimits, so_far: int) -> Message:
     message = await receive()
     if message["type"] == "http.disconnect":
-        raise ClientGone
+        raise ClientDisconnected
     if so_far + len(message.get("body", b"")) > limits.body_bytes:
         raise _too_large(limits)
     return message
 
 
-def _too_large(limits: Limits) -> RequestError:
+def _too_large(limits: RequestLimits) -> RequestError:
     return RequestError(f"The body is over {limits.body_bytes} bytes.", status=413, code="body_too_large")
 
 
-def parse(raw: bytes, limits: Limits) -> JSON:
+def parse(raw: bytes, limits: RequestLimits) -> JSON:
     """Strict JSON: valid UTF-8, bounded depth, count and lengths, exact integers, no NUL, no key twice.
 
     Raises RequestError (422, `invalid_json`).
@@ -119,7 +119,7 @@ def _depth(skeleton: bytes) -> int:
     return deepest
 
 
-def _inspect(value: JSON, limits: Limits) -> int:
+def _inspect(value: JSON, limits: RequestLimits) -> int:
     """Check every value; the number of keys that were kept."""
     keys = 0
     todo = [value]
@@ -140,7 +140,7 @@ def _inspect(value: JSON, limits: Limits) -> int:
     return keys
 
 
-def _check_text(text: str, limits: Limits) -> None:
+def _check_text(text: str, limits: RequestLimits) -> None:
     if "\x00" in text:
         raise _invalid("a string contains NUL")
     if len(text) > limits.string_chars:
@@ -175,14 +175,14 @@ def _made_whole(value: JSON, reason: str, path: str) -> bool:
     return True
 
 
-async def read(request: Request, limits: Limits) -> JSON:
+async def read_route_body(request: Request, limits: RequestLimits) -> JSON:
     """The request's JSON. Raises RequestError."""
-    return await read_json(visit_of(request.scope).headers, request.receive, limits)
+    return await read_json(context_of(request.scope).headers, request.receive, limits)
 
 
-async def merge_patch_of(request: Request, limits: Limits) -> dict[str, JSON]:
+async def merge_patch_of(request: Request, limits: RequestLimits) -> dict[str, JSON]:
     """A JSON Merge Patch (RFC 7396) of an object."""
-    patch = await read(request, limits)
+    patch = await read_route_body(request, limits)
     if not isinstance(patch, dict):
         raise RequestError("body: a context is an object, and so is its patch.", path="body")
     return patch

@@ -14,7 +14,7 @@ from journeyman.api.problems import ProblemDetails
 from journeyman.api.schemas import agents as agent_schemas
 from journeyman.api.schemas import keys as key_schemas
 from journeyman.api.schemas import runs as schemas
-from journeyman.api.security.scopes import OPEN, needed
+from journeyman.api.security.scopes import OPEN, required_scope
 from journeyman.events.messages import TextPart
 
 TITLE = "Journeyman"
@@ -98,7 +98,7 @@ def accepts(model: type | None = None, **more: Any) -> Operation:
     return {"requestBody": {"required": True, "content": content(schema)}}
 
 
-def answers(model: type | None = None, *, status: int = 200, text: str = "Successful") -> dict[int | str, Any]:
+def response_schema(model: type | None = None, *, status: int = 200, text: str = "Successful") -> dict[int | str, Any]:
     """The documentation of a route's answer; without a model, any JSON object."""
     schema = {"type": "object"} if model is None else ref(model)
     return {status: {"description": text, "content": content(schema)}, **problems()}
@@ -158,5 +158,5 @@ def _promise_text(known: dict[str, Any]) -> None:
 
 
 def _security(method: str, path: str) -> list[dict[str, list[str]]]:
-    scope = needed(method.upper(), path)
+    scope = required_scope(method.upper(), path)
     return [] if scope == OPEN else [{_SCHEME: [scope]}]

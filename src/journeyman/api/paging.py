@@ -15,7 +15,7 @@ from journeyman.api.responses import page
 from journeyman.api.schemas.runs import LARGEST_INTEGER
 
 
-def encode(kind: str, place: str | int) -> str:
+def encode_cursor(kind: str, place: str | int) -> str:
     """A cursor of the list `kind` that points behind `place`."""
     return base64.urlsafe_b64encode(f"{kind}:{place}".encode()).rstrip(b"=").decode()
 
@@ -60,7 +60,7 @@ def cut(rows: Sequence[T], limit: int, kind: str, place: Callable[[T], str | int
     if len(rows) <= limit:
         return rows, None
     shown = rows[:limit]
-    return shown, cursors.encode(kind, place(shown[-1]))
+    return shown, cursors.encode_cursor(kind, place(shown[-1]))
 
 
 def page_by_name(

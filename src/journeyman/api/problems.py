@@ -206,7 +206,7 @@ def _record(exc: BaseException, status: int, code: str, error_id: str) -> None:
         _LOG.info("request refused: %s", exc, extra=facts)
 
 
-def retry_after(exc: BaseException, status: int) -> int | None:
+def problem_retry_after(exc: BaseException, status: int) -> int | None:
     """Seconds for the Retry-After header: the error's own advice, or a second where coming back makes sense."""
     advice = exc.retry_after if isinstance(exc, BaseError) else None
     if advice is not None:
@@ -214,9 +214,9 @@ def retry_after(exc: BaseException, status: int) -> int | None:
     return _RETRY_AFTER if status in (429, 503) else None
 
 
-def headers_of(exc: BaseException, status: int) -> list[tuple[bytes, bytes]]:
+def problem_headers(exc: BaseException, status: int) -> list[tuple[bytes, bytes]]:
     headers = [(b"content-type", MEDIA_TYPE)]
-    seconds = retry_after(exc, status)
+    seconds = problem_retry_after(exc, status)
     if seconds is not None:
         headers.append((b"retry-after", str(seconds).encode()))
     if isinstance(exc, HTTPException) and exc.headers:
@@ -233,7 +233,7 @@ def answer_problem(exc: BaseException, scope: Scope, ids: Ids, mask: Mask = _unm
     problem = problem_of(exc, ids, mask)
     scope[_KEY] = problem.code
     response = Response(_ENCODER.encode(problem), problem.status)
-    response.raw_headers += headers_of(exc, problem.status)
+    response.raw_headers += problem_headers(exc, problem.status)
     return response
 
 

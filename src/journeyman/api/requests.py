@@ -10,13 +10,13 @@ import msgspec
 from journeyman.api.problems import RequestError
 from journeyman.api.responses import encode
 from journeyman.api.schemas.runs import AnswerRequest, Content, ForkRequest, ProcessRequest
-from journeyman.api.security.request_context import Visit
+from journeyman.api.security.request_context import RequestContext
 from journeyman.events.messages import JSON, Message, Role, TextPart
 from journeyman.events.quota import UNLIMITED
-from journeyman.runtime.use_cases.requests import Answer, ForkRun, Key, MessageEdit, Payer, StartRun
+from journeyman.runtime.use_cases.requests import BilledKey, ForkRun, HumanAnswer, IdempotencyKey, MessageEdit, StartRun
 
 
-def message_of(role: Role, content: Content, path: str = "body.user_input") -> Message:
+def user_message(role: Role, content: Content, path: str = "body.user_input") -> Message:
     """A client's message. Raises RequestError (422, `unsupported_content`) for what models do not get yet."""
     if isinstance(content, str):
         return Message(role=role, content=(TextPart(content),))
@@ -26,9 +26,11 @@ def message_of(role: Role, content: Content, path: str = "body.user_input") -> M
     return Message(role=role, content=tuple(content))
 
 
-def start_of(body: ProcessRequest, visit: Visit, *, stream: bool, key: Key | None = None) -> StartRun:
+def start_of(
+    body: ProcessRequest, visit: RequestContext, *, stream: bool, key: IdempotencyKey | None = None
+) -> StartRun:
     return StartRun(
-        input=message_of("user", body.user_input),
+        input=user_message("user", body.user_input),
         agent=body.agent,
         thread_id=body.thread_id,
         context=body.context,
@@ -42,31 +44,31 @@ def start_of(body: ProcessRequest, visit: Visit, *, stream: bool, key: Key | Non
     )
 
 
-def payer_of(visit: Visit) -> Payer | None:
+def payer_of(visit: RequestContext) -> BilledKey | None:
     """The caller's API key, where that has a quota."""
     caller = visit.known
     if caller.line is None or caller.quota == UNLIMITED:
         return None
-    return Payer(caller.line, caller.quota)
+    return BilledKey(caller.line, caller.quota)
 
 
-def answer_of(body: AnswerRequest) -> Answer:
+def answer_of(body: AnswerRequest) -> HumanAnswer:
     """A result that is no text becomes compact JSON, as a tool's would."""
-    return Answer(
+    return HumanAnswer(
         approval=body.approval,
         decision=body.decision,
         arguments=body.arguments,
-        result=text_of(body.result),
+        result=plain_text_of(body.result),
     )
 
 
-def fork_of(run_id: str, body: ForkRequest, visit: Visit, key: Key | None) -> ForkRun:
+def fork_of(run_id: str, body: ForkRequest, visit: RequestContext, key: IdempotencyKey | None) -> ForkRun:
     return ForkRun(
         run_id=run_id,
         at=body.at,
         messages=tuple(
             MessageEdit(
-                content=message_of(edit.role, edit.content, f"body.edits.messages[{place}].content").content,
+                content=user_message(edit.role, edit.content, f"body.edits.messages[{place}].content").content,
                 replace=edit.replace,
                 role=edit.role,
             )
@@ -83,14 +85,14 @@ def fork_of(run_id: str, body: ForkRequest, visit: Visit, key: Key | None) -> Fo
     )
 
 
-def text_of(result: JSON) -> str | None:
+def plain_text_of(result: JSON) -> str | None:
     return result if result is None or isinstance(result, str) else encode(result).decode()
 
 
 _KEY = re.compile(rb"[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?")
 
 
-def key_of(visit: Visit, route: str, body: JSON) -> Key | None:
+def key_of(visit: RequestContext, route: str, body: JSON) -> IdempotencyKey | None:
     """The key with the hash of the body as data: key order and white space do not matter. Raises RequestError."""
     given = visit.headers.get(b"idempotency-key")
     if given is None:
@@ -102,4 +104,4 @@ def key_of(visit: Visit, route: str, body: JSON) -> Key | None:
             path="header.idempotency-key",
         )
     canonical = msgspec.json.encode(body, order="deterministic")
-    return Key(route, given.decode(), hashlib.sha256(canonical).hexdigest())
+    return IdempotencyKey(route, given.decode(), hashlib.sha256(canonical).hexdigest())

@@ -26,7 +26,7 @@ from journeyman.events.fold import AgentState
 from journeyman.events.graph_position import NodeState
 from journeyman.events.messages import Usage
 from journeyman.events.open_calls import CallState
-from journeyman.events.redaction import veiled
+from journeyman.events.redaction import redacted_arguments
 from journeyman.journal.journal import ApprovalRow, RunRow
 from journeyman.runtime.use_cases.requests import RunResult
 
@@ -35,13 +35,13 @@ encode = _ENCODER.encode
 _JSON_HEADER = (b"content-type", b"application/json")
 
 
-def reply(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def json_response(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """An answer of an ordinary route."""
     return Response(encode(value), status, headers, "application/json")
 
 
 def page(items: Sequence[Any], next_cursor: str | None) -> Response:
-    return reply({"items": items, "next_cursor": next_cursor})
+    return json_response({"items": items, "next_cursor": next_cursor})
 
 
 async def send_json(send: Send, status: int, value: Any, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
@@ -64,7 +64,7 @@ def approval_answer(row: ApprovalRow) -> ApprovalAnswer:
         kind=row.kind,
         call=row.call,
         tool=row.tool,
-        arguments=veiled(row.arguments, row.hidden),
+        arguments=redacted_arguments(row.arguments, row.hidden),
         message=row.message,
         decisions=row.decisions,
         requested_at=rfc3339(row.requested_at),
@@ -96,7 +96,7 @@ def process_answer(result: RunResult) -> ProcessAnswer:
     )
 
 
-def tool_answer(result: RunResult) -> ExecuteToolAnswer:
+def tool_call_answer(result: RunResult) -> ExecuteToolAnswer:
     return ExecuteToolAnswer(
         response=result.response,
         tool_name=result.tool or "",

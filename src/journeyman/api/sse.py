@@ -13,8 +13,8 @@ from contextlib import suppress
 import msgspec
 from starlette.types import Receive, Send
 
-from journeyman.api.dependencies import Limits
-from journeyman.api.json_body import ClientGone
+from journeyman.api.dependencies import RequestLimits
+from journeyman.api.json_body import ClientDisconnected
 from journeyman.clock import Clock
 from journeyman.events.codec import Entry, wire
 from journeyman.runtime.engine.frames import Delta, Frame, Progress, Reconnect, Snapshot
@@ -36,14 +36,14 @@ HEADERS = [
 ]
 
 
-def encode(frame: Frame) -> bytes:
+def encode_sse_frame(frame: Frame) -> bytes:
     """One SSE message. Stored events carry `id`, their seq; live frames do not."""
     if type(frame) is Entry:
         return b"id: %d\nevent: %b\ndata: %b\n\n" % (frame.seq, frame.type.encode(), _ENCODER.encode(wire(frame)))
     return b"%b%b\n\n" % (_LIVE[type(frame)], _ENCODER.encode(frame))
 
 
-class _Expired(ClientGone):
+class _Expired(ClientDisconnected):
     """Its credential holds no longer."""
 
 
@@ -71,7 +71,7 @@ async def stream(
     frames: AsyncIterator[Frame],
     *,
     clock: Clock,
-    limits: Limits,
+    limits: RequestLimits,
     headers: Sequence[tuple[bytes, bytes]] = (),
     holds: Callable[[], Awaitable[bool]] | None = None,
 ) -> None:
@@ -93,18 +93,18 @@ async def stream(
                     guard.cancel()
         except* _Expired:
             gone = expired = True
-        except* ClientGone:
+        except* ClientDisconnected:
             gone = True
     finally:
         await close(frames)
     if expired and not writer.blocked:
         await _say_goodbye(writer, send, limits)
     if gone:
-        raise ClientGone
+        raise ClientDisconnected
     await send({"type": "http.response.body", "body": b""})
 
 
-async def _say_goodbye(writer: _Writer, send: Send, limits: Limits) -> None:
+async def _say_goodbye(writer: _Writer, send: Send, limits: RequestLimits) -> None:
     """Why the stream ends: a client that comes back with the same credential is refused, and with another one not."""
     with suppress(TimeoutError):
         async with asyncio.timeout(limits.send_seconds):
@@ -122,16 +122,16 @@ async def close(frames: AsyncIterator[Frame]) -> None:
 async def _pump(writer: _Writer, frames: AsyncIterator[Frame]) -> None:
     await writer.write(_OPENING)
     async for frame in frames:
-        await writer.write(encode(frame))
+        await writer.write(encode_sse_frame(frame))
 
 
 async def _listen(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-    raise ClientGone
+    raise ClientDisconnected
 
 
-async def _guard(writer: _Writer, clock: Clock, limits: Limits) -> None:
+async def _guard(writer: _Writer, clock: Clock, limits: RequestLimits) -> None:
     """Send a comment into long silence; give up on a client that has not read for too long."""
     while True:
         patience = limits.send_seconds if writer.blocked else limits.ping_seconds
@@ -139,20 +139,20 @@ async def _guard(writer: _Writer, clock: Clock, limits: Limits) -> None:
         if left > 0:
             await clock.sleep(min(left, limits.ping_seconds))
         elif writer.blocked:
-            raise ClientGone
+            raise ClientDisconnected
         else:
             await _ping(writer, limits)
 
 
-async def _watch_credential(holds: Callable[[], Awaitable[bool]], clock: Clock, limits: Limits) -> None:
+async def _watch_credential(holds: Callable[[], Awaitable[bool]], clock: Clock, limits: RequestLimits) -> None:
     while await holds():
         await clock.sleep(limits.credential_check_seconds)
     raise _Expired
 
 
-async def _ping(writer: _Writer, limits: Limits) -> None:
+async def _ping(writer: _Writer, limits: RequestLimits) -> None:
     try:
         async with asyncio.timeout(limits.send_seconds):
             await writer.write(_PING)
     except TimeoutError as exc:
-        raise ClientGone from exc
+        raise ClientDisconnected from exc

@@ -14,9 +14,9 @@ from journeyman.auth.limits import NO_LIMITS, KeyLimits, checked_limits, rate_of
 from journeyman.auth.principal import KEY_PREFIX, Caller, checked_name, checked_scopes
 from journeyman.clock import Clock
 from journeyman.errors import NotFoundError, StateError, ValidationError
-from journeyman.ids import Secrets
-from journeyman.journal.idempotency import made_before
-from journeyman.journal.journal import ApiKeyRow, Batch, Claim, Journal
+from journeyman.ids import SecretSource
+from journeyman.journal.idempotency import replayed_run
+from journeyman.journal.journal import ApiKeyRow, Batch, IdempotencyClaim, Journal
 
 SEED_ID = "seed"  # of a key that was chosen by whoever set API_KEY
 SEED_CHARS = 32  # at least
@@ -49,7 +49,7 @@ def usable(row: ApiKeyRow, now: int) -> bool:
 class ApiKeys:
     """The keys of this server, in its journal. `changed` is told after each change: what was verified is void."""
 
-    def __init__(self, journal: Journal, clock: Clock, secrets: Secrets) -> None:
+    def __init__(self, journal: Journal, clock: Clock, secrets: SecretSource) -> None:
         self._journal = journal
         self._clock = clock
         self._secrets = secrets
@@ -88,7 +88,7 @@ class ApiKeys:
         principal: str | None = None,
         ttl_seconds: float | None = None,
         limits: KeyLimits = NO_LIMITS,
-        claim: Claim | None = None,
+        claim: IdempotencyClaim | None = None,
     ) -> NewKey:
         """Make a key. Keys of one principal share what it owns; by default the name makes the principal.
 
@@ -106,7 +106,7 @@ class ApiKeys:
     async def list(self) -> Sequence[ApiKeyRow]:
         return await self._journal.api_keys()
 
-    async def revoke(self, id: str, claim: Claim | None = None) -> ApiKeyRow:
+    async def revoke(self, id: str, claim: IdempotencyClaim | None = None) -> ApiKeyRow:
         """From now on the key opens nothing. Revoking twice changes nothing. Raises NotFoundError."""
         async with self._changing:
             row = await self._known(id)
@@ -114,7 +114,7 @@ class ApiKeys:
             await self._save(msgspec.structs.replace(row, revoked_at=row.revoked_at or now), now, claim=claim)
         return await self._known(id)
 
-    async def rotate(self, id: str, grace_seconds: float = 0, claim: Claim | None = None) -> NewKey:
+    async def rotate(self, id: str, grace_seconds: float = 0, claim: IdempotencyClaim | None = None) -> NewKey:
         """A new key of the same name, principal, scopes, limits and length of life; the old one ends after the grace.
 
         Raises NotFoundError, StateError `key_ended`.
@@ -155,14 +155,16 @@ class ApiKeys:
             expires_at=expires,
         )
 
-    async def _made_before(self, claim: Claim | None) -> str | None:
+    async def _made_before(self, claim: IdempotencyClaim | None) -> str | None:
         """Asked where the change itself makes a second one impossible."""
         if claim is None:
             return None
         first = await self._journal.claim(claim.principal, claim.route, claim.key)
-        return made_before(first, claim, self._clock.now())
+        return replayed_run(first, claim, self._clock.now())
 
-    async def _save(self, row: ApiKeyRow, now: int, *more: ApiKeyRow, claim: Claim | None = None) -> str | None:
+    async def _save(
+        self, row: ApiKeyRow, now: int, *more: ApiKeyRow, claim: IdempotencyClaim | None = None
+    ) -> str | None:
         """Not None: nothing was saved, an earlier request with the claim made the key of this id."""
         if claim is not None:
             claim = msgspec.structs.replace(claim, made=row.id)

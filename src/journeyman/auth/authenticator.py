@@ -6,8 +6,8 @@ import hashlib
 
 from journeyman.auth.api_keys import ApiKeys
 from journeyman.auth.principal import Caller
-from journeyman.auth.remembered import Remembered
-from journeyman.auth.tokens import MOST_BYTES, Tokens, is_token
+from journeyman.auth.remembered import VerificationCache
+from journeyman.auth.tokens import MOST_BYTES, TokenVerifier, is_token
 from journeyman.clock import Clock
 from journeyman.errors import ServiceUnavailableError, UnauthenticatedError
 
@@ -15,7 +15,9 @@ from journeyman.errors import ServiceUnavailableError, UnauthenticatedError
 class Authenticator:
     """The one way in. The second request with a credential costs a hash and a look into a table."""
 
-    def __init__(self, keys: ApiKeys, tokens: Tokens | None, remembered: Remembered, clock: Clock) -> None:
+    def __init__(
+        self, keys: ApiKeys, tokens: TokenVerifier | None, remembered: VerificationCache, clock: Clock
+    ) -> None:
         self._keys = keys
         self._tokens = tokens
         self._remembered = remembered

@@ -8,7 +8,7 @@ MOST = 1024
 KEPT = 60_000_000  # µs
 
 
-class Remembered:
+class VerificationCache:
     """Bounded; the oldest goes first. Holds hashes of credentials, never the credentials.
 
     What was looked up before a `forget` is not kept after it: a revoked key does not come back by a race. Nothing is

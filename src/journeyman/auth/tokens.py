@@ -39,7 +39,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     issuer: str
 
 
-class Keys(Protocol):
+class VerifyingKeys(Protocol):
     """Where the verifying keys are."""
 
     async def key(self, kid: str | None) -> Any | None:
@@ -57,10 +57,10 @@ class SharedSecret:
         return self._secret
 
 
-class Tokens:
+class TokenVerifier:
     """Verifies tokens by one policy."""
 
-    def __init__(self, policy: Policy, keys: Keys, clock: Clock) -> None:
+    def __init__(self, policy: Policy, keys: VerifyingKeys, clock: Clock) -> None:
         import_module("jwt")  # now, at the start, and not within the first request
 
         self._policy = policy

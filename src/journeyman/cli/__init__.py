@@ -12,7 +12,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     hold_standard_descriptors()
     if arguments[:1] == ["serve"]:
-        from journeyman.cli.commands.serve import main as serve
+        from journeyman.cli.commands.serve import serve_main as serve
 
         return serve(arguments[1:])
     from journeyman.cli.app import main as command

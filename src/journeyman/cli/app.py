@@ -42,7 +42,7 @@ EPILOG = (
 def main(arguments: Sequence[str]) -> int:
     """Run one command; its exit code."""
     try:
-        build()(args=list(arguments), prog_name="journeyman")
+        build_cli()(args=list(arguments), prog_name="journeyman")
     except SystemExit as exc:
         return exc.code if isinstance(exc.code, int) else OK
     except BaseError as exc:
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str]) -> int:
     return OK
 
 
-def build() -> typer.Typer:
+def build_cli() -> typer.Typer:
     """The commands, in the order of the help text."""
     app = typer.Typer(
         help="A self-hosted server of durable agents.",
@@ -100,4 +100,4 @@ def _top(
 
 def _serve(context: typer.Context) -> None:
     """Serve agents over HTTP. `journeyman serve --help` says more."""
-    raise typer.Exit(serve.main(context.args))
+    raise typer.Exit(serve.serve_main(context.args))

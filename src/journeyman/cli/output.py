@@ -18,7 +18,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _COLOURS = {"dim": "2", "bold": "1", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
 
-class Output:
+class CommandOutput:
     """Where a command writes. With `json` it writes one JSON value and nothing else."""
 
     def __init__(self, *, json: bool = False, stream: TextIO | None = None) -> None:
@@ -89,7 +89,7 @@ def compact(value: object) -> str:
 
 def complain(error: BaseError, *, json: bool = False, stream: TextIO | None = None) -> None:
     """An error on stderr: a sentence, or with --json an object with all its problems."""
-    output = Output(json=json, stream=stream or sys.stderr)
+    output = CommandOutput(json=json, stream=stream or sys.stderr)
     if not json:
         output.write(output.paint("error: ", "red") + printable(error.message) + "\n")
         return

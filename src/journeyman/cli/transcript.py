@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from journeyman.cli.client.api_client import Frame
-from journeyman.cli.output import Output, compact, printable
+from journeyman.cli.output import CommandOutput, compact, printable
 
 SHOWN = 200  # characters of a tool's arguments or result
 
@@ -13,7 +13,7 @@ SHOWN = 200  # characters of a tool's arguments or result
 class Transcript:
     """Shows frames; remembers how the run ended and which approvals are open."""
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: CommandOutput) -> None:
         self.status = "running"
         self.response = ""
         self.error: dict[str, Any] | None = None

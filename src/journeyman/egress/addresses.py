@@ -52,7 +52,7 @@ _LONGEST_URL = 8192
 _LONGEST_NAME = 253
 
 
-class Place(msgspec.Struct, frozen=True):
+class Address(msgspec.Struct, frozen=True):
     """A URL taken apart and put together again: nothing in it means two things."""
 
     url: str
@@ -63,36 +63,36 @@ class Place(msgspec.Struct, frozen=True):
     literal: bool  # the host is an address
 
 
-def refused(url: str, why: str) -> ServiceError:
+def is_refused_address(url: str, why: str) -> ServiceError:
     """The error for a URL that is not asked; nothing was sent."""
     return ServiceError(f"{url[:200]!r} is not asked: {why}", code="address_refused")
 
 
-def place_of(url: str) -> Place:
+def parse_address(url: str) -> Address:
     """What the URL names; whether that may be reached is another question.
 
     Raises ServiceError (`address_refused`): no plain http or https URL.
     """
     if len(url) > _LONGEST_URL or _UNWRITABLE.search(url):
-        raise refused(url, "it is too long, or has blanks, backslashes or control characters")
+        raise is_refused_address(url, "it is too long, or has blanks, backslashes or control characters")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        raise refused(url, "it is not a valid URL") from None
+        raise is_refused_address(url, "it is not a valid URL") from None
     if parts.scheme not in ("http", "https"):
-        raise refused(url, "only http and https are spoken")
+        raise is_refused_address(url, "only http and https are spoken")
     if "@" in parts.netloc:
-        raise refused(url, "it carries a user or password")
+        raise is_refused_address(url, "it carries a user or password")
     if port == 0:
-        raise refused(url, "its port is 0")
+        raise is_refused_address(url, "its port is 0")
     literal = "[" in parts.netloc or _is_number(host)
     host = _literal(url, host) if literal else _name(url, host)
     port = port or (443 if parts.scheme == "https" else 80)
     shown = f"[{host}]" if ":" in host else host
     origin = f"{parts.scheme}://{shown}:{port}"
     query = f"?{parts.query}" if parts.query else ""
-    return Place(f"{origin}{parts.path or '/'}{query}", origin, parts.scheme, host, port, literal)
+    return Address(f"{origin}{parts.path or '/'}{query}", origin, parts.scheme, host, port, literal)
 
 
 def _is_number(host: str) -> bool:
@@ -104,12 +104,12 @@ def _literal(url: str, host: str) -> str:
     try:
         return str(ip_address(host))
     except ValueError:
-        raise refused(url, "an address is written as four decimal numbers, or as IPv6 in brackets") from None
+        raise is_refused_address(url, "an address is written as four decimal numbers, or as IPv6 in brackets") from None
 
 
 def _name(url: str, host: str) -> str:
     if len(host) > _LONGEST_NAME or not _NAME.fullmatch(host):
-        raise refused(url, "its host is no name (international names are written as xn--…)")
+        raise is_refused_address(url, "its host is no name (international names are written as xn--…)")
     return host.rstrip(".")
 
 
@@ -135,19 +135,19 @@ def _why_refused_6(ip: IPv6Address) -> str | None:
     return next((reason for network, reason in _TABLE_6 if ip in network), None)
 
 
-def check_literal(place: Place) -> None:
+def check_literal(place: Address) -> None:
     """Raises ServiceError (`address_refused`) where the URL names an address that may not be reached."""
     why = why_refused(place.host) if place.literal else None
     if why is not None:
-        raise refused(place.url, f"{place.host} is not public ({why})")
+        raise is_refused_address(place.url, f"{place.host} is not public ({why})")
 
 
-def is_listed(place: Place, hosts: tuple[str, ...]) -> bool:
+def is_listed(place: Address, hosts: tuple[str, ...]) -> bool:
     """Whether an allow-list has it: `api.example`, `*.example` (what lies below it), either with `:port`."""
     return any(_matches(place, entry.lower()) for entry in hosts)
 
 
-def _matches(place: Place, entry: str) -> bool:
+def _matches(place: Address, entry: str) -> bool:
     name, colon, port = entry.rpartition(":")
     if colon and port.isdecimal() and (":" not in name or name.startswith("[")):
         if int(port) != place.port:

@@ -8,9 +8,15 @@ from urllib.parse import urljoin
 import msgspec
 
 from journeyman.clock import Clock
-from journeyman.egress.addresses import Place, check_literal, is_listed, place_of, refused
+from journeyman.egress.addresses import Address, check_literal, is_listed, is_refused_address, parse_address
 from journeyman.egress.http_messages import MOST_BYTES, HttpReply, HttpRequest
-from journeyman.egress.retry_rules import RefusedError, asks_for_another_try, harmful, harmless, retry_after
+from journeyman.egress.retry_rules import (
+    RefusedError,
+    classify_idempotent,
+    classify_non_idempotent,
+    invites_retry,
+    retry_after,
+)
 from journeyman.egress.services import Destination, Services
 from journeyman.egress.traceparent import traced
 from journeyman.egress.transport import Request, Transport
@@ -40,10 +46,10 @@ class HttpClient:
         Raises:
             ServiceError: `address_refused`, or why there is no reply (`service_…`).
         """
-        place = place_of(request.url)
+        place = parse_address(request.url)
         for _ in range(_REDIRECTS + 1):
             if hosts is not None and not is_listed(place, hosts):
-                raise refused(place.url, f"the tool's permissions.network does not list {place.host}")
+                raise is_refused_address(place.url, f"the tool's permissions.network does not list {place.host}")
             reply = await self._guarded(request, place, harmless)
             following = _redirected(request, place, reply)
             if following is None:
@@ -52,26 +58,26 @@ class HttpClient:
                 kept = {name: value for name, value in request.headers.items() if name not in _OWN}
                 request = msgspec.structs.replace(request, headers=kept)
             place = following
-        raise refused(request.url, f"it redirects more than {_REDIRECTS} times")
+        raise is_refused_address(request.url, f"it redirects more than {_REDIRECTS} times")
 
     async def aclose(self) -> None:
         """Close every connection; idempotent."""
         for transport in self._transports.values():
             await transport.aclose()
 
-    async def _guarded(self, request: HttpRequest, place: Place, may_repeat: bool) -> HttpReply:
+    async def _guarded(self, request: HttpRequest, place: Address, may_repeat: bool) -> HttpReply:
         destination = self._services.of_url(place.url)
         public = request.public_only or not destination.configured
         if public:
             check_literal(place)
         attempt = self._attempt(request, place, destination, self._transport(public))
         try:
-            return await destination.guard.call(attempt, harmless if may_repeat else harmful)
+            return await destination.guard.call(attempt, classify_idempotent if may_repeat else classify_non_idempotent)
         except _Refusal as refusal:
             return refusal.reply
 
     def _attempt(
-        self, request: HttpRequest, place: Place, destination: Destination, transport: Transport
+        self, request: HttpRequest, place: Address, destination: Destination, transport: Transport
     ) -> Callable[[int], Awaitable[HttpReply]]:
         headers = {name: value for name, value in request.headers.items() if name not in _UNSENDABLE}
         headers.setdefault("user-agent", "journeyman")
@@ -84,7 +90,7 @@ class HttpClient:
             async with transport.send(outgoing) as response:
                 body = await response.read(limit)
                 reply = HttpReply(response.status, _plain(response.headers), body, place.url)
-            if asks_for_another_try(reply.status):
+            if invites_retry(reply.status):
                 raise _Refusal(reply, retry_after(reply.headers, self._clock.now()))
             return reply
 
@@ -105,13 +111,13 @@ class _Refusal(RefusedError):
         self.reply = reply
 
 
-def _redirected(request: HttpRequest, place: Place, reply: HttpReply) -> Place | None:
+def _redirected(request: HttpRequest, place: Address, reply: HttpReply) -> Address | None:
     location = reply.headers.get("location")
     if reply.status not in (301, 302, 303, 307, 308) or location is None or request.method not in ("GET", "HEAD"):
         return None
-    following = place_of(urljoin(place.url, location))
+    following = parse_address(urljoin(place.url, location))
     if place.scheme == "https" and following.scheme == "http":
-        raise refused(following.url, f"{place.origin} redirects from https to http")
+        raise is_refused_address(following.url, f"{place.origin} redirects from https to http")
     return following
 
 

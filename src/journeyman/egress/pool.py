@@ -13,12 +13,12 @@ import aiohttp
 from yarl import URL
 
 from journeyman.egress.public_only import PublicResolver, Resolve, public_socket
-from journeyman.egress.timeouts import Bound, Deadlines
+from journeyman.egress.timeouts import Bound, TimeoutTimer
 from journeyman.egress.transport import (
     Exchange,
     Request,
     Response,
-    bad_reply,
+    bad_http_reply,
     cut_off,
     timed_out,
     too_large,
@@ -44,7 +44,7 @@ class AiohttpTransport:
         self._keepalive_seconds = keepalive_seconds
         self._resolve = resolve
         self._session: aiohttp.ClientSession | None = None
-        self._deadlines: Deadlines | None = None
+        self._deadlines: TimeoutTimer | None = None
         self._urls: dict[str, URL] = {}
         self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
 
@@ -60,7 +60,7 @@ class AiohttpTransport:
         """A bound on the waits of one exchange on the running event loop."""
         loop = asyncio.get_running_loop()
         if self._deadlines is None or self._deadlines.loop is not loop:
-            self._deadlines = Deadlines(loop)
+            self._deadlines = TimeoutTimer(loop)
             self._session = None  # a session cannot outlive its event loop
         return Bound(self._deadlines, total)
 
@@ -206,7 +206,7 @@ def _translated(exc: Exception, request: Request, silence: float) -> ServiceErro
         case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
             return unreachable(url, "its address is not a valid http or https URL")
         case aiohttp.ClientResponseError():
-            return bad_reply(url)
+            return bad_http_reply(url)
         case aiohttp.ClientError() | OSError():
             return cut_off(url)
     return unreachable(url, "the request's address or headers are not valid")

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from journeyman.egress.addresses import refused, why_refused
+from journeyman.egress.addresses import is_refused_address, why_refused
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]  # host, port -> addresses; raises OSError
 
@@ -33,7 +33,7 @@ class PublicResolver(AbstractResolver):
         for address in addresses:
             why = why_refused(address)
             if why is not None:
-                raise refused(host, f"it leads to an address that is not public ({why})")
+                raise is_refused_address(host, f"it leads to an address that is not public ({why})")
         return [_result(host, port, address) for address in addresses]
 
     async def close(self) -> None:
@@ -54,5 +54,5 @@ def public_socket(address_info: tuple[Any, ...]) -> socket.socket:
     family, kind, protocol, _, address = address_info
     why = why_refused(str(address[0]))
     if why is not None:
-        raise refused(str(address[0]), f"it is not public ({why})")
+        raise is_refused_address(str(address[0]), f"it is not public ({why})")
     return socket.socket(family, kind, protocol)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
 from journeyman.errors import ServiceError
-from journeyman.resilience.guard import Judgement
+from journeyman.resilience.guard import ErrorClass
 
 REFUSED = "service_refused"  # answered with a status that asks for another try
 _FAILING = frozenset(("service_unreachable", "service_timeout", "service_cut", "service_bad_reply"))
@@ -19,20 +19,20 @@ class RefusedError(ServiceError):
     default_code = REFUSED
 
 
-def asks_for_another_try(status: int) -> bool:
+def invites_retry(status: int) -> bool:
     return status in (408, 429) or status >= 500
 
 
-def harmless(error: ServiceError) -> Judgement:
+def classify_idempotent(error: ServiceError) -> ErrorClass:
     """Of a request whose repetition does no harm."""
     failing = error.code in _FAILING or (error.code == REFUSED and (error.status or 0) >= 500)
-    return Judgement(failing=failing, repeatable=failing or error.code == REFUSED)
+    return ErrorClass(failing=failing, repeatable=failing or error.code == REFUSED)
 
 
-def harmful(error: ServiceError) -> Judgement:
+def classify_non_idempotent(error: ServiceError) -> ErrorClass:
     """Only what was never sent, or was sent away unread, may be sent again."""
     unsent = error.code == "service_unreachable" or (error.code == REFUSED and error.status == 429)
-    return Judgement(failing=harmless(error).failing, repeatable=unsent)
+    return ErrorClass(failing=classify_idempotent(error).failing, repeatable=unsent)
 
 
 _LONGEST = 60.0  # seconds

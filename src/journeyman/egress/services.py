@@ -66,7 +66,7 @@ def matched(match: str) -> str:
     return origin
 
 
-def joined(specs: Iterable[ServiceSpec]) -> tuple[tuple[ServiceSpec, ...], tuple[str, ...]]:
+def merged_services(specs: Iterable[ServiceSpec]) -> tuple[tuple[ServiceSpec, ...], tuple[str, ...]]:
     """The services of several agents, and what contradicts: one name for two matches, two names for one.
 
     Where agents name the same service with different numbers, the strictest of each number holds.

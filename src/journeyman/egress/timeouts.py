@@ -8,7 +8,7 @@ from types import TracebackType
 _LONGEST_SLEEP = 0.25  # seconds; a bound may be noticed this much late, never early
 
 
-class Deadlines:
+class TimeoutTimer:
     """Looks after the waits of one event loop; its timer runs only while somebody waits."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -51,7 +51,7 @@ class Bound:
 
     __slots__ = ("_cancelling", "_deadlines", "_ends", "_expired", "_task", "_total", "at", "seconds")
 
-    def __init__(self, deadlines: Deadlines, total: float) -> None:
+    def __init__(self, deadlines: TimeoutTimer, total: float) -> None:
         self._deadlines = deadlines
         self._total = total
         self._ends = deadlines.loop.time() + total

@@ -99,7 +99,7 @@ def too_large(url: str, limit: int) -> ServiceError:
     return ServiceError(f"{origin(url)} answered with more than {limit} bytes", code="service_reply_too_large")
 
 
-def bad_reply(url: str) -> ServiceError:
+def bad_http_reply(url: str) -> ServiceError:
     return ServiceError(f"{origin(url)} did not answer in valid HTTP", code="service_bad_reply")
 
 

@@ -31,7 +31,7 @@ class ChildState(msgspec.Struct, frozen=True, kw_only=True):
 Children = tuple[ChildState, ...]
 
 
-def entered(children: Children, event: NodeEntered) -> Children:
+def child_entered(children: Children, event: NodeEntered) -> Children:
     """With the child that this event starts, if the node is an agent."""
     if event.agent is None:
         return children
@@ -39,7 +39,7 @@ def entered(children: Children, event: NodeEntered) -> Children:
     return (*(other for other in children if other.call != event.call), child)
 
 
-def of(children: Children, event: NodeLeft) -> ChildState | None:
+def children_of_call(children: Children, event: NodeLeft) -> ChildState | None:
     """The child whose end this is. The first word counts: a child's end and the closing of its parent may meet."""
     for child in children:
         if (child.call, child.attempt, child.status) == (event.call, event.attempt, "open"):
@@ -47,8 +47,8 @@ def of(children: Children, event: NodeLeft) -> ChildState | None:
     return None
 
 
-def left(children: Children, event: NodeLeft) -> Children:
-    over = of(children, event)
+def child_left(children: Children, event: NodeLeft) -> Children:
+    over = children_of_call(children, event)
     if over is None:
         return children
     status: ChildStatus = "failed" if event.error else "finished"
@@ -56,6 +56,6 @@ def left(children: Children, event: NodeLeft) -> Children:
     return tuple(done if child is over else child for child in children)
 
 
-def orphaned(children: Children) -> Children:
+def interrupted_children(children: Children) -> Children:
     """In a fork: who is open works for the run that was forked."""
     return tuple(replace(child, status="orphaned") if child.status == "open" else child for child in children)

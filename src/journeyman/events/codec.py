@@ -57,7 +57,7 @@ class Entry(msgspec.Struct, frozen=True):
     @property
     def event(self) -> Event:
         """The event, decoded anew at each access."""
-        return decode(self.type, self.v, self.data)
+        return decode_event(self.type, self.v, self.data)
 
 
 class Codec:
@@ -94,7 +94,7 @@ class Codec:
         return masked
 
 
-def decode(type: str, v: int, data: bytes) -> Event:
+def decode_event(type: str, v: int, data: bytes) -> Event:
     """The event of a stored row.
 
     Raises:

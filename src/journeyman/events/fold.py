@@ -42,12 +42,12 @@ from journeyman.events.events import (
     ToolCallFinished,
     ToolCallStarted,
 )
-from journeyman.events.graph_position import joined_into, orphaned_calls, with_call
+from journeyman.events.graph_position import interrupted_calls, joined_into, with_call
 from journeyman.events.merge_patch import merge_patch
 from journeyman.events.messages import Message
 from journeyman.events.node_steps import after_answer, after_step, answered, is_asked, is_of_code, waiting
-from journeyman.events.open_calls import CallState, ModelCallState, unallowed
-from journeyman.events.state import AgentState, Status, Summary, into_branch, out_of_branch, summarized
+from journeyman.events.open_calls import CallState, ModelCallState, unallowed_decisions
+from journeyman.events.state import AgentState, Status, Summary, apply_summary, into_branch, out_of_branch
 from journeyman.events.transcript import message_of
 
 replace = msgspec.structs.replace
@@ -109,7 +109,7 @@ def _apply(state: AgentState, at: int, event: Event) -> AgentState:
         case RunForked():
             return _fork(state, event)
         case HistorySummarized():
-            return summarized(state, event)
+            return apply_summary(state, event)
         case BudgetWarned() | ThreadCreated() | ThreadErased():
             return state
         case _:
@@ -176,7 +176,7 @@ def _direct_calls(direct: DirectCall | None) -> tuple[CallState, ...]:
 def _orphan(state: AgentState) -> AgentState:
     """After a take-over: what was started and not finished belongs to nobody."""
     model_call = replace(state.model_call, orphaned=True) if state.model_call else None
-    return replace(state, calls=orphaned_calls(state.calls), model_call=model_call, walk=state.walk.orphaned())
+    return replace(state, calls=interrupted_calls(state.calls), model_call=model_call, walk=state.walk.orphaned())
 
 
 def _change_context(state: AgentState, event: ContextChanged) -> AgentState:
@@ -199,29 +199,29 @@ def _fork(state: AgentState, event: RunForked) -> AgentState:
     under_way = {call.call: call for call in event.calls}
 
     def known(call: CallState) -> CallState:
-        return unallowed(replace(call, forked=under_way.get(call.call, call.forked)))
+        return unallowed_decisions(replace(call, forked=under_way.get(call.call, call.forked)))
 
     calls = tuple(map(known, state.calls))
     walk = state.walk.with_calls(known).without_children()
-    alone = children.orphaned(state.children)
+    alone = children.interrupted_children(state.children)
     return _orphan(replace(state, epoch=event.epoch, calls=calls, forked=event, walk=walk, children=alone))
 
 
 def _enter(state: AgentState, event: NodeEntered) -> AgentState:
     walk = state.walk.entered(event) if event.path.node else state.walk
-    return replace(state, walk=walk, children=children.entered(state.children, event))
+    return replace(state, walk=walk, children=children.child_entered(state.children, event))
 
 
 def _leave(state: AgentState, event: NodeLeft) -> AgentState:
     """A child that is over counts with what it used."""
     walk = state.walk.left(event) if event.path.node else state.walk
-    if children.of(state.children, event) is None:
+    if children.children_of_call(state.children, event) is None:
         return replace(state, walk=walk)
     spent = event.spent or Spent()
     return replace(
         state,
         walk=walk,
-        children=children.left(state.children, event),
+        children=children.child_left(state.children, event),
         usage=state.usage + spent.usage,
         child_steps=state.child_steps + spent.steps,
         tool_calls=state.tool_calls + spent.tool_calls,

@@ -74,7 +74,7 @@ class BranchState(msgspec.Struct, frozen=True, kw_only=True):
     patched: dict[str, str] = {}  # context key (scope.key) -> the node that last changed it
 
 
-class Walk(msgspec.Struct, frozen=True, kw_only=True):
+class GraphPosition(msgspec.Struct, frozen=True, kw_only=True):
     """All tokens of a run. `branches` holds the parallel branches until their fan-out is joined."""
 
     node: NodeState | None = None  # the trunk's token
@@ -101,7 +101,7 @@ class Walk(msgspec.Struct, frozen=True, kw_only=True):
 
     # --- the fold
 
-    def moved(self, node: NodeState) -> Walk:
+    def moved(self, node: NodeState) -> GraphPosition:
         """With this token at its branch; a branch that is new begins."""
         name = node.path.branch
         if not name:
@@ -110,7 +110,7 @@ class Walk(msgspec.Struct, frozen=True, kw_only=True):
         branch = replace(held, node=node) if held else BranchState(node=node)
         return replace(self, branches={**self.branches, name: branch})
 
-    def entered(self, event: NodeEntered) -> Walk:
+    def entered(self, event: NodeEntered) -> GraphPosition:
         """The token stands at this node: for the first time on this visit, for another attempt, or with its child."""
         path, held = event.path, self.at(event.path.branch)
         if held is None or held.path != path:
@@ -131,7 +131,7 @@ class Walk(msgspec.Struct, frozen=True, kw_only=True):
             )
         )
 
-    def left(self, event: NodeLeft) -> Walk:
+    def left(self, event: NodeLeft) -> GraphPosition:
         """Its work is over. The first word counts: a child's end and the closing of its parent may overtake."""
         held = self.at(event.path.branch)
         if held is None or held.path != event.path or not held.working:
@@ -148,11 +148,11 @@ class Walk(msgspec.Struct, frozen=True, kw_only=True):
             )
         )
 
-    def ended(self, event: BranchEnded) -> Walk:
+    def ended(self, event: BranchEnded) -> GraphPosition:
         held = self.at(event.path.branch)
         return self if held is None else self.moved(replace(held, status="ended", edge=event.edge))
 
-    def joined(self, branch: str, joins: tuple[str, ...]) -> tuple[Walk, tuple[Message, ...]]:
+    def joined(self, branch: str, joins: tuple[str, ...]) -> tuple[GraphPosition, tuple[Message, ...]]:
         """The lists of `joins` in that order, and the walk in which they are one: `branch`.
 
         Joined into their parent, the whole fan-out is over; joined into one of themselves, the others of it go on.
@@ -168,7 +168,7 @@ class Walk(msgspec.Struct, frozen=True, kw_only=True):
             rest[branch] = replace(held, node=node, messages=own, patched={**held.patched, **patched})
         return replace(self, branches=rest), lists
 
-    def patched(self, event: ContextChanged) -> tuple[Walk, Failure | None]:
+    def patched(self, event: ContextChanged) -> tuple[GraphPosition, Failure | None]:
         """A branch changed the context; a failure if one that runs beside it has changed the same key."""
         path = event.path
         held = self.branches.get(path.branch)
@@ -177,11 +177,11 @@ class Walk(msgspec.Struct, frozen=True, kw_only=True):
         keys = dict.fromkeys((f"{event.scope}.{key}" for key in event.patch), path.node)
         branches = {**self.branches, path.branch: replace(held, patched={**held.patched, **keys})}
         for name, other in self.branches.items():
-            if is_beside(name, path.branch) and (both := sorted(keys.keys() & other.patched)):
+            if is_parallel_to(name, path.branch) and (both := sorted(keys.keys() & other.patched)):
                 return replace(self, branches=branches), _conflict(both[0], other.patched[both[0]], path.node)
         return replace(self, branches=branches), None
 
-    def with_calls(self, change: Callable[[CallState], CallState]) -> Walk:
+    def with_calls(self, change: Callable[[CallState], CallState]) -> GraphPosition:
         """With every call of its branches and nodes changed."""
 
         def changed(node: NodeState) -> NodeState:
@@ -193,7 +193,7 @@ class Walk(msgspec.Struct, frozen=True, kw_only=True):
         }
         return replace(self, node=changed(self.node) if self.node else None, branches=branches)
 
-    def without_children(self) -> Walk:
+    def without_children(self) -> GraphPosition:
         """In a fork: the children that are under way work for the run that was forked."""
 
         def alone(node: NodeState) -> NodeState:
@@ -202,7 +202,7 @@ class Walk(msgspec.Struct, frozen=True, kw_only=True):
         branches = {name: replace(held, node=alone(held.node)) for name, held in self.branches.items()}
         return replace(self, node=alone(self.node) if self.node else None, branches=branches)
 
-    def orphaned(self) -> Walk:
+    def orphaned(self) -> GraphPosition:
         """After a take-over: what was under way belongs to nobody. Waits stay open; children are runs themselves."""
         return replace(
             self,
@@ -211,7 +211,7 @@ class Walk(msgspec.Struct, frozen=True, kw_only=True):
                 name: replace(
                     held,
                     node=_orphaned(held.node),
-                    calls=orphaned_calls(held.calls),
+                    calls=interrupted_calls(held.calls),
                     model_call=replace(held.model_call, orphaned=True) if held.model_call else None,
                 )
                 for name, held in self.branches.items()
@@ -239,7 +239,7 @@ def is_within(branch: str, outer: str) -> bool:
     return branch != outer and (not outer or branch.startswith(f"{outer}/"))
 
 
-def is_beside(branch: str, other: str) -> bool:
+def is_parallel_to(branch: str, other: str) -> bool:
     """Do both run at the same time?"""
     return branch != other and not is_within(branch, other) and not is_within(other, branch)
 
@@ -248,7 +248,7 @@ def with_call(calls: Iterable[CallState], name: str, **changes: Any) -> tuple[Ca
     return tuple(replace(call, **changes) if call.call == name else call for call in calls)
 
 
-def orphaned_calls(calls: tuple[CallState, ...]) -> tuple[CallState, ...]:
+def interrupted_calls(calls: tuple[CallState, ...]) -> tuple[CallState, ...]:
     return tuple(replace(call, status="orphaned") if call.status == "started" else call for call in calls)
 
 
@@ -256,7 +256,7 @@ def _orphaned(node: NodeState) -> NodeState:
     return replace(
         node,
         status="orphaned" if node.status == "entered" and node.child is None else node.status,
-        calls=orphaned_calls(node.calls),
+        calls=interrupted_calls(node.calls),
         model_calls=tuple(replace(call, orphaned=True) for call in node.model_calls),
     )
 

@@ -17,7 +17,7 @@ from journeyman.events.events import (
     ToolCallFinished,
     ToolCallStarted,
 )
-from journeyman.events.graph_position import NodeState, Walk, replace, with_call
+from journeyman.events.graph_position import GraphPosition, NodeState, replace, with_call
 from journeyman.events.open_calls import Answered, CallState, ModelCallState
 
 CodeStep = ModelCalled | ModelReplied | ModelFailed | ToolCallStarted | ToolCallFinished | ApprovalRequested
@@ -52,7 +52,7 @@ def after_step(node: NodeState, event: CodeStep) -> NodeState:
             assert_never(event)
 
 
-def after_answer(walk: Walk, event: ApprovalGiven) -> Walk:
+def after_answer(walk: GraphPosition, event: ApprovalGiven) -> GraphPosition:
     """The walk after a human's answer: to a node, to a call of its code, or to one that its model asked for."""
     for node in walk.nodes:
         if node.status == "waiting" and node.approval == event.approval:

@@ -55,7 +55,7 @@ class ModelCallState(msgspec.Struct, frozen=True, kw_only=True):
     path: Path = ROOT
 
 
-def unallowed(call: CallState) -> CallState:
+def unallowed_decisions(call: CallState) -> CallState:
     """The call in a fork: that a human let it run was said once, to the parent."""
     if call.decision not in ("approve", "retry"):
         return call

@@ -20,30 +20,32 @@ _replace = msgspec.structs.replace
 T = TypeVar("T", str, dict[str, JSON], None)
 
 
-def shown(entry: Entry) -> Entry:
+def redacted_draft(entry: Entry) -> Entry:
     """The entry as people may see it."""
-    return _replace(entry, data=shown_data(entry.data)) if _MARK in entry.data else entry
+    return _replace(entry, data=redacted_data(entry.data)) if _MARK in entry.data else entry
 
 
-def shown_data(data: bytes) -> bytes:
+def redacted_data(data: bytes) -> bytes:
     """The same of an event's JSON."""
     if _MARK not in data:
         return data
     event: Any = msgspec.json.decode(data)
     for place in (event, event.get("direct"), *_calls(event.get("message"))):
         if isinstance(place, dict) and place.get("hidden") and "arguments" in place:
-            place["arguments"] = veiled(place["arguments"], place["hidden"])
+            place["arguments"] = redacted_arguments(place["arguments"], place["hidden"])
     return msgspec.json.encode(event)
 
 
-def shown_message(message: Message) -> Message:
+def redacted_message(message: Message) -> Message:
     if not any(call.hidden for call in message.tool_calls):
         return message
-    calls = tuple(_replace(call, arguments=veiled(call.arguments, call.hidden)) for call in message.tool_calls)
+    calls = tuple(
+        _replace(call, arguments=redacted_arguments(call.arguments, call.hidden)) for call in message.tool_calls
+    )
     return _replace(message, tool_calls=calls)
 
 
-def veiled(arguments: T, hidden: Collection[str]) -> T:
+def redacted_arguments(arguments: T, hidden: Collection[str]) -> T:
     """The arguments, as an object or as its JSON text, without the values of these. A text that is no object is one
     value."""
     if isinstance(arguments, dict):
@@ -54,7 +56,7 @@ def veiled(arguments: T, hidden: Collection[str]) -> T:
         given = msgspec.json.decode(arguments, type=dict[str, Any])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return VEIL
-    return msgspec.json.encode(veiled(given, hidden)).decode()
+    return msgspec.json.encode(redacted_arguments(given, hidden)).decode()
 
 
 def _calls(message: Any) -> list[Any]:

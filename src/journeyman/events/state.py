@@ -18,7 +18,7 @@ from journeyman.events.events import (
     RunForked,
     ToolCallFinished,
 )
-from journeyman.events.graph_position import BranchState, NodeState, Walk, parent_of
+from journeyman.events.graph_position import BranchState, GraphPosition, NodeState, parent_of
 from journeyman.events.messages import JSON, Message, Usage
 from journeyman.events.open_calls import CallState, ModelCallState
 
@@ -79,7 +79,7 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     model: str = ""
     direct_call: ToolCallFinished | None = None  # how the lone call of a direct run ended
     remembered: dict[str, JSON] = {}
-    walk: Walk = Walk()  # where it stands in its graph
+    walk: GraphPosition = GraphPosition()  # where it stands in its graph
     errors: tuple[Failure, ...] = ()  # the last ten
     failure: Failure | None = None  # the model call failed for good
     forked: RunForked | None = None  # where the run comes from
@@ -148,7 +148,7 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
         return next((message for message in reversed(self.messages) if message.role == "assistant"), None)
 
 
-def summarized(state: AgentState, event: HistorySummarized) -> AgentState:
+def apply_summary(state: AgentState, event: HistorySummarized) -> AgentState:
     """The summary stands for what it is of from now on; one that failed has only its price."""
     held, usage = state.summary or Summary(), state.usage + event.usage
     if not event.text:

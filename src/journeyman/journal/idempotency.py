@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from journeyman.errors import IdempotencyError
-from journeyman.journal.journal import Claim
+from journeyman.journal.journal import IdempotencyClaim
 
 
-def made_before(first: Claim | None, claim: Claim, at: int) -> str | None:
+def replayed_run(first: IdempotencyClaim | None, claim: IdempotencyClaim, at: int) -> str | None:
     """What the stored claim made, if `claim` at `at` (µs since the epoch) repeats it; None: it is free.
 
     Raises IdempotencyError where it came with another body.

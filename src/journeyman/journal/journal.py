@@ -15,7 +15,7 @@ import msgspec
 from journeyman.events.codec import Draft, Entry
 from journeyman.events.messages import JSON, Message
 from journeyman.events.quota import UNLIMITED, Quota
-from journeyman.journal.subscriptions import Ring
+from journeyman.journal.subscriptions import Subscription
 
 RunStatus = Literal["queued", "running", "paused", "finished", "failed", "cancelled"]
 OPEN: tuple[RunStatus, ...] = ("queued", "running", "paused")
@@ -55,7 +55,7 @@ class Append(msgspec.Struct, frozen=True, kw_only=True):
     times: tuple[int, ...] = ()
 
 
-class Claim(msgspec.Struct, frozen=True, kw_only=True):
+class IdempotencyClaim(msgspec.Struct, frozen=True, kw_only=True):
     """An Idempotency-Key: the first claim of (principal, route, key) wins and stores what its batch made.
 
     `made` is a run's id or what else names it; empty: the place of the batch's first event, `stream#seq`.
@@ -71,7 +71,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     made: str = ""
 
 
-class Definition(msgspec.Struct, frozen=True):
+class StoredDefinition(msgspec.Struct, frozen=True):
     """A resolved agent definition (JSON), stored once under its content hash."""
 
     version: str
@@ -120,8 +120,8 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 
     at: int  # µs since the epoch: the `at` of every event in it
     appends: tuple[Append, ...]
-    claim: Claim | None = None
-    definitions: tuple[Definition, ...] = ()
+    claim: IdempotencyClaim | None = None
+    definitions: tuple[StoredDefinition, ...] = ()
     api_keys: tuple[ApiKeyRow, ...] = ()  # each made, or put in the place of the one with its id
     epoch: int = 1  # of runs that this batch starts
     max_queued: int = 16
@@ -305,7 +305,7 @@ class Journal(Protocol):
         """Entries with seq > after, in order, at most `limit`."""
         ...
 
-    def ring(self, stream: str) -> Ring:
+    def ring(self, stream: str) -> Subscription:
         """A place by the stream; close it when done."""
         ...
 
@@ -351,9 +351,9 @@ class Journal(Protocol):
         """Open approvals that have a deadline, the next one first."""
         ...
 
-    async def definition(self, version: str) -> Definition | None: ...
+    async def definition(self, version: str) -> StoredDefinition | None: ...
 
-    async def claim(self, principal: str, route: str, key: str) -> Claim | None:
+    async def claim(self, principal: str, route: str, key: str) -> IdempotencyClaim | None:
         """Also one that is expired."""
         ...
 

@@ -16,22 +16,22 @@ from journeyman.journal.journal import (
     ApiKeyRow,
     ApprovalRow,
     Batch,
-    Claim,
     Committed,
-    Definition,
     FailureRow,
+    IdempotencyClaim,
     Idle,
     MessageRow,
     Owner,
     RunFilter,
     RunRow,
     Size,
+    StoredDefinition,
     ThreadRow,
     thread_stream,
 )
-from journeyman.journal.subscriptions import Place, Rings
+from journeyman.journal.subscriptions import StreamSubscription, Subscriptions
 from journeyman.journal.tables import Run, Thread
-from journeyman.journal.transactions import Ledger
+from journeyman.journal.transactions import Transactions
 
 
 class MemoryTables:
@@ -43,8 +43,8 @@ class MemoryTables:
         self.events: dict[str, list[Entry]] = {}
         self.messages: dict[str, list[tuple[str, int]]] = {}  # thread -> where number 1, 2, 3… stand
         self.approvals: dict[str, ApprovalRow] = {}
-        self.claims: dict[tuple[str, str, str], Claim] = {}
-        self.definitions: dict[str, Definition] = {}
+        self.claims: dict[tuple[str, str, str], IdempotencyClaim] = {}
+        self.definitions: dict[str, StoredDefinition] = {}
         self.contexts: dict[str, dict[str, JSON]] = {}
         self.api_keys: dict[str, ApiKeyRow] = {}
         self.budgets: dict[tuple[int, str], tuple[int, float]] = {}  # (day, budget) -> tokens and dollars charged
@@ -109,16 +109,16 @@ class MemoryTables:
     def save_approval(self, row: ApprovalRow) -> None:
         self.approvals[row.id] = row
 
-    def claim(self, principal: str, route: str, key: str) -> Claim | None:
+    def claim(self, principal: str, route: str, key: str) -> IdempotencyClaim | None:
         return self.claims.get((principal, route, key))
 
-    def save_claim(self, claim: Claim, now: int) -> None:
+    def save_claim(self, claim: IdempotencyClaim, now: int) -> None:
         self.claims[claim.principal, claim.route, claim.key] = claim
 
     def save_api_key(self, row: ApiKeyRow) -> None:
         self.api_keys[row.id] = row
 
-    def add_definition(self, definition: Definition) -> None:
+    def add_definition(self, definition: StoredDefinition) -> None:
         self.definitions.setdefault(definition.version, definition)
 
     def global_context(self, principal: str) -> dict[str, JSON]:
@@ -139,7 +139,7 @@ class MemoryTables:
         return True
 
 
-class Settled:
+class SettledBatch:
     """A batch whose outcome is known (the `Pending` of the port)."""
 
     def __init__(self, outcome: Committed | BaseError) -> None:
@@ -160,8 +160,8 @@ class MemoryJournal:
 
     def __init__(self) -> None:
         self.tables = MemoryTables()
-        self._ledger = Ledger(self.tables)
-        self._rings = Rings()
+        self._ledger = Transactions(self.tables)
+        self._rings = Subscriptions()
         self._epoch = 0
         self._commits = 0
 
@@ -185,14 +185,14 @@ class MemoryJournal:
         self._rings.committed(committed.entries)
         return committed
 
-    def submit(self, batch: Batch) -> Settled:
+    def submit(self, batch: Batch) -> SettledBatch:
         try:
             committed = self._ledger.commit(batch)
         except BaseError as exc:
-            return Settled(exc)
+            return SettledBatch(exc)
         self._commits += 1
         self._rings.committed(committed.entries)
-        return Settled(committed)
+        return SettledBatch(committed)
 
     async def take_over(self, at: int) -> Sequence[RunRow]:
         return self._ledger.take_over(self._epoch)
@@ -217,7 +217,7 @@ class MemoryJournal:
     async def read(self, stream: str, after: int = 0, limit: int = 1000) -> Sequence[Entry]:
         return self.tables.entries(stream, after, limit)
 
-    def ring(self, stream: str) -> Place:
+    def ring(self, stream: str) -> StreamSubscription:
         return self._rings.take(stream)
 
     def wake(self, stream: str) -> None:
@@ -294,10 +294,10 @@ class MemoryJournal:
         waiting = (row for row in self.tables.approvals.values() if row.answer is None and row.deadline is not None)
         return sorted(waiting, key=lambda row: (row.deadline or 0, row.id))[:limit]
 
-    async def definition(self, version: str) -> Definition | None:
+    async def definition(self, version: str) -> StoredDefinition | None:
         return self.tables.definitions.get(version)
 
-    async def claim(self, principal: str, route: str, key: str) -> Claim | None:
+    async def claim(self, principal: str, route: str, key: str) -> IdempotencyClaim | None:
         return self.tables.claim(principal, route, key)
 
     async def message_no(self, thread: str, stream: str, seq: int) -> int | None:
@@ -321,7 +321,7 @@ class MemoryJournal:
         return {"queue_depth": 0, "commits": self._commits, "batches": self._commits, "commit_seconds": 0.0}
 
 
-def _of_erased(claim: Claim, thread: str, runs: set[str]) -> bool:
+def _of_erased(claim: IdempotencyClaim, thread: str, runs: set[str]) -> bool:
     return claim.made in runs or claim.made.startswith(f"{thread_stream(thread)}#")
 
 

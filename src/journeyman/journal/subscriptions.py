@@ -9,10 +9,10 @@ from typing import Protocol
 from journeyman.events.codec import Entry
 
 
-class Place:
+class StreamSubscription:
     """One reader's place by one stream (the `Ring` of the port). Belongs to the loop's thread."""
 
-    def __init__(self, rings: Rings, stream: str) -> None:
+    def __init__(self, rings: Subscriptions, stream: str) -> None:
         self._rings = rings
         self._stream = stream
         self._head = 0
@@ -40,18 +40,18 @@ class Place:
             self._waiter.set_result(None)
 
 
-class Rings:
+class Subscriptions:
     """All places, by stream. A stream without readers costs nothing."""
 
     def __init__(self) -> None:
-        self._places: dict[str, list[Place]] = {}
+        self._places: dict[str, list[StreamSubscription]] = {}
 
-    def take(self, stream: str) -> Place:
-        place = Place(self, stream)
+    def take(self, stream: str) -> StreamSubscription:
+        place = StreamSubscription(self, stream)
         self._places.setdefault(stream, []).append(place)
         return place
 
-    def leave(self, stream: str, place: Place) -> None:
+    def leave(self, stream: str, place: StreamSubscription) -> None:
         places = self._places.get(stream, [])
         if place in places:
             places.remove(place)
@@ -71,7 +71,7 @@ class Rings:
                 place.ring(entry.seq)
 
 
-class Ring(Protocol):
+class Subscription(Protocol):
     """A reader's place by a stream: it is woken when something happened there. Nothing is buffered for it."""
 
     @property

@@ -19,11 +19,11 @@ from journeyman.journal.journal import (
     OPEN,
     ApiKeyRow,
     ApprovalRow,
-    Claim,
-    Definition,
+    IdempotencyClaim,
     Owner,
     RunRow,
     RunStatus,
+    StoredDefinition,
     ThreadRow,
 )
 
@@ -136,15 +136,15 @@ class Tables(Protocol):
 
     def save_approval(self, row: ApprovalRow) -> None: ...
 
-    def claim(self, principal: str, route: str, key: str) -> Claim | None: ...
+    def claim(self, principal: str, route: str, key: str) -> IdempotencyClaim | None: ...
 
-    def save_claim(self, claim: Claim, now: int) -> None:
+    def save_claim(self, claim: IdempotencyClaim, now: int) -> None:
         """Store or replace it; claims that expired before `now` may be dropped on the way."""
         ...
 
     def save_api_key(self, row: ApiKeyRow) -> None: ...
 
-    def add_definition(self, definition: Definition) -> None:
+    def add_definition(self, definition: StoredDefinition) -> None:
         """Nothing happens if its version is stored already."""
         ...
 

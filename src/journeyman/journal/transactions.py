@@ -32,8 +32,8 @@ from journeyman.events.events import (
     ThreadCreated,
     ThreadErased,
 )
-from journeyman.journal.idempotency import made_before
-from journeyman.journal.journal import Append, Batch, Claim, Committed, RunRow, principal_stream
+from journeyman.journal.idempotency import replayed_run
+from journeyman.journal.journal import Append, Batch, Committed, IdempotencyClaim, RunRow, principal_stream
 from journeyman.journal.projection.project import known_run, project, project_step
 from journeyman.journal.projection.thread_rows import is_pinned, known_thread
 from journeyman.journal.streams import THREAD, is_run
@@ -43,7 +43,7 @@ MOST_PINNED = 16  # messages of one thread: each model call sees them all
 ERASED_AT_ONCE = 500  # rows in one transaction of an erasure: keeps the writer free for others within milliseconds
 
 
-class Ledger:
+class Transactions:
     """Checks and writes batches. Not reentrant: one transaction at a time."""
 
     def __init__(self, tables: Tables) -> None:
@@ -70,7 +70,7 @@ class Ledger:
         claim = batch.claim
         assert claim is not None
         first = self._tables.claim(claim.principal, claim.route, claim.key)
-        return made_before(first, claim, batch.at)
+        return replayed_run(first, claim, batch.at)
 
     def _check(self, append: Append, batch: Batch, ahead: _Ahead) -> None:
         stream, drafts = append.stream, append.drafts
@@ -343,7 +343,7 @@ class _Ahead:
         self.answered: set[str] = set()
 
 
-def _fulfilled(claim: Claim, entries: Sequence[Entry]) -> Claim:
+def _fulfilled(claim: IdempotencyClaim, entries: Sequence[Entry]) -> IdempotencyClaim:
     if claim.made or not entries:
         return claim
     return msgspec.structs.replace(claim, made=f"{entries[0].stream}#{entries[0].seq}")

@@ -43,7 +43,7 @@ class ModelReply(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int = 1  # tries it took, the first included
 
 
-class Delta(msgspec.Struct, frozen=True):
+class TextDelta(msgspec.Struct, frozen=True):
     """A piece of text as it arrives. A retry within one call starts over: `attempt` rises, text starts at nothing."""
 
     text: str
@@ -53,7 +53,7 @@ class Delta(msgspec.Struct, frozen=True):
 class ModelClient(Protocol):
     """Calls a model. Cancel-safe: cancelling the task closes the connection and leaves nothing behind."""
 
-    async def call(self, request: ModelRequest, on_delta: Callable[[Delta], None] | None = None) -> ModelReply:
+    async def call(self, request: ModelRequest, on_delta: Callable[[TextDelta], None] | None = None) -> ModelReply:
         """Ask once. With `on_delta` the reply is streamed and the callback gets each piece of text.
 
         Raises ServiceError (and its kinds) when no complete, well-formed reply could be had.

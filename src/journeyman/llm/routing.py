@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from journeyman.clock import Clock
 from journeyman.errors import ConfigurationError, ServiceError
-from journeyman.llm.client import Delta, ModelClient, ModelReply, ModelRequest
+from journeyman.llm.client import ModelClient, ModelReply, ModelRequest, TextDelta
 from journeyman.llm.fake.scripted import ScriptedModel
 from journeyman.llm.offline.model import OfflineModel
 
@@ -36,7 +36,7 @@ class Models:
         self._opened: dict[str, ModelClient] = {}
         self._opening = asyncio.Lock()
 
-    async def call(self, request: ModelRequest, on_delta: Callable[[Delta], None] | None = None) -> ModelReply:
+    async def call(self, request: ModelRequest, on_delta: Callable[[TextDelta], None] | None = None) -> ModelReply:
         client = self._known(request.model) or await self._open(request.model)
         return await client.call(request, on_delta)
 

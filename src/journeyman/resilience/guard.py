@@ -49,14 +49,14 @@ class GuardPolicy(msgspec.Struct, frozen=True, kw_only=True):
     open_seconds: float = 2.0
 
 
-class Judgement(NamedTuple):
+class ErrorClass(NamedTuple):
     """What an error says: `failing`: the service is not well. `repeatable`: trying again can do no harm."""
 
     failing: bool
     repeatable: bool
 
 
-Judge = Callable[[ServiceError], Judgement]
+Judge = Callable[[ServiceError], ErrorClass]
 
 
 class BreakerFigures(msgspec.Struct, frozen=True):
@@ -217,7 +217,7 @@ class Guard:
         self,
         breaker: Breaker,
         ticket: int,
-        judged: Judgement,
+        judged: ErrorClass,
         error: ServiceError,
         key: str,
         number: int,

@@ -10,7 +10,7 @@ from typing import Any
 from journeyman.clock import Clock
 from journeyman.errors import ConfigurationError
 from journeyman.ids import Ids
-from journeyman.resilience.window import Limit, MemoryWindows, Verdict
+from journeyman.resilience.window import Limit, MemoryWindows, WindowResult
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class RedisWindows:
         self._again = 0.0  # when Redis may be asked
         self.away = False  # the limits are those of this process alone
 
-    async def admit(self, limits: Sequence[Limit]) -> Verdict:
+    async def admit(self, limits: Sequence[Limit]) -> WindowResult:
         if self.away and not self._may_ask():
             return self._local.decide(limits)
         try:
@@ -111,11 +111,11 @@ class RedisWindows:
         await self._redis.aclose()
 
 
-def _verdict(limits: Sequence[Limit], answer: list[int]) -> Verdict:
+def _verdict(limits: Sequence[Limit], answer: list[int]) -> WindowResult:
     admitted = answer[0] == 1
     taken = zip(limits, answer[1::2], answer[2::2], strict=True)
     found = [
-        Verdict(admitted, limit, max(0, limit.rate.count - count), max(0.0, limit.rate.seconds - age / 1_000_000))
+        WindowResult(admitted, limit, max(0, limit.rate.count - count), max(0.0, limit.rate.seconds - age / 1_000_000))
         for limit, count, age in taken
     ]
     return min(found, key=lambda verdict: (verdict.remaining, -verdict.reset))

@@ -24,7 +24,7 @@ class Limit(msgspec.Struct, frozen=True):
     rate: Rate
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class WindowResult(msgspec.Struct, frozen=True):
     """Of the limit with the least room: how much is left, and seconds until there is more."""
 
     admitted: bool
@@ -38,7 +38,7 @@ class Windows(Protocol):
 
     away: bool
 
-    async def admit(self, limits: Sequence[Limit]) -> Verdict:
+    async def admit(self, limits: Sequence[Limit]) -> WindowResult:
         """Take one place under every limit, or none under any. `limits` is not empty."""
         ...
 
@@ -55,10 +55,10 @@ class MemoryWindows:
         self._most = most_keys
         self._times: OrderedDict[str, deque[float]] = OrderedDict()
 
-    async def admit(self, limits: Sequence[Limit]) -> Verdict:
+    async def admit(self, limits: Sequence[Limit]) -> WindowResult:
         return self.decide(limits)
 
-    def decide(self, limits: Sequence[Limit]) -> Verdict:
+    def decide(self, limits: Sequence[Limit]) -> WindowResult:
         """`admit`, at once."""
         now = self._clock.monotonic()
         windows = [self._window(limit, now) for limit in limits]
@@ -88,6 +88,6 @@ class MemoryWindows:
         self._times.clear()
 
 
-def _verdict(limit: Limit, times: deque[float], now: float, admitted: bool) -> Verdict:
+def _verdict(limit: Limit, times: deque[float], now: float, admitted: bool) -> WindowResult:
     reset = max(0.0, limit.rate.seconds - (now - times[0])) if times else 0.0  # in this order: never above `seconds`
-    return Verdict(admitted, limit, max(0, limit.rate.count - len(times)), reset)
+    return WindowResult(admitted, limit, max(0, limit.rate.count - len(times)), reset)

@@ -11,7 +11,7 @@ from journeyman.errors import BaseError, StateError
 from journeyman.events.codec import Codec
 from journeyman.events.events import ApprovalGiven
 from journeyman.journal.journal import Append, ApprovalRow, Batch, Journal
-from journeyman.runtime.engine.scheduler import Worker
+from journeyman.runtime.engine.scheduler import RunScheduler
 
 log = logging.getLogger(__name__)
 
@@ -21,10 +21,10 @@ RETRY_SECONDS = 5.0  # after a round that the journal refused
 _RETRY_US = round(RETRY_SECONDS * 1_000_000)
 
 
-class Deadlines:
+class ApprovalDeadlines:
     """Gives the default answer when nobody else has. Holds one timer, whatever waits."""
 
-    def __init__(self, journal: Journal, worker: Worker, codec: Codec, clock: Clock) -> None:
+    def __init__(self, journal: Journal, worker: RunScheduler, codec: Codec, clock: Clock) -> None:
         self._journal = journal
         self._worker = worker
         self._codec = codec

@@ -19,25 +19,25 @@ from journeyman.journal.journal import Journal
 from journeyman.llm.client import ModelClient
 from journeyman.resilience.shared_window import RedisWindows
 from journeyman.resilience.window import MemoryWindows
-from journeyman.runtime.approval_deadlines import Deadlines
+from journeyman.runtime.approval_deadlines import ApprovalDeadlines
 from journeyman.runtime.engine.budgets import Budgets
-from journeyman.runtime.engine.scheduler import Worker
+from journeyman.runtime.engine.scheduler import RunScheduler
 from journeyman.runtime.retention import Keep, Retention
-from journeyman.runtime.served.agents import Catalog
-from journeyman.runtime.served.versions import Definitions
+from journeyman.runtime.served.agents import AgentRegistry
+from journeyman.runtime.served.versions import VersionResolver
 from journeyman.runtime.use_cases.forks import Forks
 from journeyman.runtime.use_cases.runs import Runs
 from journeyman.runtime.use_cases.threads import Threads
-from journeyman.server.authentication import Identity
-from journeyman.server.mcp_servers import Mounts
+from journeyman.server.authentication import Authentication
+from journeyman.server.mcp_servers import McpConnections
 from journeyman.server.observers import Observers
-from journeyman.server.reload.reload import Reloading
+from journeyman.server.reload.reload import Reloader
 from journeyman.settings import Settings
 from journeyman.telemetry.metrics.exposition import Exposition
 from journeyman.tools.cache.cache import ToolCache
-from journeyman.tools.process.pool import Workers
+from journeyman.tools.process.pool import WorkerPool
 from journeyman.tools.registry import ToolRegistry
-from journeyman.tools.sandbox.detection import Kernel, described, described_for
+from journeyman.tools.sandbox.detection import AvailableIsolation, describe_isolation, describe_tool_isolation
 from journeyman.tools.spec import ToolSpec
 
 DRAIN_SECONDS = 10.0  # how long runs may finish after a SIGTERM before they are parked
@@ -61,32 +61,32 @@ class Application:
     models: ModelClient
     services: Services
     http: HttpClient
-    workers: Workers
+    workers: WorkerPool
     registry: ToolRegistry
     cache: ToolCache | None
-    mcp: Mounts
-    catalog: Catalog
-    definitions: Definitions
-    worker: Worker
+    mcp: McpConnections
+    catalog: AgentRegistry
+    definitions: VersionResolver
+    worker: RunScheduler
     budgets: Budgets
     runs: Runs
     forks: Forks
     threads: Threads
     observers: Observers
     exposition: Exposition
-    deadlines: Deadlines
+    deadlines: ApprovalDeadlines
     retention: Retention
-    identity: Identity
+    identity: Authentication
     windows: MemoryWindows | RedisWindows | None  # of requests; None: nobody counts
     clock: Clock
     ids: Ids
-    reloading: Reloading = field(init=False)
+    reloading: Reloader = field(init=False)
     problems: tuple[Problem, ...] = ()  # warnings of loading
     secrets: tuple[str, ...] = ()  # every value to be masked wherever people look
     on_secrets: Callable[[tuple[str, ...]], None] = _ignored  # told of them when a reload named more
     recovered: int = 0  # runs that were under way when the process before this one ended
     started: bool = False
-    looking: asyncio.Task[Kernel] | None = None  # at what confines workers here
+    looking: asyncio.Task[AvailableIsolation] | None = None  # at what confines workers here
     pruning: asyncio.Task[None] | None = None  # every hour, where RETENTION_DAYS is set
 
     async def __aenter__(self) -> Application:
@@ -163,7 +163,7 @@ class Application:
     def details(self) -> Mapping[str, object]:
         """What worker processes are confined by, if any are needed and it is known, and a reload that was refused."""
         kernel, last = self.workers.known_kernel, self.reloading.last
-        found: dict[str, object] = {} if kernel is None else {"sandbox": described(kernel)}
+        found: dict[str, object] = {} if kernel is None else {"sandbox": describe_isolation(kernel)}
         if last is not None and not last.applied:
             found["reload"] = f"refused for {len(last.problems)} problems: see the log, or GET /agents/{{name}}"
         if self.windows is not None and self.windows.away:
@@ -173,4 +173,8 @@ class Application:
     def sandbox(self, spec: ToolSpec) -> Mapping[str, JSON]:
         """The same for one tool."""
         kernel = self.workers.known_kernel
-        return {} if kernel is None and spec.isolation == "process" else described_for(spec, kernel or Kernel())
+        return (
+            {}
+            if kernel is None and spec.isolation == "process"
+            else describe_tool_isolation(spec, kernel or AvailableIsolation())
+        )

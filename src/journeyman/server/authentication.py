@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from journeyman.auth.api_keys import ApiKeys, usable
 from journeyman.auth.authenticator import Authenticator
 from journeyman.auth.key_set import MOST_BYTES, KeySet
-from journeyman.auth.remembered import Remembered
-from journeyman.auth.tokens import Policy, SharedSecret, Tokens
+from journeyman.auth.remembered import VerificationCache
+from journeyman.auth.tokens import Policy, SharedSecret, TokenVerifier
 from journeyman.clock import Clock
 from journeyman.egress.services import Services
 from journeyman.egress.transport import Request, Transport
 from journeyman.errors import ConfigurationError, ServiceError
-from journeyman.ids import RandomSecrets
+from journeyman.ids import RandomSecretSource
 from journeyman.journal.journal import Journal
-from journeyman.resilience.guard import Judgement
+from journeyman.resilience.guard import ErrorClass
 from journeyman.settings import Settings
 
 
 @dataclass(slots=True, kw_only=True)
-class Identity:
+class Authentication:
     """The keys of this server, and who checks them; without an authenticator nobody is asked."""
 
     keys: ApiKeys
@@ -65,7 +65,7 @@ class Issuer:
                     raise ServiceError(f"{self._url} answered {response.status}", status=response.status)
                 return await response.read(MOST_BYTES)
 
-        return await destination.guard.call(attempt, lambda error: Judgement(failing=True, repeatable=True))
+        return await destination.guard.call(attempt, lambda error: ErrorClass(failing=True, repeatable=True))
 
     def _opened(self) -> Transport:
         if self._transport is None:
@@ -79,15 +79,15 @@ class Issuer:
             await self._transport.aclose()
 
 
-def identity(settings: Settings, journal: Journal, services: Services, clock: Clock) -> Identity:
-    remembered = Remembered()
-    keys = ApiKeys(journal, clock, RandomSecrets())
+def authentication(settings: Settings, journal: Journal, services: Services, clock: Clock) -> Authentication:
+    remembered = VerificationCache()
+    keys = ApiKeys(journal, clock, RandomSecretSource())
     keys.changed = remembered.forget
     if settings.auth_mode == "off":
-        return Identity(keys=keys, authenticator=None)
+        return Authentication(keys=keys, authenticator=None)
     issuer = Issuer(settings.jwt_jwks_url, services) if settings.jwt_jwks_url else None
     tokens = _tokens(settings, issuer, remembered, clock)
-    return Identity(
+    return Authentication(
         keys=keys,
         authenticator=Authenticator(keys, tokens, remembered, clock),
         seed=settings.seed_key,
@@ -105,13 +105,15 @@ def token_policy(settings: Settings) -> Policy | None:
     return Policy(algorithm=settings.token_algorithm, audience=settings.jwt_audience, issuer=settings.jwt_issuer)
 
 
-def _tokens(settings: Settings, issuer: Issuer | None, remembered: Remembered, clock: Clock) -> Tokens | None:
+def _tokens(
+    settings: Settings, issuer: Issuer | None, remembered: VerificationCache, clock: Clock
+) -> TokenVerifier | None:
     policy = token_policy(settings)
     if policy is None:
         return None
     if issuer is None:
         assert settings.jwt_secret_key is not None
-        return Tokens(policy, SharedSecret(settings.jwt_secret_key.get_secret_value()), clock)
+        return TokenVerifier(policy, SharedSecret(settings.jwt_secret_key.get_secret_value()), clock)
     key_set = KeySet(issuer, policy.algorithm, clock)
     key_set.changed = remembered.forget
-    return Tokens(policy, key_set, clock)
+    return TokenVerifier(policy, key_set, clock)

@@ -24,32 +24,32 @@ from journeyman.llm.client import ModelClient
 from journeyman.llm.prices import read_prices
 from journeyman.resilience.shared_window import RedisWindows
 from journeyman.resilience.window import MemoryWindows
-from journeyman.runtime.approval_deadlines import Deadlines
+from journeyman.runtime.approval_deadlines import ApprovalDeadlines
 from journeyman.runtime.engine.budgets import Budgets
-from journeyman.runtime.engine.model_budget import Till
+from journeyman.runtime.engine.model_budget import BudgetMeters
 from journeyman.runtime.engine.performer import Performer, ToolExecutor
-from journeyman.runtime.engine.scheduler import Worker
+from journeyman.runtime.engine.scheduler import RunScheduler
 from journeyman.runtime.retention import Retention
-from journeyman.runtime.served.agents import Catalog
-from journeyman.runtime.served.versions import Definitions
+from journeyman.runtime.served.agents import AgentRegistry
+from journeyman.runtime.served.versions import VersionResolver
 from journeyman.runtime.use_cases.forks import Forks
 from journeyman.runtime.use_cases.runs import Runs
-from journeyman.runtime.use_cases.submission import Acceptance
+from journeyman.runtime.use_cases.submission import Submission
 from journeyman.runtime.use_cases.threads import Threads
 from journeyman.server.application import Application
-from journeyman.server.authentication import identity
-from journeyman.server.loading import Loaded, load
-from journeyman.server.mcp_servers import Mounts, guarded
+from journeyman.server.authentication import authentication
+from journeyman.server.loading import LoadedFiles, load
+from journeyman.server.mcp_servers import McpConnections, guarded_session
 from journeyman.server.observers import Observers, models_of, tracing
 from journeyman.server.outbound import executor_of, models_behind, register, transport_of
-from journeyman.server.reload.reload import Load, Reloading
+from journeyman.server.reload.reload import Load, Reloader
 from journeyman.settings import Settings
-from journeyman.telemetry.metrics.recorders import Names
+from journeyman.telemetry.metrics.recorders import LabelNames
 from journeyman.telemetry.tracing.exporter import header_values
 from journeyman.tools.cache.cache import ToolCache
 from journeyman.tools.cache.stores import MemoryStore, SqliteStore
 from journeyman.tools.discovery.discovery import discover
-from journeyman.tools.process.pool import Workers
+from journeyman.tools.process.pool import WorkerPool
 from journeyman.tools.registry import Discover, ToolRegistry
 from journeyman.tools.sandbox.detection import shortcomings
 from journeyman.user_code.importing import ImportedFiles
@@ -77,18 +77,18 @@ async def build(
     if errors:
         await loaded.registry.aclose()
         raise ConfigurationError("The agents cannot be served:", errors)
-    workers = Workers()
-    if missing := await unmet(loaded, workers):
+    workers = WorkerPool()
+    if missing := await unmet_sandbox(loaded, workers):
         await loaded.registry.aclose()
         raise ConfigurationError("The agents cannot be served:", missing)
 
-    async def load_again(registry: ToolRegistry) -> Loaded:
+    async def load_again(registry: ToolRegistry) -> LoadedFiles:
         return await load(settings, path, offline=offline, imported=imported, earlier=registry)
 
     return join(settings, loaded, journal, models, clock, ids, workers, load_again, watched_by=observers)
 
 
-async def unmet(loaded: Loaded, workers: Workers) -> list[Problem]:
+async def unmet_sandbox(loaded: LoadedFiles, workers: WorkerPool) -> list[Problem]:
     """What agents with `sandbox: strict` miss on this machine."""
     strict = [tool for agent in loaded.agents for tool in agent.spec.tools if tool.sandbox == "strict"]
     if not strict:
@@ -99,12 +99,12 @@ async def unmet(loaded: Loaded, workers: Workers) -> list[Problem]:
 
 def join(
     settings: Settings,
-    loaded: Loaded,
+    loaded: LoadedFiles,
     journal: Journal | None = None,
     models: ModelClient | None = None,
     clock: Clock | None = None,
     ids: Ids | None = None,
-    workers: Workers | None = None,
+    workers: WorkerPool | None = None,
     load_again: Load | None = None,
     tools: Callable[[ToolExecutor], ToolExecutor] | None = None,
     watched_by: type[Observers] = Observers,
@@ -116,28 +116,30 @@ def join(
     clock, ids = clock or SystemClock(), ids or RandomIds()
     secrets = (*settings.secrets(), *loaded.secrets, *header_values(os.environ))
     registry, codec = loaded.registry, Codec(secrets)
-    names = Names(lambda agent: models_of(catalog, agent), lambda name: services.is_configured(name))
+    names = LabelNames(lambda agent: models_of(catalog, agent), lambda name: services.is_configured(name))
     traces, untraced = tracing(os.environ)
     observers = watched_by(registry, clock, names, lambda at: deadlines.arm(at), traces, debug=settings.debug)
     journal = journal or _journal(settings, observers)
     services = _services(settings, loaded, clock, observers)
     register(registry, loaded.openapi, loaded.transport, services, clock)
-    mcp = Mounts(loaded, registry, clock, ids, settings.timeout_seconds, guarded(services), codec.masked)
+    mcp = McpConnections(
+        loaded, registry, clock, ids, settings.timeout_seconds, guarded_session(services), codec.masked
+    )
     agents = {agent.spec.name: mcp.build(agent.spec) for agent in loaded.agents}
-    catalog = Catalog(agents, settings.default_agent, clock.now())
+    catalog = AgentRegistry(agents, settings.default_agent, clock.now())
     direct = _direct(registry, catalog.agents)
-    definitions = Definitions(journal, catalog, mcp.build, direct, lambda data: application.read_definition(data))
-    models, workers = models or models_behind(settings, services, journal, clock), workers or Workers()
+    definitions = VersionResolver(journal, catalog, mcp.build, direct, lambda data: application.read_definition(data))
+    models, workers = models or models_behind(settings, services, journal, clock), workers or WorkerPool()
     cache, http = _cache(settings, clock, secrets), HttpClient(services, transport_of, clock)
     executor = executor_of(settings, registry, workers, clock, ids, cache, http)
     prices, budgets = read_prices(settings.prices_path), Budgets(journal, clock, settings.quota)
     performer = Performer(models, tools(executor) if tools else executor, clock, ids, prices)
-    till = Till(budgets, prices)
-    worker = Worker(journal, codec, clock, ids, definitions, performer, observers.observe, till=till)
-    acceptance = Acceptance(journal, worker, definitions, clock, budgets)
+    till = BudgetMeters(budgets, prices)
+    worker = RunScheduler(journal, codec, clock, ids, definitions, performer, observers.observe, till=till)
+    acceptance = Submission(journal, worker, definitions, clock, budgets)
     runs = Runs(journal, worker, catalog, definitions, codec, clock, ids, acceptance)
     windows = _windows(settings, clock, ids)
-    deadlines = Deadlines(journal, worker, codec, clock)
+    deadlines = ApprovalDeadlines(journal, worker, codec, clock)
     application = Application(
         settings=settings,
         codec=codec,
@@ -160,7 +162,7 @@ def join(
         exposition=observers.exposition(journal, services, worker, workers, windows),
         deadlines=deadlines,
         retention=Retention(journal, clock),
-        identity=identity(settings, journal, services, clock),
+        identity=authentication(settings, journal, services, clock),
         windows=windows,
         clock=clock,
         ids=ids,
@@ -171,10 +173,10 @@ def join(
     return application
 
 
-def _reloading(application: Application, transport: Transport | None, load_again: Load | None) -> Reloading:
-    return Reloading(
+def _reloading(application: Application, transport: Transport | None, load_again: Load | None) -> Reloader:
+    return Reloader(
         load_again,
-        partial(unmet, workers=application.workers),
+        partial(unmet_sandbox, workers=application.workers),
         application.registry,
         application.services,
         application.mcp,
@@ -194,7 +196,7 @@ def _windows(settings: Settings, clock: Clock, ids: Ids) -> MemoryWindows | Redi
     return MemoryWindows(clock) if url is None else RedisWindows(url.get_secret_value(), clock, ids)
 
 
-def _services(settings: Settings, loaded: Loaded, clock: Clock, observers: Observers) -> Services:
+def _services(settings: Settings, loaded: LoadedFiles, clock: Clock, observers: Observers) -> Services:
     return Services(
         loaded.services,
         clock=clock,

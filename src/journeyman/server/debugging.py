@@ -49,7 +49,7 @@ class DebugPages:
                 "workers": parts.workers.figures(),
                 "cache": parts.cache.figures() if parts.cache else None,
                 "agents": {name: agent.version for name, agent in parts.catalog.agents.items()},
-                "settings": shown(parts.settings),
+                "settings": masked_page(parts.settings),
             }
         )
 
@@ -94,7 +94,7 @@ def _service(destination: Destination) -> dict[str, Any]:
     }
 
 
-def shown(settings: Settings) -> dict[str, Any]:
+def masked_page(settings: Settings) -> dict[str, Any]:
     """Every setting; of a secret one whether it is set."""
     values = {name.upper(): getattr(settings, name) for name in sorted(type(settings).model_fields)}
     return {name: _masked(value) for name, value in values.items()}

@@ -10,16 +10,16 @@ import msgspec
 
 from journeyman.agent_files.definition import LoadedAgent
 from journeyman.agents.graph.drawing import graph_of
-from journeyman.agents.graph.walkthrough import TrailStep, trail
+from journeyman.agents.graph.walkthrough import TraceStep, execution_trace
 from journeyman.errors import ConfigurationError, NotFoundError
 from journeyman.events.codec import Entry
 from journeyman.events.messages import JSON, user
 from journeyman.journal.memory import MemoryJournal
 from journeyman.llm.fake.scripted import ScriptedModel
-from journeyman.runtime.use_cases.requests import Answer, RunResult, StartRun
+from journeyman.runtime.use_cases.requests import HumanAnswer, RunResult, StartRun
 from journeyman.server.application import Application
 from journeyman.server.composition import join
-from journeyman.server.loading import Loaded, load
+from journeyman.server.loading import LoadedFiles, load
 from journeyman.settings import Settings
 from journeyman.tools.spec import CallRequest, ToolHost, ToolSpec
 
@@ -30,7 +30,7 @@ _PAGE = 500
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rehearsal:
+class DryRun:
     """What is said, by whom it is answered, and with which context. `script` None: the model that needs no gateway."""
 
     text: str
@@ -46,7 +46,7 @@ class NotCalled:
         return f"(dry run: {request.spec.name} was not called)"
 
 
-async def rehearse(settings: Settings, path: Path | None, rehearsal: Rehearsal) -> tuple[RunResult, list[TrailStep]]:
+async def dry_run(settings: Settings, path: Path | None, rehearsal: DryRun) -> tuple[RunResult, list[TraceStep]]:
     """The run's end, and its way. Approvals are approved; tools are called only if their effects are `none`.
 
     Raises ConfigurationError with every problem of the files, NotFoundError for an agent without a graph.
@@ -65,10 +65,10 @@ async def rehearse(settings: Settings, path: Path | None, rehearsal: Rehearsal) 
     async with application:
         result = await _run(application, rehearsal, spec.name)
         facts = [(entry.seq, entry.at, entry.event) async for entry in _entries(application, result.run_id)]
-    return result, list(trail(graph, facts))
+    return result, list(execution_trace(graph, facts))
 
 
-def without_effects(loaded: Loaded) -> Loaded:
+def without_effects(loaded: LoadedFiles) -> LoadedFiles:
     """The same, with tools that do nothing in the place of those that would; MCP servers are left alone."""
     tools = loaded.registry.tools
     listed: dict[str, list[ToolSpec]] = {}
@@ -91,14 +91,14 @@ def _harmless(agent: LoadedAgent, acting: Collection[str]) -> LoadedAgent:
     return replace(agent, spec=msgspec.structs.replace(agent.spec, tools=tools), mounts=())
 
 
-async def _run(application: Application, rehearsal: Rehearsal, agent: str) -> RunResult:
+async def _run(application: Application, rehearsal: DryRun, agent: str) -> RunResult:
     runs = application.runs
     request = StartRun(input=user(rehearsal.text), agent=agent, context=rehearsal.context)
     started = await runs.start(PRINCIPAL, request)
     result = await runs.wait(started.run_id, _WAIT_SECONDS)
     answered = 0
     while result.approvals and result.status == "paused" and answered < MAX_ANSWERS:
-        answers = [Answer(approval=row.id, decision="approve") for row in result.approvals]
+        answers = [HumanAnswer(approval=row.id, decision="approve") for row in result.approvals]
         await runs.answer(PRINCIPAL, result.run_id, answers)
         result = await runs.wait(result.run_id, _WAIT_SECONDS)
         answered += len(answers)

@@ -10,7 +10,7 @@ from typing import Any
 
 from journeyman.agent_files.agent_types import AgentClass
 from journeyman.agent_files.definition import LoadedAgents
-from journeyman.agent_files.single import AgentFactory as Definitions
+from journeyman.agent_files.single import AgentBuilder as Definitions
 from journeyman.agents.agent import BaseAgent
 from journeyman.errors import ConfigurationError
 from journeyman.events.messages import JSON, user
@@ -21,7 +21,7 @@ from journeyman.runtime.engine.frames import Frame
 from journeyman.runtime.use_cases.requests import RunResult, StartRun
 from journeyman.server.application import Application
 from journeyman.server.composition import join
-from journeyman.server.loading import Loaded, agent_types, joined, surroundings
+from journeyman.server.loading import LoadedFiles, agent_types, load_context, merged_settings
 from journeyman.server.paths import tools_path
 from journeyman.settings import Settings
 from journeyman.tools.registry import ToolRegistry
@@ -31,7 +31,7 @@ PRINCIPAL = "local"
 WAIT_SECONDS = 24 * 3600.0
 
 
-class InProcess:
+class EmbeddedRuns:
     """Runs agents over an application that opens at the first run. `aclose` ends it."""
 
     def __init__(self, application: Application) -> None:
@@ -109,22 +109,24 @@ class AgentFactory:
         settings = Settings.read()
         path = Path(self._config) if isinstance(self._config, (str, Path)) else None
         registry = await ToolRegistry.auto_register(tools_path(settings, path), isolation=settings.tools_isolation)
-        around = surroundings(settings, registry, self._types, offline=False)
+        around = load_context(settings, registry, self._types, offline=False)
         if self._from_environment:
             definition = Definitions.from_environment(os.environ, surroundings=around)
         else:
             definition = Definitions(self._config, surroundings=around)
-        loaded = joined(registry, self._types, LoadedAgents(agents=(definition.load(),), problems=()), self._imported)
+        loaded = merged_settings(
+            registry, self._types, LoadedAgents(agents=(definition.load(),), problems=()), self._imported
+        )
         if errors := [problem for problem in loaded.problems[len(registry.problems) :] if problem.severity == "error"]:
             raise ConfigurationError("The agent cannot be made:", errors)
         application = join_in_process(settings, loaded, self._journal, self._models)
         agent = next(iter(application.catalog.agents.values()))
-        agent.bind(InProcess(application))
+        agent.bind(EmbeddedRuns(application))
         return agent
 
 
 def join_in_process(
-    settings: Settings, loaded: Loaded, journal: Journal | None, models: ModelClient | None
+    settings: Settings, loaded: LoadedFiles, journal: Journal | None, models: ModelClient | None
 ) -> Application:
     """In memory unless a journal is given or DATABASE_URL is set: a script must not lock a server's file."""
     if journal is None and "database_url" not in settings.model_fields_set:

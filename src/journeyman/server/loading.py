@@ -10,16 +10,16 @@ from pathlib import Path
 
 from journeyman.agent_files.agent_types import AgentTypes
 from journeyman.agent_files.assembly import assemble
-from journeyman.agent_files.definition import LoadedAgent, LoadedAgents, Surroundings
+from journeyman.agent_files.definition import LoadContext, LoadedAgent, LoadedAgents
 from journeyman.agent_files.folder import load_agents
 from journeyman.agent_files.node_types import NodeTypes
-from journeyman.agent_files.single import AgentFactory as Definitions
+from journeyman.agent_files.single import AgentBuilder as Definitions
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.graph.agent import GraphAgent
 from journeyman.agents.react import ReactAgent
 from journeyman.agents.spec import AgentSpec
 from journeyman.egress.services import ServiceSpec
-from journeyman.egress.services import joined as joined_services
+from journeyman.egress.services import merged_services as joined_services
 from journeyman.egress.transport import Transport
 from journeyman.errors import ConfigurationError, Problem
 from journeyman.server.outbound import openapi_tools, outside
@@ -28,12 +28,12 @@ from journeyman.settings import Settings
 from journeyman.tools.discovery.discovery import discover
 from journeyman.tools.openapi.invoker import OpenApiTool
 from journeyman.tools.registry import Discover, ToolRegistry
-from journeyman.tools.schema import overrides as narrowing
+from journeyman.tools.schema import overrides as schema_overrides
 from journeyman.user_code.importing import ImportedFiles
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedFiles:
     """Tools and agents, and what is wrong with them."""
 
     registry: ToolRegistry
@@ -64,11 +64,11 @@ def agent_types(imported: ImportedFiles) -> AgentTypes:
     return AgentTypes({ReactAgent.type: ReactAgent, GraphAgent.type: GraphAgent}, import_file=imported)
 
 
-def surroundings(settings: Settings, registry: ToolRegistry, types: AgentTypes, offline: bool) -> Surroundings:
-    return Surroundings(
+def load_context(settings: Settings, registry: ToolRegistry, types: AgentTypes, offline: bool) -> LoadContext:
+    return LoadContext(
         tools=registry.tools,
         types=types,
-        narrowing=narrowing,
+        schema_overrides=schema_overrides,
         environment=os.environ,
         default_model=settings.default_model,
         gateway_configured=settings.litellm_gateway_url is not None,
@@ -85,7 +85,7 @@ async def load(
     discover: Discover = discover,
     imported: ImportedFiles | None = None,
     earlier: ToolRegistry | None = None,
-) -> Loaded:
+) -> LoadedFiles:
     """Load what `path` (or the settings) say. Raises nothing: problems are listed, errors among them.
 
     `imported` and `earlier` are those of the load before this one: what has not changed is taken from them.
@@ -104,14 +104,16 @@ async def load(
 
 def _read(
     settings: Settings, agents_at: Path | None, registry: ToolRegistry, offline: bool, imported: ImportedFiles
-) -> Loaded:
+) -> LoadedFiles:
     types = agent_types(imported)
-    around = surroundings(settings, registry, types, offline)
+    around = load_context(settings, registry, types, offline)
     loaded = _from_environment(settings, around) if agents_at is None else load_agents(agents_at, around)
-    return joined(registry, types, loaded, imported)
+    return merged_settings(registry, types, loaded, imported)
 
 
-def joined(registry: ToolRegistry, types: AgentTypes, loaded: LoadedAgents, imported: ImportedFiles) -> Loaded:
+def merged_settings(
+    registry: ToolRegistry, types: AgentTypes, loaded: LoadedAgents, imported: ImportedFiles
+) -> LoadedFiles:
     """The agents with what they bring along: their tools that are outside services, and how services are guarded."""
     transport = outside(loaded.agents)
     services, wrong = joined_services(spec for agent in loaded.agents for spec in agent.services)
@@ -120,7 +122,7 @@ def joined(registry: ToolRegistry, types: AgentTypes, loaded: LoadedAgents, impo
     nodes = NodeTypes(imported)
     coded = [problem for agent in loaded.agents for problem in _code_problems(agent, nodes)]
     problems = (*registry.problems, *loaded.problems, *found, *map(_contradiction, wrong), *checked, *coded)
-    return Loaded(registry, types, nodes, loaded.agents, problems, transport, services, openapi)
+    return LoadedFiles(registry, types, nodes, loaded.agents, problems, transport, services, openapi)
 
 
 def _code_problems(agent: LoadedAgent, nodes: NodeTypes) -> tuple[Problem, ...]:
@@ -137,7 +139,7 @@ def _contradiction(message: str) -> Problem:
     return Problem(message, remedy="give a service one name and one match in all agents")
 
 
-def _from_environment(settings: Settings, around: Surroundings) -> LoadedAgents:
+def _from_environment(settings: Settings, around: LoadContext) -> LoadedAgents:
     """The one agent that AGENT_TYPE, AGENT_NAME, AGENT_PROMPT, DEFAULT_MODEL and AGENT_TOOLS describe."""
     described = {
         "AGENT_TYPE": settings.agent_type,

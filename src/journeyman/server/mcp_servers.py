@@ -16,19 +16,19 @@ from journeyman.egress.services import Services
 from journeyman.egress.transport import Transport
 from journeyman.errors import BaseError, ServiceError
 from journeyman.ids import Ids
-from journeyman.resilience.guard import Judgement
-from journeyman.runtime.served.agents import Catalog
-from journeyman.server.loading import Loaded
-from journeyman.tools.mcp.channel import Channel
-from journeyman.tools.mcp.config import McpServerConfig, Patience
+from journeyman.resilience.guard import ErrorClass
+from journeyman.runtime.served.agents import AgentRegistry
+from journeyman.server.loading import LoadedFiles
+from journeyman.tools.mcp.channel import McpChannel
+from journeyman.tools.mcp.config import McpServerConfig, McpTimeouts
 from journeyman.tools.mcp.http import HttpChannel
 from journeyman.tools.mcp.server import Clean, McpServer
 from journeyman.tools.mcp.servers import McpServers
-from journeyman.tools.mcp.session import Guard, unguarded
+from journeyman.tools.mcp.session import SessionGuard, unguarded
 from journeyman.tools.mcp.stdio import StdioChannel
 from journeyman.tools.process.pool import scrubbed_environment
 from journeyman.tools.registry import ToolRegistry
-from journeyman.tools.schema import overrides as narrowing
+from journeyman.tools.schema import overrides as schema_overrides
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -37,12 +37,12 @@ T = TypeVar("T")
 class Connector:
     """Opens connections; one pool for all servers over HTTP."""
 
-    def __init__(self, clock: Clock, patience: Patience) -> None:
+    def __init__(self, clock: Clock, patience: McpTimeouts) -> None:
         self._clock = clock
         self._patience = patience
         self._transport: Transport | None = None
 
-    async def __call__(self, config: McpServerConfig) -> Channel:
+    async def __call__(self, config: McpServerConfig) -> McpChannel:
         if config.url is None:
             return await StdioChannel.open(config, scrubbed_environment(), self._patience.goodbye)
         if self._transport is None:
@@ -56,7 +56,7 @@ class Connector:
             await self._transport.aclose()
 
 
-def guarded(services: Services) -> Guard:
+def guarded_session(services: Services) -> SessionGuard:
     """Every request to a server passes its guard. It is never sent twice here: the executor knows its effects."""
 
     async def through(server: str, work: Callable[[], Awaitable[T]]) -> T:
@@ -65,11 +65,11 @@ def guarded(services: Services) -> Guard:
     return through
 
 
-def _failed_for_good(error: ServiceError) -> Judgement:
-    return Judgement(failing=True, repeatable=False)
+def _failed_for_good(error: ServiceError) -> ErrorClass:
+    return ErrorClass(failing=True, repeatable=False)
 
 
-class Mounts:
+class McpConnections:
     """The agents' servers, connected; `build` makes an agent whose MCP tools are always answered.
 
     Where agents are made anew, because their files or their servers' tools changed, it happens in `remake`.
@@ -77,15 +77,15 @@ class Mounts:
 
     def __init__(
         self,
-        loaded: Loaded,
+        loaded: LoadedFiles,
         registry: ToolRegistry,
         clock: Clock,
         ids: Ids,
         call_seconds: float,
-        guard: Guard = unguarded,
+        guard: SessionGuard = unguarded,
         clean: Clean = list,
     ) -> None:
-        self._patience = Patience()
+        self._patience = McpTimeouts()
         self._loaded = loaded
         self._clock = clock
         self._ids = ids
@@ -100,7 +100,7 @@ class Mounts:
         self.servers.stand_in(spec.tools)
         return self._loaded.build(spec)
 
-    async def start(self, catalog: Catalog) -> None:
+    async def start(self, catalog: AgentRegistry) -> None:
         """Connect; a server that takes long appears when it is there."""
         self.servers.changed = lambda: self._renew(catalog)
         await self.servers.start()
@@ -109,7 +109,7 @@ class Mounts:
         await self.servers.aclose()
         await self._connector.aclose()
 
-    def mount(self, loaded: Loaded) -> None:
+    def mount(self, loaded: LoadedFiles) -> None:
         """Have the servers of these agents: those that stay as they were keep their connection."""
         wanted, known = _configs(loaded), self.servers.configs
         self._loaded = loaded
@@ -127,7 +127,7 @@ class Mounts:
         made = []
         for agent in agents:
             spec, problems = (
-                mounted(agent.spec, agent.mounts, listings, narrowing) if agent.mounts else (agent.spec, [])
+                mounted(agent.spec, agent.mounts, listings, schema_overrides) if agent.mounts else (agent.spec, [])
             )
             for problem in problems:
                 _log.warning("agent %s: %s", spec.name, problem)
@@ -137,7 +137,7 @@ class Mounts:
                 _log.warning("agent %s stays as it was: %s", spec.name, exc.message)
         return made
 
-    def _renew(self, catalog: Catalog) -> None:
+    def _renew(self, catalog: AgentRegistry) -> None:
         for agent in self.remake(agent for agent in self._loaded.agents if agent.mounts):
             catalog.put(agent, self._clock.now(), by_file=False)
 
@@ -155,5 +155,5 @@ class Mounts:
         )
 
 
-def _configs(loaded: Loaded) -> dict[str, McpServerConfig]:
+def _configs(loaded: LoadedFiles) -> dict[str, McpServerConfig]:
     return {mount.config.name: mount.config for agent in loaded.agents for mount in agent.mounts}

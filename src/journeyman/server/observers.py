@@ -16,17 +16,17 @@ from journeyman.events.fold import AgentState
 from journeyman.journal.journal import Journal
 from journeyman.resilience.signals import Signal
 from journeyman.resilience.window import Windows
-from journeyman.runtime.engine.scheduler import Worker
-from journeyman.runtime.served.agents import Catalog
+from journeyman.runtime.engine.scheduler import RunScheduler
+from journeyman.runtime.served.agents import AgentRegistry
 from journeyman.telemetry.logs.formatters import log_events, log_signal
-from journeyman.telemetry.metrics.collectors import Sources, readings
+from journeyman.telemetry.metrics.collectors import MetricSources, collect
 from journeyman.telemetry.metrics.exposition import Exposition
 from journeyman.telemetry.metrics.instruments import Distribution
 from journeyman.telemetry.metrics.loop_lag import LoopLag
-from journeyman.telemetry.metrics.recorders import Names, RunMetrics, ServerMetrics
+from journeyman.telemetry.metrics.recorders import LabelNames, RunMetrics, ServerMetrics
 from journeyman.telemetry.tasks import TaskBook
 from journeyman.telemetry.tracing.exporter import Traces, wanted
-from journeyman.tools.process.pool import Workers
+from journeyman.tools.process.pool import WorkerPool
 from journeyman.tools.registry import ToolRegistry
 
 
@@ -37,7 +37,7 @@ class Observers:
         self,
         registry: ToolRegistry,
         clock: Clock,
-        names: Names,
+        names: LabelNames,
         deadline: Callable[[int], None],
         traces: Traces | None = None,
         *,
@@ -86,10 +86,10 @@ class Observers:
         log_signal(signal)
 
     def exposition(
-        self, journal: Journal, services: Services, worker: Worker, workers: Workers, windows: Windows | None
+        self, journal: Journal, services: Services, worker: RunScheduler, workers: WorkerPool, windows: Windows | None
     ) -> Exposition:
         """Everything that is counted, as it is scraped."""
-        sources = Sources(
+        sources = MetricSources(
             version=__version__,
             tools=self._registry.get_metrics,
             tool_durations=lambda: tool_durations(self._registry),
@@ -103,10 +103,10 @@ class Observers:
             workers=workers.figures,
             limits_away=lambda: windows is not None and windows.away,
         )
-        return Exposition(lambda: [*self.runs.read(), *self.server.read(), *readings(sources)])
+        return Exposition(lambda: [*self.runs.read(), *self.server.read(), *collect(sources)])
 
 
-def models_of(catalog: Catalog, agent: str | None) -> Sequence[str]:
+def models_of(catalog: AgentRegistry, agent: str | None) -> Sequence[str]:
     """The models that an agent may call, the configured one first."""
     known: BaseAgent | None = catalog.agents.get(agent) if agent else None
     if known is None:

@@ -21,7 +21,7 @@ from journeyman.settings import Settings
 from journeyman.tools.cache.cache import ToolCache
 from journeyman.tools.executor import Executor
 from journeyman.tools.openapi.invoker import OpenApiTool
-from journeyman.tools.process.pool import Workers
+from journeyman.tools.process.pool import WorkerPool
 from journeyman.tools.registry import ToolRegistry
 
 _TOOL_CONNECTIONS = 1024  # of all services together: each has its own bound
@@ -30,7 +30,7 @@ _TOOL_CONNECTIONS = 1024  # of all services together: each has its own bound
 def executor_of(
     settings: Settings,
     registry: ToolRegistry,
-    workers: Workers,
+    workers: WorkerPool,
     clock: Clock,
     ids: Ids,
     cache: ToolCache | None,

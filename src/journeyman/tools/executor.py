@@ -15,13 +15,13 @@ from journeyman.events.messages import JSON
 from journeyman.ids import Ids
 from journeyman.tools.cache.cache import ToolCache
 from journeyman.tools.failures import TransientToolError, UnansweredToolError
-from journeyman.tools.process.pool import Workers
-from journeyman.tools.rate_limits import ToolRates
+from journeyman.tools.process.pool import WorkerPool
+from journeyman.tools.rate_limits import ToolRateLimits
 from journeyman.tools.registry import RegisteredTool, ToolRegistry
 from journeyman.tools.results import CUT_NOTE, format_result, plain_text
 from journeyman.tools.spec import CallHost, CallRequest, Invoker, ToolOutcome, ToolSpec
 from journeyman.tools.tool import ToolRetry
-from journeyman.tools.tool_host import CallScope, HttpSender
+from journeyman.tools.tool_host import HttpSender, RunToolHost
 
 _log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class Executor:
     def __init__(
         self,
         registry: ToolRegistry,
-        workers: Workers,
+        workers: WorkerPool,
         clock: Clock,
         rng: random.Random,
         ids: Ids,
@@ -63,7 +63,7 @@ class Executor:
         self._max_retries = max_retries
         self._cache = cache
         self._http = http
-        self._rates = ToolRates(clock)
+        self._rates = ToolRateLimits(clock)
 
     async def execute(self, request: CallRequest, host: CallHost) -> ToolOutcome:
         """Run the call to its end; every failure is an outcome. Cancellation stops the tool and passes through."""
@@ -75,7 +75,7 @@ class Executor:
         cache = self._cache if request.spec.cacheable else None
         if cache is not None and (kept := await cache.get(request)) is not None:
             return ToolOutcome(result=kept, duration_ms=self._since(begun), attempts=0, cached=True)
-        call = _Call(request, CallScope(host, request, self._http))
+        call = _Call(request, RunToolHost(host, request, self._http))
         failure: ToolError | None = None
         result: str | None = None
         while True:
@@ -168,7 +168,7 @@ class _Call:
 
     __slots__ = ("host", "request")
 
-    def __init__(self, request: CallRequest, host: CallScope) -> None:
+    def __init__(self, request: CallRequest, host: RunToolHost) -> None:
         self.request = request
         self.host = host
 

@@ -11,7 +11,7 @@ _LONGEST_WAIT = 10.0  # seconds
 _MOST = 1000
 
 
-class ToolRates:
+class ToolRateLimits:
     """Holds each try back until its turn."""
 
     def __init__(self, clock: Clock) -> None:

@@ -16,14 +16,14 @@ from journeyman.tools.builtin import builtin_tools
 from journeyman.tools.discovery.discovery import Discovery, Found, discover, folder_of
 from journeyman.tools.inline.invoker import InlineInvoker
 from journeyman.tools.inline.watchdog import Watchdog
-from journeyman.tools.lint.checks import Finding, Security
-from journeyman.tools.lint.folder import FolderChecks, refuses
+from journeyman.tools.lint.checks import LintFinding, Security
+from journeyman.tools.lint.folder import FolderLint, refuses
 from journeyman.tools.metrics import Durations, ToolMetrics
-from journeyman.tools.process.import_target import Target, attribute_of, target_of
-from journeyman.tools.replaced import Code, EarlierTools
+from journeyman.tools.process.import_target import ImportTarget, attribute_of, target_of
+from journeyman.tools.replaced import Code, ReplacedTools
 from journeyman.tools.schema.arguments import (
+    ArgumentCheck,
     BothChecks,
-    Check,
     ConvertedCheck,
     PlainCheck,
     SchemaCheck,
@@ -44,10 +44,10 @@ class RegisteredTool(msgspec.Struct, frozen=True, kw_only=True):
     """A tool ready to be called. At least one of `invoker` (inline) and `target` (in a worker) is there."""
 
     spec: ToolSpec
-    check: Check
+    check: ArgumentCheck
     invoker: Invoker | None = None
-    target: Target | None = None
-    findings: tuple[Finding, ...] = ()  # of the static check, those that are allowed included
+    target: ImportTarget | None = None
+    findings: tuple[LintFinding, ...] = ()  # of the static check, those that are allowed included
     files: Mapping[str, bytes] = {}  # the sources of its folder, for a worker
 
     def check_arguments(self, raw: str | bytes | dict[str, JSON]) -> dict[str, JSON]:
@@ -70,7 +70,7 @@ class ToolRegistry:
 
     def __init__(self, isolation: Isolation | None = None) -> None:
         self._isolation = isolation
-        self._checks: FolderChecks | None = None
+        self._checks: FolderLint | None = None
         self._security: Security = "off"
         self.tools: dict[str, RegisteredTool] = {}
         self.problems: list[Problem] = []
@@ -78,7 +78,7 @@ class ToolRegistry:
         self._code = Code()
         self._fingerprint: str | None = None  # of the folder that the tools came from
         self._folder: dict[str, RegisteredTool] = {}  # what it gave
-        self._earlier: EarlierTools[RegisteredTool] = EarlierTools()
+        self._earlier: ReplacedTools[RegisteredTool] = ReplacedTools()
         self._watchdog = Watchdog()
         self._shares_code = False
 
@@ -235,7 +235,7 @@ class ToolRegistry:
         if not self._shares_code:
             await self._code.aclose()
 
-    def _registered(self, described: Described, target: Target | None) -> RegisteredTool:
+    def _registered(self, described: Described, target: ImportTarget | None) -> RegisteredTool:
         spec = described.spec
         return RegisteredTool(
             spec=spec,
@@ -246,13 +246,13 @@ class ToolRegistry:
             target=target,
         )
 
-    async def _check(self, path: Path, discovery: Discovery, security: Security) -> dict[str, tuple[Finding, ...]]:
+    async def _check(self, path: Path, discovery: Discovery, security: Security) -> dict[str, tuple[LintFinding, ...]]:
         self._security = security
         if security == "off" or not discovery.found:
             return {}
-        checks = self._checks = FolderChecks(folder_of(path), discovery.found)
+        checks = self._checks = FolderLint(folder_of(path), discovery.found)
 
-        def all_findings() -> dict[str, tuple[Finding, ...]]:
+        def all_findings() -> dict[str, tuple[LintFinding, ...]]:
             return {found.spec.name: checks.findings(found.spec) for found in discovery.found}
 
         return await asyncio.to_thread(all_findings)
@@ -269,7 +269,7 @@ class ToolRegistry:
         self._folder, self._fingerprint = earlier._folder, earlier._fingerprint
         self.tools.update(earlier._folder)
 
-    def _adopt(self, path: Path, discovery: Discovery, findings: dict[str, tuple[Finding, ...]]) -> None:
+    def _adopt(self, path: Path, discovery: Discovery, findings: dict[str, tuple[LintFinding, ...]]) -> None:
         """Register what discovery found; this process imports only the files that hold inline tools."""
         self.problems += discovery.problems
         files: Mapping[str, bytes] = {}
@@ -301,7 +301,7 @@ class ToolRegistry:
         return msgspec.structs.replace(tool, spec=found.spec, files=files)
 
 
-def _check_of(described: Described) -> Check:
+def _check_of(described: Described) -> ArgumentCheck:
     if described.arguments is None:
         return SchemaCheck(described.spec.parameters).compile()
     return PlainCheck(described.arguments) if described.signature.plain else ConvertedCheck(described.arguments)

@@ -35,7 +35,7 @@ class Code:
         await self.resources.aclose()
 
 
-class EarlierTools(Generic[T]):
+class ReplacedTools(Generic[T]):
     """The tools of the last 8 replacements, by name and hash of their code."""
 
     def __init__(self) -> None:

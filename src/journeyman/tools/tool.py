@@ -9,19 +9,18 @@ from typing import Any, TypeVar, overload
 from journeyman.errors import ToolError, ToolValidationError
 from journeyman.events.messages import JSON
 from journeyman.tools.authoring.context import BlockingToolContext, ToolContext
-from journeyman.tools.authoring.definition import MARK, Allowed, Declared, Definition, Sensitive, definition_of
+from journeyman.tools.authoring.definition import MARK, Allowed, Declared, Sensitive, ToolDeclaration
 from journeyman.tools.authoring.resources import Resource, resource
 from journeyman.tools.spec import OUTPUT_CAP, CacheScope, CacheTtl, Effects, Isolation, OnUnknown
 
 __all__ = [
     "BaseTool",
     "BlockingToolContext",
-    "Definition",
     "Resource",
     "Sensitive",
     "ToolContext",
+    "ToolDeclaration",
     "ToolRetry",
-    "definition_of",
     "resource",
     "tool",
 ]
@@ -76,7 +75,7 @@ def tool(function: Any = None, /, *, name: str | None = None, **policy: Any) -> 
             raise ToolValidationError(f"@tool goes on a function, not on {type(target).__name__}: derive BaseTool")
         if inspect.isgeneratorfunction(target) or inspect.isasyncgenfunction(target):
             raise ToolValidationError(f"tool {target.__name__!r}: return the result; a generator has none")
-        definition = Definition(name=target.__name__ if name is None else name, **policy)
+        definition = ToolDeclaration(name=target.__name__ if name is None else name, **policy)
         definition.refuse_nonsense()
         if definition.isolation == "inline" and not inspect.iscoroutinefunction(target):
             raise ToolValidationError(

@@ -18,7 +18,7 @@ class HttpSender(Protocol):
     ) -> HttpReply: ...
 
 
-class CallScope:
+class RunToolHost:
     """A `ToolHost`: the run's own host, and requests by the tool's effects and permissions.
 
     `started` counts the tries, those included that an invoker makes behind a guard of its own.

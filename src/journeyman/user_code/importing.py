@@ -56,7 +56,7 @@ _DISTRIBUTIONS = {
 }
 
 
-class Walk(NamedTuple):
+class FolderListing(NamedTuple):
     """The Python files of a folder in the order of their names, and what was refused."""
 
     files: tuple[Path, ...]
@@ -70,7 +70,7 @@ def trusted_owners() -> frozenset[int] | None:
 
 def walk(
     root: Path, *, max_files: int = MAX_FILES, max_bytes: int = MAX_BYTES, owners: Container[int] | None = None
-) -> Walk:
+) -> FolderListing:
     """The `.py` files under `root` (or `root` itself, if it is a file) that may be imported.
 
     Left out: hidden files, and names that begin with `_` (checked, since others import them). Refused with a problem:
@@ -81,14 +81,14 @@ def walk(
         real = root.resolve(strict=True)
     except (OSError, RuntimeError) as exc:
         reason = getattr(exc, "strerror", None) or "a circle of links"
-        return Walk((), (Problem(f"cannot be read: {reason}", file=str(root), remedy="check the path"),))
+        return FolderListing((), (Problem(f"cannot be read: {reason}", file=str(root), remedy="check the path"),))
     owners = trusted_owners() if owners is None else owners
     walker = _Walker(real if real.is_dir() else real.parent, max_files, max_bytes, owners)
     if real.is_dir():
         walker.enter(root, 0)
     else:
         walker.visit(root)
-    return Walk(tuple(walker.files), (*walker.problems, *walker.warnings()))
+    return FolderListing(tuple(walker.files), (*walker.problems, *walker.warnings()))
 
 
 class _Walker:

@@ -15,14 +15,14 @@ MAX_KEPT = 8 * 1024 * 1024  # of all: a larger folder is only fingerprinted, and
 MAX_DEPTH = 8
 
 
-class Sources(NamedTuple):
+class FolderSources(NamedTuple):
     """`files`: name below the folder -> content; empty where it is too large, or a lone file. `fingerprint`: of all."""
 
     files: Mapping[str, bytes]
     fingerprint: str
 
 
-def read_sources(root: Path) -> Sources:
+def read_sources(root: Path) -> FolderSources:
     """The Python files under `root` (or those beside that one), those included that begin with `_`."""
     whole = root.is_dir()
     folder = root if whole else root.parent
@@ -41,7 +41,7 @@ def read_sources(root: Path) -> Sources:
         digest.update(content)
         files[name] = content
     small = sum(map(len, files.values())) <= MAX_KEPT and all(len(each) <= MAX_BYTES for each in files.values())
-    return Sources(files if whole and small else {}, digest.hexdigest()[:16])
+    return FolderSources(files if whole and small else {}, digest.hexdigest()[:16])
 
 
 def _files(folder: Path, depth: int) -> Iterator[Path]:

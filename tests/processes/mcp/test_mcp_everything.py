@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from journeyman.tools.mcp.config import McpServerConfig, Patience
+from journeyman.tools.mcp.config import McpServerConfig, McpTimeouts
 from journeyman.tools.spec import CallRequest
 from tests.harness.mcp_fixtures import Host, Running, calling
 
@@ -55,7 +55,7 @@ def call(name: str, **arguments: object) -> CallRequest:
 
 
 async def test_its_tools_are_listed_and_called(running: Running, config: McpServerConfig) -> None:
-    async with running(config, Patience(call_wait=5.0)) as server:
+    async with running(config, McpTimeouts(call_wait=5.0)) as server:
         request = call("echo", message="hello")
         patient = msgspec.structs.replace(request.spec, timeout_seconds=20.0)
         while server.problem is not None:  # over HTTP it may still be starting

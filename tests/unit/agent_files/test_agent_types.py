@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from journeyman.agent_files.agent_types import UnknownAgentTypeError
-from journeyman.agent_files.definition import Surroundings
+from journeyman.agent_files.definition import LoadContext
 from journeyman.errors import ConfigurationError
 
-LoadContextFactory = Callable[..., Surroundings]
+LoadContextFactory = Callable[..., LoadContext]
 
 
 class Other:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from journeyman.agent_files.assembly import assemble, direct_agent
-from journeyman.agents.policy_merge import strictest
+from journeyman.agents.policy_merge import strictest_spec
 from journeyman.agents.react import ReactAgent
 from journeyman.agents.spec import AgentSpec, ModelSettings, Output
 from journeyman.errors import ToolError, ToolNotFoundError
@@ -111,12 +111,12 @@ def test_a_lone_call_has_the_strictest_policy_and_every_agents_limits() -> None:
     ],
 )
 def test_the_strictest_approval(approvals: tuple[str, ...], strict: str) -> None:
-    found = strictest([tool(approval=approval) for approval in approvals])
+    found = strictest_spec([tool(approval=approval) for approval in approvals])
     assert found.approval == strict
 
 
 def test_the_strictest_of_the_rest() -> None:
-    found = strictest(
+    found = strictest_spec(
         [tool(effects="none", on_unknown="tell"), tool(effects="once", on_unknown="ask"), tool(isolation="process")]
     )
     assert (found.effects, found.on_unknown, found.isolation) == ("once", "ask", "process")

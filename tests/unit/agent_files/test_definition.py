@@ -8,7 +8,7 @@ import jsonschema_rs
 import pytest
 
 from journeyman.agent_files.assembly import assemble
-from journeyman.agent_files.definition import LoadedAgent, Surroundings, define_agent
+from journeyman.agent_files.definition import LoadContext, LoadedAgent, define_agent
 from journeyman.agent_files.file_model import agent_file_schema
 from journeyman.agent_files.yaml_reader import read_document
 from journeyman.agents.react import ReactAgent
@@ -17,17 +17,17 @@ from journeyman.errors import Problem
 from journeyman.events.fold import AgentState
 from journeyman.resilience.rate_limit import Rate
 
-LoadContextFactory = Callable[..., Surroundings]
+LoadContextFactory = Callable[..., LoadContext]
 
 
-def define(text: str, surroundings: Surroundings) -> tuple[LoadedAgent | None, list[Problem]]:
+def define(text: str, surroundings: LoadContext) -> tuple[LoadedAgent | None, list[Problem]]:
     document, problems = read_document(text.encode(), "agent.yaml")
     assert document is not None
     agent, found = define_agent(document, surroundings, default_name="support")
     return agent, [*problems, *found]
 
 
-def defined(text: str, surroundings: Surroundings) -> LoadedAgent:
+def defined(text: str, surroundings: LoadContext) -> LoadedAgent:
     agent, problems = define(text, surroundings)
     assert not problems
     assert agent is not None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from journeyman.agent_files.definition import Surroundings, define_agent
+from journeyman.agent_files.definition import LoadContext, define_agent
 from journeyman.agent_files.file_model import (
     AgentFile,
     AuthEntry,
@@ -16,8 +16,8 @@ from journeyman.agent_files.file_model import (
     ModelEntry,
     OpenApiEntry,
     OutputEntry,
-    OutsideEntry,
     PermissionsEntry,
+    ServiceEntry,
     TimeoutEntry,
     ToolEntry,
 )
@@ -26,7 +26,7 @@ from journeyman.agent_files.yaml_reader import read_document
 PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "agent-yaml.md").read_text()
 SNIPPETS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 
-LoadContextFactory = Callable[..., Surroundings]
+LoadContextFactory = Callable[..., LoadContext]
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS)
@@ -49,7 +49,7 @@ ENTRIES = [
     LimitsEntry,
     HistoryEntry,
     OutputEntry,
-    OutsideEntry,
+    ServiceEntry,
 ]
 
 

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from journeyman.agent_files.definition import Surroundings
+from journeyman.agent_files.definition import LoadContext
 from journeyman.agent_files.folder import MAX_FILES, load_agents
 from journeyman.agent_files.safety import file_permissions
 from tests.harness.cpu_time import within
 
-LoadContextFactory = Callable[..., Surroundings]
+LoadContextFactory = Callable[..., LoadContext]
 
 
 def write(folder: Path, **files: str) -> None:

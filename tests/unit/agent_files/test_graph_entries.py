@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from journeyman.agent_files.agent_types import AgentTypes
-from journeyman.agent_files.definition import LoadedAgent, Surroundings, define_agent
+from journeyman.agent_files.definition import LoadContext, LoadedAgent, define_agent
 from journeyman.agent_files.document import Document
 from journeyman.agent_files.file_model import agent_file_schema
 from journeyman.agent_files.folder import load_agents
@@ -20,7 +20,7 @@ from journeyman.agent_files.yaml_reader import read_document
 from journeyman.agents.spec import EdgeSpec, GraphSpec, NodeSpec
 from journeyman.errors import Problem
 
-LoadContextFactory = Callable[..., Surroundings]
+LoadContextFactory = Callable[..., LoadContext]
 
 CONTRACT = """\
 type: custom_react_agent

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from journeyman.agent_files.definition import LoadedAgent, Surroundings
+from journeyman.agent_files.definition import LoadContext, LoadedAgent
 from journeyman.agent_files.folder import load_agents
 from journeyman.errors import Problem
 
-LoadContextFactory = Callable[..., Surroundings]
+LoadContextFactory = Callable[..., LoadContext]
 
 CRM = """\
 openapi: 3.0.3

@@ -8,27 +8,27 @@ from typing import Any
 import pytest
 
 from journeyman.agent_files.agent_types import UnknownAgentTypeError
-from journeyman.agent_files.definition import Surroundings
-from journeyman.agent_files.single import AgentFactory
+from journeyman.agent_files.definition import LoadContext
+from journeyman.agent_files.single import AgentBuilder
 from journeyman.errors import ConfigurationError
 
-LoadContextFactory = Callable[..., Surroundings]
+LoadContextFactory = Callable[..., LoadContext]
 
 
 async def test_a_mapping_makes_an_agent(load_context: LoadContextFactory) -> None:
     config = {"type": "react_agent", "prompt": "Test prompt", "tools": []}
-    agent = await AgentFactory(config, surroundings=load_context()).create_agent()
+    agent = await AgentBuilder(config, surroundings=load_context()).create_agent()
     assert agent.type == "react_agent"
     assert agent.spec.prompt == "Test prompt"
 
 
 async def test_without_a_configuration_the_agent_is_the_plain_one(load_context: LoadContextFactory) -> None:
-    agent = await AgentFactory(surroundings=load_context()).create_agent()
+    agent = await AgentBuilder(surroundings=load_context()).create_agent()
     assert (agent.spec.type, agent.spec.name, agent.spec.model.name) == ("react_agent", "agent", "offline")
 
 
 async def test_an_unknown_type_is_a_value_error(load_context: LoadContextFactory) -> None:
-    factory = AgentFactory({"type": "invalid", "limits": 5, "tools": ["nope"]}, surroundings=load_context())
+    factory = AgentBuilder({"type": "invalid", "limits": 5, "tools": ["nope"]}, surroundings=load_context())
     with pytest.raises(ValueError, match="known types: react_agent") as caught:
         await factory.create_agent()
     assert isinstance(caught.value, UnknownAgentTypeError)
@@ -36,7 +36,7 @@ async def test_an_unknown_type_is_a_value_error(load_context: LoadContextFactory
 
 
 async def test_all_problems_come_in_one_error(load_context: LoadContextFactory) -> None:
-    factory = AgentFactory(
+    factory = AgentBuilder(
         {"type": "react_agent", "x": 1, "tools": ["nope"], "prompt": "{{"}, surroundings=load_context()
     )
     with pytest.raises(ConfigurationError) as caught:
@@ -48,11 +48,11 @@ async def test_all_problems_come_in_one_error(load_context: LoadContextFactory) 
 async def test_a_path_makes_an_agent(tmp_path: Path, load_context: LoadContextFactory) -> None:
     (tmp_path / "support.yaml").write_text("type: react_agent\n")
     for path in (tmp_path, tmp_path / "support.yaml", str(tmp_path)):
-        agent = await AgentFactory(path, surroundings=load_context()).create_agent()
+        agent = await AgentBuilder(path, surroundings=load_context()).create_agent()
         assert agent.spec.name == "support"
     (tmp_path / "billing.yaml").write_text("type: react_agent\n")
     with pytest.raises(ConfigurationError, match="several agents"):
-        await AgentFactory(tmp_path, surroundings=load_context()).create_agent()
+        await AgentBuilder(tmp_path, surroundings=load_context()).create_agent()
 
 
 async def test_a_type_of_ones_own(load_context: LoadContextFactory) -> None:
@@ -63,7 +63,7 @@ async def test_a_type_of_ones_own(load_context: LoadContextFactory) -> None:
         def decide(self, state: Any) -> tuple[Any, ...]:
             return ()
 
-    factory = AgentFactory({"type": "mine"}, surroundings=load_context())
+    factory = AgentBuilder({"type": "mine"}, surroundings=load_context())
     factory.register_type("mine", Mine)
     assert (await factory.create_agent()).type == "mine"
 
@@ -78,7 +78,7 @@ async def test_from_the_environment(load_context: LoadContextFactory) -> None:
         "LITELLM_GATEWAY_URL": "http://127.0.0.1:4000",
         "AGENT_TYPE": "",
     }
-    spec = (await AgentFactory.from_environment(environment, surroundings=load_context()).create_agent()).spec
+    spec = (await AgentBuilder.from_environment(environment, surroundings=load_context()).create_agent()).spec
     assert (spec.type, spec.name, spec.prompt, spec.model.name) == ("react_agent", "support", "Help people.", "m")
     assert [tool.name for tool in spec.tools] == ["get_username", "refund"]
 
@@ -86,7 +86,7 @@ async def test_from_the_environment(load_context: LoadContextFactory) -> None:
 async def test_problems_of_the_environment_name_the_variable(load_context: LoadContextFactory) -> None:
     environment = {"AGENT_NAME": "Not A Name", "AGENT_TYPE": "nope", "DEFAULT_MODEL": "m", "AGENT_TOOLS": "nope"}
     with pytest.raises(UnknownAgentTypeError) as caught:
-        await AgentFactory.from_environment(environment, surroundings=load_context()).create_agent()
+        await AgentBuilder.from_environment(environment, surroundings=load_context()).create_agent()
     assert sorted(str(problem.file) for problem in caught.value.problems) == [
         "AGENT_NAME",
         "AGENT_TOOLS",
@@ -98,11 +98,11 @@ async def test_problems_of_the_environment_name_the_variable(load_context: LoadC
 @pytest.mark.parametrize("value", [math.nan, object(), {1: 2}.keys()])
 async def test_what_is_not_plain_data_is_refused(value: Any, load_context: LoadContextFactory) -> None:
     with pytest.raises(ConfigurationError, match="not plain data"):
-        await AgentFactory({"type": "react_agent", "x": value}, surroundings=load_context()).create_agent()
+        await AgentBuilder({"type": "react_agent", "x": value}, surroundings=load_context()).create_agent()
 
 
 async def test_data_that_holds_itself_is_refused(load_context: LoadContextFactory) -> None:
     config: dict[str, Any] = {"type": "react_agent"}
     config["x"] = config
     with pytest.raises(ConfigurationError, match="not plain data"):
-        await AgentFactory(config, surroundings=load_context()).create_agent()
+        await AgentBuilder(config, surroundings=load_context()).create_agent()

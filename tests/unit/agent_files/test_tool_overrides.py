@@ -5,25 +5,25 @@ from typing import Any
 
 import pytest
 
-from journeyman.agent_files.definition import Surroundings
+from journeyman.agent_files.definition import LoadContext
 from journeyman.agent_files.file_model import PermissionsEntry, ToolEntry
-from journeyman.agent_files.tool_overrides import Finding, override_tool
+from journeyman.agent_files.tool_overrides import OverrideProblem, override_tool
 from journeyman.tools.permissions import Permissions
 from journeyman.tools.spec import ToolSpec
 
 REACHING = Permissions(network=("*.shop.example", "localhost"), files=("data/",))
 
-LoadContextFactory = Callable[..., Surroundings]
-Override = Callable[..., tuple[ToolSpec, list[Finding]]]
+LoadContextFactory = Callable[..., LoadContext]
+Override = Callable[..., tuple[ToolSpec, list[OverrideProblem]]]
 
 
 @pytest.fixture
 def override(load_context: LoadContextFactory) -> Override:
     surroundings = load_context()
 
-    def run(tool: str, **changes: Any) -> tuple[ToolSpec, list[Finding]]:
+    def run(tool: str, **changes: Any) -> tuple[ToolSpec, list[OverrideProblem]]:
         spec = surroundings.tools[tool].spec
-        return override_tool(spec, ToolEntry(name=tool, **changes), surroundings.narrowing)
+        return override_tool(spec, ToolEntry(name=tool, **changes), surroundings.schema_overrides)
 
     return run
 

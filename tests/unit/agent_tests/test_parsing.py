@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from journeyman.agent_tests.comparison import Comparison, Difference
-from journeyman.agent_tests.expectations import unmet
+from journeyman.agent_tests.expectations import failed_expectations
 from journeyman.agent_tests.file import ExpectEntry
 from journeyman.agent_tests.junit import junit_xml
-from journeyman.agent_tests.normalize import facts_of
+from journeyman.agent_tests.normalize import normalized_events
 from journeyman.agent_tests.parsing import AgentTest, parse_test
 from journeyman.agent_tests.recording import Recording
-from journeyman.agent_tests.run_test import Verdict, update
+from journeyman.agent_tests.run_test import AgentTestResult, update
 from journeyman.agent_tests.writing import file_text, updated_text
 from journeyman.errors import ConfigurationError, StateError
 from journeyman.events.events import (
@@ -122,7 +122,7 @@ def test_a_recording_is_read_as_it_was_written_without_what_differs_from_run_to_
     again = test.recording
     assert again is not None
     assert (again.started_at, again.history) == (RECORDING.started_at, RECORDING.history)
-    assert facts_of(again.events) == facts_of(EVENTS)
+    assert normalized_events(again.events) == normalized_events(EVENTS)
     assert (again.started.first_no, again.started.last_no) == (1, 2)
 
 
@@ -132,7 +132,7 @@ def test_an_update_leaves_everything_around_the_recording_as_it_is(tmp_path: Pat
     path.write_text(f"# mine\n{text}\n# mine too\nexpect:\n  status: finished  # always\n")
     test = parse_test(path.read_bytes(), path)
     today = Recording(events=(*EVENTS[:-1], RunFinished(output="Other.")), started_at=RECORDING.started_at)
-    verdict = Verdict(path=path, name="d", comparison=Comparison(differences=(Difference("x"),)), today=today)
+    verdict = AgentTestResult(path=path, name="d", comparison=Comparison(differences=(Difference("x"),)), today=today)
     updated = update(verdict, test)
     assert (updated.passed, updated.updated) == (True, True)
     written = path.read_text()
@@ -148,7 +148,7 @@ def test_a_run_that_lacks_replies_is_not_updated(tmp_path: Path) -> None:
     path.write_text(file_text(RECORDING, agent=None, description="d"))
     before = path.read_text()
     failed = Comparison(differences=(Difference("m3 has no reply"),))
-    verdict = update(Verdict(path=path, name="d", comparison=failed), parse_test(path.read_bytes(), path))
+    verdict = update(AgentTestResult(path=path, name="d", comparison=failed), parse_test(path.read_bytes(), path))
     assert isinstance(verdict.problem, StateError)
     assert "run it anew" in verdict.text()
     assert path.read_text() == before
@@ -159,7 +159,7 @@ def test_a_run_that_lacks_replies_is_not_updated(tmp_path: Path) -> None:
 
 def failures(**expect: Any) -> list[str]:
     state = fold("r", ((seq, 0, event) for seq, event in enumerate(EVENTS, 1)))
-    return [difference.what for difference in unmet(ExpectEntry.model_validate(expect), state, EVENTS)]
+    return [difference.what for difference in failed_expectations(ExpectEntry.model_validate(expect), state, EVENTS)]
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,9 @@ def test_the_orders_of_calls(wanted: list[str], made: list[str]) -> None:
     state = fold("r", ((seq, 0, event) for seq, event in enumerate(events, 1)))
 
     def hold(order: str) -> bool:
-        return not list(unmet(ExpectEntry.model_validate({"calls": wanted, "order": order}), state, events))
+        return not list(
+            failed_expectations(ExpectEntry.model_validate({"calls": wanted, "order": order}), state, events)
+        )
 
     rest = iter(made)
     assert hold("exact") == (wanted == made)
@@ -214,9 +216,9 @@ def test_verdicts_as_junit_xml() -> None:
     bad = Comparison(differences=(Difference("it \x1b differs", ("a & b",)),))
     xml = junit_xml(
         [
-            Verdict(path=FILE, name="good", seconds=0.25),
-            Verdict(path=FILE, name="bad", comparison=bad),
-            Verdict(path=FILE, name="ugly", problem=ConfigurationError("no")),
+            AgentTestResult(path=FILE, name="good", seconds=0.25),
+            AgentTestResult(path=FILE, name="bad", comparison=bad),
+            AgentTestResult(path=FILE, name="ugly", problem=ConfigurationError("no")),
         ]
     )
     suite = ElementTree.fromstring(xml)[0]

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import pytest
 
 from journeyman.agent_tests.comparison import compare
-from journeyman.agent_tests.normalize import event_of, facts_of
+from journeyman.agent_tests.normalize import event_of, normalized_events
 from journeyman.agent_tests.recording import read_recording
 from journeyman.agent_tests.replay import as_recorded
-from journeyman.agent_tests.replay_engine import Stage
+from journeyman.agent_tests.replay_engine import ReplayEngine
 from journeyman.agents.spec import Limits
-from journeyman.runtime.served.agents import Catalog
+from journeyman.runtime.served.agents import AgentRegistry
 from tests.harness.stepped_child_runtime import SteppedChildRuntime
 
 
@@ -24,15 +24,15 @@ async def told(plan: Sequence[Sequence[str]], how: str = "ok", decision: str = "
     return runtime
 
 
-async def assert_played_equal(runtime: SteppedChildRuntime, catalog: Catalog) -> None:
+async def assert_played_equal(runtime: SteppedChildRuntime, catalog: AgentRegistry) -> None:
     for run in runtime.run_ids:
         recording = await read_recording(runtime.disk, run)
         agent = catalog.agents[recording.accepted.agent or ""]
-        today = await Stage(recording, agent, runtime.build, runtime.direct).play()
+        today = await ReplayEngine(recording, agent, runtime.build, runtime.direct).play()
         assert compare(recording, as_recorded(recording, today, None)).text() == "", (run, runtime.types(run))
         assert not today.exhausted
-        again = [event_of(fact.type, fact.v, fact.data, 0) for fact in facts_of(recording.events)]
-        assert facts_of(again) == facts_of(recording.events)
+        again = [event_of(fact.type, fact.v, fact.data, 0) for fact in normalized_events(recording.events)]
+        assert normalized_events(again) == normalized_events(recording.events)
 
 
 @pytest.mark.parametrize(

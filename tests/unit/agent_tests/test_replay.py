@@ -11,20 +11,20 @@ import pytest
 
 from journeyman import tool
 from journeyman.agent_tests.comparison import Comparison, compare
-from journeyman.agent_tests.normalize import facts_of
+from journeyman.agent_tests.normalize import normalized_events
 from journeyman.agent_tests.parsing import parse_test
 from journeyman.agent_tests.recording import Recording, read_recording, recording_of
 from journeyman.agent_tests.replay import as_recorded
-from journeyman.agent_tests.replay_engine import Stage
+from journeyman.agent_tests.replay_engine import ReplayEngine
 from journeyman.agent_tests.writing import file_text
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.spec import Limits, ModelSettings
 from journeyman.errors import NotFoundError, StateError
 from journeyman.events.events import ModelCalled, ModelReplied, RunCancelled, RunResumed
 from journeyman.events.quota import Quota
-from journeyman.llm.client import Delta, ModelReply, ModelRequest
+from journeyman.llm.client import ModelReply, ModelRequest, TextDelta
 from journeyman.llm.fake.scripted import ScriptedModel
-from journeyman.runtime.use_cases.requests import Answer, StartCall
+from journeyman.runtime.use_cases.requests import HumanAnswer, StartCall
 from tests.harness.random_runs import RandomRuns, random_run
 from tests.harness.runtime_in_memory import RuntimeInMemory, turns
 from tests.harness.stepped_runtime import SteppedRuntime
@@ -35,7 +35,7 @@ NAME = Path("run.agent-test.yaml")
 
 async def played(recording: Recording, agent: BaseAgent | None, runtime: RuntimeInMemory | SteppedRuntime) -> Recording:
     """What would be recorded of it today."""
-    today = await Stage(recording, agent, runtime.build, runtime.direct).play()
+    today = await ReplayEngine(recording, agent, runtime.build, runtime.direct).play()
     assert not today.exhausted
     return as_recorded(recording, today, agent.spec if agent else None)
 
@@ -48,7 +48,7 @@ async def exported(runtime: RuntimeInMemory, run: str, agent: BaseAgent) -> Reco
     text = file_text(whole, agent=None, description="")
     again = parse_test(text.encode(), NAME).recording
     assert again is not None
-    assert facts_of(again.events) == facts_of(recording.events)
+    assert normalized_events(again.events) == normalized_events(recording.events)
     assert again.history == recording.history
     return again
 
@@ -114,7 +114,7 @@ async def test_a_run_that_asks_for_more_than_was_recorded_is_told_so() -> None:
         await runtime.runs.wait(run, 5)
         recording = await exported(runtime, run, runtime.now())
         runtime.output = True
-        today = await Stage(recording, runtime.now(), runtime.build, runtime.direct).play()
+        today = await ReplayEngine(recording, runtime.now(), runtime.build, runtime.direct).play()
         assert today.exhausted
         assert "replay_exhausted" in compare(recording, as_recorded(recording, today, None)).text()
 
@@ -146,7 +146,7 @@ class Halting:
 
     async def call(self, request: ModelRequest, on_delta: Any = None) -> ModelReply:
         if on_delta is not None:
-            on_delta(Delta("Half a "))
+            on_delta(TextDelta("Half a "))
         self.half.set()
         await asyncio.Event().wait()
         raise AssertionError
@@ -189,7 +189,7 @@ async def test_a_restart_and_answers_in_two_requests_are_played_in_their_order()
     async with RuntimeInMemory(ScriptedModel(plan[:2]), [wait, sign]) as runtime:
         run = await runtime.start("go")
         for row in (await runtime.runs.wait(run, 5)).approvals:
-            await runtime.runs.answer("local", run, [Answer(approval=row.id, decision="approve")])
+            await runtime.runs.answer("local", run, [HumanAnswer(approval=row.id, decision="approve")])
         await began.wait()
         await runtime.worker.stop(0)
     hold.set()

@@ -10,7 +10,7 @@ import pytest
 from journeyman.agent_tests.comparison import compare
 from journeyman.agent_tests.recording import read_recording
 from journeyman.agent_tests.replay import as_recorded
-from journeyman.agent_tests.replay_engine import Stage
+from journeyman.agent_tests.replay_engine import ReplayEngine
 from tests.harness.stepped_graph_runtime import REACT, SteppedGraphRuntime, edge, graph, node
 
 DICE = itertools.count()
@@ -42,5 +42,5 @@ async def test_a_walk_is_played_as_it_was(name: str) -> None:
     for run in runtime.run_ids:
         recording = await read_recording(runtime.disk, run)
         agent = runtime.catalog().agents[recording.accepted.agent or ""]
-        today = await Stage(recording, agent, runtime.build, runtime.direct).play()
+        today = await ReplayEngine(recording, agent, runtime.build, runtime.direct).play()
         assert compare(recording, as_recorded(recording, today, None)).text() == ""

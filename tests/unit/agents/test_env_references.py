@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from journeyman.agents.env_references import referring, resolved, shown
+from journeyman.agents.env_references import redacted_values, resolved_references, with_references
 from journeyman.agents.spec import AgentSpec, ModelSettings
 from journeyman.errors import ConfigurationError
 from journeyman.tools.spec import ToolSpec
@@ -31,9 +31,9 @@ def agent(key: str = KEY) -> AgentSpec:
 @settings(max_examples=300, deadline=None, database=None)
 @given(st.dictionaries(st.sampled_from(("A", "B_1", "C")), values), texts)
 def test_what_is_stored_is_read_as_it_was(variables: dict[str, str], text: str) -> None:
-    stored, used = referring({"text": [text]}, variables)
+    stored, used = with_references({"text": [text]}, variables)
     assert set(used) <= set(variables)
-    assert resolved(stored, variables) == {"text": [text]}
+    assert resolved_references(stored, variables) == {"text": [text]}
 
 
 def test_no_value_is_stored_and_the_definition_is_read_with_those_of_now() -> None:
@@ -79,7 +79,7 @@ def test_people_see_the_name() -> None:
     assert spec.prompt == "The key is ${KEY}, and $5 and ${THIS} and $$ stay."
     assert spec.tools[0].effects == "idempotent"
     assert KEY.encode() not in msgspec.json.encode(spec)
-    assert shown("nothing", {}) == "nothing"
+    assert redacted_values("nothing", {}) == "nothing"
 
 
 def test_a_closed_word_may_come_from_a_variable() -> None:

@@ -6,8 +6,8 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from journeyman.agents.history_summary import summarizing
-from journeyman.agents.history_window import KEEP, SUMMARY, estimated_tokens, window
+from journeyman.agents.history_summary import summary_action
+from journeyman.agents.history_window import KEEP, SUMMARY, context_window, estimated_tokens
 from journeyman.agents.spec import AgentSpec, History, ModelSettings
 from journeyman.events.events import HistorySummarized
 from journeyman.events.fold import AgentState, apply
@@ -27,16 +27,16 @@ def full(**changes: object) -> AgentState:
 
 
 def test_nothing_is_summed_up_while_all_fits_or_by_an_agent_that_trims() -> None:
-    assert summarizing(full(), spec_of(max_messages=20), "m") is None
-    assert summarizing(full(), spec_of("trim", max_messages=5), "m") is None
-    assert summarizing(full(summary=Summary(failed=True)), spec_of(max_messages=5), "m") is None
+    assert summary_action(full(), spec_of(max_messages=20), "m") is None
+    assert summary_action(full(), spec_of("trim", max_messages=5), "m") is None
+    assert summary_action(full(summary=Summary(failed=True)), spec_of(max_messages=5), "m") is None
 
 
 def test_what_the_model_is_asked() -> None:
     picture = Message(role="user", content=(ImagePart("data:,"),))
     history = [*turn(0, calls=1), picture, pinned("Always French."), *turn(1), *turn(2)]
     state = msgspec.structs.replace(state_of(history), summary=Summary(text="Before.", made=2))
-    action = summarizing(state, spec_of(max_messages=6), "m")
+    action = summary_action(state, spec_of(max_messages=6), "m")
     assert action is not None
     assert (action.call, action.first_no, action.last_no) == ("s3", 1, 8)
     request = action.request
@@ -50,12 +50,12 @@ def test_what_the_model_is_asked() -> None:
 
 def test_a_summary_stands_in_front_and_counts() -> None:
     state = full(summary=Summary(text="Before."))
-    first_no, messages = window(state, History(max_messages=12))
+    first_no, messages = context_window(state, History(max_messages=12))
     assert first_no == 1
     assert messages[0].role == "user"
     assert messages[0].text.startswith(SUMMARY)
     assert messages[1:] == (*state.history, *OWN)
-    assert window(state, History(max_messages=11))[0] > 1
+    assert context_window(state, History(max_messages=11))[0] > 1
 
 
 @settings(max_examples=100, deadline=None, database=None)
@@ -76,7 +76,7 @@ def test_what_is_summed_up_and_what_is_sent_are_the_thread(
     nos = tuple(first + place for place, message in enumerate(history) if message.pinned)
     state = msgspec.structs.replace(state_of(history, OWN, first), pinned_nos=nos, summary=Summary(text=earlier))
     spec = spec_of(max_messages=most, max_tokens=tokens)
-    action = summarizing(state, spec, "m")
+    action = summary_action(state, spec, "m")
     cut = 0
     if action is not None:
         cut = action.last_no - first + 1
@@ -86,7 +86,7 @@ def test_what_is_summed_up_and_what_is_sent_are_the_thread(
         assert action.most_tokens <= tokens * (1 - KEEP)
         made = HistorySummarized(first_no=action.first_no, last_no=action.last_no, text="New.")
         state = apply(state, 1, 1, made)
-    first_no, messages = window(state, spec.history)
+    first_no, messages = context_window(state, spec.history)
     if action is None:
         cut = first_no - first
         assert all(message.pinned for message in history[:cut])
@@ -95,7 +95,7 @@ def test_what_is_summed_up_and_what_is_sent_are_the_thread(
     if first_no == first + cut:
         assert messages == (*said, *kept, *history[cut:], *OWN)
     else:  # the new summary itself left no room for the turn behind it: that is summed up next
-        again = summarizing(state, spec, "m")
+        again = summary_action(state, spec, "m")
         gone = history[cut : first_no - first]
         assert all(message.pinned for message in gone) if again is None else again.first_no == first + cut
 
@@ -105,4 +105,4 @@ def test_a_summary_that_failed_counts_and_changes_nothing_else() -> None:
     after = apply(before, 1, 1, HistorySummarized(first_no=1, last_no=2, text=""))
     assert after.first_no == before.first_no
     assert after.summary == Summary(text="Before.", failed=True)
-    assert estimated_tokens(window(after, History())[1][0]) > 10
+    assert estimated_tokens(context_window(after, History())[1][0]) > 10

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from journeyman.agents.history_window import KEEP, estimated_tokens, window
+from journeyman.agents.history_window import KEEP, context_window, estimated_tokens
 from journeyman.agents.spec import History
 from journeyman.events.fold import AgentState
 from journeyman.events.messages import ImagePart, Message, ToolCall, assistant, tool_result, user
@@ -29,13 +29,13 @@ def state_of(history: list[Message], own: tuple[Message, ...] = OWN, first_no: i
 
 def test_all_of_it_while_it_fits() -> None:
     history = [*turn(1), *turn(2, calls=2)]
-    assert window(state_of(history), History(max_messages=20)) == (1, (*history, *OWN))
-    assert window(state_of([]), History()) == (1, OWN)
+    assert context_window(state_of(history), History(max_messages=20)) == (1, (*history, *OWN))
+    assert context_window(state_of([]), History()) == (1, OWN)
 
 
 def test_a_full_window_is_cut_to_three_quarters_at_a_whole_turn() -> None:
     history = [message for number in range(10) for message in turn(number)]
-    first_no, messages = window(state_of(history), History(max_messages=20))
+    first_no, messages = context_window(state_of(history), History(max_messages=20))
     assert (first_no, len(messages)) == (7, 15)
     assert messages == (*history[6:], *OWN)
 
@@ -43,7 +43,7 @@ def test_a_full_window_is_cut_to_three_quarters_at_a_whole_turn() -> None:
 def test_the_cut_follows_the_estimated_tokens_too() -> None:
     history = [message for number in range(4) for message in turn(number, size=100)]
     policy = History(max_tokens=sum(map(estimated_tokens, history)))
-    _, messages = window(state_of(history), policy)
+    _, messages = context_window(state_of(history), policy)
     assert messages[0].role == "user"
     assert sum(map(estimated_tokens, messages)) <= policy.max_tokens * KEEP
 
@@ -51,14 +51,14 @@ def test_the_cut_follows_the_estimated_tokens_too() -> None:
 def test_what_was_cut_before_stays_out() -> None:
     history = [*turn(1), *turn(2), *turn(3)]
     state = AgentState(first_no=13, last_no=16, history=tuple(history), messages=OWN)
-    assert window(state, History()) == (13, (*history[2:], *OWN))
+    assert context_window(state, History()) == (13, (*history[2:], *OWN))
 
 
 def test_nothing_of_the_thread_when_the_run_itself_fills_the_window() -> None:
     own = tuple(user(f"{number}") for number in range(10))
-    assert window(state_of(turn(1), own), History(max_messages=5)) == (3, own)
+    assert context_window(state_of(turn(1), own), History(max_messages=5)) == (3, own)
     later = AgentState(first_no=3, last_no=2, history=tuple(turn(1)), messages=own)
-    assert window(later, History(max_messages=5)) == (3, own)
+    assert context_window(later, History(max_messages=5)) == (3, own)
 
 
 def test_images_and_arguments_cost_something() -> None:
@@ -77,7 +77,7 @@ def test_between_cuts_the_next_turn_sees_the_same_prefix(calls: int) -> None:
         state = AgentState(
             first_no=first_no, last_no=len(history), history=tuple(history[first_no - 1 :]), messages=(mine[0],)
         )
-        first_no, messages = window(state, policy)
+        first_no, messages = context_window(state, policy)
         cuts += messages[: len(before)] != before
         before = messages
         history += mine
@@ -96,7 +96,7 @@ def test_whole_turns_and_all_of_the_runs_own(calls: list[int], own: int, most: i
     history = [message for number, count in enumerate(calls) for message in turn(number, count)]
     mine = tuple(user("x") for _ in range(own))
     policy = History(max_messages=most, max_tokens=tokens)
-    first_no, messages = window(state_of(history, mine, first), policy)
+    first_no, messages = context_window(state_of(history, mine, first), policy)
     seen = len(messages) - own
     assert messages[seen:] == mine
     assert messages[:seen] == tuple(history[len(history) - seen :])
@@ -116,11 +116,11 @@ def test_what_is_pinned_stays_in_front_of_the_cut() -> None:
     rule = pinned("Answer in French.")
     history = [*turn(0), rule, *(message for number in range(1, 10) for message in turn(number))]
     state = msgspec.structs.replace(state_of(history), pinned_nos=(3,))
-    first_no, messages = window(state, History(max_messages=20))
+    first_no, messages = context_window(state, History(max_messages=20))
     assert messages[0] is rule
     assert len(messages) <= 15
     assert messages[1:] == (*history[first_no - 1 :], *OWN)
-    whole = window(msgspec.structs.replace(state_of(history[:5]), pinned_nos=(3,)), History(max_messages=20))
+    whole = context_window(msgspec.structs.replace(state_of(history[:5]), pinned_nos=(3,)), History(max_messages=20))
     assert whole == (1, (*history[:5], *OWN)), "in its place while nothing is cut"
 
 
@@ -130,10 +130,10 @@ def test_pinned_ones_from_before_the_view_come_first_and_count() -> None:
     state = AgentState(
         first_no=10, last_no=14, history=tuple(history), messages=OWN, pinned=(early,), pinned_nos=(1, 12)
     )
-    assert window(state, History())[1] == (early, *history, *OWN)
+    assert context_window(state, History())[1] == (early, *history, *OWN)
     moved = msgspec.structs.replace(state, first_no=13)
-    assert window(moved, History())[1] == (early, late, *turn(2), *OWN)
-    assert window(state, History(max_messages=3)) == (15, (early, late, *OWN)), "even where nothing else fits"
+    assert context_window(moved, History())[1] == (early, late, *turn(2), *OWN)
+    assert context_window(state, History(max_messages=3)) == (15, (early, late, *OWN)), "even where nothing else fits"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from journeyman.agents.policy_merge import as_strict_as, strictest
+from journeyman.agents.policy_merge import restricted_to, strictest_spec
 from journeyman.agents.spec import AgentSpec, Limits, ModelSettings
 from journeyman.events.messages import JSON
 from journeyman.events.quota import Quota
@@ -27,29 +27,29 @@ def agent(*tools: ToolSpec, **changes: Any) -> AgentSpec:
 
 
 def bound(then: ToolSpec, today: ToolSpec) -> ToolSpec:
-    (both,) = as_strict_as(agent(then), agent(today)).tools
+    (both,) = restricted_to(agent(then), agent(today)).tools
     return both
 
 
 def test_nothing_changes_where_today_asks_for_no_more() -> None:
     then = agent(tool(approval="always"), tool("look"), limits=Limits(steps=3))
-    assert as_strict_as(then, then) is then
-    assert as_strict_as(then, agent(tool(), tool("look"), tool("more"), prompt="Other.")) is then
+    assert restricted_to(then, then) is then
+    assert restricted_to(then, agent(tool(), tool("look"), tool("more"), prompt="Other.")) is then
 
 
 def test_tools_that_today_does_not_list_are_gone_and_new_ones_are_not_there() -> None:
-    assert [one.name for one in as_strict_as(agent(tool(), tool("look")), agent(tool("look"), tool("new"))).tools] == [
+    assert [one.name for one in restricted_to(agent(tool(), tool("look")), agent(tool("look"), tool("new"))).tools] == [
         "look"
     ]
 
 
 def test_of_each_limit_the_smaller() -> None:
-    both = as_strict_as(agent(limits=Limits(steps=3, tokens=9000)), agent(limits=Limits(steps=30, tokens=500)))
+    both = restricted_to(agent(limits=Limits(steps=3, tokens=9000)), agent(limits=Limits(steps=30, tokens=500)))
     assert both.limits == Limits(steps=3, tokens=500)
 
 
 def test_of_each_quota_the_smaller() -> None:
-    both = as_strict_as(agent(quota=Quota(1000, None, 9)), agent(quota=Quota(500, 2.0)))
+    both = restricted_to(agent(quota=Quota(1000, None, 9)), agent(quota=Quota(500, 2.0)))
     assert both.quota == Quota(500, 2.0, 9)
 
 
@@ -88,7 +88,7 @@ def test_the_stricter_of_both(then: dict[str, Any], today: dict[str, Any], both:
     ],
 )
 def test_silence_allows_only_what_all_who_ask_let_it_allow(asked: Any, seconds: float, default: str) -> None:
-    found = strictest([tool(approval=when, approval_seconds=at, approval_default=to) for when, at, to in asked])
+    found = strictest_spec([tool(approval=when, approval_seconds=at, approval_default=to) for when, at, to in asked])
     assert (found.approval_seconds, found.approval_default) == (seconds, default)
 
 

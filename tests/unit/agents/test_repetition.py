@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from journeyman.agents.decision import ReachLimit, Settle
-from journeyman.agents.repetition import repeating
+from journeyman.agents.repetition import loop_actions
 from journeyman.agents.spec import Limits
 from journeyman.events.fold import AgentState
 from journeyman.events.messages import Message, ToolCall, assistant, tool_result, user
@@ -32,7 +32,7 @@ def said(*steps: tuple[str, str]) -> list[Message]:
 
 
 def after(*messages: Message, limits: Limits = LIMITS, calls: tuple[CallState, ...] = (ASKED,)) -> tuple[Any, ...]:
-    return repeating(AgentState(messages=messages), calls, limits)
+    return loop_actions(AgentState(messages=messages), calls, limits)
 
 
 A, B, C, D = ("look {}", "a"), ("put {}", "b"), ("note {}", "c"), ("last {}", "d")
@@ -122,4 +122,4 @@ def test_as_whoever_compares_everything_says(steps: list[tuple[str, str]], asked
 def test_a_long_run_costs_no_more() -> None:
     messages = (*said(*[A, B, C, D] * 2500), asks("look {}"))
     state = AgentState(messages=messages)
-    within(0.5, lambda: [repeating(state, (ASKED,), Limits(repeats=1000)) for _ in range(100)])
+    within(0.5, lambda: [loop_actions(state, (ASKED,), Limits(repeats=1000)) for _ in range(100)])

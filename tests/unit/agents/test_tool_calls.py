@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from journeyman.agents.decision import AskHuman, CallTool, Settle
-from journeyman.agents.tool_calls import next_of
-from journeyman.agents.toolset import Toolset, fingerprint
+from journeyman.agents.tool_calls import next_action
+from journeyman.agents.toolset import Toolset, arguments_hash
 from journeyman.errors import BaseError, ToolError
 from journeyman.events.fold import AgentState
 from journeyman.events.messages import JSON
@@ -51,33 +51,33 @@ def tools(*specs: ToolSpec, condition: ConditionDouble | None = None) -> Toolset
     return Toolset(specs, check, {"pay": condition} if condition else None)
 
 
-def next_action(state: CallState, tool: ToolSpec, condition: ConditionDouble | None = None) -> Any:
-    return next_of(state, STATE, tools(tool, condition=condition))
+def action_for(state: CallState, tool: ToolSpec, condition: ConditionDouble | None = None) -> Any:
+    return next_action(state, STATE, tools(tool, condition=condition))
 
 
 @pytest.mark.parametrize("status", ["started", "waiting", "finished"])
 def test_nothing_while_it_runs_waits_or_is_over(status: str) -> None:
-    assert next_action(call(status), spec()) is None
+    assert action_for(call(status), spec()) is None
 
 
 def test_an_unknown_tool_is_refused_with_the_known_names() -> None:
-    action = next_of(call(tool="nope"), STATE, tools(spec(), spec(name="look")))
+    action = next_action(call(tool="nope"), STATE, tools(spec(), spec(name="look")))
     assert isinstance(action, Settle)
     assert action.failure is not None
     assert action.failure.code == "tool_not_found"
     assert "pay, look" in action.failure.message
-    empty = next_of(call(tool="nope"), STATE, tools())
+    empty = next_action(call(tool="nope"), STATE, tools())
     assert isinstance(empty, Settle)
     assert "Tools: none" in str(empty.failure)
 
 
 def test_arguments_that_do_not_fit_are_refused() -> None:
-    action = next_action(call(arguments="[]"), spec())
+    action = action_for(call(arguments="[]"), spec())
     assert (action.failure.code, action.attempts) == ("invalid_arguments", 0)
 
 
 def test_without_a_policy_it_runs() -> None:
-    action = next_action(call(), spec())
+    action = action_for(call(), spec())
     assert isinstance(action, CallTool)
     assert (action.call_id, action.arguments, action.attempt, action.key) == ("c", {"n": 1}, 1, "m1.0#1")
 
@@ -87,7 +87,7 @@ def test_without_a_policy_it_runs() -> None:
 ])  # fmt: skip
 def test_policies(approval: str, holds: bool | None, asks: bool) -> None:
     condition = ConditionDouble(holds)
-    action = next_action(call(), spec(approval=approval), condition)
+    action = action_for(call(), spec(approval=approval), condition)
     assert isinstance(action, AskHuman if asks else CallTool)
     if holds is not None:
         context = {"thread": {"vip": True}, "global": {}}
@@ -95,59 +95,59 @@ def test_policies(approval: str, holds: bool | None, asks: bool) -> None:
 
 
 def test_a_condition_that_is_missing_or_cannot_be_evaluated_asks() -> None:
-    assert isinstance(next_action(call(), spec(approval="args.n")), AskHuman)
-    assert isinstance(next_action(call(), spec(approval="args.n"), ConditionDouble(None)), AskHuman)
+    assert isinstance(action_for(call(), spec(approval="args.n")), AskHuman)
+    assert isinstance(action_for(call(), spec(approval="args.n"), ConditionDouble(None)), AskHuman)
 
 
 def test_what_is_asked() -> None:
-    action = next_action(call(), spec(approval="always"))
+    action = action_for(call(), spec(approval="always"))
     assert (action.kind, action.decisions, action.key) == ("tool", ("approve", "deny"), "m1.0#ask-tool")
-    assert action.args_hash == fingerprint(spec(), {"n": 1})
+    assert action.args_hash == arguments_hash(spec(), {"n": 1})
 
 
 def test_denied() -> None:
-    action = next_action(call("answered", decision="deny"), spec())
+    action = action_for(call("answered", decision="deny"), spec())
     assert action.failure.code == "approval_denied"
 
 
 def test_approved_runs_with_the_arguments_that_the_human_gave() -> None:
-    asked_for = fingerprint(spec(), {"n": 1})
-    action = next_action(call("answered", decision="approve", args_hash=asked_for, arguments={"n": 2}), spec())
+    asked_for = arguments_hash(spec(), {"n": 1})
+    action = action_for(call("answered", decision="approve", args_hash=asked_for, arguments={"n": 2}), spec())
     assert isinstance(action, CallTool)
     assert action.arguments == {"n": 2}
 
 
 def test_approved_before_the_code_changed_asks_again() -> None:
-    asked_for = fingerprint(spec(), {"n": 1})
-    action = next_action(call("answered", decision="approve", args_hash=asked_for), spec(code_hash="v2"))
+    asked_for = arguments_hash(spec(), {"n": 1})
+    action = action_for(call("answered", decision="approve", args_hash=asked_for), spec(code_hash="v2"))
     assert isinstance(action, AskHuman)
     assert action.args_hash.startswith("v2.")
 
 
 def test_approved_arguments_that_do_not_fit_any_more_are_refused() -> None:
-    assert isinstance(next_action(call("answered", decision="approve", arguments="x"), spec()), Settle)
+    assert isinstance(action_for(call("answered", decision="approve", arguments="x"), spec()), Settle)
 
 
 @pytest.mark.parametrize("effects", ["none", "idempotent"])
 def test_orphaned_runs_again_as_the_next_attempt(effects: str) -> None:
     orphan = call("orphaned", attempt=1, code_hash="v1")
-    action = next_action(orphan, spec(effects=effects))
+    action = action_for(orphan, spec(effects=effects))
     assert isinstance(action, CallTool)
     assert action.attempt == 2
 
 
 def test_orphaned_asks_when_the_code_changed() -> None:
-    action = next_action(call("orphaned", attempt=1, code_hash="v0"), spec(effects="none"))
+    action = action_for(call("orphaned", attempt=1, code_hash="v0"), spec(effects="none"))
     assert isinstance(action, AskHuman)
     assert action.kind == "tool"
 
 
 def test_orphaned_once_asks_or_tells_even_when_the_code_changed() -> None:
     orphan = call("orphaned", attempt=1, code_hash="v0")
-    asked = next_action(orphan, spec(effects="once", on_unknown="ask"))
+    asked = action_for(orphan, spec(effects="once", on_unknown="ask"))
     assert isinstance(asked, AskHuman)
     assert (asked.kind, asked.decisions) == ("unknown_outcome", ("retry", "done", "fail"))
-    told = next_action(orphan, spec(effects="once", on_unknown="tell"))
+    told = action_for(orphan, spec(effects="once", on_unknown="tell"))
     assert isinstance(told, Settle)
     assert told.failure is not None
     assert (told.failure.code, told.attempts) == ("outcome_unknown", 1)
@@ -157,19 +157,19 @@ def test_orphaned_once_asks_or_tells_even_when_the_code_changed() -> None:
 def test_the_answers_about_an_unknown_outcome(arguments: Any) -> None:
     """`done` and `fail` run nothing, so they settle the call whatever its arguments are now."""
     answered = {"attempt": 1, "kind": "unknown_outcome", "arguments": arguments}
-    done = next_action(call("answered", decision="done", answer="paid", **answered), spec())
+    done = action_for(call("answered", decision="done", answer="paid", **answered), spec())
     assert (done.result, done.failure, done.attempts) == ("paid", None, 1)
-    fail = next_action(call("answered", decision="fail", **answered), spec())
+    fail = action_for(call("answered", decision="fail", **answered), spec())
     assert fail.failure.code == "outcome_unknown"
 
 
 def test_retry_runs_again() -> None:
-    asked_for = fingerprint(spec(), {"n": 1})
+    asked_for = arguments_hash(spec(), {"n": 1})
     answered = call("answered", decision="retry", attempt=1, kind="unknown_outcome", args_hash=asked_for)
-    action = next_action(answered, spec())
+    action = action_for(answered, spec())
     assert isinstance(action, CallTool)
     assert action.attempt == 2
-    assert isinstance(next_action(answered, spec(code_hash="v2")), AskHuman)
+    assert isinstance(action_for(answered, spec(code_hash="v2")), AskHuman)
 
 
 @pytest.mark.parametrize("effects", ["once", "idempotent"])
@@ -177,7 +177,7 @@ def test_retry_runs_again() -> None:
 def test_a_call_that_may_have_happened_is_never_called_refused(effects: str, tool: str) -> None:
     """Its tool is gone, or its arguments do not fit any more, since the crash: nobody knows the outcome."""
     orphan = call("orphaned", attempt=1, tool=tool, arguments={"n": 1} if tool == "gone" else "x")
-    action = next_action(orphan, spec(effects=effects))
+    action = action_for(orphan, spec(effects=effects))
     assert isinstance(action, Settle)
     assert action.failure is not None
     assert action.failure.code == "outcome_unknown"

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from journeyman.api.dependencies import Limits
-from journeyman.api.json_body import ClientGone, convert, parse, read_body
+from journeyman.api.dependencies import RequestLimits
+from journeyman.api.json_body import ClientDisconnected, convert, parse, read_body
 from journeyman.api.problems import RequestError
 from journeyman.api.schemas.keys import CreateKey
 from journeyman.api.schemas.runs import LARGEST_INTEGER, ForkRequest, ProcessRequest
 
-LIMITS = Limits(string_chars=100, json_nodes=1000)
+LIMITS = RequestLimits(string_chars=100, json_nodes=1000)
 
 REFUSED = {
     "NaN": b'{"a":NaN}',
@@ -57,7 +57,7 @@ def test_refused(raw: bytes) -> None:
 
 def test_brackets_colons_and_commas_in_strings_are_text() -> None:
     text = '[{":,' * 20 + '\\"'
-    assert parse(json.dumps({"a": text, text: [1]}).encode(), Limits(json_depth=3)) == {"a": text, text: [1]}
+    assert parse(json.dumps({"a": text, text: [1]}).encode(), RequestLimits(json_depth=3)) == {"a": text, text: [1]}
 
 
 @pytest.mark.timeout(5)  # a reader that goes back over these needs minutes
@@ -87,7 +87,7 @@ _VALUES = st.recursive(
 
 @given(_VALUES, st.booleans())
 def test_what_is_sound_passes_unchanged(value: object, ascii_only: bool) -> None:
-    assert parse(json.dumps(value, ensure_ascii=ascii_only).encode(), Limits()) == value
+    assert parse(json.dumps(value, ensure_ascii=ascii_only).encode(), RequestLimits()) == value
 
 
 @given(
@@ -101,7 +101,7 @@ def test_what_is_sound_passes_unchanged(value: object, ascii_only: bool) -> None
 )
 def test_any_bytes_are_parsed_as_json_does_or_refused(raw: bytes) -> None:
     try:
-        value = parse(raw, Limits())
+        value = parse(raw, RequestLimits())
     except RequestError:
         return
     assert value == json.loads(raw)
@@ -130,12 +130,12 @@ async def test_a_body_in_chunks() -> None:
 async def test_the_cap_counts_what_comes(headers: dict[bytes, bytes]) -> None:
     receive = messages(chunk(b"x" * 60, True), chunk(b"x" * 60))
     with pytest.raises(RequestError) as refused:
-        await read_body(headers, receive, Limits(body_bytes=100))  # type: ignore[arg-type]
+        await read_body(headers, receive, RequestLimits(body_bytes=100))  # type: ignore[arg-type]
     assert refused.value.status == 413
 
 
 async def test_a_client_that_leaves_in_its_body() -> None:
-    with pytest.raises(ClientGone):
+    with pytest.raises(ClientDisconnected):
         await read_body({}, messages(chunk(b"{", True), {"type": "http.disconnect"}), LIMITS)  # type: ignore[arg-type]
 
 

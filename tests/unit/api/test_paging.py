@@ -14,7 +14,7 @@ from journeyman.api.problems import RequestError
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1))
 def test_round_trip(place: str) -> None:
-    assert cursor.text_place("threads", cursor.encode("threads", place)) == place
+    assert cursor.text_place("threads", cursor.encode_cursor("threads", place)) == place
 
 
 @given(st.text())
@@ -27,11 +27,11 @@ def test_nonsense_is_refused_and_nothing_worse(text: str) -> None:
 @pytest.mark.parametrize("place", ["-1", "1.5", "٣", "9" * 17, "9007199254740993", "x"])
 def test_numbers(place: str) -> None:
     with pytest.raises(RequestError):
-        cursor.number_place("runs", cursor.encode("runs", place))
+        cursor.number_place("runs", cursor.encode_cursor("runs", place))
 
 
 def test_a_cursor_belongs_to_its_list() -> None:
     with pytest.raises(RequestError):
-        cursor.text_place("runs", cursor.encode("threads", "a"))
-    assert cursor.number_place("runs", cursor.encode("runs", 7)) == 7
+        cursor.text_place("runs", cursor.encode_cursor("threads", "a"))
+    assert cursor.number_place("runs", cursor.encode_cursor("runs", 7)) == 7
     assert cursor.number_place("runs", None) is None

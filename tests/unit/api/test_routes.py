@@ -12,8 +12,8 @@ from journeyman.agents.spec import EdgeSpec, GraphSpec, NodeSpec
 from journeyman.api.app import build_app
 from journeyman.errors import Problem
 from journeyman.journal.journal import FailureRow
-from journeyman.runtime.served.agents import Catalog
-from journeyman.runtime.served.reload_report import Change, Reloaded
+from journeyman.runtime.served.agents import AgentRegistry
+from journeyman.runtime.served.reload_report import AgentChange, ReloadReport
 from journeyman.web.pages import pages
 from tests.harness.asgi_client import request
 from tests.harness.fake_use_cases import fake_agent, make_ports
@@ -26,7 +26,7 @@ async def get(app: Any, path: str) -> Any:
 
 
 async def test_agents() -> None:
-    catalog = Catalog({"b": fake_agent("b"), "a": fake_agent("a", "custom")}, default="b")
+    catalog = AgentRegistry({"b": fake_agent("b"), "a": fake_agent("a", "custom")}, default="b")
     app = build_app(make_ports(catalog=catalog))
     listed = await get(app, "/agents?limit=1")
     assert [(item["name"], item["default"]) for item in listed["items"]] == [("a", False)]
@@ -58,7 +58,7 @@ async def test_the_graph_of_an_agent_that_has_its_own() -> None:
             EdgeSpec(origins=("note", "x"), targets=("end",)),
         ),
     )
-    app = build_app(make_ports(catalog=Catalog({"a": fake_agent("a", "custom_react_agent", graph)})))
+    app = build_app(make_ports(catalog=AgentRegistry({"a": fake_agent("a", "custom_react_agent", graph)})))
     assert await get(app, "/agents/a/graph") == {
         "start": "ask",
         "nodes": [{"id": "ask", "type": "llm"}, {"id": "note", "type": "function"}, {"id": "x", "type": "llm"}],
@@ -268,17 +268,17 @@ async def test_a_fork_and_its_edits() -> None:
 async def test_versions_reload_and_rollback() -> None:
     wrong = Problem("syntax error", "/secret/place/agent.yaml", 3, 1, "correct it")
     outcomes = [
-        Reloaded(0, True, (Change("support", "b", "a"), Change("new", "c", ""))),
-        Reloaded(0, False, (), (wrong,)),
+        ReloadReport(0, True, (AgentChange("support", "b", "a"), AgentChange("new", "c", ""))),
+        ReloadReport(0, False, (), (wrong,)),
     ]
     left, asked = iter(outcomes), []
 
-    async def reload() -> Reloaded:
+    async def reload() -> ReloadReport:
         return next(left)
 
-    async def roll_back(agent: str, version: str | None) -> Change:
+    async def roll_back(agent: str, version: str | None) -> AgentChange:
         asked.append((agent, version))
-        return Change(agent, "a", "b")
+        return AgentChange(agent, "a", "b")
 
     app = build_app(make_ports(reload=reload, roll_back=roll_back, last_reload=lambda: outcomes[1]))
     agent = await get(app, "/agents/support")

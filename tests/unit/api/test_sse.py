@@ -9,8 +9,8 @@ import pytest
 
 from journeyman.api import sse
 from journeyman.api.app import build_app
-from journeyman.api.dependencies import Limits
-from journeyman.api.json_body import ClientGone
+from journeyman.api.dependencies import RequestLimits
+from journeyman.api.json_body import ClientDisconnected
 from journeyman.clock import ManualClock
 from journeyman.errors import StorageError
 from journeyman.runtime.engine.frames import Delta, Frame
@@ -63,7 +63,7 @@ async def settle() -> None:
 
 def begin(client: Client, source: Source, clock: ManualClock) -> asyncio.Task[None]:
     return asyncio.create_task(
-        sse.stream(client.receive, client.send, source.frames(), clock=clock, limits=Limits())  # type: ignore[arg-type]
+        sse.stream(client.receive, client.send, source.frames(), clock=clock, limits=RequestLimits())  # type: ignore[arg-type]
     )
 
 
@@ -107,7 +107,7 @@ async def test_a_client_that_stops_reading_is_left_and_nothing_is_kept_for_it() 
     for _ in range(4):
         clock.advance(10)
         await settle()
-    with pytest.raises(ClientGone):
+    with pytest.raises(ClientDisconnected):
         await task
     assert source.closed
 
@@ -117,7 +117,7 @@ async def test_a_client_that_leaves_closes_the_watch() -> None:
     task = begin(client, source, clock)
     await settle()
     client.left.set()
-    with pytest.raises(ClientGone):
+    with pytest.raises(ClientDisconnected):
         await task
     assert source.closed
 
@@ -130,7 +130,7 @@ async def test_a_client_whose_credential_ends_while_it_does_not_read_is_left() -
 
     frames = source.frames()
     task = asyncio.create_task(
-        sse.stream(client.receive, client.send, frames, clock=clock, limits=Limits(), holds=holds)  # type: ignore[arg-type]
+        sse.stream(client.receive, client.send, frames, clock=clock, limits=RequestLimits(), holds=holds)  # type: ignore[arg-type]
     )
     await settle()
     client.reads.clear()
@@ -138,7 +138,7 @@ async def test_a_client_whose_credential_ends_while_it_does_not_read_is_left() -
     for _ in range(2):
         await settle()
         clock.advance(5)
-    with pytest.raises(ClientGone):
+    with pytest.raises(ClientDisconnected):
         await task
     assert (source.closed, client.got) == (True, [b"retry: 1000\n\n"])
 

@@ -6,7 +6,7 @@ from journeyman.auth.api_keys import SEED_ID, ApiKeys, digest
 from journeyman.auth.authenticator import Authenticator
 from journeyman.auth.limits import KeyLimits
 from journeyman.auth.principal import SCOPES, Caller
-from journeyman.auth.remembered import MOST, Remembered
+from journeyman.auth.remembered import MOST, VerificationCache
 from journeyman.clock import ManualClock
 from journeyman.errors import (
     ForbiddenError,
@@ -16,7 +16,7 @@ from journeyman.errors import (
     ValidationError,
 )
 from journeyman.events.quota import UNLIMITED, Quota
-from journeyman.ids import RandomSecrets
+from journeyman.ids import RandomSecretSource
 from journeyman.journal.memory import MemoryJournal
 from journeyman.resilience.rate_limit import Rate
 
@@ -25,8 +25,8 @@ class KeyService:
     def __init__(self) -> None:
         self.journal = MemoryJournal()
         self.clock = ManualClock()
-        self.remembered = Remembered()
-        self.keys = ApiKeys(self.journal, self.clock, RandomSecrets())
+        self.remembered = VerificationCache()
+        self.keys = ApiKeys(self.journal, self.clock, RandomSecretSource())
         self.keys.changed = self.remembered.forget
         self.door = Authenticator(self.keys, None, self.remembered, self.clock)
 
@@ -116,7 +116,7 @@ async def test_a_look_up_that_overlaps_a_revocation_is_not_remembered(service: K
 
 
 def test_what_is_remembered_is_bounded() -> None:
-    remembered = Remembered()
+    remembered = VerificationCache()
     for number in range(MOST + 10):
         remembered.put(b"%d" % number, Caller(principal="p", scopes=frozenset()), 0, 0)
     assert sum(remembered.get(b"%d" % number, 0) is not None for number in range(MOST + 10)) == MOST

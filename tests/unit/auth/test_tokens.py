@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from journeyman.auth.key_set import KeySet, keys_of
-from journeyman.auth.tokens import Policy, SharedSecret, Tokens, sign
+from journeyman.auth.tokens import Policy, SharedSecret, TokenVerifier, sign
 from journeyman.clock import ManualClock
 from journeyman.errors import ServiceUnavailableError
 
@@ -60,11 +60,11 @@ def good(header: dict[str, Any] | None = None, **changes: Any) -> str:
 
 
 @pytest.fixture
-def tokens() -> Tokens:
-    return Tokens(POLICY, SharedSecret(SECRET), ManualClock(NOW * 1_000_000))
+def tokens() -> TokenVerifier:
+    return TokenVerifier(POLICY, SharedSecret(SECRET), ManualClock(NOW * 1_000_000))
 
 
-async def test_a_good_token_opens(tokens: Tokens) -> None:
+async def test_a_good_token_opens(tokens: TokenVerifier) -> None:
     caller = await tokens.verify(good())
     assert caller is not None
     assert (caller.principal, caller.scopes, caller.key_id) == ("ann", {"run", "read"}, None)
@@ -83,13 +83,13 @@ async def test_a_good_token_opens(tokens: Tokens) -> None:
         ({"exp": NOW - 9}, {"run", "read"}),
     ],
 )
-async def test_other_good_tokens(tokens: Tokens, changes: dict[str, Any], scopes: set[str]) -> None:
+async def test_other_good_tokens(tokens: TokenVerifier, changes: dict[str, Any], scopes: set[str]) -> None:
     caller = await tokens.verify(good(**changes))
     assert caller is not None
     assert caller.scopes == scopes
 
 
-async def test_made_here_and_believed_here(tokens: Tokens) -> None:
+async def test_made_here_and_believed_here(tokens: TokenVerifier) -> None:
     caller = await tokens.verify(sign(POLICY, SECRET, "bob", ["run"], NOW * 1_000_000, 900))
     assert caller is not None
     assert (caller.principal, caller.scopes) == ("bob", {"run"})
@@ -176,7 +176,7 @@ ATTACKS = {
 
 
 @pytest.mark.parametrize("name", ATTACKS)
-async def test_attacks_come_to_nothing(tokens: Tokens, name: str) -> None:
+async def test_attacks_come_to_nothing(tokens: TokenVerifier, name: str) -> None:
     assert await tokens.verify(ATTACKS[name]) is None
 
 
@@ -201,11 +201,11 @@ class Issuer:
         return json.dumps({"keys": self.keys}).encode()
 
 
-def by_set(issuer: Issuer, algorithm: str = "RS256") -> tuple[Tokens, KeySet, ManualClock]:
+def by_set(issuer: Issuer, algorithm: str = "RS256") -> tuple[TokenVerifier, KeySet, ManualClock]:
     clock = ManualClock(NOW * 1_000_000)
     key_set = KeySet(issuer, algorithm, clock)
     policy = Policy(algorithm=algorithm, audience=POLICY.audience, issuer=POLICY.issuer)
-    return Tokens(policy, key_set, clock), key_set, clock
+    return TokenVerifier(policy, key_set, clock), key_set, clock
 
 
 def rs256(kid: str | None = "a", key: Any = RSA, **changes: Any) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import typer.main
 
 from journeyman.cli import exit_codes as exits
-from journeyman.cli.app import EPILOG, build
+from journeyman.cli.app import EPILOG, build_cli
 
 PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "cli.md").read_text()
 
@@ -21,13 +21,13 @@ def commands(group: object, prefix: str = "") -> set[str]:
 
 def test_the_page_names_every_command() -> None:
     named = {" ".join(found.split()) for found in re.findall(r"`journeyman ((?:[a-z-]+ ?)+)", PAGE)}
-    there = commands(typer.main.get_command(build()))
+    there = commands(typer.main.get_command(build_cli()))
     assert there - named == set()
     assert named - there <= {"threads", "approvals"}
 
 
 def test_every_command_says_what_it_does() -> None:
-    group = typer.main.get_command(build())
+    group = typer.main.get_command(build_cli())
     for name, command in group.commands.items():  # type: ignore[attr-defined]
         assert command.help, name
 

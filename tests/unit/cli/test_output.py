@@ -6,7 +6,7 @@ import json
 import pytest
 
 from journeyman.cli.exit_codes import exit_code
-from journeyman.cli.output import Output, complain, printable, table
+from journeyman.cli.output import CommandOutput, complain, printable, table
 from journeyman.errors import (
     BaseError,
     ConfigurationError,
@@ -29,13 +29,13 @@ def test_a_table_is_aligned_and_shows_every_kind_of_value() -> None:
 
 def test_json_is_one_value() -> None:
     stream = io.StringIO()
-    Output(json=True, stream=stream).items([{"name": "a", "more": 1}], ("name",), "none")
+    CommandOutput(json=True, stream=stream).items([{"name": "a", "more": 1}], ("name",), "none")
     assert json.loads(stream.getvalue()) == {"items": [{"name": "a", "more": 1}]}
 
 
 def test_no_items_is_a_sentence() -> None:
     stream = io.StringIO()
-    Output(stream=stream).items([], ("name",), "Nothing.")
+    CommandOutput(stream=stream).items([], ("name",), "Nothing.")
     assert stream.getvalue() == "Nothing.\n"
 
 
@@ -50,10 +50,10 @@ class Terminal(io.StringIO):
 
 def test_colours_only_on_a_terminal_that_wants_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
-    assert Output(stream=Terminal()).paint("x", "red") == "\x1b[31mx\x1b[0m"
-    assert Output(stream=io.StringIO()).paint("x", "red") == "x"
+    assert CommandOutput(stream=Terminal()).paint("x", "red") == "\x1b[31mx\x1b[0m"
+    assert CommandOutput(stream=io.StringIO()).paint("x", "red") == "x"
     monkeypatch.setenv("NO_COLOR", "1")
-    assert Output(stream=Terminal()).paint("x", "red") == "x"
+    assert CommandOutput(stream=Terminal()).paint("x", "red") == "x"
 
 
 def test_a_complaint_as_json_lists_the_problems() -> None:

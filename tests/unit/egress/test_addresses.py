@@ -10,7 +10,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from journeyman.clock import SystemClock
-from journeyman.egress.addresses import check_literal, is_listed, place_of, why_refused
+from journeyman.egress.addresses import check_literal, is_listed, parse_address, why_refused
 from journeyman.egress.client import HttpClient
 from journeyman.egress.http_messages import HttpRequest
 from journeyman.egress.pool import AiohttpTransport
@@ -47,13 +47,13 @@ ALLOWED = _ALLOWED.split()
 @pytest.mark.parametrize("url", [*REFUSED, "http://8.8.8.8/a b", "http://8.8.8.8/\r\nX: y", "http://" + "a" * 9000])
 def test_refused(url: str):
     with pytest.raises(ServiceError) as caught:
-        check_literal(place_of(url))
+        check_literal(parse_address(url))
     assert caught.value.code == "address_refused"
 
 
 @pytest.mark.parametrize("url", ALLOWED)
 def test_allowed(url: str):
-    check_literal(place_of(url))
+    check_literal(parse_address(url))
 
 
 def test_the_suite_is_long_enough():
@@ -85,7 +85,7 @@ def test_what_is_no_address_is_refused(text: str):
     ],
 )
 def test_allow_lists(url: str, hosts: tuple[str, ...], listed: bool):
-    assert is_listed(place_of(url), hosts) is listed
+    assert is_listed(parse_address(url), hosts) is listed
 
 
 class Names:

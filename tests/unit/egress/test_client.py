@@ -10,7 +10,7 @@ import pytest
 from journeyman.clock import ManualClock
 from journeyman.egress.client import HttpClient
 from journeyman.egress.http_messages import HttpReply, HttpRequest
-from journeyman.egress.services import Services, ServiceSpec, joined, matched
+from journeyman.egress.services import Services, ServiceSpec, matched, merged_services
 from journeyman.egress.transport import FakeReply, FakeTransport, cut_off, unreachable
 from journeyman.errors import ServiceError
 from journeyman.resilience.rate_limit import Rate
@@ -118,10 +118,10 @@ async def test_origins_that_nobody_configured_are_forgotten():
 def test_the_strictest_number_holds_and_contradictions_are_told():
     one = ServiceSpec(name="shop", match="https://shop.example", retries=3, rate=Rate(50, 1), open_seconds=1)
     two = ServiceSpec(name="shop", match="https://shop.example", retries=1, rate=Rate(60, 60), open_seconds=9, total=5)
-    (both,), wrong = joined([one, two])
+    (both,), wrong = merged_services([one, two])
     assert not wrong
     assert (both.retries, both.rate, both.open_seconds, both.total, both.connect) == (1, Rate(60, 60), 9, 5, None)
-    _, wrong = joined([one, ServiceSpec(name="shop", match="gateway"), ServiceSpec(name="x", match=one.match)])
+    _, wrong = merged_services([one, ServiceSpec(name="shop", match="gateway"), ServiceSpec(name="x", match=one.match)])
     assert len(wrong) == 2
 
 

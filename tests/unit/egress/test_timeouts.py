@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 
-from journeyman.egress.timeouts import Bound, Deadlines
+from journeyman.egress.timeouts import Bound, TimeoutTimer
 
 
 @pytest.fixture
-async def deadlines() -> Deadlines:
-    return Deadlines(asyncio.get_running_loop())
+async def deadlines() -> TimeoutTimer:
+    return TimeoutTimer(asyncio.get_running_loop())
 
 
 async def _never(bound: Bound, seconds: float) -> None:

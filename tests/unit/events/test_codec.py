@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from journeyman.errors import StorageError
 from journeyman.events import codec as codec_module
-from journeyman.events.codec import EVENT_TYPES, Codec, Draft, Entry, decode, rfc3339, wire
+from journeyman.events.codec import EVENT_TYPES, Codec, Draft, Entry, decode_event, rfc3339, wire
 from journeyman.events.events import (
     END_TYPES,
     ROOT,
@@ -134,7 +134,7 @@ def test_the_wire_form() -> None:
 )
 def test_what_this_release_cannot_read_is_refused(type: str, v: int, data: bytes, says: str) -> None:
     with pytest.raises(StorageError, match=says):
-        decode(type, v, data)
+        decode_event(type, v, data)
 
 
 def test_an_old_version_passes_its_upcasters_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,10 +145,10 @@ def test_an_old_version_passes_its_upcasters_in_turn(monkeypatch: pytest.MonkeyP
     }
     for key, upcaster in old.items():
         monkeypatch.setitem(codec_module.UPCASTERS, key, upcaster)
-    assert decode("run_finished", -1, b'{"texts":["4","2"]}') == RunFinished(output="42")
-    assert decode("run_finished", 0, b'{"answer":"42"}') == RunFinished(output="42")
+    assert decode_event("run_finished", -1, b'{"texts":["4","2"]}') == RunFinished(output="42")
+    assert decode_event("run_finished", 0, b'{"answer":"42"}') == RunFinished(output="42")
     with pytest.raises(StorageError, match="does not fit"):
-        decode("run_finished", 0, b'{"other":1}')
+        decode_event("run_finished", 0, b'{"other":1}')
 
 
 SECRET = 'k"ey-é\\12345678'
@@ -162,7 +162,7 @@ def test_secrets_are_replaced_before_anyone_sees_them() -> None:
     draft = codec.draft(event)
     assert isinstance(draft.event, ToolCallStarted)
     assert draft.event.arguments == {"q": "my [secret]!", "short": "short"}
-    assert decode(draft.type, draft.v, draft.data) == draft.event
+    assert decode_event(draft.type, draft.v, draft.data) == draft.event
 
 
 def test_of_two_secrets_the_longer_one_goes_first() -> None:
@@ -180,7 +180,7 @@ def test_a_secret_that_is_a_word_of_ours_spoils_no_event(secret: str) -> None:
     assert isinstance(draft.event, ModelReplied)
     assert draft.event.message.role == "assistant"
     assert draft.event.message.text == "so [secret]"
-    assert decode(draft.type, draft.v, draft.data) == draft.event
+    assert decode_event(draft.type, draft.v, draft.data) == draft.event
 
 
 def test_identifiers_stay_as_they_were_given() -> None:
@@ -206,4 +206,4 @@ def test_a_secret_within_the_json_text_of_arguments_is_replaced() -> None:
 def test_text_that_is_not_unicode_is_made_valid() -> None:
     draft = Codec().draft(ContextChanged(scope="thread", patch={"a\ud800": ["\udc00", {"b": "x\ud83d"}]}))
     assert draft.event == ContextChanged(scope="thread", patch={"a\ufffd": ["\ufffd", {"b": "x\ufffd"}]})
-    assert decode(draft.type, draft.v, draft.data) == draft.event
+    assert decode_event(draft.type, draft.v, draft.data) == draft.event

@@ -35,7 +35,7 @@ from journeyman.events.events import (
     ToolCallStarted,
 )
 from journeyman.events.fold import AgentState, fold
-from journeyman.events.graph_position import NodeState, is_beside, is_within
+from journeyman.events.graph_position import NodeState, is_parallel_to, is_within
 from journeyman.events.messages import ToolCall, Usage, assistant, user
 from journeyman.journal.projection.branch_messages import joined_seqs
 
@@ -309,10 +309,10 @@ def test_names_say_what_runs_beside_what() -> None:
     assert is_within(f"{A}/x#1.0", A)
     assert not is_within(A, A)
     assert not is_within("plan#1.01", "plan#1.0")
-    assert is_beside(A, B)
-    assert is_beside(f"{A}/x#1.0", B)
-    assert not is_beside(f"{A}/x#1.0", A)
-    assert not is_beside(A, "")
+    assert is_parallel_to(A, B)
+    assert is_parallel_to(f"{A}/x#1.0", B)
+    assert not is_parallel_to(f"{A}/x#1.0", A)
+    assert not is_parallel_to(A, "")
 
 
 # --- any walk

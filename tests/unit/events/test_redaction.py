@@ -19,7 +19,7 @@ from journeyman.events.events import (
     ToolCallStarted,
 )
 from journeyman.events.messages import Message, ToolCall
-from journeyman.events.redaction import VEIL, shown, shown_message, veiled
+from journeyman.events.redaction import VEIL, redacted_arguments, redacted_draft, redacted_message
 
 ARGUMENTS = {"user": "ann", "password": "hunter22"}
 CALL = ToolCall("c1", "login", msgspec.json.encode(ARGUMENTS).decode(), hidden=("password",))
@@ -28,7 +28,7 @@ REPLY = Message(role="assistant", tool_calls=(CALL, ToolCall("c2", "look", '{"pa
 
 def seen(event: Event) -> str:
     draft = Codec().draft(event)
-    entry = shown(Entry("run_1", 1, draft.type, draft.v, 0, draft.data))
+    entry = redacted_draft(Entry("run_1", 1, draft.type, draft.v, 0, draft.data))
     assert type(entry.event) is type(event)
     return entry.data.decode()
 
@@ -57,14 +57,14 @@ def test_data_of_users_that_looks_alike_is_shown() -> None:
 
 
 def test_messages_hide_them_too_and_others_are_the_same_object() -> None:
-    assert "hunter22" not in shown_message(REPLY).tool_calls[0].arguments
+    assert "hunter22" not in redacted_message(REPLY).tool_calls[0].arguments
     other = Message(role="assistant", tool_calls=(ToolCall("c2", "look", "{}"),))
-    assert shown_message(other) is other
+    assert redacted_message(other) is other
 
 
 @given(st.text(), st.sets(st.text(max_size=3), min_size=1))
 def test_text_that_is_no_object_is_hidden_whole(text: str, hidden: set[str]) -> None:
-    shown = veiled(text, hidden)
+    shown = redacted_arguments(text, hidden)
     if shown != VEIL:
         arguments = msgspec.json.decode(shown)
         assert all(arguments[name] == VEIL for name in hidden & arguments.keys())

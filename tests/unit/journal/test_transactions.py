@@ -34,12 +34,19 @@ from journeyman.events.events import (
     ToolCallFinished,
 )
 from journeyman.events.messages import assistant, user
-from journeyman.journal.journal import Append, Batch, Claim, Definition, principal_stream, thread_stream
+from journeyman.journal.journal import (
+    Append,
+    Batch,
+    IdempotencyClaim,
+    StoredDefinition,
+    principal_stream,
+    thread_stream,
+)
 from journeyman.journal.memory import MemoryTables
-from journeyman.journal.sqlite.connection import migrate
+from journeyman.journal.sqlite.connection import apply_migrations
 from journeyman.journal.sqlite.tables import SqliteTables
 from journeyman.journal.sqlite.verify import differences
-from journeyman.journal.transactions import Ledger
+from journeyman.journal.transactions import Transactions
 
 draft = Codec().draft
 runs = st.sampled_from(["r1", "r1", "r2", "r3", "r4", "r5"])
@@ -97,13 +104,13 @@ global_ = st.builds(
     patches,
 )
 claims = st.none() | st.builds(
-    lambda run, body: Claim(principal="ann", route="/", key="k", body_hash=body, made=run, expires=10**6),
+    lambda run, body: IdempotencyClaim(principal="ann", route="/", key="k", body_hash=body, made=run, expires=10**6),
     runs,
     st.sampled_from("hi"),
 )
 batches = st.builds(
     lambda appends, claim: Batch(
-        at=5, appends=tuple(appends), claim=claim, max_queued=2, definitions=(Definition("v", b"{}"),)
+        at=5, appends=tuple(appends), claim=claim, max_queued=2, definitions=(StoredDefinition("v", b"{}"),)
     ),
     st.lists(st.one_of(fenced, fenced, fenced, fenced, outside, beside, accepts, global_), min_size=1, max_size=2),
     st.one_of(st.none(), st.none(), claims),
@@ -116,7 +123,7 @@ operations = st.one_of(
 @contextmanager
 def sqlite() -> Iterator[tuple[apsw.Connection, SqliteTables]]:
     db = apsw.Connection(":memory:")
-    migrate(db, Path(":memory:"))
+    apply_migrations(db, Path(":memory:"))
     yield db, SqliteTables(db)
     db.close()
 
@@ -128,7 +135,7 @@ def outcome(work: Callable[[], Any]) -> Any:
         return type(exc), exc.code
 
 
-def perform(ledger: Ledger, operation: Any, epoch: int) -> Any:
+def perform(ledger: Transactions, operation: Any, epoch: int) -> Any:
     if isinstance(operation, Batch):
         return outcome(lambda: ledger.commit(operation))
     if operation == "restart":
@@ -140,7 +147,7 @@ def perform(ledger: Ledger, operation: Any, epoch: int) -> Any:
     return begun
 
 
-def transaction(db: apsw.Connection, tables: SqliteTables, ledger: Ledger, operation: Any, epoch: int) -> Any:
+def transaction(db: apsw.Connection, tables: SqliteTables, ledger: Transactions, operation: Any, epoch: int) -> Any:
     if operation == "restart":
         tables.forget()
     db.execute("BEGIN IMMEDIATE")
@@ -173,9 +180,9 @@ def test_many_more_batches_leave_the_same_rows(history: list[Any]) -> None:
 
 def compare(history: list[Any]) -> None:
     memory = MemoryTables()
-    in_memory = Ledger(memory)
+    in_memory = Transactions(memory)
     with sqlite() as (db, tables):
-        ledger = Ledger(tables)
+        ledger = Transactions(tables)
         epoch = 1
         for operation in (*PROLOGUE, *history):
             epoch += operation == "restart"
@@ -190,7 +197,7 @@ def compare(history: list[Any]) -> None:
 def test_the_model_reaches_deep_states() -> None:
     """The strategies above would be worth little if everything were refused: one history by hand through `perform`."""
     memory = MemoryTables()
-    ledger = Ledger(memory)
+    ledger = Transactions(memory)
     for run in ("r1", "r2"):
         perform(ledger, Batch(at=1, appends=(acceptance(run, "ann/t", {"a": 1}, "queue", True),)), 1)
     end = Append(stream="r1", epoch=1, drafts=(draft(RunFinished()),))

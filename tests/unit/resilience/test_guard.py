@@ -9,7 +9,7 @@ import pytest
 
 from journeyman.clock import ManualClock
 from journeyman.errors import ServiceError, ServiceTimeoutError, ServiceUnavailableError
-from journeyman.resilience.guard import Guard, GuardPolicy, Judgement
+from journeyman.resilience.guard import ErrorClass, Guard, GuardPolicy
 from journeyman.resilience.rate_limit import Rate
 from journeyman.resilience.signals import BreakerChanged, CallRefused, Retried, RetryWithheld
 
@@ -34,8 +34,8 @@ class Half(random.Random):
         return 0.5
 
 
-def judge(error: ServiceError) -> Judgement:
-    return Judgement(failing=error.code != "refused", repeatable=error.code != "harmful")
+def judge(error: ServiceError) -> ErrorClass:
+    return ErrorClass(failing=error.code != "refused", repeatable=error.code != "harmful")
 
 
 class GuardedService:

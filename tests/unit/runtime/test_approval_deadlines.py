@@ -13,7 +13,7 @@ from journeyman.events.events import ApprovalGiven, ApprovalRequested, RunAccept
 from journeyman.events.messages import user
 from journeyman.journal.journal import Append, Batch
 from journeyman.journal.memory import MemoryJournal
-from journeyman.runtime.approval_deadlines import RETRY_SECONDS, Deadlines
+from journeyman.runtime.approval_deadlines import RETRY_SECONDS, ApprovalDeadlines
 
 SECOND = 1_000_000
 codec = Codec()
@@ -40,8 +40,8 @@ class Scene:
         self.told = Told(self.journal)
         self.deadlines = self.make()
 
-    def make(self) -> Deadlines:
-        return Deadlines(self.journal, self.told, codec, self.clock)  # type: ignore[arg-type]
+    def make(self) -> ApprovalDeadlines:
+        return ApprovalDeadlines(self.journal, self.told, codec, self.clock)  # type: ignore[arg-type]
 
     async def ask(self, run: str, seconds: float, default: str = "deny", result: str | None = None) -> int:
         deadline = self.clock.now() + round(seconds * SECOND)

@@ -18,8 +18,8 @@ from journeyman.agents.spec import AgentSpec, History
 from journeyman.events.events import HistorySummarized, RunStarted
 from journeyman.events.messages import Message
 from journeyman.journal.sqlite.journal import SqliteJournal
-from journeyman.journal.sqlite.verify import verify
-from journeyman.llm.client import Delta, ModelReply, ModelRequest
+from journeyman.journal.sqlite.verify import verify_journal
+from journeyman.llm.client import ModelReply, ModelRequest, TextDelta
 from journeyman.llm.fake.scripted import ScriptedModel
 from journeyman.runtime.engine.state_loading import load_state
 from journeyman.runtime.recorded_model import recorded_replies
@@ -125,7 +125,7 @@ class Held:
         self.reached = asyncio.Event()
         self._holds = holds
 
-    async def call(self, request: ModelRequest, on_delta: Callable[[Delta], None] | None = None) -> ModelReply:
+    async def call(self, request: ModelRequest, on_delta: Callable[[TextDelta], None] | None = None) -> ModelReply:
         if self._holds(request):
             self.reached.set()
             await asyncio.Event().wait()
@@ -193,7 +193,7 @@ async def test_summaries_go_with_forks_and_rows_are_what_the_events_say(tmp_path
         await runtime.worker.stop(5)
         assert sum(map(is_summary, model.requests)) == 1
         await runtime.journal.close()
-    assert verify(file, 10) == []
+    assert verify_journal(file, 10) == []
 
 
 async def test_recorded_runs_are_played_with_their_summaries() -> None:

@@ -9,12 +9,12 @@ import pytest
 from journeyman.clock import ManualClock
 from journeyman.egress.services import Services
 from journeyman.errors import ServiceError, ServiceUnavailableError
-from journeyman.server.mcp_servers import guarded
+from journeyman.server.mcp_servers import guarded_session
 
 
 async def test_a_failing_server_is_asked_once_a_request_and_then_left_alone() -> None:
     asked: list[str] = []
-    through = guarded(Services((), clock=ManualClock(), rng=random.Random(1)))
+    through = guarded_session(Services((), clock=ManualClock(), rng=random.Random(1)))
 
     async def fail() -> str:
         asked.append("docs")

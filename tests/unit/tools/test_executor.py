@@ -12,7 +12,7 @@ from journeyman.clock import ManualClock
 from journeyman.errors import StaleEpochError, ToolExecutionError
 from journeyman.ids import SequentialIds
 from journeyman.tools.executor import Executor
-from journeyman.tools.process.pool import Workers
+from journeyman.tools.process.pool import WorkerPool
 from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.results import plain_text
 from journeyman.tools.tool import BaseTool, ToolContext, ToolRetry, resource, tool
@@ -91,7 +91,7 @@ def registry() -> ToolRegistry:
 
 @pytest.fixture
 def executor(registry, clock) -> Executor:
-    return Executor(registry, Workers(), clock, random.Random(7), SequentialIds(), timeout_seconds=5, max_retries=3)
+    return Executor(registry, WorkerPool(), clock, random.Random(7), SequentialIds(), timeout_seconds=5, max_retries=3)
 
 
 async def run(registry, executor, request_for, host, thing, arguments=None, **facts):

@@ -10,7 +10,7 @@ from journeyman.clock import ManualClock
 from journeyman.errors import Problem, ToolNotFoundError, ToolRegistrationError, ToolValidationError
 from journeyman.events.events import Failure, ToolCallFinished
 from journeyman.tools.discovery.discovery import Discovery, Found
-from journeyman.tools.process.import_target import Target
+from journeyman.tools.process.import_target import ImportTarget
 from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.spec import ToolSpec
 from journeyman.tools.tool import BaseTool, tool
@@ -100,8 +100,8 @@ async def discover_inline(path: Path) -> Discovery:
     slow = ToolSpec(name="slow", description="d", parameters=shape, isolation="process")
     return Discovery(
         found=(
-            Found(spec=spec, target=Target(attribute="quick", file=str(async_file), root=str(path))),
-            Found(spec=slow, target=Target(attribute="slow", file=str(def_file), root=str(path))),
+            Found(spec=spec, target=ImportTarget(attribute="quick", file=str(async_file), root=str(path))),
+            Found(spec=slow, target=ImportTarget(attribute="slow", file=str(def_file), root=str(path))),
         ),
         problems=(Problem("something else"),),
     )
@@ -129,7 +129,9 @@ async def test_a_failing_second_import_is_a_problem(tmp_path):
 async def test_a_users_tool_may_take_a_built_in_name(tmp_path):
     async def discover(path: Path) -> Discovery:
         spec = ToolSpec(name="calculator", description="mine", parameters={"type": "object"}, isolation="process")
-        return Discovery(found=(Found(spec=spec, target=Target(attribute="calculator", file=str(path / "a.py"))),))
+        return Discovery(
+            found=(Found(spec=spec, target=ImportTarget(attribute="calculator", file=str(path / "a.py"))),)
+        )
 
     registry = await ToolRegistry.auto_register(tmp_path, discover=discover)
     assert registry.get("calculator").spec.description == "mine"

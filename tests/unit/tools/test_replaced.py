@@ -9,7 +9,7 @@ import pytest
 
 from journeyman.errors import ToolNotFoundError
 from journeyman.tools.discovery.discovery import Discovery, Found
-from journeyman.tools.process.import_target import Target, attribute_of
+from journeyman.tools.process.import_target import ImportTarget, attribute_of
 from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.replaced import KEPT
 from journeyman.tools.schema.describe import describe
@@ -43,7 +43,7 @@ class Folder:
         exec(compile(file.read_text(), str(file), "exec"), namespace)
         name = next(name for name in ("one", "two") if name in namespace)
         spec = describe(attribute_of(type("Module", (), namespace), name)).spec
-        target = Target(
+        target = ImportTarget(
             attribute=name, file=str(file), root=str(path), code_hash=spec.code_hash, folder=sources.fingerprint
         )
         return Discovery(found=(Found(spec=spec, target=target),), sources=sources)

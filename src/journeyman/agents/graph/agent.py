@@ -15,14 +15,14 @@ from journeyman.agents.decision import (
     ReachLimit,
     RunNode,
 )
-from journeyman.agents.graph.compiled import Graph, GraphNode, Render
-from journeyman.agents.graph.routing import Moves
-from journeyman.agents.history_summary import summarizing
-from journeyman.agents.history_window import window
+from journeyman.agents.graph.compiled import CompiledNode, Graph, Render
+from journeyman.agents.graph.routing import Routing
+from journeyman.agents.history_summary import summary_action
+from journeyman.agents.history_window import context_window
 from journeyman.agents.limits import exceeded
-from journeyman.agents.repetition import repeating
+from journeyman.agents.repetition import loop_actions
 from journeyman.agents.spec import AgentSpec
-from journeyman.agents.tool_calls import next_of, refused, skipped
+from journeyman.agents.tool_calls import next_action, reject_unavailable, skipped
 from journeyman.agents.toolset import Toolset
 from journeyman.errors import BaseError
 from journeyman.events.events import Failure, Path
@@ -76,7 +76,7 @@ class GraphAgent(BaseAgent):
 
     def node_request(self, path: Path, state: AgentState) -> tuple[int, ModelRequest]:
         node, view = self.graph.nodes[path.node], state.in_branch(path.branch)
-        first_no, messages = window(view, self.spec.history)
+        first_no, messages = context_window(view, self.spec.history)
         prompt, model, output = node.render(view), node.settings, self.spec.output
         return first_no, ModelRequest(
             model=node.model,
@@ -101,7 +101,7 @@ class _Decision:
         self._agent = agent
         self._graph = agent.graph
         self._state = state
-        self._moves = Moves(agent.graph, state)
+        self._moves = Routing(agent.graph, state)
         self._asked = 0
 
     def all(self) -> Decided:
@@ -145,7 +145,7 @@ class _Decision:
 
     # --- the types
 
-    def _llm(self, node: NodeState, compiled: GraphNode) -> Decided:
+    def _llm(self, node: NodeState, compiled: CompiledNode) -> Decided:
         if node.replied or node.failure is not None:
             return (_leave(node, failure=node.failure),)
         view = self._state.in_branch(node.path.branch)
@@ -153,14 +153,14 @@ class _Decision:
             return (self._ask(call.call, call.attempt + 1, node, compiled),) if call.orphaned else ()
         if limit := self._limit(replace(view, calls=())):
             return (limit,)
-        if summary := summarizing(view, self._agent.spec, self._agent.model):
+        if summary := summary_action(view, self._agent.spec, self._agent.model):
             return (summary,)
         self._asked += 1
         asked = self._ask(f"m{view.model_calls + self._asked}", 1, node, compiled)
         return (*(skipped(call) for call in view.calls if call.status == "asked"), asked)
 
     @staticmethod
-    def _ask(call: str, attempt: int, node: NodeState, compiled: GraphNode) -> CallModel:
+    def _ask(call: str, attempt: int, node: NodeState, compiled: CompiledNode) -> CallModel:
         return CallModel(
             call=call,
             attempt=attempt,
@@ -180,7 +180,7 @@ class _Decision:
         if limit := self._limit(view):
             return (limit,)
         here = [replace(call, path=node.path) for call in view.calls]
-        if again := repeating(view, here, self._agent.spec.limits):
+        if again := loop_actions(view, here, self._agent.spec.limits):
             return again
         actions = (self._run(call, node, view) for call in view.calls)
         return tuple(action for action in actions if action is not None)
@@ -190,10 +190,10 @@ class _Decision:
         here = replace(call, path=node.path)
         asker = self._graph.nodes.get(call.path.node)
         if call.status == "asked" and asker is not None and not asker.offers(call.tool):
-            return refused(here, asker.tools)
-        return next_of(here, view, self._agent.tools)
+            return reject_unavailable(here, asker.tools)
+        return next_action(here, view, self._agent.tools)
 
-    def _approval(self, node: NodeState, compiled: GraphNode) -> Decided:
+    def _approval(self, node: NodeState, compiled: CompiledNode) -> Decided:
         if node.status == "waiting":
             return ()
         if node.status != "answered":
@@ -201,14 +201,14 @@ class _Decision:
         denied = Failure("approval_denied", f"A human said no at the node {node.path.node}.")
         return (_leave(node, "approve") if node.decision == "approve" else _leave(node, failure=denied),)
 
-    def _question(self, node: NodeState, compiled: GraphNode) -> Action:
+    def _question(self, node: NodeState, compiled: CompiledNode) -> Action:
         try:
             message = compiled.render(self._state.in_branch(node.path.branch))
         except BaseError as exc:  # the template names what the context does not have
             return _leave(node, failure=Failure(exc.code, exc.message))
         return _ask_human(node, message)
 
-    def _child(self, node: NodeState, compiled: GraphNode) -> Decided:
+    def _child(self, node: NodeState, compiled: CompiledNode) -> Decided:
         held = next((child for child in self._state.children if child.call == node.call), None)
         if held is not None and held.attempt == node.attempt:  # an orphaned one belongs to the run before a fork
             again = EnterNode(call=node.call, attempt=node.attempt + 1, path=node.path)
@@ -221,7 +221,7 @@ class _Decision:
             AwaitChild(call=node.call, agent=compiled.spec.agent, input=text, attempt=node.attempt, path=node.path),
         )
 
-    def _code(self, node: NodeState, compiled: GraphNode) -> Decided:
+    def _code(self, node: NodeState, compiled: CompiledNode) -> Decided:
         if any(call.status == "waiting" for call in node.calls):
             return ()
         if node.status == "orphaned":

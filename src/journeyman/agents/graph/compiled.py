@@ -15,7 +15,7 @@ from journeyman.llm.client import ToolDefinition
 Render = Callable[[AgentState], str]
 
 
-class GraphNode(NamedTuple):
+class CompiledNode(NamedTuple):
     """A node and what it needs to work. `model` is the name that the model client knows."""
 
     spec: NodeSpec
@@ -29,7 +29,7 @@ class GraphNode(NamedTuple):
         return self.spec.tools is None or tool in self.spec.tools
 
 
-class Way(NamedTuple):
+class CompiledEdge(NamedTuple):
     """An edge that leaves a node: its number in the file, from 0, and its condition."""
 
     number: int
@@ -40,7 +40,7 @@ class Way(NamedTuple):
 class Graph:
     """Nodes by name, and the ways out of each in the order of the file."""
 
-    def __init__(self, spec: GraphSpec, nodes: Mapping[str, GraphNode]) -> None:
+    def __init__(self, spec: GraphSpec, nodes: Mapping[str, CompiledNode]) -> None:
         """Raises ValidationError when a condition does not compile."""
         self.start = spec.start
         self.edges = spec.edges
@@ -48,7 +48,7 @@ class Graph:
         self._ways = _ways(spec, edge_conditions(spec))
         self._last = {name for name, ways in self._ways.items() if any(END in way.edge.targets for way in ways)}
 
-    def ways(self, node: str) -> Sequence[Way]:
+    def ways(self, node: str) -> Sequence[CompiledEdge]:
         return self._ways.get(node, ())
 
     def is_last(self, node: str) -> bool:
@@ -56,9 +56,9 @@ class Graph:
         return node in self._last
 
 
-def _ways(spec: GraphSpec, conditions: Sequence[EdgeCondition | None]) -> dict[str, list[Way]]:
-    found: dict[str, list[Way]] = {}
+def _ways(spec: GraphSpec, conditions: Sequence[EdgeCondition | None]) -> dict[str, list[CompiledEdge]]:
+    found: dict[str, list[CompiledEdge]] = {}
     for index, (edge, when) in enumerate(zip(spec.edges, conditions, strict=True)):
         for origin in edge.origins:
-            found.setdefault(origin, []).append(Way(index, edge, when))
+            found.setdefault(origin, []).append(CompiledEdge(index, edge, when))
     return found

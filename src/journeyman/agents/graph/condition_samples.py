@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import msgspec
 
 from journeyman.agents.conditions import ConditionError
-from journeyman.agents.graph.edge_conditions import EdgeCondition, Sight
+from journeyman.agents.graph.edge_conditions import ConditionView, EdgeCondition
 from journeyman.events.messages import JSON, ToolCall, assistant, user
 
 MAX_SAMPLES = 2000  # tens of milliseconds for a condition that never gives an answer
@@ -38,7 +38,7 @@ def never_evaluates(condition: EdgeCondition) -> str | None:
     return reason
 
 
-def _samples(text: str) -> Iterator[Sight]:
+def _samples(text: str) -> Iterator[ConditionView]:
     """States whose open parts hold, at the paths that the text names, each kind of value in each combination."""
     paths = sorted({_path(found) for found in _OPEN.finditer(text)})
     for kinds in itertools.product(_KINDS, repeat=len(paths)):
@@ -60,13 +60,13 @@ def _with(held: JSON, keys: list[str], value: JSON) -> JSON:
     return {**inner, keys[0]: _with(inner.get(keys[0]), keys[1:], value)}
 
 
-def _states(parts: dict[str, JSON]) -> Iterator[Sight]:
+def _states(parts: dict[str, JSON]) -> Iterator[ConditionView]:
     thread, global_, arguments = (
         part if isinstance(part, dict) else {} for part in (parts["thread"], parts["global"], parts["arguments"])
     )
     calling = assistant("a", *(ToolCall(str(index), "a", _json(arguments)) for index in range(3)))
     for last in (calling, user("a")):
-        yield Sight(last=last, result=parts["result"], steps=1, thread=thread, global_=global_)
+        yield ConditionView(last=last, result=parts["result"], steps=1, thread=thread, global_=global_)
 
 
 def _json(value: JSON) -> str:

@@ -64,7 +64,7 @@ def graph_of(spec: AgentSpec) -> GraphSpec | None:
     return REACT if spec.type == "react_agent" else spec.graph
 
 
-def picture(graph: GraphSpec) -> GraphPicture:
+def graph_picture(graph: GraphSpec) -> GraphPicture:
     """Nodes in the order of the file, edges in their order, then the ways of failures."""
     ways = [way for index, edge in enumerate(graph.edges) for way in _ways(index, edge)]
     failing = [way for node in graph.nodes for way in _failing(node)]

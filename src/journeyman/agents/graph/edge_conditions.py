@@ -27,7 +27,7 @@ _CONTEXT = re.compile(r"(?<![\w.])context\b(?:\s*\.\s*(thread|global)\b(?:\s*\.\
 _VISITS = re.compile(r"""\bstate\s*\.\s*visits\s*(?:\.\s*(\w+)\b(?!\s*\()|\[\s*(?:"([^"]*)"|'([^']*)')\s*\])""")
 
 
-class Sight(msgspec.Struct, frozen=True, kw_only=True):
+class ConditionView(msgspec.Struct, frozen=True, kw_only=True):
     """One branch of a run at the moment when it leaves a node."""
 
     last: Message | None = None  # the newest message that the branch sees
@@ -38,11 +38,11 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
     global_: Mapping[str, JSON] = {}
 
 
-def sight(
+def condition_view(
     state: AgentState, last: Message | None = None, result: JSON = None, visits: Mapping[str, int] | None = None
-) -> Sight:
+) -> ConditionView:
     """The view of a branch whose newest message is `last`, as it leaves a node that gave `result`."""
-    return Sight(
+    return ConditionView(
         last=last,
         result=result,
         steps=state.model_calls,
@@ -61,11 +61,11 @@ class EdgeCondition:
         self._condition = condition
         self._parts = tuple(_part(path, nodes) for path in reads)
 
-    def holds(self, seen: Sight) -> bool:
+    def holds(self, seen: ConditionView) -> bool:
         """Whether it is true. Raises ConditionError when it has no answer, or one that is not a boolean."""
         return self._condition.holds(self.values(seen))
 
-    def values(self, seen: Sight) -> dict[str, dict[str, JSON]]:
+    def values(self, seen: ConditionView) -> dict[str, dict[str, JSON]]:
         """What it is evaluated with: only what it reads."""
         values: dict[str, dict[str, JSON]] = {"state": {}, "context": {"thread": {}, "global": {}}}
         for part in self._parts:
@@ -130,7 +130,7 @@ def _contexts(text: str, bare: str) -> list[str]:
 
 
 _Values = dict[str, dict[str, JSON]]
-_Part = Callable[[_Values, Sight], None]
+_Part = Callable[[_Values, ConditionView], None]
 
 
 def _part(path: str, nodes: Collection[str]) -> _Part:
@@ -142,21 +142,21 @@ def _part(path: str, nodes: Collection[str]) -> _Part:
     return partial(_put_context, field, key[0]) if key else partial(_put_scope, field)
 
 
-def _put_state(field: str, read: Callable[[Sight], JSON], values: _Values, seen: Sight) -> None:
+def _put_state(field: str, read: Callable[[ConditionView], JSON], values: _Values, seen: ConditionView) -> None:
     values["state"][field] = read(seen)
 
 
-def _put_scope(scope: str, values: _Values, seen: Sight) -> None:
+def _put_scope(scope: str, values: _Values, seen: ConditionView) -> None:
     values["context"][scope] = dict(seen.thread if scope == "thread" else seen.global_)
 
 
-def _put_context(scope: str, key: str, values: _Values, seen: Sight) -> None:
+def _put_context(scope: str, key: str, values: _Values, seen: ConditionView) -> None:
     held = seen.thread if scope == "thread" else seen.global_
     if key in held:
         values["context"][scope][key] = held[key]
 
 
-def _tool_calls(seen: Sight) -> JSON:
+def _tool_calls(seen: ConditionView) -> JSON:
     """Calls of the newest message that nobody ran yet. Arguments that are no JSON object count as none."""
     if seen.last is None or seen.last.role != "assistant":
         return []
@@ -171,25 +171,25 @@ def _arguments(text: str) -> dict[str, JSON]:
     return found if isinstance(found, dict) else {}
 
 
-def _last_message(seen: Sight) -> JSON:
+def _last_message(seen: ConditionView) -> JSON:
     if seen.last is None:
         return {"role": "", "text": ""}
     return {"role": seen.last.role, "text": seen.last.text}
 
 
-def _result(seen: Sight) -> JSON:
+def _result(seen: ConditionView) -> JSON:
     return seen.result
 
 
-def _steps(seen: Sight) -> JSON:
+def _steps(seen: ConditionView) -> JSON:
     return seen.steps
 
 
-def _visits(nodes: Collection[str], seen: Sight) -> JSON:
+def _visits(nodes: Collection[str], seen: ConditionView) -> JSON:
     return {**dict.fromkeys(nodes, 0), **seen.visits}
 
 
-_STATES: Mapping[str, Callable[[Sight], JSON]] = {
+_STATES: Mapping[str, Callable[[ConditionView], JSON]] = {
     "last_message": _last_message,
     "result": _result,
     "steps": _steps,

@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Literal, NamedTuple
 
-from journeyman.agents.graph.paths import END, Arrival, Tokens, Ways
+from journeyman.agents.graph.paths import END, Arrival, PossiblePaths, PossibleTokens
 from journeyman.agents.spec import EdgeSpec, GraphSpec, NodeSpec
 
-__all__ = ["END", "Finding", "flow_findings"]
+__all__ = ["END", "FlowProblem", "flow_problems"]
 
 SILENT_TYPES = ("function", "approval")  # nodes that add no message: the last one stays the last
 
 
-class Finding(NamedTuple):
+class FlowProblem(NamedTuple):
     """Something wrong with a graph; `path` is within `graph:`."""
 
     path: tuple[str | int, ...]
@@ -25,10 +25,10 @@ class Finding(NamedTuple):
     severity: Literal["error", "warning"] = "error"
 
 
-def flow_findings(graph: GraphSpec, *, agent_has_tools: bool) -> list[Finding]:
+def flow_problems(graph: GraphSpec, *, agent_has_tools: bool) -> list[FlowProblem]:
     """Everything that keeps runs from finding their way. `agent_has_tools`: an llm node without `tools` offers some."""
-    ways = Ways(graph)
-    tokens = Tokens(ways)
+    ways = PossiblePaths(graph)
+    tokens = PossibleTokens(ways)
     return [
         *_unreachable(ways),
         *_without_way_out(ways),
@@ -40,26 +40,26 @@ def flow_findings(graph: GraphSpec, *, agent_has_tools: bool) -> list[Finding]:
     ]
 
 
-def _unreachable(ways: Ways) -> Iterator[Finding]:
+def _unreachable(ways: PossiblePaths) -> Iterator[FlowProblem]:
     for name in ways.nodes:
         if name not in ways.reached:
             remedy = "add an edge to it, or remove it"
-            yield Finding(("nodes", name), f"no way leads from {ways.graph.start} to the node {name}", remedy)
+            yield FlowProblem(("nodes", name), f"no way leads from {ways.graph.start} to the node {name}", remedy)
 
 
-def _without_way_out(ways: Ways) -> Iterator[Finding]:
+def _without_way_out(ways: PossiblePaths) -> Iterator[FlowProblem]:
     for name in ways.nodes:
         edges = ways.out_of(name)
         if not edges:
             message = f"the node {name} is a dead end: no edge leaves it"
-            yield Finding(("nodes", name), message, f"add {{from: {name}, to: end}}, or where it goes on")
+            yield FlowProblem(("nodes", name), message, f"add {{from: {name}, to: end}}, or where it goes on")
         elif all(edge.when is not None for _, edge in edges):
             message = f"no edge leaves the node {name} when none of its conditions holds"
             remedy = f"add {{from: {name}, to: …}} without `when`, as the last"
-            yield Finding(("edges", edges[-1][0]), message, remedy)
+            yield FlowProblem(("edges", edges[-1][0]), message, remedy)
 
 
-def _never_taken(ways: Ways) -> Iterator[Finding]:
+def _never_taken(ways: PossiblePaths) -> Iterator[FlowProblem]:
     """An edge without `when` is the last that counts of those that leave a node."""
     for name in ways.nodes:
         edges = ways.out_of(name)
@@ -67,10 +67,12 @@ def _never_taken(ways: Ways) -> Iterator[Finding]:
         for index, _ in edges:
             if last is not None and index > last:
                 message = f"this edge is never taken from {name}: an edge before it has no `when`"
-                yield Finding(("edges", index), message, "put the edge without `when` last, or remove one of the two")
+                yield FlowProblem(
+                    ("edges", index), message, "put the edge without `when` last, or remove one of the two"
+                )
 
 
-def _joins(ways: Ways, tokens: Tokens) -> Iterator[Finding]:
+def _joins(ways: PossiblePaths, tokens: PossibleTokens) -> Iterator[FlowProblem]:
     for index, groups in tokens.groups.items():
         join = ways.graph.edges[index]
         if not set(join.origins) <= ways.reached or not tokens.complete:
@@ -79,7 +81,7 @@ def _joins(ways: Ways, tokens: Tokens) -> Iterator[Finding]:
         meeting = [group for group, arrived in groups.items() if _meet(arrived, join)]
         if not meeting:
             message = f"the join never completes: no fan-out leads to {listed} by different branches"
-            yield Finding(("edges", index, "from"), message, "write an edge for each, or `to: […]` before them")
+            yield FlowProblem(("edges", index, "from"), message, "write an edge for each, or `to: […]` before them")
         for fan_out in sorted({fan_out for _, fan_out in meeting}):
             yield from _beside(ways, tokens, index, fan_out)
 
@@ -91,7 +93,7 @@ def _meet(arrived: Collection[Arrival], join: EdgeSpec) -> bool:
     ) > 1
 
 
-def _beside(ways: Ways, tokens: Tokens, index: int, fan_out: int) -> Iterator[Finding]:
+def _beside(ways: PossiblePaths, tokens: PossibleTokens, index: int, fan_out: int) -> Iterator[FlowProblem]:
     """What keeps the other branches of the fan-out from letting this join go on, or lets it go on too early."""
     edges, path = ways.graph.edges, ("edges", index, "from")
     owned = {join for join, groups in tokens.groups.items() if any(owner == fan_out for _, owner in groups)}
@@ -99,41 +101,41 @@ def _beside(ways: Ways, tokens: Tokens, index: int, fan_out: int) -> Iterator[Fi
     for target in edges[fan_out].targets:
         if not ways.from_([target], owned) & waiting:
             message = f"the join never completes: the branch {target} neither comes to a join nor ends"
-            yield Finding(path, message, "lead it to a join, or to end")
+            yield FlowProblem(path, message, "lead it to a join, or to end")
     for later in (join for join in owned if join > index):
         if _leads(ways, later, index) and not _leads(ways, index, later):
             message = f"the join of {', '.join(edges[index].origins)} goes on before a later one that leads to it"
-            yield Finding(path, message, f"put it after the join of {', '.join(edges[later].origins)}")
+            yield FlowProblem(path, message, f"put it after the join of {', '.join(edges[later].origins)}")
 
 
-def _leads(ways: Ways, join: int, to: int) -> bool:
+def _leads(ways: PossiblePaths, join: int, to: int) -> bool:
     return bool(ways.from_(ways.graph.edges[join].targets, {to}) & set(ways.graph.edges[to].origins))
 
 
-def _multiplying(ways: Ways, tokens: Tokens) -> Iterator[Finding]:
+def _multiplying(ways: PossiblePaths, tokens: PossibleTokens) -> Iterator[FlowProblem]:
     """A branch that comes to its own fan-out again, without a join between, makes more branches at each pass."""
     for index, branch in sorted(tokens.multiplying):
         target = ways.graph.edges[index].targets[branch]
         message = f"the branch {target} leads back to its own fan-out: branches multiply at each pass"
-        yield Finding(("edges", index, "to"), message, "join the branches before the way back")
+        yield FlowProblem(("edges", index, "to"), message, "join the branches before the way back")
 
 
-def _endless(ways: Ways) -> Iterator[Finding]:
+def _endless(ways: PossiblePaths) -> Iterator[FlowProblem]:
     endless = [name for name in ways.nodes if name in ways.reached and END not in ways.from_([name])]
     dead = any(not ways.out_of(name) for name in endless)
     if endless and not dead:  # a dead end is told where it is
         message = f"no way leads from {', '.join(endless)} to end: only the limits end such a run"
-        yield Finding(("nodes", endless[0]), message, "add an edge with `to: end`", "warning")
+        yield FlowProblem(("nodes", endless[0]), message, "add an edge with `to: end`", "warning")
 
 
-def _tools_without_calls(ways: Ways, agent_has_tools: bool) -> Iterator[Finding]:
+def _tools_without_calls(ways: PossiblePaths, agent_has_tools: bool) -> Iterator[FlowProblem]:
     for node in ways.graph.nodes:
         if node.type != "tools" or node.name not in ways.reached:
             continue
         before = _speakers_before(ways, node.name)
         if not any(_offers_tools(speaker, agent_has_tools) for speaker in before):
             message = f"the tools node {node.name} never has calls to run: no llm node with tools comes before it"
-            yield Finding(("nodes", node.name), message, "lead to it from an llm node that is offered tools")
+            yield FlowProblem(("nodes", node.name), message, "lead to it from an llm node that is offered tools")
 
 
 def _offers_tools(node: NodeSpec, agent_has_tools: bool) -> bool:
@@ -143,7 +145,7 @@ def _offers_tools(node: NodeSpec, agent_has_tools: bool) -> bool:
     return node.type not in ("tools", "agent", *SILENT_TYPES)
 
 
-def _speakers_before(ways: Ways, name: str) -> list[NodeSpec]:
+def _speakers_before(ways: PossiblePaths, name: str) -> list[NodeSpec]:
     """The nodes whose message may be the last one when `name` is entered."""
     found: dict[str, NodeSpec] = {}
     seen: set[str] = set()

@@ -21,7 +21,7 @@ class Arrival(NamedTuple):
     branch: int
 
 
-class Ways:
+class PossiblePaths:
     """Nodes, the edges that leave each, and what can be reached."""
 
     def __init__(self, graph: GraphSpec) -> None:
@@ -63,14 +63,14 @@ class Ways:
 Group = tuple[Stack, int]  # what can meet: the branches of one fan-out, within the same outer branches
 
 
-class Tokens:
+class PossibleTokens:
     """Every kind of token that a run may have: at which node, within which fan-outs.
 
     `groups` are the tokens that come to each join, by what can meet there; `multiplying` the fan-outs to which a branch
     of their own leads back, each with that branch. `complete` is False when there were too many kinds to follow.
     """
 
-    def __init__(self, ways: Ways) -> None:
+    def __init__(self, ways: PossiblePaths) -> None:
         self.groups: dict[int, dict[Group, set[Arrival]]] = {}
         self._ways = ways
         partial: set[int] = set()

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from journeyman.agents.conditions import ConditionError
 from journeyman.agents.decision import Action, AddMessage, EndBranch, EnterNode, Finish
-from journeyman.agents.graph.compiled import Graph, Way
-from journeyman.agents.graph.edge_conditions import sight
+from journeyman.agents.graph.compiled import CompiledEdge, Graph
+from journeyman.agents.graph.edge_conditions import condition_view
 from journeyman.agents.graph.flow_checks import END
 from journeyman.agents.spec import EdgeSpec, NodeSpec
 from journeyman.agents.tool_calls import skipped
@@ -20,7 +20,7 @@ Moved = tuple[Action, ...]
 BREAKER_OPEN = "circuit_open"  # how the codes of refused calls end
 
 
-class Moves:
+class Routing:
     """The moves of one decision. Several branches move at once, so visits are counted on."""
 
     def __init__(self, graph: Graph, state: AgentState) -> None:
@@ -54,13 +54,13 @@ class Moves:
         said = AddMessage(message=reply, correction=False, path=node.path)
         return (said, *(moved or (self.enter("", END),)))  # that the trunk has moved must be seen, or it says it again
 
-    def _way(self, node: NodeState, reply: Message | None) -> Way | None:
+    def _way(self, node: NodeState, reply: Message | None) -> CompiledEdge | None:
         ways = self._graph.ways(node.path.node)
         if ways and ways[0].when is None:
             return ways[0]
         messages = self._state.in_branch(node.path.branch).messages
         last = reply or (messages[-1] if messages else None)
-        seen = sight(self._state, last, node.result, self._state.walk.visits)
+        seen = condition_view(self._state, last, node.result, self._state.walk.visits)
         return next((way for way in ways if way.when is None or way.when.holds(seen)), None)
 
     def _after_error(self, spec: NodeSpec, node: NodeState, error: Failure) -> Moved:
@@ -75,7 +75,7 @@ class Moves:
             return (self.enter(node.path.branch, spec.on_error),)
         return (Finish(failure=error),)
 
-    def _along(self, way: Way, node: NodeState) -> Moved:
+    def _along(self, way: CompiledEdge, node: NodeState) -> Moved:
         branch, edge = node.path.branch, way.edge
         if branch and len(edge.origins) > 1:
             to = ", ".join(edge.targets)

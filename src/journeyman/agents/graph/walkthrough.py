@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from journeyman.agents.conditions import ConditionError
-from journeyman.agents.graph.edge_conditions import EdgeCondition, Sight, edge_conditions, sight
+from journeyman.agents.graph.edge_conditions import ConditionView, EdgeCondition, condition_view, edge_conditions
 from journeyman.agents.graph.routing import BREAKER_OPEN
 from journeyman.agents.spec import GraphSpec, NodeSpec
 from journeyman.events.events import Event, NodeLeft
@@ -15,7 +15,7 @@ from journeyman.events.fold import AgentState, apply
 from journeyman.events.messages import JSON, assistant
 
 
-class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
+class EvaluatedCondition(msgspec.Struct, frozen=True, omit_defaults=True):
     """A condition, what it read (what was not there is left out), and whether it held. None: it had no answer."""
 
     when: str
@@ -24,7 +24,7 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str = ""
 
 
-class TrailStep(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class TraceStep(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A node as it was left: what it asked its edges, and where it went: nowhere, if that ended the run."""
 
     node: str
@@ -33,11 +33,11 @@ class TrailStep(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     visit: int = 1
     attempt: int = 1
     error: str | None = None
-    asked: tuple[Asked, ...] = ()
+    asked: tuple[EvaluatedCondition, ...] = ()
     to: tuple[str, ...] = ()
 
 
-def trail(graph: GraphSpec, facts: Iterable[tuple[int, int, Event]]) -> Iterator[TrailStep]:
+def execution_trace(graph: GraphSpec, facts: Iterable[tuple[int, int, Event]]) -> Iterator[TraceStep]:
     """The steps of a run of this graph, from its events as (seq, at, event)."""
     conditions = edge_conditions(graph)
     state = AgentState()
@@ -49,14 +49,14 @@ def trail(graph: GraphSpec, facts: Iterable[tuple[int, int, Event]]) -> Iterator
 
 def _step(
     graph: GraphSpec, conditions: tuple[EdgeCondition | None, ...], state: AgentState, event: NodeLeft
-) -> TrailStep:
+) -> TraceStep:
     path = event.path
     node = graph.node(path.node)
     if event.error is None:
         asked, to = _chosen(graph, conditions, path.node, _seen(state, event))
     else:
         asked, to = (), _after_failure(node, state, event.error.code, path.branch)
-    return TrailStep(
+    return TraceStep(
         node=path.node,
         type=node.type if node else "",
         branch=path.branch,
@@ -79,20 +79,20 @@ def _after_failure(node: NodeSpec | None, state: AgentState, code: str, branch: 
     return (node.on_error,) if node.on_error is not None else ()
 
 
-def _seen(state: AgentState, event: NodeLeft) -> Sight:
+def _seen(state: AgentState, event: NodeLeft) -> ConditionView:
     messages = state.in_branch(event.path.branch).messages
     last = messages[-1] if messages else None
     node = state.walk.at(event.path.branch)
     if node is not None and node.child is not None and isinstance(event.result, str):
         last = assistant(event.result)  # what an agent answers is said as the token moves on
-    return sight(state, last, event.result, state.walk.visits)
+    return condition_view(state, last, event.result, state.walk.visits)
 
 
 def _chosen(
-    graph: GraphSpec, conditions: tuple[EdgeCondition | None, ...], node: str, seen: Sight
-) -> tuple[tuple[Asked, ...], tuple[str, ...]]:
+    graph: GraphSpec, conditions: tuple[EdgeCondition | None, ...], node: str, seen: ConditionView
+) -> tuple[tuple[EvaluatedCondition, ...], tuple[str, ...]]:
     """What the edges of a node were asked until one matched, and the targets of that one."""
-    asked: list[Asked] = []
+    asked: list[EvaluatedCondition] = []
     for edge, condition in zip(graph.edges, conditions, strict=True):
         if node not in edge.origins:
             continue
@@ -104,13 +104,13 @@ def _chosen(
     return tuple(asked), ()
 
 
-def _asked(condition: EdgeCondition, seen: Sight) -> Asked:
+def _asked(condition: EdgeCondition, seen: ConditionView) -> EvaluatedCondition:
     values = condition.values(seen)
     read = {path: value for path in condition.reads for value in _at(values, path.split("."))}
     try:
-        return Asked(condition.text, read, condition.holds(seen))
+        return EvaluatedCondition(condition.text, read, condition.holds(seen))
     except ConditionError as exc:
-        return Asked(condition.text, read, None, exc.message)
+        return EvaluatedCondition(condition.text, read, None, exc.message)
 
 
 def _at(values: JSON, keys: list[str]) -> Iterator[JSON]:

@@ -11,9 +11,9 @@ from functools import partial
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from journeyman.api.security.rate_limiting import Admission
-from journeyman.api.security.request_context import Visit, identified, visit_of
-from journeyman.api.security.scopes import OPEN, UNCOUNTED, needed
+from journeyman.api.security.rate_limiting import RateLimiter
+from journeyman.api.security.request_context import RequestContext, context_of, with_caller
+from journeyman.api.security.scopes import OPEN, UNCOUNTED, required_scope
 from journeyman.auth.authenticator import Authenticator, unauthenticated
 from journeyman.auth.principal import Caller
 from journeyman.errors import UnauthenticatedError
@@ -24,14 +24,14 @@ _PROTOCOL = b"bearer."  # a browser's WebSocket can set no header: the credentia
 SUBPROTOCOL = "journeyman"  # offered beside it, and the one that is chosen
 
 
-class Gate:
+class AuthenticationMiddleware:
     """Without an authenticator (AUTH_MODE=off) every visit has its caller already."""
 
-    def __init__(self, authenticator: Authenticator | None, admission: Admission | None = None) -> None:
+    def __init__(self, authenticator: Authenticator | None, admission: RateLimiter | None = None) -> None:
         self._authenticator = authenticator
         self._admission = admission
 
-    async def count(self, caller: Caller | None, visit: Visit, scope: Scope) -> None:
+    async def count(self, caller: Caller | None, visit: RequestContext, scope: Scope) -> None:
         """Raises ResourceError (`rate_limited`) where the caller, or the address of nobody, has asked too often."""
         if self._admission is None:
             return
@@ -40,53 +40,53 @@ class Gate:
         else:
             await self._admission.of(caller, scope)
 
-    async def admit(self, visit: Visit, scope: str) -> Caller:
+    async def admit(self, visit: RequestContext, scope: str) -> Caller:
         """Who calls. Raises UnauthenticatedError, ForbiddenError (the scope is missing), ValidationError."""
         caller = visit.caller or await self.caller(_bearer(visit))
         caller.check(scope)
-        return acting(visit, caller)
+        return on_behalf_of(visit, caller)
 
     async def caller(self, credential: str | None) -> Caller:
         if self._authenticator is None or credential is None:
             raise unauthenticated()
         return await self._authenticator.caller(credential)
 
-    async def introduced(self, visit: Visit, credential: str | None) -> Caller:
+    async def introduced(self, visit: RequestContext, credential: str | None) -> Caller:
         """Who opens a WebSocket. Raises as `admit` does, and ResourceError where its address guessed too often."""
         try:
             caller = visit.caller or await self.caller(credential)
         except UnauthenticatedError:
             await self.count(None, visit, {})
             raise
-        return acting(visit, caller)
+        return on_behalf_of(visit, caller)
 
     async def still(self, credential: str) -> bool:
         return self._authenticator is None or await self._authenticator.still(credential)
 
-    def holds(self, visit: Visit) -> Callable[[], Awaitable[bool]] | None:
+    def holds(self, visit: RequestContext) -> Callable[[], Awaitable[bool]] | None:
         """Asks whether the credential of a request that was let in holds yet; None: it needed none."""
         credential = _bearer(visit)
         return None if visit.caller is not None or credential is None else partial(self.still, credential)
 
 
-class Guarded:
+class AuthorizedRoute:
     """A route's application, behind the gate."""
 
-    def __init__(self, app: ASGIApp, scope: str, gate: Gate, counted: bool = True) -> None:
+    def __init__(self, app: ASGIApp, scope: str, gate: AuthenticationMiddleware, counted: bool = True) -> None:
         self._app = app
         self._needed = scope
         self._gate = gate
         self._counted = counted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        visit = visit_of(scope)
+        visit = context_of(scope)
         caller = await self._let_in(visit, scope)
         if caller is not visit.caller:
-            identified(scope, caller, self._gate.holds(visit))
+            with_caller(scope, caller, self._gate.holds(visit))
             bind(principal=caller.principal)
         await self._app(scope, receive, send)
 
-    async def _let_in(self, visit: Visit, scope: Scope) -> Caller:
+    async def _let_in(self, visit: RequestContext, scope: Scope) -> Caller:
         try:
             caller = await self._gate.admit(visit, self._needed)
         except UnauthenticatedError:
@@ -97,38 +97,38 @@ class Guarded:
         return caller
 
 
-def guard(routes: Sequence[BaseRoute], gate: Gate) -> None:
+def guard(routes: Sequence[BaseRoute], gate: AuthenticationMiddleware) -> None:
     """Put every route behind the gate. Raises LookupError for a route that is not in the table of scopes."""
     for route in routes:
         if isinstance(route, WebSocketRoute):
-            needed("WS", route.path)  # it lets its clients in itself: they may send their credential first
+            required_scope("WS", route.path)  # it lets its clients in itself: they may send their credential first
         elif isinstance(route, Route):
             scope = _scope_of(route)
             if scope != OPEN:
-                route.app = Guarded(route.app, scope, gate, route.path not in UNCOUNTED)
+                route.app = AuthorizedRoute(route.app, scope, gate, route.path not in UNCOUNTED)
         else:
             raise LookupError(f"{route!r} is neither a route nor a WebSocket: nothing would guard it")
 
 
 def _scope_of(route: Route) -> str:
-    scopes = {needed(method, route.path) for method in route.methods or {"GET"}}
+    scopes = {required_scope(method, route.path) for method in route.methods or {"GET"}}
     if len(scopes) > 1:
         raise LookupError(f"{route.path} needs a route for each of its methods: they need different scopes")
     return scopes.pop()
 
 
-def acting(visit: Visit, caller: Caller) -> Caller:
+def on_behalf_of(visit: RequestContext, caller: Caller) -> Caller:
     """The caller, or whomever it says that it acts for. Raises ForbiddenError, ValidationError."""
     other = visit.headers.get(b"x-on-behalf-of")
     return caller if other is None else caller.on_behalf_of(other.decode("latin-1"))
 
 
-def _bearer(visit: Visit) -> str | None:
+def _bearer(visit: RequestContext) -> str | None:
     header = visit.headers.get(b"authorization", b"")
     return header[len(_BEARER) :].strip().decode("latin-1") if header[: len(_BEARER)].lower() == _BEARER else None
 
 
-def offered(visit: Visit) -> str | None:
+def offered(visit: RequestContext) -> str | None:
     """The credential that comes with a WebSocket's first request: a header, or a subprotocol `bearer.CREDENTIAL`."""
     protocols = visit.headers.get(b"sec-websocket-protocol", b"").split(b",")
     found = [part.strip()[len(_PROTOCOL) :] for part in protocols if part.strip().startswith(_PROTOCOL)]

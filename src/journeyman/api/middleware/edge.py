@@ -9,13 +9,13 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from journeyman.api.dependencies import Ports
-from journeyman.api.json_body import ClientGone
+from journeyman.api.dependencies import ApiDependencies
+from journeyman.api.json_body import ClientDisconnected
 from journeyman.api.problems import RequestError, problem_code, send_problem
-from journeyman.api.security.client_address import Proxies
+from journeyman.api.security.client_address import TrustedProxies
 from journeyman.api.security.host_policy import HEADERS, SAFE_METHODS, STRICT_POLICY, HostPolicy
 from journeyman.api.security.rate_limiting import rate_headers
-from journeyman.api.security.request_context import Visit, begin, headers_of
+from journeyman.api.security.request_context import RequestContext, begin_context, request_headers
 from journeyman.auth.principal import LOCAL
 from journeyman.clock import Clock
 from journeyman.events.trace import TraceContext, parsed, trace_of
@@ -26,10 +26,10 @@ _LOG = logging.getLogger(__name__)
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 
 
-class Door:
+class EdgeMiddleware:
     """Wraps the whole application. Pure ASGI: nothing is buffered, nothing runs in another task."""
 
-    def __init__(self, app: ASGIApp, ports: Ports, templates: Mapping[Any, str]) -> None:
+    def __init__(self, app: ASGIApp, ports: ApiDependencies, templates: Mapping[Any, str]) -> None:
         self._app = app
         self._templates = templates  # endpoints of plain routes -> their paths: FastAPI tells only of its own
         self._ids = ports.ids
@@ -37,7 +37,7 @@ class Door:
         self._clock = ports.clock
         self._served = ports.served
         self._everybody = LOCAL if ports.authenticator is None else None
-        self._proxies = Proxies(ports.trusted_proxies)
+        self._proxies = TrustedProxies(ports.trusted_proxies)
         self._traced = ports.traced
         self._policy = HostPolicy(ports.allowed_hosts, ports.cors_origins)
 
@@ -50,14 +50,14 @@ class Door:
             await self._app(scope, receive, send)
 
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
-        visit = begin(scope, self._visit(scope))
+        visit = begin_context(scope, self._visit(scope))
         _bind(visit)
         reply = _Reply(send, visit.request_id, self._clock, scope)
         began = self._clock.monotonic()
         try:
             self._check(scope["method"], visit.headers)
             await self._app(scope, receive, reply)
-        except ClientGone:
+        except ClientDisconnected:
             return
         except Exception as exc:  # noqa: BLE001 - the root of a request: logged, answered, never passed on
             if reply.started:
@@ -70,7 +70,7 @@ class Door:
             self._served(served)
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        visit = begin(scope, self._visit(scope))
+        visit = begin_context(scope, self._visit(scope))
         _bind(visit)
         try:
             self._check("GET", visit.headers, origin=True)
@@ -86,14 +86,14 @@ class Door:
         route = scope.get("route")
         return route.path if route is not None else self._templates.get(scope.get("endpoint"), "")
 
-    def _visit(self, scope: Scope) -> Visit:
-        headers = headers_of(scope["headers"])
+    def _visit(self, scope: Scope) -> RequestContext:
+        headers = request_headers(scope["headers"])
         given = headers.get(b"x-request-id")
         known = given is not None and _REQUEST_ID.fullmatch(given) is not None
         peer = scope["client"][0] if scope.get("client") else ""
         address = self._proxies.client(peer, headers.get(b"x-forwarded-for"))
         request_id = given.decode() if given and known else self._ids.new("req")
-        return Visit(self._everybody, request_id, headers, address, self._trace(headers.get(b"traceparent")))
+        return RequestContext(self._everybody, request_id, headers, address, self._trace(headers.get(b"traceparent")))
 
     def _trace(self, sent: bytes | None) -> TraceContext | None:
         trace = parsed(sent.decode("latin-1")) if sent else None
@@ -113,7 +113,7 @@ class Door:
             )
 
 
-def _bind(visit: Visit) -> None:
+def _bind(visit: RequestContext) -> None:
     bind(request_id=visit.request_id, trace_id=visit.trace_id, client=visit.address or None)
     if visit.caller is not None:
         bind(principal=visit.caller.principal)

@@ -6,12 +6,12 @@ import asyncio
 
 from starlette.types import Message, Receive, Send
 
-from journeyman.api.dependencies import Ports
+from journeyman.api.dependencies import ApiDependencies
 from journeyman.api.json_body import convert, parse
-from journeyman.api.middleware.authentication import SUBPROTOCOL, Gate, offered
+from journeyman.api.middleware.authentication import SUBPROTOCOL, AuthenticationMiddleware, offered
 from journeyman.api.problems import problem_of
 from journeyman.api.responses import encode
-from journeyman.api.security.request_context import Visit
+from journeyman.api.security.request_context import RequestContext
 from journeyman.api.websocket_messages import Acknowledged, Authenticate, Refused
 from journeyman.auth.authenticator import unauthenticated
 from journeyman.auth.principal import Caller
@@ -20,10 +20,17 @@ from journeyman.errors import BaseError
 _POLICY = 1008
 
 
-class Entrance:
+class WebSocketAuthentication:
     """Of one connection. The credential is kept, to be looked at again while the socket is open."""
 
-    def __init__(self, gate: Gate, ports: Ports, visit: Visit, receive: Receive, send: Send) -> None:
+    def __init__(
+        self,
+        gate: AuthenticationMiddleware,
+        ports: ApiDependencies,
+        visit: RequestContext,
+        receive: Receive,
+        send: Send,
+    ) -> None:
         self._gate = gate
         self._ports = ports
         self._visit = visit

@@ -9,48 +9,48 @@ from fastapi import APIRouter, Query
 from starlette.responses import PlainTextResponse, Response
 
 from journeyman.agents.agent import BaseAgent
-from journeyman.agents.graph.drawing import GraphPicture, graph_of, mermaid, picture
+from journeyman.agents.graph.drawing import GraphPicture, graph_of, graph_picture, mermaid
 from journeyman.agents.spec import ModelSettings
-from journeyman.api.dependencies import Ports
-from journeyman.api.openapi import answers, content, lists, ref
+from journeyman.api.dependencies import ApiDependencies
+from journeyman.api.openapi import content, lists, ref, response_schema
 from journeyman.api.paging import page_by_name
 from journeyman.api.parameters import Cursor, NamePath, PageSize
-from journeyman.api.responses import reply
+from journeyman.api.responses import json_response
 from journeyman.api.routes.tools import tool_answer
 from journeyman.api.schemas.agents import AgentAnswer, AgentSummary, ModelAnswer, VersionAnswer
 from journeyman.errors import NotFoundError
 from journeyman.events.codec import rfc3339
-from journeyman.runtime.served.reload_report import shown
+from journeyman.runtime.served.reload_report import change_text
 
-_GRAPH = answers(GraphPicture)
+_GRAPH = response_schema(GraphPicture)
 _GRAPH[200] = {
     "description": "The graph",
     "content": {**content(ref(GraphPicture)), **content({"type": "string"}, "text/plain")},
 }
 
 
-def agents(ports: Ports) -> APIRouter:
+def agent_routes(ports: ApiDependencies) -> APIRouter:
     router = APIRouter(tags=["agents"])
 
     @router.get("/agents", operation_id="list_agents", summary="The agents", responses=lists(AgentSummary))
     async def list_agents(cursor: Cursor = None, limit: PageSize = 50) -> Response:
         return page_by_name("agents", ports.catalog.agents, cursor, limit, lambda agent: _summary(ports, agent))
 
-    @router.get("/agents/{name}", operation_id="get_agent", summary="One agent", responses=answers(AgentAnswer))
+    @router.get("/agents/{name}", operation_id="get_agent", summary="One agent", responses=response_schema(AgentAnswer))
     async def get_agent(name: NamePath) -> Response:
-        return reply(_answer(ports, ports.catalog.resolve(name)))
+        return json_response(_answer(ports, ports.catalog.resolve(name)))
 
     @router.get("/agents/{name}/graph", operation_id="get_agent_graph", summary="An agent's graph", responses=_GRAPH)
     async def get_graph(name: NamePath, format: Annotated[Literal["json", "mermaid"], Query()] = "json") -> Response:
         graph = graph_of(ports.catalog.resolve(name).spec.shown())
         if graph is None:
             raise NotFoundError(f"Agent {name!r} decides by code: it has no graph.", code="no_graph")
-        return PlainTextResponse(mermaid(graph)) if format == "mermaid" else reply(picture(graph))
+        return PlainTextResponse(mermaid(graph)) if format == "mermaid" else json_response(graph_picture(graph))
 
     return router
 
 
-def _is_default(ports: Ports, agent: BaseAgent) -> bool:
+def _is_default(ports: ApiDependencies, agent: BaseAgent) -> bool:
     return agent.name == ports.catalog.default or len(ports.catalog.agents) == 1
 
 
@@ -59,7 +59,7 @@ def _model(model: ModelSettings) -> ModelAnswer:
     return ModelAnswer(model.name, model.temperature, model.max_tokens)
 
 
-def _summary(ports: Ports, agent: BaseAgent) -> AgentSummary:
+def _summary(ports: ApiDependencies, agent: BaseAgent) -> AgentSummary:
     spec = agent.spec.shown()
     return AgentSummary(
         name=agent.name,
@@ -72,7 +72,7 @@ def _summary(ports: Ports, agent: BaseAgent) -> AgentSummary:
     )
 
 
-def _answer(ports: Ports, agent: BaseAgent) -> AgentAnswer:
+def _answer(ports: ApiDependencies, agent: BaseAgent) -> AgentAnswer:
     spec = agent.spec.shown()
     metrics, known = ports.registry.get_metrics(), ports.registry.tools
     return AgentAnswer(
@@ -96,14 +96,14 @@ def _answer(ports: Ports, agent: BaseAgent) -> AgentAnswer:
     )
 
 
-def _versions(ports: Ports, agent: BaseAgent) -> tuple[VersionAnswer, ...]:
+def _versions(ports: ApiDependencies, agent: BaseAgent) -> tuple[VersionAnswer, ...]:
     known = ports.catalog.versions(agent.name)
     return tuple(
         VersionAnswer(each.agent.version, rfc3339(each.since), each.agent.version == agent.version) for each in known
     )
 
 
-def _reload_problems(ports: Ports) -> tuple[str, ...]:
+def _reload_problems(ports: ApiDependencies) -> tuple[str, ...]:
     """What kept the files from being served, if the last reload was refused."""
     last = ports.last_reload()
-    return () if last is None or last.applied else tuple(map(shown, last.problems))
+    return () if last is None or last.applied else tuple(map(change_text, last.problems))

@@ -6,22 +6,22 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from journeyman.api import paging as cursors
-from journeyman.api.dependencies import Ports
+from journeyman.api.dependencies import ApiDependencies
 from journeyman.api.openapi import lists
 from journeyman.api.paging import cut
 from journeyman.api.parameters import Cursor, PageSize
 from journeyman.api.responses import approval_answer, page
 from journeyman.api.schemas.runs import ApprovalAnswer
-from journeyman.api.security.request_context import visit_of
+from journeyman.api.security.request_context import context_of
 
 
-def approvals(ports: Ports) -> APIRouter:
+def approval_routes(ports: ApiDependencies) -> APIRouter:
     router = APIRouter(tags=["approvals"])
 
     @router.get("/approvals", operation_id="list_approvals", summary="Open approvals", responses=lists(ApprovalAnswer))
     async def list_approvals(request: Request, cursor: Cursor = None, limit: PageSize = 50) -> Response:
         place = cursors.text_place("approvals", cursor)
-        caller = visit_of(request.scope).known
+        caller = context_of(request.scope).known
         whose = None if caller.may("approve:any") else caller.principal
         rows = await ports.runs.approvals(whose, place, limit + 1)
         shown, following = cut(rows, limit, "approvals", lambda row: row.id)

@@ -5,24 +5,26 @@ from __future__ import annotations
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from journeyman.api.dependencies import DebugPages
-from journeyman.api.openapi import answers
-from journeyman.api.responses import reply
+from journeyman.api.dependencies import DebugPagesPort
+from journeyman.api.openapi import response_schema
+from journeyman.api.responses import json_response
 
 
-def debug(pages: DebugPages) -> APIRouter:
+def debug_routes(pages: DebugPagesPort) -> APIRouter:
     router = APIRouter(tags=["debug"], prefix="/debug")
 
-    @router.get("/state", operation_id="debug_state", summary="Runs, queues, caches, settings", responses=answers())
+    @router.get(
+        "/state", operation_id="debug_state", summary="Runs, queues, caches, settings", responses=response_schema()
+    )
     async def state() -> Response:
-        return reply(pages.state())
+        return json_response(pages.state())
 
-    @router.get("/services", operation_id="debug_services", summary="Every guard", responses=answers())
+    @router.get("/services", operation_id="debug_services", summary="Every guard", responses=response_schema())
     async def services() -> Response:
-        return reply(pages.services())
+        return json_response(pages.services())
 
-    @router.get("/tasks", operation_id="debug_tasks", summary="Every task", responses=answers())
+    @router.get("/tasks", operation_id="debug_tasks", summary="Every task", responses=response_schema())
     async def tasks() -> Response:
-        return reply(pages.tasks())
+        return json_response(pages.tasks())
 
     return router

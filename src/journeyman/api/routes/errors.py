@@ -7,22 +7,22 @@ import hashlib
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from journeyman.api.dependencies import Ports
+from journeyman.api.dependencies import ApiDependencies
 from journeyman.api.openapi import lists
 from journeyman.api.parameters import PageSize
 from journeyman.api.responses import page
 from journeyman.api.schemas.runs import ErrorGroup
-from journeyman.api.security.request_context import visit_of
+from journeyman.api.security.request_context import context_of
 from journeyman.events.codec import rfc3339
 from journeyman.journal.journal import FailureRow
 
 
-def errors(ports: Ports) -> APIRouter:
+def error_routes(ports: ApiDependencies) -> APIRouter:
     router = APIRouter(tags=["runs"])
 
     @router.get("/errors", operation_id="list_errors", summary="Failed runs in groups", responses=lists(ErrorGroup))
     async def list_errors(request: Request, limit: PageSize = 50) -> Response:
-        groups = await ports.runs.failures(visit_of(request.scope).principal, limit)
+        groups = await ports.runs.failures(context_of(request.scope).principal, limit)
         return page([error_group(row, message) for row, message in groups], None)
 
     return router
@@ -30,7 +30,7 @@ def errors(ports: Ports) -> APIRouter:
 
 def error_group(row: FailureRow, message: str) -> ErrorGroup:
     return ErrorGroup(
-        fingerprint=fingerprint(row.agent, row.code),
+        fingerprint=error_fingerprint(row.agent, row.code),
         code=row.code,
         agent=row.agent,
         message=message,
@@ -42,6 +42,6 @@ def error_group(row: FailureRow, message: str) -> ErrorGroup:
     )
 
 
-def fingerprint(agent: str | None, code: str) -> str:
+def error_fingerprint(agent: str | None, code: str) -> str:
     """The same for failures of one agent with one code, in every process and release."""
     return hashlib.sha256(f"{agent or ''}\n{code}".encode()).hexdigest()[:16]

@@ -9,13 +9,13 @@ from starlette.types import Receive, Scope, Send
 
 from journeyman.api import openapi, sse
 from journeyman.api import paging as cursors
-from journeyman.api.dependencies import Ports
+from journeyman.api.dependencies import ApiDependencies
 from journeyman.api.paging import cut
 from journeyman.api.parameters import checked_name
 from journeyman.api.problems import RequestError
 from journeyman.api.responses import page
 from journeyman.api.schemas.runs import LARGEST_INTEGER, NAME, EventAnswer
-from journeyman.api.security.request_context import Visit, visit_of
+from journeyman.api.security.request_context import RequestContext, context_of
 from journeyman.events.codec import wire
 
 PATH = "/runs/{run_id}/events"
@@ -25,11 +25,11 @@ _LARGEST_PAGE = 1000
 class Events:
     """Plain ASGI, because a stream is written without anything in between."""
 
-    def __init__(self, ports: Ports) -> None:
+    def __init__(self, ports: ApiDependencies) -> None:
         self._ports = ports
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        visit = visit_of(scope)
+        visit = context_of(scope)
         run_id = checked_name(scope["path_params"]["run_id"])
         query = _query(scope)
         if b"text/event-stream" in visit.headers.get(b"accept", b""):
@@ -38,7 +38,7 @@ class Events:
             response = await self._page(visit, run_id, query)
             await response(scope, receive, send)
 
-    async def _page(self, visit: Visit, run_id: str, query: dict[str, str]) -> Response:
+    async def _page(self, visit: RequestContext, run_id: str, query: dict[str, str]) -> Response:
         limit = _number(query.get("limit", "200"), "query.limit")
         if not 1 <= limit <= _LARGEST_PAGE:
             raise RequestError(f"`limit` is 1 to {_LARGEST_PAGE}.", path="query.limit")
@@ -48,7 +48,9 @@ class Events:
         shown, following = cut(entries, limit, "events", lambda entry: entry.seq)
         return page([wire(entry) for entry in shown], following)
 
-    async def _stream(self, visit: Visit, run_id: str, query: dict[str, str], receive: Receive, send: Send) -> None:
+    async def _stream(
+        self, visit: RequestContext, run_id: str, query: dict[str, str], receive: Receive, send: Send
+    ) -> None:
         after = self._after(visit, query)
         ports = self._ports
         row = await ports.runs.get(visit.principal, run_id)  # refused before the answer begins
@@ -59,7 +61,7 @@ class Events:
         frames = ports.runs.watch(visit.principal, run_id, after)
         await sse.stream(receive, send, frames, clock=ports.clock, limits=ports.limits, holds=visit.holds)
 
-    def _after(self, visit: Visit, query: dict[str, str]) -> int:
+    def _after(self, visit: RequestContext, query: dict[str, str]) -> int:
         """Last-Event-ID wins: a browser that comes back sends it along with the address it first asked for."""
         last, after = visit.headers.get(b"last-event-id"), _number(query.get("after", "0"), "query.after")
         return _number(last.decode("latin-1"), "header.last-event-id") if last else after

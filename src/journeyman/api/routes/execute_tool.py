@@ -5,12 +5,12 @@ from __future__ import annotations
 from starlette.types import Receive, Scope, Send
 
 from journeyman.api import openapi
-from journeyman.api.dependencies import Ports
+from journeyman.api.dependencies import ApiDependencies
 from journeyman.api.json_body import convert, read_json
 from journeyman.api.requests import key_of, payer_of
-from journeyman.api.responses import send_json, tool_answer
+from journeyman.api.responses import send_json, tool_call_answer
 from journeyman.api.schemas.runs import ExecuteToolAnswer, ExecuteToolRequest
-from journeyman.api.security.request_context import visit_of
+from journeyman.api.security.request_context import context_of
 from journeyman.runtime.use_cases.requests import RunResult, StartCall
 
 PATH = "/execute_tool"
@@ -19,11 +19,11 @@ PATH = "/execute_tool"
 class ExecuteTool:
     """Plain ASGI, like `/process`."""
 
-    def __init__(self, ports: Ports) -> None:
+    def __init__(self, ports: ApiDependencies) -> None:
         self._ports = ports
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        visit = visit_of(scope)
+        visit = context_of(scope)
         raw = await read_json(visit.headers, receive, self._ports.limits)
         body = convert(raw, ExecuteToolRequest)
         call = StartCall(
@@ -39,7 +39,7 @@ class ExecuteTool:
         )
         started = await self._ports.runs.call(visit.principal, call)
         result = await self._ports.runs.wait(started.run_id, self._ports.request_wait_seconds)
-        await send_json(send, _status(result), tool_answer(result), [(b"x-run-id", result.run_id.encode())])
+        await send_json(send, _status(result), tool_call_answer(result), [(b"x-run-id", result.run_id.encode())])
 
 
 def _status(result: RunResult) -> int:

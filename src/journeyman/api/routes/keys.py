@@ -6,30 +6,30 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from journeyman.api import paging as cursors
-from journeyman.api.dependencies import Ports
-from journeyman.api.json_body import convert, read
-from journeyman.api.openapi import IDEMPOTENT, accepts, answers, lists
+from journeyman.api.dependencies import ApiDependencies
+from journeyman.api.json_body import convert, read_route_body
+from journeyman.api.openapi import IDEMPOTENT, accepts, lists, response_schema
 from journeyman.api.paging import cut
 from journeyman.api.parameters import Cursor, NamePath, PageSize
 from journeyman.api.requests import key_of
-from journeyman.api.responses import page, reply
+from journeyman.api.responses import json_response, page
 from journeyman.api.schemas.keys import CreateKey, KeyAnswer, MadeKey, RotateKey, key_answer, made_key
-from journeyman.api.security.request_context import visit_of
+from journeyman.api.security.request_context import context_of
 from journeyman.auth.api_keys import ApiKeys, NewKey
 from journeyman.errors import NotFoundError
 from journeyman.events.messages import JSON
-from journeyman.journal.journal import Claim
-from journeyman.runtime.use_cases.idempotency import claim_of
+from journeyman.journal.journal import IdempotencyClaim
+from journeyman.runtime.use_cases.idempotency import idempotency_claim
 
 
-def keys(ports: Ports) -> APIRouter:
+def key_routes(ports: ApiDependencies) -> APIRouter:
     router = APIRouter(tags=["keys"])
     _listing(router, ports)
     _changes(router, ports)
     return router
 
 
-def _listing(router: APIRouter, ports: Ports) -> None:
+def _listing(router: APIRouter, ports: ApiDependencies) -> None:
     @router.get("/keys", operation_id="list_keys", summary="The API keys", responses=lists(KeyAnswer))
     async def list_keys(request: Request, cursor: Cursor = None, limit: PageSize = 50) -> Response:
         after = cursors.text_place("keys", cursor) or ""
@@ -38,8 +38,8 @@ def _listing(router: APIRouter, ports: Ports) -> None:
         return page([key_answer(row, ports.clock.now()) for row in shown], following)
 
 
-def _changes(router: APIRouter, ports: Ports) -> None:
-    made = answers(MadeKey, status=201, text="Made; `key` is shown this once")
+def _changes(router: APIRouter, ports: ApiDependencies) -> None:
+    made = response_schema(MadeKey, status=201, text="Made; `key` is shown this once")
 
     @router.post(
         "/keys",
@@ -50,7 +50,7 @@ def _changes(router: APIRouter, ports: Ports) -> None:
         openapi_extra={**accepts(CreateKey), **IDEMPOTENT},
     )
     async def create_key(request: Request) -> Response:
-        raw = await read(request, ports.limits)
+        raw = await read_route_body(request, ports.limits)
         body = convert(raw, CreateKey)
         new = await _keys(ports).create(
             body.name,
@@ -60,7 +60,7 @@ def _changes(router: APIRouter, ports: Ports) -> None:
             limits=body.limits,
             claim=_claim(request, "/keys", raw, ports),
         )
-        return reply(_made(new, ports), 201)
+        return json_response(_made(new, ports), 201)
 
     @router.post(
         "/keys/{key_id}/rotate",
@@ -71,33 +71,33 @@ def _changes(router: APIRouter, ports: Ports) -> None:
         openapi_extra={**accepts(RotateKey), **IDEMPOTENT},
     )
     async def rotate_key(request: Request, key_id: NamePath) -> Response:
-        raw = await read(request, ports.limits)
+        raw = await read_route_body(request, ports.limits)
         claim = _claim(request, f"/keys/{key_id}/rotate", raw, ports)
         new = await _keys(ports).rotate(key_id, convert(raw, RotateKey).grace_seconds, claim)
-        return reply(_made(new, ports), 201)
+        return json_response(_made(new, ports), 201)
 
     @router.post(
         "/keys/{key_id}/revoke",
         operation_id="revoke_key",
         summary="End a key now",
-        responses=answers(KeyAnswer),
+        responses=response_schema(KeyAnswer),
         openapi_extra=IDEMPOTENT,
     )
     async def revoke_key(request: Request, key_id: NamePath) -> Response:
         claim = _claim(request, f"/keys/{key_id}/revoke", None, ports)
-        return reply(key_answer(await _keys(ports).revoke(key_id, claim), ports.clock.now()))
+        return json_response(key_answer(await _keys(ports).revoke(key_id, claim), ports.clock.now()))
 
 
-def _claim(request: Request, route: str, body: JSON, ports: Ports) -> Claim | None:
-    visit = visit_of(request.scope)
-    return claim_of(visit.principal, key_of(visit, route, body), ports.clock.now())
+def _claim(request: Request, route: str, body: JSON, ports: ApiDependencies) -> IdempotencyClaim | None:
+    visit = context_of(request.scope)
+    return idempotency_claim(visit.principal, key_of(visit, route, body), ports.clock.now())
 
 
-def _keys(ports: Ports) -> ApiKeys:
+def _keys(ports: ApiDependencies) -> ApiKeys:
     if ports.keys is None:
         raise NotFoundError("This server keeps no keys.")
     return ports.keys
 
 
-def _made(new: NewKey, ports: Ports) -> MadeKey:
+def _made(new: NewKey, ports: ApiDependencies) -> MadeKey:
     return made_key(new.row, new.secret, ports.clock.now())

@@ -5,11 +5,11 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from journeyman.api.dependencies import Ports
+from journeyman.api.dependencies import ApiDependencies
 from journeyman.api.openapi import content, problems
 
 
-def metrics(ports: Ports) -> APIRouter:
+def metrics_routes(ports: ApiDependencies) -> APIRouter:
     router = APIRouter(tags=["health"])
     text = {
         "description": "Prometheus text, or OpenMetrics by `Accept`",

@@ -5,13 +5,13 @@ from __future__ import annotations
 from starlette.types import Receive, Scope, Send
 
 from journeyman.api import openapi, sse
-from journeyman.api.dependencies import Ports
+from journeyman.api.dependencies import ApiDependencies
 from journeyman.api.disconnects import cancel_for, wait_or_cancel
-from journeyman.api.json_body import ClientGone, convert, read_json
+from journeyman.api.json_body import ClientDisconnected, convert, read_json
 from journeyman.api.requests import key_of, start_of
 from journeyman.api.responses import process_answer, raise_gateway_failure, send_json
 from journeyman.api.schemas.runs import ProcessAnswer, ProcessRequest
-from journeyman.api.security.request_context import Visit, visit_of
+from journeyman.api.security.request_context import RequestContext, context_of
 from journeyman.runtime.use_cases.requests import RunResult, Started
 
 PATH = "/process"
@@ -20,12 +20,12 @@ PATH = "/process"
 class Process:
     """The hottest route: plain ASGI."""
 
-    def __init__(self, ports: Ports) -> None:
+    def __init__(self, ports: ApiDependencies) -> None:
         self._ports = ports
         self._runs = ports.runs
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        visit = visit_of(scope)
+        visit = context_of(scope)
         raw = await read_json(visit.headers, receive, self._ports.limits)
         body = convert(raw, ProcessRequest)
         stream = not body.background and b"text/event-stream" in visit.headers.get(b"accept", b"")
@@ -36,7 +36,7 @@ class Process:
         else:
             await self._answer(await self._wait(visit, body, started, receive), send)
 
-    async def _wait(self, visit: Visit, body: ProcessRequest, started: Started, receive: Receive) -> RunResult:
+    async def _wait(self, visit: RequestContext, body: ProcessRequest, started: Started, receive: Receive) -> RunResult:
         seconds = 0.0 if body.background else self._ports.request_wait_seconds
         if body.on_disconnect == "cancel" and not body.background:
             return await wait_or_cancel(self._runs, visit.principal, started.run_id, seconds, receive)
@@ -47,13 +47,15 @@ class Process:
         status = 202 if result.status in ("queued", "running") else 200
         await send_json(send, status, process_answer(result), _headers(result.run_id, result.thread_id))
 
-    async def _stream(self, visit: Visit, body: ProcessRequest, started: Started, receive: Receive, send: Send) -> None:
+    async def _stream(
+        self, visit: RequestContext, body: ProcessRequest, started: Started, receive: Receive, send: Send
+    ) -> None:
         frames = self._runs.watch(visit.principal, started.run_id, until_pause=True)
         headers = _headers(started.run_id, started.thread_id)
         clock, limits = self._ports.clock, self._ports.limits
         try:
             await sse.stream(receive, send, frames, clock=clock, limits=limits, headers=headers, holds=visit.holds)
-        except ClientGone:
+        except ClientDisconnected:
             if body.on_disconnect == "cancel":
                 await cancel_for(self._runs, visit.principal, started.run_id)
             raise

@@ -5,52 +5,52 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from journeyman.api.dependencies import Ports
+from journeyman.api.dependencies import ApiDependencies
 from journeyman.api.json_body import convert, parse, read_body
-from journeyman.api.openapi import accepts, answers
+from journeyman.api.openapi import accepts, response_schema
 from journeyman.api.parameters import NamePath
-from journeyman.api.responses import reply
+from journeyman.api.responses import json_response
 from journeyman.api.schemas.agents import ChangeAnswer, ReloadAnswer, RollbackRequest
-from journeyman.api.security.request_context import visit_of
+from journeyman.api.security.request_context import context_of
 from journeyman.events.codec import rfc3339
-from journeyman.runtime.served.reload_report import Change, Reloaded, shown
+from journeyman.runtime.served.reload_report import AgentChange, ReloadReport, change_text
 
 
-def reload(ports: Ports) -> APIRouter:
+def reload_routes(ports: ApiDependencies) -> APIRouter:
     router = APIRouter(tags=["agents"])
 
     @router.post(
         "/reload",
         operation_id="reload",
         summary="Check the files of agents and tools anew, and serve what they say if nothing is wrong with them",
-        responses=answers(ReloadAnswer),
+        responses=response_schema(ReloadAnswer),
     )
     async def reload_files() -> Response:
-        return reply(_answer(await ports.reload()))
+        return json_response(_answer(await ports.reload()))
 
     @router.post(
         "/agents/{name}/rollback",
         operation_id="roll_back_agent",
         summary="Let new runs begin with an earlier version of the agent",
-        responses=answers(ChangeAnswer),
+        responses=response_schema(ChangeAnswer),
         openapi_extra=accepts(RollbackRequest),
     )
     async def roll_back(request: Request, name: NamePath) -> Response:
-        raw = await read_body(visit_of(request.scope).headers, request.receive, ports.limits)
+        raw = await read_body(context_of(request.scope).headers, request.receive, ports.limits)
         asked = convert(parse(raw, ports.limits), RollbackRequest) if raw else RollbackRequest()
-        return reply(_change(await ports.roll_back(name, asked.version)))
+        return json_response(_change(await ports.roll_back(name, asked.version)))
 
     return router
 
 
-def _answer(reloaded: Reloaded) -> ReloadAnswer:
+def _answer(reloaded: ReloadReport) -> ReloadAnswer:
     return ReloadAnswer(
         applied=reloaded.applied,
         at=rfc3339(reloaded.at),
         changes=tuple(map(_change, reloaded.changes)),
-        problems=tuple(map(shown, reloaded.problems)),
+        problems=tuple(map(change_text, reloaded.problems)),
     )
 
 
-def _change(change: Change) -> ChangeAnswer:
+def _change(change: AgentChange) -> ChangeAnswer:
     return ChangeAnswer(change.agent, change.version or None, change.before or None)

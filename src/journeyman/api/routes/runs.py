@@ -9,21 +9,21 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from journeyman.api import paging as cursors
-from journeyman.api.dependencies import Ports
-from journeyman.api.json_body import convert, read
-from journeyman.api.openapi import IDEMPOTENT, accepts, answers, lists
+from journeyman.api.dependencies import ApiDependencies
+from journeyman.api.json_body import convert, read_route_body
+from journeyman.api.openapi import IDEMPOTENT, accepts, lists, response_schema
 from journeyman.api.paging import cut
 from journeyman.api.parameters import Cursor, Moment, PageSize, RunPath, Seq, Text
 from journeyman.api.requests import answer_of, fork_of, key_of
-from journeyman.api.responses import page, process_answer, reply, run_answer, run_summary, state_answer
+from journeyman.api.responses import json_response, page, process_answer, run_answer, run_summary, state_answer
 from journeyman.api.schemas.runs import ForkRequest, ProcessAnswer, ResumeRequest, RunAnswer, RunSummary, StateAnswer
-from journeyman.api.security.request_context import visit_of
+from journeyman.api.security.request_context import context_of
 from journeyman.journal.journal import RunFilter, RunStatus, thread_key
 
 Status = Annotated[RunStatus | None, Query()]
 
 
-def runs(ports: Ports) -> APIRouter:
+def run_routes(ports: ApiDependencies) -> APIRouter:
     router = APIRouter(tags=["runs"])
     _collection(router, ports)
     _single(router, ports)
@@ -32,7 +32,7 @@ def runs(ports: Ports) -> APIRouter:
     return router
 
 
-def _collection(router: APIRouter, ports: Ports) -> None:
+def _collection(router: APIRouter, ports: ApiDependencies) -> None:
     @router.get("/runs", operation_id="list_runs", summary="Runs, newest first", responses=lists(RunSummary))
     async def list_runs(
         request: Request,
@@ -50,7 +50,7 @@ def _collection(router: APIRouter, ports: Ports) -> None:
         cursor: Cursor = None,
         limit: PageSize = 50,
     ) -> Response:
-        principal = visit_of(request.scope).principal
+        principal = context_of(request.scope).principal
         where = RunFilter(
             status=status,
             agent=agent,
@@ -69,67 +69,67 @@ def _collection(router: APIRouter, ports: Ports) -> None:
         return page([run_summary(row) for row in shown], following)
 
 
-def _single(router: APIRouter, ports: Ports) -> None:
-    @router.get("/runs/{run_id}", operation_id="get_run", summary="One run", responses=answers(RunAnswer))
+def _single(router: APIRouter, ports: ApiDependencies) -> None:
+    @router.get("/runs/{run_id}", operation_id="get_run", summary="One run", responses=response_schema(RunAnswer))
     async def get_run(request: Request, run_id: RunPath) -> Response:
-        principal = visit_of(request.scope).principal
+        principal = context_of(request.scope).principal
         row = await ports.runs.get(principal, run_id)
-        return reply(run_answer(row, await ports.runs.result(principal, run_id)))
+        return json_response(run_answer(row, await ports.runs.result(principal, run_id)))
 
     @router.get(
         "/runs/{run_id}/state",
         operation_id="get_run_state",
         summary="A run's state, now or after the event `at`",
-        responses=answers(StateAnswer),
+        responses=response_schema(StateAnswer),
     )
     async def get_state(request: Request, run_id: RunPath, at: Seq = None) -> Response:
-        return reply(state_answer(await ports.runs.state(visit_of(request.scope).principal, run_id, at)))
+        return json_response(state_answer(await ports.runs.state(context_of(request.scope).principal, run_id, at)))
 
 
-def _changes(router: APIRouter, ports: Ports) -> None:
+def _changes(router: APIRouter, ports: ApiDependencies) -> None:
     @router.post(
         "/runs/{run_id}/cancel",
         operation_id="cancel_run",
         summary="Cancel a run",
-        responses=answers(ProcessAnswer),
+        responses=response_schema(ProcessAnswer),
         openapi_extra=IDEMPOTENT,
     )
     async def cancel_run(request: Request, run_id: RunPath) -> Response:
-        visit = visit_of(request.scope)
+        visit = context_of(request.scope)
         key = key_of(visit, f"/runs/{run_id}/cancel", None)
-        return reply(process_answer(await ports.runs.cancel(visit.principal, run_id, key=key)))
+        return json_response(process_answer(await ports.runs.cancel(visit.principal, run_id, key=key)))
 
     @router.post(
         "/runs/{run_id}/resume",
         operation_id="resume_run",
         summary="Answer a run's approvals",
-        responses=answers(ProcessAnswer),
+        responses=response_schema(ProcessAnswer),
         openapi_extra={**accepts(ResumeRequest), **IDEMPOTENT},
     )
     async def resume_run(request: Request, run_id: RunPath) -> Response:
-        visit = visit_of(request.scope)
-        raw = await read(request, ports.limits)
+        visit = context_of(request.scope)
+        raw = await read_route_body(request, ports.limits)
         given = tuple(map(answer_of, convert(raw, ResumeRequest).answers))
         key, anyone = key_of(visit, f"/runs/{run_id}/resume", raw), visit.known.may("approve:any")
         result = await ports.runs.answer(visit.principal, run_id, given, anyone=anyone, key=key)
-        return reply(process_answer(result))
+        return json_response(process_answer(result))
 
 
-def _travel(router: APIRouter, ports: Ports) -> None:
+def _travel(router: APIRouter, ports: ApiDependencies) -> None:
     @router.post(
         "/runs/{run_id}/fork",
         operation_id="fork_run",
         summary="A new run on a new thread that begins as this one did",
         status_code=202,
-        responses=answers(ProcessAnswer, status=202, text="The fork is durable and goes on"),
+        responses=response_schema(ProcessAnswer, status=202, text="The fork is durable and goes on"),
         openapi_extra={**accepts(ForkRequest), **IDEMPOTENT},
     )
     async def fork_run(request: Request, run_id: RunPath) -> Response:
-        visit = visit_of(request.scope)
-        raw = await read(request, ports.limits)
+        visit = context_of(request.scope)
+        raw = await read_route_body(request, ports.limits)
         key = key_of(visit, f"/runs/{run_id}/fork", raw)
         started = await ports.forks.fork(visit.principal, fork_of(run_id, convert(raw, ForkRequest), visit, key))
-        return reply(process_answer(await ports.runs.wait(started.run_id, 0.0)), 202)
+        return json_response(process_answer(await ports.runs.wait(started.run_id, 0.0)), 202)
 
 
 def _microseconds(moment: datetime | None) -> int | None:

@@ -7,13 +7,13 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from journeyman.api import paging as cursors
-from journeyman.api.dependencies import Ports
-from journeyman.api.json_body import convert, merge_patch_of, read
-from journeyman.api.openapi import IDEMPOTENT, accepts, answers, lists, problems
+from journeyman.api.dependencies import ApiDependencies
+from journeyman.api.json_body import convert, merge_patch_of, read_route_body
+from journeyman.api.openapi import IDEMPOTENT, accepts, lists, problems, response_schema
 from journeyman.api.paging import cut
 from journeyman.api.parameters import Cursor, PageSize, ThreadPath
-from journeyman.api.requests import key_of, message_of
-from journeyman.api.responses import page, reply, run_summary
+from journeyman.api.requests import key_of, user_message
+from journeyman.api.responses import json_response, page, run_summary
 from journeyman.api.schemas.runs import (
     AddedMessage,
     AddMessage,
@@ -22,12 +22,12 @@ from journeyman.api.schemas.runs import (
     RunSummary,
     ThreadAnswer,
 )
-from journeyman.api.security.request_context import visit_of
+from journeyman.api.security.request_context import context_of
 from journeyman.events.codec import rfc3339
 from journeyman.journal.journal import MessageRow, RunFilter, ThreadRow, thread_key
 
 
-def threads(ports: Ports) -> APIRouter:
+def thread_routes(ports: ApiDependencies) -> APIRouter:
     router = APIRouter(tags=["threads"])
     _collection(router, ports)
     _single(router, ports)
@@ -36,8 +36,8 @@ def threads(ports: Ports) -> APIRouter:
     return router
 
 
-def _collection(router: APIRouter, ports: Ports) -> None:
-    made = answers(ThreadAnswer, status=201, text="Made")
+def _collection(router: APIRouter, ports: ApiDependencies) -> None:
+    made = response_schema(ThreadAnswer, status=201, text="Made")
 
     @router.post(
         "/threads",
@@ -48,27 +48,27 @@ def _collection(router: APIRouter, ports: Ports) -> None:
         openapi_extra={**accepts(CreateThread), **IDEMPOTENT},
     )
     async def create_thread(request: Request) -> Response:
-        visit = visit_of(request.scope)
-        raw = await read(request, ports.limits)
+        visit = context_of(request.scope)
+        raw = await read_route_body(request, ports.limits)
         body = convert(raw, CreateThread)
         key = key_of(visit, "/threads", raw)
         row = await ports.threads.create(visit.principal, body.thread_id, body.title, body.meta, key=key)
-        return reply(thread_answer(row), 201)
+        return json_response(thread_answer(row), 201)
 
     @router.get("/threads", operation_id="list_threads", summary="The threads", responses=lists(ThreadAnswer))
     async def list_threads(request: Request, cursor: Cursor = None, limit: PageSize = 50) -> Response:
         place = cursors.text_place("threads", cursor)
-        rows = await ports.threads.list(visit_of(request.scope).principal, place, limit + 1)
+        rows = await ports.threads.list(context_of(request.scope).principal, place, limit + 1)
         shown, following = cut(rows, limit, "threads", lambda row: row.key)
         return page([thread_answer(row) for row in shown], following)
 
 
-def _single(router: APIRouter, ports: Ports) -> None:
+def _single(router: APIRouter, ports: ApiDependencies) -> None:
     @router.get(
-        "/threads/{thread_id}", operation_id="get_thread", summary="One thread", responses=answers(ThreadAnswer)
+        "/threads/{thread_id}", operation_id="get_thread", summary="One thread", responses=response_schema(ThreadAnswer)
     )
     async def get_thread(request: Request, thread_id: ThreadPath) -> Response:
-        return reply(thread_answer(await ports.threads.get(visit_of(request.scope).principal, thread_id)))
+        return json_response(thread_answer(await ports.threads.get(context_of(request.scope).principal, thread_id)))
 
     @router.delete(
         "/threads/{thread_id}",
@@ -78,7 +78,7 @@ def _single(router: APIRouter, ports: Ports) -> None:
         responses=problems(),
     )
     async def erase_thread(request: Request, thread_id: ThreadPath) -> Response:
-        await ports.threads.erase(visit_of(request.scope).principal, thread_id)
+        await ports.threads.erase(context_of(request.scope).principal, thread_id)
         return Response(status_code=204)
 
     @router.get(
@@ -90,7 +90,7 @@ def _single(router: APIRouter, ports: Ports) -> None:
     async def list_runs(
         request: Request, thread_id: ThreadPath, cursor: Cursor = None, limit: PageSize = 50
     ) -> Response:
-        principal = visit_of(request.scope).principal
+        principal = context_of(request.scope).principal
         place = cursors.number_place("runs", cursor)
         await ports.threads.get(principal, thread_id)
         where = RunFilter(thread=thread_key(principal, thread_id))
@@ -99,7 +99,7 @@ def _single(router: APIRouter, ports: Ports) -> None:
         return page([run_summary(row) for row in shown], following)
 
 
-def _messages(router: APIRouter, ports: Ports) -> None:
+def _messages(router: APIRouter, ports: ApiDependencies) -> None:
     @router.get(
         "/threads/{thread_id}/messages",
         operation_id="list_messages",
@@ -110,7 +110,7 @@ def _messages(router: APIRouter, ports: Ports) -> None:
         request: Request, thread_id: ThreadPath, cursor: Cursor = None, limit: PageSize = 50
     ) -> Response:
         place = cursors.number_place("messages", cursor) or 0
-        rows = await ports.threads.messages(visit_of(request.scope).principal, thread_id, place, limit + 1)
+        rows = await ports.threads.messages(context_of(request.scope).principal, thread_id, place, limit + 1)
         shown, following = cut(rows, limit, "messages", lambda row: row.no)
         return page([message_answer(row) for row in shown], following)
 
@@ -119,37 +119,37 @@ def _messages(router: APIRouter, ports: Ports) -> None:
         operation_id="add_message",
         summary="Add a message without a run",
         status_code=201,
-        responses=answers(AddedMessage, status=201, text="Added"),
+        responses=response_schema(AddedMessage, status=201, text="Added"),
         openapi_extra={**accepts(AddMessage), **IDEMPOTENT},
     )
     async def add_message(request: Request, thread_id: ThreadPath) -> Response:
-        visit = visit_of(request.scope)
-        raw = await read(request, ports.limits)
+        visit = context_of(request.scope)
+        raw = await read_route_body(request, ports.limits)
         body = convert(raw, AddMessage)
-        message = message_of(body.role, body.content, "body.content")
+        message = user_message(body.role, body.content, "body.content")
         message = msgspec.structs.replace(message, pinned=body.pinned)
         key = key_of(visit, f"/threads/{thread_id}/messages", raw)
         no = await ports.threads.add_message(visit.principal, thread_id, message, key=key)
-        return reply(AddedMessage(no), 201)
+        return json_response(AddedMessage(no), 201)
 
 
-def _context(router: APIRouter, ports: Ports) -> None:
+def _context(router: APIRouter, ports: ApiDependencies) -> None:
     path = "/threads/{thread_id}/context"
 
-    @router.get(path, operation_id="get_thread_context", summary="A thread's context", responses=answers())
+    @router.get(path, operation_id="get_thread_context", summary="A thread's context", responses=response_schema())
     async def get_context(request: Request, thread_id: ThreadPath) -> Response:
-        return reply((await ports.threads.get(visit_of(request.scope).principal, thread_id)).context)
+        return json_response((await ports.threads.get(context_of(request.scope).principal, thread_id)).context)
 
     @router.patch(
         path,
         operation_id="patch_thread_context",
         summary="Change a thread's context (JSON Merge Patch)",
-        responses=answers(),
+        responses=response_schema(),
         openapi_extra=accepts(),
     )
     async def patch_context(request: Request, thread_id: ThreadPath) -> Response:
         patch = await merge_patch_of(request, ports.limits)
-        return reply(await ports.threads.patch_context(visit_of(request.scope).principal, thread_id, patch))
+        return json_response(await ports.threads.patch_context(context_of(request.scope).principal, thread_id, patch))
 
 
 def thread_answer(row: ThreadRow) -> ThreadAnswer:

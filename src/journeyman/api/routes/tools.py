@@ -7,21 +7,21 @@ from collections.abc import Callable, Mapping, Sequence
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from journeyman.api.dependencies import ListedTool, Ports
-from journeyman.api.openapi import answers, lists
+from journeyman.api.dependencies import ApiDependencies, ListedTool
+from journeyman.api.openapi import lists, response_schema
 from journeyman.api.paging import page_by_name
 from journeyman.api.parameters import Cursor, NamePath, PageSize
-from journeyman.api.responses import reply
+from journeyman.api.responses import json_response
 from journeyman.api.schemas.agents import CacheCleared, CheckAnswer, PermissionsAnswer, ToolAnswer
 from journeyman.errors import ToolNotFoundError
 from journeyman.events.messages import JSON
-from journeyman.tools.lint.checks import Finding
+from journeyman.tools.lint.checks import LintFinding
 from journeyman.tools.spec import ToolSpec
 
 Metrics = Mapping[str, Mapping[str, JSON]]
 
 
-def tools(ports: Ports) -> APIRouter:
+def tool_routes(ports: ApiDependencies) -> APIRouter:
     router = APIRouter(tags=["tools"])
     registry = ports.registry
 
@@ -34,23 +34,23 @@ def tools(ports: Ports) -> APIRouter:
 
         return page_by_name("tools", registry.tools, cursor, limit, answer)
 
-    @router.get("/tools/{name}", operation_id="get_tool", summary="One tool", responses=answers(ToolAnswer))
+    @router.get("/tools/{name}", operation_id="get_tool", summary="One tool", responses=response_schema(ToolAnswer))
     async def get_tool(name: NamePath) -> Response:
         tool = registry.tools.get(name)
         if tool is None:
             raise ToolNotFoundError(f"There is no tool {name!r}. GET /tools lists them.")
-        return reply(tool_answer(tool.spec, registry.get_metrics(), ports.sandbox, tool.findings))
+        return json_response(tool_answer(tool.spec, registry.get_metrics(), ports.sandbox, tool.findings))
 
     @router.delete(
         "/tools/{name}/cache",
         operation_id="clear_tool_cache",
         summary="Forget a tool's kept answers",
-        responses=answers(CacheCleared),
+        responses=response_schema(CacheCleared),
     )
     async def clear_cache(name: NamePath) -> Response:
         if name not in registry.tools:
             raise ToolNotFoundError(f"There is no tool {name!r}. GET /tools lists them.")
-        return reply(CacheCleared(cleared=await ports.clear_cache(name)))
+        return json_response(CacheCleared(cleared=await ports.clear_cache(name)))
 
     return router
 
@@ -59,7 +59,7 @@ def tool_answer(
     spec: ToolSpec,
     metrics: Metrics,
     sandbox: Callable[[ToolSpec], Mapping[str, JSON]],
-    findings: Sequence[Finding] = (),
+    findings: Sequence[LintFinding] = (),
 ) -> ToolAnswer:
     return ToolAnswer(
         name=spec.name,
@@ -85,7 +85,7 @@ def tool_answer(
     )
 
 
-def _check_answer(finding: Finding) -> CheckAnswer:
+def _check_answer(finding: LintFinding) -> CheckAnswer:
     return CheckAnswer(
         rule=finding.rule,
         severity=finding.severity,

@@ -9,15 +9,15 @@ from collections.abc import AsyncIterator
 from starlette.types import Receive, Scope, Send
 
 from journeyman.api import sse
-from journeyman.api.dependencies import Ports
+from journeyman.api.dependencies import ApiDependencies
 from journeyman.api.disconnects import cancel_for
-from journeyman.api.json_body import ClientGone, convert, parse
-from journeyman.api.middleware.authentication import Gate
-from journeyman.api.middleware.websocket_auth import Entrance, frame_bytes
+from journeyman.api.json_body import ClientDisconnected, convert, parse
+from journeyman.api.middleware.authentication import AuthenticationMiddleware
+from journeyman.api.middleware.websocket_auth import WebSocketAuthentication, frame_bytes
 from journeyman.api.problems import RequestError, problem_of
 from journeyman.api.requests import answer_of, start_of
 from journeyman.api.responses import encode
-from journeyman.api.security.request_context import Visit, identified, visit_of
+from journeyman.api.security.request_context import RequestContext, context_of, with_caller
 from journeyman.api.security.scopes import COMMANDS
 from journeyman.api.websocket_messages import (
     Acknowledged,
@@ -39,25 +39,32 @@ PATH = "/ws"
 _TOO_BIG, _POLICY = 1009, 1008
 
 
-class Sockets:
+class WebSocketEndpoint:
     """The ASGI endpoint: an object of its own for each connection."""
 
-    def __init__(self, ports: Ports, gate: Gate) -> None:
+    def __init__(self, ports: ApiDependencies, gate: AuthenticationMiddleware) -> None:
         self._ports = ports
         self._gate = gate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        visit = visit_of(scope)
-        entrance = Entrance(self._gate, self._ports, visit, receive, send)
+        visit = context_of(scope)
+        entrance = WebSocketAuthentication(self._gate, self._ports, visit, receive, send)
         caller = await entrance.caller()
         if caller is not None:
-            visit = identified(scope, caller)
+            visit = with_caller(scope, caller)
             bind(principal=caller.principal)
             await _Socket(self._ports, visit, entrance, receive, send).serve()
 
 
 class _Socket:
-    def __init__(self, ports: Ports, visit: Visit, entrance: Entrance, receive: Receive, send: Send) -> None:
+    def __init__(
+        self,
+        ports: ApiDependencies,
+        visit: RequestContext,
+        entrance: WebSocketAuthentication,
+        receive: Receive,
+        send: Send,
+    ) -> None:
         self._ports = ports
         self._entrance = entrance
         self._runs = ports.runs
@@ -76,7 +83,7 @@ class _Socket:
                 if self._entrance.may_end:
                     group.create_task(self._watch_credential())
                 await self._read(group)
-        except* ClientGone:
+        except* ClientDisconnected:
             pass
         for run_id in self._leave:
             await cancel_for(self._runs, self._visit.principal, run_id)
@@ -85,17 +92,17 @@ class _Socket:
         """Until it holds no longer: then the socket ends, whatever it watches."""
         await self._entrance.expired()
         await self._send_frame({"type": "websocket.close", "code": _POLICY, "reason": "unauthenticated"})
-        raise ClientGone
+        raise ClientDisconnected
 
     async def _read(self, group: asyncio.TaskGroup) -> None:
         while True:
             message = await self._receive()
             if message["type"] == "websocket.disconnect":
-                raise ClientGone
+                raise ClientDisconnected
             raw = frame_bytes(message)
             if len(raw) > self._ports.limits.socket_frame_bytes:
                 await self._send_frame({"type": "websocket.close", "code": _TOO_BIG, "reason": "frame_too_large"})
-                raise ClientGone
+                raise ClientDisconnected
             await self._slots.acquire()
             group.create_task(self._command(raw, group))
 
@@ -106,7 +113,7 @@ class _Socket:
             if isinstance(value, dict) and isinstance(value.get("id"), str):
                 name = value["id"][:200]
             await self._perform(convert(value, Command), group)  # type: ignore[arg-type]
-        except ClientGone:
+        except ClientDisconnected:
             raise
         except Exception as exc:  # noqa: BLE001 - the root of a task: logged and answered
             await self._refuse(name, exc)
@@ -173,7 +180,7 @@ class _Socket:
         try:
             async for frame in frames:
                 await self._send(encode_frame(run_id, frame))
-        except ClientGone:
+        except ClientDisconnected:
             raise
         except Exception as exc:  # noqa: BLE001 - the root of a task: logged and told
             await self._refuse(name, exc, run_id)
@@ -191,4 +198,4 @@ class _Socket:
                 async with asyncio.timeout(self._ports.limits.send_seconds):
                     await self._send_frame({"type": "websocket.send", "text": frame.decode()})
             except (TimeoutError, OSError) as exc:
-                raise ClientGone from exc
+                raise ClientDisconnected from exc

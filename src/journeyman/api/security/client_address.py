@@ -6,11 +6,11 @@ import ipaddress
 from collections.abc import Sequence
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 _LOOKED_AT = 32  # hops, from the right
 
 
-class Proxies:
+class TrustedProxies:
     """The proxies whose `X-Forwarded-For` is believed: addresses and networks."""
 
     def __init__(self, trusted: Sequence[str]) -> None:
@@ -30,11 +30,11 @@ class Proxies:
                 break
         return client
 
-    def _trusts(self, address: Address | None) -> bool:
+    def _trusts(self, address: IpAddress | None) -> bool:
         return address is not None and any(address in network for network in self._networks)
 
 
-def _address(text: str) -> Address | None:
+def _address(text: str) -> IpAddress | None:
     """An address as proxies write it: bare, with a port, in brackets. One of IPv4 in IPv6 clothes is one of IPv4."""
     text = text.strip().strip('"')
     if text.startswith("["):

@@ -6,18 +6,18 @@ import math
 
 from starlette.types import Scope
 
-from journeyman.api.security.request_context import Visit
+from journeyman.api.security.request_context import RequestContext
 from journeyman.auth.principal import Caller
 from journeyman.errors import ResourceError
 from journeyman.resilience.rate_limit import Rate
-from journeyman.resilience.window import Limit, Verdict, Windows
+from journeyman.resilience.window import Limit, WindowResult, Windows
 
 _KEY = "journeyman.rate_limit"
 _POLICIES = {"principal": b"default", "address": b"default", "key": b"key"}  # by the kind of a limit's key
 Headers = list[tuple[bytes, bytes]]
 
 
-class Admission:
+class RateLimiter:
     """Counts requests of each principal and key, and of each address as long as nobody has said who calls."""
 
     def __init__(self, windows: Windows, rate: Rate | None) -> None:
@@ -32,7 +32,7 @@ class Admission:
             limits.append(Limit(f"key:{caller.line}", caller.rate))
         await self._take(limits, scope)
 
-    async def of_nobody(self, visit: Visit, scope: Scope) -> None:
+    async def of_nobody(self, visit: RequestContext, scope: Scope) -> None:
         """A request without a credential that holds: who guesses is slowed down. Raises ResourceError."""
         await self._take(self._everybodys(f"address:{visit.address}"), scope)
 
@@ -54,7 +54,7 @@ def rate_headers(scope: Scope) -> Headers:
     return headers
 
 
-def _headers(limits: list[Limit], verdict: Verdict) -> Headers:
+def _headers(limits: list[Limit], verdict: WindowResult) -> Headers:
     """Every limit as a policy, and what is left of the one with the least room."""
     policies = (b'"%s";q=%d;w=%d' % (_name(each), each.rate.count, math.ceil(each.rate.seconds)) for each in limits)
     left = b'"%s";r=%d;t=%d' % (_name(verdict.limit), verdict.remaining, math.ceil(verdict.reset))

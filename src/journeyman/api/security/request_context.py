@@ -15,7 +15,7 @@ _KEY = "journeyman.visit"
 _ONCE = (b"authorization", b"x-on-behalf-of", b"sec-websocket-protocol")  # headers that say who calls
 
 
-class Visit(msgspec.Struct, frozen=True):
+class RequestContext(msgspec.Struct, frozen=True):
     """Who, under which ids, with which headers. `caller` is None until the gate has let the request in; `holds` says
     whether its credential does still (None: it came without one)."""
 
@@ -44,21 +44,21 @@ class Visit(msgspec.Struct, frozen=True):
         return self.trace.span_id or None if self.trace else None
 
 
-def visit_of(scope: Scope) -> Visit:
-    return cast(Visit, scope[_KEY])
+def context_of(scope: Scope) -> RequestContext:
+    return cast(RequestContext, scope[_KEY])
 
 
-def begin(scope: Scope, visit: Visit) -> Visit:
+def begin_context(scope: Scope, visit: RequestContext) -> RequestContext:
     scope[_KEY] = visit
     return visit
 
 
-def identified(scope: Scope, caller: Caller, holds: Callable[[], Awaitable[bool]] | None = None) -> Visit:
+def with_caller(scope: Scope, caller: Caller, holds: Callable[[], Awaitable[bool]] | None = None) -> RequestContext:
     """The visit goes on as this caller's."""
-    return begin(scope, msgspec.structs.replace(visit_of(scope), caller=caller, holds=holds))
+    return begin_context(scope, msgspec.structs.replace(context_of(scope), caller=caller, holds=holds))
 
 
-def headers_of(raw: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+def request_headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     """The last of each name. One that says who calls and stands twice says nothing."""
     raw = list(raw)
     headers = dict(raw)

@@ -72,7 +72,7 @@ COMMANDS: Mapping[str, str] = {
 }
 
 
-def needed(method: str, path: str) -> str:
+def required_scope(method: str, path: str) -> str:
     """The scope that a route needs. Raises LookupError for one that nobody thought of."""
     scope = ROUTES.get(("GET" if method == "HEAD" else method, path))
     if scope is None:

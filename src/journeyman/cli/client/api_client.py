@@ -21,7 +21,7 @@ class Frame(msgspec.Struct, frozen=True):
     seq: int | None = None
 
 
-class Door(Protocol):
+class ApiClient(Protocol):
     """The HTTP API, waited for. A context manager: leave it to hang up."""
 
     def call(self, method: str, path: str, body: object = None) -> Any:
@@ -64,7 +64,7 @@ def frames(lines: Iterable[bytes]) -> Iterator[Frame]:
                 data = data + b"\n" + value if data else value
 
 
-def refusal(status: int, body: bytes) -> BaseError:
+def error_of_answer(status: int, body: bytes) -> BaseError:
     """An answer from 400 on as an error of our tree, with its sentence and code."""
     try:
         problem = msgspec.json.decode(body)

@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 
 import msgspec
 
-from journeyman.cli.client.api_client import BODY_CAP, Frame, frames, refusal
+from journeyman.cli.client.api_client import BODY_CAP, Frame, error_of_answer, frames
 from journeyman.errors import ConfigurationError, ServiceError
 
 T = TypeVar("T")
@@ -23,7 +23,7 @@ CLOSE_SECONDS = 30.0
 PIECES = 64  # of an answer that wait to be read
 
 
-class InProcessDoor:
+class AsgiClient:
     """The API of `app`. Its lifespan runs while the door is open; its tasks move on while a call is waited for."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -56,7 +56,7 @@ class InProcessDoor:
         finally:
             self._run(exchange.hang_up())
         if exchange.status >= 400:
-            raise refusal(exchange.status, data)
+            raise error_of_answer(exchange.status, data)
         return msgspec.json.decode(data) if data else None
 
     def stream(self, method: str, path: str, body: object = None) -> Iterator[Frame]:
@@ -64,7 +64,7 @@ class InProcessDoor:
         try:
             first = self._run(exchange.next_piece())
             if exchange.status >= 400:
-                raise refusal(exchange.status, first + self._run(exchange.read_all()))
+                raise error_of_answer(exchange.status, first + self._run(exchange.read_all()))
             yield from frames(self._lines(exchange, first))
         finally:
             self._run(exchange.hang_up())

@@ -10,8 +10,8 @@ from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, build_opener
 
-from journeyman.cli.client.api_client import Door
-from journeyman.cli.client.http_client import RemoteDoor
+from journeyman.cli.client.api_client import ApiClient
+from journeyman.cli.client.http_client import HttpApiClient
 from journeyman.errors import ConfigurationError
 from journeyman.journal.sqlite.file_lock import owner_of
 from journeyman.settings import Settings, is_loopback
@@ -26,10 +26,10 @@ def owner_url(database: Path | None) -> str | None:
     left over from a server that was killed.
     """
     url = owner_of(database)[1] if database is not None else ""
-    return url if is_loopback(urlsplit(url).hostname or "") and answers(url) else None
+    return url if is_loopback(urlsplit(url).hostname or "") and is_answering(url) else None
 
 
-def server(settings: Settings, url: str | None) -> RemoteDoor | None:
+def running_server(settings: Settings, url: str | None) -> HttpApiClient | None:
     """The server at `url`, else the one that owns the file; None: there is none.
 
     JOURNEYMAN_API_KEY says who asks. The owner of the file is asked in the name of API_KEY where that is not set: it
@@ -37,12 +37,12 @@ def server(settings: Settings, url: str | None) -> RemoteDoor | None:
     """
     key = settings.journeyman_api_key.get_secret_value() if settings.journeyman_api_key else None
     if url is not None:
-        return RemoteDoor(url, key)
+        return HttpApiClient(url, key)
     own = owner_url(settings.database_path)
-    return None if own is None else RemoteDoor(own, key or settings.seed_key)
+    return None if own is None else HttpApiClient(own, key or settings.seed_key)
 
 
-def answers(url: str) -> bool:
+def is_answering(url: str) -> bool:
     try:
         with build_opener(ProxyHandler({})).open(f"{url}/livez", timeout=PROBE_SECONDS) as answer:
             return bool(answer.status == 200)
@@ -51,9 +51,9 @@ def answers(url: str) -> bool:
 
 
 @contextmanager
-def door(settings: Settings, url: str | None = None, *, offline: bool = False) -> Iterator[Door]:
+def connect(settings: Settings, url: str | None = None, *, offline: bool = False) -> Iterator[ApiClient]:
     """The way to the runs: `url`, else the server that owns the file, else an application in this process."""
-    remote = server(settings, url)
+    remote = running_server(settings, url)
     if remote is not None:
         with remote:
             yield remote
@@ -62,14 +62,14 @@ def door(settings: Settings, url: str | None = None, *, offline: bool = False) -
         yield local
 
 
-def _application(settings: Settings, offline: bool) -> Door:
+def _application(settings: Settings, offline: bool) -> ApiClient:
     # Half a second and 60 MB: only for a command that finds no server.
-    from journeyman.cli.client.asgi_client import InProcessDoor
+    from journeyman.cli.client.asgi_client import AsgiClient
     from journeyman.server.serving.app import App
 
     mask = log_quietly(settings)
     # Who owns the file is asked nothing: the commands act as `local`.
-    return InProcessDoor(App(settings.model_copy(update={"auth_mode": "off"}), offline=offline, on_secrets=mask))
+    return AsgiClient(App(settings.model_copy(update={"auth_mode": "off"}), offline=offline, on_secrets=mask))
 
 
 def log_quietly(settings: Settings) -> Callable[[tuple[str, ...]], None]:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from urllib.parse import quote
 
-from journeyman.cli.client.api_client import Door, Frame
+from journeyman.cli.client.api_client import ApiClient, Frame
 from journeyman.errors import ServiceUnavailableError
 
 ENDS = frozenset({"run_finished", "run_failed", "run_cancelled"})
@@ -14,10 +14,10 @@ TRIES = 60
 PAUSE_SECONDS = 0.5
 
 
-class Following:
+class StreamFollower:
     """A run that is followed: which one, on which thread, and the last seq seen of it."""
 
-    def __init__(self, door: Door, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, door: ApiClient, sleep: Callable[[float], None] = time.sleep) -> None:
         self.run_id: str | None = None
         self.thread_id: str | None = None
         self.last = 0

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from journeyman.cli.client.api_client import BODY_CAP, Frame, frames, refusal
+from journeyman.cli.client.api_client import BODY_CAP, Frame, error_of_answer, frames
 from journeyman.errors import ServiceUnavailableError, ValidationError
 
 CONNECT_SECONDS = 5.0
@@ -18,7 +18,7 @@ SILENCE_SECONDS = 4000.0  # of an answer that waits for a run: REQUEST_WAIT_SECO
 PING_SECONDS = 60.0  # of a stream: the server pings four times in it
 
 
-class RemoteDoor:
+class HttpApiClient:
     """The API at an address such as `http://127.0.0.1:8000`. Proxies of the environment are not asked."""
 
     def __init__(self, url: str, key: str | None = None) -> None:
@@ -39,14 +39,14 @@ class RemoteDoor:
         finally:
             connection.close()
         if answer.status >= 400:
-            raise refusal(answer.status, data)
+            raise error_of_answer(answer.status, data)
         return msgspec.json.decode(data) if data else None
 
     def stream(self, method: str, path: str, body: object = None) -> Iterator[Frame]:
         connection, answer = self._ask(method, path, body, "text/event-stream", PING_SECONDS)
         try:
             if answer.status >= 400:
-                raise refusal(answer.status, answer.read(BODY_CAP))
+                raise error_of_answer(answer.status, answer.read(BODY_CAP))
             yield from frames(answer)
         except (OSError, http.client.HTTPException) as exc:
             raise self._gone(exc) from exc

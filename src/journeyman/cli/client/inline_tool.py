@@ -17,7 +17,7 @@ from journeyman.tools.schema.describe import Described, describe
 from journeyman.tools.spec import CallRequest, Question
 
 
-class LoneHost:
+class InlineToolHost:
     """The host of a call without a run: what the tool tells its run goes to stderr, known secrets replaced."""
 
     def __init__(self, codec: Codec) -> None:
@@ -53,14 +53,14 @@ class LoneHost:
 
 async def call_inline(registry: ToolRegistry, name: str, given: dict[str, JSON], codec: Codec) -> Any:
     """The tool's return value. Raises ToolNotFoundError, ToolValidationError, ToolExecutionError (its cause kept)."""
-    tool, host = registry.get(name), LoneHost(codec)
+    tool, host = registry.get(name), InlineToolHost(codec)
     try:
         return codec.masked(await _called(tool, _request(tool, tool.check_arguments(given)), host))
     except ToolExecutionError as exc:
         raise ToolExecutionError(codec.clean(exc.message), code=exc.code) from (exc.__cause__ or exc)
 
 
-async def _called(tool: RegisteredTool, request: CallRequest, host: LoneHost) -> Any:
+async def _called(tool: RegisteredTool, request: CallRequest, host: InlineToolHost) -> Any:
     if tool.invoker is not None:
         return await tool.invoker.invoke(request, host)
     if tool.target is None:
@@ -80,7 +80,7 @@ def _request(tool: RegisteredTool, arguments: dict[str, JSON]) -> CallRequest:
     )
 
 
-async def _call_blocking(described: Described, request: CallRequest, host: LoneHost) -> Any:
+async def _call_blocking(described: Described, request: CallRequest, host: InlineToolHost) -> Any:
     """A plain `def` where a worker process would call it."""
     signature, resources = described.signature, OpenResources()
     given: dict[str, Any] = dict(request.arguments)

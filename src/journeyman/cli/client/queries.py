@@ -10,13 +10,13 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from journeyman.auth.principal import LOCAL_NAME
-from journeyman.cli.client.connect import journal_file, server
-from journeyman.cli.client.http_client import RemoteDoor
+from journeyman.cli.client.connect import journal_file, running_server
+from journeyman.cli.client.http_client import HttpApiClient
 from journeyman.errors import NotFoundError
 from journeyman.events.codec import EVENT_TYPES, Entry, microseconds, rfc3339
 from journeyman.events.fold import AgentState, fold
 from journeyman.events.messages import Message
-from journeyman.events.redaction import shown, shown_message, veiled
+from journeyman.events.redaction import redacted_arguments, redacted_draft, redacted_message
 from journeyman.journal.journal import (
     ApprovalRow,
     Journal,
@@ -39,7 +39,7 @@ PAGE = 500
 EVENTS = 100_000  # of one run, asked of a server
 
 
-class Reading(Protocol):
+class Queries(Protocol):
     """Lists and things, in the shapes of the HTTP API. NotFoundError where there is no such thing."""
 
     def runs(self, where: Mapping[str, str], limit: int) -> list[Item]: ...
@@ -63,16 +63,16 @@ class Reading(Protocol):
     def approvals(self, limit: int) -> list[Item]: ...
 
 
-def reading(settings: Settings, url: str | None, principal: str = LOCAL_NAME) -> Reading:
+def queries(settings: Settings, url: str | None, principal: str = LOCAL_NAME) -> Queries:
     """From the server at `url`, else from the settings' file, where threads are `principal`'s."""
-    remote = server(settings, url) if url else None
-    return ServerReading(remote) if remote else FileReading(settings, principal)
+    remote = running_server(settings, url) if url else None
+    return ServerQueries(remote) if remote else JournalFileQueries(settings, principal)
 
 
-class ServerReading:
+class ServerQueries:
     """Asks a server."""
 
-    def __init__(self, door: RemoteDoor) -> None:
+    def __init__(self, door: HttpApiClient) -> None:
         self._door = door
 
     def runs(self, where: Mapping[str, str], limit: int) -> list[Item]:
@@ -124,7 +124,7 @@ class ServerReading:
         return found
 
 
-class FileReading:
+class JournalFileQueries:
     """Reads a journal's file without owning it."""
 
     def __init__(self, settings: Settings, principal: str) -> None:
@@ -155,7 +155,7 @@ class FileReading:
                     break
             return found
 
-        return [_event(shown(entry)) for entry in self._read(read)]
+        return [_event(redacted_draft(entry)) for entry in self._read(read)]
 
     def state(self, run_id: str, at: int) -> Item:
         from journeyman.api.responses import state_answer  # Starlette, for this command only
@@ -164,7 +164,7 @@ class FileReading:
             row = await _known(journal, run_id)
             if at > row.last_seq:
                 raise NotFoundError(f"Run {run_id} has events 1 to {row.last_seq}, not {at}.")
-            entries = map(shown, await read_all(journal, run_id, at))
+            entries = map(redacted_draft, await read_all(journal, run_id, at))
             return fold(run_id, ((entry.seq, entry.at, entry.event) for entry in entries))
 
         item: Item = msgspec.to_builtins(state_answer(self._read(read)))
@@ -263,7 +263,7 @@ def _message(row: MessageRow) -> Item:
         "no": row.no,
         "run_id": run_id,
         "at": rfc3339(row.at),
-        "message": msgspec.to_builtins(shown_message(row.message)),
+        "message": msgspec.to_builtins(redacted_message(row.message)),
     }
 
 
@@ -275,7 +275,7 @@ def _approval(row: ApprovalRow) -> Item:
         "kind": row.kind,
         "call": row.call,
         "tool": row.tool,
-        "arguments": veiled(row.arguments, row.hidden),
+        "arguments": redacted_arguments(row.arguments, row.hidden),
         "message": row.message,
         "decisions": row.decisions,
         "requested_at": rfc3339(row.requested_at),

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from journeyman.cli.client.connect import door
-from journeyman.cli.client.follow_run import Following
-from journeyman.cli.client.queries import reading
+from journeyman.cli.client.connect import connect
+from journeyman.cli.client.follow_run import StreamFollower
+from journeyman.cli.client.queries import queries
 from journeyman.cli.commands.run import CODES, report
 from journeyman.cli.exit_codes import FAILED
-from journeyman.cli.output import AgentPath, Json, Limit, Offline, Output, Url
+from journeyman.cli.output import AgentPath, CommandOutput, Json, Limit, Offline, Url
 from journeyman.errors import NotFoundError, ValidationError
 from journeyman.settings import Settings
 
@@ -31,9 +31,9 @@ def approvals(context: typer.Context, limit: Limit = 50, url: Url = None, json: 
 @app.command("list")
 def list_approvals(limit: Limit = 50, url: Url = None, json: Json = False) -> None:
     """List open approvals."""
-    items = reading(Settings.read(), url).approvals(limit)
+    items = queries(Settings.read(), url).approvals(limit)
     columns = ("approval", "principal", "tool", "arguments", "decisions", "message", "deadline", "run_id")
-    Output(json=json).items(items, columns, "Nothing waits for a human.")
+    CommandOutput(json=json).items(items, columns, "Nothing waits for a human.")
 
 
 @app.command("answer")
@@ -61,14 +61,14 @@ def answer(
         body["result"] = result
     settings = Settings.read(agent_path=path)
     run_id = _run_of(settings, url, approval)
-    with door(settings, url, offline=offline) as way:
+    with connect(settings, url, offline=offline) as way:
         way.call("POST", f"/runs/{run_id}/resume", {"answers": [body]})
         last = way.call("GET", f"/runs/{run_id}")
         if _moves(last):
-            for _ in Following(way).rejoin(run_id, last["last_seq"]):
+            for _ in StreamFollower(way).rejoin(run_id, last["last_seq"]):
                 pass
             last = way.call("GET", f"/runs/{run_id}")
-    report(Output(json=json), last)
+    report(CommandOutput(json=json), last)
     raise typer.Exit(CODES.get(last["status"], FAILED))
 
 
@@ -78,7 +78,7 @@ def _moves(run: dict[str, Any]) -> bool:
 
 
 def _run_of(settings: Settings, url: str | None, approval: str) -> str:
-    for item in reading(settings, url).approvals(MOST):
+    for item in queries(settings, url).approvals(MOST):
         if item["approval"] == approval:
             return str(item["run_id"])
     raise NotFoundError(f"No open approval {approval!r}: `journeyman approvals` lists them")

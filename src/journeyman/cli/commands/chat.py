@@ -9,11 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
-from journeyman.cli.client.api_client import Door, Frame
-from journeyman.cli.client.connect import door
-from journeyman.cli.client.follow_run import ENDS, Following
+from journeyman.cli.client.api_client import ApiClient, Frame
+from journeyman.cli.client.connect import connect
+from journeyman.cli.client.follow_run import ENDS, StreamFollower
 from journeyman.cli.exit_codes import FAILED, WAITING
-from journeyman.cli.output import AgentPath, Offline, Output, Url
+from journeyman.cli.output import AgentPath, CommandOutput, Offline, Url
 from journeyman.cli.transcript import Transcript
 from journeyman.errors import BaseError, StateError
 from journeyman.settings import Settings
@@ -34,8 +34,8 @@ def chat(
     if terminal := sys.stdin.isatty():
         with suppress(ImportError):
             import readline  # noqa: F401 - gives `input` its history and keys
-    with door(Settings.read(agent_path=path), url, offline=offline) as way:
-        talk = Chat(way, Output(), agent, thread, ask=input if terminal else None)
+    with connect(Settings.read(agent_path=path), url, offline=offline) as way:
+        talk = Chat(way, CommandOutput(), agent, thread, ask=input if terminal else None)
         for line in _lines(talk, terminal):
             talk.say(line)
             if not terminal and talk.status != "finished":
@@ -60,7 +60,9 @@ def _lines(talk: Chat, terminal: bool) -> Iterator[str]:
 class Chat:
     """One conversation. `ask` puts a question to a human; None: there is nobody to ask."""
 
-    def __init__(self, way: Door, output: Output, agent: str | None, thread_id: str | None, ask: Any = None) -> None:
+    def __init__(
+        self, way: ApiClient, output: CommandOutput, agent: str | None, thread_id: str | None, ask: Any = None
+    ) -> None:
         self.thread_id = thread_id
         self.status = "finished"
         self._way = way
@@ -71,7 +73,7 @@ class Chat:
     def say(self, text: str) -> None:
         """One turn, to its end. An error is shown, and the conversation goes on."""
         body = {"user_input": text, "agent": self._agent, "thread_id": self.thread_id}
-        following, transcript = Following(self._way), Transcript(self._output)
+        following, transcript = StreamFollower(self._way), Transcript(self._output)
         try:
             self._show(following, transcript, following.start({key: value for key, value in body.items() if value}))
             while transcript.status == "paused" and self._ask is not None:
@@ -82,7 +84,7 @@ class Chat:
         self.thread_id = following.thread_id or self.thread_id
         self.status = transcript.status
 
-    def _show(self, following: Following, transcript: Transcript, frames: Iterator[Frame]) -> None:
+    def _show(self, following: StreamFollower, transcript: Transcript, frames: Iterator[Frame]) -> None:
         """Frame by frame; Ctrl-C asks the server to cancel, and shows how that ends."""
         try:
             for frame in frames:
@@ -98,13 +100,13 @@ class Chat:
                 if frame.type in ENDS:
                     break
 
-    def _cancel(self, following: Following) -> None:
+    def _cancel(self, following: StreamFollower) -> None:
         try:
             self._way.call("POST", f"/runs/{following.run_id}/cancel", {})
         except StateError:
             return  # it ended meanwhile
 
-    def _answer(self, following: Following, transcript: Transcript) -> None:
+    def _answer(self, following: StreamFollower, transcript: Transcript) -> None:
         """Ask for each open approval, send the answers together, and follow on."""
         answers = []
         for approval in list(transcript.approvals.values()):

@@ -11,7 +11,7 @@ import msgspec
 import typer
 
 from journeyman.cli.exit_codes import CONFIGURATION, OK
-from journeyman.cli.output import AgentPath, Json, Offline, Output
+from journeyman.cli.output import AgentPath, CommandOutput, Json, Offline
 from journeyman.errors import ConfigurationError, Problem
 from journeyman.settings import Settings
 
@@ -26,9 +26,9 @@ def check(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print problems only.")] = False,
 ) -> None:
     """Check settings, agents and tools as `serve` does. Every problem at once, with its place and a remedy."""
-    output, settings = Output(json=json), Settings.read()
+    output, settings = CommandOutput(json=json), Settings.read()
     try:
-        application = checked(settings, path, offline=offline)
+        application = check_path(settings, path, offline=offline)
     except ConfigurationError as exc:
         _report(output, exc.problems or (Problem(exc.message),))
         raise typer.Exit(CONFIGURATION) from None
@@ -42,14 +42,14 @@ def check(
             output.line(f"{name} is fine (version {version})")
 
 
-def checked(settings: Settings, path: Path | None, *, offline: bool) -> Application:
+def check_path(settings: Settings, path: Path | None, *, offline: bool) -> Application:
     """Everything loaded and joined, nothing opened. Raises ConfigurationError with all problems."""
     from journeyman.server import build  # 0.4 s that a wrong command line need not wait for
 
     return asyncio.run(build(settings, path, offline=offline))
 
 
-def _report(output: Output, problems: Sequence[Problem]) -> None:
+def _report(output: CommandOutput, problems: Sequence[Problem]) -> None:
     if output.json:
         output.data({"ok": False, "agents": {}, "problems": problems})
         return
@@ -69,4 +69,6 @@ def schema() -> None:
     """Print the JSON Schema of an agent file, for editors."""
     from journeyman.agent_files.file_model import agent_file_schema
 
-    Output(json=True).write(msgspec.json.format(msgspec.json.encode(agent_file_schema()), indent=2).decode() + "\n")
+    CommandOutput(json=True).write(
+        msgspec.json.format(msgspec.json.encode(agent_file_schema()), indent=2).decode() + "\n"
+    )

@@ -9,15 +9,15 @@ from typing import Annotated, Any
 
 import typer
 
-from journeyman.cli.client.connect import journal_file, server
-from journeyman.cli.client.http_client import RemoteDoor
+from journeyman.cli.client.connect import journal_file, running_server
+from journeyman.cli.client.http_client import HttpApiClient
 from journeyman.cli.exit_codes import FAILED, OK
-from journeyman.cli.output import Json, Output, Url
+from journeyman.cli.output import CommandOutput, Json, Url
 from journeyman.clock import SystemClock
 from journeyman.errors import ConfigurationError, ValidationError
 from journeyman.journal.sqlite.backup import back_up
 from journeyman.journal.sqlite.journal import SqliteJournal
-from journeyman.journal.sqlite.verify import verify as journal_verify
+from journeyman.journal.sqlite.verify import verify_journal as journal_verify
 from journeyman.runtime.retention import Keep, Retention
 from journeyman.settings import Settings
 
@@ -31,7 +31,7 @@ def migrate(json: Json = False) -> None:
     """Bring the journal's schema up to this release. A start of the server does the same."""
     path = _file(Settings.read())
     epoch = asyncio.run(_opened(path))
-    Output(json=json).show({"path": str(path), "epoch": epoch}, f"{path} is up to date")
+    CommandOutput(json=json).show({"path": str(path), "epoch": epoch}, f"{path} is up to date")
 
 
 async def _opened(path: Path) -> int:
@@ -52,7 +52,7 @@ def backup(
     source = journal_file(Settings.read())
     size = back_up(source, target, _progress(json))
     text = f"{target}: {size / MEGABYTE:.1f} MB, all that was acknowledged before. `journeyman db verify {target}`"
-    Output(json=json).show({"path": str(target), "bytes": size}, text)
+    CommandOutput(json=json).show({"path": str(target), "bytes": size}, text)
 
 
 def _progress(json: bool) -> Any:
@@ -72,7 +72,7 @@ def verify(
     if not path.is_file():
         raise ConfigurationError(f"There is no file {path}: name a journal or a backup of one")
     found = journal_verify(path, SHOWN)
-    output = Output(json=json)
+    output = CommandOutput(json=json)
     output.show({"path": str(path), "damages": found}, "\n".join(found) or f"{path} is whole")
     raise typer.Exit(FAILED if found else OK)
 
@@ -91,13 +91,13 @@ def prune(
     if not body:
         raise ValidationError("Say what may stay: --days, --threads or --megabytes")
     settings = Settings.read()
-    remote = server(settings, url)
+    remote = running_server(settings, url)
     done = _ask(remote, body) if remote else asyncio.run(_prune(_file(settings), Keep.of(**asked)))
     text = f"{done['erased']} threads erased; {done['threads']} are left, in {done['bytes'] / MEGABYTE:.1f} MB"
-    Output(json=json).show(done, text)
+    CommandOutput(json=json).show(done, text)
 
 
-def _ask(remote: RemoteDoor, body: dict[str, Any]) -> dict[str, Any]:
+def _ask(remote: HttpApiClient, body: dict[str, Any]) -> dict[str, Any]:
     with remote as door:
         done: dict[str, Any] = door.call("POST", "/retention/prune", body)
         return done

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from journeyman.cli.output import Output
+from journeyman.cli.output import CommandOutput
 from journeyman.errors import ConfigurationError, ValidationError
 
 
@@ -26,13 +26,13 @@ def fake_llm(
 
     from journeyman.clock import SystemClock
     from journeyman.llm.fake.scripted import ScriptedModel
-    from journeyman.llm.fake.server import fake_llm as endpoint
+    from journeyman.llm.fake.server import fake_llm_app as endpoint
     from journeyman.llm.offline.model import OfflineModel
 
     client = OfflineModel() if model == "offline" else ScriptedModel.from_file(model.removeprefix("script:"))
     app = endpoint(client, clock=SystemClock(), models=(model,))
     host, bound = listening.getsockname()[:2]
-    Output().line(f"{model} answers at http://{host}:{bound}/v1")
+    CommandOutput().line(f"{model} answers at http://{host}:{bound}/v1")
     uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False)).run(sockets=[listening])
 
 

@@ -7,11 +7,11 @@ from urllib.parse import quote
 
 import typer
 
-from journeyman.cli.client.connect import door
+from journeyman.cli.client.connect import connect
 from journeyman.cli.commands.approvals import json_object
 from journeyman.cli.commands.run import CODES, ended, report
 from journeyman.cli.exit_codes import FAILED
-from journeyman.cli.output import AgentPath, Json, Offline, Output, Url
+from journeyman.cli.output import AgentPath, CommandOutput, Json, Offline, Url
 from journeyman.errors import ValidationError
 from journeyman.settings import Settings
 
@@ -43,8 +43,8 @@ def fork(
     if context is not None:
         edits["context"] = json_object(context, "--context")
     edits |= {name: value for name, value in (("prompt", prompt), ("version", version)) if value is not None}
-    output = Output(json=json)
-    with door(Settings.read(agent_path=path), url, offline=offline) as way:
+    output = CommandOutput(json=json)
+    with connect(Settings.read(agent_path=path), url, offline=offline) as way:
         forked = way.call("POST", f"/runs/{quote(run_id, safe='')}/fork", {"at": at, "edits": edits})
         if not json:
             output.line(f"run {forked['run_id']} on thread {forked['thread_id']}")

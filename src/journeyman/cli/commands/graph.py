@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 import typer
 
-from journeyman.agents.graph.drawing import graph_of, mermaid, picture
-from journeyman.agents.graph.walkthrough import Asked, TrailStep
+from journeyman.agents.graph.drawing import graph_of, graph_picture, mermaid
+from journeyman.agents.graph.walkthrough import EvaluatedCondition, TraceStep
 from journeyman.cli.client.connect import log_quietly
-from journeyman.cli.commands.check import checked
+from journeyman.cli.commands.check import check_path
 from journeyman.cli.exit_codes import FAILED, OK
-from journeyman.cli.output import AgentPath, Json, Offline, Output, compact
+from journeyman.cli.output import AgentPath, CommandOutput, Json, Offline, compact
 from journeyman.errors import NotFoundError, ValidationError
 from journeyman.settings import Settings
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Agent = Annotated[str | None, typer.Option("--agent", help="Which agent, where there are several.")]
 Format = Annotated[Literal["mermaid", "json"], typer.Option("--format", help="Mermaid text, or nodes and edges.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Walk it, in memory: nothing is changed outside.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Walk it, in memory: nothing is changed outside.")]
 Input = Annotated[str, typer.Option("--input", help="With --dry-run: what is said to the agent.")]
 Script = Annotated[Path | None, typer.Option("--script", help="With --dry-run: the turns of a scripted model.")]
 Context = Annotated[str | None, typer.Option("--context", help="With --dry-run: the thread's context, as JSON.")]
@@ -34,7 +34,7 @@ def graph(
     path: AgentPath = None,
     agent: Agent = None,
     format: Format = "mermaid",
-    dry_run: DryRun = False,
+    dry_run: DryRunOption = False,
     text: Input = "Hello",
     script: Script = None,
     context: Context = None,
@@ -47,15 +47,17 @@ def graph(
     called only if their effects are none, functions of nodes are run, and approvals are approved.
     """
     if dry_run:
-        raise typer.Exit(_walk(path, agent, text, script, _parsed(context), Output(json=json or format == "json")))
-    found = checked(Settings.read(), path, offline=offline).catalog.resolve(agent)
+        raise typer.Exit(
+            _walk(path, agent, text, script, _parsed(context), CommandOutput(json=json or format == "json"))
+        )
+    found = check_path(Settings.read(), path, offline=offline).catalog.resolve(agent)
     shown = graph_of(found.spec.shown())
     if shown is None:
         raise NotFoundError(f"Agent {found.name!r} decides by code: it has no graph.", code="no_graph")
     if json or format == "json":
-        Output(json=True).data(picture(shown))
+        CommandOutput(json=True).data(graph_picture(shown))
     else:
-        Output().write(mermaid(shown))
+        CommandOutput().write(mermaid(shown))
 
 
 def _parsed(context: str | None) -> dict[str, Any] | None:
@@ -68,20 +70,25 @@ def _parsed(context: str | None) -> dict[str, Any] | None:
 
 
 def _walk(
-    path: Path | None, agent: str | None, text: str, script: Path | None, context: dict[str, Any] | None, output: Output
+    path: Path | None,
+    agent: str | None,
+    text: str,
+    script: Path | None,
+    context: dict[str, Any] | None,
+    output: CommandOutput,
 ) -> int:
-    from journeyman.server.dry_run import Rehearsal, rehearse  # 0.4 s that drawing need not wait for
+    from journeyman.server.dry_run import DryRun, dry_run  # 0.4 s that drawing need not wait for
 
     settings = Settings.read()
     log_quietly(settings)
-    rehearsal = Rehearsal(text=text, agent=agent, context=context, script=script)
-    result, steps = asyncio.run(rehearse(settings, path, rehearsal))
+    rehearsal = DryRun(text=text, agent=agent, context=context, script=script)
+    result, steps = asyncio.run(dry_run(settings, path, rehearsal))
     told = "\n".join([*(line for step in steps for line in _lines(step)), *_end(result)])
     output.show({"steps": steps, "status": result.status, "response": result.response, "error": result.error}, told)
     return OK if result.status == "finished" else FAILED
 
 
-def _lines(step: TrailStep) -> Iterator[str]:
+def _lines(step: TraceStep) -> Iterator[str]:
     name = step.node if step.visit == 1 else f"{step.node} (visit {step.visit})"
     indent = "  " * (step.branch.count("/") + 1) if step.branch else ""
     yield f"{indent}{name} [{step.type}]{f' in {step.branch}' if step.branch else ''}"
@@ -93,7 +100,7 @@ def _lines(step: TrailStep) -> Iterator[str]:
         yield f"{indent}    -> {', '.join(step.to)}"
 
 
-def _judgement(asked: Asked) -> str:
+def _judgement(asked: EvaluatedCondition) -> str:
     held = {True: "yes", False: "no", None: "no answer"}[asked.held]
     values = "".join(f"; {path} = {compact(value)}" for path, value in asked.values.items())
     return f"{asked.when} ? {held}{values}"

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from journeyman import __version__
-from journeyman.cli.output import Json, Output
+from journeyman.cli.output import CommandOutput, Json
 from journeyman.errors import ConfigurationError, Problem
 
 _TEMPLATES = files("journeyman.cli") / "first_project"
@@ -31,15 +31,15 @@ def init(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Made if it is not there.")], json: Json = False
 ) -> None:
     """Make a project: an agent, one tool, one test, an image, a workflow. Nothing is ever overwritten."""
-    made = create(directory)
+    made = create_project(directory)
     lines = [f"made {path}" for path in made]
     step = "" if directory.resolve() == Path.cwd() else f"cd {directory} && "
-    Output(json=json).show(
+    CommandOutput(json=json).show(
         {"made": [str(path) for path in made]}, "\n".join([*lines, "", f"next: {step}journeyman serve"])
     )
 
 
-def create(directory: Path) -> list[Path]:
+def create_project(directory: Path) -> list[Path]:
     """Write the files. Raises ConfigurationError, before anything is written, if one of them exists."""
     texts = {directory / place: _text(template, directory.resolve().name) for place, template in FILES.items()}
     taken = [path for path in texts if path.exists()]

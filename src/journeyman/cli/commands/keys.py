@@ -16,13 +16,13 @@ from journeyman.auth.api_keys import ApiKeys, NewKey
 from journeyman.auth.limits import KeyLimits, checked_limits
 from journeyman.auth.principal import SCOPES, checked_scopes
 from journeyman.auth.tokens import sign
-from journeyman.cli.client.connect import journal_file, server
-from journeyman.cli.client.http_client import RemoteDoor
-from journeyman.cli.output import Json, Output, Url
+from journeyman.cli.client.connect import journal_file, running_server
+from journeyman.cli.client.http_client import HttpApiClient
+from journeyman.cli.output import CommandOutput, Json, Url
 from journeyman.clock import SystemClock
 from journeyman.errors import ConfigurationError, ValidationError
 from journeyman.events.quota import Quota
-from journeyman.ids import RandomSecrets
+from journeyman.ids import RandomSecretSource
 from journeyman.journal.journal import ApiKeyRow, Journal
 from journeyman.journal.sqlite.journal import SqliteJournal
 from journeyman.server.authentication import token_policy
@@ -39,7 +39,7 @@ KeyId = Annotated[str, typer.Argument(metavar="ID", help="As `keys list` shows i
 
 
 @app.command("create")
-def create(
+def create_key(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What it is for.")],
     scopes: Scopes,
     ttl: Annotated[str | None, typer.Option(help="How long it lives, such as 90d; default: until revoked.")] = None,
@@ -68,11 +68,13 @@ def create(
 def list_keys(url: Url = None, json: Json = False) -> None:
     """List the keys, without the keys."""
     settings = Settings.read()
-    remote = server(settings, url) if url else None
+    remote = running_server(settings, url) if url else None
     items = _pages(remote) if remote else _stored(settings)
     columns = ("id", "name", "principal", "scopes", "usable", "expires_at", "limits")
     rows = items if json else [{**item, "limits": _limits(item)} for item in items]
-    Output(json=json).items(rows, columns, "There is no key: `journeyman keys create NAME --scopes …` makes one.")
+    CommandOutput(json=json).items(
+        rows, columns, "There is no key: `journeyman keys create NAME --scopes …` makes one."
+    )
 
 
 @app.command("revoke")
@@ -83,7 +85,7 @@ def revoke(id: KeyId, url: Url = None, json: Json = False) -> None:
         return _shown(await keys.revoke(id))
 
     done = _changed(url, f"/keys/{quote(id, safe='')}/revoke", {}, end)
-    Output(json=json).show(done, f"{id} ({done['name']}) opens nothing any more")
+    CommandOutput(json=json).show(done, f"{id} ({done['name']}) opens nothing any more")
 
 
 @app.command("rotate")
@@ -118,13 +120,13 @@ def token(
         raise ValidationError("A token made here holds for a second to a day: use a key for longer")
     secret = settings.jwt_secret_key.get_secret_value()
     made = sign(policy, secret, subject, checked_scopes(_list(scopes)), SystemClock().now(), life)
-    Output(json=json).show({"token": made, "expires_in_seconds": life}, made)
+    CommandOutput(json=json).show({"token": made, "expires_in_seconds": life}, made)
 
 
 def _changed(url: str | None, path: str, body: Item, change: Callable[[ApiKeys], Awaitable[Item]]) -> Item:
     """The change, done by the server that owns the journal, else here."""
     settings = Settings.read()
-    remote = server(settings, url)
+    remote = running_server(settings, url)
     if remote is not None:
         with remote as door:
             answer: Item = door.call("POST", path, body)
@@ -137,7 +139,7 @@ def _changed(url: str | None, path: str, body: Item, change: Callable[[ApiKeys],
 async def _with_keys(journal: Journal, work: Callable[[ApiKeys], Awaitable[T]]) -> T:
     await journal.open()
     try:
-        return await work(ApiKeys(journal, SystemClock(), RandomSecrets()))
+        return await work(ApiKeys(journal, SystemClock(), RandomSecretSource()))
     finally:
         await journal.close()
 
@@ -149,7 +151,7 @@ def _stored(settings: Settings) -> list[Item]:
     return asyncio.run(_with_keys(SqliteJournal(journal_file(settings), read_only=True), read))
 
 
-def _pages(remote: RemoteDoor) -> list[Item]:
+def _pages(remote: HttpApiClient) -> list[Item]:
     found: list[Item] = []
     cursor = ""
     while True:
@@ -180,7 +182,9 @@ def _limits(item: Item) -> str:
 
 def _show_made(made: Item, json: bool) -> None:
     scopes = ",".join(made["scopes"])
-    Output(json=json).show(made, f"{made['key']}\n\nid {made['id']}, scopes {scopes}: shown this once, keep it safe.")
+    CommandOutput(json=json).show(
+        made, f"{made['key']}\n\nid {made['id']}, scopes {scopes}: shown this once, keep it safe."
+    )
 
 
 def _list(text: str) -> list[str]:

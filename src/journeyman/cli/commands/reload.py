@@ -7,10 +7,10 @@ from urllib.parse import quote
 
 import typer
 
-from journeyman.cli.client.connect import server
-from journeyman.cli.client.http_client import RemoteDoor
+from journeyman.cli.client.connect import running_server
+from journeyman.cli.client.http_client import HttpApiClient
 from journeyman.cli.exit_codes import CONFIGURATION
-from journeyman.cli.output import Json, Output, Url
+from journeyman.cli.output import CommandOutput, Json, Url
 from journeyman.errors import ServiceUnavailableError
 from journeyman.settings import Settings
 
@@ -21,7 +21,7 @@ def reload(url: Url = None, json: Json = False) -> None:
     lines = [*done["problems"], *map(_line, done["changes"])]
     if not done["applied"]:
         lines.append("what was served before goes on")
-    Output(json=json).show(done, "\n".join(lines) or "No agent changed.")
+    CommandOutput(json=json).show(done, "\n".join(lines) or "No agent changed.")
     if not done["applied"]:
         raise typer.Exit(CONFIGURATION)
 
@@ -35,15 +35,15 @@ def rollback(
     """Let new runs begin with an earlier version of an agent, until its file says something new."""
     body = {} if version is None else {"version": version}
     done = _server(url).call("POST", f"/agents/{quote(agent, safe='')}/rollback", body)
-    Output(json=json).show(done, _line(done))
+    CommandOutput(json=json).show(done, _line(done))
 
 
 def _line(change: dict[str, Any]) -> str:
     return f"{change['agent']}: {change['version'] or 'gone'} (was {change['before'] or 'not there'})"
 
 
-def _server(url: str | None) -> RemoteDoor:
-    remote = server(Settings.read(), url)
+def _server(url: str | None) -> HttpApiClient:
+    remote = running_server(Settings.read(), url)
     if remote is None:
         raise ServiceUnavailableError("No server is up here: start one with `journeyman serve`, or name it by --url.")
     return remote

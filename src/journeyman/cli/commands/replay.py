@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from journeyman.cli.client.queries import reading
+from journeyman.cli.client.queries import queries
 from journeyman.cli.commands.test import quiet
 from journeyman.cli.exit_codes import FAILED
-from journeyman.cli.output import AgentPath, Json, Output, Url
+from journeyman.cli.output import AgentPath, CommandOutput, Json, Url
 from journeyman.errors import ConfigurationError, NotFoundError, ValidationError
 from journeyman.settings import Settings
 
@@ -30,19 +30,19 @@ def replay(run_id: RunId, path: AgentPath = None, url: Url = None, json: Json = 
 
     Exit code 1: something differs.
     """
-    from journeyman.agent_tests.replay import Replay, completed, replayed
+    from journeyman.agent_tests.replay import ReplayReport, completed, replayed
 
     settings = Settings.read(agent_path=path)
-    recorded = reading(settings, url).recording(run_id)
+    recorded = queries(settings, url).recording(run_id)
 
-    async def play(application: Application) -> Replay:
+    async def play(application: Application) -> ReplayReport:
         return await replayed(await completed(recorded, application), application)
 
     result = _on_stage(settings, path, recorded, play)
     equal, difference = result.comparison.equal, result.comparison.text()
     counts = {"events": len(recorded.events), "events_now": len(result.today.events)}
     sentence = f"{run_id}: {len(recorded.events)} events, played again: {'equal' if equal else 'they differ'}"
-    Output(json=json).show(
+    CommandOutput(json=json).show(
         {"run_id": run_id, "equal": equal, **counts, "difference": difference},
         f"{sentence}\n{difference}".rstrip(),
     )
@@ -65,29 +65,29 @@ def export(
     if out is not None and out.exists():
         raise ValidationError(f"{out} exists already: choose another name, or `journeyman test --update {out}`")
     settings = Settings.read(agent_path=path)
-    recorded = reading(settings, url).recording(run_id)
+    recorded = queries(settings, url).recording(run_id)
     recording = _on_stage(settings, path, recorded, lambda application: completed(recorded, application))
     text = file_text(recording, agent=_agent(settings, path, out), description=_description(run_id, recording))
     if out is None:
-        Output().write(text)
+        CommandOutput().write(text)
         return
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(text, encoding="utf-8")
     except OSError as exc:
         raise ConfigurationError(f"{out} cannot be written ({exc.strerror}): choose another place") from exc
-    Output().line(f"made {out}\nnext: journeyman test {out}")
+    CommandOutput().line(f"made {out}\nnext: journeyman test {out}")
 
 
 def _on_stage(
     settings: Settings, path: Path | None, recorded: Recording, work: Callable[[Application], Awaitable[T]]
 ) -> T:
-    from journeyman.agent_tests.agents_under_test import SCRIPTED, Cast
+    from journeyman.agent_tests.agents_under_test import SCRIPTED, AgentsUnderTest
 
     quiet(settings)
 
     async def staged() -> T:
-        async with Cast(settings, path) as cast:
+        async with AgentsUnderTest(settings, path) as cast:
             application = await cast.application(None, recorded.model or SCRIPTED)
             _check_agent(recorded.accepted.agent, application)
             return await work(application)

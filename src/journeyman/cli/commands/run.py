@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
-from journeyman.cli.client.api_client import Door
-from journeyman.cli.client.connect import door
-from journeyman.cli.client.follow_run import Following
+from journeyman.cli.client.api_client import ApiClient
+from journeyman.cli.client.connect import connect
+from journeyman.cli.client.follow_run import StreamFollower
 from journeyman.cli.exit_codes import FAILED, OK, WAITING
-from journeyman.cli.output import AgentPath, Json, Offline, Output, Url, compact
+from journeyman.cli.output import AgentPath, CommandOutput, Json, Offline, Url, compact
 from journeyman.settings import Settings
 
 CODES = {"finished": OK, "paused": WAITING}
@@ -32,22 +32,22 @@ def run(
     """
     settings = Settings.read(agent_path=path)
     body = {"user_input": text, "agent": agent, "thread_id": thread, "on_disconnect": "cancel"}
-    with door(settings, url, offline=offline) as way:
+    with connect(settings, url, offline=offline) as way:
         answer = ended(way, way.call("POST", "/process", {key: value for key, value in body.items() if value}))
-    report(Output(json=json), answer)
+    report(CommandOutput(json=json), answer)
     raise typer.Exit(CODES.get(answer["status"], FAILED))
 
 
-def ended(way: Door, answer: dict[str, Any]) -> dict[str, Any]:
+def ended(way: ApiClient, answer: dict[str, Any]) -> dict[str, Any]:
     """The answer, once the run has ended or waits for a human: the server may have answered before."""
     while answer["status"] in ("queued", "running") and answer.get("waiting_for") != "thread":
-        for _ in Following(way).rejoin(answer["run_id"], 0):
+        for _ in StreamFollower(way).rejoin(answer["run_id"], 0):
             pass
         answer = way.call("GET", f"/runs/{answer['run_id']}")
     return answer
 
 
-def report(output: Output, answer: dict[str, Any]) -> None:
+def report(output: CommandOutput, answer: dict[str, Any]) -> None:
     """A run's answer for people: the text, or what it waits for and how to go on."""
     if output.json:
         output.data(answer)

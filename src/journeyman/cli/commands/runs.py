@@ -9,11 +9,11 @@ import msgspec
 import typer
 
 from journeyman.auth.principal import LOCAL_NAME
-from journeyman.cli.client.queries import reading
+from journeyman.cli.client.queries import queries
 from journeyman.cli.commands.fork import fork
 from journeyman.cli.commands.replay import export, replay
 from journeyman.cli.commands.threads import words
-from journeyman.cli.output import Json, Limit, Output, Url, cell, compact
+from journeyman.cli.output import CommandOutput, Json, Limit, Url, cell, compact
 from journeyman.events.codec import rfc3339
 from journeyman.settings import Settings
 
@@ -63,20 +63,20 @@ def list_runs(
     asked |= {"error_code": error_code, "error_id": error_id, "request_id": request_id, "trace_id": trace_id}
     asked |= {"since": since, "until": until, "principal": principal}
     where = {name: value for name, value in asked.items() if value is not None}
-    items = reading(Settings.read(), url, principal or LOCAL_NAME).runs(where, limit)
+    items = queries(Settings.read(), url, principal or LOCAL_NAME).runs(where, limit)
     columns = ("run_id", "status", "agent", "thread_id", "accepted_at", "last_seq", "error_code")
-    Output(json=json).items(items, columns, "No runs." if where else "No runs yet.")
+    CommandOutput(json=json).items(items, columns, "No runs." if where else "No runs yet.")
 
 
 @app.command("show")
-def show(
+def show_run(
     run_id: RunId,
     at: Annotated[int | None, typer.Option(min=1, help="Show its state as it was after this seq.")] = None,
     url: Url = None,
     json: Json = False,
 ) -> None:
     """Show a run and what happened in it; with --at, its state at that point."""
-    source, output = reading(Settings.read(), url), Output(json=json)
+    source, output = queries(Settings.read(), url), CommandOutput(json=json)
     if at is not None:
         _state(output, source.state(run_id, at))
         return
@@ -89,7 +89,7 @@ def show(
     _events(output, events)
 
 
-def _state(output: Output, state: dict[str, Any]) -> None:
+def _state(output: CommandOutput, state: dict[str, Any]) -> None:
     if output.json:
         output.data(state)
         return
@@ -99,7 +99,7 @@ def _state(output: Output, state: dict[str, Any]) -> None:
         output.line(f"{message['role']:<9}  {words(message)}")
 
 
-def _fields(output: Output, item: dict[str, Any]) -> None:
+def _fields(output: CommandOutput, item: dict[str, Any]) -> None:
     for name, value in item.items():
         if value not in (None, "", [], (), {}):
             output.line(f"{name.replace('_', ' '):<14}  {cell(value)}")
@@ -114,8 +114,8 @@ def events(
     json: Json = False,
 ) -> None:
     """Print a run's events; with --json one object a line."""
-    output = Output(json=json)
-    items = reading(Settings.read(), url).events(run_id, after, limit)
+    output = CommandOutput(json=json)
+    items = queries(Settings.read(), url).events(run_id, after, limit)
     if json:
         for item in items:
             output.write(compact(item) + "\n")
@@ -129,8 +129,8 @@ def trace(run_id: RunId, url: Url = None, json: Json = False) -> None:
     from journeyman.cli.trace_tree import entries, tree
     from journeyman.telemetry.tracing.spans import spans
 
-    output = Output(json=json)
-    found = spans(run_id, entries(reading(Settings.read(), url).events(run_id, 0, MOST_EVENTS)))
+    output = CommandOutput(json=json)
+    found = spans(run_id, entries(queries(Settings.read(), url).events(run_id, 0, MOST_EVENTS)))
     if json:
         output.data({"items": msgspec.to_builtins(found)})
     elif found:
@@ -141,7 +141,7 @@ def trace(run_id: RunId, url: Url = None, json: Json = False) -> None:
         output.line("Nothing of this run has ended yet.")
 
 
-def _events(output: Output, items: list[dict[str, object]]) -> None:
+def _events(output: CommandOutput, items: list[dict[str, object]]) -> None:
     for item in items:
         said = compact(item["data"])
         text = said if len(said) <= 160 else said[:159] + "…"

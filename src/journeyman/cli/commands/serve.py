@@ -23,7 +23,7 @@ Files of agents and tools that were changed are checked anew and, if nothing is 
 nothing; runs under way end as they began. --watch is on by default at a terminal while HOST is this machine."""
 
 
-def main(arguments: Sequence[str]) -> int:
+def serve_main(arguments: Sequence[str]) -> int:
     """Serve until told to stop; the exit code."""
     given = parser().parse_args(arguments)
     try:

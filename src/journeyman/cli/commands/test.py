@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from journeyman.cli.exit_codes import CONFIGURATION, FAILED, OK
-from journeyman.cli.output import Json, Output
+from journeyman.cli.output import CommandOutput, Json
 from journeyman.errors import ConfigurationError, Problem
 from journeyman.settings import Settings
 
 if TYPE_CHECKING:
-    from journeyman.agent_tests.run_test import Verdict
+    from journeyman.agent_tests.run_test import AgentTestResult
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE…", help="Test files, or folders of *.agent-test.yaml.")]
 
@@ -34,7 +34,7 @@ def run_tests(
     """
     from journeyman.agent_tests.junit import junit_xml  # 0.4 s with all behind it, for these commands only
 
-    output, settings = Output(json=json), Settings.read()
+    output, settings = CommandOutput(json=json), Settings.read()
     quiet(settings)
     verdicts = asyncio.run(_tried(_found(files), settings, agent, update, output))
     if junit is not None:
@@ -77,15 +77,15 @@ def _found(files: list[Path]) -> list[Path]:
 
 
 async def _tried(
-    files: list[Path], settings: Settings, agent: Path | None, update: bool, output: Output
-) -> list[Verdict]:
+    files: list[Path], settings: Settings, agent: Path | None, update: bool, output: CommandOutput
+) -> list[AgentTestResult]:
     from journeyman.agent_tests import run_test as trial
-    from journeyman.agent_tests.agents_under_test import Cast
+    from journeyman.agent_tests.agents_under_test import AgentsUnderTest
 
-    verdicts: list[Verdict] = []
-    async with Cast(settings, agent) as cast:
+    verdicts: list[AgentTestResult] = []
+    async with AgentsUnderTest(settings, agent) as cast:
         for path in files:
-            verdict, test = await trial.try_file(path, cast)
+            verdict, test = await trial.run_test_file(path, cast)
             if update and test is not None and not verdict.passed:
                 verdict = trial.update(verdict, test)
             verdicts.append(verdict)
@@ -94,7 +94,7 @@ async def _tried(
     return verdicts
 
 
-def _report(output: Output, verdict: Verdict) -> None:
+def _report(output: CommandOutput, verdict: AgentTestResult) -> None:
     word = ("updated" if verdict.updated else "ok") if verdict.passed else "FAILED"
     output.write(output.paint(f"{word:<7}", "green" if verdict.passed else "red"))
     output.line(f" {verdict.path}")
@@ -102,7 +102,7 @@ def _report(output: Output, verdict: Verdict) -> None:
         output.line(f"    {line}")
 
 
-def _plain(verdict: Verdict) -> dict[str, object]:
+def _plain(verdict: AgentTestResult) -> dict[str, object]:
     return {
         "file": str(verdict.path),
         "name": verdict.name,
@@ -113,7 +113,7 @@ def _plain(verdict: Verdict) -> dict[str, object]:
     }
 
 
-def _code(verdicts: list[Verdict]) -> int:
+def _code(verdicts: list[AgentTestResult]) -> int:
     if any(isinstance(verdict.problem, ConfigurationError) for verdict in verdicts):
         return CONFIGURATION
     return OK if all(verdict.passed for verdict in verdicts) else FAILED

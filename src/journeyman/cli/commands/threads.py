@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from journeyman.auth.principal import LOCAL_NAME
-from journeyman.cli.client.queries import reading
-from journeyman.cli.output import Json, Limit, Output, Principal, Url
+from journeyman.cli.client.queries import queries
+from journeyman.cli.output import CommandOutput, Json, Limit, Principal, Url
 from journeyman.settings import Settings
 
 app = typer.Typer(help="Conversations.", invoke_without_command=True)
@@ -26,12 +26,14 @@ def threads(
 @app.command("list")
 def list_threads(limit: Limit = 50, url: Url = None, json: Json = False, principal: Principal = LOCAL_NAME) -> None:
     """List threads."""
-    items = reading(Settings.read(), url, principal).threads(limit)
-    Output(json=json).items(items, ("thread_id", "messages", "active_run", "updated_at", "title"), "No threads yet.")
+    items = queries(Settings.read(), url, principal).threads(limit)
+    CommandOutput(json=json).items(
+        items, ("thread_id", "messages", "active_run", "updated_at", "title"), "No threads yet."
+    )
 
 
 @app.command("show")
-def show(
+def show_thread(
     thread_id: Annotated[str, typer.Argument(metavar="THREAD")],
     limit: Limit = 50,
     url: Url = None,
@@ -39,8 +41,8 @@ def show(
     principal: Principal = LOCAL_NAME,
 ) -> None:
     """Show a thread's last messages."""
-    items = reading(Settings.read(), url, principal).messages(thread_id, limit)
-    output = Output(json=json)
+    items = queries(Settings.read(), url, principal).messages(thread_id, limit)
+    output = CommandOutput(json=json)
     if json:
         output.data({"items": items})
         return

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from journeyman.cli.client.connect import door, log_quietly, server
+from journeyman.cli.client.connect import connect, log_quietly, running_server
 from journeyman.cli.commands.approvals import json_object
-from journeyman.cli.commands.check import checked, lines
+from journeyman.cli.commands.check import check_path, lines
 from journeyman.cli.commands.run import report
 from journeyman.cli.exit_codes import CONFIGURATION, FAILED, OK, WAITING
-from journeyman.cli.output import AgentPath, Json, Output, Url
+from journeyman.cli.output import AgentPath, CommandOutput, Json, Url
 from journeyman.errors import Problem, ToolError
 from journeyman.settings import Settings
 
 if TYPE_CHECKING:
-    from journeyman.tools.lint.checks import Finding
+    from journeyman.tools.lint.checks import LintFinding
 
 app = typer.Typer(help="What agents can do.", no_args_is_help=True)
 
@@ -30,15 +30,15 @@ app = typer.Typer(help="What agents can do.", no_args_is_help=True)
 def list_tools(path: AgentPath = None, url: Url = None, json: Json = False) -> None:
     """List tools: of the server that is up, else of the files."""
     settings = Settings.read()
-    remote = server(settings, url) if url or path is None else None
+    remote = running_server(settings, url) if url or path is None else None
     items = remote.call("GET", "/tools")["items"] if remote else _of_files(settings, path)
     columns = ("name", "effects", "approval", "isolation", "permissions", "description")
     rows = items if json else [_row(item) for item in items]
-    Output(json=json).items(rows, columns, "No tools.")
+    CommandOutput(json=json).items(rows, columns, "No tools.")
 
 
 def _of_files(settings: Settings, path: Path | None) -> list[dict[str, Any]]:
-    tools = checked(settings, path, offline=True).registry.tools.values()
+    tools = check_path(settings, path, offline=True).registry.tools.values()
     return [
         {**msgspec.to_builtins(tool.spec), "permissions": msgspec.to_builtins(tool.spec.permissions)} for tool in tools
     ]
@@ -60,14 +60,14 @@ def check_tools(
     """Check a tools folder by itself: imports, signatures, schemas, and what the static check finds."""
     from journeyman.tools.lint.checks import DISCLAIMER  # as above
     from journeyman.tools.registry import ToolRegistry  # the tools' imports: only for this command
-    from journeyman.tools.sandbox.detection import described, detect
+    from journeyman.tools.sandbox.detection import describe_isolation, detect
 
     settings = Settings.read()
     folder = path or settings.tools_path or Path("tools")
     registry = asyncio.run(ToolRegistry.auto_register(folder, security=settings.tools_security))
     problems = [*registry.problems, *registry.check_problems()]
-    sandbox = described(asyncio.run(detect()))
-    output = Output(json=json)
+    sandbox = describe_isolation(asyncio.run(detect()))
+    output = CommandOutput(json=json)
     bad = any(problem.severity == "error" for problem in problems)
     allowed = {name: [each for each in tool.findings if each.allowed] for name, tool in registry.tools.items()}
     if json:
@@ -91,7 +91,7 @@ def check_tools(
     raise typer.Exit(CONFIGURATION if bad else OK)
 
 
-def _show_problems(output: Output, problems: Sequence[Problem], allowed: Sequence[Finding]) -> None:
+def _show_problems(output: CommandOutput, problems: Sequence[Problem], allowed: Sequence[LintFinding]) -> None:
     for problem in problems:
         for line in lines(problem):
             output.line(line)
@@ -120,12 +120,12 @@ def call(
     """
     given = json_object(arguments, "--json")
     settings = Settings.read(agent_path=path)
-    output = Output(json=whole)
+    output = CommandOutput(json=whole)
     if inline:
         output.show({"response": (result := _inline(settings, path, name, given, debug))}, _text(result))
         return
     body = {"tool_name": name, "arguments": given} | ({"agent": agent} if agent else {})
-    with door(settings, url, offline=True) as way:
+    with connect(settings, url, offline=True) as way:
         answer = way.call("POST", "/execute_tool", body)
     waiting = bool(answer.get("approvals"))
     report(output, {"status": "paused" if waiting else "finished", **answer})
@@ -136,7 +136,7 @@ def _inline(settings: Settings, path: Path | None, name: str, given: dict[str, A
     """The function's return value. With `debug` a failure opens the debugger at its frame before it is raised."""
     from journeyman.cli.client.inline_tool import call_inline
 
-    application = checked(settings, path, offline=True)
+    application = check_path(settings, path, offline=True)
     log_quietly(settings)(application.secrets)
     try:
         return asyncio.run(call_inline(application.registry, name, given, application.codec))

@@ -12,12 +12,12 @@ import typer
 from pydantic import SecretStr
 
 from journeyman import __version__
-from journeyman.cli.commands.check import checked
+from journeyman.cli.commands.check import check_path
 from journeyman.cli.doctor import disk as disks
 from journeyman.cli.doctor import machine, network
-from journeyman.cli.doctor.finding import Finding, guarded
+from journeyman.cli.doctor.finding import CheckResult, checked_safely
 from journeyman.cli.exit_codes import FAILED, OK
-from journeyman.cli.output import AgentPath, Json, Output
+from journeyman.cli.output import AgentPath, CommandOutput, Json
 from journeyman.errors import ConfigurationError
 from journeyman.settings import Settings
 
@@ -35,7 +35,7 @@ def doctor(
     json: Json = False,
 ) -> None:
     """Look at everything that a server needs and say what is wrong. Exit code 1 if something is broken."""
-    output = Output(json=json)
+    output = CommandOutput(json=json)
     findings = list(examine(path, outside))
     if json:
         output.data({"findings": findings})
@@ -47,39 +47,39 @@ def doctor(
     raise typer.Exit(FAILED if any(finding.state == "broken" for finding in findings) else OK)
 
 
-def examine(path: Path | None, outside: bool) -> Iterator[Finding]:
+def examine(path: Path | None, outside: bool) -> Iterator[CheckResult]:
     """Every finding; one that is broken does not keep the next from being looked at."""
-    yield Finding("journeyman", "fine", f"{__version__} on {platform.platform()}")
+    yield CheckResult("journeyman", "fine", f"{__version__} on {platform.platform()}")
     yield machine.python(sys.version_info[:3])
     yield machine.parts()
-    yield guarded("sqlite", machine.sqlite)
+    yield checked_safely("sqlite", machine.sqlite)
     yield machine.open_files()
     yield machine.sandbox()
     try:
         settings = Settings.read()
     except ConfigurationError as exc:
-        yield Finding("settings", "broken", exc.message)
+        yield CheckResult("settings", "broken", exc.message)
         return
-    yield Finding("settings", "fine", shown(settings))
+    yield CheckResult("settings", "fine", check_lines(settings))
     yield from _journal(settings.database_path)
-    yield guarded("files", lambda: disks.private(disks.secret_files(settings)))
-    yield guarded("address", lambda: network.address(settings))
-    yield guarded("callers", lambda: network.callers(settings))
-    yield guarded("tls", lambda: network.tls(settings))
-    yield guarded("agents", lambda: agents(settings, path))
+    yield checked_safely("files", lambda: disks.private(disks.secret_files(settings)))
+    yield checked_safely("address", lambda: network.address(settings))
+    yield checked_safely("callers", lambda: network.callers(settings))
+    yield checked_safely("tls", lambda: network.tls(settings))
+    yield checked_safely("agents", lambda: agent_checks(settings, path))
     yield from _outside(settings, outside)
 
 
-def _journal(path: Path | None) -> Iterator[Finding]:
-    found = guarded("journal", lambda: disks.journal(path))
+def _journal(path: Path | None) -> Iterator[CheckResult]:
+    found = checked_safely("journal", lambda: disks.journal(path))
     yield found
     if found.state != "broken":
-        yield guarded("disk", lambda: disks.disk(path))
+        yield checked_safely("disk", lambda: disks.disk(path))
     yield disks.owner(path)
     yield machine.clock(disks.journal_files(path))
 
 
-def _outside(settings: Settings, ask: bool) -> Iterator[Finding]:
+def _outside(settings: Settings, ask: bool) -> Iterator[CheckResult]:
     yield network.redis(settings) if ask else network.client_of_redis(settings)
     if ask:
         yield network.gateway(settings)
@@ -87,7 +87,7 @@ def _outside(settings: Settings, ask: bool) -> Iterator[Finding]:
             yield network.key_set(settings)
 
 
-def shown(settings: Settings) -> str:
+def check_lines(settings: Settings) -> str:
     """Settings that are set, secrets masked."""
     parts = []
     for name in sorted(settings.model_fields_set):
@@ -96,8 +96,8 @@ def shown(settings: Settings) -> str:
     return " ".join(parts) or "all defaults"
 
 
-def agents(settings: Settings, path: Path | None) -> Finding:
-    application = checked(settings, path, offline=False)
+def agent_checks(settings: Settings, path: Path | None) -> CheckResult:
+    application = check_path(settings, path, offline=False)
     names = ", ".join(application.catalog.agents) or "none"
     count = len(application.problems)
-    return Finding("agents", "warning" if count else "fine", f"{names}; {count} warnings (`journeyman check`)")
+    return CheckResult("agents", "warning" if count else "fine", f"{names}; {count} warnings (`journeyman check`)")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from journeyman.cli.client.connect import owner_url
-from journeyman.cli.doctor.finding import Finding, State
+from journeyman.cli.doctor.finding import CheckResult, State
 from journeyman.settings import Settings
 
 LEAST_FREE = 256 << 20  # bytes on the journal's disk
@@ -25,17 +25,17 @@ def journal_files(path: Path | None) -> tuple[Path, ...]:
     return () if path is None else (path, path.with_name(f"{path.name}-wal"))
 
 
-def journal(path: Path | None) -> Finding:
+def journal(path: Path | None) -> CheckResult:
     """Can the file be written, is it ours and of this release, and is there room?"""
     if path is None:
-        return Finding("journal", "warning", "memory://: everything is forgotten when the server ends")
+        return CheckResult("journal", "warning", "memory://: everything is forgotten when the server ends")
     folder = path.parent
     if not folder.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
-        return Finding("journal", "broken", f"{path} cannot be written: make the folder, or correct DATABASE_URL")
+        return CheckResult("journal", "broken", f"{path} cannot be written: make the folder, or correct DATABASE_URL")
     free = shutil.disk_usage(folder).free
     state: State = "fine" if free >= LEAST_FREE else "warning"
     size = f"{path.stat().st_size / 1e6:.1f} MB, {_schema(path)}" if path.exists() else "not there yet"
-    return Finding("journal", state, f"{path.resolve()} ({size}; {free / 1e9:.1f} GB free)")
+    return CheckResult("journal", state, f"{path.resolve()} ({size}; {free / 1e9:.1f} GB free)")
 
 
 def _schema(path: Path) -> str:
@@ -55,22 +55,22 @@ def _schema(path: Path) -> str:
     return f"schema {found}" if found == known else f"schema {found}, brought to {known} by the next start"
 
 
-def disk(path: Path | None, mounts: str | None = None) -> Finding:
+def disk(path: Path | None, mounts: str | None = None) -> CheckResult:
     """Is it local, and how long does a flush take? Writes and removes a small file."""
     if path is None:
-        return Finding("disk", "fine", "none is needed")
+        return CheckResult("disk", "fine", "none is needed")
     kind = file_system(
         path.parent.resolve(), MOUNTS.read_text() if mounts is None and MOUNTS.exists() else mounts or ""
     )
     if kind in _SHARED:
         text = f"{kind} is a network share: its locks and flushes cannot be trusted; put the journal on a local disk"
-        return Finding("disk", "warning", text)
+        return CheckResult("disk", "warning", text)
     seconds = flush(path.parent)
     text = f"{kind or 'unknown file system'}, a flush takes {seconds * 1000:.1f} ms"
     return (
-        Finding("disk", "fine", text)
+        CheckResult("disk", "fine", text)
         if seconds < SLOW_FLUSH
-        else Finding("disk", "warning", f"{text}: steps wait for it")
+        else CheckResult("disk", "warning", f"{text}: steps wait for it")
     )
 
 
@@ -97,9 +97,9 @@ def flush(folder: Path, times: int = 5) -> float:
     return statistics.median(taken)
 
 
-def owner(path: Path | None) -> Finding:
+def owner(path: Path | None) -> CheckResult:
     url = owner_url(path)
-    return Finding("server", "fine", f"answers at {url}" if url else "none is up on this journal")
+    return CheckResult("server", "fine", f"answers at {url}" if url else "none is up on this journal")
 
 
 def secret_files(settings: Settings) -> Iterable[Path]:
@@ -113,13 +113,13 @@ def reachable(path: Path) -> bool:
     return all(folder.stat().st_mode & stat.S_IXOTH for folder in path.resolve().parents)
 
 
-def private(paths: Iterable[Path], reachable: Callable[[Path], bool] = reachable) -> Finding:
+def private(paths: Iterable[Path], reachable: Callable[[Path], bool] = reachable) -> CheckResult:
     """Nobody else on the machine should read keys and conversations."""
     if os.name == "nt":  # its modes say nothing about who may read
-        return Finding("files", "fine", "modes are not looked at on Windows")
+        return CheckResult("files", "fine", "modes are not looked at on Windows")
     looked = list(paths)
     open_ones = [path for path in looked if path.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH) and reachable(path)]
     if open_ones:
         names = " ".join(map(str, open_ones))
-        return Finding("files", "warning", f"everybody on this machine may read {names}: chmod o-rw {names}")
-    return Finding("files", "fine", f"{len(looked)} with keys or conversations, none open to everybody")
+        return CheckResult("files", "warning", f"everybody on this machine may read {names}: chmod o-rw {names}")
+    return CheckResult("files", "fine", f"{len(looked)} with keys or conversations, none open to everybody")

@@ -12,7 +12,7 @@ from journeyman.errors import BaseError
 State = Literal["fine", "warning", "broken"]
 
 
-class Finding(msgspec.Struct, frozen=True):
+class CheckResult(msgspec.Struct, frozen=True):
     """One thing looked at. `fine`, `warning` (works, but), `broken` (the server would not start or work)."""
 
     what: str
@@ -20,9 +20,9 @@ class Finding(msgspec.Struct, frozen=True):
     text: str
 
 
-def guarded(what: str, look: Callable[[], Finding]) -> Finding:
+def checked_safely(what: str, look: Callable[[], CheckResult]) -> CheckResult:
     """What the look found, or why it could not look: one that fails does not keep the next from being looked at."""
     try:
         return look()
     except (BaseError, ImportError, OSError) as exc:
-        return Finding(what, "broken", str(exc))
+        return CheckResult(what, "broken", str(exc))

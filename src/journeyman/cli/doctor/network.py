@@ -14,7 +14,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from journeyman.cli.client.connect import owner_url
-from journeyman.cli.doctor.finding import Finding
+from journeyman.cli.doctor.finding import CheckResult
 from journeyman.settings import Settings, is_loopback
 
 NETWORK_SECONDS = 5.0
@@ -22,11 +22,13 @@ SKEW_SECONDS = 30.0
 LEAST_DAYS = 14.0  # that a certificate should hold yet
 
 
-def address(settings: Settings) -> Finding:
+def address(settings: Settings) -> CheckResult:
     """Can the server listen where it should?"""
     where = f"{settings.host}:{settings.port}"
     if settings.port == 0 or owner_url(settings.database_path) is not None:
-        return Finding("address", "fine", f"{where}, or any free port" if settings.port == 0 else f"{where} is ours")
+        return CheckResult(
+            "address", "fine", f"{where}, or any free port" if settings.port == 0 else f"{where} is ours"
+        )
     try:
         family, _, _, _, place = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family) as trial:
@@ -38,21 +40,21 @@ def address(settings: Settings) -> Finding:
             if exc.errno == errno.EADDRINUSE
             else f"{exc}: correct HOST or PORT"
         )
-        return Finding("address", "broken", f"{where}: {taken}")
-    return Finding("address", "fine", f"{where} is free")
+        return CheckResult("address", "broken", f"{where}: {taken}")
+    return CheckResult("address", "fine", f"{where} is free")
 
 
-def callers(settings: Settings) -> Finding:
+def callers(settings: Settings) -> CheckResult:
     """Who could call: a server that asks for keys and knows none answers nobody."""
     if settings.auth_mode == "off":
-        return Finding("callers", "fine", f"whoever reaches {settings.host} is `local` (AUTH_MODE=off)")
+        return CheckResult("callers", "fine", f"whoever reaches {settings.host} is `local` (AUTH_MODE=off)")
     ways = ["tokens"] if settings.jwt_configured else []
     ways += ["the seed key"] if settings.seed_key else []
     ways += [f"{count} keys"] if (count := usable_keys(settings)) else []
     if not ways:
         text = "nobody: make a key with `journeyman keys create admin --scopes admin`, or set API_KEY_FILE"
-        return Finding("callers", "warning", text)
-    return Finding("callers", "fine", ", ".join(ways))
+        return CheckResult("callers", "warning", text)
+    return CheckResult("callers", "fine", ", ".join(ways))
 
 
 def usable_keys(settings: Settings) -> int:
@@ -76,39 +78,39 @@ def usable_keys(settings: Settings) -> int:
     return asyncio.run(count())
 
 
-def tls(settings: Settings, now: float | None = None) -> Finding:
+def tls(settings: Settings, now: float | None = None) -> CheckResult:
     """Do certificate and key belong together, and for how long does the certificate hold?"""
     if not settings.tls or settings.ssl_cert_path is None:
         if is_loopback(settings.host):
-            return Finding("tls", "fine", "not needed on loopback")
-        return Finding("tls", "warning", "none: keys travel in the clear unless a proxy before the server ends TLS")
+            return CheckResult("tls", "fine", "not needed on loopback")
+        return CheckResult("tls", "warning", "none: keys travel in the clear unless a proxy before the server ends TLS")
     try:
         ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
             settings.ssl_cert_path, settings.ssl_key_path
         )
     except (ssl.SSLError, OSError) as exc:
-        return Finding("tls", "broken", f"SSL_CERT_PATH and SSL_KEY_PATH cannot be used together: {exc}")
+        return CheckResult("tls", "broken", f"SSL_CERT_PATH and SSL_KEY_PATH cannot be used together: {exc}")
     from cryptography import x509  # 0.1 s, for whoever speaks TLS
 
     certificate = x509.load_pem_x509_certificate(settings.ssl_cert_path.read_bytes())
     days = (certificate.not_valid_after_utc.timestamp() - (time.time() if now is None else now)) / 86_400
     if days < 0:
-        return Finding("tls", "broken", f"the certificate ended {-days:.0f} days ago: renew it")
-    return Finding("tls", "fine" if days >= LEAST_DAYS else "warning", f"the certificate holds for {days:.0f} days")
+        return CheckResult("tls", "broken", f"the certificate ended {-days:.0f} days ago: renew it")
+    return CheckResult("tls", "fine" if days >= LEAST_DAYS else "warning", f"the certificate holds for {days:.0f} days")
 
 
-def client_of_redis(settings: Settings) -> Finding:
+def client_of_redis(settings: Settings) -> CheckResult:
     if settings.redis_url is None:
-        return Finding("redis", "fine", "REDIS_URL is unset: limits are counted in the process")
+        return CheckResult("redis", "fine", "REDIS_URL is unset: limits are counted in the process")
     if find_spec("redis") is None:
-        return Finding("redis", "broken", "REDIS_URL needs the Redis client: pip install 'journeyman[redis]'")
-    return Finding("redis", "fine", "its client is installed (--network asks it)")
+        return CheckResult("redis", "broken", "REDIS_URL needs the Redis client: pip install 'journeyman[redis]'")
+    return CheckResult("redis", "fine", "its client is installed (--network asks it)")
 
 
 # --- asked only with --network
 
 
-def redis(settings: Settings) -> Finding:
+def redis(settings: Settings) -> CheckResult:
     """One PING. Away, it stops nothing: limits are then those of each process."""
     found = client_of_redis(settings)
     if settings.redis_url is None or found.state != "fine":
@@ -119,15 +121,17 @@ def redis(settings: Settings) -> Finding:
         with Redis.from_url(settings.redis_url.get_secret_value(), socket_timeout=NETWORK_SECONDS) as client:
             begun = time.perf_counter()
             client.ping()
-            return Finding("redis", "fine", f"answers in {(time.perf_counter() - begun) * 1000:.1f} ms")
+            return CheckResult("redis", "fine", f"answers in {(time.perf_counter() - begun) * 1000:.1f} ms")
     except (RedisError, OSError, ValueError) as exc:
-        return Finding("redis", "warning", f"does not answer ({type(exc).__name__}): limits are those of each process")
+        return CheckResult(
+            "redis", "warning", f"does not answer ({type(exc).__name__}): limits are those of each process"
+        )
 
 
-def gateway(settings: Settings) -> Finding:
+def gateway(settings: Settings) -> CheckResult:
     """One request for the gateway's models, with its key; its Date against our clock."""
     if settings.litellm_gateway_url is None:
-        return Finding("gateway", "warning", "LITELLM_GATEWAY_URL is unset: the offline model answers")
+        return CheckResult("gateway", "warning", "LITELLM_GATEWAY_URL is unset: the offline model answers")
     key = settings.litellm_gateway_api_key
     headers = {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
     url = f"{settings.litellm_gateway_url}/models"
@@ -136,14 +140,16 @@ def gateway(settings: Settings) -> Finding:
             skew = skew_of(answer.headers.get("Date"), time.time())
             if abs(skew) > SKEW_SECONDS:
                 text = f"{url} answers {answer.status}, but its clock and ours differ by {abs(skew):.0f} s"
-                return Finding("gateway", "warning", text)
-            return Finding("gateway", "fine", f"{url} answers {answer.status}")
+                return CheckResult("gateway", "warning", text)
+            return CheckResult("gateway", "fine", f"{url} answers {answer.status}")
     except HTTPError as exc:
         refused = exc.code in (401, 403)
         advice = ": correct LITELLM_GATEWAY_API_KEY" if refused else ""
-        return Finding("gateway", "broken" if refused else "warning", f"{url} answers {exc.code}{advice}")
+        return CheckResult("gateway", "broken" if refused else "warning", f"{url} answers {exc.code}{advice}")
     except (URLError, OSError) as exc:
-        return Finding("gateway", "broken", f"{url} does not answer ({exc}): correct LITELLM_GATEWAY_URL or start it")
+        return CheckResult(
+            "gateway", "broken", f"{url} does not answer ({exc}): correct LITELLM_GATEWAY_URL or start it"
+        )
 
 
 def skew_of(date: str | None, now: float) -> float:
@@ -154,12 +160,12 @@ def skew_of(date: str | None, now: float) -> float:
         return 0.0
 
 
-def key_set(settings: Settings) -> Finding:
+def key_set(settings: Settings) -> CheckResult:
     """The issuer's keys, without which no token can be verified."""
     url = settings.jwt_jwks_url or ""
     try:
         with urlopen(url, timeout=NETWORK_SECONDS) as answer:
             keys = json.loads(answer.read(1 << 20))["keys"]
-            return Finding("key set", "fine" if keys else "broken", f"{url} has {len(keys)} keys")
+            return CheckResult("key set", "fine" if keys else "broken", f"{url} has {len(keys)} keys")
     except (URLError, OSError, ValueError, LookupError, TypeError) as exc:
-        return Finding("key set", "broken", f"{url} gives no keys ({exc}): correct JWT_JWKS_URL")
+        return CheckResult("key set", "broken", f"{url} gives no keys ({exc}): correct JWT_JWKS_URL")

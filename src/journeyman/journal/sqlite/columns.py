@@ -11,7 +11,7 @@ from journeyman.journal.tables import Run, Thread
 encode = msgspec.json.Encoder().encode
 
 
-def new_run(run: Run, thread: int) -> tuple[Any, ...]:
+def blank_run(run: Run, thread: int) -> tuple[Any, ...]:
     """`thread`: the number of its stream."""
     return (
         run.accepted_no,
@@ -51,7 +51,7 @@ def saved_run(run: Run) -> tuple[Any, ...]:
     )
 
 
-def new_thread(thread: Thread, number: int) -> tuple[Any, ...]:
+def blank_thread(thread: Thread, number: int) -> tuple[Any, ...]:
     """`number`: that of its stream."""
     return (
         number,

@@ -80,7 +80,7 @@ def _keep_plans(db: apsw.Connection) -> None:
     db.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
 
 
-def migrate(db: apsw.Connection, path: Path) -> None:
+def apply_migrations(db: apsw.Connection, path: Path) -> None:
     """Bring the schema up to date, each step in a transaction of its own."""
     scripts = migrations()
     _identify(db, path, len(scripts))

@@ -9,7 +9,7 @@ from pathlib import Path
 from journeyman.errors import ConfigurationError
 
 
-class Ownership:
+class FileLock:
     """An exclusive lock on `<file>.lock` with the owner's pid inside. The kernel drops it when the process ends."""
 
     def __init__(self, path: Path) -> None:

@@ -18,32 +18,32 @@ from journeyman.journal.journal import (
     ApiKeyRow,
     ApprovalRow,
     Batch,
-    Claim,
     Committed,
-    Definition,
     FailureRow,
+    IdempotencyClaim,
     Idle,
     MessageRow,
     RunFilter,
     RunRow,
     Size,
+    StoredDefinition,
     ThreadRow,
 )
 from journeyman.journal.sqlite.connection import (
     UNREADABLE,
     Synchronous,
+    apply_migrations,
     check_current,
     connect_reader,
     connect_writer,
-    migrate,
     translate,
 )
-from journeyman.journal.sqlite.file_lock import Ownership
+from journeyman.journal.sqlite.file_lock import FileLock
 from journeyman.journal.sqlite.reads import Reads
 from journeyman.journal.sqlite.statements import Q
 from journeyman.journal.sqlite.writer import GroupCommitted, Ticket, Writer, untold
-from journeyman.journal.subscriptions import Place, Rings
-from journeyman.journal.transactions import Ledger
+from journeyman.journal.subscriptions import StreamSubscription, Subscriptions
+from journeyman.journal.transactions import Transactions
 
 T = TypeVar("T")
 
@@ -82,8 +82,8 @@ class SqliteJournal:
         self._synchronous: Synchronous = synchronous
         self._checkpoint_pages = checkpoint_pages
         self._hook = hook
-        self._ownership = Ownership(self._path)
-        self._rings = Rings()
+        self._ownership = FileLock(self._path)
+        self._rings = Subscriptions()
         self._epoch = 0
         self._near: Reads | None = None
         self._idle: deque[Reads] = deque()
@@ -130,7 +130,7 @@ class SqliteJournal:
         self._ownership.take()
         db = connect_writer(self._path, self._synchronous, self._vfs)
         try:
-            migrate(db, self._path)
+            apply_migrations(db, self._path)
             rows: list[tuple[int]] = db.execute(Q["raise_epoch"]).fetchall()  # type: ignore[assignment]
             self._epoch = rows[0][0]
         except BaseException:
@@ -205,7 +205,7 @@ class SqliteJournal:
         return True
 
     async def _erase(self, key: str) -> None:
-        def step(ledger: Ledger) -> bool:
+        def step(ledger: Transactions) -> bool:
             return ledger.erase_some(key)
 
         while not await self._writing().call(step):
@@ -255,7 +255,7 @@ class SqliteJournal:
         first = self._here(lambda reads: reads.entries(stream, after, NEAR))
         return first if len(first) < NEAR else await self._far(entries)
 
-    def ring(self, stream: str) -> Place:
+    def ring(self, stream: str) -> StreamSubscription:
         return self._rings.take(stream)
 
     def wake(self, stream: str) -> None:
@@ -302,10 +302,10 @@ class SqliteJournal:
     async def due_approvals(self, limit: int = 50) -> Sequence[ApprovalRow]:
         return await self._far(lambda reads: reads.due_approvals(limit))
 
-    async def definition(self, version: str) -> Definition | None:
+    async def definition(self, version: str) -> StoredDefinition | None:
         return self._here(lambda reads: reads.definition(version))
 
-    async def claim(self, principal: str, route: str, key: str) -> Claim | None:
+    async def claim(self, principal: str, route: str, key: str) -> IdempotencyClaim | None:
         return self._here(lambda reads: reads.claim(principal, route, key))
 
     async def message_no(self, thread: str, stream: str, seq: int) -> int | None:

@@ -9,7 +9,7 @@ import apsw
 import msgspec
 
 from journeyman.events.charging import with_held
-from journeyman.events.codec import Entry, decode
+from journeyman.events.codec import Entry, decode_event
 from journeyman.events.messages import JSON
 from journeyman.events.quota import Reservation
 from journeyman.events.transcript import stored_message
@@ -17,14 +17,14 @@ from journeyman.journal.journal import (
     MOST_FAILURES,
     ApiKeyRow,
     ApprovalRow,
-    Claim,
-    Definition,
     FailureRow,
+    IdempotencyClaim,
     Idle,
     MessageRow,
     RunFilter,
     RunRow,
     Size,
+    StoredDefinition,
     ThreadRow,
     thread_stream,
 )
@@ -86,12 +86,12 @@ def thread_of(row: Sequence[Any]) -> Thread:
     )
 
 
-def claim_of(row: Sequence[Any] | None) -> Claim | None:
+def read_claim(row: Sequence[Any] | None) -> IdempotencyClaim | None:
     """A claim from the columns of the query `claim`."""
     if row is None:
         return None
     principal, route, key, body_hash, made, expires = row
-    return Claim(principal=principal, route=route, key=key, body_hash=body_hash, made=made, expires=expires)
+    return IdempotencyClaim(principal=principal, route=route, key=key, body_hash=body_hash, made=made, expires=expires)
 
 
 class Reads:
@@ -176,12 +176,12 @@ class Reads:
     def due_approvals(self, limit: int) -> Sequence[ApprovalRow]:
         return [approval_of(row[0]) for row in self.db.execute(Q["due_approvals"], (limit,))]
 
-    def definition(self, version: str) -> Definition | None:
+    def definition(self, version: str) -> StoredDefinition | None:
         data = self._one(Q["definition"], version)
-        return Definition(version, data) if data is not None else None
+        return StoredDefinition(version, data) if data is not None else None
 
-    def claim(self, principal: str, route: str, key: str) -> Claim | None:
-        return claim_of(self.db.execute(Q["claim"], (principal, route, key)).fetchone())
+    def claim(self, principal: str, route: str, key: str) -> IdempotencyClaim | None:
+        return read_claim(self.db.execute(Q["claim"], (principal, route, key)).fetchone())
 
     def message_no(self, thread: str, stream: str, seq: int) -> int | None:
         row = self.db.execute(Q["message_no"], (thread_stream(thread), stream, seq)).fetchone()
@@ -216,7 +216,7 @@ class Reads:
 
 
 def _message(no: int, stream: str, seq: int, at: int, type: str, v: int, data: bytes) -> MessageRow:
-    message = stored_message(decode(type, v, data))
+    message = stored_message(decode_event(type, v, data))
     assert message is not None, (stream, seq)
     return MessageRow(no=no, stream=stream, seq=seq, at=at, message=message)
 

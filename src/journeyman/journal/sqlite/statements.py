@@ -14,10 +14,10 @@ def migrations() -> list[str]:
     return [(_FOLDER / name).read_text() for name in scripts]
 
 
-def queries() -> dict[str, str]:
+def named_statements() -> dict[str, str]:
     """Name -> statement, comments and line breaks removed so that a statement is one short line."""
     found = re.split(r"^-- name: (\w+)$", (_FOLDER / "queries.sql").read_text(), flags=re.MULTILINE)[1:]
     return {name: " ".join(text.split()) for name, text in zip(found[::2], found[1::2], strict=True)}
 
 
-Q = queries()
+Q = named_statements()

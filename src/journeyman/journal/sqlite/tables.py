@@ -16,9 +16,9 @@ import msgspec
 
 from journeyman.events.codec import Entry
 from journeyman.events.messages import JSON
-from journeyman.journal.journal import ApiKeyRow, ApprovalRow, Claim, Definition, Owner, thread_stream
-from journeyman.journal.sqlite.columns import encode, new_run, new_thread, saved_run, saved_thread
-from journeyman.journal.sqlite.reads import approval_of, claim_of, run_of, thread_of
+from journeyman.journal.journal import ApiKeyRow, ApprovalRow, IdempotencyClaim, Owner, StoredDefinition, thread_stream
+from journeyman.journal.sqlite.columns import blank_run, blank_thread, encode, saved_run, saved_thread
+from journeyman.journal.sqlite.reads import approval_of, read_claim, run_of, thread_of
 from journeyman.journal.sqlite.statements import Q
 from journeyman.journal.tables import Run, Thread
 
@@ -71,7 +71,7 @@ class SqliteTables:
         if self._new_threads:
             self._db.executemany(
                 Q["add_thread"],
-                [new_thread(row, self._number(thread_stream(row.key))) for row in self._new_threads.values()],
+                [blank_thread(row, self._number(thread_stream(row.key))) for row in self._new_threads.values()],
             )
             self._new_threads.clear()
         if self._dirty_threads:
@@ -84,7 +84,8 @@ class SqliteTables:
     def _flush_runs(self) -> None:
         if self._new_runs:
             self._db.executemany(
-                Q["add_run"], [new_run(run, self._number(thread_stream(run.thread))) for run in self._new_runs.values()]
+                Q["add_run"],
+                [blank_run(run, self._number(thread_stream(run.thread))) for run in self._new_runs.values()],
             )
             self._new_runs.clear()
         if self._dirty_runs:
@@ -290,17 +291,17 @@ class SqliteTables:
     def save_approval(self, row: ApprovalRow) -> None:
         self._write("save_approval", (row.id, row.run, row.principal, row.answer, row.deadline, encode(row)))
 
-    def claim(self, principal: str, route: str, key: str) -> Claim | None:
-        return claim_of(self._db.execute(Q["claim"], (principal, route, key)).fetchone())
+    def claim(self, principal: str, route: str, key: str) -> IdempotencyClaim | None:
+        return read_claim(self._db.execute(Q["claim"], (principal, route, key)).fetchone())
 
-    def save_claim(self, claim: Claim, now: int) -> None:
+    def save_claim(self, claim: IdempotencyClaim, now: int) -> None:
         self._write("drop_expired_claims", (now,))
         self._write("save_claim", (claim.principal, claim.route, claim.key, claim.body_hash, claim.made, claim.expires))
 
     def save_api_key(self, row: ApiKeyRow) -> None:
         self._write("save_api_key", (row.id, encode(row)))
 
-    def add_definition(self, definition: Definition) -> None:
+    def add_definition(self, definition: StoredDefinition) -> None:
         self._write("add_definition", (definition.version, definition.data))
 
     def global_context(self, principal: str) -> dict[str, JSON]:

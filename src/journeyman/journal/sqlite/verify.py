@@ -31,7 +31,7 @@ _FRACTION = 0.0001  # dollars: sums of fractions differ by their order
 _UNSAID = ("accepted_no", "epoch")  # what events do not say: numbers have gaps, take-overs raise epochs
 
 
-def verify(path: Path, most: int) -> list[str]:
+def verify_journal(path: Path, most: int) -> list[str]:
     """What is wrong with the journal at `path`, at most so many lines; safe beside its owner.
 
     Raises ConfigurationError (of another release) and StorageError (no journal, unreadable).

@@ -23,7 +23,7 @@ from journeyman.errors import ResourceError, StateError, StorageError
 from journeyman.journal.journal import Batch, Committed
 from journeyman.journal.sqlite.connection import translate
 from journeyman.journal.sqlite.tables import SqliteTables
-from journeyman.journal.transactions import Ledger
+from journeyman.journal.transactions import Transactions
 
 
 class GroupCommitted(msgspec.Struct, frozen=True):
@@ -48,7 +48,7 @@ class Ticket:
 
     __slots__ = ("_done", "_waiters", "error", "result", "truncate", "weight", "work")
 
-    def __init__(self, work: Batch | Callable[[Ledger], Any], weight: int, truncate: bool = False) -> None:
+    def __init__(self, work: Batch | Callable[[Transactions], Any], weight: int, truncate: bool = False) -> None:
         self.work = work
         self.weight = weight  # events
         self.truncate = truncate  # empty the WAL before it is answered
@@ -101,7 +101,7 @@ class Writer:
         self._max_queue = max_queue
         self._checkpoint_pages = checkpoint_pages
         self._tables = SqliteTables(db)
-        self._ledger = Ledger(self._tables)
+        self._ledger = Transactions(self._tables)
         self._results: deque[Ticket] = deque()
         self._accepts: deque[Ticket] = deque()
         self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
@@ -126,7 +126,7 @@ class Writer:
         weight = sum([len(append.drafts) for append in batch.appends])
         return self._hand_over(Ticket(batch, weight), self._accepts if batch.accept else self._results)
 
-    def call(self, job: Callable[[Ledger], Any], truncate: bool = False) -> Ticket:
+    def call(self, job: Callable[[Transactions], Any], truncate: bool = False) -> Ticket:
         """Run a job in a transaction of the writer's thread."""
         return self._hand_over(Ticket(job, 1, truncate), self._results)
 

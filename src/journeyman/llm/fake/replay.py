@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from journeyman.errors import ServiceError
-from journeyman.llm.client import Delta, ModelReply, ModelRequest
+from journeyman.llm.client import ModelReply, ModelRequest, TextDelta
 
 
 class ReplayModel:
@@ -20,7 +20,7 @@ class ReplayModel:
         """The replies that no call has had yet."""
         return self._replies[self._next :]
 
-    async def call(self, request: ModelRequest, on_delta: Callable[[Delta], None] | None = None) -> ModelReply:
+    async def call(self, request: ModelRequest, on_delta: Callable[[TextDelta], None] | None = None) -> ModelReply:
         if self._next >= len(self._replies):
             raise ServiceError(
                 f"the record has {len(self._replies)} replies and was asked for one more: the run took another course",
@@ -29,7 +29,7 @@ class ReplayModel:
         reply = self._replies[self._next]
         self._next += 1
         if on_delta is not None and reply.message.text:
-            on_delta(Delta(reply.message.text))
+            on_delta(TextDelta(reply.message.text))
         return reply
 
     async def aclose(self) -> None:

@@ -15,19 +15,19 @@ import yaml
 from journeyman.clock import Clock, SystemClock
 from journeyman.errors import ConfigurationError, Problem, ServiceError
 from journeyman.events.messages import JSON, Message, TextPart, ToolCall, Usage, valid_text
-from journeyman.llm.client import Delta, ModelReply, ModelRequest
+from journeyman.llm.client import ModelReply, ModelRequest, TextDelta
 from journeyman.llm.gateway import errors as refusals
 
 MAX_SCRIPT_BYTES = 1 << 20
 _REMEMBERED_REQUESTS = 1000
 
 _ERRORS: dict[str, Callable[[], ServiceError]] = {
-    "rate_limit": lambda: refusals.refusal(429, "scripted", 1.0),
-    "timeout": lambda: refusals.refusal(504, "scripted"),
-    "500": lambda: refusals.refusal(500, "scripted"),
-    "malformed_json": lambda: refusals.bad_reply("scripted"),
+    "rate_limit": lambda: refusals.gateway_error(429, "scripted", 1.0),
+    "timeout": lambda: refusals.gateway_error(504, "scripted"),
+    "500": lambda: refusals.gateway_error(500, "scripted"),
+    "malformed_json": lambda: refusals.bad_gateway_reply("scripted"),
     "cut_stream": lambda: refusals.cut_stream("scripted"),
-    "auth": lambda: refusals.refusal(401, "scripted"),
+    "auth": lambda: refusals.gateway_error(401, "scripted"),
 }
 
 
@@ -85,7 +85,7 @@ class ScriptedModel:
         """The turns that no call has taken yet."""
         return tuple(turn for _, turn in self._left)
 
-    async def call(self, request: ModelRequest, on_delta: Callable[[Delta], None] | None = None) -> ModelReply:
+    async def call(self, request: ModelRequest, on_delta: Callable[[TextDelta], None] | None = None) -> ModelReply:
         self.requests.append(request)
         self._calls += 1
         number, turn = self._take(request)
@@ -121,9 +121,9 @@ class ScriptedModel:
         raise ServiceError(message, code="script_exhausted")
 
 
-async def _say(text: str, on_delta: Callable[[Delta], None]) -> None:
+async def _say(text: str, on_delta: Callable[[TextDelta], None]) -> None:
     for piece in re.findall(r"\S+\s*|\s+", text):
-        on_delta(Delta(piece))
+        on_delta(TextDelta(piece))
         await asyncio.sleep(0)
 
 

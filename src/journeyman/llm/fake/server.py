@@ -12,7 +12,7 @@ from journeyman.clock import Clock
 from journeyman.errors import ServiceError, ValidationError
 from journeyman.events.messages import JSON
 from journeyman.llm.client import ModelClient
-from journeyman.llm.fake.wire import Asked, chunks, completion, decode_request, failure
+from journeyman.llm.fake.wire import ChatRequest, chunks, completion, decode_request, failure
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -30,7 +30,7 @@ _STATUSES = {
 }
 
 
-def fake_llm(model: ModelClient, *, clock: Clock, models: Iterable[str] = ("offline",)) -> ASGIApp:
+def fake_llm_app(model: ModelClient, *, clock: Clock, models: Iterable[str] = ("offline",)) -> ASGIApp:
     """`/chat/completions` and `/models`, each with and without `/v1` before it; the errors of a script go out as
     statuses, garbage and cut streams."""
     return _FakeServer(model, clock, tuple(models))
@@ -74,7 +74,7 @@ class _FakeServer:
 
     async def _chat(self, receive: Receive, send: Send) -> None:
         pieces: list[str] = []
-        asked: Asked | None = None
+        asked: ChatRequest | None = None
         try:
             asked = decode_request(await _body(receive))
             reply = await self._model.call(
@@ -93,7 +93,7 @@ class _FakeServer:
             else:
                 await _answer(send, 200, completion(reply, name, number, created))
 
-    async def _fail(self, send: Send, error: ServiceError, asked: Asked | None, pieces: list[str]) -> None:
+    async def _fail(self, send: Send, error: ServiceError, asked: ChatRequest | None, pieces: list[str]) -> None:
         streamed = asked is not None and asked.stream
         if error.code == "gateway_cut_stream":
             cut = [_event({"choices": [{"index": 0, "delta": {"content": piece}}]}) for piece in pieces]

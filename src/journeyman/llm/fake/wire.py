@@ -22,7 +22,7 @@ _ROLES: dict[str, Role] = {
 }
 
 
-class Asked(msgspec.Struct, frozen=True):
+class ChatRequest(msgspec.Struct, frozen=True):
     """A request and how its answer is wanted."""
 
     request: ModelRequest
@@ -65,7 +65,7 @@ class _Body(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_Body)
 
 
-def decode_request(body: bytes) -> Asked:
+def decode_request(body: bytes) -> ChatRequest:
     """Raises ValidationError with the place of the fault."""
     try:
         asked = _decoder.decode(body)
@@ -82,7 +82,7 @@ def decode_request(body: bytes) -> Asked:
         max_tokens=asked.max_tokens,
         response_schema=_schema(asked.response_format or {}),
     )
-    return Asked(request, bool(asked.stream), bool((asked.stream_options or {}).get("include_usage")))
+    return ChatRequest(request, bool(asked.stream), bool((asked.stream_options or {}).get("include_usage")))
 
 
 def _messages(messages: Iterable[_Message]) -> Iterator[Message]:

@@ -10,8 +10,8 @@ from journeyman.errors import ServiceError
 from journeyman.events.messages import JSON, ToolCall, valid_text
 from journeyman.llm.client import ModelReply
 from journeyman.llm.gateway import json_text
-from journeyman.llm.gateway.errors import bad_reply, cut_stream, reported_error
-from journeyman.llm.gateway.wire import MAX_REPLY_BYTES, call_of, content_text, reply, usage_of
+from journeyman.llm.gateway.errors import bad_gateway_reply, cut_stream, reported_error
+from journeyman.llm.gateway.wire import MAX_REPLY_BYTES, call_of, content_text, model_reply, usage_of
 
 _MAX_CALLS = 1024
 _FRAGMENTS = frozenset(("text", "thinking", "summary", "signature", "data"))
@@ -55,7 +55,7 @@ class ReplyFold:
         self._head = self._head or data[:64].lstrip()
         self._size += len(data)
         if self._size > MAX_REPLY_BYTES:
-            raise bad_reply(f"it is larger than {MAX_REPLY_BYTES} bytes")
+            raise bad_gateway_reply(f"it is larger than {MAX_REPLY_BYTES} bytes")
         if b"\n" not in data and b"\r" not in data:
             self._rest += data
             return ""
@@ -78,10 +78,12 @@ class ReplyFold:
             self._pieces.append(valid_text(self._held))
             self._held = ""
         if not self.done and self._finish_reason is None:
-            raise bad_reply("it is not a stream of events") if self._head.startswith(_NO_EVENT) else cut_stream()
+            raise (
+                bad_gateway_reply("it is not a stream of events") if self._head.startswith(_NO_EVENT) else cut_stream()
+            )
         if self._finish_reason is None and not self._pieces and not self._calls:
-            raise bad_reply("it has no choices")
-        return reply(
+            raise bad_gateway_reply("it has no choices")
+        return model_reply(
             text="".join(self._pieces),
             calls=[call.complete() for call in self._calls],
             extra=self._extra,
@@ -109,9 +111,9 @@ class ReplyFold:
             self.done = True
         elif data:
             try:
-                chunk = json_text.read(data, _decoder)
+                chunk = json_text.read_json_text(data, _decoder)
             except ValueError as exc:
-                raise bad_reply(f"a chunk of its stream is not one ({exc})") from exc
+                raise bad_gateway_reply(f"a chunk of its stream is not one ({exc})") from exc
             self._chunk(chunk)
 
     def _chunk(self, chunk: _Chunk) -> None:
@@ -155,10 +157,10 @@ class ReplyFold:
 
     def _call_fragments(self, fragments: JSON) -> None:
         if not isinstance(fragments, list):
-            raise bad_reply("its tool_calls are not a list of calls")
+            raise bad_gateway_reply("its tool_calls are not a list of calls")
         for fragment in fragments:
             if not isinstance(fragment, dict):
-                raise bad_reply("its tool_calls are not a list of calls")
+                raise bad_gateway_reply("its tool_calls are not a list of calls")
             self._call_for(fragment).add(call_of(fragment.get("id"), fragment.get("function") or {}))
 
     def _call_for(self, fragment: dict[str, JSON]) -> _PartialCall:
@@ -168,7 +170,7 @@ class ReplyFold:
             if (index is None or call.index == index) and (not call_id or call.id in ("", call_id)):
                 return call
         if len(self._calls) >= _MAX_CALLS:
-            raise bad_reply(f"it has more than {_MAX_CALLS} tool calls")
+            raise bad_gateway_reply(f"it has more than {_MAX_CALLS} tool calls")
         call = _PartialCall(index)
         self._calls.append(call)
         return call

@@ -39,7 +39,7 @@ _FROM_GUARD = {
 _decoder = msgspec.json.Decoder(Any)
 
 
-def refusal(status: int, said: str, retry_after: float | None = None) -> ServiceError:
+def gateway_error(status: int, said: str, retry_after: float | None = None) -> ServiceError:
     """The error for an HTTP status that is no success. `said`, the gateway's message, is its detail and no part of the
     sentence: gateways quote keys, addresses and stacks."""
     kind, code, sentence = _refused(status)
@@ -82,7 +82,7 @@ def from_guard(error: ServiceError) -> ServiceError | None:
     return None if code is None else ServiceUnavailableError(error.message, code=code, retry_after=error.retry_after)
 
 
-def bad_reply(why: str) -> ServiceError:
+def bad_gateway_reply(why: str) -> ServiceError:
     message = f"the gateway's reply cannot be used: {valid_text(why)}; check that LITELLM_GATEWAY_URL is an OpenAI API"
     return ServiceError(message, code="gateway_bad_reply")
 
@@ -95,13 +95,13 @@ def reported_error(error: JSON) -> ServiceError:
     """An `error` object that the gateway wrote where a reply should be; without a known status it is a 500."""
     code = error.get("code") if isinstance(error, dict) else None
     status = int(code) if isinstance(code, str) and code.isdecimal() and len(code) == 3 else json_text.count(code)
-    return refusal(status if 400 <= status <= 599 else 500, _message(error))
+    return gateway_error(status if 400 <= status <= 599 else 500, _message(error))
 
 
 def body_message(body: bytes) -> str:
     """What an error body says: its `error.message`, `message` or `detail`, else its first characters."""
     try:
-        fields = json_text.read(body, _decoder)
+        fields = json_text.read_json_text(body, _decoder)
     except ValueError:
         return body[: 4 * _SHOWN].decode("utf-8", "replace")
     return _message(fields.get("error") or fields) if isinstance(fields, dict) else str(fields)

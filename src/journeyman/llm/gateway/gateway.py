@@ -11,16 +11,16 @@ from journeyman.egress.retry_rules import retry_after
 from journeyman.egress.traceparent import traced
 from journeyman.egress.transport import Request, Response, Timeouts, Transport
 from journeyman.errors import ConfigurationError, ServiceError
-from journeyman.llm.client import Delta, ModelReply, ModelRequest
+from journeyman.llm.client import ModelReply, ModelRequest, TextDelta
 from journeyman.llm.gateway import errors as refusals
 from journeyman.llm.gateway.deltas import ReplyFold
 from journeyman.llm.gateway.wire import MAX_REPLY_BYTES, decode_reply, encode_request
-from journeyman.resilience.guard import Guard, Judgement
+from journeyman.resilience.guard import ErrorClass, Guard
 
 _SHORTEST_SECRET = 8  # characters; anything shorter also stands in ordinary words
 _ERROR_BYTES = 64 << 10
 
-OnDelta = Callable[[Delta], None]
+OnDelta = Callable[[TextDelta], None]
 
 
 class Gateway:
@@ -80,7 +80,7 @@ class Gateway:
                     body = await response.read(MAX_REPLY_BYTES)
                     reply = decode_reply(body, response.headers, model=model, attempts=attempt)
                     if on_delta is not None and reply.message.text:
-                        on_delta(Delta(reply.message.text, attempt))
+                        on_delta(TextDelta(reply.message.text, attempt))
                     return reply
                 return await _streamed(response, model, attempt, on_delta)
         except ServiceError as exc:
@@ -95,7 +95,7 @@ class Gateway:
             said = ""
         if len(self._api_key) >= _SHORTEST_SECRET:  # some gateways quote the key they refuse
             said = said.replace(self._api_key, "***")
-        return refusals.refusal(response.status, said, retry_after(response.headers, self._clock.now()))
+        return refusals.gateway_error(response.status, said, retry_after(response.headers, self._clock.now()))
 
 
 class _Tries:
@@ -125,9 +125,9 @@ class _Tries:
         return await self._gateway.attempt(self._outgoing, request.model, number, on_delta)
 
 
-def _judge(error: ServiceError) -> Judgement:
+def _judge(error: ServiceError) -> ErrorClass:
     transient = error.code in refusals.TRANSIENT
-    return Judgement(failing=transient and error.code != "gateway_rate_limited", repeatable=transient)
+    return ErrorClass(failing=transient and error.code != "gateway_rate_limited", repeatable=transient)
 
 
 async def _streamed(response: Response, model: str, attempt: int, on_delta: OnDelta) -> ModelReply:
@@ -135,7 +135,7 @@ async def _streamed(response: Response, model: str, attempt: int, on_delta: OnDe
     while not fold.done and (chunk := await response.chunk()):
         text = fold.feed(chunk)
         if text:
-            on_delta(Delta(text, attempt))
+            on_delta(TextDelta(text, attempt))
     return fold.reply(response.headers, model=model, attempts=attempt)
 
 

@@ -14,7 +14,7 @@ T = TypeVar("T")
 _MAX_DEPTH = 32
 
 
-def read(data: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+def read_json_text(data: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     """`data` as the decoder's type; raises ValueError if it is not JSON or has other types.
 
     Lone surrogates and bytes that are not UTF-8 cost a second, slower reading and survive as repaired text:

@@ -22,7 +22,7 @@ from journeyman.events.messages import (
 )
 from journeyman.llm.client import ModelReply, ModelRequest, ToolDefinition
 from journeyman.llm.gateway import json_text
-from journeyman.llm.gateway.errors import bad_reply, reported_error
+from journeyman.llm.gateway.errors import bad_gateway_reply, reported_error
 
 MAX_REPLY_BYTES = 32 << 20
 COST_HEADER = "x-litellm-response-cost"
@@ -138,16 +138,16 @@ _decoder = msgspec.json.Decoder(_Completion)
 def decode_reply(body: bytes, headers: Mapping[str, str], *, model: str, attempts: int = 1) -> ModelReply:
     """The reply in a complete body; `model` stands in where the gateway names none. Raises ServiceError."""
     try:
-        completion = json_text.read(body, _decoder)
+        completion = json_text.read_json_text(body, _decoder)
     except ValueError as exc:
-        raise bad_reply(f"it is not a chat completion ({exc})") from exc
+        raise bad_gateway_reply(f"it is not a chat completion ({exc})") from exc
     if completion.error and not completion.choices:
         raise reported_error(completion.error)
     if not completion.choices or completion.choices[0].message is None:
-        raise bad_reply("it has no choices")
+        raise bad_gateway_reply("it has no choices")
     choice = completion.choices[0]
     assert choice.message is not None
-    return reply(
+    return model_reply(
         text=content_text(choice.message.get("content")) + content_text(choice.message.get("refusal")),
         calls=_calls(choice.message.get("tool_calls")),
         extra=unknown_fields(choice.message),
@@ -158,7 +158,7 @@ def decode_reply(body: bytes, headers: Mapping[str, str], *, model: str, attempt
     )
 
 
-def reply(
+def model_reply(
     *,
     text: str,
     calls: list[ToolCall],
@@ -215,13 +215,13 @@ def _calls(calls: JSON) -> list[ToolCall]:
     if not calls:
         return []
     if not isinstance(calls, list) or not all(isinstance(call, dict) for call in calls):
-        raise bad_reply("its tool_calls are not a list of calls")
+        raise bad_gateway_reply("its tool_calls are not a list of calls")
     return [call_of(call.get("id"), call.get("function")) for call in calls]
 
 
 def call_of(call_id: JSON, function: JSON) -> ToolCall:
     if not isinstance(function, dict):
-        raise bad_reply("a tool call names no function")
+        raise bad_gateway_reply("a tool call names no function")
     arguments = function.get("arguments")
     if not isinstance(arguments, str):  # some servers send the object itself
         arguments = "" if arguments is None else _encoder.encode(json_text.storable(arguments)).decode()

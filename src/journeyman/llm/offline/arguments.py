@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from journeyman.events.messages import JSON
-from journeyman.llm.offline.schema_sample import MAX_DEPTH, Schema, kind_of, least, resolved
+from journeyman.llm.offline.schema_sample import MAX_DEPTH, Schema, kind_of, resolved_schema, smallest_value
 
 _NOTHING: Any = object()
 
@@ -68,9 +68,11 @@ class Words:
         required = set(schema.get("required") or ())
         found = {}
         for name in sorted(properties, key=lambda name: name not in required):
-            found[name] = self._find(name, resolved(properties[name], definitions), name in required)
+            found[name] = self._find(name, resolved_schema(properties[name], definitions), name in required)
             if found[name] is _NOTHING and name in required:
-                found[name] = self._default(name, resolved(properties[name], definitions), definitions, depth - 1)
+                found[name] = self._default(
+                    name, resolved_schema(properties[name], definitions), definitions, depth - 1
+                )
         for name in required - properties.keys():
             found[name] = None
         return {name: found[name] for name in [*properties, *sorted(required - properties.keys())] if _is(found[name])}
@@ -153,7 +155,7 @@ class Words:
         free = kind_of(schema) == "string" and not _BOUND & schema.keys() and not _IDENTIFIER.search(name.lower())
         if free and self.text.strip():
             return self.text.strip()
-        return least(schema, definitions, depth)
+        return smallest_value(schema, definitions, depth)
 
     def _first(self, *patterns: re.Pattern[str]) -> Any:
         for pattern in patterns:

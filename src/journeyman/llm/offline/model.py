@@ -11,9 +11,9 @@ import msgspec
 
 from journeyman.clock import Clock
 from journeyman.events.messages import JSON, Message, ToolCall, Usage, assistant
-from journeyman.llm.client import Delta, ModelReply, ModelRequest, ToolDefinition
+from journeyman.llm.client import ModelReply, ModelRequest, TextDelta, ToolDefinition
 from journeyman.llm.offline.arguments import Words, arithmetic
-from journeyman.llm.offline.schema_sample import least
+from journeyman.llm.offline.schema_sample import smallest_value
 
 _CONNECT = "To connect a real model, set LITELLM_GATEWAY_URL and DEFAULT_MODEL, then start again."
 _WORD = re.compile(r"[a-z0-9]+")
@@ -57,11 +57,11 @@ class OfflineModel:
         self._clock = clock
         self._seconds_per_word = seconds_per_word
 
-    async def call(self, request: ModelRequest, on_delta: Callable[[Delta], None] | None = None) -> ModelReply:
+    async def call(self, request: ModelRequest, on_delta: Callable[[TextDelta], None] | None = None) -> ModelReply:
         message = _answer(request)
         if on_delta is not None:
             for piece in _PIECE.findall(message.text):
-                on_delta(Delta(piece))
+                on_delta(TextDelta(piece))
                 await self._pause()
         spent = Usage(sum(_size(one) for one in request.messages) // 4, max(_size(message) // 4, 1))
         reason = "tool_calls" if message.tool_calls else "stop"
@@ -107,8 +107,8 @@ def _turn(messages: Sequence[Message]) -> tuple[str, list[Message]]:
 
 def _typed(schema: dict[str, Any], text: str) -> JSON:
     if schema.get("type") == "object" or "properties" in schema:
-        return {**_object_or_empty(least(schema)), **_safe(Words(text).fill(schema), schema)}
-    return least(schema)
+        return {**_object_or_empty(smallest_value(schema)), **_safe(Words(text).fill(schema), schema)}
+    return smallest_value(schema)
 
 
 def _object_or_empty(value: JSON) -> dict[str, JSON]:

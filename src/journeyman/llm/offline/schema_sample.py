@@ -10,10 +10,10 @@ Schema = dict[str, Any]
 MAX_DEPTH = 16
 
 
-def least(schema: Schema, definitions: Schema | None = None, depth: int = MAX_DEPTH) -> JSON:
+def smallest_value(schema: Schema, definitions: Schema | None = None, depth: int = MAX_DEPTH) -> JSON:
     """A small value that the schema allows (patterns excepted): its default, first choice, or the least of its type."""
     definitions = definitions if definitions is not None else schema.get("$defs") or schema.get("definitions") or {}
-    schema = resolved(schema, definitions)
+    schema = resolved_schema(schema, definitions)
     for key in ("default", "const"):
         if key in schema:
             return schema[key]
@@ -24,12 +24,16 @@ def least(schema: Schema, definitions: Schema | None = None, depth: int = MAX_DE
         case "object":
             properties = schema.get("properties") or {}
             required = schema.get("required") or ()
-            return {name: least(properties.get(name) or {}, definitions, depth - 1) for name in required if depth > 0}
+            return {
+                name: smallest_value(properties.get(name) or {}, definitions, depth - 1)
+                for name in required
+                if depth > 0
+            }
         case "array":
             items = schema.get("items")
             count = int(schema.get("minItems") or 0) if depth > 0 else 0
             item = items if isinstance(items, dict) else {}
-            return [least(item, definitions, depth - 1) for _ in range(min(count, 64))]
+            return [smallest_value(item, definitions, depth - 1) for _ in range(min(count, 64))]
         case "integer" | "number" as kind:
             return _least_number(schema, kind)
         case "boolean":
@@ -76,7 +80,7 @@ def _least_string(schema: Schema) -> str:
     return text.ljust(min(int(schema.get("minLength") or 0), 4096), "-")
 
 
-def resolved(schema: Any, definitions: Schema) -> Schema:
+def resolved_schema(schema: Any, definitions: Schema) -> Schema:
     """The schema with its reference followed, its first alternative chosen and its parts put together."""
     for _ in range(MAX_DEPTH):
         if not isinstance(schema, dict):
@@ -97,7 +101,7 @@ def resolved(schema: Any, definitions: Schema) -> Schema:
 
 def _together(parts: list[Any], definitions: Schema) -> Schema:
     whole: Schema = {}
-    for part in (resolved(part, definitions) for part in parts):
+    for part in (resolved_schema(part, definitions) for part in parts):
         properties = {**whole.get("properties", {}), **part.get("properties", {})}
         required = [*whole.get("required", ()), *part.get("required", ())]
         whole = {**whole, **part, **({"properties": properties} if properties else {})}

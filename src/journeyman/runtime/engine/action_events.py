@@ -48,7 +48,7 @@ def instant_event(action: Instant, ids: Ids, now: Callable[[], int]) -> Event:
     """`now`: µs since the epoch."""
     match action:
         case Settle():
-            return settled(action)
+            return closed_without_running(action)
         case AskHuman():
             return _approval(action, ids, now)
         case AddMessage():
@@ -65,7 +65,7 @@ def instant_event(action: Instant, ids: Ids, now: Callable[[], int]) -> Event:
             return BranchEnded(to=action.to, edge=action.edge, path=action.path)
 
 
-def settled(action: Settle) -> ToolCallFinished:
+def closed_without_running(action: Settle) -> ToolCallFinished:
     return ToolCallFinished(
         call=action.call,
         call_id=action.call_id,
@@ -117,7 +117,7 @@ def _request_hash(state: AgentState, request: ModelRequest, first_no: int) -> st
     return hashlib.sha256(own).hexdigest()[:16]
 
 
-def summarized(action: Summarize, outcome: ModelReply | Failure, latency_ms: float) -> HistorySummarized:
+def history_summarized_event(action: Summarize, outcome: ModelReply | Failure, latency_ms: float) -> HistorySummarized:
     """What the model gave for a summary, if it can be used: some text, and no more than there is room for."""
     event = HistorySummarized(first_no=action.first_no, last_no=action.last_no, text="", latency_ms=latency_ms)
     if isinstance(outcome, Failure):

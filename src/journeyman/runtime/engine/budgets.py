@@ -25,7 +25,7 @@ _NOUNS = {"tokens_per_day": "tokens", "usd_per_day": "dollars"}
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class QuotaScope:
     """An owner of runs, and what its runs may use together."""
 
     owner: Owner
@@ -73,7 +73,7 @@ class _Budget:
         return all(used + held < limit for _, limit, used, held in self.measures(quota))
 
 
-class Held:
+class BudgetReservation:
     """What is set aside for one model call. Leaving it without `settle` charges the estimate."""
 
     def __init__(self, budgets: Sequence[_Budget], reservation: Reservation, freed: Callable[[], None]) -> None:
@@ -95,7 +95,7 @@ class Held:
             budget.charge(self.reservation, tokens, cost_usd)
         self._freed()
 
-    def __enter__(self) -> Held:
+    def __enter__(self) -> BudgetReservation:
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -113,18 +113,18 @@ class Budgets:
         self._loading = asyncio.Lock()
         self._freed = asyncio.Event()
 
-    def shares(self, principal: str, agent: str | None, of_agent: Quota) -> list[Share]:
+    def shares(self, principal: str, agent: str | None, of_agent: Quota) -> list[QuotaScope]:
         """Whose quotas bound a run of this principal and agent; its API key is asked for by `share_of_key`."""
-        found = [Share("principal", principal, self._of_each)]
+        found = [QuotaScope("principal", principal, self._of_each)]
         if agent is not None:
-            found.append(Share("agent", agent, of_agent))
+            found.append(QuotaScope("agent", agent, of_agent))
         return [share for share in found if share.quota != UNLIMITED]
 
-    async def share_of_key(self, id: str) -> Share:
+    async def share_of_key(self, id: str) -> QuotaScope:
         row = await self._journal.api_key(id)
-        return Share("key", id, row.quota if row is not None else UNLIMITED)
+        return QuotaScope("key", id, row.quota if row is not None else UNLIMITED)
 
-    async def check(self, shares: Sequence[Share]) -> None:
+    async def check(self, shares: Sequence[QuotaScope]) -> None:
         """Raises ResourceError (`quota_exhausted`) where nothing is left of this day."""
         spent = await self._spent(shares)
         if spent is not None:
@@ -134,7 +134,9 @@ class Budgets:
             until = f"{text}: the next begins at midnight UTC, or its quota can be raised."
             raise ResourceError(until, code="quota_exhausted", retry_after=math.ceil(left / 1_000_000))
 
-    async def set_aside(self, shares: Sequence[Share], tokens: int, cost_usd: float) -> Held | LimitReached:
+    async def set_aside(
+        self, shares: Sequence[QuotaScope], tokens: int, cost_usd: float
+    ) -> BudgetReservation | LimitReached:
         """Hold the estimate of one model call of every budget, as soon as all have room for another.
 
         It waits only for calls that are under way, each of which has a bound. LimitReached: one is used up.
@@ -146,14 +148,14 @@ class Budgets:
             await self._freed.wait()
         return spent
 
-    def _hold(self, found: Sequence[tuple[Share, _Budget]], tokens: int, cost_usd: float) -> Held:
+    def _hold(self, found: Sequence[tuple[QuotaScope, _Budget]], tokens: int, cost_usd: float) -> BudgetReservation:
         names = tuple(share.budget for share, _ in found)
         reserved = Reservation(names, found[0][1].day, tokens, cost_usd)
-        held = Held([budget for _, budget in found], reserved, self._wake)
+        held = BudgetReservation([budget for _, budget in found], reserved, self._wake)
         held.warnings = tuple(warning for share, budget in found for warning in _warnings(share, budget))
         return held
 
-    async def _spent(self, shares: Sequence[Share]) -> LimitReached | None:
+    async def _spent(self, shares: Sequence[QuotaScope]) -> LimitReached | None:
         """The first budget of which nothing is left. Afterwards all of them are in memory, with today's figures."""
         day = self._clock.now() // DAY_US
         await self._load([share.budget for share in shares], day)
@@ -192,7 +194,7 @@ class Budgets:
         }
 
 
-def _warnings(share: Share, budget: _Budget) -> list[BudgetWarned]:
+def _warnings(share: QuotaScope, budget: _Budget) -> list[BudgetWarned]:
     """What is to be said of a budget that is nearly used up, once."""
     said = []
     for name, limit, used, held in budget.measures(share.quota):
@@ -202,7 +204,7 @@ def _warnings(share: Share, budget: _Budget) -> list[BudgetWarned]:
     return said
 
 
-def most_runs(shares: Sequence[Share]) -> tuple[MostRuns, ...]:
+def most_runs(shares: Sequence[QuotaScope]) -> tuple[MostRuns, ...]:
     """What the quotas say of runs at one time."""
     return tuple(
         MostRuns(share.owner, share.name, share.quota.concurrent_runs)

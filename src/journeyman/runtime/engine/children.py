@@ -8,7 +8,7 @@ from typing import Protocol
 import msgspec
 
 from journeyman.agents.decision import AwaitChild
-from journeyman.agents.limits import left
+from journeyman.agents.limits import remaining_model_calls
 from journeyman.agents.spec import Limits
 from journeyman.clock import Clock
 from journeyman.errors import BaseError, StateError
@@ -28,14 +28,14 @@ from journeyman.events.events import (
 from journeyman.events.fold import AgentState, fold
 from journeyman.events.messages import user
 from journeyman.ids import Ids
-from journeyman.journal.journal import Append, Batch, Definition, Journal, RunRow, thread_key
+from journeyman.journal.journal import Append, Batch, Journal, RunRow, StoredDefinition, thread_key
 from journeyman.runtime.engine.state_loading import read_all
-from journeyman.runtime.served.versions import Definitions
+from journeyman.runtime.served.versions import VersionResolver
 
 DEPTH_CAP = 5  # how many runs may stand above one
 
 
-class Host(Protocol):
+class ChildHost(Protocol):
     """Drives runs: the worker."""
 
     def launch(self, run_id: str, entries: Sequence[Entry] = ()) -> None: ...
@@ -45,15 +45,15 @@ class Host(Protocol):
     async def inform(self, batch: Batch, *, urgent: bool = False) -> None: ...
 
 
-class Beginning(msgspec.Struct, frozen=True):
+class StartedChild(msgspec.Struct, frozen=True):
     """What records a child's start: events of its parent and, unless it is refused, its own first one."""
 
     events: tuple[Event, ...]
     append: Append | None = None
-    definition: Definition | None = None
+    definition: StoredDefinition | None = None
 
 
-class Look(msgspec.Struct, frozen=True):
+class ChildrenStatus(msgspec.Struct, frozen=True):
     """How a run's open children stand: how those ended that are over, whether any works, what the others ask humans."""
 
     ended: tuple[NodeLeft, ...] = ()
@@ -65,7 +65,7 @@ class Children:
     """Starts, looks at and cancels the children of any run. Holds nothing: what is known of them is in the journal."""
 
     def __init__(
-        self, journal: Journal, codec: Codec, clock: Clock, ids: Ids, definitions: Definitions, host: Host
+        self, journal: Journal, codec: Codec, clock: Clock, ids: Ids, definitions: VersionResolver, host: ChildHost
     ) -> None:
         self._journal = journal
         self._codec = codec
@@ -76,15 +76,15 @@ class Children:
 
     # --- starting
 
-    def begin(self, action: AwaitChild, state: AgentState, limits: Limits) -> Beginning:
+    def begin(self, action: AwaitChild, state: AgentState, limits: Limits) -> StartedChild:
         """The child's start. It is refused, as NodeLeft says, if there is no such agent or too many runs above it."""
         try:
             return self._begin(action, state, limits)
         except BaseError as exc:
             failure = Failure(exc.code, exc.message, self._ids.new("err"))
-            return Beginning((_entered(action, None), _left(action, error=failure)))
+            return StartedChild((_entered(action, None), _left(action, error=failure)))
 
-    def _begin(self, action: AwaitChild, state: AgentState, limits: Limits) -> Beginning:
+    def _begin(self, action: AwaitChild, state: AgentState, limits: Limits) -> StartedChild:
         depth = state.parent.depth if state.parent else 0
         if depth >= DEPTH_CAP:
             raise StateError(
@@ -101,14 +101,14 @@ class Children:
             version=agent.version,
             input=user(action.input),
             parent=Parent(state.run_id, action.call, depth + 1),
-            bounds=left(state, limits),
+            bounds=remaining_model_calls(state, limits),
             stream=state.stream,
             request_id=state.request_id,
             trace_id=state.trace_id,
             key=state.key,
         )
         append = Append(stream=run_id, drafts=(self._codec.draft(accepted),))
-        return Beginning((_entered(action, run_id),), append, self._definitions.to_store(agent))
+        return StartedChild((_entered(action, run_id),), append, self._definitions.to_store(agent))
 
     def launch(self, entries: Sequence[Entry]) -> None:
         """Drive the runs whose start these entries are: it is durable."""
@@ -123,7 +123,7 @@ class Children:
 
     # --- looking
 
-    async def look(self, state: AgentState) -> Look:
+    async def look(self, state: AgentState) -> ChildrenStatus:
         ended, waiting, working = list[NodeLeft](), list[str](), False
         for child in state.open_children:
             row = await self._journal.run(child.run_id or "")
@@ -133,7 +133,7 @@ class Children:
                 waiting += asked
             else:
                 working = True
-        return Look(tuple(ended), working, tuple(waiting))
+        return ChildrenStatus(tuple(ended), working, tuple(waiting))
 
     async def stirred(self, state: AgentState) -> bool:
         """Would the run go on if it did not rest? It has no child that it waits for, or one that does not rest."""

@@ -10,7 +10,7 @@ from journeyman.events.events import Event, Failure
 
 
 @dataclass(slots=True)
-class Fact:
+class RunnerMessage:
     """Something for the runner: events to record, or an action to take (a call of unknown outcome).
 
     `ended` names the step that is over, `fault` how it failed inside the server; `recorded` is set once the events
@@ -25,14 +25,14 @@ class Fact:
 
 
 @dataclass(slots=True)
-class Inbox:
+class Mailbox:
     """Facts in the order of arrival. `poke` wakes the reader though there is no fact: the journal has news."""
 
-    _facts: list[Fact] = field(default_factory=list)
+    _facts: list[RunnerMessage] = field(default_factory=list)
     _waiter: asyncio.Future[None] | None = None
     poked: bool = False
 
-    def put(self, fact: Fact) -> None:
+    def put(self, fact: RunnerMessage) -> None:
         self._facts.append(fact)
         self._wake()
 
@@ -40,12 +40,12 @@ class Inbox:
         self.poked = True
         self._wake()
 
-    def take(self) -> list[Fact]:
+    def take(self) -> list[RunnerMessage]:
         """What is there now."""
         facts, self._facts = self._facts, []
         return facts
 
-    async def next_batch(self) -> list[Fact]:
+    async def next_batch(self) -> list[RunnerMessage]:
         """Wait until there is a fact or a poke; all facts that are there."""
         while not self._facts and not self.poked:
             self._waiter = asyncio.get_running_loop().create_future()

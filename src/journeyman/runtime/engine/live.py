@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from journeyman.events.codec import Codec
-from journeyman.llm.client import Delta as ModelDelta
-from journeyman.masking import Gaps
+from journeyman.llm.client import TextDelta as ModelDelta
+from journeyman.masking import StreamingMasker
 from journeyman.runtime.engine.frames import Delta, Progress, Snapshot
 
 TEXT_CAP = 4_000_000  # characters kept of one reply while it comes
@@ -26,7 +26,7 @@ class LiveText:
     call: str
     attempt: int
     text: str = ""
-    gaps: Gaps | None = None  # None: there is no secret to look for
+    gaps: StreamingMasker | None = None  # None: there is no secret to look for
     offset_attempt: int = 1  # the gateway client's own try, within this attempt
     open: bool = True
 
@@ -69,11 +69,11 @@ class LiveRun:
         self.progress = [*self.progress, (self.reports, Progress(call, shown))][-PROGRESS_CAP:]
         self.wake()
 
-    def _gaps(self) -> Gaps | None:
-        return Gaps(self.codec.mask) if self.codec.mask else None
+    def _gaps(self) -> StreamingMasker | None:
+        return StreamingMasker(self.codec.mask) if self.codec.mask else None
 
 
-class Place:
+class StreamPosition:
     """One reader's place in a run's live side."""
 
     def __init__(self, live: LiveRun | None) -> None:

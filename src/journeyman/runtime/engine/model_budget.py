@@ -14,7 +14,7 @@ from journeyman.events.messages import Usage
 from journeyman.events.quota import Quota
 from journeyman.llm.client import ModelRequest
 from journeyman.llm.prices import Prices
-from journeyman.runtime.engine.budgets import Budgets, Held, Share
+from journeyman.runtime.engine.budgets import BudgetReservation, Budgets, QuotaScope
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ MOST_UNPRICED = 1000
 _CHARACTERS = 3  # of JSON for a token, rather too few
 
 
-class Till:
+class BudgetMeters:
     """Takes payment for the model calls of all runs of this process."""
 
     def __init__(self, budgets: Budgets, prices: Prices) -> None:
@@ -51,15 +51,15 @@ class Till:
         return 0.0
 
 
-class Payments:
+class BudgetMeter:
     """The budgets that pay for one run; none: it shares none with others, and nothing needs to be set aside."""
 
-    def __init__(self, till: Till, shares: Sequence[Share]) -> None:
+    def __init__(self, till: BudgetMeters, shares: Sequence[QuotaScope]) -> None:
         self._till = till
         self._shares = [share for share in shares if share.quota.is_daily]
 
     @classmethod
-    async def of(cls, till: Till, state: AgentState, of_agent: Quota) -> Payments:
+    async def of(cls, till: BudgetMeters, state: AgentState, of_agent: Quota) -> BudgetMeter:
         """`of_agent`: the quota of the run's agent."""
         shares = till.budgets.shares(state.principal, state.agent, of_agent)
         if state.key is not None:
@@ -70,6 +70,6 @@ class Payments:
     def shared(self) -> bool:
         return bool(self._shares)
 
-    async def set_aside(self, request: ModelRequest) -> Held | LimitReached:
+    async def set_aside(self, request: ModelRequest) -> BudgetReservation | LimitReached:
         """Hold what the call may cost, as soon as there is room for it. LimitReached: a budget is used up."""
         return await self._till.budgets.set_aside(self._shares, *self._till.estimate(request))

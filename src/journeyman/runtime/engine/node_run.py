@@ -12,8 +12,8 @@ import msgspec
 
 from journeyman.agents.decision import Action, Agent, CallModel, CallTool, ReachLimit, RunNode, Settle
 from journeyman.agents.limits import exceeded
-from journeyman.agents.tool_calls import next_of, question
-from journeyman.agents.tool_calls import unknown as unknown_outcome
+from journeyman.agents.tool_calls import next_action, question
+from journeyman.agents.tool_calls import unknown_outcome as unknown_outcome
 from journeyman.errors import (
     BaseError,
     ServiceError,
@@ -40,16 +40,16 @@ from journeyman.events.messages import JSON, Message, system, user
 from journeyman.events.open_calls import CallState
 from journeyman.ids import Ids
 from journeyman.llm.client import ModelRequest
-from journeyman.runtime.engine.action_events import model_called, settled, tool_finished
+from journeyman.runtime.engine.action_events import closed_without_running, model_called, tool_finished
 from journeyman.runtime.engine.context_limits import check_context
 from journeyman.runtime.engine.end_events import close_call, close_model
-from journeyman.runtime.engine.inbox import Fact, Inbox
+from journeyman.runtime.engine.inbox import Mailbox, RunnerMessage
 from journeyman.runtime.engine.live import LiveRun
-from journeyman.runtime.engine.model_budget import Payments
+from journeyman.runtime.engine.model_budget import BudgetMeter
 from journeyman.runtime.engine.node_context import NodeContext
 from journeyman.runtime.engine.performer import Performer
 from journeyman.runtime.engine.recorder import Recorder
-from journeyman.runtime.engine.tool_call import RunningCall
+from journeyman.runtime.engine.tool_call import ToolCallHost
 from journeyman.tools.failures import detail_of, readable
 from journeyman.tools.results import plain_json
 from journeyman.tools.spec import ToolOutcome
@@ -71,12 +71,12 @@ class RunningNode:
         action: RunNode,
         agent: Agent,
         recorder: Recorder,
-        inbox: Inbox,
+        inbox: Mailbox,
         live: LiveRun,
         performer: Performer,
         executing: set[str],
         ids: Ids,
-        payments: Payments,
+        payments: BudgetMeter,
     ) -> None:
         self._action = action
         self._agent = agent
@@ -93,7 +93,7 @@ class RunningNode:
         self._under_way = 0  # calls that are performed now
         self._parked = False  # it waits for a human, or a limit is reached: what the code still says does not count
 
-    async def run(self) -> Fact:
+    async def run(self) -> RunnerMessage:
         self._root = asyncio.current_task()
         try:
             events = self._done(await self._work())
@@ -106,7 +106,7 @@ class RunningNode:
         except BaseException as exc:  # noqa: BLE001 - code may raise anything; SystemExit would end the event loop
             events = (self._left(failure=self._failure(exc)),)
         await self._stop_tasks()
-        return Fact() if self._parked else Fact((*self._closed(), *events))
+        return RunnerMessage() if self._parked else RunnerMessage((*self._closed(), *events))
 
     def _withdrawn(self) -> bool:
         """Did the run end this node? Parking ends it too, and code may do so to itself."""
@@ -241,7 +241,7 @@ class RunningNode:
 
     async def _finish(self, call: CallState) -> ToolCallFinished:
         """By the one policy of all calls: refuse it, ask a human, or run it."""
-        action = next_of(call, self._recorder.state, self._agent.tools)
+        action = next_action(call, self._recorder.state, self._agent.tools)
         match action:
             case CallTool():
                 return await self._execute(action, call)
@@ -251,7 +251,7 @@ class RunningNode:
                 return await self._park(action)
 
     async def _execute(self, action: CallTool, call: CallState) -> ToolCallFinished:
-        host = RunningCall(action, self._recorder, self._inbox, self._live, self._executing, action.attempt - 1)
+        host = ToolCallHost(action, self._recorder, self._inbox, self._live, self._executing, action.attempt - 1)
         with self._performing():
             outcome = await self._performer.call_tool(action, self._recorder.state, host)
             self._executing.discard(action.call)
@@ -265,7 +265,7 @@ class RunningNode:
         return await self._finished(tool_finished(action, ToolOutcome(failure=failure, attempts=outcome.attempts)))
 
     async def _settle(self, action: Settle) -> ToolCallFinished:
-        return await self._finished(settled(action))
+        return await self._finished(closed_without_running(action))
 
     async def _finished(self, event: ToolCallFinished) -> ToolCallFinished:
         await self._record(event)
@@ -327,7 +327,7 @@ class RunningNode:
         self._parked = True
         self._adopt()
         if action is not None:
-            self._inbox.put(Fact(action=action))
+            self._inbox.put(RunnerMessage(action=action))
         self._unwind_if_idle()
         await asyncio.get_running_loop().create_future()
         raise AssertionError("a parked call goes on")
@@ -355,5 +355,5 @@ class RunningNode:
 
     async def _record(self, *events: Event) -> None:
         recorded: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._inbox.put(Fact(events, recorded=recorded))
+        self._inbox.put(RunnerMessage(events, recorded=recorded))
         await recorded

@@ -15,9 +15,9 @@ from journeyman.events.events import Failure, HistorySummarized, ModelFailed, Mo
 from journeyman.events.fold import AgentState, replace
 from journeyman.events.messages import JSON, Usage
 from journeyman.ids import Ids
-from journeyman.llm.client import Delta, ModelClient, ModelReply, ModelRequest
+from journeyman.llm.client import ModelClient, ModelReply, ModelRequest, TextDelta
 from journeyman.llm.prices import Prices
-from journeyman.runtime.engine.action_events import idempotency_key, summarized
+from journeyman.runtime.engine.action_events import history_summarized_event, idempotency_key
 from journeyman.runtime.engine.live import LiveRun
 from journeyman.tools.spec import CallHost, CallRequest, ToolOutcome
 
@@ -58,7 +58,7 @@ class Performer:
     async def _ask(self, action: CallModel, request: ModelRequest, live: LiveRun) -> ModelReply:
         text = live.begin(action.call, action.attempt)
 
-        def on_delta(delta: Delta) -> None:
+        def on_delta(delta: TextDelta) -> None:
             live.extend(text, delta)
 
         reply = await self._models.call(request, on_delta)
@@ -83,9 +83,9 @@ class Performer:
         try:
             reply = await self._models.call(action.request)
         except BaseError as exc:
-            return summarized(action, self._failure(exc), self._since(began))
+            return history_summarized_event(action, self._failure(exc), self._since(began))
         usage = self._prices.priced(reply.usage, reply.model, action.request.model)
-        return summarized(action, replace(reply, usage=usage), self._since(began))
+        return history_summarized_event(action, replace(reply, usage=usage), self._since(began))
 
     async def call_tool(self, action: CallTool, state: AgentState, host: CallHost) -> ToolOutcome:
         request = CallRequest(

@@ -8,7 +8,7 @@ from journeyman.clock import Clock
 from journeyman.events.codec import Codec, Draft, Entry
 from journeyman.events.events import Event
 from journeyman.events.fold import AgentState, apply
-from journeyman.journal.journal import Append, Batch, Committed, Definition, Journal, Pending
+from journeyman.journal.journal import Append, Batch, Committed, Journal, Pending, StoredDefinition
 
 Observe = Callable[
     [AgentState, Sequence[Draft]], None
@@ -40,7 +40,7 @@ class Recorder:
         self._at = 0
         self._pending: Pending | None = None
         self._begins: list[Append] = []  # runs that start with the next batch
-        self._definitions: list[Definition] = []
+        self._definitions: list[StoredDefinition] = []
         self.beginning = False  # a batch that starts runs was handed over: see `begun`
         self.state = state
         self.started: list[Entry] = []  # entries of other runs that this run has started, or whose turn its end brought
@@ -58,7 +58,7 @@ class Recorder:
         """A text as it stands in events: secrets replaced."""
         return self._codec.clean(text)
 
-    def begin(self, append: Append, definition: Definition | None) -> None:
+    def begin(self, append: Append, definition: StoredDefinition | None) -> None:
         """Start another run in the transaction of the next flush."""
         self._begins.append(append)
         if definition is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from journeyman.agents.decision import Action, Agent, AwaitChild, CallModel, CallTool, Finish, RunNode, Summarize
-from journeyman.agents.limits import within
+from journeyman.agents.limits import is_within_limits
 from journeyman.clock import Clock, Timer
 from journeyman.errors import BaseError
 from journeyman.events.events import (
@@ -25,11 +25,11 @@ from journeyman.events.fold import AgentState, replace
 from journeyman.ids import Ids
 from journeyman.llm.client import ModelRequest
 from journeyman.runtime.engine.action_events import instant_event, model_called, tool_started
-from journeyman.runtime.engine.children import Children, Look
+from journeyman.runtime.engine.children import Children, ChildrenStatus
 from journeyman.runtime.engine.end_events import closing
-from journeyman.runtime.engine.inbox import Fact, Inbox
+from journeyman.runtime.engine.inbox import Mailbox, RunnerMessage
 from journeyman.runtime.engine.live import LiveRun
-from journeyman.runtime.engine.model_budget import Payments
+from journeyman.runtime.engine.model_budget import BudgetMeter
 from journeyman.runtime.engine.performer import Performer
 from journeyman.runtime.engine.recorder import Recorder
 from journeyman.runtime.engine.steps import Steps
@@ -52,9 +52,9 @@ class Runner:
         live: LiveRun,
         clock: Clock,
         ids: Ids,
-        payments: Payments,
+        payments: BudgetMeter,
     ) -> None:
-        self.inbox = Inbox()
+        self.inbox = Mailbox()
         self.live = live
         self._agent = agent
         self._recorder = recorder
@@ -78,7 +78,7 @@ class Runner:
         """
         timer = self._limit_time()
         try:
-            facts = [Fact(first), *await self._of_children()]
+            facts = [RunnerMessage(first), *await self._of_children()]
             while True:
                 actions = self._decide(facts)
                 if end := self._end(actions):
@@ -101,7 +101,7 @@ class Runner:
 
     # --- decide
 
-    def _decide(self, facts: list[Fact]) -> list[Action]:
+    def _decide(self, facts: list[RunnerMessage]) -> list[Action]:
         """Record the facts, then ask the agent until it has nothing more to add; the actions that want work."""
         for fact in facts:
             self._take(fact)
@@ -122,7 +122,7 @@ class Runner:
             self._fault = self._internal(f"agent {self._agent.spec.name} decides without end")
         return []
 
-    def _take(self, fact: Fact) -> None:
+    def _take(self, fact: RunnerMessage) -> None:
         if fact.ended is not None:
             self._steps.ended(fact.ended)
         self._fault = self._fault or fact.fault
@@ -206,13 +206,13 @@ class Runner:
                 case RunNode():
                     self._steps.run_node(action, self._agent)
 
-    def _release(self, facts: list[Fact]) -> None:
+    def _release(self, facts: list[RunnerMessage]) -> None:
         """Their events are on the way to the journal: whoever handed them in may go on."""
         for fact in facts:
             if fact.recorded is not None and not fact.recorded.done():
                 fact.recorded.set_result(None)
 
-    async def _news(self) -> list[Fact]:
+    async def _news(self) -> list[RunnerMessage]:
         facts = await self.inbox.next_batch()
         if self._steps.refused is not None:
             raise self._steps.refused
@@ -222,36 +222,36 @@ class Runner:
             facts += await self._of_children()
         return facts
 
-    async def _of_children(self) -> list[Fact]:
+    async def _of_children(self) -> list[RunnerMessage]:
         """The ends of children that the run does not know of yet."""
         if not self.state.open_children:
             return []
         look = await self._children.look(self.state)
-        return [Fact(look.ended)]
+        return [RunnerMessage(look.ended)]
 
     # --- rest and end
 
     def _rests(self, actions: list[Action]) -> bool:
         return not actions and not len(self._steps)
 
-    async def _rest(self) -> Fact | None:
+    async def _rest(self) -> RunnerMessage | None:
         """Only humans and children can let work go on: hold no task. While a child works the run is running, else it
         pauses. Not None: one of them was faster."""
         look = await self._look()
         if look.ended:
-            return Fact(look.ended)
+            return RunnerMessage(look.ended)
         if look.working:
             await self._recorder.settle()
-            return Fact() if self._stirred() else None
+            return RunnerMessage() if self._stirred() else None
         self._recorder.add(RunPaused(waiting_for=(*self.state.open_approvals, *look.waiting_for)))
         await self._recorder.flush()
         await self._recorder.settle()
-        return Fact((RunResumed(epoch=self.state.epoch),)) if self._stirred() else None
+        return RunnerMessage((RunResumed(epoch=self.state.epoch),)) if self._stirred() else None
 
-    async def _look(self) -> Look:
+    async def _look(self) -> ChildrenStatus:
         """How the children stand, those included that begin with what was decided just now."""
         if not self.state.open_children:
-            return Look()
+            return ChildrenStatus()
         await self._recorder.flush()
         if self._recorder.beginning:
             self._children.launch(await self._recorder.begun())
@@ -319,9 +319,9 @@ class Runner:
         return text.text if text else ""
 
     def _limit_time(self) -> Timer:
-        seconds = within(self._agent.spec.limits, self.state.bounds).seconds
+        seconds = is_within_limits(self._agent.spec.limits, self.state.bounds).seconds
         left = seconds - self.state.active_us / 1_000_000
-        reached = Fact((LimitReached(limit="seconds", value=seconds),))
+        reached = RunnerMessage((LimitReached(limit="seconds", value=seconds),))
         return self._clock.call_later(max(0.0, left), lambda: self.inbox.put(reached))
 
     def _internal(self, reason: str) -> Failure:

@@ -23,12 +23,12 @@ from journeyman.runtime.engine.budgets import Budgets
 from journeyman.runtime.engine.children import Children
 from journeyman.runtime.engine.end_events import closing
 from journeyman.runtime.engine.live import LiveRun
-from journeyman.runtime.engine.model_budget import Payments, Till
+from journeyman.runtime.engine.model_budget import BudgetMeter, BudgetMeters
 from journeyman.runtime.engine.performer import Performer
 from journeyman.runtime.engine.recorder import Observe, Recorder
 from journeyman.runtime.engine.runner import Runner
 from journeyman.runtime.engine.state_loading import load_state
-from journeyman.runtime.served.versions import Definitions
+from journeyman.runtime.served.versions import VersionResolver
 from journeyman.telemetry.logs.setup import bind, bind_only
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class _Waiting:
     futures: list[asyncio.Future[AgentState | None]] = field(default_factory=list)
 
 
-class Worker:
+class RunScheduler:
     """Drives runs. At most `slots` at a time; the rest wait their turn as ids."""
 
     def __init__(
@@ -62,12 +62,12 @@ class Worker:
         codec: Codec,
         clock: Clock,
         ids: Ids,
-        definitions: Definitions,
+        definitions: VersionResolver,
         performer: Performer,
         observe: Observe | None = None,
         slots: int = 512,
         children: Children | None = None,
-        till: Till | None = None,
+        till: BudgetMeters | None = None,
     ) -> None:
         """`children`: who starts those of runs; None: the real ones, in this worker. `till`: who takes payment for
         model calls; None: nobody."""
@@ -78,7 +78,7 @@ class Worker:
         self._definitions = definitions
         self._performer = performer
         self._observe = observe
-        self._till = till or Till(Budgets(journal, clock), Prices())
+        self._till = till or BudgetMeters(Budgets(journal, clock), Prices())
         self._slots = slots
         self._children = children or Children(journal, codec, clock, ids, definitions, self)
         self._active: dict[str, _Active] = {}
@@ -258,7 +258,7 @@ class Worker:
         except BaseError as exc:
             await self._give_up(recorder, await self._first(recorder.state, taken_over), exc)
             return
-        payments = await Payments.of(self._till, recorder.state, agent.spec.quota)
+        payments = await BudgetMeter.of(self._till, recorder.state, agent.spec.quota)
         parts = (self._performer, self._children, active.live, self._clock, self._ids, payments)
         runner = Runner(agent, recorder, *parts)
         active.runner = runner

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from journeyman.agents.decision import Action, Agent, CallModel, CallTool, RunNode, Summarize
-from journeyman.agents.tool_calls import question, unknown
+from journeyman.agents.tool_calls import question, unknown_outcome
 from journeyman.egress.traceparent import propagate
 from journeyman.errors import BaseError, StaleEpochError, StorageError
 from journeyman.events.events import Event, Failure, LimitReached, ModelCalled
@@ -17,13 +17,13 @@ from journeyman.events.trace import header, step_span
 from journeyman.ids import Ids
 from journeyman.llm.client import ModelRequest
 from journeyman.runtime.engine.action_events import tool_finished
-from journeyman.runtime.engine.inbox import Fact, Inbox
+from journeyman.runtime.engine.inbox import Mailbox, RunnerMessage
 from journeyman.runtime.engine.live import LiveRun
-from journeyman.runtime.engine.model_budget import Payments
+from journeyman.runtime.engine.model_budget import BudgetMeter
 from journeyman.runtime.engine.node_run import RunningNode
 from journeyman.runtime.engine.performer import Performer
 from journeyman.runtime.engine.recorder import Recorder
-from journeyman.runtime.engine.tool_call import RunningCall
+from journeyman.runtime.engine.tool_call import ToolCallHost
 from journeyman.tools.spec import ToolOutcome
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ class Steps:
     """Owns the tasks of one run, one a call. `executing` names the calls whose code runs now and must not run twice."""
 
     def __init__(
-        self, performer: Performer, recorder: Recorder, inbox: Inbox, live: LiveRun, ids: Ids, payments: Payments
+        self, performer: Performer, recorder: Recorder, inbox: Mailbox, live: LiveRun, ids: Ids, payments: BudgetMeter
     ) -> None:
         self._performer = performer
         self._recorder = recorder
@@ -63,7 +63,7 @@ class Steps:
         self._spawn(action.call, partial(self._summary, action))
 
     def call_tool(self, action: CallTool, recorded: int) -> None:
-        host = RunningCall(action, self._recorder, self._inbox, self._live, self.executing, recorded)
+        host = ToolCallHost(action, self._recorder, self._inbox, self._live, self.executing, recorded)
         self._spawn(action.call, partial(self._tool, action, host))
 
     def run_node(self, action: RunNode, agent: Agent) -> None:
@@ -85,10 +85,10 @@ class Steps:
                 log.error("a cancelled step does not end", extra={"run_id": self._recorder.state.run_id})
         self._tasks.clear()
 
-    def _spawn(self, call: str, work: Callable[[], Awaitable[Fact]], attempt: int = 0) -> None:
+    def _spawn(self, call: str, work: Callable[[], Awaitable[RunnerMessage]], attempt: int = 0) -> None:
         self._tasks[call] = asyncio.create_task(self._root(call, work, attempt), name=call)
 
-    async def _root(self, call: str, work: Callable[[], Awaitable[Fact]], attempt: int) -> None:
+    async def _root(self, call: str, work: Callable[[], Awaitable[RunnerMessage]], attempt: int) -> None:
         state = self._recorder.state
         if state.trace_id is not None:
             propagate(header(state.trace_id, step_span(state.run_id, call, attempt)))
@@ -96,14 +96,14 @@ class Steps:
             fact = await work()
         except (StaleEpochError, StorageError) as exc:
             self.refused = exc
-            fact = Fact()
+            fact = RunnerMessage()
         except asyncio.CancelledError:
             if self._withdrawn():
                 raise
-            fact = Fact(fault=self._fault(call))
+            fact = RunnerMessage(fault=self._fault(call))
         except Exception:  # a fault of ours in a step: the run fails, the server lives
             log.exception("a step failed", extra={"run_id": self._recorder.state.run_id})
-            fact = Fact(fault=self._fault(call))
+            fact = RunnerMessage(fault=self._fault(call))
         fact.ended = call
         self._inbox.put(fact)
 
@@ -117,39 +117,39 @@ class Steps:
         task = asyncio.current_task()
         return self._recorder.state.cancel is not None or (task is not None and task.cancelling() > 0)
 
-    async def _model(self, action: CallModel, request: ModelRequest) -> Fact:
+    async def _model(self, action: CallModel, request: ModelRequest) -> RunnerMessage:
         stream = self._recorder.state.stream
-        return Fact((await self._performer.call_model(action, request, self._live, stream),))
+        return RunnerMessage((await self._performer.call_model(action, request, self._live, stream),))
 
-    async def _paid_model(self, called: ModelCalled, action: CallModel, request: ModelRequest) -> Fact:
+    async def _paid_model(self, called: ModelCalled, action: CallModel, request: ModelRequest) -> RunnerMessage:
         """What is set aside is durable before the model is asked."""
         held = await self._payments.set_aside(request)
         if isinstance(held, LimitReached):
-            return Fact((held,))
+            return RunnerMessage((held,))
         with held:
             await self._record(*held.warnings, replace(called, reserved=held.reservation))
             await self._recorder.settle()
             event = await self._performer.call_model(action, request, self._live, self._recorder.state.stream)
             held.settle(event)
-        return Fact((event,))
+        return RunnerMessage((event,))
 
-    async def _summary(self, action: Summarize) -> Fact:
+    async def _summary(self, action: Summarize) -> RunnerMessage:
         if not self._payments.shared:
-            return Fact((await self._performer.summarize(action),))
+            return RunnerMessage((await self._performer.summarize(action),))
         held = await self._payments.set_aside(action.request)
         if isinstance(held, LimitReached):
-            return Fact((held,))
+            return RunnerMessage((held,))
         with held:
             event = replace(await self._performer.summarize(action), reserved=held.reservation)
             held.settle(event)
-        return Fact((*held.warnings, event))
+        return RunnerMessage((*held.warnings, event))
 
     async def _record(self, *events: Event) -> None:
         recorded: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._inbox.put(Fact(events, recorded=recorded))
+        self._inbox.put(RunnerMessage(events, recorded=recorded))
         await recorded
 
-    async def _tool(self, action: CallTool, host: RunningCall) -> Fact:
+    async def _tool(self, action: CallTool, host: ToolCallHost) -> RunnerMessage:
         try:
             outcome = await self._performer.call_tool(action, self._recorder.state, host)
         except asyncio.CancelledError:
@@ -158,15 +158,15 @@ class Steps:
             outcome = ToolOutcome(failure=Failure("tool_failed", "The tool cancelled itself."))
         self.executing.discard(action.call)
         if outcome.question is not None:
-            return Fact(action=question(action, outcome.question))
+            return RunnerMessage(action=question(action, outcome.question))
         if outcome.unknown:
             return self._unknown(action, outcome)
-        return Fact((tool_finished(action, outcome),))
+        return RunnerMessage((tool_finished(action, outcome),))
 
-    def _unknown(self, action: CallTool, outcome: ToolOutcome) -> Fact:
+    def _unknown(self, action: CallTool, outcome: ToolOutcome) -> RunnerMessage:
         """It may have happened: ask or tell, by the tool's policy."""
         call = next((call for call in self._recorder.state.all_calls if call.call == action.call), None)
         if call is None or action.spec.on_unknown == "tell":
             failure = outcome.failure or Failure("outcome_unknown", "Whether it happened is unknown.")
-            return Fact((tool_finished(action, ToolOutcome(failure=failure, attempts=outcome.attempts)),))
-        return Fact(action=unknown(call, action.spec, action.arguments))
+            return RunnerMessage((tool_finished(action, ToolOutcome(failure=failure, attempts=outcome.attempts)),))
+        return RunnerMessage(action=unknown_outcome(call, action.spec, action.arguments))

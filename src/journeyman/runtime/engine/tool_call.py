@@ -12,7 +12,7 @@ from journeyman.events.messages import JSON
 from journeyman.events.open_calls import Answered
 from journeyman.runtime.engine.action_events import tool_started
 from journeyman.runtime.engine.context_limits import check_context
-from journeyman.runtime.engine.inbox import Fact, Inbox
+from journeyman.runtime.engine.inbox import Mailbox, RunnerMessage
 from journeyman.runtime.engine.live import LiveRun
 from journeyman.runtime.engine.recorder import Recorder
 from journeyman.tools.spec import Question, Unanswered
@@ -20,14 +20,14 @@ from journeyman.tools.spec import Question, Unanswered
 MOST_QUESTIONS = 20  # of one call: a question that changes with each run of the tool would be asked for ever
 
 
-class RunningCall:
+class ToolCallHost:
     """Records each try before it runs, and waits at the barrier where a repeat would do harm.
 
     `recorded` is the attempt whose start stands in the decision's own batch already (0: none does).
     """
 
     def __init__(
-        self, action: CallTool, recorder: Recorder, inbox: Inbox, live: LiveRun, executing: set[str], recorded: int
+        self, action: CallTool, recorder: Recorder, inbox: Mailbox, live: LiveRun, executing: set[str], recorded: int
     ) -> None:
         self._action = action
         self._recorder = recorder
@@ -75,5 +75,5 @@ class RunningCall:
 
     async def _record(self, event: Event) -> None:
         recorded: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._inbox.put(Fact((event,), recorded=recorded))
+        self._inbox.put(RunnerMessage((event,), recorded=recorded))
         await recorded

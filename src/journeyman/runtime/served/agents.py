@@ -23,7 +23,7 @@ class Version(NamedTuple):
     edit: int = 0
 
 
-class Catalog:
+class AgentRegistry:
     """Current agents, and their last versions. One older than these is the runtime's to rebuild.
 
     New runs begin with the current version; those under way keep the agent that they began with.

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from journeyman.errors import Problem
 
 
-class Change(NamedTuple):
+class AgentChange(NamedTuple):
     """An agent that new runs find changed. `before`: "" where it is new; `version`: "" where it is gone."""
 
     agent: str
@@ -16,16 +16,16 @@ class Change(NamedTuple):
     before: str
 
 
-class Reloaded(NamedTuple):
+class ReloadReport(NamedTuple):
     """One reload, at `at` (microseconds since the epoch). Not `applied`: everything is as it was."""
 
     at: int
     applied: bool
-    changes: tuple[Change, ...] = ()
+    changes: tuple[AgentChange, ...] = ()
     problems: tuple[Problem, ...] = ()
 
 
-def shown(problem: Problem) -> str:
+def change_text(problem: Problem) -> str:
     """A problem as the API shows it: with its file's name, without the folders."""
     file = Path(problem.file).name if problem.file else None
     return str(Problem(problem.message, file, problem.line, problem.column, problem.remedy, problem.severity))

@@ -9,8 +9,8 @@ from journeyman.agents.agent import BaseAgent
 from journeyman.agents.spec import AgentSpec
 from journeyman.errors import ConfigurationError, NotFoundError
 from journeyman.events.fold import AgentState
-from journeyman.journal.journal import Definition, Journal
-from journeyman.runtime.served.agents import Catalog
+from journeyman.journal.journal import Journal, StoredDefinition
+from journeyman.runtime.served.agents import AgentRegistry
 
 REBUILT_CAP = 64  # older versions kept ready
 
@@ -20,14 +20,14 @@ def read_plain(data: bytes) -> AgentSpec:
     return AgentSpec.decode(data, {})
 
 
-class Definitions:
+class VersionResolver:
     """`build` makes an agent of a spec, `read` a spec of what is stored; `direct` the stand-in agent of a lone call to
     the named tool."""
 
     def __init__(
         self,
         journal: Journal,
-        catalog: Catalog,
+        catalog: AgentRegistry,
         build: Callable[[AgentSpec], BaseAgent],
         direct: Callable[[str, str | None], BaseAgent],
         read: Callable[[bytes], AgentSpec] = read_plain,
@@ -71,11 +71,11 @@ class Definitions:
             raise NotFoundError(f"Version {version!r} is of agent {agent.name!r}, not of {name!r}.")
         return agent
 
-    def to_store(self, agent: BaseAgent) -> Definition | None:
+    def to_store(self, agent: BaseAgent) -> StoredDefinition | None:
         """The definition to commit with a run's acceptance; None if this process has stored it before."""
         if agent.version in self._stored:
             return None
-        return Definition(agent.version, agent.spec.encode())
+        return StoredDefinition(agent.version, agent.spec.encode())
 
     def stored(self, version: str | None) -> None:
         if version is not None:

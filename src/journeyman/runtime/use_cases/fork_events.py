@@ -47,7 +47,7 @@ class Prefix(msgspec.Struct, frozen=True):
         return self.entries[-1].seq
 
 
-class Identity(msgspec.Struct, frozen=True, kw_only=True):
+class ForkIdentity(msgspec.Struct, frozen=True, kw_only=True):
     """What a fork has of its own. `shown`: how many stored messages its thread begins with; `shift`: by how much their
     numbers are lower than in the parent's thread; `approvals`: the parent's ids -> new ones; `by_others`: tools whose
     approvals somebody else must give."""
@@ -109,13 +109,13 @@ def _place(
         places[1 if isinstance(event, RunStarted) else seq] = first
 
 
-def copies(prefix: Prefix, identity: Identity) -> Iterator[Event]:
+def copies(prefix: Prefix, identity: ForkIdentity) -> Iterator[Event]:
     """The prefix's events; ids of run, thread, messages and approvals are the fork's own."""
     for entry in prefix.entries:
         yield _copied(entry.event, identity, prefix.at)
 
 
-def _copied(event: Event, own: Identity, at: int) -> Event:
+def _copied(event: Event, own: ForkIdentity, at: int) -> Event:
     match event:
         case RunAccepted():
             return replace(

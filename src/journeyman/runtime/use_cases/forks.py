@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from journeyman.agents.agent import BaseAgent
-from journeyman.agents.policy_merge import as_strict_as
+from journeyman.agents.policy_merge import restricted_to
 from journeyman.clock import Clock
 from journeyman.errors import StateError
 from journeyman.events.codec import Codec
@@ -25,11 +25,11 @@ from journeyman.ids import Ids
 from journeyman.journal.journal import Append, Journal, MessageRow, thread_key, thread_stream
 from journeyman.runtime.engine.context_limits import check_context
 from journeyman.runtime.engine.state_loading import load_pinned, load_summary, load_view, read_all
-from journeyman.runtime.served.versions import Definitions
-from journeyman.runtime.use_cases.fork_events import Identity, Prefix, copies, edits, prefix, under_way
+from journeyman.runtime.served.versions import VersionResolver
+from journeyman.runtime.use_cases.fork_events import ForkIdentity, Prefix, copies, edits, prefix, under_way
 from journeyman.runtime.use_cases.requests import ForkRun, Started
 from journeyman.runtime.use_cases.runs import Runs
-from journeyman.runtime.use_cases.submission import Acceptance
+from journeyman.runtime.use_cases.submission import Submission
 
 
 class Forks:
@@ -39,8 +39,8 @@ class Forks:
         self,
         journal: Journal,
         runs: Runs,
-        acceptance: Acceptance,
-        definitions: Definitions,
+        acceptance: Submission,
+        definitions: VersionResolver,
         codec: Codec,
         clock: Clock,
         ids: Ids,
@@ -101,16 +101,16 @@ class Forks:
             agent = await self._definitions.of(state)
         else:
             agent = await self._definitions.version(state.agent or "", request.version)
-        spec = as_strict_as(agent.spec, self._definitions.current(agent.name).spec)
+        spec = restricted_to(agent.spec, self._definitions.current(agent.name).spec)
         if request.prompt is not None:
             spec = msgspec.structs.replace(spec, prompt=request.prompt, prompt_is_text=True)
         return agent if spec is agent.spec else self._definitions.build(spec)
 
     def _identity(
         self, thread: str, copied: Prefix, shown: Sequence[MessageRow], agent: BaseAgent, request: ForkRun
-    ) -> Identity:
+    ) -> ForkIdentity:
         asked = (entry.event for entry in copied.entries if entry.type == "approval_requested")
-        return Identity(
+        return ForkIdentity(
             thread=thread,
             version=agent.version,
             shown=len(shown),

@@ -5,20 +5,20 @@ from __future__ import annotations
 import re
 
 from journeyman.errors import ValidationError
-from journeyman.journal.journal import Claim
-from journeyman.runtime.use_cases.requests import Key
+from journeyman.journal.journal import IdempotencyClaim
+from journeyman.runtime.use_cases.requests import IdempotencyKey
 
 KEY_LIFETIME_US = 24 * 3600 * 1_000_000
 _IDEMPOTENCY_KEY = re.compile(r"[\x20-\x7e]{1,255}")
 
 
-def claim_of(principal: str, key: Key | None, at: int, made: str = "") -> Claim | None:
+def idempotency_claim(principal: str, key: IdempotencyKey | None, at: int, made: str = "") -> IdempotencyClaim | None:
     """The claim to commit with the change at `at`; `made`: what it makes, if not its first event says so."""
     if key is None:
         return None
     if not _IDEMPOTENCY_KEY.fullmatch(key.key):
         raise ValidationError("An Idempotency-Key is 1 to 255 printable ASCII characters.")
-    return Claim(
+    return IdempotencyClaim(
         principal=principal,
         route=key.route,
         key=key.key,
@@ -28,7 +28,7 @@ def claim_of(principal: str, key: Key | None, at: int, made: str = "") -> Claim 
     )
 
 
-def place_of(made: str) -> tuple[str, int]:
+def resource_of_key(made: str) -> tuple[str, int]:
     """The stream and the seq of the event that a claim without a name of its own made."""
     stream, _, seq = made.rpartition("#")
     return stream, int(seq)

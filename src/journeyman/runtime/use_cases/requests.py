@@ -13,7 +13,7 @@ from journeyman.events.quota import Quota
 from journeyman.journal.journal import ApprovalRow, RunStatus
 
 
-class Key(msgspec.Struct, frozen=True):
+class IdempotencyKey(msgspec.Struct, frozen=True):
     """An Idempotency-Key with the route it came by and the hash of the body it came with."""
 
     route: str
@@ -21,7 +21,7 @@ class Key(msgspec.Struct, frozen=True):
     body_hash: str
 
 
-class Payer(msgspec.Struct, frozen=True):
+class BilledKey(msgspec.Struct, frozen=True):
     """An API key that pays beside its principal: it has a quota of its own."""
 
     key: str
@@ -37,8 +37,8 @@ class StartRun(msgspec.Struct, frozen=True, kw_only=True):
     context: dict[str, JSON] | None = None  # merge patch of the thread's context
     multitask: Multitask = "queue"
     stream: bool = False  # somebody will watch: the gateway is asked to stream
-    key: Key | None = None
-    payer: Payer | None = None
+    key: IdempotencyKey | None = None
+    payer: BilledKey | None = None
     request_id: str | None = None
     trace_id: str | None = None
     caller_span: str | None = None
@@ -61,8 +61,8 @@ class ForkRun(msgspec.Struct, frozen=True, kw_only=True):
     context: dict[str, JSON] | None = None  # merge patch of the thread's context
     prompt: str | None = None
     version: str | None = None  # of the agent; `current`: the one that is served now; None: the parent's
-    key: Key | None = None
-    payer: Payer | None = None
+    key: IdempotencyKey | None = None
+    payer: BilledKey | None = None
     request_id: str | None = None
     trace_id: str | None = None
     caller_span: str | None = None
@@ -76,8 +76,8 @@ class StartCall(msgspec.Struct, frozen=True, kw_only=True):
     agent: str | None = None  # whose policies apply beside the code's; None: the strictest of all that list it
     unlisted: bool = False  # may it be a tool that no agent lists?
     stream: bool = False
-    key: Key | None = None
-    payer: Payer | None = None
+    key: IdempotencyKey | None = None
+    payer: BilledKey | None = None
     request_id: str | None = None
     trace_id: str | None = None
     caller_span: str | None = None
@@ -114,7 +114,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     forked_at: int | None = None
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class HumanAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """A human's answer to one approval."""
 
     approval: str

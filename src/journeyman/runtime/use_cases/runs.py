@@ -13,15 +13,15 @@ from journeyman.events.codec import Codec, Entry
 from journeyman.events.events import ApprovalGiven, CancelRequested, DirectCall, Event, RunAccepted, RunFailed
 from journeyman.events.fold import AgentState, fold
 from journeyman.events.messages import JSON
-from journeyman.events.redaction import shown
+from journeyman.events.redaction import redacted_draft
 from journeyman.ids import Ids
-from journeyman.journal.idempotency import made_before
+from journeyman.journal.idempotency import replayed_run
 from journeyman.journal.journal import (
     Append,
     ApprovalRow,
     Batch,
-    Claim,
     FailureRow,
+    IdempotencyClaim,
     Journal,
     RunFilter,
     RunRow,
@@ -29,13 +29,21 @@ from journeyman.journal.journal import (
 )
 from journeyman.runtime.engine.context_limits import check_context, check_thread_id
 from journeyman.runtime.engine.frames import Frame
-from journeyman.runtime.engine.scheduler import Worker
+from journeyman.runtime.engine.scheduler import RunScheduler
 from journeyman.runtime.engine.state_loading import read_all
-from journeyman.runtime.served.agents import Catalog
-from journeyman.runtime.served.versions import Definitions
-from journeyman.runtime.use_cases.idempotency import claim_of
-from journeyman.runtime.use_cases.requests import Answer, Key, RunResult, StartCall, Started, StartRun, result_of
-from journeyman.runtime.use_cases.submission import Acceptance
+from journeyman.runtime.served.agents import AgentRegistry
+from journeyman.runtime.served.versions import VersionResolver
+from journeyman.runtime.use_cases.idempotency import idempotency_claim
+from journeyman.runtime.use_cases.requests import (
+    HumanAnswer,
+    IdempotencyKey,
+    RunResult,
+    StartCall,
+    Started,
+    StartRun,
+    result_of,
+)
+from journeyman.runtime.use_cases.submission import Submission
 from journeyman.runtime.use_cases.watch import Watch
 
 
@@ -45,13 +53,13 @@ class Runs:
     def __init__(
         self,
         journal: Journal,
-        worker: Worker,
-        catalog: Catalog,
-        definitions: Definitions,
+        worker: RunScheduler,
+        catalog: AgentRegistry,
+        definitions: VersionResolver,
         codec: Codec,
         clock: Clock,
         ids: Ids,
-        acceptance: Acceptance | None = None,
+        acceptance: Submission | None = None,
     ) -> None:
         self._journal = journal
         self._worker = worker
@@ -60,7 +68,7 @@ class Runs:
         self._codec = codec
         self._clock = clock
         self._ids = ids
-        self._acceptance = acceptance or Acceptance(journal, worker, definitions, clock)
+        self._acceptance = acceptance or Submission(journal, worker, definitions, clock)
 
     # --- starting
 
@@ -195,16 +203,22 @@ class Runs:
     # --- outside facts
 
     async def cancel(
-        self, principal: str, run_id: str, reason: str = "requested", *, key: Key | None = None
+        self, principal: str, run_id: str, reason: str = "requested", *, key: IdempotencyKey | None = None
     ) -> RunResult:
         """Ask the run to end; returns when that is durable. Raises StateError `run_ended` if it has ended."""
         await self.get(principal, run_id)
-        claim = claim_of(principal, key, self._clock.now(), run_id)
+        claim = idempotency_claim(principal, key, self._clock.now(), run_id)
         await self._append({run_id: [CancelRequested(by=principal, reason=reason)]}, claim, urgent=True)
         return await self.result(principal, run_id)
 
     async def answer(
-        self, principal: str, run_id: str, answers: Sequence[Answer], *, anyone: bool = False, key: Key | None = None
+        self,
+        principal: str,
+        run_id: str,
+        answers: Sequence[HumanAnswer],
+        *,
+        anyone: bool = False,
+        key: IdempotencyKey | None = None,
     ) -> RunResult:
         """Answer approvals of the run and of its children: all in one transaction, each single use. With `anyone` a run
         may be another principal's. Raises StateError `approval_closed`, NotFoundError, ValidationError (a decision that
@@ -212,7 +226,7 @@ class Runs:
         if not answers:
             raise ValidationError("Send at least one answer: {approval, decision}.")
         row = await (self._row(run_id) if anyone else self.get(principal, run_id))
-        claim = claim_of(principal, key, self._clock.now(), run_id)
+        claim = idempotency_claim(principal, key, self._clock.now(), run_id)
         if await self._repeats(claim):
             return await self.result(row.principal, run_id)
         given: dict[str, list[Event]] = {}
@@ -222,12 +236,12 @@ class Runs:
         await self._append(given, claim)
         return await self.result(row.principal, run_id)
 
-    async def _repeats(self, claim: Claim | None) -> bool:
+    async def _repeats(self, claim: IdempotencyClaim | None) -> bool:
         """Asked before the checks, since an answer is checked against what it has changed. The commit asks again."""
         if claim is None:
             return False
         first = await self._journal.claim(claim.principal, claim.route, claim.key)
-        return made_before(first, claim, self._clock.now()) is not None
+        return replayed_run(first, claim, self._clock.now()) is not None
 
     async def tell(self, principal: str, run_id: str, text: str) -> RunResult:
         """Answer the question that the run asks, the oldest if there are several. Raises StateError `nothing_asked`."""
@@ -238,9 +252,9 @@ class Runs:
         if asked is None:
             text = "The run asks no question now: to say something more, start a run on its thread."
             raise StateError(text, code="nothing_asked")
-        return await self.answer(principal, run_id, [Answer(approval=asked.id, decision="done", result=text)])
+        return await self.answer(principal, run_id, [HumanAnswer(approval=asked.id, decision="done", result=text)])
 
-    async def _check_answer(self, run: RunRow, answer: Answer, by: str) -> ApprovalRow:
+    async def _check_answer(self, run: RunRow, answer: HumanAnswer, by: str) -> ApprovalRow:
         approval = await self._journal.approval(answer.approval)
         mine = approval is not None and approval.principal == run.principal  # else no further look: it takes time
         if approval is None or not mine or not await self._stands_below(approval.run, run.id):
@@ -274,7 +288,7 @@ class Runs:
         return True
 
     async def _append(
-        self, facts: Mapping[str, Sequence[Event]], claim: Claim | None = None, *, urgent: bool = False
+        self, facts: Mapping[str, Sequence[Event]], claim: IdempotencyClaim | None = None, *, urgent: bool = False
     ) -> None:
         """Outside facts, by run: one transaction."""
         appends = (
@@ -310,14 +324,14 @@ class Runs:
 
     async def events(self, principal: str, run_id: str, after: int, limit: int) -> Sequence[Entry]:
         await self.get(principal, run_id)
-        return [shown(entry) for entry in await self._journal.read(run_id, after, limit)]
+        return [redacted_draft(entry) for entry in await self._journal.read(run_id, after, limit)]
 
     async def state(self, principal: str, run_id: str, at: int | None = None) -> AgentState:
         """The fold up to seq `at` (None: all). Raises NotFoundError, also if the run has no such seq."""
         row = await self.get(principal, run_id)
         if at is not None and not 1 <= at <= row.last_seq:
             raise NotFoundError(f"Run {run_id} has events 1 to {row.last_seq}, not {at}.")
-        entries = map(shown, await read_all(self._journal, run_id, at))
+        entries = map(redacted_draft, await read_all(self._journal, run_id, at))
         return fold(run_id, ((entry.seq, entry.at, entry.event) for entry in entries))
 
     async def approvals(self, principal: str | None, cursor: str | None, limit: int) -> Sequence[ApprovalRow]:
@@ -351,7 +365,7 @@ class Runs:
         return tuple(row for row in rows if row is not None and row.run != state.run_id and row.answer is None)
 
 
-def _given(answer: Answer, approval: ApprovalRow, by: str) -> ApprovalGiven:
+def _given(answer: HumanAnswer, approval: ApprovalRow, by: str) -> ApprovalGiven:
     return ApprovalGiven(
         approval=answer.approval,
         decision=answer.decision,

@@ -9,22 +9,27 @@ from journeyman.agents.spec import AgentSpec
 from journeyman.clock import Clock
 from journeyman.errors import ResourceError
 from journeyman.events.quota import UNLIMITED
-from journeyman.journal.idempotency import made_before
-from journeyman.journal.journal import Append, Batch, Claim, Definition, Journal
-from journeyman.runtime.engine.budgets import Budgets, Share, most_runs
-from journeyman.runtime.engine.scheduler import Worker
-from journeyman.runtime.served.versions import Definitions
-from journeyman.runtime.use_cases.idempotency import claim_of
-from journeyman.runtime.use_cases.requests import Key, Payer
+from journeyman.journal.idempotency import replayed_run
+from journeyman.journal.journal import Append, Batch, IdempotencyClaim, Journal, StoredDefinition
+from journeyman.runtime.engine.budgets import Budgets, QuotaScope, most_runs
+from journeyman.runtime.engine.scheduler import RunScheduler
+from journeyman.runtime.served.versions import VersionResolver
+from journeyman.runtime.use_cases.idempotency import idempotency_claim
+from journeyman.runtime.use_cases.requests import BilledKey, IdempotencyKey
 
 MOST_WAITING = 4096  # runs that are accepted and wait for a slot: beyond it callers are told at once
 
 
-class Acceptance:
+class Submission:
     """The one way by which a run gets into the journal."""
 
     def __init__(
-        self, journal: Journal, worker: Worker, definitions: Definitions, clock: Clock, budgets: Budgets | None = None
+        self,
+        journal: Journal,
+        worker: RunScheduler,
+        definitions: VersionResolver,
+        clock: Clock,
+        budgets: Budgets | None = None,
     ) -> None:
         self._journal = journal
         self._worker = worker
@@ -37,10 +42,10 @@ class Acceptance:
         principal: str,
         run_id: str,
         appends: tuple[Append, ...],
-        key: Key | None = None,
-        definition: Definition | None = None,
+        key: IdempotencyKey | None = None,
+        definition: StoredDefinition | None = None,
         agent: AgentSpec | None = None,
-        payer: Payer | None = None,
+        payer: BilledKey | None = None,
     ) -> str | None:
         """Durable when it returns. Not None: nothing was appended, since the key has made this run before.
 
@@ -55,7 +60,7 @@ class Acceptance:
                 "Too many runs wait for their turn: try again shortly.", code="overloaded", retry_after=2
             )
         at = self._clock.now()
-        claim = claim_of(principal, key, at, run_id)
+        claim = idempotency_claim(principal, key, at, run_id)
         shares = self._shares(principal, agent, payer)
         if shares and agent is not None and (earlier := await self._refused(shares, claim, at)) is not None:
             return earlier
@@ -80,18 +85,18 @@ class Acceptance:
         self._worker.launch_started(run_id, committed)
         return None
 
-    def _shares(self, principal: str, agent: AgentSpec | None, payer: Payer | None) -> list[Share]:
+    def _shares(self, principal: str, agent: AgentSpec | None, payer: BilledKey | None) -> list[QuotaScope]:
         name, of_agent = (agent.name, agent.quota) if agent else (None, UNLIMITED)
         shares = self._budgets.shares(principal, name, of_agent)
-        return shares if payer is None else [*shares, Share("key", payer.key, payer.quota)]
+        return shares if payer is None else [*shares, QuotaScope("key", payer.key, payer.quota)]
 
-    async def _refused(self, shares: Sequence[Share], claim: Claim | None, at: int) -> str | None:
+    async def _refused(self, shares: Sequence[QuotaScope], claim: IdempotencyClaim | None, at: int) -> str | None:
         """Raises ResourceError where a budget is used up, but not for a request that was accepted before."""
         try:
             await self._budgets.check(shares)
         except ResourceError:
             first = claim and await self._journal.claim(claim.principal, claim.route, claim.key)
-            if claim is None or (earlier := made_before(first, claim, at)) is None:
+            if claim is None or (earlier := replayed_run(first, claim, at)) is None:
                 raise
             return earlier
         return None

@@ -11,7 +11,7 @@ from journeyman.errors import NotFoundError, StateError
 from journeyman.events.codec import Codec
 from journeyman.events.events import CancelRequested, ContextChanged, Event, MessageAdded, ThreadCreated
 from journeyman.events.messages import JSON, Message
-from journeyman.events.redaction import shown_message
+from journeyman.events.redaction import redacted_message
 from journeyman.ids import Ids
 from journeyman.journal.journal import (
     OPEN,
@@ -27,9 +27,9 @@ from journeyman.journal.journal import (
     thread_stream,
 )
 from journeyman.runtime.engine.context_limits import check_context, check_thread_id
-from journeyman.runtime.engine.scheduler import Worker
-from journeyman.runtime.use_cases.idempotency import claim_of, place_of
-from journeyman.runtime.use_cases.requests import Key
+from journeyman.runtime.engine.scheduler import RunScheduler
+from journeyman.runtime.use_cases.idempotency import idempotency_claim, resource_of_key
+from journeyman.runtime.use_cases.requests import IdempotencyKey
 
 PAGE = 200
 ERASE_SECONDS = 15.0  # how long an erasure waits for the thread's runs to end
@@ -38,7 +38,7 @@ ERASE_SECONDS = 15.0  # how long an erasure waits for the thread's runs to end
 class Threads:
     """Every method takes the caller's principal; another's thread raises NotFoundError."""
 
-    def __init__(self, journal: Journal, worker: Worker, codec: Codec, clock: Clock, ids: Ids) -> None:
+    def __init__(self, journal: Journal, worker: RunScheduler, codec: Codec, clock: Clock, ids: Ids) -> None:
         self._journal = journal
         self._worker = worker
         self._codec = codec
@@ -52,7 +52,7 @@ class Threads:
         title: str = "",
         meta: dict[str, JSON] | None = None,
         *,
-        key: Key | None = None,
+        key: IdempotencyKey | None = None,
     ) -> ThreadRow:
         """Make a thread. Raises StateError `thread_exists`, ValidationError (the id)."""
         thread_id = self._ids.new("thread") if thread_id is None else check_thread_id(thread_id)
@@ -116,10 +116,10 @@ class Threads:
         """Numbered messages with no > after, in order."""
         row = await self.get(principal, thread_id)
         rows = await self._journal.messages(row.key, after + 1, min(after + limit, row.next_no - 1))
-        return [msgspec.structs.replace(row, message=shown_message(row.message)) for row in rows]
+        return [msgspec.structs.replace(row, message=redacted_message(row.message)) for row in rows]
 
     async def add_message(
-        self, principal: str, thread_id: str, message: Message, *, key: Key | None = None
+        self, principal: str, thread_id: str, message: Message, *, key: IdempotencyKey | None = None
     ) -> int | None:
         """A message without a run: its number, or None while a run holds the thread (numbered when that ends)."""
         thread = thread_key(principal, thread_id)
@@ -143,14 +143,16 @@ class Threads:
         await self._append(principal_stream(principal), ContextChanged(scope="global", patch=patch))
         return await self._journal.global_context(principal)
 
-    async def _append(self, stream: str, event: Event, principal: str = "", key: Key | None = None) -> tuple[str, int]:
+    async def _append(
+        self, stream: str, event: Event, principal: str = "", key: IdempotencyKey | None = None
+    ) -> tuple[str, int]:
         """Where the event stands: this one, or the one that the key made before."""
         batch = self._batch(stream, event)
         if key is not None:
-            batch = msgspec.structs.replace(batch, claim=claim_of(principal, key, batch.at))
+            batch = msgspec.structs.replace(batch, claim=idempotency_claim(principal, key, batch.at))
         committed = await self._journal.commit(batch)
         if committed.replay is not None:
-            return place_of(committed.replay)
+            return resource_of_key(committed.replay)
         return stream, committed.entries[0].seq
 
     def _batch(self, stream: str, event: Event) -> Batch:

@@ -6,12 +6,12 @@ from collections.abc import AsyncGenerator
 
 from journeyman.events.codec import Entry
 from journeyman.events.events import END_TYPES, ModelReplied
-from journeyman.events.redaction import shown
+from journeyman.events.redaction import redacted_draft
 from journeyman.journal.journal import Journal
-from journeyman.journal.subscriptions import Ring
+from journeyman.journal.subscriptions import Subscription
 from journeyman.runtime.engine.frames import Frame, Reconnect
-from journeyman.runtime.engine.live import Place
-from journeyman.runtime.engine.scheduler import Worker
+from journeyman.runtime.engine.live import StreamPosition
+from journeyman.runtime.engine.scheduler import RunScheduler
 
 PAGE = 500
 
@@ -19,14 +19,14 @@ PAGE = 500
 class Watch:
     """One reader's way through one run. It keeps places, never events: a slow reader costs nothing."""
 
-    def __init__(self, journal: Journal, worker: Worker, run_id: str, after: int, until_pause: bool) -> None:
+    def __init__(self, journal: Journal, worker: RunScheduler, run_id: str, after: int, until_pause: bool) -> None:
         self._journal = journal
         self._worker = worker
         self._run_id = run_id
         self._seen = after
         self._last_types = (*END_TYPES, "run_paused") if until_pause else END_TYPES
         self._over = False
-        self._place: Place | None = None
+        self._place: StreamPosition | None = None
 
     async def frames(self) -> AsyncGenerator[Frame, None]:
         ring = self._journal.ring(self._run_id)
@@ -41,11 +41,11 @@ class Watch:
                 del watched[self._run_id]
             ring.close()
 
-    async def _frames(self, ring: Ring) -> AsyncGenerator[Frame, None]:
+    async def _frames(self, ring: Subscription) -> AsyncGenerator[Frame, None]:
         async for entry in self._stored():
             yield entry
         if not self._over and (live := self._worker.live(self._run_id)):
-            self._place = Place(live)
+            self._place = StreamPosition(live)
             for frame in self._place.catch_up(live):
                 yield frame
         while not self._over:
@@ -68,14 +68,14 @@ class Watch:
         if live is None:
             return []
         if self._place is None:
-            self._place = Place(None)
+            self._place = StreamPosition(None)
         return list(self._place.news(live))
 
     async def _stored(self) -> AsyncGenerator[Entry, None]:
         while not self._over and (page := await self._journal.read(self._run_id, self._seen, PAGE)):
             for entry in page:
                 over = self._note(entry)
-                yield shown(entry)
+                yield redacted_draft(entry)
                 if over:
                     return
             if len(page) < PAGE:

@@ -12,11 +12,11 @@ from journeyman.clock import Clock
 from journeyman.egress.services import Services
 from journeyman.egress.transport import Transport
 from journeyman.errors import BaseError, Problem, StateError
-from journeyman.runtime.served.agents import Catalog
-from journeyman.runtime.served.reload_report import Change, Reloaded
-from journeyman.runtime.served.versions import Definitions
-from journeyman.server.loading import Loaded
-from journeyman.server.mcp_servers import Mounts
+from journeyman.runtime.served.agents import AgentRegistry
+from journeyman.runtime.served.reload_report import AgentChange, ReloadReport
+from journeyman.runtime.served.versions import VersionResolver
+from journeyman.server.loading import LoadedFiles
+from journeyman.server.mcp_servers import McpConnections
 from journeyman.server.outbound import register
 from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.replaced import Code
@@ -25,11 +25,11 @@ log = logging.getLogger(__name__)
 
 CLEAN_UP_SECONDS = 10.0  # of resources that replaced tools opened
 
-Load = Callable[[ToolRegistry], Awaitable[Loaded]]  # given the registry that is to be replaced
-Unmet = Callable[[Loaded], Awaitable[list[Problem]]]
+Load = Callable[[ToolRegistry], Awaitable[LoadedFiles]]  # given the registry that is to be replaced
+Unmet = Callable[[LoadedFiles], Awaitable[list[Problem]]]
 
 
-class Reloading:
+class Reloader:
     """One reload at a time; whoever asks while one is under way gets one that begins after it."""
 
     def __init__(
@@ -38,9 +38,9 @@ class Reloading:
         unmet: Unmet,
         registry: ToolRegistry,
         services: Services,
-        mounts: Mounts,
-        catalog: Catalog,
-        definitions: Definitions,
+        mounts: McpConnections,
+        catalog: AgentRegistry,
+        definitions: VersionResolver,
         clock: Clock,
         transport: Transport | None,
         learn: Callable[[tuple[str, ...]], None],
@@ -56,7 +56,7 @@ class Reloading:
         self._learn = learn
         self._lock = asyncio.Lock()
         self.transport = transport
-        self.last: Reloaded | None = None
+        self.last: ReloadReport | None = None
         self._asked: asyncio.Task[None] | None = None
 
     def ask(self) -> None:
@@ -79,7 +79,7 @@ class Reloading:
         except Exception:
             log.exception("a reload failed inside the server: what was served before goes on")
 
-    async def reload(self) -> Reloaded:
+    async def reload(self) -> ReloadReport:
         """Load the files and serve what they say, or report what is wrong with them.
 
         Raises StateError: there are no files.
@@ -94,13 +94,13 @@ class Reloading:
                 await loaded.registry.discard()
                 if loaded.transport is not None:
                     await loaded.transport.aclose()
-                self.last = Reloaded(self._clock.now(), applied=False, problems=tuple(wrong))
+                self.last = ReloadReport(self._clock.now(), applied=False, problems=tuple(wrong))
             else:
                 self.last = await self._apply(loaded)
             _report(self.last)
             return self.last
 
-    async def roll_back(self, name: str, version: str | None = None) -> Change:
+    async def roll_back(self, name: str, version: str | None = None) -> AgentChange:
         """Let new runs of an agent begin with an earlier version; None: with the one before the current one.
 
         Raises NotFoundError (agent or version), StateError (`no_earlier_version`), ConfigurationError.
@@ -110,9 +110,9 @@ class Reloading:
         if wanted != before:
             self._catalog.roll_back(await self._definitions.version(name, wanted))
             log.warning("agent %s: rolled back to version %s (was %s)", name, wanted, before)
-        return Change(name, wanted, before)
+        return AgentChange(name, wanted, before)
 
-    async def _apply(self, loaded: Loaded) -> Reloaded:
+    async def _apply(self, loaded: LoadedFiles) -> ReloadReport:
         """Replace everything between two steps of the event loop: nothing ever sees a half."""
         self._learn(loaded.secrets)
         if loaded.transport is not None and self.transport is not None:
@@ -128,21 +128,21 @@ class Reloading:
             await _closed(code)
         warnings = [problem for problem in loaded.problems if problem.severity != "error"]
         warnings += [_needs_restart(match) for match in held]
-        return Reloaded(self._clock.now(), applied=True, changes=changes, problems=tuple(warnings))
+        return ReloadReport(self._clock.now(), applied=True, changes=changes, problems=tuple(warnings))
 
-    def _serve(self, agents: Iterable[BaseAgent]) -> tuple[Change, ...]:
+    def _serve(self, agents: Iterable[BaseAgent]) -> tuple[AgentChange, ...]:
         now, changes, named = self._clock.now(), [], set()
         for agent in agents:
             named.add(agent.name)
             before = self._catalog.put(agent, now)
             if before is not None:
-                changes.append(Change(agent.name, agent.version, before))
+                changes.append(AgentChange(agent.name, agent.version, before))
         for name in set(self._catalog.agents) - named:
-            changes.append(Change(name, "", self._catalog.agents[name].version))
+            changes.append(AgentChange(name, "", self._catalog.agents[name].version))
             self._catalog.remove(name)
         return tuple(changes)
 
-    def _unbuildable(self, loaded: Loaded) -> list[Problem]:
+    def _unbuildable(self, loaded: LoadedFiles) -> list[Problem]:
         """Agents whose class, of a user's file perhaps, cannot be made one."""
         problems = []
         for agent in loaded.agents:
@@ -171,7 +171,7 @@ def _needs_restart(match: str) -> Problem:
     return Problem(message, remedy="restart the server", severity="warning")
 
 
-def _report(reloaded: Reloaded) -> None:
+def _report(reloaded: ReloadReport) -> None:
     for problem in reloaded.problems:
         log.log(logging.ERROR if problem.severity == "error" else logging.WARNING, "%s", problem)
     if not reloaded.applied:

@@ -11,8 +11,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from journeyman import __version__
 from journeyman.api.app import build_app
-from journeyman.api.dependencies import Ports, nothing_cached
-from journeyman.api.security.rate_limiting import Admission
+from journeyman.api.dependencies import ApiDependencies, nothing_cached
+from journeyman.api.security.rate_limiting import RateLimiter
 from journeyman.errors import BaseError
 from journeyman.server.application import Application
 from journeyman.server.composition import build
@@ -74,7 +74,7 @@ class App:
                 except BaseException:
                     await self.stop()
                     raise
-                self._asgi = build_app(ports(self.application))
+                self._asgi = build_app(api_dependencies(self.application))
             return self._asgi
 
     async def stop(self) -> None:
@@ -107,10 +107,10 @@ def create_app(path_or_settings: str | Path | Settings | None = None, **settings
     return App(Settings.read(**settings), path)
 
 
-def ports(application: Application) -> Ports:
+def api_dependencies(application: Application) -> ApiDependencies:
     """What the faces are given of an application."""
     settings = application.settings
-    return Ports(
+    return ApiDependencies(
         forks=application.forks,
         runs=application.runs,
         threads=application.threads,
@@ -144,6 +144,6 @@ def ports(application: Application) -> Ports:
     )
 
 
-def _admission(application: Application) -> Admission | None:
+def _admission(application: Application) -> RateLimiter | None:
     windows = application.windows
-    return None if windows is None else Admission(windows, application.settings.request_rate)
+    return None if windows is None else RateLimiter(windows, application.settings.request_rate)

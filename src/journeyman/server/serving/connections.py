@@ -104,7 +104,7 @@ class AnsweringSocket(WebSocketsSansIOProtocol):
             super().send_receive_event_to_app()
 
 
-def bounded(bounds: ConnectionBounds) -> type[BoundedProtocol]:
+def with_connection_bounds(bounds: ConnectionBounds) -> type[BoundedProtocol]:
     """The protocol with these bounds, as uvicorn wants it: a class."""
     return type("BoundedProtocol", (BoundedProtocol,), {"bounds": bounds})
 

@@ -15,7 +15,7 @@ import uvicorn
 from journeyman.journal.sqlite.file_lock import publish_address
 from journeyman.server.application import DRAIN_SECONDS
 from journeyman.server.serving.app import App
-from journeyman.server.serving.connections import AnsweringSocket, ConnectionBounds, bounded, sweep
+from journeyman.server.serving.connections import AnsweringSocket, ConnectionBounds, sweep, with_connection_bounds
 from journeyman.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ def _config(app: App) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         lifespan="on",
-        http=bounded(ConnectionBounds()),
+        http=with_connection_bounds(ConnectionBounds()),
         ws=AnsweringSocket,
         ws_max_size=64 * 1024,
         h11_max_incomplete_event_size=64 * 1024,

@@ -17,7 +17,7 @@ import msgspec
 
 from journeyman.events.codec import Draft
 from journeyman.events.fold import AgentState
-from journeyman.events.redaction import shown_data
+from journeyman.events.redaction import redacted_data
 from journeyman.ids import Ids
 from journeyman.masking import MARK, Mask
 from journeyman.resilience.signals import BreakerChanged, Retried, RetryWithheld, Signal
@@ -231,7 +231,7 @@ def _descriptor(stream: TextIO) -> int | None:
 def log_events(run: AgentState, drafts: Sequence[Draft]) -> None:
     """One line an event: its type, the run, its data as stored (secrets replaced), cut like any long field."""
     for draft in drafts:
-        _LOG.info("event %s", draft.type, extra={"run_id": run.run_id, "event": shown_data(draft.data).decode()})
+        _LOG.info("event %s", draft.type, extra={"run_id": run.run_id, "event": redacted_data(draft.data).decode()})
 
 
 def log_signal(signal: Signal) -> None:

@@ -34,7 +34,7 @@ _JOURNAL = {
 _BREAKER = {"closed": 0.0, "half_open": 1.0, "open": 2.0}
 
 
-class Sources(msgspec.Struct, frozen=True, kw_only=True):
+class MetricSources(msgspec.Struct, frozen=True, kw_only=True):
     """Where the figures are kept. Each is asked at each scrape, on the event loop: none may take long."""
 
     version: str
@@ -47,7 +47,7 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
     limits_away: Callable[[], bool]  # limits are shared through a Redis that cannot be reached
 
 
-def readings(sources: Sources) -> list[Family]:
+def collect(sources: MetricSources) -> list[Family]:
     return [
         gauge("journeyman_build_info", "The release.", "version", samples={(sources.version,): 1.0}),
         *_runs(sources.runs()),

@@ -49,7 +49,7 @@ class Counter:
     def add(self, labels: Labels = (), amount: float = 1.0) -> None:
         known = self._values.get(labels)
         if known is None:
-            labels = bounded(labels, self._values)
+            labels = bounded_labels(labels, self._values)
             known = self._values.get(labels, 0.0)
         self._values[labels] = known + amount
 
@@ -69,7 +69,7 @@ class Histogram:
     def observe(self, value: float, labels: Labels = ()) -> None:
         row = self._rows.get(labels)
         if row is None:
-            row = self._rows.setdefault(bounded(labels, self._rows), ([0] * (len(self._bounds) + 1), [0.0]))
+            row = self._rows.setdefault(bounded_labels(labels, self._rows), ([0] * (len(self._bounds) + 1), [0.0]))
         counts, total = row
         counts[bisect_left(self._bounds, value)] += 1
         total[0] += value
@@ -96,6 +96,6 @@ def alone(value: float) -> Mapping[Labels, float]:
     return {(): value}
 
 
-def bounded(labels: Labels, known: Mapping[Labels, object]) -> Labels:
+def bounded_labels(labels: Labels, known: Mapping[Labels, object]) -> Labels:
     """These labels, or `(other)` where there are too many sets already."""
     return (OTHER,) * len(labels) if len(known) >= MOST_LABEL_SETS else labels

@@ -52,7 +52,7 @@ class RequestServed(msgspec.Struct, frozen=True):
     code: str = ""
 
 
-class Names(msgspec.Struct, frozen=True):
+class LabelNames(msgspec.Struct, frozen=True):
     """Which names may be labels: the finite sets. What is not among them is `(other)`."""
 
     models: Callable[[str | None], Sequence[str]]  # an agent's name -> its models, the configured one first
@@ -62,7 +62,7 @@ class Names(msgspec.Struct, frozen=True):
 class RunMetrics:
     """Folds over the events of runs, told after their commit."""
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: LabelNames) -> None:
         self._names = names
         self.ended = Counter("journeyman_runs", "Runs that ended.", "agent", "status")
         self.failed = Counter("journeyman_run_failures", "Runs that failed, by error code.", "agent", "code")
@@ -170,7 +170,7 @@ class RunMetrics:
 class ServerMetrics:
     """Folds over requests, the guards' signals, commits, and looks at the event loop."""
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: LabelNames) -> None:
         self._names = names
         self.requests = Counter("journeyman_http_requests", "Requests, by status class.", "method", "route", "status")
         self.seconds = Histogram(

@@ -30,7 +30,7 @@ class Allowed(TypedDict, total=False):
     env: list[str]
 
 
-class Definition(msgspec.Struct, frozen=True, kw_only=True):
+class ToolDeclaration(msgspec.Struct, frozen=True, kw_only=True):
     """What the code says about a tool. None: not said."""
 
     name: str
@@ -112,10 +112,10 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
         return Permissions() if self.permissions is None else Permissions.read(self.permissions)
 
 
-def definition_of(function: Any) -> Definition | None:
+def declaration_of(function: Any) -> ToolDeclaration | None:
     """What `@tool` wrote on the function; None if it is no tool."""
     found = getattr(function, MARK, None)
-    return found if isinstance(found, Definition) else None
+    return found if isinstance(found, ToolDeclaration) else None
 
 
 class Declared:
@@ -142,9 +142,9 @@ class Declared:
         """`{name, description, parameters: JSON Schema}`."""
         raise NotImplementedError
 
-    def definition(self) -> Definition:
+    def definition(self) -> ToolDeclaration:
         """The class attributes as one value."""
-        return Definition(
+        return ToolDeclaration(
             name=self.name,
             description=self.description or None,
             effects=self.effects,

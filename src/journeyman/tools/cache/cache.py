@@ -9,7 +9,7 @@ import msgspec
 
 from journeyman.clock import Clock, Timer
 from journeyman.masking import Mask
-from journeyman.tools.cache.stores import CacheStore, Entry
+from journeyman.tools.cache.stores import CacheEntry, CacheStore
 from journeyman.tools.spec import CallRequest
 
 SWEEP_SECONDS = 60.0  # how long an expired answer may still take room
@@ -41,7 +41,8 @@ class ToolCache:
         if ttl <= 0 or any(secret in text for secret in self._secrets) or self._mask(text) != text:
             return
         self._store.put(
-            _key(request), Entry(tool=request.spec.name, text=text, expires=self._clock.now() + int(ttl * 1_000_000))
+            _key(request),
+            CacheEntry(tool=request.spec.name, text=text, expires=self._clock.now() + int(ttl * 1_000_000)),
         )
         if self._timer is None:
             self._timer = self._clock.call_later(SWEEP_SECONDS, self._sweep)

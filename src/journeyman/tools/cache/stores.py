@@ -25,7 +25,7 @@ _VERSION = 1
 _INSERT = "INSERT OR REPLACE INTO answers (key, tool, text, expires) VALUES (?, ?, ?, ?)"
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class CacheEntry(msgspec.Struct, frozen=True, kw_only=True):
     """A kept answer; `expires` is in microseconds since the Unix epoch."""
 
     tool: str
@@ -38,7 +38,7 @@ class CacheStore(Protocol):
 
     async def get(self, key: bytes, now: int) -> str | None: ...
 
-    def put(self, key: bytes, entry: Entry) -> None: ...
+    def put(self, key: bytes, entry: CacheEntry) -> None: ...
 
     async def clear(self, tool: str, now: int) -> int:
         """How many entries of the tool were there."""
@@ -61,7 +61,7 @@ class _Place(msgspec.Struct, frozen=True):
     expires: int
 
 
-class Bounds:
+class StoreBounds:
     """Which keys are kept, in the order of their last use, within a number of entries and of bytes."""
 
     def __init__(self, max_entries: int = MAX_ENTRIES, max_bytes: int = MAX_BYTES) -> None:
@@ -110,21 +110,21 @@ class Bounds:
         return [key for key, place in self._places.items() if place.expires <= now]
 
 
-def _size(entry: Entry) -> int:
+def _size(entry: CacheEntry) -> int:
     return len(entry.text.encode(errors="surrogatepass")) + _OVERHEAD
 
 
 class MemoryStore:
     """Gone with the process."""
 
-    def __init__(self, bounds: Bounds | None = None) -> None:
-        self._bounds = Bounds() if bounds is None else bounds
+    def __init__(self, bounds: StoreBounds | None = None) -> None:
+        self._bounds = StoreBounds() if bounds is None else bounds
         self._texts: dict[bytes, str] = {}
 
     async def get(self, key: bytes, now: int) -> str | None:
         return self._texts[key] if self._bounds.use(key, now) else None
 
-    def put(self, key: bytes, entry: Entry) -> None:
+    def put(self, key: bytes, entry: CacheEntry) -> None:
         self._texts[key] = entry.text
         self._forget(self._bounds.add(key, entry.tool, _size(entry), entry.expires))
 
@@ -154,9 +154,9 @@ class SqliteStore:
     thread does all reading and writing, in order; which keys there are is known without it.
     """
 
-    def __init__(self, path: Path, bounds: Bounds | None = None) -> None:
+    def __init__(self, path: Path, bounds: StoreBounds | None = None) -> None:
         self._path = path
-        self._bounds = Bounds() if bounds is None else bounds
+        self._bounds = StoreBounds() if bounds is None else bounds
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="tool-cache")
         self._file = _File(path)
         self._opening: asyncio.Future[None] | None = None
@@ -169,7 +169,7 @@ class SqliteStore:
             return None
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._file.read, key)
 
-    def put(self, key: bytes, entry: Entry) -> None:
+    def put(self, key: bytes, entry: CacheEntry) -> None:
         if self._writes >= _MOST_WRITES:
             return
         gone = self._bounds.add(key, entry.tool, _size(entry), entry.expires)

@@ -10,17 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from journeyman.errors import Problem, ToolError
-from journeyman.tools.process.protocol import Begin, Channel, Ready, Report, Scan, ToolSeen, Trouble
+from journeyman.tools.authoring.definition import declaration_of
+from journeyman.tools.process.protocol import Begin, ChildChannel, Ready, Report, Scan, ToolSeen, Trouble
 from journeyman.tools.sandbox.kernel import die_with
 from journeyman.tools.schema.describe import Described, describe
-from journeyman.tools.tool import BaseTool, definition_of
+from journeyman.tools.tool import BaseTool
 from journeyman.user_code.importing import Package
 
 
 def main(fd: int, parent: int) -> None:
     """Answer one Scan: Begin and Report for each file, in order."""
     die_with(parent)
-    channel = Channel(socket.socket(fileno=fd))
+    channel = ChildChannel(socket.socket(fileno=fd))
     channel.send(Ready())
     scan = channel.receive()
     if isinstance(scan, Scan):
@@ -64,7 +65,7 @@ def _defines(module: types.ModuleType, value: Any) -> bool:
         return issubclass(value, BaseTool) and value.__module__ == module.__name__ and not _has_instance(module, value)
     if issubclass(kind, BaseTool):
         return True
-    return kind is types.FunctionType and definition_of(value) is not None and value.__module__ == module.__name__
+    return kind is types.FunctionType and declaration_of(value) is not None and value.__module__ == module.__name__
 
 
 def _has_instance(module: types.ModuleType, cls: type) -> bool:

@@ -11,11 +11,11 @@ import msgspec
 from journeyman.errors import Problem
 from journeyman.tools.discovery.code_hash import FolderImports
 from journeyman.tools.process.child import Child, ChildGoneError
-from journeyman.tools.process.import_target import Target
+from journeyman.tools.process.import_target import ImportTarget
 from journeyman.tools.process.protocol import Begin, Ready, Report, Scan
 from journeyman.tools.spec import ToolSpec
 from journeyman.user_code.importing import walk
-from journeyman.user_code.sources import Sources, read_sources
+from journeyman.user_code.sources import FolderSources, read_sources
 
 FILE_SECONDS = 5.0  # for the import of one file
 FOLDER_SECONDS = 10.0  # for all
@@ -25,7 +25,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     """A tool that a file defines."""
 
     spec: ToolSpec
-    target: Target
+    target: ImportTarget
     line: int | None = None
     says_isolation: bool = True
 
@@ -40,7 +40,7 @@ class Discovery(msgspec.Struct, frozen=True, kw_only=True):
 
     found: tuple[Found, ...] = ()
     problems: tuple[Problem, ...] = ()
-    sources: Sources | None = None  # of the folder, as it was searched
+    sources: FolderSources | None = None  # of the folder, as it was searched
 
 
 async def discover(
@@ -71,7 +71,7 @@ def folder_of(path: Path) -> Path:
 class _Search:
     """The files not yet imported, and what the others gave."""
 
-    def __init__(self, root: Path, files: list[Path], file_seconds: float, sources: Sources) -> None:
+    def __init__(self, root: Path, files: list[Path], file_seconds: float, sources: FolderSources) -> None:
         self._sources = sources
         self._imports = FolderImports(sources.files)
         self._root = root
@@ -125,7 +125,7 @@ class _Search:
                 text = f"tool {spec.name!r} is defined in {other.name} already"
                 self.problems.append(Problem(text, file=str(file), line=seen.line, remedy="rename one"))
                 continue
-            target = Target(
+            target = ImportTarget(
                 attribute=seen.attribute,
                 file=str(file),
                 root=str(self._root),

@@ -16,7 +16,7 @@ from journeyman.errors import Problem
 from journeyman.tools.lint.rules.catalogue import RULES, Hit, Severity
 from journeyman.tools.lint.rules.code import code_hits
 from journeyman.tools.lint.rules.loop import loop_hits
-from journeyman.tools.lint.rules.names import Names
+from journeyman.tools.lint.rules.names import NameResolver
 from journeyman.tools.lint.rules.reach import missing_packages, reach_hits
 from journeyman.tools.permissions import covers_host, covers_path
 from journeyman.tools.spec import ToolSpec
@@ -29,7 +29,7 @@ _MOST = 100  # findings of one tool
 _LONGEST_ALLOWED = 20  # lines of an expression within which a comment silences its rule
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class LintFinding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A place where a rule does not hold. `allowed`: a comment on the line says that it is meant."""
 
     rule: str
@@ -56,14 +56,16 @@ class _Source(NamedTuple):
     imports: tuple[Path, ...]
 
 
-class Checks:
+class Linter:
     """Checks the tools of one folder. Each file is read once; files that they import from the folder count too."""
 
     def __init__(self, root: Path) -> None:
         self._given, self._root = root, root.resolve()
         self._sources: dict[Path, _Source | None] = {}
 
-    def findings(self, spec: ToolSpec, file: Path, line: int | None, others: Sequence[int] = ()) -> tuple[Finding, ...]:
+    def findings(
+        self, spec: ToolSpec, file: Path, line: int | None, others: Sequence[int] = ()
+    ) -> tuple[LintFinding, ...]:
         """What is found for the tool that begins at `line`; the file's other tools begin at `others`."""
         source = self._source(file.resolve())
         if source is None:
@@ -75,7 +77,7 @@ class Checks:
             found += self._judged(imported, spec, [])
         return tuple(dict.fromkeys(found))[:_MOST]
 
-    def _judged(self, source: _Source, spec: ToolSpec, foreign: Sequence[tuple[int, int]]) -> Iterator[Finding]:
+    def _judged(self, source: _Source, spec: ToolSpec, foreign: Sequence[tuple[int, int]]) -> Iterator[LintFinding]:
         told: set[tuple[str, str]] = set()
         for hit in source.hits:
             if any(first <= hit.line <= last for first, last in foreign):
@@ -92,11 +94,11 @@ class Checks:
             yield self._finding(source, hit, rule, message)
 
     @staticmethod
-    def _finding(source: _Source, hit: Hit, rule: str, message: str) -> Finding:
+    def _finding(source: _Source, hit: Hit, rule: str, message: str) -> LintFinding:
         last = min(hit.end, hit.line + _LONGEST_ALLOWED)
         allowed = any(rule in source.allows.get(line, ()) for line in range(hit.line, last + 1))
         known = RULES[rule]
-        return Finding(
+        return LintFinding(
             rule=rule,
             severity=known.severity,
             message=message,
@@ -132,7 +134,7 @@ class Checks:
             return None  # discovery has told why it cannot be used
         tree.body = [node for node in tree.body if not _is_script(node)]
         nodes = list(ast.walk(tree))
-        names = Names(nodes)
+        names = NameResolver(nodes)
         hits = [hit for node in nodes for kind in (code_hits, reach_hits) for hit in kind(node, names)]
         hits += [*loop_hits(tree, nodes, names), *missing_packages(nodes)]
         hits.sort(key=lambda each: each.line)

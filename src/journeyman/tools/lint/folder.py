@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from journeyman.tools.discovery.discovery import Found
-from journeyman.tools.lint.checks import Checks, Finding, Security
+from journeyman.tools.lint.checks import Linter, LintFinding, Security
 from journeyman.tools.spec import ToolSpec
 
 
-class FolderChecks:
+class FolderLint:
     """`findings(spec)` judges a tool under any of its specs: the code's, or an agent's narrower one."""
 
     def __init__(self, root: Path, found: Sequence[Found]) -> None:
-        self._checks = Checks(root)
+        self._checks = Linter(root)
         self._found = {each.spec.name: each for each in found}
 
-    def findings(self, spec: ToolSpec) -> tuple[Finding, ...]:
+    def findings(self, spec: ToolSpec) -> tuple[LintFinding, ...]:
         """Empty for a tool that is not of this folder."""
         found = self._found.get(spec.name)
         if found is None:
@@ -27,6 +27,6 @@ class FolderChecks:
         return self._checks.findings(spec, Path(found.target.file), found.line, others)
 
 
-def refuses(findings: Sequence[Finding], security: Security) -> bool:
+def refuses(findings: Sequence[LintFinding], security: Security) -> bool:
     """Whether a tool with these findings is not registered."""
     return security == "enforce" and any(each.severity == "error" and not each.allowed for each in findings)

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Protocol
 
 from journeyman.events.messages import JSON
-from journeyman.tools.mcp.messages import Message, Outgoing
+from journeyman.tools.mcp.messages import Outgoing, RpcMessage
 
-OnNotice = Callable[[Message], None]
+OnNotice = Callable[[RpcMessage], None]
 
 
-class Channel(Protocol):
+class McpChannel(Protocol):
     """One connection, one object. Notifications of the server go to `on_notice`, which must not block."""
 
     on_notice: OnNotice
@@ -20,7 +20,7 @@ class Channel(Protocol):
         """Read until the connection ends; its one reader. Raises LostError then."""
         ...
 
-    async def ask(self, outgoing: Outgoing) -> Message:
+    async def ask(self, outgoing: Outgoing) -> RpcMessage:
         """The reply. Cancelled: the server is told, and nothing waits for it. The caller bounds the wait.
 
         Raises LostError, or another ServiceError of the transport.

@@ -26,7 +26,7 @@ class McpServerConfig(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] = {}
 
 
-class Patience(msgspec.Struct, frozen=True, kw_only=True):
+class McpTimeouts(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds, but for `pages`. Every wait for a server has its bound here or in the call's own time."""
 
     probe: float = 10.0  # for the answer to the first question; silence means: an older server
@@ -43,7 +43,7 @@ class Patience(msgspec.Struct, frozen=True, kw_only=True):
     pages: int = 50  # of one list
 
 
-def tool_name(server: str, tool: str) -> str:
+def mcp_tool_name(server: str, tool: str) -> str:
     """`server__tool` in `[a-zA-Z0-9_-]`, at most 64 characters: what is cut is replaced by a hash of the whole."""
     name = f"{server}__{_NOT_IN_A_NAME.sub('_', tool)}"
     if len(name) <= NAME_CAP:

@@ -13,7 +13,7 @@ MAX_BLOCKS = 200
 _FAILURE_CAP = 2000  # characters of a failure's text
 
 
-def text_of(result: dict[str, JSON]) -> str:
+def content_text_of(result: dict[str, JSON]) -> str:
     """Texts as they are, anything else as a note; the structured content where there is nothing else.
 
     Raises:

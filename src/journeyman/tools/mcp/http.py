@@ -20,12 +20,12 @@ from journeyman.tools.mcp.messages import (
     MAX_MESSAGE,
     STATELESS_VERSION,
     LostError,
-    Message,
     Outgoing,
     RemoteError,
+    RpcMessage,
     answer_to,
     cancelled,
-    decode,
+    decode_rpc,
     notification,
     request,
 )
@@ -69,7 +69,7 @@ class HttpChannel:
         await self._lost.wait()
         raise LostError(self._reason)
 
-    async def ask(self, outgoing: Outgoing) -> Message:
+    async def ask(self, outgoing: Outgoing) -> RpcMessage:
         if self._lost.is_set():
             raise LostError(self._reason)
         reading = _Reading(outgoing.id)
@@ -115,7 +115,7 @@ class HttpChannel:
                 async with self._transport.send(delete):
                     pass
 
-    async def _exchange(self, sent: Request, reading: _Reading) -> Message | None:
+    async def _exchange(self, sent: Request, reading: _Reading) -> RpcMessage | None:
         """The reply; None when the answer ended before it came."""
         async with self._transport.send(sent) as response:
             if response.status >= 300:
@@ -124,13 +124,13 @@ class HttpChannel:
                 self._session = response.headers.get("mcp-session-id") or self._session
             if _is_stream(response):
                 return await self._from_stream(response, reading)
-            message = decode(await response.read(MAX_MESSAGE))
+            message = decode_rpc(await response.read(MAX_MESSAGE))
             if message is None or not message.is_reply or message.id != reading.wanted:
                 text = f"the MCP server {self._name} answered with something that is no reply to the request"
                 raise ServiceError(text, code="service_bad_reply")
             return message
 
-    async def _resumed(self, reading: _Reading, seconds: float) -> Message:
+    async def _resumed(self, reading: _Reading, seconds: float) -> RpcMessage:
         """Ask for the rest of an answer that ended early, as the handshake revisions allow."""
         for _ in range(_RESUMES if self._version in HANDSHAKE_VERSIONS else 0):
             if reading.last_id is None:
@@ -142,12 +142,12 @@ class HttpChannel:
                 return reply
         raise LostError(f"the MCP server {self._name} ended its answer before the reply", sent=True)
 
-    async def _from_stream(self, response: Response, reading: _Reading) -> Message | None:
+    async def _from_stream(self, response: Response, reading: _Reading) -> RpcMessage | None:
         async for event in self._events(response, reading):
             reading.last_id = event.id or reading.last_id
             if event.retry is not None:
                 reading.retry_seconds = min(event.retry / 1000, 30.0)
-            message = decode(event.data) if event.data else None
+            message = decode_rpc(event.data) if event.data else None
             if message is None:
                 continue
             if message.is_reply:
@@ -174,7 +174,7 @@ class HttpChannel:
 
     async def _refusal(self, response: Response, wanted: str | None) -> ServiceError:
         status = response.status
-        message = decode(await response.read(_MAX_REFUSAL))
+        message = decode_rpc(await response.read(_MAX_REFUSAL))
         if self._session is not None and (status == 404 or (status == 400 and (not message or message.id != wanted))):
             self._session = None
             self._lose(f"the MCP server {self._name} does not know the session any more")

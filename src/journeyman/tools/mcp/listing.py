@@ -11,9 +11,9 @@ import msgspec
 
 from journeyman.errors import ToolError
 from journeyman.events.messages import JSON, valid_text
-from journeyman.tools.mcp.config import tool_name
+from journeyman.tools.mcp.config import mcp_tool_name
 from journeyman.tools.mcp.parameter_headers import Mirrored, mirrored
-from journeyman.tools.schema.arguments import Check, SchemaCheck, check_for_schema
+from journeyman.tools.schema.arguments import ArgumentCheck, SchemaCheck, check_for_schema
 from journeyman.tools.spec import ToolSpec
 
 MAX_TOOLS = 128  # of one server
@@ -32,7 +32,7 @@ class McpTool(msgspec.Struct, frozen=True, kw_only=True):
 
     own_name: str
     spec: ToolSpec
-    check: Check
+    check: ArgumentCheck
     mirrored: Mirrored = {}
 
 
@@ -76,7 +76,7 @@ def _tool(server: str, entry: JSON) -> McpTool:
     description = entry.get("description") or entry.get("title") or ""
     text = _clean(description if isinstance(description, str) else "")
     spec = ToolSpec(
-        name=tool_name(server, own_name),
+        name=mcp_tool_name(server, own_name),
         description=text,
         parameters=parameters,
         source=f"MCP server {server}",

@@ -20,7 +20,7 @@ METHOD_NOT_FOUND = -32601
 _META = "io.modelcontextprotocol/"
 
 
-class Fault(msgspec.Struct):
+class RpcFault(msgspec.Struct):
     """The `error` of a reply."""
 
     code: int = 0
@@ -28,14 +28,14 @@ class Fault(msgspec.Struct):
     data: Any = None
 
 
-class Message(msgspec.Struct):
+class RpcMessage(msgspec.Struct):
     """Any message: a reply has `result` or `error`, a request has `id` and `method`, a notification only `method`."""
 
     id: str | int | None = None
     method: str | None = None
     params: dict[str, Any] = {}
     result: dict[str, Any] | None = None
-    error: Fault | None = None
+    error: RpcFault | None = None
 
     @property
     def is_reply(self) -> bool:
@@ -57,7 +57,7 @@ class RemoteError(ServiceError):
 
     default_code = "mcp_error"
 
-    def __init__(self, fault: Fault) -> None:
+    def __init__(self, fault: RpcFault) -> None:
         super().__init__(fault.message[:1000] or f"error {fault.code}")
         self.number = fault.code
         self.data = fault.data
@@ -73,10 +73,10 @@ class LostError(ServiceError):
         self.sent = sent
 
 
-_decoder = msgspec.json.Decoder(Message)
+_decoder = msgspec.json.Decoder(RpcMessage)
 
 
-def decode(data: bytes | str) -> Message | None:
+def decode_rpc(data: bytes | str) -> RpcMessage | None:
     """A message; None for anything that is none."""
     try:
         return _decoder.decode(data)
@@ -96,7 +96,7 @@ def cancelled(request_id: str) -> bytes:
     return notification("notifications/cancelled", {"requestId": request_id, "reason": "no longer needed"})
 
 
-def answer_to(asked: Message) -> bytes:
+def answer_to(asked: RpcMessage) -> bytes:
     """What a server's request gets: ping is answered, nothing else is offered."""
     if asked.method == "ping":
         return _encode({"id": asked.id, "result": {}})

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from journeyman.tools.mcp.config import McpServerConfig
 from journeyman.tools.mcp.messages import MAX_MESSAGE
-from journeyman.tools.process.child import Output
+from journeyman.tools.process.child import ChildOutput
 
 _REAP_SECONDS = 2.0
 # Ends with its parent, even a killed one (PR_SET_PDEATHSIG is 1), then becomes the command: no shell in between.
@@ -36,7 +36,7 @@ class _Pipes(NamedTuple):
 class ServerProcess:
     """Lines out of its stdout, lines into its stdin; the last 16 KiB of its stderr are kept."""
 
-    def __init__(self, popen: subprocess.Popen[bytes], pipes: _Pipes, output: Output) -> None:
+    def __init__(self, popen: subprocess.Popen[bytes], pipes: _Pipes, output: ChildOutput) -> None:
         self._popen = popen
         self._stdout, self._reader, self._writer = pipes
         self._output = output
@@ -53,7 +53,7 @@ class ServerProcess:
             popen.wait(_REAP_SECONDS)
             raise
         assert popen.stderr is not None
-        return cls(popen, pipes, Output(os.dup(popen.stderr.fileno()), asyncio.get_running_loop()))
+        return cls(popen, pipes, ChildOutput(os.dup(popen.stderr.fileno()), asyncio.get_running_loop()))
 
     @property
     def pid(self) -> int:

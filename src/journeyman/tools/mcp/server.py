@@ -13,19 +13,19 @@ from journeyman.errors import ServiceError, ServiceTimeoutError, ServiceUnavaila
 from journeyman.events.messages import JSON
 from journeyman.ids import Ids
 from journeyman.tools.failures import TransientToolError
-from journeyman.tools.mcp.channel import Channel
-from journeyman.tools.mcp.config import McpServerConfig, Patience
-from journeyman.tools.mcp.content import text_of
+from journeyman.tools.mcp.channel import McpChannel
+from journeyman.tools.mcp.config import McpServerConfig, McpTimeouts
+from journeyman.tools.mcp.content import content_text_of
 from journeyman.tools.mcp.listing import Listing, listing_of
 from journeyman.tools.mcp.messages import LostError, RemoteError
-from journeyman.tools.mcp.session import Guard, Session, ToolsCall, unguarded
+from journeyman.tools.mcp.session import Session, SessionGuard, ToolsCall, unguarded
 from journeyman.tools.spec import CallHost, CallRequest
 
 _log = logging.getLogger(__name__)
 
 _SILENT_PROBES = 4  # while calls are under way: a server that works on one may be too busy to answer
 
-Connect = Callable[[McpServerConfig], Awaitable[Channel]]
+Connect = Callable[[McpServerConfig], Awaitable[McpChannel]]
 Clean = Callable[[Sequence[JSON]], Sequence[JSON]]
 
 
@@ -40,8 +40,8 @@ class McpServer:
         clock: Clock,
         ids: Ids,
         rng: random.Random,
-        patience: Patience | None = None,
-        guard: Guard = unguarded,
+        patience: McpTimeouts | None = None,
+        guard: SessionGuard = unguarded,
         call_seconds: float = 30.0,
         clean: Clean = list,
     ) -> None:
@@ -57,7 +57,7 @@ class McpServer:
         self._clock = clock
         self._ids = ids
         self._rng = rng
-        self._patience = patience or Patience()
+        self._patience = patience or McpTimeouts()
         self._guard = guard
         self._call_seconds = call_seconds
         self._session: Session | None = None
@@ -114,7 +114,7 @@ class McpServer:
             mirrored=tool.mirrored,
         )
         try:
-            return text_of(await session.call(call, seconds + 1, host.progress))
+            return content_text_of(await session.call(call, seconds + 1, host.progress))
         except asyncio.CancelledError:
             session.stale.set()  # was it slow, or is it dead? Reading its tools will show
             raise
@@ -147,7 +147,7 @@ class McpServer:
         """One connection, from its opening to its end, which is a ServiceError."""
         self.decided.clear()
         self._was_up = False
-        channel: Channel | None = None
+        channel: McpChannel | None = None
         try:
             async with asyncio.timeout(self._patience.opening):
                 channel = await self._connect(self.config)
@@ -159,7 +159,7 @@ class McpServer:
             if channel is not None:
                 await channel.aclose()
 
-    async def _with(self, channel: Channel) -> None:
+    async def _with(self, channel: McpChannel) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(channel.run())
             session = Session(self.name, channel, self._ids, self._patience, self._guard)

@@ -11,17 +11,17 @@ import msgspec
 from journeyman.errors import ServiceError, ServiceUnavailableError
 from journeyman.events.messages import JSON
 from journeyman.ids import Ids
-from journeyman.tools.mcp.channel import Channel
-from journeyman.tools.mcp.config import Patience
+from journeyman.tools.mcp.channel import McpChannel
+from journeyman.tools.mcp.config import McpTimeouts
 from journeyman.tools.mcp.messages import (
     HANDSHAKE_VERSION,
     HANDSHAKE_VERSIONS,
     STATELESS_VERSION,
     UNSUPPORTED_VERSION,
     LostError,
-    Message,
     Outgoing,
     RemoteError,
+    RpcMessage,
     envelope,
 )
 from journeyman.tools.mcp.parameter_headers import Mirrored, header_value, parameter_headers
@@ -44,7 +44,7 @@ class ToolsCall(msgspec.Struct, frozen=True, kw_only=True):
     mirrored: Mirrored = {}
 
 
-class Guard(Protocol):
+class SessionGuard(Protocol):
     """What every request to a server passes: limits, breaker, and no retry of its own."""
 
     async def __call__(self, server: str, work: Callable[[], Awaitable[T]], /) -> T: ...
@@ -58,7 +58,9 @@ async def unguarded(server: str, work: Callable[[], Awaitable[T]]) -> T:
 class Session:
     """One connection's conversation. `stale` is set when the server's tools may have changed."""
 
-    def __init__(self, name: str, channel: Channel, ids: Ids, patience: Patience, guard: Guard = unguarded) -> None:
+    def __init__(
+        self, name: str, channel: McpChannel, ids: Ids, patience: McpTimeouts, guard: SessionGuard = unguarded
+    ) -> None:
         self._name = name
         self._channel = channel
         self._ids = ids
@@ -197,7 +199,7 @@ class Session:
             raise RemoteError(reply.error)
         return reply.result or {}
 
-    def _hear(self, message: Message) -> None:
+    def _hear(self, message: RpcMessage) -> None:
         """A notification: progress of a call, a change of the tools, or nothing to us."""
         if message.method == "notifications/tools/list_changed":
             self.stale.set()

@@ -11,11 +11,11 @@ from journeyman.tools.mcp.channel import OnNotice
 from journeyman.tools.mcp.config import McpServerConfig
 from journeyman.tools.mcp.messages import (
     LostError,
-    Message,
     Outgoing,
+    RpcMessage,
     answer_to,
     cancelled,
-    decode,
+    decode_rpc,
     notification,
     request,
 )
@@ -35,7 +35,7 @@ class StdioChannel:
         self._name = name
         self._process = process
         self._goodbye = goodbye
-        self._waiting: dict[str | int, asyncio.Future[Message]] = {}
+        self._waiting: dict[str | int, asyncio.Future[RpcMessage]] = {}
         self._lost: str | None = None
 
     @classmethod
@@ -55,7 +55,7 @@ class StdioChannel:
         garbage = 0
         try:
             while garbage < _MAX_GARBAGE and (line := await self._process.line()):
-                message = decode(line)
+                message = decode_rpc(line)
                 garbage = garbage + 1 if message is None else 0
                 if message is None:
                     self._report_garbage(line, garbage)
@@ -66,9 +66,9 @@ class StdioChannel:
         finally:
             self._lose(f"the MCP server {self._name} ended before it answered")
 
-    async def ask(self, outgoing: Outgoing) -> Message:
+    async def ask(self, outgoing: Outgoing) -> RpcMessage:
         self._check()
-        reply: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        reply: asyncio.Future[RpcMessage] = asyncio.get_running_loop().create_future()
         self._waiting[outgoing.id] = reply
         try:
             self._process.write(request(outgoing))
@@ -94,7 +94,7 @@ class StdioChannel:
         self._lose(f"the connection to the MCP server {self._name} was closed")
         await self._process.aclose(self._goodbye)
 
-    def _take(self, message: Message) -> None:
+    def _take(self, message: RpcMessage) -> None:
         if message.is_reply:
             waiting = self._waiting.get(message.id or "")
             if waiting is not None and not waiting.done():

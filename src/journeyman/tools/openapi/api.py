@@ -6,8 +6,8 @@ import re
 
 from journeyman.events.messages import JSON
 from journeyman.tools.openapi.address import first_server
-from journeyman.tools.openapi.operation import METHODS, OperationReader, Reading
-from journeyman.tools.openapi.references import DocumentPath, Fault, Node, References, UnusableError
+from journeyman.tools.openapi.operation import METHODS, OperationReader, ReadOperation
+from journeyman.tools.openapi.references import DocumentFault, DocumentPath, Node, References, UnusableError
 
 _VERSION = re.compile(r"3\.(0|1)\.\d+")
 _UNSUPPORTED = ("options", "trace")
@@ -38,14 +38,16 @@ class Api:
         _, method, item = self._places[identifier][0]
         return (*item.path, method)
 
-    def read(self, identifier: str) -> tuple[Reading | None, list[Fault]]:
+    def read(self, identifier: str) -> tuple[ReadOperation | None, list[DocumentFault]]:
         """The operation, which there must be, or everything wrong with it."""
         path, method, item = self._places[identifier][0]
         place = (*item.path, method)
         if len(self._places[identifier]) > 1:
-            return None, [Fault(place, f"the operationId {identifier!r} is given twice", "make it unique")]
+            return None, [DocumentFault(place, f"the operationId {identifier!r} is given twice", "make it unique")]
         if method in _UNSUPPORTED:
-            return None, [Fault(place, f"the method {method.upper()} is not supported", "choose another operation")]
+            return None, [
+                DocumentFault(place, f"the method {method.upper()} is not supported", "choose another operation")
+            ]
         reader = OperationReader(self._references, self._dialect)
         return reader.read(identifier, path, method, item, item.child(method)), reader.faults
 

@@ -79,11 +79,11 @@ def _simple(parameter: Parameter, value: JSON, write: Write) -> str:
     if parameter.style == "json":
         return write(_encoded(value))
     if isinstance(value, list):
-        return ",".join(write(text_of(item)) for item in value)
+        return ",".join(write(parameter_text(item)) for item in value)
     if isinstance(value, dict):
         joint = "=" if parameter.explode else ","
-        return ",".join(f"{write(key)}{joint}{write(text_of(item))}" for key, item in value.items())
-    return write(text_of(value))
+        return ",".join(f"{write(key)}{joint}{write(parameter_text(item))}" for key, item in value.items())
+    return write(parameter_text(value))
 
 
 def _query(parameter: Parameter, value: JSON) -> list[str]:
@@ -91,19 +91,19 @@ def _query(parameter: Parameter, value: JSON) -> list[str]:
     if parameter.style == "json":
         return [f"{name}={quoted(_encoded(value))}"]
     if isinstance(value, list):
-        items = [quoted(text_of(item)) for item in value]
+        items = [quoted(parameter_text(item)) for item in value]
         if parameter.explode or parameter.style == "deepObject":
             return [f"{name}={item}" for item in items]
         return [f"{name}={_SEPARATORS[parameter.style].join(items)}"] if items else []
     if isinstance(value, dict):
-        pairs = [(quoted(key), quoted(text_of(item))) for key, item in value.items()]
+        pairs = [(quoted(key), quoted(parameter_text(item))) for key, item in value.items()]
         if parameter.style == "deepObject":
             return [f"{name}%5B{key}%5D={item}" for key, item in pairs]
         if parameter.explode:
             return [f"{key}={item}" for key, item in pairs]
         separator = _SEPARATORS[parameter.style]
         return [f"{name}={separator.join(part for pair in pairs for part in pair)}"] if pairs else []
-    return [f"{name}={quoted(text_of(value))}"]
+    return [f"{name}={quoted(parameter_text(value))}"]
 
 
 def quoted(text: str) -> str:
@@ -111,7 +111,7 @@ def quoted(text: str) -> str:
     return quote(text, safe="", errors="replace")
 
 
-def text_of(value: JSON) -> str:
+def parameter_text(value: JSON) -> str:
     """A value within a parameter: texts as they are, whole numbers without a point, what is nested as JSON."""
     if isinstance(value, str):
         return value

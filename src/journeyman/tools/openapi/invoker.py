@@ -7,12 +7,18 @@ from collections.abc import Awaitable
 import msgspec
 
 from journeyman.clock import Clock
-from journeyman.egress.retry_rules import RefusedError, asks_for_another_try, harmful, harmless, retry_after
+from journeyman.egress.retry_rules import (
+    RefusedError,
+    classify_idempotent,
+    classify_non_idempotent,
+    invites_retry,
+    retry_after,
+)
 from journeyman.egress.services import Services
 from journeyman.egress.transport import Request, Timeouts, Transport
 from journeyman.errors import ServiceError, ServiceUnavailableError, ToolError, ToolExecutionError
 from journeyman.events.messages import JSON
-from journeyman.resilience.guard import Judgement
+from journeyman.resilience.guard import ErrorClass
 from journeyman.tools.failures import UnansweredToolError
 from journeyman.tools.openapi.call import prepare
 from journeyman.tools.openapi.operation import Operation
@@ -80,8 +86,8 @@ class OpenApiInvoker:
                 await host.starting(number)
             return await self._exchange(outgoing)
 
-        def judge(error: ServiceError) -> Judgement:
-            judged = harmful(error) if request.spec.effects == "once" else harmless(error)
+        def judge(error: ServiceError) -> ErrorClass:
+            judged = classify_non_idempotent(error) if request.spec.effects == "once" else classify_idempotent(error)
             return judged._replace(repeatable=judged.repeatable and tries < last)
 
         answer = await self._answered(destination.guard.call(attempt, judge, first=request.attempt), request.spec)
@@ -107,7 +113,7 @@ class OpenApiInvoker:
             try:
                 return await read_reply(response)
             except ToolError as shown:
-                if not asks_for_another_try(response.status):
+                if not invites_retry(response.status):
                     return shown
                 advice = retry_after(response.headers, self._clock.now())
                 raise _RefusedError(shown, response.status, advice) from shown

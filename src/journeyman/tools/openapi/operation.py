@@ -10,7 +10,7 @@ import msgspec
 from journeyman.events.messages import JSON
 from journeyman.tools.openapi.address import has_dot_segment
 from journeyman.tools.openapi.parameters import BODY, ArgumentSchema, Parameter, gather, read_parameter
-from journeyman.tools.openapi.references import Fault, Node, References, UnusableError
+from journeyman.tools.openapi.references import DocumentFault, Node, References, UnusableError
 from journeyman.tools.openapi.schemas import DESCRIPTION_CAP, Schemas, short_text
 
 METHODS = ("get", "head", "post", "put", "patch", "delete")
@@ -32,7 +32,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     media: str = "application/json"  # of the body
 
 
-class Reading(msgspec.Struct, frozen=True):
+class ReadOperation(msgspec.Struct, frozen=True):
     """An operation with what a model sees of it."""
 
     operation: Operation
@@ -47,9 +47,9 @@ class OperationReader:
         self._references = references
         self._schemas = Schemas(references, dialect)
         self._arguments = ArgumentSchema()
-        self.faults: list[Fault] = []
+        self.faults: list[DocumentFault] = []
 
-    def read(self, identifier: str, path: str, method: str, item: Node, node: Node) -> Reading | None:
+    def read(self, identifier: str, path: str, method: str, item: Node, node: Node) -> ReadOperation | None:
         """None if there are faults."""
         body = self._body(node)
         parameters = self._parameters(item, node, with_body=body is not None)
@@ -66,7 +66,7 @@ class OperationReader:
             body="none" if body is None else "required" if BODY in self._arguments.required else "optional",
             media=str(body.path[-1]) if body else "application/json",
         )
-        return Reading(operation, self._description(operation, node), schema)
+        return ReadOperation(operation, self._description(operation, node), schema)
 
     def _parameters(self, item: Node, node: Node, with_body: bool) -> list[Parameter]:
         found: list[Parameter] = []
@@ -146,7 +146,7 @@ class OperationReader:
         return short_text(text or f"{operation.method} {operation.path}", TOOL_DESCRIPTION_CAP)
 
     def _fault(self, node: Node, message: str, remedy: str) -> None:
-        self.faults.append(Fault(node.path, message, remedy))
+        self.faults.append(DocumentFault(node.path, message, remedy))
 
 
 def _is_json(media: str) -> bool:

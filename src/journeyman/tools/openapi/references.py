@@ -11,7 +11,7 @@ DocumentPath = tuple[str | int, ...]
 MAX_HOPS = 16
 
 
-class Fault(NamedTuple):
+class DocumentFault(NamedTuple):
     """Something that cannot be used, and where it stands in the document."""
 
     path: DocumentPath
@@ -24,7 +24,7 @@ class UnusableError(Exception):
 
     def __init__(self, path: DocumentPath, message: str, remedy: str | None = None) -> None:
         super().__init__(message)
-        self.fault = Fault(path, message, remedy)
+        self.fault = DocumentFault(path, message, remedy)
 
 
 class Node(NamedTuple):

@@ -31,7 +31,7 @@ class ChildGoneError(Exception):
     """The process ended, or sent what is no frame."""
 
 
-class Output:
+class ChildOutput:
     """What a child prints: drained always, its end kept."""
 
     def __init__(self, fd: int, loop: asyncio.AbstractEventLoop) -> None:
@@ -94,7 +94,7 @@ class Child:
         process: subprocess.Popen[bytes],
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
-        output: Output,
+        output: ChildOutput,
     ) -> None:
         self._process = process
         self._reader = reader
@@ -120,7 +120,7 @@ class Child:
         finally:
             theirs.close()
             os.close(out_write)
-        output = Output(out_read, asyncio.get_running_loop())
+        output = ChildOutput(out_read, asyncio.get_running_loop())
         try:
             reader, writer = await asyncio.open_connection(sock=ours)
         except BaseException:  # cancelled here, nobody else would end it

@@ -15,7 +15,7 @@ _REST = 0.005  # seconds, in which a thread that has nothing to do uses no CPU
 _BUSY = 0.002  # seconds of CPU within them
 
 
-class Surroundings:
+class ProcessBaseline:
     """What a process was like before any call. `alone`: only its own processes are in its namespace."""
 
     def __init__(self, alone: bool) -> None:

@@ -11,11 +11,12 @@ from typing import Any
 import msgspec
 
 from journeyman.errors import Problem, ToolRegistrationError
-from journeyman.tools.tool import BaseTool, definition_of
+from journeyman.tools.authoring.definition import declaration_of
+from journeyman.tools.tool import BaseTool
 from journeyman.user_code.importing import Package
 
 
-class Target(msgspec.Struct, frozen=True, kw_only=True):
+class ImportTarget(msgspec.Struct, frozen=True, kw_only=True):
     """An attribute of a file in a tools folder, or of a module that can be imported by name."""
 
     attribute: str
@@ -26,7 +27,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     folder: str = ""  # fingerprint of the tools folder that it was found in
 
 
-def target_of(thing: Any, code_hash: str = "") -> Target | None:
+def target_of(thing: Any, code_hash: str = "") -> ImportTarget | None:
     """Where `thing` can be imported from; None if no other process could (a lambda, a nested function)."""
     if isinstance(thing, BaseTool):
         module, name = type(thing).__module__, _name_in_module(thing)
@@ -36,7 +37,7 @@ def target_of(thing: Any, code_hash: str = "") -> Target | None:
     if home is None or not name or getattr(home, name, None) is not thing:
         return None
     file = getattr(home, "__file__", None) or ""
-    return Target(
+    return ImportTarget(
         attribute=name, module=module, file=file, root=str(Path(file).parent) if file else "", code_hash=code_hash
     )
 
@@ -46,7 +47,7 @@ def _name_in_module(thing: BaseTool) -> str:
     return next((name for name, value in names.items() if value is thing), "")
 
 
-def resolve(target: Target, packages: dict[str, Package]) -> Any:
+def resolve(target: ImportTarget, packages: dict[str, Package]) -> Any:
     """The `@tool` function or `BaseTool` instance at a target.
 
     `packages` keeps what was imported, by folder: two tools of one file share its module.
@@ -60,7 +61,7 @@ def resolve(target: Target, packages: dict[str, Package]) -> Any:
     return attribute_of(module, target.attribute)
 
 
-def _imported(target: Target, packages: dict[str, Package]) -> Any:
+def _imported(target: ImportTarget, packages: dict[str, Package]) -> Any:
     if target.module and target.module != "__main__":
         try:
             return importlib.import_module(target.module)
@@ -81,6 +82,6 @@ def attribute_of(module: Any, name: str) -> Any:
     found = getattr(module, name, None)
     if inspect.isclass(found) and issubclass(found, BaseTool):
         found = found()
-    if not isinstance(found, BaseTool) and definition_of(found) is None:
+    if not isinstance(found, BaseTool) and declaration_of(found) is None:
         raise ToolRegistrationError(f"the module has no tool {name!r} any more: reload the server")
     return found

@@ -16,10 +16,10 @@ import msgspec
 
 from journeyman.errors import ToolExecutionError
 from journeyman.tools.process.child import Child, ChildGoneError
-from journeyman.tools.process.import_target import Target
-from journeyman.tools.process.worker import Worker
+from journeyman.tools.process.import_target import ImportTarget
+from journeyman.tools.process.worker import ToolWorker
 from journeyman.tools.sandbox.confinement import Confinement
-from journeyman.tools.sandbox.detection import Kernel, confinement, detect, shortcomings
+from journeyman.tools.sandbox.detection import AvailableIsolation, confinement, detect, shortcomings
 from journeyman.tools.spec import ToolSpec
 
 _KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
@@ -32,7 +32,7 @@ def scrubbed_environment() -> dict[str, str]:
     return {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
 
 
-class Workers:
+class WorkerPool:
     """The slots. Whoever holds one has a worker that has imported the tool."""
 
     def __init__(
@@ -40,23 +40,23 @@ class Workers:
         limit: int = 4,
         environment: Mapping[str, str] | None = None,
         *,
-        detect: Callable[[], Awaitable[Kernel]] = detect,
+        detect: Callable[[], Awaitable[AvailableIsolation]] = detect,
         idle_seconds: float = _IDLE_SECONDS,
     ) -> None:
         self._slots = asyncio.Semaphore(limit)
         self._environment = scrubbed_environment() if environment is None else dict(environment)
-        self._idle: list[Worker] = []  # the one used last at the end
-        self._busy: set[Worker] = set()
+        self._idle: list[ToolWorker] = []  # the one used last at the end
+        self._busy: set[ToolWorker] = set()
         self._limit = limit
         self._endings: set[asyncio.Task[None]] = set()
         self._closed = False
         self._detect = detect
         self._detecting = asyncio.Lock()
-        self._kernel: Kernel | None = None
+        self._kernel: AvailableIsolation | None = None
         self._idle_seconds = idle_seconds
         self._sweep: asyncio.TimerHandle | None = None
 
-    async def kernel(self) -> Kernel:
+    async def kernel(self) -> AvailableIsolation:
         """What this machine confines processes with; looked at once."""
         if self._kernel is None:
             async with self._detecting:
@@ -64,7 +64,7 @@ class Workers:
         return self._kernel
 
     @property
-    def known_kernel(self) -> Kernel | None:
+    def known_kernel(self) -> AvailableIsolation | None:
         """None: nobody needed to know yet."""
         return self._kernel
 
@@ -74,8 +74,8 @@ class Workers:
 
     @asynccontextmanager
     async def slot(
-        self, target: Target, spec: ToolSpec, files: Mapping[str, bytes] | None = None
-    ) -> AsyncIterator[Worker]:
+        self, target: ImportTarget, spec: ToolSpec, files: Mapping[str, bytes] | None = None
+    ) -> AsyncIterator[ToolWorker]:
         """Wait for a slot, then a worker ready to run `target`, confined as `spec` says; taken back at the end.
 
         `files` are the sources of the target's folder; without them a worker reads what the disk holds.
@@ -108,15 +108,15 @@ class Workers:
         self.renew()
         await asyncio.gather(*self._endings, return_exceptions=True)
 
-    async def _confinement(self, target: Target, spec: ToolSpec) -> Confinement:
+    async def _confinement(self, target: ImportTarget, spec: ToolSpec) -> Confinement:
         if spec.sandbox == "off":
-            return confinement(spec, target.root, Kernel())
+            return confinement(spec, target.root, AvailableIsolation())
         kernel = await self.kernel()
         for problem in shortcomings(spec, kernel):
             raise ToolExecutionError(f"{problem.message}: {problem.remedy}", code="tool_refused")
         return confinement(spec, target.root, kernel)
 
-    async def _ready(self, target: Target, wanted: Confinement, files: Mapping[str, bytes]) -> Worker:
+    async def _ready(self, target: ImportTarget, wanted: Confinement, files: Mapping[str, bytes]) -> ToolWorker:
         while worker := self._fitting(target, wanted):
             try:
                 return await self._prepared(worker, target, files)
@@ -131,7 +131,7 @@ class Workers:
         except ChildGoneError as exc:
             raise ToolExecutionError("the tool's file ended its process when imported", code="tool_crashed") from exc
 
-    def _fitting(self, target: Target, wanted: Confinement) -> Worker | None:
+    def _fitting(self, target: ImportTarget, wanted: Confinement) -> ToolWorker | None:
         """The worker of this kind that was used last, taken out of the idle ones; what is of no more use is ended."""
         for worker in reversed(self._idle.copy()):
             if worker.usable and worker.confinement != wanted:
@@ -142,7 +142,7 @@ class Workers:
             self._end(worker)
         return None
 
-    async def _spawn(self, wanted: Confinement) -> Worker:
+    async def _spawn(self, wanted: Confinement) -> ToolWorker:
         environment = self._environment | {name: os.environ[name] for name in wanted.environment if name in os.environ}
         folder = tempfile.mkdtemp(prefix="journeyman-") if wanted.files is not None else None
         if folder is not None:
@@ -155,9 +155,9 @@ class Workers:
                 os.rmdir(folder)  # noqa: PTH106 - a text
             reason = exc.strerror or type(exc).__name__
             raise ToolExecutionError(f"no worker process can be started: {reason}", code="tool_crashed") from exc
-        return Worker(child, wanted, folder)
+        return ToolWorker(child, wanted, folder)
 
-    async def _prepared(self, worker: Worker, target: Target, files: Mapping[str, bytes]) -> Worker:
+    async def _prepared(self, worker: ToolWorker, target: ImportTarget, files: Mapping[str, bytes]) -> ToolWorker:
         try:
             async with asyncio.timeout(_LOAD_SECONDS):
                 await worker.prepare(target, files)
@@ -173,7 +173,7 @@ class Workers:
             raise
         return worker
 
-    def _take_back(self, worker: Worker) -> None:
+    def _take_back(self, worker: ToolWorker) -> None:
         if not worker.usable or self._closed:
             self._end(worker)
             return
@@ -192,11 +192,11 @@ class Workers:
             self._end(self._idle.pop(0))
         self._plan_sweep()
 
-    def _kill(self, worker: Worker) -> None:
+    def _kill(self, worker: ToolWorker) -> None:
         worker.kill()
         self._end(worker)
 
-    def _end(self, worker: Worker) -> None:
+    def _end(self, worker: ToolWorker) -> None:
         task = asyncio.get_running_loop().create_task(worker.close())
         self._endings.add(task)
         task.add_done_callback(self._endings.discard)

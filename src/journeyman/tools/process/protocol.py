@@ -14,7 +14,7 @@ import msgspec
 
 from journeyman.egress.http_messages import HttpReply, HttpRequest
 from journeyman.events.messages import JSON
-from journeyman.tools.process.import_target import Target
+from journeyman.tools.process.import_target import ImportTarget
 from journeyman.tools.spec import CallRequest, Question, ToolSpec
 
 HEADER = struct.Struct(">I")
@@ -28,18 +28,18 @@ class _Frame(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=
 class Load(_Frame, frozen=True, kw_only=True):
     """To a worker: import this tool. `files`: the sources of its folder, where it has none of them yet."""
 
-    target: Target
+    target: ImportTarget
     files: dict[str, bytes] = {}
 
 
-class Call(_Frame, frozen=True, kw_only=True):
+class RunTool(_Frame, frozen=True, kw_only=True):
     """To a worker: run a tool that it has loaded."""
 
-    target: Target
+    target: ImportTarget
     request: CallRequest
 
 
-class Answer(_Frame, frozen=True, kw_only=True):
+class PatchAnswer(_Frame, frozen=True, kw_only=True):
     """To a worker: the patch it sent is recorded, or why not."""
 
     error: str | None = None
@@ -67,7 +67,7 @@ class Ask(_Frame, frozen=True, kw_only=True):
     question: Question
 
 
-class Told(_Frame, frozen=True, kw_only=True):
+class AskAnswered(_Frame, frozen=True, kw_only=True):
     """To a worker: what the human said; without it the tool unwinds, or `error` says why it may not ask."""
 
     answer: str | None = None
@@ -78,13 +78,13 @@ class Ready(_Frame, frozen=True, kw_only=True):
     """From a worker: started."""
 
 
-class Loaded(_Frame, frozen=True, kw_only=True):
+class ToolLoaded(_Frame, frozen=True, kw_only=True):
     """From a worker: the tool can be called, or why not."""
 
     error: str | None = None
 
 
-class Progress(_Frame, frozen=True, kw_only=True):
+class ProgressReport(_Frame, frozen=True, kw_only=True):
     value: str | float
 
 
@@ -150,8 +150,8 @@ class Report(_Frame, frozen=True, kw_only=True):
     troubles: list[Trouble] = []
 
 
-FromServer = Load | Call | Answer | Fetched | Told | Scan
-FromChild = Ready | Loaded | Progress | Patch | Fetch | Ask | LogLine | Done | Begin | Report
+FromServer = Load | RunTool | PatchAnswer | Fetched | AskAnswered | Scan
+FromChild = Ready | ToolLoaded | ProgressReport | Patch | Fetch | Ask | LogLine | Done | Begin | Report
 
 _encode = msgspec.json.Encoder().encode
 _server_decoder: msgspec.json.Decoder[FromServer] = msgspec.json.Decoder(FromServer)
@@ -166,7 +166,7 @@ def pack(frame: Any) -> bytes:
     return HEADER.pack(len(body)) + body
 
 
-class Channel:
+class ChildChannel:
     """The child's side: blocking."""
 
     def __init__(self, sock: socket.socket) -> None:

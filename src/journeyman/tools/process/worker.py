@@ -16,21 +16,21 @@ from journeyman.errors import BaseError, ServiceTimeoutError, ServiceUnavailable
 from journeyman.events.messages import valid_text
 from journeyman.tools.failures import TransientToolError
 from journeyman.tools.process.child import Child, ChildGoneError
-from journeyman.tools.process.import_target import Target
+from journeyman.tools.process.import_target import ImportTarget
 from journeyman.tools.process.protocol import (
-    Answer,
     Ask,
-    Call,
+    AskAnswered,
     Done,
     Fetch,
     Fetched,
     Load,
-    Loaded,
     LogLine,
     Patch,
-    Progress,
+    PatchAnswer,
+    ProgressReport,
     Ready,
-    Told,
+    RunTool,
+    ToolLoaded,
 )
 from journeyman.tools.sandbox.confinement import MEBIBYTE, Confinement
 from journeyman.tools.spec import CallHost, CallRequest, Question, ToolHost, Unanswered
@@ -42,7 +42,7 @@ _GOODBYE_SECONDS = 1.0
 _TEXT_CAP = 4000  # characters of a progress text or a log line
 
 
-class Worker:
+class ToolWorker:
     """One process with the tools it has loaded. An invoker while its slot is held."""
 
     def __init__(self, child: Child, confinement: Confinement, folder: str | None = None) -> None:
@@ -50,8 +50,8 @@ class Worker:
         self.idle_since = 0.0
         self._child = child
         self._folder = folder  # a temporary one of its own, removed with it
-        self._target = Target(attribute="")
-        self._loaded: set[Target] = set()
+        self._target = ImportTarget(attribute="")
+        self._loaded: set[ImportTarget] = set()
         self._versions: dict[str, str] = {}  # folder or module -> the code that was loaded
         self._tainted = False
         self._printed_too_much = False
@@ -61,7 +61,7 @@ class Worker:
     def usable(self) -> bool:
         return self._child.usable and not self._tainted
 
-    def serves(self, target: Target) -> bool:
+    def serves(self, target: ImportTarget) -> bool:
         """Whether it has no other code of the target's folder loaded: one process never holds two versions of one."""
         return self._versions.get(_place(target), _version(target)) == _version(target)
 
@@ -69,14 +69,14 @@ class Worker:
         """Serve no call after the one under way."""
         self._tainted = True
 
-    async def prepare(self, target: Target, files: Mapping[str, bytes]) -> None:
+    async def prepare(self, target: ImportTarget, files: Mapping[str, bytes]) -> None:
         """Have the tool imported. Raises ToolExecutionError; nothing of the tool ran but its module."""
         self._target = target
         if target in self._loaded:
             return
         new = _place(target) not in self._versions
         await self._child.send(Load(target=target, files=dict(files) if new else {}))
-        while not isinstance(frame := await self._child.receive(), Loaded):
+        while not isinstance(frame := await self._child.receive(), ToolLoaded):
             if not isinstance(frame, Ready | LogLine):
                 raise ChildGoneError
         if frame.error is not None:
@@ -90,7 +90,7 @@ class Worker:
         slim = msgspec.structs.replace(request, spec=msgspec.structs.replace(request.spec, parameters={}))
         self._child.output.limit = self.confinement.limits.output_mb * MEBIBYTE
         try:
-            await self._child.send(Call(target=self._target, request=slim))
+            await self._child.send(RunTool(target=self._target, request=slim))
             done = await self._serve(request, host)
         except ChildGoneError as exc:
             raise await self._crash() from exc
@@ -110,7 +110,7 @@ class Worker:
             match await self._child.receive():
                 case Done() as done:
                     return done
-                case Progress(value=value):
+                case ProgressReport(value=value):
                     host.progress(valid_text(value[:_TEXT_CAP]) if isinstance(value, str) else value)
                 case Patch() as patch:
                     await self._child.send(await _record(patch, host))
@@ -168,21 +168,21 @@ def _write(line: LogLine, request: CallRequest) -> None:
         _log.log(line.level, "%s", valid_text(line.message[:_TEXT_CAP]), extra=facts)
 
 
-async def _record(patch: Patch, host: CallHost) -> Answer:
+async def _record(patch: Patch, host: CallHost) -> PatchAnswer:
     try:
         await host.change_context(patch.scope, patch.patch)
     except BaseError as exc:
-        return Answer(error=exc.message)
-    return Answer()
+        return PatchAnswer(error=exc.message)
+    return PatchAnswer()
 
 
-async def _told(question: Question, host: CallHost) -> Told:
+async def _told(question: Question, host: CallHost) -> AskAnswered:
     try:
-        return Told(answer=await host.ask(question))
+        return AskAnswered(answer=await host.ask(question))
     except Unanswered:
-        return Told()
+        return AskAnswered()
     except BaseError as exc:
-        return Told(error=exc.message)
+        return AskAnswered(error=exc.message)
 
 
 async def _fetched(request: HttpRequest, host: ToolHost) -> Fetched:
@@ -208,9 +208,9 @@ def _how(status: int | None) -> str:
         return f"was ended by signal {-status}"
 
 
-def _place(target: Target) -> str:
+def _place(target: ImportTarget) -> str:
     return target.root if target.folder else target.file or target.module
 
 
-def _version(target: Target) -> str:
+def _version(target: ImportTarget) -> str:
     return target.folder or target.code_hash

@@ -24,31 +24,32 @@ from journeyman.errors import (
 )
 from journeyman.events.messages import JSON
 from journeyman.tools.authoring.context import BlockingToolContext, ToolContext
+from journeyman.tools.authoring.definition import declaration_of
 from journeyman.tools.failures import DETAIL_CAP, TransientToolError, detail_of, failure_of
-from journeyman.tools.process.cleanup import Surroundings
-from journeyman.tools.process.import_target import Target, resolve
+from journeyman.tools.process.cleanup import ProcessBaseline
+from journeyman.tools.process.import_target import ImportTarget, resolve
 from journeyman.tools.process.protocol import (
-    Answer,
     Ask,
-    Call,
-    Channel,
+    AskAnswered,
+    ChildChannel,
     Done,
     Fetch,
     Fetched,
     Load,
-    Loaded,
     LogLine,
     Patch,
-    Progress,
+    PatchAnswer,
+    ProgressReport,
     Ready,
-    Told,
+    RunTool,
+    ToolLoaded,
 )
 from journeyman.tools.results import format_result
 from journeyman.tools.sandbox.confinement import FIRST_OF_NAMESPACE, Confinement, allow_cpu, confine
 from journeyman.tools.sandbox.kernel import die_with
 from journeyman.tools.schema.signature import Signature, read_signature
 from journeyman.tools.spec import CallRequest, Question, Unanswered
-from journeyman.tools.tool import BaseTool, ToolRetry, definition_of
+from journeyman.tools.tool import BaseTool, ToolRetry
 from journeyman.user_code.importing import Package
 
 _NICE = 10
@@ -60,7 +61,7 @@ def main(fd: int, parent: int, wanted: str) -> None:
     os.nice(_NICE)
     confinement = msgspec.json.decode(wanted, type=Confinement)
     confine(confinement)
-    channel = Channel(socket.socket(fileno=fd))
+    channel = ChildChannel(socket.socket(fileno=fd))
     logging.getLogger("journeyman.tool").addHandler(_ToServer(channel))
     logging.getLogger("journeyman.tool").setLevel(logging.DEBUG)
     channel.send(Ready())
@@ -71,7 +72,7 @@ def main(fd: int, parent: int, wanted: str) -> None:
 class _ToServer(logging.Handler):
     """`ctx.log` speaks in the server's log."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: ChildChannel) -> None:
         super().__init__()
         self._channel = channel
 
@@ -87,7 +88,7 @@ class _Run:
     Closed when the call is over: a thread that the tool left behind must not speak in the name of the next call.
     """
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: ChildChannel) -> None:
         self._channel = channel
         self._speaking = threading.RLock()
         self._open = True
@@ -102,7 +103,7 @@ class _Run:
     def progress(self, value: str | float) -> None:
         with self._speaking:
             if self._open:
-                self._channel.send(Progress(value=value))
+                self._channel.send(ProgressReport(value=value))
 
     async def change_context(self, scope: Literal["thread", "global"], patch: dict[str, JSON]) -> None:
         self.change(scope, patch)
@@ -114,7 +115,7 @@ class _Run:
                 raise StateError("the call is over: its context cannot be changed any more")
             self._channel.send(Patch(scope=scope, patch=patch))
             answer = self._channel.receive()
-        if not isinstance(answer, Answer):
+        if not isinstance(answer, PatchAnswer):
             os._exit(1)
         if answer.error is not None:
             raise StateError(answer.error)
@@ -129,7 +130,7 @@ class _Run:
                 raise StateError("the call is over: it asks nothing any more")
             self._channel.send(Ask(question=question))
             told = self._channel.receive()
-        if not isinstance(told, Told):
+        if not isinstance(told, AskAnswered):
             os._exit(1)
         if told.error is not None:
             raise ToolExecutionError(told.error, code="ask_refused")
@@ -163,7 +164,7 @@ class _Tool:
     """A tool's function as this process loaded it."""
 
     def __init__(self, thing: Any) -> None:
-        definition = definition_of(thing)
+        definition = declaration_of(thing)
         name = thing.name if definition is None else definition.name
         self.function: Callable[..., Any] = thing.run if isinstance(thing, BaseTool) else thing
         self.brings_schema = isinstance(thing, BaseTool) and type(thing).get_spec is not BaseTool.get_spec
@@ -179,11 +180,11 @@ class _Tool:
 
 
 class _Server:
-    def __init__(self, channel: Channel, confinement: Confinement) -> None:
+    def __init__(self, channel: ChildChannel, confinement: Confinement) -> None:
         self._channel = channel
         self._limits = confinement.limits
-        self._surroundings = Surroundings(alone=confinement.namespaces and os.getpid() == FIRST_OF_NAMESPACE)
-        self._tools: dict[Target, _Tool] = {}
+        self._surroundings = ProcessBaseline(alone=confinement.namespaces and os.getpid() == FIRST_OF_NAMESPACE)
+        self._tools: dict[ImportTarget, _Tool] = {}
         self._packages: dict[str, Package] = {}
         self._runner: Any = None
         self._resources: Any = None
@@ -194,14 +195,14 @@ class _Server:
                 case Load(target=target, files=files):
                     if files and target.root not in self._packages:
                         self._packages[target.root] = Package(Path(target.root), files)
-                    self._channel.send(Loaded(error=self._load(target)))
-                case Call(target=target, request=request):
+                    self._channel.send(ToolLoaded(error=self._load(target)))
+                case RunTool(target=target, request=request):
                     done = self._call(self._tools[target], request)
                     self._channel.send(done)
         self._close()
         return 0
 
-    def _load(self, target: Target) -> str | None:
+    def _load(self, target: ImportTarget) -> str | None:
         try:
             self._tools[target] = _Tool(resolve(target, self._packages))
         except BaseException as exc:  # noqa: BLE001 - importing runs the user's code

@@ -33,7 +33,7 @@ _REMEDIES = {
 }
 
 
-class Kernel(msgspec.Struct, frozen=True, kw_only=True):
+class AvailableIsolation(msgspec.Struct, frozen=True, kw_only=True):
     """The means that this machine has for the user that the server runs as."""
 
     namespaces: bool = False  # of processes, mounts, IPC, network
@@ -45,7 +45,7 @@ class Kernel(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(name for name in _REMEDIES if not getattr(self, name))
 
 
-async def detect() -> Kernel:
+async def detect() -> AvailableIsolation:
     """Ask a child process to try each means. Whatever goes wrong means: there is none."""
     command = (sys.executable, "-I", "-X", "utf8", "-c", _PROBE, search_path())
     quiet = asyncio.subprocess.DEVNULL
@@ -55,14 +55,14 @@ async def detect() -> Kernel:
         )
     except OSError as exc:
         _log.warning("the sandbox cannot be looked at: %s", exc)
-        return Kernel()
+        return AvailableIsolation()
     try:
         async with asyncio.timeout(_PROBE_SECONDS):
             output, _ = await process.communicate()
-        return msgspec.json.decode(output, type=Kernel)
+        return msgspec.json.decode(output, type=AvailableIsolation)
     except (TimeoutError, msgspec.MsgspecError) as exc:
         _log.warning("the sandbox cannot be looked at: %s", exc)
-        return Kernel()
+        return AvailableIsolation()
     finally:
         await _end(process)
 
@@ -76,7 +76,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
             await process.communicate()
 
 
-def confinement(spec: ToolSpec, root: str, kernel: Kernel) -> Confinement:
+def confinement(spec: ToolSpec, root: str, kernel: AvailableIsolation) -> Confinement:
     """How this tool's worker is confined on this machine."""
     wanted = spec.sandbox != "off"
     return Confinement(
@@ -91,7 +91,7 @@ def confinement(spec: ToolSpec, root: str, kernel: Kernel) -> Confinement:
     )
 
 
-def shortcomings(spec: ToolSpec, kernel: Kernel) -> Iterator[Problem]:
+def shortcomings(spec: ToolSpec, kernel: AvailableIsolation) -> Iterator[Problem]:
     """What `sandbox: strict` asks for and this machine has not."""
     if spec.sandbox == "strict":
         for name in kernel.missing:
@@ -106,19 +106,19 @@ _TITLES = {
 }
 
 
-def described(kernel: Kernel) -> dict[str, JSON]:
+def describe_isolation(kernel: AvailableIsolation) -> dict[str, JSON]:
     """For people and probes: `level` is full, partial or none."""
     missing = kernel.missing
     level = "none" if len(missing) == len(_REMEDIES) else "partial" if missing else "full"
     return {"level": level, **msgspec.structs.asdict(kernel)}
 
 
-def described_for(spec: ToolSpec, kernel: Kernel) -> dict[str, Any]:
+def describe_tool_isolation(spec: ToolSpec, kernel: AvailableIsolation) -> dict[str, Any]:
     """What holds for one tool: `network` and `files` say who keeps it from them."""
     if spec.isolation == "inline":
         return {"sandbox": spec.sandbox, "level": "inline"}
     reached = confinement(spec, "", kernel)
-    level = "none" if spec.sandbox == "off" else described(kernel)["level"]
+    level = "none" if spec.sandbox == "off" else describe_isolation(kernel)["level"]
     return {
         "sandbox": spec.sandbox,
         "level": level,

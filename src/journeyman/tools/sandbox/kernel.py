@@ -20,7 +20,7 @@ linux = sys.platform == "linux"
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def checked(result: int) -> int:
+def checked_call(result: int) -> int:
     """Raises OSError with the C library's errno if a call failed."""
     if result < 0:
         number = ctypes.get_errno()
@@ -32,12 +32,12 @@ def prctl(option: int, argument: int | ctypes.Array[ctypes.c_char] | ctypes.Stru
     long = ctypes.c_ulong
     second = long(argument) if isinstance(argument, int) else argument
     last = long(third) if isinstance(third, int) else third
-    checked(_libc.prctl(option, second, last, long(0), long(0)))
+    checked_call(_libc.prctl(option, second, last, long(0), long(0)))
 
 
 def syscall(number: int, *arguments: object) -> int:
     given = [ctypes.c_long(each) if isinstance(each, int) else each for each in arguments]
-    return checked(_libc.syscall(ctypes.c_long(number), *given))
+    return checked_call(_libc.syscall(ctypes.c_long(number), *given))
 
 
 def die_with(parent: int) -> None:
@@ -74,8 +74,8 @@ def enter_namespaces(network: bool) -> bool:
 def own_proc() -> None:
     """A /proc that shows the processes of this namespace and no other. Raises OSError, where a container masks it."""
     nothing, kind = ctypes.c_char_p(b"none"), ctypes.c_char_p(b"proc")
-    checked(_libc.mount(nothing, b"/", None, ctypes.c_ulong(_PRIVATE | _RECURSIVE), None))
-    checked(_libc.mount(kind, b"/proc", kind, ctypes.c_ulong(_NO_SUID | _NO_DEVICES | _NO_EXEC), None))
+    checked_call(_libc.mount(nothing, b"/", None, ctypes.c_ulong(_PRIVATE | _RECURSIVE), None))
+    checked_call(_libc.mount(kind, b"/proc", kind, ctypes.c_ulong(_NO_SUID | _NO_DEVICES | _NO_EXEC), None))
 
 
 def count_as_another_user() -> None:
@@ -100,7 +100,7 @@ def give_up_privileges(kept: int = 0) -> None:
             break
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)
     sets = (ctypes.c_uint32 * 6)(kept, kept, 0, 0, 0, 0)
-    checked(_libc.capset(header, sets))
+    checked_call(_libc.capset(header, sets))
     prctl(_DUMPABLE, 1)  # a change of privileges hides /proc/self from oneself
 
 
@@ -113,4 +113,4 @@ def no_new_privileges() -> None:
 
 
 def _unshare(flags: int) -> None:
-    checked(_libc.unshare(flags))
+    checked_call(_libc.unshare(flags))

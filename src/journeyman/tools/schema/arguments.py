@@ -15,7 +15,7 @@ from journeyman.tools.schema.simple_schema import arguments_of
 _decode = msgspec.json.Decoder().decode
 
 
-class Check(Protocol):
+class ArgumentCheck(Protocol):
     """Refuses arguments that do not fit, and gives back the JSON to be recorded and executed."""
 
     def check(self, values: dict[str, JSON]) -> dict[str, JSON]:
@@ -72,14 +72,14 @@ class SchemaCheck:
 class BothChecks:
     """The code's check, then the agent file's narrower schema."""
 
-    def __init__(self, first: Check, second: Check) -> None:
+    def __init__(self, first: ArgumentCheck, second: ArgumentCheck) -> None:
         self._first, self._second = first, second
 
     def check(self, values: dict[str, JSON]) -> dict[str, JSON]:
         return self._second.check(self._first.check(values))
 
 
-def check_for_schema(tool: str, schema: dict[str, JSON]) -> Check:
+def check_for_schema(tool: str, schema: dict[str, JSON]) -> ArgumentCheck:
     """A check made from the schema alone: by pydantic where the schema is simple, by jsonschema-rs otherwise."""
     arguments = arguments_of(schema)
     return SchemaCheck(schema) if arguments is None else PlainCheck(Arguments(tool, arguments))

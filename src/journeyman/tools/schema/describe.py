@@ -13,7 +13,7 @@ import msgspec
 
 from journeyman.errors import ToolValidationError
 from journeyman.events.messages import JSON
-from journeyman.tools.authoring.definition import Declared, Definition, definition_of
+from journeyman.tools.authoring.definition import Declared, ToolDeclaration, declaration_of
 from journeyman.tools.permissions import ProcessLimits
 from journeyman.tools.schema.compiled import Arguments
 from journeyman.tools.schema.signature import Signature, read_signature
@@ -38,7 +38,7 @@ def describe(thing: object) -> Described:
     """
     if isinstance(thing, Declared):
         return _describe_instance(thing)
-    definition = definition_of(thing)
+    definition = declaration_of(thing)
     if definition is None:
         raise ToolValidationError(
             f"{thing!r:.100} is no tool: register a function with @tool on it, or an instance of BaseTool"
@@ -74,7 +74,7 @@ def _own_schema(thing: Declared) -> dict[str, JSON]:
 
 
 def _described(
-    definition: Definition,
+    definition: ToolDeclaration,
     function: Callable[..., Any],
     signature: Signature,
     arguments: Arguments | None,

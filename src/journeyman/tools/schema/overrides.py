@@ -22,7 +22,7 @@ class Mismatch(NamedTuple):
     problem: Problem
 
 
-def narrowed(spec: ToolSpec, override: Mapping[str, JSON]) -> ToolSpec:
+def overridden_schema(spec: ToolSpec, override: Mapping[str, JSON]) -> ToolSpec:
     """`spec` with its schema narrowed; ask `mismatches` first.
 
     `override` may hold `arguments` (name -> JSON Schema fragment) and `required`.

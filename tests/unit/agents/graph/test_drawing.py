@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from journeyman.agents.graph.drawing import REACT, GraphEdge, GraphNode, graph_of, mermaid, picture
+from journeyman.agents.graph.drawing import REACT, GraphEdge, GraphNode, graph_of, graph_picture, mermaid
 from journeyman.agents.spec import AgentSpec, EdgeSpec, GraphSpec, ModelSettings, NodeSpec
 
 GRAPH = GraphSpec(
@@ -55,7 +55,7 @@ def test_every_node_and_way_is_drawn() -> None:
 
 
 def test_the_same_as_data() -> None:
-    found = picture(GRAPH)
+    found = graph_picture(GRAPH)
     assert (found.start, found.nodes[1]) == ("plan", GraphNode("act", "tools"))
     assert found.edges[1:5] == (
         GraphEdge(from_="plan", to="graph", kind="fan_out", group=1),

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from journeyman.agents.conditions import ConditionError
-from journeyman.agents.graph.edge_conditions import Sight, compile_edge, edge_conditions, sight
+from journeyman.agents.graph.edge_conditions import ConditionView, compile_edge, condition_view, edge_conditions
 from journeyman.agents.spec import EdgeSpec, GraphSpec, NodeSpec
 from journeyman.errors import ValidationError
 from journeyman.events.fold import AgentState
@@ -33,7 +33,7 @@ CALLING = assistant("a word", ToolCall("1", "refund", '{"amount": 60}'), ToolCal
     ],
 )
 def test_what_a_condition_sees(text: str, held: bool) -> None:
-    seen = Sight(
+    seen = ConditionView(
         last=CALLING,
         result={"decision": "approve"},
         steps=3,
@@ -46,7 +46,7 @@ def test_what_a_condition_sees(text: str, held: bool) -> None:
 
 @pytest.mark.parametrize("last", [None, user("hi"), tool_result("1", "refund", "done")])
 def test_calls_that_were_run_are_no_calls(last: Any) -> None:
-    assert compile_edge("state.tool_calls.size() == 0", NODES).holds(Sight(last=last))
+    assert compile_edge("state.tool_calls.size() == 0", NODES).holds(ConditionView(last=last))
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_what_is_refused_when_it_is_compiled(text: str, message: str) -> None:
 
 
 def test_only_what_is_read_is_put_together() -> None:
-    seen = Sight(steps=3, thread={"score": 1, "essay": "long" * 1000})
+    seen = ConditionView(steps=3, thread={"score": 1, "essay": "long" * 1000})
     edge = compile_edge("context.thread.score > 0 && state.steps < 9", NODES)
     assert edge.reads == ("state.steps", "context.thread.score")
     assert edge.values(seen) == {"state": {"steps": 3}, "context": {"thread": {"score": 1}, "global": {}}}
@@ -80,18 +80,18 @@ def test_only_what_is_read_is_put_together() -> None:
 def test_a_whole_context_beats_its_single_keys() -> None:
     edge = compile_edge("'a' in context.thread && context.thread.b == 1", NODES)
     assert edge.reads == ("context.thread",)
-    assert edge.holds(Sight(thread={"a": 0, "b": 1}))
+    assert edge.holds(ConditionView(thread={"a": 0, "b": 1}))
 
 
 def test_a_key_that_is_not_there_gives_no_answer() -> None:
     with pytest.raises(ConditionError):
-        compile_edge("context.thread.score > 0", NODES).holds(Sight())
+        compile_edge("context.thread.score > 0", NODES).holds(ConditionView())
 
 
 def test_the_sight_is_taken_from_the_state() -> None:
     state = AgentState(model_calls=2, thread_context={"a": 1}, global_context={"b": 2})
-    seen = sight(state, user("hi"), {"score": 1}, {"plan": 1})
-    assert seen == Sight(
+    seen = condition_view(state, user("hi"), {"score": 1}, {"plan": 1})
+    assert seen == ConditionView(
         last=user("hi"), result={"score": 1}, steps=2, visits={"plan": 1}, thread={"a": 1}, global_={"b": 2}
     )
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from journeyman.agents.graph.flow_checks import flow_findings
+from journeyman.agents.graph.flow_checks import flow_problems
 from journeyman.agents.spec import EdgeSpec, GraphSpec, NodeSpec
 
 
@@ -22,7 +22,7 @@ def graph(edges: str, **nodes: str) -> GraphSpec:
 
 
 def told(spec: GraphSpec, *, agent_has_tools: bool = True) -> list[tuple[tuple[str | int, ...], str]]:
-    return [(found.path, found.message) for found in flow_findings(spec, agent_has_tools=agent_has_tools)]
+    return [(found.path, found.message) for found in flow_problems(spec, agent_has_tools=agent_has_tools)]
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_the_way_of_a_failure_counts() -> None:
 
 
 def test_a_loop_without_a_way_out_is_a_warning() -> None:
-    (found,) = flow_findings(graph("a -> b; b -> a"), agent_has_tools=True)
+    (found,) = flow_problems(graph("a -> b; b -> a"), agent_has_tools=True)
     assert found.severity == "warning"
 
 

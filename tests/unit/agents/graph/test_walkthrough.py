@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from journeyman.agents.graph.walkthrough import Asked, TrailStep, trail
+from journeyman.agents.graph.walkthrough import EvaluatedCondition, TraceStep, execution_trace
 from journeyman.agents.spec import EdgeSpec, GraphSpec, NodeSpec
 from journeyman.events.events import (
     BranchEnded,
@@ -46,9 +46,9 @@ def said(text: str, path: Path, *calls: ToolCall) -> ModelReplied:
     return ModelReplied(call="m1", model="m", message=assistant(text, *calls), usage=Usage(), path=path)
 
 
-def steps(*events: Event) -> list[TrailStep]:
+def steps(*events: Event) -> list[TraceStep]:
     begin = (RunAccepted(thread="me/t", principal="me", input=user("hi")), RunStarted(epoch=1))
-    return list(trail(GRAPH, ((seq, seq, event) for seq, event in enumerate((*begin, *events), 1))))
+    return list(execution_trace(GRAPH, ((seq, seq, event) for seq, event in enumerate((*begin, *events), 1))))
 
 
 def test_what_was_asked_until_an_edge_matched() -> None:
@@ -68,16 +68,16 @@ def test_what_was_asked_until_an_edge_matched() -> None:
         BranchEnded(path=Path("work#2.1", "b"), to="end", edge=3),
     )
     calls = [{"name": "look", "arguments": {}}]
-    assert first == TrailStep(
+    assert first == TraceStep(
         node="work",
         type="llm",
-        asked=(Asked("state.tool_calls.size() > 0", {"state.tool_calls": calls}, True),),
+        asked=(EvaluatedCondition("state.tool_calls.size() > 0", {"state.tool_calls": calls}, True),),
         to=("act",),
     )
     assert (act.type, act.to, act.asked) == ("tools", ("work",), ())
     assert second.asked == (
-        Asked("state.tool_calls.size() > 0", {"state.tool_calls": []}, False),
-        Asked("context.thread.score > 1", {"context.thread.score": 2}, True),
+        EvaluatedCondition("state.tool_calls.size() > 0", {"state.tool_calls": []}, False),
+        EvaluatedCondition("context.thread.score > 1", {"context.thread.score": 2}, True),
     )
     assert (second.visit, second.to) == (2, ("a", "b"))
     assert (b.branch, b.node, b.to) == ("work#2.1", "b", ("end",))

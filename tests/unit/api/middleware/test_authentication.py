@@ -11,16 +11,16 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
 from journeyman.api.app import build_app
-from journeyman.api.dependencies import Limits
-from journeyman.api.middleware.authentication import Gate, guard
+from journeyman.api.dependencies import RequestLimits
+from journeyman.api.middleware.authentication import AuthenticationMiddleware, guard
 from journeyman.api.security import scopes as access
 from journeyman.api.websocket_messages import Command
 from journeyman.auth.api_keys import ApiKeys
 from journeyman.auth.authenticator import Authenticator
 from journeyman.auth.principal import SCOPES
-from journeyman.auth.remembered import Remembered
+from journeyman.auth.remembered import VerificationCache
 from journeyman.clock import ManualClock
-from journeyman.ids import RandomSecrets
+from journeyman.ids import RandomSecretSource
 from journeyman.journal.memory import MemoryJournal
 from journeyman.web.pages import pages
 from tests.harness.asgi_client import request, socket, stream
@@ -41,8 +41,8 @@ class SecuredApp:
 
     def __init__(self) -> None:
         self.clock = ManualClock()
-        remembered = Remembered()
-        self.keys = ApiKeys(MemoryJournal(), self.clock, RandomSecrets())
+        remembered = VerificationCache()
+        self.keys = ApiKeys(MemoryJournal(), self.clock, RandomSecretSource())
         self.keys.changed = remembered.forget
         self.ports = make_ports(
             clock=self.clock,
@@ -50,7 +50,7 @@ class SecuredApp:
             authenticator=Authenticator(self.keys, None, remembered, self.clock),
             pages=pages(),
             debug=Inside(),
-            limits=Limits(socket_auth_seconds=0.05),
+            limits=RequestLimits(socket_auth_seconds=0.05),
         )
         assert isinstance(self.ports.runs, FakeRuns)
         self.runs = self.ports.runs
@@ -100,9 +100,9 @@ def test_a_route_that_nobody_thought_of_keeps_the_application_from_being_built()
 
     for route in (Route("/new", nothing), WebSocketRoute("/new", nothing), Mount("/new", nothing)):
         with pytest.raises(LookupError):
-            guard([route], Gate(None))
+            guard([route], AuthenticationMiddleware(None))
     with pytest.raises(LookupError, match="different scopes"):
-        guard([Route("/threads", nothing, methods=["GET", "POST"])], Gate(None))
+        guard([Route("/threads", nothing, methods=["GET", "POST"])], AuthenticationMiddleware(None))
 
 
 async def test_without_a_credential_nothing_is_answered(secured: SecuredApp) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from journeyman.api.app import build_app
-from journeyman.api.dependencies import Limits
+from journeyman.api.dependencies import RequestLimits
 from journeyman.runtime.engine.frames import Delta, Progress, Reconnect, Snapshot
 from tests.harness.asgi_client import abandon, request, stream
 from tests.harness.fake_use_cases import FakeRuns, make_ports
@@ -148,7 +148,7 @@ async def test_the_content_type_is_bound_to_the_parser(kind: str | None) -> None
 
 
 async def test_too_large_and_too_slow() -> None:
-    app = build_app(make_ports(limits=Limits(body_bytes=50, body_idle_seconds=0.01)))
+    app = build_app(make_ports(limits=RequestLimits(body_bytes=50, body_idle_seconds=0.01)))
     large = await process(app, "x" * 100)
     assert (large.status, large.headers["connection"]) == (413, "close")
     headers = {"content-type": "application/json"}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from journeyman.api.app import build_app
-from journeyman.api.dependencies import Limits
+from journeyman.api.dependencies import RequestLimits
 from journeyman.runtime.engine.frames import Delta
 from tests.harness.asgi_client import request, socket
 from tests.harness.fake_use_cases import FakeRuns, make_ports
@@ -114,14 +114,14 @@ async def test_origins(headers: dict[str, str], accepted: bool) -> None:
 
 
 async def test_a_frame_too_large_ends_the_socket() -> None:
-    async with socket(build_app(make_ports(limits=Limits(socket_frame_bytes=100)))) as ws:
+    async with socket(build_app(make_ports(limits=RequestLimits(socket_frame_bytes=100)))) as ws:
         await ws.send("x" * 101)
         await asyncio.wait_for(ws.outbound.get(), 5)
         assert ws.closed == 1009
 
 
 async def test_a_socket_watches_so_many_runs() -> None:
-    async with socket(build_app(make_ports(limits=Limits(socket_runs=1)))) as ws:
+    async with socket(build_app(make_ports(limits=RequestLimits(socket_runs=1)))) as ws:
         await ws.send({"type": "start", "id": "1", "user_input": "hang"})
         await receive(ws, 3)
         await ws.send({"type": "start", "id": "2", "user_input": "hang"})
@@ -129,7 +129,7 @@ async def test_a_socket_watches_so_many_runs() -> None:
 
 
 async def test_a_burst_is_taken_a_few_at_a_time() -> None:
-    ports = make_ports(limits=Limits(socket_commands=4))
+    ports = make_ports(limits=RequestLimits(socket_commands=4))
     async with socket(build_app(ports)) as ws:
         for number in range(500):
             await ws.send({"type": "cancel", "id": str(number), "run_id": "nope"})

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from journeyman.api.security.client_address import Proxies
+from journeyman.api.security.client_address import TrustedProxies
 
 TRUSTED = ("10.0.0.0/8", "127.0.0.1", "fd00::/8")
 
@@ -31,13 +31,13 @@ TRUSTED = ("10.0.0.0/8", "127.0.0.1", "fd00::/8")
 )
 def test_the_first_from_the_right_that_is_no_proxy_of_ours(peer: str, forwarded: str | None, client: str) -> None:
     header = None if forwarded is None else forwarded.encode()
-    assert Proxies(TRUSTED).client(peer, header) == client
+    assert TrustedProxies(TRUSTED).client(peer, header) == client
 
 
 def test_without_proxies_nobody_is_believed() -> None:
-    assert Proxies(()).client("127.0.0.1", b"1.1.1.1") == "127.0.0.1"
+    assert TrustedProxies(()).client("127.0.0.1", b"1.1.1.1") == "127.0.0.1"
 
 
 def test_a_long_header_is_not_read_to_its_end() -> None:
     long = b"6.6.6.6, " + b"10.0.0.1, " * 10_000 + b"10.0.0.1"
-    assert Proxies(TRUSTED).client("10.0.0.1", long) == "10.0.0.1"
+    assert TrustedProxies(TRUSTED).client("10.0.0.1", long) == "10.0.0.1"

@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import Any
 
-from journeyman.api.security.rate_limiting import Admission, rate_headers
+from journeyman.api.security.rate_limiting import RateLimiter, rate_headers
 from journeyman.auth.principal import Caller
 from journeyman.clock import SystemClock
 from journeyman.errors import ResourceError
@@ -19,7 +19,7 @@ REQUESTS = 5000
 ANN = Caller(principal="ann", scopes=frozenset(), line="k", rate=Rate(MOST, 60))  # two windows: hers and the key's
 
 
-async def _ask(admission: Admission, caller: Caller, times: int) -> int:
+async def _ask(admission: RateLimiter, caller: Caller, times: int) -> int:
     """How many were let in."""
     admitted = 0
     for _ in range(times):
@@ -35,7 +35,7 @@ async def _ask(admission: Admission, caller: Caller, times: int) -> int:
 
 def _measured(rate: Rate) -> int:
     begun = time.thread_time()
-    admission = Admission(MemoryWindows(SystemClock()), rate)
+    admission = RateLimiter(MemoryWindows(SystemClock()), rate)
     admitted = asyncio.run(_ask(admission, ANN, REQUESTS))
     print(f"{(time.thread_time() - begun) / REQUESTS * 1e6:.1f} µs a request, {admitted} of {REQUESTS} let in")
     return admitted

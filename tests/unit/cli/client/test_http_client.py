@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from journeyman.cli.client.api_client import Door, Frame, frames, refusal
-from journeyman.cli.client.asgi_client import InProcessDoor
-from journeyman.cli.client.http_client import RemoteDoor
+from journeyman.cli.client.api_client import ApiClient, Frame, error_of_answer, frames
+from journeyman.cli.client.asgi_client import AsgiClient
+from journeyman.cli.client.http_client import HttpApiClient
 from journeyman.errors import (
     ConfigurationError,
     ForbiddenError,
@@ -69,36 +69,36 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture(params=["remote", "in process"])
-def door(request: pytest.FixtureRequest) -> Iterator[Door]:
+def door(request: pytest.FixtureRequest) -> Iterator[ApiClient]:
     if request.param == "in process":
-        with InProcessDoor(application) as local:
+        with AsgiClient(application) as local:
             yield local
         return
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield RemoteDoor(f"http://127.0.0.1:{server.server_port}/")
+        yield HttpApiClient(f"http://127.0.0.1:{server.server_port}/")
         server.shutdown()
         thread.join()
 
 
-def test_a_call(door: Door) -> None:
+def test_a_call(door: ApiClient) -> None:
     assert door.call("POST", "/x", {"a": 1}) == {"method": "POST", "path": "/x", "body": '{"a":1}'}
     assert door.call("GET", "/nothing") is None
 
 
-def test_a_stream(door: Door) -> None:
+def test_a_stream(door: ApiClient) -> None:
     assert list(door.stream("GET", "/stream")) == FRAMES
 
 
-def test_a_refusal(door: Door) -> None:
+def test_a_refusal(door: ApiClient) -> None:
     with pytest.raises(NotFoundError, match="There is none"):
         door.call("GET", "/missing")
     with pytest.raises(NotFoundError, match="There is none"):
         list(door.stream("GET", "/missing"))
 
 
-def test_a_stream_left_early_does_not_block_the_next_call(door: Door) -> None:
+def test_a_stream_left_early_does_not_block_the_next_call(door: ApiClient) -> None:
     stream = door.stream("GET", "/stream")
     assert next(stream) == FRAMES[0]
     stream.close()  # type: ignore[attr-defined]
@@ -107,25 +107,25 @@ def test_a_stream_left_early_does_not_block_the_next_call(door: Door) -> None:
 
 def test_nobody_answers() -> None:
     with pytest.raises(ServiceUnavailableError, match="journeyman serve"):
-        RemoteDoor("http://127.0.0.1:1").call("GET", "/")
+        HttpApiClient("http://127.0.0.1:1").call("GET", "/")
     with pytest.raises(ServiceUnavailableError):
-        list(RemoteDoor("http://127.0.0.1:1").stream("GET", "/"))
+        list(HttpApiClient("http://127.0.0.1:1").stream("GET", "/"))
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://x", "http://"])
 def test_what_is_no_address(url: str) -> None:
     with pytest.raises(ValidationError, match="http://HOST:PORT"):
-        RemoteDoor(url)
+        HttpApiClient(url)
 
 
 def test_refusals_by_status() -> None:
     problem = b'{"error": "No.", "code": "thread_busy"}'
-    assert isinstance(refusal(409, problem), StateError)
-    assert isinstance(refusal(502, problem), ServiceError)
-    assert refusal(409, problem).code == "thread_busy"
-    assert "JOURNEYMAN_API_KEY" in refusal(401, problem).message
-    assert isinstance(refusal(403, problem), ForbiddenError)
-    assert "without saying why" in refusal(500, b"<html>").message
+    assert isinstance(error_of_answer(409, problem), StateError)
+    assert isinstance(error_of_answer(502, problem), ServiceError)
+    assert error_of_answer(409, problem).code == "thread_busy"
+    assert "JOURNEYMAN_API_KEY" in error_of_answer(401, problem).message
+    assert isinstance(error_of_answer(403, problem), ForbiddenError)
+    assert "without saying why" in error_of_answer(500, b"<html>").message
 
 
 def test_events_may_come_in_any_pieces() -> None:
@@ -148,7 +148,7 @@ heard: list[str] = []
 
 def test_ctrl_c_ends_the_wait_and_tells_the_application() -> None:
     heard.clear()
-    with InProcessDoor(stuck) as door:
+    with AsgiClient(stuck) as door:
         with pytest.raises(KeyboardInterrupt):
             door.call("GET", "/")
         assert heard == ["disconnect"]
@@ -166,5 +166,5 @@ async def failing(scope: Any, receive: Any, send: Any) -> None:
 
 @pytest.mark.parametrize(("app", "words"), [(refusing, "no agents"), (failing, "broken")])
 def test_a_refused_start(app: Any, words: str) -> None:
-    with pytest.raises(ConfigurationError, match=words), InProcessDoor(app):
+    with pytest.raises(ConfigurationError, match=words), AsgiClient(app):
         pass

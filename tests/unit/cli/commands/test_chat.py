@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from journeyman.cli.client.api_client import Frame
-from journeyman.cli.client.follow_run import Following
+from journeyman.cli.client.follow_run import StreamFollower
 from journeyman.cli.commands.chat import Chat
-from journeyman.cli.output import Output
+from journeyman.cli.output import CommandOutput
 from journeyman.cli.transcript import Transcript
 from journeyman.errors import ServiceUnavailableError, StateError
 
@@ -51,9 +51,9 @@ class FakeDoor:
             yield step
 
 
-def follow(*streams: Sequence[Step], status: str = "running") -> tuple[list[str], FakeDoor, Following]:
+def follow(*streams: Sequence[Step], status: str = "running") -> tuple[list[str], FakeDoor, StreamFollower]:
     door = FakeDoor(*streams, status=status)
-    following = Following(door, sleep=lambda _: None)  # type: ignore[arg-type]
+    following = StreamFollower(door, sleep=lambda _: None)  # type: ignore[arg-type]
     return [frame.type for frame in following.start({})], door, following
 
 
@@ -84,7 +84,7 @@ def test_a_start_that_fails_is_not_tried_again() -> None:
 
 
 def test_nothing_new_of_a_run_that_is_over() -> None:
-    following = Following(FakeDoor([], status="finished"))  # type: ignore[arg-type]
+    following = StreamFollower(FakeDoor([], status="finished"))  # type: ignore[arg-type]
     assert list(following.rejoin("r1", 5)) == []
 
 
@@ -98,7 +98,7 @@ def test_a_pause_ends_the_stream() -> None:
 
 def shown(*frames: Frame) -> str:
     stream = io.StringIO()
-    transcript = Transcript(Output(stream=stream))
+    transcript = Transcript(CommandOutput(stream=stream))
     for frame in frames:
         transcript.show(frame)
     return stream.getvalue()
@@ -151,7 +151,7 @@ def test_failures_limits_and_unknown_frames() -> None:
 
 def chat(door: FakeDoor, ask: Callable[[str], str] | None = None) -> tuple[Chat, io.StringIO]:
     stream = io.StringIO()
-    return Chat(door, Output(stream=stream), None, None, ask), stream  # type: ignore[arg-type]
+    return Chat(door, CommandOutput(stream=stream), None, None, ask), stream  # type: ignore[arg-type]
 
 
 def test_turns_stay_on_their_thread() -> None:

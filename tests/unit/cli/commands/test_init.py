@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 
 from journeyman.cli.client.connect import journal_file, owner_url
-from journeyman.cli.commands.init import FILES, create
+from journeyman.cli.commands.init import FILES, create_project
 from journeyman.cli.commands.serve import parser
 from journeyman.errors import ConfigurationError
-from journeyman.journal.sqlite.file_lock import Ownership, owner_of, publish_address
+from journeyman.journal.sqlite.file_lock import FileLock, owner_of, publish_address
 from journeyman.settings import Settings
 
 
 def test_a_project_has_its_folders_name(tmp_path: Path) -> None:
-    made = create(tmp_path / "My Agent!")
+    made = create_project(tmp_path / "My Agent!")
     assert [str(path.relative_to(tmp_path / "My Agent!")) for path in made] == list(FILES)
     assert "name: my-agent\n" in made[0].read_text()
     assert not [path for path in made if re.search("@[A-Z]+@", path.read_text())], "a place was left open"
@@ -23,12 +23,12 @@ def test_a_project_has_its_folders_name(tmp_path: Path) -> None:
 def test_nothing_is_overwritten_and_nothing_half_made(tmp_path: Path) -> None:
     (tmp_path / ".env.example").write_text("mine")
     with pytest.raises(ConfigurationError, match=r"\.env\.example: exists already"):
-        create(tmp_path)
+        create_project(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [".env.example"]
 
 
 def test_the_example_of_settings_can_be_read(tmp_path: Path) -> None:
-    create(tmp_path)
+    create_project(tmp_path)
     example = tmp_path / ".env.example"
     assert Settings.read(env_file=example).database_path == Path("journeyman.db")
 
@@ -36,14 +36,14 @@ def test_the_example_of_settings_can_be_read(tmp_path: Path) -> None:
 def test_the_owner_leaves_its_address(tmp_path: Path) -> None:
     database = tmp_path / "x.db"
     assert owner_of(database) == ("", "")
-    lock = Ownership(database)
+    lock = FileLock(database)
     lock.take()
     pid, url = owner_of(database)
     assert (pid.isdigit(), url) == (True, "")
     publish_address(database, "http://127.0.0.1:1")
     assert owner_of(database) == (pid, "http://127.0.0.1:1")
     with pytest.raises(ConfigurationError, match=f"in use by process {pid}:"):
-        Ownership(database).take()
+        FileLock(database).take()
     lock.release()
 
 

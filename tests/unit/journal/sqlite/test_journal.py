@@ -18,19 +18,19 @@ from journeyman.errors import ConfigurationError, ResourceError, StorageError
 from journeyman.events.codec import Codec
 from journeyman.events.events import MessageAdded, ModelReplied, RunAccepted, RunFinished
 from journeyman.events.messages import assistant, user
-from journeyman.journal.journal import Append, Batch, Claim, RunFilter, thread_stream
+from journeyman.journal.journal import Append, Batch, IdempotencyClaim, RunFilter, thread_stream
 from journeyman.journal.sqlite.connection import APPLICATION_ID, refuse_unsafe_sqlite
 from journeyman.journal.sqlite.journal import SqliteJournal
 from journeyman.journal.sqlite.statements import migrations
 from journeyman.journal.sqlite.verify import differences
-from journeyman.journal.transactions import Ledger
+from journeyman.journal.transactions import Transactions
 
 draft = Codec().draft
 
 
 def accept(run: str, thread: str = "", text: str = "hi", claim: bool = False) -> Batch:
     event = RunAccepted(thread=thread or f"ann/{run}", principal="ann", input=user(text))
-    mine = Claim(principal="ann", route="/", key=run, body_hash="h", made=run, expires=99) if claim else None
+    mine = IdempotencyClaim(principal="ann", route="/", key=run, body_hash="h", made=run, expires=99) if claim else None
     return Batch(at=1, appends=(Append(stream=run, drafts=(draft(event),)),), accept=True, claim=mine)
 
 
@@ -64,7 +64,7 @@ class Gate:
         self._reached = threading.Event()
         self.ticket = journal._writing().call(self._stand)
 
-    def _stand(self, ledger: Ledger) -> None:
+    def _stand(self, ledger: Transactions) -> None:
         self._reached.set()
         assert self._open.wait(10)
 
@@ -321,7 +321,7 @@ async def test_a_file_locked_by_another_is_waited_for_and_then_refused(journal: 
 
 
 async def test_a_batch_that_breaks_the_ledger_takes_nobody_along(journal: SqliteJournal) -> None:
-    def broken(ledger: Ledger) -> None:
+    def broken(ledger: Transactions) -> None:
         ledger.write(say("nobody", "x"))
 
     await journal.commit(accept("r0"))
@@ -406,7 +406,9 @@ async def test_a_file_of_the_first_schema_is_brought_up_to_date_with_its_claims(
     await journal.open()
     claim = await journal.claim("ann", "/process", "k")
     await journal.close()
-    assert claim == Claim(principal="ann", route="/process", key="k", body_hash="h", expires=99, made="run_1")
+    assert claim == IdempotencyClaim(
+        principal="ann", route="/process", key="k", body_hash="h", expires=99, made="run_1"
+    )
 
 
 def test_migrations_are_numbered_from_one_without_gap_or_twin() -> None:

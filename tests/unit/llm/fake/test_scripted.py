@@ -8,7 +8,7 @@ import pytest
 from journeyman.clock import ManualClock
 from journeyman.errors import ConfigurationError, ServiceError, ServiceTimeoutError
 from journeyman.events.messages import ToolCall, Usage, tool_result, user
-from journeyman.llm.client import Delta, ModelRequest
+from journeyman.llm.client import ModelRequest, TextDelta
 from journeyman.llm.fake.scripted import ScriptedModel, Turn
 
 
@@ -70,14 +70,14 @@ async def test_errors_have_the_gateways_codes(word, code):
 
 
 async def test_a_cut_stream_has_said_half():
-    deltas: list[Delta] = []
+    deltas: list[TextDelta] = []
     model = ScriptedModel([{"error": "cut_stream", "text": "one two three"}, {"text": "one two"}])
     with pytest.raises(ServiceError):
         await model.call(ask(), deltas.append)
     assert "".join(delta.text for delta in deltas) == "one tw"
     deltas.clear()
     await model.call(ask(), deltas.append)
-    assert deltas == [Delta("one "), Delta("two")]
+    assert deltas == [TextDelta("one "), TextDelta("two")]
 
 
 async def test_delays_by_the_given_clock():

@@ -12,10 +12,10 @@ from journeyman.egress.services import Services
 from journeyman.egress.transport import Exchange, FakeReply, FakeTransport, Request, cut_off
 from journeyman.errors import ServiceError
 from journeyman.events.messages import ImagePart, Message, TextPart, ToolCall, Usage, assistant, system, user
-from journeyman.llm.client import Delta, ModelReply, ModelRequest, ToolDefinition
+from journeyman.llm.client import ModelReply, ModelRequest, TextDelta, ToolDefinition
 from journeyman.llm.fake.replay import ReplayModel
 from journeyman.llm.fake.scripted import ScriptedModel
-from journeyman.llm.fake.server import ASGIApp, fake_llm
+from journeyman.llm.fake.server import ASGIApp, fake_llm_app
 from journeyman.llm.gateway.gateway import Gateway
 
 
@@ -68,7 +68,7 @@ class _AppExchange:
 
 
 def gateway(model, max_retries: int = 0, path: str = "/v1") -> Gateway:
-    app = fake_llm(model, clock=ManualClock())
+    app = fake_llm_app(model, clock=ManualClock())
     clock = ManualClock()
     to = Services(clock=clock, rng=random.Random(1), retries=max_retries).gateway(f"http://fake{path}")
     return Gateway(AppTransport(app), f"http://fake{path}", guard=to.guard, timeouts=to.timeouts, clock=clock)
@@ -91,10 +91,10 @@ REPLY = ModelReply(
 @pytest.mark.parametrize("path", ["/v1", ""])
 async def test_a_reply_survives_the_way_through_server_and_client(path):
     client = gateway(ReplayModel([REPLY, REPLY]), path=path)
-    deltas: list[Delta] = []
+    deltas: list[TextDelta] = []
     assert await client.call(ASK) == REPLY
     assert await client.call(ASK, deltas.append) == REPLY
-    assert deltas == [Delta("two words")]
+    assert deltas == [TextDelta("two words")]
 
 
 async def test_a_request_survives_too():
@@ -131,7 +131,7 @@ async def test_a_request_survives_too():
 )
 async def test_the_errors_of_a_script_reach_the_client_as_what_they_are(word, code, streamed):
     client = gateway(ScriptedModel([{"error": word, "text": "some words to be cut"}]))
-    deltas: list[Delta] = []
+    deltas: list[TextDelta] = []
     with pytest.raises(ServiceError) as caught:
         await client.call(ASK, deltas.append if streamed else None)
     assert caught.value.code == code
@@ -153,14 +153,14 @@ async def test_the_errors_of_a_script_reach_the_client_as_what_they_are(word, co
     ],
 )
 async def test_answers_with_the_statuses_of_the_protocol(method, path, body, status):
-    reply = await fetch(fake_llm(ScriptedModel([{"text": "ok"}]), clock=ManualClock()), method, path, body)
+    reply = await fetch(fake_llm_app(ScriptedModel([{"text": "ok"}]), clock=ManualClock()), method, path, body)
     assert reply.status == status
     answer = json.loads(b"".join(reply.body))
     assert ("error" in answer) == (status != 200)
 
 
 async def test_usage_is_streamed_only_when_asked():
-    app = fake_llm(ScriptedModel([{"text": "a b"}]), clock=ManualClock())
+    app = fake_llm_app(ScriptedModel([{"text": "a b"}]), clock=ManualClock())
     body = b'{"stream":true,"messages":[{"role":"user","content":"x"}]}'
     pieces = (await fetch(app, "POST", "/v1/chat/completions", body)).body
     assert not any(b'"usage"' in piece for piece in pieces)
@@ -168,7 +168,7 @@ async def test_usage_is_streamed_only_when_asked():
 
 
 async def test_a_dry_script_is_not_worth_another_try():
-    app = fake_llm(ScriptedModel([]), clock=ManualClock())
+    app = fake_llm_app(ScriptedModel([]), clock=ManualClock())
     body = b'{"messages":[{"role":"user","content":"x"}]}'
     assert (await fetch(app, "POST", "/v1/chat/completions", body)).status == 400
     assert inspect.iscoroutinefunction(app.__call__)  # how servers tell today's ASGI from yesterday's
@@ -184,5 +184,5 @@ async def test_lives_and_dies_with_its_server():
     async def send(message: Any) -> None:
         sent.append(message["type"])
 
-    await fake_llm(ScriptedModel([]), clock=ManualClock())({"type": "lifespan"}, receive, send)
+    await fake_llm_app(ScriptedModel([]), clock=ManualClock())({"type": "lifespan"}, receive, send)
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]

@@ -11,7 +11,7 @@ from journeyman.egress.services import Services
 from journeyman.egress.transport import FakeReply, FakeTransport, cut_off, unreachable
 from journeyman.errors import ConfigurationError, ServiceError, ServiceTimeoutError, ServiceUnavailableError
 from journeyman.events.messages import user
-from journeyman.llm.client import Delta, ModelReply, ModelRequest
+from journeyman.llm.client import ModelReply, ModelRequest, TextDelta
 from journeyman.llm.gateway.gateway import Gateway
 from journeyman.resilience.signals import ignored
 
@@ -65,7 +65,7 @@ class Setup:
         self.clock = PatientClock()
         self.transport = FakeTransport(*replies, clock=self.clock)
         self.gateway = guarded(self.transport, key, self.clock, **options)
-        self.deltas: list[Delta] = []
+        self.deltas: list[TextDelta] = []
 
     async def call(self, request: ModelRequest = ASK) -> ModelReply:
         return await self.gateway.call(request)
@@ -95,14 +95,14 @@ async def test_posts_to_the_url_with_the_key():
 async def test_streamed_and_not_give_the_same_reply():
     streamed = Setup(stream(*WHOLE))
     assert await streamed.stream() == await Setup(plain()).call()
-    assert streamed.deltas == [Delta("hel"), Delta("lo")]
+    assert streamed.deltas == [TextDelta("hel"), TextDelta("lo")]
     assert json.loads(streamed.transport.requests[0].body)["stream"] is True
 
 
 async def test_a_gateway_that_does_not_stream_is_understood():
     setup = Setup(plain(**{"content-type": "application/json"}))
     assert (await setup.stream()).message.text == "hello"
-    assert setup.deltas == [Delta("hello")]
+    assert setup.deltas == [TextDelta("hello")]
 
 
 async def test_timeouts_come_from_the_settings_or_the_request():
@@ -217,7 +217,7 @@ async def test_a_stream_that_breaks_starts_over_with_the_next_attempt(broken):
     setup = Setup(broken, stream(*WHOLE))
     reply = await setup.stream()
     assert (reply.message.text, reply.attempts) == ("hello", 2)
-    assert setup.deltas == [Delta("he"), Delta("hel", 2), Delta("lo", 2)]
+    assert setup.deltas == [TextDelta("he"), TextDelta("hel", 2), TextDelta("lo", 2)]
     assert setup.transport.open == 0
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from journeyman.clock import ManualClock
 from journeyman.events.messages import Message, system, tool_result, user
-from journeyman.llm.client import Delta, ModelReply, ModelRequest, ToolDefinition
+from journeyman.llm.client import ModelReply, ModelRequest, TextDelta, ToolDefinition
 from journeyman.llm.offline.model import OfflineModel
 
 STRING = {"type": "string"}
@@ -121,7 +121,7 @@ async def test_a_typed_answer_is_valid_and_takes_what_the_words_give():
 
 
 async def test_streams_word_by_word_and_the_same():
-    deltas: list[Delta] = []
+    deltas: list[TextDelta] = []
     reply = await answer(user("hello"), on_delta=deltas.append)
     assert "".join(delta.text for delta in deltas) == reply.message.text
     assert len(deltas) > 10
@@ -132,7 +132,7 @@ async def test_streams_word_by_word_and_the_same():
 
 async def test_keeps_a_pace_by_the_given_clock():
     clock = ManualClock()
-    words: list[Delta] = []
+    words: list[TextDelta] = []
     model = OfflineModel(clock, seconds_per_word=1.0)
     request = ModelRequest(model="offline", messages=(user("x"), tool_result("c", "t", "a")))
     task = asyncio.create_task(model.call(request, words.append))

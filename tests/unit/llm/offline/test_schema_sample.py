@@ -3,7 +3,7 @@ from __future__ import annotations
 import jsonschema_rs
 import pytest
 
-from journeyman.llm.offline.schema_sample import least
+from journeyman.llm.offline.schema_sample import smallest_value
 
 REFERENCES = {"$defs": {"Color": {"enum": ["red", "blue"]}}, "$ref": "#/$defs/Color"}
 
@@ -42,10 +42,10 @@ REFERENCES = {"$defs": {"Color": {"enum": ["red", "blue"]}}, "$ref": "#/$defs/Co
     ],
 )
 def test_the_sample_is_valid(schema):
-    jsonschema_rs.validator_for(schema, validate_formats=True).validate(least(schema))
+    jsonschema_rs.validator_for(schema, validate_formats=True).validate(smallest_value(schema))
 
 
 def test_a_schema_that_contains_itself_ends():
     node = {"type": "object", "properties": {"next": {"$ref": "#/$defs/Node"}}, "required": ["next"]}
-    assert isinstance(least({"$ref": "#/$defs/Node", "$defs": {"Node": node}}), dict)
-    assert least({"$ref": "#/$defs/A", "$defs": {"A": {"$ref": "#/$defs/A"}}}) == ""
+    assert isinstance(smallest_value({"$ref": "#/$defs/Node", "$defs": {"Node": node}}), dict)
+    assert smallest_value({"$ref": "#/$defs/A", "$defs": {"A": {"$ref": "#/$defs/A"}}}) == ""

@@ -15,9 +15,9 @@ from journeyman.events.events import Failure, LimitReached, ModelFailed, ModelRe
 from journeyman.events.messages import Usage, assistant
 from journeyman.events.quota import Quota
 from journeyman.journal.memory import MemoryJournal
-from journeyman.runtime.engine.budgets import DAY_US, MOST_KEPT, Budgets, Held, Share, most_runs
+from journeyman.runtime.engine.budgets import DAY_US, MOST_KEPT, BudgetReservation, Budgets, QuotaScope, most_runs
 
-DOLLAR = [Share("principal", "ann", Quota(usd_per_day=1.0))]
+DOLLAR = [QuotaScope("principal", "ann", Quota(usd_per_day=1.0))]
 
 
 def replied(cost_usd: float, tokens: int = 10) -> ModelReplied:
@@ -28,9 +28,9 @@ def budgets(clock: ManualClock | None = None, of_each: Quota = Quota()) -> Budge
     return Budgets(MemoryJournal(), clock or ManualClock(), of_each)
 
 
-async def held(budgets: Budgets, shares: list[Share], cost_usd: float, tokens: int = 10) -> Held:
+async def held(budgets: Budgets, shares: list[QuotaScope], cost_usd: float, tokens: int = 10) -> BudgetReservation:
     got = await budgets.set_aside(shares, tokens, cost_usd)
-    assert isinstance(got, Held)
+    assert isinstance(got, BudgetReservation)
     return got
 
 
@@ -59,7 +59,7 @@ async def test_who_finds_no_room_waits_for_what_others_give_back() -> None:
     assert not waiting.done()
     first.settle(replied(0.1))
     third = await waiting
-    assert isinstance(third, Held)
+    assert isinstance(third, BudgetReservation)
     last = asyncio.create_task(shared.set_aside(DOLLAR, 10, 0.6))
     second.settle(replied(0.5))
     third.settle(replied(0.5))
@@ -105,12 +105,12 @@ async def test_every_budget_that_pays_must_have_room() -> None:
 async def test_memory_is_bounded() -> None:
     shared = budgets()
     for number in range(MOST_KEPT + 50):
-        await shared.check([Share("principal", f"p{number}", Quota(tokens_per_day=1))])
+        await shared.check([QuotaScope("principal", f"p{number}", Quota(tokens_per_day=1))])
     assert len(shared.state(2 * MOST_KEPT)) <= MOST_KEPT
 
 
 def test_quotas_say_how_many_runs_may_be_at_work() -> None:
-    shares = [Share("key", "k1", Quota(concurrent_runs=4)), *DOLLAR]
+    shares = [QuotaScope("key", "k1", Quota(concurrent_runs=4)), *DOLLAR]
     assert [(limit.owner, limit.name, limit.most) for limit in most_runs(shares)] == [("key", "k1", 4)]
 
 

@@ -13,7 +13,7 @@ from journeyman.errors import NotFoundError
 from journeyman.events.events import CancelRequested, LimitReached, NodeEntered, NodeLeft, RunAccepted, RunPaused
 from journeyman.events.messages import Usage, user
 from journeyman.journal.journal import RunFilter
-from journeyman.runtime.use_cases.requests import Answer, ForkRun, StartRun
+from journeyman.runtime.use_cases.requests import ForkRun, HumanAnswer, StartRun
 from tests.harness.stepped_child_runtime import SteppedChildRuntime
 from tests.harness.stepped_runtime import STORAGE_FULL, SteppedRuntime
 
@@ -109,7 +109,7 @@ async def test_an_approval_of_a_child_pauses_the_run_and_is_answered_through_it(
 
 
 async def answer_through(runtime: SteppedRuntime, run: str, approval: str) -> None:
-    await runtime.runs.answer("me", run, [Answer(approval=approval, decision="approve")])
+    await runtime.runs.answer("me", run, [HumanAnswer(approval=approval, decision="approve")])
 
 
 async def test_an_approval_two_runs_below_is_answered_through_the_uppermost() -> None:

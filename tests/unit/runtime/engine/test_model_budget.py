@@ -20,7 +20,7 @@ from journeyman.llm.fake.scripted import ScriptedModel
 from journeyman.llm.prices import Price, Prices
 from journeyman.runtime.engine.budgets import Budgets
 from journeyman.runtime.engine.model_budget import REPLY_TOKENS
-from journeyman.runtime.use_cases.requests import Key, Payer, StartRun
+from journeyman.runtime.use_cases.requests import BilledKey, IdempotencyKey, StartRun
 from tests.harness.runtime_in_memory import RuntimeInMemory
 from tests.harness.stepped_graph_runtime import edge, graph, graph_agent, node
 from tests.unit.runtime.test_summaries import Summing
@@ -36,10 +36,10 @@ async def events_of(runtime: RuntimeInMemory, run: str, kind: type[Any]) -> list
     return [entry.event for entry in await runtime.journal.read(run) if isinstance(entry.event, kind)]
 
 
-async def keyed(runtime: RuntimeInMemory, quota: Quota) -> Payer:
+async def keyed(runtime: RuntimeInMemory, quota: Quota) -> BilledKey:
     row = ApiKeyRow(id="k1", name="k", principal="local", hash="", scopes=("run",), created_at=1, quota=quota)
     await runtime.journal.commit(Batch(at=1, appends=(), api_keys=(row,)))
-    return Payer("k1", quota)
+    return BilledKey("k1", quota)
 
 
 async def test_without_quotas_nothing_is_set_aside() -> None:
@@ -94,7 +94,7 @@ async def test_a_request_that_was_accepted_is_answered_when_it_is_repeated() -> 
     async with RuntimeInMemory(
         ScriptedModel([reply("ok", 2.0)]), of_each=Quota(usd_per_day=1.0), prices=PRICES
     ) as runtime:
-        request = StartRun(input=user("hi"), key=Key("/process", "k", "h"))
+        request = StartRun(input=user("hi"), key=IdempotencyKey("/process", "k", "h"))
         first = await runtime.runs.start("local", request)
         await runtime.runs.wait(first.run_id, 5)
         again = await runtime.runs.start("local", request)

@@ -16,7 +16,7 @@ from journeyman.events.events import ApprovalGiven, RunResumed, ToolCallFinished
 from journeyman.events.messages import user
 from journeyman.events.transcript import in_call_order
 from journeyman.journal.journal import Append, Batch
-from journeyman.runtime.use_cases.requests import Answer, StartRun
+from journeyman.runtime.use_cases.requests import HumanAnswer, StartRun
 from tests.harness.stepped_runtime import SPECS, STORAGE_FULL, THREAD, PendingBatch, SteppedRuntime, check_transcript
 
 
@@ -341,7 +341,7 @@ async def test_an_approval_is_asked_again_when_the_code_changed() -> None:
         await runtime.crash()
         runtime.specs = tuple(msgspec.structs.replace(spec, code_hash="v2") for spec in SPECS)
         await runtime.boot()
-        runtime.spawn(runtime.runs.answer, "me", "run_1", [Answer(approval=first, decision="approve")])
+        runtime.spawn(runtime.runs.answer, "me", "run_1", [HumanAnswer(approval=first, decision="approve")])
         await runtime.let_go()
         open_now = await runtime.disk.approvals(None)
         assert [row.call for row in open_now] == ["m1.0"]

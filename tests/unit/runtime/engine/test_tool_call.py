@@ -11,7 +11,7 @@ from journeyman.errors import StateError, ValidationError
 from journeyman.events.codec import Codec
 from journeyman.events.events import ApprovalGiven, ApprovalRequested
 from journeyman.llm.fake.scripted import ScriptedModel
-from journeyman.runtime.use_cases.requests import Answer, RunResult
+from journeyman.runtime.use_cases.requests import HumanAnswer, RunResult
 from tests.harness.runtime_in_memory import RuntimeInMemory, turns
 
 begun: list[str] = []
@@ -27,7 +27,7 @@ async def order(ctx: ToolContext, item: str) -> str:
 
 
 async def answer(runtime: RuntimeInMemory, paused: RunResult, text: str | None, decision: str = "done") -> None:
-    given = Answer(approval=paused.approvals[0].id, decision=decision, result=text)  # type: ignore[arg-type]
+    given = HumanAnswer(approval=paused.approvals[0].id, decision=decision, result=text)  # type: ignore[arg-type]
     await runtime.runs.answer("local", paused.run_id, [given])
 
 

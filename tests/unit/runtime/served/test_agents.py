@@ -4,7 +4,7 @@ import pytest
 
 from journeyman.agents.agent import BaseAgent
 from journeyman.errors import NotFoundError, StateError
-from journeyman.runtime.served.agents import KEPT_VERSIONS, Catalog
+from journeyman.runtime.served.agents import KEPT_VERSIONS, AgentRegistry
 from tests.harness.fake_use_cases import fake_agent
 
 
@@ -14,9 +14,9 @@ def version(word: str) -> BaseAgent:
     return agent
 
 
-def served(*words: str) -> Catalog:
+def served(*words: str) -> AgentRegistry:
     first, *rest = map(version, words)
-    catalog = Catalog({first.name: first}, at=1)
+    catalog = AgentRegistry({first.name: first}, at=1)
     for at, agent in enumerate(rest, 2):
         catalog.put(agent, at)
     return catalog
@@ -25,7 +25,7 @@ def served(*words: str) -> Catalog:
 NAME = fake_agent().name
 
 
-def words(catalog: Catalog) -> list[str]:
+def words(catalog: AgentRegistry) -> list[str]:
     return [each.agent.version for each in catalog.versions(NAME)]
 
 
@@ -93,7 +93,7 @@ def test_a_removed_agent_is_served_no_more_and_its_runs_may_end() -> None:
 
 
 def test_of_removed_agents_not_all_are_kept() -> None:
-    catalog = Catalog({})
+    catalog = AgentRegistry({})
     for number in range(200):
         agent = version("a")
         agent.name = f"agent{number}"

@@ -16,8 +16,8 @@ from journeyman.errors import StateError, ValidationError
 from journeyman.events.messages import assistant
 from journeyman.journal.sqlite.journal import SqliteJournal
 from journeyman.journal.sqlite.verify import differences
-from journeyman.llm.client import Delta, ModelReply, ModelRequest
-from journeyman.runtime.use_cases.requests import Answer, ForkRun, RunResult
+from journeyman.llm.client import ModelReply, ModelRequest, TextDelta
+from journeyman.runtime.use_cases.requests import ForkRun, HumanAnswer, RunResult
 from tests.harness.runtime_in_memory import RuntimeInMemory
 from tests.harness.stepped_graph_runtime import edge, graph, graph_agent, node
 
@@ -46,7 +46,7 @@ async def score(ctx: Any) -> dict[str, Any]:
 class Words:
     """Says who speaks, and how much it sees."""
 
-    async def call(self, request: ModelRequest, on_delta: Callable[[Delta], None] | None = None) -> ModelReply:
+    async def call(self, request: ModelRequest, on_delta: Callable[[TextDelta], None] | None = None) -> ModelReply:
         return ModelReply(message=assistant(f"{request.messages[0].text} {len(request.messages)}"), model="m")
 
     async def aclose(self) -> None: ...
@@ -66,7 +66,7 @@ class Walking(RuntimeInMemory):
         result = await self.runs.wait(run, 5)
         while result.status == "paused":
             (asked,) = [row for row in await self.journal.approvals(None) if row.run == run]
-            await self.runs.answer("local", run, [Answer(approval=asked.id, decision="approve")])
+            await self.runs.answer("local", run, [HumanAnswer(approval=asked.id, decision="approve")])
             result = await self.runs.wait(run, 5)
         return result
 

@@ -29,9 +29,9 @@ from journeyman.events.fold import AgentState
 from journeyman.events.messages import Message, TextPart, ToolCall
 from journeyman.journal.sqlite.journal import SqliteJournal
 from journeyman.journal.sqlite.verify import differences
-from journeyman.llm.client import Delta, ModelReply, ModelRequest
+from journeyman.llm.client import ModelReply, ModelRequest, TextDelta
 from journeyman.llm.fake.scripted import ScriptedModel
-from journeyman.runtime.use_cases.requests import Answer, ForkRun, Key, MessageEdit, StartCall
+from journeyman.runtime.use_cases.requests import ForkRun, HumanAnswer, IdempotencyKey, MessageEdit, StartCall
 from tests.harness.runtime_in_memory import RuntimeInMemory, turns
 
 OUTCOMES: list[str] = []
@@ -146,7 +146,7 @@ class Talker:
     def __init__(self, *plan: str) -> None:
         self.plan = plan
 
-    async def call(self, request: ModelRequest, on_delta: Callable[[Delta], None] | None = None) -> ModelReply:
+    async def call(self, request: ModelRequest, on_delta: Callable[[TextDelta], None] | None = None) -> ModelReply:
         place = sum(message.role == "assistant" for message in request.messages)
         if place == len(self.plan):
             return ModelReply(message=Message(role="assistant", content=(TextPart("done"),)), model="m")
@@ -184,7 +184,7 @@ async def test_an_open_once_call_asks_and_offers_what_the_parent_got() -> None:
         assert (approval.kind, approval.decisions, approval.result) == (
             "unknown_outcome", ("retry", "done", "fail"), "paid 5",
         )  # fmt: skip
-        await runtime.runs.answer("local", child, [Answer(approval=approval.id, decision="done")])
+        await runtime.runs.answer("local", child, [HumanAnswer(approval=approval.id, decision="done")])
         assert (await runtime.runs.wait(child, 5)).response == "so it is"
         state = await runtime.runs.state("local", child)
         assert [message.text for message in state.messages if message.role == "tool"] == ["paid 5"]
@@ -234,10 +234,10 @@ async def test_a_waiting_approval_is_the_forks_own() -> None:
         child = await fork(runtime, parent, await seq_of(runtime, parent, "run_paused"), context={"by": "me"})
         (own,) = (await runtime.runs.wait(child, 5)).approvals
         assert own.id != asked.id
-        await runtime.runs.answer("local", child, [Answer(approval=own.id, decision="approve")])
+        await runtime.runs.answer("local", child, [HumanAnswer(approval=own.id, decision="approve")])
         assert (await runtime.runs.wait(child, 5)).response == "done here"
         assert (await runtime.runs.get("local", parent)).status == "paused"
-        await runtime.runs.answer("local", parent, [Answer(approval=asked.id, decision="deny")])
+        await runtime.runs.answer("local", parent, [HumanAnswer(approval=asked.id, decision="deny")])
         assert (await runtime.runs.wait(parent, 5)).response == "done there"
         later = await fork(runtime, parent, await seq_of(runtime, parent, "run_resumed"))
         events = [entry.event for entry in await entries(runtime, later)]
@@ -292,13 +292,13 @@ async def test_a_fork_asks_where_todays_agent_asks_and_the_parent_does_not() -> 
         parent = await runtime.start("pay")
         (asked,) = (await runtime.runs.wait(parent, 5)).approvals
         served(runtime, approval="always", approval_by="other")
-        await runtime.runs.answer("local", parent, [Answer(approval=asked.id, decision="approve")])
+        await runtime.runs.answer("local", parent, [HumanAnswer(approval=asked.id, decision="approve")])
         assert (await runtime.runs.wait(parent, 5)).response == "paid"
         child = await fork(runtime, parent, await seq_of(runtime, parent, "tool_call_finished"))
         (own,) = (await runtime.runs.wait(child, 5)).approvals
         assert (own.tool, own.kind, OUTCOMES) == ("pay", "tool", ["paid 5"])
         with pytest.raises(ForbiddenError):
-            await runtime.runs.answer("local", child, [Answer(approval=own.id, decision="approve")])
+            await runtime.runs.answer("local", child, [HumanAnswer(approval=own.id, decision="approve")])
         named = await fork(
             runtime, parent, await seq_of(runtime, parent, "tool_call_finished"), version=runtime.agent.version
         )
@@ -314,14 +314,14 @@ async def test_a_waiting_approval_is_answered_as_todays_agent_says() -> None:
         child = await fork(runtime, parent, await seq_of(runtime, parent, "run_paused"))
         (own,) = (await runtime.runs.wait(child, 5)).approvals
         with pytest.raises(ForbiddenError):
-            await runtime.runs.answer("local", child, [Answer(approval=own.id, decision="approve")])
+            await runtime.runs.answer("local", child, [HumanAnswer(approval=own.id, decision="approve")])
 
 
 async def test_what_the_parent_was_allowed_the_fork_is_not() -> None:
     async with RuntimeInMemory(ScriptedModel(turns({"sign": {}}, "signed", "again")), TOOLS) as runtime:
         parent = await runtime.start("sign")
         (asked,) = (await runtime.runs.wait(parent, 5)).approvals
-        await runtime.runs.answer("local", parent, [Answer(approval=asked.id, decision="approve")])
+        await runtime.runs.answer("local", parent, [HumanAnswer(approval=asked.id, decision="approve")])
         await runtime.runs.wait(parent, 5)
         given, started = (
             await seq_of(runtime, parent, "approval_given"),
@@ -343,7 +343,7 @@ async def test_a_call_under_way_that_may_run_again_asks_where_todays_agent_asks(
         child = await fork(runtime, parent, await seq_of(runtime, parent, "tool_call_started"))
         (own,) = (await runtime.runs.wait(child, 5)).approvals
         assert (own.kind, OUTCOMES) == ("tool", [f"{parent}:m1.0"])
-        await runtime.runs.answer("local", child, [Answer(approval=own.id, decision="approve")])
+        await runtime.runs.answer("local", child, [HumanAnswer(approval=own.id, decision="approve")])
         assert (await runtime.runs.wait(child, 5)).response == "ok"
         assert (len(OUTCOMES), set(OUTCOMES)) == (2, {f"{parent}:m1.0"})
 
@@ -415,10 +415,10 @@ async def test_a_failed_model_call_can_be_tried_again() -> None:
 async def test_one_key_makes_one_fork() -> None:
     async with RuntimeInMemory(ScriptedModel(turns("one", "two", "three")), TOOLS) as runtime:
         parent = await ended(runtime)
-        first = await fork(runtime, parent, 2, key=Key("/fork", "k", "h"))
-        assert await fork(runtime, parent, 2, key=Key("/fork", "k", "h")) == first
+        first = await fork(runtime, parent, 2, key=IdempotencyKey("/fork", "k", "h"))
+        assert await fork(runtime, parent, 2, key=IdempotencyKey("/fork", "k", "h")) == first
         with pytest.raises(IdempotencyError):
-            await fork(runtime, parent, 3, key=Key("/fork", "k", "other"))
+            await fork(runtime, parent, 3, key=IdempotencyKey("/fork", "k", "other"))
         assert len(await runtime.journal.open_runs()) <= 1
 
 
@@ -444,7 +444,7 @@ async def test_rows_of_forks_are_what_their_events_say_and_a_restart_goes_on(tmp
         assert await runtime.journal.global_context("local") == {"notes": 2}
         assert (await runtime.runs.state("local", child)).global_context == {"notes": 1}
         (own,) = (await runtime.runs.wait(child, 5)).approvals
-        await runtime.runs.answer("local", child, [Answer(approval=own.id, decision="deny")])
+        await runtime.runs.answer("local", child, [HumanAnswer(approval=own.id, decision="deny")])
         await began.wait()
         grandchild = await fork(runtime, child, len(await entries(runtime, child)))
         await runtime.worker.stop(0)

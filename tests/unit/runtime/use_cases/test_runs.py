@@ -12,8 +12,8 @@ from journeyman.errors import NotFoundError, StateError, ThreadBusyError
 from journeyman.events.events import ApprovalRequested
 from journeyman.events.fold import AgentState
 from journeyman.llm.fake.scripted import ScriptedModel
-from journeyman.runtime.served.versions import Definitions
-from journeyman.runtime.use_cases.requests import Answer, StartCall
+from journeyman.runtime.served.versions import VersionResolver
+from journeyman.runtime.use_cases.requests import HumanAnswer, StartCall
 from tests.harness.runtime_in_memory import RuntimeInMemory, turns
 
 
@@ -72,10 +72,10 @@ async def test_approval_pauses_and_an_answer_resumes() -> None:
         assert (paused.status, paused.waiting_for) == ("paused", "approval")
         assert runtime.worker.running == 0
         approval = paused.approvals[0]
-        await runtime.runs.answer("local", run, [Answer(approval=approval.id, decision="approve")])
+        await runtime.runs.answer("local", run, [HumanAnswer(approval=approval.id, decision="approve")])
         assert (await runtime.runs.wait(run, 5)).response == "done"
         with pytest.raises(StateError):
-            await runtime.runs.answer("local", run, [Answer(approval=approval.id, decision="approve")])
+            await runtime.runs.answer("local", run, [HumanAnswer(approval=approval.id, decision="approve")])
 
 
 async def test_denied_call_is_told_to_the_model() -> None:
@@ -83,7 +83,7 @@ async def test_denied_call_is_told_to_the_model() -> None:
     async with RuntimeInMemory(model, [pay]) as runtime:
         run = await runtime.start("pay 5")
         paused = await runtime.runs.wait(run, 5)
-        await runtime.runs.answer("local", run, [Answer(approval=paused.approvals[0].id, decision="deny")])
+        await runtime.runs.answer("local", run, [HumanAnswer(approval=paused.approvals[0].id, decision="deny")])
         assert (await runtime.runs.wait(run, 5)).response == "ok, not"
         assert "approval_denied" in model.requests[-1].messages[-1].text
 
@@ -229,7 +229,9 @@ async def test_restart_resumes_without_repeating() -> None:
         asked = [e.event for e in await runtime.journal.read(run) if e.type == "approval_requested"]
         assert isinstance(asked[0], ApprovalRequested)
         assert asked[0].kind == "unknown_outcome"
-        await runtime.runs.answer("local", run, [Answer(approval=asked[0].approval, decision="done", result="sent")])
+        await runtime.runs.answer(
+            "local", run, [HumanAnswer(approval=asked[0].approval, decision="done", result="sent")]
+        )
         assert (await runtime.runs.wait(run, 5)).response == "end"
         assert begun == ["look", "send", "look"]
 
@@ -243,7 +245,7 @@ async def test_a_run_logs_one_line_with_its_place(caplog: pytest.LogCaptureFixtu
     assert [record.getMessage() for record in caplog.records] == [f"run finished: /runs/{run}"]
 
 
-class FaultyDefinitions(Definitions):
+class FaultyDefinitions(VersionResolver):
     async def of(self, state: AgentState) -> BaseAgent:
         raise RuntimeError("a fault")
 

@@ -9,7 +9,7 @@ import pytest
 from journeyman import tool
 from journeyman.errors import NotFoundError, StateError
 from journeyman.llm.fake.scripted import ScriptedModel
-from journeyman.runtime.use_cases.requests import Answer
+from journeyman.runtime.use_cases.requests import HumanAnswer
 from tests.harness.runtime_in_memory import RuntimeInMemory, turns
 
 
@@ -50,7 +50,7 @@ async def test_a_paused_run_is_erased_and_its_approval_with_it() -> None:
         paused = await runtime.runs.wait(run, 5)
         await runtime.threads.erase("local", "t")
         with pytest.raises((NotFoundError, StateError)):
-            await runtime.runs.answer("local", run, [Answer(approval=paused.approvals[0].id, decision="approve")])
+            await runtime.runs.answer("local", run, [HumanAnswer(approval=paused.approvals[0].id, decision="approve")])
         assert await runtime.runs.approvals("local", None, 10) == []
         assert await runtime.threads.list("local", None, 10) == []
 

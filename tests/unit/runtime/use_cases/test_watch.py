@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from journeyman.errors import NotFoundError, ValidationError
 from journeyman.events.codec import Codec, Entry
 from journeyman.events.messages import user
-from journeyman.llm.client import Delta as ModelDelta
+from journeyman.llm.client import TextDelta as ModelDelta
 from journeyman.runtime.engine.frames import Delta, Frame, Progress, Reconnect, Snapshot
-from journeyman.runtime.engine.live import LiveRun, LiveText, Place
+from journeyman.runtime.engine.live import LiveRun, LiveText, StreamPosition
 from journeyman.runtime.use_cases.requests import StartRun
 from tests.harness.stepped_runtime import THREAD, SteppedRuntime
 
@@ -189,7 +189,7 @@ async def test_until_pause_ends_there() -> None:
 
 def test_reports_count_anew_when_a_run_goes_on() -> None:
     first, second = LiveRun(lambda: None), LiveRun(lambda: None)
-    place = Place(first)
+    place = StreamPosition(first)
     for _ in range(3):
         first.report("m1.0", "old")
     assert list(place.news(first)) == [Progress("m1.0", "old")] * 3
@@ -201,7 +201,7 @@ def test_reports_count_anew_when_a_run_goes_on() -> None:
 KEY = "sk-live-0123456789"
 
 
-def _shown(live: LiveRun, text: LiveText, place: Place, *pieces: str) -> list[Frame]:
+def _shown(live: LiveRun, text: LiveText, place: StreamPosition, *pieces: str) -> list[Frame]:
     frames: list[Frame] = []
     for piece in pieces:
         live.extend(text, ModelDelta(piece))
@@ -213,7 +213,7 @@ def _shown(live: LiveRun, text: LiveText, place: Place, *pieces: str) -> list[Fr
 def test_a_secret_that_the_model_says_is_not_shown_wherever_its_text_is_cut() -> None:
     codec = Codec((KEY,))
     for cut in range(1, len(KEY)):
-        live, place = LiveRun(lambda: None, codec), Place(None)
+        live, place = LiveRun(lambda: None, codec), StreamPosition(None)
         text = live.begin("m1", 1)
         frames = _shown(live, text, place, f"It is {KEY[:cut]}", KEY[cut:], ", keep it s")
         shown = ""
@@ -227,7 +227,7 @@ def test_a_secret_that_the_model_says_is_not_shown_wherever_its_text_is_cut() ->
 
 def test_a_secret_that_is_named_later_is_masked_in_the_next_attempt() -> None:
     codec = Codec()
-    live, place = LiveRun(lambda: None, codec), Place(None)
+    live, place = LiveRun(lambda: None, codec), StreamPosition(None)
     text = live.begin("m1", 1)
     live.extend(text, ModelDelta("one"))
     codec.learn((KEY,))
@@ -244,7 +244,7 @@ def test_what_a_stopped_reply_keeps_is_what_was_shown() -> None:
 
 
 def test_progress_tells_no_secret() -> None:
-    live, place = LiveRun(lambda: None, Codec((KEY,))), Place(None)
+    live, place = LiveRun(lambda: None, Codec((KEY,))), StreamPosition(None)
     live.report("m1.0", f"with {KEY}")
     live.report("m1.0", 0.5)
     assert list(place.news(live)) == [Progress("m1.0", "with [secret]"), Progress("m1.0", 0.5)]

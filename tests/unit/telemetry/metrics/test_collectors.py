@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from journeyman.clock import ManualClock
-from journeyman.egress.retry_rules import harmless
+from journeyman.egress.retry_rules import classify_idempotent
 from journeyman.egress.services import Services
 from journeyman.events.codec import Codec
 from journeyman.events.events import (
@@ -35,10 +35,10 @@ from journeyman.events.fold import fold
 from journeyman.events.messages import Usage, assistant
 from journeyman.resilience.signals import BreakerChanged, CallRefused, Retried, RetryWithheld
 from journeyman.server.observers import tool_durations
-from journeyman.telemetry.metrics.collectors import Sources, readings
+from journeyman.telemetry.metrics.collectors import MetricSources, collect
 from journeyman.telemetry.metrics.exposition import Exposition
 from journeyman.telemetry.metrics.instruments import MOST_LABEL_SETS, Distribution, Family
-from journeyman.telemetry.metrics.recorders import Names, RequestServed, RunMetrics, ServerMetrics
+from journeyman.telemetry.metrics.recorders import LabelNames, RequestServed, RunMetrics, ServerMetrics
 from journeyman.tools.registry import ToolRegistry
 
 MOST_BREAKERS = 256  # of one guard
@@ -52,9 +52,9 @@ class Instrumented:
         self.registry = ToolRegistry()
         self.services = Services(clock=clock, rng=random.Random(1))
         self.gateway = self.services.gateway("http://gateway.example/v1").guard
-        names = Names(models=lambda agent: (f"model of {agent}",), is_service=self.services.is_configured)
+        names = LabelNames(models=lambda agent: (f"model of {agent}",), is_service=self.services.is_configured)
         self.runs, self.server = RunMetrics(names), ServerMetrics(names)
-        self._sources = Sources(
+        self._sources = MetricSources(
             version="0",
             tools=self.registry.get_metrics,
             tool_durations=lambda: tool_durations(self.registry),
@@ -66,7 +66,7 @@ class Instrumented:
         )
 
     def families(self) -> list[Family]:
-        return [*self.runs.read(), *self.server.read(), *readings(self._sources)]
+        return [*self.runs.read(), *self.server.read(), *collect(self._sources)]
 
     # --- each of these tells of one name
 
@@ -159,7 +159,7 @@ async def test_a_gateway_has_so_many_breakers_and_no_more() -> None:
         return None
 
     for number in range(3 * MOST_BREAKERS):
-        await instrumented.gateway.call(fine, harmless, key=f"model-{number}")
+        await instrumented.gateway.call(fine, classify_idempotent, key=f"model-{number}")
     [states] = [each for each in instrumented.families() if each.name == "journeyman_breaker_state"]
     assert len(states.samples) == MOST_BREAKERS
 

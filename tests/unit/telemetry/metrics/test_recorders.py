@@ -43,10 +43,12 @@ from journeyman.telemetry.metrics.instruments import (
     Labels,
 )
 from journeyman.telemetry.metrics.loop_lag import EVERY_SECONDS, LoopLag
-from journeyman.telemetry.metrics.recorders import Names, RequestServed, RunMetrics, ServerMetrics
+from journeyman.telemetry.metrics.recorders import LabelNames, RequestServed, RunMetrics, ServerMetrics
 
 MODELS = {"support": ("gpt-5", "gpt-5-mini")}
-NAMES = Names(models=lambda agent: MODELS.get(agent or "", ()), is_service=lambda name: name in ("gateway", "shop"))
+NAMES = LabelNames(
+    models=lambda agent: MODELS.get(agent or "", ()), is_service=lambda name: name in ("gateway", "shop")
+)
 
 
 def ran(*events: Event, agent: str | None = "support") -> RunMetrics:

@@ -13,7 +13,7 @@ from journeyman.egress.http_messages import HttpReply, HttpRequest
 from journeyman.errors import ServiceUnavailableError
 from journeyman.ids import SequentialIds
 from journeyman.tools.executor import Executor
-from journeyman.tools.process.pool import Workers
+from journeyman.tools.process.pool import WorkerPool
 from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.tool import ToolContext, tool
 
@@ -63,7 +63,7 @@ class ToolCalls:
         self.registry = registry
         self.clock = EagerClock()
         self.web = Web()
-        self.workers = Workers()
+        self.workers = WorkerPool()
         self.executor = Executor(registry, self.workers, self.clock, random.Random(1), SequentialIds(), http=self.web)
 
 

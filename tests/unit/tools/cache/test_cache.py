@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from journeyman import create_app
 from journeyman.clock import ManualClock
 from journeyman.tools.cache.cache import ToolCache
-from journeyman.tools.cache.stores import Bounds, CacheStore, Entry, MemoryStore, SqliteStore
+from journeyman.tools.cache.stores import CacheEntry, CacheStore, MemoryStore, SqliteStore, StoreBounds
 from journeyman.tools.spec import CallRequest, ToolSpec
 from tests.harness.asgi_client import request as ask
 
@@ -25,7 +25,7 @@ async def make(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
     made: list[CacheStore] = []
 
     def build(**bounds: int) -> CacheStore:
-        limits = Bounds(**bounds) if bounds else Bounds()
+        limits = StoreBounds(**bounds) if bounds else StoreBounds()
         made.append(MemoryStore(limits) if request.param == "memory" else SqliteStore(tmp_path / "c.cache", limits))
         return made[-1]
 
@@ -34,8 +34,8 @@ async def make(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
         await store.aclose()
 
 
-def entry(text: str, tool: str = "look", expires: int = 10) -> Entry:
-    return Entry(tool=tool, text=text, expires=expires)
+def entry(text: str, tool: str = "look", expires: int = 10) -> CacheEntry:
+    return CacheEntry(tool=tool, text=text, expires=expires)
 
 
 def call(**changes: Any) -> CallRequest:
@@ -91,7 +91,7 @@ async def test_what_is_too_large_is_not_kept(make: Make) -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 500)), max_size=40))
 def test_bounds_hold(adds: list[tuple[int, int]]) -> None:
-    bounds = Bounds(max_entries=4, max_bytes=900)
+    bounds = StoreBounds(max_entries=4, max_bytes=900)
     kept: set[bytes] = set()
     for number, size in adds:
         key = bytes([number])
@@ -120,7 +120,7 @@ async def test_bounds_hold_for_what_an_earlier_process_left(tmp_path: Path) -> N
     for key in (b"a", b"b", b"c"):
         first.put(key, entry(key.decode()))
     await first.aclose()
-    second = SqliteStore(tmp_path / "c.cache", Bounds(max_entries=2))
+    second = SqliteStore(tmp_path / "c.cache", StoreBounds(max_entries=2))
     assert [await second.get(key, 0) for key in (b"a", b"b", b"c")] == [None, "b", "c"]
     await second.aclose()
     third = SqliteStore(tmp_path / "c.cache")

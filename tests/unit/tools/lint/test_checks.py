@@ -12,22 +12,22 @@ from hypothesis import strategies as st
 
 from journeyman.server.loading import load
 from journeyman.settings import Settings
-from journeyman.tools.lint.checks import Checks, Finding
+from journeyman.tools.lint.checks import Linter, LintFinding
 from journeyman.tools.lint.rules.catalogue import RULES
 from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.spec import ToolSpec
 
 PAGE = (Path(__file__).parents[4] / "docs/reference/tool-checks.md").read_text()
 HEAD = "from journeyman import tool, ToolContext\n"
-Look = Callable[..., tuple[Finding, ...]]
+Look = Callable[..., tuple[LintFinding, ...]]
 
 
 @pytest.fixture
 def look(tmp_path: Path) -> Look:
-    def check(code: str, **policy: Any) -> tuple[Finding, ...]:
+    def check(code: str, **policy: Any) -> tuple[LintFinding, ...]:
         file = tmp_path / "t.py"
         file.write_text(code)
-        return Checks(tmp_path).findings(ToolSpec(name="t", description="", parameters={}, **policy), file, None)
+        return Linter(tmp_path).findings(ToolSpec(name="t", description="", parameters={}, **policy), file, None)
 
     return check
 
@@ -189,7 +189,7 @@ def test_no_text_breaks_the_check(pieces: list[str]) -> None:
     with TemporaryDirectory() as folder:
         file = Path(folder) / "t.py"
         file.write_bytes("".join(pieces).encode())
-        for each in Checks(file.parent).findings(ToolSpec(name="t", description="", parameters={}), file, None):
+        for each in Linter(file.parent).findings(ToolSpec(name="t", description="", parameters={}), file, None):
             assert each.line >= 1
 
 

@@ -19,11 +19,11 @@ from journeyman.resilience.rate_limit import parse_rate
 from journeyman.tools.executor import Executor
 from journeyman.tools.openapi.call import prepare
 from journeyman.tools.openapi.invoker import Credential, OpenApiTool
-from journeyman.tools.openapi.operation import Operation, Reading
+from journeyman.tools.openapi.operation import Operation, ReadOperation
 from journeyman.tools.openapi.parameters import Parameter
 from journeyman.tools.openapi.reply import READ_CAP
 from journeyman.tools.openapi.tool import openapi_tool
-from journeyman.tools.process.pool import Workers
+from journeyman.tools.process.pool import WorkerPool
 from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.spec import ToolOutcome
 
@@ -155,13 +155,13 @@ class Hosted:
         )
         schema = {"type": "object", "properties": {"body": {"type": "object"}, "X-P": {"type": "string"}}}
         self.tool: OpenApiTool = openapi_tool(
-            "crm", Reading(operation, "Things", schema), BASE, credential, "crm.yaml:3"
+            "crm", ReadOperation(operation, "Things", schema), BASE, credential, "crm.yaml:3"
         )
 
     async def call(self, request_for: Any, host: Any, **arguments: Any) -> ToolOutcome:
         registry = ToolRegistry()
         registered = registry.add(self.tool.registered(self.transport, self.services, self.clock))
-        executor = Executor(registry, Workers(), self.clock, random.Random(1), SequentialIds())
+        executor = Executor(registry, WorkerPool(), self.clock, random.Random(1), SequentialIds())
         outcome = await executor.execute(request_for(registered, registered.check_arguments(arguments)), host)
         assert self.transport.open == 0
         return outcome

@@ -7,9 +7,9 @@ import pytest
 
 from journeyman.tools.openapi.address import base_url
 from journeyman.tools.openapi.api import Api
-from journeyman.tools.openapi.operation import Reading
+from journeyman.tools.openapi.operation import ReadOperation
 from journeyman.tools.openapi.references import UnusableError
-from journeyman.tools.openapi.tool import openapi_tool, tool_name
+from journeyman.tools.openapi.tool import openapi_tool, operation_tool_name
 
 Json = dict[str, Any]
 
@@ -28,7 +28,7 @@ def document(
 ID = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
 
 
-def read(data: Json) -> Reading:
+def read(data: Json) -> ReadOperation:
     reading, faults = Api(data).read("op")
     assert not faults
     assert reading is not None
@@ -205,9 +205,9 @@ def test_addresses_that_are_taken(url: str, base: str) -> None:
 
 
 def test_names_fit_what_providers_take() -> None:
-    assert tool_name("crm", "users.get/all") == "crm__users_get_all"
-    assert tool_name("crm", "x" * 64) != tool_name("crm", "x" * 65)
-    assert len(tool_name("crm", "x" * 300)) == 64
+    assert operation_tool_name("crm", "users.get/all") == "crm__users_get_all"
+    assert operation_tool_name("crm", "x" * 64) != operation_tool_name("crm", "x" * 65)
+    assert len(operation_tool_name("crm", "x" * 300)) == 64
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from journeyman.errors import ToolValidationError
 from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.schema.describe import describe
-from journeyman.tools.schema.overrides import mismatches, narrowed
+from journeyman.tools.schema.overrides import mismatches, overridden_schema
 from journeyman.tools.tool import tool
 
 
@@ -36,9 +36,9 @@ def test_a_narrowed_schema_leaves_the_codes_own_alone():
         "required": ["order_id", "amount"],
     }
     assert mismatches(SPEC, override) == []
-    assert narrowed(SPEC, override).parameters["properties"]["amount"] == {"type": "number", "maximum": 100}
+    assert overridden_schema(SPEC, override).parameters["properties"]["amount"] == {"type": "number", "maximum": 100}
     assert SPEC.parameters["properties"]["amount"] == {"type": "number"}
-    assert narrowed(SPEC, {}) is SPEC
+    assert overridden_schema(SPEC, {}) is SPEC
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,9 @@ def test_problems_name_tool_argument_and_remedy():
 
 async def test_both_checks_hold():
     tool = await ToolRegistry().register_tool(refund)
-    spec = narrowed(SPEC, {"arguments": {"amount": {"maximum": 100}}, "required": ["order_id", "amount", "note"]})
+    spec = overridden_schema(
+        SPEC, {"arguments": {"amount": {"maximum": 100}}, "required": ["order_id", "amount", "note"]}
+    )
     mine = tool.narrowed(spec)
     assert mine.check_arguments('{"order_id": "A", "amount": "7", "note": "n"}')["amount"] == 7
     for raw, message in (

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from journeyman.tools.lint.credentials import is_credential
 from journeyman.tools.lint.rules import calls
 from journeyman.tools.lint.rules.catalogue import Hit
-from journeyman.tools.lint.rules.names import Names
+from journeyman.tools.lint.rules.names import NameResolver
 
 
 def hit(node: ast.AST, rule: str, message: str) -> Hit:
@@ -20,7 +20,7 @@ def argument(call: ast.Call, name: str) -> ast.expr | None:
     return next((keyword.value for keyword in call.keywords if keyword.arg == name), None)
 
 
-def code_hits(node: ast.AST, names: Names) -> Iterator[Hit]:
+def code_hits(node: ast.AST, names: NameResolver) -> Iterator[Hit]:
     match node:
         case ast.Call():
             yield from _call(node, names.dotted(node.func), names)
@@ -42,7 +42,7 @@ def code_hits(node: ast.AST, names: Names) -> Iterator[Hit]:
             yield from _defaults(node)
 
 
-def _call(node: ast.Call, name: str, names: Names) -> Iterator[Hit]:
+def _call(node: ast.Call, name: str, names: NameResolver) -> Iterator[Hit]:
     shell = argument(node, "shell")
     if name in calls.RUN_CODE:
         yield hit(node, "JM101", f"{_short(name)} runs text as code")
@@ -83,7 +83,7 @@ def _outgoing(node: ast.Call, name: str) -> Iterator[Hit]:
         yield hit(node, "JM205", f"{name} does not check whom it talks to")
 
 
-def _attribute(node: ast.Attribute, attr: str, names: Names) -> Iterator[Hit]:
+def _attribute(node: ast.Attribute, attr: str, names: NameResolver) -> Iterator[Hit]:
     if attr in calls.BACK_DOORS:
         yield hit(node, "JM107", f"{attr} leads to the insides of the interpreter")
     elif names.dotted(node) == "ssl.CERT_NONE":
@@ -120,7 +120,7 @@ def _has_timeout(node: ast.Call, place: int | None) -> bool:
     return place is not None and len(node.args) > place
 
 
-def _safe_loader(node: ast.Call, names: Names) -> bool:
+def _safe_loader(node: ast.Call, names: NameResolver) -> bool:
     given = argument(node, "Loader") or (node.args[1] if len(node.args) > 1 else None)
     return names.dotted(given) in calls.SAFE_LOADERS
 

@@ -7,14 +7,14 @@ from collections.abc import Iterator, Sequence
 
 from journeyman.tools.lint.rules import calls
 from journeyman.tools.lint.rules.catalogue import Hit
-from journeyman.tools.lint.rules.names import Names
+from journeyman.tools.lint.rules.names import NameResolver
 
 Blocking = dict[str, tuple[str, str]]  # a plain function's name -> rule, and what in it blocks
 _PASSES = 5  # how deep one plain function may call another and still be seen
 _ENDS = ast.Await | ast.AsyncFor | ast.AsyncWith | ast.Return | ast.Break | ast.Raise | ast.Yield | ast.YieldFrom
 
 
-def loop_hits(tree: ast.Module, nodes: Sequence[ast.AST], names: Names) -> Iterator[Hit]:
+def loop_hits(tree: ast.Module, nodes: Sequence[ast.AST], names: NameResolver) -> Iterator[Hit]:
     functions = [node for node in nodes if isinstance(node, ast.AsyncFunctionDef)]
     blocking = _blocking_functions(tree, names) if functions else {}
     for function in functions:
@@ -46,7 +46,7 @@ def _own_nodes(function: ast.AST) -> Iterator[ast.AST]:
             waiting += ast.iter_child_nodes(node)
 
 
-def _blocking_functions(tree: ast.Module, names: Names) -> Blocking:
+def _blocking_functions(tree: ast.Module, names: NameResolver) -> Blocking:
     """Plain functions of the file that block, also through one another."""
     plain = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
     found: Blocking = {}
@@ -64,7 +64,7 @@ def _blocking_functions(tree: ast.Module, names: Names) -> Blocking:
     return found
 
 
-def _blocks(node: ast.Call, names: Names, functions: Blocking) -> tuple[str, str] | None:
+def _blocks(node: ast.Call, names: NameResolver, functions: Blocking) -> tuple[str, str] | None:
     if isinstance(node.func, ast.Name) and node.func.id in functions:
         return functions[node.func.id]
     name = names.dotted(node.func)
@@ -78,7 +78,7 @@ def _ends(loop: ast.While) -> bool:
     return any(isinstance(node, _ENDS) for node in _own_nodes(loop))
 
 
-def _swallows(handler: ast.ExceptHandler, names: Names) -> bool:
+def _swallows(handler: ast.ExceptHandler, names: NameResolver) -> bool:
     kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
     caught = {names.dotted(kind) for kind in kinds if kind is not None}
     broad = handler.type is None or caught & {"builtins.BaseException", "asyncio.CancelledError"}

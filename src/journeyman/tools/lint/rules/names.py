@@ -9,7 +9,7 @@ from collections.abc import Sequence
 _BUILTINS = frozenset(dir(builtins))
 
 
-class Names:
+class NameResolver:
     """`dotted(node)` is "os.system", "builtins.open", "pathlib.Path().write_text" (an instance's), or "" if unknown."""
 
     def __init__(self, nodes: Sequence[ast.AST]) -> None:

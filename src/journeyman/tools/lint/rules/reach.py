@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from journeyman.tools.lint.rules import calls
 from journeyman.tools.lint.rules.catalogue import Hit, Reach
 from journeyman.tools.lint.rules.code import argument, hit
-from journeyman.tools.lint.rules.names import Names
+from journeyman.tools.lint.rules.names import NameResolver
 from journeyman.user_code.importing import install_line
 
 _URL = re.compile(r"(?:https?|wss?|ftp)://(?:[^/@\s]*@)?(\[[0-9a-fA-F:]+\]|[^/:\s?#]+)(:\d+)?")
@@ -18,7 +18,7 @@ _ENVIRONMENT = ("os.environ", "os.getenv", "os.environ.get", "os.environb")
 _CONTEXTS = ("journeyman.ToolContext().context", "journeyman.tools.tool.BlockingToolContext().context")
 
 
-def reach_hits(node: ast.AST, names: Names) -> Iterator[Hit]:
+def reach_hits(node: ast.AST, names: NameResolver) -> Iterator[Hit]:
     match node:
         case ast.Call():
             name = names.dotted(node.func)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from journeyman.agent_files.document import YamlPath
-from journeyman.agent_files.file_model import OutsideEntry
+from journeyman.agent_files.file_model import ServiceEntry
 from journeyman.egress.services import ServiceSpec, matched
 from journeyman.resilience.rate_limit import parse_rate
 
 Report = Callable[[YamlPath, str, str | None], None]  # place, message, remedy
 
 
-def service_specs(entries: dict[str, OutsideEntry], report: Report) -> tuple[ServiceSpec, ...]:
+def service_specs(entries: dict[str, ServiceEntry], report: Report) -> tuple[ServiceSpec, ...]:
     """Every entry that can be used; `report` is told of the others."""
     found: dict[str, ServiceSpec] = {}
     for name, entry in entries.items():
@@ -27,7 +27,7 @@ def service_specs(entries: dict[str, OutsideEntry], report: Report) -> tuple[Ser
     return tuple(found.values())
 
 
-def _spec(name: str, entry: OutsideEntry, report: Report) -> ServiceSpec | None:
+def _spec(name: str, entry: ServiceEntry, report: Report) -> ServiceSpec | None:
     try:
         match = matched(entry.match)
     except ValueError as exc:
