@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from journeyman.agent_files.definition import LoadContext
 from journeyman.agent_files.folder import MAX_FILES, load_agents
-from journeyman.agent_files.safety import file_permissions
 from tests.harness.cpu_time import within
 
 LoadContextFactory = Callable[..., LoadContext]
@@ -71,30 +70,6 @@ def test_a_folder_of_too_many_files_is_refused(tmp_path: Path, load_context: Loa
 def test_the_stem_must_be_a_name(tmp_path: Path, load_context: LoadContextFactory) -> None:
     (tmp_path / "My Agent.yaml").write_text("type: react_agent\n")
     assert "'My Agent' cannot be an agent's" in load_agents(tmp_path, load_context()).errors[0].message
-
-
-def test_who_may_write_the_file(tmp_path: Path, load_context: LoadContextFactory) -> None:
-    write(tmp_path, a="type: react_agent")
-    file = tmp_path / "a.yaml"
-    file.chmod(0o664)
-    loaded = load_agents(file, load_context())
-    assert [problem.severity for problem in loaded.problems] == ["warning"]
-    assert loaded.agents
-    file.chmod(0o666)
-    loaded = load_agents(file, load_context())
-    assert "anybody" in loaded.errors[0].message
-    assert not loaded.agents
-
-
-def test_whose_file_it_is(tmp_path: Path) -> None:
-    write(tmp_path, a="type: react_agent")
-    file = tmp_path / "a.yaml"
-    me = file.stat().st_uid
-    assert file_permissions(file, owners={me}) == []
-    file.chmod(0o664)
-    strange = file_permissions(file, owners={me + 1})
-    assert [problem.severity for problem in strange] == ["warning", "warning"]
-    assert "neither root nor the one that runs the server" in strange[1].message
 
 
 def test_a_pipe_is_not_opened(tmp_path: Path, load_context: LoadContextFactory) -> None:
@@ -176,6 +151,8 @@ tools:
 limits: {steps: 5, seconds: 1.5}
 output: {schema: {type: object}}
 """
+
+
 PIECES = [
     b"&a ",
     b"*a",

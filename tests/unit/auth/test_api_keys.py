@@ -2,43 +2,17 @@ from __future__ import annotations
 
 import pytest
 
-from journeyman.auth.api_keys import SEED_ID, ApiKeys, digest
-from journeyman.auth.authenticator import Authenticator
+from journeyman.auth.api_keys import SEED_ID, digest
 from journeyman.auth.limits import KeyLimits
-from journeyman.auth.principal import SCOPES, Caller
-from journeyman.auth.remembered import MOST, VerificationCache
-from journeyman.clock import ManualClock
+from journeyman.auth.principal import Caller
 from journeyman.errors import (
-    ForbiddenError,
     NotFoundError,
     StateError,
-    UnauthenticatedError,
     ValidationError,
 )
 from journeyman.events.quota import UNLIMITED, Quota
-from journeyman.ids import RandomSecretSource
-from journeyman.journal.memory import MemoryJournal
 from journeyman.resilience.rate_limit import Rate
-
-
-class KeyService:
-    def __init__(self) -> None:
-        self.journal = MemoryJournal()
-        self.clock = ManualClock()
-        self.remembered = VerificationCache()
-        self.keys = ApiKeys(self.journal, self.clock, RandomSecretSource())
-        self.keys.changed = self.remembered.forget
-        self.door = Authenticator(self.keys, None, self.remembered, self.clock)
-
-    async def refused(self, credential: str) -> str:
-        with pytest.raises(UnauthenticatedError) as raised:
-            await self.door.caller(credential)
-        return raised.value.message
-
-
-@pytest.fixture
-def service() -> KeyService:
-    return KeyService()
+from tests.harness.key_service import KeyService
 
 
 async def test_a_key_opens_with_its_scopes_and_only_its_hash_is_kept(service: KeyService) -> None:
@@ -65,70 +39,6 @@ async def test_limits_of_a_key_come_with_its_caller_and_outlive_rotation_and_del
     bare = await service.keys.create("bare", ["read"])
     caller = await service.door.caller(bare.secret or "")
     assert (caller.rate, caller.quota) == (None, UNLIMITED)
-
-
-@pytest.mark.parametrize(
-    ("limits", "told"),
-    [
-        (KeyLimits("often"), "written like 10/second"),
-        (KeyLimits("0/60s"), "written like 10/second"),
-        (KeyLimits("100/0s"), "written like 10/second"),
-        (KeyLimits(quota=Quota(concurrent_runs=0)), "at least 1 run"),
-        (KeyLimits(quota=Quota(concurrent_runs=10_001)), "at most 10000"),
-        (KeyLimits(quota=Quota(tokens_per_day=-1)), "tokens of a day are 0 to"),
-        (KeyLimits(quota=Quota(tokens_per_day=10**16)), "tokens of a day are 0 to"),
-        (KeyLimits(quota=Quota(usd_per_day=-0.01)), "dollars of a day are 0 to"),
-        (KeyLimits(quota=Quota(usd_per_day=float("nan"))), "dollars of a day are 0 to"),
-        (KeyLimits(quota=Quota(usd_per_day=float("inf"))), "dollars of a day are 0 to"),
-    ],
-)
-async def test_limits_that_cannot_be_held_are_refused_with_a_sentence(
-    service: KeyService, limits: KeyLimits, told: str
-) -> None:
-    with pytest.raises(ValidationError, match=told):
-        await service.keys.create("shop", ["read"], limits=limits)
-    assert await service.journal.api_keys() == []
-
-
-async def test_every_refusal_is_the_same(service: KeyService) -> None:
-    new = await service.keys.create("shop", ["read"])
-    other = await service.keys.create("other", ["read"])
-    mixed = f"jm_{new.row.id}_{other.secret[16:]}"
-    wrong = ["", "jm_", "x" * 40, new.secret[:-1], new.secret + "x", mixed, new.secret.upper(), "ä" * 40, "x" * 9000]
-    assert len({await service.refused(each) for each in wrong}) == 1
-
-
-async def test_revoked_at_once_though_it_was_remembered(service: KeyService) -> None:
-    new = await service.keys.create("shop", ["read"])
-    await service.door.caller(new.secret)
-    await service.keys.revoke(new.row.id)
-    await service.refused(new.secret)
-    assert not await service.door.still(new.secret)
-    assert (await service.keys.revoke(new.row.id)).revoked_at is not None
-
-
-async def test_a_look_up_that_overlaps_a_revocation_is_not_remembered(service: KeyService) -> None:
-    caller = Caller(principal="key:x", scopes=frozenset())
-    before = service.remembered.generation
-    service.remembered.forget()
-    service.remembered.put(b"d", caller, before, 0)
-    assert service.remembered.get(b"d", 0) is None
-
-
-def test_what_is_remembered_is_bounded() -> None:
-    remembered = VerificationCache()
-    for number in range(MOST + 10):
-        remembered.put(b"%d" % number, Caller(principal="p", scopes=frozenset()), 0, 0)
-    assert sum(remembered.get(b"%d" % number, 0) is not None for number in range(MOST + 10)) == MOST
-
-
-async def test_expiry_holds_for_remembered_keys_too(service: KeyService) -> None:
-    new = await service.keys.create("shop", ["read"], ttl_seconds=30)
-    await service.door.caller(new.secret)
-    service.clock.advance(29)
-    await service.door.caller(new.secret)
-    service.clock.advance(1)
-    await service.refused(new.secret)
 
 
 async def test_rotation_keeps_name_principal_scopes_and_life(service: KeyService) -> None:
@@ -185,25 +95,3 @@ async def test_unknown_keys_are_not_found(service: KeyService) -> None:
     for change in (service.keys.revoke, service.keys.rotate):
         with pytest.raises(NotFoundError):
             await change("nothing")
-
-
-def test_admin_includes_every_scope_and_others_include_none() -> None:
-    admin = Caller(principal="a", scopes=frozenset({"admin"}))
-    for scope in SCOPES:
-        admin.check(scope)
-        alone = Caller(principal="a", scopes=frozenset({scope}))
-        if scope != "admin":
-            assert [other for other in SCOPES if alone.may(other)] == [scope]
-    with pytest.raises(ForbiddenError, match="`run`"):
-        Caller(principal="a", scopes=frozenset({"approve:any"})).check("run")
-
-
-def test_delegation_needs_its_scope_and_makes_a_principal_that_no_key_has() -> None:
-    service = Caller(principal="key:shop", scopes=frozenset({"run", "delegate"}), key_id="k")
-    other = service.on_behalf_of("ann")
-    assert (other.principal, other.scopes, other.key_id) == ("key:shop/ann", service.scopes, "k")
-    for name in ("", "a/b", "a b", "x" * 129, "a\n"):
-        with pytest.raises(ValidationError):
-            service.on_behalf_of(name)
-    with pytest.raises(ForbiddenError, match="`delegate`"):
-        Caller(principal="key:shop", scopes=frozenset({"run"})).on_behalf_of("ann")

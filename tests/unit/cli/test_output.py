@@ -5,16 +5,10 @@ import json
 
 import pytest
 
-from journeyman.cli.exit_codes import exit_code
 from journeyman.cli.output import CommandOutput, complain, printable, table
 from journeyman.errors import (
-    BaseError,
     ConfigurationError,
-    NotFoundError,
     Problem,
-    ServiceUnavailableError,
-    ToolError,
-    ValidationError,
 )
 
 
@@ -61,17 +55,3 @@ def test_a_complaint_as_json_lists_the_problems() -> None:
     complain(ConfigurationError("No:", [Problem("bad", "a.yaml", 3, 1, "mend it")]), json=True, stream=stream)
     said = json.loads(stream.getvalue())
     assert (said["code"], said["problems"][0]["line"]) == ("configuration_error", 3)
-
-
-@pytest.mark.parametrize(
-    ("error", "code"),
-    [
-        (ToolError("x"), 1),
-        (ValidationError("x"), 2),
-        (ConfigurationError("x"), 3),
-        (NotFoundError("x"), 4),
-        (ServiceUnavailableError("x"), 5),
-    ],
-)
-def test_exit_codes(error: BaseError, code: int) -> None:
-    assert exit_code(error) == code

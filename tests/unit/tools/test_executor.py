@@ -14,7 +14,6 @@ from journeyman.ids import SequentialIds
 from journeyman.tools.executor import Executor
 from journeyman.tools.process.pool import WorkerPool
 from journeyman.tools.registry import ToolRegistry
-from journeyman.tools.results import plain_text
 from journeyman.tools.tool import BaseTool, ToolContext, ToolRetry, resource, tool
 
 HOSTILE = Path(__file__).parents[2] / "harness/tool_folders/misbehaving"
@@ -279,9 +278,3 @@ async def test_what_nobody_sees_is_taken_out_of_results_and_failures(registry, e
 async def test_a_failure_is_capped(registry, executor, request_for, host):
     outcome = await run(registry, executor, request_for, host, Script(ToolExecutionError("x" * 100_000)))
     assert len(outcome.failure.message) == 4000
-
-
-def test_joiners_stay():
-    """Scripts and emoji need them."""
-    for text in ("\u0645\u06cc\u200c\u062e", "👩\u200d👧", "שלום", "tab\tline\r\n"):
-        assert plain_text(text) == text

@@ -9,23 +9,24 @@ from typing import Any
 
 import pytest
 
-from journeyman.cli.client.api_client import ApiClient, Frame, error_of_answer, frames
+from journeyman.cli.client.api_client import ApiClient, Frame
 from journeyman.cli.client.asgi_client import AsgiClient
 from journeyman.cli.client.http_client import HttpApiClient
 from journeyman.errors import (
     ConfigurationError,
-    ForbiddenError,
     NotFoundError,
-    ServiceError,
     ServiceUnavailableError,
-    StateError,
     ValidationError,
 )
 
 STREAM = (
     b': ping\r\nid: 1\nevent: run_accepted\ndata: {"seq":1}\n\nevent: delta\ndata: {"text":\ndata: "a"}\n\nevent: lost'
 )
+
+
 FRAMES = [Frame("run_accepted", {"seq": 1}, 1), Frame("delta", {"text": "a"})]
+
+
 PROBLEM = json.dumps({"error": "There is none.", "code": "not_found"}).encode()
 
 
@@ -116,20 +117,6 @@ def test_nobody_answers() -> None:
 def test_what_is_no_address(url: str) -> None:
     with pytest.raises(ValidationError, match="http://HOST:PORT"):
         HttpApiClient(url)
-
-
-def test_refusals_by_status() -> None:
-    problem = b'{"error": "No.", "code": "thread_busy"}'
-    assert isinstance(error_of_answer(409, problem), StateError)
-    assert isinstance(error_of_answer(502, problem), ServiceError)
-    assert error_of_answer(409, problem).code == "thread_busy"
-    assert "JOURNEYMAN_API_KEY" in error_of_answer(401, problem).message
-    assert isinstance(error_of_answer(403, problem), ForbiddenError)
-    assert "without saying why" in error_of_answer(500, b"<html>").message
-
-
-def test_events_may_come_in_any_pieces() -> None:
-    assert list(frames(STREAM.splitlines(keepends=True))) == FRAMES
 
 
 async def stuck(scope: Any, receive: Any, send: Any) -> None:

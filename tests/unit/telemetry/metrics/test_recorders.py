@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prometheus_client.parser import text_string_to_metric_families
 
-from journeyman.clock import ManualClock
 from journeyman.events.codec import Codec
 from journeyman.events.events import (
     ApprovalRequested,
@@ -32,20 +29,17 @@ from journeyman.events.fold import AgentState, fold
 from journeyman.events.messages import Usage, assistant
 from journeyman.journal.sqlite.writer import GroupCommitted
 from journeyman.resilience.signals import BreakerChanged, CallRefused, Retried, RetryWithheld, Signal
-from journeyman.telemetry.metrics.exposition import Exposition
 from journeyman.telemetry.metrics.instruments import (
-    MOST_LABEL_SETS,
     OTHER,
-    Counter,
     Distribution,
     Family,
-    Histogram,
     Labels,
 )
-from journeyman.telemetry.metrics.loop_lag import EVERY_SECONDS, LoopLag
 from journeyman.telemetry.metrics.recorders import LabelNames, RequestServed, RunMetrics, ServerMetrics
 
 MODELS = {"support": ("gpt-5", "gpt-5-mini")}
+
+
 NAMES = LabelNames(
     models=lambda agent: MODELS.get(agent or "", ()), is_service=lambda name: name in ("gateway", "shop")
 )
@@ -191,6 +185,8 @@ def test_signals_of_guards_and_commits() -> None:
 
 
 WORDS = st.text(max_size=8)
+
+
 FACTS = st.one_of(
     st.builds(RequestServed, WORDS, WORDS, st.integers(0, 999), st.floats(0, 10)),
     st.builds(Retried, WORDS, WORDS, st.just(1), WORDS, st.just(0.1)),
@@ -209,63 +205,6 @@ def test_words_from_outside_make_no_labels(facts: list[RequestServed | Retried |
     guards = {labels[0] for name in ("retries", "refusals") for labels in read[f"journeyman_guard_{name}"].samples}
     assert methods <= {"GET", "POST", "PATCH", "DELETE", "PUT", "HEAD", "OPTIONS", OTHER}
     assert guards <= {"gateway", "shop", OTHER}
-
-
-@given(st.integers(0, 3 * MOST_LABEL_SETS), st.integers(1, 3))
-def test_no_figure_grows_without_bound(different: int, width: int) -> None:
-    counter, histogram = Counter("c", "", *"abc"[:width]), Histogram("h", "", *"abc"[:width])
-    for number in range(different):
-        labels = (str(number),) * width
-        counter.add(labels)
-        histogram.observe(1.0, labels)
-    counted, spread = counter.read().samples, histogram.read().samples
-    assert len(counted) == len(spread) == min(different, MOST_LABEL_SETS + 1)
-    assert sum(value for value in counted.values() if isinstance(value, float)) == different
-    assert sum(sum(each.counts) for each in spread.values() if isinstance(each, Distribution)) == different
-
-
-@given(st.lists(st.floats(0, 1000), max_size=50))
-async def test_what_is_scraped_is_what_was_counted(values: list[float]) -> None:
-    histogram = Histogram("journeyman_x_seconds", 'said "so"\n', "agent", bounds=(0.5, 10.0))
-    for value in values:
-        histogram.observe(value, ('a"\\\n',))
-    body, content_type = await Exposition(lambda: [histogram.read()]).render("")
-    assert content_type.startswith("text/plain; version=0.0.4")
-    [family] = [each for each in text_string_to_metric_families(body.decode()) if each.name == "journeyman_x_seconds"]
-    read = {(sample.name[20:], sample.labels.get("le")): sample.value for sample in family.samples}
-    if values:
-        assert read["_bucket", "0.5"] == sum(value <= 0.5 for value in values)
-        assert read["_bucket", "10.0"] == sum(value <= 10 for value in values)
-        assert read["_bucket", "+Inf"] == read["_count", None] == len(values)
-        assert read["_sum", None] == pytest.approx(sum(values))
-        assert family.samples[0].labels["agent"] == 'a"\\\n'
-
-
-async def test_openmetrics_for_whoever_asks() -> None:
-    counter = Counter("journeyman_c", "A count.")
-    counter.add()
-    body, content_type = await Exposition(lambda: [counter.read()]).render("application/openmetrics-text;q=0.9")
-    assert content_type.startswith("application/openmetrics-text")
-    assert b"journeyman_c_total 1.0\n" in body
-    assert body.endswith(b"# EOF\n")
-
-
-async def test_the_lag_of_the_loop_is_how_late_the_timer_comes() -> None:
-    clock, seen = ManualClock(), list[float]()
-    lag = LoopLag(clock, seen.append)
-    lag.start()
-    for late in (0.0, 0.2, 0.0):
-        clock.advance(EVERY_SECONDS + late)
-        await _turn()
-    lag.stop()
-    clock.advance(10)
-    await _turn()
-    assert seen == pytest.approx([0.0, 0.2, 0.0])
-
-
-async def _turn() -> None:
-    for _ in range(3):
-        await asyncio.sleep(0)
 
 
 def test_a_state_ahead_of_the_batch_changes_nothing() -> None:

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
-from journeyman.cli.trace_tree import entries as read_again
-from journeyman.cli.trace_tree import tree
-from journeyman.events.codec import Codec, Entry, wire
+from journeyman.events.codec import Codec, Entry
 from journeyman.events.events import (
     ApprovalGiven,
     ApprovalRequested,
@@ -36,7 +32,11 @@ from journeyman.events.trace import run_span, step_span
 from journeyman.telemetry.tracing.spans import Span, spans
 
 SECOND = 1_000_000
+
+
 TRACE, CALLER = "a" * 32, "b" * 16
+
+
 ACCEPTED = RunAccepted(
     thread="ann/t1",
     principal="ann",
@@ -46,6 +46,8 @@ ACCEPTED = RunAccepted(
     trace_id=TRACE,
     caller_span=CALLER,
 )
+
+
 FIRST = (
     RunStarted(epoch=1),
     ModelCalled(call="m1", model="gpt-5"),
@@ -187,24 +189,3 @@ def test_a_fork_shows_only_its_own() -> None:
         ("invoke_agent support", 7, 9),
     ]
     assert found[0].attributes["gen_ai.provider.name"] == "journeyman"
-
-
-def test_a_tree_of_lines() -> None:
-    stored = entries(ACCEPTED, *FIRST, RunFinished(output="done"))
-    shown = msgspec.json.decode(msgspec.json.encode([wire(entry) for entry in stored]))
-    found = spans("r1", stored)
-    assert spans("r1", read_again(shown)) == found
-    lines = list(tree(found))
-    assert [line.split("  ")[0] for line in lines] == [
-        "invoke_agent support",
-        "└─ chat gpt-5",
-        "└─ chat gpt-5",
-        "└─ approval refund",
-        "└─ execute_tool refund",
-    ]
-    assert "12.00 s" in lines[0]
-    assert lines[0].endswith("in 10, out 2, $ 0.5, status finished")
-    assert lines[1].endswith("error gateway_timeout")
-    assert lines[4].endswith("attempts 2, error tool_failed")
-    bars = [line.split("  ")[-2].strip() for line in lines]
-    assert len({len(bar) for bar in bars}) == 1

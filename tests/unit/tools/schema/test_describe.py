@@ -1,39 +1,15 @@
 from __future__ import annotations
 
-import dataclasses
-import datetime
-import enum
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import pytest
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from journeyman.errors import ToolValidationError
-from journeyman.tools.schema.arguments import (
-    ConvertedCheck,
-    PlainCheck,
-    SchemaCheck,
-    check_for_schema,
-    decode_arguments,
-)
 from journeyman.tools.schema.describe import describe
-from journeyman.tools.schema.signature import parse_docstring
-from journeyman.tools.tool import BaseTool, BlockingToolContext, Sensitive, ToolContext, resource, tool
-
-
-class Colour(enum.Enum):
-    RED = "red"
-
-
-class Address(BaseModel):
-    street: str
-    number: int = Field(ge=1)
-
-
-@dataclasses.dataclass
-class Point:
-    x: float
+from journeyman.tools.tool import BaseTool, BlockingToolContext, ToolContext, resource, tool
+from tests.harness.described_tools import described
 
 
 class Pool:
@@ -51,12 +27,6 @@ async def with_pool(n: int, ctx: ToolContext, db: Pool) -> str:
     return "ok"
 
 
-def check(function: Any, values: dict[str, Any]) -> dict[str, Any]:
-    arguments = describe(function).arguments
-    assert arguments is not None
-    return arguments.check(values)
-
-
 def test_context_and_resources_are_no_arguments():
     spec = describe(with_pool).spec
     assert spec.parameters == {
@@ -65,27 +35,6 @@ def test_context_and_resources_are_no_arguments():
         "required": ["n"],
         "additionalProperties": False,
     }
-
-
-@tool
-async def described(
-    a: int,
-    b: Literal["x", "y"] = "x",
-    d: Annotated[float, Field(gt=0, description="own words")] = 1.0,
-    title: str = "",
-    secret: Annotated[str, Sensitive] = "",
-    ctx: ToolContext | None = None,
-) -> str:
-    """Do it all.
-
-    More of it.
-
-    Args:
-        a: how
-            many
-        title (str): a property named title
-    """
-    return "ok"
 
 
 def test_descriptions_defaults_and_sensitive_arguments():
@@ -119,44 +68,6 @@ def test_policy_of_undeclared_and_declared_tools():
     assert (describe(twice).spec.on_unknown, describe(twice).spec.isolation) == ("tell", "process")
     assert once.__name__ == "once"
     assert twice() == ""
-
-
-def test_check_converts_and_refuses_readably():
-    assert check(described, {"a": "5", "b": "y"}) == {"a": 5, "b": "y"}
-    with pytest.raises(ToolValidationError) as caught:
-        check(described, {"b": "z", "d": -1, "zz": 1})
-    assert caught.value.code == "invalid_arguments"
-    text = str(caught.value)
-    for part in (
-        "a: is required",
-        "b: Input should be 'x' or 'y'",
-        "d: Input should be greater than 0",
-        "zz: there is no",
-    ):
-        assert part in text
-
-
-def test_many_problems_are_capped():
-    with pytest.raises(ToolValidationError) as caught:
-        check(described, {f"k{n}": n for n in range(100)})
-    assert "and 93 more" in str(caught.value)
-
-
-@tool
-async def typed(at: datetime.datetime, colour: Colour, home: Address, point: Point | None = None) -> str:
-    """Types beyond JSON."""
-    return "ok"
-
-
-def test_pydantic_types_are_converted_for_the_tool_and_stay_json_in_the_record():
-    given = {"at": "2026-01-02T03:04:05Z", "colour": "red", "home": {"street": "s", "number": 1}}
-    converted = check(typed, given)
-    assert converted["colour"] is Colour.RED
-    assert isinstance(converted["home"], Address)
-    assert not describe(typed).signature.plain
-    assert "$defs" in describe(typed).spec.parameters
-    with pytest.raises(ToolValidationError, match=r"home\.number: "):
-        check(typed, {**given, "home": {"street": "s", "number": 0}})
 
 
 def test_faults_name_the_argument_and_the_remedy():
@@ -266,90 +177,3 @@ def test_tools_as_classes():
 
     with pytest.raises(ToolValidationError, match="async def run"):
         describe(NoRun())
-
-
-def test_docstring_sections():
-    summary, arguments = parse_docstring("""Sum up.
-
-    Args:
-        a (int): first: with a colon
-        b: second
-          goes on
-    Returns:
-        c: not an argument
-    """)
-    assert summary == "Sum up."
-    assert arguments == {"a": "first: with a colon", "b": "second goes on"}
-
-
-@pytest.mark.parametrize(
-    "raw",
-    [
-        "nonsense",
-        "[1]",
-        "3",
-        '{"a":',
-        '{"a":NaN}',
-        '{"a":1e999}',
-        '{"a":"\\ud800"}',
-        '{"a":' * 5000,
-        "\ud800",
-        b"\xff{}",
-    ],
-)
-def test_arguments_that_are_no_json_object(raw):
-    with pytest.raises(ToolValidationError) as caught:
-        decode_arguments(raw)
-    assert caught.value.code == "invalid_arguments"
-
-
-def test_arguments_from_text_and_dict():
-    assert decode_arguments(' {"a": 1} ') == {"a": 1}
-    assert decode_arguments("") == {}
-    given = {"a": 1}
-    assert decode_arguments(given) is given
-
-
-def test_a_simple_schema_is_checked_like_the_code_would():
-    spec = describe(described).spec
-    simple = {
-        "type": "object",
-        "properties": {
-            "n": {"type": "integer", "description": "d"},
-            "tags": {"type": "array", "items": {"type": "string"}},
-            "kind": {"type": "string", "enum": ["a", "b"]},
-            "maybe": {"anyOf": [{"type": "number"}, {"type": "null"}], "default": None},
-        },
-        "required": ["n"],
-        "additionalProperties": False,
-    }
-    checker = check_for_schema("t", simple)
-    assert isinstance(checker, PlainCheck)
-    assert checker.check({"n": "3", "maybe": None}) == {"n": 3, "maybe": None}
-    for bad in ({}, {"n": 1, "tags": [{}]}, {"n": 1, "kind": "c"}, {"n": 1, "x": 1}):
-        with pytest.raises(ToolValidationError):
-            checker.check(bad)
-    assert isinstance(check_for_schema("t", spec.parameters), SchemaCheck)  # d says more than a type
-
-
-def test_schema_check_names_field_and_problem_and_hides_values():
-    checker = SchemaCheck({"type": "object", "properties": {"a": {"type": "string", "maxLength": 3}}})
-    assert checker.check({"a": "abc"}) == {"a": "abc"}
-    with pytest.raises(ToolValidationError, match="a: the value is longer than 3") as caught:
-        checker.check({"a": "hunter2hunter2"})
-    assert "hunter2" not in str(caught.value)
-
-
-def test_schema_check_never_fetches():
-    with pytest.raises(ToolValidationError, match="no JSON Schema"):
-        SchemaCheck({"$ref": "http://127.0.0.1:9/x"}).compile()
-
-
-def test_a_validator_that_raises_anything_is_a_refusal():
-    arguments = describe(typed).arguments
-    assert arguments is not None
-    deep: Any = "x"
-    for _ in range(10_000):
-        deep = {"street": deep}
-    with pytest.raises(ToolValidationError):
-        ConvertedCheck(arguments).check({"home": deep})
