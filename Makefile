@@ -28,7 +28,7 @@ bench-beside: .venv-peers/.done ## a graph that does nothing, beside langgraph a
 	.venv-peers/bin/python -m benchmarks.graphs_beside
 
 dashboard: .venv/.dev .venv/.prometheus ## a server under load, seen by Prometheus: build/dashboard.html (and .png, with Chromium)
-	PYTHONPATH=.:tests $(PY) -m harness.picture build/dashboard.html
+	PYTHONPATH=. $(PY) -m tests.harness.dashboard_page build/dashboard.html
 
 lock: .venv/bin/uv        ## fresh locks: versions and hashes, no addresses, nothing younger than a week
 	$(BIN)/uv pip compile pyproject.toml --extra redis --generate-hashes --no-emit-index-url --no-header --exclude-newer "$$(date -d '7 days ago' +%F)" -o requirements.txt

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import journeyman
-from architecture.source_tree import nodes, trees
+from tests.harness.source_tree import nodes, trees
 
 EMPTY_WORDS = {"base", "common", "core", "helper", "helpers", "manager", "misc", "processor", "service", "utils"}
 PUBLIC = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import statistics
 
-from architecture.source_tree import SOURCE, nodes
+from tests.harness.source_tree import SOURCE, nodes
 
 LINES_OF_A_FILE = 400
 LINES_OF_A_FUNCTION = 60
