@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from architecture.source_tree import nodes
+from tests.harness.source_tree import nodes
 
 RUNNERS = ("execute", "executemany", "executescript")
 # Where a statement is put together, from constants alone -> why.

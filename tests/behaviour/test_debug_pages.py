@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.asgi_client import request
 
 from journeyman.server.serving.app import App
 from journeyman.settings import Settings
+from tests.harness.asgi_client import request
 
 SECRETS = {
     "api_key": "key-that-nobody-sees-in-any-debug-page",

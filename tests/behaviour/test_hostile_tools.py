@@ -15,8 +15,8 @@ from typing import Any
 import msgspec
 import pytest
 import pytest_asyncio
-from benchmarks.usage import cpu_ms
 
+from benchmarks.usage import cpu_ms
 from journeyman.clock import SystemClock
 from journeyman.ids import SequentialIds
 from journeyman.tools.executor import Executor
@@ -26,7 +26,7 @@ from journeyman.tools.sandbox.detection import AvailableIsolation, detect
 from journeyman.tools.spec import CallRequest, ToolOutcome
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-GREEDY = Path(__file__).parent / "greedy"
+GREEDY = Path(__file__).parents[1] / "harness/tool_folders/resource_hungry"
 COSTS = {
     # tool: code, seconds of its limit, part of the message
     "loop_for_ever": ("tool_timeout", 0.5, "0.5 seconds"),

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.redis_server import RedisServer, redis_server
 from journeyman.clock import ManualClock, SystemClock
 from journeyman.ids import RandomIds
 from journeyman.resilience.rate_limit import Rate
 from journeyman.resilience.shared_window import AWAY_SECONDS, RedisWindows
 from journeyman.resilience.window import Limit, MemoryWindows, Windows
+from tests.harness.redis_server import RedisServer, redis_server
 
 SECONDS = 0.2
 
@@ -29,14 +29,14 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
         yield server
 
 
-class Rig:
+class WindowsUnderTest:
     def __init__(self, windows: Windows, pass_time: Callable[[float], Awaitable[None]]) -> None:
         self.admit = windows.admit
         self.pass_time = pass_time
 
 
 @pytest.fixture(params=["memory", "redis"])
-async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
+async def windows_under_test(request: pytest.FixtureRequest) -> AsyncIterator[WindowsUnderTest]:
     windows: Windows
     if request.param == "memory":
         clock = ManualClock()
@@ -49,7 +49,7 @@ async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
         url = request.getfixturevalue("redis").url
         gc.collect()  # after thousands of tests it takes longer than PATIENCE_SECONDS, so not in between
         windows, pass_time = RedisWindows(url, SystemClock(), RandomIds(), f"{request.node.name}:"), asyncio.sleep
-    yield Rig(windows, pass_time)
+    yield WindowsUnderTest(windows, pass_time)
     await windows.aclose()
 
 
@@ -57,32 +57,32 @@ def limit(key: str = "ann", count: int = 3, seconds: float = SECONDS) -> Limit:
     return Limit(key, Rate(count, seconds))
 
 
-async def test_so_many_and_then_no_more_until_the_first_is_old(rig: Rig) -> None:
-    verdicts = [await rig.admit([limit()]) for _ in range(5)]
+async def test_so_many_and_then_no_more_until_the_first_is_old(windows_under_test: WindowsUnderTest) -> None:
+    verdicts = [await windows_under_test.admit([limit()]) for _ in range(5)]
     assert [verdict.admitted for verdict in verdicts] == [True, True, True, False, False]
     assert [verdict.remaining for verdict in verdicts] == [2, 1, 0, 0, 0]
     assert all(0 < verdict.reset <= SECONDS for verdict in verdicts)
-    await rig.pass_time(SECONDS + 0.02)
-    assert (await rig.admit([limit()])).admitted, "what was refused does not count"
+    await windows_under_test.pass_time(SECONDS + 0.02)
+    assert (await windows_under_test.admit([limit()])).admitted, "what was refused does not count"
 
 
-async def test_keys_do_not_know_each_other(rig: Rig) -> None:
+async def test_keys_do_not_know_each_other(windows_under_test: WindowsUnderTest) -> None:
     for _ in range(3):
-        await rig.admit([limit()])
-    assert (await rig.admit([limit("bob")])).admitted
-    assert not (await rig.admit([limit()])).admitted
+        await windows_under_test.admit([limit()])
+    assert (await windows_under_test.admit([limit("bob")])).admitted
+    assert not (await windows_under_test.admit([limit()])).admitted
 
 
-async def test_all_or_nothing(rig: Rig) -> None:
+async def test_all_or_nothing(windows_under_test: WindowsUnderTest) -> None:
     wide, narrow = limit("wide", 3), limit("narrow", 1)
-    assert (await rig.admit([wide, narrow])).limit == narrow
-    refused = await rig.admit([wide, narrow])
+    assert (await windows_under_test.admit([wide, narrow])).limit == narrow
+    refused = await windows_under_test.admit([wide, narrow])
     assert (refused.admitted, refused.limit, refused.remaining) == (False, narrow, 0)
-    assert (await rig.admit([wide])).remaining == 1, "the refused one took no place under the wide limit"
+    assert (await windows_under_test.admit([wide])).remaining == 1, "the refused one took no place under the wide limit"
 
 
-async def test_64_at_once_are_counted_exactly(rig: Rig) -> None:
-    verdicts = await asyncio.gather(*(rig.admit([limit(count=20, seconds=30)]) for _ in range(64)))
+async def test_64_at_once_are_counted_exactly(windows_under_test: WindowsUnderTest) -> None:
+    verdicts = await asyncio.gather(*(windows_under_test.admit([limit(count=20, seconds=30)]) for _ in range(64)))
     assert sum(verdict.admitted for verdict in verdicts) == 20
 
 
@@ -185,10 +185,10 @@ async def test_several_limits_are_taken_all_or_none_and_none_is_ever_exceeded(
         assert 0 <= verdict.reset <= verdict.limit.rate.seconds
 
 
-async def test_who_is_refused_by_several_is_told_when_all_have_room(rig: Rig) -> None:
+async def test_who_is_refused_by_several_is_told_when_all_have_room(windows_under_test: WindowsUnderTest) -> None:
     short, long = limit("short", 1, 10), limit("long", 1, 60)
-    await rig.admit([short, long])
-    refused = await rig.admit([short, long])
+    await windows_under_test.admit([short, long])
+    refused = await windows_under_test.admit([short, long])
     assert (refused.admitted, refused.limit) == (False, long)
     assert 59 < refused.reset <= 60
 

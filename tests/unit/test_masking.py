@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.cpu import within
 from journeyman.masking import MARK, Mask, StreamingMasker, passwords
+from tests.harness.cpu_time import within
 
 SECRET = 'sk-k"ey/é+1 2345678'
 # few letters, so that secrets overlap, repeat and contain one another
