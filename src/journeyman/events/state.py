@@ -90,6 +90,19 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     waiting_for: tuple[str, ...] = ()  # approvals, as the last pause named them
 
     @property
+    def request_id(self) -> str | None:
+        return self.origin.request_id
+
+    @property
+    def trace_id(self) -> str | None:
+        return self.origin.trace_id
+
+    @property
+    def key(self) -> str | None:
+        """The API key whose quota the run uses; None if none does."""
+        return self.origin.key
+
+    @property
     def ended(self) -> bool:
         return self.status in ("finished", "failed", "cancelled")
 

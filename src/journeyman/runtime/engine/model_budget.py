@@ -62,8 +62,8 @@ class BudgetMeter:
     async def of(cls, till: BudgetMeters, state: AgentState, of_agent: Quota) -> BudgetMeter:
         """`of_agent`: the quota of the run's agent."""
         shares = till.budgets.shares(state.principal, state.agent, of_agent)
-        if state.origin.key is not None:
-            shares.append(await till.budgets.share_of_key(state.origin.key))
+        if state.key is not None:
+            shares.append(await till.budgets.share_of_key(state.key))
         return cls(till, shares)
 
     @property

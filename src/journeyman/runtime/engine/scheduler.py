@@ -354,10 +354,10 @@ def _left_behind(state: AgentState) -> bool:
 def _bind(state: AgentState) -> None:
     """Whose work the lines of this task, and of its steps, are about."""
     bind(
-        request_id=state.origin.request_id,
+        request_id=state.request_id,
         principal=state.principal,
         thread_id=state.thread.rpartition("/")[2],
-        trace_id=state.origin.trace_id,
+        trace_id=state.trace_id,
     )
 
 

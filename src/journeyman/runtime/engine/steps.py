@@ -90,8 +90,8 @@ class Steps:
 
     async def _root(self, call: str, work: Callable[[], Awaitable[RunnerMessage]], attempt: int) -> None:
         state = self._recorder.state
-        if state.origin.trace_id is not None:
-            propagate(header(state.origin.trace_id, step_span(state.run_id, call, attempt)))
+        if state.trace_id is not None:
+            propagate(header(state.trace_id, step_span(state.run_id, call, attempt)))
         try:
             fact = await work()
         except (StaleEpochError, StorageError) as exc:
