@@ -1,4 +1,4 @@
-"""The outermost layer: Host, Origin, request ids, headers, and errors nobody expected."""
+"""The edge middleware: Host, Origin, request ids, headers, and unexpected errors."""
 
 from __future__ import annotations
 
