@@ -115,6 +115,6 @@ async def test_a_name_that_a_python_tool_has_is_refused(api: Api, tmp_path: Path
     )
     with pytest.raises(
         ConfigurationError,
-        match=r"defines the tool .crm__addNote., but another agent defines another tool of that name",
+        match=r"defines the tool .crm__addNote., but another agent defines it differently",
     ):
         await AgentFactory(tmp_path / "agent.yaml").create_agent()

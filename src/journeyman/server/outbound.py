@@ -97,7 +97,7 @@ def openapi_tools(
             name = tool.spec.name
             if name not in taken and known.setdefault(name, tool) == tool:
                 continue
-            message = f"agent {agent.spec.name!r} defines the tool {name!r}, but another agent defines another tool of that name"
+            message = f"agent {agent.spec.name!r} defines the tool {name!r}, but another agent defines it differently"
             remedy = "rename the entry under `openapi:`"
             problems.append(Problem(message, str(agent.file) if agent.file else None, remedy=remedy))
     return tuple(known.values()), problems
