@@ -56,6 +56,7 @@ TWICE = {
     "AddMessage": "both are public: the action in `journeyman.actions`, the body in the OpenAPI document",
     "main": "the entry point of a process",
 }
+DEFINITIONS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 COMMANDS = "journeyman/cli/commands/"  # functions there are the commands, and typer names them
 
 
@@ -64,11 +65,9 @@ def _public_names() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for file, tree in trees().items():
         for node in tree.body:
-            if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith(
-                "_"
-            ):
-                if not (COMMANDS in file and not isinstance(node, ast.ClassDef)):
-                    found.setdefault(node.name, set()).add(file)
+            is_command = COMMANDS in file and not isinstance(node, ast.ClassDef)
+            if not is_command and isinstance(node, DEFINITIONS) and not node.name.startswith("_"):
+                found.setdefault(node.name, set()).add(file)
     return found
 
 
