@@ -26,7 +26,8 @@ from journeyman.events.events import (
 )
 from journeyman.events.messages import Usage, assistant, user
 from journeyman.events.quota import Reservation
-from journeyman.journal.journal import Append, Batch, Journal, MostRuns, thread_key
+from journeyman.events.streams import ThreadRef
+from journeyman.journal.journal import Append, Batch, Journal, MostRuns
 from journeyman.journal.memory import MemoryJournal
 from journeyman.journal.sqlite.journal import SqliteJournal
 from journeyman.journal.sqlite.verify import damages
@@ -45,7 +46,7 @@ async def journal(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
 
 def accepted(run: str, thread: str = "", principal: str = "ann", **more: Any) -> Append:
     more.setdefault("agent", "support")
-    key = thread_key(principal, thread or run)
+    key = ThreadRef(principal, thread or run).key
     return Append(stream=run, drafts=(draft(RunAccepted(thread=key, principal=principal, input=user("hi"), **more)),))
 
 

@@ -50,6 +50,7 @@ from journeyman.events.events import (
 )
 from journeyman.events.messages import assistant, user
 from journeyman.events.quota import Quota
+from journeyman.events.streams import ThreadRef, principal_stream, thread_stream
 from journeyman.journal.follow_stream import follow
 from journeyman.journal.journal import (
     ApiKeyRow,
@@ -61,9 +62,6 @@ from journeyman.journal.journal import (
     Journal,
     RunFilter,
     StoredDefinition,
-    principal_stream,
-    thread_key,
-    thread_stream,
 )
 from journeyman.journal.memory import MemoryJournal
 from journeyman.journal.sqlite.journal import SqliteJournal
@@ -83,8 +81,12 @@ async def journal(request: pytest.FixtureRequest, tmp_path: File) -> AsyncIterat
 
 def accepted(run: str, thread: str = T, text: str | None = "hi", **more: Any) -> Append:
     more.setdefault("agent", "support")
+    said = user(text) if text is not None else None
     event = RunAccepted(
-        thread=thread, principal=thread.rpartition("/")[0], input=user(text) if text is not None else None, **more
+        thread=thread,
+        principal=ThreadRef.parse(thread).principal,
+        input=said,
+        **more,
     )
     return Append(stream=run, drafts=(draft(event),))
 
@@ -704,7 +706,7 @@ def forked(run: str, thread: str, past: tuple[Event, ...], *more: Event, copied:
 
 
 async def test_a_fork_brings_its_thread_and_its_past_and_does_nothing_outside_again(journal: Journal) -> None:
-    thread = thread_key("ann", "fork")
+    thread = ThreadRef("ann", "fork").key
     past = (ThreadCreated(thread_id="fork", principal="ann"), MessageAdded(message=user("before")))
     begun = Append(stream=thread_stream(thread), drafts=tuple(map(draft, past)), times=(10, 4))
     edit = MessageReplaced(seq=1, place=0, message=user("ho"))
@@ -728,12 +730,12 @@ async def test_a_fork_has_a_thread_of_its_own_and_only_a_fork_brings_its_start(j
     with pytest.raises(StateError, match="a thread of its own"):
         await commit(journal, forked("f1", T, ()))
     with pytest.raises(StateError, match="places it itself"):
-        await commit(journal, forked("f1", thread_key("ann", "fork"), (), copied=0))
+        await commit(journal, forked("f1", ThreadRef("ann", "fork").key, (), copied=0))
     assert await journal.run("f1") is None
 
 
 async def test_a_fork_of_a_fork_is_a_run_of_now(journal: Journal) -> None:
-    thread = thread_key("ann", "fork")
+    thread = ThreadRef("ann", "fork").key
     past = (RunForked(parent="r0", at=2, epoch=1), MessageReplaced(seq=1, place=0, message=user("ho")), SEEN)
     begun = Append(stream=thread_stream(thread), drafts=(draft(ThreadCreated(thread_id="fork", principal="ann")),))
     await commit(journal, begun, forked("f2", thread, past), epoch=journal.epoch)

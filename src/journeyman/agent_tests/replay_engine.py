@@ -42,8 +42,9 @@ from journeyman.events.events import (
     ToolCallStarted,
 )
 from journeyman.events.fold import replace
+from journeyman.events.streams import ThreadRef, principal_stream
 from journeyman.ids import SequentialIds
-from journeyman.journal.journal import Append, ApprovalRow, Batch, principal_stream, thread_key, thread_stream
+from journeyman.journal.journal import Append, ApprovalRow, Batch
 from journeyman.journal.memory import MemoryJournal
 from journeyman.llm.client import ModelRequest
 from journeyman.runtime.engine.run_parts import RunParts
@@ -90,7 +91,8 @@ class ReplayEngine:
         self._parts = RunParts(self._journal, self._codec, self._clock, self._ids, versions)
         self._direct = direct
         self._principal = recording.accepted.principal
-        self._thread = thread_key(self._principal, THREAD if agent else "!test")
+        make = ThreadRef if agent else ThreadRef.hidden
+        self._thread = make(self._principal, THREAD)
         self._asked = {event.approval: event for event in recording.events if isinstance(event, ApprovalRequested)}
 
     async def play(self) -> ReplayResult:
@@ -127,13 +129,13 @@ class ReplayEngine:
     def _first_appends(self) -> Iterator[Append]:
         recording, started = self._recording, self._recording.started
         if self._agent is not None:
-            yield self._append(thread_stream(self._thread), list(self._thread_events()))
+            yield self._append(self._thread.stream, list(self._thread_events()))
         if started.global_context:
             patch = ContextChanged(scope="global", patch=started.global_context)
             yield self._append(principal_stream(self._principal), [patch])
         accepted = replace(
             recording.accepted,
-            thread=self._thread,
+            thread=self._thread.key,
             version=self._agent.version if self._agent else None,
             parent=None,
             multitask="queue",
@@ -173,7 +175,7 @@ class ReplayEngine:
         """The start of a fork, with its summary where it stands on this stage."""
         if not self._recording.summary:
             return replace(started, summary=None, summary_stream="")
-        return replace(started, summary=2 + bool(started.thread_context), summary_stream=thread_stream(self._thread))
+        return replace(started, summary=2 + bool(started.thread_context), summary_stream=self._thread.stream)
 
     # --- what came from outside, in its order
 

@@ -11,7 +11,8 @@ from journeyman.errors import BaseError, ValidationError
 from journeyman.events.codec import Codec
 from journeyman.events.events import ContextChanged, Event, Failure, MessageAdded, ThreadCreated
 from journeyman.events.messages import Message, TextPart, user
-from journeyman.journal.journal import Append, ApprovalRow, Batch, principal_stream, thread_key, thread_stream
+from journeyman.events.streams import ThreadRef, principal_stream
+from journeyman.journal.journal import Append, ApprovalRow, Batch
 from journeyman.journal.memory import MemoryJournal
 from journeyman.llm.fake.scripted import ScriptedModel
 from journeyman.runtime.engine.performer import ToolExecutor
@@ -79,7 +80,7 @@ async def _prepare(test: AgentTest, application: Application) -> None:
     for said in before.messages:
         message = Message(role=said.role, content=(TextPart(said.content),))
         events.append(MessageAdded(message=message, by=PRINCIPAL))
-    appends = [Append(stream=thread_stream(thread_key(PRINCIPAL, THREAD)), drafts=tuple(map(draft, events)))]
+    appends = [Append(stream=ThreadRef(PRINCIPAL, THREAD).stream, drafts=tuple(map(draft, events)))]
     if before.global_context:
         patch = ContextChanged(scope="global", patch=before.global_context)
         appends.append(Append(stream=principal_stream(PRINCIPAL), drafts=(draft(patch),)))

@@ -21,6 +21,7 @@ from journeyman.events.events import (
 from journeyman.events.graph_position import BranchState, GraphPosition, NodeState, parent_of
 from journeyman.events.messages import JSON, Message, Usage
 from journeyman.events.open_calls import CallState, ModelCallState
+from journeyman.events.streams import ThreadRef
 
 replace = msgspec.structs.replace
 
@@ -89,6 +90,10 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     stopped_by: str | None = None
     error: Failure | None = None
     waiting_for: tuple[str, ...] = ()  # approvals, as the last pause named them
+
+    @property
+    def thread_id(self) -> str:
+        return ThreadRef.parse(self.thread).id
 
     @property
     def ended(self) -> bool:

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 
 from journeyman.events.codec import Entry
 from journeyman.events.events import END_TYPES
+from journeyman.events.streams import is_run
 from journeyman.journal.journal import OPEN, Journal
-from journeyman.journal.streams import is_run
 
 PAGE = 200  # entries read at a time while catching up
 

@@ -22,19 +22,6 @@ OPEN: tuple[RunStatus, ...] = ("queued", "running", "paused")
 Owner = Literal["principal", "key", "agent"]  # who has quotas
 
 
-def thread_key(principal: str, thread_id: str) -> str:
-    """The key of a principal's thread. A thread id holds no slash, so the last slash divides the two."""
-    return f"{principal}/{thread_id}"
-
-
-def thread_stream(key: str) -> str:
-    return f"thread:{key}"
-
-
-def principal_stream(principal: str) -> str:
-    return f"principal:{principal}"
-
-
 # --- what is committed
 
 

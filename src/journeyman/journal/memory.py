@@ -10,6 +10,7 @@ from journeyman.events.charging import with_held
 from journeyman.events.codec import Entry
 from journeyman.events.events import ToolCallStarted
 from journeyman.events.messages import JSON
+from journeyman.events.streams import event_key_range, thread_stream
 from journeyman.events.transcript import stored_message
 from journeyman.journal.journal import (
     MOST_FAILURES,
@@ -27,7 +28,6 @@ from journeyman.journal.journal import (
     Size,
     StoredDefinition,
     ThreadRow,
-    thread_stream,
 )
 from journeyman.journal.subscriptions import StreamSubscription, Subscriptions
 from journeyman.journal.tables import Run, Thread
@@ -322,7 +322,8 @@ class MemoryJournal:
 
 
 def _of_erased(claim: IdempotencyClaim, thread: str, runs: set[str]) -> bool:
-    return claim.made in runs or claim.made.startswith(f"{thread_stream(thread)}#")
+    first, end = event_key_range(thread_stream(thread))
+    return claim.made in runs or first <= claim.made < end
 
 
 def _failure_row(runs: Sequence[Run]) -> FailureRow:

@@ -32,11 +32,11 @@ from journeyman.events.events import (
     ThreadCreated,
     ThreadErased,
 )
+from journeyman.events.streams import EventRef, is_run, is_thread, principal_stream, thread_key_of
 from journeyman.journal.idempotency import replayed_run
-from journeyman.journal.journal import Append, Batch, Committed, IdempotencyClaim, RunRow, principal_stream
+from journeyman.journal.journal import Append, Batch, Committed, IdempotencyClaim, RunRow
 from journeyman.journal.projection.project import known_run, project, project_step
 from journeyman.journal.projection.thread_rows import is_pinned, known_thread
-from journeyman.journal.streams import THREAD, is_run
 from journeyman.journal.tables import Run, Tables, Thread
 
 MOST_PINNED = 16  # messages of one thread: each model call sees them all
@@ -132,9 +132,9 @@ class Transactions:
                 raise QueueFullError(text, code="too_many_runs", retry_after=1)
 
     def _check_thread(self, append: Append, ahead: _Ahead) -> None:
-        if not append.stream.startswith(THREAD):
+        if not is_thread(append.stream):
             return
-        key = append.stream[len(THREAD) :]
+        key = thread_key_of(append.stream)
         thread = self._tables.thread(key)
         if thread is not None and thread.erasing:
             raise _erasing(key)
@@ -346,7 +346,7 @@ class _Ahead:
 def _fulfilled(claim: IdempotencyClaim, entries: Sequence[Entry]) -> IdempotencyClaim:
     if claim.made or not entries:
         return claim
-    return msgspec.structs.replace(claim, made=f"{entries[0].stream}#{entries[0].seq}")
+    return msgspec.structs.replace(claim, made=EventRef(entries[0].stream, entries[0].seq).key)
 
 
 def _check_epoch(run: Run, epoch: int) -> None:

@@ -34,13 +34,12 @@ from journeyman.events.events import (
     ToolCallFinished,
 )
 from journeyman.events.messages import assistant, user
+from journeyman.events.streams import ThreadRef, principal_stream, thread_stream
 from journeyman.journal.journal import (
     Append,
     Batch,
     IdempotencyClaim,
     StoredDefinition,
-    principal_stream,
-    thread_stream,
 )
 from journeyman.journal.memory import MemoryTables
 from journeyman.journal.sqlite.connection import apply_migrations
@@ -81,7 +80,7 @@ in_thread = st.one_of(
 
 
 def acceptance(run: str, thread: str, context: Any, multitask: Any, text: bool) -> Append:
-    principal = thread.rpartition("/")[0]
+    principal = ThreadRef.parse(thread).principal
     said = user(run) if text else None
     event = RunAccepted(thread=thread, principal=principal, input=said, context=context, multitask=multitask)
     return Append(stream=run, drafts=(draft(event),))

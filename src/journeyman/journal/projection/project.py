@@ -12,20 +12,20 @@ from journeyman.events.events import (
     Event,
     RunAccepted,
 )
+from journeyman.events.streams import is_run, is_thread, principal_of_stream
 from journeyman.journal.projection.run_rows import IN_RUN, run_accepted
 from journeyman.journal.projection.thread_rows import IN_THREAD, patch_global
-from journeyman.journal.streams import PRINCIPAL, THREAD
 from journeyman.journal.tables import Run, Tables
 
 
 def project(tables: Tables, entry: Entry, event: Event) -> None:
     """Change the rows as this entry says. `event` is the entry's event, decoded."""
-    if entry.stream.startswith(THREAD):
+    if is_thread(entry.stream):
         if (in_thread := IN_THREAD.get(type(event))) is not None:
             in_thread(tables, entry, event)
-    elif entry.stream.startswith(PRINCIPAL):
+    elif not is_run(entry.stream):
         if type(event) is ContextChanged:
-            patch_global(tables, entry.stream[len(PRINCIPAL) :], event)
+            patch_global(tables, principal_of_stream(entry.stream), event)
     elif type(event) is RunAccepted:
         run_accepted(tables, entry, event)
     else:

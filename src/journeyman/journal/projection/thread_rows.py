@@ -15,9 +15,9 @@ from journeyman.events.events import (
     ThreadCreated,
 )
 from journeyman.events.merge_patch import merge_patch
+from journeyman.events.streams import ThreadRef, thread_key_of
 from journeyman.events.transcript import stored_message
 from journeyman.journal.projection.budget_rows import spend
-from journeyman.journal.streams import THREAD
 from journeyman.journal.tables import Run, Tables, Thread
 
 
@@ -28,7 +28,7 @@ def known_thread(tables: Tables, key: str) -> Thread:
 
 
 def new_thread(key: str, principal: str, at: int) -> Thread:
-    return Thread(key=key, principal=principal, thread_id=key.rpartition("/")[2], created_at=at, updated_at=at)
+    return Thread(key=key, principal=principal, thread_id=ThreadRef.parse(key).id, created_at=at, updated_at=at)
 
 
 def free_slot(tables: Tables, thread: Thread, run: Run, at: int) -> None:
@@ -59,7 +59,7 @@ def is_pinned(tables: Tables, stream: str, seq: int) -> bool:
 
 
 def history_summarized(tables: Tables, entry: Entry, event: HistorySummarized, run: Run | None = None) -> None:
-    thread = known_thread(tables, run.thread if run else entry.stream[len(THREAD) :])
+    thread = known_thread(tables, run.thread if run else thread_key_of(entry.stream))
     if event.text:
         thread.summary = (entry.stream, entry.seq)
         thread.window_from = max(thread.window_from, event.last_no + 1)
@@ -78,13 +78,13 @@ def patch_global(tables: Tables, principal: str, event: ContextChanged) -> None:
 
 
 def _thread_created(tables: Tables, entry: Entry, event: ThreadCreated) -> None:
-    thread = new_thread(entry.stream[len(THREAD) :], event.principal, entry.at)
+    thread = new_thread(thread_key_of(entry.stream), event.principal, entry.at)
     thread.title, thread.meta = event.title, event.meta
     tables.save_thread(thread)
 
 
 def _thread_message(tables: Tables, entry: Entry, event: MessageAdded) -> None:
-    thread = known_thread(tables, entry.stream[len(THREAD) :])
+    thread = known_thread(tables, thread_key_of(entry.stream))
     if thread.active_run is None:
         if event.message.pinned:
             thread.pinned.append(thread.next_no)
@@ -97,14 +97,14 @@ def _thread_message(tables: Tables, entry: Entry, event: MessageAdded) -> None:
 
 
 def _thread_replaced(tables: Tables, entry: Entry, event: MessageReplaced) -> None:
-    thread = known_thread(tables, entry.stream[len(THREAD) :])
+    thread = known_thread(tables, thread_key_of(entry.stream))
     old, new = (entry.stream, event.seq), (entry.stream, entry.seq)
     thread.pending = [new if place == old else place for place in thread.pending]
     tables.replace_message(thread.key, entry.stream, event.seq, entry.seq)
 
 
 def _thread_context(tables: Tables, entry: Entry, event: ContextChanged) -> None:
-    thread = known_thread(tables, entry.stream[len(THREAD) :])
+    thread = known_thread(tables, thread_key_of(entry.stream))
     thread.updated_at = entry.at
     patch_thread(tables, thread, event)
 

@@ -12,6 +12,7 @@ from journeyman.events.charging import with_held
 from journeyman.events.codec import Entry, decode_event
 from journeyman.events.messages import JSON
 from journeyman.events.quota import Reservation
+from journeyman.events.streams import thread_key_range, thread_stream
 from journeyman.events.transcript import stored_message
 from journeyman.journal.journal import (
     MOST_FAILURES,
@@ -26,7 +27,6 @@ from journeyman.journal.journal import (
     Size,
     StoredDefinition,
     ThreadRow,
-    thread_stream,
 )
 from journeyman.journal.sqlite.statements import Q
 from journeyman.journal.tables import Run, Thread
@@ -150,9 +150,9 @@ class Reads:
         return None if thread.erasing else thread.row()
 
     def threads(self, principal: str, cursor: str | None, limit: int) -> Sequence[ThreadRow]:
-        first = thread_stream(cursor if cursor is not None else f"{principal}/")
-        behind = thread_stream(f"{principal}0")  # "0" is what follows "/"
-        rows = self.db.execute(Q["threads"], (first, behind, principal, limit))
+        first, end = thread_key_range(principal)
+        after = cursor if cursor is not None else first
+        rows = self.db.execute(Q["threads"], (thread_stream(after), thread_stream(end), principal, limit))
         return [thread_of(row).row() for row in rows]
 
     def messages(self, thread: str, first_no: int, last_no: int) -> Sequence[MessageRow]:

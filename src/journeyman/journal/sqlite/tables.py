@@ -16,7 +16,8 @@ import msgspec
 
 from journeyman.events.codec import Entry
 from journeyman.events.messages import JSON
-from journeyman.journal.journal import ApiKeyRow, ApprovalRow, IdempotencyClaim, Owner, StoredDefinition, thread_stream
+from journeyman.events.streams import event_key_range, thread_stream
+from journeyman.journal.journal import ApiKeyRow, ApprovalRow, IdempotencyClaim, Owner, StoredDefinition
 from journeyman.journal.sqlite.columns import blank_run, blank_thread, encode, saved_run, saved_thread
 from journeyman.journal.sqlite.reads import approval_of, read_claim, run_of, thread_of
 from journeyman.journal.sqlite.statements import Q
@@ -331,8 +332,7 @@ class SqliteTables:
         left -= self._delete("erase_messages", (number, number, max(left, 0)))
         if left <= 0:
             return False
-        place = f"{thread_stream(thread)}#"
-        self._write("erase_claims_at", (place, f"{place[:-1]}$"))  # "$" is what follows "#"
+        self._write("erase_claims_at", event_key_range(thread_stream(thread)))
         for query in ("drop_pending", "erase_thread", "erase_stream"):
             self._write(query, (number,))
         self._dirty_threads.pop(thread, None)

@@ -26,7 +26,8 @@ from journeyman.events.events import (
 )
 from journeyman.events.fold import AgentState, fold
 from journeyman.events.messages import user
-from journeyman.journal.journal import Append, Batch, RunRow, StoredDefinition, thread_key
+from journeyman.events.streams import ThreadRef
+from journeyman.journal.journal import Append, Batch, RunRow, StoredDefinition
 from journeyman.runtime.engine.run_parts import RunParts
 from journeyman.runtime.engine.state_loading import read_all
 
@@ -91,7 +92,7 @@ class Children:
         agent = self._definitions.current(action.agent)
         run_id = self._ids.new("run")
         accepted = RunAccepted(
-            thread=thread_key(state.principal, f"!{self._ids.new('child')}"),  # no caller can name it
+            thread=ThreadRef.hidden(state.principal, self._ids.new("child")).key,
             principal=state.principal,
             agent=agent.name,
             version=agent.version,

@@ -60,7 +60,7 @@ class NodeContext:
 
     @property
     def thread_id(self) -> str:
-        return self.state.thread.rpartition("/")[2]
+        return self.state.thread_id
 
     @property
     def principal(self) -> str:

@@ -93,7 +93,7 @@ class Performer:
             arguments=action.arguments,
             call=action.call,
             run_id=state.run_id,
-            thread_id=state.thread.rpartition("/")[2],
+            thread_id=state.thread_id,
             principal=state.principal,
             idempotency_key=idempotency_key(state, action.call),
             agent=state.agent or "",

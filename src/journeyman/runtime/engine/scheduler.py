@@ -356,7 +356,7 @@ def _bind(state: AgentState) -> None:
     bind(
         request_id=state.request_id,
         principal=state.principal,
-        thread_id=state.thread.rpartition("/")[2],
+        thread_id=state.thread_id,
         trace_id=state.trace_id,
     )
 
@@ -364,7 +364,7 @@ def _bind(state: AgentState) -> None:
 def _log_run(state: AgentState) -> None:
     """One line a run, with the place to look at it."""
     if log.isEnabledFor(logging.INFO) and (state.ended or state.status == "paused"):
-        thread_id = state.thread.rpartition("/")[2]
+        thread_id = state.thread_id
         extra = {"run_id": state.run_id, "thread_id": thread_id, "agent": state.agent, "status": state.status}
         log.info("run %s: /runs/%s", state.status, state.run_id, extra=extra)
 

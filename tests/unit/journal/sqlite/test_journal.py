@@ -11,7 +11,8 @@ import pytest
 from journeyman.errors import ConfigurationError, StorageError
 from journeyman.events.events import MessageAdded
 from journeyman.events.messages import user
-from journeyman.journal.journal import Append, Batch, RunFilter, thread_stream
+from journeyman.events.streams import thread_stream
+from journeyman.journal.journal import Append, Batch, RunFilter
 from journeyman.journal.sqlite.journal import SqliteJournal
 from journeyman.journal.sqlite.verify import differences
 from tests.harness.sqlite_batches import accept, draft, end, say
