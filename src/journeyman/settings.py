@@ -58,7 +58,7 @@ class Settings(BaseSettings):
 
     # the journal
     database_url: str = "sqlite:///journeyman.db"
-    batch_size: int = Field(100, ge=1, le=10_000)  # batches that one group commit gathers
+    batch_size: int = Field(100, ge=1, le=10_000)  # events that one group commit gathers at most
     retention_days: float | None = Field(None, gt=0)
     redis_url: SecretStr | None = None
 

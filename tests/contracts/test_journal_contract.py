@@ -18,7 +18,7 @@ from journeyman.errors import (
     StateError,
     ThreadBusyError,
 )
-from journeyman.events.codec import Codec
+from journeyman.events.codec import Codec, Entry
 from journeyman.events.events import (
     ApprovalGiven,
     ApprovalRequested,
@@ -51,7 +51,6 @@ from journeyman.events.events import (
 from journeyman.events.messages import assistant, user
 from journeyman.events.quota import Quota
 from journeyman.events.streams import ThreadRef, principal_stream, thread_stream
-from journeyman.journal.follow_stream import follow
 from journeyman.journal.journal import (
     ApiKeyRow,
     Append,
@@ -66,17 +65,38 @@ from journeyman.journal.journal import (
 from journeyman.journal.memory import MemoryJournal
 from journeyman.journal.sqlite.journal import SqliteJournal
 from journeyman.journal.sqlite.reads import api_key_of
+from journeyman.llm.fake.scripted import ScriptedModel
+from journeyman.runtime.use_cases.runs import Runs
+from tests.harness.runtime_in_memory import RuntimeInMemory
 
 draft = Codec().draft
 T = "ann/t1"
 
 
 @pytest.fixture(params=["memory", "sqlite"])
-async def journal(request: pytest.FixtureRequest, tmp_path: File) -> AsyncIterator[Journal]:
-    made: Journal = MemoryJournal() if request.param == "memory" else SqliteJournal(tmp_path / "journal.db")
-    await made.open()
-    yield made
-    await made.close()
+def closed(request: pytest.FixtureRequest, tmp_path: File) -> Journal:
+    return MemoryJournal() if request.param == "memory" else SqliteJournal(tmp_path / "journal.db")
+
+
+@pytest.fixture
+async def journal(closed: Journal) -> AsyncIterator[Journal]:
+    await closed.open()
+    yield closed
+    await closed.close()
+
+
+@pytest.fixture
+async def runs(closed: Journal) -> AsyncIterator[Runs]:
+    """The use cases of runs over each journal, for tests of what a client that watches a run gets."""
+    async with RuntimeInMemory(ScriptedModel([]), journal=closed) as runtime:
+        yield runtime.runs
+    await closed.close()
+
+
+async def watched(runs: Runs, after: int = 0) -> list[int]:
+    frames = [frame async for frame in runs.watch("ann", "r1", after)]
+    assert all(isinstance(frame, Entry) for frame in frames)
+    return [frame.seq for frame in frames if isinstance(frame, Entry)]
 
 
 def accepted(run: str, thread: str = T, text: str | None = "hi", **more: Any) -> Append:
@@ -151,7 +171,7 @@ async def test_a_run_is_accepted_and_takes_the_free_slot(journal: Journal) -> No
 async def test_the_slot_is_handed_over_in_the_order_of_acceptance(journal: Journal) -> None:
     for run in ("r1", "r2", "r3"):
         await commit(journal, accepted(run, text=run))
-    assert await journal.queued(T) == 2
+    assert [row.id for row in await journal.runs(RunFilter(thread=T, status="queued"))] == ["r3", "r2"]
     done = await commit(journal, step("r1", said("one"), RunFinished(output="one"), known=2))
     assert [(entry.stream, entry.type) for entry in done.entries] == [
         ("r1", "model_replied"),
@@ -330,7 +350,8 @@ async def test_take_over_raises_every_open_run_and_lists_those_at_work(journal: 
     assert journal.epoch == 2
     rows = await journal.take_over(at=20)
     assert [(row.id, row.epoch, row.status) for row in rows] == [("r1", 2, "running"), ("r3", 2, "paused")]
-    assert [(row.id, row.epoch) for row in await journal.open_runs()] == [("r1", 2), ("r2", 2), ("r3", 2)]
+    epochs = {row.id: row.epoch for row in await journal.runs(RunFilter())}
+    assert epochs == {"r1": 2, "r2": 2, "r3": 2, "r4": 1}
     with pytest.raises(StaleEpochError):
         await commit(journal, step("r1", said("late"), epoch=1))
     done = await commit(journal, step("r1", RunResumed(epoch=2, reason="taken_over"), RunFinished(), epoch=2), epoch=2)
@@ -566,52 +587,50 @@ async def test_what_is_acknowledged_can_be_read(journal: Journal) -> None:
     assert len(set(numbers)) == 60
 
 
-async def test_follow_has_no_gap_and_no_repeat_while_others_write(journal: Journal) -> None:
-    await commit(journal, accepted("r1"))
+async def test_follow_has_no_gap_and_no_repeat_while_others_write(closed: Journal, runs: Runs) -> None:
+    await commit(closed, accepted("r1"))
 
     async def write() -> None:
         for number in range(40):
-            await commit(journal, step("r1", said(str(number)), said("x")))
-            journal.wake("r1")
+            await commit(closed, step("r1", said(str(number)), said("x")))
+            closed.notifier.wake("r1")
             await asyncio.sleep(0)
-        await commit(journal, step("r1", RunFinished()))
+        await commit(closed, step("r1", RunFinished()))
 
     async def noise() -> None:
         for number in range(40):
-            await commit(journal, accepted(f"n{number}", thread=f"ann/n{number}"))
+            await commit(closed, accepted(f"n{number}", thread=f"ann/n{number}"))
 
-    async def watch(after: int) -> list[int]:
-        return [entry.seq async for entry in follow(journal, "r1", after)]
-
-    seen = await asyncio.gather(*(watch(after) for after in (0, 0, 2, 50)), write(), noise())
-    for after, numbers in zip((0, 0, 2, 50), seen[:4], strict=True):
+    seen = await asyncio.gather(*(watched(runs, after) for after in (0, 0, 1, 2)), write(), noise())
+    for after, numbers in zip((0, 0, 1, 2), seen[:4], strict=True):
         assert numbers == list(range(after + 1, 84))
-    assert await watch(80) == [81, 82, 83]
-    assert await watch(83) == []
-    assert [entry.seq async for entry in follow(journal, "unknown")] == []
+    assert await watched(runs, 50) == list(range(51, 84))
+    assert await watched(runs, 80) == [81, 82, 83]
+    assert await watched(runs, 83) == []
 
 
-async def test_a_long_stream_is_followed_in_pages(journal: Journal) -> None:
+async def test_a_long_stream_is_followed_in_pages(closed: Journal, runs: Runs) -> None:
+    await commit(closed, accepted("r1"))
+    await commit(closed, step("r1", *(said(str(number)) for number in range(600)), RunFinished()))
+    assert await watched(runs) == list(range(1, 604))
+    assert [entry.seq for entry in await closed.read("r1", 10, 2)] == [11, 12]
+    assert len(await closed.read("r1", 0, 1000)) == 603
+    assert len(await closed.messages(T, 1, 10_000)) == 601
+
+
+async def test_a_subscription_is_notified_at_once_of_what_came_before(journal: Journal) -> None:
+    subscription = journal.notifier.subscribe("r1")
     await commit(journal, accepted("r1"))
-    await commit(journal, step("r1", *(said(str(number)) for number in range(600)), RunFinished()))
-    assert [entry.seq async for entry in follow(journal, "r1")] == list(range(1, 604))
-    assert [entry.seq for entry in await journal.read("r1", 10, 2)] == [11, 12]
-    assert len(await journal.read("r1", 0, 1000)) == 603
-    assert len(await journal.messages(T, 1, 10_000)) == 601
-
-
-async def test_a_ring_wakes_at_once_for_what_came_before(journal: Journal) -> None:
-    ring = journal.ring("r1")
-    await commit(journal, accepted("r1"))
-    await asyncio.wait_for(ring.wait(), 5)
-    assert ring.head == 2
-    waiting = asyncio.ensure_future(ring.wait())
+    await asyncio.wait_for(subscription.wait(), 5)
+    assert subscription.head == 2
+    waiting = asyncio.ensure_future(subscription.wait())
     await asyncio.sleep(0)
     assert not waiting.done()
-    journal.wake("r1")
+    journal.notifier.wake("r1")
     await asyncio.wait_for(waiting, 5)
-    ring.close()
-    ring.close()
+    assert subscription.head == 2
+    subscription.close()
+    subscription.close()
 
 
 async def test_a_waiter_that_goes_away_takes_nothing_from_the_others(journal: Journal) -> None:

@@ -15,7 +15,7 @@ import msgspec
 from journeyman.events.codec import Draft, Entry
 from journeyman.events.messages import JSON, Message
 from journeyman.events.quota import UNLIMITED, Quota
-from journeyman.journal.subscriptions import Subscription
+from journeyman.journal.subscriptions import StreamNotifier
 
 RunStatus = Literal["queued", "running", "paused", "finished", "failed", "cancelled"]
 OPEN: tuple[RunStatus, ...] = ("queued", "running", "paused")
@@ -261,6 +261,11 @@ class Journal(Protocol):
         """False after a failed COMMIT or fsync: nothing more is accepted until a restart."""
         ...
 
+    @property
+    def notifier(self) -> StreamNotifier:
+        """Wakes the readers of every stream to which this journal commits."""
+        ...
+
     async def commit(self, batch: Batch) -> Committed:
         """Durable when it returns. A refused batch (StateError, StaleEpochError, …) fails alone and changes nothing.
 
@@ -292,14 +297,6 @@ class Journal(Protocol):
         """Entries with seq > after, in order, at most `limit`."""
         ...
 
-    def ring(self, stream: str) -> Subscription:
-        """A place by the stream; close it when done."""
-        ...
-
-    def wake(self, stream: str) -> None:
-        """Wake the stream's readers though nothing was committed (live deltas)."""
-        ...
-
     async def run(self, id: str) -> RunRow | None: ...
 
     async def runs(self, where: RunFilter, cursor: int | None = None, limit: int = 50) -> Sequence[RunRow]:
@@ -308,10 +305,6 @@ class Journal(Protocol):
 
     async def failures(self, principal: str | None, limit: int = 50) -> Sequence[FailureRow]:
         """The newest MOST_FAILURES failed runs in groups, what failed last first; of one principal or of all."""
-        ...
-
-    async def queued(self, thread: str) -> int:
-        """How many runs wait for the thread's slot."""
         ...
 
     async def thread(self, key: str) -> ThreadRow | None: ...
@@ -352,10 +345,6 @@ class Journal(Protocol):
 
     async def api_keys(self) -> Sequence[ApiKeyRow]:
         """All of them, by id: revoked and expired ones too."""
-        ...
-
-    async def open_runs(self) -> Sequence[RunRow]:
-        """Runs not ended, oldest first."""
         ...
 
     async def used(self, budget: str, day: int) -> tuple[int, float]:

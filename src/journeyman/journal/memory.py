@@ -29,7 +29,7 @@ from journeyman.journal.journal import (
     StoredDefinition,
     ThreadRow,
 )
-from journeyman.journal.subscriptions import StreamSubscription, Subscriptions
+from journeyman.journal.subscriptions import StreamNotifier
 from journeyman.journal.tables import Run, Thread
 from journeyman.journal.transactions import Transactions
 
@@ -161,7 +161,7 @@ class MemoryJournal:
     def __init__(self) -> None:
         self.tables = MemoryTables()
         self._ledger = Transactions(self.tables)
-        self._rings = Subscriptions()
+        self.notifier = StreamNotifier()
         self._epoch = 0
         self._commits = 0
 
@@ -182,7 +182,7 @@ class MemoryJournal:
     async def commit(self, batch: Batch) -> Committed:
         committed = self._ledger.commit(batch)
         self._commits += 1
-        self._rings.committed(committed.entries)
+        self.notifier.committed(committed.entries)
         return committed
 
     def submit(self, batch: Batch) -> SettledBatch:
@@ -191,7 +191,7 @@ class MemoryJournal:
         except BaseError as exc:
             return SettledBatch(exc)
         self._commits += 1
-        self._rings.committed(committed.entries)
+        self.notifier.committed(committed.entries)
         return SettledBatch(committed)
 
     async def take_over(self, at: int) -> Sequence[RunRow]:
@@ -202,7 +202,7 @@ class MemoryJournal:
         if tombstone is None:
             return False
         self._ledger.erase_some(key)
-        self._rings.committed((tombstone,))
+        self.notifier.committed((tombstone,))
         return True
 
     async def idle_threads(self, limit: int) -> Sequence[Idle]:
@@ -216,12 +216,6 @@ class MemoryJournal:
 
     async def read(self, stream: str, after: int = 0, limit: int = 1000) -> Sequence[Entry]:
         return self.tables.entries(stream, after, limit)
-
-    def ring(self, stream: str) -> StreamSubscription:
-        return self._rings.take(stream)
-
-    def wake(self, stream: str) -> None:
-        self._rings.wake(stream)
 
     async def run(self, id: str) -> RunRow | None:
         run = self.tables.run(id)
@@ -246,10 +240,6 @@ class MemoryJournal:
         return sorted(map(_failure_row, groups.values()), key=lambda row: (-row.last_at, row.code, row.agent or ""))[
             :limit
         ]
-
-    async def queued(self, thread: str) -> int:
-        row = self.tables.thread(thread)
-        return len(row.queue) if row is not None else 0
 
     async def thread(self, key: str) -> ThreadRow | None:
         thread = self.tables.thread(key)
@@ -309,9 +299,6 @@ class MemoryJournal:
 
     async def api_keys(self) -> Sequence[ApiKeyRow]:
         return sorted(self.tables.api_keys.values(), key=lambda row: row.id)
-
-    async def open_runs(self) -> Sequence[RunRow]:
-        return [run.row() for run in self.tables.open_runs()]
 
     async def used(self, budget: str, day: int) -> tuple[int, float]:
         held = (each for run in self.tables.runs.values() for each in run.reserved.values())

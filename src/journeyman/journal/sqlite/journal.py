@@ -42,7 +42,7 @@ from journeyman.journal.sqlite.file_lock import FileLock
 from journeyman.journal.sqlite.reads import Reads
 from journeyman.journal.sqlite.statements import Q
 from journeyman.journal.sqlite.writer import GroupCommitted, Ticket, Writer, untold
-from journeyman.journal.subscriptions import StreamSubscription, Subscriptions
+from journeyman.journal.subscriptions import StreamNotifier
 from journeyman.journal.transactions import Transactions
 
 T = TypeVar("T")
@@ -83,7 +83,7 @@ class SqliteJournal:
         self._checkpoint_pages = checkpoint_pages
         self._hook = hook
         self._ownership = FileLock(self._path)
-        self._rings = Subscriptions()
+        self.notifier = StreamNotifier()
         self._epoch = 0
         self._near: Reads | None = None
         self._idle: deque[Reads] = deque()
@@ -190,7 +190,7 @@ class SqliteJournal:
 
     def _committed(self, group: Iterable[Committed]) -> None:
         for committed in group:
-            self._rings.committed(committed.entries)
+            self.notifier.committed(committed.entries)
 
     async def take_over(self, at: int) -> Sequence[RunRow]:
         rows: Sequence[RunRow] = await self._writing().call(lambda ledger: ledger.take_over(self._epoch))
@@ -201,7 +201,7 @@ class SqliteJournal:
         if tombstone is None:
             return False
         await self._erase(key)
-        self._rings.committed((tombstone,))
+        self.notifier.committed((tombstone,))
         return True
 
     async def _erase(self, key: str) -> None:
@@ -255,12 +255,6 @@ class SqliteJournal:
         first = self._here(lambda reads: reads.entries(stream, after, NEAR))
         return first if len(first) < NEAR else await self._far(entries)
 
-    def ring(self, stream: str) -> StreamSubscription:
-        return self._rings.take(stream)
-
-    def wake(self, stream: str) -> None:
-        self._rings.wake(stream)
-
     async def run(self, id: str) -> RunRow | None:
         return self._here(lambda reads: reads.run(id))
 
@@ -269,9 +263,6 @@ class SqliteJournal:
 
     async def failures(self, principal: str | None, limit: int = 50) -> Sequence[FailureRow]:
         return await self._far(lambda reads: reads.failures(principal, limit))
-
-    async def queued(self, thread: str) -> int:
-        return self._here(lambda reads: reads.queued(thread))
 
     async def thread(self, key: str) -> ThreadRow | None:
         return self._here(lambda reads: reads.thread(key))
@@ -316,9 +307,6 @@ class SqliteJournal:
 
     async def api_keys(self) -> Sequence[ApiKeyRow]:
         return await self._far(lambda reads: reads.api_keys())
-
-    async def open_runs(self) -> Sequence[RunRow]:
-        return await self._far(lambda reads: reads.open_runs())
 
     async def used(self, budget: str, day: int) -> tuple[int, float]:
         return self._here(lambda reads: reads.used(budget, day))

@@ -131,16 +131,10 @@ class Reads:
             for code, agent, count, first_at, last_at, run, error_id, last_seq in rows
         ]
 
-    def open_runs(self) -> Sequence[RunRow]:
-        return [run_of(row).row() for row in self.db.execute(f"{Q['runs']} WHERE r.{_OPEN} ORDER BY r.accepted_no")]
-
     def used(self, budget: str, day: int) -> tuple[int, float]:
         charged: Any = self.db.execute(Q["used"], (day, budget)).fetchone() or (0, 0.0)
         held = [each for (data,) in self.db.execute(Q["reserved"]) for each in reserved_of(data).values()]
         return with_held(charged, held, budget, day)
-
-    def queued(self, thread: str) -> int:
-        return self._one(Q["queued"], thread_stream(thread)) or 0
 
     def thread(self, key: str) -> ThreadRow | None:
         row = self.db.execute(Q["thread"], (thread_stream(key),)).fetchone()
@@ -221,7 +215,6 @@ def _message(no: int, stream: str, seq: int, at: int, type: str, v: int, data: b
     return MessageRow(no=no, stream=stream, seq=seq, at=at, message=message)
 
 
-_OPEN = "status IN ('queued', 'running', 'paused')"
 _USED = (
     "EXISTS (SELECT 1 FROM events WHERE stream = r.accepted_no AND type = 'tool_call_started'"
     " AND json_extract(CAST(data AS TEXT), '$.tool') = ?)"

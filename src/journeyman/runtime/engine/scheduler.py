@@ -121,7 +121,7 @@ class RunScheduler:
             return
         taken_over = self._backlog.pop(run_id, False) or taken_over
         task = asyncio.create_task(self._drive(run_id, entries, taken_over), name=run_id)
-        self._active[run_id] = _Active(task, LiveRun(lambda: self._journal.wake(run_id), self._codec), urgent)
+        self._active[run_id] = _Active(task, LiveRun(partial(self._journal.notifier.wake, run_id), self._codec), urgent)
 
     def launch_started(self, run_id: str, committed: Committed) -> None:
         """Start driving a run that was accepted, if its thread's slot was free; tell those that it interrupts."""
@@ -325,7 +325,7 @@ class RunScheduler:
 
     def _wake_watchers(self) -> None:
         for run_id in list(self.watched):
-            self._journal.wake(run_id)
+            self._journal.notifier.wake(run_id)
 
 
 def _first(state: AgentState, taken_over: bool, epoch: int, stirred: bool) -> tuple[Event, ...] | None:

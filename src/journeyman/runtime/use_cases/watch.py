@@ -29,19 +29,19 @@ class Watch:
         self._place: StreamPosition | None = None
 
     async def frames(self) -> AsyncGenerator[Frame, None]:
-        ring = self._journal.ring(self._run_id)
+        subscription = self._journal.notifier.subscribe(self._run_id)
         watched = self._worker.watched
         watched[self._run_id] += 1
         try:
-            async for frame in self._frames(ring):
+            async for frame in self._frames(subscription):
                 yield frame
         finally:
             watched[self._run_id] -= 1
             if not watched[self._run_id]:
                 del watched[self._run_id]
-            ring.close()
+            subscription.close()
 
-    async def _frames(self, ring: Subscription) -> AsyncGenerator[Frame, None]:
+    async def _frames(self, subscription: Subscription) -> AsyncGenerator[Frame, None]:
         async for entry in self._stored():
             yield entry
         if not self._over and (live := self._worker.live(self._run_id)):
@@ -52,10 +52,10 @@ class Watch:
             if self._gone():
                 yield Reconnect()
                 return
-            await ring.wait()
+            await subscription.wait()
             for news in self._live():
                 yield news
-            if ring.head > self._seen:
+            if subscription.head > self._seen:
                 async for entry in self._stored():
                     yield entry
 

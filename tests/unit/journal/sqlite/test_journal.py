@@ -92,7 +92,7 @@ async def test_rows_outlive_the_working_copies(path: Path) -> None:
         await journal.close()
     journal = SqliteJournal(path)
     await journal.open()
-    assert await journal.queued("ann/t") == 2
+    assert [row.id for row in await journal.runs(RunFilter(status="queued"))] == ["r3", "r2"]
     done = await journal.commit(end("r1"))
     assert [(entry.stream, entry.type) for entry in done.entries] == [("r1", "run_finished"), ("r2", "run_started")]
     assert [row.message.text for row in await journal.messages("ann/t", 1, 9)] == ["hi", "note", "hi"]

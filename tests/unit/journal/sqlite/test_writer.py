@@ -8,7 +8,7 @@ import apsw
 import pytest
 
 from journeyman.errors import ResourceError, StorageError
-from journeyman.journal.journal import Batch
+from journeyman.journal.journal import Batch, RunFilter
 from journeyman.journal.sqlite.journal import SqliteJournal
 from journeyman.journal.transactions import Transactions
 from tests.harness.sqlite_batches import Gate, accept, say
@@ -68,7 +68,7 @@ async def test_close_writes_what_was_handed_over(path: Path) -> None:
     with pytest.raises(StorageError):
         await journal.commit(accept("late"))
     await journal.open()
-    assert len(await journal.open_runs()) == 20
+    assert len(await journal.runs(RunFilter())) == 20
     await journal.close()
 
 

@@ -164,7 +164,7 @@ async def test_a_reader_that_is_cancelled_leaves_no_trace() -> None:
     reader.task.cancel()
     await runtime.settle()
     assert runtime.worker.watched == {}
-    assert runtime.disk._rings._places == {}
+    assert runtime.disk.notifier._subscriptions == {}
     await runtime.crash()
 
 
