@@ -146,7 +146,7 @@ async def test_it_survives_a_restart_and_the_rows_say_what_the_events_say(tmp_pa
     second = SqliteJournal(path)
     await second.open()
     assert await second.used("principal:ann", 7) == (140, 0.75)
-    await second.take_over(30)
+    await second.take_over()
     await step(second, "run_1", RunResumed(epoch=second.epoch, reason="taken_over"), called("m2", attempt=2))
     assert await second.used("principal:ann", 7) == (240, 1.25)
     await step(second, "run_1", replied("m2"), RunFinished(output=""))

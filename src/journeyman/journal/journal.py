@@ -277,7 +277,7 @@ class Journal(Protocol):
         """`commit` without waiting: batches are written in the order of submission. The result must be awaited."""
         ...
 
-    async def take_over(self, at: int) -> Sequence[RunRow]:
+    async def take_over(self) -> Sequence[RunRow]:
         """Raise the epoch of every running or paused run to this boot's, in one transaction, and list them."""
         ...
 

@@ -194,7 +194,7 @@ class MemoryJournal:
         self.notifier.committed(committed.entries)
         return SettledBatch(committed)
 
-    async def take_over(self, at: int) -> Sequence[RunRow]:
+    async def take_over(self) -> Sequence[RunRow]:
         return self._ledger.take_over(self._epoch)
 
     async def erase_thread(self, key: str, at: int, by: str) -> bool:

@@ -192,7 +192,7 @@ class SqliteJournal:
         for committed in group:
             self.notifier.committed(committed.entries)
 
-    async def take_over(self, at: int) -> Sequence[RunRow]:
+    async def take_over(self) -> Sequence[RunRow]:
         rows: Sequence[RunRow] = await self._writing().call(lambda ledger: ledger.take_over(self._epoch))
         return rows
 

@@ -103,7 +103,7 @@ class RunScheduler:
 
     async def recover(self) -> int:
         """Take over every run that was under way when the process before this one ended; how many there were."""
-        rows = await self._journal.take_over(self._clock.now())
+        rows = await self._journal.take_over()
         running = [row for row in rows if row.status == "running"]
         for row in running:
             self.launch(row.id, taken_over=True)

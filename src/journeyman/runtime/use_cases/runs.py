@@ -14,7 +14,7 @@ from journeyman.events.fold import AgentState, fold
 from journeyman.events.messages import JSON
 from journeyman.events.redaction import redacted_draft
 from journeyman.events.streams import ThreadRef
-from journeyman.journal.idempotency import replayed_run
+from journeyman.journal.idempotency import replayed_result
 from journeyman.journal.journal import (
     Append,
     ApprovalRow,
@@ -230,7 +230,7 @@ class Runs:
         if claim is None:
             return False
         first = await self._journal.claim(claim.principal, claim.route, claim.key)
-        return replayed_run(first, claim, self._clock.now()) is not None
+        return replayed_result(first, claim, self._clock.now()) is not None
 
     async def tell(self, principal: str, run_id: str, text: str) -> RunResult:
         """Answer the question that the run asks, the oldest if there are several. Raises StateError `nothing_asked`."""

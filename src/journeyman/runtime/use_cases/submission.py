@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from journeyman.agents.spec import AgentSpec
 from journeyman.errors import ResourceError
 from journeyman.events.quota import UNLIMITED
-from journeyman.journal.idempotency import replayed_run
+from journeyman.journal.idempotency import replayed_result
 from journeyman.journal.journal import Append, Batch, IdempotencyClaim, StoredDefinition
 from journeyman.runtime.engine.budgets import Budgets, QuotaScope, most_runs
 from journeyman.runtime.engine.run_parts import RunParts
@@ -88,7 +88,7 @@ class Submission:
             await self._budgets.check(shares)
         except ResourceError:
             first = claim and await self._journal.claim(claim.principal, claim.route, claim.key)
-            if claim is None or (earlier := replayed_run(first, claim, at)) is None:
+            if claim is None or (earlier := replayed_result(first, claim, at)) is None:
                 raise
             return earlier
         return None

@@ -166,7 +166,7 @@ async def test_an_answer_before_the_next_try_does_not_fail_the_run() -> None:
 async def test_a_writer_that_was_taken_over_stops() -> None:
     async with world_of(["pay"]) as runtime:
         await runtime.disk.open()
-        await runtime.disk.take_over(runtime.clock.now())
+        await runtime.disk.take_over()
         runtime.open_gate(0)
         await runtime.settle()
         while runtime.disk.held:
