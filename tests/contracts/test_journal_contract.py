@@ -205,7 +205,7 @@ async def test_a_queued_run_starts_with_the_contexts_of_that_moment_and_its_own_
 
 async def test_reject_and_a_full_queue_refuse_and_leave_no_trace(journal: Journal) -> None:
     await commit(journal, accepted("r1"))
-    with pytest.raises(ThreadBusyError, match="^Thread 't1' already has a run in progress"):
+    with pytest.raises(ThreadBusyError, match=r"^Thread 't1' already has a run in progress"):
         await commit(journal, accepted("r2", multitask="reject"))
     for run in ("r2", "r3"):
         await commit(journal, accepted(run), max_queued=2)
@@ -223,7 +223,7 @@ async def test_a_run_cancelled_in_the_queue_leaves_without_touching_the_slot(jou
         await commit(journal, accepted(run, text=run))
     await commit(journal, outside("r2", CancelRequested(by="ann")))
     done = await commit(journal, step("r2", RunCancelled(by="ann"), known=1))
-    assert [entry.type for entry in done.outside] == ["cancel_requested"]
+    assert [entry.type for entry in done.external] == ["cancel_requested"]
     assert [entry.type for entry in done.entries] == ["run_cancelled"]
     thread = await journal.thread(T)
     assert thread is not None
@@ -301,10 +301,10 @@ async def test_outside_facts_come_back_and_are_never_refused_under_a_valid_epoch
     await commit(journal, outside("r1", ApprovalGiven(approval="a1", decision="deny", by="bob")))
     await commit(journal, outside("r1", CancelRequested(by="bob")))
     done = await commit(journal, step("r1", RunResumed(epoch=1), known=4))
-    assert [entry.seq for entry in done.outside] == [5, 6]
+    assert [entry.seq for entry in done.external] == [5, 6]
     assert [entry.seq for entry in done.entries] == [7]
-    assert (await commit(journal, step("r1", known=4))).outside[2:] == done.entries
-    assert (await commit(journal, step("r1", said("x"), known=7))).outside == ()
+    assert (await commit(journal, step("r1", known=4))).external[2:] == done.entries
+    assert (await commit(journal, step("r1", said("x"), known=7))).external == ()
 
 
 async def test_an_approval_is_answered_once_and_closed_by_the_end(journal: Journal) -> None:

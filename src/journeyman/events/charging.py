@@ -38,7 +38,7 @@ def charge(reserved: Reservation, event: ModelReplied | ModelFailed | HistorySum
     return reserved.tokens, reserved.cost_usd
 
 
-def with_held(
+def with_reserved(
     charged: tuple[int, float], reservations: Iterable[Reservation], budget: str, day: int
 ) -> tuple[int, float]:
     """What was charged, and what these reservations hold of the same budget on the same day."""

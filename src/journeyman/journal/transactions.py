@@ -160,8 +160,8 @@ class Transactions:
             raise StateError(text, code="too_many_pinned")
 
     def _check_steps(self, drafts: Sequence[Draft], effects: _Effects, may_end: bool, forks: bool = False) -> None:
-        for place, draft in enumerate(drafts, 1):
-            if draft.type in END_TYPES and not (may_end and place == len(drafts)):
+        for number, draft in enumerate(drafts, 1):
+            if draft.type in END_TYPES and not (may_end and number == len(drafts)):
                 raise StateError(f"{draft.type} must be the last event of its run.", code="run_ended")
             if draft.type in ("run_accepted", "run_started") and not (forks and draft.type == "run_started"):
                 raise StateError(f"{draft.type} is not a step: the journal appends it itself.", code="unfenced")
@@ -202,10 +202,10 @@ class Transactions:
     def write(self, batch: Batch) -> Committed:
         """Append the events of a checked batch, and those that follow from them."""
         entries: list[Entry] = []
-        outside: list[Entry] = []
+        external: list[Entry] = []
         for append in batch.appends:
             if append.epoch is not None and is_run(append.stream):
-                self._collect_outside(append, outside)
+                self._collect_external(append, external)
             self._append_all(append, batch, entries)
         if batch.claim is not None:
             self._tables.save_claim(_fulfilled(batch.claim, entries), batch.at)
@@ -213,12 +213,12 @@ class Transactions:
             self._tables.add_definition(definition)
         for row in batch.api_keys:
             self._tables.save_api_key(row)
-        return Committed(entries=tuple(entries), outside=tuple(outside))
+        return Committed(entries=tuple(entries), external=tuple(external))
 
-    def _collect_outside(self, append: Append, outside: list[Entry]) -> None:
+    def _collect_external(self, append: Append, external: list[Entry]) -> None:
         run = self._tables.run(append.stream)
         if run is not None and append.known < run.last_seq:
-            outside.extend(self._tables.entries(append.stream, append.known, run.last_seq - append.known))
+            external.extend(self._tables.entries(append.stream, append.known, run.last_seq - append.known))
 
     def _append_all(self, append: Append, batch: Batch, entries: list[Entry]) -> None:
         drafts = append.drafts

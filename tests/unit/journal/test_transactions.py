@@ -148,12 +148,12 @@ def perform(ledger: Transactions, operation: Any, epoch: int) -> Any:
 
 def transaction(db: apsw.Connection, tables: SqliteTables, ledger: Transactions, operation: Any, epoch: int) -> Any:
     if operation == "restart":
-        tables.forget()
+        tables.rolled_back()
     db.execute("BEGIN IMMEDIATE")
     result = perform(ledger, operation, epoch)
     tables.flush()
     db.execute("COMMIT")
-    tables.settle()
+    tables.committed()
     return result
 
 
@@ -187,7 +187,7 @@ def compare(history: list[Any]) -> None:
             epoch += operation == "restart"
             assert transaction(db, tables, ledger, operation, epoch) == perform(in_memory, operation, epoch)
         assert {run.id: run.epoch for run in memory.runs.values()} == dict(db.execute("SELECT id, epoch FROM runs"))
-        tables.forget()
+        tables.rolled_back()
         for key, thread in memory.threads.items():
             assert tables.thread(key) == thread
         assert list(differences(db)) == []

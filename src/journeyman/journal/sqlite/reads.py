@@ -1,4 +1,4 @@
-"""Reading rows and entries from a SQLite journal. Synchronous; a connection serves one caller at a time."""
+"""Reads rows and entries from a SQLite journal. Synchronous: a connection serves one caller at a time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import apsw
 import msgspec
 
-from journeyman.events.charging import with_held
+from journeyman.events.charging import with_reserved
 from journeyman.events.codec import Entry, decode_event
 from journeyman.events.messages import JSON
 from journeyman.events.quota import Reservation
@@ -31,8 +31,15 @@ from journeyman.journal.journal import (
 from journeyman.journal.sqlite.statements import Q
 from journeyman.journal.tables import Run, Thread
 
+# Fields of RunFilter that are compared with the run's column of the same name.
+_EQUAL = ("principal", "status", "agent", "parent", "error_code", "error_id", "request_id", "trace_id")
+_USED_TOOL = (
+    "EXISTS (SELECT 1 FROM events WHERE stream = r.accepted_no AND type = 'tool_call_started'"
+    " AND json_extract(CAST(data AS TEXT), '$.tool') = ?)"
+)
+
 _numbers = msgspec.json.Decoder(list[int]).decode
-_place = msgspec.json.Decoder(tuple[str, int]).decode
+_summary = msgspec.json.Decoder(tuple[str, int]).decode
 _json = msgspec.json.Decoder(dict[str, Any]).decode
 approval_of = msgspec.json.Decoder(ApprovalRow).decode
 reserved_of = msgspec.json.Decoder(dict[str, Reservation]).decode
@@ -40,7 +47,7 @@ api_key_of = msgspec.json.Decoder(ApiKeyRow).decode
 
 
 def run_of(row: Sequence[Any]) -> Run:
-    """A run from the columns of the query `run`; its open approvals are left out."""
+    """Return a run from the columns of the query `run`, without its open approvals."""
     return Run(
         accepted_no=row[0],
         id=row[1],
@@ -67,7 +74,7 @@ def run_of(row: Sequence[Any]) -> Run:
 
 
 def thread_of(row: Sequence[Any]) -> Thread:
-    """A thread from the columns of the query `thread`; what waits there is left out."""
+    """Return a thread from the columns of the query `thread`, without its queue and pending messages."""
     return Thread(
         key=row[1],
         principal=row[2],
@@ -82,12 +89,12 @@ def thread_of(row: Sequence[Any]) -> Thread:
         erasing=bool(row[11]),
         next_no=(row[12] or 0) + 1,
         pinned=_numbers(row[13]) if row[13] else [],
-        summary=_place(row[14]) if row[14] else None,
+        summary=_summary(row[14]) if row[14] else None,
     )
 
 
 def read_claim(row: Sequence[Any] | None) -> IdempotencyClaim | None:
-    """A claim from the columns of the query `claim`."""
+    """Return an idempotency record from the columns of the query `claim`. Returns None if there is no row."""
     if row is None:
         return None
     principal, route, key, body_hash, made, expires = row
@@ -95,7 +102,7 @@ def read_claim(row: Sequence[Any] | None) -> IdempotencyClaim | None:
 
 
 class Reads:
-    """The reading half of the port over one connection."""
+    """The port's reading methods over one connection."""
 
     def __init__(self, db: apsw.Connection) -> None:
         self.db = db
@@ -133,8 +140,8 @@ class Reads:
 
     def used(self, budget: str, day: int) -> tuple[int, float]:
         charged: Any = self.db.execute(Q["used"], (day, budget)).fetchone() or (0, 0.0)
-        held = [each for (data,) in self.db.execute(Q["reserved"]) for each in reserved_of(data).values()]
-        return with_held(charged, held, budget, day)
+        reserved = [each for (data,) in self.db.execute(Q["reserved"]) for each in reserved_of(data).values()]
+        return with_reserved(charged, reserved, budget, day)
 
     def thread(self, key: str) -> ThreadRow | None:
         row = self.db.execute(Q["thread"], (thread_stream(key),)).fetchone()
@@ -189,7 +196,7 @@ class Reads:
         return [api_key_of(row[0]) for row in self.db.execute(Q["api_keys"])]
 
     def erasing(self) -> list[str]:
-        """Threads whose erasure was begun and not finished."""
+        """Return the keys of the threads whose erasure was begun and not finished."""
         return [row[0] for row in self.db.execute(Q["erasing"])]
 
     def idle_threads(self, limit: int) -> Sequence[Idle]:
@@ -215,21 +222,15 @@ def _message(no: int, stream: str, seq: int, at: int, type: str, v: int, data: b
     return MessageRow(no=no, stream=stream, seq=seq, at=at, message=message)
 
 
-_USED = (
-    "EXISTS (SELECT 1 FROM events WHERE stream = r.accepted_no AND type = 'tool_call_started'"
-    " AND json_extract(CAST(data AS TEXT), '$.tool') = ?)"
-)
-_EQUAL = ("principal", "status", "agent", "parent", "error_code", "error_id", "request_id", "trace_id")
-
-
 def _conditions(where: RunFilter, cursor: int | None) -> tuple[list[str], list[Any]]:
-    tests: list[tuple[str, Any]] = [(f"r.{name} = ?", getattr(where, name)) for name in _EQUAL]
-    tests += [
+    """Return the SQL conditions of a filter and the values that they bind."""
+    conditions: list[tuple[str, Any]] = [(f"r.{name} = ?", getattr(where, name)) for name in _EQUAL]
+    conditions += [
         ("r.thread = (SELECT no FROM streams WHERE name = ?)", where.thread and thread_stream(where.thread)),
-        (_USED, where.tool),
+        (_USED_TOOL, where.tool),
         ("r.accepted_at >= ?", where.since),
         ("r.accepted_at <= ?", where.until),
         ("r.accepted_no < ?", cursor),
     ]
-    given = [(test, value) for test, value in tests if value is not None]
-    return ["1", *(test for test, _ in given)], [value for _, value in given]
+    given = [(condition, value) for condition, value in conditions if value is not None]
+    return ["1", *(condition for condition, _ in given)], [value for _, value in given]
