@@ -129,7 +129,7 @@ def test_the_wire_form() -> None:
         ("run_finished", 1, b"not json", "does not fit"),
         ("run_finished", 1, b'{"output":"\xff"}', "does not fit"),
         ("tool_call_finished", 1, b"{}", "does not fit"),
-        ("run_finished", 0, b"{}", "no way"),
+        ("run_finished", 0, b"{}", "cannot be converted"),
     ],
 )
 def test_what_this_release_cannot_read_is_refused(type: str, v: int, data: bytes, says: str) -> None:
