@@ -176,7 +176,7 @@ async def test_a_writer_that_was_taken_over_stops() -> None:
         assert runtime.executed == {}
         assert "model_replied" not in runtime.types("run_1")
         with pytest.raises(StaleEpochError):
-            runtime.disk._ledger.check(_stale("run_1", runtime))
+            runtime.disk._transactions.check(_stale("run_1", runtime))
 
 
 def _stale(run_id: str, runtime: SteppedRuntime) -> Batch:
