@@ -100,7 +100,7 @@ class GraphPosition(msgspec.Struct, frozen=True, kw_only=True):
 
     def children(self, branch: str) -> dict[str, BranchState]:
         """Return the branches into which a branch has fanned out, in order."""
-        return {name: held for name, held in self.branches.items() if parent_of(name) == branch}
+        return {name: state for name, state in self.branches.items() if parent_of(name) == branch}
 
     # --- the fold
 
@@ -109,28 +109,32 @@ class GraphPosition(msgspec.Struct, frozen=True, kw_only=True):
         name = node.path.branch
         if not name:
             return replace(self, node=node)
-        held = self.branches.get(name)
-        branch = replace(held, node=node) if held else BranchState(node=node)
+        old = self.branches.get(name)
+        branch = replace(old, node=node) if old else BranchState(node=node)
         return replace(self, branches={**self.branches, name: branch})
 
     def entered(self, event: NodeEntered) -> GraphPosition:
         """Return the position after a node was entered: on a new visit, for another attempt, or with its child run."""
-        path, held = event.path, self.at(event.path.branch)
-        if held is None or held.path != path:
+        path, current = event.path, self.at(event.path.branch)
+        if current is None or current.path != path:
             status: NodeStatus = "ended" if path.node == "end" else "entered"
             node = NodeState(path=path, call=event.call, status=status, attempt=event.attempt, child=event.child)
             visits = {**self.visits, path.node: self.visits.get(path.node, 0) + 1}
             return replace(self, visits=visits).with_node(node)
-        if held.attempt == event.attempt:
-            return self.with_node(replace(held, child=event.child, status="entered" if event.child else held.status))
-        fresh = NodeState(path=path, call=event.call, attempt=event.attempt, child=event.child)
+        if current.attempt == event.attempt:
+            return self.with_node(
+                replace(current, child=event.child, status="entered" if event.child else current.status)
+            )
         return self.with_node(
-            replace(
-                fresh,
-                failures=held.failures,
-                calls=held.calls,
-                model_calls=held.model_calls,
-                outcomes=held.outcomes,
+            NodeState(
+                path=path,
+                call=event.call,
+                attempt=event.attempt,
+                child=event.child,
+                failures=current.failures,
+                calls=current.calls,
+                model_calls=current.model_calls,
+                outcomes=current.outcomes,
             )
         )
 
@@ -139,41 +143,42 @@ class GraphPosition(msgspec.Struct, frozen=True, kw_only=True):
 
         A child's end and the end of its parent may both be recorded: the first one counts.
         """
-        held = self.at(event.path.branch)
-        if held is None or held.path != event.path or not held.working:
+        current = self.at(event.path.branch)
+        if current is None or current.path != event.path or not current.working:
             return self
-        kept = {name: done for name, done in held.outcomes.items() if not _failed(done)}
+        succeeded = {name: outcome for name, outcome in current.outcomes.items() if not _failed(outcome)}
         return self.with_node(
             replace(
-                held,
+                current,
                 status="left",
                 result=event.result,
                 error=event.error,
-                failures=held.failures + (event.error is not None),
-                outcomes=kept if event.error is not None else {},
+                failures=current.failures + (event.error is not None),
+                outcomes=succeeded if event.error is not None else {},
             )
         )
 
     def ended(self, event: BranchEnded) -> GraphPosition:
         """Return the position after the end of a branch."""
-        held = self.at(event.path.branch)
-        return self if held is None else self.with_node(replace(held, status="ended", edge=event.edge))
+        current = self.at(event.path.branch)
+        return self if current is None else self.with_node(replace(current, status="ended", edge=event.edge))
 
     def joined(self, branch: str, joins: tuple[str, ...]) -> tuple[GraphPosition, tuple[Message, ...]]:
         """Merge the branches `joins` into `branch`. Returns the new position and the branches' messages, in that order.
 
         If they join into their parent, the fan-out is complete. If into one of themselves, its other branches continue.
         """
-        messages = tuple(message for name in joins if name in self.branches for message in self.branches[name].messages)
+        joined = [self.branches[name] for name in joins if name in self.branches]
+        messages = tuple(message for each in joined for message in each.messages)
         ended = set(joins) if branch in joins else {branch}
         gone = {name for name in self.branches if name in joins or any(is_within(name, outer) for outer in ended)}
         patched = {key: node for name in gone for key, node in self.branches[name].patched.items()}
-        rest = {name: held for name, held in self.branches.items() if name not in gone or name == branch}
-        if held := rest.get(branch):
-            own = messages if branch in joins else (*held.messages, *messages)
-            node = replace(held.node, status="left", edge=None)
-            rest[branch] = replace(held, node=node, messages=own, patched={**held.patched, **patched})
-        return replace(self, branches=rest), messages
+        branches = {name: state for name, state in self.branches.items() if name not in gone or name == branch}
+        if merged := branches.get(branch):
+            own = messages if branch in joins else (*merged.messages, *messages)
+            node = replace(merged.node, status="left", edge=None)
+            branches[branch] = replace(merged, node=node, messages=own, patched={**merged.patched, **patched})
+        return replace(self, branches=branches), messages
 
     def patched(self, event: ContextChanged) -> tuple[GraphPosition, Failure | None]:
         """Return the position after a branch changed the context.
@@ -181,15 +186,17 @@ class GraphPosition(msgspec.Struct, frozen=True, kw_only=True):
         Also returns a failure if a parallel branch has changed the same key.
         """
         path = event.path
-        held = self.branches.get(path.branch)
-        if held is None:
+        branch = self.branches.get(path.branch)
+        if branch is None:
             return self, None
         keys = dict.fromkeys((f"{event.scope}.{key}" for key in event.patch), path.node)
-        branches = {**self.branches, path.branch: replace(held, patched={**held.patched, **keys})}
+        position = replace(
+            self, branches={**self.branches, path.branch: replace(branch, patched={**branch.patched, **keys})}
+        )
         for name, other in self.branches.items():
-            if is_parallel_to(name, path.branch) and (both := sorted(keys.keys() & other.patched)):
-                return replace(self, branches=branches), _conflict(both[0], other.patched[both[0]], path.node)
-        return replace(self, branches=branches), None
+            if is_parallel_to(name, path.branch) and (conflicts := sorted(keys.keys() & other.patched)):
+                return position, _conflict(conflicts[0], other.patched[conflicts[0]], path.node)
+        return position, None
 
     def with_calls(self, change: Callable[[CallState], CallState]) -> GraphPosition:
         """Return the position with every call of its branches and nodes changed."""
@@ -198,8 +205,8 @@ class GraphPosition(msgspec.Struct, frozen=True, kw_only=True):
             return replace(node, calls=tuple(map(change, node.calls)))
 
         branches = {
-            name: replace(held, node=changed(held.node), calls=tuple(map(change, held.calls)))
-            for name, held in self.branches.items()
+            name: replace(branch, node=changed(branch.node), calls=tuple(map(change, branch.calls)))
+            for name, branch in self.branches.items()
         }
         return replace(self, node=changed(self.node) if self.node else None, branches=branches)
 
@@ -209,7 +216,7 @@ class GraphPosition(msgspec.Struct, frozen=True, kw_only=True):
         def childless(node: NodeState) -> NodeState:
             return replace(node, child=None) if node.working else node
 
-        branches = {name: replace(held, node=childless(held.node)) for name, held in self.branches.items()}
+        branches = {name: replace(branch, node=childless(branch.node)) for name, branch in self.branches.items()}
         return replace(self, node=childless(self.node) if self.node else None, branches=branches)
 
     def orphaned(self) -> GraphPosition:
@@ -222,12 +229,12 @@ class GraphPosition(msgspec.Struct, frozen=True, kw_only=True):
             node=_orphaned(self.node) if self.node else None,
             branches={
                 name: replace(
-                    held,
-                    node=_orphaned(held.node),
-                    calls=interrupted_calls(held.calls),
-                    model_call=replace(held.model_call, orphaned=True) if held.model_call else None,
+                    branch,
+                    node=_orphaned(branch.node),
+                    calls=interrupted_calls(branch.calls),
+                    model_call=replace(branch.model_call, orphaned=True) if branch.model_call else None,
                 )
-                for name, held in self.branches.items()
+                for name, branch in self.branches.items()
             },
         )
 
