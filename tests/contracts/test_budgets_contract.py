@@ -1,4 +1,4 @@
-"""What every journal backend keeps of shared budgets: charges, what is set aside, and runs at work."""
+"""Shared budgets in every journal backend: charges, reservations, and the number of runs at work."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ async def test_what_is_set_aside_counts_until_the_reply_says_what_was_used(journ
     ("end", "used"),
     [
         (replied(usage=Usage()), (100, 0.5)),  # it does not say
-        (replied(usage=Usage(30, 10)), (40, 0.0)),  # nobody knows the price
+        (replied(usage=Usage(30, 10)), (40, 0.0)),  # the price is unknown
         (ModelFailed(call="m1", error=Failure("gateway_rejected", "no")), (0, 0.0)),
         (ModelFailed(call="m1", error=Failure("gateway_cut_stream", "cut")), (100, 0.5)),
         (RunResumed(epoch=1, reason="taken_over"), (100, 0.5)),

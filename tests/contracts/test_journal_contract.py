@@ -1,4 +1,4 @@
-"""What every journal backend keeps: the promises of the port, run over each of them."""
+"""The contract of the journal's port, tested with every backend."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ async def journal(closed: Journal) -> AsyncIterator[Journal]:
 
 @pytest.fixture
 async def runs(closed: Journal) -> AsyncIterator[Runs]:
-    """The use cases of runs over each journal, for tests of what a client that watches a run gets."""
+    """Return the use cases of runs over each journal, to test what a client that watches a run gets."""
     async with RuntimeInMemory(ScriptedModel([]), journal=closed) as runtime:
         yield runtime.runs
     await closed.close()
@@ -485,7 +485,7 @@ async def test_failures_are_grouped_by_agent_and_code(journal: Journal) -> None:
     assert (rows[2].first_at, rows[2].last_at, rows[2].last_seq) == (10, 12, 3)
     assert [row.latest_run for row in await journal.failures("ann", limit=2)] == ["r4", "r3"]
     assert len(await journal.failures(None)) == 4
-    assert await journal.failures("nobody") == []
+    assert await journal.failures("eve") == []
 
 
 # --- claims
@@ -694,7 +694,7 @@ async def test_the_journal_can_be_closed_twice_and_opened_again(journal: Journal
     ],
 )
 async def test_a_pause_overtaken_by_news_does_not_rest(journal: Journal, news: tuple[Event, ...], status: str) -> None:
-    """Its writer did not know yet: if it dies now, the run must be found by its status."""
+    """The writer did not know of it yet. If the process ends now, recovery must find the run by its status."""
     await commit(journal, accepted("r1"))
     await commit(journal, step("r1", asks("ap1"), asks("ap2")))
     for event in news:
@@ -712,7 +712,7 @@ SEEN = ContextChanged(scope="global", patch={"seen": 1})
 
 
 def forked(run: str, thread: str, past: tuple[Event, ...], *more: Event, copied: int | None = None) -> Append:
-    """A fork of a run that began and did what `past` says; `more` is its own."""
+    """Return the append of a fork that copies `past` and continues with `more`."""
     at = 2 + len(past) if copied is None else copied
     events = (
         RunAccepted(thread=thread, principal="ann", input=user("hi"), copied=at),
@@ -821,7 +821,7 @@ def test_an_api_key_of_before_there_were_limits_has_none() -> None:
 
 
 async def test_messages_of_parallel_branches_stand_in_the_thread_when_they_are_joined(journal: Journal) -> None:
-    """In the order of the join, not of their arrival; those of a branch that ended by itself, or of code, never."""
+    """They come in the order of the join. Messages of a branch that joins nothing, or of code, are left out."""
 
     def told(text: str, branch: str, call: str = "m1") -> ModelReplied:
         return ModelReplied(call=call, model="m", message=assistant(text), path=Path(branch, "n"))
@@ -910,7 +910,7 @@ def child(run: str, parent: str, thread: str = HIDDEN, depth: int = 1) -> Append
 
 
 async def family(journal: Journal) -> None:
-    """`top` waits for `mid`, `mid` for `low`; `low` waits for a human, and so all of them rest."""
+    """Make three paused runs: `top` waits for `mid`, `mid` for `low`, and `low` for a human."""
     await commit(journal, accepted("top"))
     await commit(journal, step("top", NodeEntered(call="n1", agent="a", child="mid")), child("mid", "top"))
     low = child("low", "mid", "ann/!child_2", 2)

@@ -86,7 +86,7 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     model: str = ""
     direct_call: ToolCallFinished | None = None  # the result of a direct run's only call
     remembered: dict[str, JSON] = {}
-    walk: GraphPosition = GraphPosition()
+    walk: GraphPosition = GraphPosition()  # the position in the graph; golden journals know the field by this name
     errors: tuple[Failure, ...] = ()  # the last ten
     failure: Failure | None = None  # the final failure of the model call
     forked: RunForked | None = None  # set in a fork

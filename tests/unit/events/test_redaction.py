@@ -1,4 +1,4 @@
-"""What is hidden of arguments, wherever an event holds them."""
+"""Sensitive arguments are redacted wherever an event holds them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What only the SQLite backend has: a file, an owner, a disk that can fail, a writer's thread."""
+"""The SQLite journal beyond the port: readers beside the owner, damaged files, stored rows and erasure."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ async def test_nothing_of_an_erased_thread_is_left_on_the_disk(journal: SqliteJo
 async def test_an_interrupted_erasure_is_finished_at_the_next_start(journal: SqliteJournal) -> None:
     await journal.commit(accept("r1", thread="ann/t"))
     await journal.commit(end("r1"))
-    await journal._writing().call(lambda ledger: ledger.begin_erasure("ann/t", 9, "ann"))
+    await journal._writing().call(lambda transactions: transactions.begin_erasure("ann/t", 9, "ann"))
     assert await journal.thread("ann/t") is None
     await journal.close()
     await journal.open()

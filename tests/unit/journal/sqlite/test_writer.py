@@ -88,8 +88,8 @@ async def test_a_full_disk_refuses_and_recovers(journal: SqliteJournal) -> None:
 
 async def limit(journal: SqliteJournal, pages: int) -> int:
     db = journal._writing()._db
-    now: Any = await journal._writing().call(lambda ledger: db.pragma("page_count"))
-    await journal._writing().call(lambda ledger: db.pragma("max_page_count", pages))
+    now: Any = await journal._writing().call(lambda transactions: db.pragma("page_count"))
+    await journal._writing().call(lambda transactions: db.pragma("max_page_count", pages))
     return int(now)
 
 
@@ -129,9 +129,9 @@ async def test_a_file_locked_by_another_is_waited_for_and_then_refused(journal: 
     assert (await journal.commit(accept("r1"))).entries
 
 
-async def test_a_batch_that_breaks_the_ledger_takes_nobody_along(journal: SqliteJournal) -> None:
-    def broken(ledger: Transactions) -> None:
-        ledger.write(say("nobody", "x"))
+async def test_a_batch_that_meets_a_bug_fails_alone(journal: SqliteJournal) -> None:
+    def broken(transactions: Transactions) -> None:
+        transactions.write(say("no_such_run", "x"))
 
     await journal.commit(accept("r0"))
     gate = Gate(journal)
