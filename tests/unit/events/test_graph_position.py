@@ -319,7 +319,7 @@ def test_names_say_what_runs_beside_what() -> None:
 
 
 class Walker:
-    """Makes random sequences of events that a graph can have, and predicts the position with a simpler model, a tree."""
+    """Makes random sequences of events of a graph, and predicts the position with a simpler model, a tree."""
 
     def __init__(self, choose: st.DataObject) -> None:
         self.choose = choose
