@@ -7,7 +7,7 @@ from collections import deque
 
 import msgspec
 
-MOST = 10_000  # of one window: each costs a remembered time
+MAX_COUNT = 10_000  # of one window: each costs a remembered time
 LONGEST = 999_999  # seconds of a window
 _UNITS = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86_400.0}
 _RATE = re.compile(r"([1-9][0-9]{0,4})/(?:(second|minute|hour|day)|([1-9][0-9]{0,5})([smhd]))")
@@ -28,10 +28,10 @@ def parse_rate(text: str) -> Rate:
     """`10/second`, `100/minute`, `5/hour`, `1000/day`, `100/60s`, `100/5m`. Raises ValueError, with a sentence."""
     found = _RATE.fullmatch(text)
     rate = None if found is None else Rate(int(found[1]), _UNITS[found[2]] if found[2] else _length(found))
-    if rate is None or rate.count > MOST or rate.seconds > LONGEST:
+    if rate is None or rate.count > MAX_COUNT or rate.seconds > LONGEST:
         raise ValueError(
             f"a rate is written like 10/second, 100/minute, 100/60s or 100/5m (s, m, h, d),"
-            f" with at most {MOST} of them and {LONGEST} seconds"
+            f" with at most {MAX_COUNT} of them and {LONGEST} seconds"
         )
     return rate
 
