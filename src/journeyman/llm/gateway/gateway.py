@@ -8,7 +8,7 @@ import msgspec
 
 from journeyman.clock import Clock
 from journeyman.egress.retry_rules import retry_after
-from journeyman.egress.traceparent import traced
+from journeyman.egress.traceparent import with_traceparent
 from journeyman.egress.transport import Request, Response, Timeouts, Transport
 from journeyman.errors import ConfigurationError, ServiceError
 from journeyman.llm.client import ModelReply, ModelRequest, TextDelta
@@ -66,7 +66,7 @@ class Gateway:
         body = encode_request(request, stream=stream)
         silence = request.timeout_seconds
         timeouts = self._timeouts if silence is None else _silent_for(self._timeouts, silence)
-        return Request("POST", self._url, traced(self._headers), body, timeouts)
+        return Request("POST", self._url, with_traceparent(self._headers), body, timeouts)
 
     async def aclose(self) -> None:
         await self._transport.aclose()

@@ -53,7 +53,7 @@ WHOLE = (event({"content": "hel"}), event({"content": "lo"}), event({}, "stop"),
 
 
 def guarded(transport, key: str | None, clock, *, url: str = URL, hook=ignored, **options) -> Gateway:
-    names = {"max_retries": "retries", "timeout_seconds": "silence"}
+    names = {"max_retries": "retries", "timeout_seconds": "idle_seconds"}
     settings = {names[name]: value for name, value in options.items()}
     services = Services(clock=clock, rng=Half(), hook=hook, **settings)
     destination = services.gateway(url)
