@@ -12,7 +12,7 @@ from journeyman.clock import Clock
 from journeyman.egress.transport import Timeouts
 from journeyman.resilience.guard import Guard, GuardFigures, GuardPolicy
 from journeyman.resilience.rate_limit import Rate
-from journeyman.resilience.signals import Hook, ignored
+from journeyman.resilience.signals import Hook, ignore_signal
 
 GATEWAY = "gateway"
 _MCP = "mcp:"
@@ -133,7 +133,7 @@ class Services:
         *,
         clock: Clock,
         rng: random.Random,
-        hook: Hook = ignored,
+        hook: Hook = ignore_signal,
         retries: int = 3,
         idle_seconds: float = 30.0,
     ) -> None:

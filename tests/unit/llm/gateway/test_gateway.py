@@ -13,7 +13,7 @@ from journeyman.errors import ConfigurationError, ServiceError, ServiceTimeoutEr
 from journeyman.events.messages import user
 from journeyman.llm.client import ModelReply, ModelRequest, TextDelta
 from journeyman.llm.gateway.gateway import Gateway
-from journeyman.resilience.signals import ignored
+from journeyman.resilience.signals import ignore_signal
 
 URL = "http://gateway.example:4000/v1/"
 ASK = ModelRequest(model="m", messages=(user("hi"),))
@@ -52,7 +52,7 @@ def stream(*pieces: bytes | float | Exception) -> FakeReply:
 WHOLE = (event({"content": "hel"}), event({"content": "lo"}), event({}, "stop"), b"data: [DONE]\n\n")
 
 
-def guarded(transport, key: str | None, clock, *, url: str = URL, hook=ignored, **options) -> Gateway:
+def guarded(transport, key: str | None, clock, *, url: str = URL, hook=ignore_signal, **options) -> Gateway:
     names = {"max_retries": "retries", "timeout_seconds": "idle_seconds"}
     settings = {names[name]: value for name, value in options.items()}
     services = Services(clock=clock, rng=Half(), hook=hook, **settings)
