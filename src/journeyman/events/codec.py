@@ -82,7 +82,7 @@ class Codec:
         except UnicodeEncodeError:  # rare, since requests and replies are made valid when they are received
             event = rewritten(event, valid_text)
             data = _ENCODER.encode(event)
-        if self.mask.in_json(data):
+        if self.mask.is_in_json(data):
             event = rewritten(event, self.mask, IDENTIFIERS)
             data = _ENCODER.encode(event)
         return Draft(_NAMES[type(event)], event.VERSION, data, event)

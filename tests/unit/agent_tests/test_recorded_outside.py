@@ -1,4 +1,4 @@
-"""A run that starts others is played by itself: their ends come from its record."""
+"""A run that starts others is replayed alone: the ends of its children come from its recording."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def assert_played_equal(runtime: SteppedChildRuntime, catalog: AgentRegist
     ],
     ids=str,
 )
-async def test_every_run_of_a_family_is_played_as_it_was(plan: Sequence[Sequence[str]]) -> None:
+async def test_every_run_of_a_family_is_replayed_unchanged(plan: Sequence[Sequence[str]]) -> None:
     runtime = await told(plan)
     await assert_played_equal(runtime, runtime.catalog())
 

@@ -1,4 +1,4 @@
-"""Requests of tools over the transport's double: what is tried again, what is kept back across origins, defaults."""
+"""Requests of tools over a fake transport: retries, headers that stay with their origin, defaults."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.harness.guarded_client import URL, GuardedClient
 @pytest.mark.parametrize(
     "bad", [FakeReply(b"", status=500), FakeReply(b"", status=429), cut_off(URL), unreachable(URL, "")]
 )
-async def test_harmless_requests_are_tried_again(bad):
+async def test_idempotent_requests_are_retried(bad):
     client = GuardedClient(bad, FakeReply(b"fine"))
     assert (await client.send()).text == "fine"
 
@@ -33,7 +33,7 @@ async def test_harmless_requests_are_tried_again(bad):
 async def test_what_may_have_been_acted_on_is_sent_once(bad, tries):
     client = GuardedClient(bad, FakeReply(b"fine"))
     with contextlib.suppress(ServiceError):
-        await client.send("POST", harmless=False)
+        await client.send("POST", idempotent=False)
     assert len(client.transport.requests) == tries
 
 

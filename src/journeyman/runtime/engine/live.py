@@ -58,7 +58,7 @@ class LiveRun:
 
     def finish(self, text: LiveText) -> None:
         """The reply is complete: what waited, since it might have begun a secret, is shown."""
-        if text.gaps is not None and (rest := text.gaps.whole("")):
+        if text.gaps is not None and (rest := text.gaps.finish()):
             text.text += rest
             self.wake()
         text.open = False
