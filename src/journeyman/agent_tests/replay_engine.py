@@ -121,7 +121,7 @@ class ReplayEngine:
         committed = await self._journal.commit(
             Batch(at=self._clock.now(), appends=tuple(self._first_appends()), epoch=self._journal.epoch)
         )
-        self._scheduler.launch_started(RUN, committed)
+        self._scheduler.start_accepted(RUN, committed)
         await self._settle()
 
     def _first_appends(self) -> Iterator[Append]:
@@ -215,7 +215,7 @@ class ReplayEngine:
             case NodeLeft():
                 told = self._children.is_end(event) and self._children.tell(event)
                 if told:
-                    self._scheduler.poke(RUN)
+                    self._scheduler.notify(RUN)
                 return told
             case ApprovalRequested(kind="unknown_outcome"):
                 return deliveries.tool(event.call, ToolOutcome(failure=_UNKNOWN, unknown=True))
@@ -228,7 +228,7 @@ class ReplayEngine:
         below = tuple(approval for approval in asked if approval not in self._asked)
         if below != self._children.waiting_for:
             self._children.waiting_for = below
-            self._scheduler.poke(RUN)
+            self._scheduler.notify(RUN)
 
     async def _answer(self, given: Sequence[Event]) -> None:
         rows = await self._journal.approvals(None, run=RUN)
@@ -272,7 +272,7 @@ class ReplayEngine:
             self._performer.exhaust()
             if self._children.open:
                 self._children.exhaust()
-                self._scheduler.poke(RUN)
+                self._scheduler.notify(RUN)
             await self._settle()
         return True
 

@@ -113,14 +113,14 @@ class Budgets:
         self._loading = asyncio.Lock()
         self._freed = asyncio.Event()
 
-    def shares(self, principal: str, agent: str | None, of_agent: Quota) -> list[QuotaScope]:
-        """Whose quotas bound a run of this principal and agent; its API key is asked for by `share_of_key`."""
+    def scopes(self, principal: str, agent: str | None, of_agent: Quota) -> list[QuotaScope]:
+        """Whose quotas bound a run of this principal and agent; its API key is asked for by `scope_of_key`."""
         found = [QuotaScope("principal", principal, self._of_each)]
         if agent is not None:
             found.append(QuotaScope("agent", agent, of_agent))
         return [share for share in found if share.quota != UNLIMITED]
 
-    async def share_of_key(self, id: str) -> QuotaScope:
+    async def scope_of_key(self, id: str) -> QuotaScope:
         row = await self._journal.api_key(id)
         return QuotaScope("key", id, row.quota if row is not None else UNLIMITED)
 
@@ -134,7 +134,7 @@ class Budgets:
             until = f"{text}: the next begins at midnight UTC, or its quota can be raised."
             raise ResourceError(until, code="quota_exhausted", retry_after=math.ceil(left / 1_000_000))
 
-    async def set_aside(
+    async def reserve(
         self, shares: Sequence[QuotaScope], tokens: int, cost_usd: float
     ) -> BudgetReservation | LimitReached:
         """Hold the estimate of one model call of every budget, as soon as all have room for another.

@@ -36,11 +36,11 @@ DEPTH_CAP = 5  # how many runs may stand above one
 class ChildHost(Protocol):
     """Drives runs: the worker."""
 
-    def launch(self, run_id: str, entries: Sequence[Entry] = ()) -> None: ...
+    def start(self, run_id: str, entries: Sequence[Entry] = ()) -> None: ...
 
-    def poke(self, run_id: str, *, urgent: bool = False) -> None: ...
+    def notify(self, run_id: str, *, urgent: bool = False) -> None: ...
 
-    async def inform(self, batch: Batch, *, urgent: bool = False) -> None: ...
+    async def commit_and_notify(self, batch: Batch, *, urgent: bool = False) -> None: ...
 
 
 class StartedChild(msgspec.Struct, frozen=True):
@@ -67,7 +67,7 @@ class Children:
         self._codec = parts.codec
         self._clock = parts.clock
         self._ids = parts.ids
-        self._definitions = parts.agents
+        self._agents = parts.agents
         self._host = host
 
     # --- starting
@@ -88,7 +88,7 @@ class Children:
                 " them start itself?",
                 code="too_deep",
             )
-        agent = self._definitions.current(action.agent)
+        agent = self._agents.current(action.agent)
         run_id = self._ids.new("run")
         accepted = RunAccepted(
             thread=thread_key(state.principal, f"!{self._ids.new('child')}"),  # no caller can name it
@@ -104,9 +104,9 @@ class Children:
             key=state.key,
         )
         append = Append(stream=run_id, drafts=(self._codec.draft(accepted),))
-        return StartedChild((_entered(action, run_id),), append, self._definitions.to_store(agent))
+        return StartedChild((_entered(action, run_id),), append, self._agents.to_store(agent))
 
-    def launch(self, entries: Sequence[Entry]) -> None:
+    def start(self, entries: Sequence[Entry]) -> None:
         """Drive the runs whose start these entries are: it is durable."""
         own: dict[str, list[Entry]] = {}
         for entry in entries:
@@ -114,12 +114,12 @@ class Children:
         for run_id, first in own.items():
             event = first[0].event
             if isinstance(event, RunAccepted):
-                self._definitions.stored(event.version)
-                self._host.launch(run_id, first)
+                self._agents.stored(event.version)
+                self._host.start(run_id, first)
 
     # --- looking
 
-    async def look(self, state: AgentState) -> ChildrenStatus:
+    async def status(self, state: AgentState) -> ChildrenStatus:
         ended, waiting, working = list[NodeLeft](), list[str](), False
         for child in state.open_children:
             row = await self._journal.run(child.run_id or "")
@@ -131,11 +131,11 @@ class Children:
                 working = True
         return ChildrenStatus(tuple(ended), working, tuple(waiting))
 
-    async def stirred(self, state: AgentState) -> bool:
+    async def has_news(self, state: AgentState) -> bool:
         """Would the run go on if it did not rest? It has no child that it waits for, or one that does not rest."""
         if not state.open_children:
             return any(child.status == "orphaned" for child in state.children)
-        look = await self.look(state)
+        look = await self.status(state)
         return look.working or bool(look.ended)
 
     async def _asked(self, row: RunRow) -> tuple[str, ...]:
@@ -167,12 +167,12 @@ class Children:
             if await self._journal.run(run_id) is None:
                 continue
             if await self._is_cancelled(run_id):
-                self._host.poke(run_id, urgent=True)
+                self._host.notify(run_id, urgent=True)
                 continue
             draft = self._codec.draft(CancelRequested(by=state.principal, reason="parent_ended"))
             batch = Batch(at=self._clock.now(), appends=(Append(stream=run_id, drafts=(draft,)),))
             try:
-                await self._host.inform(batch, urgent=True)
+                await self._host.commit_and_notify(batch, urgent=True)
             except StateError as exc:
                 if exc.code != "run_ended":
                     raise

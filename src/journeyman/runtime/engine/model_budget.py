@@ -54,22 +54,22 @@ class BudgetMeters:
 class BudgetMeter:
     """The budgets that pay for one run; none: it shares none with others, and nothing needs to be set aside."""
 
-    def __init__(self, till: BudgetMeters, shares: Sequence[QuotaScope]) -> None:
-        self._till = till
+    def __init__(self, meters: BudgetMeters, shares: Sequence[QuotaScope]) -> None:
+        self._meters = meters
         self._shares = [share for share in shares if share.quota.is_daily]
 
     @classmethod
-    async def of(cls, till: BudgetMeters, state: AgentState, of_agent: Quota) -> BudgetMeter:
+    async def of(cls, meters: BudgetMeters, state: AgentState, of_agent: Quota) -> BudgetMeter:
         """`of_agent`: the quota of the run's agent."""
-        shares = till.budgets.shares(state.principal, state.agent, of_agent)
+        shares = meters.budgets.scopes(state.principal, state.agent, of_agent)
         if state.key is not None:
-            shares.append(await till.budgets.share_of_key(state.key))
-        return cls(till, shares)
+            shares.append(await meters.budgets.scope_of_key(state.key))
+        return cls(meters, shares)
 
     @property
     def shared(self) -> bool:
         return bool(self._shares)
 
-    async def set_aside(self, request: ModelRequest) -> BudgetReservation | LimitReached:
+    async def reserve(self, request: ModelRequest) -> BudgetReservation | LimitReached:
         """Hold what the call may cost, as soon as there is room for it. LimitReached: a budget is used up."""
-        return await self._till.budgets.set_aside(self._shares, *self._till.estimate(request))
+        return await self._meters.budgets.reserve(self._shares, *self._meters.estimate(request))

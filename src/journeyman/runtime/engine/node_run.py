@@ -203,7 +203,7 @@ class RunningNode:
     async def _ask_paid(
         self, action: CallModel, request: ModelRequest, called: ModelCalled
     ) -> ModelReplied | ModelFailed:
-        held = await self._payments.set_aside(request)
+        held = await self._payments.reserve(request)
         if isinstance(held, LimitReached):
             await self._park(ReachLimit(limit=held.limit, value=held.value, budget=held.budget))
         with held:

@@ -41,7 +41,7 @@ class Recorder:
         self._pending: Pending | None = None
         self._begins: list[Append] = []  # runs that start with the next batch
         self._definitions: list[StoredDefinition] = []
-        self.beginning = False  # a batch that starts runs was handed over: see `begun`
+        self.has_started_children = False  # a batch that starts runs was handed over: see `started_children`
         self.state = state
         self.started: list[Entry] = []  # entries of other runs that this run has started, or whose turn its end brought
 
@@ -79,15 +79,15 @@ class Recorder:
         if not self._begins:
             return Batch(at=self._at, appends=(append,), epoch=self._epoch)
         appends, definitions = (append, *self._begins), tuple(self._definitions)
-        self._begins, self._definitions, self.beginning = [], [], True
+        self._begins, self._definitions, self.has_started_children = [], [], True
         return Batch(at=self._at, appends=appends, definitions=definitions, epoch=self._epoch)
 
-    async def begun(self) -> list[Entry]:
+    async def started_children(self) -> list[Entry]:
         """The entries of the runs that were started since the last call, once they are durable. Raises as `settle`."""
-        self.beginning = False
+        self.has_started_children = False
         await self.settle()
-        begun, self.started = self.started, []
-        return begun
+        started_children, self.started = self.started, []
+        return started_children
 
     async def settle(self) -> None:
         """Return when all that was flushed is durable; what others appended meanwhile is applied.

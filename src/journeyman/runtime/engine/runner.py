@@ -92,8 +92,8 @@ class Runner:
                 await self._recorder.flush()
                 self._release(facts)
                 self._perform(actions)
-                if self._recorder.beginning:
-                    self._children.launch(await self._recorder.begun())
+                if self._recorder.has_started_children:
+                    self._children.start(await self._recorder.started_children())
                 facts = await self._news()
         finally:
             timer.cancel()
@@ -226,7 +226,7 @@ class Runner:
         """The ends of children that the run does not know of yet."""
         if not self.state.open_children:
             return []
-        look = await self._children.look(self.state)
+        look = await self._children.status(self.state)
         return [RunnerMessage(look.ended)]
 
     # --- rest and end
@@ -253,9 +253,9 @@ class Runner:
         if not self.state.open_children:
             return ChildrenStatus()
         await self._recorder.flush()
-        if self._recorder.beginning:
-            self._children.launch(await self._recorder.begun())
-        return await self._children.look(self.state)
+        if self._recorder.has_started_children:
+            self._children.start(await self._recorder.started_children())
+        return await self._children.status(self.state)
 
     def _stirred(self) -> bool:
         return self.state.answered or self.state.cancel is not None

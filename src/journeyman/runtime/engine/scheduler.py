@@ -70,7 +70,7 @@ class RunScheduler:
         self._definitions = parts.agents
         self._performer = performer
         self._observe = observe
-        self._till = meters
+        self._meters = meters
         self._slots = slots
         self._children = children or Children(parts, self)
         self._active: dict[str, _Active] = {}
@@ -79,7 +79,7 @@ class RunScheduler:
         self._committing: set[asyncio.Task[None]] = set()
         self.watched: Counter[str] = Counter()  # how many watch each run
         self.stopping = False  # nothing new is started
-        self.parked = False  # what ran was stopped; it goes on after a restart
+        self.suspended = False  # what ran was stopped; it goes on after a restart
 
     @property
     def running(self) -> int:
@@ -106,10 +106,10 @@ class RunScheduler:
         rows = await self._journal.take_over(self._clock.now())
         running = [row for row in rows if row.status == "running"]
         for row in running:
-            self.launch(row.id, taken_over=True)
+            self.start(row.id, taken_over=True)
         return len(running)
 
-    def launch(
+    def start(
         self, run_id: str, entries: Sequence[Entry] = (), *, taken_over: bool = False, urgent: bool = False
     ) -> None:
         """Start driving a run, or remember to. `entries`: its events where the caller has all of them; `urgent`: it
@@ -123,27 +123,27 @@ class RunScheduler:
         task = asyncio.create_task(self._drive(run_id, entries, taken_over), name=run_id)
         self._active[run_id] = _Active(task, LiveRun(lambda: self._journal.wake(run_id), self._codec), urgent)
 
-    def launch_started(self, run_id: str, committed: Committed) -> None:
+    def start_accepted(self, run_id: str, committed: Committed) -> None:
         """Start driving a run that was accepted, if its thread's slot was free; tell those that it interrupts."""
         for entry in committed.entries:
             if entry.type == "cancel_requested" and entry.stream != run_id:
-                self.poke(entry.stream, urgent=True)  # it is only to end
+                self.notify(entry.stream, urgent=True)  # it is only to end
         own = tuple(entry for entry in committed.entries if entry.stream == run_id)
         if any(entry.type == "run_started" for entry in own):
-            self.launch(run_id, own)
+            self.start(run_id, own)
 
-    def adopt(self, run_id: str, pending: Pending) -> None:
+    def finish_submission(self, run_id: str, pending: Pending) -> None:
         """Wait in the place of a caller that went away for the acceptance of its run."""
-        self._keep(self._adopt(run_id, pending))
+        self._keep(self._finish_submission(run_id, pending))
 
-    async def _adopt(self, run_id: str, pending: Pending) -> None:
-        self.launch_started(run_id, await pending)
+    async def _finish_submission(self, run_id: str, pending: Pending) -> None:
+        self.start_accepted(run_id, await pending)
 
-    def poke(self, run_id: str, *, urgent: bool = False) -> None:
+    def notify(self, run_id: str, *, urgent: bool = False) -> None:
         """The journal has news of this run (an answer, a cancel): apply it, resuming the run if it rests."""
         active = self._active.get(run_id)
         if active is None:
-            self.launch(run_id, urgent=urgent)
+            self.start(run_id, urgent=urgent)
             return
         active.urgent = active.urgent or urgent
         if active.runner is None:
@@ -151,14 +151,14 @@ class RunScheduler:
         else:
             active.runner.inbox.poke()
 
-    async def inform(self, batch: Batch, *, urgent: bool = False) -> None:
+    async def commit_and_notify(self, batch: Batch, *, urgent: bool = False) -> None:
         """Commit outside facts of runs and wake the runs: both, even if the caller is cancelled meanwhile."""
-        await asyncio.shield(self._keep(self._inform(batch, urgent)))
+        await asyncio.shield(self._keep(self._commit_and_notify(batch, urgent)))
 
-    async def _inform(self, batch: Batch, urgent: bool) -> None:
+    async def _commit_and_notify(self, batch: Batch, urgent: bool) -> None:
         await self._journal.commit(batch)
         for append in batch.appends:
-            self.poke(append.stream, urgent=urgent)
+            self.notify(append.stream, urgent=urgent)
 
     def _keep(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """A task of the worker's own: one commit long. What it raises is the caller's, if that is still there."""
@@ -213,7 +213,7 @@ class RunScheduler:
         finally:
             del self._active[run_id]
         if retry and not self.stopping:
-            again = partial(self.launch, run_id, taken_over=True, urgent=active.urgent)
+            again = partial(self.start, run_id, taken_over=True, urgent=active.urgent)
             self._clock.call_later(RETRY_SECONDS, again)
         if state is not None:
             self._report(run_id, state)
@@ -226,7 +226,7 @@ class RunScheduler:
     def _tell_parent(self, state: AgentState) -> None:
         """Wake the run that waits for this one: it has ended, rests, or begins to go on."""
         if state.parent is not None and (state.ended or state.status == "paused"):
-            self.poke(state.parent.run_id)
+            self.notify(state.parent.run_id)
 
     async def _run(self, active: _Active, state: AgentState, taken_over: bool) -> AgentState:
         if not state.ended:
@@ -241,7 +241,7 @@ class RunScheduler:
             await self._give_up(recorder, (), BaseError("The run failed inside the server."))
         for entry in recorder.started:
             if entry.type == "run_started":
-                self.launch(entry.stream)
+                self.start(entry.stream)
         return recorder.state
 
     async def _run_with(self, recorder: Recorder, active: _Active, taken_over: bool) -> None:
@@ -250,7 +250,7 @@ class RunScheduler:
         except BaseError as exc:
             await self._give_up(recorder, await self._first(recorder.state, taken_over), exc)
             return
-        payments = await BudgetMeter.of(self._till, recorder.state, agent.spec.quota)
+        payments = await BudgetMeter.of(self._meters, recorder.state, agent.spec.quota)
         parts = (self._performer, self._children, active.live, self._clock, self._ids, payments)
         runner = Runner(agent, recorder, *parts)
         active.runner = runner
@@ -267,7 +267,7 @@ class RunScheduler:
 
     async def _first(self, state: AgentState, taken_over: bool) -> tuple[Event, ...] | None:
         rests = state.status == "paused" and bool(state.children)
-        stirred = rests and await self._children.stirred(state)
+        stirred = rests and await self._children.has_news(state)
         return _first(state, taken_over, self._journal.epoch, stirred)
 
     async def _give_up(self, recorder: Recorder, first: tuple[Event, ...] | None, error: BaseError) -> None:
@@ -287,7 +287,7 @@ class RunScheduler:
     def _next(self) -> None:
         while self._backlog and len(self._active) < self._slots:
             run_id = next(iter(self._backlog))
-            self.launch(run_id, taken_over=self._backlog.pop(run_id))
+            self.start(run_id, taken_over=self._backlog.pop(run_id))
 
     def _report(self, run_id: str, state: AgentState | None) -> None:
         """Let those go on that wait for the run; not so if it only waits for a child that works."""
@@ -310,7 +310,7 @@ class RunScheduler:
         tasks = [active.task for active in self._active.values()]
         if tasks and seconds > 0:
             await asyncio.wait(tasks, timeout=seconds)
-        self.parked = True
+        self.suspended = True
         self._wake_watchers()
         rest = [active.task for active in self._active.values()]
         for task in rest:

@@ -123,7 +123,7 @@ class Steps:
 
     async def _paid_model(self, called: ModelCalled, action: CallModel, request: ModelRequest) -> RunnerMessage:
         """What is set aside is durable before the model is asked."""
-        held = await self._payments.set_aside(request)
+        held = await self._payments.reserve(request)
         if isinstance(held, LimitReached):
             return RunnerMessage((held,))
         with held:
@@ -136,7 +136,7 @@ class Steps:
     async def _summary(self, action: Summarize) -> RunnerMessage:
         if not self._payments.shared:
             return RunnerMessage((await self._performer.summarize(action),))
-        held = await self._payments.set_aside(action.request)
+        held = await self._payments.reserve(action.request)
         if isinstance(held, LimitReached):
             return RunnerMessage((held,))
         with held:

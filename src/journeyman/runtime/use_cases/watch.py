@@ -61,7 +61,7 @@ class Watch:
 
     def _gone(self) -> bool:
         """The process is going away, and nothing more will come of this run here."""
-        return self._worker.parked or (self._worker.stopping and self._worker.live(self._run_id) is None)
+        return self._worker.suspended or (self._worker.stopping and self._worker.live(self._run_id) is None)
 
     def _live(self) -> list[Frame]:
         live = self._worker.live(self._run_id)

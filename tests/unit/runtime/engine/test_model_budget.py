@@ -86,8 +86,8 @@ async def test_a_budget_that_is_used_up_ends_the_run_and_turns_the_next_away() -
             runtime.journal, runtime.clock, runtime.of_each
         )  # the journal alone knows what was used
         with pytest.raises(ResourceError):
-            await after_a_restart.check(after_a_restart.shares("local", None, Quota()))
-        await after_a_restart.check(after_a_restart.shares("bob", None, Quota()))
+            await after_a_restart.check(after_a_restart.scopes("local", None, Quota()))
+        await after_a_restart.check(after_a_restart.scopes("bob", None, Quota()))
 
 
 async def test_a_request_that_was_accepted_is_answered_when_it_is_repeated() -> None:
