@@ -11,8 +11,8 @@ from journeyman.agents.history_window import estimated_tokens
 from journeyman.events.events import LimitReached
 from journeyman.events.fold import AgentState
 from journeyman.events.messages import Usage
+from journeyman.events.model_request import ModelRequest
 from journeyman.events.quota import Quota
-from journeyman.llm.client import ModelRequest
 from journeyman.llm.prices import Prices
 from journeyman.runtime.engine.budgets import BudgetReservation, Budgets, QuotaScope
 

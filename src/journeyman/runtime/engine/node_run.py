@@ -12,6 +12,7 @@ import msgspec
 
 from journeyman.agents.decision import Action, Agent, CallModel, CallTool, ReachLimit, RunNode, Settle
 from journeyman.agents.limits import exceeded
+from journeyman.agents.model_request import model_request
 from journeyman.agents.tool_calls import next_action, question
 from journeyman.agents.tool_calls import unknown_outcome as unknown_outcome
 from journeyman.errors import (
@@ -36,10 +37,10 @@ from journeyman.events.events import (
 )
 from journeyman.events.fold import replace
 from journeyman.events.graph_position import NodeState
-from journeyman.events.messages import JSON, Message, system, user
+from journeyman.events.messages import JSON, Message, user
+from journeyman.events.model_request import ModelRequest
 from journeyman.events.open_calls import CallState
 from journeyman.ids import Ids
-from journeyman.llm.client import ModelRequest
 from journeyman.runtime.engine.action_events import closed_without_running, model_called, tool_finished
 from journeyman.runtime.engine.context_limits import check_context
 from journeyman.runtime.engine.end_events import close_call, close_model
@@ -213,17 +214,8 @@ class RunningNode:
         return event
 
     def _request(self, text: str | Sequence[Message], prompt: str) -> ModelRequest:
-        model = self._agent.spec.model
-        messages = (user(text),) if isinstance(text, str) else tuple(text)
-        return ModelRequest(
-            model=self._agent.model,
-            messages=(system(prompt), *messages) if prompt else messages,
-            temperature=model.temperature,
-            max_tokens=model.max_tokens,
-            extra=model.extra,
-            timeout_seconds=model.timeout_seconds,
-            fallbacks=model.fallbacks,
-        )
+        messages = (user(text),) if isinstance(text, str) else text
+        return model_request(self._agent.spec.model, self._agent.model, prompt, messages)
 
     async def call_tool(self, name: str, arguments: dict[str, JSON]) -> str:
         call = self._name("t")

@@ -22,8 +22,8 @@ from journeyman.events.events import (
     RunResumed,
 )
 from journeyman.events.fold import AgentState, replace
+from journeyman.events.model_request import ModelRequest
 from journeyman.ids import Ids
-from journeyman.llm.client import ModelRequest
 from journeyman.runtime.engine.action_events import instant_event, model_called, tool_started
 from journeyman.runtime.engine.children import Children, ChildrenStatus
 from journeyman.runtime.engine.end_events import closing

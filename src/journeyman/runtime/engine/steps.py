@@ -13,9 +13,9 @@ from journeyman.egress.traceparent import propagate
 from journeyman.errors import BaseError, StaleEpochError, StorageError
 from journeyman.events.events import Event, Failure, LimitReached, ModelCalled
 from journeyman.events.fold import replace
+from journeyman.events.model_request import ModelRequest
 from journeyman.events.trace import header, step_span
 from journeyman.ids import Ids
-from journeyman.llm.client import ModelRequest
 from journeyman.runtime.engine.action_events import tool_finished
 from journeyman.runtime.engine.inbox import Mailbox, RunnerMessage
 from journeyman.runtime.engine.live import LiveRun
