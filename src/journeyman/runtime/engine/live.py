@@ -69,6 +69,11 @@ class LiveRun:
         self.progress = [*self.progress, (self.reports, Progress(call, shown))][-PROGRESS_CAP:]
         self.wake()
 
+    def text_of(self, call: str) -> str:
+        """Return what an open model call has said so far."""
+        text = self.texts.get(call)
+        return text.text if text else ""
+
     def _gaps(self) -> StreamingMasker | None:
         return StreamingMasker(self.codec.mask) if self.codec.mask else None
 

@@ -103,7 +103,7 @@ class Performer:
         )
         return await self._tools.execute(request, host)
 
-    async def make(self, name: str, make: Callable[[], JSON | Awaitable[JSON]]) -> JSON:
+    async def compute(self, name: str, make: Callable[[], JSON | Awaitable[JSON]]) -> JSON:
         """A value that the code of a node wants remembered under this name."""
         made = make()
         value: JSON = await made if inspect.isawaitable(made) else made

@@ -19,6 +19,7 @@ from journeyman.journal.journal import Batch, Committed, Pending
 from journeyman.runtime.engine.children import Children
 from journeyman.runtime.engine.end_events import closing
 from journeyman.runtime.engine.live import LiveRun
+from journeyman.runtime.engine.mailbox import Mailbox
 from journeyman.runtime.engine.model_budget import BudgetMeter, BudgetMeters
 from journeyman.runtime.engine.performer import Performer
 from journeyman.runtime.engine.recorder import Observe, Recorder
@@ -39,7 +40,7 @@ class _Active:
     live: LiveRun
     urgent: bool = False  # it waits for no slot, not even when it is taken up again
     runner: Runner | None = None
-    poked: bool = False
+    mailbox: Mailbox = field(default_factory=Mailbox)
 
 
 @dataclass(slots=True)
@@ -63,6 +64,7 @@ class RunScheduler:
         children: Children | None = None,
     ) -> None:
         """`meters` make the budget meter of each run. `children` starts child runs; without it, this scheduler does."""
+        self._parts = parts
         self._journal = parts.journal
         self._codec = parts.codec
         self._clock = parts.clock
@@ -146,10 +148,7 @@ class RunScheduler:
             self.start(run_id, urgent=urgent)
             return
         active.urgent = active.urgent or urgent
-        if active.runner is None:
-            active.poked = True
-        else:
-            active.runner.inbox.poke()
+        active.mailbox.notify()
 
     async def commit_and_notify(self, batch: Batch, *, urgent: bool = False) -> None:
         """Commit outside facts of runs and wake the runs: both, even if the caller is cancelled meanwhile."""
@@ -231,7 +230,7 @@ class RunScheduler:
     async def _run(self, active: _Active, state: AgentState, taken_over: bool) -> AgentState:
         if not state.ended:
             self._tell_parent(state)
-        recorder = Recorder(self._journal, self._codec, self._clock, state, self._observe)
+        recorder = Recorder(self._parts, state, self._observe)
         try:
             await self._run_with(recorder, active, taken_over)
         except (StaleEpochError, StorageError):
@@ -251,18 +250,16 @@ class RunScheduler:
             await self._give_up(recorder, await self._first(recorder.state, taken_over), exc)
             return
         payments = await BudgetMeter.of(self._meters, recorder.state, agent.spec.quota)
-        parts = (self._performer, self._children, active.live, self._clock, self._ids, payments)
-        runner = Runner(agent, recorder, *parts)
+        given = (active.mailbox, active.live, self._performer, self._children, payments)
+        runner = Runner(self._parts, agent, recorder, *given)
         active.runner = runner
-        runner.inbox.poked = active.poked
         while True:
             first = await self._first(runner.state, taken_over)
             if first is not None:
                 await runner.run(*first)
                 taken_over = False
-            if runner.state.ended or not runner.inbox.poked:
+            if runner.state.ended or not active.mailbox.take_notification():
                 return
-            runner.inbox.poked = False
             await recorder.catch_up()
 
     async def _first(self, state: AgentState, taken_over: bool) -> tuple[Event, ...] | None:
@@ -276,13 +273,13 @@ class RunScheduler:
             return
         recorder.add(*first)
         if recorder.state.open_children:
-            await recorder.flush()
-            await recorder.settle()
+            await recorder.submit()
+            await recorder.wait_durable()
             await self._children.cancel(recorder.state)
         end = RunFailed(error=Failure(error.code, error.message, self._ids.new("err")))
         recorder.add(*closing(recorder.state, lambda call: "", (), end))
-        await recorder.flush()
-        await recorder.settle()
+        await recorder.submit()
+        await recorder.wait_durable()
 
     def _next(self) -> None:
         while self._backlog and len(self._active) < self._slots:

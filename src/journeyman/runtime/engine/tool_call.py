@@ -7,13 +7,13 @@ from typing import Literal
 
 from journeyman.agents.decision import CallTool
 from journeyman.errors import ToolExecutionError
-from journeyman.events.events import ContextChanged, Event
+from journeyman.events.events import ContextChanged
 from journeyman.events.messages import JSON
 from journeyman.events.open_calls import Answered
 from journeyman.runtime.engine.action_events import tool_started
 from journeyman.runtime.engine.context_limits import check_context
-from journeyman.runtime.engine.inbox import Mailbox, RunnerMessage
 from journeyman.runtime.engine.live import LiveRun
+from journeyman.runtime.engine.mailbox import Mailbox
 from journeyman.runtime.engine.recorder import Recorder
 from journeyman.tools.spec import Question, Unanswered
 
@@ -27,11 +27,11 @@ class ToolCallHost:
     """
 
     def __init__(
-        self, action: CallTool, recorder: Recorder, inbox: Mailbox, live: LiveRun, executing: set[str], recorded: int
+        self, action: CallTool, recorder: Recorder, mailbox: Mailbox, live: LiveRun, executing: set[str], recorded: int
     ) -> None:
         self._action = action
         self._recorder = recorder
-        self._inbox = inbox
+        self._mailbox = mailbox
         self._live = live
         self._executing = executing
         self._recorded = recorded
@@ -41,10 +41,10 @@ class ToolCallHost:
     async def starting(self, attempt: int) -> None:
         self._answers = None
         if attempt > self._recorded:
-            await self._record(tool_started(self._action, self._recorder.state, attempt))
+            await self._mailbox.record(tool_started(self._action, self._recorder.state, attempt))
         if self._action.spec.effects == "none":
             return
-        await self._recorder.settle()
+        await self._recorder.wait_durable()
         if self._recorder.state.cancel is not None:
             raise asyncio.CancelledError  # overtaken at the barrier: withdrawn before it ran
         self._executing.add(self._action.call)
@@ -56,7 +56,7 @@ class ToolCallHost:
         """Raises ValidationError when the context would hold too much."""
         state = self._recorder.state
         check_context(state.thread_context if scope == "thread" else state.global_context, patch)
-        await self._record(ContextChanged(scope=scope, patch=patch, path=self._action.path))
+        await self._mailbox.record(ContextChanged(scope=scope, patch=patch, path=self._action.path))
 
     async def ask(self, question: Question) -> str:
         """Each answer serves once in a try: the first that was given to this question and is left."""
@@ -72,8 +72,3 @@ class ToolCallHost:
         if self._asked >= MOST_QUESTIONS:
             raise ToolExecutionError(f"a call asks at most {MOST_QUESTIONS} questions", code="ask_refused")
         raise Unanswered
-
-    async def _record(self, event: Event) -> None:
-        recorded: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._inbox.put(RunnerMessage((event,), recorded=recorded))
-        await recorded

@@ -123,8 +123,8 @@ async def test_an_unknown_price_is_said_once_and_counts_in_tokens(caplog: pytest
         assert await runtime.journal.used("principal:local", runtime.clock.now() // 86_400_000_000) == (160, 0.0)
         with pytest.raises(ResourceError):
             await runtime.start("b")
-    assert [one.message for one in caplog.records if "costs" in one.message] == [
-        "nobody said what scripted costs: dollars are counted only if the gateway says them"
+    assert [one.message for one in caplog.records if "price" in one.message] == [
+        "no price is known for model scripted: its dollars count only if the gateway reports them"
     ]
 
 
