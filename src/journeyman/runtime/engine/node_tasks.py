@@ -21,6 +21,8 @@ class NodeTasks:
         self._root = root
         self._others: set[asyncio.Task[None]] = set()
         self._performed = 0  # calls that are performed now
+        self._cancels = 0  # how often suspending has cancelled the root
+        self._ended = False
         self.suspended = False
 
     @contextmanager
@@ -44,12 +46,14 @@ class NodeTasks:
 
     def were_cancelled(self) -> bool:
         """Return whether the root was cancelled by another than `suspend`, to be called when it was cancelled."""
-        if self.suspended:
+        while self._cancels:
+            self._cancels -= 1
             self._root.uncancel()
         return self._root.cancelling() > 0
 
     async def stop(self) -> None:
         """Cancel the tasks that the code has left behind and wait, within a bound, for their end."""
+        self._ended = True
         if self._others:
             for task in self._others:
                 task.cancel()
@@ -63,5 +67,6 @@ class NodeTasks:
             task.add_done_callback(self._others.discard)
 
     def _cancel_if_idle(self) -> None:
-        if self.suspended and not self._performed:
+        if self.suspended and not self._performed and not self._ended:
+            self._cancels += 1
             self._root.cancel()

@@ -269,16 +269,17 @@ class Runner:
 
         Returns None if it rests now, or the message to continue with if an answer, a cancel or a child was faster.
         """
+        asked = self.state.open_approvals
         status = await self._child_status()
         if status.ended:
             return EventsReported(status.ended)
         if status.working:
             await self._recorder.wait_durable()
-            return EventsReported() if self._has_news() else None
+            return EventsReported() if self._has_news(asked) else None
         self._recorder.add(RunPaused(waiting_for=(*self.state.open_approvals, *status.waiting_for)))
         await self._recorder.submit()
         await self._recorder.wait_durable()
-        return EventsReported((RunResumed(epoch=self.state.epoch),)) if self._has_news() else None
+        return EventsReported((RunResumed(epoch=self.state.epoch),)) if self._has_news(asked) else None
 
     async def _child_status(self) -> ChildrenStatus:
         """Return the status of the open children, after starting those that were decided on last."""
@@ -288,8 +289,13 @@ class Runner:
         await self._start_children()
         return await self._children.status(self.state)
 
-    def _has_news(self) -> bool:
-        return self.state.answered or self.state.cancel is not None
+    def _has_news(self, asked: tuple[str, ...]) -> bool:
+        """Return whether one of the approvals `asked` was answered, or the run was cancelled.
+
+        An answer from before does not count: the agent had nothing to add to it (a node's code runs again only when
+        all its questions are answered).
+        """
+        return self.state.open_approvals != asked or self.state.cancel is not None
 
     def _end(self, actions: Sequence[Action]) -> Ended | None:
         """Return the event that ends the run now, or None if it continues."""
