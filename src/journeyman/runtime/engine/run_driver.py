@@ -8,7 +8,7 @@ from journeyman.errors import BaseError, StaleEpochError, StorageError
 from journeyman.events.events import Event, Failure, RunFailed, RunResumed
 from journeyman.events.fold import AgentState
 from journeyman.runtime.engine.children import Children
-from journeyman.runtime.engine.end_events import closing
+from journeyman.runtime.engine.end_events import closing_events
 from journeyman.runtime.engine.live import LiveRun
 from journeyman.runtime.engine.mailbox import Mailbox
 from journeyman.runtime.engine.model_budget import BudgetMeter, BudgetMeters
@@ -75,7 +75,7 @@ class RunDriver:
             await recorder.wait_durable()
             await self._children.cancel(recorder.state)
         end = RunFailed(error=Failure(error.code, error.message, self._parts.ids.new("err")))
-        recorder.add(*closing(recorder.state, lambda call: "", (), end))
+        recorder.add(*closing_events(recorder.state, lambda call: "", (), end))
         await recorder.submit()
         await recorder.wait_durable()
 

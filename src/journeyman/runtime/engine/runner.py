@@ -26,7 +26,7 @@ from journeyman.events.fold import AgentState, replace
 from journeyman.events.model_request import ModelRequest
 from journeyman.runtime.engine.action_events import instant_event, model_called, tool_started
 from journeyman.runtime.engine.children import Children, ChildrenStatus
-from journeyman.runtime.engine.end_events import closing
+from journeyman.runtime.engine.end_events import closing_events
 from journeyman.runtime.engine.live import LiveRun
 from journeyman.runtime.engine.mailbox import (
     ActionRequested,
@@ -99,7 +99,7 @@ class Runner:
                 if end := self._end(actions):
                     return await self._close(end)
                 if self._is_idle(actions):
-                    news = await self._rest()
+                    news = await self._become_idle()
                     if news is None:
                         return self.state
                     messages = [news]
@@ -259,15 +259,15 @@ class Runner:
         status = await self._children.status(self.state)
         return [EventsReported(status.ended)]
 
-    # --- rest and end
+    # --- idle and end
 
     def _is_idle(self, actions: Sequence[Action]) -> bool:
         return not actions and not len(self._steps)
 
-    async def _rest(self) -> RunnerMessage | None:
-        """Stop driving an idle run: it pauses, or stays running while a child works.
+    async def _become_idle(self) -> RunnerMessage | None:
+        """Stop driving the run: it pauses, or stays running while a child works.
 
-        Returns None if it rests now, or the message to continue with if an answer, a cancel or a child was faster.
+        Returns None if it is idle now, or the message to continue with if an answer, a cancel or a child was faster.
         """
         asked = self.state.open_approvals
         status = await self._child_status()
@@ -290,7 +290,7 @@ class Runner:
         return await self._children.status(self.state)
 
     def _has_news(self, asked: tuple[str, ...]) -> bool:
-        """Return whether one of the approvals `asked` was answered, or the run was cancelled.
+        """Return whether one of the open approvals `asked` was answered, or the run was cancelled.
 
         An answer from before does not count: the agent had nothing to add to it (a node's code runs again only when
         all its questions are answered).
@@ -324,7 +324,7 @@ class Runner:
                 self._take(message)
         if self.state.open_children:
             await self._end_children()
-        self._recorder.add(*closing(self.state, self._live.text_of, self._operations.executing, end))
+        self._recorder.add(*closing_events(self.state, self._live.text_of, self._operations.executing, end))
         await self._recorder.submit()
         await self._recorder.wait_durable()
         return self.state
