@@ -97,10 +97,10 @@ class RecordedChildren(Children):
         self.open.add(step)
         return StartedChild((entered,))
 
-    def launch(self, entries: Sequence[Entry]) -> None:
+    def start(self, entries: Sequence[Entry]) -> None:
         return None
 
-    async def look(self, state: AgentState) -> ChildrenStatus:
+    async def status(self, state: AgentState) -> ChildrenStatus:
         ended = tuple(self._recorded_end(child) for child in state.open_children if _step(child) in self._ended)
         waits = bool(self.waiting_for)
         return ChildrenStatus(
@@ -110,10 +110,10 @@ class RecordedChildren(Children):
     def _recorded_end(self, child: ChildState) -> NodeLeft:
         return replace(self._ended[_step(child)], path=child.path)
 
-    async def stirred(self, state: AgentState) -> bool:
+    async def has_news(self, state: AgentState) -> bool:
         if not state.open_children:
             return any(child.status == "orphaned" for child in state.children)
-        look = await self.look(state)
+        look = await self.status(state)
         return look.working or bool(look.ended)
 
     async def cancel(self, state: AgentState) -> None:
@@ -134,10 +134,10 @@ class RecordedBudgets(Budgets):
         before = events[: found[0]] if found else ()
         self._left = sum(isinstance(event, ModelCalled | HistorySummarized) for event in before)
 
-    def shares(self, principal: str, agent: str | None, of_agent: Quota) -> list[QuotaScope]:
+    def scopes(self, principal: str, agent: str | None, of_agent: Quota) -> list[QuotaScope]:
         return [QuotaScope("principal", principal, Quota(tokens_per_day=0))] if self._reached is not None else []
 
-    async def set_aside(
+    async def reserve(
         self, shares: Sequence[QuotaScope], tokens: int, cost_usd: float
     ) -> BudgetReservation | LimitReached:
         if self._left > 0 or not isinstance(self._reached, LimitReached):

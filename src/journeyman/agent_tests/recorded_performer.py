@@ -102,8 +102,8 @@ class RecordedPerformer(Performer):
         finally:
             self._executing.pop(action.call, None)
 
-    async def make(self, name: str, make: Callable[[], JSON | Awaitable[JSON]]) -> JSON:
-        return self._remembered[name] if name in self._remembered else await super().make(name, make)
+    async def compute(self, name: str, make: Callable[[], JSON | Awaitable[JSON]]) -> JSON:
+        return self._remembered[name] if name in self._remembered else await super().compute(name, make)
 
     # --- delivery of recorded outcomes
 

@@ -125,7 +125,7 @@ class ReplayEngine:
         committed = await self._journal.commit(
             Batch(at=self._clock.now(), appends=tuple(self._first_appends()), epoch=self._journal.epoch)
         )
-        self._scheduler.launch_started(RUN, committed)
+        self._scheduler.start_accepted(RUN, committed)
         await self._settle()
 
     def _first_appends(self) -> Iterator[Append]:
@@ -222,7 +222,7 @@ class ReplayEngine:
             case NodeLeft():
                 ended = self._children.is_end(event) and self._children.end(event)
                 if ended:
-                    self._scheduler.poke(RUN)
+                    self._scheduler.notify(RUN)
                 return ended
             case ApprovalRequested(kind="unknown_outcome"):
                 return performer.deliver_tool_step(event.call, ToolOutcome(failure=_UNKNOWN, unknown=True))
@@ -233,7 +233,7 @@ class ReplayEngine:
         """Notify the run if its children have begun to wait for approvals, or have stopped waiting."""
         waiting_for = event.waiting_for if isinstance(event, RunPaused) else ()
         if self._children.wait_for(tuple(approval for approval in waiting_for if approval not in self._asked)):
-            self._scheduler.poke(RUN)
+            self._scheduler.notify(RUN)
 
     async def _answer(self, given: Sequence[Event]) -> None:
         rows = await self._journal.approvals(None, run=RUN)
@@ -277,7 +277,7 @@ class ReplayEngine:
             self._performer.exhaust()
             if self._children.open:
                 self._children.exhaust()
-                self._scheduler.poke(RUN)
+                self._scheduler.notify(RUN)
             await self._settle()
         return True
 

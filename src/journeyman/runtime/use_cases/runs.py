@@ -283,7 +283,9 @@ class Runs:
         appends = (
             Append(stream=run_id, drafts=tuple(map(self._codec.draft, events))) for run_id, events in facts.items()
         )
-        await self._worker.inform(Batch(at=self._clock.now(), appends=tuple(appends), claim=claim), urgent=urgent)
+        await self._worker.commit_and_notify(
+            Batch(at=self._clock.now(), appends=tuple(appends), claim=claim), urgent=urgent
+        )
 
     # --- looking
 

@@ -69,17 +69,17 @@ class Submission:
         try:
             committed = await pending
         except asyncio.CancelledError:  # the caller went away: the run may be accepted all the same
-            self._worker.adopt(run_id, pending)
+            self._worker.finish_submission(run_id, pending)
             raise
         if committed.replay is not None:
             return committed.replay
         self._definitions.stored(definition.version if definition else None)
-        self._worker.launch_started(run_id, committed)
+        self._worker.start_accepted(run_id, committed)
         return None
 
     def _shares(self, principal: str, agent: AgentSpec | None, payer: BilledKey | None) -> list[QuotaScope]:
         name, of_agent = (agent.name, agent.quota) if agent else (None, UNLIMITED)
-        shares = self._budgets.shares(principal, name, of_agent)
+        shares = self._budgets.scopes(principal, name, of_agent)
         return shares if payer is None else [*shares, QuotaScope("key", payer.key, payer.quota)]
 
     async def _refused(self, shares: Sequence[QuotaScope], claim: IdempotencyClaim | None, at: int) -> str | None:

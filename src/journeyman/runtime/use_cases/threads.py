@@ -104,7 +104,9 @@ class Threads:
 
     async def _cancel(self, run_id: str, principal: str) -> None:
         try:
-            await self._worker.inform(self._batch(run_id, CancelRequested(by=principal, reason="erased")), urgent=True)
+            await self._worker.commit_and_notify(
+                self._batch(run_id, CancelRequested(by=principal, reason="erased")), urgent=True
+            )
         except StateError as exc:
             if exc.code != "run_ended":
                 raise

@@ -46,7 +46,7 @@ class Watch:
             yield entry
         if not self._over and (live := self._worker.live(self._run_id)):
             self._place = StreamPosition(live)
-            for frame in self._place.catch_up(live):
+            for frame in self._place.snapshots(live):
                 yield frame
         while not self._over:
             if self._gone():
@@ -61,7 +61,7 @@ class Watch:
 
     def _gone(self) -> bool:
         """The process is going away, and nothing more will come of this run here."""
-        return self._worker.parked or (self._worker.stopping and self._worker.live(self._run_id) is None)
+        return self._worker.suspended or (self._worker.stopping and self._worker.live(self._run_id) is None)
 
     def _live(self) -> list[Frame]:
         live = self._worker.live(self._run_id)
@@ -69,7 +69,7 @@ class Watch:
             return []
         if self._place is None:
             self._place = StreamPosition(None)
-        return list(self._place.news(live))
+        return list(self._place.new_frames(live))
 
     async def _stored(self) -> AsyncGenerator[Entry, None]:
         while not self._over and (page := await self._journal.read(self._run_id, self._seen, PAGE)):

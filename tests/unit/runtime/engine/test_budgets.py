@@ -29,7 +29,7 @@ def budgets(clock: ManualClock | None = None, of_each: Quota = Quota()) -> Budge
 
 
 async def held(budgets: Budgets, shares: list[QuotaScope], cost_usd: float, tokens: int = 10) -> BudgetReservation:
-    got = await budgets.set_aside(shares, tokens, cost_usd)
+    got = await budgets.reserve(shares, tokens, cost_usd)
     assert isinstance(got, BudgetReservation)
     return got
 
@@ -39,7 +39,7 @@ async def test_what_is_used_up_is_a_limit_and_the_next_day_begins_anew() -> None
     shared = budgets(clock)
     (await held(shared, DOLLAR, 0.9)).settle(replied(0.6))
     (await held(shared, DOLLAR, 0.9)).settle(replied(0.4))
-    got = await shared.set_aside(DOLLAR, 10, 0.9)
+    got = await shared.reserve(DOLLAR, 10, 0.9)
     assert got == LimitReached(limit="usd_per_day", value=1.0, budget="principal:ann")
     with pytest.raises(ResourceError) as refused:
         await shared.check(DOLLAR)
@@ -54,13 +54,13 @@ async def test_who_finds_no_room_waits_for_what_others_give_back() -> None:
     shared = budgets()
     first = await held(shared, DOLLAR, 0.6)
     second = await held(shared, DOLLAR, 0.6)  # it crosses the limit: the last one that may
-    waiting = asyncio.create_task(shared.set_aside(DOLLAR, 10, 0.6))
+    waiting = asyncio.create_task(shared.reserve(DOLLAR, 10, 0.6))
     await asyncio.sleep(0)
     assert not waiting.done()
     first.settle(replied(0.1))
     third = await waiting
     assert isinstance(third, BudgetReservation)
-    last = asyncio.create_task(shared.set_aside(DOLLAR, 10, 0.6))
+    last = asyncio.create_task(shared.reserve(DOLLAR, 10, 0.6))
     second.settle(replied(0.5))
     third.settle(replied(0.5))
     assert isinstance(await last, LimitReached)
@@ -91,13 +91,13 @@ async def test_a_budget_that_is_nearly_used_up_is_said_once_a_day() -> None:
 
 async def test_every_budget_that_pays_must_have_room() -> None:
     shared = budgets(of_each=Quota(tokens_per_day=100))
-    shares = shared.shares("ann", "support", Quota(usd_per_day=5.0))
+    shares = shared.scopes("ann", "support", Quota(usd_per_day=5.0))
     assert [share.budget for share in shares] == ["principal:ann", "agent:support"]
     (await held(shared, shares, 1.0, tokens=100)).settle(replied(1.0, tokens=100))
-    got = await shared.set_aside(shares, 1, 0.1)
+    got = await shared.reserve(shares, 1, 0.1)
     assert isinstance(got, LimitReached)
     assert (got.limit, got.budget) == ("tokens_per_day", "principal:ann")
-    others = shared.shares("bob", "support", Quota(usd_per_day=5.0))
+    others = shared.scopes("bob", "support", Quota(usd_per_day=5.0))
     (await held(shared, others, 1.0)).settle(replied(1.0))
     assert shared.state(9)["agent:support"]["cost_usd"] == 2.0
 
@@ -123,7 +123,7 @@ async def test_no_budget_is_passed_by_more_than_one_estimate(calls: list[Any], s
     shared, spent, turned_away = budgets(), [0.0], [0]
 
     async def one(number: int, estimate: float, share: float) -> None:
-        got = await shared.set_aside(DOLLAR, 1, estimate)
+        got = await shared.reserve(DOLLAR, 1, estimate)
         if isinstance(got, LimitReached):
             turned_away[0] += 1
             return

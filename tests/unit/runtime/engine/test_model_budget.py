@@ -86,8 +86,8 @@ async def test_a_budget_that_is_used_up_ends_the_run_and_turns_the_next_away() -
             runtime.journal, runtime.clock, runtime.of_each
         )  # the journal alone knows what was used
         with pytest.raises(ResourceError):
-            await after_a_restart.check(after_a_restart.shares("local", None, Quota()))
-        await after_a_restart.check(after_a_restart.shares("bob", None, Quota()))
+            await after_a_restart.check(after_a_restart.scopes("local", None, Quota()))
+        await after_a_restart.check(after_a_restart.scopes("bob", None, Quota()))
 
 
 async def test_a_request_that_was_accepted_is_answered_when_it_is_repeated() -> None:
@@ -123,8 +123,8 @@ async def test_an_unknown_price_is_said_once_and_counts_in_tokens(caplog: pytest
         assert await runtime.journal.used("principal:local", runtime.clock.now() // 86_400_000_000) == (160, 0.0)
         with pytest.raises(ResourceError):
             await runtime.start("b")
-    assert [one.message for one in caplog.records if "costs" in one.message] == [
-        "nobody said what scripted costs: dollars are counted only if the gateway says them"
+    assert [one.message for one in caplog.records if "price" in one.message] == [
+        "no price is known for model scripted: its dollars count only if the gateway reports them"
     ]
 
 

@@ -523,6 +523,41 @@ async def test_calls_side_by_side_wait_for_a_human_together() -> None:
     assert len(runtime.events("run_1", ToolCallStarted)) == 3
 
 
+async def test_parallel_code_that_asks_two_questions_pauses_until_both_are_answered() -> None:
+    async def code(ctx: Any) -> dict[str, Any]:
+        async def look_and(name: str) -> str:
+            await ctx.call_tool("look", {})
+            result: str = await ctx.call_tool(name, {})
+            return result
+
+        return {"done": await asyncio.gather(look_and("pay_asked"), look_and("look_asked"))}
+
+    world = coded(code)
+    state = await played(world)
+    assert (state.status, len(state.open_approvals), world.worker.running) == ("paused", 2, 0)
+    approvals = await world.disk.approvals(None)
+    for left in (1, 0):
+        world.spawn(world.answer, approvals[left].id, "approve")
+        await world.let_go()
+        state = world.state("run_1")
+        assert len(state.open_approvals) == left
+    assert state.status == "finished"
+    waits = [kind for kind in world.types("run_1") if kind in ("run_paused", "approval_given", "run_resumed")]
+    assert waits == ["run_paused", "approval_given", "run_resumed", "run_paused", "approval_given", "run_resumed"]
+
+
+async def test_a_call_that_suspended_code_leaves_behind_does_not_keep_its_run_open() -> None:
+    async def code(ctx: Any) -> None:
+        asked = asyncio.create_task(ctx.call_tool("pay_asked", {}))
+        looked = asyncio.create_task(ctx.call_tool("look", {}))
+        await asyncio.wait([asked], timeout=0)
+        assert not looked.done()
+
+    world = coded(code)
+    state = await played(world)
+    assert (state.status, world.worker.running) == ("paused", 0)
+
+
 async def test_limits_hold_in_code_too() -> None:
     async def code(ctx: Any) -> None:
         for _ in range(9):

@@ -207,7 +207,7 @@ async def test_stop_before_a_runs_first_step() -> None:
         await runtime.settle()
         runtime.disk.held.rotate(1)
         runtime.disk.write()
-        runtime.worker.launch(runtime.run_of("b"))
+        runtime.worker.start(runtime.run_of("b"))
         await runtime.worker.stop(0)
         assert runtime.worker.running == 0
 
