@@ -43,7 +43,7 @@ def test_a_secret_that_is_named_later_is_masked_in_the_next_attempt() -> None:
 
 
 def test_what_a_stopped_reply_keeps_is_what_was_shown() -> None:
-    """Half a secret may be the last that came: it is neither shown nor kept."""
+    """The text may end within a secret: that part is neither shown nor stored."""
     live = LiveRun(lambda: None, Codec((KEY,)))
     text = live.begin("m1", 1)
     live.extend(text, ModelDelta(f"It is {KEY[:12]}"))

@@ -1,4 +1,4 @@
-"""Runs of a graph: nodes in turn, branches side by side, failures and their ways, code that is killed in the middle."""
+"""Runs of graphs: nodes in turn, parallel branches, failures and their edges, and code that is killed midway."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def texts(state: AgentState) -> list[str]:
 
 
 def _plain(entries: list[Entry]) -> list[dict[str, Any]]:
-    """Events as they are, but for where in a graph they happened and which definition that was."""
+    """Return the events without their position in a graph and without the version of the definition."""
     plain = []
     for entry in entries:
         event = entry.event
@@ -78,7 +78,7 @@ def _plain(entries: list[Entry]) -> list[dict[str, Any]]:
     ],
 )
 async def test_a_react_agent_is_the_graph_llm_and_tools(plan: tuple[tuple[str, ...], ...], limits: Limits) -> None:
-    """The same events, one by one, but for those of nodes: with approvals, unknown tools, failures and limits."""
+    """Both make the same events but for those of nodes: with approvals, unknown tools, failures and limits."""
     for how in ("ok", "fail", "error"):
         react = SteppedRuntime({TEXT: plan}, limits=limits)
         walked = SteppedGraphRuntime({"Be brief.": plan}, limits=limits)
@@ -241,7 +241,7 @@ async def test_a_condition_that_has_no_answer_fails_the_run_or_takes_its_way() -
 
 
 async def test_calls_that_the_graph_goes_past_are_answered() -> None:
-    """A message that asks for tools must not stay without results: no gateway would take it."""
+    """A message that asks for tools needs their results: a gateway rejects it otherwise."""
     past = graph(
         node("ask", prompt="Ask."),
         node("left", prompt="Left."),
@@ -408,7 +408,7 @@ async def test_code_is_stopped_after_its_time() -> None:
 
 
 async def killed(runtime: SteppedGraphRuntime, commits: int, how: str = "ok") -> AgentState:
-    """The run, killed after so many commits and taken up again."""
+    """Kill the run after this many commits and recover it. Returns its last state."""
     await runtime.boot()
     runtime.spawn(runtime.say, TEXT)
     for _ in range(400):
@@ -448,7 +448,7 @@ async def test_code_that_is_killed_goes_on_where_it_was() -> None:
         state = await killed(runtime, commits)
         assert state.status == "finished", (commits, runtime.types("run_1"), state.error)
         expected = {**whole.thread_context, "dice": state.thread_context["dice"]}
-        if state.thread_context["said"][1] != "pay done":  # killed as it ran: nobody knows
+        if state.thread_context["said"][1] != "pay done":  # killed as it ran: its outcome is unknown
             expected["said"] = ["put done", state.thread_context["said"][1], "Quietly. says 2"]
         assert state.thread_context == expected
         assert len(runtime.events("run_1", StepRemembered)) == 2
