@@ -1,4 +1,4 @@
-"""What the code of a graph node does by its NodeContext: calls, remembered values and context changes."""
+"""What the code of a graph node asks of its run by NodeContext: calls, remembered values and context changes."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ class NodeCalls:
         return next((name for name in names if name in node.outcomes or name in open_calls), names[-1])
 
     async def _check_limits(self, call: CallState | None) -> None:
-        """Suspend the code if this tool call, or None: the next model call, would exceed a limit of the agent."""
+        """Suspend the code if a limit of the agent allows no more calls: this tool call, or a model call if None."""
         state = self._operations.state
         calls = () if call is None else (call,)
         counted = replace(state, tool_calls=state.tool_calls + len(calls), calls=calls)
@@ -180,7 +180,7 @@ class NodeCalls:
             await self._suspend(limit)
 
     async def _suspend(self, action: Action | None) -> NoReturn:
-        """Suspend the code, because the run must first take this action, or, with None, wait for an open one."""
+        """Suspend the code until the run has taken this action; None: until a human answers a question that is open."""
         if action is not None:
             self._mailbox.put(ActionRequested(action))
         await self._tasks.suspend()

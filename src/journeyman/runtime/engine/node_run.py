@@ -43,7 +43,7 @@ class NodeRun:
         except (StaleEpochError, StorageError):
             raise
         except asyncio.CancelledError:
-            if self._tasks.were_cancelled() or self._operations.state.cancel is not None:
+            if self._tasks.cancelled_from_outside() or self._operations.state.cancel is not None:
                 raise
             events = (self._left(failure=Failure("node_failed", "The node's code cancelled itself.")),)
         except BaseException as exc:  # noqa: BLE001 - code may raise anything; SystemExit would end the event loop

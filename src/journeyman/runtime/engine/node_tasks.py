@@ -11,10 +11,10 @@ STOP_SECONDS = 5.0  # how long cancelled tasks of the code may take to unwind
 
 
 class NodeTasks:
-    """The tasks of a node's code: its root, and the tasks that the code created and that made calls of the run.
+    """The tasks of a node's code: its root, and those tasks that the code created and that call its context.
 
-    The code is suspended when it needs an answer or a limit is reached. It is then cancelled as soon as none of its
-    calls is performed any more; `suspended` says that what it still returns or raises does not count.
+    The code is suspended when it needs an answer or when a limit is reached: it is cancelled as soon as none of its
+    calls is performed any more. If `suspended` is true, what the code returns or raises does not count.
     """
 
     def __init__(self, root: asyncio.Task[None]) -> None:
@@ -44,8 +44,8 @@ class NodeTasks:
         await asyncio.get_running_loop().create_future()
         raise AssertionError("suspended code goes on")
 
-    def were_cancelled(self) -> bool:
-        """Return whether the root was cancelled by another than `suspend`, to be called when it was cancelled."""
+    def cancelled_from_outside(self) -> bool:
+        """Return whether the root, which was cancelled, was cancelled by others than `suspend`."""
         while self._cancels:
             self._cancels -= 1
             self._root.uncancel()

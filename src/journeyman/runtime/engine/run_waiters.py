@@ -28,10 +28,10 @@ class RunWaiters:
     async def wait(
         self, run_id: str, thread: str, seconds: float, is_idle: Callable[[], Awaitable[bool]]
     ) -> AgentState | None:
-        """Wait until `release` is called for the run; returns the state that it was given.
+        """Wait until the run's callers are released. Returns the state that they are given.
 
-        Returns None after `seconds`, and at once if `is_idle` says, after the caller was added, that nothing can be
-        waited for.
+        Returns None after `seconds`, and at once if `is_idle` says that there is nothing to wait for. `is_idle` is
+        asked after the caller is added, so that no release is missed.
         """
         run = self._runs.setdefault(run_id, _WaitersOfRun(thread))
         waiter: Waiter = asyncio.get_running_loop().create_future()

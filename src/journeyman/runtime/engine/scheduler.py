@@ -28,7 +28,7 @@ from journeyman.telemetry.logs.setup import bind, bind_only
 
 log = logging.getLogger(__name__)
 
-RUN_SLOTS = 512  # runs that are driven at one time
+RUN_SLOTS = 512  # runs in progress at one time
 RETRY_SECONDS = 2.0  # before a run is tried again whose events the disk could not take
 STOP_SECONDS = 10.0  # how long cancelled runs may take to unwind
 
@@ -62,10 +62,10 @@ class _ActiveRun:
 
 
 class RunScheduler:
-    """Runs up to `slots` runs at a time, each in a task; of those that wait for a slot it keeps only the ids.
+    """Runs up to `slots` runs at a time, each in a task. Of runs that wait for a slot it keeps only the ids.
 
-    `watched` counts the watchers of each run. `stopping` is set while runs drain, `suspended` once those that are
-    left were cancelled.
+    `watched` counts the watchers of each run. `stopping` is true once no more runs are started, `suspended` once the
+    runs that did not finish in time are cancelled.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class RunScheduler:
         slots: int = RUN_SLOTS,
         children: Children | None = None,
     ) -> None:
-        """`meters` make the budget meter of each run. `children` starts child runs; without it, this scheduler does."""
+        """`meters` makes the budget meter of each run. `children` starts child runs; None: this scheduler runs them."""
         self._parts = parts
         self._journal = parts.journal
         self._clock = parts.clock
@@ -173,7 +173,7 @@ class RunScheduler:
             self.notify(append.stream, urgent=urgent)
 
     def _keep(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run the work in a task that outlives its caller, who gets what it raises if he still waits."""
+        """Run the work in a task that outlives its caller. What it raises reaches the caller if that still waits."""
         task = asyncio.create_task(work)
         self._commits.add(task)
         task.add_done_callback(self._kept)

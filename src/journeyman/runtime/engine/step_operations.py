@@ -1,4 +1,4 @@
-"""What the steps of a run have in common: how events are recorded, a model is asked and a tool is run."""
+"""The operations that all steps of a run share: record events, ask a model, run a tool."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ async def _await_end(asking: Awaitable[ModelEnd]) -> ModelEnd:
 
 
 class StepOperations:
-    """The operations of one run's steps. Used by the steps of the agent and by the code of graph nodes alike.
+    """The operations of one run's steps, used by the steps of its agent and by the code of graph nodes alike.
 
-    `executing` holds the tool calls whose code is running and must not run twice: their outcome is unknown if the run
+    `executing` holds the tool calls whose code is running and must not run twice. Their outcome is unknown if the run
     ends now.
     """
 
@@ -84,8 +84,8 @@ class StepOperations:
     ) -> ModelEnd | LimitReached:
         """Ask the model: reserve the cost, record the start, wait at the barrier, ask, settle the cost.
 
-        `called` is the start to record; None if it is recorded already, which a run with shared budgets never does.
-        `perform` awaits the model's answer. Returns LimitReached if a shared budget is used up.
+        `called` is the start to record; None: it is recorded already, and nothing is reserved. `perform` awaits the
+        call, for a caller that must know when it is performed. Returns LimitReached if a shared budget is used up.
         """
         if called is not None and self._meter.shared:
             return await self._ask_reserved(action, request, called, perform)

@@ -22,7 +22,7 @@ async def run(code: Code) -> tuple[bool, bool]:
         try:
             await code(tasks)
         except asyncio.CancelledError:
-            cancelled = tasks.were_cancelled()
+            cancelled = tasks.cancelled_from_outside()
         await tasks.stop()
         return tasks.suspended, cancelled
 
