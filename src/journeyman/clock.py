@@ -1,4 +1,4 @@
-"""Clocks that are passed to whatever needs the time: the system clock, and a manual one for tests."""
+"""Clocks, which are passed to the parts that need the time: the system clock, and a manual one for tests."""
 
 from __future__ import annotations
 

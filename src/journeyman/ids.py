@@ -1,4 +1,4 @@
-"""Sources of identifiers and secrets that are passed to whatever needs them: random ones, and a sequence for tests."""
+"""Sources of identifiers and secrets, which are passed to the parts that need them: random, or a sequence for tests."""
 
 from __future__ import annotations
 

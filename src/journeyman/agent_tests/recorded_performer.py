@@ -108,11 +108,11 @@ class RecordedPerformer(Performer):
     # --- delivery of recorded outcomes
 
     def deliver_reply(self, outcome: ModelOutcome) -> bool:
-        """Give a model call its outcome. Returns whether the call waited for it."""
+        """Deliver the outcome of a model call. Returns whether the call waited for it."""
         return _deliver(self._replies, outcome.call, outcome)
 
     def deliver_summary(self, outcome: HistorySummarized) -> bool:
-        """Give the summary to the step that waits for one; a run makes one at a time. False: no step waits."""
+        """Deliver a summary to the step that waits for one; a run makes one at a time. False: no step waits."""
         call = next(iter(self._summaries), "")
         return _deliver(self._summaries, call, outcome)
 

@@ -77,7 +77,7 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     @property
-    def given(self) -> int:
+    def prefix_length(self) -> int:
         """The number of events that a fork begins with: the copies, the fork and its edits. 0: it is no fork."""
         copied = self.accepted.copied
         if not copied:

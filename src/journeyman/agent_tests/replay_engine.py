@@ -101,7 +101,7 @@ class ReplayEngine:
         await self._open()
         try:
             await self._begin()
-            for group in self._groups(self._recording.events[max(self._recording.given, 1) :]):
+            for group in self._groups(self._recording.events[max(self._recording.prefix_length, 1) :]):
                 await self._apply(group)
             exhausted = await self._finish()
         finally:
@@ -142,9 +142,9 @@ class ReplayEngine:
             parent=None,
             multitask="queue",
         )
-        given = [self._given(event) for event in recording.events[1 : recording.given]]
-        times = (self._clock.now(),) * (1 + len(given)) if given else ()
-        yield Append(stream=RUN, drafts=tuple(map(self._codec.draft, (accepted, *given))), times=times)
+        prefix = [self._prefix_event(event) for event in recording.events[1 : recording.prefix_length]]
+        times = (self._clock.now(),) * (1 + len(prefix)) if prefix else ()
+        yield Append(stream=RUN, drafts=tuple(map(self._codec.draft, (accepted, *prefix))), times=times)
 
     def _thread_events(self) -> Iterator[Event]:
         yield ThreadCreated(thread_id=THREAD, principal=self._principal)
@@ -158,8 +158,8 @@ class ReplayEngine:
     def _append(self, stream: str, events: Sequence[Event]) -> Append:
         return Append(stream=stream, drafts=tuple(map(self._codec.draft, events)))
 
-    def _given(self, event: Event) -> Event:
-        """Return a copied event of a fork, with the hashes that today's tools give."""
+    def _prefix_event(self, event: Event) -> Event:
+        """Return a copied event of a fork, with the hashes of today's tools."""
         if isinstance(event, RunForked):
             return replace(event, epoch=self._journal.epoch)
         if isinstance(event, RunStarted):
@@ -235,9 +235,9 @@ class ReplayEngine:
         if self._children.wait_for(tuple(approval for approval in waiting_for if approval not in self._asked)):
             self._scheduler.notify(RUN)
 
-    async def _answer(self, given: Sequence[Event]) -> None:
+    async def _answer(self, events: Sequence[Event]) -> None:
         rows = await self._journal.approvals(None, run=RUN)
-        answers = [self._answer_of(event, rows) for event in given if isinstance(event, ApprovalGiven)]
+        answers = [self._answer_of(event, rows) for event in events if isinstance(event, ApprovalGiven)]
         known = [answer for answer in answers if answer is not None]
         if known:
             await self._attempt(self._runs.answer(self._principal, RUN, known))

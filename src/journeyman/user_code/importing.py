@@ -319,9 +319,9 @@ def install_line(module: str) -> str:
 
 
 class _Loader(importlib.machinery.SourceFileLoader):
-    """A loader that compiles the given content or the current file.
+    """A loader that compiles the content passed to it, or else the current file.
 
-    It ignores cached bytecode, which notices a change only if the file's time, in seconds, or its size differs.
+    It ignores cached bytecode, which notices a change only if the file's size, or its time in seconds, differs.
     """
 
     def __init__(self, name: str, path: str, content: bytes | None) -> None:

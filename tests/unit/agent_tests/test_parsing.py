@@ -82,7 +82,7 @@ def test_an_invalid_test_is_refused(text: str, said: str) -> None:
     assert any(said in problem for problem in problems(text)), problems(text)
 
 
-def test_a_recording_is_read_as_it_was_written_without_what_differs_from_run_to_run() -> None:
+def test_a_recording_is_read_back_without_the_fields_that_differ_from_run_to_run() -> None:
     text = file_text(RECORDING, agent="../agent.yaml", description="says: no")
     assert not [word for word in ("appr_77", "err_1", "me/t", "4.5", "request_id") if word in text]
     test = parse(text)

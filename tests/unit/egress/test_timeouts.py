@@ -17,7 +17,7 @@ async def _never(timeout: ExchangeTimeout, seconds: float) -> None:
         await asyncio.Event().wait()
 
 
-async def test_a_wait_that_ends_in_time_is_left_alone(timer):
+async def test_a_wait_that_ends_in_time_is_not_cancelled(timer):
     timeout = ExchangeTimeout(timer, 1.0)
     for _ in range(3):
         with timeout.within(0.5):
@@ -44,7 +44,7 @@ async def test_all_waits_together_end_at_the_total(timer):
     assert timeout.seconds == 0.02
 
 
-async def test_a_cancel_from_elsewhere_stays_a_cancel(timer):
+async def test_a_cancellation_from_elsewhere_passes_through(timer):
     for seconds in (5.0, 0.0):
         task = asyncio.create_task(_never(ExchangeTimeout(timer, 5.0), seconds))
         await asyncio.sleep(0)

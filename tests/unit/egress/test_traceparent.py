@@ -1,4 +1,4 @@
-"""`traceparent` goes out with what a with_traceparent task sends to services, and nowhere else."""
+"""A traced task sends `traceparent` with its requests to services, and to no public page."""
 
 from __future__ import annotations
 

@@ -43,13 +43,13 @@ class GuardedService:
         self.clock = clock or EagerClock()
         self.signals: list[object] = []
         self.guard = Guard("shop", GuardPolicy(**policy), self.clock, Half(), self.signals.append)
-        self.tried: list[int] = []
+        self.attempts: list[int] = []
 
     async def call(self, *script: object, key: str = "") -> object:
         left = list(script)
 
         async def attempt(number: int) -> object:
-            self.tried.append(number)
+            self.attempts.append(number)
             act = left.pop(0)
             if isinstance(act, BaseException):
                 raise act
@@ -66,15 +66,15 @@ class GuardedService:
 async def test_it_retries_with_growing_pauses():
     service = GuardedService()
     assert await service.call(DOWN, DOWN, "fine") == "fine"
-    assert service.tried == [1, 2, 3]
+    assert service.attempts == [1, 2, 3]
     assert service.clock.slept == [0.25, 0.5]
     assert service.signals == [Retried("shop", "", 1, "down", 0.25), Retried("shop", "", 2, "down", 0.5)]
 
 
-async def test_what_may_have_been_acted_on_is_not_repeated():
+async def test_a_call_that_may_have_been_processed_is_not_repeated():
     service = GuardedService()
     assert await service.failure(HARMFUL) is HARMFUL
-    assert service.tried == [1]
+    assert service.attempts == [1]
 
 
 async def test_the_breaker_opens_refuses_at_once_and_closes_by_one_probe():
@@ -97,7 +97,7 @@ async def test_a_failed_probe_is_not_retried():
     await service.failure(DOWN)
     service.clock.advance(3)
     await service.failure(DOWN)
-    assert service.tried == [1, 1]
+    assert service.attempts == [1, 1]
 
 
 async def test_each_key_has_a_breaker_and_their_number_is_bounded():
@@ -114,12 +114,12 @@ async def test_the_budget_withholds_retries():
     service = GuardedService(failures=1000)
     for _ in range(40):
         await service.failure(*[HARMFUL])  # calls that are never repeated still add to the budget
-    tries = len(service.tried)
+    before = len(service.attempts)
     clock = service.clock
     frozen = clock.monotonic()
     for _ in range(40):
         await service.failure(*[DOWN] * 4)
-    retries = len(service.tried) - tries - 40
+    retries = len(service.attempts) - before - 40
     assert retries <= 10 + 0.5 * (clock.monotonic() - frozen) + 4
     assert any(isinstance(signal, RetryWithheld) for signal in service.signals)
 

@@ -15,11 +15,6 @@ class ReplayModel:
         self._replies = tuple(replies)
         self._next = 0
 
-    @property
-    def unused(self) -> tuple[ModelReply, ...]:
-        """The replies that no call has received yet."""
-        return self._replies[self._next :]
-
     async def call(self, request: ModelRequest, on_delta: Callable[[TextDelta], None] | None = None) -> ModelReply:
         if self._next >= len(self._replies):
             raise ServiceError(

@@ -39,14 +39,14 @@ _FROM_GUARD = {
 _decoder = msgspec.json.Decoder(Any)
 
 
-def gateway_error(status: int, said: str, retry_after: float | None = None) -> ServiceError:
+def gateway_error(status: int, gateway_message: str, retry_after: float | None = None) -> ServiceError:
     """Return the error for an HTTP status that is no success.
 
-    `said` is the gateway's message. It becomes the error's detail and is not part of its message, since gateways quote
-    keys, addresses and stack traces.
+    `gateway_message` becomes the error's detail and is not part of its message, since gateways quote keys, addresses
+    and stack traces.
     """
     kind, code, sentence = _describe_status(status)
-    detail = shortened(said)
+    detail = shortened(gateway_message)
     message = f"{sentence}; the log has its words" if detail else sentence
     return kind(message, code=code, status=status, retry_after=retry_after, detail=detail or None)
 
@@ -63,8 +63,8 @@ def _describe_status(status: int) -> tuple[type[ServiceError], str, str]:
         kind = ServiceUnavailableError if status in (503, 529) else ServiceError
         return kind, "gateway_error", f"the gateway failed ({status})"
     if 300 <= status < 400:
-        said = "it redirects, and the key is not sent elsewhere; set LITELLM_GATEWAY_URL to the final address"
-        return ServiceError, "gateway_rejected", f"the gateway was not asked ({status}): {said}"
+        reason = "it redirects, and the key is not sent elsewhere; set LITELLM_GATEWAY_URL to the final address"
+        return ServiceError, "gateway_rejected", f"the gateway was not asked ({status}): {reason}"
     hint = "; check the model's name and LITELLM_GATEWAY_URL" if status == 404 else ""
     return ServiceError, "gateway_rejected", f"the gateway rejected the request ({status}){hint}"
 

@@ -97,12 +97,12 @@ class Gateway:
 
     async def _error_of(self, response: Response) -> ServiceError:
         try:
-            said = errors.body_message(await response.read(_ERROR_BYTES))
+            message = errors.body_message(await response.read(_ERROR_BYTES))
         except ServiceError:  # the status says enough
-            said = ""
+            message = ""
         if len(self._api_key) >= _MIN_SECRET_LENGTH:  # some gateways quote the key that they refuse
-            said = said.replace(self._api_key, "***")
-        return errors.gateway_error(response.status, said, retry_after(response.headers, self._clock.now()))
+            message = message.replace(self._api_key, "***")
+        return errors.gateway_error(response.status, message, retry_after(response.headers, self._clock.now()))
 
 
 class _Attempts:

@@ -142,7 +142,7 @@ def _choose_tool(request: ModelRequest, text: str) -> ToolDefinition | None:
 
 
 def _points(tool: ToolDefinition, text: str) -> float:
-    """Return how well a tool fits the text; a word of its name counts three times one of its description."""
+    """Return how well a tool fits the text; a match in its name counts up to three times one in its description."""
     if re.search(rf"(?<!\w){re.escape(tool.name)}(?!\w)", text, re.IGNORECASE):
         return 100.0
     words = _words(text)
