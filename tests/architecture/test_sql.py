@@ -11,7 +11,6 @@ RUNNERS = ("execute", "executemany", "executescript")
 # Where a statement is put together, from constants alone -> why.
 JOINED = {
     "src/journeyman/journal/sqlite/reads.py:runs": "constant conditions, one for each filter given; values are bound",
-    "src/journeyman/journal/sqlite/reads.py:open_runs": "two constants",
 }
 
 

@@ -137,7 +137,7 @@ async def _told(application: Application) -> Told:
     state = await application.runs.state("local", started.run_id)
     events = [entry.event for entry in await application.runs.events("local", started.run_id, 0, 100)]
     assert any(isinstance(event, ToolCallFinished) for event in events)
-    codec = application.runtime.scheduler._codec
+    codec = application.codec
     return [(state, [codec.draft(event)]) for event in events]
 
 

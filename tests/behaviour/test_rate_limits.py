@@ -96,7 +96,7 @@ async def two_on_one_redis(
     """Two servers after 20 requests; once more where this process was too late to read one of Redis's answers."""
     for last in (False, False, False, True):
         caplog.clear()
-        gc.collect()  # after thousands of tests it takes longer than PATIENCE_SECONDS, so not in between
+        gc.collect()  # after thousands of tests it takes longer than REPLY_SECONDS, so not in between
         with redis_server(folder) as redis:
             both = [app_with(folder, rate_limit_enabled=True, redis_url=redis.url) for _ in range(2)]
             try:

@@ -28,8 +28,9 @@ from journeyman.events.events import Event, Failure, RunAccepted, RunCancelled, 
 from journeyman.events.fold import AgentState, fold
 from journeyman.events.merge_patch import merge_patch
 from journeyman.events.messages import Message, Usage, user
+from journeyman.events.streams import ThreadRef
 from journeyman.ids import SequentialIds
-from journeyman.journal.journal import ApprovalRow, FailureRow, MessageRow, RunFilter, RunRow, ThreadRow, thread_key
+from journeyman.journal.journal import ApprovalRow, FailureRow, MessageRow, RunFilter, RunRow, ThreadRow
 from journeyman.runtime.engine.frames import Frame
 from journeyman.runtime.served.agents import AgentRegistry
 from journeyman.runtime.use_cases.forks import Forks
@@ -87,7 +88,7 @@ class FakeRuns(Runs):
         if earlier is not None:
             return Started(run_id=earlier, thread_id=self.results[earlier].thread_id, replayed=True)
         run_id = self._add(request, request.thread_id or "made", "support")
-        self.emit(run_id, RunAccepted(thread=thread_key(principal, "t"), principal=principal, input=request.input))
+        self.emit(run_id, RunAccepted(thread=ThreadRef(principal, "t").key, principal=principal, input=request.input))
         self.emit(run_id, RunStarted(epoch=1))
         self._end(run_id, text)
         return Started(run_id=run_id, thread_id=request.thread_id or "made")
@@ -111,7 +112,7 @@ class FakeRuns(Runs):
         )
         self.rows[run_id] = RunRow(
             id=run_id,
-            thread=thread_key("local", thread_id),
+            thread=ThreadRef("local", thread_id).key,
             principal="local",
             agent=agent,
             version="v1",
@@ -291,7 +292,7 @@ class FakeThreads(Threads):
         if thread_id in self.rows:
             raise StateError("There is such a thread.", code="thread_exists")
         self.rows[thread_id] = ThreadRow(
-            key=thread_key(principal, thread_id),
+            key=ThreadRef(principal, thread_id).key,
             principal=principal,
             thread_id=thread_id,
             active_run=None,

@@ -25,5 +25,5 @@ class GuardedClient:
         self.services = Services(specs, clock=clock, rng=random.Random(1), **options)
         self.client = HttpClient(self.services, lambda public: self.transport, clock)
 
-    async def send(self, method: str = "GET", url: str = URL, *, harmless: bool = True, **given) -> HttpReply:
-        return await self.client.send(HttpRequest(method, url, **given), harmless=harmless)
+    async def send(self, method: str = "GET", url: str = URL, *, idempotent: bool = True, **given) -> HttpReply:
+        return await self.client.send(HttpRequest(method, url, **given), idempotent=idempotent)

@@ -25,9 +25,9 @@ class Web:
         self.requests: list[HttpRequest] = []
         self.how: list[tuple[bool, tuple[str, ...] | None]] = []
 
-    async def send(self, request: HttpRequest, *, harmless: bool, hosts: tuple[str, ...] | None = None) -> HttpReply:
+    async def send(self, request: HttpRequest, *, idempotent: bool, hosts: tuple[str, ...] | None = None) -> HttpReply:
         self.requests.append(request)
-        self.how.append((harmless, hosts))
+        self.how.append((idempotent, hosts))
         if "down" in request.url:
             raise ServiceUnavailableError("down is left alone", code="service_circuit_open", retry_after=3)
         return HttpReply(200, {"content-type": "application/json"}, request.body or b'"seen"', request.url)

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from journeyman.agents.decision import Summarize
 from journeyman.agents.history_window import KEEP, evicted_messages
+from journeyman.agents.model_request import model_request
 from journeyman.agents.spec import AgentSpec
 from journeyman.events.fold import AgentState
-from journeyman.events.messages import Message, TextPart, system, user
-from journeyman.llm.client import ModelRequest
+from journeyman.events.messages import Message, TextPart, user
+from journeyman.events.model_request import ModelRequest
 
 INSTRUCTION = (
     "You are given the earlier part of a conversation between a user and an assistant. Write a summary that will stand"
@@ -41,16 +42,7 @@ def summary_action(state: AgentState, spec: AgentSpec, model: str) -> Summarize 
 def _request(earlier: str, gone: tuple[Message, ...], spec: AgentSpec, model: str) -> ModelRequest:
     parts = [f"Summary of what came before:\n{earlier}"] if earlier else []
     parts += ["The conversation:", *(_said(message) for message in gone if not message.pinned)]
-    settings = spec.model
-    return ModelRequest(
-        model=model,
-        messages=(system(INSTRUCTION), user("\n\n".join(parts))),
-        temperature=settings.temperature,
-        max_tokens=settings.max_tokens,
-        extra=settings.extra,
-        timeout_seconds=settings.timeout_seconds,
-        fallbacks=settings.fallbacks,
-    )
+    return model_request(spec.model, model, INSTRUCTION, (user("\n\n".join(parts)),))
 
 
 def _said(message: Message) -> str:

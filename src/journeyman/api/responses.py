@@ -27,6 +27,7 @@ from journeyman.events.graph_position import NodeState
 from journeyman.events.messages import Usage
 from journeyman.events.open_calls import CallState
 from journeyman.events.redaction import redacted_arguments
+from journeyman.events.streams import ThreadRef
 from journeyman.journal.journal import ApprovalRow, RunRow
 from journeyman.runtime.use_cases.requests import RunResult
 
@@ -157,7 +158,7 @@ def run_answer(row: RunRow, result: RunResult) -> RunAnswer:
 def _run_fields(row: RunRow) -> dict[str, Any]:
     return {
         "run_id": row.id,
-        "thread_id": thread_id_of(row.thread),
+        "thread_id": ThreadRef.parse(row.thread).id,
         "agent": row.agent,
         "version": row.version,
         "parent": row.parent,
@@ -173,16 +174,11 @@ def _run_fields(row: RunRow) -> dict[str, Any]:
     }
 
 
-def thread_id_of(key: str) -> str:
-    """Return the id in a thread's key. An id contains no slash, so it is what follows the last one."""
-    return key.rpartition("/")[2]
-
-
 def state_answer(state: AgentState) -> StateAnswer:
     """Describe a run's state."""
     return StateAnswer(
         run_id=state.run_id,
-        thread_id=thread_id_of(state.thread),
+        thread_id=state.thread_id,
         seq=state.seq,
         at=rfc3339(state.at),
         status=state.status,

@@ -98,7 +98,7 @@ class ApprovalDeadlines:
         answered = 0
         for row in rows:
             try:
-                await self._scheduler.inform(self._batch(row))
+                await self._scheduler.commit_and_notify(self._batch(row))
                 answered += 1
             except StateError as exc:  # it was answered meanwhile, or the run has ended
                 log.debug("no default answer: %s", exc.message, extra={"run_id": row.run})

@@ -208,7 +208,7 @@ def _services(settings: Settings, loaded: LoadedFiles, clock: Clock, hub: FactHu
         rng=random.Random(),
         hook=hub.signalled,
         retries=settings.max_retries,
-        silence=settings.timeout_seconds,
+        idle_seconds=settings.timeout_seconds,
     )
 
 

@@ -18,8 +18,7 @@ from journeyman.agents.agent import BaseAgent
 from journeyman.agents.graph.agent import GraphAgent
 from journeyman.agents.react import ReactAgent
 from journeyman.agents.spec import AgentSpec
-from journeyman.egress.services import ServiceSpec
-from journeyman.egress.services import merged_services as joined_services
+from journeyman.egress.services import ServiceSpec, merged_services
 from journeyman.egress.transport import Transport
 from journeyman.errors import ConfigurationError, Problem
 from journeyman.server.outbound import openapi_tools, outside
@@ -118,12 +117,12 @@ def loaded_files(
 ) -> LoadedFiles:
     """Return the loaded agents together with what their files add: OpenAPI tools and settings of services."""
     transport = outside(loaded.agents)
-    services, wrong = joined_services(spec for agent in loaded.agents for spec in agent.services)
+    services, contradictions = merged_services(spec for agent in loaded.agents for spec in agent.services)
     openapi, found = openapi_tools(loaded.agents, registry.tools)
     checked = registry.check_problems(spec for agent in loaded.agents for spec in agent.spec.tools)
     nodes = NodeTypes(imported)
     coded = [problem for agent in loaded.agents for problem in _code_problems(agent, nodes)]
-    problems = (*registry.problems, *loaded.problems, *found, *map(_contradiction, wrong), *checked, *coded)
+    problems = (*registry.problems, *loaded.problems, *found, *map(_contradiction, contradictions), *checked, *coded)
     return LoadedFiles(registry, types, nodes, loaded.agents, problems, transport, services, openapi)
 
 

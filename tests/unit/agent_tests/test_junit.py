@@ -11,7 +11,7 @@ from journeyman.errors import ConfigurationError
 FILE = Path("x.agent-test.yaml")
 
 
-def test_verdicts_as_junit_xml() -> None:
+def test_results_as_junit_xml() -> None:
     bad = Comparison(differences=(Difference("it \x1b differs", ("a & b",)),))
     xml = junit_xml(
         [

@@ -1,4 +1,4 @@
-"""Test files: read with all their problems at once, updated in place, their expectations checked."""
+"""Test files: all problems are reported at once, and a recording is read back as it was written."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def problems(text: str) -> list[str]:
     return [str(problem) for problem in refused.value.problems]
 
 
-def test_every_problem_has_its_place_and_a_remedy() -> None:
+def test_every_problem_has_its_location_and_a_remedy() -> None:
     text = """\
 inptu: Hi
 model:
@@ -60,23 +60,29 @@ expect:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[]", "a test file is a mapping"),
-        ("input: Hi\nexpect: {text: a}", "neither `model` nor `recorded`"),
+        ("[]", "a test file must be a mapping"),
+        ("input: Hi\nexpect: {text: a}", "the test has neither `model` nor `recorded`"),
         ("model: []\nexpect: {text: a}", "`input` is missing"),
-        ("input: Hi\nmodel: []", "the test cannot fail"),
+        ("input: Hi\nmodel: []", "the test expects nothing, so it cannot fail"),
         ("input: Hi\nmodel: [{text: 1}]\nexpect: {text: a}", "2:9: Expected `str`, got `int`"),
-        ('input: Hi\nmodel: []\nexpect: {text: {regex: "("}}', "no regular expression"),
+        ('input: Hi\nmodel: []\nexpect: {text: {regex: "("}}', "`regex` is not a regular expression"),
         ("input: Hi\ninput: Ho", "given twice"),
-        ("recorded: {journeyman: x, started_at: soon, events: [{a: {}}, {b: {}, c: {}}]}", "is no time"),
+        (
+            "recorded: {journeyman: x, started_at: soon, events: [{a: {}}, {b: {}, c: {}}]}",
+            "`started_at` is not a time",
+        ),
         ("recorded: {journeyman: x, started_at: soon, events: [{a: {}}, {b: {}, c: {}}]}", "'a' is no type of event"),
-        ("recorded: {journeyman: x, started_at: soon, events: [{a: {}}, {b: {}, c: {}}]}", "an event is one key"),
+        (
+            "recorded: {journeyman: x, started_at: soon, events: [{a: {}}, {b: {}, c: {}}]}",
+            "an event must be a mapping of its type to its data",
+        ),
     ],
 )
-def test_what_cannot_be_a_test_is_refused(text: str, said: str) -> None:
+def test_an_invalid_test_is_refused(text: str, said: str) -> None:
     assert any(said in problem for problem in problems(text)), problems(text)
 
 
-def test_a_recording_is_read_as_it_was_written_without_what_differs_from_run_to_run() -> None:
+def test_a_recording_is_read_back_without_the_fields_that_differ_from_run_to_run() -> None:
     text = file_text(RECORDING, agent="../agent.yaml", description="says: no")
     assert not [word for word in ("appr_77", "err_1", "me/t", "4.5", "request_id") if word in text]
     test = parse(text)

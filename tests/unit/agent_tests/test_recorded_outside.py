@@ -1,4 +1,4 @@
-"""A run that starts others is played by itself: their ends come from its record."""
+"""A run that starts others is replayed alone: the ends of its children come from its recording."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from journeyman.runtime.served.agents import AgentRegistry
 from tests.harness.stepped_child_runtime import SteppedChildRuntime
 
 
-async def told(plan: Sequence[Sequence[str]], how: str = "ok", decision: str = "approve") -> SteppedChildRuntime:
+async def played_family(
+    plan: Sequence[Sequence[str]], how: str = "ok", decision: str = "approve"
+) -> SteppedChildRuntime:
     runtime = SteppedChildRuntime({"job": plan}, limits=Limits(steps=9))
     await runtime.boot()
     runtime.spawn(runtime.say, "job")
@@ -24,10 +26,10 @@ async def told(plan: Sequence[Sequence[str]], how: str = "ok", decision: str = "
     return runtime
 
 
-async def assert_played_equal(runtime: SteppedChildRuntime, catalog: AgentRegistry) -> None:
+async def assert_played_equal(runtime: SteppedChildRuntime, agents: AgentRegistry) -> None:
     for run in runtime.run_ids:
         recording = await read_recording(runtime.disk, run)
-        agent = catalog.agents[recording.accepted.agent or ""]
+        agent = agents.agents[recording.accepted.agent or ""]
         today = await ReplayEngine(recording, agent, runtime.build, runtime.direct).play()
         assert compare(recording, as_recorded(recording, today, None)).text() == "", (run, runtime.types(run))
         assert not today.exhausted
@@ -49,13 +51,16 @@ async def assert_played_equal(runtime: SteppedChildRuntime, catalog: AgentRegist
     ],
     ids=str,
 )
-async def test_every_run_of_a_family_is_played_as_it_was(plan: Sequence[Sequence[str]]) -> None:
-    runtime = await told(plan)
+async def test_every_run_of_a_family_is_replayed_unchanged(plan: Sequence[Sequence[str]]) -> None:
+    runtime = await played_family(plan)
     await assert_played_equal(runtime, runtime.catalog())
 
 
 async def test_failed_denied_and_cancelled_children() -> None:
-    for runtime in (await told([("worker",)], "error"), await told([("asker", "worker")], decision="deny")):
+    for runtime in (
+        await played_family([("worker",)], "error"),
+        await played_family([("asker", "worker")], decision="deny"),
+    ):
         await assert_played_equal(runtime, runtime.catalog())
 
 

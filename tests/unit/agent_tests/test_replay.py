@@ -1,4 +1,4 @@
-"""Stored runs become tests that hold, and say what has changed when something has."""
+"""Stored runs become tests that pass, and that say what has changed if something has."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ NAME = Path("run.agent-test.yaml")
 
 
 async def played(recording: Recording, agent: BaseAgent | None, runtime: RuntimeInMemory | SteppedRuntime) -> Recording:
-    """What would be recorded of it today."""
+    """Return the recording of the run that today's code gives."""
     today = await ReplayEngine(recording, agent, runtime.build, runtime.direct).play()
     assert not today.exhausted
     return as_recorded(recording, today, agent.spec if agent else None)
 
 
 async def exported(runtime: RuntimeInMemory, run: str, agent: BaseAgent) -> Recording:
-    """The run as a test file, read again."""
+    """Return the recording of the run, written to a test file and read again."""
     recording = await read_recording(runtime.journal, run)
     before = await played(recording, agent, runtime)
     whole = msgspec.structs.replace(recording, prompts=before.prompts)
@@ -54,19 +54,19 @@ async def exported(runtime: RuntimeInMemory, run: str, agent: BaseAgent) -> Reco
 
 
 @pytest.mark.parametrize("seed", range(50))
-async def test_a_run_becomes_a_test_that_holds_until_the_prompt_changes(seed: int) -> None:
+async def test_a_run_becomes_a_test_that_passes_until_the_prompt_changes(seed: int) -> None:
     runtime, run = await random_run(seed)
     now = runtime.now()
     recording = await exported(runtime, run, now)
     comparison = compare(recording, await played(recording, now, runtime))
     assert (comparison.text(), comparison.equal) == ("", True)
-    changed = runtime.now(prompt="Help nobody.\nNow.")
+    changed = runtime.now(prompt="Help anyone.\nNow.")
     other = await played(recording, changed, runtime)
     (first, *more) = compare(recording, other).differences if other.prompts else (None,)
     assert not more
     if first is not None:
         assert first.what.startswith("the system prompt of m")
-        assert "+ Help nobody." in first.lines
+        assert "+ Help anyone." in first.lines
         assert any(line.startswith("- Help ") for line in first.lines)
     await runtime.worker.stop(0)
 
@@ -80,7 +80,7 @@ def said(comparison: Comparison) -> list[str]:
     return [difference.what for difference in comparison.differences]
 
 
-async def test_what_else_may_change_is_named_too() -> None:
+async def test_every_change_is_named() -> None:
     script = turns({"look": {"at": 1}}, {"note": {"text": "x"}}, "Done.")
     async with RandomRuns(ScriptedModel(script)) as runtime:
         run = await runtime.start("go")
@@ -108,7 +108,7 @@ async def test_what_else_may_change_is_named_too() -> None:
         assert not (await compared(runtime, run, limits=Limits(steps=20))).differences
 
 
-async def test_a_run_that_asks_for_more_than_was_recorded_is_told_so() -> None:
+async def test_a_run_that_requests_more_than_was_recorded_ends_with_an_error() -> None:
     async with RandomRuns(ScriptedModel(turns("no json", "Done.")), False) as runtime:
         run = await runtime.start("go")
         await runtime.runs.wait(run, 5)
@@ -122,7 +122,7 @@ async def test_a_run_that_asks_for_more_than_was_recorded_is_told_so() -> None:
 @pytest.mark.parametrize(
     "path", [path for path in FILES if path.stem not in ("rare", "graph")], ids=lambda path: path.stem
 )
-async def test_journals_of_every_release_are_played_as_they_were(path: Path) -> None:
+async def test_journals_of_every_release_are_replayed_unchanged(path: Path) -> None:
     entries, _ = read(path)
     runtime = SteppedRuntime({}, limits=Limits(steps=1) if path.stem == "limit" else Limits())
     recording = recording_of("run_1", entries)
@@ -130,7 +130,7 @@ async def test_journals_of_every_release_are_played_as_they_were(path: Path) -> 
     assert compare(recording, await played(recording, agent, runtime)).text() == ""
 
 
-async def test_a_lone_tool_call_is_played_too() -> None:
+async def test_a_run_of_a_single_tool_call_is_replayed() -> None:
     async with RandomRuns(ScriptedModel([])) as runtime:
         started = await runtime.runs.call("local", StartCall(tool="look", arguments={"at": 3}))
         await runtime.runs.wait(started.run_id, 5)
@@ -139,7 +139,7 @@ async def test_a_lone_tool_call_is_played_too() -> None:
 
 
 class Halting:
-    """Says half of a reply, then nothing more."""
+    """A model that sends half of a reply and then nothing more."""
 
     def __init__(self) -> None:
         self.half = asyncio.Event()
@@ -154,7 +154,7 @@ class Halting:
     async def aclose(self) -> None: ...
 
 
-async def test_a_cancelled_reply_keeps_its_half() -> None:
+async def test_a_cancelled_reply_keeps_its_partial_text() -> None:
     model = Halting()
     async with RuntimeInMemory(model) as runtime:
         run = await runtime.start("go", stream=True)
@@ -166,7 +166,7 @@ async def test_a_cancelled_reply_keeps_its_half() -> None:
         assert compare(recording, await played(recording, runtime.agent, runtime)).text() == ""
 
 
-async def test_a_restart_and_answers_in_two_requests_are_played_in_their_order() -> None:
+async def test_a_restart_and_answers_in_two_requests_are_replayed_in_order() -> None:
     began, hold = asyncio.Event(), asyncio.Event()
 
     @tool(effects="idempotent")
@@ -201,7 +201,7 @@ async def test_a_restart_and_answers_in_two_requests_are_played_in_their_order()
         assert compare(recording, await played(recording, runtime.agent, runtime)).text() == ""
 
 
-async def test_a_limit_of_time_comes_again() -> None:
+async def test_a_time_limit_is_replayed() -> None:
     async with RuntimeInMemory(ScriptedModel([{"text": "late", "delay_ms": 60_000}]), seconds=0.01) as runtime:
         run = await runtime.start("go")
         assert (await runtime.runs.wait(run, 5)).stopped_by == "seconds"
@@ -209,7 +209,7 @@ async def test_a_limit_of_time_comes_again() -> None:
         assert compare(recording, await played(recording, runtime.agent, runtime)).text() == ""
 
 
-async def test_a_run_under_way_is_compared_as_far_as_it_came() -> None:
+async def test_a_run_in_progress_is_compared_up_to_its_last_event() -> None:
     model = Halting()
     async with RuntimeInMemory(model) as runtime:
         run = await runtime.start("go")
@@ -219,18 +219,18 @@ async def test_a_run_under_way_is_compared_as_far_as_it_came() -> None:
         assert compare(recording, await played(recording, runtime.agent, runtime)).equal
 
 
-async def test_what_cannot_be_played_is_refused() -> None:
+async def test_a_run_that_cannot_be_replayed_is_refused() -> None:
     async with RuntimeInMemory(ScriptedModel(turns("one"))) as runtime:
         with pytest.raises(NotFoundError):
             await read_recording(runtime.journal, "nope")
         run = await runtime.start("go")
         await runtime.runs.wait(run, 5)
         entries = await runtime.journal.read(run)
-        with pytest.raises(StateError, match="stopped before its turn"):
+        with pytest.raises(StateError, match="stopped before it started"):
             recording_of(run, [entries[0], entries[-1]])
 
 
-async def test_a_run_that_a_shared_budget_ended_is_played_to_the_same_end() -> None:
+async def test_a_run_that_a_shared_budget_ended_is_replayed_to_the_same_end() -> None:
     reply = {"tool_calls": [{"name": "look", "arguments": {}}], "usage": {"input_tokens": 5, "cost_usd": 0.5}}
 
     @tool(effects="none")

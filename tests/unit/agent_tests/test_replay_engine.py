@@ -1,4 +1,4 @@
-"""Runs that walked a graph are played as they were: nodes, branches, approvals, other agents, code."""
+"""Runs of a graph are replayed unchanged: nodes, branches, approvals, other agents, code."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CASES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-async def test_a_walk_is_played_as_it_was(name: str) -> None:
+async def test_a_run_of_a_graph_is_replayed_unchanged(name: str) -> None:
     runtime = SteppedGraphRuntime(**{"plans": {}, **CASES[name]})
     await runtime.boot()
     runtime.spawn(runtime.say, "job")

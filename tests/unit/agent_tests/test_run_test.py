@@ -15,7 +15,7 @@ def test_a_run_that_lacks_replies_is_not_updated(tmp_path: Path) -> None:
     path.write_text(file_text(RECORDING, agent=None, description="d"))
     before = path.read_text()
     failed = Comparison(differences=(Difference("m3 has no reply"),))
-    verdict = update(AgentTestResult(path=path, name="d", comparison=failed), parse_test(path.read_bytes(), path))
-    assert isinstance(verdict.problem, StateError)
-    assert "run it anew" in verdict.text()
+    result = update(AgentTestResult(path=path, name="d", comparison=failed), parse_test(path.read_bytes(), path))
+    assert isinstance(result.problem, StateError)
+    assert "Run it again" in result.text()
     assert path.read_text() == before

@@ -1,11 +1,10 @@
-"""Every spelling of an address, refused or allowed as docs/reference/http-tools.md says. No network: names are answered
-by a resolver of ours, and nothing is ever connected but loopback."""
+"""Every spelling of an address, refused or allowed as docs/reference/http-tools.md says, without a network."""
 
 from __future__ import annotations
 
 import pytest
 
-from journeyman.egress.addresses import check_literal, is_listed, parse_address, why_refused
+from journeyman.egress.addresses import check_literal, is_listed, parse_address, refusal_reason
 from journeyman.errors import ServiceError
 
 _REFUSED = """
@@ -59,7 +58,7 @@ def test_the_suite_is_long_enough():
 
 @pytest.mark.parametrize("text", ["", "localhost", "1.2.3.4.5", "0x7f.1"])
 def test_what_is_no_address_is_refused(text: str):
-    assert why_refused(text) == "no address"
+    assert refusal_reason(text) == "no address"
 
 
 @pytest.mark.parametrize(

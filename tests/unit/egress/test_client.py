@@ -1,4 +1,4 @@
-"""Requests of tools over the transport's double: what is tried again, what is kept back across origins, defaults."""
+"""Requests of tools over a fake transport: retries, headers that stay with their origin, defaults."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tests.harness.guarded_client import URL, GuardedClient
 @pytest.mark.parametrize(
     "bad", [FakeReply(b"", status=500), FakeReply(b"", status=429), cut_off(URL), unreachable(URL, "")]
 )
-async def test_harmless_requests_are_tried_again(bad):
+async def test_idempotent_requests_are_retried(bad):
     client = GuardedClient(bad, FakeReply(b"fine"))
     assert (await client.send()).text == "fine"
 
 
 @pytest.mark.parametrize(
-    ("bad", "tries"),
+    ("bad", "attempts"),
     [
         (FakeReply(b"", status=500), 1),
         (FakeReply(b"", status=503), 1),
@@ -30,14 +30,14 @@ async def test_harmless_requests_are_tried_again(bad):
         (unreachable(URL, "refused"), 2),
     ],
 )
-async def test_what_may_have_been_acted_on_is_sent_once(bad, tries):
+async def test_a_request_that_may_have_been_processed_is_sent_once(bad, attempts):
     client = GuardedClient(bad, FakeReply(b"fine"))
     with contextlib.suppress(ServiceError):
-        await client.send("POST", harmless=False)
-    assert len(client.transport.requests) == tries
+        await client.send("POST", idempotent=False)
+    assert len(client.transport.requests) == attempts
 
 
-async def test_a_refusal_that_stays_is_a_reply():
+async def test_a_persistent_refusal_is_returned_as_a_reply():
     client = GuardedClient(*[FakeReply(b'{"no": 1}', status=503)] * 4)
     reply = await client.send()
     assert (reply.status, reply.ok, reply.json()) == (503, False, {"no": 1})
@@ -62,14 +62,14 @@ async def test_secrets_stay_with_their_origin_and_https_stays_https():
         await GuardedClient(down).send()
 
 
-async def test_other_methods_follow_nothing_and_loops_end():
+async def test_other_methods_follow_no_redirect_and_loops_end():
     away = FakeReply(b"", status=307, headers={"Location": "/x"})
     assert (await GuardedClient(away).send("POST")).status == 307
     with pytest.raises(ServiceError, match="more than 5 times"):
         await GuardedClient(*[away] * 6).send()
 
 
-async def test_the_caller_cannot_write_the_frame_of_the_message():
+async def test_the_caller_cannot_set_framing_headers():
     client = GuardedClient(FakeReply(b""))
     await client.send(headers={"host": "evil", "content-length": "9", "transfer-encoding": "chunked", "x-a": "1"})
     assert set(client.transport.requests[0].headers) == {"x-a", "user-agent", "accept-encoding"}

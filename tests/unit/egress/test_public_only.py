@@ -15,7 +15,7 @@ from journeyman.errors import ServiceError
 
 
 class Names:
-    """A resolver that answers from a script, the last answer again and again."""
+    """A resolver that answers from a script and then repeats the last answer."""
 
     def __init__(self, *answers: list[str]) -> None:
         self.answers = list(answers)
@@ -55,11 +55,11 @@ async def server():
 async def ask(url: str, resolve: Names, *configured: str, **given) -> object:
     """The reply's body, or the code of the refusal."""
     specs = [ServiceSpec(name=f"s{place}", match=match) for place, match in enumerate(configured)]
-    services = Services(specs, clock=SystemClock(), rng=random.Random(1), retries=0, silence=2)
+    services = Services(specs, clock=SystemClock(), rng=random.Random(1), retries=0, idle_seconds=2)
     client = HttpClient(services, lambda public: AiohttpTransport(resolve=resolve if public else None), SystemClock())
-    sent = {name: given.pop(name) for name in ("harmless", "hosts") if name in given}
+    sent = {name: given.pop(name) for name in ("idempotent", "hosts") if name in given}
     try:
-        reply = await client.send(HttpRequest("GET", url, **given), **{"harmless": True, **sent})
+        reply = await client.send(HttpRequest("GET", url, **given), **{"idempotent": True, **sent})
         return reply.body
     except ServiceError as exc:
         return exc.code
@@ -74,8 +74,8 @@ async def test_a_name_that_leads_inside_is_refused(server):
     assert server.requests == []
 
 
-async def test_a_name_that_changes_its_mind_is_asked_once_and_the_address_checked_is_the_one_connected(server):
-    """The second answer would be loopback: it is never asked for. (192.0.2.1 leads nowhere, and is refused as such.)"""
+async def test_a_name_is_resolved_once_and_the_address_that_was_checked_is_connected(server):
+    """The second answer would be loopback, but is never requested. (192.0.2.1 leads nowhere and is refused.)"""
     names = Names(["192.0.2.1"], ["127.0.0.1"])
     assert await ask(f"http://flip.example:{server.port}/", names) == "address_refused"
     assert names.asked == 1
@@ -106,7 +106,7 @@ async def test_a_configured_service_may_be_private_and_its_redirects_are_checked
     )
 
 
-async def test_a_foreign_url_may_not_use_the_configured_service(server):
+async def test_a_public_only_url_may_not_use_the_configured_service(server):
     assert await ask(f"{server.url}/", Names(["8.8.8.8"]), server.url, public_only=True) == "address_refused"
 
 

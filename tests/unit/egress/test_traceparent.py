@@ -1,4 +1,4 @@
-"""`traceparent` goes out with what a traced task sends to services, and nowhere else."""
+"""A traced task sends `traceparent` with its requests to services, and to no public page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from journeyman.clock import ManualClock
 from journeyman.egress.client import HttpClient
 from journeyman.egress.http_messages import HttpRequest
 from journeyman.egress.services import Services
-from journeyman.egress.traceparent import propagate, traced
+from journeyman.egress.traceparent import propagate, with_traceparent
 from journeyman.egress.transport import FakeReply, FakeTransport
 from journeyman.events.messages import user
 from journeyman.llm.client import ModelRequest
@@ -24,15 +24,15 @@ SENT = {"traceparent": HEADER}
 
 async def within_a_trace() -> None:
     propagate(HEADER)
-    assert traced({"x": "1"}) == {"x": "1", **SENT}
+    assert with_traceparent({"x": "1"}) == {"x": "1", **SENT}
     own = {"traceparent": "of the caller's own"}
-    assert traced(own) is own
+    assert with_traceparent(own) is own
 
 
 async def test_a_trace_stays_in_its_task() -> None:
     await asyncio.create_task(within_a_trace())
     headers = {"x": "1"}
-    assert traced(headers) is headers
+    assert with_traceparent(headers) is headers
 
 
 @pytest.mark.parametrize(("public_only", "sent"), [(False, HEADER), (True, None)])
@@ -44,7 +44,7 @@ async def test_requests_of_tools(public_only: bool, sent: str | None) -> None:
     async def call() -> None:
         propagate(HEADER)
         request = HttpRequest("GET", "https://shop.example/", public_only=public_only)
-        await client.send(request, harmless=True)
+        await client.send(request, idempotent=True)
 
     await asyncio.create_task(call())
     assert transport.requests[0].headers.get("traceparent") == sent

@@ -1,4 +1,4 @@
-"""The fold, event by event, and that outside facts may stand anywhere among a run's own."""
+"""The fold, event by event. External events may come at any point among those of a run."""
 
 from __future__ import annotations
 
@@ -257,7 +257,7 @@ def test_a_summary_stands_for_what_came_before_the_view() -> None:
 
 
 def test_every_event_type_is_tried_here() -> None:
-    """Here, or what is about graphs beside this file."""
+    """The tests here and those about graphs fold every type of event."""
     source = Path(__file__).read_text() + Path(__file__).with_name("test_graph_position.py").read_text()
     assert [kind.__name__ for kind in get_args(Event) if f"{kind.__name__}(" not in source] == []
 
@@ -267,7 +267,7 @@ def _folded(events: Iterable[Event]) -> AgentState:
 
 
 def test_outside_facts_may_come_at_any_moment() -> None:
-    """One state, wherever among the run's own events an answer and a cancel stand."""
+    """The state is the same wherever an answer and a cancel come among the run's own events."""
     own = (started(), ContextChanged(scope="thread", patch={"a": 2}), finished("m1.0"))
     outside = (ApprovalGiven(approval="ap", decision="deny", by="me"), CancelRequested(by="me"))
     orders = [

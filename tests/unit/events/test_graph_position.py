@@ -1,4 +1,4 @@
-"""Tokens of a graph, event by event: branches of their own, joins in the order of the edge, conflicts, orphans."""
+"""The position in a graph, event by event: branches, joins in the order of the edge, conflicts, take-overs."""
 
 from __future__ import annotations
 
@@ -249,8 +249,8 @@ def test_two_branches_that_change_one_key_fail_the_run() -> None:
     assert after(*FORKED, first, first).failure is None
     other = ContextChanged(scope="global", patch={"k": 2}, path=at("b", B))
     assert after(*FORKED, first, other).failure is None
-    trunk = ContextChanged(scope="thread", patch={"k": 3}, path=at("sum"))
-    joined = after(*FORKED, first, ended("a", A), ended("b", B), entered("sum", joins=(A, B)), trunk)
+    main = ContextChanged(scope="thread", patch={"k": 3}, path=at("sum"))
+    joined = after(*FORKED, first, ended("a", A), ended("b", B), entered("sum", joins=(A, B)), main)
     assert (joined.failure, joined.thread_context) == (None, {"k": 3, "own": 1})
 
 
@@ -288,7 +288,7 @@ def test_a_take_over_orphans_what_was_under_way_and_leaves_waits_open() -> None:
 
 
 def test_what_comes_late_changes_nothing() -> None:
-    """A child's end may stand in the journal behind the end of what waited for it."""
+    """The end of a child run may be recorded after the end of the run that waited for it."""
     over = (*FORKED, ended("a", A, None), ended("b", B), entered("sum", joins=(B,)))
     late: tuple[Event, ...] = (
         left("a", A),
@@ -315,11 +315,11 @@ def test_names_say_what_runs_beside_what() -> None:
     assert not is_parallel_to(A, "")
 
 
-# --- any walk
+# --- any position
 
 
 class Walker:
-    """Makes any sequence of events that a graph could, and says what must come of it by a simpler model: a tree."""
+    """Makes random sequences of events of a graph, and predicts the position with a simpler model, a tree."""
 
     def __init__(self, choose: st.DataObject) -> None:
         self.choose = choose
@@ -375,7 +375,7 @@ def test_any_walk_keeps_every_message_once_and_in_order(data: st.DataObject, ste
 
 
 def numbered(events: Sequence[Event]) -> list[str]:
-    """The texts as the thread's rows have them: the trunk's as they come, the branches' at their join."""
+    """Return the texts in the order of the thread's rows: branches' texts follow at their join."""
     entries = list(_entries(events))
     found: list[int] = []
     for entry, event in zip(entries, events, strict=True):
@@ -432,7 +432,7 @@ strange: st.SearchStrategy[Event] = st.one_of(
 
 @given(st.lists(strange, max_size=25))
 def test_the_fold_is_total(events: list[Event]) -> None:
-    """No sequence of events, however impossible, makes the fold raise: a journal can always be read."""
+    """No sequence of events makes the fold raise, so that a journal can always be read."""
     state = after(*events)
     assert state.seq == len(events) + 2
     assert [state.open_calls, state.open_approvals, state.open_model_calls, state.in_branch(A)]

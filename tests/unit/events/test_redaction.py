@@ -1,4 +1,4 @@
-"""What is hidden of arguments, wherever an event holds them."""
+"""Sensitive arguments are redacted wherever an event holds them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from journeyman.events.events import (
     ToolCallStarted,
 )
 from journeyman.events.messages import Message, ToolCall
-from journeyman.events.redaction import VEIL, redacted_arguments, redacted_draft, redacted_message
+from journeyman.events.redaction import REDACTED, redacted_arguments, redacted_draft, redacted_message
 
 ARGUMENTS = {"user": "ann", "password": "hunter22"}
 CALL = ToolCall("c1", "login", msgspec.json.encode(ARGUMENTS).decode(), hidden=("password",))
@@ -46,7 +46,7 @@ def test_every_event_that_holds_arguments_hides_them() -> None:
     for event in events:
         text = seen(event)
         assert "hunter22" not in text, type(event)
-        assert ("ann" in text, VEIL in text) == (True, True)
+        assert ("ann" in text, REDACTED in text) == (True, True)
     assert '{\\"password\\":\\"kept\\"}' in seen(events[1])
 
 
@@ -65,6 +65,6 @@ def test_messages_hide_them_too_and_others_are_the_same_object() -> None:
 @given(st.text(), st.sets(st.text(max_size=3), min_size=1))
 def test_text_that_is_no_object_is_hidden_whole(text: str, hidden: set[str]) -> None:
     shown = redacted_arguments(text, hidden)
-    if shown != VEIL:
+    if shown != REDACTED:
         arguments = msgspec.json.decode(shown)
-        assert all(arguments[name] == VEIL for name in hidden & arguments.keys())
+        assert all(arguments[name] == REDACTED for name in hidden & arguments.keys())

@@ -1,4 +1,4 @@
-"""Any sequence of batches leaves the same rows in memory and in SQLite, and rows that the events explain."""
+"""Any sequence of batches makes the same rows in memory and in SQLite, and the rows match the events."""
 
 from __future__ import annotations
 
@@ -34,13 +34,12 @@ from journeyman.events.events import (
     ToolCallFinished,
 )
 from journeyman.events.messages import assistant, user
+from journeyman.events.streams import ThreadRef, principal_stream, thread_stream
 from journeyman.journal.journal import (
     Append,
     Batch,
     IdempotencyClaim,
     StoredDefinition,
-    principal_stream,
-    thread_stream,
 )
 from journeyman.journal.memory import MemoryTables
 from journeyman.journal.sqlite.connection import apply_migrations
@@ -81,7 +80,7 @@ in_thread = st.one_of(
 
 
 def acceptance(run: str, thread: str, context: Any, multitask: Any, text: bool) -> Append:
-    principal = thread.rpartition("/")[0]
+    principal = ThreadRef.parse(thread).principal
     said = user(run) if text else None
     event = RunAccepted(thread=thread, principal=principal, input=said, context=context, multitask=multitask)
     return Append(stream=run, drafts=(draft(event),))
@@ -135,26 +134,28 @@ def outcome(work: Callable[[], Any]) -> Any:
         return type(exc), exc.code
 
 
-def perform(ledger: Transactions, operation: Any, epoch: int) -> Any:
+def perform(transactions: Transactions, operation: Any, epoch: int) -> Any:
     if isinstance(operation, Batch):
-        return outcome(lambda: ledger.commit(operation))
+        return outcome(lambda: transactions.commit(operation))
     if operation == "restart":
-        return [(row.id, row.status, row.epoch) for row in ledger.take_over(epoch)]
-    begun = outcome(lambda: ledger.begin_erasure(operation[1], 9, "ann"))
+        return [(row.id, row.status, row.epoch) for row in transactions.take_over(epoch)]
+    begun = outcome(lambda: transactions.begin_erasure(operation[1], 9, "ann"))
     if begun is not None and not isinstance(begun, tuple):
-        while not ledger.erase_some(operation[1]):
+        while not transactions.erase_some(operation[1]):
             pass
     return begun
 
 
-def transaction(db: apsw.Connection, tables: SqliteTables, ledger: Transactions, operation: Any, epoch: int) -> Any:
+def transaction(
+    db: apsw.Connection, tables: SqliteTables, transactions: Transactions, operation: Any, epoch: int
+) -> Any:
     if operation == "restart":
-        tables.forget()
+        tables.rolled_back()
     db.execute("BEGIN IMMEDIATE")
-    result = perform(ledger, operation, epoch)
+    result = perform(transactions, operation, epoch)
     tables.flush()
     db.execute("COMMIT")
-    tables.settle()
+    tables.committed()
     return result
 
 
@@ -182,24 +183,24 @@ def compare(history: list[Any]) -> None:
     memory = MemoryTables()
     in_memory = Transactions(memory)
     with sqlite() as (db, tables):
-        ledger = Transactions(tables)
+        transactions = Transactions(tables)
         epoch = 1
         for operation in (*PROLOGUE, *history):
             epoch += operation == "restart"
-            assert transaction(db, tables, ledger, operation, epoch) == perform(in_memory, operation, epoch)
+            assert transaction(db, tables, transactions, operation, epoch) == perform(in_memory, operation, epoch)
         assert {run.id: run.epoch for run in memory.runs.values()} == dict(db.execute("SELECT id, epoch FROM runs"))
-        tables.forget()
+        tables.rolled_back()
         for key, thread in memory.threads.items():
             assert tables.thread(key) == thread
         assert list(differences(db)) == []
 
 
 def test_the_model_reaches_deep_states() -> None:
-    """The strategies above would be worth little if everything were refused: one history by hand through `perform`."""
+    """One history by hand, to show that the strategies above can do more than be refused."""
     memory = MemoryTables()
-    ledger = Transactions(memory)
+    transactions = Transactions(memory)
     for run in ("r1", "r2"):
-        perform(ledger, Batch(at=1, appends=(acceptance(run, "ann/t", {"a": 1}, "queue", True),)), 1)
+        perform(transactions, Batch(at=1, appends=(acceptance(run, "ann/t", {"a": 1}, "queue", True),)), 1)
     end = Append(stream="r1", epoch=1, drafts=(draft(RunFinished()),))
-    done = perform(ledger, Batch(at=1, appends=(end,)), 1)
+    done = perform(transactions, Batch(at=1, appends=(end,)), 1)
     assert [entry.type for entry in done.entries] == ["run_finished", "run_started", "context_changed"]

@@ -10,7 +10,7 @@ SECONDS = st.floats(0, 5, allow_nan=False)
 
 
 class Breakers(RuleBasedStateMachine):
-    """Failures in a row open it; while open nobody passes; half-open probes come one in `open_seconds` at the most."""
+    """Consecutive failures open it; while open no call passes; half-open probes come at most once in `open_seconds`."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The guard as a whole: its order, its refusals, what it tells, what a cancelled call leaves behind."""
+"""The guard as a whole: its order, its refusals, its signals, and the state after a cancelled call."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HARMFUL = ServiceError("perhaps done", code="harmful")
 
 
 class EagerClock(ManualClock):
-    """Sleeping moves the time on."""
+    """A clock on which sleeping moves the time forward."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class Half(random.Random):
         return 0.5
 
 
-def judge(error: ServiceError) -> ErrorClass:
+def classify(error: ServiceError) -> ErrorClass:
     return ErrorClass(failing=error.code != "refused", repeatable=error.code != "harmful")
 
 
@@ -43,19 +43,19 @@ class GuardedService:
         self.clock = clock or EagerClock()
         self.signals: list[object] = []
         self.guard = Guard("shop", GuardPolicy(**policy), self.clock, Half(), self.signals.append)
-        self.tried: list[int] = []
+        self.attempts: list[int] = []
 
     async def call(self, *script: object, key: str = "") -> object:
         left = list(script)
 
         async def attempt(number: int) -> object:
-            self.tried.append(number)
+            self.attempts.append(number)
             act = left.pop(0)
             if isinstance(act, BaseException):
                 raise act
             return act
 
-        return await self.guard.call(attempt, judge, key=key)
+        return await self.guard.call(attempt, classify, key=key)
 
     async def failure(self, *script: object, key: str = "") -> ServiceError:
         with pytest.raises(ServiceError) as caught:
@@ -63,18 +63,18 @@ class GuardedService:
         return caught.value
 
 
-async def test_it_tries_again_with_growing_pauses():
+async def test_it_retries_with_growing_pauses():
     service = GuardedService()
     assert await service.call(DOWN, DOWN, "fine") == "fine"
-    assert service.tried == [1, 2, 3]
+    assert service.attempts == [1, 2, 3]
     assert service.clock.slept == [0.25, 0.5]
     assert service.signals == [Retried("shop", "", 1, "down", 0.25), Retried("shop", "", 2, "down", 0.5)]
 
 
-async def test_what_may_have_been_acted_on_is_not_repeated():
+async def test_a_call_that_may_have_been_processed_is_not_repeated():
     service = GuardedService()
     assert await service.failure(HARMFUL) is HARMFUL
-    assert service.tried == [1]
+    assert service.attempts == [1]
 
 
 async def test_the_breaker_opens_refuses_at_once_and_closes_by_one_probe():
@@ -92,15 +92,15 @@ async def test_the_breaker_opens_refuses_at_once_and_closes_by_one_probe():
     assert CallRefused("shop", "", "service_circuit_open", 3.0) in service.signals
 
 
-async def test_a_failed_probe_is_not_tried_again():
+async def test_a_failed_probe_is_not_retried():
     service = GuardedService(retries=3, failures=1, open_seconds=3)
     await service.failure(DOWN)
     service.clock.advance(3)
     await service.failure(DOWN)
-    assert service.tried == [1, 1]
+    assert service.attempts == [1, 1]
 
 
-async def test_keys_have_breakers_of_their_own_and_they_are_bounded():
+async def test_each_key_has_a_breaker_and_their_number_is_bounded():
     service = GuardedService(retries=0, failures=1)
     await service.failure(DOWN, key="big")
     assert await service.call("well", key="small") == "well"
@@ -113,13 +113,13 @@ async def test_keys_have_breakers_of_their_own_and_they_are_bounded():
 async def test_the_budget_withholds_retries():
     service = GuardedService(failures=1000)
     for _ in range(40):
-        await service.failure(*[HARMFUL])  # calls that are never repeated still fill the purse
-    tries = len(service.tried)
+        await service.failure(*[HARMFUL])  # calls that are never repeated still add to the budget
+    before = len(service.attempts)
     clock = service.clock
     frozen = clock.monotonic()
     for _ in range(40):
         await service.failure(*[DOWN] * 4)
-    retries = len(service.tried) - tries - 40
+    retries = len(service.attempts) - before - 40
     assert retries <= 10 + 0.5 * (clock.monotonic() - frozen) + 4
     assert any(isinstance(signal, RetryWithheld) for signal in service.signals)
 
@@ -136,7 +136,7 @@ async def test_the_rate_limit_delays_and_then_refuses():
     assert (refused.code, refused.retry_after) == ("service_throttled", 20.0)
 
 
-async def test_slots_are_bounded_and_given_in_order():
+async def test_slots_are_bounded_and_granted_in_order():
     clock = ManualClock()
     service = GuardedService(clock, max_connections=1, waiting=2, wait_seconds=5)
     go, order = asyncio.Event(), []
@@ -145,7 +145,7 @@ async def test_slots_are_bounded_and_given_in_order():
         order.append(len(order))
         await go.wait()
 
-    tasks = [asyncio.create_task(service.guard.call(slow, judge)) for _ in range(3)]
+    tasks = [asyncio.create_task(service.guard.call(slow, classify)) for _ in range(3)]
     await asyncio.sleep(0)
     figures = service.guard.figures()
     assert (figures.inside, figures.waiting) == (1, 2)
@@ -165,9 +165,9 @@ async def test_a_cancelled_call_leaves_nothing_behind():
     async def hang(number: int) -> None:
         await forever.wait()
 
-    inside = asyncio.create_task(service.guard.call(hang, judge))
+    inside = asyncio.create_task(service.guard.call(hang, classify))
     await asyncio.sleep(0)
-    waiting = asyncio.create_task(service.guard.call(hang, judge))
+    waiting = asyncio.create_task(service.guard.call(hang, classify))
     await asyncio.sleep(0)
     for task in (waiting, inside):
         task.cancel()
@@ -176,15 +176,15 @@ async def test_a_cancelled_call_leaves_nothing_behind():
     assert (service.guard.figures().inside, service.guard.figures().waiting) == (0, 0)
     await service.failure(DOWN)
     service.clock.advance(1)
-    probe = asyncio.create_task(service.guard.call(hang, judge))
+    probe = asyncio.create_task(service.guard.call(hang, classify))
     await asyncio.sleep(0)
     probe.cancel()
     with pytest.raises(asyncio.CancelledError):
         await probe
-    assert await service.call("well") == "well"  # the probe's place is free
+    assert await service.call("well") == "well"  # the next probe is admitted
 
 
-async def test_a_slot_given_in_the_moment_of_a_cancel_is_given_on():
+async def test_a_slot_granted_at_the_moment_of_a_cancellation_is_passed_on():
     service = GuardedService(ManualClock(), max_connections=1)
     go = asyncio.Event()
 
@@ -192,7 +192,7 @@ async def test_a_slot_given_in_the_moment_of_a_cancel_is_given_on():
         await go.wait()
         return "done"
 
-    tasks = [asyncio.create_task(service.guard.call(wait, judge)) for _ in range(3)]
+    tasks = [asyncio.create_task(service.guard.call(wait, classify)) for _ in range(3)]
     await asyncio.sleep(0)
     go.set()
     await tasks[0]
@@ -201,10 +201,10 @@ async def test_a_slot_given_in_the_moment_of_a_cancel_is_given_on():
     assert service.guard.idle
 
 
-async def test_a_try_may_be_bounded_by_the_guard():
+async def test_the_guard_can_limit_an_attempt():
     service = GuardedService(retries=0)
     with pytest.raises(ServiceTimeoutError):
-        await service.guard.call(lambda number: asyncio.Event().wait(), judge, timeout=0.01)
+        await service.guard.call(lambda number: asyncio.Event().wait(), classify, timeout=0.01)
 
 
 async def test_other_errors_pass_and_are_not_counted():

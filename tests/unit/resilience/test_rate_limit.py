@@ -6,7 +6,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import example, given, settings
 
-from journeyman.resilience.rate_limit import MOST, Rate, RateLimit, parse_rate
+from journeyman.resilience.rate_limit import MAX_COUNT, Rate, RateLimit, parse_rate
 
 SECONDS = st.floats(0, 5, allow_nan=False)
 
@@ -47,7 +47,18 @@ def test_rates_are_read(text: str, rate: Rate):
     assert parse_rate(text) == rate
 
 
-NO_RATES = ["", "10", "0/second", "10/fortnight", "-1/second", f"{MOST + 1}/day", "1.5/second", "1/0s", "1/12d", "1/60"]
+NO_RATES = [
+    "",
+    "10",
+    "0/second",
+    "10/fortnight",
+    "-1/second",
+    f"{MAX_COUNT + 1}/day",
+    "1.5/second",
+    "1/0s",
+    "1/12d",
+    "1/60",
+]
 
 
 @pytest.mark.parametrize("text", [*NO_RATES, "1/60S", "1/60s ", "1/60ss", "1/6 0s", "\u0661/60s", "1/999999h"])

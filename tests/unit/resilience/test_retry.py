@@ -11,7 +11,7 @@ SECONDS = st.floats(0, 5, allow_nan=False)
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(SECONDS, st.integers(0, 5), st.integers(0, 5)), max_size=40))
 def test_retries_are_never_more_than_their_share(steps: list[tuple[float, int, int]]):
-    budget = RetryBudget(share=0.1, most=10, per_second=0.5)
+    budget = RetryBudget(share=0.1, capacity=10, per_second=0.5)
     now, calls, retries = 0.0, 0, 0
     for gap, begun, wanted in steps:
         now += gap
@@ -23,7 +23,7 @@ def test_retries_are_never_more_than_their_share(steps: list[tuple[float, int, i
         assert 0 <= budget.balance(now) <= 10
 
 
-def test_a_quiet_service_may_always_be_tried_again():
+def test_after_a_pause_a_retry_is_always_allowed():
     budget = RetryBudget()
     assert [budget.withdraw(0) for _ in range(11)] == [True] * 10 + [False]
     assert budget.withdraw(2.0)

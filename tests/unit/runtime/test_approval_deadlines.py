@@ -28,7 +28,7 @@ class Told:
         self.journal = journal
         self.fails: Exception | None = None
 
-    async def inform(self, batch: Batch) -> None:
+    async def commit_and_notify(self, batch: Batch) -> None:
         if self.fails is not None:
             failure, self.fails = self.fails, None
             raise failure

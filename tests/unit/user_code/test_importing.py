@@ -14,8 +14,8 @@ from journeyman.user_code.importing import (
     Package,
     import_file,
     install_line,
+    list_python_files,
     trusted_owners,
-    walk,
 )
 from journeyman.user_code.sources import read_sources
 
@@ -31,21 +31,21 @@ def messages(problems) -> str:
     return "\n".join(str(problem) for problem in problems)
 
 
-def test_walk_is_ordered_and_leaves_out_hidden_private_and_other_files(tmp_path):
+def test_the_list_is_ordered_without_hidden_private_and_other_files(tmp_path):
     for name in ("b.py", "a.py", "sub/c.py", ".hidden.py", "_private.py", "_sub/x.py", ".git/y.py", "data.json"):
         write(tmp_path / name)
-    found = walk(tmp_path)
+    found = list_python_files(tmp_path)
     assert [path.relative_to(tmp_path).as_posix() for path in found.files] == ["a.py", "b.py", "sub/c.py"]
     assert found.problems == ()
 
 
-def test_walk_takes_one_file(tmp_path):
+def test_a_single_file_is_listed(tmp_path):
     only = write(tmp_path / "only.py")
     write(tmp_path / "other.py")
-    assert walk(only).files == (only,)
+    assert list_python_files(only).files == (only,)
 
 
-def test_walk_refuses_links_that_lead_out_and_keeps_links_inside(tmp_path):
+def test_links_out_of_the_folder_are_refused_and_links_inside_are_listed(tmp_path):
     outside = write(tmp_path / "outside" / "evil.py")
     folder = tmp_path / "tools"
     inside = write(folder / "real.py")
@@ -54,72 +54,72 @@ def test_walk_refuses_links_that_lead_out_and_keeps_links_inside(tmp_path):
     (folder / "nowhere.py").symlink_to(folder / "gone.py")
     (folder / "circle.py").symlink_to(folder / "circle.py")
     (folder / "linked").symlink_to(outside.parent)
-    found = walk(folder)
+    found = list_python_files(folder)
     assert [path.name for path in found.files] == ["alias.py", "real.py"]
-    assert "evil.py: is a link that leads out" in messages(found.problems)
-    assert "linked: is a link to a folder" in messages(found.problems)
-    assert messages(found.problems).count("leads nowhere") == 2
+    assert "evil.py: it is a link to a file outside the folder" in messages(found.problems)
+    assert "linked: it is a link to a folder" in messages(found.problems)
+    assert messages(found.problems).count("a link to a file that does not exist") == 2
 
 
-def test_walk_refuses_what_is_no_regular_file(tmp_path):
+def test_a_file_that_is_not_regular_is_refused(tmp_path):
     os.mkfifo(tmp_path / "pipe.py")
-    found = walk(tmp_path)
+    found = list_python_files(tmp_path)
     assert found.files == ()
-    assert "pipe.py: is not a regular file" in messages(found.problems)
+    assert "pipe.py: it is not a regular file" in messages(found.problems)
 
 
-def test_walk_refuses_files_and_folders_that_everybody_may_write(tmp_path):
+def test_files_and_folders_that_every_user_may_change_are_refused(tmp_path):
     write(tmp_path / "_shared.py").chmod(0o666)
     write(tmp_path / "open.py").chmod(0o666)
     write(tmp_path / "wide" / "in.py")
     (tmp_path / "wide").chmod(0o777)
-    found = walk(tmp_path)
+    found = list_python_files(tmp_path)
     assert found.files == ()
-    assert messages(found.problems).count("may be written by everybody") == 3
+    assert messages(found.problems).count("every user of this machine may change it") == 3
 
 
-def test_walk_warns_once_of_group_writable_files(tmp_path):
+def test_there_is_one_warning_of_group_writable_files(tmp_path):
     for name in ("a.py", "b.py"):
         write(tmp_path / name).chmod(0o664)
-    found = walk(tmp_path)
+    found = list_python_files(tmp_path)
     assert len(found.files) == 2
     assert [problem.severity for problem in found.problems] == ["warning"]
     assert "(and 1 more)" in found.problems[0].message
 
 
-def test_walk_warns_once_of_files_of_strangers(tmp_path):
+def test_there_is_one_warning_of_files_with_an_untrusted_owner(tmp_path):
     for name in ("a.py", "_b.py"):
         write(tmp_path / name)
     me = tmp_path.stat().st_uid
-    assert walk(tmp_path, owners={me}).problems == ()
-    found = walk(tmp_path, owners={me + 1})
+    assert list_python_files(tmp_path, owners={me}).problems == ()
+    found = list_python_files(tmp_path, owners={me + 1})
     assert [path.name for path in found.files] == ["a.py"]
     (warning,) = found.problems
     assert (warning.severity, warning.file) == ("warning", str(tmp_path))
     assert "neither root nor the one that runs the server (and 2 more)" in warning.message
 
 
-def test_root_and_who_runs_this_are_believed():
+def test_root_and_the_user_of_the_process_are_trusted():
     owners = trusted_owners()
     assert owners == {0, os.geteuid()}
 
 
-def test_walk_has_limits_of_count_size_and_depth(tmp_path):
+def test_count_size_and_depth_are_limited(tmp_path):
     for name in ("a.py", "b.py", "c.py"):
         write(tmp_path / name, "#")
     write(tmp_path / "d.py", "#" * 50)
     deep = tmp_path.joinpath(*["n"] * (MAX_DEPTH + 1))
     write(deep / "e.py")
-    found = walk(tmp_path, max_files=2, max_bytes=10)
+    found = list_python_files(tmp_path, max_files=2, max_bytes=10)
     assert [path.name for path in found.files] == ["a.py", "b.py"]
     text = messages(found.problems)
-    assert "beyond the first 2 files" in text
+    assert "not among the first 2 files" in text
     assert "larger than 10 bytes" in text
     assert f"deeper than {MAX_DEPTH} folders" in text
 
 
-def test_walk_of_nothing_is_a_problem(tmp_path):
-    found = walk(tmp_path / "absent")
+def test_a_missing_folder_is_a_problem(tmp_path):
+    found = list_python_files(tmp_path / "absent")
     assert found.files == ()
     assert "cannot be read" in found.problems[0].message
 
@@ -177,7 +177,7 @@ def test_one_package_imports_a_file_once(tmp_path):
         ("\udcff", "", None, None),
     ],
 )
-def test_whatever_fails_is_a_problem_with_its_place(tmp_path, source, message, line, remedy):
+def test_a_failed_import_is_a_problem_with_its_location(tmp_path, source, message, line, remedy):
     file = tmp_path / "bad.py"
     file.write_bytes(source.encode(errors="surrogateescape"))
     problem = import_file(file)
@@ -228,7 +228,7 @@ def test_files_are_imported_once_for_each_content_and_only_the_last_are_kept(tmp
     assert isinstance(imported(file, tmp_path), Problem)
 
 
-def test_what_was_read_is_what_is_imported_whatever_the_files_hold_by_then(tmp_path: Path) -> None:
+def test_the_contents_that_were_read_are_imported_even_if_the_files_change(tmp_path: Path) -> None:
     file = write(tmp_path / "a.py", "from .deep.b import X\nfrom . import _c")
     write(tmp_path / "deep/b.py", "X = 1")
     write(tmp_path / "_c.py")

@@ -41,7 +41,7 @@ def test_files_by_their_names_below_the_folder(tmp_path: Path) -> None:
     assert files == {"a.py": b"a.py", "_b.py": b"_b.py", "deep/c.py": b"deep/c.py"}
 
 
-def test_a_lone_file_and_a_folder_that_is_too_large_are_not_kept(tmp_path: Path) -> None:
+def test_a_single_file_and_a_folder_that_is_too_large_are_not_kept(tmp_path: Path) -> None:
     write(tmp_path / "a.py", "x = 1")
     assert read_sources(tmp_path / "a.py").files == {}
     write(tmp_path / "b.py", "#" * (MAX_BYTES + 1))

@@ -28,8 +28,8 @@ from journeyman.events.events import (
 from journeyman.events.fold import AgentState, apply, replace
 from journeyman.events.messages import JSON, Message
 from journeyman.events.origin import UNKNOWN_ORIGIN, RequestOrigin
+from journeyman.events.streams import thread_stream
 from journeyman.events.transcript import error_text
-from journeyman.journal.journal import thread_stream
 from journeyman.runtime.use_cases.requests import MessageEdit
 
 UNKNOWN_OUTCOMES = ("outcome_unknown", "cancelled")  # error codes that leave open what a call did

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from journeyman.errors import ValidationError
 from journeyman.ids import is_idempotency_key
 from journeyman.journal.journal import IdempotencyClaim
 from journeyman.runtime.use_cases.requests import IdempotencyKey
 
 KEY_LIFETIME_US = 24 * 3600 * 1_000_000
-
-
-class EventPlace(msgspec.Struct, frozen=True):
-    """The place of one stored event: its stream and its number there."""
-
-    stream: str
-    seq: int
 
 
 def idempotency_claim(principal: str, key: IdempotencyKey | None, at: int, made: str = "") -> IdempotencyClaim | None:
@@ -39,9 +30,3 @@ def idempotency_claim(principal: str, key: IdempotencyKey | None, at: int, made:
         expires=at + KEY_LIFETIME_US,
         made=made,
     )
-
-
-def event_of_claim(made: str) -> EventPlace:
-    """Return the place of the event that a claim without an id made. It is stored as `stream#seq`."""
-    stream, _, seq = made.rpartition("#")
-    return EventPlace(stream, int(seq))

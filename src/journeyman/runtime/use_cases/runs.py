@@ -13,7 +13,8 @@ from journeyman.events.events import ApprovalGiven, CancelRequested, DirectCall,
 from journeyman.events.fold import AgentState, fold
 from journeyman.events.messages import JSON
 from journeyman.events.redaction import redacted_draft
-from journeyman.journal.idempotency import replayed_run
+from journeyman.events.streams import ThreadRef
+from journeyman.journal.idempotency import replayed_result
 from journeyman.journal.journal import (
     Append,
     ApprovalRow,
@@ -22,7 +23,6 @@ from journeyman.journal.journal import (
     IdempotencyClaim,
     RunFilter,
     RunRow,
-    thread_key,
 )
 from journeyman.runtime.engine.context_limits import check_context, check_thread_id
 from journeyman.runtime.engine.frames import Frame
@@ -72,7 +72,7 @@ class Runs:
         """
         agent = self._registry.resolve(request.agent)
         thread_id = check_thread_id(request.thread_id) if request.thread_id is not None else self._ids.new("thread")
-        key = thread_key(principal, thread_id)
+        key = ThreadRef(principal, thread_id).key
         if request.context:
             await self._check_context(key, request.context)
         accepted = RunAccepted(
@@ -100,15 +100,15 @@ class Runs:
         if not request.unlisted and not self._registry.lists(request.tool, request.agent):
             raise ForbiddenError(f"No agent lists the tool {request.tool!r}: a direct call needs the scope `admin`.")
         agent.tools.check(request.tool, request.arguments)
-        thread_id = f"!{self._ids.new('call')}"  # no caller can name it
+        thread = ThreadRef.hidden(principal, self._ids.new("call"))
         accepted = RunAccepted(
-            thread=thread_key(principal, thread_id),
+            thread=thread.key,
             principal=principal,
             agent=request.agent,
             direct=DirectCall(request.tool, request.arguments, spec.sensitive),
             stream=request.stream,
         )
-        return await self._accept(accepted, thread_id, request, None)
+        return await self._accept(accepted, thread.id, request, None)
 
     async def _accept(
         self, accepted: RunAccepted, thread_id: str, request: StartRun | StartCall, agent: BaseAgent | None
@@ -130,7 +130,7 @@ class Runs:
         """Return the submitted run with its thread: `thread_id`, unless the request was replayed."""
         if submitted.replayed:
             row = await self.get(principal, submitted.run_id)
-            thread_id = row.thread.rpartition("/")[2]
+            thread_id = ThreadRef.parse(row.thread).id
         return Started(run_id=submitted.run_id, thread_id=thread_id, replayed=submitted.replayed)
 
     async def _check_context(self, thread: str, patch: dict[str, JSON]) -> None:
@@ -242,7 +242,7 @@ class Runs:
         if claim is None:
             return False
         first = await self._journal.claim(claim.principal, claim.route, claim.key)
-        return replayed_run(first, claim, self._clock.now()) is not None
+        return replayed_result(first, claim, self._clock.now()) is not None
 
     async def tell(self, principal: str, run_id: str, text: str) -> RunResult:
         """Answer the run's open question, the oldest if there are several. Raises StateError (`nothing_asked`)."""
@@ -296,7 +296,8 @@ class Runs:
     ) -> None:
         """Commit events of several runs in one transaction, and notify the runs."""
         appends = (Append(stream=run_id, drafts=tuple(map(self._codec.draft, new))) for run_id, new in events.items())
-        await self._scheduler.inform(Batch(at=self._clock.now(), appends=tuple(appends), claim=claim), urgent=urgent)
+        batch = Batch(at=self._clock.now(), appends=tuple(appends), claim=claim)
+        await self._scheduler.commit_and_notify(batch, urgent=urgent)
 
     # --- read
 

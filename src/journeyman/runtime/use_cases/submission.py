@@ -11,7 +11,7 @@ from journeyman.agents.spec import AgentSpec
 from journeyman.errors import ResourceError
 from journeyman.events.origin import UNKNOWN_ORIGIN, RequestOrigin
 from journeyman.events.quota import UNLIMITED
-from journeyman.journal.idempotency import replayed_run
+from journeyman.journal.idempotency import replayed_result
 from journeyman.journal.journal import Append, Batch, IdempotencyClaim, StoredDefinition
 from journeyman.runtime.engine.budgets import Budgets, QuotaScope, most_runs
 from journeyman.runtime.engine.run_parts import RunParts
@@ -76,12 +76,12 @@ class Submission:
         try:
             committed = await pending
         except asyncio.CancelledError:  # the caller went away, but the run may become durable all the same
-            self._scheduler.adopt(run_id, pending)
+            self._scheduler.finish_submission(run_id, pending)
             raise
         if committed.replay is not None:
             return Submitted(committed.replay, replayed=True)
         self._versions.stored(definition.version if definition else None)
-        self._scheduler.launch_started(run_id, committed)
+        self._scheduler.start_accepted(run_id, committed)
         return Submitted(run_id)
 
     def _check_capacity(self) -> None:
@@ -94,7 +94,7 @@ class Submission:
 
     def _quota_scopes(self, principal: str, agent: AgentSpec | None, origin: RequestOrigin) -> list[QuotaScope]:
         name, of_agent = (agent.name, agent.quota) if agent else (None, UNLIMITED)
-        scopes = self._budgets.shares(principal, name, of_agent)
+        scopes = self._budgets.scopes(principal, name, of_agent)
         return scopes if origin.key is None else [*scopes, QuotaScope("key", origin.key, origin.quota)]
 
     async def _check_budgets(
@@ -110,7 +110,7 @@ class Submission:
             await self._budgets.check(scopes)
         except ResourceError:
             first = claim and await self._journal.claim(claim.principal, claim.route, claim.key)
-            if claim is None or (earlier := replayed_run(first, claim, at)) is None:
+            if claim is None or (earlier := replayed_result(first, claim, at)) is None:
                 raise
             return Submitted(earlier, replayed=True)
         return None

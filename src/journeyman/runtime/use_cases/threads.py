@@ -10,6 +10,14 @@ from journeyman.errors import NotFoundError, StateError
 from journeyman.events.events import CancelRequested, ContextChanged, Event, MessageAdded, ThreadCreated
 from journeyman.events.messages import JSON, Message
 from journeyman.events.redaction import redacted_message
+from journeyman.events.streams import (
+    EventRef,
+    ThreadRef,
+    last_hidden_key,
+    principal_stream,
+    thread_key_of,
+    thread_stream,
+)
 from journeyman.journal.journal import (
     OPEN,
     Append,
@@ -18,14 +26,11 @@ from journeyman.journal.journal import (
     RunFilter,
     RunRow,
     ThreadRow,
-    principal_stream,
-    thread_key,
-    thread_stream,
 )
 from journeyman.runtime.engine.context_limits import check_context, check_thread_id
 from journeyman.runtime.engine.run_parts import RunParts
 from journeyman.runtime.engine.scheduler import RunScheduler
-from journeyman.runtime.use_cases.idempotency import EventPlace, event_of_claim, idempotency_claim
+from journeyman.runtime.use_cases.idempotency import idempotency_claim
 from journeyman.runtime.use_cases.requests import IdempotencyKey
 
 PAGE = 200
@@ -60,12 +65,12 @@ class Threads:
         """
         thread_id = self._ids.new("thread") if thread_id is None else check_thread_id(thread_id)
         event = ThreadCreated(thread_id=thread_id, principal=principal, title=title, meta=meta or {})
-        place = await self._append(thread_stream(thread_key(principal, thread_id)), event, principal, key)
-        return await self.get(principal, place.stream.rpartition("/")[2])
+        created = await self._append(ThreadRef(principal, thread_id).stream, event, principal, key)
+        return await self.get(principal, ThreadRef.parse(thread_key_of(created.stream)).id)
 
     async def get(self, principal: str, thread_id: str) -> ThreadRow:
         """Return a thread. Raises NotFoundError."""
-        row = await self._journal.thread(thread_key(principal, thread_id))
+        row = await self._journal.thread(ThreadRef(principal, thread_id).key)
         if row is None:
             raise NotFoundError(f"There is no thread {thread_id!r}.")
         return row
@@ -75,8 +80,7 @@ class Threads:
 
         Hidden threads, those of direct tool calls and child runs, are left out.
         """
-        hidden = thread_key(principal, '"')  # the ids of hidden threads begin with "!"; all others sort after this
-        return await self._journal.threads(principal, cursor or hidden, limit)
+        return await self._journal.threads(principal, cursor or last_hidden_key(principal), limit)
 
     async def erase(self, principal: str, thread_id: str) -> None:
         """Cancel the thread's runs, then delete the thread with its messages, and the threads of child runs."""
@@ -110,7 +114,7 @@ class Threads:
 
     async def _cancel(self, run_id: str, principal: str) -> None:
         try:
-            await self._scheduler.inform(
+            await self._scheduler.commit_and_notify(
                 self._batch(run_id, CancelRequested(by=principal, reason="erased")), urgent=True
             )
         except StateError as exc:
@@ -134,10 +138,10 @@ class Threads:
 
         Returns None while the thread has a run in progress: the message is numbered when that ends.
         """
-        thread = thread_key(principal, thread_id)
+        thread = ThreadRef(principal, thread_id)
         event = MessageAdded(message=message, by=principal)
-        place = await self._append(thread_stream(thread), event, principal, key)
-        return await self._journal.message_no(thread, place.stream, place.seq)
+        added = await self._append(thread.stream, event, principal, key)
+        return await self._journal.message_no(thread.key, added.stream, added.seq)
 
     async def patch_context(self, principal: str, thread_id: str, patch: dict[str, JSON]) -> dict[str, JSON]:
         """Apply a JSON Merge Patch to the thread's context and return it. Raises ValidationError over 32 KiB."""
@@ -158,15 +162,15 @@ class Threads:
 
     async def _append(
         self, stream: str, event: Event, principal: str = "", key: IdempotencyKey | None = None
-    ) -> EventPlace:
-        """Append an event. Returns its place, or that of the event which an earlier request with the key appended."""
+    ) -> EventRef:
+        """Append an event and return its name, or that of the event that an earlier request with the key appended."""
         batch = self._batch(stream, event)
         if key is not None:
             batch = msgspec.structs.replace(batch, claim=idempotency_claim(principal, key, batch.at))
         committed = await self._journal.commit(batch)
         if committed.replay is not None:
-            return event_of_claim(committed.replay)
-        return EventPlace(stream, committed.entries[0].seq)
+            return EventRef.parse(committed.replay)
+        return EventRef(stream, committed.entries[0].seq)
 
     def _batch(self, stream: str, event: Event) -> Batch:
         append = Append(stream=stream, drafts=(self._codec.draft(event),))

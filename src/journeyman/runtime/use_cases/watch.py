@@ -33,39 +33,39 @@ class Watch:
 
         Yields Reconnect and stops if this process will do no more work on the run.
         """
-        ring = self._journal.ring(self._run_id)
+        subscription = self._journal.notifier.subscribe(self._run_id)
         watched = self._scheduler.watched
         watched[self._run_id] += 1
         try:
-            async for frame in self._frames(ring):
+            async for frame in self._frames(subscription):
                 yield frame
         finally:
             watched[self._run_id] -= 1
             if not watched[self._run_id]:
                 del watched[self._run_id]
-            ring.close()
+            subscription.close()
 
-    async def _frames(self, ring: Subscription) -> AsyncGenerator[Frame, None]:
+    async def _frames(self, subscription: Subscription) -> AsyncGenerator[Frame, None]:
         async for entry in self._stored():
             yield entry
         if not self._ended and (live := self._scheduler.live(self._run_id)):
             self._live_position = StreamPosition(live)
-            for frame in self._live_position.catch_up(live):
+            for frame in self._live_position.snapshots(live):
                 yield frame
         while not self._ended:
             if self._is_abandoned():
                 yield Reconnect()
                 return
-            await ring.wait()
+            await subscription.wait()
             for live_frame in self._new_live_frames():
                 yield live_frame
-            if ring.head > self._seen:
+            if subscription.head > self._seen:
                 async for entry in self._stored():
                     yield entry
 
     def _is_abandoned(self) -> bool:
         """Check whether the process is stopping and will do no more work on this run."""
-        return self._scheduler.parked or (self._scheduler.stopping and self._scheduler.live(self._run_id) is None)
+        return self._scheduler.suspended or (self._scheduler.stopping and self._scheduler.live(self._run_id) is None)
 
     def _new_live_frames(self) -> list[Frame]:
         live = self._scheduler.live(self._run_id)
@@ -73,7 +73,7 @@ class Watch:
             return []
         if self._live_position is None:
             self._live_position = StreamPosition(None)
-        return list(self._live_position.news(live))
+        return list(self._live_position.new_frames(live))
 
     async def _stored(self) -> AsyncGenerator[Entry, None]:
         while not self._ended and (page := await self._journal.read(self._run_id, self._seen, PAGE)):

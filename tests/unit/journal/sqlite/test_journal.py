@@ -1,4 +1,4 @@
-"""What only the SQLite backend has: a file, an owner, a disk that can fail, a writer's thread."""
+"""The SQLite journal beyond the port: readers beside the owner, damaged files, stored rows and erasure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 from journeyman.errors import ConfigurationError, StorageError
 from journeyman.events.events import MessageAdded
 from journeyman.events.messages import user
-from journeyman.journal.journal import Append, Batch, RunFilter, thread_stream
+from journeyman.events.streams import thread_stream
+from journeyman.journal.journal import Append, Batch, RunFilter
 from journeyman.journal.sqlite.journal import SqliteJournal
 from journeyman.journal.sqlite.verify import differences
 from tests.harness.sqlite_batches import accept, draft, end, say
@@ -91,7 +92,7 @@ async def test_rows_outlive_the_working_copies(path: Path) -> None:
         await journal.close()
     journal = SqliteJournal(path)
     await journal.open()
-    assert await journal.queued("ann/t") == 2
+    assert [row.id for row in await journal.runs(RunFilter(status="queued"))] == ["r3", "r2"]
     done = await journal.commit(end("r1"))
     assert [(entry.stream, entry.type) for entry in done.entries] == [("r1", "run_finished"), ("r2", "run_started")]
     assert [row.message.text for row in await journal.messages("ann/t", 1, 9)] == ["hi", "note", "hi"]
@@ -120,7 +121,7 @@ async def test_nothing_of_an_erased_thread_is_left_on_the_disk(journal: SqliteJo
 async def test_an_interrupted_erasure_is_finished_at_the_next_start(journal: SqliteJournal) -> None:
     await journal.commit(accept("r1", thread="ann/t"))
     await journal.commit(end("r1"))
-    await journal._writing().call(lambda ledger: ledger.begin_erasure("ann/t", 9, "ann"))
+    await journal._writing().call(lambda transactions: transactions.begin_erasure("ann/t", 9, "ann"))
     assert await journal.thread("ann/t") is None
     await journal.close()
     await journal.open()

@@ -8,7 +8,7 @@ import apsw
 import pytest
 
 from journeyman.errors import ResourceError, StorageError
-from journeyman.journal.journal import Batch
+from journeyman.journal.journal import Batch, RunFilter
 from journeyman.journal.sqlite.journal import SqliteJournal
 from journeyman.journal.transactions import Transactions
 from tests.harness.sqlite_batches import Gate, accept, say
@@ -68,7 +68,7 @@ async def test_close_writes_what_was_handed_over(path: Path) -> None:
     with pytest.raises(StorageError):
         await journal.commit(accept("late"))
     await journal.open()
-    assert len(await journal.open_runs()) == 20
+    assert len(await journal.runs(RunFilter())) == 20
     await journal.close()
 
 
@@ -88,8 +88,8 @@ async def test_a_full_disk_refuses_and_recovers(journal: SqliteJournal) -> None:
 
 async def limit(journal: SqliteJournal, pages: int) -> int:
     db = journal._writing()._db
-    now: Any = await journal._writing().call(lambda ledger: db.pragma("page_count"))
-    await journal._writing().call(lambda ledger: db.pragma("max_page_count", pages))
+    now: Any = await journal._writing().call(lambda transactions: db.pragma("page_count"))
+    await journal._writing().call(lambda transactions: db.pragma("max_page_count", pages))
     return int(now)
 
 
@@ -129,9 +129,9 @@ async def test_a_file_locked_by_another_is_waited_for_and_then_refused(journal: 
     assert (await journal.commit(accept("r1"))).entries
 
 
-async def test_a_batch_that_breaks_the_ledger_takes_nobody_along(journal: SqliteJournal) -> None:
-    def broken(ledger: Transactions) -> None:
-        ledger.write(say("nobody", "x"))
+async def test_a_batch_that_meets_a_bug_fails_alone(journal: SqliteJournal) -> None:
+    def broken(transactions: Transactions) -> None:
+        transactions.write(say("no_such_run", "x"))
 
     await journal.commit(accept("r0"))
     gate = Gate(journal)

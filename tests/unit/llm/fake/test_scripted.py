@@ -36,7 +36,7 @@ async def test_says_its_turns_in_order():
     assert [request.messages[0].text for request in model.requests] == ["hi", "more"]
 
 
-async def test_runs_dry_loudly():
+async def test_an_exhausted_script_is_an_error():
     model = ScriptedModel([{"text": "a"}, {"text": "b", "when": "^never$"}])
     await model.call(ask())
     error = await failure(model)
@@ -47,7 +47,7 @@ async def test_runs_dry_loudly():
     assert "call 1: it has 0 turns" in (await failure(ScriptedModel([]))).message
 
 
-async def test_a_turn_may_wait_for_its_words():
+async def test_a_turn_waits_for_a_matching_text():
     model = ScriptedModel([{"text": "late", "when": "sum is \\d"}, {"text": "early"}])
     assert (await model.call(ask())).message.text == "early"
     request = ModelRequest(model="m", messages=(user("hi"), tool_result("c", "t", "the sum is 7")))
@@ -69,7 +69,7 @@ async def test_errors_have_the_gateways_codes(word, code):
     assert (await failure(ScriptedModel([{"error": word}]))).code == code
 
 
-async def test_a_cut_stream_has_said_half():
+async def test_a_cut_stream_has_sent_half_of_the_text():
     deltas: list[TextDelta] = []
     model = ScriptedModel([{"error": "cut_stream", "text": "one two three"}, {"text": "one two"}])
     with pytest.raises(ServiceError):

@@ -20,7 +20,7 @@ from journeyman.llm.gateway.gateway import Gateway
 
 
 async def fetch(app: ASGIApp, method: str, path: str, body: bytes = b"") -> FakeReply:
-    """What the app answers; a cut connection is a cut body."""
+    """The app's response; a closed connection is an incomplete body."""
     sent: list[Any] = []
     parts = [{"type": "http.request", "body": body[:5], "more_body": True}, {"type": "http.request", "body": body[5:]}]
 
@@ -40,7 +40,7 @@ async def fetch(app: ASGIApp, method: str, path: str, body: bytes = b"") -> Fake
 
 
 class AppTransport:
-    """Requests go to an ASGI app in this process."""
+    """A transport that sends requests to an ASGI app in this process."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -129,7 +129,7 @@ async def test_a_request_survives_too():
         ("auth", "gateway_auth"),
     ],
 )
-async def test_the_errors_of_a_script_reach_the_client_as_what_they_are(word, code, streamed):
+async def test_scripted_errors_reach_the_client_unchanged(word, code, streamed):
     client = gateway(ScriptedModel([{"error": word, "text": "some words to be cut"}]))
     deltas: list[TextDelta] = []
     with pytest.raises(ServiceError) as caught:
@@ -167,14 +167,14 @@ async def test_usage_is_streamed_only_when_asked():
     assert [piece for piece in pieces if piece][-1] == b"data: [DONE]\n\n"
 
 
-async def test_a_dry_script_is_not_worth_another_try():
+async def test_an_exhausted_script_is_not_retried():
     app = fake_llm_app(ScriptedModel([]), clock=ManualClock())
     body = b'{"messages":[{"role":"user","content":"x"}]}'
     assert (await fetch(app, "POST", "/v1/chat/completions", body)).status == 400
-    assert inspect.iscoroutinefunction(app.__call__)  # how servers tell today's ASGI from yesterday's
+    assert inspect.iscoroutinefunction(app.__call__)  # servers recognise ASGI 3 by this
 
 
-async def test_lives_and_dies_with_its_server():
+async def test_it_closes_the_model_when_its_server_stops():
     events = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
     sent: list[str] = []
 

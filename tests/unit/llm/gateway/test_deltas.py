@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from journeyman.errors import ServiceError
 from journeyman.events.messages import Message, TextPart, ToolCall, Usage
 from journeyman.llm.client import ModelReply
-from journeyman.llm.gateway.deltas import ReplyFold
+from journeyman.llm.gateway.deltas import ReplyDecoder
 
 
 def chunk(delta=None, finish=None, **fields) -> bytes:
@@ -54,10 +54,10 @@ REPLY = ModelReply(
 
 
 def fold(*pieces: bytes) -> ModelReply:
-    folded = ReplyFold()
+    decoder = ReplyDecoder()
     for piece in pieces:
-        folded.feed(piece)
-    return folded.reply({}, model="asked")
+        decoder.feed(piece)
+    return decoder.reply({}, model="asked")
 
 
 def failure(*pieces: bytes) -> str:
@@ -68,10 +68,10 @@ def failure(*pieces: bytes) -> str:
 
 @settings(deadline=None)
 @given(st.lists(st.integers(0, len(FULL)), max_size=30).map(sorted))
-def test_any_cut_into_chunks_folds_to_the_same_reply(cuts):
-    folded = ReplyFold()
-    shown = "".join(folded.feed(FULL[a:b]) for a, b in zip([0, *cuts], [*cuts, len(FULL)], strict=True))
-    assert folded.reply({}, model="asked") == REPLY
+def test_any_split_into_chunks_gives_the_same_reply(cuts):
+    decoder = ReplyDecoder()
+    shown = "".join(decoder.feed(FULL[a:b]) for a, b in zip([0, *cuts], [*cuts, len(FULL)], strict=True))
+    assert decoder.reply({}, model="asked") == REPLY
     assert shown == REPLY.message.text
 
 
@@ -118,18 +118,18 @@ def test_a_reason_without_done_or_done_without_a_reason_is_an_end():
         ((b"data: " + b'{"choices":' + b"[" * 50_000 + b"\n",), "gateway_bad_reply"),
     ],
 )
-def test_streams_that_are_none(pieces, code):
+def test_invalid_streams(pieces, code):
     assert failure(*pieces) == code
 
 
-def test_a_stream_has_a_largest_size():
-    folded = ReplyFold()
-    folded.feed(b"x" * (32 << 20))
+def test_the_size_of_a_stream_is_bounded():
+    decoder = ReplyDecoder()
+    decoder.feed(b"x" * (32 << 20))
     with pytest.raises(ServiceError, match="larger than"):
-        folded.feed(b"x")
+        decoder.feed(b"x")
 
 
-def test_calls_are_told_apart_with_index_zero_for_all_and_with_none():
+def test_calls_are_distinguished_when_all_have_index_zero_or_none():
     same_index = fold(chunk(call(0, "a", "t", "{}")), chunk(call(0, "b", "t", "{}")), chunk({}, "stop"))
     no_index = fold(
         chunk(call(None, "a", "t", '{"x"')), chunk(call(None, None, None, ":1}")), chunk(call(None, "b", "t")), DONE

@@ -13,14 +13,14 @@ from journeyman.errors import ConfigurationError, ServiceError, ServiceTimeoutEr
 from journeyman.events.messages import user
 from journeyman.llm.client import ModelReply, ModelRequest, TextDelta
 from journeyman.llm.gateway.gateway import Gateway
-from journeyman.resilience.signals import ignored
+from journeyman.resilience.signals import ignore_signal
 
 URL = "http://gateway.example:4000/v1/"
 ASK = ModelRequest(model="m", messages=(user("hi"),))
 
 
 class PatientClock(ManualClock):
-    """Never waits, remembers for how long it should have."""
+    """A clock that never waits and records the requested pauses."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,8 +52,8 @@ def stream(*pieces: bytes | float | Exception) -> FakeReply:
 WHOLE = (event({"content": "hel"}), event({"content": "lo"}), event({}, "stop"), b"data: [DONE]\n\n")
 
 
-def guarded(transport, key: str | None, clock, *, url: str = URL, hook=ignored, **options) -> Gateway:
-    names = {"max_retries": "retries", "timeout_seconds": "silence"}
+def guarded(transport, key: str | None, clock, *, url: str = URL, hook=ignore_signal, **options) -> Gateway:
+    names = {"max_retries": "retries", "timeout_seconds": "idle_seconds"}
     settings = {names[name]: value for name, value in options.items()}
     services = Services(clock=clock, rng=Half(), hook=hook, **settings)
     destination = services.gateway(url)
@@ -130,7 +130,7 @@ async def test_timeouts_come_from_the_settings_or_the_request():
         (FakeReply(b'{"choices":[]}'), "gateway_bad_reply", ServiceError),
     ],
 )
-async def test_what_passes_is_tried_again_and_reported_when_it_stays(bad, code, kind):
+async def test_transient_errors_are_retried_and_reported_if_they_persist(bad, code, kind):
     setup = Setup(bad, plain())
     assert (await setup.call()).attempts == 2
     stays = Setup(bad, bad, max_retries=1)
@@ -140,7 +140,7 @@ async def test_what_passes_is_tried_again_and_reported_when_it_stays(bad, code, 
 
 
 @pytest.mark.parametrize("status", [301, 307, 400, 404, 413, 422])
-async def test_what_the_gateway_rejects_is_not_tried_again(status):
+async def test_a_rejected_request_is_not_retried(status):
     said = json.dumps({"error": {"message": "no such \ud800 model " + "x" * 500}}).encode()
     setup = Setup(FakeReply(said, status=status))
     error = await setup.failure()
@@ -162,8 +162,8 @@ async def test_a_refused_key_says_which_setting_to_fix_and_not_the_key(status):
 
 @pytest.mark.parametrize("status", [400, 404, 408, 422, 429, 500, 502, 503, 504, 529])
 @pytest.mark.parametrize("streamed", [False, True])
-async def test_what_a_gateway_says_of_its_failure_is_for_the_log(status, streamed):
-    """Its body may quote keys, addresses and stacks."""
+async def test_the_gateways_message_goes_only_to_the_log(status, streamed):
+    """The body may quote keys, addresses and stack traces."""
     body = b'{"error":{"message":"Traceback: /srv/proxy/main.py, key sk-inner-1234, http://10.0.0.7:4000"}}'
     setup = Setup(*[FakeReply(body, status=status)] * 4)
     error = await setup.failure(streamed=streamed)
@@ -198,7 +198,7 @@ async def test_retry_after_is_honoured_capped_or_ignored(header, pause):
     assert setup.clock.slept == [pytest.approx(pause)]
 
 
-async def test_the_advice_stays_on_the_error():
+async def test_retry_after_is_kept_on_the_error():
     error = await Setup(FakeReply(b"", status=429, headers={"Retry-After": "9"}), max_retries=0).failure()
     assert error.retry_after == 9
 
@@ -240,7 +240,7 @@ async def test_cancelling_closes_the_exchange():
     assert transport.open == 0
 
 
-def test_a_key_that_no_header_can_carry_is_refused_at_once():
+def test_a_key_that_a_header_cannot_contain_is_refused_at_once():
     with pytest.raises(ConfigurationError, match="LITELLM_GATEWAY_API_KEY"):
         guarded(FakeTransport(), "a\r\nb", ManualClock())
 
@@ -254,10 +254,10 @@ async def test_closing_closes_the_transport():
 OTHER = ModelRequest(model="m", messages=(user("hi"),), fallbacks=("n", "o"))
 
 
-async def test_a_model_that_fails_again_and_again_is_left_alone():
+async def test_the_breaker_of_a_failing_model_opens():
     setup = Setup(*[FakeReply(b"", status=500)] * 5)
     first = await setup.failure()
-    second = await setup.failure()  # its first try is the fifth failure in a row
+    second = await setup.failure()  # its first attempt is the fifth consecutive failure
     third = await setup.failure()
     assert [first.code, second.code, third.code] == ["gateway_error", "gateway_error", "gateway_circuit_open"]
     assert isinstance(third, ServiceUnavailableError)
@@ -285,7 +285,7 @@ async def test_a_single_failure_is_no_reason_for_a_fallback():
     assert caught.value.code == "gateway_error"
 
 
-async def test_what_the_gateway_rejects_says_nothing_against_it():
+async def test_a_rejected_request_does_not_count_as_a_failure():
     setup = Setup(*[FakeReply(b"", status=400)] * 10, plain())
     for _ in range(10):
         assert (await setup.failure()).code == "gateway_rejected"

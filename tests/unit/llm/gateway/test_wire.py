@@ -34,7 +34,7 @@ def test_an_unset_field_is_left_out():
     assert sent(user("hi")) == {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 
 
-def test_what_is_set_is_sent_and_extra_never_overrides():
+def test_set_fields_are_sent_and_extra_never_overrides():
     schema = {"type": "object", "properties": {}}
     body = sent(
         system("be brief"),
@@ -112,7 +112,7 @@ def test_a_stopped_reply_goes_as_its_text_without_calls_and_not_at_all_when_empt
         ("add", "[1]", ("add", '{"not_json":"[1]"}')),
     ],
 )
-def test_a_call_that_gateways_would_refuse_is_made_acceptable(name, arguments, as_sent):
+def test_a_call_that_gateways_would_refuse_is_repaired(name, arguments, as_sent):
     call = sent(assistant("", ToolCall("c", name, arguments)))["messages"][0]["tool_calls"][0]["function"]
     assert (call["name"], call["arguments"]) == as_sent
 
@@ -139,7 +139,7 @@ def test_a_refusal_is_text_and_unknown_fields_are_kept_storable():
 
 
 @pytest.mark.parametrize("usage", [None, [], {"prompt_tokens": "many", "completion_tokens": -4, "cost": "nan"}])
-def test_usage_that_says_nothing_counts_nothing(usage):
+def test_missing_usage_counts_as_zero(usage):
     assert received(usage=usage).usage == Usage()
 
 
@@ -177,7 +177,7 @@ def test_lone_surrogates_and_bytes_that_are_not_text_are_repaired():
         b"\x1f\x8b\x08\x00gzip",
     ],
 )
-def test_what_is_no_completion_is_a_bad_reply(body):
+def test_a_body_that_is_no_completion_is_a_bad_reply(body):
     with pytest.raises(ServiceError) as caught:
         decode_reply(body, {}, model="m")
     assert caught.value.code == "gateway_bad_reply"

@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from journeyman.llm.offline.arguments import Words, arithmetic
+from journeyman.llm.offline.arguments import TextArguments, arithmetic
 
 STRING = {"type": "string"}
 NUMBER = {"type": "number"}
 
 
 def fill(text: str, required: tuple[str, ...] = (), **properties) -> dict[str, object]:
-    return Words(text).fill({"type": "object", "properties": properties, "required": list(required)})
+    return TextArguments(text).fill({"type": "object", "properties": properties, "required": list(required)})
 
 
 @pytest.mark.parametrize(
@@ -68,13 +68,13 @@ def test_a_required_argument_is_found_or_made_up(text, name, schema, value):
     assert fill(text, (name,), **{name: schema}) == {name: value}
 
 
-def test_an_optional_argument_needs_a_sign_in_the_text():
+def test_an_optional_argument_is_filled_only_if_the_text_names_it():
     optional = {"limit": {"type": "integer"}, "city": STRING, "unit": {"enum": ["C", "F"]}, "tags": {"type": "array"}}
     assert fill("weather, 3 times", **optional) == {}
     assert fill("weather in F with limit 3", **optional) == {"limit": 3, "unit": "F"}
 
 
-def test_what_is_found_is_given_once_and_in_order():
+def test_each_finding_is_used_once_and_in_order():
     assert fill("move 'a' to 'b'", ("source", "target"), source=STRING, target=STRING) == {"source": "a", "target": "b"}
     assert fill("refund ORD-7, 20", ("order_id", "amount"), amount=NUMBER, order_id=STRING) == {
         "amount": 20,
@@ -89,9 +89,11 @@ def test_nested_objects_and_references_are_followed():
         "properties": {"item": {"$ref": "#/$defs/Item"}},
         "required": ["item", "other"],
     }
-    assert Words("buy 3 of AB-12").fill(schema) == {"item": {"sku": "AB-12", "n": 3}, "other": None}
+    assert TextArguments("buy 3 of AB-12").fill(schema) == {"item": {"sku": "AB-12", "n": 3}, "other": None}
 
 
 def test_a_schema_that_contains_itself_ends():
     schema = {"$ref": "#/$defs/N", "$defs": {"N": {"properties": {"n": {"$ref": "#/$defs/N"}}, "required": ["n"]}}}
-    assert isinstance(Words("x").fill({"properties": {"n": schema}, "required": ["n"], "$defs": schema["$defs"]}), dict)
+    assert isinstance(
+        TextArguments("x").fill({"properties": {"n": schema}, "required": ["n"], "$defs": schema["$defs"]}), dict
+    )

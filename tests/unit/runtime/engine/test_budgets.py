@@ -1,4 +1,4 @@
-"""Budgets that runs share: never passed by more than one estimate, and nobody waits without reason."""
+"""Shared budgets: never exceeded by more than one estimate, and no call waits without a reason."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def budgets(clock: ManualClock | None = None, of_each: Quota = Quota()) -> Budge
     return Budgets(MemoryJournal(), clock or ManualClock(), of_each)
 
 
-async def held(budgets: Budgets, shares: list[QuotaScope], cost_usd: float, tokens: int = 10) -> BudgetReservation:
-    got = await budgets.set_aside(shares, tokens, cost_usd)
+async def reserved(budgets: Budgets, scopes: list[QuotaScope], cost_usd: float, tokens: int = 10) -> BudgetReservation:
+    got = await budgets.reserve(scopes, tokens, cost_usd)
     assert isinstance(got, BudgetReservation)
     return got
 
@@ -37,9 +37,9 @@ async def held(budgets: Budgets, shares: list[QuotaScope], cost_usd: float, toke
 async def test_what_is_used_up_is_a_limit_and_the_next_day_begins_anew() -> None:
     clock = ManualClock()
     shared = budgets(clock)
-    (await held(shared, DOLLAR, 0.9)).settle(replied(0.6))
-    (await held(shared, DOLLAR, 0.9)).settle(replied(0.4))
-    got = await shared.set_aside(DOLLAR, 10, 0.9)
+    (await reserved(shared, DOLLAR, 0.9)).settle(replied(0.6))
+    (await reserved(shared, DOLLAR, 0.9)).settle(replied(0.4))
+    got = await shared.reserve(DOLLAR, 10, 0.9)
     assert got == LimitReached(limit="usd_per_day", value=1.0, budget="principal:ann")
     with pytest.raises(ResourceError) as refused:
         await shared.check(DOLLAR)
@@ -47,43 +47,43 @@ async def test_what_is_used_up_is_a_limit_and_the_next_day_begins_anew() -> None
     assert refused.value.retry_after == (DAY_US - clock.now() % DAY_US) // 1_000_000
     clock.advance(float(refused.value.retry_after))
     await shared.check(DOLLAR)
-    (await held(shared, DOLLAR, 0.9)).settle(replied(0.1))
+    (await reserved(shared, DOLLAR, 0.9)).settle(replied(0.1))
 
 
-async def test_who_finds_no_room_waits_for_what_others_give_back() -> None:
+async def test_a_call_without_room_waits_until_others_settle() -> None:
     shared = budgets()
-    first = await held(shared, DOLLAR, 0.6)
-    second = await held(shared, DOLLAR, 0.6)  # it crosses the limit: the last one that may
-    waiting = asyncio.create_task(shared.set_aside(DOLLAR, 10, 0.6))
+    first = await reserved(shared, DOLLAR, 0.6)
+    second = await reserved(shared, DOLLAR, 0.6)  # it crosses the limit: the last one that may
+    waiting = asyncio.create_task(shared.reserve(DOLLAR, 10, 0.6))
     await asyncio.sleep(0)
     assert not waiting.done()
     first.settle(replied(0.1))
     third = await waiting
     assert isinstance(third, BudgetReservation)
-    last = asyncio.create_task(shared.set_aside(DOLLAR, 10, 0.6))
+    last = asyncio.create_task(shared.reserve(DOLLAR, 10, 0.6))
     second.settle(replied(0.5))
     third.settle(replied(0.5))
     assert isinstance(await last, LimitReached)
 
 
-async def test_leaving_without_a_word_costs_the_estimate_and_a_refusal_nothing() -> None:
+async def test_an_unknown_outcome_costs_the_estimate_and_a_refusal_nothing() -> None:
     shared = budgets()
-    with await held(shared, DOLLAR, 0.25) as taken:
+    with await reserved(shared, DOLLAR, 0.25) as taken:
         taken.settle(ModelFailed(call="m1", error=Failure("gateway_rejected", "no")))
     assert shared.state(1)["principal:ann"] == {"tokens": 0, "cost_usd": 0.0, "held_tokens": 0, "held_usd": 0.0}
-    with pytest.raises(KeyError), await held(shared, DOLLAR, 0.25):
+    with pytest.raises(KeyError), await reserved(shared, DOLLAR, 0.25):
         raise KeyError
     taken.settle(None)  # a second word does not count
     assert shared.state(1)["principal:ann"] == {"tokens": 10, "cost_usd": 0.25, "held_tokens": 0, "held_usd": 0.0}
 
 
-async def test_a_budget_that_is_nearly_used_up_is_said_once_a_day() -> None:
+async def test_a_budget_that_is_nearly_used_up_is_warned_of_once_a_day() -> None:
     shared = budgets()
-    first = await held(shared, DOLLAR, 0.5)
-    second = await held(shared, DOLLAR, 0.3)
+    first = await reserved(shared, DOLLAR, 0.5)
+    second = await reserved(shared, DOLLAR, 0.3)
     first.settle(replied(0.5))
     second.settle(replied(0.3))
-    third = await held(shared, DOLLAR, 0.1)
+    third = await reserved(shared, DOLLAR, 0.1)
     assert (first.warnings, third.warnings) == ((), ())
     [warning] = second.warnings
     assert (warning.budget, warning.used, warning.limit) == ("usd_per_day principal:ann", 0.8, 1.0)
@@ -91,14 +91,14 @@ async def test_a_budget_that_is_nearly_used_up_is_said_once_a_day() -> None:
 
 async def test_every_budget_that_pays_must_have_room() -> None:
     shared = budgets(of_each=Quota(tokens_per_day=100))
-    shares = shared.shares("ann", "support", Quota(usd_per_day=5.0))
-    assert [share.budget for share in shares] == ["principal:ann", "agent:support"]
-    (await held(shared, shares, 1.0, tokens=100)).settle(replied(1.0, tokens=100))
-    got = await shared.set_aside(shares, 1, 0.1)
+    scopes = shared.scopes("ann", "support", Quota(usd_per_day=5.0))
+    assert [scope.budget for scope in scopes] == ["principal:ann", "agent:support"]
+    (await reserved(shared, scopes, 1.0, tokens=100)).settle(replied(1.0, tokens=100))
+    got = await shared.reserve(scopes, 1, 0.1)
     assert isinstance(got, LimitReached)
     assert (got.limit, got.budget) == ("tokens_per_day", "principal:ann")
-    others = shared.shares("bob", "support", Quota(usd_per_day=5.0))
-    (await held(shared, others, 1.0)).settle(replied(1.0))
+    others = shared.scopes("bob", "support", Quota(usd_per_day=5.0))
+    (await reserved(shared, others, 1.0)).settle(replied(1.0))
     assert shared.state(9)["agent:support"]["cost_usd"] == 2.0
 
 
@@ -110,8 +110,8 @@ async def test_memory_is_bounded() -> None:
 
 
 def test_quotas_say_how_many_runs_may_be_at_work() -> None:
-    shares = [QuotaScope("key", "k1", Quota(concurrent_runs=4)), *DOLLAR]
-    assert [(limit.owner, limit.name, limit.most) for limit in most_runs(shares)] == [("key", "k1", 4)]
+    scopes = [QuotaScope("key", "k1", Quota(concurrent_runs=4)), *DOLLAR]
+    assert [(limit.owner, limit.name, limit.most) for limit in most_runs(scopes)] == [("key", "k1", 4)]
 
 
 @given(
@@ -119,11 +119,11 @@ def test_quotas_say_how_many_runs_may_be_at_work() -> None:
     steps=st.integers(1, 8),
 )
 async def test_no_budget_is_passed_by_more_than_one_estimate(calls: list[Any], steps: int) -> None:
-    """Many at once, each with its estimate and a cost within it: all end, and the sum stays within the bound."""
+    """Many calls at once, each with an estimate and a cost below it: all end, and the sum stays within the limit."""
     shared, spent, turned_away = budgets(), [0.0], [0]
 
     async def one(number: int, estimate: float, share: float) -> None:
-        got = await shared.set_aside(DOLLAR, 1, estimate)
+        got = await shared.reserve(DOLLAR, 1, estimate)
         if isinstance(got, LimitReached):
             turned_away[0] += 1
             return

@@ -1,4 +1,4 @@
-"""Sub-agents: what a run and the runs that it starts mean to each other."""
+"""Child runs: how a run and the runs that it starts depend on each other."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def started(runtime: SteppedRuntime, text: str = "job") -> str:
 
 
 async def at_the_gate(*plan: Sequence[str], **rest: Any) -> SteppedChildRuntime:
-    """Up to the first call of a model, which waits."""
+    """Run until the first model call, which waits."""
     runtime = family(*plan, **rest)
     await runtime.boot()
     runtime.spawn(runtime.say, "job")
@@ -100,7 +100,7 @@ async def test_an_approval_of_a_child_pauses_the_run_and_is_answered_through_it(
     child = runtime.children(run)[0]
     asked = (await runtime.disk.approvals("me"))[0]
     assert asked.run == child
-    assert [state.status for state in runtime.rested] == ["paused"], "whoever waits for the run is told"
+    assert [state.status for state in runtime.rested] == ["paused"], "the callers that wait for the run get its state"
     result = await runtime.runs.result("me", run)
     assert (result.status, result.waiting_for, result.approvals) == ("paused", "approval", (asked,))
     assert runtime.events(run, RunPaused)[-1].waiting_for == (asked.id,)
@@ -140,7 +140,7 @@ async def test_an_approval_is_not_answered_through_a_run_that_does_not_wait_for_
 
 
 @pytest.mark.parametrize("kind", ["worker", "asker", "chief"])
-async def test_who_cancels_a_run_cancels_what_it_started(kind: str) -> None:
+async def test_cancelling_a_run_cancels_its_children(kind: str) -> None:
     runtime = family((kind, "worker"))
     await runtime.boot()
     runtime.spawn(runtime.say, "job")
@@ -182,7 +182,7 @@ async def test_a_child_that_is_cancelled_by_hand_is_a_failure_of_its_step() -> N
     assert runtime.state(run).status == "finished"
 
 
-async def test_the_failure_of_a_child_is_told() -> None:
+async def test_the_failure_of_a_child_is_the_result_of_its_step() -> None:
     runtime = family(("worker",))
     await runtime.boot()
     runtime.spawn(runtime.say, "job")
@@ -258,7 +258,7 @@ async def test_a_crash_at_any_commit_loses_no_child_and_starts_none_twice(kind: 
 
 
 async def commits(runtime: SteppedRuntime, most: int) -> bool:
-    """Let everything go on for so many commits; True: there were not that many."""
+    """Continue for this many commits. Returns whether the run ended before that."""
     written = quiet = 0
     while quiet < 6:
         await runtime.settle(8)
@@ -342,7 +342,7 @@ async def test_a_fork_starts_children_of_its_own(at: str, crash: bool) -> None:
     assert not runtime.errors
 
 
-async def test_children_of_a_run_that_nobody_can_decide_for_are_cancelled() -> None:
+async def test_children_of_a_run_whose_agent_is_gone_are_cancelled() -> None:
     runtime = await at_the_gate(("worker",))
     run, child = runtime.run_ids
     await runtime.crash()

@@ -12,9 +12,9 @@ def _shown(live: LiveRun, text: LiveText, place: StreamPosition, *pieces: str) -
     frames: list[Frame] = []
     for piece in pieces:
         live.extend(text, ModelDelta(piece))
-        frames += place.news(live)
+        frames += place.new_frames(live)
     live.finish(text)
-    return [*frames, *place.news(live)]
+    return [*frames, *place.new_frames(live)]
 
 
 def test_a_secret_that_the_model_says_is_not_shown_wherever_its_text_is_cut() -> None:
@@ -39,11 +39,11 @@ def test_a_secret_that_is_named_later_is_masked_in_the_next_attempt() -> None:
     live.extend(text, ModelDelta("one"))
     codec.learn((KEY,))
     live.extend(text, ModelDelta(KEY, attempt=2))
-    assert list(place.news(live)) == [Delta("m1", 2, 0, "[secret]")]
+    assert list(place.new_frames(live)) == [Delta("m1", 2, 0, "[secret]")]
 
 
 def test_what_a_stopped_reply_keeps_is_what_was_shown() -> None:
-    """Half a secret may be the last that came: it is neither shown nor kept."""
+    """The text may end within a secret: that part is neither shown nor stored."""
     live = LiveRun(lambda: None, Codec((KEY,)))
     text = live.begin("m1", 1)
     live.extend(text, ModelDelta(f"It is {KEY[:12]}"))
@@ -54,7 +54,7 @@ def test_progress_tells_no_secret() -> None:
     live, place = LiveRun(lambda: None, Codec((KEY,))), StreamPosition(None)
     live.report("m1.0", f"with {KEY}")
     live.report("m1.0", 0.5)
-    assert list(place.news(live)) == [Progress("m1.0", "with [secret]"), Progress("m1.0", 0.5)]
+    assert list(place.new_frames(live)) == [Progress("m1.0", "with [secret]"), Progress("m1.0", 0.5)]
 
 
 def test_live_memory_is_bounded() -> None:
@@ -64,5 +64,5 @@ def test_live_memory_is_bounded() -> None:
     assert len(live.progress) <= 32
     for number in range(100):
         text = live.begin(f"m{number}", 1)
-        text.open = False
+        live.finish(text)
     assert len(live.texts) == 1

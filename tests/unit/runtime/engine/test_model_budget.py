@@ -1,4 +1,4 @@
-"""Runs whose model calls are paid from shared budgets: set aside before the call, charged after it."""
+"""Model calls under shared budgets: their cost is reserved before the call and settled after it."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ async def keyed(runtime: RuntimeInMemory, quota: Quota) -> RequestOrigin:
     return RequestOrigin(key="k1", quota=quota)
 
 
-async def test_without_quotas_nothing_is_set_aside() -> None:
+async def test_without_quotas_nothing_is_reserved() -> None:
     async with RuntimeInMemory(ScriptedModel([reply()]), prices=PRICES) as runtime:
         run = await runtime.start("hi")
         await runtime.runs.wait(run, 5)
         assert [event.reserved for event in await events_of(runtime, run, ModelCalled)] == [None]
 
 
-async def test_each_call_names_what_was_set_aside_and_every_budget_is_charged() -> None:
+async def test_each_call_names_its_reservation_and_every_budget_is_charged() -> None:
     model = ScriptedModel([reply(), reply(usage={"input_tokens": 50, "output_tokens": 0})])
     async with RuntimeInMemory(
         model, of_each=Quota(usd_per_day=5.0), of_agent=Quota(tokens_per_day=9000), prices=PRICES
@@ -87,8 +87,8 @@ async def test_a_budget_that_is_used_up_ends_the_run_and_turns_the_next_away() -
             runtime.journal, runtime.clock, runtime.of_each
         )  # the journal alone knows what was used
         with pytest.raises(ResourceError):
-            await after_a_restart.check(after_a_restart.shares("local", None, Quota()))
-        await after_a_restart.check(after_a_restart.shares("bob", None, Quota()))
+            await after_a_restart.check(after_a_restart.scopes("local", None, Quota()))
+        await after_a_restart.check(after_a_restart.scopes("bob", None, Quota()))
 
 
 async def test_a_request_that_was_accepted_is_answered_when_it_is_repeated() -> None:
@@ -124,8 +124,8 @@ async def test_an_unknown_price_is_said_once_and_counts_in_tokens(caplog: pytest
         assert await runtime.journal.used("principal:local", runtime.clock.now() // 86_400_000_000) == (160, 0.0)
         with pytest.raises(ResourceError):
             await runtime.start("b")
-    assert [one.message for one in caplog.records if "costs" in one.message] == [
-        "nobody said what scripted costs: dollars are counted only if the gateway says them"
+    assert [one.message for one in caplog.records if "price" in one.message] == [
+        "no price is known for model scripted: its dollars count only if the gateway reports them"
     ]
 
 
@@ -141,7 +141,7 @@ async def test_runs_at_work_have_a_quota_too() -> None:
 
 
 async def test_thirty_two_runs_against_one_dollar() -> None:
-    """Each would make four calls of 0.02 dollars, set aside at about 0.041: 2.56 dollars in all."""
+    """Each would make four calls of 0.02 dollars, with about 0.041 reserved for each: 2.56 dollars in all."""
     calls = [reply("", delay_ms=1, tool_calls=[{"name": "nope", "arguments": {}}]) for _ in range(96)]
     model = ScriptedModel([*calls, *(reply() for _ in range(32))])
     async with RuntimeInMemory(model, of_each=Quota(usd_per_day=1.0), prices=PRICES) as runtime:
@@ -181,7 +181,7 @@ async def test_summaries_are_paid_for() -> None:
 
 
 class Thinking(RuntimeInMemory):
-    """An agent of one node whose code asks the model until it may no more."""
+    """Return an agent of one node whose code asks the model until a limit stops it."""
 
     def spec(self) -> AgentSpec:
         parts = (node("think", "function", call="nodes:think"), edge("think", "end"))

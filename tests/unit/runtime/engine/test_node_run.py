@@ -1,4 +1,4 @@
-"""Runs of a graph: nodes in turn, branches side by side, failures and their ways, code that is killed in the middle."""
+"""Runs of graphs: nodes in turn, parallel branches, failures and their edges, and code that is killed midway."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def texts(state: AgentState) -> list[str]:
 
 
 def _plain(entries: list[Entry]) -> list[dict[str, Any]]:
-    """Events as they are, but for where in a graph they happened and which definition that was."""
+    """Return the events without their position in a graph and without the version of the definition."""
     plain = []
     for entry in entries:
         event = entry.event
@@ -78,7 +78,7 @@ def _plain(entries: list[Entry]) -> list[dict[str, Any]]:
     ],
 )
 async def test_a_react_agent_is_the_graph_llm_and_tools(plan: tuple[tuple[str, ...], ...], limits: Limits) -> None:
-    """The same events, one by one, but for those of nodes: with approvals, unknown tools, failures and limits."""
+    """Both make the same events but for those of nodes: with approvals, unknown tools, failures and limits."""
     for how in ("ok", "fail", "error"):
         react = SteppedRuntime({TEXT: plan}, limits=limits)
         walked = SteppedGraphRuntime({"Be brief.": plan}, limits=limits)
@@ -241,7 +241,7 @@ async def test_a_condition_that_has_no_answer_fails_the_run_or_takes_its_way() -
 
 
 async def test_calls_that_the_graph_goes_past_are_answered() -> None:
-    """A message that asks for tools must not stay without results: no gateway would take it."""
+    """A message that asks for tools needs their results: a gateway rejects it otherwise."""
     past = graph(
         node("ask", prompt="Ask."),
         node("left", prompt="Left."),
@@ -408,7 +408,7 @@ async def test_code_is_stopped_after_its_time() -> None:
 
 
 async def killed(runtime: SteppedGraphRuntime, commits: int, how: str = "ok") -> AgentState:
-    """The run, killed after so many commits and taken up again."""
+    """Kill the run after this many commits and recover it. Returns its last state."""
     await runtime.boot()
     runtime.spawn(runtime.say, TEXT)
     for _ in range(400):
@@ -448,7 +448,7 @@ async def test_code_that_is_killed_goes_on_where_it_was() -> None:
         state = await killed(runtime, commits)
         assert state.status == "finished", (commits, runtime.types("run_1"), state.error)
         expected = {**whole.thread_context, "dice": state.thread_context["dice"]}
-        if state.thread_context["said"][1] != "pay done":  # killed as it ran: nobody knows
+        if state.thread_context["said"][1] != "pay done":  # killed as it ran: its outcome is unknown
             expected["said"] = ["put done", state.thread_context["said"][1], "Quietly. says 2"]
         assert state.thread_context == expected
         assert len(runtime.events("run_1", StepRemembered)) == 2
@@ -521,6 +521,41 @@ async def test_calls_side_by_side_wait_for_a_human_together() -> None:
     state = runtime.state("run_1")
     assert state.thread_context == {"done": ["look done", "pay_asked done", "put done"]}
     assert len(runtime.events("run_1", ToolCallStarted)) == 3
+
+
+async def test_parallel_code_that_asks_two_questions_pauses_until_both_are_answered() -> None:
+    async def code(ctx: Any) -> dict[str, Any]:
+        async def look_and(name: str) -> str:
+            await ctx.call_tool("look", {})
+            result: str = await ctx.call_tool(name, {})
+            return result
+
+        return {"done": await asyncio.gather(look_and("pay_asked"), look_and("look_asked"))}
+
+    world = coded(code)
+    state = await played(world)
+    assert (state.status, len(state.open_approvals), world.worker.running) == ("paused", 2, 0)
+    approvals = await world.disk.approvals(None)
+    for left in (1, 0):
+        world.spawn(world.answer, approvals[left].id, "approve")
+        await world.let_go()
+        state = world.state("run_1")
+        assert len(state.open_approvals) == left
+    assert state.status == "finished"
+    waits = [kind for kind in world.types("run_1") if kind in ("run_paused", "approval_given", "run_resumed")]
+    assert waits == ["run_paused", "approval_given", "run_resumed", "run_paused", "approval_given", "run_resumed"]
+
+
+async def test_a_call_that_suspended_code_leaves_behind_does_not_keep_its_run_open() -> None:
+    async def code(ctx: Any) -> None:
+        asked = asyncio.create_task(ctx.call_tool("pay_asked", {}))
+        looked = asyncio.create_task(ctx.call_tool("look", {}))
+        await asyncio.wait([asked], timeout=0)
+        assert not looked.done()
+
+    world = coded(code)
+    state = await played(world)
+    assert (state.status, world.worker.running) == ("paused", 0)
 
 
 async def test_limits_hold_in_code_too() -> None:

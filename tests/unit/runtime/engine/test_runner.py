@@ -1,4 +1,4 @@
-"""What happens between a commit and its news: barriers, pauses, full disks, restarts, callers that go away."""
+"""What happens between a submit and its commit: barriers, pauses, full disks, restarts, callers that go away."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.harness.stepped_runtime import SPECS, STORAGE_FULL, THREAD, PendingBa
 
 @asynccontextmanager
 async def world_of(*plan: Sequence[str], slots: int = 512) -> AsyncIterator[SteppedRuntime]:
-    """A runtime in which "a" was said and is accepted; "b" and "c" are answered at once."""
+    """Return a runtime with an accepted run "a"; runs "b" and "c" are answered at once."""
     runtime = SteppedRuntime({"a": plan, "b": (), "c": ()}, slots=slots)
     await runtime.boot()
     runtime.spawn(runtime.say, "a")
@@ -35,14 +35,14 @@ async def world_of(*plan: Sequence[str], slots: int = 512) -> AsyncIterator[Step
 
 
 async def until_tools(runtime: SteppedRuntime) -> None:
-    """Up to the first reply: its calls are decided, their batch is not committed yet."""
+    """Run until the first reply: its calls are decided, and their batch is not committed yet."""
     runtime.disk.write()
     runtime.open_gate(0)
     await runtime.settle()
 
 
 async def pausing(runtime: SteppedRuntime) -> PendingBatch:
-    """Up to the pause, which is on its way to the disk while the approval is open: taken out of the queue."""
+    """Run until the pause, whose batch is taken out of the disk's queue while the approval is open."""
     await until_tools(runtime)
     runtime.disk.write()
     runtime.open_gate(0)
@@ -130,7 +130,7 @@ async def test_a_full_disk_shows_nothing_and_is_tried_again() -> None:
         assert runtime.executed == {}
         assert runtime.worker.running == 0
         assert runtime.types("run_1")[-1] == "model_called"
-        assert not runtime.tasks  # whoever waited was told to look at the journal
+        assert not runtime.tasks  # all callers were released to read the journal
         runtime.clock.advance(2)
         await runtime.let_go()
         assert runtime.state("run_1").status == "finished"
@@ -166,7 +166,7 @@ async def test_an_answer_before_the_next_try_does_not_fail_the_run() -> None:
 async def test_a_writer_that_was_taken_over_stops() -> None:
     async with world_of(["pay"]) as runtime:
         await runtime.disk.open()
-        await runtime.disk.take_over(runtime.clock.now())
+        await runtime.disk.take_over()
         runtime.open_gate(0)
         await runtime.settle()
         while runtime.disk.held:
@@ -176,7 +176,7 @@ async def test_a_writer_that_was_taken_over_stops() -> None:
         assert runtime.executed == {}
         assert "model_replied" not in runtime.types("run_1")
         with pytest.raises(StaleEpochError):
-            runtime.disk._ledger.check(_stale("run_1", runtime))
+            runtime.disk._transactions.check(_stale("run_1", runtime))
 
 
 def _stale(run_id: str, runtime: SteppedRuntime) -> Batch:
@@ -184,7 +184,7 @@ def _stale(run_id: str, runtime: SteppedRuntime) -> Batch:
     return Batch(at=1, appends=(Append(stream=run_id, drafts=(draft,), epoch=1),))
 
 
-async def test_stop_parks_and_the_next_process_goes_on() -> None:
+async def test_stop_suspends_runs_and_the_next_process_resumes_them() -> None:
     async with world_of(["pay", "look"]) as runtime:
         await until_tools(runtime)
         runtime.disk.write()
@@ -207,7 +207,7 @@ async def test_stop_before_a_runs_first_step() -> None:
         await runtime.settle()
         runtime.disk.held.rotate(1)
         runtime.disk.write()
-        runtime.worker.launch(runtime.run_of("b"))
+        runtime.worker.start(runtime.run_of("b"))
         await runtime.worker.stop(0)
         assert runtime.worker.running == 0
 
@@ -238,7 +238,7 @@ async def test_slots_bound_what_runs_and_the_rest_waits_as_ids() -> None:
         assert "model_called" not in runtime.types(runtime.run_of("c"))
 
 
-async def test_who_waits_behind_a_paused_run_is_told() -> None:
+async def test_callers_behind_a_paused_run_are_released() -> None:
     async with world_of(["pay_asked"]) as runtime:
         await until_tools(runtime)
         runtime.spawn(runtime.runs.start, "me", _start("b"))
@@ -251,7 +251,7 @@ async def test_who_waits_behind_a_paused_run_is_told() -> None:
         assert (behind.status, behind.waiting_for) == ("queued", "thread")
 
 
-async def test_who_waits_when_the_run_ahead_pauses_is_told() -> None:
+async def test_callers_are_released_when_the_run_ahead_pauses() -> None:
     async with world_of(["pay_asked"]) as runtime:
         runtime.spawn(runtime.runs.start, "me", _start("b"))
         await runtime.settle()
@@ -271,7 +271,7 @@ def _start(text: str) -> StartRun:
 
 
 async def test_a_caller_that_goes_away_in_its_commit_loses_no_wake_up() -> None:
-    """The answer, the cancel and the start are durable: the runs go on though nobody waits any more."""
+    """The answer, the cancel and the start are durable: the runs continue though no caller waits any more."""
     async with world_of(["pay_asked"]) as runtime:
         await until_tools(runtime)
         while runtime.disk.held:
@@ -350,7 +350,7 @@ async def test_an_approval_is_asked_again_when_the_code_changed() -> None:
 
 
 async def test_a_call_that_waits_for_its_slot_is_not_asked_about() -> None:
-    """Another call changes what the approval condition sees, meanwhile."""
+    """Another call changes meanwhile what the approval condition sees."""
     async with world_of(["pay_apart", "touch"]) as runtime:
         await until_tools(runtime)
         runtime.disk.write()

@@ -1,4 +1,4 @@
-"""`ctx.ask`: a call ends with a question and runs again from the top once a human has answered."""
+"""`ctx.ask`: a call ends with a question and runs again from its start once a human has answered."""
 
 from __future__ import annotations
 

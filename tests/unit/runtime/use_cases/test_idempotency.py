@@ -11,7 +11,7 @@ from journeyman.errors import ValidationError
 from journeyman.events.codec import Codec
 from journeyman.events.events import ThreadCreated
 from journeyman.ids import is_idempotency_key
-from journeyman.journal.idempotency import replayed_run
+from journeyman.journal.idempotency import replayed_result
 from journeyman.journal.journal import Append, Batch, IdempotencyClaim
 from journeyman.journal.memory import MemoryJournal
 from journeyman.runtime.use_cases.idempotency import idempotency_claim
@@ -48,4 +48,4 @@ async def test_a_stored_key_of_a_form_that_is_rejected_today_is_read() -> None:
     await journal.commit(Batch(at=1, appends=(append,), claim=stored))
     found = await journal.claim("ann", "/process", " old ")
     assert found is not None
-    assert replayed_run(found, stored, 2) == "run_1"
+    assert replayed_result(found, stored, 2) == "run_1"

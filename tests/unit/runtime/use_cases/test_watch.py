@@ -164,7 +164,7 @@ async def test_a_reader_that_is_cancelled_leaves_no_trace() -> None:
     reader.task.cancel()
     await runtime.settle()
     assert runtime.worker.watched == {}
-    assert runtime.disk._rings._places == {}
+    assert runtime.disk.notifier._subscriptions == {}
     await runtime.crash()
 
 
@@ -191,10 +191,10 @@ def test_reports_count_anew_when_a_run_goes_on() -> None:
     place = StreamPosition(first)
     for _ in range(3):
         first.report("m1.0", "old")
-    assert list(place.news(first)) == [Progress("m1.0", "old")] * 3
+    assert list(place.new_frames(first)) == [Progress("m1.0", "old")] * 3
     second.report("m2.0", "new")
-    assert list(place.news(second)) == [Progress("m2.0", "new")]
-    assert list(place.news(second)) == []
+    assert list(place.new_frames(second)) == [Progress("m2.0", "new")]
+    assert list(place.new_frames(second)) == []
 
 
 moves = st.lists(st.sampled_from(("say", "join", "rejoin", "write", "gate", "stall", "go", "wait")), max_size=40)
