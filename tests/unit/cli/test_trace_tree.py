@@ -8,15 +8,15 @@ from journeyman.events.codec import wire
 from journeyman.events.events import (
     RunFinished,
 )
-from journeyman.telemetry.tracing.spans import spans
+from journeyman.telemetry.tracing.spans import spans_of_run
 from tests.unit.telemetry.tracing.test_spans import ACCEPTED, FIRST, entries
 
 
 def test_a_tree_of_lines() -> None:
     stored = entries(ACCEPTED, *FIRST, RunFinished(output="done"))
     shown = msgspec.json.decode(msgspec.json.encode([wire(entry) for entry in stored]))
-    found = spans("r1", stored)
-    assert spans("r1", read_again(shown)) == found
+    found = spans_of_run("r1", stored)
+    assert spans_of_run("r1", read_again(shown)) == found
     lines = list(tree(found))
     assert [line.split("  ")[0] for line in lines] == [
         "invoke_agent support",

@@ -127,10 +127,10 @@ def events(
 def trace(run_id: RunId, url: Url = None, json: Json = False) -> None:
     """Print a run's spans as a tree: what took how long, and when; of a run under way, what has ended."""
     from journeyman.cli.trace_tree import entries, tree
-    from journeyman.telemetry.tracing.spans import spans
+    from journeyman.telemetry.tracing.spans import spans_of_run
 
     output = CommandOutput(json=json)
-    found = spans(run_id, entries(queries(Settings.read(), url).events(run_id, 0, MOST_EVENTS)))
+    found = spans_of_run(run_id, entries(queries(Settings.read(), url).events(run_id, 0, MOST_EVENTS)))
     if json:
         output.data({"items": msgspec.to_builtins(found)})
     elif found:
