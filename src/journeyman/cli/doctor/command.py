@@ -12,7 +12,7 @@ import typer
 from pydantic import SecretStr
 
 from journeyman import __version__
-from journeyman.cli.commands.check import check_path
+from journeyman.cli.commands.check import load_application
 from journeyman.cli.doctor import disk as disks
 from journeyman.cli.doctor import machine, network
 from journeyman.cli.doctor.finding import CheckResult, checked_safely
@@ -97,7 +97,7 @@ def check_lines(settings: Settings) -> str:
 
 
 def agent_checks(settings: Settings, path: Path | None) -> CheckResult:
-    application = check_path(settings, path, offline=False)
+    application = load_application(settings, path, offline=False)
     names = ", ".join(application.agents.agents) or "none"
     count = len(application.problems)
     return CheckResult("agents", "warning" if count else "fine", f"{names}; {count} warnings (`journeyman check`)")
