@@ -29,6 +29,7 @@ AgentPath = Annotated[
 Offline = Annotated[
     bool, typer.Option("--offline", help="Use the built-in offline model in place of the agent's models.")
 ]
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="Print at most this many.")]
 Principal = Annotated[
     str,

@@ -38,7 +38,7 @@ def list_approvals(limit: Limit = 50, url: Url = None, json: Json = False) -> No
 
 @app.command("answer")
 def answer(
-    approval: Annotated[str, typer.Argument(metavar="ID")],
+    approval: Annotated[str, typer.Argument(metavar="ID", help="The approval's id, as `approvals list` shows it.")],
     decision: Annotated[str, typer.Argument(metavar="DECISION", help=" | ".join(DECISIONS))],
     arguments: Annotated[
         str | None, typer.Option(help="With approve: run the call with these arguments instead (a JSON object).")

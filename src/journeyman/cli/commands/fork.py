@@ -11,13 +11,13 @@ from journeyman.cli.client.connect import connect
 from journeyman.cli.commands.approvals import parse_json_object
 from journeyman.cli.commands.run import EXIT_CODES, print_run, wait_for_end
 from journeyman.cli.exit_codes import FAILED
-from journeyman.cli.output import AgentPath, CommandOutput, Json, Offline, Url
+from journeyman.cli.output import AgentPath, CommandOutput, Json, Offline, RunId, Url
 from journeyman.errors import ValidationError
 from journeyman.settings import Settings
 
 
 def fork(
-    run_id: Annotated[str, typer.Argument(metavar="RUN")],
+    run_id: RunId,
     at: Annotated[int, typer.Option(min=1, help="Copy events 1 to this one.")],
     path: AgentPath = None,
     replace: Annotated[

@@ -27,7 +27,7 @@ def reload(url: Url = None, json: Json = False) -> None:
 
 
 def rollback(
-    agent: Annotated[str, typer.Argument(metavar="AGENT")],
+    agent: Annotated[str, typer.Argument(metavar="AGENT", help="The agent's name.")],
     version: Annotated[
         str | None, typer.Option("--to", metavar="VERSION", help="The version to use. [the previous one]")
     ] = None,

@@ -13,7 +13,7 @@ import typer
 from journeyman.cli.client.queries import queries
 from journeyman.cli.commands.test import log_errors_only
 from journeyman.cli.exit_codes import FAILED
-from journeyman.cli.output import AgentPath, CommandOutput, Json, Url
+from journeyman.cli.output import AgentPath, CommandOutput, Json, RunId, Url
 from journeyman.errors import ConfigurationError, NotFoundError, ValidationError
 from journeyman.settings import Settings
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from journeyman.server.application import Application
 
 T = TypeVar("T")
-RunId = Annotated[str, typer.Argument(metavar="RUN")]
 
 
 def replay(run_id: RunId, path: AgentPath = None, url: Url = None, json: Json = False) -> None:

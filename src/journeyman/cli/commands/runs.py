@@ -13,7 +13,7 @@ from journeyman.cli.client.queries import queries
 from journeyman.cli.commands.fork import fork
 from journeyman.cli.commands.replay import export, replay
 from journeyman.cli.commands.threads import message_text
-from journeyman.cli.output import CommandOutput, Json, Limit, Url, cell, compact_json
+from journeyman.cli.output import CommandOutput, Json, Limit, RunId, Url, cell, compact_json
 from journeyman.events.codec import rfc3339
 from journeyman.settings import Settings
 
@@ -39,7 +39,6 @@ def _parse_time(text: str) -> str:
 Time = Annotated[
     str | None, typer.Option(metavar="TIME", parser=_parse_time, help="A day or an RFC 3339 time, UTC by default.")
 ]
-RunId = Annotated[str, typer.Argument(metavar="RUN")]
 
 
 @app.command("list")

@@ -34,7 +34,7 @@ def list_threads(limit: Limit = 50, url: Url = None, json: Json = False, princip
 
 @app.command("show")
 def show_thread(
-    thread_id: Annotated[str, typer.Argument(metavar="THREAD")],
+    thread_id: Annotated[str, typer.Argument(metavar="THREAD", help="The thread's id.")],
     limit: Limit = 50,
     url: Url = None,
     json: Json = False,

@@ -106,7 +106,7 @@ def _print_problems(output: CommandOutput, problems: Sequence[Problem], allowed:
 
 @app.command("call")
 def call(
-    name: Annotated[str, typer.Argument(metavar="NAME")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The tool's name.")],
     arguments: Annotated[str, typer.Option("--json", help="The arguments of the call, a JSON object.")] = "{}",
     path: AgentPath = None,
     agent: Annotated[str | None, typer.Option(help="Call the tool under the policies of this agent.")] = None,

@@ -31,7 +31,7 @@ def doctor(
         typer.Option(
             "--network",
             "--gateway",
-            help="Also ask the gateway, Redis and the key set. Without it, no request is sent.",
+            help="Also ask the gateway, Redis and the key set. Nothing else uses the network.",
         ),
     ] = False,
     json: Json = False,
@@ -68,7 +68,7 @@ def check_all(path: Path | None, ask_network: bool) -> Iterator[CheckResult]:
     yield run_check("address", lambda: network.address(settings))
     yield run_check("callers", lambda: network.callers(settings))
     yield run_check("tls", lambda: network.tls(settings))
-    yield run_check("agents", lambda: agents(settings, path))
+    yield run_check("agents", lambda: loadable_agents(settings, path))
     yield from _service_checks(settings, ask_network)
 
 
@@ -98,7 +98,7 @@ def settings_text(settings: Settings) -> str:
     return " ".join(parts) or "all settings have their defaults"
 
 
-def agents(settings: Settings, path: Path | None) -> CheckResult:
+def loadable_agents(settings: Settings, path: Path | None) -> CheckResult:
     """Check that the agents can be loaded. Raises ConfigurationError if they cannot."""
     application = load_application(settings, path, offline=False)
     names = ", ".join(application.agents.agents) or "no agents"
