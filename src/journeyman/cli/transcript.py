@@ -21,9 +21,7 @@ class Transcript:
         self._text = ""  # of the open model call, as printed
         self._column = 0
         self._open_calls: set[str] = set()
-        self._early: list[
-            Frame
-        ] = []  # text that arrived before the end of earlier calls, since that waits for the disk
+        self._early: list[Frame] = []  # text that overtook the end of a call, which waits for the disk
         self._handlers: dict[str, Callable[[dict[str, Any]], None]] = {
             "delta": self._delta,
             "snapshot": self._snapshot,
