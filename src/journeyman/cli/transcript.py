@@ -98,6 +98,11 @@ class Transcript:
         result = error["message"] if error else " ".join((data.get("result") or "").split())
         duration = f"{data.get('duration_ms', 0):.0f} ms"
         self._note(f"  {data['tool']} -> {shorten(result)} ({duration})", "red" if error else "dim")
+        self._open_calls.discard(data["call"])
+        if not self._open_calls:
+            early, self._early = self._early, []
+            for frame in early:
+                self.show(frame)
 
     def _approval_requested(self, data: dict[str, Any]) -> None:
         self.approvals[data["approval"]] = {"arguments": {}, "message": "", "tool": "", "decisions": (), **data}

@@ -48,6 +48,12 @@ def test_text_that_arrives_before_the_end_of_a_call_waits_for_it() -> None:
     assert shown(CALL, delta("Hello"), REPLIED).endswith("Hello you\n")
 
 
+def test_a_reply_after_a_call_is_streamed() -> None:
+    """The text is printed while it arrives, not only with the model's complete reply."""
+    assert shown(CALL, delta("Hel"), RETURN).endswith("(4 ms)\nHel")
+    assert shown(CALL, RETURN, delta("Hel"), delta("lo", 3)).endswith("(4 ms)\nHello")
+
+
 def test_failures_limits_and_unknown_frames() -> None:
     text = shown(
         delta("par"),
