@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import secrets
 from typing import Protocol
 
@@ -62,3 +63,29 @@ class SequentialIds:
 
     def new(self, kind: str) -> str:
         return f"{kind}_{next(self._numbers)}"
+
+
+# What callers may choose. The same patterns stand in the OpenAPI document; `(?!\n)` is for Python, whose `$` would
+# accept a line break at the end.
+THREAD_ID = r"^(?!\.{1,2}$)[A-Za-z0-9._~:@+=-]{1,200}(?!\n)$"
+RESOURCE_NAME = r"^[A-Za-z0-9_.:/-]{1,200}(?!\n)$"  # of agents, tools, runs, approvals and keys
+IDEMPOTENCY_KEY = r"^[!-~]([ -~]{0,253}[!-~])?$"
+
+_THREAD_ID = re.compile(THREAD_ID)
+_RESOURCE_NAME = re.compile(RESOURCE_NAME)
+_IDEMPOTENCY_KEY = re.compile(IDEMPOTENCY_KEY)
+
+
+def is_thread_id(text: str) -> bool:
+    """Check whether a caller may give a thread this id."""
+    return _THREAD_ID.fullmatch(text) is not None
+
+
+def is_resource_name(text: str) -> bool:
+    """Check whether this may be the name or id of a stored resource."""
+    return _RESOURCE_NAME.fullmatch(text) is not None
+
+
+def is_idempotency_key(text: str) -> bool:
+    """Check whether a new request may carry this key. Keys that are stored already are never checked again."""
+    return _IDEMPOTENCY_KEY.fullmatch(text) is not None

@@ -83,7 +83,7 @@ async def test_a_client_that_stops_reading_is_left(served: Served) -> None:
     await reader.readuntil(b"run_started")
     live = served.runs.live["run_1"]
     taken = 0
-    with suppress(TimeoutError):  # the queue of one stays full: nobody takes from it any more
+    with suppress(TimeoutError):  # the queue of one stays full: no task takes from it any more
         while taken < 1000:
             await asyncio.wait_for(live.put(Delta("m1", 1, 0, "x" * 65536)), 1.0)
             taken += 1

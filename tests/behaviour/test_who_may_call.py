@@ -102,7 +102,7 @@ def test_no_way_in_no_start(folder: Path) -> None:
 def _commands_beside_it(folder: Path, url: str, key: str) -> None:
     """They go through the server, with the key of the environment."""
     refused = command(folder, "keys", "create", "shop", "--scopes", "read", "--rate", "often", JOURNEYMAN_API_KEY=key)
-    assert (refused.returncode, "'often' cannot be used: a rate is written like" in refused.stderr) == (2, True)
+    assert (refused.returncode, "'often' is not a valid rate: a rate is written like" in refused.stderr) == (2, True)
     limits = ("--rate", "2/1h", "--concurrent", "4", "--tokens-per-day", "1000", "--usd-per-day", "2.5")
     made = command(folder, "keys", "create", "shop", "--scopes", "read", "--json", *limits, JOURNEYMAN_API_KEY=key)
     shop = json.loads(made.stdout)

@@ -68,7 +68,7 @@ async def request(
 
 
 async def abandon(app: Any, method: str, path: str, json: Any) -> list[dict[str, Any]]:
-    """A request whose client leaves as soon as its body is read: what was sent to nobody."""
+    """Send a request whose client leaves as soon as its body is read. Returns what was sent after that."""
     content, headers = _encoded(json, None, None)
     messages = [{"type": "http.request", "body": content, "more_body": False}]
     sent: list[dict[str, Any]] = []

@@ -20,11 +20,10 @@ class KeyService:
         self.journal = MemoryJournal()
         self.clock = ManualClock()
         self.remembered = VerificationCache()
-        self.keys = ApiKeys(self.journal, self.clock, RandomSecretSource())
-        self.keys.changed = self.remembered.forget
+        self.keys = ApiKeys(self.journal, self.clock, RandomSecretSource(), self.remembered.clear)
         self.door = Authenticator(self.keys, None, self.remembered, self.clock)
 
     async def refused(self, credential: str) -> str:
         with pytest.raises(UnauthenticatedError) as raised:
-            await self.door.caller(credential)
+            await self.door.authenticate(credential)
         return raised.value.message

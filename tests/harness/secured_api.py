@@ -35,8 +35,7 @@ class SecuredApp:
     def __init__(self) -> None:
         self.clock = ManualClock()
         remembered = VerificationCache()
-        self.keys = ApiKeys(MemoryJournal(), self.clock, RandomSecretSource())
-        self.keys.changed = remembered.forget
+        self.keys = ApiKeys(MemoryJournal(), self.clock, RandomSecretSource(), remembered.clear)
         self.ports = make_ports(
             clock=self.clock,
             keys=self.keys,

@@ -46,6 +46,7 @@ from journeyman.events.events import (
 from journeyman.events.events import Path as Place
 from journeyman.events.fold import AgentState, fold
 from journeyman.events.messages import FilePart, ImagePart, Message, TextPart, Usage, assistant, user
+from journeyman.events.origin import RequestOrigin
 from journeyman.runtime.use_cases.requests import StartCall, StartRun
 from tests.harness.stepped_runtime import THREAD, SteppedRuntime
 
@@ -56,7 +57,7 @@ Story = Callable[[SteppedRuntime], Awaitable[None]]
 async def begin(runtime: SteppedRuntime, stream: bool = False) -> None:
     await runtime.boot()
     context = {"customer": {"tier": "gold"}}
-    request = StartRun(input=user("a"), thread_id=THREAD, context=context, stream=stream, request_id="req_1")
+    request = StartRun(input=user("a"), thread_id=THREAD, context=context, stream=stream, origin=RequestOrigin("req_1"))
     runtime.spawn(runtime.runs.start, "me", request)
     await step(runtime)
 

@@ -1,1 +1,1 @@
-"""The faces: HTTP, SSE and WebSocket."""
+"""The HTTP API: routes, server-sent events and WebSockets."""

@@ -1,4 +1,4 @@
-"""The API, assembled."""
+"""build_app: assembles routes, middleware and error handlers to one ASGI application."""
 
 from __future__ import annotations
 
@@ -57,36 +57,36 @@ _CORS_HEADERS = (
 _CORS_EXPOSED = ("X-Request-Id", "X-Run-Id", "X-Thread-Id", "Retry-After")
 
 
-def build_app(ports: ApiDependencies, *, lifespan: Lifespan | None = None) -> ASGIApp:
-    """The ASGI application over these use cases. `lifespan` is called with the inner application, as FastAPI's is."""
+def build_app(dependencies: ApiDependencies, *, lifespan: Lifespan | None = None) -> ASGIApp:
+    """Build the ASGI application. `lifespan` is called with the inner FastAPI application."""
     app = FastAPI(
         title=openapi.TITLE,
-        version=ports.version,
+        version=dependencies.version,
         openapi_url=None,
-        root_path=ports.root_path,
+        root_path=dependencies.root_path,
         redirect_slashes=False,
         lifespan=lifespan,
     )
-    gate = AuthenticationMiddleware(ports.authenticator, ports.admission)
-    _routes(app, ports, gate)
-    guard(app.router.routes, gate)
-    _errors(app, ports)
-    if ports.cors_origins:
+    authentication = AuthenticationMiddleware(dependencies.authenticator, dependencies.rate_limiter)
+    _add_routes(app, dependencies, authentication)
+    guard(app.router.routes, authentication)
+    _add_error_handlers(app, dependencies)
+    if dependencies.cors_origins:
         app.add_middleware(
             CORSMiddleware,
-            allow_origins=tuple(ports.cors_origins),
+            allow_origins=tuple(dependencies.cors_origins),
             allow_methods=("GET", "POST", "PATCH", "DELETE"),
             allow_headers=_CORS_HEADERS,
             expose_headers=_CORS_EXPOSED,
         )
     templates = {route.endpoint: route.path for route in app.router.routes if isinstance(route, Route)}
-    return EdgeMiddleware(_Shortcut(app), ports, templates)
+    return EdgeMiddleware(_Shortcut(app), dependencies, templates)
 
 
 class _Shortcut:
-    """The two hot routes without the framework around them (half of a request's cost here, measured).
+    """Calls the two most used routes directly, without FastAPI around them, which was half of a request's cost.
 
-    Browsers' requests take the long way, through CORS; so does whatever comes under another path.
+    Requests of browsers (with `Origin`) go through FastAPI all the same, since they need CORS; so do all other paths.
     """
 
     def __init__(self, app: FastAPI) -> None:
@@ -103,14 +103,14 @@ class _Shortcut:
             await hot.app(scope, receive, send)
 
 
-def _routes(app: FastAPI, ports: ApiDependencies, gate: AuthenticationMiddleware) -> None:
-    """The hot ones first: routes are tried in order."""
+def _add_routes(app: FastAPI, dependencies: ApiDependencies, authentication: AuthenticationMiddleware) -> None:
+    """Add all routes, the most used first: routes are tried in order."""
     app.router.routes += [
-        Route(process.PATH, process.Process(ports), methods=["POST"]),
-        Route(execute_tool.PATH, execute_tool.ExecuteTool(ports), methods=["POST"]),
-        Route(events.PATH, events.Events(ports), methods=["GET"]),
-        WebSocketRoute(websocket.PATH, websocket.WebSocketEndpoint(ports, gate)),
-        *ports.pages,
+        Route(process.PATH, process.Process(dependencies), methods=["POST"]),
+        Route(execute_tool.PATH, execute_tool.ExecuteTool(dependencies), methods=["POST"]),
+        Route(events.PATH, events.Events(dependencies), methods=["GET"]),
+        WebSocketRoute(websocket.PATH, websocket.WebSocketEndpoint(dependencies, authentication)),
+        *dependencies.pages,
     ]
     for router in (
         agent_routes,
@@ -126,13 +126,15 @@ def _routes(app: FastAPI, ports: ApiDependencies, gate: AuthenticationMiddleware
         health_routes,
         metrics_routes,
     ):
-        app.router.routes += router(ports).routes  # not included: the gate stands around each route
-    if ports.debug is not None:
-        app.router.routes += debug_routes(ports.debug).routes
+        app.router.routes += router(
+            dependencies
+        ).routes  # not `include_router`, which copies routes: authentication wraps these
+    if dependencies.debug is not None:
+        app.router.routes += debug_routes(dependencies.debug).routes
 
     @cache
     def document() -> dict[str, Any]:
-        return openapi.document(app, ports.version, OPERATIONS)
+        return openapi.document(app, dependencies.version, OPERATIONS)
 
     async def openapi_json(request: Request) -> Response:
         return json_response(document())
@@ -141,19 +143,19 @@ def _routes(app: FastAPI, ports: ApiDependencies, gate: AuthenticationMiddleware
 
 
 def _allowed(routes: Sequence[BaseRoute], scope: Scope) -> str:
-    """What may be done at this address: a path has a route for each of its methods, and each knows only of its own."""
+    """Return the methods of this path for an Allow header: each of them has a separate route."""
     found = [route for route in routes if isinstance(route, Route) and route.matches(scope)[0] is not Match.NONE]
     return ", ".join(sorted(set[str]().union(*(route.methods or () for route in found))))
 
 
-def _errors(app: FastAPI, ports: ApiDependencies) -> None:
+def _add_error_handlers(app: FastAPI, dependencies: ApiDependencies) -> None:
     async def on_error(request: Request, exc: Exception) -> Response:
         if isinstance(exc, HTTPException) and exc.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            exc.headers = {"Allow": _allowed(app.router.routes, request.scope)}
-        return answer_problem(exc, request.scope, ports.ids, ports.mask)
+            exc = HTTPException(exc.status_code, headers={"Allow": _allowed(app.router.routes, request.scope)})
+        return answer_problem(exc, context_of(request.scope), dependencies.ids, dependencies.mask)
 
     async def pass_on(request: Request, exc: Exception) -> Response:
-        raise exc  # to the door, which answers and logs; Starlette would answer in plain text
+        raise exc  # to the edge middleware, which logs and answers; Starlette would answer in plain text
 
     app.add_exception_handler(Exception, pass_on)
     for kind in (BaseError, HTTPException, RequestValidationError):

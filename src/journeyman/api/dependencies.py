@@ -1,4 +1,4 @@
-"""What the faces are given: use cases, lists and limits. Built by the composition root, never fetched."""
+"""ApiDependencies: the use cases, registries and limits that the API is built with."""
 
 from __future__ import annotations
 
@@ -29,30 +29,30 @@ from journeyman.tools.spec import ToolSpec
 
 
 class ListedTool(Protocol):
-    """A registered tool as the faces see it."""
+    """A registered tool as the API sees it."""
 
     @property
     def spec(self) -> ToolSpec: ...
 
     @property
     def findings(self) -> tuple[LintFinding, ...]:
-        """Of the static check."""
+        """What the static check found in the tool's code."""
         ...
 
 
 class ListedTools(Protocol):
-    """The tools of this server, by name."""
+    """The tools of this server, by name, with their metrics."""
 
     @property
     def tools(self) -> Mapping[str, ListedTool]: ...
 
     def get_metrics(self) -> Mapping[str, Mapping[str, JSON]]:
-        """Tool name -> its figures."""
+        """Return the metrics of each tool by its name."""
         ...
 
 
 class DebugPagesPort(Protocol):
-    """How the process stands inside: JSON, secrets masked."""
+    """The debug pages: the inner state of the process as JSON, with secrets masked."""
 
     def state(self) -> msgspec.Raw: ...
 
@@ -63,7 +63,7 @@ class DebugPagesPort(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
-    """Bounds that hold before anything of a request reaches a model. Seconds, bytes, counts."""
+    """Bounds that apply before any part of a request reaches a model: seconds, bytes, counts."""
 
     body_bytes: int = 1 << 20  # on the wire
     body_idle_seconds: float = 5.0  # between two chunks
@@ -71,21 +71,21 @@ class RequestLimits:
     json_depth: int = 64
     json_nodes: int = 50_000
     string_chars: int = 512 * 1024
-    ping_seconds: float = 15.0  # silence on a stream before a comment is sent
-    send_seconds: float = 30.0  # how long a client may refuse to read
+    ping_seconds: float = 15.0  # of silence on a stream, until a comment is sent
+    send_seconds: float = 30.0  # for which a client may read nothing
     socket_frame_bytes: int = 64 * 1024
-    socket_commands: int = 32  # of one WebSocket, under way at once
-    socket_runs: int = 64  # watched by one WebSocket at once
-    socket_auth_seconds: float = 5.0  # until a WebSocket must have said who it is
-    credential_check_seconds: float = 5.0  # how often that of an open socket or stream is looked at again
+    socket_commands: int = 32  # that one WebSocket may run at the same time
+    socket_runs: int = 64  # that one WebSocket may follow at the same time
+    socket_auth_seconds: float = 5.0  # until a WebSocket must have authenticated
+    credential_check_seconds: float = 5.0  # between checks of an open socket's or stream's credential
 
 
 async def nothing_cached(tool: str) -> int:
-    """For a server without a cache."""
+    """Clear no cache: the server has none."""
     return 0
 
 
-def _untold(fact: RequestServed) -> None:
+def _ignore(fact: RequestServed) -> None:
     pass
 
 
@@ -94,57 +94,59 @@ async def _no_metrics(accept: str) -> tuple[bytes, str]:
 
 
 async def nothing_erased(keep: Keep) -> tuple[int, Size]:
-    """For a server that keeps everything."""
+    """Erase no thread: the server keeps all of them."""
     return 0, Size(0, 0)
 
 
 async def nothing_reloaded() -> ReloadReport:
-    """For agents that come from no files."""
-    raise StateError("These agents were given by the program: there is nothing to reload.", code="no_files")
+    """Reject a reload: the agents were given by the program, not by files. Raises StateError (`no_files`)."""
+    raise StateError("These agents were given by the program, so there are no files to reload.", code="no_files")
 
 
 async def nothing_rolled_back(agent: str, version: str | None) -> AgentChange:
-    """The same."""
-    raise StateError("These agents were given by the program: there are no versions.", code="no_files")
+    """Reject a rollback: agents given by the program have no versions. Raises StateError (`no_files`)."""
+    raise StateError("These agents were given by the program, so they have no versions.", code="no_files")
 
 
-def _unknown(_: ToolSpec) -> Mapping[str, JSON]:
+def _no_sandbox(_: ToolSpec) -> Mapping[str, JSON]:
     return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiDependencies:
-    """Everything that the API needs. `ready` gives the reasons why not: empty means ready.
+    """Everything that the API needs, built by the composition root.
 
-    `details` and `sandbox` tell what confines workers, of all and of one tool. `served` is told of each answer;
-    `metrics` gives body and content type for an Accept header."""
+    `not_ready` returns the reasons why the server is not ready, by name; empty if it is ready. `details` and `sandbox`
+    describe how worker processes are confined, in general and for one tool. `on_served` is called after each answer.
+    `metrics` returns the body and the content type for an Accept header.
+    """
 
     runs: Runs
     forks: Forks
     threads: Threads
-    catalog: AgentRegistry
-    registry: ListedTools
-    clear_cache: Callable[[str], Awaitable[int]] = nothing_cached  # a tool's name -> how many answers were forgotten
-    prune: Callable[[Keep], Awaitable[tuple[int, Size]]] = nothing_erased  # threads erased, and what is left
+    agent_registry: AgentRegistry
+    tool_registry: ListedTools
+    clear_cache: Callable[[str], Awaitable[int]] = nothing_cached  # by tool name; returns how many results were removed
+    prune: Callable[[Keep], Awaitable[tuple[int, Size]]] = nothing_erased  # returns how many were erased, and the rest
     reload: Callable[[], Awaitable[ReloadReport]] = nothing_reloaded
     last_reload: Callable[[], ReloadReport | None] = lambda: None
     roll_back: Callable[[str, str | None], Awaitable[AgentChange]] = nothing_rolled_back
-    ready: Callable[[], Mapping[str, object]] = dict
+    not_ready: Callable[[], Mapping[str, object]] = dict
     details: Callable[[], Mapping[str, object]] = dict
-    sandbox: Callable[[ToolSpec], Mapping[str, JSON]] = _unknown
-    served: Callable[[RequestServed], None] = _untold
+    sandbox: Callable[[ToolSpec], Mapping[str, JSON]] = _no_sandbox
+    on_served: Callable[[RequestServed], None] = _ignore
     metrics: Callable[[str], Awaitable[tuple[bytes, str]]] = _no_metrics
-    authenticator: Authenticator | None = None  # None: nobody is asked who they are, everybody is `local`
+    authenticator: Authenticator | None = None  # None: every caller is `local`
     keys: ApiKeys | None = None
-    admission: RateLimiter | None = None  # None: requests are not counted
-    mask: Callable[[str], str] = str  # takes secrets out of a sentence that was made of what a caller sent
-    traced: bool = False  # give a trace to requests that bring none
-    debug: DebugPagesPort | None = None  # None: there are no such routes
+    rate_limiter: RateLimiter | None = None  # None: there are no rate limits
+    mask: Callable[[str], str] = str  # masks secrets in a sentence that quotes what a caller sent
+    start_traces: bool = False  # for requests without a `traceparent`
+    debug: DebugPagesPort | None = None  # None: there are no debug routes
     version: str = "0"
     request_wait_seconds: float = 120.0
-    allowed_hosts: Sequence[str] = ()  # beside the loopback names; "*.example.com" and "*" are understood
+    allowed_hosts: Sequence[str] = ()  # besides the loopback names; "*.example.com" and "*" are patterns
     cors_origins: Sequence[str] = ()
-    trusted_proxies: Sequence[str] = ()  # whose X-Forwarded-For is believed
+    trusted_proxies: Sequence[str] = ()  # whose X-Forwarded-For is trusted
     root_path: str = ""
     limits: RequestLimits = RequestLimits()
     clock: Clock = field(default_factory=SystemClock)

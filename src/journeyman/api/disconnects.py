@@ -1,4 +1,4 @@
-"""Waiting for a run on behalf of a client that may go away."""
+"""Waits for a run on behalf of a client that may disconnect."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from journeyman.runtime.use_cases.runs import Runs
 
 
 async def wait_or_cancel(runs: Runs, principal: str, run_id: str, seconds: float, receive: Receive) -> RunResult:
-    """`Runs.wait`, but a client that leaves takes its run with it. Raises ClientGone then."""
+    """Wait for a run, and cancel it if the client disconnects first. Raises ClientDisconnected in that case."""
     waiter = asyncio.ensure_future(runs.wait(run_id, seconds))
-    listener = asyncio.ensure_future(_gone(receive))
+    listener = asyncio.ensure_future(_disconnected(receive))
     try:
         await asyncio.wait((waiter, listener), return_when=asyncio.FIRST_COMPLETED)
         if waiter.done():
@@ -28,13 +28,13 @@ async def wait_or_cancel(runs: Runs, principal: str, run_id: str, seconds: float
 
 
 async def cancel_for(runs: Runs, principal: str, run_id: str) -> None:
-    """Cancel the run of a client that has gone; that it has ended by now is fine."""
+    """Cancel the run of a client that has disconnected, unless it has ended already."""
     try:
         await runs.cancel(principal, run_id, "disconnected")
     except StateError:
         return
 
 
-async def _gone(receive: Receive) -> None:
+async def _disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass

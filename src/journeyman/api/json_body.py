@@ -1,4 +1,4 @@
-"""Request bodies: read within bounds, and parsed by the one strict JSON reader before any model sees them."""
+"""Request bodies: read within limits, parsed as strict JSON, and converted to their model."""
 
 from __future__ import annotations
 
@@ -11,27 +11,28 @@ from fastapi import Request
 from starlette.types import Message, Receive
 
 from journeyman.api.dependencies import RequestLimits
+from journeyman.api.field_errors import reason_and_path, wrong_fields
 from journeyman.api.problems import RequestError
-from journeyman.api.schemas.runs import FORMS, LARGEST_INTEGER
+from journeyman.api.schemas.runs import LARGEST_INTEGER
 from journeyman.api.security.request_context import context_of
 from journeyman.events.messages import JSON
 
 T = TypeVar("T")
 _DECODER = msgspec.json.Decoder()
-# Possessive, and the end is optional: it never goes back, so that no bytes make it slower than linear.
+# Possessive, and with an optional end: it never backtracks, so its time is linear in any input.
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _STEP = re.compile(r"\.(\w+)|\[(\d+)\]")  # of a path such as $.edits.messages[3].replace
-_WHOLE_FLOATS = 8  # in one body: each costs a look at all of it
+_MOST_WHOLE_FLOATS = 8  # in one body: each costs another conversion of all of it
 _JSON_TYPES = (b"application/json", b"application/merge-patch+json")
 
 
 class ClientDisconnected(Exception):
-    """The client closed the connection."""
+    """The client closed the connection, or no longer reads what it is sent."""
 
 
 async def read_json(headers: dict[bytes, bytes], receive: Receive, limits: RequestLimits) -> JSON:
-    """The request's body as plain JSON data. Raises RequestError (408, 413, 415, 422) and ClientGone."""
+    """Read a request's body as plain JSON data. Raises RequestError (408, 413, 415, 422) and ClientDisconnected."""
     media_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
     if media_type not in _JSON_TYPES:
         raise RequestError("Send a JSON body with `Content-Type: application/json`.", status=415, code="not_json")
@@ -39,26 +40,29 @@ async def read_json(headers: dict[bytes, bytes], receive: Receive, limits: Reque
 
 
 async def read_body(headers: dict[bytes, bytes], receive: Receive, limits: RequestLimits) -> bytes:
-    """The body's bytes: counted on the wire, whatever Content-Length says."""
+    """Read the bytes of a body. They are counted as they arrive, whatever Content-Length says.
+
+    Raises RequestError (408, 413) and ClientDisconnected.
+    """
     declared = headers.get(b"content-length", b"")
     if declared.isdigit() and (len(declared) > 15 or int(declared) > limits.body_bytes):
         raise _too_large(limits)
     try:
-        async with asyncio.timeout(limits.body_idle_seconds) as patience:
+        async with asyncio.timeout(limits.body_idle_seconds) as timeout:
             message = await _chunk(receive, limits, 0)
             if not message.get("more_body", False):
                 return message.get("body", b"")  # type: ignore[no-any-return]
-            return await _rest(message.get("body", b""), receive, limits, patience)
+            return await _rest(message.get("body", b""), receive, limits, timeout)
     except TimeoutError as exc:
-        raise RequestError("The body came too slowly.", status=408, code="body_timeout") from exc
+        raise RequestError("The body arrived too slowly.", status=408, code="body_timeout") from exc
 
 
-async def _rest(first: bytes, receive: Receive, limits: RequestLimits, patience: asyncio.Timeout) -> bytes:
+async def _rest(first: bytes, receive: Receive, limits: RequestLimits, timeout: asyncio.Timeout) -> bytes:
     loop = asyncio.get_running_loop()
-    latest = loop.time() + limits.body_total_seconds
+    deadline = loop.time() + limits.body_total_seconds
     body = bytearray(first)
     while True:
-        patience.reschedule(min(latest, loop.time() + limits.body_idle_seconds))
+        timeout.reschedule(min(deadline, loop.time() + limits.body_idle_seconds))
         message = await _chunk(receive, limits, len(body))
         body += message.get("body", b"")
         if not message.get("more_body", False):
@@ -79,13 +83,13 @@ def _too_large(limits: RequestLimits) -> RequestError:
 
 
 def parse(raw: bytes, limits: RequestLimits) -> JSON:
-    """Strict JSON: valid UTF-8, bounded depth, count and lengths, exact integers, no NUL, no key twice.
+    """Parse strict JSON: valid UTF-8, limited depth, count and lengths, exact integers, no NUL, no repeated key.
 
     Raises RequestError (422, `invalid_json`).
     """
     if raw.count(b'"') - raw.count(b'\\"') > 4 * limits.json_nodes:
         raise _invalid(f"more than {limits.json_nodes} values")
-    skeleton = _STRING.sub(b"", raw)  # structure without strings: what is counted in it is not text
+    skeleton = _STRING.sub(b"", raw)  # the structure without its strings, so that no text is counted
     nodes = skeleton.count(b",") + skeleton.count(b"[") + skeleton.count(b"{") + 1
     if nodes > limits.json_nodes:
         raise _invalid(f"more than {limits.json_nodes} values")
@@ -120,7 +124,7 @@ def _depth(skeleton: bytes) -> int:
 
 
 def _inspect(value: JSON, limits: RequestLimits) -> int:
-    """Check every value; the number of keys that were kept."""
+    """Check every value. Returns the number of keys, which is less than that of the text if one was repeated."""
     keys = 0
     todo = [value]
     while todo:
@@ -147,22 +151,29 @@ def _check_text(text: str, limits: RequestLimits) -> None:
         raise _invalid(f"a string is longer than {limits.string_chars} characters")
 
 
-def convert(value: JSON, model: type[T], whole_floats: int = _WHOLE_FLOATS) -> T:
-    """The body as its model. Raises RequestError (422) with the path of the first field that does not fit."""
+def convert(value: JSON, model: type[T]) -> T:
+    """Return the body as its model. Raises RequestError (422) that names the wrong fields, up to ten of them."""
+    try:
+        return _convert(value, model)
+    except msgspec.ValidationError as exc:
+        fields = wrong_fields(value, exc, lambda rest: _convert(rest, model))
+        raise RequestError(" ".join(field.message for field in fields), fields=fields) from exc
+
+
+def _convert(value: JSON, model: type[T], whole_floats: int = _MOST_WHOLE_FLOATS) -> T:
     try:
         return msgspec.convert(value, model)
     except msgspec.ValidationError as exc:
-        reason, _, path = str(exc).partition(" - at `")
-        if whole_floats and _made_whole(value, reason, path):
-            return convert(value, model, whole_floats - 1)
-        reason = next((form for pattern, form in FORMS.items() if repr(pattern) in reason), reason)
-        field = path.rstrip("`").removeprefix("$").removeprefix(".")
-        where = f"body.{field}" if field else "body"
-        raise RequestError(f"{where}: {reason}", path=where) from exc
+        if whole_floats and _made_whole(value, *reason_and_path(exc)):
+            return _convert(value, model, whole_floats - 1)
+        raise
 
 
 def _made_whole(value: JSON, reason: str, path: str) -> bool:
-    """Where an integer is wanted 5.0 is one (JSON Schema): it is written as 5 into the value."""
+    """Write 5.0 as 5 into the value if an integer is expected there: it is an integer in JSON Schema.
+
+    Returns whether it did that.
+    """
     if not (reason.startswith("Expected `int") and reason.endswith("got `float`")):
         return False
     *steps, last = [name or int(place) for name, place in _STEP.findall(path)]
@@ -176,13 +187,13 @@ def _made_whole(value: JSON, reason: str, path: str) -> bool:
 
 
 async def read_route_body(request: Request, limits: RequestLimits) -> JSON:
-    """The request's JSON. Raises RequestError."""
+    """Read the JSON body of a FastAPI request. Raises RequestError and ClientDisconnected."""
     return await read_json(context_of(request.scope).headers, request.receive, limits)
 
 
 async def merge_patch_of(request: Request, limits: RequestLimits) -> dict[str, JSON]:
-    """A JSON Merge Patch (RFC 7396) of an object."""
+    """Read a JSON Merge Patch (RFC 7396) of an object. Raises RequestError and ClientDisconnected."""
     patch = await read_route_body(request, limits)
     if not isinstance(patch, dict):
-        raise RequestError("body: a context is an object, and so is its patch.", path="body")
+        raise RequestError("`body` must be an object: the JSON Merge Patch of a context.", path="body")
     return patch

@@ -1,14 +1,16 @@
-"""The OpenAPI document: what FastAPI knows of the routes, and the schemas of what they read and write."""
+"""The OpenAPI document: the routes that FastAPI knows, and the schemas of their request and response bodies."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from inspect import cleandoc
 from typing import Any
 
 import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from journeyman import ids
 from journeyman.agents.graph.drawing import GraphPicture
 from journeyman.api.problems import ProblemDetails
 from journeyman.api.schemas import agents as agent_schemas
@@ -20,7 +22,7 @@ from journeyman.events.messages import TextPart
 TITLE = "Journeyman"
 DESCRIPTION = (
     "Durable agents over HTTP, SSE and WebSocket. Errors are `application/problem+json` (RFC 9457). "
-    "No string of a body holds NUL (U+0000), and no integer is beyond 2^53."
+    "A body's strings may not contain NUL (U+0000), and its integers may not exceed 2^53."
 )
 _REF = "#/components/schemas/{name}"
 _SCHEME = "credential"
@@ -28,7 +30,7 @@ _SCHEMES = {
     _SCHEME: {
         "type": "http",
         "scheme": "bearer",
-        "description": "An API key or a JSON Web Token; with `AUTH_MODE=off` nobody is asked. The words are scopes.",
+        "description": "An API key or a JSON Web Token. With `AUTH_MODE=off` none is needed. The words are scopes.",
     }
 }
 _PROBLEM = {"$ref": _REF.format(name="ProblemDetails")}
@@ -74,8 +76,11 @@ IDEMPOTENCY_KEY: dict[str, Any] = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
-    "schema": {"type": "string", "pattern": r"^[!-~]([ -~]{0,253}[!-~])?$"},
-    "description": "The same key with the same body gives the first answer again; with another body it is refused.",
+    "schema": {"type": "string", "pattern": ids.IDEMPOTENCY_KEY},
+    "description": (
+        "Makes a retry safe: the same key with the same body returns the first answer again; with another body it is "
+        "rejected."
+    ),
 }
 IDEMPOTENT: Operation = {"parameters": [IDEMPOTENCY_KEY]}  # for `openapi_extra`
 RUN_HEADERS = {
@@ -85,27 +90,29 @@ RUN_HEADERS = {
 
 
 def ref(model: type) -> dict[str, Any]:
+    """Return a reference to the schema of a model."""
     return {"$ref": _REF.format(name=model.__name__)}
 
 
 def content(schema: Mapping[str, Any], media_type: str = "application/json") -> dict[str, Any]:
+    """Describe a body of this media type."""
     return {media_type: {"schema": schema}}
 
 
 def accepts(model: type | None = None, **more: Any) -> Operation:
-    """The documentation of a route's body, with what a model cannot say; without a model, a JSON Merge Patch."""
+    """Describe a route's request body: a model, with additions to its schema, or a JSON Merge Patch without one."""
     schema = {"type": "object"} if model is None else {**ref(model), **more}
     return {"requestBody": {"required": True, "content": content(schema)}}
 
 
 def response_schema(model: type | None = None, *, status: int = 200, text: str = "Successful") -> dict[int | str, Any]:
-    """The documentation of a route's answer; without a model, any JSON object."""
+    """Describe a route's answer: a model, or any JSON object without one."""
     schema = {"type": "object"} if model is None else ref(model)
     return {status: {"description": text, "content": content(schema)}, **problems()}
 
 
 def lists(model: type) -> dict[int | str, Any]:
-    """The documentation of a page: items and the cursor of the next one."""
+    """Describe a page: its items, and the cursor of the next page."""
     schema = {
         "type": "object",
         "required": ["items", "next_cursor"],
@@ -118,43 +125,52 @@ def lists(model: type) -> dict[int | str, Any]:
 
 
 def problems() -> dict[int | str, Any]:
+    """Describe the errors of a route."""
     return {
         status: {"description": text, "content": content(_PROBLEM, "application/problem+json")}
-        for status, text in (("4XX", "The request cannot be served as it is"), ("5XX", "The server could not serve it"))
+        for status, text in (("4XX", "The request is not acceptable"), ("5XX", "The server failed to answer it"))
     }
 
 
 def document(app: FastAPI, version: str, operations: Mapping[str, Mapping[str, Operation]]) -> dict[str, Any]:
-    """The whole document. `operations` describes the routes that FastAPI does not know: path -> method -> operation."""
-    made = get_openapi(title=TITLE, version=version, description=DESCRIPTION, routes=app.routes)
+    """Build the document. `operations` describes the routes that FastAPI does not know, by path and method."""
+    built = get_openapi(title=TITLE, version=version, description=DESCRIPTION, routes=app.routes)
     for path, methods in operations.items():
-        made["paths"].setdefault(path, {}).update(methods)
+        built["paths"].setdefault(path, {}).update(methods)
     _, components = msgspec.json.schema_components(_MODELS, ref_template=_REF)
-    known = made.setdefault("components", {}).setdefault("schemas", {})
+    known = built.setdefault("components", {}).setdefault("schemas", {})
     known.update(components)
-    _promise_text(known)
-    for generated in ("HTTPValidationError", "ValidationError"):  # FastAPI's own; ours are ProblemDetails
+    _dedent(known)
+    _only_text_parts(known)
+    for generated in ("HTTPValidationError", "ValidationError"):  # FastAPI's own: this API answers with ProblemDetails
         known.pop(generated, None)
-    for path, methods in made["paths"].items():
+    for path, methods in built["paths"].items():
         for method, operation in methods.items():
             operation["responses"].pop("422", None)
             operation["security"] = _security(method, path)
-    made["paths"] = dict(sorted(made["paths"].items()))
-    made["components"]["schemas"] = dict(sorted(known.items()))
-    made["components"]["securitySchemes"] = _SCHEMES
-    return made
+    built["paths"] = dict(sorted(built["paths"].items()))
+    built["components"]["schemas"] = dict(sorted(known.items()))
+    built["components"]["securitySchemes"] = _SCHEMES
+    return built
 
 
-def _promise_text(known: dict[str, Any]) -> None:
-    """Of the parts of a message only text is taken yet: the others are known, and refused by name."""
+def _dedent(schemas: dict[str, Any]) -> None:
+    """Remove the indentation of docstrings, which Markdown would show as code."""
+    for schema in schemas.values():
+        if "description" in schema:
+            schema["description"] = cleandoc(schema["description"])
+
+
+def _only_text_parts(known: dict[str, Any]) -> None:
+    """Document only text parts of messages: the other kinds are decoded, but rejected (`unsupported_content`)."""
     for model, field in (
         ("ProcessRequest", "user_input"),
         ("AddMessage", "content"),
         ("MessageEditRequest", "content"),
     ):
-        for way in known[model]["properties"][field]["anyOf"]:
-            if "items" in way:
-                way["items"] = ref(TextPart)
+        for option in known[model]["properties"][field]["anyOf"]:
+            if "items" in option:
+                option["items"] = ref(TextPart)
 
 
 def _security(method: str, path: str) -> list[dict[str, list[str]]]:

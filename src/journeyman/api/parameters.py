@@ -1,4 +1,4 @@
-"""Path and query parameters that many routes share, checked at the door."""
+"""Path and query parameters that several routes share."""
 
 from __future__ import annotations
 
@@ -10,24 +10,23 @@ from fastapi import Path, Query
 from pydantic import AfterValidator, BeforeValidator
 
 from journeyman.api.problems import RequestError
-from journeyman.api.schemas.runs import FORMS, LARGEST_INTEGER, NAME, THREAD_ID
+from journeyman.api.schemas.runs import FORMS, LARGEST_INTEGER
 from journeyman.events.messages import JSON
+from journeyman.ids import RESOURCE_NAME, THREAD_ID, is_resource_name, is_thread_id
 
-_THREAD_ID = re.compile(THREAD_ID)
-_NAME = re.compile(NAME)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _PLAIN = r"^[^\x00-\x1f\x7f]*$"
 
 
 def _thread_id(value: str) -> str:
-    if not _THREAD_ID.match(value):
+    if not is_thread_id(value):
         raise ValueError(FORMS[THREAD_ID])
     return value
 
 
 def _name(value: str) -> str:
-    if not _NAME.match(value):
-        raise ValueError(FORMS[NAME])
+    if not is_resource_name(value):
+        raise ValueError(FORMS[RESOURCE_NAME])
     return value
 
 
@@ -38,34 +37,38 @@ def _plain(value: str | None) -> str | None:
 
 
 def _dated(value: str | None) -> str | None:
-    """Without this a number is a time, too: seconds or milliseconds, by its size."""
+    """Reject numbers, which pydantic would take for seconds or milliseconds, by their size."""
     if value is not None and not _DATE.match(value):
         raise ValueError("a time is RFC 3339, such as 2026-11-28T09:00:00Z")
     return value
 
 
-def _shown(pattern: str) -> dict[str, JSON]:
-    """The pattern in the document alone: what is said of a value that does not fit is a sentence of ours."""
+def _documented(pattern: str) -> dict[str, JSON]:
+    """Return a pattern for the OpenAPI document only, so that pydantic does not put it into its messages."""
     return {"pattern": pattern}
 
 
 ThreadPath = Annotated[
     str,
-    Path(description="The caller's own id of the thread", json_schema_extra=_shown(THREAD_ID)),
+    Path(description="The thread's id, as the caller chose it", json_schema_extra=_documented(THREAD_ID)),
     AfterValidator(_thread_id),
 ]
-NamePath = Annotated[str, Path(json_schema_extra=_shown(NAME)), AfterValidator(_name)]
-RunPath = Annotated[str, Path(description="The run's id", json_schema_extra=_shown(NAME)), AfterValidator(_name)]
-Text = Annotated[str | None, Query(max_length=200, json_schema_extra=_shown(_PLAIN)), AfterValidator(_plain)]
-Cursor = Annotated[str | None, Query(max_length=1000, description="`next_cursor` of the page before")]
-Moment = Annotated[datetime | None, Query(description="RFC 3339; without a zone it is UTC"), BeforeValidator(_dated)]
-PageSize = Annotated[int, Query(ge=1, le=200, description="How many at most")]
-After = Annotated[int | None, Query(ge=0, le=LARGEST_INTEGER, description="Only what comes behind this number")]
-Seq = Annotated[int | None, Query(ge=1, le=LARGEST_INTEGER, description="A seq of the run")]
+NamePath = Annotated[str, Path(json_schema_extra=_documented(RESOURCE_NAME)), AfterValidator(_name)]
+RunPath = Annotated[
+    str, Path(description="The run's id", json_schema_extra=_documented(RESOURCE_NAME)), AfterValidator(_name)
+]
+Text = Annotated[str | None, Query(max_length=200, json_schema_extra=_documented(_PLAIN)), AfterValidator(_plain)]
+Cursor = Annotated[str | None, Query(max_length=1000, description="`next_cursor` of the previous page")]
+Moment = Annotated[
+    datetime | None, Query(description="A time in RFC 3339. Without a zone it is UTC"), BeforeValidator(_dated)
+]
+PageSize = Annotated[int, Query(ge=1, le=200, description="The largest number of items to return")]
+After = Annotated[int | None, Query(ge=0, le=LARGEST_INTEGER, description="Only items after this number")]
+Seq = Annotated[int | None, Query(ge=1, le=LARGEST_INTEGER, description="The seq of an event of the run")]
 
 
-def checked_name(value: str) -> str:
-    """A run's id out of a path. Raises RequestError (422)."""
+def checked_run_id(value: str) -> str:
+    """Return a run's id from a path. Raises RequestError (422)."""
     try:
         return _name(value)
     except ValueError as exc:

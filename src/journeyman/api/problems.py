@@ -1,4 +1,4 @@
-"""Errors as answers: the one place where an error becomes a status (application/problem+json, RFC 9457)."""
+"""Errors as answers: maps each error to its status and body (application/problem+json, RFC 9457)."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import msgspec
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.types import Scope, Send
+from starlette.types import Send
 
+from journeyman.api.security.request_context import RequestContext
 from journeyman.errors import (
     BaseError,
     ForbiddenError,
@@ -38,10 +39,9 @@ from journeyman.ids import Ids
 
 _LOG = logging.getLogger(__name__)
 _ENCODER = msgspec.json.Encoder()
-_KEY = "journeyman.problem"
 MEDIA_TYPE = b"application/problem+json"
 
-# The nearest class in an error's ancestry decides, unless its code is in the second table.
+# The nearest class in an error's ancestry decides, unless the error's code is in STATUS_OF_CODE.
 STATUS_OF_CLASS: dict[type[BaseException], int] = {
     BaseError: 500,
     ValidationError: 400,
@@ -73,27 +73,45 @@ STATUS_OF_CODE = {
     "gateway_timeout": 504,
 }
 _CODE_OF_STATUS = {404: "not_found", 405: "method_not_allowed"}
-# What an operator reads in the log, a client does not: the message may name files or settings.
-_SENTENCES = {
-    500: "Something went wrong here. The log has the rest under the error_id.",
-    503: "The journal cannot be reached now; what was not acknowledged did not happen. Try again.",
-    507: "The disk that holds the journal is full; what was not acknowledged did not happen.",
+# Sent instead of the error's own message, which may name files or settings; the log has that.
+_GENERIC_MESSAGES = {
+    500: "The server failed to answer this request. Its log has the details under this `error_id`.",
+    503: "The journal is not available now. A request that was not answered had no effect. Try again.",
+    507: "The disk of the journal is full. A request that was not answered had no effect.",
 }
 Mask = Callable[[str], str]
-_RETRY_AFTER = 1  # seconds, where the error has no advice
+_RETRY_AFTER = 1  # seconds, if the error names none
+
+
+class FieldProblem(msgspec.Struct, frozen=True):
+    """One invalid field of a request."""
+
+    path: str
+    message: str
 
 
 class RequestError(ValidationError):
-    """A request that is refused at the door, with the status that says why and the path of the field at fault."""
+    """A request that is rejected before it reaches a use case. `fields` names the wrong fields.
 
-    def __init__(self, message: str, *, status: int = 422, code: str | None = None, path: str | None = None) -> None:
+    If `path` is given, it is the only wrong field, and the message is about it.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 422,
+        code: str | None = None,
+        path: str | None = None,
+        fields: Sequence[FieldProblem] = (),
+    ) -> None:
         super().__init__(message, code=code)
         self.status = status
-        self.path = path
+        self.fields = (FieldProblem(path, message),) if path is not None else tuple(fields)
 
 
 class GatewayFailure(ServiceError):
-    """A run that failed because of the gateway: the run exists and is over."""
+    """The answer to a request whose run failed because of the model gateway. The run exists and has ended."""
 
     def __init__(
         self,
@@ -111,15 +129,8 @@ class GatewayFailure(ServiceError):
         self.thread_id = thread_id
 
 
-class FieldProblem(msgspec.Struct, frozen=True):
-    """One field that does not validate."""
-
-    path: str
-    message: str
-
-
 class ProblemDetails(msgspec.Struct, frozen=True, kw_only=True):
-    """RFC 9457, and beside it a sentence, a stable word, and the id under which the log has the rest."""
+    """An error (RFC 9457). `code` is stable, for programs; `error_id` finds the details in the server's log."""
 
     title: str
     status: int
@@ -134,6 +145,7 @@ class ProblemDetails(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def status_of(exc: BaseException) -> int:
+    """Return the HTTP status that an error is answered with; 500 for an unexpected one."""
     if isinstance(exc, RequestError):
         return exc.status
     if isinstance(exc, HTTPException):
@@ -150,17 +162,17 @@ def _unmasked(text: str) -> str:
 
 
 def problem_of(exc: BaseException, ids: Ids, mask: Mask = _unmasked) -> ProblemDetails:
-    """What the client is told; the log is told the rest. `mask` takes secrets out of the sentences."""
+    """Log an error and return what the client may know of it. `mask` removes secrets from its messages."""
     status = status_of(exc)
-    code, sentence = _words(exc, status)
-    sentence = mask(sentence)
+    code, message = _code_and_message(exc, status)
+    message = mask(message)
     error_id = getattr(exc, "error_id", None) or ids.new("err")
-    _record(exc, status, code, error_id)
+    _log(exc, status, code, error_id)
     return ProblemDetails(
         title=HTTPStatus(status).phrase,
         status=status,
-        detail=sentence,
-        error=sentence,
+        detail=message,
+        error=message,
         code=code,
         error_id=error_id,
         errors=[FieldProblem(mask(each.path), mask(each.message)) for each in _fields(exc)] or msgspec.UNSET,
@@ -169,23 +181,23 @@ def problem_of(exc: BaseException, ids: Ids, mask: Mask = _unmasked) -> ProblemD
     )
 
 
-def _words(exc: BaseException, status: int) -> tuple[str, str]:
+def _code_and_message(exc: BaseException, status: int) -> tuple[str, str]:
     if isinstance(exc, RequestValidationError):
         return "invalid_request", "; ".join(f"{field.path}: {field.message}" for field in _fields(exc))
     if isinstance(exc, HTTPException):
         phrase = HTTPStatus(status).phrase
         code = _CODE_OF_STATUS.get(status, phrase.lower().replace(" ", "_"))
-        return code, f"{phrase}: /docs lists what there is."
+        return code, f"{phrase}. See /docs for the routes of this server."
     if not isinstance(exc, BaseError):
-        return "internal_error", _SENTENCES[500]
+        return "internal_error", _GENERIC_MESSAGES[500]
     if status == 500 or isinstance(exc, StorageError):
-        return exc.code, _SENTENCES[status]
+        return exc.code, _GENERIC_MESSAGES[status]
     return exc.code, valid_text(exc.message)
 
 
 def _fields(exc: BaseException) -> list[FieldProblem]:
-    if isinstance(exc, RequestError) and exc.path is not None:
-        return [FieldProblem(exc.path, valid_text(exc.message))]
+    if isinstance(exc, RequestError):
+        return [FieldProblem(field.path, valid_text(field.message)) for field in exc.fields]
     if not isinstance(exc, RequestValidationError):
         return []
     return [
@@ -198,7 +210,7 @@ def _dotted(location: Sequence[object]) -> str:
     return valid_text(".".join(str(part) for part in location))
 
 
-def _record(exc: BaseException, status: int, code: str, error_id: str) -> None:
+def _log(exc: BaseException, status: int, code: str, error_id: str) -> None:
     facts = {"error_id": error_id, "code": code, "status": status}
     if status >= 500 and not isinstance(exc, GatewayFailure):
         _LOG.error("request failed", extra=facts, exc_info=exc)
@@ -207,7 +219,7 @@ def _record(exc: BaseException, status: int, code: str, error_id: str) -> None:
 
 
 def problem_retry_after(exc: BaseException, status: int) -> int | None:
-    """Seconds for the Retry-After header: the error's own advice, or a second where coming back makes sense."""
+    """Return the seconds for a Retry-After header: the error's own, or 1 if a retry may help, else None."""
     advice = exc.retry_after if isinstance(exc, BaseError) else None
     if advice is not None:
         return max(1, math.ceil(advice))
@@ -215,6 +227,7 @@ def problem_retry_after(exc: BaseException, status: int) -> int | None:
 
 
 def problem_headers(exc: BaseException, status: int) -> list[tuple[bytes, bytes]]:
+    """Return the headers of an error's answer."""
     headers = [(b"content-type", MEDIA_TYPE)]
     seconds = problem_retry_after(exc, status)
     if seconds is not None:
@@ -228,23 +241,19 @@ def problem_headers(exc: BaseException, status: int) -> list[tuple[bytes, bytes]
     return headers
 
 
-def answer_problem(exc: BaseException, scope: Scope, ids: Ids, mask: Mask = _unmasked) -> Response:
-    """The error as a response to the request of this scope."""
+def answer_problem(exc: BaseException, context: RequestContext, ids: Ids, mask: Mask = _unmasked) -> Response:
+    """Return an error as the response to a request, and record its code in the request's context."""
     problem = problem_of(exc, ids, mask)
-    scope[_KEY] = problem.code
+    context.failed(problem.code)
     response = Response(_ENCODER.encode(problem), problem.status)
     response.raw_headers += problem_headers(exc, problem.status)
     return response
 
 
-async def send_problem(send: Send, exc: BaseException, scope: Scope, ids: Ids, mask: Mask = _unmasked) -> None:
-    """The same, where there is no response to return."""
-    response = answer_problem(exc, scope, ids, mask)
+async def send_problem(
+    send: Send, exc: BaseException, context: RequestContext, ids: Ids, mask: Mask = _unmasked
+) -> None:
+    """Send an error as the answer to a request."""
+    response = answer_problem(exc, context, ids, mask)
     await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
     await send({"type": "http.response.body", "body": response.body})
-
-
-def problem_code(scope: Scope) -> str:
-    """The code of the error that this request was answered with; empty: none."""
-    code: str = scope.get(_KEY, "")
-    return code

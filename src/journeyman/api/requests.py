@@ -1,9 +1,8 @@
-"""From request bodies to what use cases take."""
+"""Turns request bodies into the input of use cases."""
 
 from __future__ import annotations
 
 import hashlib
-import re
 
 import msgspec
 
@@ -12,12 +11,14 @@ from journeyman.api.responses import encode
 from journeyman.api.schemas.runs import AnswerRequest, Content, ForkRequest, ProcessRequest
 from journeyman.api.security.request_context import RequestContext
 from journeyman.events.messages import JSON, Message, Role, TextPart
+from journeyman.events.origin import RequestOrigin
 from journeyman.events.quota import UNLIMITED
-from journeyman.runtime.use_cases.requests import BilledKey, ForkRun, HumanAnswer, IdempotencyKey, MessageEdit, StartRun
+from journeyman.ids import is_idempotency_key
+from journeyman.runtime.use_cases.requests import ForkRun, HumanAnswer, IdempotencyKey, MessageEdit, StartRun
 
 
 def user_message(role: Role, content: Content, path: str = "body.user_input") -> Message:
-    """A client's message. Raises RequestError (422, `unsupported_content`) for what models do not get yet."""
+    """Return a client's message. Raises RequestError (422, `unsupported_content`) for parts other than text."""
     if isinstance(content, str):
         return Message(role=role, content=(TextPart(content),))
     for index, part in enumerate(content):
@@ -27,8 +28,9 @@ def user_message(role: Role, content: Content, path: str = "body.user_input") ->
 
 
 def start_of(
-    body: ProcessRequest, visit: RequestContext, *, stream: bool, key: IdempotencyKey | None = None
+    body: ProcessRequest, context: RequestContext, *, stream: bool, key: IdempotencyKey | None = None
 ) -> StartRun:
+    """Return the run to start. With `stream`, the gateway is asked to stream its replies."""
     return StartRun(
         input=user_message("user", body.user_input),
         agent=body.agent,
@@ -37,23 +39,19 @@ def start_of(
         multitask=body.multitask,
         stream=stream,
         key=key,
-        payer=payer_of(visit),
-        request_id=visit.request_id,
-        trace_id=visit.trace_id,
-        caller_span=visit.caller_span,
+        origin=request_origin(context),
     )
 
 
-def payer_of(visit: RequestContext) -> BilledKey | None:
-    """The caller's API key, where that has a quota."""
-    caller = visit.known
-    if caller.line is None or caller.quota == UNLIMITED:
-        return None
-    return BilledKey(caller.line, caller.quota)
+def request_origin(context: RequestContext) -> RequestOrigin:
+    """Return where a run of this request comes from. Its API key is named only if that has a quota."""
+    caller = context.known
+    key = caller.line if caller.quota != UNLIMITED else None
+    return RequestOrigin(context.request_id, context.trace_id, context.caller_span, key, caller.quota)
 
 
 def answer_of(body: AnswerRequest) -> HumanAnswer:
-    """A result that is no text becomes compact JSON, as a tool's would."""
+    """Return a human's answer to an approval. A result that is not text becomes compact JSON, like a tool's result."""
     return HumanAnswer(
         approval=body.approval,
         decision=body.decision,
@@ -62,46 +60,47 @@ def answer_of(body: AnswerRequest) -> HumanAnswer:
     )
 
 
-def fork_of(run_id: str, body: ForkRequest, visit: RequestContext, key: IdempotencyKey | None) -> ForkRun:
+def fork_of(run_id: str, body: ForkRequest, context: RequestContext, key: IdempotencyKey | None) -> ForkRun:
+    """Return the fork to make of a run."""
     return ForkRun(
         run_id=run_id,
         at=body.at,
         messages=tuple(
             MessageEdit(
-                content=user_message(edit.role, edit.content, f"body.edits.messages[{place}].content").content,
+                content=user_message(edit.role, edit.content, f"body.edits.messages[{index}].content").content,
                 replace=edit.replace,
                 role=edit.role,
             )
-            for place, edit in enumerate(body.edits.messages)
+            for index, edit in enumerate(body.edits.messages)
         ),
         context=body.edits.context,
         prompt=body.edits.prompt,
         version=body.edits.version,
         key=key,
-        payer=payer_of(visit),
-        request_id=visit.request_id,
-        trace_id=visit.trace_id,
-        caller_span=visit.caller_span,
+        origin=request_origin(context),
     )
 
 
 def plain_text_of(result: JSON) -> str | None:
+    """Return a result as text: text as it is, other values as compact JSON, null as None."""
     return result if result is None or isinstance(result, str) else encode(result).decode()
 
 
-_KEY = re.compile(rb"[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?")
+def key_of(context: RequestContext, route: str, body: JSON) -> IdempotencyKey | None:
+    """Return the request's idempotency key, or None if it has none.
 
-
-def key_of(visit: RequestContext, route: str, body: JSON) -> IdempotencyKey | None:
-    """The key with the hash of the body as data: key order and white space do not matter. Raises RequestError."""
-    given = visit.headers.get(b"idempotency-key")
+    The body is hashed as data, so that key order and white space do not matter. Raises RequestError (422,
+    `invalid_idempotency_key`).
+    """
+    given = context.headers.get(b"idempotency-key")
     if given is None:
         return None
-    if not _KEY.fullmatch(given):
+    text = given.decode("latin-1")
+    if not is_idempotency_key(text):
         raise RequestError(
-            "Idempotency-Key must be 1 to 255 printable ASCII characters.",
+            "Idempotency-Key must have 1 to 255 printable ASCII characters.",
             code="invalid_idempotency_key",
             path="header.idempotency-key",
         )
     canonical = msgspec.json.encode(body, order="deterministic")
-    return IdempotencyKey(route, given.decode(), hashlib.sha256(canonical).hexdigest())
+    return IdempotencyKey(route, text, hashlib.sha256(canonical).hexdigest())

@@ -1,4 +1,4 @@
-"""From what use cases return to what clients read."""
+"""Turns the results of use cases into response bodies."""
 
 from __future__ import annotations
 
@@ -37,16 +37,17 @@ _JSON_HEADER = (b"content-type", b"application/json")
 
 
 def json_response(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """An answer of an ordinary route."""
+    """Return the JSON response of a FastAPI route."""
     return Response(encode(value), status, headers, "application/json")
 
 
 def page(items: Sequence[Any], next_cursor: str | None) -> Response:
+    """Return the response with one page of items. `next_cursor` is None on the last page."""
     return json_response({"items": items, "next_cursor": next_cursor})
 
 
 async def send_json(send: Send, status: int, value: Any, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
-    """An answer of a hot route: two ASGI messages and nothing else."""
+    """Answer from a plain ASGI route: two messages and nothing else."""
     body = encode(value)
     start = [_JSON_HEADER, (b"content-length", str(len(body)).encode()), *headers]
     await send({"type": "http.response.start", "status": status, "headers": start})
@@ -54,10 +55,12 @@ async def send_json(send: Send, status: int, value: Any, headers: Sequence[tuple
 
 
 def usage_answer(usage: Usage) -> UsageAnswer:
+    """Describe what a run has used."""
     return UsageAnswer(usage.input_tokens, usage.output_tokens, usage.cached_tokens, usage.cost_usd)
 
 
 def approval_answer(row: ApprovalRow) -> ApprovalAnswer:
+    """Describe an open approval, with sensitive arguments redacted."""
     return ApprovalAnswer(
         approval=row.id,
         run_id=row.run,
@@ -78,10 +81,12 @@ def approval_answer(row: ApprovalRow) -> ApprovalAnswer:
 
 
 def time_or_none(at: int | None) -> str | None:
+    """Format a time (µs since the epoch) as RFC 3339; None stays None."""
     return None if at is None else rfc3339(at)
 
 
 def process_answer(result: RunResult) -> ProcessAnswer:
+    """Describe the result of a run."""
     return ProcessAnswer(
         run_id=result.run_id,
         thread_id=result.thread_id,
@@ -98,6 +103,7 @@ def process_answer(result: RunResult) -> ProcessAnswer:
 
 
 def tool_call_answer(result: RunResult) -> ExecuteToolAnswer:
+    """Describe the result of a direct tool call."""
     return ExecuteToolAnswer(
         response=result.response,
         tool_name=result.tool or "",
@@ -112,7 +118,7 @@ def tool_call_answer(result: RunResult) -> ExecuteToolAnswer:
 
 
 def raise_gateway_failure(result: RunResult) -> None:
-    """A run that failed because of the gateway is an error of the request too. Raises GatewayFailure."""
+    """Raise GatewayFailure if the run failed because of the model gateway: then the request fails too."""
     error = result.error
     if result.status == "failed" and error is not None and error.code.startswith("gateway_"):
         raise GatewayFailure(
@@ -126,11 +132,12 @@ def raise_gateway_failure(result: RunResult) -> None:
 
 
 def run_summary(row: RunRow) -> RunSummary:
+    """Describe a run in a list."""
     return RunSummary(**_run_fields(row))
 
 
 def run_answer(row: RunRow, result: RunResult) -> RunAnswer:
-    """Status and seq come from the later of the two readings."""
+    """Describe one run. Status and seq are those of whichever of the two was read later."""
     fields = _run_fields(row)
     fields["status"] = result.status
     fields["last_seq"] = max(row.last_seq, result.last_seq)
@@ -168,6 +175,7 @@ def _run_fields(row: RunRow) -> dict[str, Any]:
 
 
 def state_answer(state: AgentState) -> StateAnswer:
+    """Describe a run's state."""
     return StateAnswer(
         run_id=state.run_id,
         thread_id=state.thread_id,

@@ -1,13 +1,13 @@
-"""Server-sent events: frames of a run written to one client, in the request's own task.
+"""Server-sent events: the frames of a run, written to one client in the request's own task.
 
-Nothing stands between the run and the socket: a client that does not read stops its own stream, and is cut off
-after a while. So is one whose credential holds no longer.
+Nothing is buffered between the run and the socket. A client that reads nothing stops only its own stream, and is
+disconnected after a while; so is a client whose credential is no longer valid.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 
 import msgspec
@@ -15,6 +15,7 @@ from starlette.types import Receive, Send
 
 from journeyman.api.dependencies import RequestLimits
 from journeyman.api.json_body import ClientDisconnected
+from journeyman.api.security.request_context import IsValid
 from journeyman.clock import Clock
 from journeyman.events.codec import Entry, wire
 from journeyman.runtime.engine.frames import Delta, Frame, Progress, Reconnect, Snapshot
@@ -26,7 +27,7 @@ _LIVE: dict[type, bytes] = {
     Progress: b"event: progress\ndata: ",
     Reconnect: b"event: reconnect\ndata: ",
 }
-_OPENING = b"retry: 1000\n\n"  # milliseconds until a browser comes back; also what is flushed at once
+_OPENING = b"retry: 1000\n\n"  # milliseconds until a browser reconnects; sent first, so that headers are flushed
 _PING = b": ping\n\n"
 _EXPIRED = b"%b%b\n\n" % (_LIVE[Reconnect], _ENCODER.encode(Reconnect("unauthenticated")))
 HEADERS = [
@@ -37,18 +38,18 @@ HEADERS = [
 
 
 def encode_sse_frame(frame: Frame) -> bytes:
-    """One SSE message. Stored events carry `id`, their seq; live frames do not."""
+    """Encode one SSE message. Stored events carry their seq as `id`; live frames have none."""
     if type(frame) is Entry:
         return b"id: %d\nevent: %b\ndata: %b\n\n" % (frame.seq, frame.type.encode(), _ENCODER.encode(wire(frame)))
     return b"%b%b\n\n" % (_LIVE[type(frame)], _ENCODER.encode(frame))
 
 
 class _Expired(ClientDisconnected):
-    """Its credential holds no longer."""
+    """The client's credential is no longer valid."""
 
 
 class _Writer:
-    """The one way to the client, with a note of when it was last used."""
+    """Writes to the client, and notes when it last began to write and whether it still does."""
 
     __slots__ = ("_clock", "_send", "blocked", "since")
 
@@ -73,24 +74,24 @@ async def stream(
     clock: Clock,
     limits: RequestLimits,
     headers: Sequence[tuple[bytes, bytes]] = (),
-    holds: Callable[[], Awaitable[bool]] | None = None,
+    is_valid: IsValid | None = None,
 ) -> None:
-    """Answer with the frames until they end. Raises ClientGone when the client went away or stopped reading, or when
-    `holds` says that its credential does so no longer.
+    """Answer with the frames until they end, and close the iterator in every case.
 
-    The iterator is closed in every case.
+    `is_valid` checks the client's credential again from time to time. Raises ClientDisconnected if the client leaves,
+    stops reading, or has lost its credential.
     """
     writer, gone, expired = _Writer(send, clock), False, False
     try:
         await send({"type": "http.response.start", "status": 200, "headers": [*HEADERS, *headers]})
         try:
             async with asyncio.TaskGroup() as group:
-                guards = [group.create_task(_listen(receive)), group.create_task(_guard(writer, clock, limits))]
-                if holds is not None:
-                    guards.append(group.create_task(_watch_credential(holds, clock, limits)))
-                await _pump(writer, frames)
-                for guard in guards:
-                    guard.cancel()
+                watchers = [group.create_task(_listen(receive)), group.create_task(_keep_alive(writer, clock, limits))]
+                if is_valid is not None:
+                    watchers.append(group.create_task(_watch_credential(is_valid, clock, limits)))
+                await _write_frames(writer, frames)
+                for watcher in watchers:
+                    watcher.cancel()
         except* _Expired:
             gone = expired = True
         except* ClientDisconnected:
@@ -98,14 +99,14 @@ async def stream(
     finally:
         await close(frames)
     if expired and not writer.blocked:
-        await _say_goodbye(writer, send, limits)
+        await _send_expired(writer, send, limits)
     if gone:
         raise ClientDisconnected
     await send({"type": "http.response.body", "body": b""})
 
 
-async def _say_goodbye(writer: _Writer, send: Send, limits: RequestLimits) -> None:
-    """Why the stream ends: a client that comes back with the same credential is refused, and with another one not."""
+async def _send_expired(writer: _Writer, send: Send, limits: RequestLimits) -> None:
+    """Tell the client why its stream ends: it may reconnect, but not with the same credential."""
     with suppress(TimeoutError):
         async with asyncio.timeout(limits.send_seconds):
             await writer.write(_EXPIRED)
@@ -113,13 +114,13 @@ async def _say_goodbye(writer: _Writer, send: Send, limits: RequestLimits) -> No
 
 
 async def close(frames: AsyncIterator[Frame]) -> None:
-    """Let go of the run that is watched."""
+    """Close an iterator of frames, so that its run is no longer followed."""
     aclose = getattr(frames, "aclose", None)
     if aclose is not None:
         await aclose()
 
 
-async def _pump(writer: _Writer, frames: AsyncIterator[Frame]) -> None:
+async def _write_frames(writer: _Writer, frames: AsyncIterator[Frame]) -> None:
     await writer.write(_OPENING)
     async for frame in frames:
         await writer.write(encode_sse_frame(frame))
@@ -131,11 +132,11 @@ async def _listen(receive: Receive) -> None:
     raise ClientDisconnected
 
 
-async def _guard(writer: _Writer, clock: Clock, limits: RequestLimits) -> None:
-    """Send a comment into long silence; give up on a client that has not read for too long."""
+async def _keep_alive(writer: _Writer, clock: Clock, limits: RequestLimits) -> None:
+    """Send a comment after a long silence. Raises ClientDisconnected if the client reads nothing for too long."""
     while True:
-        patience = limits.send_seconds if writer.blocked else limits.ping_seconds
-        left = writer.since + patience - clock.monotonic()
+        seconds = limits.send_seconds if writer.blocked else limits.ping_seconds
+        left = writer.since + seconds - clock.monotonic()
         if left > 0:
             await clock.sleep(min(left, limits.ping_seconds))
         elif writer.blocked:
@@ -144,8 +145,8 @@ async def _guard(writer: _Writer, clock: Clock, limits: RequestLimits) -> None:
             await _ping(writer, limits)
 
 
-async def _watch_credential(holds: Callable[[], Awaitable[bool]], clock: Clock, limits: RequestLimits) -> None:
-    while await holds():
+async def _watch_credential(is_valid: IsValid, clock: Clock, limits: RequestLimits) -> None:
+    while await is_valid():
         await clock.sleep(limits.credential_check_seconds)
     raise _Expired
 

@@ -1,4 +1,4 @@
-"""What travels over a WebSocket: commands in, acknowledgements, refusals and frames out."""
+"""WebSocket messages: commands from the client; acknowledgements, errors and frames from the server."""
 
 from __future__ import annotations
 
@@ -16,25 +16,27 @@ _ENCODER = msgspec.json.Encoder()
 
 
 class Start(ProcessRequest, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="start"):
-    """Start a run and watch it."""
+    """Start a run and follow it."""
 
     id: CommandId
 
 
 class Authenticate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="authenticate"):
-    """The first command of a socket whose opening request could carry no credential."""
+    """Authenticate a socket whose opening request carried no credential. It must be the first command."""
 
     id: CommandId
     token: Annotated[str, Meta(min_length=1, max_length=8192)]
 
 
 class Cancel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="cancel"):
+    """Cancel a run."""
+
     id: CommandId
     run_id: RunId
 
 
 class Resume(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="resume"):
-    """Answer approvals. Events come to whoever watches the run."""
+    """Answer approvals of a run. Its events are sent to those who follow it."""
 
     id: CommandId
     run_id: RunId
@@ -42,7 +44,7 @@ class Resume(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_
 
 
 class Input(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="input"):
-    """Answer the question that a run's tool asks."""
+    """Answer the open question of a run."""
 
     id: CommandId
     run_id: RunId
@@ -50,7 +52,7 @@ class Input(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_f
 
 
 class Subscribe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="subscribe"):
-    """Watch a run: its events after the seq `after`, then what happens."""
+    """Follow a run: its stored events after the seq `after`, then those to come."""
 
     id: CommandId
     run_id: RunId
@@ -61,13 +63,15 @@ Command = Start | Cancel | Resume | Input | Subscribe
 
 
 class Acknowledged(Struct, frozen=True, tag_field="type", tag="ack", omit_defaults=True):
+    """The command with this id was carried out."""
+
     id: str
     run_id: str | None = None
     thread_id: str | None = None
 
 
 class Refused(Struct, frozen=True, tag_field="type", tag="error", omit_defaults=True):
-    """The command, or the run that it watches, came to nothing; `id` is null where no command could be read."""
+    """The command, or following its run, failed. `id` is null if no command could be read."""
 
     id: str | None
     error: str
@@ -78,7 +82,7 @@ class Refused(Struct, frozen=True, tag_field="type", tag="error", omit_defaults=
 
 
 def encode_frame(run_id: str, frame: Frame) -> bytes:
-    """A frame as in SSE; a live one carries its run's id too, since one socket has many runs."""
+    """Encode a frame as in SSE. A live frame carries its run's id as well, since one socket follows many runs."""
     if type(frame) is Entry:
         return _ENCODER.encode(wire(frame))
     return b'{"run_id":%b,%b' % (_ENCODER.encode(run_id), _ENCODER.encode(frame)[1:])

@@ -1,1 +1,1 @@
-"""Who is calling and what they may do; knows no web framework."""
+"""Authentication: API keys, JSON Web Tokens, callers and scopes. It knows no web framework."""

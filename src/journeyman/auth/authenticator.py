@@ -1,4 +1,4 @@
-"""From a credential to a caller: an API key or a token, and on whose behalf."""
+"""Authenticator: turns a credential, an API key or a token, into its caller."""
 
 from __future__ import annotations
 
@@ -13,43 +13,42 @@ from journeyman.errors import ServiceUnavailableError, UnauthenticatedError
 
 
 class Authenticator:
-    """The one way in. The second request with a credential costs a hash and a look into a table."""
+    """Verifies credentials. A credential that was verified before costs one hash and one lookup."""
 
-    def __init__(
-        self, keys: ApiKeys, tokens: TokenVerifier | None, remembered: VerificationCache, clock: Clock
-    ) -> None:
+    def __init__(self, keys: ApiKeys, tokens: TokenVerifier | None, cache: VerificationCache, clock: Clock) -> None:
         self._keys = keys
         self._tokens = tokens
-        self._remembered = remembered
+        self._cache = cache
         self._clock = clock
 
-    async def caller(self, credential: str) -> Caller:
-        """Who holds this credential. Raises UnauthenticatedError, which never says why."""
+    async def authenticate(self, credential: str) -> Caller:
+        """Return the owner of this credential. Raises UnauthenticatedError, which never says why."""
         if not credential or len(credential) > MOST_BYTES or not credential.isascii():
             raise unauthenticated()
         digest = hashlib.sha256(credential.encode()).digest()
-        caller = self._remembered.get(digest, self._clock.now())
+        caller = self._cache.get(digest, self._clock.now())
         return caller if caller is not None else await self._verified(credential, digest)
 
     async def _verified(self, credential: str, digest: bytes) -> Caller:
-        generation = self._remembered.generation
+        generation = self._cache.generation
         if self._tokens is not None and is_token(credential):
             caller = await self._tokens.verify(credential)
         else:
             caller = await self._keys.verify(credential)
         if caller is None:
             raise unauthenticated()
-        self._remembered.put(digest, caller, generation, self._clock.now())
+        self._cache.put(digest, caller, generation, self._clock.now())
         return caller
 
-    async def still(self, credential: str) -> bool:
-        """Does the credential of an open connection hold yet?"""
+    async def is_valid(self, credential: str) -> bool:
+        """Check whether the credential of an open connection is still valid."""
         try:
-            await self.caller(credential)
+            await self.authenticate(credential)
         except (UnauthenticatedError, ServiceUnavailableError):
             return False
         return True
 
 
 def unauthenticated() -> UnauthenticatedError:
-    return UnauthenticatedError("Send `Authorization: Bearer` and an API key or token that is valid here.")
+    """Return the one error for every credential that is missing or invalid."""
+    return UnauthenticatedError("Send a valid API key or token as `Authorization: Bearer`.")

@@ -1,4 +1,4 @@
-"""The issuer's public keys (JWKS): fetched when needed, kept, and fetched again when a token names an unknown one."""
+"""The issuer's public keys (JWKS): fetched when needed, cached, and fetched again if a token names an unknown key."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from journeyman.errors import ServiceError, ServiceUnavailableError
 
 MOST_BYTES = 256 * 1024
 MOST_KEYS = 64
-FRESH_SECONDS = 3600.0  # how long a set is used without asking again
-STALE_SECONDS = 24 * 3600.0  # how long it is used while the issuer cannot be reached
-PAUSE_SECONDS = 30.0  # between two fetches, whoever asks
+FRESH_SECONDS = 3600.0  # for which a set is used without fetching it again
+STALE_SECONDS = 24 * 3600.0  # for which it is used while the issuer cannot be reached
+PAUSE_SECONDS = 30.0  # at least, between two fetches
 RSA_BITS = 2048  # at least
 _KIND = {"RS256": "RSA", "ES256": "EC"}
 
@@ -24,10 +24,14 @@ _log = logging.getLogger(__name__)
 Fetch = Callable[[], Awaitable[bytes]]
 
 
-class KeySet:
-    """Keys of one algorithm by their `kid`. `changed` is told when a fetch brought other keys than before."""
+def _nothing() -> None:
+    pass
 
-    def __init__(self, fetch: Fetch, algorithm: str, clock: Clock) -> None:
+
+class KeySet:
+    """The issuer's keys for one algorithm, by their `kid`. `on_change` is called when a fetch brings different keys."""
+
+    def __init__(self, fetch: Fetch, algorithm: str, clock: Clock, on_change: Callable[[], None] = _nothing) -> None:
         self._fetch = fetch
         self._algorithm = algorithm
         self._clock = clock
@@ -36,9 +40,13 @@ class KeySet:
         self._fetched: float | None = None
         self._tried: float | None = None
         self._fetching = asyncio.Lock()
-        self.changed: Callable[[], None] = _nothing
+        self._on_change = on_change
 
     async def key(self, kid: str | None) -> Any | None:
+        """Return the key with this `kid`, as PyJWT takes it; None if the set has none.
+
+        Raises ServiceUnavailableError if the keys cannot be fetched.
+        """
         if kid is None:
             return None
         if kid not in self._keys or self._age() > FRESH_SECONDS:
@@ -46,14 +54,16 @@ class KeySet:
                 if kid not in self._keys or self._age() > FRESH_SECONDS:
                     await self._renew()
         if self._age() > STALE_SECONDS:
-            raise ServiceUnavailableError("The keys that verify tokens cannot be had now: try again.", retry_after=5)
+            raise ServiceUnavailableError(
+                "The keys that verify tokens cannot be fetched now. Try again.", retry_after=5
+            )
         return self._keys.get(kid)
 
     def _age(self) -> float:
         return float("inf") if self._fetched is None else self._clock.monotonic() - self._fetched
 
     async def _renew(self) -> None:
-        """At most once a pause: a flood of invented `kid`s costs the issuer nothing."""
+        """Fetch the set again, but at most once in PAUSE_SECONDS: invented `kid`s must cause no load on the issuer."""
         now = self._clock.monotonic()
         if self._tried is not None and now - self._tried < PAUSE_SECONDS:
             return
@@ -68,39 +78,35 @@ class KeySet:
         self._keys = {kid: key for kid, (_, key) in found.items()}
         if thumbs != self._thumbs:
             self._thumbs = thumbs
-            self.changed()
-
-
-def _nothing() -> None:
-    pass
+            self._on_change()
 
 
 def keys_of(data: bytes, algorithm: str) -> dict[str, tuple[Any, Any]]:
-    """kid -> the key as it was written, and as PyJWT takes it. Keys for anything else are passed over.
+    """Parse a key set. Returns each key by its `kid`: as it was written, and as PyJWT takes it.
 
-    Raises ValueError where it is no key set or has no key for `algorithm`.
+    Keys for other uses are skipped. Raises ValueError if `data` is not a key set or has no key for `algorithm`.
     """
     if len(data) > MOST_BYTES:
         raise ValueError("the key set is too large")
     try:
         listed = msgspec.json.decode(data)["keys"]
     except (msgspec.DecodeError, KeyError, TypeError, RecursionError) as exc:
-        raise ValueError("that is no key set") from exc
+        raise ValueError("this is not a key set") from exc
     if not isinstance(listed, list):
-        raise ValueError("that is no key set")
+        raise ValueError("this is not a key set")
     found: dict[str, tuple[Any, Any]] = {}
     for jwk in listed[:MOST_KEYS]:
         if isinstance(jwk, dict) and (key := _key(jwk, algorithm)) is not None:
             if jwk["kid"] in found:
-                raise ValueError("two keys have one kid")
+                raise ValueError("two keys have the same `kid`")
             found[jwk["kid"]] = (jwk, key)
     if not found:
-        raise ValueError(f"no key of it is for {algorithm}")
+        raise ValueError(f"it has no key for {algorithm}")
     return found
 
 
 def _key(jwk: dict[str, Any], algorithm: str) -> Any | None:
-    import jwt  # noqa: PLC0415 - 50 ms and 10 MB with its cryptography, only where tokens are taken
+    import jwt  # noqa: PLC0415 - 50 ms and 10 MB with its cryptography, only where tokens are accepted
 
     fits = (
         jwk.get("kty") == _KIND[algorithm] and jwk.get("use", "sig") == "sig" and jwk.get("alg", algorithm) == algorithm

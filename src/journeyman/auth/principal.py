@@ -1,4 +1,4 @@
-"""Who is calling: a principal, what it may do, and by which key it came."""
+"""Callers: who is calling, with which scopes, and with which API key."""
 
 from __future__ import annotations
 
@@ -21,53 +21,57 @@ SCOPES: dict[str, str] = {
     "admin": "everything: keys, retention, caches, tools that no agent lists",
 }
 LOCAL_NAME = "local"
-KEY_PREFIX = "key:"  # of principals that are keys: no token may name one
+KEY_PREFIX = "key:"  # of principals that keys create; no token may name one
 NAME = r"^[A-Za-z0-9._:@|+=~-]{1,128}(?!\n)$"
 _NAME = re.compile(NAME)
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
-    """Whoever sent a request, verified. Limits and budgets go by `principal` and by `line`."""
+    """The authenticated sender of a request. Limits and budgets count by `principal` and by `line`."""
 
     principal: str  # owns threads, runs, approvals and context
     scopes: frozenset[str]
-    key_id: str | None = None  # of an API key; None: a token, or nobody was asked
+    key_id: str | None = None  # None: a token, or no authentication
     expires_at: int | None = None  # µs since the epoch; None: never
-    rate: Rate | None = None  # of the requests of the key's line; None: only the principal's
-    quota: Quota = UNLIMITED  # of the runs of its line
-    line: str | None = None  # the first of the keys that were rotated into this one; itself, where none was
+    rate: Rate | None = None  # of requests with keys of this line; None: no other than the principal's
+    quota: Quota = UNLIMITED  # of the runs of this line
+    line: str | None = None  # key lineage: the id of the first key, from which this one was rotated
 
     def may(self, scope: str) -> bool:
+        """Check whether the caller has this scope, or `admin`, which includes all."""
         return scope in self.scopes or "admin" in self.scopes
 
     def check(self, scope: str) -> None:
-        """Raises ForbiddenError that names the scope."""
+        """Raise ForbiddenError if the caller lacks this scope."""
         if not self.may(scope):
-            raise ForbiddenError(f"This needs the scope `{scope}`: ask for a key or token that has it.")
+            raise ForbiddenError(f"This request needs the scope `{scope}`. Use a key or token that has it.")
 
     def on_behalf_of(self, other: str) -> Caller:
-        """The caller as another principal. Raises ForbiddenError without `delegate`, ValidationError for the name."""
+        """Return this caller as the principal `caller/other`.
+
+        Raises ForbiddenError without the scope `delegate`, ValidationError for an invalid name.
+        """
         self.check("delegate")
         if not _NAME.match(other):
             raise ValidationError("X-On-Behalf-Of is 1 to 128 of A-Z a-z 0-9 . _ : @ | + = ~ -")
         return msgspec.structs.replace(self, principal=f"{self.principal}/{other}")
 
 
-LOCAL = Caller(principal=LOCAL_NAME, scopes=frozenset(SCOPES))  # everybody, where AUTH_MODE is off
+LOCAL = Caller(principal=LOCAL_NAME, scopes=frozenset(SCOPES))  # every caller while AUTH_MODE is off
 
 
 def checked_scopes(scopes: Iterable[str]) -> tuple[str, ...]:
-    """In the order of the table, each once. Raises ValidationError for one that there is not, or for none."""
+    """Return the scopes in the order of SCOPES, each once. Raises ValidationError for an unknown scope, or for none."""
     given = set(scopes)
     if unknown := sorted(given - SCOPES.keys()):
-        raise ValidationError(f"There is no scope {unknown[0]!r}: choose among {', '.join(SCOPES)}.")
+        raise ValidationError(f"There is no scope {unknown[0]!r}. The scopes are {', '.join(SCOPES)}.")
     if not given:
-        raise ValidationError(f"Name at least one scope: {', '.join(SCOPES)}.")
+        raise ValidationError(f"Name at least one of the scopes {', '.join(SCOPES)}.")
     return tuple(scope for scope in SCOPES if scope in given)
 
 
 def checked_name(name: str) -> str:
-    """The name of a key or principal. Raises ValidationError."""
+    """Check the name of a key or principal and return it. Raises ValidationError."""
     if not _NAME.match(name):
         raise ValidationError("A name is 1 to 128 of A-Z a-z 0-9 . _ : @ | + = ~ -")
     return name

@@ -1,7 +1,7 @@
 """JSON Web Tokens: one pinned algorithm, keys from the settings or a key set, every claim checked.
 
-What a token says of its own verification (`alg`, `kid`, `jku`, `x5u`, `jwk`, `crit`) is believed only as far as it
-names a key of the set. Every refusal is the same: None, without a reason.
+What a token says about its verification (`alg`, `kid`, `jku`, `x5u`, `jwk`, `crit`) is only used to choose a key of
+the set. An invalid token is always answered with None, without a reason.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ MOST_BYTES = 8192  # of a token
 LEEWAY_SECONDS = 10  # between the issuer's clock and this one
 MOST_SUBJECT = 256  # characters
 _SHAPE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
-_HEADER = frozenset(("alg", "typ", "kid"))  # and nothing else: not crit, jku, jwk, x5u, x5c, b64, zip, enc
+_HEADER = frozenset(("alg", "typ", "kid"))  # no others: not crit, jku, jwk, x5u, x5c, b64, zip, enc
 _TYPES = frozenset(("JWT", "AT+JWT", "APPLICATION/AT+JWT"))
 _REQUIRED = ("exp", "sub", "aud", "iss")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
-    """What a token must be."""
+    """What a token must claim: its algorithm, audience and issuer."""
 
     algorithm: str
     audience: str
@@ -40,15 +40,15 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VerifyingKeys(Protocol):
-    """Where the verifying keys are."""
+    """The keys that verify tokens."""
 
     async def key(self, kid: str | None) -> Any | None:
-        """The key, as PyJWT takes it; None: there is no such key. Raises ServiceUnavailableError."""
+        """Return the key with this `kid`, as PyJWT takes it; None if there is none. Raises ServiceUnavailableError."""
         ...
 
 
 class SharedSecret:
-    """One HS256 secret; a token need not name it."""
+    """The one key of HS256: a shared secret, which a token need not name."""
 
     def __init__(self, secret: str) -> None:
         self._secret = secret.encode()
@@ -58,17 +58,19 @@ class SharedSecret:
 
 
 class TokenVerifier:
-    """Verifies tokens by one policy."""
+    """Verifies tokens against one policy."""
 
     def __init__(self, policy: Policy, keys: VerifyingKeys, clock: Clock) -> None:
-        import_module("jwt")  # now, at the start, and not within the first request
-
+        import_module("jwt")  # now, so that the first request need not wait for it
         self._policy = policy
         self._keys = keys
         self._clock = clock
 
     async def verify(self, token: str) -> Caller | None:
-        """Who the token is for; None: it does not hold. Raises ServiceUnavailableError where keys cannot be had."""
+        """Return the caller that the token names; None if it is not valid.
+
+        Raises ServiceUnavailableError if the keys cannot be fetched.
+        """
         header = header_of(token, self._policy.algorithm)
         if header is None:
             return None
@@ -78,12 +80,12 @@ class TokenVerifier:
 
 
 def is_token(credential: str) -> bool:
-    """Does it look like a token, and not like an API key?"""
+    """Check whether a credential has the form of a token, not of an API key."""
     return credential.count(".") == 2 and not credential.startswith("jm_")
 
 
 def header_of(token: str, algorithm: str) -> dict[str, Any] | None:
-    """The header of a token that may be looked at further."""
+    """Return the header of a token that is worth verifying; None for any other."""
     if len(token) > MOST_BYTES or not _SHAPE.fullmatch(token):
         return None
     header = _object(token.partition(".")[0])
@@ -95,8 +97,8 @@ def header_of(token: str, algorithm: str) -> dict[str, Any] | None:
 
 
 def claims_of(token: str, key: Any, policy: Policy) -> Mapping[str, Any] | None:
-    """The claims under a signature that holds, for this audience, by this issuer. Times are not looked at."""
-    import jwt  # noqa: PLC0415 - 50 ms and 10 MB with its cryptography, only where tokens are taken
+    """Return the claims of a token with a valid signature, audience and issuer, else None. Times are not checked."""
+    import jwt  # noqa: PLC0415 - 50 ms and 10 MB with its cryptography, only where tokens are accepted
 
     if _object(token.split(".")[1]) is None:
         return None
@@ -116,7 +118,7 @@ def claims_of(token: str, key: Any, policy: Policy) -> Mapping[str, Any] | None:
 
 
 def caller_of(claims: Mapping[str, Any], now: int) -> Caller | None:
-    """Whoever the claims name, if they hold now (µs since the epoch)."""
+    """Return the caller that the claims name, or None if they are not valid at `now` (µs since the epoch)."""
     expires = _moment(claims.get("exp"))
     subject, scopes = claims.get("sub"), _scopes(claims)
     if expires is None or expires + LEEWAY_SECONDS * 1_000_000 <= now or scopes is None:
@@ -130,18 +132,18 @@ def caller_of(claims: Mapping[str, Any], now: int) -> Caller | None:
 
 
 def principal_of(subject: str) -> str:
-    """The slash is left to delegation (`caller/other`), so that no subject can be somebody else's delegate."""
+    """Return the principal of a subject. Its slashes are escaped: a slash means delegation (`caller/other`)."""
     return subject.replace("%", "%25").replace("/", "%2F")
 
 
 def _is_subject(subject: str) -> bool:
-    """A token may not name a key's principal, nor `local`, which owns what was made without authentication."""
+    """Check a subject. It may not be a key's principal, or `local`, which owns what was made without authentication."""
     reserved = subject.startswith(KEY_PREFIX) or subject == LOCAL_NAME
     return bool(subject.strip()) and len(subject) <= MOST_SUBJECT and not reserved and not _CONTROL.search(subject)
 
 
 def _scopes(claims: Mapping[str, Any]) -> frozenset[str] | None:
-    """Those of ours in `scopes` (a list) or `scope` (separated by spaces); others are somebody else's business."""
+    """Return the known scopes of `scopes` (a list) or `scope` (separated by spaces); unknown ones are ignored."""
     given: Any = claims.get("scopes", claims.get("scope", ""))
     if isinstance(given, str):
         given = given.split()
@@ -151,22 +153,22 @@ def _scopes(claims: Mapping[str, Any]) -> frozenset[str] | None:
 
 
 def _moment(value: Any) -> int | None:
-    """Seconds, as a claim has them, in µs; None: no time at all."""
+    """Convert a claim's seconds to µs; None if it is not a time."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e11:
         return None
     return int(value * 1_000_000)
 
 
 def _object(segment: str) -> dict[str, Any] | None:
-    """A segment as a JSON object in which no name stands twice."""
+    """Decode a segment as a JSON object; None if it is none or repeats a name."""
     try:
-        value = json.loads(urlsafe_b64decode(segment + "=" * (-len(segment) % 4)), object_pairs_hook=_once)
+        value = json.loads(urlsafe_b64decode(segment + "=" * (-len(segment) % 4)), object_pairs_hook=_unique)
     except (Base64Error, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 
 
-def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:
@@ -176,16 +178,16 @@ def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def sign(policy: Policy, secret: str, subject: str, scopes: Iterable[str], now: int, ttl_seconds: float) -> str:
-    """A token for `subject`, signed with the shared secret (`journeyman token`)."""
-    import jwt  # noqa: PLC0415 - 50 ms and 10 MB with its cryptography, only where tokens are taken
+    """Make a token for `subject`, signed with the shared secret (`journeyman token`)."""
+    import jwt  # noqa: PLC0415 - 50 ms and 10 MB with its cryptography, only where tokens are accepted
 
-    begun = now // 1_000_000
+    issued = now // 1_000_000
     claims = {
         "sub": subject,
         "scope": " ".join(scopes),
         "aud": policy.audience,
         "iss": policy.issuer,
-        "iat": begun,
-        "exp": begun + int(ttl_seconds),
+        "iat": issued,
+        "exp": issued + int(ttl_seconds),
     }
     return jwt.encode(claims, secret, algorithm=policy.algorithm)

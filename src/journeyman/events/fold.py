@@ -47,6 +47,7 @@ from journeyman.events.merge_patch import merge_patch
 from journeyman.events.messages import Message
 from journeyman.events.node_steps import after_answer, after_step, answered, is_asked, is_of_code, waiting
 from journeyman.events.open_calls import CallState, ModelCallState, unallowed_decisions
+from journeyman.events.origin import RequestOrigin
 from journeyman.events.state import AgentState, Status, Summary, apply_summary, into_branch, out_of_branch
 from journeyman.events.transcript import message_of
 
@@ -136,9 +137,7 @@ def _apply_life(
                 parent=event.parent,
                 bounds=event.bounds,
                 stream=event.stream,
-                request_id=event.request_id,
-                trace_id=event.trace_id,
-                key=event.key,
+                origin=RequestOrigin.of(event),
             )
         case RunStarted():
             return replace(

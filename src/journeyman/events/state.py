@@ -21,6 +21,7 @@ from journeyman.events.events import (
 from journeyman.events.graph_position import BranchState, GraphPosition, NodeState, parent_of
 from journeyman.events.messages import JSON, Message, Usage
 from journeyman.events.open_calls import CallState, ModelCallState
+from journeyman.events.origin import UNKNOWN_ORIGIN, RequestOrigin
 from journeyman.events.streams import ThreadRef
 
 replace = msgspec.structs.replace
@@ -57,9 +58,7 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     parent: Parent | None = None  # the run that waits for this one
     bounds: Bounds | None = None  # what the parent had left of its limits
     stream: bool = False
-    request_id: str | None = None
-    trace_id: str | None = None
-    key: str | None = None  # the API key whose quota it uses
+    origin: RequestOrigin = UNKNOWN_ORIGIN
     status: Status = "queued"
     epoch: int = 0
     seq: int = 0  # of the last applied event
@@ -100,6 +99,19 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def thread_id(self) -> str:
         return ThreadRef.parse(self.thread).id
+
+    @property
+    def request_id(self) -> str | None:
+        return self.origin.request_id
+
+    @property
+    def trace_id(self) -> str | None:
+        return self.origin.trace_id
+
+    @property
+    def key(self) -> str | None:
+        """The API key whose quota the run uses; None if none does."""
+        return self.origin.key
 
     @property
     def ended(self) -> bool:

@@ -86,8 +86,7 @@ class Issuer:
 def authentication(settings: Settings, journal: Journal, services: Services, clock: Clock) -> Authentication:
     """Build the authentication that the settings ask for."""
     remembered = VerificationCache()
-    keys = ApiKeys(journal, clock, RandomSecretSource())
-    keys.changed = remembered.forget
+    keys = ApiKeys(journal, clock, RandomSecretSource(), remembered.clear)
     if settings.auth_mode == "off":
         return Authentication(keys=keys, authenticator=None)
     issuer = Issuer(settings.jwt_jwks_url, services) if settings.jwt_jwks_url else None
@@ -120,6 +119,5 @@ def _tokens(
     if issuer is None:
         assert settings.jwt_secret_key is not None
         return TokenVerifier(policy, SharedSecret(settings.jwt_secret_key.get_secret_value()), clock)
-    key_set = KeySet(issuer, policy.algorithm, clock)
-    key_set.changed = remembered.forget
+    key_set = KeySet(issuer, policy.algorithm, clock, remembered.clear)
     return TokenVerifier(policy, key_set, clock)

@@ -142,10 +142,10 @@ async def test_a_client_that_leaves_in_its_body() -> None:
 def test_a_field_that_does_not_fit_is_named() -> None:
     with pytest.raises(RequestError) as refused:
         convert({"user_input": [{"type": "text", "text": 1}]}, ProcessRequest)
-    assert refused.value.path == "body.user_input[0].text"
+    assert [field.path for field in refused.value.fields] == ["body.user_input[0].text"]
     with pytest.raises(RequestError, match="a thread id is 1 to 200"):
         convert({"user_input": "hi", "thread_id": ".."}, ProcessRequest)
-    with pytest.raises(RequestError, match="unknown field `model`"):
+    with pytest.raises(RequestError, match=r"`body\.model` is not a known field"):
         convert({"user_input": "hi", "model": "x"}, ProcessRequest)
 
 
@@ -156,7 +156,7 @@ def test_a_whole_number_is_an_integer_however_it_is_written() -> None:
     key = {"name": "a", "scopes": ["run"]}
     assert convert({**key, "expires_in_seconds": 60.0}, CreateKey).expires_in_seconds == 60
     for wrong in (1.5, 1e300, "1"):
-        with pytest.raises(RequestError, match="Expected `int"):
+        with pytest.raises(RequestError, match="must be an integer or null, not a"):
             convert({**key, "expires_in_seconds": wrong}, CreateKey)
     many = [{"content": "x", "replace": 1.0}] * 20
     with pytest.raises(RequestError, match="messages"):  # in so many the server does not look for them

@@ -16,6 +16,7 @@ from journeyman.api.problems import (
     problem_of,
     status_of,
 )
+from journeyman.api.security.request_context import RequestContext
 from journeyman.ids import SequentialIds
 
 CASES = [
@@ -40,6 +41,10 @@ CASES = [
 ]
 
 
+def _context() -> RequestContext:
+    return RequestContext(None, "req_1", {})
+
+
 @pytest.mark.parametrize(("error", "status"), CASES, ids=lambda value: f"{value!r}")
 def test_status(error: Exception, status: int) -> None:
     assert status_of(error) == status
@@ -59,7 +64,7 @@ def test_status(error: Exception, status: int) -> None:
 )
 def test_gateway(code: str, status: int) -> None:
     response = answer_problem(
-        GatewayFailure("x", code=code, error_id="e", run_id="r", thread_id="t"), {}, SequentialIds()
+        GatewayFailure("x", code=code, error_id="e", run_id="r", thread_id="t"), _context(), SequentialIds()
     )
     assert response.status_code == status
     assert ("retry-after" in response.headers) == (status == 503)
@@ -89,8 +94,11 @@ def test_what_the_log_knows_the_client_does_not(error: Exception, caplog: pytest
 
 
 def test_retry_after_is_whole_seconds_rounded_up() -> None:
-    assert answer_problem(errors.ResourceError("x", retry_after=2.1), {}, SequentialIds()).headers["retry-after"] == "3"
-    assert answer_problem(errors.QueueFullError("x"), {}, SequentialIds()).headers["retry-after"] == "1"
+    assert (
+        answer_problem(errors.ResourceError("x", retry_after=2.1), _context(), SequentialIds()).headers["retry-after"]
+        == "3"
+    )
+    assert answer_problem(errors.QueueFullError("x"), _context(), SequentialIds()).headers["retry-after"] == "1"
 
 
 def test_secrets_are_taken_out_of_every_sentence() -> None:

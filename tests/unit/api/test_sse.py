@@ -130,7 +130,7 @@ async def test_a_client_whose_credential_ends_while_it_does_not_read_is_left() -
 
     frames = source.frames()
     task = asyncio.create_task(
-        sse.stream(client.receive, client.send, frames, clock=clock, limits=RequestLimits(), holds=holds)  # type: ignore[arg-type]
+        sse.stream(client.receive, client.send, frames, clock=clock, limits=RequestLimits(), is_valid=holds)  # type: ignore[arg-type]
     )
     await settle()
     client.reads.clear()

@@ -19,7 +19,7 @@ async def test_a_key_opens_with_its_scopes_and_only_its_hash_is_kept(service: Ke
     new = await service.keys.create("shop", ["read", "run", "read"])
     assert new.secret.startswith(f"jm_{new.row.id}_")
     assert len(new.secret) == 3 + 12 + 1 + 43
-    assert await service.door.caller(new.secret) == Caller(
+    assert await service.door.authenticate(new.secret) == Caller(
         principal="key:shop", scopes=frozenset({"run", "read"}), key_id=new.row.id, line=new.row.id
     )
     assert new.row.scopes == ("run", "read")
@@ -33,11 +33,11 @@ LIMITS = KeyLimits("100/60s", Quota(tokens_per_day=1000, usd_per_day=2.5, concur
 async def test_limits_of_a_key_come_with_its_caller_and_outlive_rotation_and_delegation(service: KeyService) -> None:
     old = await service.keys.create("shop", ["delegate"], limits=LIMITS)
     new = await service.keys.rotate((await service.keys.rotate(old.row.id)).row.id)
-    caller = (await service.door.caller(new.secret or "")).on_behalf_of("ann")
+    caller = (await service.door.authenticate(new.secret or "")).on_behalf_of("ann")
     assert (caller.rate, caller.quota) == (Rate(100, 60), LIMITS.quota)
     assert (caller.key_id, caller.line) == (new.row.id, old.row.id), "what was used of them goes on too"
     bare = await service.keys.create("bare", ["read"])
-    caller = await service.door.caller(bare.secret or "")
+    caller = await service.door.authenticate(bare.secret or "")
     assert (caller.rate, caller.quota) == (None, UNLIMITED)
 
 
@@ -47,24 +47,26 @@ async def test_rotation_keeps_name_principal_scopes_and_life(service: KeyService
     new = await service.keys.rotate(old.row.id, 10)
     assert (new.row.name, new.row.principal, new.row.scopes) == ("shop", "ann", ("read",))
     assert new.row.expires_at == service.clock.now() + 100_000_000
-    assert (await service.door.caller(old.secret)).principal == (await service.door.caller(new.secret)).principal
+    assert (await service.door.authenticate(old.secret)).principal == (
+        await service.door.authenticate(new.secret)
+    ).principal
     service.clock.advance(10)
     await service.refused(old.secret)
-    with pytest.raises(StateError, match="create a new one"):
+    with pytest.raises(StateError, match="Create a new one"):
         await service.keys.rotate(old.row.id)
     newest = await service.keys.rotate(new.row.id)
     await service.refused(new.secret)
-    await service.door.caller(newest.secret)
+    await service.door.authenticate(newest.secret)
 
 
 @pytest.mark.parametrize("form", ["{}", "jm_{:.12}_{}xxx"])
 async def test_the_seed_is_replaced_by_another_and_stays_revoked(service: KeyService, form: str) -> None:
     first, second = (form.format(letter * 40, letter * 40) for letter in "ab")
     await service.keys.seed(first)
-    assert (await service.door.caller(first)).scopes == {"admin"}
+    assert (await service.door.authenticate(first)).scopes == {"admin"}
     await service.keys.seed(second)
     await service.refused(first)
-    await service.door.caller(second)
+    await service.door.authenticate(second)
     await service.keys.revoke(SEED_ID)
     await service.keys.seed(second)
     await service.refused(second)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import jwt
@@ -39,9 +40,11 @@ class Issuer:
         return json.dumps({"keys": self.keys}).encode()
 
 
-def by_set(issuer: Issuer, algorithm: str = "RS256") -> tuple[TokenVerifier, KeySet, ManualClock]:
+def by_set(
+    issuer: Issuer, algorithm: str = "RS256", on_change: Callable[[], None] = lambda: None
+) -> tuple[TokenVerifier, KeySet, ManualClock]:
     clock = ManualClock(NOW * 1_000_000)
-    key_set = KeySet(issuer, algorithm, clock)
+    key_set = KeySet(issuer, algorithm, clock, on_change)
     policy = Policy(algorithm=algorithm, audience=POLICY.audience, issuer=POLICY.issuer)
     return TokenVerifier(policy, key_set, clock), key_set, clock
 
@@ -52,9 +55,8 @@ def rs256(kid: str | None = "a", key: Any = RSA, **changes: Any) -> str:
 
 async def test_keys_rotate_and_are_asked_for_seldom() -> None:
     issuer = Issuer(jwk(RSA, "a"))
-    tokens, key_set, clock = by_set(issuer)
     changes: list[int] = []
-    key_set.changed = lambda: changes.append(issuer.asked)
+    tokens, _, clock = by_set(issuer, on_change=lambda: changes.append(issuer.asked))
     assert await tokens.verify(rs256()) is not None
     assert await tokens.verify(rs256()) is not None
     issuer.keys.append(jwk(OTHER_RSA, "b"))

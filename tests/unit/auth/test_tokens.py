@@ -55,7 +55,7 @@ async def test_made_here_and_believed_here(tokens: TokenVerifier) -> None:
     assert (caller.principal, caller.scopes) == ("bob", {"run"})
 
 
-def test_a_subject_cannot_be_somebody_elses_delegate() -> None:
+def test_a_subject_cannot_be_the_delegate_of_another_principal() -> None:
     from journeyman.auth.tokens import principal_of
 
     assert principal_of("key/ann") == "key%2Fann"

@@ -1,18 +1,18 @@
-"""The one place where every request is let in or not: who calls, and whether the route's scope is among theirs.
+"""Authentication and authorization: who calls, and whether that caller has the scope of the route.
 
-The check stands around each route itself and goes by the route that matched, never by the address as it was written.
+The check wraps each route and goes by the route that matched, never by the address as it was written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from journeyman.api.security.rate_limiting import RateLimiter
-from journeyman.api.security.request_context import RequestContext, context_of, with_caller
+from journeyman.api.security.request_context import IsValid, RequestContext, context_of
 from journeyman.api.security.scopes import OPEN, UNCOUNTED, required_scope
 from journeyman.auth.authenticator import Authenticator, unauthenticated
 from journeyman.auth.principal import Caller
@@ -20,116 +20,136 @@ from journeyman.errors import UnauthenticatedError
 from journeyman.telemetry.logs.setup import bind
 
 _BEARER = b"bearer "
-_PROTOCOL = b"bearer."  # a browser's WebSocket can set no header: the credential is offered as a subprotocol
-SUBPROTOCOL = "journeyman"  # offered beside it, and the one that is chosen
+_PROTOCOL = b"bearer."  # a browser's WebSocket can set no header, so the credential is offered as a subprotocol
+SUBPROTOCOL = "journeyman"  # offered beside it; this is the one that the server selects
 
 
 class AuthenticationMiddleware:
-    """Without an authenticator (AUTH_MODE=off) every visit has its caller already."""
+    """Authenticates requests and counts them against rate limits.
 
-    def __init__(self, authenticator: Authenticator | None, admission: RateLimiter | None = None) -> None:
+    Without an authenticator (`AUTH_MODE=off`) every request has its caller from the start.
+    """
+
+    def __init__(self, authenticator: Authenticator | None, rate_limiter: RateLimiter | None = None) -> None:
         self._authenticator = authenticator
-        self._admission = admission
+        self._rate_limiter = rate_limiter
 
-    async def count(self, caller: Caller | None, visit: RequestContext, scope: Scope) -> None:
-        """Raises ResourceError (`rate_limited`) where the caller, or the address of nobody, has asked too often."""
-        if self._admission is None:
-            return
-        if caller is None:
-            await self._admission.of_nobody(visit, scope)
-        else:
-            await self._admission.of(caller, scope)
+    async def count_caller(self, caller: Caller, context: RequestContext) -> None:
+        """Count a request of this caller. Raises ResourceError (`rate_limited`)."""
+        if self._rate_limiter is not None:
+            await self._rate_limiter.count_caller(caller, context)
 
-    async def admit(self, visit: RequestContext, scope: str) -> Caller:
-        """Who calls. Raises UnauthenticatedError, ForbiddenError (the scope is missing), ValidationError."""
-        caller = visit.caller or await self.caller(_bearer(visit))
+    async def count_anonymous(self, context: RequestContext) -> None:
+        """Count an unauthenticated request against its client address. Raises ResourceError (`rate_limited`)."""
+        if self._rate_limiter is not None:
+            await self._rate_limiter.count_anonymous(context)
+
+    async def authorize(self, context: RequestContext, scope: str) -> Caller:
+        """Return the caller of a request whose route needs this scope.
+
+        Raises UnauthenticatedError, ForbiddenError (the caller lacks the scope), ValidationError (X-On-Behalf-Of).
+        """
+        caller = context.caller or await self._authenticate(_bearer(context))
         caller.check(scope)
-        return on_behalf_of(visit, caller)
+        return on_behalf_of(context, caller)
 
-    async def caller(self, credential: str | None) -> Caller:
+    async def authenticate_socket(self, context: RequestContext, credential: str | None) -> Caller:
+        """Return the caller that opens a WebSocket. Each of its commands is authorized later.
+
+        Raises UnauthenticatedError, ForbiddenError and ValidationError (X-On-Behalf-Of), and ResourceError
+        (`rate_limited`) after too many failed attempts from this address.
+        """
+        try:
+            caller = context.caller or await self._authenticate(credential)
+        except UnauthenticatedError:
+            await self.count_anonymous(context)
+            raise
+        return on_behalf_of(context, caller)
+
+    async def _authenticate(self, credential: str | None) -> Caller:
         if self._authenticator is None or credential is None:
             raise unauthenticated()
-        return await self._authenticator.caller(credential)
+        return await self._authenticator.authenticate(credential)
 
-    async def introduced(self, visit: RequestContext, credential: str | None) -> Caller:
-        """Who opens a WebSocket. Raises as `admit` does, and ResourceError where its address guessed too often."""
-        try:
-            caller = visit.caller or await self.caller(credential)
-        except UnauthenticatedError:
-            await self.count(None, visit, {})
-            raise
-        return on_behalf_of(visit, caller)
+    async def is_valid(self, credential: str) -> bool:
+        """Check whether the credential of an open connection is still valid."""
+        return self._authenticator is None or await self._authenticator.is_valid(credential)
 
-    async def still(self, credential: str) -> bool:
-        return self._authenticator is None or await self._authenticator.still(credential)
-
-    def holds(self, visit: RequestContext) -> Callable[[], Awaitable[bool]] | None:
-        """Asks whether the credential of a request that was let in holds yet; None: it needed none."""
-        credential = _bearer(visit)
-        return None if visit.caller is not None or credential is None else partial(self.still, credential)
+    def validity_check(self, context: RequestContext) -> IsValid | None:
+        """Return a function that checks the request's credential again; None if it needed no credential."""
+        credential = _bearer(context)
+        return None if context.caller is not None or credential is None else partial(self.is_valid, credential)
 
 
 class AuthorizedRoute:
-    """A route's application, behind the gate."""
+    """A route's ASGI application behind authentication, authorization and rate limiting."""
 
-    def __init__(self, app: ASGIApp, scope: str, gate: AuthenticationMiddleware, counted: bool = True) -> None:
+    def __init__(
+        self, app: ASGIApp, scope: str, authentication: AuthenticationMiddleware, counted: bool = True
+    ) -> None:
         self._app = app
-        self._needed = scope
-        self._gate = gate
+        self._scope = scope
+        self._authentication = authentication
         self._counted = counted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        visit = context_of(scope)
-        caller = await self._let_in(visit, scope)
-        if caller is not visit.caller:
-            with_caller(scope, caller, self._gate.holds(visit))
+        context = context_of(scope)
+        caller = await self._authorize(context)
+        if caller is not context.caller:
+            context.authenticated(caller, self._authentication.validity_check(context))
             bind(principal=caller.principal)
         await self._app(scope, receive, send)
 
-    async def _let_in(self, visit: RequestContext, scope: Scope) -> Caller:
+    async def _authorize(self, context: RequestContext) -> Caller:
         try:
-            caller = await self._gate.admit(visit, self._needed)
+            caller = await self._authentication.authorize(context, self._scope)
         except UnauthenticatedError:
-            await self._gate.count(None, visit, scope)
+            await self._authentication.count_anonymous(context)
             raise
         if self._counted:
-            await self._gate.count(caller, visit, scope)
+            await self._authentication.count_caller(caller, context)
         return caller
 
 
-def guard(routes: Sequence[BaseRoute], gate: AuthenticationMiddleware) -> None:
-    """Put every route behind the gate. Raises LookupError for a route that is not in the table of scopes."""
+def guard(routes: Sequence[BaseRoute], authentication: AuthenticationMiddleware) -> None:
+    """Put every route behind authentication. Raises LookupError for a route that the permission table does not list.
+
+    WebSocket routes authenticate their clients themselves, since the credential may come in the first message.
+    """
     for route in routes:
         if isinstance(route, WebSocketRoute):
-            required_scope("WS", route.path)  # it lets its clients in itself: they may send their credential first
+            required_scope("WS", route.path)
         elif isinstance(route, Route):
             scope = _scope_of(route)
             if scope != OPEN:
-                route.app = AuthorizedRoute(route.app, scope, gate, route.path not in UNCOUNTED)
+                route.app = AuthorizedRoute(route.app, scope, authentication, route.path not in UNCOUNTED)
         else:
-            raise LookupError(f"{route!r} is neither a route nor a WebSocket: nothing would guard it")
+            raise LookupError(f"{route!r} is neither a Route nor a WebSocketRoute, so it would not be authenticated.")
 
 
 def _scope_of(route: Route) -> str:
     scopes = {required_scope(method, route.path) for method in route.methods or {"GET"}}
     if len(scopes) > 1:
-        raise LookupError(f"{route.path} needs a route for each of its methods: they need different scopes")
+        raise LookupError(f"The methods of {route.path} need different scopes: declare one route for each method.")
     return scopes.pop()
 
 
-def on_behalf_of(visit: RequestContext, caller: Caller) -> Caller:
-    """The caller, or whomever it says that it acts for. Raises ForbiddenError, ValidationError."""
-    other = visit.headers.get(b"x-on-behalf-of")
+def on_behalf_of(context: RequestContext, caller: Caller) -> Caller:
+    """Return the caller, or the principal that it names in X-On-Behalf-Of. Raises ForbiddenError, ValidationError."""
+    other = context.headers.get(b"x-on-behalf-of")
     return caller if other is None else caller.on_behalf_of(other.decode("latin-1"))
 
 
-def _bearer(visit: RequestContext) -> str | None:
-    header = visit.headers.get(b"authorization", b"")
+def _bearer(context: RequestContext) -> str | None:
+    header = context.headers.get(b"authorization", b"")
     return header[len(_BEARER) :].strip().decode("latin-1") if header[: len(_BEARER)].lower() == _BEARER else None
 
 
-def offered(visit: RequestContext) -> str | None:
-    """The credential that comes with a WebSocket's first request: a header, or a subprotocol `bearer.CREDENTIAL`."""
-    protocols = visit.headers.get(b"sec-websocket-protocol", b"").split(b",")
+def offered(context: RequestContext) -> str | None:
+    """Return the credential of a WebSocket's opening request, from the header or a subprotocol `bearer.CREDENTIAL`.
+
+    None if it has none, or more than one subprotocol of that form.
+    """
+    protocols = context.headers.get(b"sec-websocket-protocol", b"").split(b",")
     found = [part.strip()[len(_PROTOCOL) :] for part in protocols if part.strip().startswith(_PROTOCOL)]
-    return _bearer(visit) or (found[0].decode("latin-1") if len(found) == 1 else None)
+    return _bearer(context) or (found[0].decode("latin-1") if len(found) == 1 else None)

@@ -1,4 +1,4 @@
-"""The outermost ASGI layer: names and origins checked, request id given, headers set, errors answered."""
+"""The outermost ASGI layer: checks host and origin, gives the request an id, sets headers, answers errors."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from journeyman.api.dependencies import ApiDependencies
 from journeyman.api.json_body import ClientDisconnected
-from journeyman.api.problems import RequestError, problem_code, send_problem
+from journeyman.api.problems import RequestError, send_problem
 from journeyman.api.security.client_address import TrustedProxies
 from journeyman.api.security.host_policy import HEADERS, SAFE_METHODS, STRICT_POLICY, HostPolicy
-from journeyman.api.security.rate_limiting import rate_headers
 from journeyman.api.security.request_context import RequestContext, begin_context, request_headers
 from journeyman.auth.principal import LOCAL
 from journeyman.clock import Clock
@@ -27,19 +26,20 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 
 
 class EdgeMiddleware:
-    """Wraps the whole application. Pure ASGI: nothing is buffered, nothing runs in another task."""
+    """Wraps the whole application. It is plain ASGI: it buffers nothing and runs nothing in another task."""
 
-    def __init__(self, app: ASGIApp, ports: ApiDependencies, templates: Mapping[Any, str]) -> None:
+    def __init__(self, app: ASGIApp, dependencies: ApiDependencies, templates: Mapping[Any, str]) -> None:
+        """`templates` maps endpoints of plain routes to their paths; FastAPI's routes name their own."""
         self._app = app
-        self._templates = templates  # endpoints of plain routes -> their paths: FastAPI tells only of its own
-        self._ids = ports.ids
-        self._mask = ports.mask
-        self._clock = ports.clock
-        self._served = ports.served
-        self._everybody = LOCAL if ports.authenticator is None else None
-        self._proxies = TrustedProxies(ports.trusted_proxies)
-        self._traced = ports.traced
-        self._policy = HostPolicy(ports.allowed_hosts, ports.cors_origins)
+        self._templates = templates
+        self._ids = dependencies.ids
+        self._mask = dependencies.mask
+        self._clock = dependencies.clock
+        self._on_served = dependencies.on_served
+        self._default_caller = LOCAL if dependencies.authenticator is None else None
+        self._proxies = TrustedProxies(dependencies.trusted_proxies)
+        self._start_traces = dependencies.start_traces
+        self._policy = HostPolicy(dependencies.allowed_hosts, dependencies.cors_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -50,30 +50,30 @@ class EdgeMiddleware:
             await self._app(scope, receive, send)
 
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
-        visit = begin_context(scope, self._visit(scope))
-        _bind(visit)
-        reply = _Reply(send, visit.request_id, self._clock, scope)
-        began = self._clock.monotonic()
+        context = begin_context(scope, self._new_context(scope))
+        _bind(context)
+        answer = _Answer(send, context, self._clock)
+        started = self._clock.monotonic()
         try:
-            self._check(scope["method"], visit.headers)
-            await self._app(scope, receive, reply)
+            self._check(scope["method"], context.headers)
+            await self._app(scope, receive, answer)
         except ClientDisconnected:
             return
         except Exception as exc:  # noqa: BLE001 - the root of a request: logged, answered, never passed on
-            if reply.started:
-                _LOG.error("answer cut", exc_info=exc, extra={"request_id": visit.request_id})
+            if answer.started:
+                _LOG.error("answer cut", exc_info=exc, extra={"request_id": context.request_id})
             else:
-                await send_problem(reply, exc, scope, self._ids, self._mask)
+                await send_problem(answer, exc, context, self._ids, self._mask)
         finally:
-            seconds = (reply.began or self._clock.monotonic()) - began
-            served = RequestServed(scope["method"], self._template(scope), reply.status, seconds, problem_code(scope))
-            self._served(served)
+            seconds = (answer.started_at or self._clock.monotonic()) - started
+            path = self._path_template(scope)
+            self._on_served(RequestServed(scope["method"], path, answer.status, seconds, context.problem_code))
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        visit = begin_context(scope, self._visit(scope))
-        _bind(visit)
+        context = begin_context(scope, self._new_context(scope))
+        _bind(context)
         try:
-            self._check("GET", visit.headers, origin=True)
+            self._check("GET", context.headers, check_origin=True)
         except RequestError as exc:
             _LOG.info("socket refused: %s", exc)
             await receive()
@@ -81,56 +81,62 @@ class EdgeMiddleware:
             return
         await self._app(scope, receive, send)
 
-    def _template(self, scope: Scope) -> str:
-        """The matched route's path with its parameters' names; "": none matched."""
+    def _path_template(self, scope: Scope) -> str:
+        """Return the matched route's path, with parameters by name; empty if no route matched."""
         route = scope.get("route")
         return route.path if route is not None else self._templates.get(scope.get("endpoint"), "")
 
-    def _visit(self, scope: Scope) -> RequestContext:
+    def _new_context(self, scope: Scope) -> RequestContext:
         headers = request_headers(scope["headers"])
         given = headers.get(b"x-request-id")
-        known = given is not None and _REQUEST_ID.fullmatch(given) is not None
+        usable = given is not None and _REQUEST_ID.fullmatch(given) is not None
+        request_id = given.decode() if given and usable else self._ids.new("req")
         peer = scope["client"][0] if scope.get("client") else ""
         address = self._proxies.client(peer, headers.get(b"x-forwarded-for"))
-        request_id = given.decode() if given and known else self._ids.new("req")
-        return RequestContext(self._everybody, request_id, headers, address, self._trace(headers.get(b"traceparent")))
+        return RequestContext(
+            self._default_caller, request_id, headers, address, self._trace(headers.get(b"traceparent"))
+        )
 
-    def _trace(self, sent: bytes | None) -> TraceContext | None:
-        trace = parsed(sent.decode("latin-1")) if sent else None
-        return TraceContext(trace_of(self._ids.new("trace"), None)) if trace is None and self._traced else trace
+    def _trace(self, traceparent: bytes | None) -> TraceContext | None:
+        trace = parsed(traceparent.decode("latin-1")) if traceparent else None
+        if trace is None and self._start_traces:
+            return TraceContext(trace_of(self._ids.new("trace"), None))
+        return trace
 
-    def _check(self, method: str, headers: dict[bytes, bytes], *, origin: bool = False) -> None:
+    def _check(self, method: str, headers: dict[bytes, bytes], *, check_origin: bool = False) -> None:
         host = headers.get(b"host", b"")
         if not self._policy.host_allowed(host):
             raise RequestError(
-                "This server does not answer to that Host: add the name to ALLOWED_HOSTS.",
+                "This server does not accept that Host. Add the name to ALLOWED_HOSTS.",
                 status=421,
                 code="host_not_allowed",
             )
-        if (origin or method not in SAFE_METHODS) and not self._policy.origin_allowed(headers.get(b"origin"), host):
+        check_origin = check_origin or method not in SAFE_METHODS
+        if check_origin and not self._policy.origin_allowed(headers.get(b"origin"), host):
             raise RequestError(
-                "A page of that Origin may not do this: add it to CORS_ORIGINS.", status=403, code="origin_not_allowed"
+                "Pages of that Origin may not make changes. Add it to CORS_ORIGINS.",
+                status=403,
+                code="origin_not_allowed",
             )
 
 
-def _bind(visit: RequestContext) -> None:
-    bind(request_id=visit.request_id, trace_id=visit.trace_id, client=visit.address or None)
-    if visit.caller is not None:
-        bind(principal=visit.caller.principal)
+def _bind(context: RequestContext) -> None:
+    bind(request_id=context.request_id, trace_id=context.trace_id, client=context.address or None)
+    if context.caller is not None:
+        bind(principal=context.caller.principal)
 
 
-class _Reply:
-    """`send`, with the headers that every answer carries; which status it began with, and when (0: it did not)."""
+class _Answer:
+    """ASGI `send` that adds the headers of every answer and notes its status, and when it started."""
 
-    __slots__ = ("_clock", "_request_id", "_scope", "_send", "began", "status")
+    __slots__ = ("_clock", "_context", "_send", "started_at", "status")
 
-    def __init__(self, send: Send, request_id: str, clock: Clock, scope: Scope) -> None:
-        self._scope = scope
+    def __init__(self, send: Send, context: RequestContext, clock: Clock) -> None:
         self._send = send
-        self._request_id = request_id
+        self._context = context
         self._clock = clock
-        self.status = 0
-        self.began = 0.0
+        self.status = 0  # until the answer has started
+        self.started_at = 0.0
 
     @property
     def started(self) -> bool:
@@ -139,12 +145,13 @@ class _Reply:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            self.began = self._clock.monotonic()
+            self.started_at = self._clock.monotonic()
             message["headers"] = self._complete(message.get("headers", []))
         await self._send(message)
 
     def _complete(self, given: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-        headers = [*given, *HEADERS, *rate_headers(self._scope), (b"x-request-id", self._request_id.encode())]
+        request_id = (b"x-request-id", self._context.request_id.encode())
+        headers = [*given, *HEADERS, *self._context.rate_limit_headers, request_id]
         names = {name for name, _ in given}
         if STRICT_POLICY[0] not in names:
             headers.append(STRICT_POLICY)

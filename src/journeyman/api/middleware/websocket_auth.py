@@ -1,4 +1,4 @@
-"""How a WebSocket is let in: by a header, by a subprotocol, or by its first message, within seconds."""
+"""Authentication of WebSockets: by a header, by a subprotocol, or by the first message, within a few seconds."""
 
 from __future__ import annotations
 
@@ -21,74 +21,75 @@ _POLICY = 1008
 
 
 class WebSocketAuthentication:
-    """Of one connection. The credential is kept, to be looked at again while the socket is open."""
+    """The authentication of one connection. It keeps the credential, to check it again while the socket is open."""
 
     def __init__(
         self,
-        gate: AuthenticationMiddleware,
-        ports: ApiDependencies,
-        visit: RequestContext,
+        authentication: AuthenticationMiddleware,
+        dependencies: ApiDependencies,
+        context: RequestContext,
         receive: Receive,
         send: Send,
     ) -> None:
-        self._gate = gate
-        self._ports = ports
-        self._visit = visit
+        self._authentication = authentication
+        self._dependencies = dependencies
+        self._context = context
         self._receive = receive
         self._send = send
         self._credential: str | None = None
+        self._needs_credential = context.caller is None
 
-    async def caller(self) -> Caller | None:
-        """Accepts the socket and says who it is; None: it was refused, and is closed."""
+    async def accept(self) -> Caller | None:
+        """Accept the socket and return its caller. Returns None if it was refused; then the socket is closed."""
         await self._receive()
-        self._credential = offered(self._visit)
-        if self._visit.caller is None and self._credential is None:
+        self._credential = offered(self._context)
+        if self._needs_credential and self._credential is None:
             await self._accept()
-            return await self._introduced()
+            return await self._first_message()
         try:
-            caller = await self._gate.introduced(self._visit, self._credential)
+            caller = await self._authentication.authenticate_socket(self._context, self._credential)
         except BaseError as exc:
-            problem = problem_of(exc, self._ports.ids, self._ports.mask)
+            problem = problem_of(exc, self._dependencies.ids, self._dependencies.mask)
             await self._close(problem.code)
             return None
         await self._accept()
         return caller
 
     @property
-    def may_end(self) -> bool:
-        """Came the socket with a credential that may expire or be revoked?"""
-        return self._credential is not None and self._visit.caller is None
+    def can_expire(self) -> bool:
+        """Whether the socket came with a credential, which may expire or be revoked."""
+        return self._needs_credential and self._credential is not None
 
     async def expired(self) -> None:
-        """Returns when the credential holds no longer."""
-        while self._credential is None or await self._gate.still(self._credential):
-            await self._ports.clock.sleep(self._ports.limits.credential_check_seconds)
+        """Wait until the credential is no longer valid."""
+        while self._credential is None or await self._authentication.is_valid(self._credential):
+            await self._dependencies.clock.sleep(self._dependencies.limits.credential_check_seconds)
 
-    async def _introduced(self) -> Caller | None:
-        """The first message says who it is."""
-        name: str | None = None
+    async def _first_message(self) -> Caller | None:
+        """Authenticate by the first message. Returns None if it was refused, or the client has left."""
+        command_id: str | None = None
         try:
-            async with asyncio.timeout(self._ports.limits.socket_auth_seconds):
+            async with asyncio.timeout(self._dependencies.limits.socket_auth_seconds):
                 message = await self._receive()
             if message["type"] == "websocket.disconnect":
                 return None
-            command = convert(parse(frame_bytes(message), self._ports.limits), Authenticate)
-            name, self._credential = command.id, command.token
-            caller = await self._gate.introduced(self._visit, command.token)
+            command = convert(parse(frame_bytes(message), self._dependencies.limits), Authenticate)
+            command_id, self._credential = command.id, command.token
+            caller = await self._authentication.authenticate_socket(self._context, command.token)
         except (BaseError, TimeoutError) as exc:
-            await self._refuse(name, exc if isinstance(exc, BaseError) else unauthenticated())
+            await self._refuse(command_id, exc if isinstance(exc, BaseError) else unauthenticated())
             return None
-        await self._send({"type": "websocket.send", "text": encode(Acknowledged(name)).decode()})
+        await self._send({"type": "websocket.send", "text": encode(Acknowledged(command_id)).decode()})
         return caller
 
-    async def _refuse(self, name: str | None, exc: BaseError) -> None:
-        problem = problem_of(exc, self._ports.ids, self._ports.mask)
-        refused = Refused(name, problem.error, problem.code, problem.error_id, problem.status)
+    async def _refuse(self, command_id: str | None, exc: BaseError) -> None:
+        problem = problem_of(exc, self._dependencies.ids, self._dependencies.mask)
+        refused = Refused(command_id, problem.error, problem.code, problem.error_id, problem.status)
         await self._send({"type": "websocket.send", "text": encode(refused).decode()})
         await self._close("unauthenticated")
 
     async def _accept(self) -> None:
-        protocols = self._visit.headers.get(b"sec-websocket-protocol", b"").split(b",")
+        protocols = self._context.headers.get(b"sec-websocket-protocol", b"").split(b",")
         chosen = SUBPROTOCOL if SUBPROTOCOL.encode() in (part.strip() for part in protocols) else None
         await self._send({"type": "websocket.accept", "subprotocol": chosen})
 
@@ -97,5 +98,6 @@ class WebSocketAuthentication:
 
 
 def frame_bytes(message: Message) -> bytes:
+    """Return the bytes of a WebSocket message, of a text frame in UTF-8."""
     text = message.get("text")
     return message.get("bytes") or b"" if text is None else text.encode("utf-8", "replace")

@@ -1,1 +1,1 @@
-"""One noun a file."""
+"""The HTTP routes: one resource in each file."""

@@ -1,4 +1,4 @@
-"""The agents that this server serves."""
+"""Routes of the agents that this server runs."""
 
 from __future__ import annotations
 
@@ -29,37 +29,40 @@ _GRAPH[200] = {
 }
 
 
-def agent_routes(ports: ApiDependencies) -> APIRouter:
+def agent_routes(dependencies: ApiDependencies) -> APIRouter:
+    """Return the routes of /agents."""
     router = APIRouter(tags=["agents"])
+    registry = dependencies.agent_registry
 
     @router.get("/agents", operation_id="list_agents", summary="The agents", responses=lists(AgentSummary))
     async def list_agents(cursor: Cursor = None, limit: PageSize = 50) -> Response:
-        return page_by_name("agents", ports.catalog.agents, cursor, limit, lambda agent: _summary(ports, agent))
+        return page_by_name("agents", registry.agents, cursor, limit, lambda agent: _summary(dependencies, agent))
 
     @router.get("/agents/{name}", operation_id="get_agent", summary="One agent", responses=response_schema(AgentAnswer))
     async def get_agent(name: NamePath) -> Response:
-        return json_response(_answer(ports, ports.catalog.resolve(name)))
+        return json_response(_answer(dependencies, registry.resolve(name)))
 
     @router.get("/agents/{name}/graph", operation_id="get_agent_graph", summary="An agent's graph", responses=_GRAPH)
     async def get_graph(name: NamePath, format: Annotated[Literal["json", "mermaid"], Query()] = "json") -> Response:
-        graph = graph_of(ports.catalog.resolve(name).spec.shown())
+        graph = graph_of(registry.resolve(name).spec.shown())
         if graph is None:
-            raise NotFoundError(f"Agent {name!r} decides by code: it has no graph.", code="no_graph")
+            raise NotFoundError(f"Agent {name!r} has no graph: its decisions are code.", code="no_graph")
         return PlainTextResponse(mermaid(graph)) if format == "mermaid" else json_response(graph_picture(graph))
 
     return router
 
 
-def _is_default(ports: ApiDependencies, agent: BaseAgent) -> bool:
-    return agent.name == ports.catalog.default or len(ports.catalog.agents) == 1
+def _is_default(dependencies: ApiDependencies, agent: BaseAgent) -> bool:
+    registry = dependencies.agent_registry
+    return agent.name == registry.default or len(registry.agents) == 1
 
 
 def _model(model: ModelSettings) -> ModelAnswer:
-    """Without `extra`: what is passed on to the gateway may be secret."""
+    """Describe the model without `extra`, whose values are passed to the gateway and may be secret."""
     return ModelAnswer(model.name, model.temperature, model.max_tokens)
 
 
-def _summary(ports: ApiDependencies, agent: BaseAgent) -> AgentSummary:
+def _summary(dependencies: ApiDependencies, agent: BaseAgent) -> AgentSummary:
     spec = agent.spec.shown()
     return AgentSummary(
         name=agent.name,
@@ -68,42 +71,42 @@ def _summary(ports: ApiDependencies, agent: BaseAgent) -> AgentSummary:
         version=agent.version,
         model=_model(spec.model),
         tools=tuple(tool.name for tool in spec.tools),
-        default=_is_default(ports, agent),
+        default=_is_default(dependencies, agent),
     )
 
 
-def _answer(ports: ApiDependencies, agent: BaseAgent) -> AgentAnswer:
+def _answer(dependencies: ApiDependencies, agent: BaseAgent) -> AgentAnswer:
     spec = agent.spec.shown()
-    metrics, known = ports.registry.get_metrics(), ports.registry.tools
+    metrics, known = dependencies.tool_registry.get_metrics(), dependencies.tool_registry.tools
     return AgentAnswer(
         name=agent.name,
         type=spec.type,
         description=spec.description,
         version=agent.version,
-        default=_is_default(ports, agent),
+        default=_is_default(dependencies, agent),
         prompt=spec.prompt,
         model=_model(spec.model),
         tools=tuple(
-            tool_answer(tool, metrics, ports.sandbox, known[tool.name].findings if tool.name in known else ())
+            tool_answer(tool, metrics, dependencies.sandbox, known[tool.name].findings if tool.name in known else ())
             for tool in spec.tools
         ),
         limits=msgspec.structs.asdict(spec.limits),
         history=msgspec.structs.asdict(spec.history),
         output=msgspec.structs.asdict(spec.output) if spec.output else None,
-        versions=_versions(ports, agent),
-        rolled_back=ports.catalog.is_rolled_back(agent.name),
-        reload_problems=_reload_problems(ports),
+        versions=_versions(dependencies, agent),
+        rolled_back=dependencies.agent_registry.is_rolled_back(agent.name),
+        reload_problems=_reload_problems(dependencies),
     )
 
 
-def _versions(ports: ApiDependencies, agent: BaseAgent) -> tuple[VersionAnswer, ...]:
-    known = ports.catalog.versions(agent.name)
+def _versions(dependencies: ApiDependencies, agent: BaseAgent) -> tuple[VersionAnswer, ...]:
+    known = dependencies.agent_registry.versions(agent.name)
     return tuple(
         VersionAnswer(each.agent.version, rfc3339(each.since), each.agent.version == agent.version) for each in known
     )
 
 
-def _reload_problems(ports: ApiDependencies) -> tuple[str, ...]:
-    """What kept the files from being served, if the last reload was refused."""
-    last = ports.last_reload()
+def _reload_problems(dependencies: ApiDependencies) -> tuple[str, ...]:
+    """Return the problems of the last reload, if it was rejected because of them."""
+    last = dependencies.last_reload()
     return () if last is None or last.applied else tuple(map(problem_text, last.problems))

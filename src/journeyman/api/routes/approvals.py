@@ -1,4 +1,4 @@
-"""What waits for a human."""
+"""Route of the open approvals: what waits for a human."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from journeyman.api.schemas.runs import ApprovalAnswer
 from journeyman.api.security.request_context import context_of
 
 
-def approval_routes(ports: ApiDependencies) -> APIRouter:
+def approval_routes(dependencies: ApiDependencies) -> APIRouter:
+    """Return the route /approvals."""
     router = APIRouter(tags=["approvals"])
 
     @router.get("/approvals", operation_id="list_approvals", summary="Open approvals", responses=lists(ApprovalAnswer))
     async def list_approvals(request: Request, cursor: Cursor = None, limit: PageSize = 50) -> Response:
         place = cursors.text_place("approvals", cursor)
         caller = context_of(request.scope).known
-        whose = None if caller.may("approve:any") else caller.principal
-        rows = await ports.runs.approvals(whose, place, limit + 1)
+        principal = None if caller.may("approve:any") else caller.principal
+        rows = await dependencies.runs.approvals(principal, place, limit + 1)
         shown, following = cut(rows, limit, "approvals", lambda row: row.id)
         return page([approval_answer(row) for row in shown], following)
 

@@ -1,4 +1,4 @@
-"""How the process stands inside; there only with `DEBUG`."""
+"""Routes that show the inner state of the process. They exist only with `DEBUG`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from journeyman.api.responses import json_response
 
 
 def debug_routes(pages: DebugPagesPort) -> APIRouter:
+    """Return the routes under /debug."""
     router = APIRouter(tags=["debug"], prefix="/debug")
 
     @router.get(

@@ -1,4 +1,4 @@
-"""What failed, in groups: where to look first."""
+"""Route of failed runs in groups, which shows where to look first."""
 
 from __future__ import annotations
 
@@ -12,23 +12,25 @@ from journeyman.api.openapi import lists
 from journeyman.api.parameters import PageSize
 from journeyman.api.responses import page
 from journeyman.api.schemas.runs import ErrorGroup
-from journeyman.api.security.request_context import context_of
+from journeyman.api.security.request_context import request_principal
 from journeyman.events.codec import rfc3339
 from journeyman.journal.journal import FailureRow
 
 
-def error_routes(ports: ApiDependencies) -> APIRouter:
+def error_routes(dependencies: ApiDependencies) -> APIRouter:
+    """Return the route /errors."""
     router = APIRouter(tags=["runs"])
 
     @router.get("/errors", operation_id="list_errors", summary="Failed runs in groups", responses=lists(ErrorGroup))
     async def list_errors(request: Request, limit: PageSize = 50) -> Response:
-        groups = await ports.runs.failures(context_of(request.scope).principal, limit)
+        groups = await dependencies.runs.failures(request_principal(request), limit)
         return page([error_group(row, message) for row, message in groups], None)
 
     return router
 
 
 def error_group(row: FailureRow, message: str) -> ErrorGroup:
+    """Describe one group. `message` is that of its latest run."""
     return ErrorGroup(
         fingerprint=error_fingerprint(row.agent, row.code),
         code=row.code,
@@ -43,5 +45,5 @@ def error_group(row: FailureRow, message: str) -> ErrorGroup:
 
 
 def error_fingerprint(agent: str | None, code: str) -> str:
-    """The same for failures of one agent with one code, in every process and release."""
+    """Return the id of a group: the same for one agent and error code in every process and release."""
     return hashlib.sha256(f"{agent or ''}\n{code}".encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""GET /runs/{id}/events: a run's events as a page of JSON, or as a stream that can be rejoined at any seq."""
+"""GET /runs/{id}/events: a run's events as a page of JSON, or as a stream that can be resumed after any event."""
 
 from __future__ import annotations
 
@@ -11,59 +11,61 @@ from journeyman.api import openapi, sse
 from journeyman.api import paging as cursors
 from journeyman.api.dependencies import ApiDependencies
 from journeyman.api.paging import cut
-from journeyman.api.parameters import checked_name
+from journeyman.api.parameters import checked_run_id
 from journeyman.api.problems import RequestError
 from journeyman.api.responses import page
-from journeyman.api.schemas.runs import LARGEST_INTEGER, NAME, EventAnswer
+from journeyman.api.schemas.runs import LARGEST_INTEGER, EventAnswer
 from journeyman.api.security.request_context import RequestContext, context_of
 from journeyman.events.codec import wire
+from journeyman.ids import RESOURCE_NAME
 
 PATH = "/runs/{run_id}/events"
 _LARGEST_PAGE = 1000
 
 
 class Events:
-    """Plain ASGI, because a stream is written without anything in between."""
+    """The endpoint, as plain ASGI: nothing buffers between a stream and its client."""
 
-    def __init__(self, ports: ApiDependencies) -> None:
-        self._ports = ports
+    def __init__(self, dependencies: ApiDependencies) -> None:
+        self._runs = dependencies.runs
+        self._clock = dependencies.clock
+        self._limits = dependencies.limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        visit = context_of(scope)
-        run_id = checked_name(scope["path_params"]["run_id"])
+        context = context_of(scope)
+        run_id = checked_run_id(scope["path_params"]["run_id"])
         query = _query(scope)
-        if b"text/event-stream" in visit.headers.get(b"accept", b""):
-            await self._stream(visit, run_id, query, receive, send)
+        if b"text/event-stream" in context.headers.get(b"accept", b""):
+            await self._stream(context, run_id, query, receive, send)
         else:
-            response = await self._page(visit, run_id, query)
+            response = await self._page(context, run_id, query)
             await response(scope, receive, send)
 
-    async def _page(self, visit: RequestContext, run_id: str, query: dict[str, str]) -> Response:
+    async def _page(self, context: RequestContext, run_id: str, query: dict[str, str]) -> Response:
         limit = _number(query.get("limit", "200"), "query.limit")
         if not 1 <= limit <= _LARGEST_PAGE:
-            raise RequestError(f"`limit` is 1 to {_LARGEST_PAGE}.", path="query.limit")
-        place, after = cursors.number_place("events", query.get("cursor")), self._after(visit, query)
+            raise RequestError(f"`limit` must be 1 to {_LARGEST_PAGE}.", path="query.limit")
+        place, after = cursors.number_place("events", query.get("cursor")), self._after(context, query)
         after = after if place is None else place
-        entries = await self._ports.runs.events(visit.principal, run_id, after, limit + 1)
+        entries = await self._runs.events(context.principal, run_id, after, limit + 1)
         shown, following = cut(entries, limit, "events", lambda entry: entry.seq)
         return page([wire(entry) for entry in shown], following)
 
     async def _stream(
-        self, visit: RequestContext, run_id: str, query: dict[str, str], receive: Receive, send: Send
+        self, context: RequestContext, run_id: str, query: dict[str, str], receive: Receive, send: Send
     ) -> None:
-        after = self._after(visit, query)
-        ports = self._ports
-        row = await ports.runs.get(visit.principal, run_id)  # refused before the answer begins
+        after = self._after(context, query)
+        row = await self._runs.get(context.principal, run_id)  # rejected before the answer starts
         if after > row.last_seq:
             raise RequestError(
                 f"The run has no event {after} yet: its last is {row.last_seq}.", status=400, path="query.after"
             )
-        frames = ports.runs.watch(visit.principal, run_id, after)
-        await sse.stream(receive, send, frames, clock=ports.clock, limits=ports.limits, holds=visit.holds)
+        frames = self._runs.watch(context.principal, run_id, after)
+        await sse.stream(receive, send, frames, clock=self._clock, limits=self._limits, is_valid=context.is_valid)
 
-    def _after(self, visit: RequestContext, query: dict[str, str]) -> int:
-        """Last-Event-ID wins: a browser that comes back sends it along with the address it first asked for."""
-        last, after = visit.headers.get(b"last-event-id"), _number(query.get("after", "0"), "query.after")
+    def _after(self, context: RequestContext, query: dict[str, str]) -> int:
+        """Return the seq to start after. Last-Event-ID wins: a browser that reconnects sends it with its first URL."""
+        last, after = context.headers.get(b"last-event-id"), _number(query.get("after", "0"), "query.after")
         return _number(last.decode("latin-1"), "header.last-event-id") if last else after
 
 
@@ -74,7 +76,7 @@ def _query(scope: Scope) -> dict[str, str]:
 def _number(text: str, path: str) -> int:
     if text.isascii() and text.isdigit() and len(text) < 17 and int(text) <= LARGEST_INTEGER:
         return int(text)
-    raise RequestError(f"{path.partition('.')[2]} is the seq of an event: a number from 0.", path=path)
+    raise RequestError(f"`{path.partition('.')[2]}` must be the seq of an event, an integer from 0.", path=path)
 
 
 def _parameter(name: str, place: str, schema: dict[str, object], text: str) -> dict[str, object]:
@@ -88,15 +90,20 @@ OPERATION: openapi.Operation = {
     "summary": "A run's events",
     "operationId": "list_events",
     "description": (
-        "A page of JSON, or with `Accept: text/event-stream` the stored events and then what happens. Stored events "
-        "carry `id`, their seq; `delta`, `snapshot`, `progress` and `reconnect` are live and carry none."
+        "Returns a page of JSON. With `Accept: text/event-stream`, streams the stored events and then those to come. "
+        "Stored events have their seq as `id`; `delta`, `snapshot`, `progress` and `reconnect` are live and have none."
     ),
     "parameters": [
-        _parameter("run_id", "path", {"type": "string", "pattern": NAME}, "The run's id"),
-        _parameter("after", "query", _SEQ, "Only events behind this seq"),
-        _parameter("Last-Event-ID", "header", _SEQ_OR_NONE, "The same, as browsers send it when they come back"),
-        _parameter("cursor", "query", {"type": "string"}, "`next_cursor` of the page before"),
-        _parameter("limit", "query", {"type": "integer", "minimum": 1, "maximum": _LARGEST_PAGE}, "How many at most"),
+        _parameter("run_id", "path", {"type": "string", "pattern": RESOURCE_NAME}, "The run's id"),
+        _parameter("after", "query", _SEQ, "Only events after this seq"),
+        _parameter("Last-Event-ID", "header", _SEQ_OR_NONE, "Overrides `after`. Browsers send it when they reconnect"),
+        _parameter("cursor", "query", {"type": "string"}, "`next_cursor` of the previous page"),
+        _parameter(
+            "limit",
+            "query",
+            {"type": "integer", "minimum": 1, "maximum": _LARGEST_PAGE},
+            "The largest number of items to return",
+        ),
     ],
     "responses": {
         "200": {

@@ -1,4 +1,4 @@
-"""Probes: is the process alive, and may it be given work."""
+"""Probes: whether the process is alive, and whether it is ready for work."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from journeyman.api.responses import json_response
 from journeyman.api.schemas.runs import Health
 
 
-def health_routes(ports: ApiDependencies) -> APIRouter:
+def health_routes(dependencies: ApiDependencies) -> APIRouter:
+    """Return the routes /livez and /readyz."""
     router = APIRouter(tags=["health"])
     readiness = response_schema(Health)
-    readiness[503] = {"description": "Not ready, and why", "content": content(ref(Health))}
+    readiness[503] = {"description": "Not ready, with the reasons", "content": content(ref(Health))}
 
     @router.get("/livez", operation_id="livez", summary="Alive", responses=response_schema(Health))
     async def livez() -> Response:
@@ -22,11 +23,11 @@ def health_routes(ports: ApiDependencies) -> APIRouter:
 
     @router.get("/readyz", operation_id="readyz", summary="Ready for work", responses=readiness)
     async def readyz() -> Response:
-        reasons = dict(ports.ready())
+        reasons = dict(dependencies.not_ready())
         return (
             json_response(Health("unready", reasons), 503)
             if reasons
-            else json_response(Health("ready", {}, dict(ports.details())))
+            else json_response(Health("ready", {}, dict(dependencies.details())))
         )
 
     return router

@@ -1,4 +1,4 @@
-"""API keys: made, listed, revoked, rotated. A key is shown once, in the answer that made it."""
+"""Routes of API keys. A key is shown only once, in the answer to the request that created it."""
 
 from __future__ import annotations
 
@@ -22,24 +22,25 @@ from journeyman.journal.journal import IdempotencyClaim
 from journeyman.runtime.use_cases.idempotency import idempotency_claim
 
 
-def key_routes(ports: ApiDependencies) -> APIRouter:
+def key_routes(dependencies: ApiDependencies) -> APIRouter:
+    """Return the routes of /keys."""
     router = APIRouter(tags=["keys"])
-    _listing(router, ports)
-    _changes(router, ports)
+    _add_list(router, dependencies)
+    _add_changes(router, dependencies)
     return router
 
 
-def _listing(router: APIRouter, ports: ApiDependencies) -> None:
+def _add_list(router: APIRouter, dependencies: ApiDependencies) -> None:
     @router.get("/keys", operation_id="list_keys", summary="The API keys", responses=lists(KeyAnswer))
     async def list_keys(request: Request, cursor: Cursor = None, limit: PageSize = 50) -> Response:
         after = cursors.text_place("keys", cursor) or ""
-        rows = [row for row in await _keys(ports).list() if row.id > after]
+        rows = [row for row in await _keys(dependencies).list() if row.id > after]
         shown, following = cut(rows[: limit + 1], limit, "keys", lambda row: row.id)
-        return page([key_answer(row, ports.clock.now()) for row in shown], following)
+        return page([key_answer(row, dependencies.clock.now()) for row in shown], following)
 
 
-def _changes(router: APIRouter, ports: ApiDependencies) -> None:
-    made = response_schema(MadeKey, status=201, text="Made; `key` is shown this once")
+def _add_changes(router: APIRouter, dependencies: ApiDependencies) -> None:
+    made = response_schema(MadeKey, status=201, text="The new key. `key` is shown only this once")
 
     @router.post(
         "/keys",
@@ -50,17 +51,17 @@ def _changes(router: APIRouter, ports: ApiDependencies) -> None:
         openapi_extra={**accepts(CreateKey), **IDEMPOTENT},
     )
     async def create_key(request: Request) -> Response:
-        raw = await read_route_body(request, ports.limits)
+        raw = await read_route_body(request, dependencies.limits)
         body = convert(raw, CreateKey)
-        new = await _keys(ports).create(
+        new = await _keys(dependencies).create(
             body.name,
             body.scopes,
             principal=body.principal,
             ttl_seconds=body.expires_in_seconds,
             limits=body.limits,
-            claim=_claim(request, "/keys", raw, ports),
+            claim=_claim(request, "/keys", raw, dependencies),
         )
-        return json_response(_made(new, ports), 201)
+        return json_response(_made(new, dependencies), 201)
 
     @router.post(
         "/keys/{key_id}/rotate",
@@ -71,10 +72,10 @@ def _changes(router: APIRouter, ports: ApiDependencies) -> None:
         openapi_extra={**accepts(RotateKey), **IDEMPOTENT},
     )
     async def rotate_key(request: Request, key_id: NamePath) -> Response:
-        raw = await read_route_body(request, ports.limits)
-        claim = _claim(request, f"/keys/{key_id}/rotate", raw, ports)
-        new = await _keys(ports).rotate(key_id, convert(raw, RotateKey).grace_seconds, claim)
-        return json_response(_made(new, ports), 201)
+        raw = await read_route_body(request, dependencies.limits)
+        claim = _claim(request, f"/keys/{key_id}/rotate", raw, dependencies)
+        new = await _keys(dependencies).rotate(key_id, convert(raw, RotateKey).grace_seconds, claim)
+        return json_response(_made(new, dependencies), 201)
 
     @router.post(
         "/keys/{key_id}/revoke",
@@ -84,20 +85,20 @@ def _changes(router: APIRouter, ports: ApiDependencies) -> None:
         openapi_extra=IDEMPOTENT,
     )
     async def revoke_key(request: Request, key_id: NamePath) -> Response:
-        claim = _claim(request, f"/keys/{key_id}/revoke", None, ports)
-        return json_response(key_answer(await _keys(ports).revoke(key_id, claim), ports.clock.now()))
+        claim = _claim(request, f"/keys/{key_id}/revoke", None, dependencies)
+        return json_response(key_answer(await _keys(dependencies).revoke(key_id, claim), dependencies.clock.now()))
 
 
-def _claim(request: Request, route: str, body: JSON, ports: ApiDependencies) -> IdempotencyClaim | None:
-    visit = context_of(request.scope)
-    return idempotency_claim(visit.principal, key_of(visit, route, body), ports.clock.now())
+def _claim(request: Request, route: str, body: JSON, dependencies: ApiDependencies) -> IdempotencyClaim | None:
+    context = context_of(request.scope)
+    return idempotency_claim(context.principal, key_of(context, route, body), dependencies.clock.now())
 
 
-def _keys(ports: ApiDependencies) -> ApiKeys:
-    if ports.keys is None:
-        raise NotFoundError("This server keeps no keys.")
-    return ports.keys
+def _keys(dependencies: ApiDependencies) -> ApiKeys:
+    if dependencies.keys is None:
+        raise NotFoundError("This server has no API keys.")
+    return dependencies.keys
 
 
-def _made(new: NewKey, ports: ApiDependencies) -> MadeKey:
-    return made_key(new.row, new.secret, ports.clock.now())
+def _made(new: NewKey, dependencies: ApiDependencies) -> MadeKey:
+    return made_key(new.row, new.secret, dependencies.clock.now())

@@ -1,4 +1,4 @@
-"""What is counted, as Prometheus reads it."""
+"""Route of the metrics, for Prometheus."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from journeyman.api.dependencies import ApiDependencies
 from journeyman.api.openapi import content, problems
 
 
-def metrics_routes(ports: ApiDependencies) -> APIRouter:
+def metrics_routes(dependencies: ApiDependencies) -> APIRouter:
+    """Return the route /metrics."""
     router = APIRouter(tags=["health"])
     text = {
-        "description": "Prometheus text, or OpenMetrics by `Accept`",
+        "description": "Prometheus text, or OpenMetrics if `Accept` asks for it",
         "content": content({"type": "string"}, "text/plain"),
     }
 
     @router.get("/metrics", operation_id="metrics", summary="Metrics", responses={200: text, **problems()})
     async def scrape(request: Request) -> Response:
-        body, content_type = await ports.metrics(request.headers.get("accept", ""))
+        body, content_type = await dependencies.metrics(request.headers.get("accept", ""))
         return Response(body, headers={"content-type": content_type})
 
     return router

@@ -1,4 +1,4 @@
-"""POST /process: a message in, an answer out; plain, streamed or in the background."""
+"""POST /process: sends a message to an agent; the answer is plain, streamed or in the background."""
 
 from __future__ import annotations
 
@@ -18,28 +18,30 @@ PATH = "/process"
 
 
 class Process:
-    """The hottest route: plain ASGI."""
+    """The endpoint, as plain ASGI: it is the most used route."""
 
-    def __init__(self, ports: ApiDependencies) -> None:
-        self._ports = ports
-        self._runs = ports.runs
+    def __init__(self, dependencies: ApiDependencies) -> None:
+        self._dependencies = dependencies
+        self._runs = dependencies.runs
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        visit = context_of(scope)
-        raw = await read_json(visit.headers, receive, self._ports.limits)
+        context = context_of(scope)
+        raw = await read_json(context.headers, receive, self._dependencies.limits)
         body = convert(raw, ProcessRequest)
-        stream = not body.background and b"text/event-stream" in visit.headers.get(b"accept", b"")
-        start = start_of(body, visit, stream=stream or body.background, key=key_of(visit, PATH, raw))
-        started = await self._runs.start(visit.principal, start)
+        stream = not body.background and b"text/event-stream" in context.headers.get(b"accept", b"")
+        start = start_of(body, context, stream=stream or body.background, key=key_of(context, PATH, raw))
+        started = await self._runs.start(context.principal, start)
         if stream:
-            await self._stream(visit, body, started, receive, send)
+            await self._stream(context, body, started, receive, send)
         else:
-            await self._answer(await self._wait(visit, body, started, receive), send)
+            await self._answer(await self._wait(context, body, started, receive), send)
 
-    async def _wait(self, visit: RequestContext, body: ProcessRequest, started: Started, receive: Receive) -> RunResult:
-        seconds = 0.0 if body.background else self._ports.request_wait_seconds
+    async def _wait(
+        self, context: RequestContext, body: ProcessRequest, started: Started, receive: Receive
+    ) -> RunResult:
+        seconds = 0.0 if body.background else self._dependencies.request_wait_seconds
         if body.on_disconnect == "cancel" and not body.background:
-            return await wait_or_cancel(self._runs, visit.principal, started.run_id, seconds, receive)
+            return await wait_or_cancel(self._runs, context.principal, started.run_id, seconds, receive)
         return await self._runs.wait(started.run_id, seconds)
 
     async def _answer(self, result: RunResult, send: Send) -> None:
@@ -48,16 +50,18 @@ class Process:
         await send_json(send, status, process_answer(result), _headers(result.run_id, result.thread_id))
 
     async def _stream(
-        self, visit: RequestContext, body: ProcessRequest, started: Started, receive: Receive, send: Send
+        self, context: RequestContext, body: ProcessRequest, started: Started, receive: Receive, send: Send
     ) -> None:
-        frames = self._runs.watch(visit.principal, started.run_id, until_pause=True)
+        frames = self._runs.watch(context.principal, started.run_id, until_pause=True)
         headers = _headers(started.run_id, started.thread_id)
-        clock, limits = self._ports.clock, self._ports.limits
+        clock, limits = self._dependencies.clock, self._dependencies.limits
         try:
-            await sse.stream(receive, send, frames, clock=clock, limits=limits, headers=headers, holds=visit.holds)
+            await sse.stream(
+                receive, send, frames, clock=clock, limits=limits, headers=headers, is_valid=context.is_valid
+            )
         except ClientDisconnected:
             if body.on_disconnect == "cancel":
-                await cancel_for(self._runs, visit.principal, started.run_id)
+                await cancel_for(self._runs, context.principal, started.run_id)
             raise
 
 
@@ -70,14 +74,14 @@ OPERATION: openapi.Operation = {
     "summary": "Send a message to an agent",
     "operationId": "process",
     "description": (
-        "Waits for the run and answers with how it ended. With `Accept: text/event-stream` the run's events are "
-        "streamed until it ends or pauses; `background: true` answers 202 at once."
+        "Waits for the run and returns its result. With `Accept: text/event-stream`, streams the run's events until it "
+        "ends or pauses. With `background: true`, answers 202 at once."
     ),
     "parameters": [openapi.IDEMPOTENCY_KEY],
     **openapi.accepts(ProcessRequest),
     "responses": {
         "200": {
-            "description": "The run is over, or paused",
+            "description": "The run has ended or is paused",
             "headers": openapi.RUN_HEADERS,
             "content": {
                 **openapi.content(openapi.ref(ProcessAnswer)),
@@ -85,7 +89,7 @@ OPERATION: openapi.Operation = {
             },
         },
         "202": {
-            "description": "The run goes on, or waits behind another",
+            "description": "The run is still running, or waits for another run of its thread",
             "content": openapi.content(openapi.ref(ProcessAnswer)),
         },
         **openapi.problems(),

@@ -1,4 +1,4 @@
-"""Reload the files that agents and tools come from, and go back to an earlier version of an agent."""
+"""Routes that reload the files of agents and tools, and roll an agent back to an earlier version."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from journeyman.events.codec import rfc3339
 from journeyman.runtime.served.reload_report import AgentChange, ReloadReport, problem_text
 
 
-def reload_routes(ports: ApiDependencies) -> APIRouter:
+def reload_routes(dependencies: ApiDependencies) -> APIRouter:
+    """Return the routes /reload and /agents/{name}/rollback."""
     router = APIRouter(tags=["agents"])
 
     @router.post(
@@ -26,7 +27,7 @@ def reload_routes(ports: ApiDependencies) -> APIRouter:
         responses=response_schema(ReloadAnswer),
     )
     async def reload_files() -> Response:
-        return json_response(_answer(await ports.reload()))
+        return json_response(_answer(await dependencies.reload()))
 
     @router.post(
         "/agents/{name}/rollback",
@@ -36,9 +37,9 @@ def reload_routes(ports: ApiDependencies) -> APIRouter:
         openapi_extra=accepts(RollbackRequest),
     )
     async def roll_back(request: Request, name: NamePath) -> Response:
-        raw = await read_body(context_of(request.scope).headers, request.receive, ports.limits)
-        asked = convert(parse(raw, ports.limits), RollbackRequest) if raw else RollbackRequest()
-        return json_response(_change(await ports.roll_back(name, asked.version)))
+        raw = await read_body(context_of(request.scope).headers, request.receive, dependencies.limits)
+        asked = convert(parse(raw, dependencies.limits), RollbackRequest) if raw else RollbackRequest()
+        return json_response(_change(await dependencies.roll_back(name, asked.version)))
 
     return router
 

@@ -1,4 +1,4 @@
-"""What is kept: threads that need not be are erased on demand."""
+"""Route that erases old threads on demand."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from journeyman.runtime.retention import Keep
 _ONE_BOUND = [{"required": [name], "properties": {name: {"type": "number"}}} for name in PruneRequest.__struct_fields__]
 
 
-def retention_routes(ports: ApiDependencies) -> APIRouter:
+def retention_routes(dependencies: ApiDependencies) -> APIRouter:
+    """Return the route /retention/prune."""
     router = APIRouter(tags=["retention"])
 
     @router.post(
@@ -27,11 +28,11 @@ def retention_routes(ports: ApiDependencies) -> APIRouter:
         openapi_extra=accepts(PruneRequest, anyOf=_ONE_BOUND),
     )
     async def prune(request: Request) -> Response:
-        asked = convert(await read_route_body(request, ports.limits), PruneRequest)
+        asked = convert(await read_route_body(request, dependencies.limits), PruneRequest)
         keep = Keep.of(asked.days, asked.threads, asked.megabytes)
         if keep.all:
-            raise RequestError("body: say what may stay: days, threads or megabytes.", path="body")
-        erased, left = await ports.prune(keep)
+            raise RequestError("`body` must set at least one of `days`, `threads` and `megabytes`.", path="body")
+        erased, left = await dependencies.prune(keep)
         return json_response(Pruned(erased, left.threads, left.bytes))
 
     return router

@@ -1,4 +1,4 @@
-"""Runs: list, look at, follow, cancel, answer, fork."""
+"""Routes of runs: list, read, cancel, answer, fork."""
 
 from __future__ import annotations
 
@@ -17,23 +17,24 @@ from journeyman.api.parameters import Cursor, Moment, PageSize, RunPath, Seq, Te
 from journeyman.api.requests import answer_of, fork_of, key_of
 from journeyman.api.responses import json_response, page, process_answer, run_answer, run_summary, state_answer
 from journeyman.api.schemas.runs import ForkRequest, ProcessAnswer, ResumeRequest, RunAnswer, RunSummary, StateAnswer
-from journeyman.api.security.request_context import context_of
+from journeyman.api.security.request_context import context_of, request_principal
 from journeyman.events.streams import ThreadRef
 from journeyman.journal.journal import RunFilter, RunStatus
 
 Status = Annotated[RunStatus | None, Query()]
 
 
-def run_routes(ports: ApiDependencies) -> APIRouter:
+def run_routes(dependencies: ApiDependencies) -> APIRouter:
+    """Return the routes of /runs, except that of their events."""
     router = APIRouter(tags=["runs"])
-    _collection(router, ports)
-    _single(router, ports)
-    _changes(router, ports)
-    _travel(router, ports)
+    _add_list(router, dependencies)
+    _add_single(router, dependencies)
+    _add_changes(router, dependencies)
+    _add_fork(router, dependencies)
     return router
 
 
-def _collection(router: APIRouter, ports: ApiDependencies) -> None:
+def _add_list(router: APIRouter, dependencies: ApiDependencies) -> None:
     @router.get("/runs", operation_id="list_runs", summary="Runs, newest first", responses=lists(RunSummary))
     async def list_runs(
         request: Request,
@@ -51,7 +52,7 @@ def _collection(router: APIRouter, ports: ApiDependencies) -> None:
         cursor: Cursor = None,
         limit: PageSize = 50,
     ) -> Response:
-        principal = context_of(request.scope).principal
+        principal = request_principal(request)
         where = RunFilter(
             status=status,
             agent=agent,
@@ -65,17 +66,17 @@ def _collection(router: APIRouter, ports: ApiDependencies) -> None:
             since=_microseconds(since),
             until=_microseconds(until),
         )
-        rows = await ports.runs.list(principal, where, cursors.number_place("runs", cursor), limit + 1)
+        rows = await dependencies.runs.list(principal, where, cursors.number_place("runs", cursor), limit + 1)
         shown, following = cut(rows, limit, "runs", lambda row: row.accepted_no)
         return page([run_summary(row) for row in shown], following)
 
 
-def _single(router: APIRouter, ports: ApiDependencies) -> None:
+def _add_single(router: APIRouter, dependencies: ApiDependencies) -> None:
     @router.get("/runs/{run_id}", operation_id="get_run", summary="One run", responses=response_schema(RunAnswer))
     async def get_run(request: Request, run_id: RunPath) -> Response:
-        principal = context_of(request.scope).principal
-        row = await ports.runs.get(principal, run_id)
-        return json_response(run_answer(row, await ports.runs.result(principal, run_id)))
+        principal = request_principal(request)
+        row = await dependencies.runs.get(principal, run_id)
+        return json_response(run_answer(row, await dependencies.runs.result(principal, run_id)))
 
     @router.get(
         "/runs/{run_id}/state",
@@ -84,10 +85,10 @@ def _single(router: APIRouter, ports: ApiDependencies) -> None:
         responses=response_schema(StateAnswer),
     )
     async def get_state(request: Request, run_id: RunPath, at: Seq = None) -> Response:
-        return json_response(state_answer(await ports.runs.state(context_of(request.scope).principal, run_id, at)))
+        return json_response(state_answer(await dependencies.runs.state(request_principal(request), run_id, at)))
 
 
-def _changes(router: APIRouter, ports: ApiDependencies) -> None:
+def _add_changes(router: APIRouter, dependencies: ApiDependencies) -> None:
     @router.post(
         "/runs/{run_id}/cancel",
         operation_id="cancel_run",
@@ -96,9 +97,9 @@ def _changes(router: APIRouter, ports: ApiDependencies) -> None:
         openapi_extra=IDEMPOTENT,
     )
     async def cancel_run(request: Request, run_id: RunPath) -> Response:
-        visit = context_of(request.scope)
-        key = key_of(visit, f"/runs/{run_id}/cancel", None)
-        return json_response(process_answer(await ports.runs.cancel(visit.principal, run_id, key=key)))
+        context = context_of(request.scope)
+        key = key_of(context, f"/runs/{run_id}/cancel", None)
+        return json_response(process_answer(await dependencies.runs.cancel(context.principal, run_id, key=key)))
 
     @router.post(
         "/runs/{run_id}/resume",
@@ -108,33 +109,35 @@ def _changes(router: APIRouter, ports: ApiDependencies) -> None:
         openapi_extra={**accepts(ResumeRequest), **IDEMPOTENT},
     )
     async def resume_run(request: Request, run_id: RunPath) -> Response:
-        visit = context_of(request.scope)
-        raw = await read_route_body(request, ports.limits)
+        context = context_of(request.scope)
+        raw = await read_route_body(request, dependencies.limits)
         given = tuple(map(answer_of, convert(raw, ResumeRequest).answers))
-        key, anyone = key_of(visit, f"/runs/{run_id}/resume", raw), visit.known.may("approve:any")
-        result = await ports.runs.answer(visit.principal, run_id, given, anyone=anyone, key=key)
+        key, anyone = key_of(context, f"/runs/{run_id}/resume", raw), context.known.may("approve:any")
+        result = await dependencies.runs.answer(context.principal, run_id, given, anyone=anyone, key=key)
         return json_response(process_answer(result))
 
 
-def _travel(router: APIRouter, ports: ApiDependencies) -> None:
+def _add_fork(router: APIRouter, dependencies: ApiDependencies) -> None:
     @router.post(
         "/runs/{run_id}/fork",
         operation_id="fork_run",
         summary="A new run on a new thread that begins as this one did",
         status_code=202,
-        responses=response_schema(ProcessAnswer, status=202, text="The fork is durable and goes on"),
+        responses=response_schema(ProcessAnswer, status=202, text="The fork is durable and runs"),
         openapi_extra={**accepts(ForkRequest), **IDEMPOTENT},
     )
     async def fork_run(request: Request, run_id: RunPath) -> Response:
-        visit = context_of(request.scope)
-        raw = await read_route_body(request, ports.limits)
-        key = key_of(visit, f"/runs/{run_id}/fork", raw)
-        started = await ports.forks.fork(visit.principal, fork_of(run_id, convert(raw, ForkRequest), visit, key))
-        return json_response(process_answer(await ports.runs.wait(started.run_id, 0.0)), 202)
+        context = context_of(request.scope)
+        raw = await read_route_body(request, dependencies.limits)
+        key = key_of(context, f"/runs/{run_id}/fork", raw)
+        started = await dependencies.forks.fork(
+            context.principal, fork_of(run_id, convert(raw, ForkRequest), context, key)
+        )
+        return json_response(process_answer(await dependencies.runs.wait(started.run_id, 0.0)), 202)
 
 
 def _microseconds(moment: datetime | None) -> int | None:
-    """A time without a zone is UTC."""
+    """Return a time in µs since the epoch. Without a zone it is UTC."""
     if moment is None:
         return None
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)

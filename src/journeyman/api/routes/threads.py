@@ -1,4 +1,4 @@
-"""Threads: conversations with their messages, runs and context."""
+"""Routes of threads: conversations with their messages, runs and context."""
 
 from __future__ import annotations
 
@@ -22,23 +22,24 @@ from journeyman.api.schemas.runs import (
     RunSummary,
     ThreadAnswer,
 )
-from journeyman.api.security.request_context import context_of
+from journeyman.api.security.request_context import context_of, request_principal
 from journeyman.events.codec import rfc3339
 from journeyman.events.streams import ThreadRef, run_of_stream
 from journeyman.journal.journal import MessageRow, RunFilter, ThreadRow
 
 
-def thread_routes(ports: ApiDependencies) -> APIRouter:
+def thread_routes(dependencies: ApiDependencies) -> APIRouter:
+    """Return the routes of /threads."""
     router = APIRouter(tags=["threads"])
-    _collection(router, ports)
-    _single(router, ports)
-    _messages(router, ports)
-    _context(router, ports)
+    _add_collection(router, dependencies)
+    _add_single(router, dependencies)
+    _add_messages(router, dependencies)
+    _add_context(router, dependencies)
     return router
 
 
-def _collection(router: APIRouter, ports: ApiDependencies) -> None:
-    made = response_schema(ThreadAnswer, status=201, text="Made")
+def _add_collection(router: APIRouter, dependencies: ApiDependencies) -> None:
+    made = response_schema(ThreadAnswer, status=201, text="Created")
 
     @router.post(
         "/threads",
@@ -49,27 +50,27 @@ def _collection(router: APIRouter, ports: ApiDependencies) -> None:
         openapi_extra={**accepts(CreateThread), **IDEMPOTENT},
     )
     async def create_thread(request: Request) -> Response:
-        visit = context_of(request.scope)
-        raw = await read_route_body(request, ports.limits)
+        context = context_of(request.scope)
+        raw = await read_route_body(request, dependencies.limits)
         body = convert(raw, CreateThread)
-        key = key_of(visit, "/threads", raw)
-        row = await ports.threads.create(visit.principal, body.thread_id, body.title, body.meta, key=key)
+        key = key_of(context, "/threads", raw)
+        row = await dependencies.threads.create(context.principal, body.thread_id, body.title, body.meta, key=key)
         return json_response(thread_answer(row), 201)
 
     @router.get("/threads", operation_id="list_threads", summary="The threads", responses=lists(ThreadAnswer))
     async def list_threads(request: Request, cursor: Cursor = None, limit: PageSize = 50) -> Response:
         place = cursors.text_place("threads", cursor)
-        rows = await ports.threads.list(context_of(request.scope).principal, place, limit + 1)
+        rows = await dependencies.threads.list(request_principal(request), place, limit + 1)
         shown, following = cut(rows, limit, "threads", lambda row: row.key)
         return page([thread_answer(row) for row in shown], following)
 
 
-def _single(router: APIRouter, ports: ApiDependencies) -> None:
+def _add_single(router: APIRouter, dependencies: ApiDependencies) -> None:
     @router.get(
         "/threads/{thread_id}", operation_id="get_thread", summary="One thread", responses=response_schema(ThreadAnswer)
     )
     async def get_thread(request: Request, thread_id: ThreadPath) -> Response:
-        return json_response(thread_answer(await ports.threads.get(context_of(request.scope).principal, thread_id)))
+        return json_response(thread_answer(await dependencies.threads.get(request_principal(request), thread_id)))
 
     @router.delete(
         "/threads/{thread_id}",
@@ -79,7 +80,7 @@ def _single(router: APIRouter, ports: ApiDependencies) -> None:
         responses=problems(),
     )
     async def erase_thread(request: Request, thread_id: ThreadPath) -> Response:
-        await ports.threads.erase(context_of(request.scope).principal, thread_id)
+        await dependencies.threads.erase(request_principal(request), thread_id)
         return Response(status_code=204)
 
     @router.get(
@@ -91,16 +92,16 @@ def _single(router: APIRouter, ports: ApiDependencies) -> None:
     async def list_runs(
         request: Request, thread_id: ThreadPath, cursor: Cursor = None, limit: PageSize = 50
     ) -> Response:
-        principal = context_of(request.scope).principal
+        principal = request_principal(request)
         place = cursors.number_place("runs", cursor)
-        await ports.threads.get(principal, thread_id)
+        await dependencies.threads.get(principal, thread_id)
         where = RunFilter(thread=ThreadRef(principal, thread_id).key)
-        rows = await ports.runs.list(principal, where, place, limit + 1)
+        rows = await dependencies.runs.list(principal, where, place, limit + 1)
         shown, following = cut(rows, limit, "runs", lambda row: row.accepted_no)
         return page([run_summary(row) for row in shown], following)
 
 
-def _messages(router: APIRouter, ports: ApiDependencies) -> None:
+def _add_messages(router: APIRouter, dependencies: ApiDependencies) -> None:
     @router.get(
         "/threads/{thread_id}/messages",
         operation_id="list_messages",
@@ -111,7 +112,7 @@ def _messages(router: APIRouter, ports: ApiDependencies) -> None:
         request: Request, thread_id: ThreadPath, cursor: Cursor = None, limit: PageSize = 50
     ) -> Response:
         place = cursors.number_place("messages", cursor) or 0
-        rows = await ports.threads.messages(context_of(request.scope).principal, thread_id, place, limit + 1)
+        rows = await dependencies.threads.messages(request_principal(request), thread_id, place, limit + 1)
         shown, following = cut(rows, limit, "messages", lambda row: row.no)
         return page([message_answer(row) for row in shown], following)
 
@@ -124,22 +125,22 @@ def _messages(router: APIRouter, ports: ApiDependencies) -> None:
         openapi_extra={**accepts(AddMessage), **IDEMPOTENT},
     )
     async def add_message(request: Request, thread_id: ThreadPath) -> Response:
-        visit = context_of(request.scope)
-        raw = await read_route_body(request, ports.limits)
+        context = context_of(request.scope)
+        raw = await read_route_body(request, dependencies.limits)
         body = convert(raw, AddMessage)
         message = user_message(body.role, body.content, "body.content")
         message = msgspec.structs.replace(message, pinned=body.pinned)
-        key = key_of(visit, f"/threads/{thread_id}/messages", raw)
-        no = await ports.threads.add_message(visit.principal, thread_id, message, key=key)
+        key = key_of(context, f"/threads/{thread_id}/messages", raw)
+        no = await dependencies.threads.add_message(context.principal, thread_id, message, key=key)
         return json_response(AddedMessage(no), 201)
 
 
-def _context(router: APIRouter, ports: ApiDependencies) -> None:
+def _add_context(router: APIRouter, dependencies: ApiDependencies) -> None:
     path = "/threads/{thread_id}/context"
 
     @router.get(path, operation_id="get_thread_context", summary="A thread's context", responses=response_schema())
     async def get_context(request: Request, thread_id: ThreadPath) -> Response:
-        return json_response((await ports.threads.get(context_of(request.scope).principal, thread_id)).context)
+        return json_response((await dependencies.threads.get(request_principal(request), thread_id)).context)
 
     @router.patch(
         path,
@@ -149,11 +150,12 @@ def _context(router: APIRouter, ports: ApiDependencies) -> None:
         openapi_extra=accepts(),
     )
     async def patch_context(request: Request, thread_id: ThreadPath) -> Response:
-        patch = await merge_patch_of(request, ports.limits)
-        return json_response(await ports.threads.patch_context(context_of(request.scope).principal, thread_id, patch))
+        patch = await merge_patch_of(request, dependencies.limits)
+        return json_response(await dependencies.threads.patch_context(request_principal(request), thread_id, patch))
 
 
 def thread_answer(row: ThreadRow) -> ThreadAnswer:
+    """Describe a thread."""
     return ThreadAnswer(
         thread_id=row.thread_id,
         title=row.title,
@@ -166,4 +168,5 @@ def thread_answer(row: ThreadRow) -> ThreadAnswer:
 
 
 def message_answer(row: MessageRow) -> MessageAnswer:
+    """Describe a stored message. It names no run if it was added without one."""
     return MessageAnswer(no=row.no, run_id=run_of_stream(row.stream), at=rfc3339(row.at), message=row.message)

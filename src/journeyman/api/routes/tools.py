@@ -1,4 +1,4 @@
-"""The tools that are registered."""
+"""Routes of the registered tools."""
 
 from __future__ import annotations
 
@@ -21,16 +21,17 @@ from journeyman.tools.spec import ToolSpec
 Metrics = Mapping[str, Mapping[str, JSON]]
 
 
-def tool_routes(ports: ApiDependencies) -> APIRouter:
+def tool_routes(dependencies: ApiDependencies) -> APIRouter:
+    """Return the routes of /tools."""
     router = APIRouter(tags=["tools"])
-    registry = ports.registry
+    registry = dependencies.tool_registry
 
     @router.get("/tools", operation_id="list_tools", summary="The tools", responses=lists(ToolAnswer))
     async def list_tools(cursor: Cursor = None, limit: PageSize = 50) -> Response:
         metrics = registry.get_metrics()
 
         def answer(tool: ListedTool) -> ToolAnswer:
-            return tool_answer(tool.spec, metrics, ports.sandbox, tool.findings)
+            return tool_answer(tool.spec, metrics, dependencies.sandbox, tool.findings)
 
         return page_by_name("tools", registry.tools, cursor, limit, answer)
 
@@ -39,7 +40,7 @@ def tool_routes(ports: ApiDependencies) -> APIRouter:
         tool = registry.tools.get(name)
         if tool is None:
             raise ToolNotFoundError(f"There is no tool {name!r}. GET /tools lists them.")
-        return json_response(tool_answer(tool.spec, registry.get_metrics(), ports.sandbox, tool.findings))
+        return json_response(tool_answer(tool.spec, registry.get_metrics(), dependencies.sandbox, tool.findings))
 
     @router.delete(
         "/tools/{name}/cache",
@@ -50,7 +51,7 @@ def tool_routes(ports: ApiDependencies) -> APIRouter:
     async def clear_cache(name: NamePath) -> Response:
         if name not in registry.tools:
             raise ToolNotFoundError(f"There is no tool {name!r}. GET /tools lists them.")
-        return json_response(CacheCleared(cleared=await ports.clear_cache(name)))
+        return json_response(CacheCleared(cleared=await dependencies.clear_cache(name)))
 
     return router
 
@@ -61,6 +62,7 @@ def tool_answer(
     sandbox: Callable[[ToolSpec], Mapping[str, JSON]],
     findings: Sequence[LintFinding] = (),
 ) -> ToolAnswer:
+    """Describe a tool: its schema and policy, its metrics, its sandbox, and what the static check found."""
     return ToolAnswer(
         name=spec.name,
         description=spec.description,

@@ -1,4 +1,7 @@
-"""WS /ws: one socket, many runs. Each command is answered by `ack` or `error` with its id; events come as in SSE."""
+"""WS /ws: one socket for many runs.
+
+Each command is answered by `ack` or `error` with its id; the events of runs are sent in the form of SSE's data.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from journeyman.api.middleware.websocket_auth import WebSocketAuthentication, fr
 from journeyman.api.problems import RequestError, problem_of
 from journeyman.api.requests import answer_of, start_of
 from journeyman.api.responses import encode
-from journeyman.api.security.request_context import RequestContext, context_of, with_caller
+from journeyman.api.security.request_context import RequestContext, context_of
 from journeyman.api.security.scopes import COMMANDS
 from journeyman.api.websocket_messages import (
     Acknowledged,
@@ -40,57 +43,59 @@ _TOO_BIG, _POLICY = 1009, 1008
 
 
 class WebSocketEndpoint:
-    """The ASGI endpoint: an object of its own for each connection."""
+    """The ASGI endpoint of WebSockets. It makes one `_Socket` for each connection."""
 
-    def __init__(self, ports: ApiDependencies, gate: AuthenticationMiddleware) -> None:
-        self._ports = ports
-        self._gate = gate
+    def __init__(self, dependencies: ApiDependencies, authentication: AuthenticationMiddleware) -> None:
+        self._dependencies = dependencies
+        self._authentication = authentication
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        visit = context_of(scope)
-        entrance = WebSocketAuthentication(self._gate, self._ports, visit, receive, send)
-        caller = await entrance.caller()
+        context = context_of(scope)
+        authentication = WebSocketAuthentication(self._authentication, self._dependencies, context, receive, send)
+        caller = await authentication.accept()
         if caller is not None:
-            visit = with_caller(scope, caller)
+            context.authenticated(caller)
             bind(principal=caller.principal)
-            await _Socket(self._ports, visit, entrance, receive, send).serve()
+            await _Socket(self._dependencies, context, authentication, receive, send).serve()
 
 
 class _Socket:
+    """One authenticated connection: reads commands, and sends the frames of the runs that it follows."""
+
     def __init__(
         self,
-        ports: ApiDependencies,
-        visit: RequestContext,
-        entrance: WebSocketAuthentication,
+        dependencies: ApiDependencies,
+        context: RequestContext,
+        authentication: WebSocketAuthentication,
         receive: Receive,
         send: Send,
     ) -> None:
-        self._ports = ports
-        self._entrance = entrance
-        self._runs = ports.runs
-        self._visit = visit
+        self._dependencies = dependencies
+        self._authentication = authentication
+        self._runs = dependencies.runs
+        self._context = context
         self._receive = receive
         self._send_frame = send
         self._sending = asyncio.Lock()
-        self._slots = asyncio.Semaphore(ports.limits.socket_commands)
-        self._watched: set[str] = set()
-        self._leave: set[str] = set()  # runs that end with this client
+        self._command_slots = asyncio.Semaphore(dependencies.limits.socket_commands)
+        self._followed: set[str] = set()
+        self._cancelled_on_leave: set[str] = set()
 
     async def serve(self) -> None:
-        """Until the client leaves, breaks a bound, or stops reading."""
+        """Serve until the client leaves, exceeds a limit, stops reading, or loses its credential."""
         try:
             async with asyncio.TaskGroup() as group:
-                if self._entrance.may_end:
+                if self._authentication.can_expire:
                     group.create_task(self._watch_credential())
                 await self._read(group)
         except* ClientDisconnected:
             pass
-        for run_id in self._leave:
-            await cancel_for(self._runs, self._visit.principal, run_id)
+        for run_id in self._cancelled_on_leave:
+            await cancel_for(self._runs, self._context.principal, run_id)
 
     async def _watch_credential(self) -> None:
-        """Until it holds no longer: then the socket ends, whatever it watches."""
-        await self._entrance.expired()
+        """Close the socket when its credential is no longer valid, whatever it follows."""
+        await self._authentication.expired()
         await self._send_frame({"type": "websocket.close", "code": _POLICY, "reason": "unauthenticated"})
         raise ClientDisconnected
 
@@ -100,35 +105,37 @@ class _Socket:
             if message["type"] == "websocket.disconnect":
                 raise ClientDisconnected
             raw = frame_bytes(message)
-            if len(raw) > self._ports.limits.socket_frame_bytes:
+            if len(raw) > self._dependencies.limits.socket_frame_bytes:
                 await self._send_frame({"type": "websocket.close", "code": _TOO_BIG, "reason": "frame_too_large"})
                 raise ClientDisconnected
-            await self._slots.acquire()
+            await self._command_slots.acquire()
             group.create_task(self._command(raw, group))
 
     async def _command(self, raw: bytes, group: asyncio.TaskGroup) -> None:
-        name: str | None = None
+        command_id: str | None = None
         try:
-            value = parse(raw, self._ports.limits)
+            value = parse(raw, self._dependencies.limits)
             if isinstance(value, dict) and isinstance(value.get("id"), str):
-                name = value["id"][:200]
+                command_id = value["id"][:200]
             await self._perform(convert(value, Command), group)  # type: ignore[arg-type]
         except ClientDisconnected:
             raise
         except Exception as exc:  # noqa: BLE001 - the root of a task: logged and answered
-            await self._refuse(name, exc)
+            await self._refuse(command_id, exc)
         finally:
-            self._slots.release()
+            self._command_slots.release()
 
-    async def _refuse(self, name: str | None, exc: Exception, run_id: str | None = None) -> None:
-        problem = problem_of(exc, self._ports.ids, self._ports.mask)
-        await self._send(encode(Refused(name, problem.error, problem.code, problem.error_id, problem.status, run_id)))
+    async def _refuse(self, command_id: str | None, exc: Exception, run_id: str | None = None) -> None:
+        problem = problem_of(exc, self._dependencies.ids, self._dependencies.mask)
+        await self._send(
+            encode(Refused(command_id, problem.error, problem.code, problem.error_id, problem.status, run_id))
+        )
 
     async def _perform(self, command: Command, group: asyncio.TaskGroup) -> None:
-        principal = self._visit.principal
-        self._visit.known.check(COMMANDS[type(command).__struct_config__.tag])  # type: ignore[index]
-        if self._ports.admission is not None and not isinstance(command, Subscribe):
-            await self._ports.admission.of(self._visit.known, {})
+        principal = self._context.principal
+        self._context.known.check(COMMANDS[type(command).__struct_config__.tag])  # type: ignore[index]
+        if self._dependencies.rate_limiter is not None and not isinstance(command, Subscribe):
+            await self._dependencies.rate_limiter.count_caller(self._context.known, self._context)
         match command:
             case Start():
                 await self._start(command, group)
@@ -139,63 +146,64 @@ class _Socket:
                 await self._acknowledge(command.id, result.run_id, result.thread_id)
             case Resume():
                 answers = tuple(map(answer_of, command.answers))
-                anyone = self._visit.known.may("approve:any")
+                anyone = self._context.known.may("approve:any")
                 result = await self._runs.answer(principal, command.run_id, answers, anyone=anyone)
                 await self._acknowledge(command.id, result.run_id, result.thread_id)
-
             case Input():
                 result = await self._runs.tell(principal, command.run_id, command.text)
                 await self._acknowledge(command.id, result.run_id, result.thread_id)
 
     async def _start(self, command: Start, group: asyncio.TaskGroup) -> None:
-        self._check_room()
-        started = await self._runs.start(self._visit.principal, start_of(command, self._visit, stream=True))
+        self._check_capacity()
+        started = await self._runs.start(self._context.principal, start_of(command, self._context, stream=True))
         if command.on_disconnect == "cancel":
-            self._leave.add(started.run_id)
+            self._cancelled_on_leave.add(started.run_id)
         await self._acknowledge(command.id, started.run_id, started.thread_id)
-        if started.run_id not in self._watched:
-            self._watch(command.id, started.run_id, 0, group)
+        if started.run_id not in self._followed:
+            self._follow(command.id, started.run_id, 0, group)
 
     async def _subscribe(self, command: Subscribe, group: asyncio.TaskGroup) -> None:
-        self._check_room()
-        row = await self._runs.get(self._visit.principal, command.run_id)
+        self._check_capacity()
+        row = await self._runs.get(self._context.principal, command.run_id)
         if command.after > row.last_seq:
             raise RequestError(f"The run has no event {command.after} yet: its last is {row.last_seq}.", path="after")
-        if command.run_id in self._watched:
-            raise StateError("This socket watches that run already.", code="already_subscribed")
-        self._watched.add(command.run_id)
+        if command.run_id in self._followed:
+            raise StateError("This socket already follows that run.", code="already_subscribed")
+        self._followed.add(command.run_id)
         await self._acknowledge(command.id, command.run_id, None)
-        self._watch(command.id, command.run_id, command.after, group)
+        self._follow(command.id, command.run_id, command.after, group)
 
-    def _check_room(self) -> None:
-        if len(self._watched) >= self._ports.limits.socket_runs:
-            raise ResourceError("This socket watches as many runs as it may: open another.", code="too_many_runs")
+    def _check_capacity(self) -> None:
+        if len(self._followed) >= self._dependencies.limits.socket_runs:
+            raise ResourceError(
+                "This socket follows as many runs as one socket may: open another one.", code="too_many_runs"
+            )
 
-    def _watch(self, name: str, run_id: str, after: int, group: asyncio.TaskGroup) -> None:
-        self._watched.add(run_id)
-        frames = self._runs.watch(self._visit.principal, run_id, after)
-        group.create_task(self._pump(name, run_id, frames))
+    def _follow(self, command_id: str, run_id: str, after: int, group: asyncio.TaskGroup) -> None:
+        self._followed.add(run_id)
+        frames = self._runs.watch(self._context.principal, run_id, after)
+        group.create_task(self._send_frames(command_id, run_id, frames))
 
-    async def _pump(self, name: str, run_id: str, frames: AsyncIterator[Frame]) -> None:
+    async def _send_frames(self, command_id: str, run_id: str, frames: AsyncIterator[Frame]) -> None:
         try:
             async for frame in frames:
                 await self._send(encode_frame(run_id, frame))
         except ClientDisconnected:
             raise
-        except Exception as exc:  # noqa: BLE001 - the root of a task: logged and told
-            await self._refuse(name, exc, run_id)
+        except Exception as exc:  # noqa: BLE001 - the root of a task: logged and answered
+            await self._refuse(command_id, exc, run_id)
         finally:
-            self._watched.discard(run_id)
+            self._followed.discard(run_id)
             await sse.close(frames)
 
-    async def _acknowledge(self, name: str, run_id: str, thread_id: str | None) -> None:
-        await self._send(encode(Acknowledged(name, run_id, thread_id)))
+    async def _acknowledge(self, command_id: str, run_id: str, thread_id: str | None) -> None:
+        await self._send(encode(Acknowledged(command_id, run_id, thread_id)))
 
     async def _send(self, frame: bytes) -> None:
-        """One frame at a time; a client that does not read for too long is left."""
+        """Send one frame at a time. Raises ClientDisconnected if the client reads nothing for too long."""
         async with self._sending:
             try:
-                async with asyncio.timeout(self._ports.limits.send_seconds):
+                async with asyncio.timeout(self._dependencies.limits.send_seconds):
                     await self._send_frame({"type": "websocket.send", "text": frame.decode()})
             except (TimeoutError, OSError) as exc:
                 raise ClientDisconnected from exc

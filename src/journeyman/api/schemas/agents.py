@@ -1,4 +1,4 @@
-"""The shapes of agents and tools in answers."""
+"""Bodies of agents, tools and reloads."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from journeyman.events.messages import JSON
 
 
 class ModelAnswer(Struct, frozen=True):
+    """The model that an agent uses. Null: the gateway's default applies."""
+
     name: str
     temperature: float | None
     max_tokens: int | None
 
 
 class CheckAnswer(Struct, frozen=True, kw_only=True):
-    """A finding of the static check; `allowed`: a comment in the code says that it is meant."""
+    """A finding of the static check. It is `allowed` if a comment in the code accepts it."""
 
     rule: str
     severity: str
@@ -27,7 +29,7 @@ class CheckAnswer(Struct, frozen=True, kw_only=True):
 
 
 class PermissionsAnswer(Struct, frozen=True, kw_only=True):
-    """What the tool may reach; null: nothing was declared."""
+    """What a tool may access. Null: nothing was declared."""
 
     network: tuple[str, ...] | None
     files: tuple[str, ...] | None
@@ -35,7 +37,7 @@ class PermissionsAnswer(Struct, frozen=True, kw_only=True):
 
 
 class ToolAnswer(Struct, frozen=True, kw_only=True):
-    """A tool's schema and policy."""
+    """A tool: its schema, its policy, and what the static check found in its code."""
 
     name: str
     description: str
@@ -54,16 +56,18 @@ class ToolAnswer(Struct, frozen=True, kw_only=True):
     source: str
     code_hash: str
     metrics: dict[str, JSON]
-    sandbox: dict[str, JSON] = {}  # how its worker is confined here; empty: not looked at yet
+    sandbox: dict[str, JSON] = {}  # how its worker process is confined; empty: not known yet
 
 
 class CacheCleared(Struct, frozen=True, kw_only=True):
-    """How many kept answers of the tool were forgotten."""
+    """How many cached results of the tool were removed."""
 
     cleared: int
 
 
 class AgentSummary(Struct, frozen=True, kw_only=True):
+    """An agent in a list. `default`: it is used if a request names no agent."""
+
     name: str
     type: str
     description: str
@@ -74,7 +78,7 @@ class AgentSummary(Struct, frozen=True, kw_only=True):
 
 
 class VersionAnswer(Struct, frozen=True):
-    """A version that this process has had. `since`: when it had it first."""
+    """A version of an agent that this server process has used, first at `since`."""
 
     version: str
     since: str
@@ -82,7 +86,7 @@ class VersionAnswer(Struct, frozen=True):
 
 
 class AgentAnswer(Struct, frozen=True, kw_only=True):
-    """An agent's definition. `tools` are as this agent may use them."""
+    """An agent's definition. `tools` have the policies that apply to this agent."""
 
     name: str
     type: str
@@ -101,7 +105,10 @@ class AgentAnswer(Struct, frozen=True, kw_only=True):
 
 
 class ChangeAnswer(Struct, frozen=True):
-    """New runs of the agent begin with `version` now; null: it is served no more. `before` null: it is new."""
+    """A change of an agent: new runs use `version` instead of `before`.
+
+    `version` is null if the agent was removed, `before` if it was added.
+    """
 
     agent: str
     version: str | None
@@ -109,7 +116,7 @@ class ChangeAnswer(Struct, frozen=True):
 
 
 class ReloadAnswer(Struct, frozen=True):
-    """Not `applied`: `problems` say why, and everything is as it was. Else they are warnings."""
+    """The result of a reload. If it was not `applied`, nothing has changed and `problems` say why; else they warn."""
 
     applied: bool
     at: str
@@ -118,6 +125,6 @@ class ReloadAnswer(Struct, frozen=True):
 
 
 class RollbackRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """Without `version`: the one before the current one."""
+    """The version to go back to. Without `version`, it is the one before the current one."""
 
     version: str | None = None

@@ -1,4 +1,4 @@
-"""What the routes of API keys read and write."""
+"""Bodies of API keys and retention."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ RateText = Annotated[
     str,
     Meta(
         max_length=40,
-        description="Of requests: 100/60s, 10/second, 1000/day",
-        extra_json_schema={  # what is surely taken; the sentence of a refusal says the rest
+        description="A limit of requests, such as 100/60s, 10/second or 1000/day",
+        extra_json_schema={  # stricter than the parser, which explains what it rejects
             "pattern": "^([1-9][0-9]{0,3}|10000)/(second|minute|hour|day|[1-9][0-9]{0,5}s|[1-9][0-9]{0,3}m)$"
         },
     ),
@@ -29,7 +29,7 @@ ScopeName = Annotated[str, Meta(pattern=SCOPE)]
 
 
 class KeyQuota(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the runs of a key may use together; null: no limit of the key's own."""
+    """What all runs of a key may use together. Null: the key sets no limit."""
 
     tokens_per_day: Annotated[int, Meta(ge=0, le=MOST_TOKENS)] | None = None
     usd_per_day: Annotated[float, Meta(ge=0, le=MOST_USD)] | None = None
@@ -37,7 +37,11 @@ class KeyQuota(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class CreateKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A key of `principal` (unless named, the key's own); without `expires_in_seconds` it lives until revoked."""
+    """A new API key.
+
+    Without `principal`, the key gets its own principal, `key:NAME`. Without `expires_in_seconds`, it is valid until it
+    is revoked.
+    """
 
     name: PrincipalName
     scopes: Annotated[list[ScopeName], Meta(min_length=1, max_length=20)]
@@ -48,18 +52,19 @@ class CreateKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     @property
     def limits(self) -> KeyLimits:
+        """The rate and quota to give the key."""
         quota = self.quota
         return KeyLimits(self.rate, Quota(quota.tokens_per_day, quota.usd_per_day, quota.concurrent_runs))
 
 
 class RotateKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The old key goes on for `grace_seconds`."""
+    """Replaces a key with a new one. The old key stays valid for `grace_seconds`."""
 
     grace_seconds: Annotated[int, Meta(ge=0, le=2_592_000)] = 0
 
 
 class KeyAnswer(Struct, frozen=True, kw_only=True):
-    """An API key, without the key."""
+    """An API key, without its secret."""
 
     id: str
     name: str
@@ -74,13 +79,16 @@ class KeyAnswer(Struct, frozen=True, kw_only=True):
 
 
 class MadeKey(KeyAnswer, frozen=True, kw_only=True):
-    """A key that was made now: `key` is shown this once, and null where an Idempotency-Key repeats the request."""
+    """An API key with its secret, `key`, which is shown only this once.
+
+    It is null if the request was repeated with the same Idempotency-Key.
+    """
 
     key: str | None
 
 
 def key_answer(row: ApiKeyRow, now: int) -> KeyAnswer:
-    """`now` in µs since the epoch."""
+    """Describe a key. `now` is in µs since the epoch."""
     return KeyAnswer(
         id=row.id,
         name=row.name,
@@ -100,6 +108,7 @@ def key_answer(row: ApiKeyRow, now: int) -> KeyAnswer:
 
 
 def made_key(row: ApiKeyRow, secret: str | None, now: int) -> MadeKey:
+    """Describe a key that was created now, with its secret."""
     return MadeKey(key=secret, **asdict(key_answer(row, now)))
 
 
@@ -108,7 +117,10 @@ def _time(at: int | None) -> str | None:
 
 
 class PruneRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What may stay: threads touched within so many days, so many threads, so many megabytes. One bound at least."""
+    """What to keep; at least one limit is needed.
+
+    `days`: threads that changed within that time. `threads`: that number of threads. `megabytes`: that much data.
+    """
 
     days: Annotated[float, Meta(ge=0, le=1_000_000)] | None = None
     threads: Annotated[int, Meta(ge=0, le=LARGEST_INTEGER)] | None = None
@@ -116,7 +128,7 @@ class PruneRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Pruned(Struct, frozen=True):
-    """How many threads were erased, and what is left."""
+    """How many threads were erased, and the threads and bytes that are left."""
 
     erased: int
     threads: int

@@ -1,4 +1,4 @@
-"""The shapes of requests and answers. One definition each: it decodes, encodes and documents."""
+"""Bodies of runs, threads and approvals. One definition decodes, encodes and documents each of them."""
 
 from __future__ import annotations
 
@@ -9,24 +9,23 @@ from msgspec import Meta, Struct
 from journeyman.auth import principal
 from journeyman.events.events import Decision, Failure, Multitask
 from journeyman.events.messages import JSON, FilePart, ImagePart, Message, TextPart
+from journeyman.ids import RESOURCE_NAME, THREAD_ID
 from journeyman.journal.journal import RunStatus
 
-THREAD_ID = r"^(?!\.{1,2}$)[A-Za-z0-9._~:@+=-]{1,200}(?!\n)$"
-NAME = r"^[A-Za-z0-9_.:/-]{1,200}(?!\n)$"
-
+LARGEST_INTEGER = 2**53  # every JSON reader keeps integers up to here exactly
 PRINCIPAL = principal.NAME
 SCOPE = f"^({'|'.join(principal.SCOPES)})(?!\\n)$"
 
-FORMS = {  # what people are told instead of the pattern
+FORMS = {  # what callers read instead of the pattern
     THREAD_ID: "a thread id is 1 to 200 of [A-Za-z0-9._~:@+=-], not . or ..",
-    NAME: "a name or id is 1 to 200 of [A-Za-z0-9_.:/-]",
+    RESOURCE_NAME: "a name or id is 1 to 200 of [A-Za-z0-9_.:/-]",
     PRINCIPAL: "a name is 1 to 128 of [A-Za-z0-9._:@|+=~-]",
     SCOPE: f"a scope is one of {', '.join(principal.SCOPES)}",
 }
 
-ThreadId = Annotated[str, Meta(pattern=THREAD_ID, description=f"The caller's own: {FORMS[THREAD_ID]}.")]
-Name = Annotated[str, Meta(pattern=NAME)]
-RunId = Annotated[str, Meta(pattern=NAME)]
+ThreadId = Annotated[str, Meta(pattern=THREAD_ID, description=f"Chosen by the caller: {FORMS[THREAD_ID]}.")]
+Name = Annotated[str, Meta(pattern=RESOURCE_NAME)]
+RunId = Annotated[str, Meta(pattern=RESOURCE_NAME)]
 Parts = Annotated[list[TextPart | ImagePart | FilePart], Meta(min_length=1, max_length=1000)]
 Content = Annotated[str, Meta(min_length=1)] | Parts
 
@@ -34,7 +33,11 @@ Content = Annotated[str, Meta(min_length=1)] | Parts
 
 
 class ProcessRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A message for an agent. Only text parts are accepted yet."""
+    """A message for an agent. Its parts must be text.
+
+    `multitask` decides what happens if the thread already has a run in progress. With `on_disconnect: cancel`, the run
+    is cancelled if the client disconnects.
+    """
 
     user_input: Content
     thread_id: ThreadId | None = None
@@ -46,7 +49,7 @@ class ProcessRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class ExecuteToolRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One tool call, recorded as a run without an agent."""
+    """One tool call, recorded as a run without an agent. With `agent`, that agent's policies for the tool apply."""
 
     tool_name: Name
     arguments: dict[str, Any] = {}
@@ -54,7 +57,7 @@ class ExecuteToolRequest(Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class CreateThread(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A thread; the server makes an id when none is given."""
+    """A new thread. Without `thread_id`, the server makes an id."""
 
     thread_id: ThreadId | None = None
     title: Annotated[str, Meta(max_length=500)] = ""
@@ -62,15 +65,19 @@ class CreateThread(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class AddMessage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A message without a run: the next run sees it."""
+    """A message that starts no run. The next run of the thread sees it. If it is `pinned`, all later runs do."""
 
     content: Content
     role: Literal["user", "assistant"] = "user"
-    pinned: bool = False  # every model call sees it, however full the window is
+    pinned: bool = False  # every model call sees it, even if older messages do not fit into the context window
 
 
 class AnswerRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A human's answer. `arguments` go with `approve`, `result` with `done`."""
+    """A human's answer to one approval.
+
+    `arguments` replace those of the call; allowed with `approve` and `retry`. `result` is what the model reads as the
+    call's result; allowed with `done`.
+    """
 
     approval: RunId
     decision: Decision
@@ -79,13 +86,17 @@ class AnswerRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class ResumeRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Answers to approvals of one run: all are taken, or none."""
+    """Answers to approvals of one run. Either all are accepted, or none."""
 
     answers: Annotated[list[AnswerRequest], Meta(min_length=1, max_length=100)]
 
 
 class MessageEditRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """With `replace`, the seq of a message's event: other content in its place. Without: a message at the end."""
+    """A message that a fork changes or adds.
+
+    With `replace`, the seq of a message's event, the content of that message is replaced. Without it, the message is
+    added at the end.
+    """
 
     content: Content
     replace: Annotated[int, Meta(ge=1)] | None = None
@@ -93,7 +104,10 @@ class MessageEditRequest(Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Edits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`context`: a merge patch of the thread's. `version`: of the agent; `current` is the one that is served now."""
+    """What a fork changes: messages, the thread's context (a JSON Merge Patch), the prompt, the agent's version.
+
+    The version `current` is the one that the server uses now.
+    """
 
     messages: Annotated[list[MessageEditRequest], Meta(max_length=100)] = []
     context: dict[str, Any] | None = None
@@ -102,7 +116,7 @@ class Edits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class ForkRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Events 1 to `at` of a run become a new run on a new thread; the edits follow them."""
+    """A new run on a new thread: events 1 to `at` of a run are copied, then the edits are applied."""
 
     at: Annotated[int, Meta(ge=1)]
     edits: Edits = Edits()
@@ -112,6 +126,8 @@ class ForkRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class UsageAnswer(Struct, frozen=True):
+    """The tokens and dollars that a run has used. `cost_usd` is null if no price is known."""
+
     input_tokens: int
     output_tokens: int
     cached_tokens: int
@@ -119,7 +135,11 @@ class UsageAnswer(Struct, frozen=True):
 
 
 class ApprovalAnswer(Struct, frozen=True, kw_only=True):
-    """What waits for a human, and how it may be answered. `result`: what `done` goes on with unless you say another."""
+    """An open approval or question, and how it may be answered.
+
+    `result` is used with the decision `done` unless the answer gives another. At the `deadline`, the answer is
+    `default`. If `answerer` is `other`, the principal `requested_by` may not answer.
+    """
 
     approval: str
     run_id: str
@@ -132,14 +152,17 @@ class ApprovalAnswer(Struct, frozen=True, kw_only=True):
     decisions: tuple[str, ...]
     requested_at: str
     result: str | None = None
-    deadline: str | None = None  # then `default` is the answer
+    deadline: str | None = None
     default: str | None = None
-    answerer: Literal["anyone", "other"] = "anyone"  # other: not `requested_by`
-    requested_by: str = ""  # the principal whose run asks
+    answerer: Literal["anyone", "other"] = "anyone"
+    requested_by: str = ""
 
 
 class ProcessAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How a run ended, or where it stands. `waiting_for`: approval, thread or worker."""
+    """The result of a run, or its status so far.
+
+    `waiting_for` says what the run waits for: `approval`, `thread` (another run of the thread) or `worker`.
+    """
 
     run_id: str
     thread_id: str
@@ -155,7 +178,10 @@ class ProcessAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ExecuteToolAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the tool gave. With `error` it ran and failed; a `status` other than `finished` says where it stands."""
+    """The result of a tool call. If there is an `error`, the tool ran and failed.
+
+    The call is not over if its `status` is `queued`, `running` or `paused`.
+    """
 
     response: str
     tool_name: str
@@ -169,6 +195,8 @@ class ExecuteToolAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class RunSummary(Struct, frozen=True, kw_only=True):
+    """A run in a list. `parent` is the run that started it and waits for it."""
+
     run_id: str
     thread_id: str
     agent: str | None
@@ -186,7 +214,10 @@ class RunSummary(Struct, frozen=True, kw_only=True):
 
 
 class RunAnswer(RunSummary, frozen=True, kw_only=True):
-    """A run: when it happened, and how it ended or where it stands. A fork names its parent and the seq."""
+    """A run with its result, or its status so far.
+
+    A fork names the run that it was copied from and the last copied seq.
+    """
 
     response: str
     model: str
@@ -200,7 +231,7 @@ class RunAnswer(RunSummary, frozen=True, kw_only=True):
 
 
 class ErrorGroup(Struct, frozen=True, kw_only=True):
-    """Failed runs of one agent with one error code. `message` and `error_id` are those of `latest_run`."""
+    """Failed runs of one agent with the same error code. `message` and `error_id` are those of `latest_run`."""
 
     fingerprint: str
     code: str
@@ -214,7 +245,7 @@ class ErrorGroup(Struct, frozen=True, kw_only=True):
 
 
 class CallAnswer(Struct, frozen=True, kw_only=True):
-    """A tool call that the last reply asked for and that is not answered yet."""
+    """A tool call of the last model reply that has no result yet."""
 
     call: str
     tool: str
@@ -225,7 +256,12 @@ class CallAnswer(Struct, frozen=True, kw_only=True):
 
 
 class NodeAnswer(Struct, frozen=True, kw_only=True):
-    """Where a branch stands in the graph: `entered`, `orphaned`, `waiting` (a human), `answered`, `left` or `ended`."""
+    """The node of the graph that a branch has reached.
+
+    `status` is `entered`, `orphaned` (interrupted by a crash), `waiting` (for a human), `answered`, `left` or `ended`.
+    `child` is the run of the node's agent, if the node is an agent. `messages` are those of the branch only; those of
+    the main branch are the state's.
+    """
 
     branch: str
     node: str
@@ -233,13 +269,15 @@ class NodeAnswer(Struct, frozen=True, kw_only=True):
     attempt: int
     call: str
     status: str
-    child: str | None  # the run of the agent that is this node
-    messages: tuple[Message, ...]  # of the branch alone; those of the trunk are the state's
+    child: str | None
+    messages: tuple[Message, ...]
 
 
 class StateAnswer(Struct, frozen=True, kw_only=True):
-    """The fold of a run's events up to `seq`. `messages` are the run's own; stored ones `first_no` to `last_no` precede
-    them."""
+    """A run's state after the event `seq`.
+
+    `messages` are the run's own. Before them, the run saw the thread's messages `first_no` to `last_no`.
+    """
 
     run_id: str
     thread_id: str
@@ -267,7 +305,7 @@ class StateAnswer(Struct, frozen=True, kw_only=True):
 
 
 class EventAnswer(Struct, frozen=True):
-    """A stored event; `data` has the shape of its type."""
+    """A stored event. The fields of `data` depend on its `type`."""
 
     run_id: str
     seq: int
@@ -277,6 +315,8 @@ class EventAnswer(Struct, frozen=True):
 
 
 class ThreadAnswer(Struct, frozen=True, kw_only=True):
+    """A thread. `messages` counts its messages; `active_run` is the run in progress, if there is one."""
+
     thread_id: str
     title: str
     meta: dict[str, JSON]
@@ -287,7 +327,7 @@ class ThreadAnswer(Struct, frozen=True, kw_only=True):
 
 
 class MessageAnswer(Struct, frozen=True, kw_only=True):
-    """A stored message: its number in the thread, and the run that made it (none: it was added by hand)."""
+    """A stored message with its number in the thread. `run_id` is null if it was added without a run."""
 
     no: int
     run_id: str | None
@@ -296,17 +336,14 @@ class MessageAnswer(Struct, frozen=True, kw_only=True):
 
 
 class AddedMessage(Struct, frozen=True):
-    """The message's number; null while a run holds the thread: it gets one when that run ends."""
+    """The number of the added message. It is null if the thread has a run in progress, until that run has ended."""
 
     no: int | None
 
 
 class Health(Struct, frozen=True):
-    """`reasons`: why not, by name. `details`: what serves, such as the sandbox that workers reach."""
+    """The health of the server. `reasons` say by name why it is not ready; `details` describe how it runs."""
 
     status: str
     reasons: dict[str, Any] = {}
     details: dict[str, Any] = {}
-
-
-LARGEST_INTEGER = 2**53  # what every JSON reader keeps exactly

@@ -1,4 +1,4 @@
-"""Where a request comes from: the peer, unless that is a proxy of ours, which says where it had it from."""
+"""Client addresses: the peer's, or the one that a trusted proxy reports in `X-Forwarded-For`."""
 
 from __future__ import annotations
 
@@ -7,21 +7,25 @@ from collections.abc import Sequence
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
-_LOOKED_AT = 32  # hops, from the right
+_MOST_HOPS = 32  # that are read, from the right
 
 
 class TrustedProxies:
-    """The proxies whose `X-Forwarded-For` is believed: addresses and networks."""
+    """The proxies whose `X-Forwarded-For` is trusted, as addresses and networks."""
 
     def __init__(self, trusted: Sequence[str]) -> None:
         self._networks = tuple(ipaddress.ip_network(each, strict=False) for each in trusted)
 
     def client(self, peer: str, forwarded: bytes | None) -> str:
-        """The client's address; `forwarded` is believed as far as trusted proxies wrote it, from the right."""
+        """Return the client's address.
+
+        `forwarded` is read from the right, for as long as the hops are trusted proxies: the first hop that is not is
+        the client. Without a header, or from a peer that is not trusted, the client is the peer.
+        """
         if forwarded is None or not self._networks or not self._trusts(_address(peer)):
             return peer
         client = peer
-        for hop in reversed(forwarded.decode("latin-1").split(",")[-_LOOKED_AT:]):
+        for hop in reversed(forwarded.decode("latin-1").split(",")[-_MOST_HOPS:]):
             address = _address(hop)
             if address is None:
                 break
@@ -35,7 +39,10 @@ class TrustedProxies:
 
 
 def _address(text: str) -> IpAddress | None:
-    """An address as proxies write it: bare, with a port, in brackets. One of IPv4 in IPv6 clothes is one of IPv4."""
+    """Parse an address as proxies write it: bare, with a port, or in brackets. Returns None if it is not an address.
+
+    An IPv4 address that is mapped into IPv6 becomes the IPv4 address.
+    """
     text = text.strip().strip('"')
     if text.startswith("["):
         text = text[1:].partition("]")[0]

@@ -1,15 +1,15 @@
-"""From which names and pages requests may come, and what every answer says to a browser."""
+"""Allowed hosts and origins, and the security headers of every answer."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-# The last two are what test clients send: single labels, which no public name can be.
+# The last two are sent by test clients. A public name cannot be a single label, so allowing them is safe.
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]", "testserver", "test")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _HOST = re.compile(rb"(\[[0-9a-f:.]{2,45}\]|[a-z0-9._-]{1,253})(?::[0-9]{1,5})?")
-_REMEMBERED = 256  # Host headers judged before
+_MOST_CACHED = 256  # Host headers
 
 HEADERS: list[tuple[bytes, bytes]] = [
     (b"x-content-type-options", b"nosniff"),
@@ -20,9 +20,9 @@ STRICT_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancesto
 
 
 class HostPolicy:
-    """Which names the server answers to, and from which pages a browser may change something.
+    """The host names that the server answers to, and the origins from which a browser may make changes.
 
-    A page of a foreign site that rebinds its name to this address sends that name as Host and is refused.
+    The host check stops DNS rebinding: a foreign page that points its own name at this address sends that name as Host.
     """
 
     def __init__(self, allowed_hosts: Sequence[str], cors_origins: Sequence[str]) -> None:
@@ -31,17 +31,18 @@ class HostPolicy:
         self._names = frozenset(names)
         self._suffixes = tuple(name[1:] for name in names if name.startswith(b"*."))
         self._origins = frozenset(origin.strip().rstrip("/").lower().encode() for origin in cors_origins)
-        self._judged: dict[bytes, bool] = {}
+        self._known: dict[bytes, bool] = {}
 
     def host_allowed(self, host: bytes) -> bool:
-        allowed = self._judged.get(host)
+        """Check a Host header."""
+        allowed = self._known.get(host)
         if allowed is None:
-            allowed = self._judge(host.lower())
-            if len(self._judged) < _REMEMBERED:
-                self._judged[host] = allowed
+            allowed = self._is_allowed(host.lower())
+            if len(self._known) < _MOST_CACHED:
+                self._known[host] = allowed
         return allowed
 
-    def _judge(self, host: bytes) -> bool:
+    def _is_allowed(self, host: bytes) -> bool:
         match = _HOST.fullmatch(host)
         if match is None:
             return False
@@ -49,7 +50,10 @@ class HostPolicy:
         return self._any or name in self._names or host in self._names or name.endswith(self._suffixes)
 
     def origin_allowed(self, origin: bytes | None, host: bytes) -> bool:
-        """No Origin: not a browser, or a page of our own. `null` is a stranger."""
+        """Check an Origin header. None is allowed: it comes from no browser, or from a page of this server.
+
+        `null`, which sandboxed pages send, is rejected.
+        """
         if origin is None:
             return True
         origin = origin.lower()

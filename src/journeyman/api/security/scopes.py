@@ -1,12 +1,12 @@
-"""Which scope each route needs: all of them, here and nowhere else. A route that is not listed cannot be served."""
+"""The permission table: which scope each route and WebSocket command needs. An unlisted route cannot be served."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
 
-OPEN: Final = "open"  # for everybody: probes, and static files that say nothing of anybody
-SOCKET: Final = "socket"  # each command of the socket needs its own: COMMANDS
+OPEN: Final = "open"  # no authentication: probes and static files without data of any principal
+SOCKET: Final = "socket"  # each command needs its own scope: COMMANDS
 
 # (method, path as it is declared) -> scope. HEAD is GET.
 ROUTES: Mapping[tuple[str, str], str] = {
@@ -59,10 +59,10 @@ ROUTES: Mapping[tuple[str, str], str] = {
     ("WS", "/ws"): SOCKET,
 }
 
-# Routes that count against nobody's rate: who watches may come back as often as the network breaks.
+# Routes without a rate limit: a client that follows a run may reconnect as often as its network breaks.
 UNCOUNTED = frozenset({"/runs/{run_id}/events", "/metrics"})
 
-# Of the WebSocket, by the type of the command.
+# The scope of each WebSocket command, by its type.
 COMMANDS: Mapping[str, str] = {
     "start": "run",
     "subscribe": "read",
@@ -73,8 +73,10 @@ COMMANDS: Mapping[str, str] = {
 
 
 def required_scope(method: str, path: str) -> str:
-    """The scope that a route needs. Raises LookupError for one that nobody thought of."""
+    """Return the scope that a route needs. Raises LookupError if the table does not list the route."""
     scope = ROUTES.get(("GET" if method == "HEAD" else method, path))
     if scope is None:
-        raise LookupError(f"{method} {path} is not in journeyman.api.security.scopes.ROUTES: say which scope it needs")
+        raise LookupError(
+            f"{method} {path} is not listed in journeyman.api.security.scopes.ROUTES: add its scope there."
+        )
     return scope

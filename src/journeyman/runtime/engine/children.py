@@ -107,10 +107,8 @@ class Children:
             parent=Parent(state.run_id, action.call, depth + 1),
             bounds=remaining_model_calls(state, limits),
             stream=state.stream,
-            request_id=state.request_id,
-            trace_id=state.trace_id,
-            key=state.key,
         )
+        accepted = state.origin.for_child().recorded_in(accepted)
         append = Append(stream=run_id, drafts=(self._codec.draft(accepted),))
         return StartedChild((_entered(action, run_id),), append, self._agents.to_store(agent))
 

@@ -1,4 +1,4 @@
-"""What callers hand to the runtime and get from it: plain frozen data, the same for every face."""
+"""Requests to the use cases and their results: plain frozen data, the same for HTTP, the command line and programs."""
 
 from __future__ import annotations
 
@@ -9,90 +9,74 @@ import msgspec
 from journeyman.events.events import Decision, Failure, Multitask
 from journeyman.events.fold import AgentState
 from journeyman.events.messages import JSON, Message, Part, Usage
-from journeyman.events.quota import Quota
+from journeyman.events.origin import UNKNOWN_ORIGIN, RequestOrigin
 from journeyman.journal.journal import ApprovalRow, RunStatus
 
 
 class IdempotencyKey(msgspec.Struct, frozen=True):
-    """An Idempotency-Key with the route it came by and the hash of the body it came with."""
+    """An idempotency key, the route that it was sent to, and the hash of the request's body."""
 
     route: str
     key: str
     body_hash: str
 
 
-class BilledKey(msgspec.Struct, frozen=True):
-    """An API key that pays beside its principal: it has a quota of its own."""
-
-    key: str
-    quota: Quota
-
-
 class StartRun(msgspec.Struct, frozen=True, kw_only=True):
-    """A message for an agent."""
+    """A request to start a run: a message for an agent."""
 
     input: Message
     agent: str | None = None  # None: the only agent, or DEFAULT_AGENT
     thread_id: str | None = None  # None: a new thread
-    context: dict[str, JSON] | None = None  # merge patch of the thread's context
+    context: dict[str, JSON] | None = None  # JSON Merge Patch of the thread's context
     multitask: Multitask = "queue"
-    stream: bool = False  # somebody will watch: the gateway is asked to stream
+    stream: bool = False  # the gateway is asked to stream, since a client follows the run
     key: IdempotencyKey | None = None
-    payer: BilledKey | None = None
-    request_id: str | None = None
-    trace_id: str | None = None
-    caller_span: str | None = None
+    origin: RequestOrigin = UNKNOWN_ORIGIN
 
 
 class MessageEdit(msgspec.Struct, frozen=True, kw_only=True):
-    """A message that a fork puts in the place of another, or adds at the end."""
+    """A message that a fork replaces, or adds at the end."""
 
     content: tuple[Part, ...]
-    replace: int | None = None  # the seq of the event whose message it replaces: its role and calls stay
-    role: Literal["user", "assistant"] = "user"  # of one that is added
+    replace: int | None = None  # the seq of the message's event; its role and calls stay. None: it is added
+    role: Literal["user", "assistant"] = "user"  # of an added message
 
 
 class ForkRun(msgspec.Struct, frozen=True, kw_only=True):
-    """A new run that begins as another did."""
+    """A request to fork a run: events 1 to `at` are copied, then edited."""
 
     run_id: str
     at: int
     messages: tuple[MessageEdit, ...] = ()
     context: dict[str, JSON] | None = None  # merge patch of the thread's context
     prompt: str | None = None
-    version: str | None = None  # of the agent; `current`: the one that is served now; None: the parent's
+    version: str | None = None  # of the agent; `current`: the one in use now; None: the parent's
     key: IdempotencyKey | None = None
-    payer: BilledKey | None = None
-    request_id: str | None = None
-    trace_id: str | None = None
-    caller_span: str | None = None
+    origin: RequestOrigin = UNKNOWN_ORIGIN
 
 
 class StartCall(msgspec.Struct, frozen=True, kw_only=True):
-    """A lone tool call, recorded as a run without an agent."""
+    """A request for a direct tool call, recorded as a run without an agent."""
 
     tool: str
     arguments: dict[str, JSON]
-    agent: str | None = None  # whose policies apply beside the code's; None: the strictest of all that list it
-    unlisted: bool = False  # may it be a tool that no agent lists?
+    agent: str | None = None  # whose tool policies apply; None: the strictest of all agents that list it
+    unlisted: bool = False  # whether a tool that no agent lists may be called
     stream: bool = False
     key: IdempotencyKey | None = None
-    payer: BilledKey | None = None
-    request_id: str | None = None
-    trace_id: str | None = None
-    caller_span: str | None = None
+    origin: RequestOrigin = UNKNOWN_ORIGIN
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True):
-    """Accepted and durable."""
+    """A started run, which is durable."""
 
     run_id: str
     thread_id: str
-    replayed: bool = False  # an earlier request with the same Idempotency-Key made this run
+    replayed: bool = False  # an earlier request with the same idempotency key made this run
 
 
 class RunResult(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a run stands, or how it ended."""
+    """The result of a run, or its status so far."""
 
     run_id: str
     thread_id: str
@@ -103,14 +87,14 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     model: str = ""
     usage: Usage = Usage()
     stopped_by: str | None = None
-    waiting_for: str | None = None  # approval | thread | worker; None: it is over or under way
+    waiting_for: str | None = None  # approval | thread | worker; None: it has ended or is running
     error: Failure | None = None
     approvals: tuple[ApprovalRow, ...] = ()
-    tool: str | None = None  # of a lone call
+    tool: str | None = None  # of a direct call
     duration_ms: float = 0.0
     cached: bool = False
     last_seq: int = 0
-    forked_from: str | None = None  # the run that this one is a fork of, and the seq up to which it was copied
+    forked_from: str | None = None  # the run that this one was copied from, up to the seq `forked_at`
     forked_at: int | None = None
 
 
@@ -124,7 +108,7 @@ class HumanAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def result_of(state: AgentState) -> RunResult:
-    """What a caller is told of the run as it stands."""
+    """Return the result of a run, or its status so far."""
     direct = state.direct_call
     return RunResult(
         run_id=state.run_id,

@@ -1,4 +1,4 @@
-"""The use cases of runs: start, wait, watch, cancel, answer, look at. Every face calls these and nothing below."""
+"""Use cases of runs: start, wait, watch, cancel, answer, read. Every interface calls these and nothing below."""
 
 from __future__ import annotations
 
@@ -40,34 +40,37 @@ from journeyman.runtime.use_cases.requests import (
     StartRun,
     result_of,
 )
-from journeyman.runtime.use_cases.submission import Submission
+from journeyman.runtime.use_cases.submission import Submission, Submitted
 from journeyman.runtime.use_cases.watch import Watch
 
 
 class Runs:
-    """Every method takes the caller's principal; what belongs to another raises NotFoundError."""
+    """Starts, follows, answers and reads runs.
+
+    Every method takes the caller's principal and raises NotFoundError for what belongs to another principal.
+    """
 
     def __init__(
         self, parts: RunParts, scheduler: RunScheduler, registry: AgentRegistry, submission: Submission
     ) -> None:
         self._journal = parts.journal
-        self._worker = scheduler
-        self._catalog = registry
-        self._definitions = parts.agents
+        self._scheduler = scheduler
+        self._registry = registry
+        self._versions = parts.agents
         self._codec = parts.codec
         self._clock = parts.clock
         self._ids = parts.ids
-        self._acceptance = submission
+        self._submission = submission
 
-    # --- starting
+    # --- start
 
     async def start(self, principal: str, request: StartRun) -> Started:
-        """Accept a run: durable when this returns.
+        """Start a run. Returns once it is durable.
 
-        Raises NotFoundError (unknown agent), ValidationError, ThreadBusyError, QueueFullError, IdempotencyError,
-        ResourceError (`overloaded`, `shutting_down`).
+        Raises NotFoundError (no such agent), ValidationError, ThreadBusyError, QueueFullError, IdempotencyError,
+        ResourceError (`overloaded`, `shutting_down`, `quota_exhausted`).
         """
-        agent = self._catalog.resolve(request.agent)
+        agent = self._registry.resolve(request.agent)
         thread_id = check_thread_id(request.thread_id) if request.thread_id is not None else self._ids.new("thread")
         key = ThreadRef(principal, thread_id).key
         if request.context:
@@ -81,22 +84,21 @@ class Runs:
             context=request.context,
             multitask=request.multitask,
             stream=request.stream,
-            request_id=request.request_id,
-            trace_id=request.trace_id,
-            caller_span=request.caller_span,
-            key=request.payer.key if request.payer else None,
         )
         return await self._accept(accepted, thread_id, request, agent)
 
     async def call(self, principal: str, request: StartCall) -> Started:
-        """Accept a lone tool call; it has a hidden thread of its own. Raises ToolNotFoundError, ToolValidationError,
-        and ForbiddenError for a tool that no agent lists."""
-        agent = self._definitions.direct(request.tool, request.agent)
+        """Start a direct tool call, as a run without an agent on a hidden thread. Returns once it is durable.
+
+        Raises ToolNotFoundError, ToolValidationError, ForbiddenError (no agent lists the tool), and what `start`
+        raises.
+        """
+        agent = self._versions.direct(request.tool, request.agent)
         spec = agent.tools.get(request.tool)
         if spec is None:
             raise ToolNotFoundError(f"There is no tool {request.tool!r}. GET /tools lists them.")
-        if not request.unlisted and not self._catalog.lists(request.tool, request.agent):
-            raise ForbiddenError(f"No agent lists {request.tool!r}: to call it all the same needs the scope `admin`.")
+        if not request.unlisted and not self._registry.lists(request.tool, request.agent):
+            raise ForbiddenError(f"No agent lists the tool {request.tool!r}: a direct call needs the scope `admin`.")
         agent.tools.check(request.tool, request.arguments)
         thread = ThreadRef.hidden(principal, self._ids.new("call"))
         accepted = RunAccepted(
@@ -105,10 +107,6 @@ class Runs:
             agent=request.agent,
             direct=DirectCall(request.tool, request.arguments, spec.sensitive),
             stream=request.stream,
-            request_id=request.request_id,
-            trace_id=request.trace_id,
-            caller_span=request.caller_span,
-            key=request.payer.key if request.payer else None,
         )
         return await self._accept(accepted, thread.id, request, None)
 
@@ -116,48 +114,54 @@ class Runs:
         self, accepted: RunAccepted, thread_id: str, request: StartRun | StartCall, agent: BaseAgent | None
     ) -> Started:
         run_id = self._ids.new("run")
-        append = Append(stream=run_id, drafts=(self._codec.draft(accepted),))
-        earlier = await self._acceptance.accept(
+        append = Append(stream=run_id, drafts=(self._codec.draft(request.origin.recorded_in(accepted)),))
+        submitted = await self._submission.submit(
             accepted.principal,
             run_id,
             (append,),
             request.key,
-            self._definitions.to_store(agent) if agent else None,
+            self._versions.to_store(agent) if agent else None,
             agent.spec if agent else None,
-            request.payer,
+            request.origin,
         )
-        if earlier is not None:
-            return await self._replayed(accepted.principal, earlier)
-        return Started(run_id=run_id, thread_id=thread_id)
+        return await self.started(accepted.principal, submitted, thread_id)
 
-    async def _replayed(self, principal: str, run_id: str) -> Started:
-        row = await self.get(principal, run_id)
-        return Started(run_id=run_id, thread_id=ThreadRef.parse(row.thread).id, replayed=True)
+    async def started(self, principal: str, submitted: Submitted, thread_id: str) -> Started:
+        """Return the submitted run with its thread: `thread_id`, unless the request was replayed."""
+        if submitted.replayed:
+            row = await self.get(principal, submitted.run_id)
+            thread_id = ThreadRef.parse(row.thread).id
+        return Started(run_id=submitted.run_id, thread_id=thread_id, replayed=submitted.replayed)
 
     async def _check_context(self, thread: str, patch: dict[str, JSON]) -> None:
         row = await self._journal.thread(thread)
         check_context(row.context if row else {}, patch)
 
-    # --- waiting and watching
+    # --- wait and watch
 
     async def wait(self, run_id: str, seconds: float) -> RunResult:
-        """How the run ended, or where it stands: returns when it ends, pauses, would wait behind a paused run, or
-        after `seconds`. Nothing of it is uncommitted."""
+        """Wait until the run ends or pauses, or waits for a paused run, but at most `seconds`.
+
+        Returns the result, or the status so far. All of it is durable.
+        """
         thread = ""
-        if self._worker.live(run_id) is None:
+        if self._scheduler.live(run_id) is None:
             row = await self._row(run_id)
             thread = row.thread
 
         async def idle() -> bool:
-            return await self._idle(run_id)
+            return await self._is_idle(run_id)
 
-        state = await self._worker.wait(run_id, thread, seconds, idle)
+        state = await self._scheduler.wait(run_id, thread, seconds, idle)
         if state is None:
             return await self._result(await self._row(run_id))
         return await self._with_approvals(result_of(state), state)
 
-    async def _idle(self, run_id: str) -> bool:
-        """Of a run that is not under way here: is there nothing that a short wait could bring?"""
+    async def _is_idle(self, run_id: str) -> bool:
+        """Check whether a run that has no runner here would not change while it is waited for.
+
+        That is so if it has ended or is paused, or is queued behind a paused run.
+        """
         row = await self._row(run_id)
         if row.status != "queued":
             return row.status != "running"
@@ -168,13 +172,13 @@ class Runs:
     async def watch(
         self, principal: str, run_id: str, after: int = 0, *, until_pause: bool = False
     ) -> AsyncGenerator[Frame, None]:
-        """Stored events after `after`, then what happens: entries, deltas, snapshots, progress.
+        """Yield the stored events after `after`, then new events, deltas, snapshots and progress as they come.
 
-        Ends after the run's end, after Reconnect, and with `until_pause` after run_paused. Close the iterator (aclose)
-        when the client goes away. Nothing is buffered for a slow reader. Raises NotFoundError at the first step, and
-        ValidationError when `after` lies beyond the run's last event.
+        Ends after the run's last event, after Reconnect, and with `until_pause` after `run_paused`. Close the iterator
+        (`aclose`) when the client leaves. Nothing is buffered for a slow client. Raises NotFoundError at the first
+        step, and ValidationError if `after` is beyond the run's last event.
         """
-        if after or self._worker.live(run_id) is None:
+        if after or self._scheduler.live(run_id) is None:
             row = await self.get(principal, run_id)
             if after > row.last_seq:
                 raise ValidationError(f"Event {after} of {run_id} does not exist: its last is {row.last_seq}.")
@@ -182,19 +186,22 @@ class Runs:
                 return
         else:
             await self.get(principal, run_id)
-        frames = Watch(self._journal, self._worker, run_id, after, until_pause).frames()
+        frames = Watch(self._journal, self._scheduler, run_id, after, until_pause).frames()
         try:
             async for frame in frames:
                 yield frame
         finally:
             await frames.aclose()
 
-    # --- outside facts
+    # --- cancel and answer
 
     async def cancel(
         self, principal: str, run_id: str, reason: str = "requested", *, key: IdempotencyKey | None = None
     ) -> RunResult:
-        """Ask the run to end; returns when that is durable. Raises StateError `run_ended` if it has ended."""
+        """Request that the run ends. Returns once that is durable.
+
+        Raises NotFoundError, StateError (`run_ended`), IdempotencyError.
+        """
         await self.get(principal, run_id)
         claim = idempotency_claim(principal, key, self._clock.now(), run_id)
         await self._append({run_id: [CancelRequested(by=principal, reason=reason)]}, claim, urgent=True)
@@ -209,14 +216,16 @@ class Runs:
         anyone: bool = False,
         key: IdempotencyKey | None = None,
     ) -> RunResult:
-        """Answer approvals of the run and of its children: all in one transaction, each single use. With `anyone` a run
-        may be another principal's. Raises StateError `approval_closed`, NotFoundError, ValidationError (a decision that
-        is not among the allowed ones)."""
+        """Answer approvals of the run and of its child runs, all in one transaction. Each can be answered once.
+
+        `anyone` allows the run of another principal. Raises NotFoundError, StateError (`approval_closed`),
+        ForbiddenError (`answer_by_other`), ValidationError (the decision is not allowed), IdempotencyError.
+        """
         if not answers:
             raise ValidationError("Send at least one answer: {approval, decision}.")
         row = await (self._row(run_id) if anyone else self.get(principal, run_id))
         claim = idempotency_claim(principal, key, self._clock.now(), run_id)
-        if await self._repeats(claim):
+        if await self._is_replay(claim):
             return await self.result(row.principal, run_id)
         given: dict[str, list[Event]] = {}
         for answer in answers:
@@ -225,51 +234,57 @@ class Runs:
         await self._append(given, claim)
         return await self.result(row.principal, run_id)
 
-    async def _repeats(self, claim: IdempotencyClaim | None) -> bool:
-        """Asked before the checks, since an answer is checked against what it has changed. The commit asks again."""
+    async def _is_replay(self, claim: IdempotencyClaim | None) -> bool:
+        """Check whether an earlier request had this claim.
+
+        It is asked before the checks, which an answer that was given already would fail. The commit asks again.
+        """
         if claim is None:
             return False
         first = await self._journal.claim(claim.principal, claim.route, claim.key)
         return replayed_result(first, claim, self._clock.now()) is not None
 
     async def tell(self, principal: str, run_id: str, text: str) -> RunResult:
-        """Answer the question that the run asks, the oldest if there are several. Raises StateError `nothing_asked`."""
+        """Answer the run's open question, the oldest if there are several. Raises StateError (`nothing_asked`)."""
         result = await self.result(principal, run_id)
         own = await self._journal.approvals(None, run=run_id)  # one may be open while another call goes on
         waiting = (*sorted(own, key=lambda row: row.seq), *result.approvals)
         asked = next((row for row in waiting if row.kind == "question"), None)
         if asked is None:
-            text = "The run asks no question now: to say something more, start a run on its thread."
-            raise StateError(text, code="nothing_asked")
+            message = (
+                "This run has no open question. To send another message, start a new run on the same thread "
+                "(`POST /process` with this `thread_id`)."
+            )
+            raise StateError(message, code="nothing_asked")
         return await self.answer(principal, run_id, [HumanAnswer(approval=asked.id, decision="done", result=text)])
 
     async def _check_answer(self, run: RunRow, answer: HumanAnswer, by: str) -> ApprovalRow:
         approval = await self._journal.approval(answer.approval)
-        mine = approval is not None and approval.principal == run.principal  # else no further look: it takes time
-        if approval is None or not mine or not await self._stands_below(approval.run, run.id):
+        same = approval is not None and approval.principal == run.principal  # checked first: it costs no read
+        if approval is None or not same or not await self._is_descendant(approval.run, run.id):
             raise NotFoundError(f"Run {run.id} has no approval {answer.approval!r}.")
         if approval.answer is not None:
-            raise StateError("This approval was answered before, or its run has ended.", code="approval_closed")
+            raise StateError("This approval was answered already, or its run has ended.", code="approval_closed")
         if approval.answerer == "other" and by == run.principal:
-            text = "Another principal is to answer this approval: its tool says `by: other`."
+            text = "Another principal must answer this approval: its tool requires `by: other`."
             raise ForbiddenError(text, code="answer_by_other")
         if answer.decision not in approval.decisions:
             raise ValidationError(f"Answer with one of: {', '.join(approval.decisions)}.")
         if answer.arguments is not None:
             if answer.decision not in ("approve", "retry") or not approval.tool:
-                raise ValidationError("`arguments` go with approve or retry of a tool's call only.")
+                raise ValidationError("`arguments` are only allowed with `approve` or `retry` of a tool call.")
             state = await self.state(run.principal, approval.run)
-            agent = await self._definitions.of(state)
+            agent = await self._versions.of(state)
             agent.tools.check(approval.tool, answer.arguments)
         if answer.result is not None and answer.decision != "done":
-            raise ValidationError("`result` goes with done only.")
+            raise ValidationError("`result` is only allowed with `done`.")
         if approval.kind == "question" and answer.decision == "done" and answer.result is approval.result is None:
             raise ValidationError("`result` is missing: it is the answer to the question.")
         return approval
 
-    async def _stands_below(self, run_id: str, above: str) -> bool:
-        """Is it that run, or one that it waits for?"""
-        while run_id != above:
+    async def _is_descendant(self, run_id: str, ancestor: str) -> bool:
+        """Check whether a run is `ancestor` itself, or a child run below it."""
+        while run_id != ancestor:
             row = await self._journal.run(run_id)
             if row is None or row.parent is None:
                 return False
@@ -277,48 +292,51 @@ class Runs:
         return True
 
     async def _append(
-        self, facts: Mapping[str, Sequence[Event]], claim: IdempotencyClaim | None = None, *, urgent: bool = False
+        self, events: Mapping[str, Sequence[Event]], claim: IdempotencyClaim | None = None, *, urgent: bool = False
     ) -> None:
-        """Outside facts, by run: one transaction."""
-        appends = (
-            Append(stream=run_id, drafts=tuple(map(self._codec.draft, events))) for run_id, events in facts.items()
-        )
-        await self._worker.commit_and_notify(
-            Batch(at=self._clock.now(), appends=tuple(appends), claim=claim), urgent=urgent
-        )
+        """Commit events of several runs in one transaction, and notify the runs."""
+        appends = (Append(stream=run_id, drafts=tuple(map(self._codec.draft, new))) for run_id, new in events.items())
+        batch = Batch(at=self._clock.now(), appends=tuple(appends), claim=claim)
+        await self._scheduler.commit_and_notify(batch, urgent=urgent)
 
-    # --- looking
+    # --- read
 
     async def result(self, principal: str, run_id: str) -> RunResult:
+        """Return the run's result, or its status so far."""
         return await self._result(await self.get(principal, run_id))
 
     async def get(self, principal: str, run_id: str) -> RunRow:
+        """Return the run's row. Raises NotFoundError."""
         row = await self._journal.run(run_id)
         if row is None or row.principal != principal:
             raise NotFoundError(f"There is no run {run_id!r}.")
         return row
 
     async def list(self, principal: str, where: RunFilter, cursor: int | None, limit: int) -> Sequence[RunRow]:
-        """Newest first; the next cursor is the last row's accepted_no."""
+        """Return runs, the newest first. The cursor of the next page is the last row's `accepted_no`."""
         mine = msgspec.structs.replace(where, principal=principal)
         return await self._journal.runs(mine, cursor, limit)
 
     async def failures(self, principal: str, limit: int) -> Sequence[tuple[FailureRow, str]]:
-        """Failed runs by agent and error code, what failed last first, each with the latest run's sentence."""
-        rows = await self._journal.failures(principal, limit)
-        return [(row, await self._sentence(row)) for row in rows]
+        """Return groups of failed runs by agent and error code, the latest failure first.
 
-    async def _sentence(self, row: FailureRow) -> str:
+        Each has the error message of its latest run.
+        """
+        rows = await self._journal.failures(principal, limit)
+        return [(row, await self._error_message(row)) for row in rows]
+
+    async def _error_message(self, row: FailureRow) -> str:
         last = await self._journal.read(row.latest_run, row.last_seq - 1, 1)
         event = last[0].event if last else None
         return event.error.message if isinstance(event, RunFailed) else ""
 
     async def events(self, principal: str, run_id: str, after: int, limit: int) -> Sequence[Entry]:
+        """Return a run's events after the seq `after`, with sensitive arguments redacted."""
         await self.get(principal, run_id)
         return [redacted_draft(entry) for entry in await self._journal.read(run_id, after, limit)]
 
     async def state(self, principal: str, run_id: str, at: int | None = None) -> AgentState:
-        """The fold up to seq `at` (None: all). Raises NotFoundError, also if the run has no such seq."""
+        """Return the run's state after the event `at`, or after all events if it is None. Raises NotFoundError."""
         row = await self.get(principal, run_id)
         if at is not None and not 1 <= at <= row.last_seq:
             raise NotFoundError(f"Run {run_id} has events 1 to {row.last_seq}, not {at}.")
@@ -326,7 +344,7 @@ class Runs:
         return fold(run_id, ((entry.seq, entry.at, entry.event) for entry in entries))
 
     async def approvals(self, principal: str | None, cursor: str | None, limit: int) -> Sequence[ApprovalRow]:
-        """What waits for a human, by id; of everybody without a principal."""
+        """Return the open approvals of a principal, or of all principals if it is None, in the order of their ids."""
         return await self._journal.approvals(principal, cursor, limit)
 
     async def _row(self, run_id: str) -> RunRow:
@@ -351,7 +369,7 @@ class Runs:
         return msgspec.structs.replace(result, approvals=(*approvals, *below), waiting_for="approval")
 
     async def _approvals_below(self, state: AgentState) -> tuple[ApprovalRow, ...]:
-        """Those of its children, as the run's pause named them, that are open."""
+        """Return the open approvals of child runs, as the run's last pause named them."""
         rows = [await self._journal.approval(approval) for approval in state.waiting_for]
         return tuple(row for row in rows if row is not None and row.run != state.run_id and row.answer is None)
 

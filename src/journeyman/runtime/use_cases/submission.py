@@ -1,12 +1,15 @@
-"""How a run begins: its first events are committed, at most once for an Idempotency-Key, then it is driven."""
+"""Submission: commits the first events of a run, once for each idempotency key, and starts the run."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
 
+import msgspec
+
 from journeyman.agents.spec import AgentSpec
 from journeyman.errors import ResourceError
+from journeyman.events.origin import UNKNOWN_ORIGIN, RequestOrigin
 from journeyman.events.quota import UNLIMITED
 from journeyman.journal.idempotency import replayed_result
 from journeyman.journal.journal import Append, Batch, IdempotencyClaim, StoredDefinition
@@ -14,22 +17,29 @@ from journeyman.runtime.engine.budgets import Budgets, QuotaScope, most_runs
 from journeyman.runtime.engine.run_parts import RunParts
 from journeyman.runtime.engine.scheduler import RunScheduler
 from journeyman.runtime.use_cases.idempotency import idempotency_claim
-from journeyman.runtime.use_cases.requests import BilledKey, IdempotencyKey
+from journeyman.runtime.use_cases.requests import IdempotencyKey
 
-MOST_WAITING = 4096  # runs that are accepted and wait for a slot: beyond it callers are told at once
+MOST_WAITING = 4096  # accepted runs that wait for a slot; with more than that, new ones are rejected
+
+
+class Submitted(msgspec.Struct, frozen=True):
+    """A run that is durable. If `replayed`, an earlier request with the same idempotency key made it."""
+
+    run_id: str
+    replayed: bool = False
 
 
 class Submission:
-    """The one way by which a run gets into the journal."""
+    """Commits new runs: the only way by which a run that has no parent gets into the journal."""
 
     def __init__(self, parts: RunParts, scheduler: RunScheduler, budgets: Budgets) -> None:
         self._journal = parts.journal
-        self._worker = scheduler
-        self._definitions = parts.agents
+        self._scheduler = scheduler
+        self._versions = parts.agents
         self._clock = parts.clock
         self._budgets = budgets
 
-    async def accept(
+    async def submit(
         self,
         principal: str,
         run_id: str,
@@ -37,25 +47,22 @@ class Submission:
         key: IdempotencyKey | None = None,
         definition: StoredDefinition | None = None,
         agent: AgentSpec | None = None,
-        payer: BilledKey | None = None,
-    ) -> str | None:
-        """Durable when it returns. Not None: nothing was appended, since the key has made this run before.
+        origin: RequestOrigin = UNKNOWN_ORIGIN,
+    ) -> Submitted:
+        """Commit a new run and start it. Returns once the run is durable.
 
-        `agent`: the one that will run; None: no model will be asked. `payer`: the API key that pays beside its
-        principal. Raises ThreadBusyError, QueueFullError (`too_many_runs` where a quota says so), IdempotencyError,
+        With an idempotency key that was used before, nothing is written and `run_id` of the result is the earlier
+        run's. `agent` is the agent whose quota counts; None if no model will be asked.
+
+        Raises ThreadBusyError, QueueFullError (`too_many_runs` if a quota is exceeded), IdempotencyError,
         ResourceError (`overloaded`, `shutting_down`, `quota_exhausted`).
         """
-        if self._worker.stopping:
-            raise ResourceError("The server is shutting down: try again shortly.", code="shutting_down", retry_after=1)
-        if self._worker.backlog >= MOST_WAITING:
-            raise ResourceError(
-                "Too many runs wait for their turn: try again shortly.", code="overloaded", retry_after=2
-            )
+        self._check_capacity()
         at = self._clock.now()
         claim = idempotency_claim(principal, key, at, run_id)
-        shares = self._shares(principal, agent, payer)
-        if shares and agent is not None and (earlier := await self._refused(shares, claim, at)) is not None:
-            return earlier
+        scopes = self._quota_scopes(principal, agent, origin)
+        if agent is not None and (replayed := await self._check_budgets(scopes, claim, at)) is not None:
+            return replayed
         batch = Batch(
             at=at,
             appends=appends,
@@ -63,32 +70,47 @@ class Submission:
             definitions=(definition,) if definition else (),
             epoch=self._journal.epoch,
             accept=True,
-            most_runs=most_runs(shares),
+            most_runs=most_runs(scopes),
         )
         pending = self._journal.submit(batch)
         try:
             committed = await pending
-        except asyncio.CancelledError:  # the caller went away: the run may be accepted all the same
-            self._worker.finish_submission(run_id, pending)
+        except asyncio.CancelledError:  # the caller went away, but the run may become durable all the same
+            self._scheduler.finish_submission(run_id, pending)
             raise
         if committed.replay is not None:
-            return committed.replay
-        self._definitions.stored(definition.version if definition else None)
-        self._worker.start_accepted(run_id, committed)
-        return None
+            return Submitted(committed.replay, replayed=True)
+        self._versions.stored(definition.version if definition else None)
+        self._scheduler.start_accepted(run_id, committed)
+        return Submitted(run_id)
 
-    def _shares(self, principal: str, agent: AgentSpec | None, payer: BilledKey | None) -> list[QuotaScope]:
+    def _check_capacity(self) -> None:
+        if self._scheduler.stopping:
+            raise ResourceError("The server is shutting down. Try again shortly.", code="shutting_down", retry_after=1)
+        if self._scheduler.backlog >= MOST_WAITING:
+            raise ResourceError(
+                "Too many runs are waiting for a slot. Try again shortly.", code="overloaded", retry_after=2
+            )
+
+    def _quota_scopes(self, principal: str, agent: AgentSpec | None, origin: RequestOrigin) -> list[QuotaScope]:
         name, of_agent = (agent.name, agent.quota) if agent else (None, UNLIMITED)
-        shares = self._budgets.scopes(principal, name, of_agent)
-        return shares if payer is None else [*shares, QuotaScope("key", payer.key, payer.quota)]
+        scopes = self._budgets.scopes(principal, name, of_agent)
+        return scopes if origin.key is None else [*scopes, QuotaScope("key", origin.key, origin.quota)]
 
-    async def _refused(self, shares: Sequence[QuotaScope], claim: IdempotencyClaim | None, at: int) -> str | None:
-        """Raises ResourceError where a budget is used up, but not for a request that was accepted before."""
+    async def _check_budgets(
+        self, scopes: Sequence[QuotaScope], claim: IdempotencyClaim | None, at: int
+    ) -> Submitted | None:
+        """Check that no daily budget is used up. Raises ResourceError if one is and the request is new.
+
+        Returns the earlier run if a budget is used up but the request repeats an earlier one; None if all have room.
+        """
+        if not scopes:
+            return None
         try:
-            await self._budgets.check(shares)
+            await self._budgets.check(scopes)
         except ResourceError:
             first = claim and await self._journal.claim(claim.principal, claim.route, claim.key)
             if claim is None or (earlier := replayed_result(first, claim, at)) is None:
                 raise
-            return earlier
+            return Submitted(earlier, replayed=True)
         return None

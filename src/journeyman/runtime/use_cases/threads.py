@@ -1,4 +1,4 @@
-"""The use cases of threads and contexts."""
+"""Use cases of threads and contexts."""
 
 from __future__ import annotations
 
@@ -34,15 +34,18 @@ from journeyman.runtime.use_cases.idempotency import idempotency_claim
 from journeyman.runtime.use_cases.requests import IdempotencyKey
 
 PAGE = 200
-ERASE_SECONDS = 15.0  # how long an erasure waits for the thread's runs to end
+ERASE_SECONDS = 15.0  # for which an erasure waits for each run of the thread to end
 
 
 class Threads:
-    """Every method takes the caller's principal; another's thread raises NotFoundError."""
+    """Creates, reads, changes and erases threads.
+
+    Every method takes the caller's principal and raises NotFoundError for the thread of another principal.
+    """
 
     def __init__(self, parts: RunParts, scheduler: RunScheduler) -> None:
         self._journal = parts.journal
-        self._worker = scheduler
+        self._scheduler = scheduler
         self._codec = parts.codec
         self._clock = parts.clock
         self._ids = parts.ids
@@ -56,35 +59,42 @@ class Threads:
         *,
         key: IdempotencyKey | None = None,
     ) -> ThreadRow:
-        """Make a thread. Raises StateError `thread_exists`, ValidationError (the id)."""
+        """Create a thread; without `thread_id` the server makes an id.
+
+        Raises StateError (`thread_exists`), ValidationError (the id), IdempotencyError.
+        """
         thread_id = self._ids.new("thread") if thread_id is None else check_thread_id(thread_id)
         event = ThreadCreated(thread_id=thread_id, principal=principal, title=title, meta=meta or {})
-        made = await self._append(ThreadRef(principal, thread_id).stream, event, principal, key)
-        return await self.get(principal, ThreadRef.parse(thread_key_of(made.stream)).id)
+        created = await self._append(ThreadRef(principal, thread_id).stream, event, principal, key)
+        return await self.get(principal, ThreadRef.parse(thread_key_of(created.stream)).id)
 
     async def get(self, principal: str, thread_id: str) -> ThreadRow:
+        """Return a thread. Raises NotFoundError."""
         row = await self._journal.thread(ThreadRef(principal, thread_id).key)
         if row is None:
             raise NotFoundError(f"There is no thread {thread_id!r}.")
         return row
 
     async def list(self, principal: str, cursor: str | None, limit: int) -> Sequence[ThreadRow]:
-        """By thread id; the next cursor is the last row's key. Hidden threads (lone tool calls) are left out."""
+        """Return threads in the order of their ids. The cursor of the next page is the last row's key.
+
+        Hidden threads, those of direct tool calls and child runs, are left out.
+        """
         return await self._journal.threads(principal, cursor or last_hidden_key(principal), limit)
 
     async def erase(self, principal: str, thread_id: str) -> None:
-        """Cancel what runs, then delete the thread and all that was said in it, and in the threads of children."""
+        """Cancel the thread's runs, then delete the thread with its messages, and the threads of child runs."""
         row = await self.get(principal, thread_id)
         await self._erase(row.key, principal)
 
     async def _erase(self, key: str, principal: str) -> None:
         await self._cancel_all(key, principal)
-        async for below in self._below(key):
-            await self._erase(below, principal)
+        async for child in self._child_threads(key):
+            await self._erase(child, principal)
         await self._journal.erase_thread(key, self._clock.now(), principal)
 
-    async def _below(self, key: str) -> AsyncIterator[str]:
-        """The hidden threads of the runs that runs of this thread have started."""
+    async def _child_threads(self, key: str) -> AsyncIterator[str]:
+        """Yield the hidden threads of the child runs that runs of this thread have started."""
         async for run in self._runs(RunFilter(thread=key)):
             async for child in self._runs(RunFilter(parent=run.id)):
                 yield child.thread
@@ -100,11 +110,11 @@ class Threads:
         for status in OPEN:
             for run in await self._journal.runs(RunFilter(thread=key, status=status)):
                 await self._cancel(run.id, principal)
-                await self._worker.wait(run.id, key, ERASE_SECONDS, lambda: self._ended(run.id))  # noqa: B023
+                await self._scheduler.wait(run.id, key, ERASE_SECONDS, lambda: self._ended(run.id))  # noqa: B023
 
     async def _cancel(self, run_id: str, principal: str) -> None:
         try:
-            await self._worker.commit_and_notify(
+            await self._scheduler.commit_and_notify(
                 self._batch(run_id, CancelRequested(by=principal, reason="erased")), urgent=True
             )
         except StateError as exc:
@@ -116,7 +126,7 @@ class Threads:
         return row is None or row.ended_at is not None
 
     async def messages(self, principal: str, thread_id: str, after: int, limit: int) -> Sequence[MessageRow]:
-        """Numbered messages with no > after, in order."""
+        """Return the numbered messages after number `after`, in order."""
         row = await self.get(principal, thread_id)
         rows = await self._journal.messages(row.key, after + 1, min(after + limit, row.next_no - 1))
         return [msgspec.structs.replace(row, message=redacted_message(row.message)) for row in rows]
@@ -124,24 +134,28 @@ class Threads:
     async def add_message(
         self, principal: str, thread_id: str, message: Message, *, key: IdempotencyKey | None = None
     ) -> int | None:
-        """A message without a run: its number, or None while a run holds the thread (numbered when that ends)."""
+        """Add a message without a run, and return its number.
+
+        Returns None while the thread has a run in progress: the message is numbered when that ends.
+        """
         thread = ThreadRef(principal, thread_id)
         event = MessageAdded(message=message, by=principal)
-        made = await self._append(thread.stream, event, principal, key)
-        return await self._journal.message_no(thread.key, made.stream, made.seq)
+        added = await self._append(thread.stream, event, principal, key)
+        return await self._journal.message_no(thread.key, added.stream, added.seq)
 
     async def patch_context(self, principal: str, thread_id: str, patch: dict[str, JSON]) -> dict[str, JSON]:
-        """Merge-patch the thread's context and return it. Raises ValidationError over 32 KiB."""
+        """Apply a JSON Merge Patch to the thread's context and return it. Raises ValidationError over 32 KiB."""
         row = await self.get(principal, thread_id)
         check_context(row.context, patch)
         await self._append(thread_stream(row.key), ContextChanged(scope="thread", patch=patch))
         return (await self.get(principal, thread_id)).context
 
     async def global_context(self, principal: str) -> dict[str, JSON]:
+        """Return the principal's own context, which its threads share."""
         return await self._journal.global_context(principal)
 
     async def patch_global_context(self, principal: str, patch: dict[str, JSON]) -> dict[str, JSON]:
-        """Merge-patch the principal's context and return it. Raises ValidationError over 32 KiB."""
+        """Apply a JSON Merge Patch to the principal's context and return it. Raises ValidationError over 32 KiB."""
         check_context(await self._journal.global_context(principal), patch)
         await self._append(principal_stream(principal), ContextChanged(scope="global", patch=patch))
         return await self._journal.global_context(principal)
@@ -149,7 +163,7 @@ class Threads:
     async def _append(
         self, stream: str, event: Event, principal: str = "", key: IdempotencyKey | None = None
     ) -> EventRef:
-        """Where the event stands: this one, or the one that the key made before."""
+        """Append an event and return its name, or that of the event that an earlier request with the key appended."""
         batch = self._batch(stream, event)
         if key is not None:
             batch = msgspec.structs.replace(batch, claim=idempotency_claim(principal, key, batch.at))

@@ -1,4 +1,4 @@
-"""Watching a run: its stored events, then what happens, merged from the journal and the live side."""
+"""Follows a run: its stored events first, then new events and live frames as they come."""
 
 from __future__ import annotations
 
@@ -17,20 +17,24 @@ PAGE = 500
 
 
 class Watch:
-    """One reader's way through one run. It keeps places, never events: a slow reader costs nothing."""
+    """One client's position in one run. It keeps positions, never events, so a slow client costs no memory."""
 
-    def __init__(self, journal: Journal, worker: RunScheduler, run_id: str, after: int, until_pause: bool) -> None:
+    def __init__(self, journal: Journal, scheduler: RunScheduler, run_id: str, after: int, until_pause: bool) -> None:
         self._journal = journal
-        self._worker = worker
+        self._scheduler = scheduler
         self._run_id = run_id
         self._seen = after
         self._last_types = (*END_TYPES, "run_paused") if until_pause else END_TYPES
-        self._over = False
-        self._place: StreamPosition | None = None
+        self._ended = False
+        self._live_position: StreamPosition | None = None
 
     async def frames(self) -> AsyncGenerator[Frame, None]:
+        """Yield events and live frames until the run has ended, or with `until_pause` paused.
+
+        Yields Reconnect and stops if this process will do no more work on the run.
+        """
         subscription = self._journal.notifier.subscribe(self._run_id)
-        watched = self._worker.watched
+        watched = self._scheduler.watched
         watched[self._run_id] += 1
         try:
             async for frame in self._frames(subscription):
@@ -44,49 +48,49 @@ class Watch:
     async def _frames(self, subscription: Subscription) -> AsyncGenerator[Frame, None]:
         async for entry in self._stored():
             yield entry
-        if not self._over and (live := self._worker.live(self._run_id)):
-            self._place = StreamPosition(live)
-            for frame in self._place.snapshots(live):
+        if not self._ended and (live := self._scheduler.live(self._run_id)):
+            self._live_position = StreamPosition(live)
+            for frame in self._live_position.snapshots(live):
                 yield frame
-        while not self._over:
-            if self._gone():
+        while not self._ended:
+            if self._is_abandoned():
                 yield Reconnect()
                 return
             await subscription.wait()
-            for news in self._live():
-                yield news
+            for live_frame in self._new_live_frames():
+                yield live_frame
             if subscription.head > self._seen:
                 async for entry in self._stored():
                     yield entry
 
-    def _gone(self) -> bool:
-        """The process is going away, and nothing more will come of this run here."""
-        return self._worker.suspended or (self._worker.stopping and self._worker.live(self._run_id) is None)
+    def _is_abandoned(self) -> bool:
+        """Check whether the process is stopping and will do no more work on this run."""
+        return self._scheduler.suspended or (self._scheduler.stopping and self._scheduler.live(self._run_id) is None)
 
-    def _live(self) -> list[Frame]:
-        live = self._worker.live(self._run_id)
+    def _new_live_frames(self) -> list[Frame]:
+        live = self._scheduler.live(self._run_id)
         if live is None:
             return []
-        if self._place is None:
-            self._place = StreamPosition(None)
-        return list(self._place.new_frames(live))
+        if self._live_position is None:
+            self._live_position = StreamPosition(None)
+        return list(self._live_position.new_frames(live))
 
     async def _stored(self) -> AsyncGenerator[Entry, None]:
-        while not self._over and (page := await self._journal.read(self._run_id, self._seen, PAGE)):
+        while not self._ended and (page := await self._journal.read(self._run_id, self._seen, PAGE)):
             for entry in page:
-                over = self._note(entry)
+                is_last = self._note(entry)
                 yield redacted_draft(entry)
-                if over:
+                if is_last:
                     return
             if len(page) < PAGE:
                 return
 
     def _note(self, entry: Entry) -> bool:
-        """Move on past the entry; True: it is the last one."""
+        """Move the position past an entry. Returns whether it is the last one."""
         self._seen = entry.seq
-        self._over = entry.type in self._last_types
-        if entry.type == "model_replied" and self._place is not None:
+        self._ended = entry.type in self._last_types
+        if entry.type == "model_replied" and self._live_position is not None:
             event = entry.event
             assert isinstance(event, ModelReplied)
-            self._place.replied(event.call)
-        return self._over
+            self._live_position.replied(event.call)
+        return self._ended

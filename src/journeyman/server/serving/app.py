@@ -122,24 +122,24 @@ def api_dependencies(application: Application) -> ApiDependencies:
         forks=application.forks,
         runs=application.runs,
         threads=application.threads,
-        catalog=application.agents,
-        registry=application.registry,
+        agent_registry=application.agents,
+        tool_registry=application.registry,
         clear_cache=application.cache.clear if application.cache else nothing_cached,
         prune=application.runtime.retention.prune,
         reload=application.reloader.reload,
         last_reload=lambda: application.reloader.last,
         roll_back=application.reloader.roll_back,
-        ready=application.not_ready,
+        not_ready=application.not_ready,
         details=application.details,
         sandbox=application.sandbox,
         mask=lambda text: mask_by_shape(application.codec.clean(text)),
-        traced=application.observers.traces is not None,
+        start_traces=application.observers.traces is not None,
         debug=DebugPages(application) if settings.debug else None,
-        served=application.observers.server.served,
+        on_served=application.observers.server.served,
         metrics=application.exposition.render,
         authenticator=authentication.authenticator,
         keys=authentication.keys,
-        admission=_admission(application),
+        rate_limiter=_rate_limiter(application),
         version=__version__,
         request_wait_seconds=settings.request_wait_seconds,
         allowed_hosts=settings.allowed_hosts,
@@ -152,7 +152,7 @@ def api_dependencies(application: Application) -> ApiDependencies:
     )
 
 
-def _admission(application: Application) -> RateLimiter | None:
+def _rate_limiter(application: Application) -> RateLimiter | None:
     """Return the rate limiter of requests. None: requests are not limited."""
     windows = application.windows
     return None if windows is None else RateLimiter(windows, application.settings.request_rate)

@@ -1,4 +1,4 @@
-"""Nobody comes past the gate: every route of the application, without a credential, without the scope, with it."""
+"""Authentication: every route of the application, without a credential, without its scope, and with it."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ async def test_scopes_cannot_be_sent(secured: SecuredApp) -> None:
 
 @pytest.mark.parametrize("end", ["revoked", "expired"])
 async def test_a_stream_ends_with_its_credential(secured: SecuredApp, end: str) -> None:
-    """Within 5 seconds, with a frame that says why; whoever comes back is refused."""
+    """The stream ends within 5 seconds with a frame that says why; a reconnect is rejected."""
     new = await secured.keys.create("short", ["read", "run"], ttl_seconds=60)
     headers = {"authorization": f"Bearer {new.secret}", "accept": "text/event-stream"}
     async with stream(secured.app, "POST", "/process", json={"user_input": "hang"}, headers=headers) as events:

@@ -1,4 +1,4 @@
-"""The outermost layer: Host, Origin, request ids, headers, and errors nobody expected."""
+"""The edge middleware: Host, Origin, request ids, headers, and unexpected errors."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def test_request_ids() -> None:
 async def test_answers_are_told_of_by_their_template() -> None:
     served: list[RequestServed] = []
     clock = ManualClock()
-    app = build_app(make_ports(clock, served=served.append))
+    app = build_app(make_ports(clock, on_served=served.append))
     for method, path in (
         ("GET", "/runs/x"),
         ("GET", "/runs/x/events"),
@@ -77,7 +77,7 @@ async def test_answers_are_told_of_by_their_template() -> None:
 async def test_every_route_has_a_template() -> None:
     """What the document lists is counted under that very path: no route is lost among the others."""
     served: list[RequestServed] = []
-    app = build_app(make_ports(served=served.append))
+    app = build_app(make_ports(on_served=served.append))
     paths = (await request(app, "GET", "/openapi.json")).json()["paths"]
     for path, methods in paths.items():
         for method in methods:

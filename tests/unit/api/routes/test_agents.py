@@ -18,7 +18,7 @@ async def get(app: Any, path: str) -> Any:
 
 async def test_agents() -> None:
     catalog = AgentRegistry({"b": fake_agent("b"), "a": fake_agent("a", "custom")}, default="b")
-    app = build_app(make_ports(catalog=catalog))
+    app = build_app(make_ports(agent_registry=catalog))
     listed = await get(app, "/agents?limit=1")
     assert [(item["name"], item["default"]) for item in listed["items"]] == [("a", False)]
     rest = await get(app, f"/agents?cursor={listed['next_cursor']}")
@@ -49,7 +49,7 @@ async def test_the_graph_of_an_agent_that_has_its_own() -> None:
             EdgeSpec(origins=("note", "x"), targets=("end",)),
         ),
     )
-    app = build_app(make_ports(catalog=AgentRegistry({"a": fake_agent("a", "custom_react_agent", graph)})))
+    app = build_app(make_ports(agent_registry=AgentRegistry({"a": fake_agent("a", "custom_react_agent", graph)})))
     assert await get(app, "/agents/a/graph") == {
         "start": "ask",
         "nodes": [{"id": "ask", "type": "llm"}, {"id": "note", "type": "function"}, {"id": "x", "type": "llm"}],

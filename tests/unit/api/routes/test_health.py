@@ -16,7 +16,7 @@ async def get(app: Any, path: str) -> Any:
 async def test_probes() -> None:
     assert (await get(build_app(make_ports()), "/livez"))["status"] == "alive"
     assert (await get(build_app(make_ports()), "/readyz"))["status"] == "ready"
-    unready = await request(build_app(make_ports(ready=lambda: {"journal": "failed"})), "GET", "/readyz")
+    unready = await request(build_app(make_ports(not_ready=lambda: {"journal": "failed"})), "GET", "/readyz")
     assert (unready.status, unready.json()) == (
         503,
         {"status": "unready", "reasons": {"journal": "failed"}, "details": {}},

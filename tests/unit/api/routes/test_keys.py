@@ -40,7 +40,7 @@ async def test_a_key_is_made_with_limits_that_are_shown_and_kept_by_rotation(sec
 @pytest.mark.parametrize(
     ("limits", "told"),
     [
-        ({"rate": "often"}, "'often' cannot be used: a rate is written like 10/second"),
+        ({"rate": "often"}, "'often' is not a valid rate: a rate is written like 10/second"),
         ({"rate": 100}, "body.rate"),
         ({"rate": "1" * 41}, "body.rate"),
         ({"quota": None}, "body.quota"),

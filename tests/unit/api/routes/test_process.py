@@ -35,7 +35,7 @@ async def test_the_answer() -> None:
     }
     assert (answer.headers["x-run-id"], answer.headers["x-thread-id"]) == ("run_1", "t-1")
     asked = ports.runs.inputs["run_1"]  # type: ignore[attr-defined]
-    assert (asked.context, asked.multitask, asked.stream, asked.request_id) == (
+    assert (asked.context, asked.multitask, asked.stream, asked.origin.request_id) == (
         {"a": 1}, "reject", False, answer.headers["x-request-id"],
     )  # fmt: skip
 

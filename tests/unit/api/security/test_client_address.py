@@ -10,7 +10,7 @@ TRUSTED = ("10.0.0.0/8", "127.0.0.1", "fd00::/8")
 @pytest.mark.parametrize(
     ("peer", "forwarded", "client"),
     [
-        ("203.0.113.9", "1.1.1.1", "203.0.113.9"),  # a stranger may say what he likes
+        ("203.0.113.9", "1.1.1.1", "203.0.113.9"),  # an untrusted peer may send any header
         ("10.0.0.1", "1.1.1.1", "1.1.1.1"),
         ("10.0.0.1", "6.6.6.6, 1.1.1.1", "1.1.1.1"),  # what the client wrote itself is not believed
         ("10.0.0.1", "6.6.6.6, 1.1.1.1, 10.2.3.4", "1.1.1.1"),
@@ -34,7 +34,7 @@ def test_the_first_from_the_right_that_is_no_proxy_of_ours(peer: str, forwarded:
     assert TrustedProxies(TRUSTED).client(peer, header) == client
 
 
-def test_without_proxies_nobody_is_believed() -> None:
+def test_without_trusted_proxies_the_peer_is_the_client() -> None:
     assert TrustedProxies(()).client("127.0.0.1", b"1.1.1.1") == "127.0.0.1"
 
 

@@ -52,7 +52,7 @@ def test_the_memory_of_hosts_is_bounded() -> None:
     policy = HostPolicy([], [])
     for number in range(1000):
         policy.host_allowed(b"h%d.example" % number)
-    assert len(policy._judged) == 256
+    assert len(policy._known) == 256
 
 
 @pytest.mark.parametrize(

@@ -4,39 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
 
-from journeyman.api.security.rate_limiting import RateLimiter, rate_headers
+from journeyman.api.security.rate_limiting import RateLimiter
+from journeyman.api.security.request_context import RequestContext
 from journeyman.auth.principal import Caller
 from journeyman.clock import SystemClock
 from journeyman.errors import ResourceError
-from journeyman.resilience.rate_limit import MOST, Rate
+from journeyman.resilience.rate_limit import MAX_COUNT, Rate
 from journeyman.resilience.window import Limit, MemoryWindows
 from tests.harness.cpu_time import within
 
 MOST_SECONDS = 60e-6
 REQUESTS = 5000
-ANN = Caller(principal="ann", scopes=frozenset(), line="k", rate=Rate(MOST, 60))  # two windows: hers and the key's
+ANN = Caller(principal="ann", scopes=frozenset(), line="k", rate=Rate(MAX_COUNT, 60))  # two windows: hers and the key's
 
 
-async def _ask(admission: RateLimiter, caller: Caller, times: int) -> int:
+async def _ask(limiter: RateLimiter, caller: Caller, times: int) -> int:
     """How many were let in."""
     admitted = 0
     for _ in range(times):
-        scope: dict[str, Any] = {}
+        context = RequestContext(caller, "req_1", {})
         try:
-            await admission.of(caller, scope)
+            await limiter.count_caller(caller, context)
             admitted += 1
         except ResourceError:
             pass
-        assert rate_headers(scope)
+        assert context.rate_limit_headers
     return admitted
 
 
 def _measured(rate: Rate) -> int:
     begun = time.thread_time()
-    admission = RateLimiter(MemoryWindows(SystemClock()), rate)
-    admitted = asyncio.run(_ask(admission, ANN, REQUESTS))
+    limiter = RateLimiter(MemoryWindows(SystemClock()), rate)
+    admitted = asyncio.run(_ask(limiter, ANN, REQUESTS))
     print(f"{(time.thread_time() - begun) / REQUESTS * 1e6:.1f} µs a request, {admitted} of {REQUESTS} let in")
     return admitted
 

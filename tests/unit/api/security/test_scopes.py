@@ -29,7 +29,7 @@ def test_the_table_and_the_application_name_the_same_routes(secured: SecuredApp)
     assert set(access.ROUTES.values()) <= {*SCOPES, access.OPEN, access.SOCKET}
 
 
-def test_a_route_that_nobody_thought_of_keeps_the_application_from_being_built() -> None:
+def test_an_unlisted_route_keeps_the_application_from_being_built() -> None:
     async def nothing(scope: Scope, receive: Receive, send: Send) -> None: ...
 
     for route in (Route("/new", nothing), WebSocketRoute("/new", nothing), Mount("/new", nothing)):

@@ -12,6 +12,7 @@ from journeyman.agents.spec import Limits
 from journeyman.errors import NotFoundError
 from journeyman.events.events import CancelRequested, LimitReached, NodeEntered, NodeLeft, RunAccepted, RunPaused
 from journeyman.events.messages import Usage, user
+from journeyman.events.origin import RequestOrigin
 from journeyman.journal.journal import RunFilter
 from journeyman.runtime.use_cases.requests import ForkRun, HumanAnswer, StartRun
 from tests.harness.stepped_child_runtime import SteppedChildRuntime
@@ -60,11 +61,13 @@ async def test_a_child_answers_and_the_run_goes_on() -> None:
 async def test_a_child_belongs_to_the_request_and_the_trace_of_its_parent() -> None:
     runtime = family(("worker",))
     await runtime.boot()
-    runtime.spawn(runtime.runs.start, "me", StartRun(input=user("job"), request_id="req_1", trace_id="a" * 32))
+    runtime.spawn(
+        runtime.runs.start, "me", StartRun(input=user("job"), origin=RequestOrigin("req_1", "a" * 32, "b" * 16))
+    )
     await runtime.let_go()
     child = runtime.children(runtime.run_ids[0])[0]
     accepted = runtime.events(child, RunAccepted)[0]
-    assert (accepted.request_id, accepted.trace_id) == ("req_1", "a" * 32)
+    assert (accepted.request_id, accepted.trace_id, accepted.caller_span) == ("req_1", "a" * 32, None)
 
 
 async def test_while_the_child_works_the_parent_runs_and_holds_no_task() -> None:

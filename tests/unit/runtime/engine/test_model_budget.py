@@ -14,13 +14,14 @@ from journeyman.agents.spec import AgentSpec
 from journeyman.errors import QueueFullError, ResourceError
 from journeyman.events.events import BudgetWarned, HistorySummarized, LimitReached, ModelCalled
 from journeyman.events.messages import user
+from journeyman.events.origin import RequestOrigin
 from journeyman.events.quota import Quota, Reservation
 from journeyman.journal.journal import ApiKeyRow, Batch
 from journeyman.llm.fake.scripted import ScriptedModel
 from journeyman.llm.prices import Price, Prices
 from journeyman.runtime.engine.budgets import Budgets
 from journeyman.runtime.engine.model_budget import REPLY_TOKENS
-from journeyman.runtime.use_cases.requests import BilledKey, IdempotencyKey, StartRun
+from journeyman.runtime.use_cases.requests import IdempotencyKey, StartRun
 from tests.harness.runtime_in_memory import RuntimeInMemory
 from tests.harness.stepped_graph_runtime import edge, graph, graph_agent, node
 from tests.unit.runtime.test_summaries import Summing
@@ -36,10 +37,10 @@ async def events_of(runtime: RuntimeInMemory, run: str, kind: type[Any]) -> list
     return [entry.event for entry in await runtime.journal.read(run) if isinstance(entry.event, kind)]
 
 
-async def keyed(runtime: RuntimeInMemory, quota: Quota) -> BilledKey:
+async def keyed(runtime: RuntimeInMemory, quota: Quota) -> RequestOrigin:
     row = ApiKeyRow(id="k1", name="k", principal="local", hash="", scopes=("run",), created_at=1, quota=quota)
     await runtime.journal.commit(Batch(at=1, appends=(), api_keys=(row,)))
-    return BilledKey("k1", quota)
+    return RequestOrigin(key="k1", quota=quota)
 
 
 async def test_without_quotas_nothing_is_reserved() -> None:
@@ -54,9 +55,9 @@ async def test_each_call_names_its_reservation_and_every_budget_is_charged() -> 
     async with RuntimeInMemory(
         model, of_each=Quota(usd_per_day=5.0), of_agent=Quota(tokens_per_day=9000), prices=PRICES
     ) as runtime:
-        payer = await keyed(runtime, Quota(usd_per_day=1.0))
+        origin = await keyed(runtime, Quota(usd_per_day=1.0))
         for _ in range(2):
-            run = await runtime.start("hi", payer=payer)
+            run = await runtime.start("hi", origin=origin)
             assert (await runtime.runs.wait(run, 5)).response == "ok"
         [called] = await events_of(runtime, run, ModelCalled)
         day = runtime.clock.now() // 86_400_000_000

@@ -378,9 +378,9 @@ async def test_a_fork_has_todays_limits_too_and_needs_an_agent_that_is_served() 
     [
         (0, {}, NotFoundError, "events 1 to 9"),
         (10, {}, NotFoundError, "events 1 to 9"),
-        (9, {}, StateError, "fork it at 8 or before"),
+        (9, {}, StateError, "Fork it at event 8 or earlier"),
         (4, {"messages": (text("more"),)}, StateError, "the calls m1.0 have no results yet"),
-        (6, {"messages": (text("x", replace=3),)}, NotFoundError, "these are: 1, 4, 6"),
+        (6, {"messages": (text("x", replace=3),)}, NotFoundError, "These are: 1, 4, 6"),
         (2, {"version": "0123456789abcdef"}, NotFoundError, "has no version"),
         (2, {"context": {"a": "x" * 40_000}}, ValidationError, "32 KiB"),
     ],
@@ -401,14 +401,14 @@ async def test_runs_that_have_not_begun_or_are_one_call_are_not_forked() -> None
         with pytest.raises(StateError, match="has not started"):
             await fork(runtime, queued, 1)
         lone = await runtime.runs.call("local", StartCall(tool="look", arguments={"name": "A"}))
-        with pytest.raises(StateError, match="one tool call"):
+        with pytest.raises(StateError, match="direct tool call"):
             await fork(runtime, lone.run_id, 2)
 
 
 async def test_a_failed_model_call_can_be_tried_again() -> None:
     async with RuntimeInMemory(ScriptedModel([{"error": 500}, {"text": "Now."}]), TOOLS) as runtime:
         parent = await ended(runtime)
-        with pytest.raises(StateError, match="fork it at 3 or before"):
+        with pytest.raises(StateError, match="Fork it at event 3 or earlier"):
             await fork(runtime, parent, await seq_of(runtime, parent, "model_failed"))
         assert (await runtime.runs.wait(await fork(runtime, parent, 3), 5)).response == "Now."
 

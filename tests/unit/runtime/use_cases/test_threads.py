@@ -55,7 +55,7 @@ async def test_a_paused_run_is_erased_and_its_approval_with_it() -> None:
         assert await runtime.threads.list("local", None, 10) == []
 
 
-async def test_somebody_elses_thread_is_not_there() -> None:
+async def test_the_thread_of_another_principal_is_not_found() -> None:
     async with RuntimeInMemory(ScriptedModel(turns("x"))) as runtime:
         await runtime.runs.wait(await runtime.start("a", "t"), 5)
         with pytest.raises(NotFoundError):

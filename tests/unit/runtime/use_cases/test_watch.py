@@ -121,7 +121,7 @@ async def test_who_rejoins_anywhere_gets_the_exact_rest() -> None:
         await Reader(runtime, "run_none").task
 
 
-async def test_who_stops_reading_delays_nobody_and_holds_nothing() -> None:
+async def test_a_client_that_stops_reading_delays_no_other_client() -> None:
     runtime = await streaming()
     quick, stopped = Reader(runtime), Reader(runtime)
     await runtime.settle()

@@ -1,0 +1,51 @@
+"""Idempotency keys: one grammar for new ones, and stored ones of any form are still found."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from journeyman.api.openapi import IDEMPOTENCY_KEY
+from journeyman.errors import ValidationError
+from journeyman.events.codec import Codec
+from journeyman.events.events import ThreadCreated
+from journeyman.ids import is_idempotency_key
+from journeyman.journal.idempotency import replayed_result
+from journeyman.journal.journal import Append, Batch, IdempotencyClaim
+from journeyman.journal.memory import MemoryJournal
+from journeyman.runtime.use_cases.idempotency import idempotency_claim
+from journeyman.runtime.use_cases.requests import IdempotencyKey
+
+VALID = ["a", "k-1", "order 7", "!", "~" * 255]
+INVALID = ["", " ", " a", "a ", "a\n", "a\tb", "ä", "x" * 256]
+
+
+@pytest.mark.parametrize("key", VALID)
+def test_a_valid_key_becomes_a_claim(key: str) -> None:
+    claim = idempotency_claim("ann", IdempotencyKey("/process", key, "hash"), 5)
+    assert claim is not None
+    assert (claim.principal, claim.key, claim.body_hash) == ("ann", key, "hash")
+
+
+@pytest.mark.parametrize("key", INVALID)
+def test_an_invalid_key_is_rejected(key: str) -> None:
+    with pytest.raises(ValidationError):
+        idempotency_claim("ann", IdempotencyKey("/process", key, "hash"), 5)
+
+
+@pytest.mark.parametrize("key", [*VALID, *INVALID])
+def test_the_documented_pattern_is_the_one_that_is_checked(key: str) -> None:
+    pattern = IDEMPOTENCY_KEY["schema"]["pattern"]
+    assert is_idempotency_key(key) == bool(re.fullmatch(pattern, key))
+
+
+async def test_a_stored_key_of_a_form_that_is_rejected_today_is_read() -> None:
+    journal = MemoryJournal()
+    stored = IdempotencyClaim(principal="ann", route="/process", key=" old ", body_hash="h", expires=9, made="run_1")
+    created = ThreadCreated(thread_id="t", principal="ann")
+    append = Append(stream="thread:ann/t", drafts=(Codec().draft(created),))
+    await journal.commit(Batch(at=1, appends=(append,), claim=stored))
+    found = await journal.claim("ann", "/process", " old ")
+    assert found is not None
+    assert replayed_result(found, stored, 2) == "run_1"
