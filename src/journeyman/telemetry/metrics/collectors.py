@@ -63,7 +63,7 @@ def collect(sources: MetricSources) -> list[Family]:
         ),
         gauge(
             "journeyman_shared_limits_away",
-            "1 while Redis cannot be reached, and this process counts its own limits.",
+            "1 while Redis does not answer, and this process counts its own limits.",
             samples=unlabelled(float(sources.limits_away())),
         ),
     ]
