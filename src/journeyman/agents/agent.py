@@ -14,7 +14,7 @@ from journeyman.errors import ConfigurationError
 from journeyman.events.events import Path
 from journeyman.events.fold import AgentState
 from journeyman.events.messages import JSON, Message, system
-from journeyman.llm.client import ModelRequest
+from journeyman.events.model_request import ModelRequest
 
 OutputCheck = Callable[[str], str | None]  # None: it fits; else what does not
 

@@ -16,7 +16,7 @@ from journeyman.agents.toolset import Toolset
 from journeyman.events.events import ROOT, Answerer, Decision, Failure, Path
 from journeyman.events.fold import AgentState
 from journeyman.events.messages import JSON, Message
-from journeyman.llm.client import ModelRequest
+from journeyman.events.model_request import ModelRequest
 from journeyman.tools.spec import ToolSpec
 
 

@@ -9,7 +9,7 @@ from journeyman.agents.history_window import KEEP, evicted_messages
 from journeyman.agents.spec import AgentSpec
 from journeyman.events.fold import AgentState
 from journeyman.events.messages import Message, TextPart, system, user
-from journeyman.llm.client import ModelRequest
+from journeyman.events.model_request import ModelRequest
 
 INSTRUCTION = (
     "You are given the earlier part of a conversation between a user and an assistant. Write a summary that will stand"

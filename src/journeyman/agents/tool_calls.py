@@ -11,8 +11,8 @@ from journeyman.errors import ToolError
 from journeyman.events.events import Failure
 from journeyman.events.fold import AgentState
 from journeyman.events.messages import JSON
+from journeyman.events.model_request import ToolDefinition
 from journeyman.events.open_calls import CallState
-from journeyman.llm.client import ToolDefinition
 from journeyman.tools.spec import Question, ToolSpec
 
 OUTCOME_UNKNOWN = "outcome_unknown"

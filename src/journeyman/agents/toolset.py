@@ -11,7 +11,7 @@ import msgspec
 from journeyman.errors import BaseError
 from journeyman.events.fold import AgentState
 from journeyman.events.messages import JSON, Message
-from journeyman.llm.client import ToolDefinition
+from journeyman.events.model_request import ToolDefinition
 from journeyman.tools.spec import ToolSpec
 
 Arguments = str | dict[str, JSON]

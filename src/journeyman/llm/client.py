@@ -7,30 +7,10 @@ from typing import Protocol
 
 import msgspec
 
-from journeyman.events.messages import JSON, Message, Usage
+from journeyman.events.messages import Message, Usage
+from journeyman.events.model_request import ModelRequest, ToolDefinition
 
-
-class ToolDefinition(msgspec.Struct, frozen=True):
-    """A tool as the model sees it. `parameters` is a JSON Schema of type object."""
-
-    name: str
-    description: str
-    parameters: dict[str, JSON]
-
-
-class ModelRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything a model call depends on."""
-
-    model: str
-    messages: tuple[Message, ...]  # system prompt first
-    tools: tuple[ToolDefinition, ...] = ()
-    tool_choice: str | None = None  # auto | none | required | a tool's name
-    temperature: float | None = None
-    max_tokens: int | None = None
-    response_schema: dict[str, JSON] | None = None  # JSON Schema of a typed answer
-    extra: dict[str, JSON] = {}  # passed on to the gateway as they are
-    fallbacks: tuple[str, ...] = ()  # models to ask, in order, while the breaker of those before is open
-    timeout_seconds: float | None = None  # silence before the first byte and between bytes; None: the settings'
+__all__ = ["ModelClient", "ModelReply", "ModelRequest", "TextDelta", "ToolDefinition"]
 
 
 class ModelReply(msgspec.Struct, frozen=True, kw_only=True):

@@ -29,8 +29,8 @@ from journeyman.events.events import Failure, Path
 from journeyman.events.fold import AgentState, replace
 from journeyman.events.graph_position import NodeState
 from journeyman.events.messages import system
+from journeyman.events.model_request import ModelRequest
 from journeyman.events.open_calls import CallState
-from journeyman.llm.client import ModelRequest
 
 ENTRIES_A_STEP = 10  # nodes that may be entered for each of `limits.steps`: ends loops that call no model
 Decided = tuple[Action, ...]

@@ -10,7 +10,7 @@ from journeyman.agents.graph.edge_conditions import EdgeCondition, edge_conditio
 from journeyman.agents.graph.flow_checks import END
 from journeyman.agents.spec import EdgeSpec, GraphSpec, ModelSettings, NodeSpec
 from journeyman.events.fold import AgentState
-from journeyman.llm.client import ToolDefinition
+from journeyman.events.model_request import ToolDefinition
 
 Render = Callable[[AgentState], str]
 

@@ -1,0 +1,30 @@
+"""What a model is asked: frozen data that an agent builds and a model client sends."""
+
+from __future__ import annotations
+
+import msgspec
+
+from journeyman.events.messages import JSON, Message
+
+
+class ToolDefinition(msgspec.Struct, frozen=True):
+    """A tool as a model sees it. `parameters` is a JSON Schema of type object."""
+
+    name: str
+    description: str
+    parameters: dict[str, JSON]
+
+
+class ModelRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that a model call depends on."""
+
+    model: str
+    messages: tuple[Message, ...]  # system prompt first
+    tools: tuple[ToolDefinition, ...] = ()
+    tool_choice: str | None = None  # auto | none | required | a tool's name
+    temperature: float | None = None
+    max_tokens: int | None = None
+    response_schema: dict[str, JSON] | None = None  # JSON Schema of a typed answer
+    extra: dict[str, JSON] = {}  # passed on to the gateway unchanged
+    fallbacks: tuple[str, ...] = ()  # models to ask, in order, while the breaker of those before is open
+    timeout_seconds: float | None = None  # silence before the first byte and between bytes; None: the settings'
