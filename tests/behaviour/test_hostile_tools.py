@@ -113,7 +113,7 @@ def call(registry, workers, sandbox):
 
     async def make(name: str, arguments=None, **policy):
         request = request_for(registry.get(name), arguments)
-        spec = msgspec.structs.replace(request.spec, **{"sandbox": sandbox, **policy})
+        spec = request.spec.with_policy(**{"sandbox": sandbox, **policy})
         return await executor.execute(msgspec.structs.replace(request, spec=spec), Host())
 
     return make
@@ -242,7 +242,7 @@ async def test_strict_refuses_what_the_machine_cannot_give(registry):
     workers = WorkerPool(limit=1, detect=bare)
     executor = Executor(registry, workers, SystemClock(), random.Random(7), SequentialIds())
     request, host = request_for(registry.get("born")), Host()
-    strict = msgspec.structs.replace(request.spec, sandbox="strict")
+    strict = request.spec.with_policy(sandbox="strict")
     outcome = await executor.execute(msgspec.structs.replace(request, spec=strict), host)
     assert (outcome.failure.code, host.attempts) == ("tool_refused", [])
     assert "namespaces" in outcome.failure.message

@@ -9,9 +9,8 @@ from typing import Protocol
 import msgspec
 
 from journeyman.agent_files.node_types import NodeFunction, NodeTypes
-from journeyman.agent_files.tool_overrides import is_condition
 from journeyman.agents.agent import BaseAgent
-from journeyman.agents.conditions import APPROVAL_NAMES, Condition, compile_condition
+from journeyman.agents.conditions import Condition, compile_approval
 from journeyman.agents.decision import NodeWork
 from journeyman.agents.graph.agent import GraphAgent
 from journeyman.agents.graph.compiled import CompiledNode, Graph
@@ -155,6 +154,5 @@ def _with_current_code(spec: ToolSpec, tools: Tools) -> ToolSpec:
 
 
 def _conditions(specs: Sequence[ToolSpec]) -> dict[str, Condition]:
-    return {
-        spec.name: compile_condition(spec.approval, APPROVAL_NAMES) for spec in specs if is_condition(spec.approval)
-    }
+    conditions = ((spec.name, spec.policy.approval.condition) for spec in specs)
+    return {name: compile_approval(condition) for name, condition in conditions if condition is not None}

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-import msgspec
-
 from journeyman.agent_files.agent_nodes import AgentNode, agent_nodes
 from journeyman.agent_files.agent_types import AgentClass, AgentTypes, UnknownAgentTypeError, UnknownTypeProblem
 from journeyman.agent_files.document import Document, YamlPath
@@ -21,10 +19,10 @@ from journeyman.agent_files.model_entries import ModelEntries
 from journeyman.agent_files.openapi_entries import OpenApiEntries
 from journeyman.agent_files.safety import literal_credentials
 from journeyman.agent_files.services_entries import service_specs
-from journeyman.agent_files.tool_overrides import SchemaOverrideCheck, is_condition, override_tool
+from journeyman.agent_files.tool_overrides import SchemaOverrideCheck, override_tool
 from journeyman.agent_files.validation import MAX_PROBLEMS, check_shape, without_secrets
 from journeyman.agent_files.variables import Expansion, expand
-from journeyman.agents.conditions import APPROVAL_NAMES, Condition, compile_condition
+from journeyman.agents.conditions import compile_approval
 from journeyman.agents.output import OutputSchema
 from journeyman.agents.prompt import Prompt, PromptError
 from journeyman.agents.spec import AgentSpec, GraphSpec, History, Limits, Output
@@ -62,10 +60,7 @@ class LoadedAgent:
 
     spec: AgentSpec
     agent_class: AgentClass
-    prompt: Prompt
-    output: OutputSchema | None = None
     openapi: tuple[OpenApiTool, ...] = ()  # to be registered: tools of this agent that stand in no folder
-    conditions: Mapping[str, Condition] = field(default_factory=dict)  # tool -> its approval's condition
     mounts: tuple[McpServerUse, ...] = ()  # its MCP servers: secrets are in them, so they are no part of `spec`
     secrets: frozenset[str] = frozenset()  # values out of the environment: to be masked wherever people look
     file: Path | None = None
@@ -146,12 +141,12 @@ class _Definition:
     def build(self, default_name: str) -> LoadedAgent | None:
         shaped = self._shaped
         agent_class = self._class()
-        prompt = self._prompt()
+        self._check_prompt()
         self._openapi.read(shaped.openapi)
         self.problems += self._openapi.problems
         tools = self._tools()
-        conditions = self._conditions(tools)
-        output, schema = self._output()
+        self._check_approvals(tools)
+        output = self._output()
         services = service_specs(shaped.services, self._report)
         spec = AgentSpec(
             type=shaped.type,
@@ -172,16 +167,13 @@ class _Definition:
             spec, problems = mounted(spec, mounts, {}, self._around.schema_overrides)
             for problem in problems:
                 self._report(("tools",), problem, "correct the tool's entry")
-            conditions = self._conditions(spec.tools)
-        if agent_class is None or prompt is None:
+            self._check_approvals(spec.tools)
+        if agent_class is None:
             return None
         return LoadedAgent(
             spec=spec,
             agent_class=agent_class,
-            prompt=prompt,
-            output=schema,
             openapi=tuple(self._openapi.tools.values()),
-            conditions=conditions,
             mounts=mounts,
             secrets=self._expansion.secrets,
             services=services,
@@ -217,15 +209,13 @@ class _Definition:
             self.problems += [problem, *exc.problems]
             return None
 
-    def _prompt(self) -> Prompt | None:
-        try:
-            return Prompt(self._shaped.prompt)
-        except PromptError as exc:
-            self.problems.append(self._prompt_problem(("prompt",), exc))
-            return None
+    def _check_prompt(self) -> None:
+        problem = self._prompt_fault(("prompt",), self._shaped.prompt)
+        if problem is not None:
+            self.problems.append(problem)
 
     def _prompt_fault(self, path: YamlPath, text: str) -> Problem | None:
-        """What is wrong with the prompt of a node."""
+        """Return the problem of the prompt at `path`, or None."""
         try:
             Prompt(text)
         except PromptError as exc:
@@ -326,30 +316,30 @@ class _Definition:
         if entry.name in self._openapi.tools and entry.isolation == "process":
             self._report((*path, "isolation"), f"{entry.name} is a call of an API and has no process", "remove it")
         spec, findings = override_tool(spec, entry, self._around.schema_overrides)
-        if spec.isolation == "process":
-            spec = msgspec.structs.replace(spec, sandbox=self._shaped.sandbox)
+        if spec.policy.isolation == "process":
+            spec = spec.with_policy(sandbox=self._shaped.sandbox)
         for finding in findings:
             self._report((*path, *finding.path), finding.message, finding.remedy, finding.severity)
         return spec
 
-    def _conditions(self, tools: tuple[ToolSpec, ...]) -> dict[str, Condition]:
-        conditions: dict[str, Condition] = {}
+    def _check_approvals(self, tools: tuple[ToolSpec, ...]) -> None:
         for spec in tools:
-            if is_condition(spec.approval):
+            condition = spec.policy.approval.condition
+            if condition is not None:
                 try:
-                    conditions[spec.name] = compile_condition(spec.approval, APPROVAL_NAMES)
+                    compile_approval(condition)
                 except ValidationError as exc:
                     remedy = f"correct the approval of the tool {spec.name} in its code"
                     self._report(("tools",), exc.message, remedy)
-        return conditions
 
-    def _output(self) -> tuple[Output | None, OutputSchema | None]:
+    def _output(self) -> Output | None:
         entry = self._shaped.output
         if entry is None:
-            return None, None
+            return None
         schema: dict[str, Any] = entry.json_schema
         try:
-            return Output(schema=schema, retries=entry.retries), OutputSchema(schema)
+            OutputSchema(schema)
         except ValidationError as exc:
             self._report(("output", "schema"), f"the schema of the output is {exc.message}", "correct it")
-            return None, None
+            return None
+        return Output(schema=schema, retries=entry.retries)

@@ -94,7 +94,7 @@ def _tools_of(
     for name in dict.fromkeys([*names, *mount.entries]):
         spec = shown.get(name) or unknown_tool(name, mount.config.name)
         if mount.timeout_seconds is not None:
-            spec = msgspec.structs.replace(spec, timeout_seconds=mount.timeout_seconds)
+            spec = spec.with_policy(timeout_seconds=mount.timeout_seconds)
         entry = mount.entries.get(name)
         if entry is not None:
             if name not in shown:  # its arguments are not known yet, so nothing can be said against these

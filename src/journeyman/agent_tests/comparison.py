@@ -13,7 +13,7 @@ from journeyman.agent_tests.recording import Recording
 from journeyman.agents.spec import AgentSpec
 from journeyman.events.events import ModelCalled
 from journeyman.events.messages import JSON
-from journeyman.tools.spec import ToolSpec
+from journeyman.tools.spec import StoredTool, ToolSpec
 
 MOST = 30  # differences shown; the rest are counted
 WIDE = 160  # characters of a value shown
@@ -90,14 +90,16 @@ def _definition(old: AgentSpec | None, new: AgentSpec | None) -> tuple[list[Diff
 
 def _plain(spec: AgentSpec) -> dict[str, JSON]:
     """The definition by key; tools by name, without where their code stands and what it hashes to."""
-    plain = plain_data(spec.without_variables())
+    plain = plain_data(spec.stored())
     plain["tools"] = {tool.name: _plain_tool(tool) for tool in spec.tools}
     plain.pop("prompt", None)  # what it makes is compared: the system prompts
     return plain
 
 
 def _plain_tool(tool: ToolSpec) -> dict[str, JSON]:
-    return {name: value for name, value in plain_data(tool).items() if name not in ("source", "code_hash")}
+    return {
+        name: value for name, value in plain_data(StoredTool.of(tool)).items() if name not in ("source", "code_hash")
+    }
 
 
 def _is_asked(path: tuple[str, ...]) -> bool:

@@ -8,7 +8,7 @@ import importlib.util
 import re
 import sys
 from collections.abc import Collection, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from journeyman.errors import BaseError, ValidationError
@@ -69,6 +69,12 @@ def compile_condition(text: str, names: Collection[str]) -> Condition:
     functions = {name for name in references["functions"] if not _OPERATOR.fullmatch(name)}
     _check(text, "function", functions, _FUNCTIONS)
     return Condition(text, program)
+
+
+@lru_cache(maxsize=1024)
+def compile_approval(text: str) -> Condition:
+    """Compile the condition of a tool's approval, each text once. Raises ValidationError as `compile_condition`."""
+    return compile_condition(text, APPROVAL_NAMES)
 
 
 def _check(text: str, kind: str, used: Collection[str], known: Collection[str]) -> None:

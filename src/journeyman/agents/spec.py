@@ -10,13 +10,18 @@ from typing import Literal
 import msgspec
 
 from journeyman.agents.env_references import redacted_values, referenced_names, resolved_references, with_references
+from journeyman.errors import ConfigurationError
 from journeyman.events.messages import JSON
 from journeyman.events.quota import UNLIMITED, Quota
 from journeyman.events.rewriting import rewritten
-from journeyman.tools.spec import ToolSpec
+from journeyman.tools.spec import StoredTool, ToolSpec
 
 
-class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class NewerDefinitionError(ConfigurationError):
+    """A stored definition was written by a later release. Its run is left for that release to continue."""
+
+
+class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """`name` is a gateway's model, or `offline`, `script:FILE`, `replay:RUN`."""
 
     name: str
@@ -27,7 +32,7 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     extra: dict[str, JSON] = {}
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Bounds of one run. `seconds` counts neither waiting for humans nor down time."""
 
     steps: int = 25  # model calls
@@ -38,7 +43,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     repeats: int = 0  # equal rounds of calls before the next one is refused; 0: any number, as before there was a bound
 
 
-class History(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class History(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """How much of a thread the model sees: whole turns, cut to 75 % of the window when it is full.
 
     What is cut is left out (`trim`), or a summary of it takes its place.
@@ -49,14 +54,14 @@ class History(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     when_full: Literal["trim", "summarize"] = "trim"
 
 
-class Output(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Output(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """A typed answer: JSON Schema, and how often to ask again when the reply does not fit."""
 
     schema: dict[str, JSON]
     retries: int = 2
 
 
-class NodeSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class NodeSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """A node of a graph. Which fields count is the type's: `llm` prompt, model, tools; `function` call; `agent` agent;
     `approval` message; a type of a plugin reads `config`."""
 
@@ -76,7 +81,7 @@ class NodeSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     on_unavailable: str | None = None  # the same when its service's breaker is open
 
 
-class EdgeSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class EdgeSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """From one node or, as a join, from several; to one node or, as a fan-out, to several; `end` ends a branch."""
 
     origins: tuple[str, ...]
@@ -84,7 +89,7 @@ class EdgeSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     when: str | None = None  # a CEL condition; None: otherwise
 
 
-class GraphSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class GraphSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """The graph of a `custom_react_agent`, checked: every name in it exists. Edges stand in the order of the file."""
 
     start: str
@@ -95,7 +100,7 @@ class GraphSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return next((node for node in self.nodes if node.name == name), None)
 
 
-class AgentSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class AgentSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Everything a run of this agent depends on."""
 
     type: str
@@ -113,27 +118,51 @@ class AgentSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     variables: dict[str, str] = {}  # of the environment, whose values may stand in its texts; never stored with them
 
     def encode(self) -> bytes:
-        """The definition as canonical JSON. A variable's value (8 characters or more) stands there as `${NAME}`."""
-        plain = self.without_variables()
+        """Return the definition as canonical JSON. A variable's value (8 characters or more) is stored as `${NAME}`."""
+        stored = self.stored()
         if self.variables:
-            texts, used = with_references(msgspec.to_builtins(plain), self.variables)
+            texts, used = with_references(msgspec.to_builtins(stored), self.variables)
             if used:
                 return msgspec.json.encode(texts | {"variables": used}, order="deterministic")
-        return msgspec.json.encode(plain, order="deterministic")
+        return msgspec.json.encode(stored, order="deterministic")
 
     @classmethod
     def decode(cls, data: bytes, environment: Mapping[str, str]) -> AgentSpec:
-        """The inverse, with the variables' values of now; earlier releases stored the values themselves.
+        """Return the definition that `encode` wrote, with the current values of its variables.
 
-        Raises ConfigurationError (a variable is not set) and msgspec.MsgspecError.
+        Release 0.1 and earlier builds stored the values themselves; these are read as they are.
+
+        Raises ConfigurationError (a variable is not set), NewerDefinitionError (a later release wrote it) and
+        msgspec.DecodeError (it is no JSON).
         """
-        texts = msgspec.json.decode(data)
-        names = texts.pop("variables", ())
+        document = msgspec.json.decode(data)
+        names = document.pop("variables", ())
         if not names:
-            return msgspec.json.decode(data, type=cls)
+            return cls.from_stored(document)
         variables = referenced_names(names, environment)
-        spec = msgspec.json.decode(msgspec.json.encode(resolved_references(texts, variables)), type=cls)
+        spec = cls.from_stored(resolved_references(document, variables))
         return msgspec.structs.replace(spec, variables=variables)
+
+    def stored(self) -> msgspec.Struct:
+        """Return the definition in its stored form, ready to be encoded: tools are flat, variables are left out."""
+        tools = tuple(StoredTool.of(tool) for tool in self.tools)
+        return msgspec.structs.replace(self, variables={}, tools=tools)
+
+    @classmethod
+    def from_stored(cls, document: dict[str, JSON]) -> AgentSpec:
+        """Return the definition in `document`, which is the decoded JSON of a stored form.
+
+        Raises NewerDefinitionError if a key is unknown or a value does not fit: a later release wrote it.
+        """
+        unknown = set(document.get("quota", ())) - set(Quota.__struct_fields__)  # API keys hold quotas too
+        if unknown:
+            raise NewerDefinitionError(f"The quota of a stored definition has the unknown key {min(unknown)!r}.")
+        try:
+            stored = msgspec.convert(document.get("tools", ()), tuple[StoredTool, ...])
+            spec = msgspec.convert({**document, "tools": ()}, cls)
+        except msgspec.ValidationError as exc:
+            raise NewerDefinitionError(f"A stored definition cannot be read by this release: {exc}.") from exc
+        return msgspec.structs.replace(spec, tools=tuple(tool.spec() for tool in stored))
 
     def shown(self) -> AgentSpec:
         """For people: `${NAME}` where a variable's value stands."""

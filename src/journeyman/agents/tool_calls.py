@@ -34,7 +34,7 @@ def next_action(call: CallState, state: AgentState, tools: Toolset) -> Action | 
         return reject(call, exc.code, exc.message)
     if call.status == "asked":
         return _first(call, spec, arguments, state, tools)
-    if call.status == "orphaned" and spec.effects == "once":
+    if call.status == "orphaned" and spec.policy.effects == "once":
         return unknown_outcome(call, spec, arguments)
     allowed = call.forked is None or call.decision in ("approve", "retry")
     if not allowed and tools.needs_approval(spec, arguments, state):
@@ -106,7 +106,7 @@ def _still_fits(call: CallState, spec: ToolSpec) -> bool:
 def unknown_outcome(call: CallState, spec: ToolSpec, arguments: dict[str, JSON]) -> Action:
     """A `once` call of which nobody knows whether it happened: never run again unasked."""
     known = call.forked.result if call.forked else None
-    if spec.on_unknown == "tell" and known is None:
+    if spec.policy.on_unknown == "tell" and known is None:
         return _settle(call, _unknown_failure(call.tool))
     return AskHuman(
         call=call.call,
@@ -117,7 +117,7 @@ def unknown_outcome(call: CallState, spec: ToolSpec, arguments: dict[str, JSON])
         args_hash=arguments_hash(spec, arguments),
         decisions=("retry", "done", "fail"),
         result=known,
-        answerer=spec.approval_by if call.forked else "anyone",
+        answerer=spec.policy.approval.by if call.forked else "anyone",
         hidden=spec.sensitive,
         path=call.path,
     )
@@ -150,6 +150,7 @@ def _question(call: CallState) -> str:
 
 
 def _ask_to_run(call: CallState, spec: ToolSpec, arguments: dict[str, JSON]) -> Action:
+    approval = spec.policy.approval
     return AskHuman(
         call=call.call,
         kind="tool",
@@ -158,9 +159,9 @@ def _ask_to_run(call: CallState, spec: ToolSpec, arguments: dict[str, JSON]) -> 
         message=f"May {call.tool} run with these arguments?",
         args_hash=arguments_hash(spec, arguments),
         decisions=("approve", "deny"),
-        deadline_seconds=spec.approval_seconds,
-        default=None if spec.approval_seconds is None else spec.approval_default,
-        answerer=spec.approval_by,
+        deadline_seconds=approval.deadline_seconds,
+        default=None if approval.deadline_seconds is None else approval.default,
+        answerer=approval.by,
         hidden=spec.sensitive,
         path=call.path,
     )

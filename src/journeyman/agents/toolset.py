@@ -56,8 +56,9 @@ class Toolset:
 
     def needs_approval(self, spec: ToolSpec, arguments: dict[str, JSON], state: AgentState) -> bool:
         """A condition that cannot be evaluated means: ask."""
-        if spec.approval in ("never", "always"):
-            return spec.approval == "always"
+        when = spec.policy.approval.when
+        if when in ("never", "always"):
+            return when == "always"
         condition = self._conditions.get(spec.name)
         if condition is None:
             return True

@@ -86,7 +86,7 @@ async def build(
 
 async def unmet_sandbox(loaded: LoadedFiles, workers: WorkerPool) -> list[Problem]:
     """What agents with `sandbox: strict` miss on this machine."""
-    strict = [tool for agent in loaded.agents for tool in agent.spec.tools if tool.sandbox == "strict"]
+    strict = [tool for agent in loaded.agents for tool in agent.spec.tools if tool.policy.sandbox == "strict"]
     if not strict:
         return []
     kernel = await workers.kernel()

@@ -55,7 +55,7 @@ class LoadedFiles:
         """Values of the environment that agents name and that tools may see, to be masked wherever people look."""
         specs = [*(tool.spec for tool in self.registry.tools.values())]
         specs += [spec for agent in self.agents for spec in agent.spec.tools]
-        granted = {name for spec in specs for name in spec.permissions_env}
+        granted = {name for spec in specs for name in spec.policy.permissions.env}
         values = (os.environ.get(name, "") for name in sorted(granted))
         return (*(secret for agent in self.agents for secret in agent.secrets), *filter(None, values))
 

@@ -138,7 +138,7 @@ def _path_of_both(one: str, other: str) -> str | None:
     return one if covers_path(other, one) else None
 
 
-class ProcessLimits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ProcessLimits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Bounds of a worker process. Beside them stands the tool's `timeout_seconds`, by the wall clock."""
 
     cpu_seconds: int = 60  # of one call; each process that a tool starts has as much

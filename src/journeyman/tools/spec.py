@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -21,48 +21,127 @@ Sandbox = Literal["off", "best", "strict"]
 OUTPUT_CAP = 64 * 1024  # characters of a result; over it the text is cut with a mark
 
 
-class ToolSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """A tool's schema and policy, resolved: what the code says, then what the agent file overrides."""
+class ApprovalPolicy(msgspec.Struct, frozen=True):
+    """When a human is asked before a call, and who answers."""
 
-    name: str
-    description: str
-    parameters: dict[str, JSON]  # JSON Schema, type object
+    when: str = "never"  # never | always | a CEL condition over args, context, tool and principal
+    by: Answerer = "anyone"  # other: not the principal whose run asks
+    deadline_seconds: float | None = None  # after it `default` is the answer; None: the call waits for a human
+    default: Literal["approve", "deny"] = "deny"
+
+    @property
+    def condition(self) -> str | None:
+        """The CEL condition, or None if `when` is `never` or `always`."""
+        return None if self.when in ("never", "always") else self.when
+
+
+class ToolPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """How a tool may be used: what its code declares, restricted by the agent file."""
+
     effects: Effects = "once"
-    declared: bool = False  # False: nobody said what it does, so it counts as once, and on_unknown is tell
+    declared: bool = False  # whether the author declared `effects`; if not, they count as once
     on_unknown: OnUnknown = "tell"
-    approval: str = "never"  # never | always | a CEL condition over args, context and tool
-    approval_by: Answerer = "anyone"  # other: not the principal whose run asks
-    approval_seconds: float | None = None  # how long it waits for an answer; then `approval_default` is the answer
-    approval_default: Literal["approve", "deny"] = "deny"
+    approval: ApprovalPolicy = ApprovalPolicy()
     timeout_seconds: float | None = None  # of one attempt, in all; None: TIMEOUT_SECONDS
     retries: int | None = None  # after the first try; None: MAX_RETRIES; only for effects none and idempotent
     isolation: Isolation = "inline"
     output_cap: int = OUTPUT_CAP
-    sensitive: tuple[str, ...] = ()  # arguments masked wherever people look
-    source: str = ""  # file:line, for people
-    code_hash: str = ""  # of the file that defines it, and of what that imports out of the tools folder
-    rate_limit: str | None = None  # calls started in a time, over all runs: "10/second"
+    rate_limit: str | None = None  # over all runs: "10/second"
     sandbox: Sandbox = "best"  # what its worker process must have; inline tools have none
     limits: ProcessLimits = ProcessLimits()  # of its worker process
-    permissions_network: tuple[str, ...] | None = None  # hosts that it may reach; None: not declared
-    permissions_files: tuple[str, ...] | None = None  # paths that it may read and write; None: not declared
-    permissions_env: tuple[str, ...] = ()  # variables of the server that it may see
+    permissions: Permissions = Permissions()
     cache_ttl: CacheTtl = 0.0
     cache_scope: CacheScope = "principal"
 
     @property
-    def permissions(self) -> Permissions:
-        return Permissions(network=self.permissions_network, files=self.permissions_files, env=self.permissions_env)
-
-    @property
-    def cacheable(self) -> bool:
-        """Whether an answer may be kept: it changes nothing, and somebody said for how long."""
+    def is_cacheable(self) -> bool:
+        """Whether an answer may be kept: the tool has no effects, and a lifetime is set."""
         return self.effects == "none" and self.cache_ttl != 0
 
     @property
-    def waits(self) -> bool:
-        """Whether a call may wait, or end, before it starts: for a worker's slot, or by an answer from the cache."""
-        return self.isolation == "process" or self.cacheable
+    def may_wait(self) -> bool:
+        """Whether a call may wait for a worker, or be answered from the cache, before it starts."""
+        return self.isolation == "process" or self.is_cacheable
+
+
+class ToolSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """A tool as an agent has it: its schema, and its policy after the overrides of the agent file."""
+
+    name: str
+    description: str
+    parameters: dict[str, JSON]  # JSON Schema, type object
+    sensitive: tuple[str, ...] = ()  # arguments that are masked wherever people look
+    source: str = ""  # file:line, for people
+    code_hash: str = ""  # of the file that defines it, and of what that imports out of the tools folder
+    policy: ToolPolicy = ToolPolicy()
+
+    def with_policy(self, **changes: Any) -> ToolSpec:
+        """Return the spec with these fields of its policy changed."""
+        return msgspec.structs.replace(self, policy=msgspec.structs.replace(self.policy, **changes))
+
+
+class StoredTool(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A tool in its stored form: flat, and with the keys and their order that release 0.1 wrote.
+
+    A version of an agent is the hash of these bytes. A new policy is a new key with a default, at the end.
+    """
+
+    name: str
+    description: str
+    parameters: dict[str, JSON]
+    effects: Effects = "once"
+    declared: bool = False
+    on_unknown: OnUnknown = "tell"
+    approval: str = "never"
+    approval_by: Answerer = "anyone"
+    approval_seconds: float | None = None
+    approval_default: Literal["approve", "deny"] = "deny"
+    timeout_seconds: float | None = None
+    retries: int | None = None
+    isolation: Isolation = "inline"
+    output_cap: int = OUTPUT_CAP
+    sensitive: tuple[str, ...] = ()
+    source: str = ""
+    code_hash: str = ""
+    rate_limit: str | None = None
+    sandbox: Sandbox = "best"
+    limits: ProcessLimits = ProcessLimits()
+    permissions_network: tuple[str, ...] | None = None
+    permissions_files: tuple[str, ...] | None = None
+    permissions_env: tuple[str, ...] = ()
+    cache_ttl: CacheTtl = 0.0
+    cache_scope: CacheScope = "principal"
+
+    @classmethod
+    def of(cls, spec: ToolSpec) -> StoredTool:
+        """Return the stored form of `spec`."""
+        approval, permissions = spec.policy.approval, spec.policy.permissions
+        return cls(
+            **{name: getattr(spec, name) for name in _SPEC_KEYS},
+            **{name: getattr(spec.policy, name) for name in _POLICY_KEYS},
+            approval=approval.when,
+            approval_by=approval.by,
+            approval_seconds=approval.deadline_seconds,
+            approval_default=approval.default,
+            permissions_network=permissions.network,
+            permissions_files=permissions.files,
+            permissions_env=permissions.env,
+        )
+
+    def spec(self) -> ToolSpec:
+        """Return the spec that is stored here."""
+        policy = ToolPolicy(
+            **{name: getattr(self, name) for name in _POLICY_KEYS},
+            approval=ApprovalPolicy(self.approval, self.approval_by, self.approval_seconds, self.approval_default),
+            permissions=Permissions(
+                network=self.permissions_network, files=self.permissions_files, env=self.permissions_env
+            ),
+        )
+        return ToolSpec(**{name: getattr(self, name) for name in _SPEC_KEYS}, policy=policy)
+
+
+_SPEC_KEYS = tuple(name for name in ToolSpec.__struct_fields__ if name != "policy")
+_POLICY_KEYS = tuple(name for name in ToolPolicy.__struct_fields__ if name not in ("approval", "permissions"))
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):

@@ -29,6 +29,7 @@ from journeyman.events.quota import Quota
 from journeyman.llm.client import ModelReply, ModelRequest, TextDelta
 from journeyman.llm.fake.scripted import ScriptedModel
 from journeyman.runtime.use_cases.requests import HumanAnswer, StartCall
+from journeyman.tools.spec import ApprovalPolicy
 
 NAME = Path("run.agent-test.yaml")
 
@@ -90,7 +91,7 @@ async def test_what_else_may_change_is_named_too() -> None:
         assert said(await compared(rig, run, tools=(*renamed, *tools[1:]))) == [
             'the definition has changed: tools.look.description: "Look." -> "Look.!"'
         ]
-        strict = tuple(msgspec.structs.replace(each, approval="always") for each in tools[:1])
+        strict = tuple(each.with_policy(approval=ApprovalPolicy("always")) for each in tools[:1])
         asking = await compared(rig, run, tools=(*strict, *tools[1:]))
         assert said(asking)[0].startswith("event 5 does not happen any more: tool_call_started m1.0")
         assert any(line.startswith("event 5 is new: approval_requested m1.0") for line in said(asking))

@@ -14,7 +14,7 @@ from journeyman.errors import BaseError, ToolError
 from journeyman.events.fold import AgentState
 from journeyman.events.messages import JSON
 from journeyman.events.open_calls import CallState
-from journeyman.tools.spec import ToolSpec
+from journeyman.tools.spec import StoredTool, ToolSpec
 
 STATE = AgentState(principal="me", thread_context={"vip": True})
 
@@ -33,7 +33,7 @@ class ConditionDouble:
 
 def spec(**changes: Any) -> ToolSpec:
     given = {"name": "pay", "description": "", "parameters": {"type": "object"}, "code_hash": "v1"}
-    return ToolSpec(**{**given, **changes})
+    return StoredTool(**{**given, **changes}).spec()
 
 
 def call(status: str = "asked", **changes: Any) -> CallState:

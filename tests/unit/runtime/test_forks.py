@@ -33,6 +33,7 @@ from journeyman.journal.sqlite.verify import differences
 from journeyman.llm.client import ModelReply, ModelRequest, TextDelta
 from journeyman.llm.fake.scripted import ScriptedModel
 from journeyman.runtime.use_cases.requests import ForkRun, HumanAnswer, IdempotencyKey, MessageEdit, StartCall
+from journeyman.tools.spec import ToolSpec
 
 OUTCOMES: list[str] = []
 
@@ -270,17 +271,21 @@ async def test_a_prompt_of_a_request_is_no_template() -> None:
         version = (await rig.runs.get("local", child)).version or ""
         stored = await rig.journal.definition(version)
         assert stored is not None
-        spec = msgspec.json.decode(stored.data, type=AgentSpec)
+        spec = AgentSpec.decode(stored.data, {})
         agent = assemble(spec, ReactAgent, {})
         assert agent.prompt(AgentState()) == "{{ 7 * 7 }} {% for"
 
 
-def served(rig: Rig, *without: str, limits: Limits | None = None, **policy: Any) -> None:
-    """The agent's file says something else from now on."""
+def served(rig: Rig, *without: str, limits: Limits | None = None, **approval: Any) -> None:
+    """Serve a changed agent: without these tools, and with `approval` changed in the others."""
     spec = rig.spec()
-    tools = [msgspec.structs.replace(one, **policy) for one in spec.tools if one.name not in without]
+    tools = [_asking(one, approval) for one in spec.tools if one.name not in without]
     changed = msgspec.structs.replace(spec, tools=tuple(tools), limits=limits or spec.limits)
     rig.catalog.put(rig.build(changed), 0)
+
+
+def _asking(tool: ToolSpec, approval: dict[str, Any]) -> ToolSpec:
+    return tool.with_policy(approval=msgspec.structs.replace(tool.policy.approval, **approval))
 
 
 async def test_a_fork_asks_where_todays_agent_asks_and_the_parent_does_not() -> None:
@@ -289,7 +294,7 @@ async def test_a_fork_asks_where_todays_agent_asks_and_the_parent_does_not() -> 
         OUTCOMES.clear()
         parent = await rig.start("pay")
         (asked,) = (await rig.runs.wait(parent, 5)).approvals
-        served(rig, approval="always", approval_by="other")
+        served(rig, when="always", by="other")
         await rig.runs.answer("local", parent, [HumanAnswer(approval=asked.id, decision="approve")])
         assert (await rig.runs.wait(parent, 5)).response == "paid"
         child = await fork(rig, parent, await seq_of(rig, parent, "tool_call_finished"))
@@ -306,7 +311,7 @@ async def test_a_waiting_approval_is_answered_as_todays_agent_says() -> None:
     async with Rig(ScriptedModel(turns({"sign": {}}, "done")), TOOLS) as rig:
         parent = await rig.start("sign")
         await rig.runs.wait(parent, 5)
-        served(rig, approval_by="other")
+        served(rig, by="other")
         child = await fork(rig, parent, await seq_of(rig, parent, "run_paused"))
         (own,) = (await rig.runs.wait(child, 5)).approvals
         with pytest.raises(ForbiddenError):
@@ -332,7 +337,7 @@ async def test_a_call_under_way_that_may_run_again_asks_where_todays_agent_asks(
     async with Rig(ScriptedModel(turns({"put": {}}, "ok", "ok")), TOOLS) as rig:
         OUTCOMES.clear()
         parent = await ended(rig)
-        served(rig, approval="always")
+        served(rig, when="always")
         child = await fork(rig, parent, await seq_of(rig, parent, "tool_call_started"))
         (own,) = (await rig.runs.wait(child, 5)).approvals
         assert (own.kind, OUTCOMES) == ("tool", [f"{parent}:m1.0"])

@@ -13,6 +13,7 @@ from journeyman.egress.http_messages import HttpReply, HttpRequest
 from journeyman.errors import ServiceUnavailableError
 from journeyman.ids import SequentialIds
 from journeyman.tools.executor import Executor
+from journeyman.tools.permissions import Permissions
 from journeyman.tools.process.pool import WorkerPool
 from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.tool import ToolContext, tool
@@ -94,7 +95,7 @@ async def test_requests_of_an_idempotent_call_carry_its_key(request_for, host):
 async def test_a_once_call_sends_no_key_and_its_permissions_bind(request_for, host):
     rig = Rig(ToolRegistry())
     registered = await rig.registry.register_tool(once)
-    spec = msgspec.structs.replace(registered.spec, permissions_network=("shop.example",))
+    spec = registered.spec.with_policy(permissions=Permissions(network=("shop.example",)))
     await rig.executor.execute(msgspec.structs.replace(request_for(registered), spec=spec), host)
     assert "idempotency-key" not in rig.web.requests[0].headers
     assert rig.web.how == [(False, ("shop.example",))]
@@ -139,7 +140,7 @@ async def test_a_tool_s_rate_limit_delays_and_then_refuses(request_for, host):
     registered = await rig.registry.register_tool(once)
 
     async def call(rate: str):
-        spec = msgspec.structs.replace(registered.spec, rate_limit=rate)
+        spec = registered.spec.with_policy(rate_limit=rate)
         return await rig.executor.execute(msgspec.structs.replace(request_for(registered), spec=spec), host)
 
     for _ in range(4):

@@ -14,7 +14,7 @@ from journeyman import create_app
 from journeyman.clock import ManualClock
 from journeyman.tools.cache.cache import ToolCache
 from journeyman.tools.cache.stores import CacheEntry, CacheStore, MemoryStore, SqliteStore, StoreBounds
-from journeyman.tools.spec import CallRequest, ToolSpec
+from journeyman.tools.spec import CallRequest, StoredTool
 
 SECOND = 1_000_000
 Make = Callable[..., CacheStore]
@@ -41,9 +41,9 @@ def entry(text: str, tool: str = "look", expires: int = 10) -> CacheEntry:
 def call(**changes: Any) -> CallRequest:
     facts = {"arguments": {"a": 1, "b": 2}, "principal": "ann", "agent": "support"}
     policy = {"effects": "none", "cache_ttl": 60.0, "code_hash": "c1"}
-    spec = {name: changes.pop(name) for name in list(changes) if name in ToolSpec.__struct_fields__}
+    spec = {name: changes.pop(name) for name in list(changes) if name in StoredTool.__struct_fields__}
     return CallRequest(
-        spec=ToolSpec(name="look", description="", parameters={}, **(policy | spec)),
+        spec=StoredTool(name="look", description="", parameters={}, **(policy | spec)).spec(),
         call="m1.0",
         run_id="run_1",
         thread_id="t",

@@ -259,7 +259,7 @@ class RunningNode:
                 return await self._finished(tool_finished(action, outcome))
         if outcome.question is not None:
             await self._park(question(action, outcome.question))
-        if action.spec.on_unknown == "ask":
+        if action.spec.policy.on_unknown == "ask":
             await self._park(unknown_outcome(call, action.spec, action.arguments))
         failure = outcome.failure or Failure("outcome_unknown", "Whether it happened is unknown.")
         return await self._finished(tool_finished(action, ToolOutcome(failure=failure, attempts=outcome.attempts)))

@@ -150,7 +150,7 @@ class Runner:
             case CallModel():
                 self._announce_model(action)
             case CallTool():
-                if not action.spec.waits:
+                if not action.spec.policy.may_wait:
                     self._recorder.add(tool_started(action, self.state, action.attempt))
             case Finish() | RunNode() | Summarize():
                 pass
@@ -199,7 +199,7 @@ class Runner:
                 case CallModel():
                     self._steps.call_model(action, *self._requests.pop(action.key))
                 case CallTool():
-                    recorded = action.attempt - 1 if action.spec.waits else action.attempt
+                    recorded = action.attempt - 1 if action.spec.policy.may_wait else action.attempt
                     self._steps.call_tool(action, recorded)
                 case Summarize():
                     self._steps.summarize(action)

@@ -166,7 +166,7 @@ class Steps:
     def _unknown(self, action: CallTool, outcome: ToolOutcome) -> RunnerMessage:
         """It may have happened: ask or tell, by the tool's policy."""
         call = next((call for call in self._recorder.state.all_calls if call.call == action.call), None)
-        if call is None or action.spec.on_unknown == "tell":
+        if call is None or action.spec.policy.on_unknown == "tell":
             failure = outcome.failure or Failure("outcome_unknown", "Whether it happened is unknown.")
             return RunnerMessage((tool_finished(action, ToolOutcome(failure=failure, attempts=outcome.attempts)),))
         return RunnerMessage(action=unknown_outcome(call, action.spec, action.arguments))

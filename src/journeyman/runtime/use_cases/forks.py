@@ -105,7 +105,7 @@ class Forks:
             pinned=tuple(no for no, row in enumerate(shown, 1) if row.message.pinned),
             shift=copied.started.last_no - len(shown),
             approvals={one.approval: self._ids.new("appr") for one in asked if isinstance(one, ApprovalRequested)},
-            by_others=frozenset(tool.name for tool in agent.spec.tools if tool.approval_by == "other"),
+            by_others=frozenset(tool.name for tool in agent.spec.tools if tool.policy.approval.by == "other"),
             request_id=request.request_id,
             trace_id=request.trace_id,
             caller_span=request.caller_span,
