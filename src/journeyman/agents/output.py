@@ -40,10 +40,5 @@ class OutputSchema:
         return "\n".join(lines) or None
 
 
-def check_output(schema: Mapping[str, JSON], text: str) -> str | None:
-    """Check one reply against `schema`; see OutputSchema.check. Compiles the schema each time."""
-    return OutputSchema(schema).check(text)
-
-
 def _pointer(path: list[str | int]) -> str:
     return "/" + "/".join(str(part) for part in path)
