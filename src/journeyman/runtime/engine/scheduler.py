@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from journeyman.agents.spec import NewerDefinitionError
 from journeyman.errors import BaseError, StaleEpochError, StorageError
 from journeyman.events.codec import Entry
 from journeyman.events.events import Event, Failure, RunFailed, RunResumed
@@ -205,6 +206,8 @@ class RunScheduler:
             state = await self._run(active, loaded, taken_over)
         except StaleEpochError:
             log.warning("another process took the run over", extra={"run_id": run_id})
+        except NewerDefinitionError as exc:
+            log.error("run %s is left for a later release of Journeyman: %s", run_id, exc.message)
         except StorageError as exc:
             log.error("the run cannot be recorded: %s", exc.message, extra={"run_id": run_id})
             retry = self._journal.healthy
@@ -234,7 +237,7 @@ class RunScheduler:
         recorder = Recorder(self._journal, self._codec, self._clock, state, self._observe)
         try:
             await self._run_with(recorder, active, taken_over)
-        except (StaleEpochError, StorageError):
+        except (StaleEpochError, StorageError, NewerDefinitionError):
             raise
         except Exception:  # a fault of ours: the run fails rather than stay open until a restart
             log.exception("a run cannot be driven", extra={"run_id": state.run_id})
@@ -247,6 +250,8 @@ class RunScheduler:
     async def _run_with(self, recorder: Recorder, active: _Active, taken_over: bool) -> None:
         try:
             agent = await self._definitions.of(recorder.state)
+        except NewerDefinitionError:  # the release that wrote it can go on with the run: nothing is appended here
+            raise
         except BaseError as exc:
             await self._give_up(recorder, await self._first(recorder.state, taken_over), exc)
             return

@@ -41,7 +41,11 @@ class VersionResolver:
         self._stored: set[str] = set()
 
     async def of(self, state: AgentState) -> BaseAgent:
-        """Raises ConfigurationError when the definition cannot be had or built any more."""
+        """Return the agent that a run began with.
+
+        Raises NewerDefinitionError if a later release wrote the definition, and ConfigurationError if it is missing or
+        cannot be built any more.
+        """
         if state.direct is not None:
             return self.direct(state.direct.tool, state.agent)
         current = self._catalog.agents.get(state.agent or "")
