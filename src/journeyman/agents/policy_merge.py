@@ -8,7 +8,7 @@ from functools import reduce
 import msgspec
 
 from journeyman.agents.conditions import compile_approval
-from journeyman.agents.limits import smaller
+from journeyman.agents.limits import lower_limits
 from journeyman.agents.spec import AgentSpec
 from journeyman.errors import ValidationError
 from journeyman.events.messages import JSON
@@ -31,7 +31,7 @@ def restricted_to(old: AgentSpec, current: AgentSpec) -> AgentSpec:
     """
     pairs = ((tool, now) for tool in old.tools if (now := current.tool(tool.name)) is not None)
     tools = tuple(tool if tool == now else _merged_tool(tool, now) for tool, now in pairs)
-    limits, quota = smaller(old.limits, current.limits), _lower_quota(old.quota, current.quota)
+    limits, quota = lower_limits(old.limits, current.limits), _lower_quota(old.quota, current.quota)
     restricted = msgspec.structs.replace(old, tools=tools, limits=limits, quota=quota)
     return old if restricted == old else restricted
 

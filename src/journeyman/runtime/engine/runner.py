@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from journeyman.agents.decision import Action, Agent, AwaitChild, CallModel, CallTool, Finish, RunNode, Summarize
-from journeyman.agents.limits import is_within_limits
+from journeyman.agents.limits import effective_limits
 from journeyman.clock import Clock, Timer
 from journeyman.errors import BaseError
 from journeyman.events.events import (
@@ -134,7 +134,7 @@ class Runner:
         """A reply says of its calls what people are not to be shown."""
         if type(event) is not ModelReplied or not event.message.tool_calls:
             return event
-        message = self._agent.tools.veil(event.message)
+        message = self._agent.tools.mark_sensitive(event.message)
         return event if message is event.message else replace(event, message=message)
 
     def _ask_agent(self) -> tuple[Action, ...]:
@@ -319,7 +319,7 @@ class Runner:
         return text.text if text else ""
 
     def _limit_time(self) -> Timer:
-        seconds = is_within_limits(self._agent.spec.limits, self.state.bounds).seconds
+        seconds = effective_limits(self._agent.spec.limits, self.state.bounds).seconds
         left = seconds - self.state.active_us / 1_000_000
         reached = RunnerMessage((LimitReached(limit="seconds", value=seconds),))
         return self._clock.call_later(max(0.0, left), lambda: self.inbox.put(reached))
