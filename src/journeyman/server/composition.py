@@ -181,7 +181,7 @@ def join(
 def read_definition(secrets: KnownSecrets, data: bytes) -> AgentSpec:
     """Decode a stored definition with the environment of now, whose values in it become known secrets.
 
-    Raises ConfigurationError and msgspec.MsgspecError.
+    Raises as AgentSpec.decode.
     """
     spec = AgentSpec.decode(data, os.environ)
     secrets.learn(spec.variables.values())
