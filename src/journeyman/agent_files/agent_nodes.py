@@ -39,7 +39,7 @@ def agent_nodes(graph: GraphSpec, document: Document) -> tuple[AgentNode, ...]:
     found = []
     for node in graph.nodes:
         if node.type == "agent":
-            line, column = document.place(("graph", "nodes", node.name, "agent")) or (None, None)
+            line, column = document.location(("graph", "nodes", node.name, "agent")) or (None, None)
             found.append(AgentNode(node.name, node.agent, document.file, line, column))
     return tuple(found)
 

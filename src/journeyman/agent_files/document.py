@@ -31,7 +31,7 @@ class Document:
     unusable: frozenset[YamlPath] = frozenset()  # a problem was reported here: what is below says nothing
     sources: Mapping[str | int, str] = field(default_factory=dict)  # top-level key -> where it comes from, if no file
 
-    def place(self, path: YamlPath, *, key: bool = False) -> SourceLocation | None:
+    def location(self, path: YamlPath, *, key: bool = False) -> SourceLocation | None:
         """The place of the value (or key) at `path`, else of the nearest thing around it."""
         first, second = (self.keys, self.values) if key else (self.values, self.keys)
         for end in range(len(path), -1, -1):
@@ -43,7 +43,7 @@ class Document:
     def problem(
         self, path: YamlPath, message: str, remedy: str | None = None, *, key: bool = False, severity: str = "error"
     ) -> Problem:
-        place = self.place(path, key=key)
+        place = self.location(path, key=key)
         line, column = place or (None, None)
         file = self.sources.get(path[0], self.file) if path else self.file
         return Problem(message, file, line, column, remedy, severity)

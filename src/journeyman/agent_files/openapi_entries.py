@@ -158,7 +158,7 @@ class _Operations:
                 self._entries.problems.append(problem)
         if reading is None or base is None or faults:
             return None
-        place = self._document.place(self._api.place(identifier), key=True)
+        place = self._document.location(self._api.place(identifier), key=True)
         source = f"{self._entry.document}:{place.line}" if place else self._entry.document
         return openapi_tool(self._name, reading, base, credential, source)
 

@@ -34,7 +34,7 @@ async def test_its_tools_are_the_agents(tmp_path: Path) -> None:
         spec = app.catalog.agents["support"].spec
         assert [tool.name for tool in spec.tools] == ["current_time", "peer__echo", "peer__fail", "peer__grow"]
         echo = spec.tools[1]
-        assert (echo.effects, echo.approval, echo.timeout_seconds) == ("none", "always", 5.0)
+        assert (echo.policy.effects, echo.policy.approval.when, echo.policy.timeout_seconds) == ("none", "always", 5.0)
         assert echo.parameters["required"] == ["text"]
         invoker = app.registry.get("peer__echo").invoker
         assert invoker is not None
