@@ -88,7 +88,7 @@ def without_effects(loaded: LoadedFiles) -> LoadedFiles:
 
 def _harmless(agent: LoadedAgent, acting: Collection[str]) -> LoadedAgent:
     tools = tuple(spec.with_policy(isolation="inline") if spec.name in acting else spec for spec in agent.spec.tools)
-    return replace(agent, spec=msgspec.structs.replace(agent.spec, tools=tools), mounts=())
+    return replace(agent, spec=msgspec.structs.replace(agent.spec, tools=tools), mcp_servers=())
 
 
 async def _run(application: Application, rehearsal: DryRun, agent: str) -> RunResult:

@@ -1,4 +1,4 @@
-"""What a tool is to the rest of Journeyman: a frozen spec, and an invoker that runs it. Never a bare function."""
+"""A tool as the rest of Journeyman sees it: a frozen spec with its policy, and an invoker that runs its code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CacheTtl = float | Literal["default"]  # seconds; 0: not cached; default: CACHE_
 CacheScope = Literal["principal", "agent", "shared"]  # whose calls share an answer
 Sandbox = Literal["off", "best", "strict"]
 
-OUTPUT_CAP = 64 * 1024  # characters of a result; over it the text is cut with a mark
+OUTPUT_CAP = 64 * 1024  # characters of a result; a longer text is cut, with a note
 
 
 class ApprovalPolicy(msgspec.Struct, frozen=True):
@@ -145,8 +145,10 @@ _POLICY_KEYS = tuple(name for name in ToolPolicy.__struct_fields__ if name not i
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """What a call's code asks a human. Unanswered after `deadline_seconds`, `default` is the answer (None: no answer,
-    the call is refused)."""
+    """A question that the code of a call asks a human.
+
+    After `deadline_seconds` without an answer, `default` is the answer; if that is None, the call is rejected.
+    """
 
     text: str
     deadline_seconds: float | None = None
@@ -154,14 +156,14 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Unanswered(BaseException):
-    """A human is to be asked first: the call ends here, and runs again from the top once there is an answer.
+    """A human must answer first: the call stops here, and runs again from the start when there is an answer.
 
-    No Exception, so that a tool's `except Exception` does not stop it.
+    It is not an Exception, so that `except Exception` in a tool does not catch it.
     """
 
 
 class CallRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One call, ready to be executed: its arguments passed validation, its approval was given."""
+    """One call that may be executed: its arguments are valid, and its approval is given or not needed."""
 
     spec: ToolSpec
     arguments: dict[str, JSON]
@@ -171,45 +173,45 @@ class CallRequest(msgspec.Struct, frozen=True, kw_only=True):
     principal: str
     idempotency_key: str
     agent: str = ""
-    attempt: int = 1  # of the first try of this execution: more than 1 after a crash
+    attempt: int = 1  # number of the first try of this execution; more than 1 after a crash
     thread_context: dict[str, JSON] = {}
     global_context: dict[str, JSON] = {}
 
 
 class CallHost(Protocol):
-    """What a call may ask of the run it belongs to. Implemented by the runtime."""
+    """The services of its run that a call may use. Implemented by the runtime."""
 
     async def starting(self, attempt: int) -> None:
-        """The try is about to run: returns when that is recorded, and durable where the effects need it."""
+        """Record that a try starts. Returns when this is durable, if the effects of the tool require it."""
         ...
 
     def progress(self, value: str | float) -> None:
-        """Show progress to whoever watches; never stored, never blocks."""
+        """Show progress to the clients that watch the run. It is not stored, and does not block."""
         ...
 
     async def change_context(self, scope: Literal["thread", "global"], patch: dict[str, JSON]) -> None:
-        """Record a JSON Merge Patch of the thread's or the principal's context."""
+        """Record a JSON Merge Patch of the context of the thread or of the principal."""
         ...
 
     async def ask(self, question: Question) -> str:
-        """The answer that a human gave to this question of the call. Raises Unanswered if there is none yet."""
+        """Return the answer of a human to this question of the call. Raises Unanswered if there is none yet."""
         ...
 
 
 class ToolHost(CallHost, Protocol):
-    """What a call's code may ask for: what its run gives, and the network. Made by the executor."""
+    """The services that the code of a call may use: those of its run, and the network. Made by the executor."""
 
     async def http(self, request: HttpRequest) -> HttpReply:
-        """A request behind the guard of its service, within the tool's permissions. Raises ServiceError."""
+        """Send a request, within the tool's permissions and the limits of its service. Raises ServiceError."""
         ...
 
 
 class ToolOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How a call ended. Exactly one of `result` and `failure` is given, unless `unknown` or `question`.
+    """How a call ended. Exactly one of `result` and `failure` is set, unless `unknown` or `question` is.
 
-    `unknown`: it may or may not have happened (a `once` call that timed out or whose process died): `failure` says
-    how, and the run asks or tells by the spec's `on_unknown`. `question`: it did not end; a human is to be asked, and
-    then it runs again.
+    `unknown`: a `once` call timed out or its process died, so it may have happened. `failure` says why, and the run
+    asks or tells, as `on_unknown` of its policy says. `question`: the call did not end. It runs again when a human has
+    answered.
     """
 
     result: str | None = None
@@ -222,12 +224,13 @@ class ToolOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Invoker(Protocol):
-    """Runs a tool's code: on the event loop, or in a worker process."""
+    """Runs the code of a tool, on the event loop or in a worker process."""
 
     async def invoke(self, request: CallRequest, host: ToolHost) -> JSON:
-        """The tool's return value as plain JSON data.
+        """Run the tool, and return its value as plain JSON data.
 
-        Raises ToolExecutionError (the tool failed, `tool_crashed` when its process died), TimeoutError is the
-        executor's; ToolRetry passes through. Cancellation stops the code, killing its process where it has one.
+        Cancellation stops the code, by killing its process if it has one; the executor uses it for timeouts.
+
+        Raises ToolExecutionError if the tool failed (`tool_crashed` if its process died), and ToolRetry from the tool.
         """
         ...

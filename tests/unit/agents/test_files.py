@@ -82,7 +82,7 @@ def test_who_may_write_the_file(tmp_path: Path, around: Around) -> None:
     assert loaded.agents
     file.chmod(0o666)
     loaded = load_agents(file, around())
-    assert "anybody" in loaded.errors[0].message
+    assert "every user" in loaded.errors[0].message
     assert not loaded.agents
 
 

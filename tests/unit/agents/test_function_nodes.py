@@ -67,11 +67,11 @@ def test_a_file_that_is_no_python_is_one_problem(folder: Path) -> None:
     assert (problem.line, problem.file) == (1, str(folder / "broken.py"))
 
 
-def test_a_file_that_anybody_may_write_is_refused(folder: Path) -> None:
+def test_a_file_that_every_user_may_write_is_rejected(folder: Path) -> None:
     (folder / "nodes.py").chmod(0o666)
     functions = FunctionNodes(folder)
     functions.fault("nodes:good")
-    assert "anybody" in functions.problems[0].message
+    assert "every user" in functions.problems[0].message
 
 
 def test_a_link_may_not_lead_out(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -86,4 +86,4 @@ def test_a_link_may_not_lead_out(folder: Path, tmp_path_factory: pytest.TempPath
 def test_without_a_folder_there_are_no_functions() -> None:
     fault = FunctionNodes(None).fault("nodes:score")
     assert fault is not None
-    assert "no agent file" in fault[0]
+    assert "needs an agent file" in fault[0]

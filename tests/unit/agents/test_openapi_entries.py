@@ -179,7 +179,7 @@ def test_a_call_of_an_api_has_no_process(load) -> None:
 openapi: {crm: {document: crm.yaml, operations: [putNote]}}
 tools: [{name: crm__putNote, isolation: process}]""")
     assert [(each.line, each.message) for each in problems] == [
-        (3, "crm__putNote is a call of an API and has no process")
+        (3, "crm__putNote is an API operation and has no process")
     ]
 
 
