@@ -121,7 +121,7 @@ def define_agent(
 
 
 class _Definition:
-    """Builds one definition. Each part reports its problems, and the next part is still checked."""
+    """A builder of one definition. Each part reports its problems, and the next part is still checked."""
 
     def __init__(self, expansion: Expansion, agent_file: AgentFile, context: LoadContext, file: Path | None) -> None:
         self.problems: list[Problem] = []

@@ -88,7 +88,7 @@ def _content(file: Path, root: Path | None) -> bytes:
 
 
 def _is_agent(document: Document | None, content: bytes) -> bool:
-    """Whether there is a top-level `type`, or in a file that is not valid YAML a line that looks like one."""
+    """Return whether there is a top-level `type`, or in a file that is not valid YAML a line that looks like one."""
     if document is not None:
         return isinstance(document.data, dict) and "type" in document.data
     return not _OPENAPI.search(content) and bool(_TYPE_KEY.search(content.replace(b"\0", b"")))

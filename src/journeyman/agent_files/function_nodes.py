@@ -88,7 +88,7 @@ def _fault_of(functions: dict[str, _Function], file: str, name: str) -> tuple[st
 
 
 def _takes_one(args: ast.arguments) -> bool:
-    """Whether the function can be called with one argument."""
+    """Return whether the function can be called with one argument."""
     positional = len(args.posonlyargs) + len(args.args)
     required = positional - len(args.defaults)
     keywords = any(default is None for default in args.kw_defaults)

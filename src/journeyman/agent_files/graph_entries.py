@@ -34,7 +34,7 @@ _REGISTERED_KEYS = ("config", *_COMMON_KEYS)
 
 @dataclass(kw_only=True)
 class GraphEntries:
-    """Reads a graph, and collects its problems."""
+    """A reader of `graph:` sections, which collects their problems."""
 
     document: Document
     models: ModelEntries

@@ -45,7 +45,7 @@ def resolve_model(named: str | None, default_model: str | None, gateway_configur
 
 @dataclass(kw_only=True)
 class ModelEntries:
-    """Resolves `model:` entries. Problems go to `report` with their path, those of a script's file to `problems`."""
+    """A resolver of `model:` entries. Problems go to `report`, those of a script's file to `problems`."""
 
     expansion: Expansion
     report: Callable[[YamlPath, str, str | None], None]  # path, message, remedy

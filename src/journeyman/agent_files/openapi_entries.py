@@ -34,7 +34,7 @@ _RESERVED = frozenset({"host", "content-length", "content-type", "transfer-encod
 
 
 class OpenApiEntries:
-    """Reads the entries. Results are `tools` by name, and `problems` of the agent file and of the documents."""
+    """A reader of `openapi:` entries. Its results are `tools` by name, and `problems` of all files."""
 
     def __init__(self, expansion: Expansion, folder: Path | None) -> None:
         self.tools: dict[str, OpenApiTool] = {}

@@ -22,7 +22,7 @@ _STRICTNESS: tuple[Effects, ...] = ("none", "idempotent", "once")
 
 
 class SchemaOverrideCheck(Protocol):
-    """Checks and applies the override of a tool's arguments: `arguments` and `required`."""
+    """A check of the overrides of a tool's arguments: `arguments` and `required`."""
 
     def mismatches(self, spec: ToolSpec, override: dict[str, JSON], /) -> Sequence[tuple[tuple[str, ...], Problem]]:
         """Return every contradiction to the code, each with its path in the override."""

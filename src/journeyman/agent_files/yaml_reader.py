@@ -135,7 +135,7 @@ class _Frame:
 
 
 class _Reader:
-    """Builds the data of one document from parser events, with an explicit stack."""
+    """A builder of one document's data from parser events, with an explicit stack."""
 
     def __init__(self, file: str, text: str, rules: Rules) -> None:
         self.problems: list[Problem] = []

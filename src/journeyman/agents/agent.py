@@ -20,7 +20,7 @@ OutputCheck = Callable[[str], str | None]  # returns what does not fit the outpu
 
 
 class InProcessRunner(Protocol):
-    """Runs an agent in this process."""
+    """A runtime that runs agents in this process."""
 
     async def run(self, agent: BaseAgent, text: str, thread_id: str | None, context: dict[str, JSON] | None) -> Any:
         """Run the agent until it ends or waits for a human, and return the result."""
@@ -110,7 +110,7 @@ class BaseAgent(ABC):
         )
 
     def node_request(self, path: Path, state: AgentState) -> tuple[int, ModelRequest]:
-        """Return the same for a CallModel whose `path` names a node: with the messages and prompt of its branch."""
+        """Return what `request` returns for the node at `path`: with the messages and the prompt of its branch."""
         view = state.in_branch(path.branch)
         return self.request(view, self.prompt(view))
 

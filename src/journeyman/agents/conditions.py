@@ -73,7 +73,7 @@ def compile_condition(text: str, names: Collection[str]) -> Condition:
 
 @lru_cache(maxsize=1024)
 def compile_approval(text: str) -> Condition:
-    """Compile the condition of a tool's approval, each text once. Raises ValidationError as `compile_condition`."""
+    """Compile the condition of a tool's approval, or return it from the cache. Raises as `compile_condition`."""
     return compile_condition(text, APPROVAL_NAMES)
 
 

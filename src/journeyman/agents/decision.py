@@ -21,7 +21,7 @@ from journeyman.tools.spec import ToolSpec
 
 
 class CallModel(msgspec.Struct, frozen=True, kw_only=True):
-    """Ask the model. In a graph `path` names the node, and `model` and `timeout_seconds` are those of the node."""
+    """A model call to start. In a graph `path` names the node that `model` and `timeout_seconds` belong to."""
 
     call: str
     attempt: int = 1
@@ -35,7 +35,7 @@ class CallModel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Summarize(msgspec.Struct, frozen=True, kw_only=True):
-    """Ask the model to summarise the messages `first_no` to `last_no`, which no longer fit the context window."""
+    """A summary to ask the model for: of messages `first_no` to `last_no`, which no longer fit the context window."""
 
     call: str
     first_no: int
@@ -49,7 +49,7 @@ class Summarize(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CallTool(msgspec.Struct, frozen=True, kw_only=True):
-    """Run a tool. Its arguments are valid, and its approval is given or not needed."""
+    """A tool call to run. Its arguments are valid, and its approval is given or not needed."""
 
     call: str
     call_id: str
@@ -64,7 +64,7 @@ class CallTool(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Settle(msgspec.Struct, frozen=True, kw_only=True):
-    """Close a tool call without running it: it is rejected, denied, of unknown outcome, or answered by a human."""
+    """A tool call to close without running it: it is rejected, denied, of unknown outcome, or answered by a human."""
 
     call: str
     call_id: str
@@ -80,7 +80,7 @@ class Settle(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AskHuman(msgspec.Struct, frozen=True, kw_only=True):
-    """Open an approval. No task waits for the answer, which arrives as an external event."""
+    """An approval to open. No task waits for the answer, which arrives as an external event."""
 
     call: str
     kind: Literal["tool", "unknown_outcome", "node", "question"]
@@ -102,7 +102,7 @@ class AskHuman(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AwaitChild(msgspec.Struct, frozen=True, kw_only=True):
-    """Start a run of another agent on a new hidden thread, and wait for its end. No task waits meanwhile."""
+    """A run of another agent to start, on a new hidden thread, and to wait for. No task waits meanwhile."""
 
     call: str
     agent: str
@@ -116,7 +116,7 @@ class AwaitChild(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunNode(msgspec.Struct, frozen=True, kw_only=True):
-    """Run the code of a node. NodeLeft, with its result, is recorded when the code returns."""
+    """The code of a node to run. NodeLeft, with the result, is recorded when the code returns."""
 
     call: str
     attempt: int = 1
@@ -129,7 +129,7 @@ class RunNode(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EnterNode(msgspec.Struct, frozen=True, kw_only=True):
-    """Move a token to a node. `joins` are the branches that end here, in the order of the edge."""
+    """A move of a token to a node. `joins` are the branches that end here, in the order of the edge."""
 
     call: str
     attempt: int = 1
@@ -142,7 +142,7 @@ class EnterNode(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LeaveNode(msgspec.Struct, frozen=True, kw_only=True):
-    """End the work of a node, with a result or a failure."""
+    """The end of a node's work, with a result or a failure."""
 
     call: str
     attempt: int = 1
@@ -156,7 +156,7 @@ class LeaveNode(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EndBranch(msgspec.Struct, frozen=True, kw_only=True):
-    """End a parallel branch. It waits at the join of `edge`; None: it joins nothing."""
+    """The end of a parallel branch. It waits at the join of `edge`; None: it joins nothing."""
 
     to: str = "end"
     edge: int | None = None
@@ -168,7 +168,7 @@ class EndBranch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AddMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """Add a message for the model. It is a `correction` if it says that a typed answer does not fit."""
+    """A message to add for the model. It is a `correction` if it says that a typed answer does not fit."""
 
     message: Message
     correction: bool = True
@@ -180,7 +180,7 @@ class AddMessage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReachLimit(msgspec.Struct, frozen=True, kw_only=True):
-    """Record that a limit is reached. The run then finishes with the output it has."""
+    """A limit that is reached. It is recorded, and then the run finishes with the output it has."""
 
     limit: str
     value: float
@@ -192,7 +192,7 @@ class ReachLimit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Finish(msgspec.Struct, frozen=True, kw_only=True):
-    """End the run, with its output or with a failure."""
+    """The end of the run, with its output or with a failure."""
 
     output: str = ""
     failure: Failure | None = None

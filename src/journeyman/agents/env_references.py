@@ -35,7 +35,7 @@ def resolved_references(value: JSON, variables: Mapping[str, str]) -> JSON:
     return _with_texts(value, lambda text: Template(text).substitute(variables))
 
 
-def referenced_names(names: Iterable[str], environment: Mapping[str, str]) -> dict[str, str]:
+def variable_values(names: Iterable[str], environment: Mapping[str, str]) -> dict[str, str]:
     """Return the values of these variables. Raises ConfigurationError with the names of those that are not set."""
     found = {name: environment.get(name, "") for name in names}
     if missing := [name for name, value in found.items() if not value]:
@@ -45,7 +45,7 @@ def referenced_names(names: Iterable[str], environment: Mapping[str, str]) -> di
     return found
 
 
-def redacted_values(text: str, variables: Mapping[str, str]) -> str:
+def redacted_text(text: str, variables: Mapping[str, str]) -> str:
     """Return a text for people, with references in the place of values. All else, `$` too, stays as it is."""
     names = _names(variables)
     return _any_of(names).sub(lambda match: f"${{{names[match[0]]}}}", text) if names else text

@@ -119,9 +119,10 @@ def _per_second(rate: str) -> float:
 
 
 def _strictest_approval(every: Sequence[ApprovalPolicy], listed: Sequence[ApprovalPolicy]) -> ApprovalPolicy:
-    """Ask if any of `every` asks; who answers, and until when, is for `listed` to say.
+    """Return an approval that asks if any of `every` asks.
 
-    The earliest deadline counts. Its default is `approve` only if all that ask have this default.
+    Who answers, and until when, is decided by `listed`: the earliest deadline counts, and its default is `approve` only
+    if all that ask have this default.
     """
     timed = [approval for approval in listed if approval.deadline_seconds is not None]
     defaults = {approval.default for approval in timed}
@@ -151,7 +152,7 @@ def _any_of(approvals: Sequence[str]) -> str:
 
 
 def _includes(text: str, condition: str) -> bool:
-    """Whether `text` is the result of an earlier merge with `condition`."""
+    """Return whether `text` is the result of an earlier merge with `condition`."""
     return "?" not in text and "//" not in text and text.endswith(f" || ({condition})")
 
 

@@ -49,7 +49,7 @@ def loop_actions(state: AgentState, calls: Sequence[CallState], limits: Limits) 
 
 
 def _is_loop(messages: Sequence[Message], period: int, repeats: int) -> bool:
-    """Whether the messages end with `repeats` equal periods of `period` rounds each."""
+    """Return whether the messages end with `repeats` equal periods of `period` rounds each."""
     wanted = period * repeats
     seen: list[Round] = []
     for round_ in islice(rounds(messages), wanted):
@@ -77,7 +77,7 @@ def _same(one: Round, other: Round) -> bool:
 
 
 def same_calls(one: Message, other: Message) -> bool:
-    """Whether both replies call the same tools with the same arguments. White space in the JSON does not count."""
+    """Return whether both replies call the same tools with equal arguments, whatever their white space."""
     calls, others = one.tool_calls, other.tool_calls
     return [call.name for call in calls] == [call.name for call in others] and all(
         mine.arguments == theirs.arguments or _decoded(mine.arguments) == _decoded(theirs.arguments)

@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from journeyman.agents.env_references import redacted_values, referenced_names, resolved_references, with_references
+from journeyman.agents.env_references import redacted_text, resolved_references, variable_values, with_references
 from journeyman.errors import ConfigurationError
 from journeyman.events.messages import JSON
 from journeyman.events.quota import UNLIMITED, Quota
@@ -133,7 +133,7 @@ class AgentSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
     def decode(cls, data: bytes, environment: Mapping[str, str]) -> AgentSpec:
         """Return the definition that `encode` wrote, with the current values of its variables.
 
-        Release 0.1 and earlier builds stored the values themselves; these are read as they are.
+        Definitions of early releases hold the values themselves, and are read as they are.
 
         Raises ConfigurationError (a variable is not set), NewerDefinitionError (a later release wrote it) and
         msgspec.DecodeError (it is no JSON).
@@ -142,7 +142,7 @@ class AgentSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
         names = document.pop("variables", ())
         if not names:
             return cls.from_stored(document)
-        variables = referenced_names(names, environment)
+        variables = variable_values(names, environment)
         spec = cls.from_stored(resolved_references(document, variables))
         return msgspec.structs.replace(spec, variables=variables)
 
@@ -171,7 +171,7 @@ class AgentSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
         """Return the definition for people, with `${NAME}` in the place of the values of variables."""
         if not self.variables:
             return self
-        spec: AgentSpec = rewritten(self.without_variables(), partial(redacted_values, variables=self.variables))
+        spec: AgentSpec = rewritten(self.without_variables(), partial(redacted_text, variables=self.variables))
         return spec
 
     def without_variables(self) -> AgentSpec:

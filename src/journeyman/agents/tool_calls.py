@@ -93,7 +93,7 @@ def _run_again(call: CallState, spec: ToolSpec, arguments: dict[str, JSON]) -> A
 
 
 def _is_approved_code(call: CallState, spec: ToolSpec) -> bool:
-    """Whether the approved code is the current one. The arguments may be those that a human gave."""
+    """Return whether the approved code is the current one. The arguments may be those that a human gave."""
     code, _, _ = call.args_hash.partition(".")
     return code == spec.code_hash
 

@@ -83,7 +83,7 @@ class ToolSpec(msgspec.Struct, frozen=True, kw_only=True):
 class StoredTool(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A tool in its stored form: flat, and with the keys and their order that release 0.1 wrote.
 
-    A version of an agent is the hash of these bytes. A new policy is a new key with a default, at the end.
+    The version of an agent is a hash of this form, so a key is never renamed, moved or left out.
     """
 
     name: str
@@ -224,7 +224,7 @@ class ToolOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Invoker(Protocol):
-    """Runs the code of a tool, on the event loop or in a worker process."""
+    """The code of a tool, ready to be called on the event loop or in a worker process."""
 
     async def invoke(self, request: CallRequest, host: ToolHost) -> JSON:
         """Run the tool, and return its value as plain JSON data.

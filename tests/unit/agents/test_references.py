@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from journeyman.agents.env_references import redacted_values, resolved_references, with_references
+from journeyman.agents.env_references import redacted_text, resolved_references, with_references
 from journeyman.agents.spec import AgentSpec, ModelSettings
 from journeyman.errors import ConfigurationError
 from journeyman.tools.spec import ToolPolicy, ToolSpec
@@ -79,7 +79,7 @@ def test_people_see_the_name() -> None:
     assert spec.prompt == "The key is ${KEY}, and $5 and ${THIS} and $$ stay."
     assert spec.tools[0].policy.effects == "idempotent"
     assert KEY.encode() not in msgspec.json.encode(spec)
-    assert redacted_values("nothing", {}) == "nothing"
+    assert redacted_text("nothing", {}) == "nothing"
 
 
 def test_a_closed_word_may_come_from_a_variable() -> None:

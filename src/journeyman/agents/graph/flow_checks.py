@@ -87,7 +87,7 @@ def _joins(paths: PossiblePaths, tokens: PossibleTokens) -> Iterator[FlowProblem
 
 
 def _meet(arrived: Collection[Arrival], join: EdgeSpec) -> bool:
-    """Whether tokens arrive from each origin of the join, and from more than one branch."""
+    """Return whether tokens arrive from each origin of the join, and from more than one branch."""
     return {arrival.origin for arrival in arrived} == set(join.origins) and len(
         {arrival.branch for arrival in arrived}
     ) > 1
@@ -139,7 +139,7 @@ def _tools_without_calls(paths: PossiblePaths, agent_has_tools: bool) -> Iterato
 
 
 def _offers_tools(node: NodeSpec, agent_has_tools: bool) -> bool:
-    """Whether the message of the node may hold tool calls. That of a registered type may."""
+    """Return whether the message of the node may hold tool calls. That of a registered type may."""
     if node.type == "llm":
         return bool(node.tools) if node.tools is not None else agent_has_tools
     return node.type not in ("tools", "agent", *SILENT_TYPES)

@@ -94,7 +94,7 @@ class PossibleTokens:
         self.complete = not waiting
 
     def _is_partial(self, join: int) -> bool:
-        """Whether some branches of a fan-out arrive at another join, so that those at this one go on without them."""
+        """Return whether branches of a fan-out arrive at another join, so that this one goes on without them."""
         return any(
             not _branches(arrived) <= _branches(self.groups[join][group])
             for group in self.groups[join]
