@@ -1,4 +1,4 @@
-"""From a definition to an agent that can decide."""
+"""Building an agent from its definition."""
 
 from __future__ import annotations
 

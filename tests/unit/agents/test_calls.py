@@ -1,4 +1,4 @@
-"""What may happen next to one tool call: every branch."""
+"""The next action for one tool call, in every branch."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def test_retry_runs_again() -> None:
 @pytest.mark.parametrize("effects", ["once", "idempotent"])
 @pytest.mark.parametrize("tool", ["pay", "gone"])
 def test_a_call_that_may_have_happened_is_never_called_refused(effects: str, tool: str) -> None:
-    """Its tool is gone, or its arguments do not fit any more, since the crash: nobody knows the outcome."""
+    """Its tool is gone, or its arguments do not fit any more, since the crash: the outcome is unknown."""
     orphan = call("orphaned", attempt=1, tool=tool, arguments={"n": 1} if tool == "gone" else "x")
     action = action_for(orphan, spec(effects=effects))
     assert isinstance(action, Settle)

@@ -52,7 +52,7 @@ def test_a_function_that_can_be_a_node(call: str, folder: Path) -> None:
         ("nodes", "not of the form module:function", ""),
     ],
 )
-def test_what_cannot(call: str, message: str, remedy: str, folder: Path) -> None:
+def test_functions_that_cannot_be_nodes(call: str, message: str, remedy: str, folder: Path) -> None:
     fault = FunctionNodes(folder).fault(call)
     assert fault is not None
     assert message in fault[0]

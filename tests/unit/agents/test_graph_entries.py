@@ -238,7 +238,7 @@ def test_each_mistake_has_its_sentence(old: str, new: str, message: str, remedy:
     assert len(problems) <= 2
 
 
-def test_ways_are_looked_at_once_all_names_are_known(define: Define) -> None:
+def test_the_flow_is_checked_only_if_all_names_are_known(define: Define) -> None:
     _, problems = define(SMALL.replace("    - {from: work, to: end}\n", ""))
     assert [problem.message for problem in problems] == [
         "no edge leaves the node work when none of its conditions holds",

@@ -1,4 +1,4 @@
-"""The decisions of the ReAct agent and of a lone call."""
+"""The decisions of the ReAct agent, and of a single call without an agent."""
 
 from __future__ import annotations
 

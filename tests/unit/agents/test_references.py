@@ -1,4 +1,4 @@
-"""Stored definitions: what came out of the environment stands there by its name."""
+"""Stored definitions hold the names of environment variables in the place of their values."""
 
 from __future__ import annotations
 

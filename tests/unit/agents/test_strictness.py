@@ -1,4 +1,4 @@
-"""An agent as it was, within what it is today: the strictest of both, and no more than that."""
+"""An old version of an agent restricted to the current one: the strictest of both, and not more."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_the_stricter_of_both(then: dict[str, Any], today: dict[str, Any], both:
         ([("always", 60.0, "approve"), ("always", 60.0, "deny")], 60.0, "deny"),
     ],
 )
-def test_silence_allows_only_what_all_who_ask_let_it_allow(asked: Any, seconds: float, default: str) -> None:
+def test_the_default_at_a_deadline_is_approve_only_if_all_agree(asked: Any, seconds: float, default: str) -> None:
     found = strictest_spec([tool(approval=when, approval_seconds=at, approval_default=to) for when, at, to in asked])
     assert (found.policy.approval.deadline_seconds, found.policy.approval.default) == (seconds, default)
 

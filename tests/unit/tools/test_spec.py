@@ -50,7 +50,7 @@ def test_the_stored_form_is_flat_and_keeps_every_value() -> None:
 
 
 def test_every_policy_differs_from_its_default_here() -> None:
-    """So a policy that is added and not stored fails the test above."""
+    """So that a new policy which is not stored fails the test above."""
     usual = ToolPolicy()
     assert not [name for name in ToolPolicy.__struct_fields__ if getattr(POLICY, name) == getattr(usual, name)]
 

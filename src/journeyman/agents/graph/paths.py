@@ -68,7 +68,7 @@ class PossibleTokens:
     """Every kind of token that a run may have, by its node and the branches that it is in.
 
     `groups` holds the tokens that arrive at each join, in groups that can meet there. `multiplying` holds each fan-out
-    that one of its own branches leads back to, with that branch. `complete` is False if there were too many kinds.
+    that one of its branches leads back to, with that branch. `complete` is False if there were too many kinds.
     """
 
     def __init__(self, paths: PossiblePaths) -> None:
