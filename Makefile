@@ -3,10 +3,16 @@ PY := .venv/bin/python
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: run test test-long lint bench bench-beside dashboard install install-dev lock clean
+.PHONY: run unit check test test-long lint index bench bench-beside dashboard install install-dev lock clean
 
 run: .venv/.run           ## the server with the example agent on http://127.0.0.1:8000
 	$(BIN)/journeyman serve examples/support
+
+unit: .venv/.dev          ## the unit tests, in memory
+	$(PY) -m pytest tests/unit
+
+check: .venv/.dev         ## one file or folder of tests: make check F=tests/unit/agents
+	$(PY) -m pytest $(F)
 
 test: .venv/.dev          ## every suite, the long ones in a reduced dose
 	$(PY) -m pytest tests -m "not long"
@@ -20,6 +26,9 @@ lint: .venv/.dev          ## style, types, floors
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+index: .venv/.dev         ## every module with the first line of its docstring
+	@$(PY) -m tests.harness.module_index
+
 bench: .venv/.dev         ## CPU per run, latency and memory, each beside its floor
 	$(PY) -m benchmarks
 	@$(MAKE) --no-print-directory bench-beside
@@ -28,7 +37,7 @@ bench-beside: .venv-peers/.done ## a graph that does nothing, beside langgraph a
 	.venv-peers/bin/python -m benchmarks.graphs_beside
 
 dashboard: .venv/.dev .venv/.prometheus ## a server under load, seen by Prometheus: build/dashboard.html (and .png, with Chromium)
-	PYTHONPATH=.:tests $(PY) -m harness.picture build/dashboard.html
+	PYTHONPATH=. $(PY) -m tests.harness.dashboard_page build/dashboard.html
 
 lock: .venv/bin/uv        ## fresh locks: versions and hashes, no addresses, nothing younger than a week
 	$(BIN)/uv pip compile pyproject.toml --extra redis --generate-hashes --no-emit-index-url --no-header --exclude-newer "$$(date -d '7 days ago' +%F)" -o requirements.txt

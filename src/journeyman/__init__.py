@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from journeyman.tools.registry import ToolRegistry
     from journeyman.tools.tool import BaseTool, BlockingToolContext, Sensitive, ToolContext, ToolRetry, resource, tool
 
-_HOMES = {
+_MODULES = {
     "AgentFactory": "server",
     "AgentState": "events.state",
     "BaseAgent": "agents.agent",
@@ -58,10 +58,14 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Public names load when they are first used: a worker that runs one tool need not load a web server."""
-    home = _HOMES.get(name)
-    if home is None:
+    """Import a public name at its first use, so that a worker process that runs one tool loads no web server.
+
+    Raises:
+        AttributeError: The package has no such name.
+    """
+    module = _MODULES.get(name)
+    if module is None:
         raise AttributeError(f"module 'journeyman' has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415 - loaded with the first public name
 
-    return getattr(import_module(f"journeyman.{home}"), name)
+    return getattr(import_module(f"journeyman.{module}"), name)

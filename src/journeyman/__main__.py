@@ -1,4 +1,4 @@
-"""`python -m journeyman`."""
+"""Runs the command line: `python -m journeyman`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The actions that an agent type of your own may decide: frozen structs; `decide(state)` returns a tuple of them."""
+"""The actions that a custom agent type can return from `decide(state)`: frozen structs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Time, given and never fetched: the real clock and one that a test turns by hand."""
+"""Clocks, which are passed to the parts that need the time: the system clock, and a manual one for tests."""
 
 from __future__ import annotations
 
@@ -10,31 +10,35 @@ from typing import Protocol
 
 
 class Timer(Protocol):
-    """A callback that is still to come."""
+    """A scheduled callback."""
 
-    def cancel(self) -> None: ...
+    def cancel(self) -> None:
+        """Prevent the call, if it has not been made yet."""
+        ...
 
 
 class Clock(Protocol):
     """Wall time for records, monotonic time for durations and deadlines."""
 
     def now(self) -> int:
-        """Microseconds since the Unix epoch, UTC."""
+        """Return the current time in microseconds since the Unix epoch (UTC)."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds; only differences mean anything."""
+        """Return seconds since an arbitrary start; only differences are meaningful."""
         ...
 
-    async def sleep(self, seconds: float) -> None: ...
+    async def sleep(self, seconds: float) -> None:
+        """Suspend the current task for `seconds`."""
+        ...
 
     def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
-        """Call back on the event loop after `seconds`, unless cancelled."""
+        """Call `callback` on the event loop after `seconds`, unless the returned timer is cancelled."""
         ...
 
 
 class SystemClock:
-    """The machine's clocks and the event loop's timers."""
+    """The clock of the machine, with the timers of the running event loop."""
 
     def now(self) -> int:
         return time.time_ns() // 1000
@@ -50,7 +54,7 @@ class SystemClock:
 
 
 class ManualClock:
-    """A clock that moves only by `advance`; sleepers wake in the order of their deadlines."""
+    """A clock for tests: time moves only by `advance`, and sleepers wake in the order of their deadlines."""
 
     def __init__(self, now: int = 1_700_000_000_000_000) -> None:
         self._now = now
@@ -81,7 +85,7 @@ class ManualClock:
         return _FutureTimer(future)
 
     def advance(self, seconds: float) -> None:
-        """Move time on and wake every sleeper whose deadline has come."""
+        """Move the time forward and wake every sleeper whose deadline has passed."""
         self._elapsed += seconds
         while self._sleepers and self._sleepers[0][0] <= self._elapsed:
             _, _, future = heapq.heappop(self._sleepers)

@@ -1,8 +1,8 @@
-"""Every error Journeyman raises on purpose: one tree, drawn where it starts.
+"""The tree of all errors that Journeyman raises on purpose.
 
-An error carries facts and never logs, retries or prints. A class exists because somebody catches it.
-`code` is a stable word for machines; the message is a sentence for people and says what to do next.
-HTTP statuses are given in one place, `journeyman.api.problems`.
+An error carries facts; it never logs, retries or prints. Each class exists because some code catches it.
+`code` is a stable word for programs; the message is a sentence for people that says what to do next.
+`journeyman.api.problems` maps the classes to HTTP statuses.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import ClassVar
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with a user's file. `line` and `column` count from 1; None where there is no such place."""
+    """One mistake in a user's file or setting. `line` and `column` count from 1; None if the location is unknown."""
 
     message: str
     file: str | None = None
@@ -24,13 +24,13 @@ class Problem:
     severity: str = "error"  # error | warning
 
     def __str__(self) -> str:
-        place = ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)
-        text = f"{place}: {self.message}" if place else self.message
+        location = ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)
+        text = f"{location}: {self.message}" if location else self.message
         return f"{text} ({self.remedy})" if self.remedy else text
 
 
 class BaseError(Exception):
-    """The root. `code` may be given per instance where one class covers several stable codes."""
+    """The base class of all errors. Pass `code` where one class covers several stable codes."""
 
     default_code: ClassVar[str] = "internal_error"
 
@@ -38,11 +38,14 @@ class BaseError(Exception):
         super().__init__(message)
         self.message = message
         self.code = code or self.default_code
-        self.retry_after = retry_after  # seconds; None: no advice
+        self.retry_after = retry_after  # seconds; None: retrying does not help, or the delay is unknown
 
 
 class ConfigurationError(BaseError):
-    """Settings, an agent file or a tools folder cannot be used. `problems` lists all of them at once."""
+    """Raised when settings, an agent file or a tools folder cannot be used.
+
+    `problems` lists every mistake at once: correct them and start again.
+    """
 
     default_code = "configuration_error"
 
@@ -52,37 +55,43 @@ class ConfigurationError(BaseError):
 
 
 class ValidationError(BaseError):
-    """The caller's input cannot be used; nothing happened."""
+    """Raised when a caller's input is invalid. Nothing was changed: correct the input and send it again."""
 
     default_code = "invalid_request"
 
 
 class UnauthenticatedError(BaseError):
-    """Nobody knows who is calling: no credential, or one that does not hold. It never says why: send another."""
+    """Raised when a request has no credential, or an invalid one: send a valid credential.
+
+    The message never says why a credential is invalid, since that would help to guess one.
+    """
 
     default_code = "unauthenticated"
 
 
 class ForbiddenError(BaseError):
-    """The caller is known and may not do this; the message names the missing scope."""
+    """Raised when an authenticated caller lacks a permission: use a key with the scope that the message names."""
 
     default_code = "missing_scope"
 
 
 class ToolError(BaseError):
-    """A tool could not do its work."""
+    """The base class of errors about tools."""
 
     default_code = "tool_error"
 
 
 class ToolNotFoundError(ToolError):
-    """No tool of that name is registered (or listed by the agent)."""
+    """Raised when no tool of this name is registered, or the agent does not list it: correct the name."""
 
     default_code = "tool_not_found"
 
 
 class ToolExecutionError(ToolError):
-    """The tool ran and failed. `detail` (traceback, captured output) is for operators only."""
+    """Raised when a tool ran and failed.
+
+    The message may be given to a model; `detail` (traceback, captured output) is for operators only.
+    """
 
     default_code = "tool_failed"
 
@@ -92,57 +101,58 @@ class ToolExecutionError(ToolError):
 
 
 class ToolValidationError(ToolError):
-    """The tool, or the arguments it was called with, do not have the right shape."""
+    """Raised when a tool's definition, or the arguments of a call, are invalid: correct what the message names."""
 
     default_code = "tool_invalid"
 
 
 class ToolRegistrationError(ToolError):
-    """The tool is well formed but cannot be registered (a duplicate name, not importable)."""
+    """Raised when a valid tool cannot be registered, for example because its name is taken: rename or move it."""
 
     default_code = "tool_registration"
 
 
 class StateError(BaseError):
-    """The request is well formed but does not fit the state of things."""
+    """Raised when a valid request conflicts with the current state of a run, thread or key: read the state first."""
 
     default_code = "conflict"
 
 
 class NotFoundError(StateError):
-    """No such thing, or not the caller's: the two cannot be told apart."""
+    """Raised when an object does not exist or belongs to another principal, which look the same: correct the id."""
 
     default_code = "not_found"
 
 
 class ThreadBusyError(StateError):
-    """The thread has a run and the caller chose `multitask: reject`."""
+    """Raised when the thread already has a run and the request says `multitask: reject`: wait, queue or interrupt."""
 
     default_code = "thread_busy"
 
 
 class QueueFullError(StateError):
-    """The thread's queue holds as many runs as it may."""
+    """Raised when the thread's queue has reached its limit: wait for a run to end."""
 
     default_code = "queue_full"
 
 
 class IdempotencyError(StateError):
-    """The Idempotency-Key was used before with another body."""
+    """Raised when an Idempotency-Key was used before with another body: send a new key."""
 
     default_code = "idempotency_mismatch"
 
 
 class StaleEpochError(StateError):
-    """Another writer took the run over: this one must write nothing more."""
+    """Raised when another process has taken the run over: stop driving it and write nothing more."""
 
     default_code = "stale_epoch"
 
 
 class ServiceError(BaseError):
-    """An outside service (the gateway, an MCP server, an HTTP API) did not do its part.
+    """Raised when an external service (the gateway, an MCP server, an HTTP API) fails or cannot be used.
 
-    `status` is its own HTTP status, where there was one; `detail`, what it said, is for operators only."""
+    `status` is the service's HTTP status, if it sent one. `detail` quotes its answer and is for operators only.
+    """
 
     default_code = "service_error"
 
@@ -161,24 +171,24 @@ class ServiceError(BaseError):
 
 
 class ServiceTimeoutError(ServiceError):
-    """The service kept silent for longer than it may."""
+    """Raised when a service sent nothing within its time limit: try again, or raise the limit."""
 
     default_code = "service_timeout"
 
 
 class ServiceUnavailableError(ServiceError):
-    """The service cannot be reached, or refuses for now (429, 503)."""
+    """Raised when a service is unreachable or overloaded (429, 503): try again after `retry_after` seconds."""
 
     default_code = "service_unavailable"
 
 
 class ResourceError(BaseError):
-    """Something here is exhausted: a queue, the disk, a worker slot. Try again later."""
+    """Raised when a local resource is exhausted, such as a queue or a worker process: try again later."""
 
     default_code = "overloaded"
 
 
 class StorageError(ResourceError):
-    """The journal could not be written or read."""
+    """Raised when the journal cannot be read or written: check the disk and its free space."""
 
     default_code = "storage_unavailable"

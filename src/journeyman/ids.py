@@ -1,4 +1,4 @@
-"""Identifiers, given and never fetched: 128 random bits, or a sequence for tests."""
+"""Sources of identifiers and secrets, which are passed to the parts that need them: random, or a sequence for tests."""
 
 from __future__ import annotations
 
@@ -6,27 +6,32 @@ import itertools
 import secrets
 from typing import Protocol
 
+_ID_BYTES = 16
+_IDS_PER_READ = 256  # one read of the kernel's randomness costs 2 to 100 µs, and a request needs three ids
+
 
 class Ids(Protocol):
-    """Makes identifiers that cannot be guessed or used twice."""
+    """A source of unique identifiers that cannot be guessed."""
 
     def new(self, kind: str) -> str:
-        """A fresh id such as `run_4f…`; `kind` is its prefix."""
+        """Return a new id with the prefix `kind`, such as `run_4f…`."""
         ...
 
 
 class SecretSource(Protocol):
-    """Makes what nobody may guess: keys and their public halves."""
+    """A source of unpredictable texts for API keys."""
 
-    def hexadecimal(self, bytes: int) -> str: ...
+    def hexadecimal(self, bytes: int) -> str:
+        """Return `bytes` random bytes as hexadecimal digits."""
+        ...
 
     def token(self, bytes: int) -> str:
-        """URL-safe text of so many random bytes."""
+        """Return `bytes` random bytes as URL-safe base64."""
         ...
 
 
 class RandomSecretSource:
-    """From the kernel's randomness."""
+    """A source of secrets that uses the operating system's randomness."""
 
     def hexadecimal(self, bytes: int) -> str:
         return secrets.token_hex(bytes)
@@ -35,26 +40,22 @@ class RandomSecretSource:
         return secrets.token_urlsafe(bytes)
 
 
-ID_BYTES = 16
-DRAWN = 256  # ids a draw: the kernel's source costs 2 to 100 µs a call, and a request needs three ids
-
-
 class RandomIds:
-    """128 random bits in hexadecimal behind the kind; the kernel's randomness, drawn for many ids at once."""
+    """A source of ids with 128 random bits, which it reads from the kernel for 256 ids at once."""
 
     def __init__(self) -> None:
-        self._bits = ""
-        self._at = 0
+        self._buffer = ""
+        self._position = 0
 
     def new(self, kind: str) -> str:
-        if self._at >= len(self._bits):
-            self._bits, self._at = secrets.token_hex(ID_BYTES * DRAWN), 0
-        start, self._at = self._at, self._at + 2 * ID_BYTES
-        return f"{kind}_{self._bits[start : self._at]}"
+        if self._position >= len(self._buffer):
+            self._buffer, self._position = secrets.token_hex(_ID_BYTES * _IDS_PER_READ), 0
+        start, self._position = self._position, self._position + 2 * _ID_BYTES
+        return f"{kind}_{self._buffer[start : self._position]}"
 
 
 class SequentialIds:
-    """run_1, run_2, …: for tests that compare whole journals."""
+    """A source of predictable ids (run_1, run_2, …) for tests that compare whole journals."""
 
     def __init__(self) -> None:
         self._numbers = itertools.count(1)

@@ -1,5 +1,4 @@
-"""Known secret values in texts: found in the writings in which they travel, and replaced; also in a text that comes in
-pieces."""
+"""Masks known secret values in texts, in every encoding in which they travel; also in a text that arrives in pieces."""
 
 from __future__ import annotations
 
@@ -10,57 +9,66 @@ from collections.abc import Iterable
 from urllib.parse import quote, quote_plus, unquote
 
 MARK = "[secret]"
-LEAST = 8  # characters: what is shorter is no secret, and would be found everywhere
-
-
+MIN_LENGTH = 8  # characters: a shorter value would be found in ordinary text
 _USERINFO = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#@\s:]*:([^/?#@\s]+)@")
+_URL_SAFE = str.maketrans("+/", "-_")
 
 
 def is_secret(value: str) -> bool:
-    return len(value) >= LEAST
+    """Return whether a value is long enough to be masked."""
+    return len(value) >= MIN_LENGTH
 
 
 def passwords(text: str) -> tuple[str, ...]:
-    """Of the addresses in a text, as they stand there and as they are meant."""
+    """Return the passwords of the URLs in a text, both percent-encoded and decoded."""
     return tuple(form for found in _USERINFO.findall(text) for form in dict.fromkeys((found, unquote(found))))
 
 
 class Mask:
-    """Replaces what is known here. Values that overlap in a text are one gap: nothing of either is left."""
+    """A set of secret values that are replaced in texts.
+
+    Values that overlap in a text are replaced together, so that no part of either remains.
+    """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         values = {value for secret in secrets for value in (secret, *passwords(secret)) if is_secret(value)}
-        found = {form for value in values for form in _writings(value)}
-        self._forms = tuple(sorted(found, key=lambda form: (-len(form), form)))
-        self._in_json = tuple(dict.fromkeys(map(_as_json, self._forms)))
+        forms = {form for value in values for form in _encodings(value)}
+        self._forms = tuple(sorted(forms, key=lambda form: (-len(form), form)))
+        self._json_forms = tuple(dict.fromkeys(map(_as_json, self._forms)))
         self._longest = max(map(len, self._forms), default=0)
-        self._begins = _beginnings(self._forms)
+        self._candidates = _candidate_pattern(self._forms)
 
     def __bool__(self) -> bool:
         return bool(self._forms)
 
     def __call__(self, text: str) -> str:
-        """The text without them."""
-        return StreamingMasker(self).whole(text) if any(form in text for form in self._forms) else text
+        """Return the text with every secret replaced."""
+        return StreamingMasker(self).finish(text) if any(form in text for form in self._forms) else text
 
-    def in_json(self, data: bytes) -> bool:
-        """Does a text of this JSON (UTF-8) hold one? Quicker than to look at each text, and than `in` of bytes."""
-        if not self._in_json:
+    def is_in_json(self, data: bytes) -> bool:
+        """Return whether a string of this JSON document (UTF-8) contains a secret.
+
+        This is faster than to check each string, and than to search the bytes.
+        """
+        if not self._json_forms:
             return False
         text = data.decode()
-        return any(form in text for form in self._in_json)
+        return any(form in text for form in self._json_forms)
 
-    def may_begin(self, text: str, at: int = 0) -> int | None:
-        """The next place where one might begin, or end the text half said: a quick look at the first characters."""
-        found = self._begins.search(text, at)
+    def next_candidate(self, text: str, at: int = 0) -> int | None:
+        """Return the next index at which a secret may begin, judged by its first three characters.
+
+        None: there is no such index from `at` on.
+        """
+        found = self._candidates.search(text, at)
         return found.start() if found else None
 
-    def whole_at(self, text: str, at: int) -> int:
-        """The length of the longest one that stands there; 0: none does."""
+    def length_at(self, text: str, at: int) -> int:
+        """Return the length of the longest secret that begins at the index `at`; 0 if there is none."""
         return next((len(form) for form in self._forms if text.startswith(form, at)), 0)
 
-    def open_at(self, text: str, at: int) -> bool:
-        """Might the text go on to be one that begins there?"""
+    def may_continue(self, text: str, at: int) -> bool:
+        """Return whether the rest of the text, from `at` on, is the beginning of a longer secret."""
         rest = len(text) - at
         if rest >= self._longest:
             return False
@@ -69,46 +77,48 @@ class Mask:
 
 
 class StreamingMasker:
-    """One text that comes in pieces, masked as a whole would be. What was shown never has to be taken back: the
-    shortest tail that may still become a secret waits for the piece after it."""
+    """One text that arrives in pieces, masked as the whole text would be.
+
+    Only the shortest tail that may still become a secret is held back until the next piece.
+    """
 
     def __init__(self, mask: Mask) -> None:
         self._mask = mask
         self._held = ""
-        self._covered = 0  # so much of what is held lies in a gap that was shown already
+        self._covered = 0  # characters of `_held` that a mark in the output already replaces
 
     def feed(self, piece: str) -> str:
-        """What of the text may be shown now."""
-        if not self._held and self._mask.may_begin(piece) is None:
+        """Add a piece and return the masked text that is certain by now."""
+        if not self._held and self._mask.next_candidate(piece) is None:
             return piece
-        return self._shown(self._held + piece, final=False)
+        return self._advance(self._held + piece, final=False)
 
-    def whole(self, text: str) -> str:
-        """All of it at once, as the last piece."""
-        return self._shown(self._held + text, final=True)
+    def finish(self, piece: str = "") -> str:
+        """Add the last piece and return the rest of the masked text."""
+        return self._advance(self._held + piece, final=True)
 
-    def _shown(self, text: str, *, final: bool) -> str:
-        mask, done, held = self._mask, self._covered, len(text)
-        shown: list[str] = []
-        at = mask.may_begin(text)
+    def _advance(self, text: str, *, final: bool) -> str:
+        mask, done, held_from = self._mask, self._covered, len(text)
+        output: list[str] = []
+        at = mask.next_candidate(text)
         while at is not None:
-            if length := mask.whole_at(text, at):
+            if length := mask.length_at(text, at):
                 if at >= done:
-                    shown += (text[done:at], MARK)
+                    output += (text[done:at], MARK)
                 done = max(done, at + length)
-            if not final and mask.open_at(text, at):
-                held = at
+            if not final and mask.may_continue(text, at):
+                held_from = at
                 break
-            at = mask.may_begin(text, at + 1)
-        if held > done:
-            shown.append(text[done:held])
-            done = held
-        self._held, self._covered = text[held:], done - held
-        return "".join(shown)
+            at = mask.next_candidate(text, at + 1)
+        if held_from > done:
+            output.append(text[done:held_from])
+            done = held_from
+        self._held, self._covered = text[held_from:], done - held_from
+        return "".join(output)
 
 
-def _writings(secret: str) -> set[str]:
-    """As it is, within JSON, within an address, and within what is base64 (a header of Basic authentication, say)."""
+def _encodings(secret: str) -> set[str]:
+    """Return the secret as it is, within JSON, within a URL and within base64 (such as a Basic authentication)."""
     data = secret.encode("utf-8", "surrogatepass")
     forms = {secret, _as_json(secret), json.dumps(secret)[1:-1], quote(data), quote(data, safe=""), quote_plus(data)}
     for before in range(3):
@@ -117,23 +127,20 @@ def _writings(secret: str) -> set[str]:
     return forms
 
 
-_URL_SAFE = str.maketrans("+/", "-_")
-
-
 def _base64_middle(data: bytes, before: int) -> str:
-    """What any base64 text holds that has `data` after `before` bytes more than whole groups of three."""
+    """Return the characters that encode `data` alone, if `before` bytes of its first group of three precede it."""
     text = base64.b64encode(bytes(before) + data).decode().rstrip("=")
     last = -1 if (before + len(data)) % 3 else None  # the last character depends on what follows
     return text[(0, 2, 3)[before] : last]
 
 
 def _as_json(text: str) -> str:
-    """As it stands within a JSON text, such as the arguments of a call."""
+    """Return the text as it is written within a JSON string."""
     return json.dumps(text, ensure_ascii=False)[1:-1]
 
 
-def _beginnings(forms: Iterable[str]) -> re.Pattern[str]:
-    """Three characters of a beginning, or fewer at the end of the text."""
+def _candidate_pattern(forms: Iterable[str]) -> re.Pattern[str]:
+    """Return a pattern for the first three characters of each form, or for fewer of them at the end of a text."""
     heads = {form[:3] for form in forms}
     tails = {head[:length] for head in heads for length in (1, 2)}
     either = "|".join(map(re.escape, sorted(heads))) or r"(?!)"

@@ -1,4 +1,7 @@
-"""The pytest plugin: the `agent` fixture, and agent tests in YAML. Light to import: pytest loads it in every run."""
+"""The pytest plugin: the `agent` fixture, and agent tests in YAML.
+
+Every pytest run loads this module, so it imports the rest of the package only when it is used.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ MakeAgent = Callable[..., Awaitable["BaseAgent"]]
 
 @pytest.fixture
 async def agent() -> AsyncIterator[MakeAgent]:
-    """Makes agents over a scripted model and a journal in memory.
+    """Return a factory of agents that use a scripted model and a journal in memory.
 
     async def test_refund(agent):
         support = await agent("agent.yaml", turns=[{"text": "Done."}])
@@ -28,36 +31,36 @@ async def agent() -> AsyncIterator[MakeAgent]:
     from journeyman.server import AgentFactory  # noqa: PLC0415 - pytest loads this plugin in every run
     from journeyman.testing import MemoryJournal, ScriptedModel  # noqa: PLC0415 - likewise
 
-    made: list[BaseAgent] = []
+    agents: list[BaseAgent] = []
 
     async def make(
         config: Mapping[str, Any] | str | Path | None = None, *, turns: Sequence[Mapping[str, Any]] = ()
     ) -> BaseAgent:
         factory = AgentFactory(config, journal=MemoryJournal(), models=ScriptedModel(turns))
-        made.append(await factory.create_agent())
-        return made[-1]
+        agents.append(await factory.create_agent())
+        return agents[-1]
 
     yield make
-    for each in made:
-        await each.aclose()
+    for created in agents:
+        await created.aclose()
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> AgentTestFile | None:
-    """Agent tests among the files that are collected."""
+    """Collect a file if its name says that it is an agent test."""
     if not file_path.name.endswith(SUFFIX):
         return None
     return AgentTestFile.from_parent(parent, path=file_path)
 
 
 class AgentTestFile(pytest.File):
-    """A `*.agent-test.yaml`: one test."""
+    """A `*.agent-test.yaml` file, which holds one test."""
 
     def collect(self) -> Iterator[pytest.Item]:
         yield AgentTestItem.from_parent(self, name=self.path.name.removesuffix(SUFFIX))
 
 
 class AgentTestItem(pytest.Item):
-    """Runs as `journeyman test` does; what differs is the failure's text."""
+    """An agent test as a pytest item: it runs as `journeyman test` does, and its failure lists the differences."""
 
     def runtest(self) -> None:
         from journeyman.testing import check_agent_test  # noqa: PLC0415 - pytest loads this plugin in every run

@@ -1,4 +1,4 @@
-"""For tests of agents and tools: the doubles (a scripted model, a journal in memory, …) and agent tests in YAML."""
+"""Test doubles for agents and tools (a scripted model, a journal in memory, …), and agent tests in YAML."""
 
 from pathlib import Path
 
@@ -19,17 +19,20 @@ __all__ = [
 
 
 async def check_agent_test(path: Path | str, *, agent: Path | str | None = None) -> None:
-    """Run an agent test. `agent`: the agent file, or folder, of a test that does not say.
+    """Run an agent test. `agent` is the agent file, or its folder, for a test that names none.
 
-    Raises AssertionError with what differs, and ConfigurationError when the test or the agent cannot be used.
+    Raises:
+        AssertionError: The run differs from what the test expects; the message lists the differences.
+        ConfigurationError: The test or its agent cannot be used.
     """
-    from journeyman.agent_tests.agents_under_test import AgentsUnderTest  # noqa: PLC0415 - the whole server, for those who use it
-    from journeyman.agent_tests.run_test import run_test_file  # noqa: PLC0415 - likewise
-    from journeyman.settings import Settings  # noqa: PLC0415 - likewise
+    # imported here since they load the whole server
+    from journeyman.agent_tests.agents_under_test import AgentsUnderTest  # noqa: PLC0415
+    from journeyman.agent_tests.run_test import run_test_file  # noqa: PLC0415
+    from journeyman.settings import Settings  # noqa: PLC0415
 
-    async with AgentsUnderTest(Settings.read(), None if agent is None else Path(agent)) as cast:
-        verdict, _ = await run_test_file(Path(path), cast)
-    if verdict.problem is not None:
-        raise verdict.problem
-    if not verdict.passed:
-        raise AssertionError(f"{path}:\n{verdict.text()}")
+    async with AgentsUnderTest(Settings.read(), None if agent is None else Path(agent)) as agents:
+        result, _ = await run_test_file(Path(path), agents)
+    if result.problem is not None:
+        raise result.problem
+    if not result.passed:
+        raise AssertionError(f"{path}:\n{result.text()}")

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from architecture.source_tree import ROOT, committed
+from tests.harness.source_tree import ROOT, committed
 
 LOCKS = ("requirements.txt", "requirements-dev.txt", "requirements-peers.txt")
 REGISTRIES = tuple(".".join(parts) for parts in (("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "org")))

@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 import journeyman
-from architecture.source_tree import nodes, page
 from journeyman import errors
 from journeyman.events.codec import EVENT_TYPES
+from tests.harness.source_tree import nodes, page
 
 CODE = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 

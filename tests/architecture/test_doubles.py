@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 
-from architecture.source_tree import ROOT, nodes
+from tests.harness.source_tree import ROOT, nodes
 
 TESTS = ROOT / "tests"
 LINES_PER_MOCK = 1000  # a bare Mock is sometimes the best nonsense to hand in; nothing is built on one

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from architecture.source_tree import ROOT, SOURCE, trees
+from tests.harness.source_tree import ROOT, SOURCE, trees
 
 FACES = ("journeyman.tools.tool", "journeyman.tools.process.worker_main")
 HEAVY = ("fastapi", "starlette", "aiohttp", "pydantic", "uvicorn", "apsw")

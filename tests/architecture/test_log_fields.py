@@ -6,7 +6,7 @@ import ast
 import logging
 from collections.abc import Iterator
 
-from architecture.source_tree import nodes
+from tests.harness.source_tree import nodes
 
 TAKEN = {*vars(logging.makeLogRecord({})), "message", "asctime"}
 

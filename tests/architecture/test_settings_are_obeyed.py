@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 
-from architecture.source_tree import nodes
 from journeyman.settings import Settings
+from tests.harness.source_tree import nodes
 
 CHECKED_ONLY = {"auth_mode"}  # what it may say today has no effect, the rest is refused
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from architecture.source_tree import nodes
+from tests.harness.source_tree import nodes
 
 RUNNERS = ("execute", "executemany", "executescript")
 # Where a statement is put together, from constants alone -> why.
 JOINED = {
     "src/journeyman/journal/sqlite/reads.py:runs": "constant conditions, one for each filter given; values are bound",
-    "src/journeyman/journal/sqlite/reads.py:open_runs": "two constants",
 }
 
 

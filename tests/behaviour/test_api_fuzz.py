@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.api_double import make_ports
-from tests.asgi_client import request, socket
 
 from journeyman.api.app import build_app
+from tests.harness.asgi_client import request, socket
+from tests.harness.fake_use_cases import make_ports
 
 POSTS = [
     ("POST", "/process"),

@@ -11,13 +11,13 @@ from typing import Any
 import aiohttp
 import pytest
 import uvicorn
-from tests.api_double import FakeRuns, make_ports
 
 from journeyman.api.app import build_app
 from journeyman.api.dependencies import ApiDependencies, RequestLimits
 from journeyman.clock import SystemClock
 from journeyman.runtime.engine.frames import Delta
 from journeyman.web.pages import pages
+from tests.harness.fake_use_cases import FakeRuns, make_ports
 
 LIMITS = RequestLimits(body_idle_seconds=0.2, send_seconds=0.3, ping_seconds=0.1)
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from harness.root_logger import restored
 from journeyman.cli import main
 from journeyman.settings import Settings
+from tests.harness.root_logger import restored
 
 SUPPORT = Path(__file__).parents[2] / "examples" / "support"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from behaviour.test_cli_commands import Shell, shell
+from tests.behaviour.test_cli_commands import Shell, shell
 
 __all__ = ["shell"]
 

@@ -13,8 +13,6 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from asgi_client import request
-from harness.mcp_peer import HttpPeer
 from journeyman.api.app import build_app
 from journeyman.auth.tokens import Policy, sign
 from journeyman.clock import SystemClock
@@ -22,6 +20,8 @@ from journeyman.server.application import Application
 from journeyman.server.composition import build
 from journeyman.server.serving.app import api_dependencies
 from journeyman.settings import Settings
+from tests.harness.asgi_client import request
+from tests.harness.fake_mcp_server import FakeHttpMcpServer
 
 AGENT = """\
 type: react_agent
@@ -84,7 +84,7 @@ class Outside:
 
 
 class Place:
-    def __init__(self, application: Application, outside: Outside, peer: HttpPeer) -> None:
+    def __init__(self, application: Application, outside: Outside, peer: FakeHttpMcpServer) -> None:
         self.application = application
         self.app = build_app(api_dependencies(application))
         self._outside = outside
@@ -103,7 +103,7 @@ async def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     outside, application = Outside(), web.Application()
     application.router.add_route("*", "/{tail:.*}", outside.answer)
     monkeypatch.setenv("DOCS_TOKEN", DOCS_TOKEN)
-    async with TestServer(application) as server, HttpPeer(set()) as peer:
+    async with TestServer(application) as server, FakeHttpMcpServer(set()) as peer:
         url = f"http://127.0.0.1:{server.port}"
         files = {"agent.yaml": AGENT, "crm.yaml": CRM, "tools/shop.py": TOOLS}
         (tmp_path / "tools").mkdir()

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.asgi_client import request
 
 from journeyman.server.serving.app import App
 from journeyman.settings import Settings
+from tests.harness.asgi_client import request
 
 SECRETS = {
     "api_key": "key-that-nobody-sees-in-any-debug-page",
@@ -79,9 +79,9 @@ async def test_a_run_under_way_is_seen_with_its_task(tmp_path: Path) -> None:
     assert run["open_calls"] == ["d.0 linger: started"]
     assert cancelled.status == 200
     driving = next(task for task in tasks if task["name"] == run["run_id"])
-    assert driving["code"] == "Worker._drive"
+    assert driving["code"] == "RunScheduler._run"
     assert driving["age"] >= 0
-    assert any(frame.endswith("Runner._news") for frame in driving["stack"])
+    assert any(frame.endswith("Runner._next_messages") for frame in driving["stack"])
     (call,) = [task for task in tasks if task["parent"] == run["run_id"]]
     assert any(frame.endswith(" Executor._run") for frame in call["stack"])
 
@@ -93,7 +93,7 @@ async def test_events_are_dumped_into_the_log(tmp_path: Path, caplog: pytest.Log
         app = await served(tmp_path, debug=debug)
         answer = await request(app, "POST", "/process", json={"user_input": "What is 6 * 7?"})
         await app.stop()
-        lines = [record.getMessage() for record in caplog.records if record.name.endswith("event_lines")]
+        lines = [record.getMessage() for record in caplog.records if record.name.endswith("logs.formatters")]
         assert ("event run_finished" in lines) is debug
         if debug:
             assert {record.run_id for record in caplog.records if hasattr(record, "event")} == {answer.json()["run_id"]}

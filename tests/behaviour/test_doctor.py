@@ -18,10 +18,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from harness.redis_server import redis_server
 from journeyman.cli.doctor import disk as disks
 from journeyman.cli.doctor import machine, network
 from journeyman.settings import Settings
+from tests.harness.redis_server import redis_server
 
 KEY = "k" * 43
 

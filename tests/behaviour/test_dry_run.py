@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.shell import Shell, shell_of, without_our_variables
+from tests.harness.cli_runner import Shell, shell_of, without_our_variables
 
 AGENT = """\
 type: custom_react_agent

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from asgi_client import request, socket
-from harness.shell import Shell, shell_of, without_our_variables
 from journeyman import create_app
+from tests.harness.asgi_client import request, socket
+from tests.harness.cli_runner import Shell, shell_of, without_our_variables
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "claims"
 SPECIALISTS = {"delivery": "order_parcel", "billing": "order_invoice"}

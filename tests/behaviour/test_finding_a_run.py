@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from asgi_client import request
-from harness.root_logger import restored
 from journeyman import create_app
 from journeyman.cli import main
 from journeyman.server.serving.app import App
 from journeyman.settings import Settings
+from tests.harness.asgi_client import request
+from tests.harness.root_logger import restored
 
 KEY = "k" * 43
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"

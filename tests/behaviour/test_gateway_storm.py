@@ -20,7 +20,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from harness.server import Server
+from tests.harness.real_server import RealServer
 
 AGENT = "type: react_agent\nname: worker\nmodel: m\n"
 QUIET, AFTER = 1.0, 6.0  # seconds of load before the outage and after it
@@ -57,7 +57,7 @@ class Weather:
 
 
 @asynccontextmanager
-async def storm(folder: Path) -> AsyncIterator[tuple[Weather, Server]]:
+async def storm(folder: Path) -> AsyncIterator[tuple[Weather, RealServer]]:
     weather = Weather()
     app = web.Application()
     app.router.add_post("/chat/completions", weather.answer)
@@ -67,7 +67,7 @@ async def storm(folder: Path) -> AsyncIterator[tuple[Weather, Server]]:
     (folder / "agents").mkdir()
     (folder / "agents" / "worker.yaml").write_text(AGENT)
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    server = Server(folder, folder / "agents", {"LITELLM_GATEWAY_URL": url, "LOG_LEVEL": "WARNING"})
+    server = RealServer(folder, folder / "agents", {"LITELLM_GATEWAY_URL": url, "LOG_LEVEL": "WARNING"})
     try:
         await server.start()
         yield weather, server
@@ -76,7 +76,7 @@ async def storm(folder: Path) -> AsyncIterator[tuple[Weather, Server]]:
         await runner.cleanup()
 
 
-async def call(session: aiohttp.ClientSession, server: Server, marker: str, origin: float) -> Answer:
+async def call(session: aiohttp.ClientSession, server: RealServer, marker: str, origin: float) -> Answer:
     began = time.monotonic()
     async with session.post(f"{server.url}/process", json={"user_input": marker}) as response:
         body = json.loads(await response.read())
@@ -107,7 +107,7 @@ async def weathered(folder: Path, outage: float, rate: float) -> None:
     assert under_way == 0
 
 
-async def unfinished(session: aiohttp.ClientSession, server: Server) -> int:
+async def unfinished(session: aiohttp.ClientSession, server: RealServer) -> int:
     """Runs that neither finished nor failed."""
     count = 0
     for status in ("queued", "running", "paused"):

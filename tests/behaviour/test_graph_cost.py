@@ -6,12 +6,11 @@ import asyncio
 import time
 from typing import Any
 
-from graph_world import edge, graph, graph_agent, node
-from rig import Rig
-
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.spec import AgentSpec, GraphSpec, Limits, ModelSettings
 from journeyman.llm.fake.scripted import ScriptedModel
+from tests.harness.runtime_in_memory import RuntimeInMemory
+from tests.harness.stepped_graph_runtime import edge, graph, graph_agent, node
 
 NODES = 40
 MOST_US = 250  # with its commit in memory and its share of the run; 50 on the reference machine
@@ -28,7 +27,7 @@ def chain() -> GraphSpec:
     )
 
 
-class Chain(Rig):
+class Chain(RuntimeInMemory):
     def spec(self) -> AgentSpec:
         model = ModelSettings(name="m")
         return AgentSpec(type="custom_react_agent", name="test", model=model, limits=Limits(), graph=chain())
@@ -38,11 +37,11 @@ class Chain(Rig):
 
 
 async def test_a_node_costs_microseconds() -> None:
-    async with Chain(ScriptedModel([])) as rig:
+    async with Chain(ScriptedModel([])) as runtime:
         costs = []
         for _ in range(12):
             begin = time.process_time()
-            result = await rig.runs.wait(await rig.start("go"), 30)
+            result = await runtime.runs.wait(await runtime.start("go"), 30)
             costs.append((time.process_time() - begin) / NODES * 1e6)
             assert result.status == "finished"
             await asyncio.sleep(0)

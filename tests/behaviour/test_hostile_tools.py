@@ -15,18 +15,19 @@ from typing import Any
 import msgspec
 import pytest
 import pytest_asyncio
-from benchmarks.usage import cpu_ms
 
+from benchmarks.usage import cpu_ms
 from journeyman.clock import SystemClock
 from journeyman.ids import SequentialIds
 from journeyman.tools.executor import Executor
+from journeyman.tools.permissions import Permissions
 from journeyman.tools.process.pool import WorkerPool
 from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.sandbox.detection import AvailableIsolation, detect
 from journeyman.tools.spec import CallRequest, ToolOutcome
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-GREEDY = Path(__file__).parent / "greedy"
+GREEDY = Path(__file__).parents[1] / "harness/tool_folders/resource_hungry"
 COSTS = {
     # tool: code, seconds of its limit, part of the message
     "loop_for_ever": ("tool_timeout", 0.5, "0.5 seconds"),
@@ -217,21 +218,21 @@ async def test_what_is_not_declared_is_not_restricted_but_the_server_is_out_of_r
 
 @UNDER_BEST
 async def test_no_network_and_no_files_are_kept_by_the_kernel(reach):
-    seen = await reach(permissions_network=(), permissions_files=())
+    seen = await reach(permissions=Permissions(network=(), files=()))
     assert (seen["connect"], seen["read"], seen["write"]) == ("PermissionError",) * 3
     assert (seen["temporary"], seen["run"]) == ("done", "done")
 
 
 @UNDER_BEST
 async def test_a_declared_path_can_be_written(reach, tmp_path):
-    assert (await reach(permissions_files=(str(tmp_path),)))["write"] == "done"
+    assert (await reach(permissions=Permissions(files=(str(tmp_path),))))["write"] == "done"
 
 
 @UNDER_BEST
 async def test_only_the_variables_granted_are_seen(reach, monkeypatch):
     monkeypatch.setenv("JM_GRANTED", "yes")
     monkeypatch.setenv("JM_SECRET", "no")
-    seen = await reach(permissions_env=("JM_GRANTED", "JM_ABSENT"))
+    seen = await reach(permissions=Permissions(env=("JM_GRANTED", "JM_ABSENT")))
     assert (seen["granted"], seen["secret"]) == ("yes", None)
 
 

@@ -239,7 +239,7 @@ async def test_operations_services_and_secrets_of_a_changed_file(
     entry = "openapi:\n  crm: {document: crm.yaml, operations: [readOne], auth: {bearer: '${CRM_KEY}'}}\n"
     services = "services:\n  crm: {match: 'https://crm.example', retries: 1}\n"
     told: list[tuple[str, ...]] = []
-    served.on_secrets = told.append
+    served.secrets.subscribe(lambda _: told.append(served.secrets.values))
     project.write("agent.yaml", (AGENT % "one") + entry + services)
     assert (await served.reloader.reload()).applied
     assert "crm__readOne" in served.registry.tools

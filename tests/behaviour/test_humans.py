@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from asgi_client import request, socket
 from journeyman import create_app
+from tests.harness.asgi_client import request, socket
 
 TOOLS = '''
 from journeyman import ToolContext, tool

@@ -9,31 +9,31 @@ from typing import Any
 
 import pytest
 
-from asgi_client import request
-from tenants import House, house
+from tests.harness.asgi_client import request
+from tests.harness.multi_tenant_app import MultiTenantApp, multi_tenant_app
 
 DAY = 24 * 3600
 KEY = {"idempotency-key": "once"}
 
 
 @pytest.fixture
-async def made(tmp_path: Path) -> AsyncIterator[House]:
-    async with house(tmp_path, {"ann": "run read tools approve"}) as made:
+async def made(tmp_path: Path) -> AsyncIterator[MultiTenantApp]:
+    async with multi_tenant_app(tmp_path, {"ann": "run read tools approve"}) as made:
         yield made
 
 
-async def paused(made: House) -> dict[str, Any]:
+async def paused(made: MultiTenantApp) -> dict[str, Any]:
     run = (await made.ask("ann", "POST", "/process", {"user_input": "ask", "thread_id": "t"})).json()
     assert run["status"] == "paused"
     return run
 
 
-async def events(made: House, run_id: str) -> list[str]:
+async def events(made: MultiTenantApp, run_id: str) -> list[str]:
     page = (await made.ask("ann", "GET", f"/runs/{run_id}/events")).json()
     return [event["type"] for event in page["items"]]
 
 
-async def test_every_changing_post_says_that_it_takes_a_key(made: House) -> None:
+async def test_every_changing_post_says_that_it_takes_a_key(made: MultiTenantApp) -> None:
     document = (await request(made.app, "GET", "/openapi.json")).json()
     without = {
         path
@@ -45,7 +45,7 @@ async def test_every_changing_post_says_that_it_takes_a_key(made: House) -> None
     assert without == {"/retention/prune", *kept_nowhere}  # prune: its bounds hold already the second time
 
 
-async def test_a_thread_is_made_once(made: House) -> None:
+async def test_a_thread_is_made_once(made: MultiTenantApp) -> None:
     first = await made.ask("ann", "POST", "/threads", {"title": "x"}, KEY)
     again = await made.ask("ann", "POST", "/threads", {"title": "x"}, KEY)
     assert (first.status, again.status, again.json()) == (201, 201, first.json())
@@ -54,12 +54,12 @@ async def test_a_thread_is_made_once(made: House) -> None:
     assert len((await made.ask("ann", "GET", "/threads")).json()["items"]) == 1
 
 
-async def test_fifty_at_once_make_one_thread(made: House) -> None:
+async def test_fifty_at_once_make_one_thread(made: MultiTenantApp) -> None:
     answers = await asyncio.gather(*(made.ask("ann", "POST", "/threads", {}, KEY) for _ in range(50)))
     assert len({answer.json()["thread_id"] for answer in answers}) == 1
 
 
-async def test_a_message_is_added_once(made: House) -> None:
+async def test_a_message_is_added_once(made: MultiTenantApp) -> None:
     await made.ask("ann", "POST", "/threads", {"thread_id": "t"})
     path, body = "/threads/t/messages", {"content": "hello"}
     numbers = [(await made.ask("ann", "POST", path, body, KEY)).json() for _ in range(3)]
@@ -70,7 +70,7 @@ async def test_a_message_is_added_once(made: House) -> None:
     assert len((await made.ask("ann", "GET", path)).json()["items"]) == 2
 
 
-async def test_a_run_is_cancelled_once(made: House) -> None:
+async def test_a_run_is_cancelled_once(made: MultiTenantApp) -> None:
     run = await paused(made)
     path = f"/runs/{run['run_id']}/cancel"
     first = await made.ask("ann", "POST", path, headers=KEY)
@@ -81,7 +81,7 @@ async def test_a_run_is_cancelled_once(made: House) -> None:
     assert (await events(made, run["run_id"])).count("cancel_requested") == 1
 
 
-async def test_an_approval_is_answered_once(made: House) -> None:
+async def test_an_approval_is_answered_once(made: MultiTenantApp) -> None:
     run = await paused(made)
     path = f"/runs/{run['run_id']}/resume"
     body = {"answers": [{"approval": run["approvals"][0]["approval"], "decision": "approve"}]}
@@ -96,7 +96,7 @@ async def test_an_approval_is_answered_once(made: House) -> None:
     assert (await events(made, run["run_id"])).count("approval_given") == 1
 
 
-async def test_a_key_is_made_rotated_and_revoked_once(made: House) -> None:
+async def test_a_key_is_made_rotated_and_revoked_once(made: MultiTenantApp) -> None:
     body = {"name": "shop", "scopes": ["read"], "rate": "100/60s", "quota": {"concurrent_runs": 4}}
     first = (await made.ask("root", "POST", "/keys", body, KEY)).json()
     again = (await made.ask("root", "POST", "/keys", body, KEY)).json()
@@ -113,14 +113,14 @@ async def test_a_key_is_made_rotated_and_revoked_once(made: House) -> None:
     assert len([item for item in listed if item["name"] == "shop"]) == 2
 
 
-async def test_the_same_key_on_another_thing_is_another_key(made: House) -> None:
+async def test_the_same_key_on_another_thing_is_another_key(made: MultiTenantApp) -> None:
     for thread in ("a", "b"):
         await made.ask("ann", "POST", "/threads", {"thread_id": thread})
         answer = await made.ask("ann", "POST", f"/threads/{thread}/messages", {"content": "x"}, KEY)
         assert answer.json() == {"no": 1}
 
 
-async def test_a_refused_change_leaves_the_key_free(made: House) -> None:
+async def test_a_refused_change_leaves_the_key_free(made: MultiTenantApp) -> None:
     body = {"content": "hello"}
     assert (await made.ask("ann", "POST", "/threads/t/messages", body, KEY)).status == 404
     await made.ask("ann", "POST", "/threads", {"thread_id": "t"})

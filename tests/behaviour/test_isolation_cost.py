@@ -10,9 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
-from benchmarks.usage import cpu_ms
-from tests.asgi_client import request
 
+from benchmarks.usage import cpu_ms
 from journeyman.clock import SystemClock
 from journeyman.ids import RandomIds
 from journeyman.server.serving.app import App
@@ -21,8 +20,9 @@ from journeyman.tools.executor import Executor
 from journeyman.tools.process.pool import WorkerPool
 from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.spec import CallRequest
+from tests.harness.asgi_client import request
 
-GREEDY = Path(__file__).parent / "greedy"
+GREEDY = Path(__file__).parents[1] / "harness/tool_folders/resource_hungry"
 COUNT = 100  # calls of a pass that measures their cost
 PASSES = 5  # a p99 is the fourth worst of 400: what else the machine does can only make it worse
 HOSTILE = ("loop_for_ever", "allocate", "fork_bomb", "close_everything", "print_gigabyte", "endless_threads")

@@ -11,9 +11,7 @@ from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from tests.asgi_client import request
 
-from harness.root_logger import restored
 from journeyman.events.codec import Draft
 from journeyman.events.events import ToolCallFinished
 from journeyman.events.fold import AgentState
@@ -25,6 +23,8 @@ from journeyman.server.serving.app import App
 from journeyman.settings import Settings
 from journeyman.telemetry.logs import setup as logs
 from journeyman.telemetry.metrics.recorders import RequestServed
+from tests.harness.asgi_client import request
+from tests.harness.root_logger import restored
 
 SCRIPT = """
 - tool_calls: [{name: calculator, arguments: {expression: 6*7}}]
@@ -137,7 +137,7 @@ async def _told(application: Application) -> Told:
     state = await application.runs.state("local", started.run_id)
     events = [entry.event for entry in await application.runs.events("local", started.run_id, 0, 100)]
     assert any(isinstance(event, ToolCallFinished) for event in events)
-    codec = application.runtime.scheduler._codec
+    codec = application.codec
     return [(state, [codec.draft(event)]) for event in events]
 
 

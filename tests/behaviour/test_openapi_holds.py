@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from harness.server import ROOT, Server
+from tests.harness.real_server import ROOT, RealServer
 
 ADMIN = "admin-key-of-the-schema-tests-0123456789"
 SEED = os.environ.get("FUZZ_SEED", "1")
@@ -56,7 +56,7 @@ def ask(url: str, method: str = "GET", body: Any = None) -> Any:
 
 
 @pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[Server]:
+async def server(tmp_path: Path) -> AsyncIterator[RealServer]:
     (tmp_path / "agent.yaml").write_text(AGENT)
     settings = {
         "AUTH_MODE": "required",
@@ -66,13 +66,13 @@ async def server(tmp_path: Path) -> AsyncIterator[Server]:
         "LOG_FORMAT": "json",
         "REQUEST_WAIT_SECONDS": "5",
     }
-    server = Server(tmp_path, tmp_path / "agent.yaml", settings)
+    server = RealServer(tmp_path, tmp_path / "agent.yaml", settings)
     await server.start()
     yield server
     await server.close()
 
 
-def introduce(server: Server) -> str:
+def introduce(server: RealServer) -> str:
     """The admin, two tenants and one who may only look, told of in a file; the ids of their keys."""
     keys = {"admin": {"id": "seed", "key": ADMIN}}
     for name, scopes in {"ann": ["run", "read", "tools", "approve"], "bob": ["run", "read"], "eve": ["read"]}.items():
@@ -85,12 +85,12 @@ def introduce(server: Server) -> str:
     return " ".join(made["id"] for made in keys.values())
 
 
-def examine(server: Server, who: str, *arguments: str) -> dict[str, Any]:
+def examine(server: RealServer, who: str, *arguments: str) -> dict[str, Any]:
     """Run schemathesis as one of the people: its report."""
     folder = server.folder
     config, report = folder / f"{who}.toml", folder / f"{who}.json"
     own_keys = introduce(server)
-    hooks = ROOT / "tests/harness/openapi_hooks.py"
+    hooks = ROOT / "tests/harness/schemathesis_hooks.py"
     config.write_text(CONFIG.format(hooks=hooks, people=folder / "people.json", who=who))
     words = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(config)]
     words += ["run", f"{server.url}/openapi.json", "--checks", "all", "--no-color", "--no-shrink", "--seed", SEED]
@@ -108,7 +108,7 @@ def examine(server: Server, who: str, *arguments: str) -> dict[str, Any]:
     return read
 
 
-def judge(server: Server, who: str, report: dict[str, Any]) -> None:
+def judge(server: RealServer, who: str, report: dict[str, Any]) -> None:
     """Nothing failed, everything was asked, the server is well and has told no secret."""
     operations = [*ask(f"{server.url}/openapi.json")["paths"].values()]
     assert report["operations"]["tested"] == sum(map(len, operations))
@@ -121,13 +121,13 @@ def judge(server: Server, who: str, report: dict[str, Any]) -> None:
 
 
 @pytest.mark.timeout(250)
-def test_every_operation_with_every_check(server: Server) -> None:
+def test_every_operation_with_every_check(server: RealServer) -> None:
     judge(server, "admin", examine(server, "admin", "--phases", "examples,coverage"))
 
 
 @pytest.mark.long
 @pytest.mark.timeout(500)
-def test_with_random_values_and_in_random_orders_and_with_lesser_keys(server: Server) -> None:
+def test_with_random_values_and_in_random_orders_and_with_lesser_keys(server: RealServer) -> None:
     judge(server, "admin", examine(server, "admin", "--max-examples", "15"))
     judge(server, "eve", examine(server, "eve", "--phases", "coverage"))
     print(f"CPU of schemathesis: {resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime:.0f} s")

@@ -113,5 +113,8 @@ async def test_a_name_that_a_python_tool_has_is_refused(api: Api, tmp_path: Path
     (tmp_path / "tools" / "crm.py").write_text(
         "from journeyman import tool\n\n\n@tool\nasync def crm__addNote() -> str:\n    '''Mine.'''\n    return 'x'\n"
     )
-    with pytest.raises(ConfigurationError, match="crm__addNote of the agent agent is another one elsewhere"):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"defines the tool .crm__addNote., but another agent defines it differently",
+    ):
         await AgentFactory(tmp_path / "agent.yaml").create_agent()

@@ -30,19 +30,19 @@ from pathlib import Path
 
 from journeyman import ToolContext, tool
 
-WORLD = Path({world!r})
+EFFECTS = Path({effects!r})
 
 
 def happened(what: str) -> str:
-    with WORLD.open("a") as world:
-        world.write(what + "\\\\n")
+    with EFFECTS.open("a") as effects:
+        effects.write(what + "\\\\n")
     return what
 
 
 @tool(effects="none")
 async def read_page(url: str) -> str:
     """Read a page."""
-    return WORLD.with_name("page.txt").read_text()
+    return EFFECTS.with_name("page.txt").read_text()
 
 
 @tool(effects="once", approval="always")
@@ -106,14 +106,14 @@ class Puppet:
         pass
 
 
-class World:
+class PuppetApp:
     def __init__(self, folder: Path) -> None:
-        self._file = folder / "world.txt"
+        self._file = folder / "effects.txt"
         self._page = folder / "page.txt"
         self._folder = folder
         self._agent: Any = None
         (folder / "tools").mkdir()
-        (folder / "tools/shop.py").write_text(TOOLS.format(world=str(self._file)).replace("\\\\n", "\\n"))
+        (folder / "tools/shop.py").write_text(TOOLS.format(effects=str(self._file)).replace("\\\\n", "\\n"))
         (folder / "agent.yaml").write_text(AGENT)
 
     async def run(self, *orders: tuple[str, Any]) -> tuple[list[str], Any]:
@@ -133,14 +133,14 @@ class World:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    made = World(tmp_path_factory.mktemp("puppet"))
+async def app(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[PuppetApp]:
+    made = PuppetApp(tmp_path_factory.mktemp("puppet"))
     yield made
     await made.aclose()
 
 
-async def test_what_is_allowed_happens(world: World) -> None:
-    happened, result = await world.run(("refund", {"order": "o1", "amount": 5}))
+async def test_what_is_allowed_happens(app: PuppetApp) -> None:
+    happened, result = await app.run(("refund", {"order": "o1", "amount": 5}))
     assert happened == ["refunded 5.0 for o1"]
     assert result.status == "finished"
 
@@ -173,8 +173,8 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("order", WRITES, ids=str)
-async def test_what_needs_a_human_waits_for_one(world: World, order: tuple[str, Any]) -> None:
-    happened, result = await world.run(order)
+async def test_what_needs_a_human_waits_for_one(app: PuppetApp, order: tuple[str, Any]) -> None:
+    happened, result = await app.run(order)
     assert happened == []
     assert (result.status, result.waiting_for) == ("paused", "approval")
     [approval] = result.approvals
@@ -182,14 +182,14 @@ async def test_what_needs_a_human_waits_for_one(world: World, order: tuple[str, 
 
 
 @pytest.mark.parametrize("order", REFUSED, ids=str)
-async def test_what_is_forbidden_is_refused_and_the_model_is_told(world: World, order: tuple[str, Any]) -> None:
-    happened, result = await world.run(order)
+async def test_what_is_forbidden_is_refused_and_the_model_is_told(app: PuppetApp, order: tuple[str, Any]) -> None:
+    happened, result = await app.run(order)
     assert happened == []
     assert result.status == "finished", "the run goes on"
 
 
-async def test_endless_orders_end_at_the_limits(world: World) -> None:
-    happened, result = await world.run(*[("read_page", {"url": "x"})] * 30)
+async def test_endless_orders_end_at_the_limits(app: PuppetApp) -> None:
+    happened, result = await app.run(*[("read_page", {"url": "x"})] * 30)
     assert happened == []
     assert result.stopped_by == "tool_calls"
 
@@ -199,8 +199,8 @@ VALUES = st.sampled_from([0, 5, 20, 20.0001, 1e308, -1, "o1", "o2", "x", None, T
 ARGUMENTS = st.dictionaries(st.sampled_from(["amount", "to", "order", "url", "table", "ctx"]), VALUES, max_size=4)
 
 
-async def _only_allowed(world: World, orders: list[tuple[str, Any]]) -> None:
-    happened, _ = await world.run(*orders)
+async def _only_allowed(app: PuppetApp, orders: list[tuple[str, Any]]) -> None:
+    happened, _ = await app.run(*orders)
     for line in happened:
         what, amount, _, order = line.split(" ")
         assert (what, order in ("o1", "o2")) == ("refunded", True), line
@@ -209,12 +209,12 @@ async def _only_allowed(world: World, orders: list[tuple[str, Any]]) -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(NAMES, ARGUMENTS), max_size=5))
-async def test_whatever_is_planted_only_what_is_allowed_happens(world: World, orders: list[tuple[str, Any]]) -> None:
-    await _only_allowed(world, orders)
+async def test_whatever_is_planted_only_what_is_allowed_happens(app: PuppetApp, orders: list[tuple[str, Any]]) -> None:
+    await _only_allowed(app, orders)
 
 
 @pytest.mark.long
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(NAMES, ARGUMENTS), max_size=5))
-async def test_two_hundred_plantings(world: World, orders: list[tuple[str, Any]]) -> None:
-    await _only_allowed(world, orders)
+async def test_two_hundred_plantings(app: PuppetApp, orders: list[tuple[str, Any]]) -> None:
+    await _only_allowed(app, orders)

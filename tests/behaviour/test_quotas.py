@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from asgi_client import request
-from harness.client import Client, Gone
-from harness.gateway import Gateway
-from harness.plan import plan
-from harness.server import Server
 from journeyman import create_app
 from journeyman.journal.sqlite.verify import verify_journal
 from journeyman.server.serving.app import App
+from tests.harness.api_client import ApiClient, ServerGone
+from tests.harness.asgi_client import request
+from tests.harness.fake_gateway import FakeGateway
+from tests.harness.real_server import RealServer
+from tests.harness.scripted_replies import reply_script
 
 COST = 0.04  # dollars of each reply of the fake gateway, by these prices
 PRICES = "fake: {input: 1000, output: 2500}\n"
@@ -26,14 +26,14 @@ RUNS = 32
 
 
 @asynccontextmanager
-async def paying(folder: Path, **settings: str) -> AsyncIterator[tuple[Server, Gateway, Client]]:
+async def paying(folder: Path, **settings: str) -> AsyncIterator[tuple[RealServer, FakeGateway, ApiClient]]:
     (folder / "agents").mkdir()
     (folder / "agents" / "worker.yaml").write_text(AGENT)
     (folder / "prices.yaml").write_text(PRICES)
-    async with Gateway() as gateway:
+    async with FakeGateway() as gateway:
         given = {"LITELLM_GATEWAY_URL": gateway.url, "PRICES_PATH": str(folder / "prices.yaml"), **settings}
-        server = Server(folder, folder / "agents", given)
-        async with Client(server) as client:
+        server = RealServer(folder, folder / "agents", given)
+        async with ApiClient(server) as client:
             await server.start()
             try:
                 yield server, gateway, client
@@ -41,14 +41,14 @@ async def paying(folder: Path, **settings: str) -> AsyncIterator[tuple[Server, G
                 await server.close()
 
 
-async def begin(client: Client, number: int, hold: bool = False) -> None:
+async def begin(client: ApiClient, number: int, hold: bool = False) -> None:
     """A run of four calls, or of one that holds. It may be turned away, and the server may die under it."""
     marker = f"r{number}"
     steps: list[Any] = [[["nope", {}]]] * 3
     first = [{"text": "held", "hold_after": 0}] if hold else steps
     try:
-        answer = await client.once("POST", "/process", {"user_input": plan(marker, *first, "done")})
-    except Gone:
+        answer = await client.once("POST", "/process", {"user_input": reply_script(marker, *first, "done")})
+    except ServerGone:
         return
     assert answer.status in (200, 202, 429), answer.body
     if answer.status == 429:
@@ -56,13 +56,13 @@ async def begin(client: Client, number: int, hold: bool = False) -> None:
         assert int(answer.headers["retry-after"]) > 0
 
 
-async def ended(client: Client) -> list[dict[str, Any]]:
+async def ended(client: ApiClient) -> list[dict[str, Any]]:
     """All runs, once each is over."""
     runs = (await client.get("/runs?limit=100"))["items"]
     return [await client.until(run["run_id"]) for run in runs]
 
 
-async def set_aside(client: Client, runs: list[dict[str, Any]]) -> list[float]:
+async def set_aside(client: ApiClient, runs: list[dict[str, Any]]) -> list[float]:
     events = [event for run in runs for event in await client.events(run["run_id"])]
     return [event["data"]["reserved"]["cost_usd"] for event in events if event["type"] == "model_called"]
 

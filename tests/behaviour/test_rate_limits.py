@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from asgi_client import Answer, Socket, request, socket
-from harness.redis_server import RedisServer, redis_server
 from journeyman import create_app
 from journeyman.server.serving.app import App
+from tests.harness.asgi_client import Answer, Socket, request, socket
+from tests.harness.redis_server import RedisServer, redis_server
 
 KEY = "k" * 43
 
@@ -96,7 +96,7 @@ async def two_on_one_redis(
     """Two servers after 20 requests; once more where this process was too late to read one of Redis's answers."""
     for last in (False, False, False, True):
         caplog.clear()
-        gc.collect()  # after thousands of tests it takes longer than PATIENCE_SECONDS, so not in between
+        gc.collect()  # after thousands of tests it takes longer than REPLY_SECONDS, so not in between
         with redis_server(folder) as redis:
             both = [app_with(folder, rate_limit_enabled=True, redis_url=redis.url) for _ in range(2)]
             try:
@@ -120,7 +120,7 @@ async def limits_of(app: App) -> tuple[str, bool]:
 
 
 @dataclass
-class House:
+class LimitedApp:
     """A server with keys; requests go out at once and their answers come in order."""
 
     app: App
@@ -146,76 +146,76 @@ def statuses(answers: list[Answer]) -> dict[int, int]:
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
+async def limited(tmp_path: Path) -> AsyncIterator[LimitedApp]:
     app = app_with(tmp_path, auth_mode="required", api_key=KEY, rate_limit_requests=12)
-    yield House(app)
+    yield LimitedApp(app)
     await app.stop()
 
 
-async def test_two_keys_of_one_principal_have_rates_of_their_own_and_share_the_principals(house: House) -> None:
-    fast, slow = [await house.key(rate=rate) for rate in ("8/1m", "3/60s")]
-    assert statuses(await house.ask(slow["key"], 5)) == {200: 3, 429: 2}
-    assert statuses(await house.ask(fast["key"], 10)) == {200: 8, 429: 2}
-    bare = await house.key()
-    assert statuses(await house.ask(bare["key"], 3)) == {200: 1, 429: 2}, "3 + 8 + 1 are the principal's 12"
-    assert statuses(await house.ask(KEY)) == {200: 1}, "another principal has its own"
+async def test_two_keys_of_one_principal_have_rates_of_their_own_and_share_the_principals(limited: LimitedApp) -> None:
+    fast, slow = [await limited.key(rate=rate) for rate in ("8/1m", "3/60s")]
+    assert statuses(await limited.ask(slow["key"], 5)) == {200: 3, 429: 2}
+    assert statuses(await limited.ask(fast["key"], 10)) == {200: 8, 429: 2}
+    bare = await limited.key()
+    assert statuses(await limited.ask(bare["key"], 3)) == {200: 1, 429: 2}, "3 + 8 + 1 are the principal's 12"
+    assert statuses(await limited.ask(KEY)) == {200: 1}, "another principal has its own"
 
 
-async def test_64_at_once_with_one_key_never_get_more_through(house: House) -> None:
-    made = await house.key(rate="7/60s")
-    assert statuses(await house.ask(made["key"], 64)) == {200: 7, 429: 57}
-    bare = await house.key()
-    assert statuses(await house.ask(bare["key"], 64)) == {200: 5, 429: 59}, "what the key was refused took no place"
+async def test_64_at_once_with_one_key_never_get_more_through(limited: LimitedApp) -> None:
+    made = await limited.key(rate="7/60s")
+    assert statuses(await limited.ask(made["key"], 64)) == {200: 7, 429: 57}
+    bare = await limited.key()
+    assert statuses(await limited.ask(bare["key"], 64)) == {200: 5, 429: 59}, "what the key was refused took no place"
 
 
-async def test_the_headers_name_both_policies_and_what_is_left_of_the_narrower(house: House) -> None:
-    made = await house.key(rate="2/10s")
-    first, _, refused = [(await house.ask(made["key"]))[0] for _ in range(3)]
+async def test_the_headers_name_both_policies_and_what_is_left_of_the_narrower(limited: LimitedApp) -> None:
+    made = await limited.key(rate="2/10s")
+    first, _, refused = [(await limited.ask(made["key"]))[0] for _ in range(3)]
     assert first.headers["ratelimit-policy"] == '"default";q=12;w=60, "key";q=2;w=10'
     assert first.headers["ratelimit"] == '"key";r=1;t=10'
     assert refused.headers["ratelimit-policy"] == first.headers["ratelimit-policy"]
     assert refused.headers["ratelimit"].startswith('"key";r=0;t=')
     assert "2 requests of this key in 10 seconds" in refused.json()["error"]
     assert 1 <= int(refused.headers["retry-after"]) <= 10
-    wide = await house.key(rate="100/10s", principal="wide")
-    left = [(await house.ask(wide["key"]))[0].headers["ratelimit"] for _ in range(2)]
+    wide = await limited.key(rate="100/10s", principal="wide")
+    left = [(await limited.ask(wide["key"]))[0].headers["ratelimit"] for _ in range(2)]
     assert [text.split(";t=")[0] for text in left] == ['"default";r=11', '"default";r=10']
 
 
-async def test_a_key_counts_whomever_it_acts_for(house: House) -> None:
-    made = await house.key(scopes=["read", "delegate"], rate="4/60s")
+async def test_a_key_counts_whomever_it_acts_for(limited: LimitedApp) -> None:
+    made = await limited.key(scopes=["read", "delegate"], rate="4/60s")
     users = [{**bearer(made["key"]), "x-on-behalf-of": f"user{number}"} for number in range(9)]
-    answers = await asyncio.gather(*(request(house.app, "GET", "/threads", headers=user) for user in users))
+    answers = await asyncio.gather(*(request(limited.app, "GET", "/threads", headers=user) for user in users))
     assert statuses(answers) == {200: 4, 429: 5}
 
 
-async def test_a_rotated_key_goes_on_with_the_window_and_a_revoked_one_opens_nothing(house: House) -> None:
-    old = await house.key(rate="3/60s")
-    assert statuses(await house.ask(old["key"], 2)) == {200: 2}
+async def test_a_rotated_key_goes_on_with_the_window_and_a_revoked_one_opens_nothing(limited: LimitedApp) -> None:
+    old = await limited.key(rate="3/60s")
+    assert statuses(await limited.ask(old["key"], 2)) == {200: 2}
     path = f"/keys/{old['id']}/rotate"
-    new = (await request(house.app, "POST", path, json={"grace_seconds": 60}, headers=bearer(KEY))).json()
-    assert statuses(await house.ask(new["key"], 3)) == {200: 1, 429: 2}
-    assert statuses(await house.ask(old["key"])) == {429: 1}, "in its grace it shares the window"
-    await request(house.app, "POST", f"/keys/{new['id']}/revoke", headers=bearer(KEY))
-    assert statuses(await house.ask(new["key"])) == {401: 1}
+    new = (await request(limited.app, "POST", path, json={"grace_seconds": 60}, headers=bearer(KEY))).json()
+    assert statuses(await limited.ask(new["key"], 3)) == {200: 1, 429: 2}
+    assert statuses(await limited.ask(old["key"])) == {429: 1}, "in its grace it shares the window"
+    await request(limited.app, "POST", f"/keys/{new['id']}/revoke", headers=bearer(KEY))
+    assert statuses(await limited.ask(new["key"])) == {401: 1}
 
 
 async def test_a_keys_rate_holds_where_nobody_else_is_counted(tmp_path: Path) -> None:
     app = app_with(tmp_path, auth_mode="required", api_key=KEY, rate_limit_enabled=False)
-    house = House(app)
-    made = await house.key(rate="2/60s")
-    answers = await house.ask(made["key"], 3)
+    limited = LimitedApp(app)
+    made = await limited.key(rate="2/60s")
+    answers = await limited.ask(made["key"], 3)
     assert statuses(answers) == {200: 2, 429: 1}
     assert answers[0].headers["ratelimit-policy"] == '"key";q=2;w=60'
     for secret, status in ((KEY, 200), ("guess", 401)):
-        free = await house.ask(secret, 9)
+        free = await limited.ask(secret, 9)
         assert (statuses(free), "ratelimit" in free[0].headers) == ({status: 9}, False)
     await app.stop()
 
 
-async def test_on_a_socket_commands_count_and_coming_back_to_a_run_does_not(house: House) -> None:
-    made = await house.key(rate="2/60s")
-    async with socket(house.app, headers=bearer(made["key"])) as client:
+async def test_on_a_socket_commands_count_and_coming_back_to_a_run_does_not(limited: LimitedApp) -> None:
+    made = await limited.key(rate="2/60s")
+    async with socket(limited.app, headers=bearer(made["key"])) as client:
         started = await told(client, {"type": "start", "id": "1", "user_input": "hello"})
         for number in range(4):
             again = {"type": "subscribe", "id": f"again{number}", "run_id": started["run_id"]}
@@ -234,19 +234,19 @@ async def told(client: Socket, command: dict[str, Any]) -> dict[str, Any]:
             return message
 
 
-async def test_who_guesses_keys_on_sockets_is_slowed_down_too(house: House) -> None:
+async def test_who_guesses_keys_on_sockets_is_slowed_down_too(limited: LimitedApp) -> None:
     """By a header and by a first message, in one window with guesses of plain requests."""
     for _ in range(6):
-        assert await closed(house.app, bearer("guess")) == "unauthenticated"
-        async with socket(house.app) as client:
+        assert await closed(limited.app, bearer("guess")) == "unauthenticated"
+        async with socket(limited.app) as client:
             assert (await told(client, {"type": "authenticate", "id": "a", "token": "guess"}))[
                 "code"
             ] == "unauthenticated"
-    assert await closed(house.app, bearer("guess")) == "rate_limited"
-    async with socket(house.app) as client:
+    assert await closed(limited.app, bearer("guess")) == "rate_limited"
+    async with socket(limited.app) as client:
         assert (await told(client, {"type": "authenticate", "id": "a", "token": "guess"}))["code"] == "rate_limited"
-    assert statuses(await house.ask("guess")) == {429: 1}
-    async with socket(house.app, headers=bearer(KEY)) as client:
+    assert statuses(await limited.ask("guess")) == {429: 1}
+    async with socket(limited.app, headers=bearer(KEY)) as client:
         assert client.accepted, "a credential that holds is let in"
 
 

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.asgi_client import request
 
-from harness.root_logger import json_lines
 from journeyman import AgentFactory
 from journeyman.server.serving.app import App
 from journeyman.settings import Settings
+from tests.harness.asgi_client import request
+from tests.harness.root_logger import json_lines
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 

@@ -17,14 +17,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from asgi_client import request
-from harness.root_logger import json_lines
 from journeyman.api.app import build_app
 from journeyman.events.messages import ToolCall, assistant
 from journeyman.llm.client import ModelReply, ModelRequest, TextDelta
 from journeyman.server.composition import build
 from journeyman.server.serving.app import api_dependencies
 from journeyman.settings import Settings
+from tests.harness.asgi_client import request
+from tests.harness.root_logger import json_lines
 
 PRINCIPALS, RUNS = 8, 64
 AGENT = """\

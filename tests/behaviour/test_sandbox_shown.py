@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.asgi_client import request
 
 from journeyman.errors import ConfigurationError
 from journeyman.server.application import Application
@@ -15,6 +14,7 @@ from journeyman.server.serving.app import App
 from journeyman.settings import Settings
 from journeyman.tools.process.pool import WorkerPool
 from journeyman.tools.sandbox.detection import AvailableIsolation, detect
+from tests.harness.asgi_client import request
 
 TOOLS = """
 from journeyman import tool

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from harness import checker
-from harness.commits import at_commits, plain
-from harness.lane import Lane
-from harness.plan import plan
+from tests.harness import invariants
+from tests.harness.kill_at_commits import at_commits, plain
+from tests.harness.scripted_replies import reply_script
+from tests.harness.server_environment import ServerEnvironment
 
 AGENTS = {
     "foreman": "type: foreman:Foreman\ndescription: Has others work\nmodel: {name: fake}\n",
@@ -40,30 +40,30 @@ class Foreman(BaseAgent):
 }
 
 
-async def scenario(one: Lane, name: str) -> None:
+async def scenario(env: ServerEnvironment, name: str) -> None:
     first, second, third = (f"children-{name}-{number}" for number in (1, 2, 3))
     rounds = [
         [
-            plan(first, [["guarded", {"label": first}]], "One."),
-            plan(second, [["look", {"label": second}], ["pay", {"label": second}]], "Two."),
+            reply_script(first, [["guarded", {"label": first}]], "One."),
+            reply_script(second, [["look", {"label": second}], ["pay", {"label": second}]], "Two."),
         ],
-        [plan(third, [["crunch", {"label": third}]], "Three.")],
+        [reply_script(third, [["crunch", {"label": third}]], "Three.")],
     ]
-    run = await one.client.start(json.dumps(rounds), f"children-{name}", agent="foreman")
-    ended = await one.settle(run)
+    run = await env.client.start(json.dumps(rounds), f"children-{name}", agent="foreman")
+    ended = await env.settle(run)
     assert (ended["status"], ended["response"]) == ("finished", "One. Two. Three.")
-    events = await one.client.events(run)
-    assert checker.journal(events) == []
+    events = await env.client.events(run)
+    assert invariants.journal(events) == []
     started = [event["data"]["child"] for event in events if event["type"] == "node_entered"]
-    listed = await one.client.get(f"/runs?parent={run}")
+    listed = await env.client.get(f"/runs?parent={run}")
     assert [row["run_id"] for row in reversed(listed["items"])] == started, "each was started once"
     assert len(started) == sum(event["type"] == "node_left" for event in events) == 3
     used = 0
     for child, marker in zip(started, (first, second, third), strict=True):
-        assert await one.violations(child, marker) == []
-        used += (await one.client.run(child))["usage"]["output_tokens"]
+        assert await env.violations(child, marker) == []
+        used += (await env.client.run(child))["usage"]["output_tokens"]
     assert ended["usage"]["output_tokens"] == used
-    shown = (await one.client.get("/threads"))["items"]
+    shown = (await env.client.get("/threads"))["items"]
     assert not any(thread["thread_id"].startswith("!") for thread in shown)
 
 
@@ -85,22 +85,25 @@ async def test_a_stream_and_a_waiting_request_end_when_the_child_asks(tmp_path: 
     await plain(tmp_path, asked, AGENTS)
 
 
-async def asked(one: Lane, name: str) -> None:
+async def asked(env: ServerEnvironment, name: str) -> None:
     label = f"asked-{name}"
-    body = {"user_input": json.dumps([[plan(label, [["guarded", {"label": label}]], "Done.")]]), "agent": "foreman"}
-    waiting = (await one.client.post("/process", body, f"{label}-wait")).must(200)
+    body = {
+        "user_input": json.dumps([[reply_script(label, [["guarded", {"label": label}]], "Done.")]]),
+        "agent": "foreman",
+    }
+    waiting = (await env.client.post("/process", body, f"{label}-wait")).must(200)
     assert (waiting["status"], waiting["waiting_for"]) == ("paused", "approval")
     approval = waiting["approvals"][0]
     assert approval["run_id"] != waiting["run_id"], "it is the child's"
-    listed = (await one.client.get("/approvals"))["items"]
+    listed = (await env.client.get("/approvals"))["items"]
     assert [row["approval"] for row in listed] == [approval["approval"]]
-    await one.client.answer(waiting["run_id"], approval["approval"], "approve")
-    assert (await one.settle(waiting["run_id"]))["response"] == "Done."
+    await env.client.answer(waiting["run_id"], approval["approval"], "approve")
+    assert (await env.settle(waiting["run_id"]))["response"] == "Done."
     again = {**body, "user_input": body["user_input"].replace(label, f"{label}-2")}
-    run = await one.client.start(again["user_input"], f"{label}-cancel", agent="foreman")
-    await one.client.until(run, ("paused",))
-    await one.client.ask("POST", f"/runs/{run}/cancel", tries=1)
-    assert (await one.client.until(run))["status"] == "cancelled"
-    child = (await one.client.get(f"/runs?parent={run}"))["items"][0]
+    run = await env.client.start(again["user_input"], f"{label}-cancel", agent="foreman")
+    await env.client.until(run, ("paused",))
+    await env.client.ask("POST", f"/runs/{run}/cancel", tries=1)
+    assert (await env.client.until(run))["status"] == "cancelled"
+    child = (await env.client.get(f"/runs?parent={run}"))["items"][0]
     assert child["status"] == "cancelled"
-    assert not one.world.happened("guarded", f"{label}-2")
+    assert not env.effects_log.happened("guarded", f"{label}-2")

@@ -11,26 +11,26 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from harness.lane import Lane, lane
-from harness.plan import Step, plan
-from harness.sse import process
+from tests.harness.scripted_replies import Step, reply_script
+from tests.harness.server_environment import ServerEnvironment, server_environment
+from tests.harness.sse_client import process
 
 _RETRIES = 1
 _OK = "It went well in the end."
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def one(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lane]:
+async def env(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ServerEnvironment]:
     settings = {"MAX_RETRIES": str(_RETRIES), "TIMEOUT_SECONDS": "1"}
-    async with lane(tmp_path_factory.mktemp("faults"), settings) as running:
+    async with server_environment(tmp_path_factory.mktemp("faults"), settings) as running:
         yield running
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def fresh(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lane]:
+async def fresh(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ServerEnvironment]:
     """A server of its own for what must be tried again: the retry budget is not spent by the other cases."""
     settings = {"MAX_RETRIES": str(_RETRIES), "TIMEOUT_SECONDS": "1"}
-    async with lane(tmp_path_factory.mktemp("passing"), settings) as running:
+    async with server_environment(tmp_path_factory.mktemp("passing"), settings) as running:
         yield running
 
 
@@ -56,34 +56,34 @@ _DEAD: list[tuple[str, dict[str, Any], int, str, int]] = [
 
 @pytest.mark.parametrize(("name", "step", "status", "code", "calls"), _DEAD, ids=[case[0] for case in _DEAD])
 async def test_a_gateway_that_stays_bad(
-    one: Lane, name: str, step: dict[str, Any], status: int, code: str, calls: int
+    env: ServerEnvironment, name: str, step: dict[str, Any], status: int, code: str, calls: int
 ) -> None:
     """The answer says whose fault it is and which run failed; the thread can be used again."""
-    body = {"user_input": plan(name, {**step, "then": _OK}), "agent": "worker", "thread_id": name}
-    answer = await one.client.post("/process", body)
+    body = {"user_input": reply_script(name, {**step, "then": _OK}), "agent": "worker", "thread_id": name}
+    answer = await env.client.post("/process", body)
     assert (answer.status, _code(answer.body)) == (status, code), answer.body
-    assert one.gateway.calls[name, 1] <= calls
-    assert (await one.client.run(answer.body["run_id"]))["status"] == "failed"
-    events = await one.client.events(answer.body["run_id"])
+    assert env.gateway.calls[name, 1] <= calls
+    assert (await env.client.run(answer.body["run_id"]))["status"] == "failed"
+    events = await env.client.events(answer.body["run_id"])
     assert events[-1]["type"] == "run_failed"
     assert events[-1]["data"]["error"]["code"] == code
     assert "sk-test" not in json.dumps([answer.body, events])
-    again = await one.client.post("/process", {**body, "user_input": plan(f"{name}-2", _OK)})
+    again = await env.client.post("/process", {**body, "user_input": reply_script(f"{name}-2", _OK)})
     assert again.must(200)["response"] == _OK
-    assert one.gateway.refused == []
+    assert env.gateway.refused == []
 
 
 @pytest.mark.parametrize(("name", "step", "status", "code", "calls"), _DEAD, ids=[case[0] for case in _DEAD])
 async def test_the_same_while_somebody_watches(
-    one: Lane, name: str, step: dict[str, Any], status: int, code: str, calls: int
+    env: ServerEnvironment, name: str, step: dict[str, Any], status: int, code: str, calls: int
 ) -> None:
     name = f"{name}-streamed"
-    body = {"user_input": plan(name, {**step, "then": _OK}), "agent": "worker", "thread_id": name}
-    async with process(one.client, body) as stream:
+    body = {"user_input": reply_script(name, {**step, "then": _OK}), "agent": "worker", "thread_id": name}
+    async with process(env.client, body) as stream:
         frames = [frame async for frame in stream.frames()]
     assert frames[-1].type == "run_failed"
     assert frames[-1].data["data"]["error"]["code"] == code
-    assert one.gateway.calls[name, 1] <= calls
+    assert env.gateway.calls[name, 1] <= calls
 
 
 _PASSING: list[tuple[str, dict[str, Any]]] = [
@@ -97,9 +97,11 @@ _PASSING: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["plain", "streamed"])
 @pytest.mark.parametrize(("name", "step"), _PASSING, ids=[case[0] for case in _PASSING])
-async def test_a_fault_that_passes_is_tried_again(fresh: Lane, name: str, step: dict[str, Any], streamed: bool) -> None:
+async def test_a_fault_that_passes_is_tried_again(
+    fresh: ServerEnvironment, name: str, step: dict[str, Any], streamed: bool
+) -> None:
     name = f"passing-{name}-{streamed}"
-    body = {"user_input": plan(name, {**step, "times": 1, "then": _OK}), "agent": "worker"}
+    body = {"user_input": reply_script(name, {**step, "times": 1, "then": _OK}), "agent": "worker"}
     begin = time.monotonic()
     if streamed:
         async with process(fresh.client, body) as stream:
@@ -133,28 +135,28 @@ _ODD: list[tuple[str, dict[str, Any], list[str | None]]] = [
 @pytest.mark.parametrize("streamed", [False, True], ids=["plain", "streamed"])
 @pytest.mark.parametrize(("name", "reply", "codes"), _ODD, ids=[case[0] for case in _ODD])
 async def test_an_odd_reply_is_answered_and_the_run_goes_on(
-    one: Lane, name: str, reply: dict[str, Any], codes: list[str | None], streamed: bool
+    env: ServerEnvironment, name: str, reply: dict[str, Any], codes: list[str | None], streamed: bool
 ) -> None:
     name = f"{name}-{streamed}"
     step: Step = {"reply": reply}
-    body = {"user_input": plan(name, step, _OK), "agent": "worker", "thread_id": name}
+    body = {"user_input": reply_script(name, step, _OK), "agent": "worker", "thread_id": name}
     if streamed:
-        async with process(one.client, body) as stream:
+        async with process(env.client, body) as stream:
             frames = [frame async for frame in stream.frames()]
         assert frames[-1].type == "run_finished", frames[-1]
         run = frames[-1].data["run_id"]
     else:
-        answer = (await one.client.post("/process", body)).must(200)
+        answer = (await env.client.post("/process", body)).must(200)
         assert (answer["status"], answer["response"]) == ("finished", _OK), answer
         run = answer["run_id"]
-    ends = [e["data"] for e in await one.client.events(run) if e["type"] == "tool_call_finished"]
+    ends = [e["data"] for e in await env.client.events(run) if e["type"] == "tool_call_finished"]
     assert [(end.get("error") or {}).get("code") for end in ends] == codes
     assert len({end["call_id"] for end in ends}) == len(ends), "two calls share an id"
-    assert one.gateway.refused == []
+    assert env.gateway.refused == []
 
 
-async def test_a_gateway_that_is_not_there(one: Lane, tmp_path: Path) -> None:
-    async with lane(tmp_path, {"LITELLM_GATEWAY_URL": "http://127.0.0.1:9", "MAX_RETRIES": "0"}) as other:
+async def test_a_gateway_that_is_not_there(env: ServerEnvironment, tmp_path: Path) -> None:
+    async with server_environment(tmp_path, {"LITELLM_GATEWAY_URL": "http://127.0.0.1:9", "MAX_RETRIES": "0"}) as other:
         answer = await other.client.post("/process", {"user_input": "Anybody?", "agent": "worker"})
         assert (answer.status, _code(answer.body)) == (502, "gateway_unreachable"), answer.body
         assert (await other.client.run(answer.body["run_id"]))["status"] == "failed"

@@ -7,24 +7,24 @@ from pathlib import Path
 
 import pytest
 
-from harness.commits import at_commits, plain
-from harness.lane import Lane
-from harness.plan import plan
+from tests.harness.kill_at_commits import at_commits, plain
+from tests.harness.scripted_replies import reply_script
+from tests.harness.server_environment import ServerEnvironment
 
 TIMES = 50
 
 
-async def scenario(one: Lane, name: str) -> None:
+async def scenario(env: ServerEnvironment, name: str) -> None:
     key = f"same-{name}"
-    body = {"user_input": plan(key, [["put", {"label": key}]], "Once."), "agent": "worker", "thread_id": key}
-    answers = await asyncio.gather(*(one.client.post("/process", body, key) for _ in range(TIMES)))
+    body = {"user_input": reply_script(key, [["put", {"label": key}]], "Once."), "agent": "worker", "thread_id": key}
+    answers = await asyncio.gather(*(env.client.post("/process", body, key) for _ in range(TIMES)))
     assert {answer.status for answer in answers} == {200}
     assert all(answer.body == answers[0].body for answer in answers), {str(answer.body) for answer in answers}
     assert answers[0].body["response"] == "Once."
-    runs = (await one.client.get(f"/threads/{key}/runs"))["items"]
+    runs = (await env.client.get(f"/threads/{key}/runs"))["items"]
     assert len(runs) == 1, f"one key made {len(runs)} runs"
-    assert await one.violations(answers[0].body["run_id"], key) == []
-    other = await one.client.post("/process", {**body, "user_input": "Something else."}, key)
+    assert await env.violations(answers[0].body["run_id"], key) == []
+    other = await env.client.post("/process", {**body, "user_input": "Something else."}, key)
     assert other.status == 422
     assert other.body["code"] == "idempotency_mismatch"
 

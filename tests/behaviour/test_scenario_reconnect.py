@@ -11,11 +11,11 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from harness.client import Client
-from harness.commits import at_commits, plain
-from harness.lane import Lane
-from harness.plan import plan
-from harness.sse import Frame, Stream, watch
+from tests.harness.api_client import ApiClient
+from tests.harness.kill_at_commits import at_commits, plain
+from tests.harness.scripted_replies import reply_script
+from tests.harness.server_environment import ServerEnvironment
+from tests.harness.sse_client import Frame, Stream, watch
 
 TEXT = "".join(f"word{number:03d} " for number in range(60))
 _ENDS = ("run_finished", "run_failed", "run_cancelled")
@@ -73,70 +73,70 @@ class Reader:
             self.text = ""
 
 
-def _post(client: Client, text: str, key: str) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+def _post(client: ApiClient, text: str, key: str) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
     headers = {"Accept": "text/event-stream", "Idempotency-Key": key}
     body = {"user_input": text, "agent": "worker"}
     return client.http.post(f"{client.server.url}/process", json=body, headers=headers)
 
 
-async def _connection(one: Lane, reader: Reader, text: str, key: str) -> AsyncIterator[Frame]:
+async def _connection(env: ServerEnvironment, reader: Reader, text: str, key: str) -> AsyncIterator[Frame]:
     """One connection's frames: the POST while the run's id is unknown, the event stream after that."""
     reader.fresh = True
     if reader.run_id:
-        async with watch(one.client, reader.run_id, after=len(reader.ids)) as stream:
+        async with watch(env.client, reader.run_id, after=len(reader.ids)) as stream:
             async for frame in stream.frames():
                 yield frame
         return
-    async with _post(one.client, text, key) as response:
+    async with _post(env.client, text, key) as response:
         assert response.status == 200, await response.text()
         async for frame in Stream(response).frames():
             yield frame
 
 
-async def _read(one: Lane, text: str, key: str, kill_after: int | None = None) -> Reader:
+async def _read(env: ServerEnvironment, text: str, key: str, kill_after: int | None = None) -> Reader:
     """Read to the end over as many connections as it takes; kill the server when so much text has come, and let the
     gateway go on when the next connection shows as much."""
-    reader, first = Reader(), one.server.starts
+    reader, first = Reader(), env.server.starts
     for _ in range(6):
-        seen = one.server.starts
+        seen = env.server.starts
         try:
-            async for frame in _connection(one, reader, text, key):
+            async for frame in _connection(env, reader, text, key):
                 reader.take(frame)
                 if kill_after is not None and len(reader.text) >= kill_after:
-                    if one.server.starts > first:
-                        one.gateway.release(key)
-                    elif one.server.alive:
-                        await one.server.kill()
+                    if env.server.starts > first:
+                        env.gateway.release(key)
+                    elif env.server.alive:
+                        await env.server.kill()
         except (aiohttp.ClientConnectionError, ConnectionError):
             pass
         if reader.over:
             return reader
-        await one.server.revive(seen)
+        await env.server.revive(seen)
     raise AssertionError(f"no end after 6 connections: {reader.types}")
 
 
-async def _judge(one: Lane, reader: Reader, key: str) -> None:
+async def _judge(env: ServerEnvironment, reader: Reader, key: str) -> None:
     assert reader.wrong == []
     assert reader.types[-1] == "run_finished"
     assert reader.final == TEXT
-    stored = await one.client.events(reader.run_id)
+    stored = await env.client.events(reader.run_id)
     assert [event["seq"] for event in stored] == reader.ids
     assert [event["type"] for event in stored] == reader.types
-    assert await one.violations(reader.run_id, key) == []
+    assert await env.violations(reader.run_id, key) == []
 
 
-async def killed_in_mid_reply(one: Lane, name: str) -> None:
+async def killed_in_mid_reply(env: ServerEnvironment, name: str) -> None:
     key = f"reconnect-{name}"
-    text = plan(key, {"text": TEXT, "chunks": 30, "hold_after": 15})
-    reader = await _read(one, text, key, kill_after=len(TEXT) // 2 - 20)
-    assert one.gateway.calls[key, 1] == 2, "the reply was in flight: it is asked for once more"
-    await _judge(one, reader, key)
+    text = reply_script(key, {"text": TEXT, "chunks": 30, "hold_after": 15})
+    reader = await _read(env, text, key, kill_after=len(TEXT) // 2 - 20)
+    assert env.gateway.calls[key, 1] == 2, "the reply was in flight: it is asked for once more"
+    await _judge(env, reader, key)
 
 
-async def read_over_any_kill(one: Lane, name: str) -> None:
+async def read_over_any_kill(env: ServerEnvironment, name: str) -> None:
     key = f"reconnect-{name}"
-    text = plan(key, [["put", {"label": key}]], {"text": TEXT, "chunks": 30, "interval": 0.005})
-    await _judge(one, await _read(one, text, key), key)
+    text = reply_script(key, [["put", {"label": key}]], {"text": TEXT, "chunks": 30, "interval": 0.005})
+    await _judge(env, await _read(env, text, key), key)
 
 
 async def test_reconnect_in_mid_reply_across_a_restart(tmp_path: Path) -> None:
@@ -144,34 +144,36 @@ async def test_reconnect_in_mid_reply_across_a_restart(tmp_path: Path) -> None:
 
 
 async def test_joining_late_gets_stored_events_one_snapshot_and_the_rest(tmp_path: Path) -> None:
-    async def scenario(one: Lane, name: str) -> None:
+    async def scenario(env: ServerEnvironment, name: str) -> None:
         key = f"join-{name}"
-        async with _post(one.client, plan(key, {"text": TEXT, "chunks": 30, "hold_after": 15}), key) as response:
+        async with _post(
+            env.client, reply_script(key, {"text": TEXT, "chunks": 30, "hold_after": 15}), key
+        ) as response:
             first = Stream(response).frames()
             reader = Reader()
             while len(reader.text) < len(TEXT) // 2 - 20:
                 reader.take(await anext(first))
             for header in (True, False):
-                await _joins(one, reader.run_id, header)
-            async with watch(one.client, reader.run_id) as stream:
+                await _joins(env, reader.run_id, header)
+            async with watch(env.client, reader.run_id) as stream:
                 late = Reader()
                 async for frame in stream.frames():
                     late.take(frame)
                     if frame.type == "snapshot":
-                        one.gateway.release(key)
+                        env.gateway.release(key)
             async for frame in first:
                 reader.take(frame)
-        await _judge(one, reader, key)
+        await _judge(env, reader, key)
         assert late.wrong == []
         assert late.types == reader.types
 
     await plain(tmp_path, scenario)
 
 
-async def _joins(one: Lane, run_id: str, header: bool) -> None:
+async def _joins(env: ServerEnvironment, run_id: str, header: bool) -> None:
     """Stored events after seq 1, then one snapshot, and nothing else while the gateway keeps silent."""
     types = []
-    async with watch(one.client, run_id, after=1, header=header) as stream:
+    async with watch(env.client, run_id, after=1, header=header) as stream:
         async for frame in stream.frames():
             types.append(frame.type)
             if frame.type == "snapshot":
@@ -184,14 +186,14 @@ async def _joins(one: Lane, run_id: str, header: bool) -> None:
 
 
 async def test_the_stream_of_an_ended_run_is_its_journal(tmp_path: Path) -> None:
-    async def scenario(one: Lane, name: str) -> None:
-        run = await one.client.start(plan(name, "Short."), name)
-        await one.settle(run)
-        await one.server.kill()
-        await one.server.start()
-        async with watch(one.client, run) as stream:
+    async def scenario(env: ServerEnvironment, name: str) -> None:
+        run = await env.client.start(reply_script(name, "Short."), name)
+        await env.settle(run)
+        await env.server.kill()
+        await env.server.start()
+        async with watch(env.client, run) as stream:
             frames = [frame async for frame in stream.frames()]
-        stored = await one.client.events(run)
+        stored = await env.client.events(run)
         assert [frame.data for frame in frames] == stored
         assert [json.dumps(frame.id) for frame in frames] == [json.dumps(event["seq"]) for event in stored]
 

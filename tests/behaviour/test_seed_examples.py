@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from asgi_client import request
 from journeyman import AgentFactory, ToolRegistry, create_app
 from journeyman.errors import ToolValidationError
+from tests.harness.asgi_client import request
 
 AGENT = "type: react_agent\nprompt: Test prompt\nmodel: offline\ntools: [get_username]\n"
 

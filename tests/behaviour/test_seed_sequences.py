@@ -16,8 +16,8 @@ import pytest_asyncio
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from asgi_client import Answer, request
 from journeyman import create_app
+from tests.harness.asgi_client import Answer, request
 
 AGENT = """\
 type: react_agent

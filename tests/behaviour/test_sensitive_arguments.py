@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from asgi_client import request, stream
-from harness.root_logger import restored
 from journeyman import create_app
 from journeyman.cli import main
 from journeyman.server.serving.app import App
+from tests.harness.asgi_client import request, stream
+from tests.harness.root_logger import restored
 
 PASSWORD = "correct horse battery"
 TOOLS = '''

@@ -18,13 +18,13 @@ from typing import Any
 
 import pytest
 import uvloop
-from benchmarks.usage import rss_mb
 
-from harness.hostile_requests import DEEPEST, Hostile, Known
-from harness.hostile_sockets import Breaker
-from harness.raw_http import Answer, Wire
-from harness.server import Server
+from benchmarks.usage import rss_mb
 from journeyman.journal.sqlite.journal import READERS
+from tests.harness.malformed_requests import DEEPEST, Known, MalformedRequests
+from tests.harness.malformed_sockets import MalformedClient
+from tests.harness.raw_http import Answer, Wire
+from tests.harness.real_server import RealServer
 
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
 ADMIN = "admin-key-that-no-log-may-hold-0123456789"
@@ -57,12 +57,12 @@ Statuses = Counter[tuple[str, str]]
 class Assault:
     """Shots at one server, and what is counted of them."""
 
-    def __init__(self, server: Server, known: Known, seed: int) -> None:
+    def __init__(self, server: RealServer, known: Known, seed: int) -> None:
         self.server, self.known = server, known
         self.statuses: Statuses = Counter()
-        clients = [Hostile(seed * 1000 + number, known) for number in range(CLIENTS)]
+        clients = [MalformedRequests(seed * 1000 + number, known) for number in range(CLIENTS)]
         self._clients = [(hostile, Wire(server.port)) for hostile in clients]
-        self._breakers = [Breaker(seed * 1000 + 500 + number, server.port, known) for number in range(BREAKERS)]
+        self._breakers = [MalformedClient(seed * 1000 + 500 + number, server.port, known) for number in range(BREAKERS)]
         self._left = 0
 
     async def warm(self) -> None:
@@ -92,7 +92,7 @@ class Assault:
             for number, breaker in enumerate(self._breakers):
                 group.create_task(self._break(breaker, breaks // BREAKERS + (number < breaks % BREAKERS)))
 
-    async def _ask(self, hostile: Hostile, wire: Wire) -> None:
+    async def _ask(self, hostile: MalformedRequests, wire: Wire) -> None:
         while self._left > 0:
             self._left -= 1
             shot = hostile.next()
@@ -108,7 +108,7 @@ class Assault:
         admitted = answer.status == 503 and b"retry-after" in answer.headers
         assert answer.status < 500 or admitted, f"{answer.status} to {kind}: {data[:2000]!r}\n{answer.body[:500]!r}"
 
-    async def _break(self, breaker: Breaker, times: int) -> None:
+    async def _break(self, breaker: MalformedClient, times: int) -> None:
         for _ in range(times):
             self.statuses[await breaker.next()] += 1
 
@@ -123,7 +123,7 @@ class Assault:
 class Witness:
     """A client among them that wants something: it is served rightly the whole time."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: RealServer) -> None:
         self._wire, self.served, self.slowest = Wire(server.port), 0, 0.0
 
     async def ask(self, method: str, path: str, body: Any = None) -> Any:
@@ -167,7 +167,7 @@ class Witness:
         self._wire.close()
 
 
-def descriptors(server: Server) -> Counter[str]:
+def descriptors(server: RealServer) -> Counter[str]:
     """How many of what: sockets, each file by its name."""
     found: Counter[str] = Counter()
     for file in Path(f"/proc/{server.pid}/fd").iterdir():
@@ -197,7 +197,7 @@ async def watched(witness: Witness) -> AsyncIterator[None]:
 
 async def assault(folder: Path, level: str, shots: int, slow: int) -> None:
     (folder / "agent.yaml").write_text(AGENT)
-    server = Server(folder, folder / "agent.yaml", {**SETTINGS, **ALLOCATOR, "LOG_LEVEL": level})
+    server = RealServer(folder, folder / "agent.yaml", {**SETTINGS, **ALLOCATOR, "LOG_LEVEL": level})
     await server.start()
     try:
         await _assault(server, level, shots, slow)
@@ -210,7 +210,7 @@ async def assault(folder: Path, level: str, shots: int, slow: int) -> None:
         await server.close()
 
 
-async def _assault(server: Server, level: str, shots: int, slow: int) -> None:
+async def _assault(server: RealServer, level: str, shots: int, slow: int) -> None:
     witness = Witness(server)
     run = await witness.ask("POST", "/process", {"user_input": "hi", "thread_id": "known"})
     known = Known(ADMIN, run["run_id"], "known", (GATEWAY, TOKENS), OTHERS)
@@ -254,7 +254,7 @@ def summary(statuses: Statuses, seconds: float, level: str) -> str:
     return "\n".join([head, *(f"  {kind}: {', '.join(counts)}" for kind, counts in by_kind.items())])
 
 
-def _no_secret(server: Server) -> None:
+def _no_secret(server: RealServer) -> None:
     """Not in what the process wrote, nor in its database."""
     assert server.child is not None
     files = [server.child.out, server.child.err, *server.folder.glob("journal.db*")]

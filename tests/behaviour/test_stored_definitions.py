@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from asgi_client import request
 from journeyman.server.serving.app import App
 from journeyman.settings import Settings
+from tests.harness.asgi_client import request
 
 AGENT = """\
 type: react_agent

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from asgi_client import Answer, request, socket
-from tenants import House, house
+from tests.harness.asgi_client import Answer, request, socket
+from tests.harness.multi_tenant_app import MultiTenantApp, multi_tenant_app
 
 SCOPES = "run read tools approve"
-CANARY = "canary-of-ann"
+MARKER = "marker-of-ann"
 NEVER = {"thread_id": "thread-that-never-was", "run_id": "run_that_never_was"}
 NO_TENANTS = {"name", "key_id"}  # path parameters that name agents, tools and keys: the same for everybody
 BODIES: dict[str, Any] = {
@@ -47,26 +47,26 @@ QUERY = {"after", "cursor", "limit", "format", "at", "status", "agent", "thread"
 class Tenants:
     """Ann has a paused run on a thread with a context; Bob has nothing, and every scope that Ann has."""
 
-    def __init__(self, made: House) -> None:
-        self.house = made
+    def __init__(self, made: MultiTenantApp) -> None:
+        self.api = made
         self.ids: dict[str, str] = {}
         self.approval = ""
         self.document: dict[str, Any] = {}
 
     async def open(self) -> Tenants:
-        ask = self.house.ask
+        ask = self.api.ask
         headers = {"idempotency-key": "ann-1", "x-request-id": "req-ann", "traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}
-        body = {"user_input": f"ask {CANARY}", "thread_id": "ann-thread", "context": {"secret": CANARY}}
+        body = {"user_input": f"ask {MARKER}", "thread_id": "ann-thread", "context": {"secret": MARKER}}
         run = (await ask("ann", "POST", "/process", body, headers)).json()
         assert run["status"] == "paused", run
-        broken = await ask("ann", "POST", "/process", {"user_input": f"break {CANARY}", "thread_id": "ann-broken"})
+        broken = await ask("ann", "POST", "/process", {"user_input": f"break {MARKER}", "thread_id": "ann-broken"})
         assert broken.status >= 500
-        await ask("ann", "PATCH", "/context", {"secret": CANARY})
-        await ask("ann", "POST", "/threads", {"thread_id": "ann-second", "title": CANARY})
+        await ask("ann", "PATCH", "/context", {"secret": MARKER})
+        await ask("ann", "POST", "/threads", {"thread_id": "ann-second", "title": MARKER})
         self.ids = {"run_id": run["run_id"], "thread_id": "ann-thread"}
         self.approval = run["approvals"][0]["approval"]
         await ask("bob", "GET", "/threads")  # his key is known now: it is looked up once
-        self.document = (await request(self.house.app, "GET", "/openapi.json")).json()
+        self.document = (await request(self.api.app, "GET", "/openapi.json")).json()
         return self
 
     def operations(self) -> list[tuple[str, str, dict[str, Any]]]:
@@ -84,7 +84,7 @@ class Tenants:
         """All that Ann can see of hers."""
         paths = ["/threads", "/runs", "/approvals", "/context", "/threads/ann-thread/messages", "/threads/ann-thread"]
         paths += [f"/runs/{self.ids['run_id']}/events", "/threads/ann-thread/context"]
-        return "\n".join([(await self.house.ask("ann", "GET", path)).text for path in paths])
+        return "\n".join([(await self.api.ask("ann", "GET", path)).text for path in paths])
 
 
 def _put(body: Any, approval: str) -> Any:
@@ -99,7 +99,7 @@ def _put(body: Any, approval: str) -> Any:
 
 @pytest.fixture
 async def tenants(tmp_path: Path) -> AsyncIterator[Tenants]:
-    async with house(tmp_path, {"ann": SCOPES, "bob": SCOPES, "boss": f"{SCOPES} approve:any"}) as made:
+    async with multi_tenant_app(tmp_path, {"ann": SCOPES, "bob": SCOPES, "boss": f"{SCOPES} approve:any"}) as made:
         yield await Tenants(made).open()
 
 
@@ -124,8 +124,8 @@ async def test_another_tenants_ids_are_ids_of_nothing(tenants: Tenants) -> None:
         if not parameters & NEVER.keys():
             continue
         body = tenants.body(operation) if method in ("POST", "PATCH", "PUT") else None
-        theirs, asked = await tenants.house.queries("bob", method, filled(path, tenants.ids), body)
-        nothing, asked_of_nothing = await tenants.house.queries("bob", method, filled(path, NEVER), body)
+        theirs, asked = await tenants.api.queries("bob", method, filled(path, tenants.ids), body)
+        nothing, asked_of_nothing = await tenants.api.queries("bob", method, filled(path, NEVER), body)
         assert theirs.status == 404, (method, path, theirs.text)
         assert plain(theirs, tenants.ids) == plain(nothing, NEVER), (method, path)
         assert asked == asked_of_nothing, (method, path)
@@ -136,8 +136,8 @@ async def test_another_tenants_ids_are_ids_of_nothing(tenants: Tenants) -> None:
 
 
 async def test_lists_and_searches_hold_nothing_of_anothers(tenants: Tenants) -> None:
-    run = (await tenants.house.ask("ann", "GET", f"/runs/{tenants.ids['run_id']}")).json()
-    failed = (await tenants.house.ask("ann", "GET", "/runs?status=failed")).json()["items"][0]
+    run = (await tenants.api.ask("ann", "GET", f"/runs/{tenants.ids['run_id']}")).json()
+    failed = (await tenants.api.ask("ann", "GET", "/runs?status=failed")).json()["items"][0]
     values = {
         "thread": "ann-thread",
         "request_id": "req-ann",
@@ -157,38 +157,38 @@ async def test_lists_and_searches_hold_nothing_of_anothers(tenants: Tenants) -> 
         if method != "GET" or "{" in path or path in ("/metrics", "/livez", "/readyz"):
             continue
         for query in ["", *(f"?{name}={value}" for name, value in values.items() if name in names)]:
-            answer = await tenants.house.ask("bob", "GET", path + query)
+            answer = await tenants.api.ask("bob", "GET", path + query)
             if answer.status == 403:  # for admins
                 continue
             assert answer.status == 200, (path, query, answer.text)
-            assert CANARY not in answer.text, (path, query)
+            assert MARKER not in answer.text, (path, query)
             assert "ann" not in answer.text, (path, query)
 
 
 async def test_a_cursor_of_anothers_leads_nowhere(tenants: Tenants) -> None:
-    await tenants.house.ask("ann", "POST", "/process", {"user_input": "hello", "thread_id": "ann-third"})
+    await tenants.api.ask("ann", "POST", "/process", {"user_input": "hello", "thread_id": "ann-third"})
     for path in ("/threads", "/runs", "/threads/ann-thread/messages", f"/runs/{tenants.ids['run_id']}/events"):
-        page = (await tenants.house.ask("ann", "GET", f"{path}?limit=1")).json()
+        page = (await tenants.api.ask("ann", "GET", f"{path}?limit=1")).json()
         assert page["next_cursor"], path
-        answer = await tenants.house.ask("bob", "GET", f"{path}?limit=1&cursor={page['next_cursor']}")
+        answer = await tenants.api.ask("bob", "GET", f"{path}?limit=1&cursor={page['next_cursor']}")
         assert answer.status == 404 or answer.json() == {"items": [], "next_cursor": None}, (path, answer.text)
 
 
 async def test_metrics_name_no_tenant(tenants: Tenants) -> None:
-    text = (await tenants.house.ask("bob", "GET", "/metrics")).text
-    assert CANARY not in text
+    text = (await tenants.api.ask("bob", "GET", "/metrics")).text
+    assert MARKER not in text
     assert "ann" not in text.replace("scanned", "")
 
 
 async def test_an_approval_of_anothers_cannot_be_answered_through_ones_own_run(tenants: Tenants) -> None:
-    ask = tenants.house.ask
+    ask = tenants.api.ask
     own = (await ask("bob", "POST", "/process", {"user_input": "ask"})).json()
     path = f"/runs/{own['run_id']}/resume"
     before = await tenants.whole()
     answers = []
     for approval in (tenants.approval, "appr_that_never_was"):
         body = {"answers": [{"approval": approval, "decision": "approve"}]}
-        answer, asked = await tenants.house.queries("bob", "POST", path, body)
+        answer, asked = await tenants.api.queries("bob", "POST", path, body)
         answers.append((plain(answer, {"approval": approval}), asked))
     assert answers[0] == answers[1]
     assert answers[0][0][0] == 404
@@ -196,28 +196,28 @@ async def test_an_approval_of_anothers_cannot_be_answered_through_ones_own_run(t
 
 
 async def test_a_thread_id_names_a_thread_of_ones_own(tenants: Tenants) -> None:
-    ask, before = tenants.house.ask, await tenants.whole()
+    ask, before = tenants.api.ask, await tenants.whole()
     own = (await ask("bob", "POST", "/process", {"user_input": "hello", "thread_id": "ann-thread"})).json()
     assert (own["thread_id"], own["status"]) == ("ann-thread", "finished")
-    assert CANARY not in (await ask("bob", "GET", "/threads/ann-thread/messages")).text
+    assert MARKER not in (await ask("bob", "GET", "/threads/ann-thread/messages")).text
     assert (await ask("bob", "DELETE", "/threads/ann-thread")).status == 204
     assert await tenants.whole() == before
 
 
 async def test_an_idempotency_key_is_ones_own(tenants: Tenants) -> None:
     key = {"idempotency-key": "ann-1"}
-    own = (await tenants.house.ask("bob", "POST", "/process", {"user_input": "hello"}, key)).json()
+    own = (await tenants.api.ask("bob", "POST", "/process", {"user_input": "hello"}, key)).json()
     assert own["run_id"] != tenants.ids["run_id"]
-    body = {"user_input": f"ask {CANARY}", "thread_id": "ann-thread", "context": {"secret": CANARY}}
-    again = await tenants.house.ask("bob", "POST", "/process", body, key)
+    body = {"user_input": f"ask {MARKER}", "thread_id": "ann-thread", "context": {"secret": MARKER}}
+    again = await tenants.api.ask("bob", "POST", "/process", body, key)
     assert (again.status, again.json()["code"]) == (422, "idempotency_mismatch")  # with his own first body
 
 
 async def test_sockets_see_no_more(tenants: Tenants) -> None:
     run_id = tenants.ids["run_id"]
-    headers = {"authorization": f"Bearer {tenants.house.keys['bob']}"}
+    headers = {"authorization": f"Bearer {tenants.api.keys['bob']}"}
     answers = [{"approval": tenants.approval, "decision": "approve"}]
-    async with socket(tenants.house.app, headers=headers) as client:
+    async with socket(tenants.api.app, headers=headers) as client:
         for command in ("subscribe", "cancel", "resume"):
             for each in (run_id, "run_that_never_was"):
                 more = {"answers": answers} if command == "resume" else {}
@@ -227,9 +227,9 @@ async def test_sockets_see_no_more(tenants: Tenants) -> None:
 
 
 async def test_delegates_of_one_key_are_tenants_too(tenants: Tenants) -> None:
-    keys = tenants.house.application.authentication.keys
-    tenants.house.keys["desk"] = (await keys.create("desk", ["run", "read", "delegate"])).secret or ""
-    ask = tenants.house.ask
+    keys = tenants.api.application.authentication.keys
+    tenants.api.keys["desk"] = (await keys.create("desk", ["run", "read", "delegate"])).secret or ""
+    ask = tenants.api.ask
     await ask("desk", "POST", "/threads", {"thread_id": "t"}, {"x-on-behalf-of": "carl"})
     seen = {
         other: len((await ask("desk", "GET", "/threads", headers=headers)).json()["items"])
@@ -239,7 +239,7 @@ async def test_delegates_of_one_key_are_tenants_too(tenants: Tenants) -> None:
 
 
 async def test_approve_any_sees_and_answers_everyones_and_nothing_else(tenants: Tenants) -> None:
-    ask = tenants.house.ask
+    ask = tenants.api.ask
     waiting = (await ask("boss", "GET", "/approvals")).json()["items"]
     assert [(each["approval"], each["principal"]) for each in waiting] == [(tenants.approval, "key:ann")]
     assert (await ask("boss", "GET", f"/runs/{tenants.ids['run_id']}")).status == 404
@@ -252,9 +252,9 @@ async def test_approve_any_sees_and_answers_everyones_and_nothing_else(tenants: 
 
 async def test_a_tool_that_no_agent_lists_needs_admin(tenants: Tenants) -> None:
     body = {"tool_name": "calculator", "arguments": {"expression": "1+1"}}
-    refused = await tenants.house.ask("bob", "POST", "/execute_tool", body)
+    refused = await tenants.api.ask("bob", "POST", "/execute_tool", body)
     assert (refused.status, refused.json()["code"]) == (403, "missing_scope")
     assert "`admin`" in refused.json()["error"]
-    assert (await tenants.house.ask("root", "POST", "/execute_tool", body)).status == 200
-    unknown = await tenants.house.ask("bob", "POST", "/execute_tool", {**body, "tool_name": "nothing"})
+    assert (await tenants.api.ask("root", "POST", "/execute_tool", body)).status == 200
+    unknown = await tenants.api.ask("bob", "POST", "/execute_tool", {**body, "tool_name": "nothing"})
     assert unknown.status == 404

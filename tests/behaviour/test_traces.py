@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from tests.asgi_client import request
 
 from journeyman.server.serving.app import App
 from journeyman.settings import Settings
+from tests.harness.asgi_client import request
 
 TRACE, CALLER = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 REPLY = {"model": "gpt", "choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}]}

@@ -1,4 +1,4 @@
-"""What every journal backend keeps of shared budgets: charges, what is set aside, and runs at work."""
+"""Shared budgets in every journal backend: charges, reservations, and the number of runs at work."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ from journeyman.events.events import (
 )
 from journeyman.events.messages import Usage, assistant, user
 from journeyman.events.quota import Reservation
-from journeyman.journal.journal import Append, Batch, Journal, MostRuns, thread_key
+from journeyman.events.streams import ThreadRef
+from journeyman.journal.journal import Append, Batch, Journal, MostRuns
 from journeyman.journal.memory import MemoryJournal
 from journeyman.journal.sqlite.journal import SqliteJournal
 from journeyman.journal.sqlite.verify import damages
@@ -45,7 +46,7 @@ async def journal(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
 
 def accepted(run: str, thread: str = "", principal: str = "ann", **more: Any) -> Append:
     more.setdefault("agent", "support")
-    key = thread_key(principal, thread or run)
+    key = ThreadRef(principal, thread or run).key
     return Append(stream=run, drafts=(draft(RunAccepted(thread=key, principal=principal, input=user("hi"), **more)),))
 
 
@@ -83,7 +84,7 @@ async def test_what_is_set_aside_counts_until_the_reply_says_what_was_used(journ
     ("end", "used"),
     [
         (replied(usage=Usage()), (100, 0.5)),  # it does not say
-        (replied(usage=Usage(30, 10)), (40, 0.0)),  # nobody knows the price
+        (replied(usage=Usage(30, 10)), (40, 0.0)),  # the price is unknown
         (ModelFailed(call="m1", error=Failure("gateway_rejected", "no")), (0, 0.0)),
         (ModelFailed(call="m1", error=Failure("gateway_cut_stream", "cut")), (100, 0.5)),
         (RunResumed(epoch=1, reason="taken_over"), (100, 0.5)),
@@ -145,7 +146,7 @@ async def test_it_survives_a_restart_and_the_rows_say_what_the_events_say(tmp_pa
     second = SqliteJournal(path)
     await second.open()
     assert await second.used("principal:ann", 7) == (140, 0.75)
-    await second.take_over(30)
+    await second.take_over()
     await step(second, "run_1", RunResumed(epoch=second.epoch, reason="taken_over"), called("m2", attempt=2))
     assert await second.used("principal:ann", 7) == (240, 1.25)
     await step(second, "run_1", replied("m2"), RunFinished(output=""))

@@ -1,4 +1,4 @@
-"""What every journal backend keeps: the promises of the port, run over each of them."""
+"""The contract of the journal's port, tested with every backend."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from journeyman.errors import (
     StateError,
     ThreadBusyError,
 )
-from journeyman.events.codec import Codec
+from journeyman.events.codec import Codec, Entry
 from journeyman.events.events import (
     ApprovalGiven,
     ApprovalRequested,
@@ -50,7 +50,7 @@ from journeyman.events.events import (
 )
 from journeyman.events.messages import assistant, user
 from journeyman.events.quota import Quota
-from journeyman.journal.follow_stream import follow
+from journeyman.events.streams import ThreadRef, principal_stream, thread_stream
 from journeyman.journal.journal import (
     ApiKeyRow,
     Append,
@@ -61,30 +61,52 @@ from journeyman.journal.journal import (
     Journal,
     RunFilter,
     StoredDefinition,
-    principal_stream,
-    thread_key,
-    thread_stream,
 )
 from journeyman.journal.memory import MemoryJournal
 from journeyman.journal.sqlite.journal import SqliteJournal
 from journeyman.journal.sqlite.reads import api_key_of
+from journeyman.llm.fake.scripted import ScriptedModel
+from journeyman.runtime.use_cases.runs import Runs
+from tests.harness.runtime_in_memory import RuntimeInMemory
 
 draft = Codec().draft
 T = "ann/t1"
 
 
 @pytest.fixture(params=["memory", "sqlite"])
-async def journal(request: pytest.FixtureRequest, tmp_path: File) -> AsyncIterator[Journal]:
-    made: Journal = MemoryJournal() if request.param == "memory" else SqliteJournal(tmp_path / "journal.db")
-    await made.open()
-    yield made
-    await made.close()
+def closed(request: pytest.FixtureRequest, tmp_path: File) -> Journal:
+    return MemoryJournal() if request.param == "memory" else SqliteJournal(tmp_path / "journal.db")
+
+
+@pytest.fixture
+async def journal(closed: Journal) -> AsyncIterator[Journal]:
+    await closed.open()
+    yield closed
+    await closed.close()
+
+
+@pytest.fixture
+async def runs(closed: Journal) -> AsyncIterator[Runs]:
+    """Return the use cases of runs over each journal, to test what a client that watches a run gets."""
+    async with RuntimeInMemory(ScriptedModel([]), journal=closed) as runtime:
+        yield runtime.runs
+    await closed.close()
+
+
+async def watched(runs: Runs, after: int = 0) -> list[int]:
+    frames = [frame async for frame in runs.watch("ann", "r1", after)]
+    assert all(isinstance(frame, Entry) for frame in frames)
+    return [frame.seq for frame in frames if isinstance(frame, Entry)]
 
 
 def accepted(run: str, thread: str = T, text: str | None = "hi", **more: Any) -> Append:
     more.setdefault("agent", "support")
+    said = user(text) if text is not None else None
     event = RunAccepted(
-        thread=thread, principal=thread.rpartition("/")[0], input=user(text) if text is not None else None, **more
+        thread=thread,
+        principal=ThreadRef.parse(thread).principal,
+        input=said,
+        **more,
     )
     return Append(stream=run, drafts=(draft(event),))
 
@@ -149,7 +171,7 @@ async def test_a_run_is_accepted_and_takes_the_free_slot(journal: Journal) -> No
 async def test_the_slot_is_handed_over_in_the_order_of_acceptance(journal: Journal) -> None:
     for run in ("r1", "r2", "r3"):
         await commit(journal, accepted(run, text=run))
-    assert await journal.queued(T) == 2
+    assert [row.id for row in await journal.runs(RunFilter(thread=T, status="queued"))] == ["r3", "r2"]
     done = await commit(journal, step("r1", said("one"), RunFinished(output="one"), known=2))
     assert [(entry.stream, entry.type) for entry in done.entries] == [
         ("r1", "model_replied"),
@@ -183,7 +205,7 @@ async def test_a_queued_run_starts_with_the_contexts_of_that_moment_and_its_own_
 
 async def test_reject_and_a_full_queue_refuse_and_leave_no_trace(journal: Journal) -> None:
     await commit(journal, accepted("r1"))
-    with pytest.raises(ThreadBusyError):
+    with pytest.raises(ThreadBusyError, match=r"^Thread 't1' already has a run in progress"):
         await commit(journal, accepted("r2", multitask="reject"))
     for run in ("r2", "r3"):
         await commit(journal, accepted(run), max_queued=2)
@@ -201,7 +223,7 @@ async def test_a_run_cancelled_in_the_queue_leaves_without_touching_the_slot(jou
         await commit(journal, accepted(run, text=run))
     await commit(journal, outside("r2", CancelRequested(by="ann")))
     done = await commit(journal, step("r2", RunCancelled(by="ann"), known=1))
-    assert [entry.type for entry in done.outside] == ["cancel_requested"]
+    assert [entry.type for entry in done.external] == ["cancel_requested"]
     assert [entry.type for entry in done.entries] == ["run_cancelled"]
     thread = await journal.thread(T)
     assert thread is not None
@@ -262,9 +284,9 @@ async def test_the_fence(journal: Journal) -> None:
         await commit(journal, step("r1", RunFinished(), epoch=2))
     with pytest.raises(NotFoundError):
         await commit(journal, step("r9", RunFinished(), epoch=3))
-    with pytest.raises(StateError, match="outside fact"):
+    with pytest.raises(StateError, match="under the run's epoch"):
         await commit(journal, outside("r1", RunFinished()))
-    with pytest.raises(StateError, match="end of a run"):
+    with pytest.raises(StateError, match="last event of its run"):
         await commit(journal, step("r1", RunFinished(), said("more"), epoch=3))
     await commit(journal, step("r1", RunFinished(), epoch=3))
     with pytest.raises(StateError) as ended:
@@ -279,10 +301,10 @@ async def test_outside_facts_come_back_and_are_never_refused_under_a_valid_epoch
     await commit(journal, outside("r1", ApprovalGiven(approval="a1", decision="deny", by="bob")))
     await commit(journal, outside("r1", CancelRequested(by="bob")))
     done = await commit(journal, step("r1", RunResumed(epoch=1), known=4))
-    assert [entry.seq for entry in done.outside] == [5, 6]
+    assert [entry.seq for entry in done.external] == [5, 6]
     assert [entry.seq for entry in done.entries] == [7]
-    assert (await commit(journal, step("r1", known=4))).outside[2:] == done.entries
-    assert (await commit(journal, step("r1", said("x"), known=7))).outside == ()
+    assert (await commit(journal, step("r1", known=4))).external[2:] == done.entries
+    assert (await commit(journal, step("r1", said("x"), known=7))).external == ()
 
 
 async def test_an_approval_is_answered_once_and_closed_by_the_end(journal: Journal) -> None:
@@ -326,9 +348,10 @@ async def test_take_over_raises_every_open_run_and_lists_those_at_work(journal: 
     await journal.close()
     await journal.open()
     assert journal.epoch == 2
-    rows = await journal.take_over(at=20)
+    rows = await journal.take_over()
     assert [(row.id, row.epoch, row.status) for row in rows] == [("r1", 2, "running"), ("r3", 2, "paused")]
-    assert [(row.id, row.epoch) for row in await journal.open_runs()] == [("r1", 2), ("r2", 2), ("r3", 2)]
+    epochs = {row.id: row.epoch for row in await journal.runs(RunFilter())}
+    assert epochs == {"r1": 2, "r2": 2, "r3": 2, "r4": 1}
     with pytest.raises(StaleEpochError):
         await commit(journal, step("r1", said("late"), epoch=1))
     done = await commit(journal, step("r1", RunResumed(epoch=2, reason="taken_over"), RunFinished(), epoch=2), epoch=2)
@@ -462,7 +485,7 @@ async def test_failures_are_grouped_by_agent_and_code(journal: Journal) -> None:
     assert (rows[2].first_at, rows[2].last_at, rows[2].last_seq) == (10, 12, 3)
     assert [row.latest_run for row in await journal.failures("ann", limit=2)] == ["r4", "r3"]
     assert len(await journal.failures(None)) == 4
-    assert await journal.failures("nobody") == []
+    assert await journal.failures("eve") == []
 
 
 # --- claims
@@ -564,52 +587,50 @@ async def test_what_is_acknowledged_can_be_read(journal: Journal) -> None:
     assert len(set(numbers)) == 60
 
 
-async def test_follow_has_no_gap_and_no_repeat_while_others_write(journal: Journal) -> None:
-    await commit(journal, accepted("r1"))
+async def test_follow_has_no_gap_and_no_repeat_while_others_write(closed: Journal, runs: Runs) -> None:
+    await commit(closed, accepted("r1"))
 
     async def write() -> None:
         for number in range(40):
-            await commit(journal, step("r1", said(str(number)), said("x")))
-            journal.wake("r1")
+            await commit(closed, step("r1", said(str(number)), said("x")))
+            closed.notifier.wake("r1")
             await asyncio.sleep(0)
-        await commit(journal, step("r1", RunFinished()))
+        await commit(closed, step("r1", RunFinished()))
 
     async def noise() -> None:
         for number in range(40):
-            await commit(journal, accepted(f"n{number}", thread=f"ann/n{number}"))
+            await commit(closed, accepted(f"n{number}", thread=f"ann/n{number}"))
 
-    async def watch(after: int) -> list[int]:
-        return [entry.seq async for entry in follow(journal, "r1", after)]
-
-    seen = await asyncio.gather(*(watch(after) for after in (0, 0, 2, 50)), write(), noise())
-    for after, numbers in zip((0, 0, 2, 50), seen[:4], strict=True):
+    seen = await asyncio.gather(*(watched(runs, after) for after in (0, 0, 1, 2)), write(), noise())
+    for after, numbers in zip((0, 0, 1, 2), seen[:4], strict=True):
         assert numbers == list(range(after + 1, 84))
-    assert await watch(80) == [81, 82, 83]
-    assert await watch(83) == []
-    assert [entry.seq async for entry in follow(journal, "unknown")] == []
+    assert await watched(runs, 50) == list(range(51, 84))
+    assert await watched(runs, 80) == [81, 82, 83]
+    assert await watched(runs, 83) == []
 
 
-async def test_a_long_stream_is_followed_in_pages(journal: Journal) -> None:
+async def test_a_long_stream_is_followed_in_pages(closed: Journal, runs: Runs) -> None:
+    await commit(closed, accepted("r1"))
+    await commit(closed, step("r1", *(said(str(number)) for number in range(600)), RunFinished()))
+    assert await watched(runs) == list(range(1, 604))
+    assert [entry.seq for entry in await closed.read("r1", 10, 2)] == [11, 12]
+    assert len(await closed.read("r1", 0, 1000)) == 603
+    assert len(await closed.messages(T, 1, 10_000)) == 601
+
+
+async def test_a_subscription_is_notified_at_once_of_what_came_before(journal: Journal) -> None:
+    subscription = journal.notifier.subscribe("r1")
     await commit(journal, accepted("r1"))
-    await commit(journal, step("r1", *(said(str(number)) for number in range(600)), RunFinished()))
-    assert [entry.seq async for entry in follow(journal, "r1")] == list(range(1, 604))
-    assert [entry.seq for entry in await journal.read("r1", 10, 2)] == [11, 12]
-    assert len(await journal.read("r1", 0, 1000)) == 603
-    assert len(await journal.messages(T, 1, 10_000)) == 601
-
-
-async def test_a_ring_wakes_at_once_for_what_came_before(journal: Journal) -> None:
-    ring = journal.ring("r1")
-    await commit(journal, accepted("r1"))
-    await asyncio.wait_for(ring.wait(), 5)
-    assert ring.head == 2
-    waiting = asyncio.ensure_future(ring.wait())
+    await asyncio.wait_for(subscription.wait(), 5)
+    assert subscription.head == 2
+    waiting = asyncio.ensure_future(subscription.wait())
     await asyncio.sleep(0)
     assert not waiting.done()
-    journal.wake("r1")
+    journal.notifier.wake("r1")
     await asyncio.wait_for(waiting, 5)
-    ring.close()
-    ring.close()
+    assert subscription.head == 2
+    subscription.close()
+    subscription.close()
 
 
 async def test_a_waiter_that_goes_away_takes_nothing_from_the_others(journal: Journal) -> None:
@@ -673,7 +694,7 @@ async def test_the_journal_can_be_closed_twice_and_opened_again(journal: Journal
     ],
 )
 async def test_a_pause_overtaken_by_news_does_not_rest(journal: Journal, news: tuple[Event, ...], status: str) -> None:
-    """Its writer did not know yet: if it dies now, the run must be found by its status."""
+    """The writer did not know of it yet. If the process ends now, recovery must find the run by its status."""
     await commit(journal, accepted("r1"))
     await commit(journal, step("r1", asks("ap1"), asks("ap2")))
     for event in news:
@@ -691,7 +712,7 @@ SEEN = ContextChanged(scope="global", patch={"seen": 1})
 
 
 def forked(run: str, thread: str, past: tuple[Event, ...], *more: Event, copied: int | None = None) -> Append:
-    """A fork of a run that began and did what `past` says; `more` is its own."""
+    """Return the append of a fork that copies `past` and continues with `more`."""
     at = 2 + len(past) if copied is None else copied
     events = (
         RunAccepted(thread=thread, principal="ann", input=user("hi"), copied=at),
@@ -704,7 +725,7 @@ def forked(run: str, thread: str, past: tuple[Event, ...], *more: Event, copied:
 
 
 async def test_a_fork_brings_its_thread_and_its_past_and_does_nothing_outside_again(journal: Journal) -> None:
-    thread = thread_key("ann", "fork")
+    thread = ThreadRef("ann", "fork").key
     past = (ThreadCreated(thread_id="fork", principal="ann"), MessageAdded(message=user("before")))
     begun = Append(stream=thread_stream(thread), drafts=tuple(map(draft, past)), times=(10, 4))
     edit = MessageReplaced(seq=1, place=0, message=user("ho"))
@@ -723,17 +744,17 @@ async def test_a_fork_brings_its_thread_and_its_past_and_does_nothing_outside_ag
     assert await journal.global_context("ann") == {"seen": 2}
 
 
-async def test_a_fork_has_a_thread_of_its_own_and_only_a_fork_brings_its_start(journal: Journal) -> None:
+async def test_a_fork_needs_a_new_thread_and_only_a_fork_brings_its_start(journal: Journal) -> None:
     await commit(journal, accepted("r1"))
-    with pytest.raises(StateError, match="a thread of its own"):
+    with pytest.raises(StateError, match="already exists"):
         await commit(journal, forked("f1", T, ()))
-    with pytest.raises(StateError, match="places it itself"):
-        await commit(journal, forked("f1", thread_key("ann", "fork"), (), copied=0))
+    with pytest.raises(StateError, match="appends it itself"):
+        await commit(journal, forked("f1", ThreadRef("ann", "fork").key, (), copied=0))
     assert await journal.run("f1") is None
 
 
 async def test_a_fork_of_a_fork_is_a_run_of_now(journal: Journal) -> None:
-    thread = thread_key("ann", "fork")
+    thread = ThreadRef("ann", "fork").key
     past = (RunForked(parent="r0", at=2, epoch=1), MessageReplaced(seq=1, place=0, message=user("ho")), SEEN)
     begun = Append(stream=thread_stream(thread), drafts=(draft(ThreadCreated(thread_id="fork", principal="ann")),))
     await commit(journal, begun, forked("f2", thread, past), epoch=journal.epoch)
@@ -800,7 +821,7 @@ def test_an_api_key_of_before_there_were_limits_has_none() -> None:
 
 
 async def test_messages_of_parallel_branches_stand_in_the_thread_when_they_are_joined(journal: Journal) -> None:
-    """In the order of the join, not of their arrival; those of a branch that ended by itself, or of code, never."""
+    """They come in the order of the join. Messages of a branch that joins nothing, or of code, are left out."""
 
     def told(text: str, branch: str, call: str = "m1") -> ModelReplied:
         return ModelReplied(call=call, model="m", message=assistant(text), path=Path(branch, "n"))
@@ -889,7 +910,7 @@ def child(run: str, parent: str, thread: str = HIDDEN, depth: int = 1) -> Append
 
 
 async def family(journal: Journal) -> None:
-    """`top` waits for `mid`, `mid` for `low`; `low` waits for a human, and so all of them rest."""
+    """Make three paused runs: `top` waits for `mid`, `mid` for `low`, and `low` for a human."""
     await commit(journal, accepted("top"))
     await commit(journal, step("top", NodeEntered(call="n1", agent="a", child="mid")), child("mid", "top"))
     low = child("low", "mid", "ann/!child_2", 2)
@@ -948,7 +969,7 @@ async def test_the_end_of_a_child_wakes_its_parent(journal: Journal) -> None:
     await family(journal)
     await commit(journal, step("low", RunFailed(error=Failure("x", "x")), known=9))
     assert await statuses(journal) == ["running", "running", "failed"]
-    rows = await journal.take_over(20)
+    rows = await journal.take_over()
     assert [row.id for row in rows if row.status == "running"] == ["top", "mid"], "a crash now loses no wake"
 
 

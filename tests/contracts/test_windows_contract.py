@@ -1,4 +1,4 @@
-"""One suite for the windows in memory and on a real Redis: exact, all or nothing, refused ones do not count."""
+"""One suite for the windows in memory and in a real Redis: exact, all or nothing, refused requests do not count."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.redis_server import RedisServer, redis_server
 from journeyman.clock import ManualClock, SystemClock
 from journeyman.ids import RandomIds
 from journeyman.resilience.rate_limit import Rate
 from journeyman.resilience.shared_window import AWAY_SECONDS, RedisWindows
 from journeyman.resilience.window import Limit, MemoryWindows, Windows
+from tests.harness.redis_server import RedisServer, redis_server
 
 SECONDS = 0.2
 
@@ -29,14 +29,14 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
         yield server
 
 
-class Rig:
+class WindowsUnderTest:
     def __init__(self, windows: Windows, pass_time: Callable[[float], Awaitable[None]]) -> None:
         self.admit = windows.admit
         self.pass_time = pass_time
 
 
 @pytest.fixture(params=["memory", "redis"])
-async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
+async def windows_under_test(request: pytest.FixtureRequest) -> AsyncIterator[WindowsUnderTest]:
     windows: Windows
     if request.param == "memory":
         clock = ManualClock()
@@ -47,9 +47,9 @@ async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
         windows, pass_time = MemoryWindows(clock), turn
     else:
         url = request.getfixturevalue("redis").url
-        gc.collect()  # after thousands of tests it takes longer than PATIENCE_SECONDS, so not in between
+        gc.collect()  # after thousands of tests it takes longer than REPLY_SECONDS, so not in between
         windows, pass_time = RedisWindows(url, SystemClock(), RandomIds(), f"{request.node.name}:"), asyncio.sleep
-    yield Rig(windows, pass_time)
+    yield WindowsUnderTest(windows, pass_time)
     await windows.aclose()
 
 
@@ -57,33 +57,35 @@ def limit(key: str = "ann", count: int = 3, seconds: float = SECONDS) -> Limit:
     return Limit(key, Rate(count, seconds))
 
 
-async def test_so_many_and_then_no_more_until_the_first_is_old(rig: Rig) -> None:
-    verdicts = [await rig.admit([limit()]) for _ in range(5)]
-    assert [verdict.admitted for verdict in verdicts] == [True, True, True, False, False]
-    assert [verdict.remaining for verdict in verdicts] == [2, 1, 0, 0, 0]
-    assert all(0 < verdict.reset <= SECONDS for verdict in verdicts)
-    await rig.pass_time(SECONDS + 0.02)
-    assert (await rig.admit([limit()])).admitted, "what was refused does not count"
+async def test_requests_are_admitted_up_to_the_limit_and_again_when_the_first_is_old(
+    windows_under_test: WindowsUnderTest,
+) -> None:
+    results = [await windows_under_test.admit([limit()]) for _ in range(5)]
+    assert [result.admitted for result in results] == [True, True, True, False, False]
+    assert [result.remaining for result in results] == [2, 1, 0, 0, 0]
+    assert all(0 < result.reset <= SECONDS for result in results)
+    await windows_under_test.pass_time(SECONDS + 0.02)
+    assert (await windows_under_test.admit([limit()])).admitted, "what was refused does not count"
 
 
-async def test_keys_do_not_know_each_other(rig: Rig) -> None:
+async def test_keys_are_independent(windows_under_test: WindowsUnderTest) -> None:
     for _ in range(3):
-        await rig.admit([limit()])
-    assert (await rig.admit([limit("bob")])).admitted
-    assert not (await rig.admit([limit()])).admitted
+        await windows_under_test.admit([limit()])
+    assert (await windows_under_test.admit([limit("bob")])).admitted
+    assert not (await windows_under_test.admit([limit()])).admitted
 
 
-async def test_all_or_nothing(rig: Rig) -> None:
+async def test_all_or_nothing(windows_under_test: WindowsUnderTest) -> None:
     wide, narrow = limit("wide", 3), limit("narrow", 1)
-    assert (await rig.admit([wide, narrow])).limit == narrow
-    refused = await rig.admit([wide, narrow])
+    assert (await windows_under_test.admit([wide, narrow])).limit == narrow
+    refused = await windows_under_test.admit([wide, narrow])
     assert (refused.admitted, refused.limit, refused.remaining) == (False, narrow, 0)
-    assert (await rig.admit([wide])).remaining == 1, "the refused one took no place under the wide limit"
+    assert (await windows_under_test.admit([wide])).remaining == 1, "the refused one took no place under the wide limit"
 
 
-async def test_64_at_once_are_counted_exactly(rig: Rig) -> None:
-    verdicts = await asyncio.gather(*(rig.admit([limit(count=20, seconds=30)]) for _ in range(64)))
-    assert sum(verdict.admitted for verdict in verdicts) == 20
+async def test_64_at_once_are_counted_exactly(windows_under_test: WindowsUnderTest) -> None:
+    results = await asyncio.gather(*(windows_under_test.admit([limit(count=20, seconds=30)]) for _ in range(64)))
+    assert sum(result.admitted for result in results) == 20
 
 
 PROCESS = """
@@ -101,8 +103,8 @@ async def main():
     async def some():
         return [await windows.admit(limits) for _ in range(15)]
 
-    verdicts = sum(await asyncio.gather(*(some() for _ in range(CONNECTIONS))), [])
-    print(sum(verdict.admitted for verdict in verdicts))
+    results = sum(await asyncio.gather(*(some() for _ in range(CONNECTIONS))), [])
+    print(sum(result.admitted for result in results))
 
 asyncio.run(main())
 """
@@ -112,8 +114,8 @@ async def test_two_processes_share_the_windows_of_a_key_and_its_principal(redis:
     prefix, counts = await admitted_by_two(redis)
     assert sum(counts) == 100
     windows = RedisWindows(redis.url, SystemClock(), RandomIds(), prefix)
-    verdict = await windows.admit([limit("principal:p", 150, 60)])
-    assert (verdict.admitted, verdict.remaining) == (True, 49), "the refused took no place of the principal"
+    result = await windows.admit([limit("principal:p", 150, 60)])
+    assert (result.admitted, result.remaining) == (True, 49), "the refused took no place of the principal"
     await windows.aclose()
 
 
@@ -135,8 +137,8 @@ async def test_while_redis_is_away_the_limits_are_local_and_it_comes_back(tmp_pa
         windows = RedisWindows(server.url, clock, RandomIds())
         assert (await windows.admit([limit(count=2, seconds=60)])).admitted
         server.stop()
-        verdicts = [(await windows.admit([limit(count=2, seconds=60)])).admitted for _ in range(3)]
-        assert (verdicts, windows.away) == ([True, True, False], True)
+        results = [(await windows.admit([limit(count=2, seconds=60)])).admitted for _ in range(3)]
+        assert (results, windows.away) == ([True, True, False], True)
         server.start()
         assert not (await windows.admit([limit(count=2, seconds=60)])).admitted, "it is not asked yet"
         clock.advance(AWAY_SECONDS)
@@ -155,9 +157,9 @@ async def test_never_more_in_any_window_and_never_refused_without_reason(
         clock.advance(wait)
         now = clock.monotonic()
         recent = [at for at, other in admitted if other == key and at > now - 1.0]
-        verdict = await windows.admit([Limit(key, Rate(count, 1.0))])
-        assert verdict.admitted == (len(recent) < count)
-        if verdict.admitted:
+        result = await windows.admit([Limit(key, Rate(count, 1.0))])
+        assert result.admitted == (len(recent) < count)
+        if result.admitted:
             admitted.append((now, key))
 
 
@@ -176,25 +178,25 @@ async def test_several_limits_are_taken_all_or_none_and_none_is_ever_exceeded(
         clock.advance(wait)
         now = clock.monotonic()
         room = {key: RATES[key].count - sum(at > now - RATES[key].seconds for at in taken[key]) for key in keys}
-        verdict = await windows.admit([Limit(key, RATES[key]) for key in keys])
-        assert verdict.admitted == all(left > 0 for left in room.values())
-        for key in keys if verdict.admitted else ():
+        result = await windows.admit([Limit(key, RATES[key]) for key in keys])
+        assert result.admitted == all(left > 0 for left in room.values())
+        for key in keys if result.admitted else ():
             taken[key].append(now)
             room[key] -= 1
-        assert min(room.values()) == verdict.remaining == room[verdict.limit.key] >= 0
-        assert 0 <= verdict.reset <= verdict.limit.rate.seconds
+        assert min(room.values()) == result.remaining == room[result.limit.key] >= 0
+        assert 0 <= result.reset <= result.limit.rate.seconds
 
 
-async def test_who_is_refused_by_several_is_told_when_all_have_room(rig: Rig) -> None:
+async def test_a_refusal_by_several_limits_says_when_all_have_room(windows_under_test: WindowsUnderTest) -> None:
     short, long = limit("short", 1, 10), limit("long", 1, 60)
-    await rig.admit([short, long])
-    refused = await rig.admit([short, long])
+    await windows_under_test.admit([short, long])
+    refused = await windows_under_test.admit([short, long])
     assert (refused.admitted, refused.limit) == (False, long)
     assert 59 < refused.reset <= 60
 
 
-async def test_forgotten_keys_are_the_longest_unused() -> None:
-    windows = MemoryWindows(ManualClock(), most_keys=2)
+async def test_the_least_recently_used_key_is_dropped() -> None:
+    windows = MemoryWindows(ManualClock(), max_keys=2)
     for key in ("a", "b", "a", "c"):
         await windows.admit([limit(key, 2, 60)])
     assert not (await windows.admit([limit("a", 2, 60)])).admitted

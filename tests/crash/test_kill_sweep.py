@@ -3,8 +3,8 @@
 A run with calls of every kind of effects is driven from outside while strace kills the server at its n-th pwrite64,
 fdatasync, write or sendto (counted by thread; the kill comes before the call is carried out). The client asks again
 with its Idempotency-Key, the server is started again on the same file, and the run must end as it would have ended,
-but for ids, times and attempts. Each lane keeps its database over all its points, so that every earlier run is looked
-at again at the end.
+but for ids, times and attempts. Each environment keeps its database over all its points, so that every earlier run is
+looked at again at the end.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from harness import checker
-from harness.lane import Lane, lane
-from harness.plan import plan
-from harness.strace import SYSCALLS, busiest, killing, required, spread
+from tests.harness import invariants
+from tests.harness.scripted_replies import reply_script
+from tests.harness.server_environment import ServerEnvironment, server_environment
+from tests.harness.strace import SYSCALLS, busiest, killing, required, spread
 
 Point = tuple[str, int]
 CLIENTS = 32
@@ -29,19 +29,19 @@ CLIENTS = 32
 def _plan(marker: str) -> str:
     calls = [["look", {"label": f"{marker}-a"}], ["put", {"label": f"{marker}-b"}], ["pay", {"label": f"{marker}-c"}]]
     more = [["crunch", {"label": f"{marker}-d"}], ["pay", {"label": f"{marker}-e"}]]
-    return plan(marker, calls, more, "All of it is done.")
+    return reply_script(marker, calls, more, "All of it is done.")
 
 
-async def _drive(one: Lane, marker: str, text: str) -> str:
+async def _drive(env: ServerEnvironment, marker: str, text: str) -> str:
     """Start the run, see it to its end whatever happens: its id."""
     body = {"user_input": text, "agent": "worker", "thread_id": f"thread-{marker}"}
-    answer = (await one.client.post("/process", body, marker)).must(200, 202)
-    await one.settle(answer["run_id"])
+    answer = (await env.client.post("/process", body, marker)).must(200, 202)
+    await env.settle(answer["run_id"])
     return str(answer["run_id"])
 
 
-async def _transcript(one: Lane, marker: str) -> list[object]:
-    messages = checker.transcript(await one.client.messages(f"thread-{marker}"))
+async def _transcript(env: ServerEnvironment, marker: str) -> list[object]:
+    messages = invariants.transcript(await env.client.messages(f"thread-{marker}"))
     return [str(message).replace(marker, "MARKER") for message in messages]
 
 
@@ -63,80 +63,80 @@ class Outcome:
 
 @dataclass
 class Sweep:
-    """A lane that was warmed up (its worker process runs), with the transcript that every run must end with."""
+    """An environment that was warmed up (its worker process runs), with the transcript that every run must end with."""
 
-    lane: Lane
+    environment: ServerEnvironment
     reference: list[object]
     counts: dict[str, int]
     outcome: Outcome = field(default_factory=Outcome)
 
     async def point(self, syscall: str, number: int) -> None:
         marker = f"{syscall}-{number}"
-        before = self.lane.server.starts
-        await self.lane.tracer.attach(self.lane.server.pid, killing(syscall, number))
-        run = await _drive(self.lane, marker, _plan(marker))
+        before = self.environment.server.starts
+        await self.environment.tracer.attach(self.environment.server.pid, killing(syscall, number))
+        run = await _drive(self.environment, marker, _plan(marker))
         await self._kill_if_alive(before, (syscall, number))
         self.outcome.wrong += [f"{marker}: {text}" for text in await self._check(run, marker)]
 
     async def crowd(self, syscall: str, number: int) -> None:
         """32 clients write at the moment of the kill."""
         name = f"crowd-{syscall}-{number}"
-        before = self.lane.server.starts
-        await self.lane.tracer.attach(self.lane.server.pid, killing(syscall, number))
+        before = self.environment.server.starts
+        await self.environment.tracer.attach(self.environment.server.pid, killing(syscall, number))
         runs = await self.clients(name)
         await self._kill_if_alive(before, (syscall, number))
         for place, run in enumerate(runs):
             marker = f"{name}-{place}"
-            wrong = await self.lane.violations(run, marker)
+            wrong = await self.environment.violations(run, marker)
             self.outcome.wrong += [f"{marker}: {text}" for text in wrong]
         if len(set(runs)) != CLIENTS:
             self.outcome.wrong.append(f"{name}: {len(set(runs))} runs for {CLIENTS} keys")
 
     async def clients(self, name: str) -> list[str]:
-        async def one(place: int) -> str:
+        async def run(place: int) -> str:
             marker = f"{name}-{place}"
-            return await _drive(self.lane, marker, plan(marker, [["put", {"label": marker}]], "Done."))
+            return await _drive(self.environment, marker, reply_script(marker, [["put", {"label": marker}]], "Done."))
 
-        return await asyncio.gather(*(one(place) for place in range(CLIENTS)))
+        return await asyncio.gather(*(run(place) for place in range(CLIENTS)))
 
     async def everything_is_there(self) -> None:
         """Every run that was ever answered, each once, over."""
-        for key, run in self.lane.client.answered.items():
-            status = (await self.lane.client.run(run))["status"]
+        for key, run in self.environment.client.answered.items():
+            status = (await self.environment.client.run(run))["status"]
             if status != "finished":
                 self.outcome.wrong.append(f"{key}: answered as {run}, which is {status} at the end")
-        runs = set(self.lane.client.answered.values())
-        if len(runs) != len(self.lane.client.answered):
-            self.outcome.wrong.append(f"{len(self.lane.client.answered)} keys made {len(runs)} runs")
-        listed = set(await _run_ids(self.lane))
+        runs = set(self.environment.client.answered.values())
+        if len(runs) != len(self.environment.client.answered):
+            self.outcome.wrong.append(f"{len(self.environment.client.answered)} keys made {len(runs)} runs")
+        listed = set(await _run_ids(self.environment))
         if runs != listed:
             self.outcome.wrong.append(f"answered but not listed: {runs - listed}; never answered: {listed - runs}")
 
     async def _kill_if_alive(self, before: int, point: Point) -> None:
         """Where the point was not reached a kill comes after the end: the run must still be there."""
-        if self.lane.server.starts > before:
+        if self.environment.server.starts > before:
             self.outcome.hits.append(point)
             return
         self.outcome.missed.append(point)
-        await self.lane.server.kill()
-        await self.lane.server.start()
+        await self.environment.server.kill()
+        await self.environment.server.start()
 
     async def _check(self, run: str, marker: str) -> list[str]:
-        wrong = await self.lane.violations(run, marker)
-        status = (await self.lane.client.run(run))["status"]
+        wrong = await self.environment.violations(run, marker)
+        status = (await self.environment.client.run(run))["status"]
         if status != "finished":
             wrong.append(f"it ended {status}")
-        transcript = await _transcript(self.lane, marker)
+        transcript = await _transcript(self.environment, marker)
         if transcript != self.reference:
             wrong.append(f"it ended otherwise than without a kill:\n{transcript}\n{self.reference}")
         return wrong
 
 
-async def _run_ids(one: Lane) -> list[str]:
+async def _run_ids(env: ServerEnvironment) -> list[str]:
     ids: list[str] = []
     cursor = ""
     while True:
-        page = await one.client.get(f"/runs?limit=100{cursor}")
+        page = await env.client.get(f"/runs?limit=100{cursor}")
         ids += [item["run_id"] for item in page["items"]]
         if page["next_cursor"] is None:
             return ids
@@ -145,32 +145,32 @@ async def _run_ids(one: Lane) -> list[str]:
 
 @asynccontextmanager
 async def sweeping(folder: Path) -> AsyncIterator[Sweep]:
-    """A lane, a run to warm it up, and a run under strace that counts."""
-    async with lane(folder) as one:
-        await _drive(one, "warm", _plan("warm"))
-        reference = await _transcript(one, "warm")
-        await one.tracer.attach(one.server.pid, ["-f", "-e", f"trace={','.join(SYSCALLS)}"])
-        await _drive(one, "count", _plan("count"))
-        await one.tracer.detach()
-        yield Sweep(one, reference, busiest(one.tracer.log))
+    """An environment, a run to warm it up, and a run under strace that counts."""
+    async with server_environment(folder) as env:
+        await _drive(env, "warm", _plan("warm"))
+        reference = await _transcript(env, "warm")
+        await env.tracer.attach(env.server.pid, ["-f", "-e", f"trace={','.join(SYSCALLS)}"])
+        await _drive(env, "count", _plan("count"))
+        await env.tracer.detach()
+        yield Sweep(env, reference, busiest(env.tracer.log))
 
 
-async def _in_lanes(folder: Path, total: int, lanes: int = 2) -> Outcome:
-    """Share the points between lanes that run at the same time; each counts for itself."""
+async def _in_environments(folder: Path, total: int, environments: int = 2) -> Outcome:
+    """Share the points between environments that run at the same time; each counts for itself."""
     async with AsyncExitStack() as stack:
-        sweeps = [await stack.enter_async_context(sweeping(folder / f"lane-{n}")) for n in range(lanes)]
+        sweeps = [await stack.enter_async_context(sweeping(folder / f"environment-{n}")) for n in range(environments)]
         points = spread(sweeps[0].counts, total)
 
-        async def sweep(one: Sweep, own: Sequence[Point]) -> None:
+        async def sweep(each: Sweep, own: Sequence[Point]) -> None:
             for syscall, number in own:
-                await one.point(syscall, number)
-            await one.everything_is_there()
+                await each.point(syscall, number)
+            await each.everything_is_there()
 
-        await asyncio.gather(*(sweep(one, points[n::lanes]) for n, one in enumerate(sweeps)))
+        await asyncio.gather(*(sweep(each, points[n::environments]) for n, each in enumerate(sweeps)))
         return Outcome(
-            [hit for one in sweeps for hit in one.outcome.hits],
-            [miss for one in sweeps for miss in one.outcome.missed],
-            [text for one in sweeps for text in one.outcome.wrong],
+            [hit for each in sweeps for hit in each.outcome.hits],
+            [miss for each in sweeps for miss in each.outcome.missed],
+            [text for each in sweeps for text in each.outcome.wrong],
         )
 
 
@@ -183,21 +183,21 @@ def _judge(outcome: Outcome, points: int) -> None:
 @pytest.mark.timeout(150)
 async def test_a_run_survives_a_kill_at_8_points(tmp_path: Path) -> None:
     required()
-    _judge(await _in_lanes(tmp_path, 8), 8)
+    _judge(await _in_environments(tmp_path, 8), 8)
 
 
 @pytest.mark.long
 async def test_a_run_survives_a_kill_at_60_points(tmp_path: Path) -> None:
     required()
-    _judge(await _in_lanes(tmp_path, 60), 60)
+    _judge(await _in_environments(tmp_path, 60), 60)
 
 
 async def _crowds(folder: Path, shares: Sequence[float], syscalls: Sequence[str]) -> Outcome:
     async with sweeping(folder) as sweep:
-        await sweep.lane.tracer.attach(sweep.lane.server.pid, ["-f", "-e", f"trace={','.join(SYSCALLS)}"])
+        await sweep.environment.tracer.attach(sweep.environment.server.pid, ["-f", "-e", f"trace={','.join(SYSCALLS)}"])
         await sweep.clients("crowd-count")
-        await sweep.lane.tracer.detach()
-        counts = busiest(sweep.lane.tracer.log)
+        await sweep.environment.tracer.detach()
+        counts = busiest(sweep.environment.tracer.log)
         for syscall in syscalls:
             for share in shares:
                 await sweep.crowd(syscall, max(1, int(counts[syscall] * share)))

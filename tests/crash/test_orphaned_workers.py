@@ -7,9 +7,8 @@ import time
 from pathlib import Path
 
 from benchmarks.usage import tree
-
-from harness.lane import lane
-from harness.plan import plan
+from tests.harness.scripted_replies import reply_script
+from tests.harness.server_environment import server_environment
 
 
 def _runs(pid: int) -> bool:
@@ -21,16 +20,16 @@ def _runs(pid: int) -> bool:
 
 
 async def test_tool_processes_end_with_their_server(tmp_path: Path) -> None:
-    async with lane(tmp_path) as one:
-        run = await one.client.start(plan("orphan", [["crunch", {"label": "orphan"}]], "Done."), "orphan")
-        await one.settle(run)
-        workers = {effect.pid for effect in one.world.effects()} - {one.server.pid}
+    async with server_environment(tmp_path) as env:
+        run = await env.client.start(reply_script("orphan", [["crunch", {"label": "orphan"}]], "Done."), "orphan")
+        await env.settle(run)
+        workers = {effect.pid for effect in env.effects_log.effects()} - {env.server.pid}
         assert workers, "the plain function ran in the server's own process"
-        everyone = set(tree(one.server.pid))  # a worker in a namespace of its own tells an id of that namespace
-        await one.server.kill()
+        everyone = set(tree(env.server.pid))  # a worker in a namespace of its own tells an id of that namespace
+        await env.server.kill()
         end = time.monotonic() + 5
         while (left := {pid for pid in everyone if _runs(pid)}) and time.monotonic() < end:
             await asyncio.sleep(0.05)
         assert not left, f"still there 5 s after the kill: {left}"
-        await one.server.start()
-        assert (await one.client.run(run))["status"] == "finished"
+        await env.server.start()
+        assert (await env.client.run(run))["status"] == "finished"

@@ -28,7 +28,8 @@ from journeyman.events.events import (
     ToolCallFinished,
 )
 from journeyman.events.messages import assistant, user
-from journeyman.journal.journal import Append, Batch, IdempotencyClaim, thread_stream
+from journeyman.events.streams import thread_stream
+from journeyman.journal.journal import Append, Batch, IdempotencyClaim
 from journeyman.journal.sqlite.journal import SqliteJournal
 from journeyman.journal.sqlite.verify import differences
 

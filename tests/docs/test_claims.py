@@ -7,9 +7,9 @@ from pathlib import Path
 import apsw
 from fastapi import FastAPI
 
-from asgi_client import request
 from journeyman import AgentFactory, create_app
 from journeyman.journal.sqlite.journal import SqliteJournal
+from tests.harness.asgi_client import request
 
 AGENT = {"type": "react_agent", "model": "offline"}
 

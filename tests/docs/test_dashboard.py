@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from docs.test_metrics_page import PARTS, families
+from tests.docs.test_metrics_page import PARTS, families
 
 DASHBOARD = json.loads((Path(__file__).resolve().parents[2] / "deploy/grafana-dashboard.json").read_text())
 PROCESS = ("process_cpu_seconds_total", "process_resident_memory_bytes", "process_open_fds", "process_max_fds")

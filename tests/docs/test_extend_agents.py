@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.docs.test_snippets import DOCS, files_of, loose
 
 from journeyman import AgentFactory
 from journeyman.llm.fake.scripted import ScriptedModel
+from tests.docs.test_snippets import DOCS, files_of, loose
 
 PAGE = DOCS / "how-to/extend-agents.md"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.seed_names import NOT_YET, SEED
+from tests.docs.seed_names import NOT_YET, SEED
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs/seed.md").read_text()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from benchmarks.figures import Figure, best, table
 from benchmarks.gate import gate
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.busy_shop import busy, shop
-from harness.dashboard import answers, panels
-from harness.prometheus import prometheus
+from tests.harness.dashboard_queries import answers, panels
+from tests.harness.mixed_load import busy, mixed_load
+from tests.harness.prometheus_server import prometheus
 
 SECONDS = 30.0
 QUIET: dict[tuple[str, str], str] = {}  # panel and legend that need not move here -> why
@@ -18,7 +18,7 @@ QUIET: dict[tuple[str, str], str] = {}  # panel and legend that need not move he
 @pytest.mark.long
 @pytest.mark.timeout(180)
 async def test_every_query_of_the_dashboard_is_valid_and_moves_under_load(tmp_path: Path) -> None:
-    async with shop(tmp_path) as made:
+    async with mixed_load(tmp_path) as made:
         with prometheus(tmp_path, f"127.0.0.1:{made.server.port}", tmp_path / "metrics-key") as source:
             begun = time.time()
             await busy(made, SECONDS)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from benchmarks.child import Child, free_port
 from benchmarks.servers import ROOT, environment
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from benchmarks.child import Child, free_port
 from benchmarks.servers import ROOT, environment
-
-from harness.client import Client
-from harness.server import Server
-from harness.sse import process
+from tests.harness.api_client import ApiClient
+from tests.harness.real_server import RealServer
+from tests.harness.sse_client import process
 
 VENV = ROOT / ".venv-litellm"
 KEY = "sk-proxy-for-tests"
@@ -109,10 +109,10 @@ def _results(events: list[dict[str, Any]]) -> list[str]:
 
 async def test_a_run_through_litellm(proxy: str, tmp_path: Path) -> None:
     settings = {"LITELLM_GATEWAY_URL": proxy, "LITELLM_GATEWAY_API_KEY": KEY}
-    server = Server(tmp_path, _agents(tmp_path), settings)
+    server = RealServer(tmp_path, _agents(tmp_path), settings)
     try:
         await server.start()
-        async with Client(server) as client:
+        async with ApiClient(server) as client:
             body = {"user_input": "Please add 17 and 25.", "agent": "helper"}
             plain = (await client.post("/process", body)).must(200)
             assert plain["status"] == "finished", plain
@@ -131,10 +131,10 @@ async def test_a_run_through_litellm(proxy: str, tmp_path: Path) -> None:
 
 async def test_a_wrong_key_is_refused_and_never_shown(proxy: str, tmp_path: Path) -> None:
     settings = {"LITELLM_GATEWAY_URL": proxy, "LITELLM_GATEWAY_API_KEY": "sk-wrong-key-here", "MAX_RETRIES": "0"}
-    server = Server(tmp_path, _agents(tmp_path), settings)
+    server = RealServer(tmp_path, _agents(tmp_path), settings)
     try:
         await server.start()
-        async with Client(server) as client:
+        async with ApiClient(server) as client:
             answer = await client.post("/process", {"user_input": "Please add 17 and 25.", "agent": "helper"})
             assert answer.status == 502, answer
             # without a database the proxy calls an unknown key a bad request

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from benchmarks.child import Child, free_port
 from benchmarks.servers import ROOT, environment
 from benchmarks.usage import rss_mb

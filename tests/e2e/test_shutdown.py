@@ -8,25 +8,28 @@ import time
 from pathlib import Path
 
 from benchmarks.usage import rss_mb
-
-from harness.client import Client, Gone
-from harness.lane import Lane, lane
-from harness.plan import plan
-from harness.sse import watch
+from tests.harness.api_client import ApiClient, ServerGone
+from tests.harness.scripted_replies import reply_script
+from tests.harness.server_environment import ServerEnvironment, server_environment
+from tests.harness.sse_client import watch
 
 BOUND = 15.0  # seconds from the signal to the end of the process
 
 
-async def _post_until_refused(one: Lane, place: int, answered: dict[str, str]) -> None:
+async def _post_until_refused(env: ServerEnvironment, place: int, answered: dict[str, str]) -> None:
     """Start runs until the server says that it is going: only what was answered 202 is promised."""
     number = 0
-    async with Client(one.server) as client:
+    async with ApiClient(env.server) as client:
         while True:
             key = f"load-{place}-{number}"
-            body = {"user_input": plan(key, [["put", {"label": key}]], "Done."), "agent": "worker", "background": True}
+            body = {
+                "user_input": reply_script(key, [["put", {"label": key}]], "Done."),
+                "agent": "worker",
+                "background": True,
+            }
             try:
                 answer = await client.once("POST", "/process", body, key)
-            except Gone:
+            except ServerGone:
                 return
             if answer.status == 503:
                 return
@@ -36,25 +39,27 @@ async def _post_until_refused(one: Lane, place: int, answered: dict[str, str]) -
 
 
 async def test_sigterm_under_load_with_a_watcher(tmp_path: Path) -> None:
-    async with lane(tmp_path) as one:
-        stuck = await one.client.start(plan("stuck", [["slow", {"label": "stuck", "seconds": 16}]], "Done."), "stuck")
+    async with server_environment(tmp_path) as env:
+        stuck = await env.client.start(
+            reply_script("stuck", [["slow", {"label": "stuck", "seconds": 16}]], "Done."), "stuck"
+        )
         key = "watched"
-        run = await one.client.start(plan(key, {"text": "Held for long.", "hold_after": 0}), key)
-        await one.gateway.reached(key)
+        run = await env.client.start(reply_script(key, {"text": "Held for long.", "hold_after": 0}), key)
+        await env.gateway.reached(key)
         answered: dict[str, str] = {}
-        load = [asyncio.create_task(_post_until_refused(one, place, answered)) for place in range(8)]
+        load = [asyncio.create_task(_post_until_refused(env, place, answered)) for place in range(8)]
         types = []
-        async with watch(one.client, run) as stream:
+        async with watch(env.client, run) as stream:
             frames = stream.frames()
             types.append((await anext(frames)).type)
             await asyncio.sleep(0.5)
             begin = time.monotonic()
-            assert one.server.child is not None
-            one.server.child.signal(signal.SIGTERM)
+            assert env.server.child is not None
+            env.server.child.signal(signal.SIGTERM)
             await asyncio.sleep(0.2)
-            one.server.child.signal(signal.SIGTERM)  # an impatient second one makes it no worse
+            env.server.child.signal(signal.SIGTERM)  # an impatient second one makes it no worse
             types += [frame.type async for frame in frames]
-        code = await one.server.died(BOUND + 5)
+        code = await env.server.died(BOUND + 5)
         seconds = time.monotonic() - begin
         await asyncio.wait_for(asyncio.gather(*load), 10)
         print(f"ended with {code} after {seconds:.2f} s; {len(answered)} runs were accepted")
@@ -63,19 +68,19 @@ async def test_sigterm_under_load_with_a_watcher(tmp_path: Path) -> None:
         assert types[-1] == "reconnect", types
         assert len(answered) >= 8, "there was no load"
 
-        await one.server.start()
-        one.gateway.release(key)
-        assert (await one.settle(run))["status"] == "finished"
-        assert (await one.client.run(stuck))["status"] == "running", "a call that outlasts the drain goes on later"
+        await env.server.start()
+        env.gateway.release(key)
+        assert (await env.settle(run))["status"] == "finished"
+        assert (await env.client.run(stuck))["status"] == "running", "a call that outlasts the drain goes on later"
         for name, each in answered.items():
-            assert (await one.settle(each))["status"] == "finished"
-            assert await one.violations(each, name) == []
+            assert (await env.settle(each))["status"] == "finished"
+            assert await env.violations(each, name) == []
 
 
-async def _quick(one: Lane, key: str) -> float:
+async def _quick(env: ServerEnvironment, key: str) -> float:
     """Seconds that a plain answer takes."""
     begin = time.monotonic()
-    quick = (await one.client.post("/process", {"user_input": plan(key, "Here."), "agent": "worker"})).must(200)
+    quick = (await env.client.post("/process", {"user_input": reply_script(key, "Here."), "agent": "worker"})).must(200)
     assert quick["response"] == "Here."
     return time.monotonic() - begin
 
@@ -83,23 +88,23 @@ async def _quick(one: Lane, key: str) -> float:
 async def test_a_watcher_that_stops_reading_delays_nobody(tmp_path: Path) -> None:
     """Its stream is 3 MB; while it reads nothing another reads all of it, and memory stays."""
     text = {"text": "x", "repeat": 1_500_000, "chunks": 200}
-    async with lane(tmp_path) as one:
-        warm = await one.client.start(plan("warm", text), "warm")
-        await one.settle(warm)
-        before = rss_mb(one.server.pid)
-        lazy = await asyncio.open_connection("127.0.0.1", one.server.port, limit=1024)
-        run = await one.client.start(plan("big", {**text, "hold_after": 0}), "big")
-        await one.gateway.reached("big")
+    async with server_environment(tmp_path) as env:
+        warm = await env.client.start(reply_script("warm", text), "warm")
+        await env.settle(warm)
+        before = rss_mb(env.server.pid)
+        lazy = await asyncio.open_connection("127.0.0.1", env.server.port, limit=1024)
+        run = await env.client.start(reply_script("big", {**text, "hold_after": 0}), "big")
+        await env.gateway.reached("big")
         request = f"GET /runs/{run}/events HTTP/1.1\r\nhost: 127.0.0.1\r\naccept: text/event-stream\r\n\r\n"
         lazy[1].write(request.encode())
         await lazy[1].drain()
         await asyncio.sleep(0.3)
-        one.gateway.release("big")
+        env.gateway.release("big")
         async with asyncio.timeout(20):
-            async with watch(one.client, run) as stream:
+            async with watch(env.client, run) as stream:
                 types = [frame.type async for frame in stream.frames()]
         assert types[-1] == "run_finished"
-        assert min([await _quick(one, f"quick-{number}") for number in range(3)]) < 2
-        grown = rss_mb(one.server.pid) - before
+        assert min([await _quick(env, f"quick-{number}") for number in range(3)]) < 2
+        grown = rss_mb(env.server.pid) - before
         lazy[1].close()
         assert grown < 40, f"{grown:.0f} MB for one watcher that does not read"

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
+
 from benchmarks.child import Child, ChildFailed
 
 SYSCALLS = ("pwrite64", "fdatasync", "write", "sendto")

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from benchmarks.child import Child
 
-from harness.strace import Tracer, busiest, killing, required, spread
+from benchmarks.child import Child
+from tests.harness.strace import Tracer, busiest, killing, required, spread
 
 _TOY = """
 import os, sys, time

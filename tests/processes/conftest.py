@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from harness.tool_rig import host, request_for
+from tests.harness.tool_fixtures import host, request_for
 
 __all__ = ["host", "request_for"]

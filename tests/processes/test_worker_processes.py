@@ -19,7 +19,7 @@ from journeyman.tools.process.pool import WorkerPool, scrubbed_environment
 from journeyman.tools.registry import ToolRegistry
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-HOSTILE = Path(__file__).parent.parent / "unit/tools/hostile"
+HOSTILE = Path(__file__).parents[1] / "harness/tool_folders/misbehaving"
 
 
 class EagerClock(ManualClock):

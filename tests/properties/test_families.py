@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from family import Family
-from histories import TEXTS, Play, check_live
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +12,8 @@ from journeyman.agents.spec import Limits
 from journeyman.events.events import NodeEntered, NodeLeft, RunAccepted
 from journeyman.events.fold import AgentState
 from journeyman.events.messages import Usage
+from tests.harness.random_histories import TEXTS, RandomHistory, check_live
+from tests.harness.stepped_child_runtime import SteppedChildRuntime
 
 KINDS = ("worker", "looker", "asker", "payer", "boss", "nobody")
 rounds = st.lists(st.lists(st.sampled_from(KINDS), min_size=1, max_size=3), max_size=2)
@@ -23,20 +23,20 @@ limits = st.sampled_from((Limits(), Limits(), Limits(steps=2), Limits(tokens=5))
 
 
 def play(plan: dict[str, list[list[str]]], picks: list[int], limit: Limits, answered: bool, slots: int) -> None:
-    world = Family(plan, limits=limit, slots=slots)
-    asyncio.run(Play(world).run(picks, answered))
-    assert not world.wrong
-    for run_id in world.run_ids:
-        state = world.state(run_id)
-        _check_end(world, state, answered)
-        _check_children(world, state)
-    for state in world.rested:
+    runtime = SteppedChildRuntime(plan, limits=limit, slots=slots)
+    asyncio.run(RandomHistory(runtime).run(picks, answered))
+    assert not runtime.wrong
+    for run_id in runtime.run_ids:
+        state = runtime.state(run_id)
+        _check_end(runtime, state, answered)
+        _check_children(runtime, state)
+    for state in runtime.rested:
         assert state.ended or state.status == "paused"
-        check_live(world, state)
+        check_live(runtime, state)
 
 
-def _check_end(world: Family, state: AgentState, answered: bool) -> None:
-    row, types = world.disk.tables.runs[state.run_id], world.types(state.run_id)
+def _check_end(runtime: SteppedChildRuntime, state: AgentState, answered: bool) -> None:
+    row, types = runtime.disk.tables.runs[state.run_id], runtime.types(state.run_id)
     assert row.status == state.status, types
     assert state.error is None or state.error.code != "internal_error", state.error
     if state.ended:
@@ -46,28 +46,28 @@ def _check_end(world: Family, state: AgentState, answered: bool) -> None:
     assert not answered, (state.status, types)
     assert state.status in ("paused", "queued"), types
     if state.status == "paused":
-        waits = [world.disk.tables.approvals[approval] for approval in state.waiting_for]
+        waits = [runtime.disk.tables.approvals[approval] for approval in state.waiting_for]
         assert waits
         assert all(approval.answer is None for approval in waits)
 
 
-def _check_children(world: Family, state: AgentState) -> None:
+def _check_children(runtime: SteppedChildRuntime, state: AgentState) -> None:
     """Each is started once, ends before its parent, is told once, and counts."""
     run_id = state.run_id
-    assert [event.child for event in world.events(run_id, NodeEntered) if event.child] == world.children(run_id)
-    steps = [(event.call, event.attempt) for event in world.events(run_id, NodeEntered)]
-    left = [(event.call, event.attempt) for event in world.events(run_id, NodeLeft)]
+    assert [event.child for event in runtime.events(run_id, NodeEntered) if event.child] == runtime.children(run_id)
+    steps = [(event.call, event.attempt) for event in runtime.events(run_id, NodeEntered)]
+    left = [(event.call, event.attempt) for event in runtime.events(run_id, NodeLeft)]
     assert len(set(left)) == len(left)
     assert set(left) <= set(steps)
     used = Usage()
-    for child in world.children(run_id):
-        below = world.state(child)
+    for child in runtime.children(run_id):
+        below = runtime.state(child)
         assert (below.principal, below.thread.startswith("me/!")) == ("me", True)
-        assert world.events(child, RunAccepted)[0].parent.run_id == run_id
+        assert runtime.events(child, RunAccepted)[0].parent.run_id == run_id
         if below.ended:
             used += below.usage
         if state.ended:
-            assert below.ended, (world.types(run_id), world.types(child))
+            assert below.ended, (runtime.types(run_id), runtime.types(child))
     if state.children and state.ended:
         assert len(left) == len(steps)
         assert state.usage == used

@@ -7,16 +7,16 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from graph_world import GraphWorld
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from random_graphs import Block, Builder, blocks
-from world import check_transcript
 
 from journeyman.agents.spec import GraphSpec, Limits
 from journeyman.events.events import BranchEnded, NodeEntered, NodeLeft, ToolCallFinished, ToolCallStarted
 from journeyman.events.fold import AgentState
 from journeyman.events.transcript import in_call_order
+from tests.harness.random_graphs import Block, Builder, blocks
+from tests.harness.stepped_graph_runtime import SteppedGraphRuntime
+from tests.harness.stepped_runtime import check_transcript
 
 TEXT = "a"
 RUN = "run_1"
@@ -32,36 +32,38 @@ async def code(ctx: Any) -> dict[str, Any]:
     return {key: said}
 
 
-def world_of(graph: GraphSpec, limits: Limits = LIMITS) -> GraphWorld:
+def world_of(graph: GraphSpec, limits: Limits = LIMITS) -> SteppedGraphRuntime:
     functions = {node.name: code for node in graph.nodes if node.type == "function"}
     plans = {node.prompt: (("look", "put"), ("touch_not",)) for node in graph.nodes if node.retry}
-    return GraphWorld({key or "": plan for key, plan in plans.items()}, graph=graph, code=functions, limits=limits)
+    return SteppedGraphRuntime(
+        {key or "": plan for key, plan in plans.items()}, graph=graph, code=functions, limits=limits
+    )
 
 
-async def lived(world: GraphWorld, picks: list[int], crashes: list[int]) -> AgentState:
+async def lived(runtime: SteppedGraphRuntime, picks: list[int], crashes: list[int]) -> AgentState:
     """One history: `picks` choose what happens next, `crashes` are numbers of commits after which all is lost."""
-    await world.boot()
-    world.spawn(world.say, TEXT)
+    await runtime.boot()
+    runtime.spawn(runtime.say, TEXT)
     written = 0
     for turn in range(4000):
-        await world.settle(6)
+        await runtime.settle(6)
         pick = picks[turn % len(picks)] if picks else 0
-        if world.disk.held and (pick % 3 or not world.gates):
-            world.disk.write()
+        if runtime.disk.held and (pick % 3 or not runtime.gates):
+            runtime.disk.write()
             written += 1
             if written in crashes:
-                await world.crash()
-                await world.boot()
-        elif world.gates:
-            world.open_gate(pick % len(world.gates))
-        elif rows := await world.disk.approvals(None):
-            world.spawn(world.answer, rows[0].id, "approve")
-            await world.settle(6)
-        elif (run := world.disk.tables.runs.get(RUN)) is not None and run.ended_at is not None:
-            return world.state(RUN)
-        elif not world.disk.held:
-            world.clock.advance(3)
-    raise AssertionError(f"no end: {world.types(RUN)[-20:]}")
+                await runtime.crash()
+                await runtime.boot()
+        elif runtime.gates:
+            runtime.open_gate(pick % len(runtime.gates))
+        elif rows := await runtime.disk.approvals(None):
+            runtime.spawn(runtime.answer, rows[0].id, "approve")
+            await runtime.settle(6)
+        elif (run := runtime.disk.tables.runs.get(RUN)) is not None and run.ended_at is not None:
+            return runtime.state(RUN)
+        elif not runtime.disk.held:
+            runtime.clock.advance(3)
+    raise AssertionError(f"no end: {runtime.types(RUN)[-20:]}")
 
 
 def outcome(state: AgentState) -> dict[str, Any]:
@@ -80,29 +82,29 @@ def outcome(state: AgentState) -> dict[str, Any]:
     }
 
 
-def check(world: GraphWorld, state: AgentState) -> None:
-    assert not world.wrong
+def check(runtime: SteppedGraphRuntime, state: AgentState) -> None:
+    assert not runtime.wrong
     assert (state.open_calls, state.open_model_calls, state.open_nodes) == ((), (), ())
     assert state.error is None or state.error.code != "internal_error", state.error
-    entered = world.events(RUN, NodeEntered)
+    entered = runtime.events(RUN, NodeEntered)
     joined = Counter(name for event in entered for name in event.joins)
     assert max(joined.values(), default=1) == 1, joined
-    ended = Counter(event.path.branch for event in world.events(RUN, BranchEnded))
+    ended = Counter(event.path.branch for event in runtime.events(RUN, BranchEnded))
     assert max(ended.values(), default=1) <= 2  # a branch whose own branches joined within it may end again
     attempts = Counter((event.call, event.attempt) for event in entered if event.child is None and not event.agent)
     assert max(attempts.values(), default=1) == 1, attempts
-    left = Counter((event.call, event.attempt) for event in world.events(RUN, NodeLeft))
+    left = Counter((event.call, event.attempt) for event in runtime.events(RUN, NodeLeft))
     assert max(left.values(), default=1) == 1, left
-    finished = Counter(event.call for event in world.events(RUN, ToolCallFinished))
+    finished = Counter(event.call for event in runtime.events(RUN, ToolCallFinished))
     assert max(finished.values(), default=1) == 1, finished
-    assert {event.call for event in world.events(RUN, ToolCallStarted)} <= set(finished)
+    assert {event.call for event in runtime.events(RUN, ToolCallStarted)} <= set(finished)
     if state.status == "finished" and not state.stopped_by:
-        asyncio.run(_check_thread(world, state))
+        asyncio.run(_check_thread(runtime, state))
 
 
-async def _check_thread(world: GraphWorld, state: AgentState) -> None:
+async def _check_thread(runtime: SteppedGraphRuntime, state: AgentState) -> None:
     """The thread tells what the trunk says, as a gateway would take it."""
-    rows = await world.disk.messages("me/t", 1, 10_000)
+    rows = await runtime.disk.messages("me/t", 1, 10_000)
     told = in_call_order(tuple(row.message for row in rows))
     check_transcript(told)
     assert told == state.messages

@@ -6,10 +6,8 @@ import asyncio
 from collections import Counter
 
 import pytest
-from histories import TEXTS, THREADS, Play, check_live
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from world import NAMES, World, check_transcript
 
 from journeyman.agents.spec import Limits
 from journeyman.events.events import (
@@ -22,6 +20,8 @@ from journeyman.events.events import (
 )
 from journeyman.events.fold import AgentState
 from journeyman.events.transcript import in_call_order
+from tests.harness.random_histories import TEXTS, THREADS, RandomHistory, check_live
+from tests.harness.stepped_runtime import NAMES, SteppedRuntime, check_transcript
 
 plans = st.fixed_dictionaries(
     {text: st.lists(st.lists(st.sampled_from(NAMES), min_size=1, max_size=4), max_size=3) for text in TEXTS}
@@ -31,76 +31,76 @@ limits = st.sampled_from((Limits(), Limits(), Limits(steps=2), Limits(tool_calls
 
 
 def play(plan: dict[str, list[list[str]]], picks: list[int], limit: Limits, answered: bool, slots: int) -> None:
-    world = World(plan, limits=limit, slots=slots)
-    story = Play(world)
+    runtime = SteppedRuntime(plan, limits=limit, slots=slots)
+    story = RandomHistory(runtime)
     asyncio.run(story.run(picks, answered))
-    assert not world.wrong
-    for run_id in world.run_ids:
-        _check_run(world, run_id, answered)
+    assert not runtime.wrong
+    for run_id in runtime.run_ids:
+        _check_run(runtime, run_id, answered)
     for thread in THREADS:
-        _check_thread(world, thread)
-        _check_interrupts(world, thread)
-    for state in world.rested:
-        check_live(world, state)
+        _check_thread(runtime, thread)
+        _check_interrupts(runtime, thread)
+    for state in runtime.rested:
+        check_live(runtime, state)
 
 
-def _check_run(world: World, run_id: str, answered: bool) -> None:
-    entries, state = world.entries(run_id), world.state(run_id)
+def _check_run(runtime: SteppedRuntime, run_id: str, answered: bool) -> None:
+    entries, state = runtime.entries(run_id), runtime.state(run_id)
     assert [entry.seq for entry in entries] == list(range(1, len(entries) + 1))
-    row = world.disk.tables.runs[run_id]
-    assert row.status == state.status, (row.status, state.status, world.types(run_id))
+    row = runtime.disk.tables.runs[run_id]
+    assert row.status == state.status, (row.status, state.status, runtime.types(run_id))
     if answered:
-        assert state.ended, (state.status, world.types(run_id))
+        assert state.ended, (state.status, runtime.types(run_id))
     elif state.status == "paused":
         assert state.open_approvals
         assert sorted(row.open_approvals) == sorted(state.open_approvals)
     else:
-        assert state.ended or state.status == "queued", world.types(run_id)
+        assert state.ended or state.status == "queued", runtime.types(run_id)
     assert state.error is None or state.error.code != "internal_error", state.error
-    _check_calls(world, run_id, state)
+    _check_calls(runtime, run_id, state)
 
 
-def _check_calls(world: World, run_id: str, state: AgentState) -> None:
-    started = Counter((event.call, event.attempt) for event in world.events(run_id, ToolCallStarted))
+def _check_calls(runtime: SteppedRuntime, run_id: str, state: AgentState) -> None:
+    started = Counter((event.call, event.attempt) for event in runtime.events(run_id, ToolCallStarted))
     assert max(started.values(), default=1) == 1, started
-    finished = Counter(event.call for event in world.events(run_id, ToolCallFinished))
+    finished = Counter(event.call for event in runtime.events(run_id, ToolCallFinished))
     assert max(finished.values(), default=1) == 1, finished
     asked = {
         f"{event.call}.{index}"
-        for event in world.events(run_id, ModelReplied)
+        for event in runtime.events(run_id, ModelReplied)
         for index in range(len(event.message.tool_calls))
     }
     assert {call for call, _ in started} <= asked
     assert set(finished) <= asked
     if state.ended:
-        assert set(finished) == asked, world.types(run_id)
+        assert set(finished) == asked, runtime.types(run_id)
         assert not state.open_calls
         assert state.model_call is None
-    open_by_call = Counter(event.call for event in world.events(run_id, ApprovalRequested))
-    given = Counter(event.approval for event in world.events(run_id, ApprovalGiven))
+    open_by_call = Counter(event.call for event in runtime.events(run_id, ApprovalRequested))
+    given = Counter(event.approval for event in runtime.events(run_id, ApprovalGiven))
     assert max(given.values(), default=1) == 1
     assert set(open_by_call) <= asked
 
 
-def _check_thread(world: World, name: str) -> None:
+def _check_thread(runtime: SteppedRuntime, name: str) -> None:
     async def messages() -> None:
-        thread = await world.disk.thread(f"me/{name}")
+        thread = await runtime.disk.thread(f"me/{name}")
         if thread is None or thread.active_run is not None:
             return
-        rows = await world.disk.messages(thread.key, 1, thread.next_no - 1)
+        rows = await runtime.disk.messages(thread.key, 1, thread.next_no - 1)
         check_transcript(in_call_order(tuple(row.message for row in rows)))
 
     asyncio.run(messages())
 
 
-def _check_interrupts(world: World, name: str) -> None:
+def _check_interrupts(runtime: SteppedRuntime, name: str) -> None:
     """Who came before an interrupting run is over when that begins."""
-    runs = [(run_id, accepted) for run_id in world.run_ids for accepted in world.events(run_id, RunAccepted)]
+    runs = [(run_id, accepted) for run_id in runtime.run_ids for accepted in runtime.events(run_id, RunAccepted)]
     mine = [run_id for run_id, accepted in runs if accepted.thread == f"me/{name}"]
     for run_id, accepted in runs:
-        if accepted.multitask == "interrupt" and run_id in mine and "run_started" in world.types(run_id):
+        if accepted.multitask == "interrupt" and run_id in mine and "run_started" in runtime.types(run_id):
             for earlier in mine[: mine.index(run_id)]:
-                assert world.state(earlier).ended, (earlier, world.types(earlier))
+                assert runtime.state(earlier).ended, (earlier, runtime.types(earlier))
 
 
 # A retry is on the disk when the process that was told of it dies, and the next one runs the call again.

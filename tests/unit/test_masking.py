@@ -1,4 +1,4 @@
-"""Secret values in texts: every writing of one, overlaps, and texts that come in pieces."""
+"""Secret values in texts: every encoding of one, overlaps, and texts that arrive in pieces."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.cpu import within
 from journeyman.masking import MARK, Mask, StreamingMasker, passwords
+from tests.harness.cpu_time import within
 
 SECRET = 'sk-k"ey/é+1 2345678'
 # few letters, so that secrets overlap, repeat and contain one another
@@ -40,11 +40,11 @@ def test_pieces_together_are_the_masked_whole_and_no_beginning_shows_a_secret(
 ) -> None:
     known, text = case
     mask, shown = Mask(known), ""
-    gaps = StreamingMasker(mask)
+    masker = StreamingMasker(mask)
     for piece in _cut(draw, text):
-        shown += gaps.feed(piece)
+        shown += masker.feed(piece)
         assert not any(secret in shown for secret in known)
-    shown += gaps.whole("")
+    shown += masker.finish("")
     assert shown == mask(text)
     assert not any(secret in shown for secret in known)
 
@@ -52,7 +52,7 @@ def test_pieces_together_are_the_masked_whole_and_no_beginning_shows_a_secret(
 @settings(max_examples=200, deadline=None, database=None)
 @given(_texts())
 def test_only_characters_of_secrets_are_taken(case: tuple[list[str], str]) -> None:
-    """By another way: each character that lies in any place of a secret goes, and no other."""
+    """Each character within an occurrence of a secret is removed, and no other."""
     known, text = case
     covered = {
         place
@@ -77,7 +77,7 @@ def test_only_characters_of_secrets_are_taken(case: tuple[list[str], str]) -> No
         f"redis://:{quote(SECRET, safe='')}@host/0",
     ],
 )
-def test_every_writing_is_known(written: str) -> None:
+def test_every_encoding_is_known(written: str) -> None:
     shown = Mask([SECRET])(f"before {written} after")
     assert MARK in shown
     assert "2345678" not in shown
@@ -103,25 +103,25 @@ def test_what_is_short_is_no_secret() -> None:
 
 
 def test_an_ordinary_text_waits_for_nothing() -> None:
-    gaps = StreamingMasker(Mask(["sk-0123456789"]))
+    masker = StreamingMasker(Mask(["sk-0123456789"]))
     pieces = ["The ", "weather", " is fine", ", sir", " and so on"]
-    assert [gaps.feed(piece) for piece in pieces] == pieces
+    assert [masker.feed(piece) for piece in pieces] == pieces
 
 
 def test_the_shortest_tail_waits() -> None:
-    gaps = StreamingMasker(Mask(["sk-0123456789"]))
-    assert gaps.feed("it is sk-01") == "it is "
-    assert gaps.feed("2345") == ""
-    assert gaps.feed("x sk-0123456789") == "sk-012345x " + MARK
-    assert gaps.feed("s") == ""
-    assert gaps.whole("") == "s"
+    masker = StreamingMasker(Mask(["sk-0123456789"]))
+    assert masker.feed("it is sk-01") == "it is "
+    assert masker.feed("2345") == ""
+    assert masker.feed("x sk-0123456789") == "sk-012345x " + MARK
+    assert masker.feed("s") == ""
+    assert masker.finish("") == "s"
 
 
 def test_a_secret_that_repeats_itself_holds_nothing_back_for_long() -> None:
     mask = Mask(["a" * 64])
-    gaps = StreamingMasker(mask)
-    within(2.0, lambda: [gaps.feed("aaaa") for _ in range(5_000)])
-    assert gaps.whole("") == ""
+    masker = StreamingMasker(mask)
+    within(2.0, lambda: [masker.feed("aaaa") for _ in range(5_000)])
+    assert masker.finish("") == ""
     assert within(2.0, lambda: mask("a" * 20_000)) == MARK
 
 

@@ -55,7 +55,7 @@ def test_arguments_win_over_the_environment_and_that_over_the_file(
     assert (settings.port, settings.max_retries, settings.batch_size) == (3, 2, 7)
 
 
-def test_an_empty_value_is_an_unset_one(monkeypatch: pytest.MonkeyPatch, alone: Path) -> None:
+def test_an_empty_value_counts_as_unset(monkeypatch: pytest.MonkeyPatch, alone: Path) -> None:
     (alone / ".env").write_text("DEFAULT_MODEL=\n")
     monkeypatch.setenv("PORT", "")
     monkeypatch.setenv("LITELLM_GATEWAY_URL", "")
@@ -68,7 +68,7 @@ def test_all_problems_at_once_and_where_they_come_from(monkeypatch: pytest.Monke
     monkeypatch.setenv("PORT", "http")
     monkeypatch.setenv("LOG_LEVEL", "loud")
     message = refused()
-    assert "environment: PORT (it is 'http')" in message
+    assert "environment: PORT is 'http': Input should be a valid integer" in message
     assert ".env: TIMEOUT_SECONDS" in message
     assert "LOG_LEVEL" in message
 
@@ -79,7 +79,7 @@ def test_all_problems_at_once_and_where_they_come_from(monkeypatch: pytest.Monke
         ({"host": "0.0.0.0"}, "journeyman keys create admin"),
         ({"host": "example.org", "auth_mode": "off"}, "HOST=127.0.0.1"),
         ({"api_key": "short"}, "32"),
-        ({"api_key_file": "nowhere"}, "no such file"),
+        ({"api_key_file": "nowhere"}, "There is no such file"),
         ({"jwt_secret_key": "x" * 32}, "JWT_AUDIENCE and JWT_ISSUER"),
         ({"jwt_secret_key": "x" * 32, "jwt_audience": "a"}, "JWT_ISSUER"),
         ({"jwt_secret_key": "x" * 31, "jwt_audience": "a", "jwt_issuer": "i"}, "32 bytes"),
@@ -94,7 +94,7 @@ def test_all_problems_at_once_and_where_they_come_from(monkeypatch: pytest.Monke
         ),
         (
             {"jwt_jwks_url": "https://i/k", "jwt_secret_key": "x" * 32, "jwt_audience": "a", "jwt_issuer": "i"},
-            "unset one",
+            "unset one.",
         ),
         ({"database_url": "postgresql://x/y"}, "sqlite:///journeyman.db"),
         ({"database_url": "sqlite://"}, "sqlite:///FILE"),
@@ -103,12 +103,12 @@ def test_all_problems_at_once_and_where_they_come_from(monkeypatch: pytest.Monke
         ({"litellm_gateway_url": "localhost:4000"}, "http://"),
         ({"ssl_cert_path": "a.pem"}, "set both"),
         ({"enable_ssl": True}, "leave ENABLE_SSL out"),
-        ({"ssl_cert_path": "a.pem", "ssl_key_path": "b.pem"}, "there is no file"),
+        ({"ssl_cert_path": "a.pem", "ssl_key_path": "b.pem"}, "There is no file 'a.pem' and 'b.pem'"),
         ({"port": 70000}, "PORT"),
         ({"root_path": "agents"}, "slash"),
     ],
 )
-def test_what_is_refused_says_what_to_do(given: dict[str, object], advice: str) -> None:
+def test_an_error_says_what_to_do(given: dict[str, object], advice: str) -> None:
     assert advice in refused(**given)
 
 
@@ -162,7 +162,7 @@ def test_loopback(host: str, yes: bool) -> None:
     assert is_loopback(host) is yes
 
 
-def test_others_are_let_in_where_they_are_asked_who_they_are(alone: Path) -> None:
+def test_a_host_open_to_others_is_accepted_with_authentication(alone: Path) -> None:
     (alone / "key").write_text("k" * 40 + "\n")
     settings = Settings.read(host="0.0.0.0", auth_mode="required", api_key_file="key")
     assert settings.seed_key == "k" * 40

@@ -15,14 +15,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from asgi_client import Answer, request
 from journeyman.agents.spec import AgentSpec as AgentSpec
 from journeyman.api.app import build_app
 from journeyman.clock import SystemClock
 from journeyman.server.composition import build
 from journeyman.server.serving.app import api_dependencies as ports
 from journeyman.settings import Settings
-from upgrade.definitions import AGENTS, HERE
+from tests.harness.asgi_client import Answer, request
+from tests.upgrade.definitions import AGENTS, HERE
 
 RECORDED = HERE / "journal"
 JOURNAL = RECORDED / "journal.0.1.sqlite"

@@ -1,9 +1,9 @@
 """Record what a user of 0.1 has. It runs on the tree of 0.1 alone, and what it wrote is never written again.
 
-    PYTHONPATH=src:.:tests python tests/upgrade/record.py definitions
-    PYTHONPATH=src:.:tests python tests/upgrade/record.py journal
-    PYTHONPATH=src:.:tests python tests/upgrade/record.py shown
-    PYTHONPATH=src:.:tests python tests/upgrade/record.py tests
+    PYTHONPATH=src:. python tests/upgrade/record.py definitions
+    PYTHONPATH=src:. python tests/upgrade/record.py journal
+    PYTHONPATH=src:. python tests/upgrade/record.py shown
+    PYTHONPATH=src:. python tests/upgrade/record.py tests
 
 - `definitions`: the stored form of each agent of `definitions.PINNED`, and the versions.
 - `journal`: a real server (`journeyman serve`) over the agents of `agents/shop`, in three lives that `kill -9` ends;
@@ -30,8 +30,8 @@ from typing import Any
 import aiohttp
 import apsw
 
-from harness.server import Server
-from upgrade import definitions, old_house
+from tests.harness.real_server import RealServer
+from tests.upgrade import definitions, old_house
 
 
 async def record_definitions() -> None:
@@ -56,7 +56,7 @@ class Recorder:
         self.keys = {"root": old_house.SEED}
         self.runs: dict[str, str] = {}
         settings = {"AUTH_MODE": "required", "API_KEY": old_house.SEED, **old_house.VARIABLES}
-        self.server = Server(folder, folder / "shop", settings)
+        self.server = RealServer(folder, folder / "shop", settings)
 
     @contextlib.asynccontextmanager
     async def life(self) -> AsyncIterator[None]:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.shell import Shell, shell_of, without_our_variables
-from upgrade.definitions import AGENTS
-from upgrade.old_house import EXPORTED, EXPORTS, VARIABLES, notes, unpack
+from tests.harness.cli_runner import Shell, shell_of, without_our_variables
+from tests.upgrade.definitions import AGENTS
+from tests.upgrade.old_house import EXPORTED, EXPORTS, VARIABLES, notes, unpack
 
 FILES = sorted(EXPORTED.glob("*.yaml"))
 

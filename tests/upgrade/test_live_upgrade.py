@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 
 import journeyman
-from harness.client import Client
-from harness.gateway import Gateway
-from harness.plan import plan
-from harness.server import ROOT, Server
-from harness.world import World
+from tests.harness.api_client import ApiClient
+from tests.harness.effects_log import EffectsLog
+from tests.harness.fake_gateway import FakeGateway
+from tests.harness.real_server import ROOT, RealServer
+from tests.harness.scripted_replies import reply_script
 
 RELEASED = "8109aac76616813fd5839bc4172a524c7e5fec7d"  # 0.1
 TODAY = Path(journeyman.__file__).parent.parent
@@ -118,27 +118,27 @@ def home(source: Path) -> str:
 class Life:
     """The server of one release on the journal of `folder`."""
 
-    def __init__(self, folder: Path, source: Path, agents: Path, gateway: Gateway) -> None:
+    def __init__(self, folder: Path, source: Path, agents: Path, gateway: FakeGateway) -> None:
         settings = {"LITELLM_GATEWAY_URL": gateway.url, "MAX_RETRIES": "0", "PYTHONPATH": str(source)}
-        self.server = Server(folder, agents, settings)
+        self.server = RealServer(folder, agents, settings)
 
     @asynccontextmanager
-    async def client(self) -> AsyncIterator[Client]:
+    async def client(self) -> AsyncIterator[ApiClient]:
         try:
             await self.server.start()
-            async with Client(self.server) as client:
+            async with ApiClient(self.server) as client:
                 yield client
         finally:
             await self.server.close()
 
 
-async def seen(client: Client, run: str, type_: str) -> None:
+async def seen(client: ApiClient, run: str, type_: str) -> None:
     async with asyncio.timeout(15):
         while not any(event["type"] == type_ for event in await client.events(run)):
             await asyncio.sleep(0.02)
 
 
-async def begin(client: Client, gateway: Gateway) -> dict[str, str]:
+async def begin(client: ApiClient, gateway: FakeGateway) -> dict[str, str]:
     """Runs of every standing: ids by what they are about."""
     runs: dict[str, str] = {}
 
@@ -146,19 +146,19 @@ async def begin(client: Client, gateway: Gateway) -> dict[str, str]:
         runs[name] = await client.start(text, name, agent=agent, thread_id=thread or name)
         return runs[name]
 
-    await client.until(await start("finished", plan("finished", [["look", {"label": "a"}]], "Seen.")))
-    paused = await start("paused", plan("paused", [["guarded", {"label": "g"}]], "Paid after a yes."))
+    await client.until(await start("finished", reply_script("finished", [["look", {"label": "a"}]], "Seen.")))
+    paused = await start("paused", reply_script("paused", [["guarded", {"label": "g"}]], "Paid after a yes."))
     await client.until(paused, ("paused",))
-    await start("behind_paused", plan("behind_paused", "My turn."), "paused")
+    await start("behind_paused", reply_script("behind_paused", "My turn."), "paused")
     for tool in HELD:
-        run = await start(tool, plan(tool, [[tool, {"label": tool}]], f"{tool} is done."))
+        run = await start(tool, reply_script(tool, [[tool, {"label": tool}]], f"{tool} is done."))
         await seen(client, run, "tool_call_started")
-    await start("behind_running", plan("behind_running", "My turn, too."), "hold_put")
+    await start("behind_running", reply_script("behind_running", "My turn, too."), "hold_put")
     saying = {"text": "Said at last.", "hold_after": 0}
-    await start("saying", plan("saying", saying))
+    await start("saying", reply_script("saying", saying))
     await gateway.reached("saying")
-    child = plan("child", {"text": "The child is done.", "hold_after": 0})
-    await start("parent", plan("parent", child), agent="boss")
+    child = reply_script("child", {"text": "The child is done.", "hold_after": 0})
+    await start("parent", reply_script("parent", child), agent="boss")
     await gateway.reached("child")
     runs["child"] = (await client.get(f"/runs?parent={runs['parent']}"))["items"][0]["run_id"]
     return runs
@@ -176,7 +176,7 @@ STANDING = {
 }
 
 
-async def go_on(client: Client, runs: dict[str, str]) -> dict[str, Any]:
+async def go_on(client: ApiClient, runs: dict[str, str]) -> dict[str, Any]:
     """Answer what asks; every run when it has come to its end."""
     await client.until(runs["hold_pay"], ("paused",))
     [unknown] = await client.approvals(runs["hold_pay"])
@@ -195,9 +195,9 @@ async def go_on(client: Client, runs: dict[str, str]) -> dict[str, Any]:
 async def test_todays_server_goes_on_where_0_1_was_killed(tmp_path: Path, released: Path) -> None:
     assert home(released).strip() == str(released / "journeyman" / "__init__.py")
     assert home(TODAY).strip() == str(TODAY / "journeyman" / "__init__.py")
-    world = World(tmp_path, {"clerk": CLERK, "boss": BOSS, "tools/hold.py": HOLDING})
+    world = EffectsLog(tmp_path, {"clerk": CLERK, "boss": BOSS, "tools/hold.py": HOLDING})
     (tmp_path / "hold").touch()
-    async with Gateway() as gateway:
+    async with FakeGateway() as gateway:
         old = Life(tmp_path, released, world.agents, gateway)
         async with old.client() as client:
             runs = await begin(client, gateway)
@@ -212,7 +212,10 @@ async def test_todays_server_goes_on_where_0_1_was_killed(tmp_path: Path, releas
             ended = await go_on(client, runs)
             after = {name: await client.events(run) for name, run in runs.items()}
             answered = await client.start(
-                plan("finished", [["look", {"label": "a"}]], "Seen."), "finished", agent="clerk", thread_id="finished"
+                reply_script("finished", [["look", {"label": "a"}]], "Seen."),
+                "finished",
+                agent="clerk",
+                thread_id="finished",
             )
         assert gateway.refused == []
     assert {name: run["status"] for name, run in ended.items()} == dict.fromkeys(runs, "finished")
@@ -238,7 +241,7 @@ async def test_todays_server_goes_on_where_0_1_was_killed(tmp_path: Path, releas
     whole(today.server)
 
 
-def whole(server: Server) -> None:
+def whole(server: RealServer) -> None:
     """`journeyman db verify` of today finds nothing."""
     command = [sys.executable, "-m", "journeyman", "db", "verify", str(server.database)]
     done = subprocess.run(command, env=server.env, capture_output=True, text=True, timeout=50)

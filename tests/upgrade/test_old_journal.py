@@ -20,8 +20,8 @@ from typing import Any
 
 import pytest
 
-from harness.shell import Shell, shell_of, without_our_variables
-from upgrade.old_house import JOURNAL, UNDER_WAY, VARIABLES, AgentSpec, notes, picture, served, unpack
+from tests.harness.cli_runner import Shell, shell_of, without_our_variables
+from tests.upgrade.old_house import JOURNAL, UNDER_WAY, VARIABLES, AgentSpec, notes, picture, served, unpack
 
 DAY = 24 * 3600.0
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from upgrade.definitions import PINNED, has_our_code, pinned, stored, versions, without_our_code
+from tests.upgrade.definitions import PINNED, has_our_code, pinned, stored, versions, without_our_code
 
 
 @pytest.mark.parametrize("name", PINNED)

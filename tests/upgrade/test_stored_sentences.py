@@ -8,7 +8,7 @@ from pathlib import Path
 import journeyman
 from journeyman import AgentFactory
 from journeyman.testing import MemoryJournal, ScriptedModel
-from upgrade.sentences import key, keys, literals, read, written
+from tests.upgrade.sentences import key, keys, literals, read, written
 
 FILE = Path(__file__).parent / "stored_sentences.txt"
 SOURCE = Path(journeyman.__file__).parent

@@ -10,7 +10,7 @@ from journeyman.agent_files.document import Document, YamlPath
 from journeyman.agent_files.variables import texts, without_references
 from journeyman.errors import Problem
 from journeyman.tools.lint.credentials import is_credential
-from journeyman.user_code.importing import FOREIGN, trusted_owners
+from journeyman.user_code.importing import UNTRUSTED_OWNER, trusted_owners
 
 
 def literal_credentials(document: Document) -> list[Problem]:
@@ -47,7 +47,7 @@ def file_permissions(path: Path, owners: Container[int] | None = None) -> list[P
     if status.st_mode & stat.S_IWGRP:
         found.append(("its group may change the file", f"chmod g-w {path.name}"))
     if status.st_uid not in owners:
-        found.append((f"the file {FOREIGN}", "chown it to that user, or to root"))
+        found.append((f"the file {UNTRUSTED_OWNER}", "chown it to that user, or to root"))
     return [Problem(message, str(path), remedy=remedy, severity="warning") for message, remedy in found]
 
 

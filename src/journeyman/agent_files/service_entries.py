@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from journeyman.agent_files.document import YamlPath
 from journeyman.agent_files.file_model import ServiceEntry
-from journeyman.egress.services import ServiceSpec, matched
+from journeyman.egress.services import ServiceSpec, normalized_match
 from journeyman.resilience.rate_limit import parse_rate
 
 Report = Callable[[YamlPath, str, str | None], None]  # path, message, remedy
@@ -30,7 +30,7 @@ def service_specs(entries: dict[str, ServiceEntry], report: Report) -> tuple[Ser
 
 def _spec(name: str, entry: ServiceEntry, report: Report) -> ServiceSpec | None:
     try:
-        match = matched(entry.match)
+        match = normalized_match(entry.match)
     except ValueError as exc:
         report(("services", name, "match"), f"`match` cannot be used: {exc}", "write match: https://shop.example")
         return None

@@ -1,4 +1,4 @@
-"""The agents that tests are about: loaded as `serve` loads them, once for many tests, and given no gateway."""
+"""Loads the agents that agent tests run, as `serve` loads them, but without a gateway and once for many tests."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from journeyman.server.composition import join
 from journeyman.server.loading import LoadedFiles, load
 from journeyman.settings import Settings
 
-NO_GATEWAY = "http://127.0.0.1:9"  # that models may be named: none is asked
+NO_GATEWAY = "http://127.0.0.1:9"  # agents may name models only if a gateway is set; it is never called
 SCRIPTED = "scripted"
 
 
 class AgentsUnderTest:
-    """`default`: where the agents are of tests that do not say. `async with` closes what was loaded."""
+    """The agents of a series of tests; leaving the context closes what was loaded.
+
+    `default` is the agent file or folder of tests that name none.
+    """
 
     def __init__(self, settings: Settings, default: Path | None = None) -> None:
         self._settings = settings
@@ -36,13 +39,17 @@ class AgentsUnderTest:
             await loaded.registry.aclose()
 
     def settings_of(self, model: str) -> Settings:
-        """In memory; agents that name no model use `model`, as they did where DEFAULT_MODEL said so."""
+        """Return settings with a journal in memory and `model` as the model of agents that name none."""
         return self._settings.model_copy(
             update={"database_url": "memory://", "default_model": model, "litellm_gateway_url": NO_GATEWAY}
         )
 
     async def loaded(self, path: Path | None, model: str = SCRIPTED) -> LoadedFiles:
-        """Raises ConfigurationError with all problems."""
+        """Load the agents at `path`, or return them if they are loaded.
+
+        Raises:
+            ConfigurationError: The agents cannot be used; it lists all problems.
+        """
         key = (self._default if path is None else path, model)
         if key not in self._loaded:
             loaded = await load(self.settings_of(model), key[0], offline=False)
@@ -54,7 +61,7 @@ class AgentsUnderTest:
         return self._loaded[key]
 
     async def application(self, path: Path | None, model: str = SCRIPTED) -> Application:
-        """Their parts, with the servers of their tools started; nothing runs in it."""
+        """Return an application of the agents at `path` with its MCP servers started; no run is executed in it."""
         key = (self._default if path is None else path, model)
         if key not in self._applications:
             application = join(
@@ -66,9 +73,13 @@ class AgentsUnderTest:
 
 
 def agent_of(application: Application, name: str | None) -> BaseAgent:
-    """The agent of that name. Raises NotFoundError, with the names that there are."""
+    """Return the agent of this name.
+
+    Raises:
+        NotFoundError: There is no such agent; the message lists the others.
+    """
     agents = application.agents.agents
     agent = agents.get(name or "")
     if agent is None:
-        raise NotFoundError(f"There is no agent {name!r} here: there are {', '.join(sorted(agents)) or 'none'}")
+        raise NotFoundError(f"There is no agent {name!r} here. Agents: {', '.join(sorted(agents)) or 'none'}.")
     return agent

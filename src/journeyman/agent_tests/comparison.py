@@ -1,4 +1,4 @@
-"""What differs between a recording and today: the definition, what models were asked, and event by event. Pure."""
+"""Compares a recording with today's run: the agent's definition, the system prompts, and event by event."""
 
 from __future__ import annotations
 
@@ -15,51 +15,53 @@ from journeyman.events.events import ModelCalled
 from journeyman.events.messages import JSON
 from journeyman.tools.spec import StoredTool, ToolSpec
 
-MOST = 30  # differences shown; the rest are counted
-WIDE = 160  # characters of a value shown
-_ASKED = ("description", "name", "parameters")  # of a tool: what the model is told of it
+MAX_DIFFERENCES = 30  # shown; the others are counted
+MAX_VALUE = 160  # characters of a value that are shown
+_SEEN_BY_MODEL = ("description", "name", "parameters")  # fields of a tool
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """`what` is a sentence, `lines` the details under it."""
+    """One difference: `what` is a sentence, `lines` are its details."""
 
     what: str
     lines: tuple[str, ...] = ()
 
     def text(self) -> str:
+        """Return the sentence with its details indented below it."""
         return "\n".join((self.what, *(f"  {line}" for line in self.lines)))
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """`differences`: what makes the two unequal. `notes`: what else has changed in the agent's definition."""
+    """The result of a comparison: the differences, and notes on changes of the definition that do not count as such."""
 
     differences: tuple[Difference, ...] = ()
     notes: tuple[Difference, ...] = ()
 
     @property
     def equal(self) -> bool:
+        """Whether there are no differences."""
         return not self.differences
 
     def text(self) -> str:
-        """All of it, for people."""
-        shown = [difference.text() for difference in self.differences[:MOST]]
-        if (more := len(self.differences) - MOST) > 0:
+        """Return the differences and notes for people."""
+        shown = [difference.text() for difference in self.differences[:MAX_DIFFERENCES]]
+        if (more := len(self.differences) - MAX_DIFFERENCES) > 0:
             shown.append(f"… and {more} more")
         return "\n".join((*shown, *(f"({note.text()})" for note in self.notes)))
 
 
 def compare(old: Recording, new: Recording) -> Comparison:
-    """A recording with what would be recorded of the same run today."""
-    asked, notes = _definition(old.definition, new.definition)
-    events = _events(normalized_events(old.events), normalized_events(new.events))
-    return Comparison(differences=(*_prompts(old, new), *asked, *events), notes=tuple(notes))
+    """Compare a recording with the recording of the same run today."""
+    changes, notes = _definition_changes(old.definition, new.definition)
+    events = _event_differences(normalized_events(old.events), normalized_events(new.events))
+    return Comparison(differences=(*_prompt_differences(old, new), *changes, *events), notes=tuple(notes))
 
 
-# --- what the model was asked
+# --- prompts and definitions
 
 
-def _prompts(old: Recording, new: Recording) -> Iterator[Difference]:
-    """Each change once: a later call with the same two prompts says nothing new."""
+def _prompt_differences(old: Recording, new: Recording) -> Iterator[Difference]:
+    """Compare the system prompts; the same change of several calls is reported once."""
     if old.prompts is None or new.prompts is None:
         return
     before, now, shown = "", "", set()
@@ -76,23 +78,23 @@ def _lines(old: str, new: str) -> Iterator[str]:
             yield line
 
 
-def _definition(old: AgentSpec | None, new: AgentSpec | None) -> tuple[list[Difference], list[Difference]]:
-    """What the model is told and by which settings it is asked; and what else has changed."""
+def _definition_changes(old: AgentSpec | None, new: AgentSpec | None) -> tuple[list[Difference], list[Difference]]:
+    """Return the changes of what the model sees and how it is called, and notes on all other changes."""
     if old is None or new is None:
         return [], []
-    asked: list[Difference] = []
+    changes: list[Difference] = []
     notes: list[Difference] = []
-    for path, before, now in _changes(_plain(old), _plain(new), ()):
-        said = Difference(f"the definition has changed: {'.'.join(path)}: {_shown(before)} -> {_shown(now)}")
-        (asked if _is_asked(path) else notes).append(said)
-    return asked, notes
+    for path, before, now in _changed_parts(_plain(old), _plain(new), ()):
+        change = Difference(f"the definition has changed: {'.'.join(path)}: {_shown(before)} -> {_shown(now)}")
+        (changes if _affects_model(path) else notes).append(change)
+    return changes, notes
 
 
 def _plain(spec: AgentSpec) -> dict[str, JSON]:
-    """The definition by key; tools by name, without where their code stands and what it hashes to."""
+    """Return the definition as plain data, with tools by name and without the location and hash of their code."""
     plain = plain_data(spec.stored())
     plain["tools"] = {tool.name: _plain_tool(tool) for tool in spec.tools}
-    plain.pop("prompt", None)  # what it makes is compared: the system prompts
+    plain.pop("prompt", None)  # the rendered system prompts are compared instead
     return plain
 
 
@@ -102,14 +104,14 @@ def _plain_tool(tool: ToolSpec) -> dict[str, JSON]:
     }
 
 
-def _is_asked(path: tuple[str, ...]) -> bool:
+def _affects_model(path: tuple[str, ...]) -> bool:
     match path:
         case ("model" | "output", *_):
             return path != ("output", "retries")
         case ("tools", _):
             return True
         case ("tools", _, key, *_):
-            return key in _ASKED
+            return key in _SEEN_BY_MODEL
         case _:
             return False
 
@@ -117,32 +119,31 @@ def _is_asked(path: tuple[str, ...]) -> bool:
 # --- event by event
 
 
-def _events(recorded: Sequence[NormalizedEvent], now: Sequence[NormalizedEvent]) -> Iterator[Difference]:
-    old_keys, new_keys = [fact.key for fact in recorded], [fact.key for fact in now]
+def _event_differences(recorded: Sequence[NormalizedEvent], now: Sequence[NormalizedEvent]) -> Iterator[Difference]:
+    old_keys, new_keys = [event.key for event in recorded], [event.key for event in now]
     matcher = difflib.SequenceMatcher(None, old_keys, new_keys, autojunk=False)
     for kind, old_from, old_to, new_from, new_to in matcher.get_opcodes():
         if kind == "equal":
             pairs = zip(range(old_from, old_to), range(new_from, new_to), strict=True)
             for old, new in pairs:
-                yield from _changed(old + 1, recorded[old], now[new])
+                yield from _field_differences(old + 1, recorded[old], now[new])
             continue
         for old in range(old_from, old_to):
-            yield Difference(f"event {old + 1} does not happen any more: {_said(recorded[old])}")
+            yield Difference(f"event {old + 1} does not happen any more: {_event_text(recorded[old])}")
         for new in range(new_from, new_to):
-            yield Difference(f"event {new + 1} is new: {_said(now[new])}")
+            yield Difference(f"event {new + 1} is new: {_event_text(now[new])}")
 
 
-def _changed(seq: int, old: NormalizedEvent, new: NormalizedEvent) -> Iterator[Difference]:
-    lines = [
-        f"{'.'.join(path)}: {_shown(before)} -> {_shown(now)}" for path, before, now in _changes(old.data, new.data, ())
-    ]
+def _field_differences(seq: int, old: NormalizedEvent, new: NormalizedEvent) -> Iterator[Difference]:
+    changes = _changed_parts(old.data, new.data, ())
+    lines = [f"{'.'.join(path)}: {_shown(before)} -> {_shown(now)}" for path, before, now in changes]
     if lines:
         yield Difference(f"event {seq}, {old.name}, differs:", tuple(lines))
 
 
-def _said(fact: NormalizedEvent) -> str:
-    rest = {name: value for name, value in fact.data.items() if name not in ("call", "call_id", "path")}
-    return f"{fact.name} {_shown(rest)}" if rest else fact.name
+def _event_text(event: NormalizedEvent) -> str:
+    rest = {name: value for name, value in event.data.items() if name not in ("call", "call_id", "path")}
+    return f"{event.name} {_shown(rest)}" if rest else event.name
 
 
 class _Absent:
@@ -153,18 +154,18 @@ class _Absent:
 _ABSENT = _Absent()
 
 
-def _changes(old: Any, new: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
-    """The smallest parts that differ, each with its path."""
+def _changed_parts(old: Any, new: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
+    """Return the smallest parts that differ, each as its path, the old value and the new one."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in (*old, *(key for key in new if key not in old)):
-            yield from _changes(old.get(key, _ABSENT), new.get(key, _ABSENT), (*path, str(key)))
+            yield from _changed_parts(old.get(key, _ABSENT), new.get(key, _ABSENT), (*path, str(key)))
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        for place, (before, now) in enumerate(zip(old, new, strict=True)):
-            yield from _changes(before, now, (*path, str(place)))
+        for index, (before, now) in enumerate(zip(old, new, strict=True)):
+            yield from _changed_parts(before, now, (*path, str(index)))
     elif old != new or isinstance(old, bool) != isinstance(new, bool):
         yield path, old, new
 
 
 def _shown(value: Any) -> str:
     text = repr(value) if isinstance(value, _Absent) else msgspec.json.encode(value).decode()
-    return text if len(text) <= WIDE else f"{text[: WIDE - 1]}…"
+    return text if len(text) <= MAX_VALUE else f"{text[: MAX_VALUE - 1]}…"

@@ -1,4 +1,4 @@
-"""What a test expects of a run, against what happened. Pure."""
+"""Checks what a test expects of a run against the events of the run."""
 
 from __future__ import annotations
 
@@ -13,29 +13,30 @@ from journeyman.events.events import Event, ModelReplied, ToolCallFinished, Tool
 from journeyman.events.fold import AgentState
 from journeyman.events.messages import JSON
 
-WIDE = 200
+MAX_TEXT = 200  # characters of a text that are shown
 
 
 class RequestedCall(msgspec.Struct, frozen=True, kw_only=True):
-    """A tool call that the model asked for. `arguments` as they were run, else as they were asked for."""
+    """A tool call that the model requested. `arguments` are those of its execution, or else of the request."""
 
     tool: str
     arguments: JSON
     finished: ToolCallFinished | None = None
 
     @property
-    def said(self) -> str:
+    def text(self) -> str:
+        """The call as `tool(arguments)`."""
         return f"{self.tool}({msgspec.json.encode(self.arguments).decode()})"
 
 
 def calls_of(events: Sequence[Event]) -> list[RequestedCall]:
-    """In the order in which the model asked for them."""
+    """Return the tool calls of a run in the order in which the model requested them."""
     started = {event.call: event.arguments for event in events if isinstance(event, ToolCallStarted)}
     finished = {event.call: event for event in events if isinstance(event, ToolCallFinished)}
     calls = []
     for event in events:
-        for place, call in enumerate(event.message.tool_calls if isinstance(event, ModelReplied) else ()):
-            name = f"{event.call}.{place}"  # type: ignore[union-attr]
+        for index, call in enumerate(event.message.tool_calls if isinstance(event, ModelReplied) else ()):
+            name = f"{event.call}.{index}"  # type: ignore[union-attr]
             arguments = started.get(name, _decoded(call.arguments))
             calls.append(RequestedCall(tool=call.name, arguments=arguments, finished=finished.get(name)))
     return calls
@@ -49,11 +50,11 @@ def _decoded(arguments: str) -> JSON:
 
 
 def failed_expectations(expect: ExpectEntry, state: AgentState, events: Sequence[Event]) -> Iterator[Difference]:
-    """One difference for each expectation that does not hold."""
+    """Return a difference for each expectation that the run does not meet."""
     if expect.status is not None and state.status != expect.status:
-        yield Difference(f"status: expected {expect.status}; the run is {state.status}{_why(state)}")
+        yield Difference(f"status: expected {expect.status}; the run is {state.status}{_reason(state)}")
     if expect.text is not None:
-        yield from _text("text", expect.text, state.output)
+        yield from _text_differences("text", expect.text, state.output)
     if expect.stopped_by is not None and state.stopped_by != expect.stopped_by:
         yield Difference(f"stopped_by: expected {expect.stopped_by}; it was {state.stopped_by or 'no limit'}")
     if expect.error is not None and (state.error is None or state.error.code != expect.error):
@@ -63,12 +64,12 @@ def failed_expectations(expect: ExpectEntry, state: AgentState, events: Sequence
     yield from _limits(expect.limits, state)
 
 
-def _why(state: AgentState) -> str:
+def _reason(state: AgentState) -> str:
     return f": {state.error.message} [{state.error.code}]" if state.error else ""
 
 
-def _text(name: str, expect: TextEntry, text: str) -> Iterator[Difference]:
-    shown = f"it is {msgspec.json.encode(text[:WIDE]).decode()}"
+def _text_differences(name: str, expect: TextEntry, text: str) -> Iterator[Difference]:
+    shown = f"it is {msgspec.json.encode(text[:MAX_TEXT]).decode()}"
     if expect.exact is not None and text != expect.exact:
         yield Difference(f"{name}: expected {msgspec.json.encode(expect.exact).decode()}; {shown}")
     for part in expect.contains:
@@ -89,9 +90,9 @@ def _limits(limits: AtMostEntry, state: AgentState) -> Iterator[Difference]:
         "cost_usd": state.usage.cost_usd or 0.0,
     }
     for name, value in used.items():
-        bound = getattr(limits, name)
-        if bound is not None and value > bound:
-            yield Difference(f"limits.{name}: expected at most {bound:g}; it was {value:g}")
+        limit = getattr(limits, name)
+        if limit is not None and value > limit:
+            yield Difference(f"limits.{name}: expected at most {limit:g}; it was {value:g}")
 
 
 # --- calls
@@ -101,67 +102,67 @@ def _calls(expect: ExpectEntry, calls: list[RequestedCall]) -> Iterator[Differen
     wanted = expect.calls or []
     match expect.order:
         case "exact":
-            yield from _exactly(wanted, calls)
+            yield from _compare_exactly(wanted, calls)
         case "any":
-            yield from _in_any_order(wanted, calls)
+            yield from _compare_in_any_order(wanted, calls)
         case "contains":
-            yield from _among(wanted, calls)
+            yield from _compare_subsequence(wanted, calls)
 
 
-def _exactly(wanted: Sequence[CallEntry], calls: Sequence[RequestedCall]) -> Iterator[Difference]:
-    for place, (entry, call) in enumerate(zip(wanted, calls, strict=False)):
-        if reasons := tuple(_misfit(entry, call)):
-            yield Difference(f"calls[{place}]: expected {entry.tool}; it was {call.said}", reasons)
-    for place, entry in enumerate(wanted[len(calls) :], len(calls)):
-        yield Difference(f"calls[{place}]: expected {entry.tool}; there was no such call")
+def _compare_exactly(wanted: Sequence[CallEntry], calls: Sequence[RequestedCall]) -> Iterator[Difference]:
+    for index, (entry, call) in enumerate(zip(wanted, calls, strict=False)):
+        if reasons := tuple(_mismatches(entry, call)):
+            yield Difference(f"calls[{index}]: expected {entry.tool}; it was {call.text}", reasons)
+    for index, entry in enumerate(wanted[len(calls) :], len(calls)):
+        yield Difference(f"calls[{index}]: expected {entry.tool}; there was no such call")
     for call in calls[len(wanted) :]:
-        yield Difference(f"calls: {call.said} was not expected")
+        yield Difference(f"calls: {call.text} was not expected")
 
 
-def _in_any_order(wanted: Sequence[CallEntry], calls: Sequence[RequestedCall]) -> Iterator[Difference]:
+def _compare_in_any_order(wanted: Sequence[CallEntry], calls: Sequence[RequestedCall]) -> Iterator[Difference]:
     left = list(calls)
-    for place, entry in enumerate(wanted):
-        found = next((call for call in left if not any(_misfit(entry, call))), None)
+    for index, entry in enumerate(wanted):
+        found = next((call for call in left if not any(_mismatches(entry, call))), None)
         if found is None:
-            yield Difference(f"calls[{place}]: expected {entry.tool}; no such call is left", _given(left))
+            yield Difference(f"calls[{index}]: expected {entry.tool}; no such call is left", _call_list(left))
         else:
             left.remove(found)
     for call in left:
-        yield Difference(f"calls: {call.said} was not expected")
+        yield Difference(f"calls: {call.text} was not expected")
 
 
-def _among(wanted: Sequence[CallEntry], calls: Sequence[RequestedCall]) -> Iterator[Difference]:
+def _compare_subsequence(wanted: Sequence[CallEntry], calls: Sequence[RequestedCall]) -> Iterator[Difference]:
     rest = iter(calls)
-    for place, entry in enumerate(wanted):
-        if not any(not any(_misfit(entry, call)) for call in rest):
+    for index, entry in enumerate(wanted):
+        if not any(not any(_mismatches(entry, call)) for call in rest):
             yield Difference(
-                f"calls[{place}]: expected {entry.tool}, after those before it; it is not there", _given(calls)
+                f"calls[{index}]: expected {entry.tool}, after those before it; it is not there", _call_list(calls)
             )
             return
 
 
-def _given(calls: Sequence[RequestedCall]) -> tuple[str, ...]:
-    return tuple(f"there is {call.said}" for call in calls) or ("there was no call",)
+def _call_list(calls: Sequence[RequestedCall]) -> tuple[str, ...]:
+    return tuple(f"there is {call.text}" for call in calls) or ("there was no call",)
 
 
-def _misfit(entry: CallEntry, call: RequestedCall) -> Iterator[str]:
+def _mismatches(entry: CallEntry, call: RequestedCall) -> Iterator[str]:
     if entry.tool != call.tool:
         yield f"tool: {call.tool}"
         return
-    if entry.arguments is not None and not _holds(entry.arguments, call.arguments):
+    if entry.arguments is not None and not _contains(entry.arguments, call.arguments):
         yield f"arguments: expected {msgspec.json.encode(entry.arguments).decode()}"
     finished = call.finished
     if entry.error is not None and (finished is None or finished.error is None or finished.error.code != entry.error):
         yield f"error: expected {entry.error}; it was {finished.error.code if finished and finished.error else 'none'}"
     if entry.result is not None:
         result = finished.result if finished and finished.result is not None else ""
-        yield from (difference.what for difference in _text("result", entry.result, result))
+        yield from (difference.what for difference in _text_differences("result", entry.result, result))
 
 
-def _holds(wanted: JSON, given: JSON) -> bool:
-    """Everything that is wanted is there; objects may hold more."""
+def _contains(wanted: JSON, given: JSON) -> bool:
+    """Return whether the given value has everything that is wanted; objects may have more keys."""
     if isinstance(wanted, dict):
         return isinstance(given, dict) and all(
-            key in given and _holds(item, given[key]) for key, item in wanted.items()
+            key in given and _contains(item, given[key]) for key, item in wanted.items()
         )
     return bool(wanted == given)

@@ -1,4 +1,4 @@
-"""What a test file may say, key by key."""
+"""The schema of a test file, as pydantic models."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class FailureEntry(FileEntry):
+    """An error that a tool returns."""
+
     code: Name
     message: Text = ""
 
 
 class StubEntry(FileEntry):
-    """What a tool gives instead of being run."""
+    """The result or error of a tool call, which is used instead of running the tool."""
 
     result: Any = None
     error: FailureEntry | None = None
 
 
 class AnswerEntry(FileEntry):
-    """What a human says to the next question; with `tool`, to the next one about that tool."""
+    """A human's answer to the next question, or with `tool` to the next question about that tool."""
 
     decision: Decision
     tool: Name | None = None
@@ -34,12 +36,14 @@ class AnswerEntry(FileEntry):
 
 
 class MessageEntry(FileEntry):
+    """An earlier message of the conversation."""
+
     role: Literal["user", "assistant"]
     content: Text
 
 
 class ThreadEntry(FileEntry):
-    """What the conversation held before."""
+    """The conversation before the run."""
 
     messages: list[MessageEntry] = Field(default=[], max_length=1000)
     context: dict[str, Any] = {}
@@ -47,7 +51,7 @@ class ThreadEntry(FileEntry):
 
 
 class TextEntry(FileEntry):
-    """What a text must be; a text alone means `exact`."""
+    """The conditions on a text; a plain string means `exact`."""
 
     exact: Text | None = None
     contains: list[Text] = []
@@ -56,7 +60,7 @@ class TextEntry(FileEntry):
 
     @model_validator(mode="before")
     @classmethod
-    def _spelt_out(cls, value: Any) -> Any:
+    def _expand(cls, value: Any) -> Any:
         if isinstance(value, str):
             return {"exact": value}
         if not isinstance(value, dict):
@@ -66,7 +70,7 @@ class TextEntry(FileEntry):
 
 
 class CallEntry(FileEntry):
-    """A tool call; a name alone means a call of that tool. `arguments`: these at least."""
+    """An expected tool call; a plain string means any call of that tool. The call may have more arguments."""
 
     tool: Name
     arguments: dict[str, Any] | None = None
@@ -75,12 +79,12 @@ class CallEntry(FileEntry):
 
     @model_validator(mode="before")
     @classmethod
-    def _spelt_out(cls, value: Any) -> Any:
+    def _expand(cls, value: Any) -> Any:
         return {"tool": value} if isinstance(value, str) else value
 
 
 class AtMostEntry(FileEntry):
-    """What the run may use at most."""
+    """The most that the run may use."""
 
     steps: int | None = Field(default=None, ge=0)
     tool_calls: int | None = Field(default=None, ge=0)
@@ -89,7 +93,7 @@ class AtMostEntry(FileEntry):
 
 
 class ExpectEntry(FileEntry):
-    """What must be true of the run."""
+    """The expectations of the run."""
 
     status: Literal["finished", "failed", "cancelled", "paused"] | None = None
     text: TextEntry | None = None
@@ -101,7 +105,7 @@ class ExpectEntry(FileEntry):
 
 
 class RecordedEntry(FileEntry):
-    """A run as it was. Written by `journeyman runs export` and `journeyman test --update`."""
+    """A recorded run, written by `journeyman runs export` and `journeyman test --update`."""
 
     journeyman: Name
     started_at: Name
@@ -113,7 +117,7 @@ class RecordedEntry(FileEntry):
 
 
 class AgentTestFileEntry(FileEntry):
-    """A test of an agent."""
+    """A whole test file."""
 
     agent: Name | None = Field(default=None, description="Its file, or a folder of agents, from this file's folder")
     agent_name: Name | None = Field(default=None, description="Which one, if there are several")

@@ -1,8 +1,7 @@
-"""Events in their normal form: without what differs from run to run though nothing has changed.
+"""Normalizes events so that two runs of an unchanged agent give equal ones.
 
-Ids, times, hashes, latencies, epochs and what budgets said are left out; approvals are numbered in the order in which
-they were asked; a message of one text has that text for its content. The same form stands in test files, and can be
-read back.
+Ids, times, hashes, latencies, epochs and budget events are left out; approvals are numbered in the order of their
+requests; a message with one text part has that text as its content. Test files contain events in this form.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from journeyman.events.messages import JSON, Message
 
 Data = dict[str, JSON]
 
-_LEFT_OUT: Mapping[str, frozenset[str]] = {
+_OMITTED: Mapping[str, frozenset[str]] = {
     "run_accepted": frozenset({"thread", "version", "parent", "multitask", "stream", "request_id", "trace_id", "key"}),
     "run_started": frozenset({"epoch", "first_no", "last_no", "summary", "summary_stream"}),
     "history_summarized": frozenset({"latency_ms", "reserved"}),
@@ -36,8 +35,8 @@ _LEFT_OUT: Mapping[str, frozenset[str]] = {
     "run_cancelled": frozenset({"by"}),
     "message_added": frozenset({"by"}),
 }
-LOCAL = "local"  # the principal where there is no authentication
-_FILLED: Mapping[str, Data] = {
+LOCAL = "local"  # the principal when authentication is off
+_DEFAULTS: Mapping[str, Data] = {
     "run_accepted": {"thread": "local/test", "principal": LOCAL},
     "run_started": {"epoch": 1},
     "run_resumed": {"epoch": 1},
@@ -46,12 +45,12 @@ _FILLED: Mapping[str, Data] = {
     "approval_given": {"by": "local"},
     "cancel_requested": {"by": "local"},
 }
-_OF_FAILURES = ("error_id", "retry_after")
-_OF_MESSAGES = ("message", "input")
+_OMITTED_OF_FAILURES = ("error_id", "retry_after")
+_MESSAGE_FIELDS = ("message", "input")
 
 
 class NormalizedEvent(msgspec.Struct, frozen=True):
-    """An event in its normal form."""
+    """An event without the fields that differ from run to run."""
 
     type: str
     v: int
@@ -59,24 +58,26 @@ class NormalizedEvent(msgspec.Struct, frozen=True):
 
     @property
     def key(self) -> tuple[str, JSON]:
-        """What it is about: facts with one key are compared with each other."""
+        """The type and subject of the event: events with equal keys are compared with each other."""
         return self.type, self.data.get("call") or self.data.get("approval")
 
     @property
     def name(self) -> str:
+        """The key as text."""
         return " ".join(str(part) for part in self.key if part)
 
 
 def normalized_events(events: Iterable[Event]) -> list[NormalizedEvent]:
+    """Return the events in normal form, without budget warnings."""
     approvals: dict[str, str] = {}
     draft = Codec().draft
-    return [_fact(draft(event), approvals) for event in events if type(event) is not BudgetWarned]
+    return [_normalized(draft(event), approvals) for event in events if type(event) is not BudgetWarned]
 
 
-def _fact(draft: Any, approvals: dict[str, str]) -> NormalizedEvent:
+def _normalized(draft: Any, approvals: dict[str, str]) -> NormalizedEvent:
     data: Data = msgspec.json.decode(draft.data)
-    left_out = _LEFT_OUT.get(draft.type, frozenset())
-    data = {name: _plain(name, value) for name, value in data.items() if name not in left_out}
+    omitted = _OMITTED.get(draft.type, frozenset())
+    data = {name: _plain(name, value) for name, value in data.items() if name not in omitted}
     if data.get("principal") == LOCAL:
         del data["principal"]
     if "approval" in data:
@@ -84,7 +85,7 @@ def _fact(draft: Any, approvals: dict[str, str]) -> NormalizedEvent:
     if "waiting_for" in data:
         data["waiting_for"] = [approvals.get(id, id) for id in data["waiting_for"]]
     if "child" in data:
-        data["child"] = "child"  # that it was started counts, not as which run
+        data["child"] = "child"  # it matters that a run was started, not its id
     if draft.type == "run_forked":
         calls = data.get("calls", [])
         data["calls"] = [{name: value for name, value in call.items() if name != "idempotency_key"} for call in calls]
@@ -93,12 +94,12 @@ def _fact(draft: Any, approvals: dict[str, str]) -> NormalizedEvent:
 
 def _plain(name: str, value: JSON) -> JSON:
     if name == "error" and isinstance(value, dict):
-        return {key: item for key, item in value.items() if key not in _OF_FAILURES}
-    return plain_message(value) if name in _OF_MESSAGES and isinstance(value, dict) else value
+        return {key: item for key, item in value.items() if key not in _OMITTED_OF_FAILURES}
+    return plain_message(value) if name in _MESSAGE_FIELDS and isinstance(value, dict) else value
 
 
 def plain_message(message: Data) -> Data:
-    """A message of one text has that text for its content."""
+    """Return a message, with its text as the content if that is its only part."""
     match message.get("content"):
         case [{"type": "text", "text": str(text), **rest}] if not rest:
             return {**message, "content": text}
@@ -106,27 +107,36 @@ def plain_message(message: Data) -> Data:
 
 
 def whole_message(message: Data) -> Data:
+    """Return a message with a list of parts as its content: the inverse of `plain_message`."""
     content = message.get("content")
     return {**message, "content": [{"type": "text", "text": content}]} if isinstance(content, str) else message
 
 
 def plain_data(value: msgspec.Struct) -> Data:
-    """A struct as plain data: with lists, as JSON has them."""
+    """Return a struct as the dictionaries, lists and values of its JSON."""
     data: Data = msgspec.json.decode(msgspec.json.encode(value))
     return data
 
 
 def event_of(type: str, v: int, data: Data, history: int) -> Event:
-    """The event of a fact; `history`: how many messages its thread held. Raises StorageError if it fits no schema."""
+    """Return the event of a normalized one. `history` is the number of messages in its thread before the run.
+
+    Raises:
+        StorageError: The type is unknown, or the data do not fit its schema.
+    """
     if type not in EVENT_TYPES:
         raise StorageError(f"{type!r} is no type of event")
-    filled = {**_FILLED.get(type, {}), **data}
-    filled |= {name: whole_message(filled[name]) for name in _OF_MESSAGES if isinstance(filled.get(name), dict)}
+    filled = {**_DEFAULTS.get(type, {}), **data}
+    filled |= {name: whole_message(filled[name]) for name in _MESSAGE_FIELDS if isinstance(filled.get(name), dict)}
     if type == "run_started":
         filled["last_no"] = history
     return decode_event(type, v, msgspec.json.encode(filled))
 
 
 def messages_of(items: Sequence[Data]) -> tuple[Message, ...]:
-    """Raises msgspec.ValidationError."""
+    """Return the messages of normalized ones.
+
+    Raises:
+        msgspec.ValidationError: A message is invalid.
+    """
     return tuple(msgspec.convert(whole_message(item), Message) for item in items)

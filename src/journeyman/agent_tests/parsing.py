@@ -1,4 +1,4 @@
-"""From a test file to a test: every problem at once, with its place and a remedy."""
+"""Parses test files, and reports all problems at once with their location and a remedy."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RULES = Rules(
     max_bytes=16 * 1024 * 1024, max_depth=64, max_nodes=1_000_000, beginning="begin with `input:`, or export a run"
 )
 MAX_PROBLEMS = 100
-_MEANT = {
+_TYPE_NAMES = {
     "string_type": "text",
     "int_type": "a whole number",
     "float_type": "a number",
@@ -38,11 +38,12 @@ _MEANT = {
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
 }
-_OF_SCRIPTS = ("input", "context", "thread", "model", "tools", "answers")
+_SCRIPT_KEYS = ("input", "context", "thread", "model", "tools", "answers")
+_EXPORT_AGAIN = "export the run again"
 
 
 class AgentTest(msgspec.Struct, frozen=True, kw_only=True):
-    """A test, read and checked. Either `recording` or `turns` is there."""
+    """A parsed and valid test, which has either a `recording` or the `turns` of a scripted model."""
 
     path: Path
     entry: AgentTestFileEntry
@@ -52,12 +53,16 @@ class AgentTest(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def agent_path(self) -> Path | None:
-        """Where its agent is, if the file says so."""
+        """The agent file or folder that the test names. None: it names none."""
         return None if self.entry.agent is None else self.path.parent / self.entry.agent
 
 
 def read_test(path: Path) -> AgentTest:
-    """Raises ConfigurationError with all that is wrong with the file."""
+    """Read a test file.
+
+    Raises:
+        ConfigurationError: The file cannot be used; it lists all problems.
+    """
     try:
         content = path.read_bytes()
     except OSError as exc:
@@ -67,7 +72,11 @@ def read_test(path: Path) -> AgentTest:
 
 
 def parse_test(content: bytes, path: Path) -> AgentTest:
-    """Raises ConfigurationError with all that is wrong with the text."""
+    """Parse the text of a test file; `path` is used in problems and to find the agent.
+
+    Raises:
+        ConfigurationError: The test cannot be used; it lists all problems.
+    """
     document, found = read_document(content, str(path), RULES)
     problems = list(found)
     test = _Parser(path, document, problems).parse() if document is not None else None
@@ -84,7 +93,7 @@ class _Parser:
         self._problems = problems
 
     def parse(self) -> AgentTest | None:
-        entry = self._shape()
+        entry = self._validate()
         if entry is None:
             return None
         if not self._problems:
@@ -98,72 +107,72 @@ class _Parser:
         if not self._document.is_unusable(path):
             self._problems.append(self._document.problem(path, message, remedy, key=key))
 
-    # --- shape
+    # --- schema
 
-    def _shape(self) -> AgentTestFileEntry | None:
-        """The file's entry; of one with problems, that of what remains without the top-level keys that have them."""
+    def _validate(self) -> AgentTestFileEntry | None:
+        """Return the file's entry, without the top-level keys that have problems. None: the file is no mapping."""
         data = self._document.data
         if not isinstance(data, dict):
-            self._report((), "a test file is a mapping", RULES.beginning)
+            self._report((), "a test file must be a mapping", RULES.beginning)
             return None
         try:
             return AgentTestFileEntry.model_validate(data)
         except pydantic.ValidationError as exc:
             errors = exc.errors(include_url=False, include_input=False)
             for error in errors:
-                self._report_shape(error)
+                self._report_schema_error(error)
             wrong = {error["loc"][0] for error in errors if error["loc"]}
             return AgentTestFileEntry.model_validate({key: value for key, value in data.items() if key not in wrong})
 
-    def _report_shape(self, error: ErrorDetails) -> None:
+    def _report_schema_error(self, error: ErrorDetails) -> None:
         path = tuple(error["loc"])
         match error["type"]:
             case "extra_forbidden":
                 known = difflib.get_close_matches(str(path[-1]), _keys_at(path[:-1]), 1)
-                remedy = f"did you mean `{known[0]}`?" if known else f"it may say {', '.join(_keys_at(path[:-1]))}"
+                remedy = f"did you mean `{known[0]}`?" if known else f"known keys: {', '.join(_keys_at(path[:-1]))}"
                 self._report(path, f"the key {path[-1]!r} is unknown", remedy, key=True)
             case "missing":
                 self._report(path[:-1], f"`{path[-1]}` is missing", f"add `{path[-1]}:`")
-            case kind if kind in _MEANT:
-                self._report(path, f"`{path[-1]}` must be {_MEANT[kind]}")
+            case kind if kind in _TYPE_NAMES:
+                self._report(path, f"`{path[-1]}` must be {_TYPE_NAMES[kind]}")
             case _:
                 self._report(path, f"`{path[-1]}`: {error['msg'][:1].lower()}{error['msg'][1:]}")
 
-    # --- what fits together
+    # --- keys that belong together
 
     def _check_parts(self, entry: AgentTestFileEntry) -> None:
         data = self._document.data
         if entry.recorded is not None:
-            for key in (key for key in _OF_SCRIPTS if key in data):
-                self._report((key,), f"`{key}` stands beside a recording, which says it already", "remove it", key=True)
+            for key in (key for key in _SCRIPT_KEYS if key in data):
+                self._report((key,), f"`{key}` cannot be combined with `recorded`", "remove it", key=True)
             return
         if entry.model is None:
-            self._report((), "there is neither `model` nor `recorded`", "write the turns of the model under `model:`")
+            self._report((), "the test has neither `model` nor `recorded`", "add the model's turns under `model:`")
         if entry.input is None:
-            self._report((), "`input` is missing", "write what the user says")
+            self._report((), "`input` is missing", "add the user's message as `input:`")
         if entry.expect is None or not entry.expect.model_fields_set:
-            self._report((), "nothing is expected: the test cannot fail", "write `expect:`")
+            self._report((), "the test expects nothing, so it cannot fail", "add `expect:`")
 
     def _check_patterns(self, entry: AgentTestFileEntry) -> None:
         if entry.expect is None:
             return
         patterns: list[tuple[YamlPath, str | None]] = [
-            (("expect", "calls", place, "result", "regex"), call.result.regex if call.result else None)
-            for place, call in enumerate(entry.expect.calls or [])
+            (("expect", "calls", index, "result", "regex"), call.result.regex if call.result else None)
+            for index, call in enumerate(entry.expect.calls or [])
         ]
         patterns.append((("expect", "text", "regex"), entry.expect.text.regex if entry.expect.text else None))
         for path, pattern in patterns:
             try:
                 re.compile(pattern or "")
             except re.error as exc:
-                self._report(path, f"it is no regular expression: {exc}", "correct it, or use `contains`")
+                self._report(path, f"`regex` is not a regular expression: {exc}", "correct it, or use `contains`")
 
     def _turns(self, turns: list[dict[str, Any]]) -> Iterator[Turn]:
-        for place, turn in enumerate(turns):
+        for index, turn in enumerate(turns):
             try:
                 yield msgspec.convert(turn, Turn)
             except msgspec.ValidationError as exc:
-                self._report(("model", place), str(exc), "see the page on scripts")
+                self._report(("model", index), str(exc), "see the reference of scripted models")
 
     # --- the recording
 
@@ -174,14 +183,14 @@ class _Parser:
         try:
             started_at = microseconds(entry.started_at)
         except (ValueError, TypeError):
-            self._report(("recorded", "started_at"), "it is no time", 'write "2026-11-25T10:00:00Z"')
+            self._report(("recorded", "started_at"), "`started_at` is not a time", 'write it as "2026-11-25T10:00:00Z"')
         try:
             history = messages_of(entry.history)
         except msgspec.ValidationError as exc:
-            self._report(("recorded", "history"), str(exc), _ANEW)
+            self._report(("recorded", "history"), str(exc), _EXPORT_AGAIN)
         events = tuple(self._events(entry.events, len(history)))
-        if not self._problems[before:] and not _begins(events):
-            self._report(("recorded", "events"), "it does not begin as a run begins", _ANEW)
+        if not self._problems[before:] and not _is_run_start(events):
+            self._report(("recorded", "events"), "the first events are not the start of a run", _EXPORT_AGAIN)
         if self._problems[before:]:
             return None
         return Recording(
@@ -194,28 +203,25 @@ class _Parser:
         )
 
     def _events(self, items: list[dict[str, dict[str, Any]]], history: int) -> Iterator[Event]:
-        for place, item in enumerate(items):
-            path: YamlPath = ("recorded", "events", place)
+        for index, item in enumerate(items):
+            path: YamlPath = ("recorded", "events", index)
             if len(item) != 1:
-                self._report(path, "an event is one key, its type, and its data", _ANEW)
+                self._report(path, "an event must be a mapping of its type to its data", _EXPORT_AGAIN)
                 continue
             [(name, data)] = item.items()
             kind, _, version = name.partition(" v")
             try:
                 yield event_of(kind, int(version or 1), data, history)
             except (StorageError, ValueError) as exc:
-                self._report(path, str(exc), _ANEW)
+                self._report(path, str(exc), _EXPORT_AGAIN)
 
 
-_ANEW = "export the run anew"
-
-
-def _begins(events: tuple[Event, ...]) -> bool:
+def _is_run_start(events: tuple[Event, ...]) -> bool:
     return isinstance(events[0], RunAccepted) and isinstance(events[1], RunStarted)
 
 
 def _definition(data: dict[str, Any] | None) -> AgentSpec | None:
-    """None also for one of another release, which cannot be compared."""
+    """Return the recorded definition. None: there is none, or a later release wrote it, so it cannot be compared."""
     try:
         return None if data is None else AgentSpec.from_stored(data)
     except NewerDefinitionError:
@@ -223,7 +229,7 @@ def _definition(data: dict[str, Any] | None) -> AgentSpec | None:
 
 
 def _keys_at(path: YamlPath) -> list[str]:
-    """The keys that the file may have there."""
+    """Return the keys that the file may have at a path."""
     model: Any = AgentTestFileEntry
     for part in path:
         if isinstance(part, int):

@@ -1,4 +1,4 @@
-"""The children of a run as its record knows them: nobody starts them, and their ends come when the record says."""
+"""Replays what surrounds a recorded run: the ends of its child runs, and the limit of a shared budget."""
 
 from __future__ import annotations
 
@@ -17,57 +17,70 @@ from journeyman.journal.journal import Journal
 from journeyman.runtime.engine.budgets import BudgetReservation, Budgets, QuotaScope
 from journeyman.runtime.engine.children import Children, ChildrenStatus, StartedChild
 
-CHILD = "child"  # the id of every run that was not started
+CHILD = "child"  # the run id of every child in a replay
+_NOTHING = Reservation((), 0, 0)
 
 Step = tuple[str, int]  # call and attempt
 
 
 class RecordedChildren(Children):
-    """`waiting_for`: what humans are asked by the children, while all of these rest."""
+    """Child runs that are not started in a replay; they end when the recording says so.
+
+    `open` has the children that have not ended. `waiting_for` has the approvals that they wait for while all are idle.
+    """
 
     def __init__(self, events: Iterable[Event]) -> None:
         self.waiting_for: tuple[str, ...] = ()
         self.open: set[Step] = set()
         self._refused: set[Step] = set()
-        self._known: dict[Step, int] = {}  # and the order in which they were started
-        self._ends: dict[Step, NodeLeft] = {}  # of the record
-        self._told: dict[Step, NodeLeft] = {}  # that have come
+        self._order: dict[Step, int] = {}  # all recorded children, in the order of their start
+        self._recorded: dict[Step, NodeLeft] = {}  # the ends in the recording
+        self._ended: dict[Step, NodeLeft] = {}  # the ends so far
         for event in events:
             if isinstance(event, NodeEntered) and event.agent is not None:
-                self._known[event.call, event.attempt] = len(self._known)
+                self._order[event.call, event.attempt] = len(self._order)
                 if event.child is None:
                     self._refused.add((event.call, event.attempt))
             elif isinstance(event, NodeLeft):
-                self._ends[event.call, event.attempt] = event
+                self._recorded[event.call, event.attempt] = event
 
     def is_end(self, event: Event) -> bool:
-        """Is it the end of a child that was started?"""
+        """Return whether the event is the end of a child that was started."""
         step = (event.call, event.attempt) if isinstance(event, NodeLeft) else None
-        return step in self._known and step not in self._refused
+        return step in self._order and step not in self._refused
 
     def may_come_together(self, first: Event, second: Event) -> bool:
-        """Ends that are seen at one look stand in the order in which the children were started."""
+        """Return whether two recorded events can have been noticed at the same time.
+
+        Ends that are noticed together are recorded in the order in which the children were started.
+        """
         if not isinstance(first, NodeLeft) or not isinstance(second, NodeLeft):
             return True
-        places = self._known
-        return places.get((first.call, first.attempt), 0) < places.get((second.call, second.attempt), 0)
+        order = self._order
+        return order.get((first.call, first.attempt), 0) < order.get((second.call, second.attempt), 0)
 
-    def tell(self, event: NodeLeft) -> bool:
-        """The child is over. False: nobody waits for it."""
+    def wait_for(self, approvals: tuple[str, ...]) -> bool:
+        """Set the approvals that the children wait for. Returns whether they changed."""
+        changed = approvals != self.waiting_for
+        self.waiting_for = approvals
+        return changed
+
+    def end(self, event: NodeLeft) -> bool:
+        """End a child. False: no such child is open."""
         step = (event.call, event.attempt)
         if step not in self.open:
             return False
         self.open.discard(step)
-        self._told[step] = event
+        self._ended[step] = event
         return True
 
     def exhaust(self) -> None:
-        """The record ends here: who is still waited for never ends in it."""
+        """End every open child with an error, since the recording has no end of it."""
         for call, attempt in list(self.open):
             failure = Failure(EXHAUSTED, f"The record has no end of the agent of {call}: the run takes another course.")
-            self.tell(NodeLeft(call=call, attempt=attempt, error=failure))
+            self.end(NodeLeft(call=call, attempt=attempt, error=failure))
 
-    # --- what the runner asks
+    # --- the interface for the runner
 
     def begin(self, action: AwaitChild, state: AgentState, limits: Limits) -> StartedChild:
         step = (action.call, action.attempt)
@@ -80,27 +93,27 @@ class RecordedChildren(Children):
             path=action.path,
         )
         if refused:
-            return StartedChild((entered, replace(self._ends[step], path=action.path)))
+            return StartedChild((entered, replace(self._recorded[step], path=action.path)))
         self.open.add(step)
         return StartedChild((entered,))
 
-    def launch(self, entries: Sequence[Entry]) -> None:
+    def start(self, entries: Sequence[Entry]) -> None:
         return None
 
-    async def look(self, state: AgentState) -> ChildrenStatus:
-        ended = tuple(self._recorded_end(child) for child in state.open_children if _step(child) in self._told)
+    async def status(self, state: AgentState) -> ChildrenStatus:
+        ended = tuple(self._recorded_end(child) for child in state.open_children if _step(child) in self._ended)
         waits = bool(self.waiting_for)
         return ChildrenStatus(
             ended, working=bool(self.open) and not waits, waiting_for=self.waiting_for if self.open else ()
         )
 
     def _recorded_end(self, child: ChildState) -> NodeLeft:
-        return replace(self._told[_step(child)], path=child.path)
+        return replace(self._ended[_step(child)], path=child.path)
 
-    async def stirred(self, state: AgentState) -> bool:
+    async def has_news(self, state: AgentState) -> bool:
         if not state.open_children:
             return any(child.status == "orphaned" for child in state.children)
-        look = await self.look(state)
+        look = await self.status(state)
         return look.working or bool(look.ended)
 
     async def cancel(self, state: AgentState) -> None:
@@ -111,23 +124,20 @@ def _step(child: ChildState) -> Step:
     return child.call, child.attempt
 
 
-_NOTHING = Reservation((), 0, 0)
-
-
 class RecordedBudgets(Budgets):
-    """Without such a limit in the recording there are no budgets at all: quotas are not the run's own doing."""
+    """Shared budgets that end the run where the recorded run reached one; without such an event there are none."""
 
     def __init__(self, events: Sequence[Event], journal: Journal, clock: Clock) -> None:
         super().__init__(journal, clock)
-        places = [place for place, event in enumerate(events) if isinstance(event, LimitReached) and event.budget]
-        self._reached = events[places[0]] if places else None
-        before = events[: places[0]] if places else ()
+        found = [index for index, event in enumerate(events) if isinstance(event, LimitReached) and event.budget]
+        self._reached = events[found[0]] if found else None
+        before = events[: found[0]] if found else ()
         self._left = sum(isinstance(event, ModelCalled | HistorySummarized) for event in before)
 
-    def shares(self, principal: str, agent: str | None, of_agent: Quota) -> list[QuotaScope]:
+    def scopes(self, principal: str, agent: str | None, of_agent: Quota) -> list[QuotaScope]:
         return [QuotaScope("principal", principal, Quota(tokens_per_day=0))] if self._reached is not None else []
 
-    async def set_aside(
+    async def reserve(
         self, shares: Sequence[QuotaScope], tokens: int, cost_usd: float
     ) -> BudgetReservation | LimitReached:
         if self._left > 0 or not isinstance(self._reached, LimitReached):

@@ -1,4 +1,4 @@
-"""A performer that asks nobody: each step waits until the record says that its outcome came."""
+"""A performer that calls no models or tools: each step waits until the replay delivers its recorded outcome."""
 
 from __future__ import annotations
 
@@ -32,18 +32,21 @@ T = TypeVar("T")
 EXHAUSTED = "replay_exhausted"
 
 ModelOutcome = ModelReplied | ModelFailed
-Told = ToolCallStarted | ContextChanged | ToolOutcome  # what a tool call is told to do next
+ToolStep = ToolCallStarted | ContextChanged | ToolOutcome  # what a tool call does next
 
 
 class _NoTools:
-    """Nothing is executed."""
+    """A tool executor that runs nothing and fails every call."""
 
     async def execute(self, request: CallRequest, host: CallHost) -> ToolOutcome:
         return ToolOutcome(failure=Failure(EXHAUSTED, f"The record has no result for {request.call}."), attempts=0)
 
 
 class RecordedPerformer(Performer):
-    """Steps under way are named by their call; `requests` keeps what each model call was asked with."""
+    """A performer whose outcomes come from a recording.
+
+    The steps in progress are identified by their call. `requests` keeps the request of each model call.
+    """
 
     def __init__(self, events: Sequence[Event], clock: Clock, ids: Ids) -> None:
         super().__init__(ReplayModel(()), _NoTools(), clock, ids)
@@ -55,19 +58,21 @@ class RecordedPerformer(Performer):
         }
         self._remembered = {event.name: event.value for event in events if isinstance(event, StepRemembered)}
         self._replies: dict[str, asyncio.Future[ModelOutcome]] = {}
-        self._results: dict[str, asyncio.Future[Told]] = {}
+        self._results: dict[str, asyncio.Future[ToolStep]] = {}
         self._summaries: dict[str, asyncio.Future[HistorySummarized]] = {}
-        self._executing: dict[str, Path] = {}  # tool calls whose code would run now
+        self._executing: dict[str, Path] = {}  # tool calls whose code would be running
 
     @property
     def under_way(self) -> tuple[str, ...]:
+        """The calls that wait for an outcome."""
         return (*self._replies, *self._results, *self._summaries)
 
     @property
     def waiting(self) -> bool:
+        """Whether any call waits for an outcome."""
         return bool(self.under_way)
 
-    # --- what the runtime asks
+    # --- the interface for the runtime
 
     async def call_model(
         self, action: CallModel, request: ModelRequest, live: LiveRun, stream: bool
@@ -75,20 +80,20 @@ class RecordedPerformer(Performer):
         self.requests.setdefault(action.call, request)
         if action.call in self._partial:
             live.extend(live.begin(action.call, action.attempt), TextDelta(self._partial[action.call]))
-        outcome = await _told(self._replies, action.call)
+        outcome = await _delivered(self._replies, action.call)
         return replace(outcome, attempt=action.attempt, path=action.path)
 
     async def summarize(self, action: Summarize) -> HistorySummarized:
-        told = await _told(self._summaries, action.call)
-        return replace(told, first_no=action.first_no, last_no=action.last_no)
+        summary = await _delivered(self._summaries, action.call)
+        return replace(summary, first_no=action.first_no, last_no=action.last_no)
 
     async def call_tool(self, action: CallTool, state: AgentState, host: CallHost) -> ToolOutcome:
         try:
             while True:
-                told = await _told(self._results, action.call)
-                match told:
+                step = await _delivered(self._results, action.call)
+                match step:
                     case ToolOutcome():
-                        return told
+                        return step
                     case ToolCallStarted(attempt=attempt):
                         await host.starting(attempt)
                         self._executing[action.call] = action.path
@@ -97,53 +102,59 @@ class RecordedPerformer(Performer):
         finally:
             self._executing.pop(action.call, None)
 
-    async def make(self, name: str, make: Callable[[], JSON | Awaitable[JSON]]) -> JSON:
-        return self._remembered[name] if name in self._remembered else await super().make(name, make)
+    async def compute(self, name: str, make: Callable[[], JSON | Awaitable[JSON]]) -> JSON:
+        return self._remembered[name] if name in self._remembered else await super().compute(name, make)
 
-    # --- what the record says; False: no step waits for it
+    # --- delivery of recorded outcomes
 
-    def model(self, outcome: ModelOutcome) -> bool:
-        return _tell(self._replies, outcome.call, outcome)
+    def deliver_reply(self, outcome: ModelOutcome) -> bool:
+        """Deliver the outcome of a model call. Returns whether the call waited for it."""
+        return _deliver(self._replies, outcome.call, outcome)
 
-    def summary(self, outcome: HistorySummarized) -> bool:
-        """A run makes one at a time."""
+    def deliver_summary(self, outcome: HistorySummarized) -> bool:
+        """Deliver a summary to the step that waits for one; a run makes one at a time. False: no step waits."""
         call = next(iter(self._summaries), "")
-        return _tell(self._summaries, call, outcome)
+        return _deliver(self._summaries, call, outcome)
 
-    def tool(self, call: str, told: Told) -> bool:
-        return _tell(self._results, call, told)
+    def deliver_tool_step(self, call: str, step: ToolStep) -> bool:
+        """Let a tool call do its next step. Returns whether the call waited for it."""
+        return _deliver(self._results, call, step)
 
-    def context(self, event: ContextChanged) -> bool:
-        """Whose patch it was is not recorded; any call under way there can make it."""
+    def deliver_context(self, event: ContextChanged) -> bool:
+        """Let a tool call in progress on the same path change the context. False: there is none.
+
+        The recording does not say which call made the change, so the first one makes it.
+        """
         call = next(
             (call for call, path in self._executing.items() if path == event.path and call in self._results), None
         )
-        return call is not None and self.tool(call, event)
+        return call is not None and self.deliver_tool_step(call, event)
 
     def exhaust(self) -> None:
-        """The record ends here: every step that still waits is told so."""
+        """End every step that still waits with an error, since the recording has no outcome of it."""
         for call in list(self._replies):
             failure = Failure(EXHAUSTED, f"The record has no reply for {call}: the run takes another course.")
-            self.model(ModelFailed(call=call, error=failure))
+            self.deliver_reply(ModelFailed(call=call, error=failure))
         for call in list(self._summaries):
             failure = Failure(EXHAUSTED, f"The record has no summary {call}: the run takes another course.")
-            self.summary(HistorySummarized(first_no=1, last_no=0, text="", error=failure))
+            self.deliver_summary(HistorySummarized(first_no=1, last_no=0, text="", error=failure))
         for call in list(self._results):
             failure = Failure(EXHAUSTED, f"The record has no result for {call}: the run takes another course.")
-            self.tool(call, ToolOutcome(failure=failure, attempts=0))
+            self.deliver_tool_step(call, ToolOutcome(failure=failure, attempts=0))
 
 
-async def _told(waiting: dict[str, asyncio.Future[T]], call: str) -> T:
+async def _delivered(waiting: dict[str, asyncio.Future[T]], call: str) -> T:
+    """Wait until something is delivered to a call, and return it."""
     future = waiting[call] = asyncio.get_running_loop().create_future()
     try:
-        told: T = await future
-        return told
+        delivered: T = await future
+        return delivered
     finally:
         if waiting.get(call) is future:
             del waiting[call]
 
 
-def _tell(waiting: dict[str, asyncio.Future[T]], call: str, value: T) -> bool:
+def _deliver(waiting: dict[str, asyncio.Future[T]], call: str, value: T) -> bool:
     future = waiting.pop(call, None)
     if future is None or future.done():
         return False

@@ -1,4 +1,4 @@
-"""A recording: what a run did and what it began with, by itself enough to play it again."""
+"""A recording of a run: its events and what it began with, which is enough to replay it."""
 
 from __future__ import annotations
 
@@ -26,13 +26,17 @@ from journeyman.runtime.engine.state_loading import load_summary, load_view, rea
 
 
 class Recording(msgspec.Struct, frozen=True, kw_only=True):
-    """`history`: the stored messages that the run saw, numbered from 1; `summary`: what stood for those before.
-    `definition`: the agent as it was; None: it is not known any
-    more. `prompts`: model call -> the system prompt that it was sent, where it is another than that of the call
-    before."""
+    """The recording of one run.
+
+    Attributes:
+        history: The earlier messages of the thread that the run saw, numbered from 1.
+        summary: The summary of the messages before them.
+        definition: The agent as it was; None: it is not known any more.
+        prompts: The system prompt of each model call, if it differs from that of the call before; None: unknown.
+    """
 
     events: tuple[Event, ...]
-    started_at: int  # µs since the epoch: `now` of the prompt
+    started_at: int  # µs since the epoch; it is `now` in the prompt
     history: tuple[Message, ...] = ()
     summary: str = ""
     definition: AgentSpec | None = None
@@ -40,28 +44,30 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def accepted(self) -> RunAccepted:
+        """The first event."""
         event = self.events[0]
         assert isinstance(event, RunAccepted)
         return event
 
     @property
     def started(self) -> RunStarted:
+        """The event of the start."""
         return next(event for event in self.events if isinstance(event, RunStarted))
 
     @property
     def model(self) -> str | None:
-        """The model that its agent used: what DEFAULT_MODEL was, if the agent names none itself."""
+        """The model that the agent used, which was DEFAULT_MODEL if the agent names none. None: it is unknown."""
         if self.definition is not None:
             return self.definition.model.name
         return next((event.model for event in self.events if isinstance(event, ModelCalled)), None)
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Values out of the environment that its definition holds."""
+        """The values of environment variables in the definition."""
         return tuple(self.definition.variables.values()) if self.definition else ()
 
     def masked(self, codec: Codec) -> Recording:
-        """Without the secrets that the codec knows."""
+        """Return the recording with all secrets masked that the codec knows."""
         return msgspec.structs.replace(
             self,
             events=tuple(codec.draft(event).event for event in self.events),
@@ -71,13 +77,13 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     @property
-    def given(self) -> int:
-        """How many events of a fork are given: the copies, the fork, its edits. 0: it is no fork."""
+    def prefix_length(self) -> int:
+        """The number of events that a fork begins with: the copies, the fork and its edits. 0: it is no fork."""
         copied = self.accepted.copied
         if not copied:
             return 0
         rest = self.events[copied + 1 :]
-        edits = next((place for place, event in enumerate(rest) if not _is_edit(event)), len(rest))
+        edits = next((index for index, event in enumerate(rest) if not _is_edit(event)), len(rest))
         return copied + 1 + edits
 
 
@@ -88,10 +94,16 @@ def _is_edit(event: Event) -> bool:
 
 
 async def read_recording(journal: Journal, run_id: str) -> Recording:
-    """The recording of a stored run. Raises NotFoundError, StateError (`not_replayable`), ConfigurationError."""
+    """Return the recording of a stored run.
+
+    Raises:
+        NotFoundError: There is no such run.
+        StateError: `not_replayable`: the run never started.
+        ConfigurationError: An environment variable that its definition needs is not set.
+    """
     entries = await read_all(journal, run_id)
     if not entries:
-        raise NotFoundError(f"There is no run {run_id!r}: `journeyman runs list` lists them")
+        raise NotFoundError(f"There is no run {run_id!r}. `journeyman runs list` lists all runs.")
     recording = recording_of(run_id, entries)
     accepted, started = recording.accepted, recording.started
     rows = await load_view(journal, accepted.thread, started.first_no, started.last_no)
@@ -106,25 +118,33 @@ async def read_recording(journal: Journal, run_id: str) -> Recording:
 
 
 def _renumbered(event: Event, before: int) -> Event:
-    """A summary's numbers, as they are where the history begins with number 1."""
+    """Return the event, with the message numbers of a summary counted from the first message of the history."""
     if not isinstance(event, HistorySummarized):
         return event
     return msgspec.structs.replace(event, first_no=event.first_no - before, last_no=event.last_no - before)
 
 
 def recording_of(run_id: str, entries: Sequence[Entry]) -> Recording:
-    """The recording without history and definition. Raises StateError (`not_replayable`)."""
+    """Return the recording of these events, without history and definition.
+
+    Raises:
+        StateError: `not_replayable`: the run never started.
+    """
     events = tuple(entry.event for entry in entries)
-    start = next((place for place, event in enumerate(events) if isinstance(event, RunStarted)), None)
+    start = next((index for index, event in enumerate(events) if isinstance(event, RunStarted)), None)
     if start is None or start > 1:
         raise StateError(
-            f"Run {run_id} was stopped before its turn came: there is nothing to replay", code="not_replayable"
+            f"Run {run_id!r} cannot be replayed, since it was stopped before it started.", code="not_replayable"
         )
     return Recording(events=events, started_at=entries[start].at)
 
 
 def _definition(data: bytes) -> AgentSpec | None:
-    """Raises ConfigurationError where a variable that it needs is not set."""
+    """Decode a stored definition. None: a later release wrote it.
+
+    Raises:
+        ConfigurationError: An environment variable that it needs is not set.
+    """
     try:
         return AgentSpec.decode(data, os.environ)
     except NewerDefinitionError:

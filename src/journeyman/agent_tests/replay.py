@@ -1,4 +1,4 @@
-"""A recording against today: played with the agent that is served now, or with the version that it was recorded of."""
+"""Replays a recording with the agent of today, or with the agent's version of that time, and compares the two."""
 
 from __future__ import annotations
 
@@ -16,60 +16,73 @@ from journeyman.server.application import Application
 
 
 class ReplayReport(msgspec.Struct, frozen=True, kw_only=True):
-    """How a recording compares with `today`, what would be recorded now. `exhausted`: it lacks replies or results."""
+    """The result of a replay: the comparison, and the recording of `today`.
+
+    `exhausted` means that the run requested more than was recorded.
+    """
 
     comparison: Comparison
     today: Recording
     exhausted: bool
 
 
-async def replayed(recording: Recording, application: Application) -> ReplayReport:
-    """Play it with today's agent of its name, and compare; no known secret is in the outcome. Raises NotFoundError."""
-    agent = None if recording.accepted.direct else agent_of(application, recording.accepted.agent)
-    played = await _play(recording, agent, application)
-    codec = _codec(recording, application)
-    today = as_recorded(recording, played, agent.spec if agent else None).masked(codec)
-    return ReplayReport(comparison=compare(recording.masked(codec), today), today=today, exhausted=played.exhausted)
+async def replay_run(recording: Recording, application: Application) -> ReplayReport:
+    """Replay a recording with today's agent and compare the two, with all known secrets masked.
 
-
-async def completed(recording: Recording, application: Application) -> Recording:
-    """With the system prompts that the run's own version of its agent gave: that version is played for them.
-
-    Without one it stays as it is. Raises StateError (`not_replayable`) if even that version takes another course.
+    Raises:
+        NotFoundError: There is no agent of the recorded name.
     """
-    agent = _agent_then(recording, application)
+    agent = None if recording.accepted.direct else agent_of(application, recording.accepted.agent)
+    result = await _play(recording, agent, application)
+    codec = _codec(recording, application)
+    today = as_recorded(recording, result, agent.spec if agent else None).masked(codec)
+    return ReplayReport(comparison=compare(recording.masked(codec), today), today=today, exhausted=result.exhausted)
+
+
+async def with_prompts(recording: Recording, application: Application) -> Recording:
+    """Return the recording with its definition and system prompts, which a replay with the recorded version gives.
+
+    Returns `recording` itself if that version is not known.
+
+    Raises:
+        StateError: `not_replayable`: the replay differs from the recording.
+    """
+    agent = _recorded_agent(recording, application)
     if agent is None and recording.accepted.direct is None:
         return recording
-    played = await _play(recording, agent, application)
-    then = as_recorded(recording, played, agent.spec if agent else None)
-    whole = msgspec.structs.replace(recording, definition=then.definition, prompts=then.prompts)
+    result = await _play(recording, agent, application)
+    replayed = as_recorded(recording, result, agent.spec if agent else None)
+    whole = msgspec.structs.replace(recording, definition=replayed.definition, prompts=replayed.prompts)
     codec = _codec(recording, application)
-    comparison = compare(whole.masked(codec), then.masked(codec))
+    comparison = compare(whole.masked(codec), replayed.masked(codec))
     if not comparison.equal:
-        message = f"The run cannot be played again as it was:\n{comparison.text()}"
+        message = f"The run cannot be replayed, since the replay differs from the recording:\n{comparison.text()}"
         raise StateError(message, code="not_replayable")
     return whole.masked(codec)
 
 
-def as_recorded(recording: Recording, played: ReplayResult, spec: AgentSpec | None) -> Recording:
-    """What would be recorded of the run as it was played."""
-    prompts = prompts_of(played.requests) if spec is not None else None
-    return msgspec.structs.replace(recording, events=played.events, definition=spec, prompts=prompts)
+def as_recorded(recording: Recording, result: ReplayResult, spec: AgentSpec | None) -> Recording:
+    """Return the recording that a replay would give."""
+    prompts = prompts_of(result.requests) if spec is not None else None
+    return msgspec.structs.replace(recording, events=result.events, definition=spec, prompts=prompts)
 
 
-def _agent_then(recording: Recording, application: Application) -> BaseAgent | None:
-    """The agent in the version that ran: of the recorded definition, else today's if that is the same version."""
+def _recorded_agent(recording: Recording, application: Application) -> BaseAgent | None:
+    """Return the agent in the version that ran. None: that version is not known.
+
+    It is built from the recorded definition; without one, today's agent is used if it has the same version.
+    """
     if recording.definition is not None:
         return application.versions.build(recording.definition)
-    now = application.agents.agents.get(recording.accepted.agent or "")
-    return now if now is not None and now.version == recording.accepted.version else None
+    current = application.agents.agents.get(recording.accepted.agent or "")
+    return current if current is not None and current.version == recording.accepted.version else None
 
 
 async def _play(recording: Recording, agent: BaseAgent | None, application: Application) -> ReplayResult:
-    definitions = application.versions
-    return await ReplayEngine(recording, agent, definitions.build, definitions.direct).play()
+    versions = application.versions
+    return await ReplayEngine(recording, agent, versions.build, versions.direct).play()
 
 
 def _codec(recording: Recording, application: Application) -> Codec:
-    """Knows what is secret now and what was when it was recorded."""
+    """Return a codec that masks the secrets of today and those of the recording."""
     return Codec((*application.secrets.values, *recording.secrets))

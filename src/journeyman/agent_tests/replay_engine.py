@@ -1,6 +1,6 @@
-"""The stage on which a recording is played again: the real runtime in memory, told what came from outside, in order.
+"""Replays a recording: it runs the real runtime in memory and feeds it the recorded external events in their order.
 
-Nothing in it waits for time or the world.
+A replay waits neither for time nor for anything outside the process.
 """
 
 from __future__ import annotations
@@ -42,8 +42,9 @@ from journeyman.events.events import (
     ToolCallStarted,
 )
 from journeyman.events.fold import replace
+from journeyman.events.streams import ThreadRef, principal_stream
 from journeyman.ids import SequentialIds
-from journeyman.journal.journal import Append, ApprovalRow, Batch, principal_stream, thread_key, thread_stream
+from journeyman.journal.journal import Append, ApprovalRow, Batch
 from journeyman.journal.memory import MemoryJournal
 from journeyman.llm.client import ModelRequest
 from journeyman.runtime.engine.run_parts import RunParts
@@ -55,27 +56,28 @@ from journeyman.runtime.use_cases.requests import HumanAnswer
 from journeyman.tools.spec import ToolOutcome
 
 RUN, THREAD = "run_1", "test"
-QUIET_TURNS = 30  # of the event loop in which nothing moved: nothing will
-MOST_TURNS = 100_000
-EXHAUSTED_ROUNDS = 50  # steps that are told that the record has ended, one after the other
+IDLE_TURNS = 30  # turns of the event loop without a change, after which none will come
+MAX_TURNS = 100_000
+EXHAUSTED_ROUNDS = 50  # times that steps beyond the end of the recording are ended with an error
+_UNKNOWN = Failure("outcome_unknown", "Whether it happened is unknown.")
 
 Build = Callable[[AgentSpec], BaseAgent]
 Direct = Callable[[str, str | None], BaseAgent]
 
 
 class ReplayResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What the run did on the stage. `exhausted`: it asked for more than the record has."""
+    """The outcome of a replay. `exhausted` means that the run requested more than the recording has."""
 
     events: tuple[Event, ...]
-    requests: Mapping[str, ModelRequest]  # model call -> what it was asked with
+    requests: Mapping[str, ModelRequest]  # by model call
     exhausted: bool
 
 
 class ReplayEngine:
-    """Plays one recording with one agent; used once."""
+    """A replay of one recording with one agent, which is used once."""
 
     def __init__(self, recording: Recording, agent: BaseAgent | None, build: Build, direct: Direct) -> None:
-        """`agent` is None for a run that is one tool call: `direct` makes its stand-in."""
+        """Prepare a replay. `agent` is None for a run of a single tool call, whose agent `direct` creates."""
         self._recording = recording
         self._agent = agent
         self._journal = MemoryJournal()
@@ -90,15 +92,17 @@ class ReplayEngine:
         self._parts = RunParts(self._journal, self._codec, self._clock, self._ids, versions)
         self._direct = direct
         self._principal = recording.accepted.principal
-        self._thread = thread_key(self._principal, THREAD if agent else "!test")
+        make = ThreadRef if agent else ThreadRef.hidden
+        self._thread = make(self._principal, THREAD)
         self._asked = {event.approval: event for event in recording.events if isinstance(event, ApprovalRequested)}
 
     async def play(self) -> ReplayResult:
+        """Replay the whole recording and return the result."""
         await self._open()
         try:
             await self._begin()
-            for group in self._groups(self._recording.events[max(self._recording.given, 1) :]):
-                await self._perform(group)
+            for group in self._groups(self._recording.events[max(self._recording.prefix_length, 1) :]):
+                await self._apply(group)
             exhausted = await self._finish()
         finally:
             await self._scheduler.stop(0)
@@ -108,39 +112,39 @@ class ReplayEngine:
         )
 
     async def _open(self) -> None:
-        """A process starts on this journal."""
+        """Build a runtime on the journal, as a process does when it starts."""
         await self._journal.open()
         runtime = build_runtime(
             self._parts, self._agents, self._performer, budgets=self._budgets, children=self._children
         )
         self._scheduler, self._runs = runtime.scheduler, runtime.runs
 
-    # --- the beginning
+    # --- start
 
     async def _begin(self) -> None:
         committed = await self._journal.commit(
             Batch(at=self._clock.now(), appends=tuple(self._first_appends()), epoch=self._journal.epoch)
         )
-        self._scheduler.launch_started(RUN, committed)
+        self._scheduler.start_accepted(RUN, committed)
         await self._settle()
 
     def _first_appends(self) -> Iterator[Append]:
         recording, started = self._recording, self._recording.started
         if self._agent is not None:
-            yield self._append(thread_stream(self._thread), list(self._thread_events()))
+            yield self._append(self._thread.stream, list(self._thread_events()))
         if started.global_context:
             patch = ContextChanged(scope="global", patch=started.global_context)
             yield self._append(principal_stream(self._principal), [patch])
         accepted = replace(
             recording.accepted,
-            thread=self._thread,
+            thread=self._thread.key,
             version=self._agent.version if self._agent else None,
             parent=None,
             multitask="queue",
         )
-        given = [self._given(event) for event in recording.events[1 : recording.given]]
-        times = (self._clock.now(),) * (1 + len(given)) if given else ()
-        yield Append(stream=RUN, drafts=tuple(map(self._codec.draft, (accepted, *given))), times=times)
+        prefix = [self._prefix_event(event) for event in recording.events[1 : recording.prefix_length]]
+        times = (self._clock.now(),) * (1 + len(prefix)) if prefix else ()
+        yield Append(stream=RUN, drafts=tuple(map(self._codec.draft, (accepted, *prefix))), times=times)
 
     def _thread_events(self) -> Iterator[Event]:
         yield ThreadCreated(thread_id=THREAD, principal=self._principal)
@@ -154,8 +158,8 @@ class ReplayEngine:
     def _append(self, stream: str, events: Sequence[Event]) -> Append:
         return Append(stream=stream, drafts=tuple(map(self._codec.draft, events)))
 
-    def _given(self, event: Event) -> Event:
-        """A copied event of a fork, as if today's code of the tools had been at work."""
+    def _prefix_event(self, event: Event) -> Event:
+        """Return a copied event of a fork, with the hashes of today's tools."""
         if isinstance(event, RunForked):
             return replace(event, epoch=self._journal.epoch)
         if isinstance(event, RunStarted):
@@ -170,26 +174,26 @@ class ReplayEngine:
         return replace(event, args_hash=arguments_hash(spec, event.arguments))
 
     def _with_summary(self, started: RunStarted) -> RunStarted:
-        """The start of a fork, with its summary where it stands on this stage."""
+        """Return the start of a fork, with the position that its summary has in this replay."""
         if not self._recording.summary:
             return replace(started, summary=None, summary_stream="")
-        return replace(started, summary=2 + bool(started.thread_context), summary_stream=thread_stream(self._thread))
+        return replace(started, summary=2 + bool(started.thread_context), summary_stream=self._thread.stream)
 
-    # --- what came from outside, in its order
+    # --- external events in their order
 
-    async def _perform(self, group: tuple[Event, ...]) -> None:
+    async def _apply(self, group: tuple[Event, ...]) -> None:
         first = group[0]
         match first:
             case ApprovalGiven():
                 await self._answer(group)
             case CancelRequested():
-                await self._tolerant(self._runs.cancel(self._principal, RUN, first.reason))
+                await self._attempt(self._runs.cancel(self._principal, RUN, first.reason))
             case LimitReached(limit="seconds", value=seconds):
                 self._clock.advance(seconds)
             case RunResumed(reason="taken_over"):
                 await self._restart()
             case RunPaused() | RunResumed():
-                self._rest_of_children(first)
+                self._update_waiting_children(first)
             case _:
                 late = [event for event in group if not self._deliver(event)]
                 if 0 < len(late) < len(group):
@@ -199,70 +203,71 @@ class ReplayEngine:
         await self._settle()
 
     def _deliver(self, event: Event) -> bool:
-        """Tell the step that waits for this; False: none does, since the run itself makes such events too."""
-        deliveries = self._performer
+        """Deliver an outcome to the step that waits for it. Returns whether there was one.
+
+        Events of the same types are also created by the run itself; no step waits for those.
+        """
+        performer = self._performer
         match event:
             case ModelReplied() | ModelFailed():
-                return deliveries.model(event)
+                return performer.deliver_reply(event)
             case HistorySummarized():
-                return deliveries.summary(event)
+                return performer.deliver_summary(event)
             case ToolCallStarted():
-                return deliveries.tool(event.call, event)
+                return performer.deliver_tool_step(event.call, event)
             case ToolCallFinished():
-                return deliveries.tool(event.call, _outcome(event))
+                return performer.deliver_tool_step(event.call, _outcome(event))
             case ContextChanged():
-                return deliveries.context(event)
+                return performer.deliver_context(event)
             case NodeLeft():
-                told = self._children.is_end(event) and self._children.tell(event)
-                if told:
-                    self._scheduler.poke(RUN)
-                return told
+                ended = self._children.is_end(event) and self._children.end(event)
+                if ended:
+                    self._scheduler.notify(RUN)
+                return ended
             case ApprovalRequested(kind="unknown_outcome"):
-                return deliveries.tool(event.call, ToolOutcome(failure=_UNKNOWN, unknown=True))
+                return performer.deliver_tool_step(event.call, ToolOutcome(failure=_UNKNOWN, unknown=True))
             case _:
                 return False
 
-    def _rest_of_children(self, event: RunPaused | RunResumed) -> None:
-        """Children ask humans, or go on: the run hears of it as it would from them."""
-        asked = event.waiting_for if isinstance(event, RunPaused) else ()
-        below = tuple(approval for approval in asked if approval not in self._asked)
-        if below != self._children.waiting_for:
-            self._children.waiting_for = below
-            self._scheduler.poke(RUN)
+    def _update_waiting_children(self, event: RunPaused | RunResumed) -> None:
+        """Notify the run if its children have begun to wait for approvals, or have stopped waiting."""
+        waiting_for = event.waiting_for if isinstance(event, RunPaused) else ()
+        if self._children.wait_for(tuple(approval for approval in waiting_for if approval not in self._asked)):
+            self._scheduler.notify(RUN)
 
-    async def _answer(self, given: Sequence[Event]) -> None:
+    async def _answer(self, events: Sequence[Event]) -> None:
         rows = await self._journal.approvals(None, run=RUN)
-        answers = [self._answer_of(event, rows) for event in given if isinstance(event, ApprovalGiven)]
+        answers = [self._answer_of(event, rows) for event in events if isinstance(event, ApprovalGiven)]
         known = [answer for answer in answers if answer is not None]
         if known:
-            await self._tolerant(self._runs.answer(self._principal, RUN, known))
+            await self._attempt(self._runs.answer(self._principal, RUN, known))
 
     def _answer_of(self, event: ApprovalGiven, rows: Sequence[ApprovalRow]) -> HumanAnswer | None:
-        """The answer to the question that is the same today."""
+        """Return the recorded answer for the same question of today. None: there is no such question."""
         asked = self._asked.get(event.approval)
-        about = (asked.kind, asked.call, asked.tool) if asked else None
-        row = next((row for row in rows if (row.kind, row.call, row.tool) == about), None)
+        subject = (asked.kind, asked.call, asked.tool) if asked else None
+        row = next((row for row in rows if (row.kind, row.call, row.tool) == subject), None)
         if row is None:
             return None
         return HumanAnswer(approval=row.id, decision=event.decision, arguments=event.arguments, result=event.result)
 
-    async def _tolerant(self, work: object) -> None:
-        """What is refused today does not happen: the comparison will say so."""
+    async def _attempt(self, work: object) -> None:
+        """Await an operation and ignore a refusal, which the comparison will show."""
         try:
             await work  # type: ignore[misc]
         except BaseError:
             return
 
     async def _restart(self) -> None:
-        """The process died, and another takes over."""
+        """Stop the runtime and recover the run in a new one, as after a crash."""
         await self._scheduler.stop(0)
         await self._open()
         await self._scheduler.recover()
 
-    # --- the end
+    # --- end
 
     async def _finish(self) -> bool:
-        """Where the record has ended and the run goes on, it is told so. True: it was."""
+        """End what still waits after the last recorded event. Returns whether anything did."""
         await self._settle()
         if not isinstance(self._recording.events[-1], Ended):
             return False
@@ -272,12 +277,12 @@ class ReplayEngine:
             self._performer.exhaust()
             if self._children.open:
                 self._children.exhaust()
-                self._scheduler.poke(RUN)
+                self._scheduler.notify(RUN)
             await self._settle()
         return True
 
     def _groups(self, events: Sequence[Event]) -> Iterator[tuple[Event, ...]]:
-        """Outcomes and answers that stand together came together, or made no difference in between."""
+        """Group consecutive outcomes and answers that came together, or between which nothing happened."""
         group: list[Event] = []
         for event in events:
             if group and not self._came_together(group[-1], event):
@@ -299,18 +304,15 @@ class ReplayEngine:
         return "answer" if isinstance(event, ApprovalGiven) else ""
 
     async def _settle(self) -> None:
-        """Until nothing moves any more: nothing here waits for anything but the loop and the record."""
-        seen: object = None
-        quiet = 0
-        for _ in range(MOST_TURNS):
+        """Wait until nothing changes any more, since in a replay only the event loop can cause changes."""
+        last: object = None
+        idle = 0
+        for _ in range(MAX_TURNS):
             await asyncio.sleep(0)
             now = (self._journal.tables.last_seq(RUN), self._scheduler.running, self._performer.under_way)
-            quiet, seen = (quiet + 1 if now == seen else 0), now
-            if quiet == QUIET_TURNS:
+            idle, last = (idle + 1 if now == last else 0), now
+            if idle == IDLE_TURNS:
                 return
-
-
-_UNKNOWN = Failure("outcome_unknown", "Whether it happened is unknown.")
 
 
 def _outcome(event: ToolCallFinished) -> ToolOutcome:
@@ -325,7 +327,7 @@ def _outcome(event: ToolCallFinished) -> ToolOutcome:
 
 
 def prompts_of(requests: Mapping[str, ModelRequest]) -> dict[str, str]:
-    """Each model call's system prompt, where it is another than that of the call before."""
+    """Return the system prompt of each model call that has another one than the call before."""
     prompts: dict[str, str] = {}
     last: str | None = None
     for call, request in requests.items():

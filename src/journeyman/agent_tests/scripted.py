@@ -1,4 +1,4 @@
-"""A test with a scripted model: the whole runtime in memory; tools run, or give what the test says."""
+"""Runs a test with a scripted model in the whole runtime in memory; tools run, or return what the test says."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from journeyman.errors import BaseError, ValidationError
 from journeyman.events.codec import Codec
 from journeyman.events.events import ContextChanged, Event, Failure, MessageAdded, ThreadCreated
 from journeyman.events.messages import Message, TextPart, user
-from journeyman.journal.journal import Append, ApprovalRow, Batch, principal_stream, thread_key, thread_stream
+from journeyman.events.streams import ThreadRef, principal_stream
+from journeyman.journal.journal import Append, ApprovalRow, Batch
 from journeyman.journal.memory import MemoryJournal
 from journeyman.llm.fake.scripted import ScriptedModel
 from journeyman.runtime.engine.performer import ToolExecutor
@@ -26,7 +27,7 @@ SECONDS = 300.0  # for one test
 
 
 class Stubs:
-    """An executor that gives what a test says; tools that it does not name are run."""
+    """A tool executor that returns what a test says; tools that the test does not name are run."""
 
     def __init__(self, stubs: dict[str, list[StubEntry]], executor: ToolExecutor) -> None:
         self._left = {name: list(entries) for name, entries in stubs.items()}
@@ -50,12 +51,18 @@ def _outcome(stub: StubEntry) -> ToolOutcome:
     return ToolOutcome(result=result if isinstance(result, str) else msgspec.json.encode(result).decode())
 
 
-async def perform(test: AgentTest, cast: AgentsUnderTest) -> tuple[Event, ...]:
-    """The events of the run. Raises ConfigurationError (the agent), NotFoundError (no such agent)."""
+async def run_scripted(test: AgentTest, agents: AgentsUnderTest) -> tuple[Event, ...]:
+    """Run the test and return the events of the run.
+
+    Raises:
+        ConfigurationError: The agent cannot be used.
+        NotFoundError: There is no such agent.
+        ValidationError: An answer of the test does not fit its question.
+    """
     entry = test.entry
     application = join(
-        cast.settings_of("scripted"),
-        await cast.loaded(test.agent_path),
+        agents.settings_of("scripted"),
+        await agents.loaded(test.agent_path),
         MemoryJournal(),
         ScriptedModel(test.turns, name="script"),
         tools=lambda executor: Stubs(entry.tools, executor),
@@ -66,46 +73,46 @@ async def perform(test: AgentTest, cast: AgentsUnderTest) -> tuple[Event, ...]:
         await _prepare(test, application)
         request = StartRun(input=user(entry.input or ""), agent=name, thread_id=THREAD, context=entry.context)
         run_id = (await application.runs.start(PRINCIPAL, request)).run_id
-        await _through(run_id, list(entry.answers), application)
+        await _answer_until_end(run_id, list(entry.answers), application)
         return tuple(stored.event for stored in await read_all(application.journal, run_id))
 
 
 async def _prepare(test: AgentTest, application: Application) -> None:
-    """What the conversation held before."""
+    """Write the earlier messages and contexts of the conversation to the journal."""
     before, draft = test.entry.thread, Codec().draft
     events: list[Event] = [ThreadCreated(thread_id=THREAD, principal=PRINCIPAL)]
     if before.context:
         events.append(ContextChanged(scope="thread", patch=before.context))
-    for said in before.messages:
-        message = Message(role=said.role, content=(TextPart(said.content),))
+    for entry in before.messages:
+        message = Message(role=entry.role, content=(TextPart(entry.content),))
         events.append(MessageAdded(message=message, by=PRINCIPAL))
-    appends = [Append(stream=thread_stream(thread_key(PRINCIPAL, THREAD)), drafts=tuple(map(draft, events)))]
+    appends = [Append(stream=ThreadRef(PRINCIPAL, THREAD).stream, drafts=tuple(map(draft, events)))]
     if before.global_context:
         patch = ContextChanged(scope="global", patch=before.global_context)
         appends.append(Append(stream=principal_stream(PRINCIPAL), drafts=(draft(patch),)))
     await application.journal.commit(Batch(at=application.clock.now(), appends=tuple(appends)))
 
 
-async def _through(run_id: str, answers: list[AnswerEntry], application: Application) -> None:
-    """To the run's end, or to a question that the test has no answer to."""
+async def _answer_until_end(run_id: str, answers: list[AnswerEntry], application: Application) -> None:
+    """Answer questions until the run ends, or asks one that the test has no answer to."""
     result = await application.runs.wait(run_id, SECONDS)
-    while result.status == "paused" and (answer := _answer(result, answers)) is not None:
+    while result.status == "paused" and (answer := _take_answer(result, answers)) is not None:
         try:
             await application.runs.answer(PRINCIPAL, run_id, [answer])
         except BaseError as exc:
-            raise ValidationError(f"An answer of the test cannot be given: {exc.message}") from exc
+            raise ValidationError(f"An answer of the test does not fit its question: {exc.message}") from exc
         result = await application.runs.wait(run_id, SECONDS)
 
 
-def _answer(result: RunResult, answers: list[AnswerEntry]) -> HumanAnswer | None:
-    """The first answer that is about an open question, for the first such question; it is used up."""
+def _take_answer(result: RunResult, answers: list[AnswerEntry]) -> HumanAnswer | None:
+    """Remove the first answer that fits an open question and return it. None: no answer fits."""
     for entry in answers:
-        about = next((row for row in result.approvals if entry.tool in (None, row.tool)), None)
-        if about is not None:
+        question = next((row for row in result.approvals if entry.tool in (None, row.tool)), None)
+        if question is not None:
             answers.remove(entry)
-            return _given(entry, about)
+            return _human_answer(entry, question)
     return None
 
 
-def _given(entry: AnswerEntry, about: ApprovalRow) -> HumanAnswer:
-    return HumanAnswer(approval=about.id, decision=entry.decision, arguments=entry.arguments, result=entry.result)
+def _human_answer(entry: AnswerEntry, question: ApprovalRow) -> HumanAnswer:
+    return HumanAnswer(approval=question.id, decision=entry.decision, arguments=entry.arguments, result=entry.result)

@@ -1,4 +1,4 @@
-"""A recording as the text of a test file, and the same put in the place of an older one. Pure."""
+"""Writes a recording as the text of a test file, or in place of an older recording in one."""
 
 from __future__ import annotations
 
@@ -22,14 +22,22 @@ MARK = "# What follows is written by `journeyman runs export` and `journeyman te
 
 
 def file_text(recording: Recording, *, agent: str | None, description: str) -> str:
-    """The whole file. Raises ConfigurationError where YAML cannot hold it."""
+    """Return the text of a whole test file.
+
+    Raises:
+        ConfigurationError: The recording cannot be written as YAML.
+    """
     head = {"agent": agent, "description": description}
-    said = {name: value for name, value in head.items() if value}
-    return f"{HEAD}{yaml_text(said) if said else ''}\n{MARK}{recorded_text(recording)}"
+    given = {name: value for name, value in head.items() if value}
+    return f"{HEAD}{yaml_text(given) if given else ''}\n{MARK}{recorded_text(recording)}"
 
 
 def recorded_text(recording: Recording) -> str:
-    """The key `recorded`."""
+    """Return the text of the key `recorded`.
+
+    Raises:
+        ConfigurationError: The recording cannot be written as YAML.
+    """
     data: dict[str, JSON] = {"journeyman": __version__, "started_at": rfc3339(recording.started_at)}
     if recording.prompts:
         data["prompts"] = dict(recording.prompts)
@@ -39,7 +47,7 @@ def recorded_text(recording: Recording) -> str:
         data["summary"] = recording.summary
     if recording.history:
         data["history"] = [_message(message) for message in recording.history]
-    data["events"] = [{_name(fact): fact.data} for fact in normalized_events(recording.events)]
+    data["events"] = [{_name(event): event.data} for event in normalized_events(recording.events)]
     try:
         return yaml_text({"recorded": data})
     except ValueError as exc:
@@ -47,16 +55,16 @@ def recorded_text(recording: Recording) -> str:
 
 
 def updated_text(text: str, document: Document, recording: Recording) -> str:
-    """The file with another recording; all that stands around the key `recorded` stays, comments included."""
+    """Return the text of a file with another recording; everything else stays, comments included."""
     lines = text.splitlines(keepends=True)
-    places = sorted((place.line, path[0]) for path, place in document.keys.items() if len(path) == 1)
-    first = next(line for line, key in places if key == "recorded")
-    after = next((line for line, _ in places if line > first), len(lines) + 1)
+    keys = sorted((location.line, path[0]) for path, location in document.keys.items() if len(path) == 1)
+    first = next(line for line, key in keys if key == "recorded")
+    after = next((line for line, _ in keys if line > first), len(lines) + 1)
     return "".join((*lines[: first - 1], recorded_text(recording), *lines[after - 1 :]))
 
 
-def _name(fact: NormalizedEvent) -> str:
-    return fact.type if fact.v == 1 else f"{fact.type} v{fact.v}"
+def _name(event: NormalizedEvent) -> str:
+    return event.type if event.v == 1 else f"{event.type} v{event.v}"
 
 
 def _message(message: Message) -> dict[str, Any]:
@@ -69,7 +77,7 @@ def _definition(spec: AgentSpec) -> dict[str, JSON]:
 
 
 def _tool(tool: ToolSpec) -> dict[str, JSON]:
-    """Without defaults, and without where its code stands and what it hashes to."""
+    """Return a tool as plain data, without default values and without the location and hash of its code."""
     usual, data = plain_data(StoredTool(name="", description="", parameters={})), plain_data(StoredTool.of(tool))
     always = ("name", "description", "parameters")
     return {

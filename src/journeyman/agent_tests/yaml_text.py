@@ -1,4 +1,4 @@
-"""Plain data as YAML that people read and `agents.yaml_reader` reads back as it was. Pure."""
+"""Writes plain data as readable YAML, which `agent_files.yaml_reader` reads back unchanged."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from journeyman.agent_files.scalars import resolve_plain
 from journeyman.events.messages import JSON
 
 WIDTH = 110
-LONGEST_KEY = 250  # characters: YAML's own bound is 1,024 bytes
+MAX_KEY = 250  # characters; the limit of YAML is 1,024 bytes
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*(?: [A-Za-z0-9_./-]+)*")
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
 def yaml_text(value: JSON, indent: int = 0) -> str:
-    """The value as lines of block style, each ended; what fits on a line stands in one.
+    """Return the value as lines in block style; a list or mapping that fits on one line is written on one.
 
-    Raises ValueError for a key longer than 250 characters.
+    Raises:
+        ValueError: A key is longer than 250 characters.
     """
     pad = " " * indent
     if isinstance(value, dict) and value:
@@ -28,7 +29,7 @@ def yaml_text(value: JSON, indent: int = 0) -> str:
 
 
 def _below(value: JSON, indent: int) -> str:
-    """What follows `key:`."""
+    """Return what follows `key:`."""
     if isinstance(value, str) and _is_block(value):
         return _block(value, indent + 2)
     one_line = _inline(value)
@@ -38,7 +39,7 @@ def _below(value: JSON, indent: int) -> str:
 
 
 def _item(value: JSON, indent: int) -> str:
-    """What follows a dash: a mapping begins on its line."""
+    """Return what follows a dash; a mapping begins on the same line."""
     below = _below(value, indent)
     if below.startswith("\n") and isinstance(value, dict):
         return " " + below[1:].removeprefix(" " * (indent + 2))
@@ -59,7 +60,7 @@ def _inline(value: JSON) -> str:
 
 
 def _key(key: str) -> str:
-    if len(key) > LONGEST_KEY:
+    if len(key) > MAX_KEY:
         raise ValueError(f"the key {key[:40]!r}… is too long for YAML")
     return _scalar(key)
 
@@ -82,7 +83,7 @@ def _escaped(char: str) -> str:
 
 
 def _is_block(text: str) -> bool:
-    """Several lines that a literal block holds as they are."""
+    """Return whether the text has several lines that a literal block can contain unchanged."""
     lines = text.split("\n")
     if len(lines) < 2 or lines[0] == "" or lines[0][0] == " " or text.endswith("\n\n"):
         return False

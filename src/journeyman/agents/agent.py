@@ -8,12 +8,13 @@ from typing import Any, Protocol
 
 from journeyman.agents.decision import Action, NodeWork
 from journeyman.agents.history_window import context_window
+from journeyman.agents.model_request import model_request
 from journeyman.agents.spec import AgentSpec
 from journeyman.agents.toolset import Toolset
 from journeyman.errors import ConfigurationError
 from journeyman.events.events import Path
 from journeyman.events.fold import AgentState
-from journeyman.events.messages import JSON, Message, system
+from journeyman.events.messages import JSON
 from journeyman.events.model_request import ModelRequest
 
 OutputCheck = Callable[[str], str | None]  # returns what does not fit the output schema; None: the reply fits
@@ -96,17 +97,9 @@ class BaseAgent(ABC):
     def request(self, state: AgentState, prompt: str) -> tuple[int, ModelRequest]:
         """Return the number of the first stored message that a model call sees now, and the request for it."""
         first_no, messages = context_window(state, self.spec.history)
-        model, output = self.spec.model, self.spec.output
-        return first_no, ModelRequest(
-            model=self.model,
-            messages=_with_prompt(prompt, messages),
-            tools=self.tools.definitions,
-            temperature=model.temperature,
-            max_tokens=model.max_tokens,
-            response_schema=output.schema if output else None,
-            extra=model.extra,
-            timeout_seconds=model.timeout_seconds,
-            fallbacks=model.fallbacks,
+        schema = self.spec.output.schema if self.spec.output else None
+        return first_no, model_request(
+            self.spec.model, self.model, prompt, messages, tools=self.tools.definitions, response_schema=schema
         )
 
     def node_request(self, path: Path, state: AgentState) -> tuple[int, ModelRequest]:
@@ -117,7 +110,3 @@ class BaseAgent(ABC):
     def node_work(self, path: Path) -> NodeWork:
         """Return the code of the node at `path`, for a RunNode. Raises ConfigurationError if the type has no nodes."""
         raise ConfigurationError(f"The node {path.node} has no code to run.")
-
-
-def _with_prompt(prompt: str, messages: tuple[Message, ...]) -> tuple[Message, ...]:
-    return (system(prompt), *messages) if prompt else messages

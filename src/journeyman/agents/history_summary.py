@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from journeyman.agents.decision import Summarize
 from journeyman.agents.history_window import KEEP, evicted_messages
+from journeyman.agents.model_request import model_request
 from journeyman.agents.spec import AgentSpec
 from journeyman.events.fold import AgentState
-from journeyman.events.messages import Message, TextPart, system, user
+from journeyman.events.messages import Message, TextPart, user
 from journeyman.events.model_request import ModelRequest
 
 INSTRUCTION = (
@@ -44,16 +45,7 @@ def summary_action(state: AgentState, spec: AgentSpec, model: str) -> Summarize 
 def _request(earlier: str, evicted: tuple[Message, ...], spec: AgentSpec, model: str) -> ModelRequest:
     parts = [f"Summary of what came before:\n{earlier}"] if earlier else []
     parts += ["The conversation:", *(_as_text(message) for message in evicted if not message.pinned)]
-    settings = spec.model
-    return ModelRequest(
-        model=model,
-        messages=(system(INSTRUCTION), user("\n\n".join(parts))),
-        temperature=settings.temperature,
-        max_tokens=settings.max_tokens,
-        extra=settings.extra,
-        timeout_seconds=settings.timeout_seconds,
-        fallbacks=settings.fallbacks,
-    )
+    return model_request(spec.model, model, INSTRUCTION, (user("\n\n".join(parts)),))
 
 
 def _as_text(message: Message) -> str:

@@ -27,6 +27,7 @@ from journeyman.events.graph_position import NodeState
 from journeyman.events.messages import Usage
 from journeyman.events.open_calls import CallState
 from journeyman.events.redaction import redacted_arguments
+from journeyman.events.streams import ThreadRef
 from journeyman.journal.journal import ApprovalRow, RunRow
 from journeyman.runtime.use_cases.requests import RunResult
 
@@ -150,7 +151,7 @@ def run_answer(row: RunRow, result: RunResult) -> RunAnswer:
 def _run_fields(row: RunRow) -> dict[str, Any]:
     return {
         "run_id": row.id,
-        "thread_id": thread_id_of(row.thread),
+        "thread_id": ThreadRef.parse(row.thread).id,
         "agent": row.agent,
         "version": row.version,
         "parent": row.parent,
@@ -166,15 +167,10 @@ def _run_fields(row: RunRow) -> dict[str, Any]:
     }
 
 
-def thread_id_of(key: str) -> str:
-    """A thread id holds no slash: what stands behind the last one of a thread's key."""
-    return key.rpartition("/")[2]
-
-
 def state_answer(state: AgentState) -> StateAnswer:
     return StateAnswer(
         run_id=state.run_id,
-        thread_id=thread_id_of(state.thread),
+        thread_id=state.thread_id,
         seq=state.seq,
         at=rfc3339(state.at),
         status=state.status,

@@ -15,7 +15,7 @@ from journeyman.auth.principal import KEY_PREFIX, Caller, checked_name, checked_
 from journeyman.clock import Clock
 from journeyman.errors import NotFoundError, StateError, ValidationError
 from journeyman.ids import SecretSource
-from journeyman.journal.idempotency import replayed_run
+from journeyman.journal.idempotency import replayed_result
 from journeyman.journal.journal import ApiKeyRow, Batch, IdempotencyClaim, Journal
 
 SEED_ID = "seed"  # of a key that was chosen by whoever set API_KEY
@@ -160,7 +160,7 @@ class ApiKeys:
         if claim is None:
             return None
         first = await self._journal.claim(claim.principal, claim.route, claim.key)
-        return replayed_run(first, claim, self._clock.now())
+        return replayed_result(first, claim, self._clock.now())
 
     async def _save(
         self, row: ApiKeyRow, now: int, *more: ApiKeyRow, claim: IdempotencyClaim | None = None

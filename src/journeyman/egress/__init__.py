@@ -1,1 +1,1 @@
-"""The one way out of the process."""
+"""Outbound HTTP: the only package through which requests leave the process."""

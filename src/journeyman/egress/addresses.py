@@ -1,7 +1,8 @@
-"""Which addresses a request may reach: an explicit table, never `is_private` (which knows neither 100.64/10 nor NAT64).
+"""Decides which addresses a request may reach, to prevent server-side request forgery (SSRF).
 
-An address is checked where it is connected to: the resolver checks every answer, and the socket is made only for an
-address that passes. There is no second look-up, so a name that changes its mind in between changes nothing.
+The table of refused networks is explicit, since `ipaddress.is_private` knows neither 100.64/10 nor NAT64. Addresses are
+checked at connection time: the resolver checks every answer, and a socket is created only for an address that passes.
+The name is resolved only once, so a DNS answer that changes afterwards has no effect.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ _REFUSED_6 = {
 }
 _TABLE_4 = tuple((IPv4Network(network), reason) for network, reason in _REFUSED_4.items())
 _TABLE_6 = tuple((IPv6Network(network), reason) for network, reason in _REFUSED_6.items())
-_GLOBAL_6 = IPv6Network("2000::/3")  # all that is given out; whatever lies outside is refused
+_GLOBAL_6 = IPv6Network("2000::/3")  # all global unicast addresses; others are refused
 _NAT64 = IPv6Network("64:ff9b::/96")
 _NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?")
 _NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+")
@@ -53,50 +54,51 @@ _LONGEST_NAME = 253
 
 
 class Address(msgspec.Struct, frozen=True):
-    """A URL taken apart and put together again: nothing in it means two things."""
+    """The parts of a URL, and the URL rebuilt from them so that it has only one reading."""
 
     url: str
     origin: str
     scheme: str
     host: str  # lower case, without brackets or trailing dot
     port: int
-    literal: bool  # the host is an address
+    literal: bool  # the host is an IP address
 
 
-def is_refused_address(url: str, why: str) -> ServiceError:
-    """The error for a URL that is not asked; nothing was sent."""
+def address_refused(url: str, why: str) -> ServiceError:
+    """Return the error for a URL that must not be requested."""
     return ServiceError(f"{url[:200]!r} is not asked: {why}", code="address_refused")
 
 
 def parse_address(url: str) -> Address:
-    """What the URL names; whether that may be reached is another question.
+    """Return the parts of a URL, without checking whether it may be reached.
 
-    Raises ServiceError (`address_refused`): no plain http or https URL.
+    Raises:
+        ServiceError: `address_refused`: it is not a plain http or https URL.
     """
     if len(url) > _LONGEST_URL or _UNWRITABLE.search(url):
-        raise is_refused_address(url, "it is too long, or has blanks, backslashes or control characters")
+        raise address_refused(url, "it is too long, or has blanks, backslashes or control characters")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        raise is_refused_address(url, "it is not a valid URL") from None
+        raise address_refused(url, "it is not a valid URL") from None
     if parts.scheme not in ("http", "https"):
-        raise is_refused_address(url, "only http and https are spoken")
+        raise address_refused(url, "only http and https are spoken")
     if "@" in parts.netloc:
-        raise is_refused_address(url, "it carries a user or password")
+        raise address_refused(url, "it carries a user or password")
     if port == 0:
-        raise is_refused_address(url, "its port is 0")
+        raise address_refused(url, "its port is 0")
     literal = "[" in parts.netloc or _is_number(host)
     host = _literal(url, host) if literal else _name(url, host)
     port = port or (443 if parts.scheme == "https" else 80)
-    shown = f"[{host}]" if ":" in host else host
-    origin = f"{parts.scheme}://{shown}:{port}"
+    bracketed = f"[{host}]" if ":" in host else host
+    origin = f"{parts.scheme}://{bracketed}:{port}"
     query = f"?{parts.query}" if parts.query else ""
     return Address(f"{origin}{parts.path or '/'}{query}", origin, parts.scheme, host, port, literal)
 
 
 def _is_number(host: str) -> bool:
-    """Whether some resolver would read an IPv4 address in it: 127.1, 0x7f.1, 2130706433, 0177.0.0.1."""
+    """Return whether some resolver would read the host as an IPv4 address: 127.1, 0x7f.1, 2130706433, 0177.0.0.1."""
     return _NUMBER.fullmatch(host.rstrip(".").rpartition(".")[2]) is not None
 
 
@@ -104,58 +106,65 @@ def _literal(url: str, host: str) -> str:
     try:
         return str(ip_address(host))
     except ValueError:
-        raise is_refused_address(url, "an address is written as four decimal numbers, or as IPv6 in brackets") from None
+        raise address_refused(url, "an address is written as four decimal numbers, or as IPv6 in brackets") from None
 
 
 def _name(url: str, host: str) -> str:
     if len(host) > _LONGEST_NAME or not _NAME.fullmatch(host):
-        raise is_refused_address(url, "its host is no name (international names are written as xn--…)")
+        raise address_refused(url, "its host is no name (international names are written as xn--…)")
     return host.rstrip(".")
 
 
-def why_refused(address: str) -> str | None:
-    """Why nothing may be sent to this IP address; None: it is public. A text that is no address is refused too."""
+def refusal_reason(address: str) -> str | None:
+    """Return why this IP address must not be reached; None if it is public. A text that is no address is refused."""
     try:
         ip = ip_address(address.partition("%")[0])
     except ValueError:
         return "no address"
     if isinstance(ip, IPv4Address):
         return next((reason for network, reason in _TABLE_4 if ip in network), None)
-    return _why_refused_6(ip)
+    return _refusal_reason_6(ip)
 
 
-def _why_refused_6(ip: IPv6Address) -> str | None:
+def _refusal_reason_6(ip: IPv6Address) -> str | None:
     inner = ip.ipv4_mapped
     if inner is None and ip in _NAT64:
         inner = IPv4Address(int(ip) & 0xFFFFFFFF)
     if inner is not None:
-        return why_refused(str(inner))
+        return refusal_reason(str(inner))
     if ip not in _GLOBAL_6:
         return "no public IPv6 address"
     return next((reason for network, reason in _TABLE_6 if ip in network), None)
 
 
-def check_literal(place: Address) -> None:
-    """Raises ServiceError (`address_refused`) where the URL names an address that may not be reached."""
-    why = why_refused(place.host) if place.literal else None
+def check_literal(address: Address) -> None:
+    """Check the host of a URL, if it is an IP address.
+
+    Raises:
+        ServiceError: `address_refused`: the IP address is not public.
+    """
+    why = refusal_reason(address.host) if address.literal else None
     if why is not None:
-        raise is_refused_address(place.url, f"{place.host} is not public ({why})")
+        raise address_refused(address.url, f"{address.host} is not public ({why})")
 
 
-def is_listed(place: Address, hosts: tuple[str, ...]) -> bool:
-    """Whether an allow-list has it: `api.example`, `*.example` (what lies below it), either with `:port`."""
-    return any(_matches(place, entry.lower()) for entry in hosts)
+def is_listed(address: Address, hosts: tuple[str, ...]) -> bool:
+    """Return whether an allow-list contains the address.
+
+    Entries are names (`api.example`) or suffixes (`*.example`: all subdomains), either with an optional `:port`.
+    """
+    return any(_matches(address, entry.lower()) for entry in hosts)
 
 
-def _matches(place: Address, entry: str) -> bool:
+def _matches(address: Address, entry: str) -> bool:
     name, colon, port = entry.rpartition(":")
     if colon and port.isdecimal() and (":" not in name or name.startswith("[")):
-        if int(port) != place.port:
+        if int(port) != address.port:
             return False
         entry = name
     if entry == "*":
         return True
     entry = entry.strip("[]").rstrip(".")
     if entry.startswith("*."):
-        return not place.literal and place.host.endswith(entry[1:])
-    return place.host == entry
+        return not address.literal and address.host.endswith(entry[1:])
+    return address.host == entry

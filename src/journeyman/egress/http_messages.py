@@ -1,4 +1,7 @@
-"""A request of a tool and its reply, as data: they pass between processes. Loaded by workers: keep its imports few."""
+"""A tool's HTTP request and its reply, as data that passes between processes.
+
+Worker processes load this module: keep its imports few.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,16 @@ import msgspec
 
 from journeyman.errors import ServiceError
 
-REPLY_BYTES = 1 << 20  # of a reply's body, unless more is asked for
-MOST_BYTES = 8 << 20  # of a body, either way
-_SHOWN = 200
+REPLY_BYTES = 1 << 20  # the default limit of a reply's body
+MOST_BYTES = 8 << 20  # the limit of a body, sent or received
+_QUOTED_CHARACTERS = 200
 
 
 class HttpRequest(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`headers` in lower case. `public_only`: not even a configured service may have a private address."""
+    """An HTTP request of a tool, with header names in lower case.
+
+    `public_only` refuses private addresses even for a configured service.
+    """
 
     method: str
     url: str
@@ -25,7 +31,7 @@ class HttpRequest(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class HttpReply(msgspec.Struct, frozen=True):
-    """What the service answered; `url` is where, after redirects. Header names are in lower case."""
+    """A service's reply, with header names in lower case; `url` is the final one after redirects."""
 
     status: int
     headers: dict[str, str]
@@ -39,19 +45,27 @@ class HttpReply(msgspec.Struct, frozen=True):
 
     @property
     def text(self) -> str:
-        """The body as text; what is not UTF-8 is replaced."""
+        """The body as text; invalid UTF-8 is replaced."""
         return self.body.decode("utf-8", "replace")
 
     def json(self) -> Any:
-        """The body as JSON. Raises ServiceError (`service_bad_reply`)."""
+        """Return the body decoded from JSON.
+
+        Raises:
+            ServiceError: `service_bad_reply`: the body is not JSON.
+        """
         try:
             return msgspec.json.decode(self.body)
         except msgspec.MsgspecError as exc:
             raise ServiceError(f"{self.url} did not answer in JSON: {exc}", code="service_bad_reply") from exc
 
     def raise_for_status(self) -> HttpReply:
-        """Itself if it is a success. Raises ServiceError (`service_refused`) with the status otherwise."""
+        """Return this reply if its status is a success (2xx).
+
+        Raises:
+            ServiceError: `service_refused`, with the status.
+        """
         if self.ok:
             return self
-        said = " ".join(self.text[:_SHOWN].split())
+        said = " ".join(self.text[:_QUOTED_CHARACTERS].split())
         raise ServiceError(f"{self.url} answered {self.status}: {said}", code="service_refused", status=self.status)

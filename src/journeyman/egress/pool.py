@@ -1,4 +1,4 @@
-"""The transport over aiohttp: one pool of keep-alive connections, no cookies, no proxies, no redirects."""
+"""The transport over aiohttp: a pool of keep-alive connections, without cookies, proxies or redirects."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import aiohttp
 from yarl import URL
 
 from journeyman.egress.public_only import PublicResolver, Resolve, public_socket
-from journeyman.egress.timeouts import Bound, TimeoutTimer
+from journeyman.egress.timeouts import ExchangeTimeout, TimeoutTimer
 from journeyman.egress.transport import (
     Exchange,
     Request,
@@ -26,25 +26,25 @@ from journeyman.egress.transport import (
 )
 from journeyman.errors import ServiceError
 
-_LARGE_BODY = 1 << 20  # aiohttp writes bytes in one piece and warns above this size; a file goes out in pieces
-_LINGER_SECONDS = 0.1  # a stream whose last word was read is about to end: waiting keeps its connection
-_REMEMBERED = 256
-# Such a text is a URL already and goes out as it stands: parsed anew, %2E%2E would become .. and climb up the path.
+_LARGE_BODY = 1 << 20  # aiohttp writes bytes in one piece and warns above this size; a file is sent in pieces
+_LINGER_SECONDS = 0.1  # a stream whose last event was read is about to end: a short wait keeps its connection
+_CACHE_SIZE = 256
+# Such a text is sent as it is: if yarl parsed it again, %2E%2E would become .. and change the path.
 _QUOTED = re.compile(r"https?://[A-Za-z0-9.:_\[\]-]+(?:[/?](?:[A-Za-z0-9._~!$&'()*+,;=:@/?\[\]-]|%[0-9A-Fa-f]{2})*)?")
 
 
 class AiohttpTransport:
-    """Connections are opened when needed, kept while idle, at most `max_connections` at a time."""
+    """A connection pool of at most `max_connections`, which are opened on demand and kept open while idle."""
 
     def __init__(
         self, max_connections: int = 256, keepalive_seconds: float = 15.0, *, resolve: Resolve | None = None
     ) -> None:
-        """`resolve`: reach public addresses only, and look names up with it. None: any address."""
+        """Create an empty pool. With `resolve` it reaches only public addresses, and resolves names with it."""
         self._max_connections = max_connections
         self._keepalive_seconds = keepalive_seconds
         self._resolve = resolve
         self._session: aiohttp.ClientSession | None = None
-        self._deadlines: TimeoutTimer | None = None
+        self._timer: TimeoutTimer | None = None
         self._urls: dict[str, URL] = {}
         self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
 
@@ -56,16 +56,16 @@ class AiohttpTransport:
         if session is not None:
             await session.close()
 
-    def bound(self, total: float) -> Bound:
-        """A bound on the waits of one exchange on the running event loop."""
+    def start_timeout(self, total: float) -> ExchangeTimeout:
+        """Return a timeout for the waits of one exchange, which begins now."""
         loop = asyncio.get_running_loop()
-        if self._deadlines is None or self._deadlines.loop is not loop:
-            self._deadlines = TimeoutTimer(loop)
+        if self._timer is None or self._timer.loop is not loop:
+            self._timer = TimeoutTimer(loop)
             self._session = None  # a session cannot outlive its event loop
-        return Bound(self._deadlines, total)
+        return ExchangeTimeout(self._timer, total)
 
     async def open(self, request: Request) -> aiohttp.ClientResponse:
-        """Send the request; return when the head of the answer is there."""
+        """Send the request, and return the response when its headers have arrived."""
         body = request.body
         return await self._current_session().request(
             request.method,
@@ -102,7 +102,7 @@ class AiohttpTransport:
     def _url(self, text: str) -> URL:
         url = self._urls.get(text)
         if url is None:
-            if len(self._urls) >= _REMEMBERED:
+            if len(self._urls) >= _CACHE_SIZE:
                 self._urls.clear()
             url = self._urls[text] = URL(text, encoded=_QUOTED.fullmatch(text) is not None)
         return url
@@ -110,7 +110,7 @@ class AiohttpTransport:
     def _timeout(self, connect: float) -> aiohttp.ClientTimeout:
         timeout = self._timeouts.get(connect)
         if timeout is None:
-            if len(self._timeouts) >= _REMEMBERED:
+            if len(self._timeouts) >= _CACHE_SIZE:
                 self._timeouts.clear()
             timeout = self._timeouts[connect] = aiohttp.ClientTimeout(sock_connect=connect)
         return timeout
@@ -125,25 +125,26 @@ class _Exchange:
 
     async def __aenter__(self) -> Response:
         request = self._request
-        bound = self._pool.bound(request.timeouts.total)
+        timeout = self._pool.start_timeout(request.timeouts.total)
         try:
-            with bound.within(request.timeouts.first_byte):
+            with timeout.within(request.timeouts.first_byte):
                 self._response = response = await self._pool.open(request)
         except (aiohttp.ClientError, OSError, ValueError) as exc:
-            raise _translated(exc, request, bound.seconds) from exc
-        return _Response(response, request, bound)
+            raise _service_error(exc, request, timeout.seconds) from exc
+        return _Response(response, request, timeout)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         response = self._response
-        if kind is None and await _ended(response.content):
+        if kind is None and await _at_end(response.content):
             response.release()
         else:
             response.close()
 
 
-async def _ended(content: aiohttp.StreamReader) -> bool:
+async def _at_end(content: aiohttp.StreamReader) -> bool:
+    """Return whether the whole body was read, so that the connection can be used again."""
     if content.at_eof():
         return True
     if content.total_bytes == 0:
@@ -157,14 +158,14 @@ async def _ended(content: aiohttp.StreamReader) -> bool:
 
 
 class _Response:
-    __slots__ = ("_bound", "_request", "_response", "headers", "status")
+    __slots__ = ("_request", "_response", "_timeout", "headers", "status")
 
-    def __init__(self, response: aiohttp.ClientResponse, request: Request, bound: Bound) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, request: Request, timeout: ExchangeTimeout) -> None:
         self.status: int = response.status
         self.headers: Mapping[str, str] = response.headers
         self._response = response
         self._request = request
-        self._bound = bound
+        self._timeout = timeout
 
     async def read(self, limit: int) -> bytes:
         length = self._response.content_length
@@ -172,7 +173,7 @@ class _Response:
             raise too_large(self._request.url, limit)
         content = self._response.content
         if content.is_eof() and content.exception() is None and content.total_bytes <= limit:
-            return content.read_nowait()  # all of it came with the head
+            return content.read_nowait()  # the whole body came with the headers
         pieces: list[bytes] = []
         size = 0
         while piece := await self.chunk():
@@ -184,19 +185,20 @@ class _Response:
 
     async def chunk(self) -> bytes:
         try:
-            with self._bound.within(self._request.timeouts.idle):
+            with self._timeout.within(self._request.timeouts.idle):
                 return await self._response.content.readany()
         except (aiohttp.ClientError, OSError) as exc:
-            raise _translated(exc, self._request, self._bound.seconds) from exc
+            raise _service_error(exc, self._request, self._timeout.seconds) from exc
 
 
-def _translated(exc: Exception, request: Request, silence: float) -> ServiceError:
+def _service_error(exc: Exception, request: Request, seconds: float) -> ServiceError:
+    """Return the ServiceError for an aiohttp error. `seconds` is the limit that a timeout exceeded."""
     url = request.url
     match exc:
         case aiohttp.ConnectionTimeoutError():
             return unreachable(url, f"no connection within {request.timeouts.connect:g} seconds")
         case TimeoutError():
-            return timed_out(url, silence)
+            return timed_out(url, seconds)
         case aiohttp.ClientConnectorDNSError():
             return unreachable(url, "its name has no address")
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError() | ssl.SSLError():

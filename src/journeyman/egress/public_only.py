@@ -1,4 +1,4 @@
-"""The parts that keep a pool on public addresses: its resolver, and the socket that is made for no other address."""
+"""The resolver and the socket factory that restrict a connection pool to public addresses."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Any
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from journeyman.egress.addresses import is_refused_address, why_refused
+from journeyman.egress.addresses import address_refused, refusal_reason
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]  # host, port -> addresses; raises OSError
 
 
 async def system_resolve(host: str, port: int) -> list[str]:
-    """By the system's resolver."""
+    """Resolve a host with the system's resolver."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 class PublicResolver(AbstractResolver):
-    """Every answer is checked; one address that may not be reached spoils them all."""
+    """A resolver that refuses a name if any of its addresses is not public."""
 
     def __init__(self, resolve: Resolve = system_resolve) -> None:
         self._resolve = resolve
@@ -31,13 +31,13 @@ class PublicResolver(AbstractResolver):
     ) -> list[ResolveResult]:
         addresses = await self._resolve(host, port)
         for address in addresses:
-            why = why_refused(address)
+            why = refusal_reason(address)
             if why is not None:
-                raise is_refused_address(host, f"it leads to an address that is not public ({why})")
+                raise address_refused(host, f"it leads to an address that is not public ({why})")
         return [_result(host, port, address) for address in addresses]
 
     async def close(self) -> None:
-        """Nothing is kept."""
+        """Do nothing: the resolver holds no resources."""
 
 
 def _result(host: str, port: int, address: str) -> ResolveResult:
@@ -47,12 +47,13 @@ def _result(host: str, port: int, address: str) -> ResolveResult:
 
 
 def public_socket(address_info: tuple[Any, ...]) -> socket.socket:
-    """A socket for the address that is about to be connected to: the last check, and on the address itself.
+    """Return a socket for the address that the pool is about to connect to, after a last check of that address.
 
-    Raises ServiceError (`address_refused`).
+    Raises:
+        ServiceError: `address_refused`: the address is not public.
     """
     family, kind, protocol, _, address = address_info
-    why = why_refused(str(address[0]))
+    why = refusal_reason(str(address[0]))
     if why is not None:
-        raise is_refused_address(str(address[0]), f"it is not public ({why})")
+        raise address_refused(str(address[0]), f"it is not public ({why})")
     return socket.socket(family, kind, protocol)

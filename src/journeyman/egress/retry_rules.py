@@ -1,4 +1,4 @@
-"""What an error of a service says: is the service unwell, and may the request be made again. Pure."""
+"""Classifies a service's errors: whether they count against the service, and whether the request may be repeated."""
 
 from __future__ import annotations
 
@@ -9,39 +9,41 @@ from email.utils import parsedate_to_datetime
 from journeyman.errors import ServiceError
 from journeyman.resilience.guard import ErrorClass
 
-REFUSED = "service_refused"  # answered with a status that asks for another try
+REFUSED = "service_refused"  # answered with a status that invites a retry
+_MAX_RETRY_AFTER = 60.0  # seconds
 _FAILING = frozenset(("service_unreachable", "service_timeout", "service_cut", "service_bad_reply"))
 
 
 class RefusedError(ServiceError):
-    """408, 429 or 5xx: the guard's business first, then a reply like any other."""
+    """Raised inside a guard for the statuses 408, 429 and 5xx, so that the guard can retry.
+
+    After the last attempt the caller turns it back into a reply.
+    """
 
     default_code = REFUSED
 
 
 def invites_retry(status: int) -> bool:
+    """Return whether an HTTP status says that the same request may succeed later."""
     return status in (408, 429) or status >= 500
 
 
 def classify_idempotent(error: ServiceError) -> ErrorClass:
-    """Of a request whose repetition does no harm."""
+    """Classify an error of a request that may be repeated without harm."""
     failing = error.code in _FAILING or (error.code == REFUSED and (error.status or 0) >= 500)
     return ErrorClass(failing=failing, repeatable=failing or error.code == REFUSED)
 
 
 def classify_non_idempotent(error: ServiceError) -> ErrorClass:
-    """Only what was never sent, or was sent away unread, may be sent again."""
+    """Classify an error of a request that may be repeated only if the service has not processed it."""
     unsent = error.code == "service_unreachable" or (error.code == REFUSED and error.status == 429)
     return ErrorClass(failing=classify_idempotent(error).failing, repeatable=unsent)
 
 
-_LONGEST = 60.0  # seconds
-
-
 def retry_after(headers: Mapping[str, str], now: int) -> float | None:
-    """Seconds to wait by `Retry-After` (seconds or an HTTP date), at most 60; None where it says nothing usable.
+    """Return the seconds to wait by the header `Retry-After` (seconds or an HTTP date), at most 60.
 
-    `now` is microseconds since the epoch.
+    None: the header is missing or invalid. `now` is in microseconds since the epoch.
     """
     value = headers.get("retry-after")
     if not value:
@@ -53,4 +55,4 @@ def retry_after(headers: Mapping[str, str], now: int) -> float | None:
             seconds = parsedate_to_datetime(value).timestamp() - now / 1_000_000
         except (ValueError, OverflowError):
             return None
-    return min(max(seconds, 0.0), _LONGEST) if math.isfinite(seconds) else None
+    return min(max(seconds, 0.0), _MAX_RETRY_AFTER) if math.isfinite(seconds) else None

@@ -1,4 +1,4 @@
-"""The outside services: what agent files say of them, defaults for the rest, and one guard for each."""
+"""The external services of a process: their limits from agent files or defaults, and one guard for each."""
 
 from __future__ import annotations
 
@@ -12,21 +12,25 @@ from journeyman.clock import Clock
 from journeyman.egress.transport import Timeouts
 from journeyman.resilience.guard import Guard, GuardFigures, GuardPolicy
 from journeyman.resilience.rate_limit import Rate
-from journeyman.resilience.signals import Hook, ignored
+from journeyman.resilience.signals import Hook, ignore_signal
 
 GATEWAY = "gateway"
 _MCP = "mcp:"
-_MOST_ORIGINS = 256  # guarded without being configured; the one used longest ago is forgotten
-_PORTS = {"http": 80, "https": 443}
+_MAX_UNCONFIGURED = 256  # guards of origins that are not configured; beyond that, an idle one is dropped
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 _GATEWAY_CONNECTIONS = 256
-_GATEWAY_TOTAL = 900.0  # seconds: a model may write for long
+_GATEWAY_TOTAL = 900.0  # seconds: a model may write for a long time
+_TOTAL = 120.0
 _CONNECT = 10.0
-_OF_POLICY = ("max_connections", "rate", "retries", "failures", "open_seconds")
-_OF_TIMEOUTS = ("connect", "first_byte", "idle", "total")
+_POLICY_FIELDS = ("max_connections", "rate", "retries", "failures", "open_seconds")
+_TIMEOUT_FIELDS = ("connect", "first_byte", "idle", "total")
 
 
 class ServiceSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One entry of `services`. `match`: an origin, `gateway` or `mcp:NAME`. None: the default. Seconds."""
+    """An entry of `services` in an agent file.
+
+    `match` is an origin, `gateway` or `mcp:NAME`. A field that is None has its default; times are in seconds.
+    """
 
     name: str
     match: str
@@ -42,17 +46,25 @@ class ServiceSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 def origin_of(url: str) -> str:
-    """`https://host[:port]` in lower case, the scheme's own port left out. Raises ValueError: no http origin."""
+    """Return the origin of a URL in lower case, without the default port of its scheme.
+
+    Raises:
+        ValueError: The text is no http or https URL.
+    """
     parts = urlsplit(url)
-    if parts.scheme not in _PORTS or not parts.hostname:
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
         raise ValueError("an origin is written like https://shop.example or http://10.0.0.7:8080")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    port = parts.port
-    return f"{parts.scheme}://{host}" if port in (None, _PORTS[parts.scheme]) else f"{parts.scheme}://{host}:{port}"
+    origin = f"{parts.scheme}://{host}"
+    return origin if parts.port in (None, _DEFAULT_PORTS[parts.scheme]) else f"{origin}:{parts.port}"
 
 
-def matched(match: str) -> str:
-    """A `match` as it is compared. Raises ValueError, with a sentence."""
+def normalized_match(match: str) -> str:
+    """Return the `match` of a service in the form in which it is compared.
+
+    Raises:
+        ValueError: It is neither an origin, `gateway` nor `mcp:NAME`.
+    """
     if match == GATEWAY or (match.startswith(_MCP) and len(match) > len(_MCP)):
         return match
     try:
@@ -67,21 +79,24 @@ def matched(match: str) -> str:
 
 
 def merged_services(specs: Iterable[ServiceSpec]) -> tuple[tuple[ServiceSpec, ...], tuple[str, ...]]:
-    """The services of several agents, and what contradicts: one name for two matches, two names for one.
+    """Merge the services of several agents. Returns the services, and a sentence for each contradiction.
 
-    Where agents name the same service with different numbers, the strictest of each number holds.
+    If agents give a service different limits, the strictest value of each limit applies. It is a contradiction if a
+    name has two matches, or a match has two names.
     """
     by_name: dict[str, ServiceSpec] = {}
-    wrong: list[str] = []
+    contradictions: list[str] = []
     for spec in specs:
         known = by_name.get(spec.name)
         if known is not None and known.match != spec.match:
-            wrong.append(f"the service {spec.name} matches {known.match} in one agent and {spec.match} in another")
-        elif known is None and (twin := _same_match(by_name, spec)) is not None:
-            wrong.append(f"the services {twin.name} and {spec.name} both match {spec.match}")
+            contradictions.append(
+                f"the service '{spec.name}' matches {known.match} in one agent and {spec.match} in another"
+            )
+        elif known is None and (other := _same_match(by_name, spec)) is not None:
+            contradictions.append(f"the services '{other.name}' and '{spec.name}' both match {spec.match}")
         else:
             by_name[spec.name] = spec if known is None else _strictest(known, spec)
-    return tuple(by_name.values()), tuple(dict.fromkeys(wrong))
+    return tuple(by_name.values()), tuple(dict.fromkeys(contradictions))
 
 
 def _same_match(by_name: dict[str, ServiceSpec], spec: ServiceSpec) -> ServiceSpec | None:
@@ -99,7 +114,10 @@ def _strictest(one: ServiceSpec, other: ServiceSpec) -> ServiceSpec:
 
 
 class Destination(msgspec.Struct, frozen=True):
-    """Where calls go: its guard and the bounds of one try. `configured`: an agent file names it."""
+    """A service as calls use it: its guard and the timeouts of one attempt.
+
+    `configured` means that an agent file names it.
+    """
 
     guard: Guard
     timeouts: Timeouts
@@ -107,7 +125,7 @@ class Destination(msgspec.Struct, frozen=True):
 
 
 class Services:
-    """Every destination of this process. `silence` bounds first byte and idle where nothing else is said."""
+    """All destinations of a process. `idle_seconds` is the default limit until the first byte and between bytes."""
 
     def __init__(
         self,
@@ -115,37 +133,38 @@ class Services:
         *,
         clock: Clock,
         rng: random.Random,
-        hook: Hook = ignored,
+        hook: Hook = ignore_signal,
         retries: int = 3,
-        silence: float = 30.0,
+        idle_seconds: float = 30.0,
     ) -> None:
         self._specs = {spec.match: spec for spec in specs}
         self._clock = clock
         self._rng = rng
         self._hook = hook
         self._policy = GuardPolicy(retries=retries)
-        self._timeouts = Timeouts(min(_CONNECT, silence), silence, silence, max(120.0, silence))
-        self._known: dict[str, Destination] = {}  # configured ones, the gateway, MCP servers: as many as are written
-        self._origins: dict[str, Destination] = {}
-        self._held: set[str] = set()  # matches of the gateway
+        self._timeouts = Timeouts(min(_CONNECT, idle_seconds), idle_seconds, idle_seconds, max(_TOTAL, idle_seconds))
+        self._named: dict[str, Destination] = {}  # configured services, the gateway and MCP servers, by match
+        self._unconfigured: dict[str, Destination] = {}  # by origin
+        self._fixed: set[str] = set()  # matches of the gateway, whose client keeps its destination
 
     def renew(self, specs: Iterable[ServiceSpec]) -> tuple[str, ...]:
-        """Guard by these entries from now on; what they say differently begins anew, calls under way end as they are.
+        """Use these entries from now on; a service whose entry changed gets a new guard.
 
-        Returned: what cannot be changed before a restart, since a client holds it (the gateway).
+        Calls in progress end under the old guard. Returns the matches whose change needs a restart, since a client
+        keeps the destination (the gateway).
         """
         renewed = {spec.match: spec for spec in specs}
         changed = {match for match in {*renewed, *self._specs} if renewed.get(match) != self._specs.get(match)}
-        held = changed & self._held
-        kept = {match: spec for match, spec in self._specs.items() if match in held}
-        self._specs = {match: spec for match, spec in renewed.items() if match not in held} | kept
-        for match in changed - held:
-            self._known.pop(match, None)
-            self._origins.pop(match, None)
-        return tuple(sorted(held))
+        fixed = changed & self._fixed
+        kept = {match: spec for match, spec in self._specs.items() if match in fixed}
+        self._specs = {match: spec for match, spec in renewed.items() if match not in fixed} | kept
+        for match in changed - fixed:
+            self._named.pop(match, None)
+            self._unconfigured.pop(match, None)
+        return tuple(sorted(fixed))
 
     def gateway(self, url: str) -> Destination:
-        """The gateway at `url`: its entry is matched by `gateway` or by its origin."""
+        """Return the destination of the gateway at `url`; its entry matches `gateway` or the origin of `url`."""
         policy = msgspec.structs.replace(self._policy, max_connections=_GATEWAY_CONNECTIONS)
         timeouts = msgspec.structs.replace(self._timeouts, total=max(_GATEWAY_TOTAL, self._timeouts.idle))
         try:
@@ -153,67 +172,58 @@ class Services:
         except ValueError:
             origin = url
         spec = self._specs.get(GATEWAY) or self._specs.get(origin)
-        destination = self._made(GATEWAY, spec, policy, timeouts)
-        self._known[spec.match if spec else GATEWAY] = destination
-        self._held = {GATEWAY, origin}
+        destination = self._create(GATEWAY, spec, policy, timeouts)
+        self._named[spec.match if spec else GATEWAY] = destination
+        self._fixed = {GATEWAY, origin}
         return destination
 
     def mcp(self, server: str) -> Destination:
-        """An MCP server by its name in `mcp_servers`."""
+        """Return the destination of an MCP server, given its name in `mcp_servers`."""
         match = f"{_MCP}{server}"
-        if match not in self._known:
-            self._known[match] = self._made(match, self._specs.get(match), self._policy, self._timeouts)
-        return self._known[match]
+        if match not in self._named:
+            self._named[match] = self._create(match, self._specs.get(match), self._policy, self._timeouts)
+        return self._named[match]
 
     def of_url(self, url: str) -> Destination:
-        """The destination of an http or https URL, by its origin. Raises ValueError."""
+        """Return the destination of a URL, by its origin.
+
+        Raises:
+            ValueError: The text is no http or https URL.
+        """
         origin = origin_of(url)
-        found = self._known.get(origin) or self._origins.get(origin)
+        found = self._named.get(origin) or self._unconfigured.get(origin)
         if found is not None:
             return found
         spec = self._specs.get(origin)
-        destination = self._made(origin, spec, self._policy, self._timeouts)
+        destination = self._create(origin, spec, self._policy, self._timeouts)
         if spec is not None:
-            self._known[origin] = destination
+            self._named[origin] = destination
             return destination
-        if len(self._origins) >= _MOST_ORIGINS:
-            quiet = (name for name, each in self._origins.items() if each.guard.idle)
-            del self._origins[next(quiet, next(iter(self._origins)))]
-        self._origins[origin] = destination
+        if len(self._unconfigured) >= _MAX_UNCONFIGURED:
+            idle = (name for name, each in self._unconfigured.items() if each.guard.idle)
+            del self._unconfigured[next(idle, next(iter(self._unconfigured)))]
+        self._unconfigured[origin] = destination
         return destination
 
     def destinations(self) -> list[Destination]:
-        """All that there are now."""
-        return [*self._known.values(), *self._origins.values()]
-
-    def states(self) -> dict[str, GuardFigures]:
-        """Guard -> how it stands."""
-        return {each.guard.name: each.guard.figures() for each in self.destinations()}
+        """Return all destinations that were used so far."""
+        return [*self._named.values(), *self._unconfigured.values()]
 
     def configured(self) -> dict[str, GuardFigures]:
-        """The same of those that are written down somewhere: agents' services, the gateway, MCP servers."""
-        return {each.guard.name: each.guard.figures() for each in self._known.values()}
+        """Return the figures of the configured services, the gateway and the MCP servers, by guard name."""
+        return {each.guard.name: each.guard.figures() for each in self._named.values()}
 
     def is_configured(self, name: str) -> bool:
-        """Whether a guard of that name is one of those. The others have as many names as the world has origins."""
-        return any(each.guard.name == name for each in self._known.values())
+        """Return whether the guard of this name is in `configured`. The number of other names is unbounded."""
+        return any(each.guard.name == name for each in self._named.values())
 
-    def open_circuits(self) -> dict[str, list[str]]:
-        """Guard -> the keys whose breakers are not closed."""
-        found: dict[str, list[str]] = {}
-        for name, figures in self.states().items():
-            keys = [key for key, breaker in figures.breakers.items() if breaker.state != "closed"]
-            if keys:
-                found[name] = keys
-        return found
-
-    def _made(self, name: str, spec: ServiceSpec | None, policy: GuardPolicy, timeouts: Timeouts) -> Destination:
+    def _create(self, name: str, spec: ServiceSpec | None, policy: GuardPolicy, timeouts: Timeouts) -> Destination:
         if spec is not None:
             name = spec.name
-            policy = msgspec.structs.replace(policy, **_given(spec, _OF_POLICY))
-            timeouts = msgspec.structs.replace(timeouts, **_given(spec, _OF_TIMEOUTS))
+            policy = msgspec.structs.replace(policy, **_set_fields(spec, _POLICY_FIELDS))
+            timeouts = msgspec.structs.replace(timeouts, **_set_fields(spec, _TIMEOUT_FIELDS))
         return Destination(Guard(name, policy, self._clock, self._rng, self._hook), timeouts, spec is not None)
 
 
-def _given(spec: ServiceSpec, names: Iterable[str]) -> dict[str, object]:
+def _set_fields(spec: ServiceSpec, names: Iterable[str]) -> dict[str, object]:
     return {name: value for name in names if (value := getattr(spec, name)) is not None}

@@ -1,71 +1,75 @@
-"""Bounds on many waits under one timer: aiohttp's own timers were a quarter of the cost of a call."""
+"""Timeouts of many exchanges under one timer, since aiohttp's own timers were a quarter of the cost of a call."""
 
 from __future__ import annotations
 
 import asyncio
 from types import TracebackType
 
-_LONGEST_SLEEP = 0.25  # seconds; a bound may be noticed this much late, never early
+_MAX_SLEEP = 0.25  # seconds; a timeout may be noticed this late, never early
 
 
 class TimeoutTimer:
-    """Looks after the waits of one event loop; its timer runs only while somebody waits."""
+    """One timer for all waits of an event loop; it runs only while there is a wait."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self._waiting: set[Bound] = set()
-        self._timer: asyncio.TimerHandle | None = None
-        self._looks_at = 0.0
+        self._waiting: set[ExchangeTimeout] = set()
+        self._handle: asyncio.TimerHandle | None = None
+        self._wakes_at = 0.0
 
-    def add(self, bound: Bound, now: float) -> None:
-        self._waiting.add(bound)
-        if self._timer is None or bound.at < self._looks_at:
-            self._look_at(min(bound.at, now + _LONGEST_SLEEP))
+    def add(self, timeout: ExchangeTimeout, now: float) -> None:
+        """Watch a wait until `discard` is called or `timeout.deadline` is reached."""
+        self._waiting.add(timeout)
+        if self._handle is None or timeout.deadline < self._wakes_at:
+            self._schedule(min(timeout.deadline, now + _MAX_SLEEP))
 
-    def discard(self, bound: Bound) -> None:
-        self._waiting.discard(bound)
+    def discard(self, timeout: ExchangeTimeout) -> None:
+        """Stop watching a wait."""
+        self._waiting.discard(timeout)
 
-    def _look_at(self, when: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._looks_at = when
-        self._timer = self.loop.call_at(when, self._look)
+    def _schedule(self, when: float) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+        self._wakes_at = when
+        self._handle = self.loop.call_at(when, self._expire_due)
 
-    def _look(self) -> None:
-        self._timer = None
+    def _expire_due(self) -> None:
+        self._handle = None
         now = self.loop.time()
-        for bound in [bound for bound in self._waiting if bound.at <= now]:
-            self._waiting.discard(bound)
-            bound.expire()
+        for timeout in [timeout for timeout in self._waiting if timeout.deadline <= now]:
+            self._waiting.discard(timeout)
+            timeout.expire()
         if self._waiting:
-            earliest = min(bound.at for bound in self._waiting)
-            self._look_at(min(max(earliest, now), now + _LONGEST_SLEEP))
+            earliest = min(timeout.deadline for timeout in self._waiting)
+            self._schedule(min(max(earliest, now), now + _MAX_SLEEP))
 
 
-class Bound:
-    """The bound on one exchange: `with bound.within(5): await …` raises TimeoutError after 5 seconds.
+class ExchangeTimeout:
+    """The time limits of one exchange: `with timeout.within(5): await …` raises TimeoutError after 5 seconds.
 
-    All its waits together end `total` seconds after it was made. `seconds` says which of the two came first.
-    A cancel from elsewhere goes through as it is, by the rules of `asyncio.timeout`.
+    All its waits together end `total` seconds after it was created. `seconds` is the limit that applies to the current
+    wait. A cancellation from elsewhere passes through unchanged, as with `asyncio.timeout`.
     """
 
-    __slots__ = ("_cancelling", "_deadlines", "_ends", "_expired", "_task", "_total", "at", "seconds")
+    __slots__ = ("_cancelling", "_ends_at", "_expired", "_task", "_timer", "_total", "deadline", "seconds")
 
-    def __init__(self, deadlines: TimeoutTimer, total: float) -> None:
-        self._deadlines = deadlines
+    def __init__(self, timer: TimeoutTimer, total: float) -> None:
+        self._timer = timer
         self._total = total
-        self._ends = deadlines.loop.time() + total
+        self._ends_at = timer.loop.time() + total
         self._expired = False
         self._task: asyncio.Task[object] | None = None
         self._cancelling = 0
-        self.at = self._ends
+        self.deadline = self._ends_at
         self.seconds = total
 
-    def within(self, seconds: float) -> Bound:
+    def within(self, seconds: float) -> ExchangeTimeout:
+        """Set the limit of the next wait, and return the timeout as the context manager for it."""
         self.seconds = seconds
         return self
 
     def expire(self) -> None:
+        """Cancel the task that waits, which then raises TimeoutError."""
         if self._task is not None:
             self._expired = True
             self._task.cancel()
@@ -73,16 +77,16 @@ class Bound:
     def __enter__(self) -> None:
         task = self._task = asyncio.current_task()
         self._cancelling = task.cancelling() if task is not None else 0
-        now = self._deadlines.loop.time()
-        self.at = now + self.seconds
-        if self.at > self._ends:
-            self.at, self.seconds = self._ends, self._total
-        self._deadlines.add(self, now)
+        now = self._timer.loop.time()
+        self.deadline = now + self.seconds
+        if self.deadline > self._ends_at:
+            self.deadline, self.seconds = self._ends_at, self._total
+        self._timer.add(self, now)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._deadlines.discard(self)
+        self._timer.discard(self)
         task, self._task = self._task, None
         if self._expired and task is not None:
             self._expired = False

@@ -1,4 +1,4 @@
-"""The trace that the work under way belongs to, told to the services that it calls (W3C Trace Context)."""
+"""Propagates the current trace to the services that a task calls (W3C Trace Context)."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ _current: ContextVar[str | None] = ContextVar("journeyman_traceparent", default=
 
 
 def propagate(traceparent: str) -> None:
-    """Send this header along with every request of this task, and of the tasks that it makes."""
+    """Send this header with every request of the current task and of the tasks that it starts."""
     _current.set(traceparent)
 
 
-def traced(headers: Mapping[str, str]) -> Mapping[str, str]:
-    """These headers, and the task's `traceparent` unless they have one. Without a trace the same object."""
+def with_traceparent(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the headers with the task's `traceparent`, unless they have one.
+
+    Returns `headers` itself if nothing is added.
+    """
     current = _current.get()
     if current is None or HEADER in headers:
         return headers

@@ -1,8 +1,8 @@
-"""The seam through which every request leaves the process, and the double that never leaves it.
+"""The transport protocol through which every request leaves the process, and its test double.
 
-What goes wrong is a ServiceError that names the origin and nothing else of the address:
-`service_unreachable` (no connection: the request was never sent), `service_timeout` (silence),
-`service_cut` (the connection ended before the answer did), `service_reply_too_large`, `service_bad_reply`.
+Errors are ServiceErrors whose message names only the origin of the URL:
+`service_unreachable` (no connection: the request was never sent), `service_timeout` (no data within the limit),
+`service_cut` (the connection closed before the response was complete), `service_reply_too_large`, `service_bad_reply`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from journeyman.errors import ServiceError, ServiceTimeoutError, ServiceUnavaila
 
 
 class Timeouts(msgspec.Struct, frozen=True):
-    """Seconds: to connect, until the first byte of the answer, between its bytes, and for all of it."""
+    """Time limits of a request in seconds: to connect, until the first byte, between bytes, and in total."""
 
     connect: float = 10.0
     first_byte: float = 30.0
@@ -28,7 +28,7 @@ class Timeouts(msgspec.Struct, frozen=True):
 
 
 class Request(msgspec.Struct, frozen=True):
-    """One HTTP request; `url` is absolute, `body` goes out as it is."""
+    """An HTTP request with an absolute `url`; the body is sent unchanged."""
 
     method: str
     url: str
@@ -38,22 +38,29 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Response(Protocol):
-    """An answer whose body is still coming. Ask `headers` in lower case. The body is read once."""
+    """A response whose body can be read once. Look up `headers` in lower case."""
 
     status: int
     headers: Mapping[str, str]
 
     async def read(self, limit: int) -> bytes:
-        """The whole body; more than `limit` bytes is an error, and so is a cut."""
+        """Return the whole body.
+
+        Raises:
+            ServiceError: The body has more than `limit` bytes (`service_reply_too_large`) or is incomplete.
+        """
         ...
 
     async def chunk(self) -> bytes:
-        """The body's next bytes as they arrive; empty at its end."""
+        """Return the next bytes of the body as soon as they arrive; empty at its end."""
         ...
 
 
 class Exchange(Protocol):
-    """`async with` gives the response; leaving returns the connection, or closes it if the body is unread."""
+    """A context manager that sends the request and gives the response.
+
+    Leaving it returns the connection to the pool, or closes it if the body was not read to its end.
+    """
 
     async def __aenter__(self) -> Response: ...
 
@@ -63,17 +70,19 @@ class Exchange(Protocol):
 
 
 class Transport(Protocol):
-    """Sends requests. Follows no redirects, keeps no cookies. Cancel-safe."""
+    """A sender of HTTP requests that follows no redirects and keeps no cookies. It is cancel-safe."""
 
-    def send(self, request: Request) -> Exchange: ...
+    def send(self, request: Request) -> Exchange:
+        """Return the exchange of a request; it is sent when the exchange is entered."""
+        ...
 
     async def aclose(self) -> None:
-        """Close every connection; idempotent."""
+        """Close all connections. Closing twice does nothing."""
         ...
 
 
 def origin(url: str) -> str:
-    """`https://host:port` without user, path and query: all that an error may say of an address."""
+    """Return the scheme, host and port of a URL, which is all that an error message may contain of it."""
     try:
         parts = urlsplit(url)
         host = f"[{parts.hostname}]" if parts.hostname and ":" in parts.hostname else parts.hostname
@@ -83,30 +92,37 @@ def origin(url: str) -> str:
 
 
 def unreachable(url: str, reason: str) -> ServiceUnavailableError:
+    """Return the error for a service to which there is no connection."""
     message = f"{origin(url)} cannot be reached: {reason}; check the address and that the service runs"
     return ServiceUnavailableError(message, code="service_unreachable")
 
 
 def timed_out(url: str, seconds: float) -> ServiceTimeoutError:
+    """Return the error for a service that sent nothing for `seconds`."""
     return ServiceTimeoutError(f"{origin(url)} kept silent for more than {seconds:g} seconds", code="service_timeout")
 
 
 def cut_off(url: str) -> ServiceError:
+    """Return the error for a connection that closed before the response was complete."""
     return ServiceError(f"{origin(url)} closed the connection before its answer was complete", code="service_cut")
 
 
 def too_large(url: str, limit: int) -> ServiceError:
+    """Return the error for a body of more than `limit` bytes."""
     return ServiceError(f"{origin(url)} answered with more than {limit} bytes", code="service_reply_too_large")
 
 
 def bad_http_reply(url: str) -> ServiceError:
+    """Return the error for a response that is not valid HTTP."""
     return ServiceError(f"{origin(url)} did not answer in valid HTTP", code="service_bad_reply")
 
 
 class FakeReply:
-    """A scripted answer. `body`: bytes are chunks, numbers are seconds of silence, an error is raised where it stands.
+    """A scripted response.
 
-    `delay` is the silence before the first byte, in seconds.
+    Args:
+        body: Chunks of bytes; a number pauses for that many seconds, and an exception is raised at its position.
+        delay: Seconds before the first byte.
     """
 
     def __init__(
@@ -127,7 +143,10 @@ Scripted = FakeReply | Exception | Callable[[Request], FakeReply]
 
 
 class FakeTransport:
-    """Answers from a script, in order, without a network. `requests` holds what was sent, `open` what is unclosed."""
+    """A transport that answers from a script, in order and without a network.
+
+    `requests` lists the requests sent so far; `open` counts the exchanges that have not been left.
+    """
 
     def __init__(self, *replies: Scripted, clock: Clock | None = None) -> None:
         self._replies = list(replies)
@@ -143,11 +162,16 @@ class FakeTransport:
         self.closed = True
 
     def script(self, *replies: Scripted) -> None:
-        """Add to the script."""
+        """Append replies to the script."""
         self._replies += replies
 
     def take(self, request: Request) -> FakeReply:
-        """The next scripted answer to `request`; a scripted error is raised."""
+        """Record `request` and return the next scripted reply to it.
+
+        Raises:
+            Exception: The error that the script has at this position.
+            ServiceUnavailableError: The script has no further reply.
+        """
         self.requests.append(request)
         if not self._replies:
             raise unreachable(request.url, f"the script has no answer to request {len(self.requests)}")
@@ -156,12 +180,16 @@ class FakeTransport:
             raise reply
         return reply if isinstance(reply, FakeReply) else reply(request)
 
-    async def wait(self, seconds: float, bound: float, url: str) -> None:
-        """Silence by the clock; longer than `bound` ends in the time-out that a real transport would raise."""
+    async def wait(self, seconds: float, limit: float, url: str) -> None:
+        """Sleep on the clock for `seconds`.
+
+        Raises:
+            ServiceTimeoutError: `limit` seconds have passed before, as with a real transport.
+        """
         if seconds > 0:
-            await self._clock.sleep(min(seconds, bound))
-        if seconds > bound:
-            raise timed_out(url, bound)
+            await self._clock.sleep(min(seconds, limit))
+        if seconds > limit:
+            raise timed_out(url, limit)
 
 
 class _FakeExchange:

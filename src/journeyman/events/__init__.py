@@ -1,1 +1,1 @@
-"""What happened, and the state it makes. Pure: no I/O, no clock, no asyncio."""
+"""Events, and the state that they fold into. Pure: no I/O, no clock, no asyncio."""

@@ -1,4 +1,4 @@
-"""What a model call costs the budgets that set something aside for it. Pure."""
+"""What a model call is charged to the budgets that have a reservation for it. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from journeyman.events.events import HistorySummarized, ModelFailed, ModelReplied
 from journeyman.events.quota import Reservation
 
-# Failures after which no model can have worked for us; any other may have cost what was set aside.
+# After these failures nothing is charged, since no model was reached. After any other, the reservation is.
 UNSPENT = frozenset(
     (
         "gateway_auth",
@@ -24,9 +24,9 @@ UNSPENT = frozenset(
 
 
 def charge(reserved: Reservation, event: ModelReplied | ModelFailed | HistorySummarized | None) -> tuple[int, float]:
-    """Tokens and dollars: what the gateway said was used, else what was set aside.
+    """Return the tokens and dollars to charge: those that the gateway reported, else those reserved.
 
-    None: how the call ended is unknown. A reply without a price costs no dollars.
+    `event` is None if the call's outcome is unknown. A reply without a price is charged no dollars.
     """
     if isinstance(event, ModelReplied | HistorySummarized):
         used = event.usage.input_tokens + event.usage.output_tokens
@@ -38,12 +38,12 @@ def charge(reserved: Reservation, event: ModelReplied | ModelFailed | HistorySum
     return reserved.tokens, reserved.cost_usd
 
 
-def with_held(
+def with_reserved(
     charged: tuple[int, float], reservations: Iterable[Reservation], budget: str, day: int
 ) -> tuple[int, float]:
-    """What was charged, and what these reservations hold of the same budget on the same day."""
+    """Return the charged tokens and dollars plus those reserved of the same budget on the same day."""
     tokens, cost_usd = charged
-    for reserved in reservations:
-        if reserved.day == day and budget in reserved.budgets:
-            tokens, cost_usd = tokens + reserved.tokens, cost_usd + reserved.cost_usd
+    for reservation in reservations:
+        if reservation.day == day and budget in reservation.budgets:
+            tokens, cost_usd = tokens + reservation.tokens, cost_usd + reservation.cost_usd
     return tokens, cost_usd

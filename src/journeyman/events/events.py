@@ -1,7 +1,7 @@
-"""Everything that can happen to a run, a thread or a principal: a closed union of frozen facts in the past tense.
+"""Every event of a run, a thread or a principal. Their union is closed.
 
-An event's `type` on the wire and in the journal is its class name in snake_case; `VERSION` is its schema version.
-`call` names a step within its run ("m2": the second model call; "m2.0": the first tool call that it asked for).
+An event's `type`, in the journal and for clients, is its class name in snake_case; `VERSION` is its schema version.
+`call` names a step within its run: "m2" is the second model call, "m2.0" the first tool call that it asked for.
 """
 
 from __future__ import annotations
@@ -14,36 +14,36 @@ from journeyman.events.messages import JSON, Message, Usage
 from journeyman.events.quota import Reservation
 
 Decision = Literal["approve", "deny", "retry", "done", "fail"]
-Answerer = Literal["anyone", "other"]  # other: not the principal whose run asks
+Answerer = Literal["anyone", "other"]  # other: anyone but the principal whose run asks
 Multitask = Literal["queue", "reject", "interrupt"]
 
 
 class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Why something failed: a stable word, a sentence, and the id under which the log has the rest."""
+    """Why something failed: a stable code, a sentence, and the id under which the log has the details."""
 
     code: str
     message: str
     error_id: str | None = None
-    retry_after: float | None = None  # seconds: what a service that cannot be used for now advised
+    retry_after: float | None = None  # seconds to wait, as advised by a service that cannot be used now
 
 
 class Path(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Where in the graph a step happened: branch, node, and the how-manieth visit of that node."""
+    """Where in the graph a step happened: branch, node, and the number of the node's visit, counted from 1."""
 
     branch: str = ""
     node: str = ""
     visit: int = 1
 
 
-ROOT = Path()  # a run without a graph; one object, since the encoder leaves defaults out by identity
+ROOT = Path()  # outside of a graph; always this object, since the encoder omits defaults by identity
 
 
 class DirectCall(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A run without an agent: one tool call."""
+    """The only tool call of a run without an agent."""
 
     tool: str
     arguments: dict[str, JSON]
-    hidden: tuple[str, ...] = ()  # arguments that people are not shown
+    hidden: tuple[str, ...] = ()  # names of the arguments that are redacted for people
 
 
 class Parent(msgspec.Struct, frozen=True):
@@ -51,11 +51,11 @@ class Parent(msgspec.Struct, frozen=True):
 
     run_id: str
     call: str
-    depth: int = 1  # how many runs stand above this one
+    depth: int = 1  # number of runs above this one
 
 
 class Bounds(msgspec.Struct, frozen=True):
-    """What the parent had left of its limits when it started this run: these hold beside the agent's own."""
+    """What the parent had left of its limits when it started this run. They hold beside those of the agent."""
 
     steps: int
     tool_calls: int
@@ -65,7 +65,7 @@ class Bounds(msgspec.Struct, frozen=True):
 
 
 class Spent(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a child has used, and its children."""
+    """What a child run and its own children have used."""
 
     usage: Usage = Usage()
     steps: int = 0
@@ -73,10 +73,14 @@ class Spent(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class _Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The base of all events."""
+
     VERSION: ClassVar[int] = 1
 
 
 class _Step(_Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The base of events that can happen in a graph."""
+
     path: Path = ROOT
 
 
@@ -84,7 +88,7 @@ class _Step(_Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class RunAccepted(_Event, frozen=True, kw_only=True, omit_defaults=True):
-    """Seq 1 of every run. `input` is the user's message; `direct` stands instead for a lone tool call."""
+    """A run was accepted: the first event of every run. It has a message (`input`) or a lone tool call (`direct`)."""
 
     thread: str  # the thread's key: principal/thread_id
     principal: str
@@ -94,84 +98,98 @@ class RunAccepted(_Event, frozen=True, kw_only=True, omit_defaults=True):
     direct: DirectCall | None = None
     context: dict[str, JSON] | None = None  # merge patch of the thread's context, applied when the run starts
     parent: Parent | None = None
-    bounds: Bounds | None = None  # of a child
+    bounds: Bounds | None = None  # of a child run
     multitask: Multitask = "queue"
-    stream: bool = False  # somebody watches: ask the gateway to stream
-    copied: int = 0  # of a fork: events 1 to this one repeat its parent's, and do nothing outside the run again
+    stream: bool = False  # a client follows the text: ask the gateway to stream
+    copied: int = 0  # in a fork: events 1 to this one are copies of its parent's, without effects outside the run
     request_id: str | None = None
     trace_id: str | None = None
-    caller_span: str | None = None  # the caller's place in that trace
-    key: str | None = None  # the API key whose quota this run uses; None: it has none
+    caller_span: str | None = None  # the caller's span in that trace
+    key: str | None = None  # the API key whose quota this run uses; None: no key
 
 
 class RunStarted(_Event, frozen=True, kw_only=True, omit_defaults=True):
-    """The thread's slot was obtained. The view: stored messages `first_no` to `last_no` and both contexts."""
+    """The run got its thread's slot. It sees messages `first_no` to `last_no` of the thread and both contexts."""
 
     epoch: int
     first_no: int = 1
     last_no: int = 0  # 0: the thread has no message yet
-    summary: int | None = None  # seq of the HistorySummarized that says what came before `first_no`
-    summary_stream: str = ""  # and its stream
+    summary: int | None = None  # seq of the HistorySummarized for the messages before `first_no`
+    summary_stream: str = ""  # its stream
     pinned: tuple[int, ...] = ()  # numbers of the thread's pinned messages
     thread_context: dict[str, JSON] = {}
     global_context: dict[str, JSON] = {}
 
 
 class RunPaused(_Event, frozen=True, kw_only=True, omit_defaults=True):
-    """Only waits are open; no task is held. `waiting_for` names the open approvals, those of children too."""
+    """The run has nothing to do until an approval is answered or a child run ends.
+
+    `waiting_for` names the open approvals, with those of child runs.
+    """
 
     waiting_for: tuple[str, ...] = ()
 
 
 class RunResumed(_Event, frozen=True, kw_only=True, omit_defaults=True):
-    """Work goes on: after a pause, or under a higher epoch after a take-over."""
+    """The run continues: after a pause, or under a higher epoch after a take-over."""
 
     epoch: int
     reason: Literal["answered", "taken_over"] = "answered"
 
 
 class CancelRequested(_Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The run was asked to end."""
+
     by: str
     reason: str = "requested"  # requested | disconnected | interrupted | erased | parent_ended
 
 
 class LimitReached(_Event, frozen=True, kw_only=True, omit_defaults=True):
-    """steps | tool_calls | seconds | tokens | cost_usd | repeats, or tokens_per_day | usd_per_day of a budget that
-    others share, with the limit's value. RunFinished follows."""
+    """A limit was reached, and the run is about to finish."""
 
+    # steps, tool_calls, seconds, tokens, cost_usd or repeats; tokens_per_day or usd_per_day of a shared budget
     limit: str
     value: float
-    budget: str = ""  # the shared one: `principal:NAME`, `key:ID`, `agent:NAME`
+    budget: str = ""  # the shared budget: `principal:NAME`, `key:ID`, `agent:NAME`
 
 
 class RunFinished(_Event, frozen=True, kw_only=True, omit_defaults=True):
-    output: str = ""  # the answer's text; JSON text where the agent declares an output schema
+    """The run ended with an answer, or at a limit."""
+
+    output: str = ""  # the text of the answer; JSON text if the agent declares an output schema
     stopped_by: str | None = None  # the limit that ended the run
 
 
 class RunFailed(_Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The run ended with an error."""
+
     error: Failure
 
 
 class RunCancelled(_Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The run ended because it was cancelled."""
+
     by: str = ""
     reason: str = "requested"
 
 
 class ForkedCall(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A call that was under way where a run was forked."""
+    """A call that was under way at the point where a run was forked."""
 
     call: str
-    idempotency_key: str = ""  # of the tries before the fork, and of those after it
-    result: str | None = None  # what the parent got for it: offered to whoever is asked whether it happened
+    idempotency_key: str = ""  # of the attempts before and after the fork
+    result: str | None = None  # its result in the parent, offered to the human who is asked whether the call happened
 
 
 class RunForked(_Event, frozen=True, kw_only=True, omit_defaults=True):
-    """Events 1 to `at` are the parent's; what was under way there is orphaned. Edits and work of its own follow."""
+    """The run is a fork: events 1 to `at` are copies of the parent's.
+
+    What was under way there is orphaned. Edits and the fork's own steps follow.
+    """
 
     parent: str
     at: int
-    epoch: int = 0  # of the boot that made the fork; 0: written by no release
+    epoch: int = 0  # under which the fork was made; 0: written by no release
     calls: tuple[ForkedCall, ...] = ()
 
 
@@ -179,32 +197,36 @@ class RunForked(_Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class MessageAdded(_Step, frozen=True, kw_only=True, omit_defaults=True):
+    """A message was added that no model and no tool call produced."""
+
     message: Message
     by: str = ""
-    correction: bool = True  # it counts against `output.retries`; not so a message that a fork adds
+    correction: bool = True  # counts against `output.retries`; false for a message that a fork adds
 
 
 class MessageReplaced(_Step, frozen=True, kw_only=True, omit_defaults=True):
-    """The message that event `seq` of this stream made is now this one."""
+    """The message of event `seq` in this stream was replaced."""
 
     seq: int
     message: Message
-    place: int | None = None  # in the run's own messages, from 0; None: outside of a run
+    place: int | None = None  # index in the run's messages, from 0; None: outside of a run
 
 
 class ModelCalled(_Step, frozen=True, kw_only=True, omit_defaults=True):
-    """A model call began. Its messages: the thread's from `first_no` on, and this run's so far."""
+    """A model call began, with the thread's messages from `first_no` on and those of this run so far."""
 
     call: str
     model: str
     attempt: int = 1
     first_no: int = 1
-    messages: int = 0  # how many messages were sent, the system prompt included
+    messages: int = 0  # number of messages sent, with the system prompt
     request_hash: str = ""
     reserved: Reservation | None = None  # of shared budgets
 
 
 class ModelReplied(_Step, frozen=True, kw_only=True, omit_defaults=True):
+    """A model call returned a reply."""
+
     call: str
     model: str
     message: Message
@@ -215,6 +237,8 @@ class ModelReplied(_Step, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ModelFailed(_Step, frozen=True, kw_only=True, omit_defaults=True):
+    """A model call failed."""
+
     call: str
     error: Failure
     attempt: int = 1
@@ -222,20 +246,20 @@ class ModelFailed(_Step, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ToolCallStarted(_Step, frozen=True, kw_only=True, omit_defaults=True):
-    """Written before a tool is executed; one for each attempt, all with one idempotency key."""
+    """A tool is about to be executed. Each attempt has its own event; all share one idempotency key."""
 
     call: str
-    call_id: str  # the model's own id for it
+    call_id: str  # the model's id of the call
     tool: str
     arguments: dict[str, JSON]
     idempotency_key: str
     attempt: int = 1
     code_hash: str = ""
-    hidden: tuple[str, ...] = ()  # arguments that people are not shown
+    hidden: tuple[str, ...] = ()  # names of the arguments that are redacted for people
 
 
 class ToolCallFinished(_Step, frozen=True, kw_only=True, omit_defaults=True):
-    """The call is over. Exactly one of `result` (the text the model reads) and `error` is given."""
+    """A tool call ended. It has either a `result` (the text that the model reads) or an `error`."""
 
     call: str
     call_id: str
@@ -243,56 +267,61 @@ class ToolCallFinished(_Step, frozen=True, kw_only=True, omit_defaults=True):
     result: str | None = None
     error: Failure | None = None
     duration_ms: float = 0.0
-    attempts: int = 0  # 0: it was refused, cancelled or answered before it ran
+    attempts: int = 0  # 0: it was refused, cancelled or answered without running
     cached: bool = False
 
 
 class NodeEntered(_Step, frozen=True, kw_only=True, omit_defaults=True):
-    """Work of a node began; one for each attempt. `path` says which node and visit, `call` names the step.
+    """The work of a node began. Each attempt has its own event. `path` gives node and visit, `call` names the step.
 
-    `joins` names branches that end here, in the order of the edge: their messages now stand in this branch.
+    `joins` names the branches that are merged here, in the order of the edge: their messages now belong to this branch.
     The node `end` is entered only by a join.
     """
 
     call: str = ""
     attempt: int = 1
     agent: str | None = None  # the agent that is this node
-    child: str | None = None  # its run; None: it was refused, as NodeLeft says
+    child: str | None = None  # its run; None: it was not started, for the reason in NodeLeft
     joins: tuple[str, ...] = ()
 
 
 class NodeLeft(_Step, frozen=True, kw_only=True, omit_defaults=True):
-    """The node's work is over: `result` is what it gave, or `error` says why it gave nothing."""
+    """The work of a node ended with a `result` or an `error`."""
 
     call: str = ""
     attempt: int = 1
     result: JSON = None
     error: Failure | None = None
-    spent: Spent | None = None  # by the child
+    spent: Spent | None = None  # by the child run
 
 
 class BranchEnded(_Step, frozen=True, kw_only=True, omit_defaults=True):
-    """A parallel branch came to its end with the node of `path`: at `end`, or at a join, where it waits."""
+    """A parallel branch ended after the node of `path`: at `end`, or at a join, where it waits."""
 
     to: str = "end"
-    edge: int | None = None  # the join's number among the edges, from 0; None: it joins nothing
+    edge: int | None = None  # number of the join among the edges, from 0; None: it waits at no join
 
 
 class StepRemembered(_Step, frozen=True, kw_only=True, omit_defaults=True):
+    """A node's code stored a value under a name, to be found again after a crash."""
+
     name: str
     value: JSON = None
 
 
 class ContextChanged(_Step, frozen=True, kw_only=True, omit_defaults=True):
-    """A JSON Merge Patch (RFC 7396) of the thread's or the principal's context."""
+    """The context of the thread or the principal was changed by a JSON Merge Patch (RFC 7396)."""
 
     scope: Literal["thread", "global"]
     patch: dict[str, JSON]
 
 
 class ApprovalRequested(_Step, frozen=True, kw_only=True, omit_defaults=True):
-    """The run waits for a human. Kind `tool`: may this call run? `unknown_outcome`: did it happen? `question`: what
-    a tool's code asks; the answer is the `result` of `done`."""
+    """The run asks a human.
+
+    Kinds: `tool` (may this call run?), `unknown_outcome` (did the call happen?), `node` (an approval node of a graph),
+    `question` (asked by a tool's code; the answer is the `result` of `done`).
+    """
 
     approval: str
     kind: Literal["tool", "unknown_outcome", "node", "question"]
@@ -302,28 +331,28 @@ class ApprovalRequested(_Step, frozen=True, kw_only=True, omit_defaults=True):
     message: str = ""
     args_hash: str = ""
     decisions: tuple[Decision, ...] = ()
-    result: str | None = None  # what `done` goes on with unless the answer says otherwise
+    result: str | None = None  # the result for the decision `done`, unless the answer has another
     deadline: int | None = None  # µs since the epoch
-    default: Decision | None = None  # the answer when the deadline has passed
+    default: Decision | None = None  # the decision when the deadline has passed
     answerer: Answerer = "anyone"
-    hidden: tuple[str, ...] = ()  # arguments that people are not shown
+    hidden: tuple[str, ...] = ()  # names of the arguments that are redacted for people
 
 
 class ApprovalGiven(_Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A human's answer: an outside fact, single use."""
+    """A human answered an approval. It can be answered once."""
 
     approval: str
     decision: Decision
     by: str
-    arguments: dict[str, JSON] | None = None  # approve: run with these instead
-    hidden: tuple[str, ...] = ()  # of these, what people are not shown
-    result: str | None = None  # done: the outcome to go on with
+    arguments: dict[str, JSON] | None = None  # with `approve`: run with these arguments instead
+    hidden: tuple[str, ...] = ()  # names of the arguments that are redacted for people
+    result: str | None = None  # with `done`: the result to continue with
 
 
 class BudgetWarned(_Event, frozen=True, kw_only=True, omit_defaults=True):
-    """Four fifths of a shared budget are used or set aside: said once a day, by the run that was next."""
+    """Four fifths of a shared budget are used or reserved. Recorded once a day, by the next run that uses it."""
 
-    budget: str  # `tokens_per_day` or `usd_per_day`, a space, and whose it is
+    budget: str  # `tokens_per_day` or `usd_per_day`, a space, and the budget: `principal:NAME`, `key:ID`, `agent:NAME`
     used: float
     limit: float
 
@@ -332,6 +361,8 @@ class BudgetWarned(_Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ThreadCreated(_Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A thread was created by a request or for a fork. A run on a new thread creates it without this event."""
+
     thread_id: str
     principal: str
     title: str = ""
@@ -339,17 +370,22 @@ class ThreadCreated(_Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ThreadErased(_Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A thread was erased. This tombstone stays in the principal's stream."""
+
     thread: str
     by: str = ""
 
 
 class HistorySummarized(_Event, frozen=True, kw_only=True, omit_defaults=True):
-    """`text` stands for the thread's messages up to `last_no`; `first_no` to `last_no` are new in it. In the stream of
-    the run that needed it; in a thread's own, for what the thread was made without."""
+    """The thread's messages up to `last_no` were summarized; `first_no` to `last_no` are new in the summary.
+
+    It is in the stream of the run that needed it. In a thread's stream, it summarizes messages that the thread was
+    created without.
+    """
 
     first_no: int
     last_no: int
-    text: str  # empty: `error` says why there is none
+    text: str  # empty if there is an `error`
     model: str = ""
     usage: Usage = Usage()
     latency_ms: float = 0.0

@@ -1,4 +1,4 @@
-"""The state of a run: the fold of its events over the thread view that its RunStarted names. The only fold."""
+"""Folds the events of a run into its state, over the thread messages that its RunStarted names. The only fold."""
 
 from __future__ import annotations
 
@@ -54,19 +54,21 @@ replace = msgspec.structs.replace
 
 __all__ = ["DIRECT_CALL", "AgentState", "Status", "apply", "fold", "replace"]
 
-DIRECT_CALL = "d.0"  # the step name of a run that is one tool call
+_InNode = ModelCalled | ModelReplied | ModelFailed | ToolCallStarted | ToolCallFinished | ApprovalRequested
+
+DIRECT_CALL = "d.0"  # the step of the only call of a direct run
 
 
-def fold(run_id: str, facts: Iterable[tuple[int, int, Event]], history: tuple[Message, ...] = ()) -> AgentState:
-    """The state after (seq, at, event)…, over the messages of its thread view."""
+def fold(run_id: str, events: Iterable[tuple[int, int, Event]], history: tuple[Message, ...] = ()) -> AgentState:
+    """Return the state after all events, each given as (seq, at, event). `history` are the thread's messages."""
     state = AgentState(run_id=run_id, history=history)
-    for seq, at, event in facts:
+    for seq, at, event in events:
         state = apply(state, seq, at, event)
     return state
 
 
 def apply(state: AgentState, seq: int, at: int, event: Event) -> AgentState:
-    """The state after one more event. Pure; total over the closed union."""
+    """Return the state after one more event. Handles every type of event."""
     if state.status == "running" and type(event) is not RunResumed and not (type(event) is RunForked and event.epoch):
         active_us = state.active_us + max(0, at - state.at)
     else:
@@ -141,7 +143,7 @@ def _apply_life(
         case RunStarted():
             return replace(
                 state,
-                status=state.status if state.ended else "running",  # cancelled while queued, as its turn came
+                status=state.status if state.ended else "running",  # ended: it was cancelled in the queue
                 epoch=event.epoch,
                 started_at=at,
                 first_no=event.first_no,
@@ -174,7 +176,7 @@ def _direct_calls(direct: DirectCall | None) -> tuple[CallState, ...]:
 
 
 def _orphan(state: AgentState) -> AgentState:
-    """After a take-over: what was started and not finished belongs to nobody."""
+    """Mark work that was started and not finished as orphaned, after a take-over."""
     model_call = replace(state.model_call, orphaned=True) if state.model_call else None
     return replace(state, calls=interrupted_calls(state.calls), model_call=model_call, walk=state.walk.orphaned())
 
@@ -193,18 +195,18 @@ def _add_message(state: AgentState, event: MessageAdded) -> AgentState:
 
 
 def _fork(state: AgentState, event: RunForked) -> AgentState:
-    """What was under way in the parent belongs to nobody here, as after a take-over; what it was allowed is not."""
+    """Mark work that was under way in the parent as orphaned, and drop the permissions that humans gave there."""
     if not event.epoch:
         return state
     under_way = {call.call: call for call in event.calls}
 
-    def known(call: CallState) -> CallState:
+    def forked(call: CallState) -> CallState:
         return unallowed_decisions(replace(call, forked=under_way.get(call.call, call.forked)))
 
-    calls = tuple(map(known, state.calls))
-    walk = state.walk.with_calls(known).without_children()
-    alone = children.interrupted_children(state.children)
-    return _orphan(replace(state, epoch=event.epoch, calls=calls, forked=event, walk=walk, children=alone))
+    calls = tuple(map(forked, state.calls))
+    walk = state.walk.with_calls(forked).without_children()
+    interrupted = children.interrupted_children(state.children)
+    return _orphan(replace(state, epoch=event.epoch, calls=calls, forked=event, walk=walk, children=interrupted))
 
 
 def _enter(state: AgentState, event: NodeEntered) -> AgentState:
@@ -213,7 +215,7 @@ def _enter(state: AgentState, event: NodeEntered) -> AgentState:
 
 
 def _leave(state: AgentState, event: NodeLeft) -> AgentState:
-    """A child that is over counts with what it used."""
+    """Leave a node. A child run that ended adds what it used."""
     walk = state.walk.left(event) if event.path.node else state.walk
     if children.children_of_call(state.children, event) is None:
         return replace(state, walk=walk)
@@ -303,7 +305,7 @@ def _answer(state: AgentState, event: ApprovalGiven) -> AgentState:
 
 
 def _finish_call(state: AgentState, event: ToolCallFinished) -> AgentState:
-    """Close the call; when it is the last, all results stand in the messages, in the order of the calls."""
+    """Finish a call. After the last one of a reply, add all results to the messages, in the order of the calls."""
     state = _with_call(state, event.call, status="finished", message=message_of(event))
     if event.error is not None:
         state = replace(state, errors=(*state.errors, event.error)[-10:])
@@ -317,11 +319,9 @@ def _finish_call(state: AgentState, event: ToolCallFinished) -> AgentState:
 
 # --- steps of nodes
 
-_InNode = ModelCalled | ModelReplied | ModelFailed | ToolCallStarted | ToolCallFinished | ApprovalRequested
-
 
 def _apply_in_node(state: AgentState, event: _InNode | MessageAdded) -> AgentState:
-    """A step of a node: in its branch as in a run of its own, or of the node's code."""
+    """Apply a step of a node: to its branch as if the branch were a run, or to the node if its code made the step."""
     if not isinstance(event, MessageAdded) and is_of_code(event.call):
         return _apply_in_code(state, event)
     branch = state.walk.branches.get(event.path.branch)
@@ -347,14 +347,14 @@ def _mark_node(state: AgentState, event: _InNode | MessageAdded) -> AgentState:
     if node is None or node.path != event.path:
         return state
     if type(event) is ModelReplied:
-        return replace(state, walk=state.walk.moved(replace(node, replied=True)))
+        return replace(state, walk=state.walk.with_node(replace(node, replied=True)))
     if type(event) is ModelFailed:
-        return replace(state, walk=state.walk.moved(replace(node, failure=event.error)))
+        return replace(state, walk=state.walk.with_node(replace(node, failure=event.error)))
     return state
 
 
 def _apply_in_code(state: AgentState, event: _InNode) -> AgentState:
-    """Counted as any other; the messages are the code's own."""
+    """Apply a step of a node's code. It counts like any other, but its messages are not in the conversation."""
     node = state.walk.at(event.path.branch)
     if node is None:
         return state
@@ -370,11 +370,11 @@ def _apply_in_code(state: AgentState, event: _InNode) -> AgentState:
             state = replace(state, errors=(*state.errors, error)[-10:])
         case _:
             pass
-    return replace(state, walk=state.walk.moved(after_step(node, event)))
+    return replace(state, walk=state.walk.with_node(after_step(node, event)))
 
 
 def _join(state: AgentState, event: NodeEntered) -> AgentState:
     into = joined_into(event.path.branch, event.joins)
-    walk, lists = state.walk.joined(into, event.joins)
-    messages = state.messages if into else (*state.messages, *lists)
+    walk, joined = state.walk.joined(into, event.joins)
+    messages = state.messages if into else (*state.messages, *joined)
     return replace(state, messages=messages, walk=walk.entered(event))

@@ -1,4 +1,4 @@
-"""Messages as every part of Journeyman sees them: frozen, provider-neutral, content always a list of parts."""
+"""Messages of a conversation, independent of any provider. Their content is always a list of parts."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ JSON = Any  # null, bool, int, float, str, list or dict of the same; never NaN o
 
 
 class TextPart(msgspec.Struct, frozen=True, tag_field="type", tag="text"):
+    """Text."""
+
     text: str
 
 
@@ -31,34 +33,34 @@ Part = TextPart | ImagePart | FilePart
 
 
 class ToolCall(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A call that a model asked for. `arguments` is the text as it came: it may not be JSON."""
+    """A call that a model asked for. `arguments` is the model's text, which may not be valid JSON."""
 
     id: str
     name: str
     arguments: str
-    hidden: tuple[str, ...] = ()  # arguments that people are not shown
+    hidden: tuple[str, ...] = ()  # names of the arguments that are redacted for people
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One message. `extra` keeps opaque provider fields (reasoning, signatures) to be sent back unread."""
+    """A message. `extra` keeps opaque provider fields (reasoning, signatures), which are sent back unchanged."""
 
     role: Role
     content: tuple[Part, ...] = ()
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None  # role tool: which call this answers
     name: str | None = None  # role tool: the tool's name
-    partial: bool = False  # a reply that was stopped: its text so far
-    pinned: bool = False  # of a thread: every model call sees it, however full the window is
+    partial: bool = False  # the text of a reply that was stopped
+    pinned: bool = False  # every model call on the thread sees it, however full the window is
     extra: dict[str, JSON] = {}
 
     @property
     def text(self) -> str:
-        """The text parts, joined."""
+        """All text parts, joined."""
         return "".join(part.text for part in self.content if isinstance(part, TextPart))
 
 
 class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Tokens and dollars of one model call, or of many added up. `cost_usd` is None when nobody said."""
+    """Tokens and dollars of one model call, or a sum of several. `cost_usd` is None if the price is unknown."""
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -76,23 +78,27 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def user(text: str) -> Message:
+    """Return a message of the user."""
     return Message(role="user", content=(TextPart(text),))
 
 
 def system(text: str) -> Message:
+    """Return a system message."""
     return Message(role="system", content=(TextPart(text),))
 
 
 def assistant(text: str, *tool_calls: ToolCall) -> Message:
+    """Return a message of the model."""
     return Message(role="assistant", content=(TextPart(text),) if text else (), tool_calls=tool_calls)
 
 
 def tool_result(call_id: str, name: str, text: str) -> Message:
+    """Return the result of a tool call as a message."""
     return Message(role="tool", content=(TextPart(text),), tool_call_id=call_id, name=name)
 
 
 def valid_text(text: str) -> str:
-    """Text of models and tools made fit to store: lone surrogates become U+FFFD, NUL is dropped."""
+    """Make text of models and tools fit to store: lone surrogates become U+FFFD, NUL is removed."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -1,7 +1,7 @@
-"""What a node's own code did, folded into its token: calls that stand in no list of messages. Pure.
+"""Folds the steps of a node's own code into the node's state. Pure.
 
-Such a call is named after the node's step (`score#1.t1`, `score#1.m1`); an approval node asks in its own name
-(`review#1`). A call that a model asked for has no `#` in its name.
+Their calls appear in no list of messages. Such a call is named after the node's step (`score#1.t1`, `score#1.m1`); an
+approval node uses its own step (`review#1`). A call that a model asked for has no `#` in its name.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ CodeStep = ModelCalled | ModelReplied | ModelFailed | ToolCallStarted | ToolCall
 
 
 def is_of_code(call: str) -> bool:
-    """Was this call made by a node's code, rather than asked for by a model?"""
+    """Return whether a call was made by a node's code, not asked for by a model."""
     return "#" in call
 
 
 def after_step(node: NodeState, event: CodeStep) -> NodeState:
-    """The token after a step of its code."""
+    """Return the node after a step of its code."""
     match event:
         case ModelCalled():
             opened = ModelCallState(call=event.call, attempt=event.attempt, path=event.path)
-            return replace(node, model_calls=(*_others(node, event.call), opened))
+            return replace(node, model_calls=(*_other_model_calls(node, event.call), opened))
         case ModelReplied(message=message):
             outcomes = node.outcomes if message.partial else {**node.outcomes, event.call: message}
-            return replace(node, model_calls=_others(node, event.call), outcomes=outcomes)
+            return replace(node, model_calls=_other_model_calls(node, event.call), outcomes=outcomes)
         case ModelFailed():
-            return replace(node, model_calls=_others(node, event.call))
+            return replace(node, model_calls=_other_model_calls(node, event.call))
         case ToolCallStarted():
             return _tool_started(node, event)
         case ToolCallFinished():
@@ -47,31 +47,32 @@ def after_step(node: NodeState, event: CodeStep) -> NodeState:
         case ApprovalRequested(call=node.call):
             return replace(node, status="waiting", approval=event.approval, decision=None)
         case ApprovalRequested():
-            return _asked(node, event)
+            return _approval_requested(node, event)
         case _:
             assert_never(event)
 
 
-def after_answer(walk: GraphPosition, event: ApprovalGiven) -> GraphPosition:
-    """The walk after a human's answer: to a node, to a call of its code, or to one that its model asked for."""
-    for node in walk.nodes:
+def after_answer(position: GraphPosition, event: ApprovalGiven) -> GraphPosition:
+    """Return the position after a human's answer to a node, to a call of its code, or to a call in a branch."""
+    for node in position.nodes:
         if node.status == "waiting" and node.approval == event.approval:
-            return walk.moved(replace(node, status="answered", decision=event.decision))
+            return position.with_node(replace(node, status="answered", decision=event.decision))
         if any(is_asked(call, event) for call in node.calls):
-            return walk.moved(replace(node, calls=answered(node.calls, event)))
-    for name, branch in walk.branches.items():
+            return position.with_node(replace(node, calls=answered(node.calls, event)))
+    for name, branch in position.branches.items():
         if any(is_asked(call, event) for call in branch.calls):
-            held = replace(branch, calls=answered(branch.calls, event))
-            return replace(walk, branches={**walk.branches, name: held})
-    return walk
+            changed = replace(branch, calls=answered(branch.calls, event))
+            return replace(position, branches={**position.branches, name: changed})
+    return position
 
 
 def is_asked(call: CallState, event: ApprovalGiven) -> bool:
+    """Return whether the call waits for this answer."""
     return call.approval == event.approval and call.status == "waiting"
 
 
 def waiting(calls: tuple[CallState, ...], event: ApprovalRequested) -> tuple[CallState, ...]:
-    """The calls, with this one waiting for a human."""
+    """Return the calls, with one of them waiting for a human."""
     return with_call(
         calls,
         event.call,
@@ -86,7 +87,7 @@ def waiting(calls: tuple[CallState, ...], event: ApprovalRequested) -> tuple[Cal
 
 
 def answered(calls: tuple[CallState, ...], event: ApprovalGiven) -> tuple[CallState, ...]:
-    """The calls, one of which this answer is about."""
+    """Return the calls, with the answer stored in the one that waits for it."""
     return tuple(_with_answer(call, event) if is_asked(call, event) else call for call in calls)
 
 
@@ -97,12 +98,12 @@ def _with_answer(call: CallState, event: ApprovalGiven) -> CallState:
     return replace(call, status="answered", decision=event.decision, arguments=arguments, answer=event.result)
 
 
-def _others(node: NodeState, call: str) -> tuple[ModelCallState, ...]:
-    return tuple(held for held in node.model_calls if held.call != call)
+def _other_model_calls(node: NodeState, call: str) -> tuple[ModelCallState, ...]:
+    return tuple(other for other in node.model_calls if other.call != call)
 
 
-def _known(node: NodeState, event: ToolCallStarted | ApprovalRequested) -> NodeState:
-    """With the call among the open ones: its first event says all that there is to know of it."""
+def _with_open_call(node: NodeState, event: ToolCallStarted | ApprovalRequested) -> NodeState:
+    """Return the node with the event's call among its open ones. A call is opened by its first event."""
     if any(call.call == event.call for call in node.calls):
         return node
     call_id = event.call_id if isinstance(event, ToolCallStarted) else event.call
@@ -111,7 +112,7 @@ def _known(node: NodeState, event: ToolCallStarted | ApprovalRequested) -> NodeS
 
 
 def _tool_started(node: NodeState, event: ToolCallStarted) -> NodeState:
-    node = _known(node, event)
+    node = _with_open_call(node, event)
     calls = with_call(
         node.calls,
         event.call,
@@ -124,6 +125,6 @@ def _tool_started(node: NodeState, event: ToolCallStarted) -> NodeState:
     return replace(node, calls=calls)
 
 
-def _asked(node: NodeState, event: ApprovalRequested) -> NodeState:
-    node = _known(node, event)
+def _approval_requested(node: NodeState, event: ApprovalRequested) -> NodeState:
+    node = _with_open_call(node, event)
     return replace(node, calls=waiting(node.calls, event))

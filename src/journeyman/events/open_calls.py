@@ -1,4 +1,4 @@
-"""The steps that are open in a state: calls of tools and of the model. Frozen data, changed by the fold alone."""
+"""Tool calls and model calls that are open in a run's state."""
 
 from __future__ import annotations
 
@@ -13,41 +13,41 @@ CallStatus = Literal["asked", "started", "orphaned", "waiting", "answered", "fin
 
 
 class Answered(msgspec.Struct, frozen=True):
-    """A question of a call's code and what a human said."""
+    """A question that a tool's code asked, with the human's answer."""
 
     question: str
     answer: str
 
 
 class CallState(msgspec.Struct, frozen=True, kw_only=True):
-    """One tool call that the last reply asked for."""
+    """A tool call that a model's reply, or a node's code, asked for."""
 
     call: str
     call_id: str
     tool: str
-    arguments: str | dict[str, JSON]  # text as the model gave it; an object once it is known to be one
+    arguments: str | dict[str, JSON]  # the model's text; an object once it was parsed
     status: CallStatus = "asked"
     attempt: int = 0
-    code_hash: str = ""  # of the tool when it was last started
-    approval: str | None = None  # the approval that is open, or was answered
-    kind: str = ""  # that approval's kind
-    args_hash: str = ""  # what that approval was asked for
+    code_hash: str = ""  # of the tool's code when the call was last started
+    approval: str | None = None  # the last approval that was requested for it
+    kind: str = ""  # of that approval
+    args_hash: str = ""  # of the arguments for which that approval was requested
     decision: Decision | None = None
-    answer: str | None = None  # the result that a human gave
-    question: str = ""  # that its code asks now
-    answers: tuple[Answered, ...] = ()  # to the questions before: the code gets them when it runs again
-    forked: ForkedCall | None = None  # it was under way where the run was forked
-    message: Message | None = None  # when finished: what the model reads
+    answer: str | None = None  # the result given by a human
+    question: str = ""  # the open question of its code
+    answers: tuple[Answered, ...] = ()  # to earlier questions: the code gets them when it runs again
+    forked: ForkedCall | None = None  # how the parent run had left it when this run was forked
+    message: Message | None = None  # the result as the model reads it, once finished
     path: Path = ROOT
 
     @property
     def asks_again(self) -> bool:
-        """What a human said of it counts no more."""
+        """Whether a human has to be asked again, because the earlier answer is used up."""
         return self.approval is not None and self.status in ("asked", "orphaned")
 
 
 class ModelCallState(msgspec.Struct, frozen=True, kw_only=True):
-    """A model call that is open."""
+    """An open model call."""
 
     call: str
     attempt: int
@@ -56,7 +56,7 @@ class ModelCallState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def unallowed_decisions(call: CallState) -> CallState:
-    """The call in a fork: that a human let it run was said once, to the parent."""
+    """Return the call as a fork sees it: without a permission that a human gave to the parent run."""
     if call.decision not in ("approve", "retry"):
         return call
     status: CallStatus = call.status

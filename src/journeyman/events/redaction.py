@@ -1,7 +1,7 @@
-"""What people are not shown of events: arguments that a tool's author marked `Sensitive`. Pure.
+"""Redacts the arguments that a tool's author marked `Sensitive` from events that people see. Pure.
 
-The journal holds them, since calls run again with them; their names stand beside them (`hidden`), so whoever shows an
-event needs nothing but the event.
+The journal stores them, because a call may run again. An event also holds their names (`hidden`), so that it can be
+redacted without the tool.
 """
 
 from __future__ import annotations
@@ -14,29 +14,30 @@ import msgspec
 from journeyman.events.codec import Entry
 from journeyman.events.messages import JSON, Message
 
-VEIL = "[sensitive]"
+REDACTED = "[sensitive]"
 _MARK = b'"hidden":['
 _replace = msgspec.structs.replace
 T = TypeVar("T", str, dict[str, JSON], None)
 
 
 def redacted_draft(entry: Entry) -> Entry:
-    """The entry as people may see it."""
+    """Return the entry as people may see it."""
     return _replace(entry, data=redacted_data(entry.data)) if _MARK in entry.data else entry
 
 
 def redacted_data(data: bytes) -> bytes:
-    """The same of an event's JSON."""
+    """Return an event's JSON as people may see it."""
     if _MARK not in data:
         return data
     event: Any = msgspec.json.decode(data)
-    for place in (event, event.get("direct"), *_calls(event.get("message"))):
-        if isinstance(place, dict) and place.get("hidden") and "arguments" in place:
-            place["arguments"] = redacted_arguments(place["arguments"], place["hidden"])
+    for item in (event, event.get("direct"), *_calls(event.get("message"))):
+        if isinstance(item, dict) and item.get("hidden") and "arguments" in item:
+            item["arguments"] = redacted_arguments(item["arguments"], item["hidden"])
     return msgspec.json.encode(event)
 
 
 def redacted_message(message: Message) -> Message:
+    """Return the message as people may see it."""
     if not any(call.hidden for call in message.tool_calls):
         return message
     calls = tuple(
@@ -46,16 +47,18 @@ def redacted_message(message: Message) -> Message:
 
 
 def redacted_arguments(arguments: T, hidden: Collection[str]) -> T:
-    """The arguments, as an object or as its JSON text, without the values of these. A text that is no object is one
-    value."""
+    """Return the arguments, an object or its JSON text, with the values of `hidden` replaced.
+
+    A text that is not an object is replaced as a whole.
+    """
     if isinstance(arguments, dict):
-        return {name: VEIL if name in hidden else value for name, value in arguments.items()}
+        return {name: REDACTED if name in hidden else value for name, value in arguments.items()}
     if not hidden or not isinstance(arguments, str):
         return arguments
     try:
         given = msgspec.json.decode(arguments, type=dict[str, Any])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return VEIL
+        return REDACTED
     return msgspec.json.encode(redacted_arguments(given, hidden)).decode()
 
 

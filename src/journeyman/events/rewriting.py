@@ -1,4 +1,4 @@
-"""An event with other texts in it: the rare path of secrets and of text that is not Unicode."""
+"""Replaces texts in an event: needed only for known secrets and for text that is not valid Unicode."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import msgspec
 
 
 def rewritten(value: Any, change: Callable[[str], str], keep: frozenset[str] = frozenset()) -> Any:
-    """The value with every free text changed; the closed words of a schema (a role, a scope) are no free text.
+    """Return the value with `change` applied to every free text.
 
-    Fields named in `keep` stay as they are."""
+    Fields with a fixed set of words (a role, a scope) are not free text. Fields named in `keep` stay as they are.
+    """
     if isinstance(value, str):
         return change(value)
     if isinstance(value, dict):
@@ -26,7 +27,7 @@ def rewritten(value: Any, change: Callable[[str], str], keep: frozenset[str] = f
 
 def _struct(value: msgspec.Struct, change: Callable[[str], str], keep: frozenset[str]) -> msgspec.Struct:
     changes = {}
-    for name in _free(type(value)):
+    for name in _free_text_fields(type(value)):
         if name in keep:
             continue
         old = getattr(value, name)
@@ -37,13 +38,15 @@ def _struct(value: msgspec.Struct, change: Callable[[str], str], keep: frozenset
 
 
 @cache
-def _free(cls: type[msgspec.Struct]) -> tuple[str, ...]:
+def _free_text_fields(cls: type[msgspec.Struct]) -> tuple[str, ...]:
+    """Return the fields that may hold free text."""
     info = msgspec.inspect.type_info(cls)
     assert isinstance(info, msgspec.inspect.StructType)
     return tuple(field.name for field in info.fields if not _is_closed(field.type))
 
 
 def _is_closed(kind: msgspec.inspect.Type) -> bool:
+    """Return whether values of this type come from a fixed set of words."""
     if isinstance(kind, msgspec.inspect.VarTupleType):
         return _is_closed(kind.item_type)
     if isinstance(kind, msgspec.inspect.UnionType):

@@ -1,4 +1,4 @@
-"""AgentState: all that a decision may depend on."""
+"""AgentState: everything that a decision may depend on."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from journeyman.events.events import (
 from journeyman.events.graph_position import BranchState, GraphPosition, NodeState, parent_of
 from journeyman.events.messages import JSON, Message, Usage
 from journeyman.events.open_calls import CallState, ModelCallState
+from journeyman.events.streams import ThreadRef
 
 replace = msgspec.structs.replace
 
@@ -28,17 +29,23 @@ Status = Literal["queued", "running", "paused", "finished", "failed", "cancelled
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """What stands for the thread's messages before the view: `text`, or (not loaded yet) the event that says it."""
+    """The summary that replaces the thread's messages before the view.
+
+    `stream` and `seq` name the event that holds the text until the text is loaded.
+    """
 
     stream: str = ""
     seq: int = 0
     text: str = ""
-    made: int = 0  # by this run
-    failed: bool = False  # the model gave this run none: it asks no more
+    made: int = 0  # summaries made by this run
+    failed: bool = False  # whether this run asked for one in vain: it does not ask again
 
 
 class AgentState(msgspec.Struct, frozen=True, kw_only=True):
-    """All that a decision may depend on. `history` is the thread's view; `messages` are this run's own."""
+    """Everything that a decision may depend on, folded from the run's events.
+
+    `history` are the thread's messages that the run sees; `messages` are those of the run itself.
+    """
 
     run_id: str = ""
     thread: str = ""
@@ -48,47 +55,51 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     input: Message | None = None
     direct: DirectCall | None = None
     parent: Parent | None = None  # the run that waits for this one
-    bounds: Bounds | None = None  # and what that had left
+    bounds: Bounds | None = None  # what the parent had left of its limits
     stream: bool = False
     request_id: str | None = None
     trace_id: str | None = None
     key: str | None = None  # the API key whose quota it uses
     status: Status = "queued"
     epoch: int = 0
-    seq: int = 0  # of the last event applied
-    at: int = 0  # its time
+    seq: int = 0  # of the last applied event
+    at: int = 0  # time of that event
     started_at: int = 0
-    active_us: int = 0  # running time: neither pauses nor down time
+    active_us: int = 0  # running time, without pauses and time in which no server ran
     first_no: int = 1
     last_no: int = 0
     history: tuple[Message, ...] = ()
-    summary: Summary | None = None  # of what came before `first_no`
-    pinned_nos: tuple[int, ...] = ()  # of the thread's pinned messages
-    pinned: tuple[Message, ...] = ()  # those that stand before the history
+    summary: Summary | None = None  # of the messages before `first_no`
+    pinned_nos: tuple[int, ...] = ()  # numbers of the thread's pinned messages
+    pinned: tuple[Message, ...] = ()  # pinned messages from before the history
     thread_context: dict[str, JSON] = {}
     global_context: dict[str, JSON] = {}
     messages: tuple[Message, ...] = ()
-    calls: tuple[CallState, ...] = ()  # of the last reply, until all are finished
+    calls: tuple[CallState, ...] = ()  # of the last reply, until all have finished
     model_call: ModelCallState | None = None
     model_calls: int = 0
     tool_calls: int = 0
     children: tuple[ChildState, ...] = ()
-    child_steps: int = 0  # model calls of children that are over
-    corrections: int = 0  # messages added since the last tool result: a typed answer asked again
+    child_steps: int = 0  # model calls of ended child runs
+    corrections: int = 0  # messages added since the last tool result to ask again for an answer that fits the schema
     usage: Usage = Usage()
     model: str = ""
-    direct_call: ToolCallFinished | None = None  # how the lone call of a direct run ended
+    direct_call: ToolCallFinished | None = None  # the result of a direct run's only call
     remembered: dict[str, JSON] = {}
-    walk: GraphPosition = GraphPosition()  # where it stands in its graph
+    walk: GraphPosition = GraphPosition()  # the position in the graph; golden journals know the field by this name
     errors: tuple[Failure, ...] = ()  # the last ten
-    failure: Failure | None = None  # the model call failed for good
-    forked: RunForked | None = None  # where the run comes from
+    failure: Failure | None = None  # the final failure of the model call
+    forked: RunForked | None = None  # set in a fork
     cancel: CancelRequested | None = None
     limit: LimitReached | None = None
     output: str = ""
     stopped_by: str | None = None
     error: Failure | None = None
-    waiting_for: tuple[str, ...] = ()  # approvals, as the last pause named them
+    waiting_for: tuple[str, ...] = ()  # approvals named by the last pause
+
+    @property
+    def thread_id(self) -> str:
+        return ThreadRef.parse(self.thread).id
 
     @property
     def ended(self) -> bool:
@@ -96,7 +107,7 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def all_calls(self) -> tuple[CallState, ...]:
-        """Tool calls that are not over, or were asked for with one that is not: of the trunk, branches and nodes."""
+        """The tool calls of the main branch, the other branches and nodes, until all of a reply have finished."""
         if self.walk.node is None:
             return self.calls
         branches = (call for branch in self.walk.branches.values() for call in branch.calls)
@@ -104,10 +115,12 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def open_calls(self) -> tuple[CallState, ...]:
+        """The tool calls that have not finished."""
         return tuple(call for call in self.all_calls if call.status != "finished")
 
     @property
     def open_model_calls(self) -> tuple[ModelCallState, ...]:
+        """The model calls that have no outcome yet, of the main branch, the other branches and nodes."""
         if self.walk.node is None:
             return (self.model_call,) if self.model_call else ()
         own = (self.model_call, *(branch.model_call for branch in self.walk.branches.values()))
@@ -116,26 +129,29 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def open_nodes(self) -> tuple[NodeState, ...]:
+        """The nodes that were entered and not left."""
         return tuple(node for node in self.walk.nodes if node.working)
 
     @property
     def open_children(self) -> tuple[ChildState, ...]:
+        """The child runs that have not ended."""
         return tuple(child for child in self.children if child.status == "open")
 
     @property
     def open_approvals(self) -> tuple[str, ...]:
+        """The approvals that wait for an answer, of calls and of nodes."""
         calls = tuple(call.approval for call in self.all_calls if call.status == "waiting" and call.approval)
         return (*calls, *(node.approval for node in self.walk.nodes if node.status == "waiting" and node.approval))
 
     @property
     def answered(self) -> bool:
-        """Is there an answer of a human that nothing was made of yet? In a fork: one that counted for its parent."""
+        """Whether a human's answer has not been acted on. In a fork, also whether a human has to be asked again."""
         return any(
             call.status == "answered" or (self.forked is not None and call.asks_again) for call in self.all_calls
         ) or any(node.status == "answered" for node in self.walk.nodes)
 
     def in_branch(self, name: str) -> AgentState:
-        """The state as a branch sees it: its messages after those of the branches that it came from, its own calls."""
+        """Return the state as a branch sees it: its calls, and its messages after those of the branches around it."""
         branch = self.walk.branches.get(name)
         if branch is None:
             return self
@@ -144,22 +160,22 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def last_reply(self) -> Message | None:
-        """The newest message of the model in this run."""
+        """The model's newest message in this run. None if it has not replied yet."""
         return next((message for message in reversed(self.messages) if message.role == "assistant"), None)
 
 
 def apply_summary(state: AgentState, event: HistorySummarized) -> AgentState:
-    """The summary stands for what it is of from now on; one that failed has only its price."""
-    held, usage = state.summary or Summary(), state.usage + event.usage
+    """Return the state with a new summary. An attempt that failed only adds its usage and its error."""
+    old, usage = state.summary or Summary(), state.usage + event.usage
     if not event.text:
         errors = (*state.errors, event.error)[-10:] if event.error else state.errors
-        return replace(state, summary=replace(held, failed=True), usage=usage, errors=errors)
-    summary = replace(held, text=event.text, made=held.made + 1)
+        return replace(state, summary=replace(old, failed=True), usage=usage, errors=errors)
+    summary = replace(old, text=event.text, made=old.made + 1)
     return replace(state, summary=summary, usage=usage, first_no=max(state.first_no, event.last_no + 1))
 
 
 def into_branch(state: AgentState, branch: BranchState) -> AgentState:
-    """The state with the branch's own messages and calls in the place of the trunk's."""
+    """Return the state with the messages and calls of a branch instead of the main branch's."""
     return replace(
         state,
         messages=branch.messages,
@@ -170,8 +186,8 @@ def into_branch(state: AgentState, branch: BranchState) -> AgentState:
 
 
 def out_of_branch(state: AgentState, inner: AgentState, name: str, branch: BranchState) -> AgentState:
-    """The other way round: the trunk's own again, and the branch as `inner` has it."""
-    held = replace(
+    """Undo `into_branch`: return the state with the main branch's messages and calls, and the branch as in `inner`."""
+    changed = replace(
         branch,
         messages=inner.messages,
         calls=inner.calls,
@@ -184,5 +200,5 @@ def out_of_branch(state: AgentState, inner: AgentState, name: str, branch: Branc
         calls=state.calls,
         model_call=state.model_call,
         corrections=state.corrections,
-        walk=replace(state.walk, branches={**state.walk.branches, name: held}),
+        walk=replace(state.walk, branches={**state.walk.branches, name: changed}),
     )

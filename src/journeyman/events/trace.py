@@ -1,6 +1,6 @@
-"""Which trace a run belongs to, and the ids of its spans: made from ids that are recorded, so that every reader agrees.
+"""The trace of a run and the ids of its spans (W3C Trace Context, level 1).
 
-Source: W3C Trace Context, level 1.
+They are derived from recorded ids, so that every reader of a journal gets the same ones.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ _NO_TRACE, _NO_SPAN = "0" * 32, "0" * 16
 
 
 class TraceContext(msgspec.Struct, frozen=True):
-    """A place in a trace: 32 and 16 digits, hexadecimal. Without a span it is the trace's beginning."""
+    """A trace and a span in it, as 32 and 16 hexadecimal digits. The span is empty for the root of the trace."""
 
     trace_id: str
     span_id: str = ""
 
 
 def parsed(traceparent: str) -> TraceContext | None:
-    """The context of a header; None: it is none, and the trace begins anew."""
+    """Parse a `traceparent` header. Returns None if it is not valid: then a new trace begins."""
     found = _TRACEPARENT.fullmatch(traceparent)
     if found is None:
         return None
@@ -34,12 +34,12 @@ def parsed(traceparent: str) -> TraceContext | None:
 
 
 def header(trace_id: str, span_id: str) -> str:
-    """The `traceparent` of what is called from within a span. Sampled: what is journaled is exported."""
+    """Return the `traceparent` for requests made within a span. It is always sampled, as all runs are exported."""
     return f"00-{trace_id}-{span_id}-01"
 
 
 def trace_of(run_id: str, trace_id: str | None) -> str:
-    """The caller's trace, else one of the run's own: its id's random digits."""
+    """Return the trace of a run: the caller's, else one made from the random digits of the run's id."""
     if trace_id is not None:
         return trace_id
     digits = run_id.rpartition("_")[2]
@@ -47,11 +47,12 @@ def trace_of(run_id: str, trace_id: str | None) -> str:
 
 
 def run_span(run_id: str) -> str:
+    """Return the span id of a run."""
     return _hashed(run_id, 16)
 
 
 def step_span(run_id: str, call: str, attempt: int = 0) -> str:
-    """Of a model call's attempt, or of a tool call with all of its tries (0)."""
+    """Return the span id of an attempt of a model call, or (attempt 0) of a tool call with all its attempts."""
     return _hashed(f"{run_id}/{call}/{attempt}", 16)
 
 

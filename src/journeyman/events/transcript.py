@@ -1,4 +1,4 @@
-"""Which events are messages of a conversation, and how each reads to a model."""
+"""Which events are messages of a conversation, and the message that a model reads for each."""
 
 from __future__ import annotations
 
@@ -17,39 +17,42 @@ from journeyman.events.messages import Message, tool_result
 
 
 def message_of(event: Event) -> Message | None:
-    """The message that an event adds to its thread, or None.
+    """Return the message that an event adds to its thread. Returns None if it adds none.
 
-    The caller knows two things that an event does not: a run with `direct` adds no messages at all, and a
-    RunAccepted adds its own only when the run starts.
+    The caller has to know two exceptions: a run with `direct` adds no messages, and the message of a RunAccepted is
+    added only when the run starts.
     """
     if isinstance(event, ModelReplied | MessageAdded):
         return event.message
     if isinstance(event, ToolCallFinished):
-        return tool_result(event.call_id, event.tool, _reading(event))
+        return tool_result(event.call_id, event.tool, _result_text(event))
     if isinstance(event, RunAccepted):
         return event.input
     return None
 
 
 def stored_message(event: Event) -> Message | None:
-    """The message whose text an event holds: what it adds, or what it puts in the place of another."""
+    """Return the message that an event adds or that replaces another. Returns None if there is none."""
     return event.message if isinstance(event, MessageReplaced) else message_of(event)
 
 
 def error_text(error: Failure) -> str:
-    """A failed call as the model reads it: compact JSON, without the id that is for operators."""
+    """Return a failed call as the model reads it: compact JSON, without the error id, which is for operators."""
     return msgspec.json.encode({"error": {"code": error.code, "message": error.message}}).decode()
 
 
-def _reading(event: ToolCallFinished) -> str:
+def _result_text(event: ToolCallFinished) -> str:
     return error_text(event.error) if event.error is not None else event.result or ""
 
 
 def in_call_order(messages: tuple[Message, ...]) -> tuple[Message, ...]:
-    """Stored tool results stand in the order in which they finished; models want the order of the calls."""
+    """Return the messages with the tool results in the order of their calls, as models expect them.
+
+    They are stored in the order in which the calls finished.
+    """
     ordered: list[Message] = []
     ranks: dict[str | None, int] = {}
-    start = 0  # where the results of the last reply begin
+    start = 0  # index of the first result after the last reply
     for message in messages:
         if message.role == "assistant":
             ranks = {call.id: rank for rank, call in enumerate(message.tool_calls)}

@@ -1,1 +1,1 @@
-"""Where events live: one port, several backends, one contract."""
+"""The journal: the port through which events are committed and read, and its two backends (memory, SQLite)."""

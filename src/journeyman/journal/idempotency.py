@@ -1,4 +1,4 @@
-"""Idempotency-Keys: when a claim only repeats an earlier one."""
+"""Decides whether an idempotency record repeats an earlier request."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ from journeyman.errors import IdempotencyError
 from journeyman.journal.journal import IdempotencyClaim
 
 
-def replayed_run(first: IdempotencyClaim | None, claim: IdempotencyClaim, at: int) -> str | None:
-    """What the stored claim made, if `claim` at `at` (µs since the epoch) repeats it; None: it is free.
+def replayed_result(stored: IdempotencyClaim | None, claim: IdempotencyClaim, at: int) -> str | None:
+    """Return what the stored record's batch made, if `claim` repeats it at `at` (µs since the epoch).
 
-    Raises IdempotencyError where it came with another body.
+    Returns None if the key is free: it was never used, or its record has expired.
+    Raises IdempotencyError if the key was used with another body.
     """
-    if first is None or first.expires <= at:
+    if stored is None or stored.expires <= at:
         return None
-    if first.body_hash != claim.body_hash:
-        raise IdempotencyError("This Idempotency-Key was used with another body: use a new key for a new request.")
-    return first.made
+    if stored.body_hash != claim.body_hash:
+        raise IdempotencyError(
+            "This Idempotency-Key was already used with another body. Use a new key for a new request."
+        )
+    return stored.made

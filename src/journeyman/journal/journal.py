@@ -1,8 +1,8 @@
-"""The port to the journal: what is committed, what is read, and how a stream is followed.
+"""The port to the journal: what is committed and what is read.
 
 A stream is a run (its id), a thread (`thread:` + key) or a principal (`principal:` + name). `seq` counts 1, 2, 3…
-within a stream, without gaps, and is given out by the journal. Rows (`rows.py`) are made from the events in the
-same transaction and can be rebuilt from them.
+within a stream, without gaps, and is given out by the journal. The rows are made from the events in the same
+transaction (`projection/`) and can be rebuilt from them.
 """
 
 from __future__ import annotations
@@ -15,24 +15,13 @@ import msgspec
 from journeyman.events.codec import Draft, Entry
 from journeyman.events.messages import JSON, Message
 from journeyman.events.quota import UNLIMITED, Quota
-from journeyman.journal.subscriptions import Subscription
+from journeyman.journal.subscriptions import StreamNotifier
 
 RunStatus = Literal["queued", "running", "paused", "finished", "failed", "cancelled"]
+Owner = Literal["principal", "key", "agent"]  # what a quota can belong to
+
 OPEN: tuple[RunStatus, ...] = ("queued", "running", "paused")
-Owner = Literal["principal", "key", "agent"]  # who has quotas
-
-
-def thread_key(principal: str, thread_id: str) -> str:
-    """The key of a principal's thread. A thread id holds no slash, so the last slash divides the two."""
-    return f"{principal}/{thread_id}"
-
-
-def thread_stream(key: str) -> str:
-    return f"thread:{key}"
-
-
-def principal_stream(principal: str) -> str:
-    return f"principal:{principal}"
+MOST_FAILURES = 10_000  # newest failed runs that `failures` groups
 
 
 # --- what is committed
@@ -41,11 +30,13 @@ def principal_stream(principal: str) -> str:
 class Append(msgspec.Struct, frozen=True, kw_only=True):
     """Events for one stream.
 
-    With an `epoch` the append is fenced: the run's epoch must be this one, else StaleEpochError. `known` is the
-    highest seq that the writer has applied: what others appended after it comes back in `Committed.outside`.
-    `times` are those of the first events, where they are copies of others that happened then (µs since the epoch).
-    Without an epoch it is an outside fact: an ApprovalGiven needs its approval open, a CancelRequested its run,
-    else StateError (code `approval_closed` or `run_ended`); either of an unknown run is NotFoundError.
+    With an `epoch`, these are the run's own events: the run must be under this epoch, else StaleEpochError. `known` is
+    the highest seq that the writer has applied; later events of other writers are returned in `Committed.external`.
+
+    Without an `epoch`, these are external events: an ApprovalGiven needs its approval to be open, a CancelRequested its
+    run, else StateError (`approval_closed` or `run_ended`). For an unknown run they raise NotFoundError.
+
+    `times` (µs since the epoch) are those of the first events, if they are copies of earlier events.
     """
 
     stream: str
@@ -56,19 +47,18 @@ class Append(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IdempotencyClaim(msgspec.Struct, frozen=True, kw_only=True):
-    """An Idempotency-Key: the first claim of (principal, route, key) wins and stores what its batch made.
+    """An idempotency record: the first use of (principal, route, key) and what its batch made.
 
-    `made` is a run's id or what else names it; empty: the place of the batch's first event, `stream#seq`.
-    A second claim with the same body hash commits nothing and answers with what the first made (`Committed.replay`);
-    with another body hash it raises IdempotencyError. `expires` is µs since the epoch; an expired claim is free.
+    A second batch with the same key and body hash commits nothing and returns what the first made
+    (`Committed.replay`); with another body hash it raises IdempotencyError. An expired record is ignored.
     """
 
     principal: str
     route: str
     key: str
     body_hash: str
-    expires: int
-    made: str = ""
+    expires: int  # µs since the epoch
+    made: str = ""  # a run's id or another name; if empty, the journal stores the batch's first event, `stream#seq`
 
 
 class StoredDefinition(msgspec.Struct, frozen=True):
@@ -79,7 +69,7 @@ class StoredDefinition(msgspec.Struct, frozen=True):
 
 
 class ApiKeyRow(msgspec.Struct, frozen=True, kw_only=True):
-    """An API key as it is stored: the SHA-256 of the secret, never the secret. Times are µs since the epoch."""
+    """A stored API key: the SHA-256 of its secret, never the secret. Times are µs since the epoch."""
 
     id: str  # the part of the key that may be shown
     name: str
@@ -89,13 +79,13 @@ class ApiKeyRow(msgspec.Struct, frozen=True, kw_only=True):
     created_at: int
     expires_at: int | None = None
     revoked_at: int | None = None
-    rate: str | None = None  # of its requests, as `100/60s`; None: only the principal's
+    rate: str | None = None  # limit of its requests, as `100/60s`; None: only the principal's limit holds
     quota: Quota = UNLIMITED
-    line: str = ""  # the key that it goes back to by rotation, whose limits it shares; empty: itself
+    line: str = ""  # lineage: the key that it replaces by rotation and whose quota it shares; empty: itself
 
 
 class MostRuns(msgspec.Struct, frozen=True):
-    """How many runs of an owner may be queued or running when another is accepted."""
+    """The limit of an owner's queued and running runs, checked when another run is accepted."""
 
     owner: Owner
     name: str
@@ -103,44 +93,47 @@ class MostRuns(msgspec.Struct, frozen=True):
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
-    """One transaction, never split: all of it is committed, or none.
+    """One transaction: all of it is committed, or nothing.
 
-    A RunAccepted as the first event of an append makes the run: the thread row if there is none, its place in the
-    thread's queue, and, if the thread's slot is free, a RunStarted (and a ContextChanged for `RunAccepted.context`)
-    that the journal itself appends at `at` under `epoch`. With `multitask: reject` a busy thread raises
-    ThreadBusyError; with more than `max_queued` runs waiting on the thread, QueueFullError, and likewise
-    (`too_many_runs`) where one of `most_runs` does not allow another. With `multitask: interrupt`
-    every open run of the thread gets a CancelRequested (they are among the entries; twice `max_queued` may wait until
-    those have ended). A RunAccepted with `copied` makes a fork, on a thread of its own: its RunStarted is among the
-    copies. One with a `parent` makes a child: an append to the parent, fenced by an epoch, must stand before it in the
-    batch, else StateError `unfenced`.
-    An event that ends a run frees the thread's slot and in the same transaction starts the next queued run, likewise; a
-    paused parent of the run, and those above it, count as running again.
+    An append that begins with RunAccepted makes a run: its row, its place in the thread's queue, and the thread's row
+    if the thread is new. If the thread's slot is free, the journal itself appends RunStarted under `epoch` (and
+    ContextChanged for `RunAccepted.context`) at `at`. An event that ends a run frees the slot and starts the next
+    queued run in the same way, in the same transaction; the paused runs that wait for the ended run are running again.
+
+    On a busy thread, `multitask: reject` raises ThreadBusyError, and `multitask: interrupt` appends a CancelRequested
+    to every open run of the thread. More than `max_queued` waiting runs (twice that many behind an interrupt) raise
+    QueueFullError; so does a limit of `most_runs` that is reached (`too_many_runs`).
+
+    A RunAccepted with `copied` makes a fork: on a new thread, with its RunStarted among the copied events. A
+    RunAccepted with a `parent` makes a child run: a step of the parent, under its epoch, must come before it in the
+    batch, else StateError (`unfenced`).
     """
 
-    at: int  # µs since the epoch: the `at` of every event in it
+    at: int  # µs since the epoch: the time of every event that is not a copy
     appends: tuple[Append, ...]
     claim: IdempotencyClaim | None = None
     definitions: tuple[StoredDefinition, ...] = ()
-    api_keys: tuple[ApiKeyRow, ...] = ()  # each made, or put in the place of the one with its id
-    epoch: int = 1  # of runs that this batch starts
+    api_keys: tuple[ApiKeyRow, ...] = ()  # each is added, or replaces the key with its id
+    epoch: int = 1  # of the runs that this batch starts
     max_queued: int = 16
     most_runs: tuple[MostRuns, ...] = ()
-    accept: bool = False  # new work: waits behind the results of running runs, refused first when the queue is full
+    accept: bool = False  # new work: written after results of running runs, refused first when the queue is full
 
 
 class Committed(msgspec.Struct, frozen=True, kw_only=True):
-    """What a batch made."""
+    """The result of a batch."""
 
-    entries: tuple[Entry, ...] = ()  # appended by this batch, in order; those that the journal added included
-    outside: tuple[Entry, ...] = ()  # found after `known` of a fenced append, appended by others, in order
-    replay: str | None = None  # what the first batch with this claim made; nothing was appended
+    entries: tuple[Entry, ...] = ()  # all that were appended, in order, with those that the journal added itself
+    external: tuple[Entry, ...] = ()  # events of other writers after `Append.known`, in order
+    replay: str | None = None  # what the first batch with this idempotency key made; nothing was appended
 
 
 # --- what is read
 
 
 class RunRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A run as it is listed. Times are µs since the epoch."""
+
     id: str
     thread: str  # key
     principal: str
@@ -161,12 +154,14 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ThreadRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A thread as it is listed. Times are µs since the epoch."""
+
     key: str
     principal: str
     thread_id: str
     active_run: str | None
     next_no: int  # number of the next message
-    window_from: int  # first message of the window of the last model call
+    window_from: int  # number of the first message in the window of the last model call
     context: dict[str, JSON]
     title: str
     meta: dict[str, JSON]
@@ -185,6 +180,8 @@ class MessageRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ApprovalRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An approval, open or answered. Times are µs since the epoch."""
+
     id: str
     run: str
     principal: str
@@ -200,28 +197,28 @@ class ApprovalRow(msgspec.Struct, frozen=True, kw_only=True):
     requested_at: int
     answer: str | None = None  # the decision; None: open
     answered_by: str | None = None
-    result: str | None = None  # what `done` goes on with unless the answer says otherwise
-    default: str | None = None  # the answer when the deadline has passed
-    answerer: str = "anyone"  # other: not the principal whose run asks
-    hidden: tuple[str, ...] = ()  # arguments that people are not shown
+    result: str | None = None  # the result for the decision `done`, unless the answer has another
+    default: str | None = None  # the decision when the deadline has passed
+    answerer: str = "anyone"  # other: anyone but the principal whose run asks
+    hidden: tuple[str, ...] = ()  # names of the redacted arguments
 
 
 class Idle(msgspec.Struct, frozen=True):
-    """A thread without an open run, and when it was last touched (µs since the epoch)."""
+    """A thread without an open run, and when it was last updated (µs since the epoch)."""
 
     key: str
     updated_at: int
 
 
 class Size(msgspec.Struct, frozen=True):
-    """How much a journal holds: threads, hidden ones too, and bytes in use (free pages of the file are not)."""
+    """The size of a journal: threads, with hidden ones, and bytes in use, without free pages of the file."""
 
     threads: int
     bytes: int
 
 
 class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """What `runs` lists; every given field must match. Times are µs since the epoch."""
+    """The filter of `runs`: every field that is not None must match. Times are µs since the epoch."""
 
     principal: str | None = None
     thread: str | None = None
@@ -238,7 +235,7 @@ class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FailureRow(msgspec.Struct, frozen=True, kw_only=True):
-    """Failed runs of one agent with one error code: how many, when (µs since the epoch), and the latest of them."""
+    """Failed runs of one agent with one error code: their number, times (µs since the epoch) and latest run."""
 
     code: str
     agent: str | None
@@ -250,139 +247,144 @@ class FailureRow(msgspec.Struct, frozen=True, kw_only=True):
     last_seq: int  # of the latest
 
 
-MOST_FAILURES = 10_000  # failed runs that are grouped: the newest
-
-
 class Journal(Protocol):
-    """Where events live. Every method is safe under concurrency; reads see all that was acknowledged before them."""
+    """The journal. All methods may be called concurrently; a read sees everything acknowledged before it."""
 
     async def open(self) -> None:
         """Take ownership (SQLite: the file lock) and migrate. Raises ConfigurationError or StorageError."""
         ...
 
     async def close(self) -> None:
-        """Finish what was handed over, then release everything; idempotent."""
+        """Finish what was submitted, then release everything; idempotent."""
         ...
 
     @property
     def epoch(self) -> int:
-        """The epoch of this boot: one more than any before it."""
+        """The epoch of this start, higher than any before it."""
         ...
 
     @property
     def healthy(self) -> bool:
-        """False after a failed COMMIT or fsync: nothing more is accepted until a restart."""
+        """False after a failed COMMIT or fsync: no more batches are accepted until a restart."""
+        ...
+
+    @property
+    def notifier(self) -> StreamNotifier:
+        """The notifier that wakes the readers of every stream to which this journal commits."""
         ...
 
     async def commit(self, batch: Batch) -> Committed:
-        """Durable when it returns. A refused batch (StateError, StaleEpochError, …) fails alone and changes nothing.
+        """Commit a batch. Returns once it is durable.
 
-        Raises ResourceError (`overloaded`) when the writer's queue is full, StorageError when the disk failed.
+        A refused batch (StateError, StaleEpochError, …) changes nothing. Raises ResourceError (`overloaded`) if the
+        write queue is full, StorageError if the disk failed.
         """
         ...
 
     def submit(self, batch: Batch) -> Pending:
-        """`commit` without waiting: batches are written in the order of submission. The result must be awaited."""
+        """Submit a batch without waiting. Batches are written in the order of submission. Await the result."""
         ...
 
-    async def take_over(self, at: int) -> Sequence[RunRow]:
-        """Raise the epoch of every running or paused run to this boot's, in one transaction, and list them."""
+    async def take_over(self) -> Sequence[RunRow]:
+        """Raise every open run to the epoch of this start. Returns the running and paused ones, oldest first."""
         ...
 
     async def erase_thread(self, key: str, at: int, by: str) -> bool:
-        """Delete a thread, its runs, events, messages, approvals and claims; leave a tombstone (ThreadErased) in the
-        principal's stream. Small transactions. False: there is no such thread. StateError `run_active` if a run is
-        not ended."""
+        """Delete a thread with its runs, events, messages, approvals and idempotency records, in small transactions.
+
+        A tombstone (ThreadErased) stays in the principal's stream. Returns False if there is no such thread. Raises
+        StateError (`run_active`) while one of its runs is open.
+        """
         ...
 
     async def idle_threads(self, limit: int) -> Sequence[Idle]:
-        """Threads without an open run, hidden ones too, longest untouched first."""
+        """Return the threads without an open run, with hidden ones, those that were idle longest first."""
         ...
 
-    async def size(self) -> Size: ...
+    async def size(self) -> Size:
+        """Return the size of the journal."""
+        ...
 
     async def read(self, stream: str, after: int = 0, limit: int = 1000) -> Sequence[Entry]:
-        """Entries with seq > after, in order, at most `limit`."""
+        """Return at most `limit` entries of a stream with seq > after, in order."""
         ...
 
-    def ring(self, stream: str) -> Subscription:
-        """A place by the stream; close it when done."""
+    async def run(self, id: str) -> RunRow | None:
+        """Return a run. Returns None if there is no such run."""
         ...
-
-    def wake(self, stream: str) -> None:
-        """Wake the stream's readers though nothing was committed (live deltas)."""
-        ...
-
-    async def run(self, id: str) -> RunRow | None: ...
 
     async def runs(self, where: RunFilter, cursor: int | None = None, limit: int = 50) -> Sequence[RunRow]:
-        """Newest first; `cursor` is the accepted_no of the last row seen."""
+        """Return the runs that match, newest first. `cursor` is the `accepted_no` of the last row seen."""
         ...
 
     async def failures(self, principal: str | None, limit: int = 50) -> Sequence[FailureRow]:
-        """The newest MOST_FAILURES failed runs in groups, what failed last first; of one principal or of all."""
+        """Group the newest MOST_FAILURES failed runs, of one principal or of all. The latest failure comes first."""
         ...
 
-    async def queued(self, thread: str) -> int:
-        """How many runs wait for the thread's slot."""
+    async def thread(self, key: str) -> ThreadRow | None:
+        """Return a thread. Returns None if there is no such thread, or it is being erased."""
         ...
-
-    async def thread(self, key: str) -> ThreadRow | None: ...
 
     async def threads(self, principal: str, cursor: str | None = None, limit: int = 50) -> Sequence[ThreadRow]:
-        """By key, ascending; `cursor` is the last key seen."""
+        """Return a principal's threads by key, ascending. `cursor` is the last key seen."""
         ...
 
     async def messages(self, thread: str, first_no: int, last_no: int) -> Sequence[MessageRow]:
-        """Messages numbered first_no to last_no, in order of their numbers. The caller bounds the span."""
+        """Return the thread's messages numbered `first_no` to `last_no`, in order. The caller bounds their number."""
         ...
 
-    async def global_context(self, principal: str) -> dict[str, JSON]: ...
+    async def global_context(self, principal: str) -> dict[str, JSON]:
+        """Return the context of a principal, empty if it has none."""
+        ...
 
-    async def approval(self, id: str) -> ApprovalRow | None: ...
+    async def approval(self, id: str) -> ApprovalRow | None:
+        """Return an approval. Returns None if there is no such approval."""
+        ...
 
     async def approvals(
         self, principal: str | None, cursor: str | None = None, limit: int = 50, run: str | None = None
     ) -> Sequence[ApprovalRow]:
-        """Open approvals by id, ascending; of one principal or of all."""
+        """Return open approvals by id, ascending, of one principal or of all. `cursor` is the last id seen."""
         ...
 
     async def due_approvals(self, limit: int = 50) -> Sequence[ApprovalRow]:
-        """Open approvals that have a deadline, the next one first."""
+        """Return the open approvals that have a deadline, the earliest deadline first."""
         ...
 
-    async def definition(self, version: str) -> StoredDefinition | None: ...
+    async def definition(self, version: str) -> StoredDefinition | None:
+        """Return a stored agent definition. Returns None if the version was never stored."""
+        ...
 
     async def claim(self, principal: str, route: str, key: str) -> IdempotencyClaim | None:
-        """Also one that is expired."""
+        """Return the idempotency record of a key, even an expired one. Returns None if there is none."""
         ...
 
     async def message_no(self, thread: str, stream: str, seq: int) -> int | None:
-        """The number of the message that this event holds; None: it waits for one."""
+        """Return the number of the message of an event. Returns None if it waits for its number."""
         ...
 
-    async def api_key(self, id: str) -> ApiKeyRow | None: ...
+    async def api_key(self, id: str) -> ApiKeyRow | None:
+        """Return an API key, even a revoked or expired one. Returns None if there is no such key."""
+        ...
 
     async def api_keys(self) -> Sequence[ApiKeyRow]:
-        """All of them, by id: revoked and expired ones too."""
-        ...
-
-    async def open_runs(self) -> Sequence[RunRow]:
-        """Runs not ended, oldest first."""
+        """Return all API keys by id, with revoked and expired ones."""
         ...
 
     async def used(self, budget: str, day: int) -> tuple[int, float]:
-        """Tokens and dollars that a budget was charged on a day (since 1970-01-01, UTC) or open calls set aside."""
+        """Return the tokens and dollars charged to a budget or reserved on a day (days since 1970-01-01, UTC)."""
         ...
 
     def stats(self) -> Mapping[str, float]:
-        """Queue depth, commits, batches per commit, commit seconds: for readiness and metrics."""
+        """Return queue depth, commits, batches and commit seconds, for readiness and metrics."""
         ...
 
 
 class Pending(Protocol):
-    """A batch on its way to the disk. Awaiting it gives what `commit` gives; it may be awaited more than once."""
+    """A submitted batch. Awaiting it returns, or raises, what `commit` does; it may be awaited more than once."""
 
     def __await__(self) -> Generator[Any, None, Committed]: ...
 
-    def done(self) -> bool: ...
+    def done(self) -> bool:
+        """Return whether the batch was committed or refused."""
+        ...

@@ -1,4 +1,4 @@
-"""The journal in this process's memory: same transactions, same rows, nothing on a disk. For tests and throwaways."""
+"""The journal in memory: same transactions and rows as on disk. For tests, and for runs that need not be kept."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 from journeyman.errors import BaseError
-from journeyman.events.charging import with_held
+from journeyman.events.charging import with_reserved
 from journeyman.events.codec import Entry
 from journeyman.events.events import ToolCallStarted
 from journeyman.events.messages import JSON
+from journeyman.events.streams import event_key_range, thread_stream
 from journeyman.events.transcript import stored_message
 from journeyman.journal.journal import (
     MOST_FAILURES,
@@ -27,27 +28,29 @@ from journeyman.journal.journal import (
     Size,
     StoredDefinition,
     ThreadRow,
-    thread_stream,
 )
-from journeyman.journal.subscriptions import StreamSubscription, Subscriptions
+from journeyman.journal.subscriptions import StreamNotifier
 from journeyman.journal.tables import Run, Thread
 from journeyman.journal.transactions import Transactions
 
+# Fields of RunFilter that are compared with the run's field of the same name.
+_EQUAL = ("principal", "thread", "status", "agent", "parent", "error_code", "error_id", "request_id", "trace_id")
+
 
 class MemoryTables:
-    """Tables as dictionaries; the working copies are the rows themselves."""
+    """Tables as dictionaries. The working copies are the rows themselves."""
 
     def __init__(self) -> None:
         self.runs: dict[str, Run] = {}
         self.threads: dict[str, Thread] = {}
         self.events: dict[str, list[Entry]] = {}
-        self.messages: dict[str, list[tuple[str, int]]] = {}  # thread -> where number 1, 2, 3… stand
+        self.messages: dict[str, list[tuple[str, int]]] = {}  # thread -> events of its messages 1, 2, 3…
         self.approvals: dict[str, ApprovalRow] = {}
         self.claims: dict[tuple[str, str, str], IdempotencyClaim] = {}
         self.definitions: dict[str, StoredDefinition] = {}
         self.contexts: dict[str, dict[str, JSON]] = {}
         self.api_keys: dict[str, ApiKeyRow] = {}
-        self.budgets: dict[tuple[int, str], tuple[int, float]] = {}  # (day, budget) -> tokens and dollars charged
+        self.budgets: dict[tuple[int, str], tuple[int, float]] = {}  # (day, budget) -> charged tokens and dollars
         self._accepted = 0
 
     def run(self, id: str) -> Run | None:
@@ -93,12 +96,12 @@ class MemoryTables:
 
     def replace_message(self, thread: str, stream: str, seq: int, new_seq: int) -> None:
         messages = self.messages.get(thread, [])
-        for index, place in enumerate(messages):
-            if place == (stream, seq):
+        for index, message in enumerate(messages):
+            if message == (stream, seq):
                 messages[index] = (stream, new_seq)
 
     def add_pending(self, thread: str, stream: str, seq: int) -> None:
-        pass  # `Thread.pending` holds them
+        pass  # the working copy `Thread.pending` is the row
 
     def drop_pending(self, thread: str) -> None:
         pass
@@ -128,25 +131,25 @@ class MemoryTables:
         self.contexts[principal] = context
 
     def erase_some(self, thread: str, limit: int) -> bool:
-        gone = {run.id for run in self.runs.values() if run.thread == thread}
-        for stream in (*gone, thread_stream(thread)):
+        erased = {run.id for run in self.runs.values() if run.thread == thread}
+        for stream in (*erased, thread_stream(thread)):
             self.events.pop(stream, None)
             self.runs.pop(stream, None)
-        self.approvals = {id: row for id, row in self.approvals.items() if row.run not in gone}
-        self.claims = {key: claim for key, claim in self.claims.items() if not _of_erased(claim, thread, gone)}
+        self.approvals = {id: row for id, row in self.approvals.items() if row.run not in erased}
+        self.claims = {key: claim for key, claim in self.claims.items() if not _is_made_by(claim, thread, erased)}
         self.messages.pop(thread, None)
         self.threads.pop(thread, None)
         return True
 
 
 class SettledBatch:
-    """A batch whose outcome is known (the `Pending` of the port)."""
+    """A batch whose outcome is known at once: the port's `Pending`."""
 
     def __init__(self, outcome: Committed | BaseError) -> None:
         self._outcome = outcome
 
     def __await__(self) -> Generator[Any, None, Committed]:
-        yield from ()  # makes this a generator that is over at once
+        yield from ()  # makes this a generator, as `__await__` has to be
         if isinstance(self._outcome, BaseError):
             raise self._outcome
         return self._outcome
@@ -156,12 +159,12 @@ class SettledBatch:
 
 
 class MemoryJournal:
-    """A journal that ends with its process. It can be closed and opened again, as after a restart: the epoch rises."""
+    """A journal that ends with its process. Closed and opened again, it has a higher epoch, as after a restart."""
 
     def __init__(self) -> None:
         self.tables = MemoryTables()
-        self._ledger = Transactions(self.tables)
-        self._rings = Subscriptions()
+        self._transactions = Transactions(self.tables)
+        self.notifier = StreamNotifier()
         self._epoch = 0
         self._commits = 0
 
@@ -180,29 +183,29 @@ class MemoryJournal:
         return True
 
     async def commit(self, batch: Batch) -> Committed:
-        committed = self._ledger.commit(batch)
+        committed = self._transactions.commit(batch)
         self._commits += 1
-        self._rings.committed(committed.entries)
+        self.notifier.committed(committed.entries)
         return committed
 
     def submit(self, batch: Batch) -> SettledBatch:
         try:
-            committed = self._ledger.commit(batch)
+            committed = self._transactions.commit(batch)
         except BaseError as exc:
             return SettledBatch(exc)
         self._commits += 1
-        self._rings.committed(committed.entries)
+        self.notifier.committed(committed.entries)
         return SettledBatch(committed)
 
-    async def take_over(self, at: int) -> Sequence[RunRow]:
-        return self._ledger.take_over(self._epoch)
+    async def take_over(self) -> Sequence[RunRow]:
+        return self._transactions.take_over(self._epoch)
 
     async def erase_thread(self, key: str, at: int, by: str) -> bool:
-        tombstone = self._ledger.begin_erasure(key, at, by)
+        tombstone = self._transactions.begin_erasure(key, at, by)
         if tombstone is None:
             return False
-        self._ledger.erase_some(key)
-        self._rings.committed((tombstone,))
+        self._transactions.erase_some(key)
+        self.notifier.committed((tombstone,))
         return True
 
     async def idle_threads(self, limit: int) -> Sequence[Idle]:
@@ -211,17 +214,11 @@ class MemoryJournal:
         return [Idle(row.key, row.updated_at) for row in oldest]
 
     async def size(self) -> Size:
-        held = sum(len(entry.data) for entries in self.tables.events.values() for entry in entries)
-        return Size(len(self.tables.threads), held)
+        stored = sum(len(entry.data) for entries in self.tables.events.values() for entry in entries)
+        return Size(len(self.tables.threads), stored)
 
     async def read(self, stream: str, after: int = 0, limit: int = 1000) -> Sequence[Entry]:
         return self.tables.entries(stream, after, limit)
-
-    def ring(self, stream: str) -> StreamSubscription:
-        return self._rings.take(stream)
-
-    def wake(self, stream: str) -> None:
-        self._rings.wake(stream)
 
     async def run(self, id: str) -> RunRow | None:
         run = self.tables.run(id)
@@ -231,10 +228,10 @@ class MemoryJournal:
         newest_first = sorted(self.tables.runs.values(), key=lambda run: -run.accepted_no)
         found = [run for run in newest_first if (cursor is None or run.accepted_no < cursor) and _matches(run, where)]
         if where.tool is not None:
-            found = [run for run in found if self._used(run.id, where.tool)]
+            found = [run for run in found if self._used_tool(run.id, where.tool)]
         return [run.row() for run in found[:limit]]
 
-    def _used(self, run_id: str, tool: str) -> bool:
+    def _used_tool(self, run_id: str, tool: str) -> bool:
         started = [entry.event for entry in self.tables.events[run_id] if entry.type == "tool_call_started"]
         return any(isinstance(event, ToolCallStarted) and event.tool == tool for event in started)
 
@@ -247,23 +244,19 @@ class MemoryJournal:
             :limit
         ]
 
-    async def queued(self, thread: str) -> int:
-        row = self.tables.thread(thread)
-        return len(row.queue) if row is not None else 0
-
     async def thread(self, key: str) -> ThreadRow | None:
         thread = self.tables.thread(key)
         return thread.row() if thread is not None else None
 
     async def threads(self, principal: str, cursor: str | None = None, limit: int = 50) -> Sequence[ThreadRow]:
-        mine = [thread for thread in self.tables.threads.values() if thread.principal == principal]
-        after = sorted((thread for thread in mine if cursor is None or thread.key > cursor), key=lambda row: row.key)
+        owned = [thread for thread in self.tables.threads.values() if thread.principal == principal]
+        after = sorted((thread for thread in owned if cursor is None or thread.key > cursor), key=lambda row: row.key)
         return [thread.row() for thread in after[:limit]]
 
     async def messages(self, thread: str, first_no: int, last_no: int) -> Sequence[MessageRow]:
         first_no = max(first_no, 1)
-        places = self.tables.messages.get(thread, [])[first_no - 1 : max(last_no, 0)]
-        return [self._message(no, *place) for no, place in enumerate(places, first_no)]
+        found = self.tables.messages.get(thread, [])[first_no - 1 : max(last_no, 0)]
+        return [self._message(no, stream, seq) for no, (stream, seq) in enumerate(found, first_no)]
 
     def _message(self, no: int, stream: str, seq: int) -> MessageRow:
         entry = self.tables.events[stream][seq - 1]
@@ -301,8 +294,8 @@ class MemoryJournal:
         return self.tables.claim(principal, route, key)
 
     async def message_no(self, thread: str, stream: str, seq: int) -> int | None:
-        places = self.tables.messages.get(thread, [])
-        return places.index((stream, seq)) + 1 if (stream, seq) in places else None
+        messages = self.tables.messages.get(thread, [])
+        return messages.index((stream, seq)) + 1 if (stream, seq) in messages else None
 
     async def api_key(self, id: str) -> ApiKeyRow | None:
         return self.tables.api_keys.get(id)
@@ -310,19 +303,18 @@ class MemoryJournal:
     async def api_keys(self) -> Sequence[ApiKeyRow]:
         return sorted(self.tables.api_keys.values(), key=lambda row: row.id)
 
-    async def open_runs(self) -> Sequence[RunRow]:
-        return [run.row() for run in self.tables.open_runs()]
-
     async def used(self, budget: str, day: int) -> tuple[int, float]:
-        held = (each for run in self.tables.runs.values() for each in run.reserved.values())
-        return with_held(self.tables.budgets.get((day, budget), (0, 0.0)), held, budget, day)
+        reserved = (each for run in self.tables.runs.values() for each in run.reserved.values())
+        return with_reserved(self.tables.budgets.get((day, budget), (0, 0.0)), reserved, budget, day)
 
     def stats(self) -> Mapping[str, float]:
         return {"queue_depth": 0, "commits": self._commits, "batches": self._commits, "commit_seconds": 0.0}
 
 
-def _of_erased(claim: IdempotencyClaim, thread: str, runs: set[str]) -> bool:
-    return claim.made in runs or claim.made.startswith(f"{thread_stream(thread)}#")
+def _is_made_by(claim: IdempotencyClaim, thread: str, runs: set[str]) -> bool:
+    """Return whether the record names one of the runs or an event in the thread's stream."""
+    first, end = event_key_range(thread_stream(thread))
+    return claim.made in runs or first <= claim.made < end
 
 
 def _failure_row(runs: Sequence[Run]) -> FailureRow:
@@ -337,9 +329,6 @@ def _failure_row(runs: Sequence[Run]) -> FailureRow:
         error_id=latest.error_id,
         last_seq=latest.last_seq,
     )
-
-
-_EQUAL = ("principal", "thread", "status", "agent", "parent", "error_code", "error_id", "request_id", "trace_id")
 
 
 def _matches(run: Run, where: RunFilter) -> bool:

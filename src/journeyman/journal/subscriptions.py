@@ -1,86 +1,77 @@
-"""Following a stream: catch up from the journal, then wait by a ring that each commit rings. Nothing is buffered."""
+"""Wakes the readers of a stream when it has news. Nothing is buffered: a reader fetches the news itself."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from typing import Protocol
 
 from journeyman.events.codec import Entry
 
 
-class StreamSubscription:
-    """One reader's place by one stream (the `Ring` of the port). Belongs to the loop's thread."""
+class Subscription:
+    """A reader's subscription to one stream. It belongs to the event loop's thread."""
 
-    def __init__(self, rings: Subscriptions, stream: str) -> None:
-        self._rings = rings
+    def __init__(self, notifier: StreamNotifier, stream: str) -> None:
+        self._notifier = notifier
         self._stream = stream
         self._head = 0
-        self._rung = False
+        self._notified = False
         self._waiter: asyncio.Future[None] | None = None
 
     @property
     def head(self) -> int:
+        """The highest seq committed to the stream since the subscription began. 0 means that there was no commit."""
         return self._head
 
     async def wait(self) -> None:
-        while not self._rung:
+        """Wait for the next notification. Returns at once if one came since the last return."""
+        while not self._notified:
             if self._waiter is None or self._waiter.done():
                 self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
-        self._rung = False
+        self._notified = False
 
-    def close(self) -> None:
-        self._rings.leave(self._stream, self)
-
-    def ring(self, head: int = 0) -> None:
+    def notify(self, head: int = 0) -> None:
+        """Wake the reader. `head` is the seq that was committed; 0 means that there is only live text to read."""
         self._head = max(self._head, head)
-        self._rung = True
+        self._notified = True
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
+    def close(self) -> None:
+        """End the subscription; idempotent."""
+        self._notifier.unsubscribe(self._stream, self)
 
-class Subscriptions:
-    """All places, by stream. A stream without readers costs nothing."""
+
+class StreamNotifier:
+    """All subscriptions, by stream. A stream without readers costs nothing."""
 
     def __init__(self) -> None:
-        self._places: dict[str, list[StreamSubscription]] = {}
+        self._subscriptions: dict[str, list[Subscription]] = {}
 
-    def take(self, stream: str) -> StreamSubscription:
-        place = StreamSubscription(self, stream)
-        self._places.setdefault(stream, []).append(place)
-        return place
+    def subscribe(self, stream: str) -> Subscription:
+        """Return a new subscription to the stream. The caller closes it."""
+        subscription = Subscription(self, stream)
+        self._subscriptions.setdefault(stream, []).append(subscription)
+        return subscription
 
-    def leave(self, stream: str, place: StreamSubscription) -> None:
-        places = self._places.get(stream, [])
-        if place in places:
-            places.remove(place)
-        if not places:
-            self._places.pop(stream, None)
+    def unsubscribe(self, stream: str, subscription: Subscription) -> None:
+        """Remove a subscription, if it is still there."""
+        subscriptions = self._subscriptions.get(stream, [])
+        if subscription in subscriptions:
+            subscriptions.remove(subscription)
+        if not subscriptions:
+            self._subscriptions.pop(stream, None)
 
     def wake(self, stream: str) -> None:
-        for place in self._places.get(stream, ()):
-            place.ring()
+        """Wake the stream's readers although nothing was committed, for live text."""
+        for subscription in self._subscriptions.get(stream, ()):
+            subscription.notify()
 
     def committed(self, entries: Iterable[Entry]) -> None:
-        """Wake the readers of every stream that grew."""
-        if not self._places:
+        """Wake the readers of every stream to which these entries were committed."""
+        if not self._subscriptions:
             return
         for entry in entries:
-            for place in self._places.get(entry.stream, ()):
-                place.ring(entry.seq)
-
-
-class Subscription(Protocol):
-    """A reader's place by a stream: it is woken when something happened there. Nothing is buffered for it."""
-
-    @property
-    def head(self) -> int:
-        """The highest committed seq that this process has seen of the stream since the ring was taken; 0: none."""
-        ...
-
-    async def wait(self) -> None:
-        """Return at the next commit or `ring` on the stream, at once if one came since the last return."""
-        ...
-
-    def close(self) -> None: ...
+            for subscription in self._subscriptions.get(entry.stream, ()):
+                subscription.notify(entry.seq)

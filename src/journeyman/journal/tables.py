@@ -1,8 +1,8 @@
-"""The rows beside the events, and the primitive operations on them that every backend gives to the transactions.
+"""The rows beside the events, and the operations on them that every backend gives to the transactions.
 
-All of it is synchronous and happens inside one transaction of the backend. `Run` and `Thread` are working copies:
-they are changed in place and handed back with `save_run` and `save_thread`; a backend may keep them between
-transactions, and drops them when one is rolled back.
+All operations are synchronous and happen inside one transaction of the backend. `Run` and `Thread` are working copies:
+the transactions change them in place and hand them back with `save_run` and `save_thread`. A backend may keep them
+between transactions; it drops them when a transaction is rolled back.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ from journeyman.journal.journal import (
 
 
 class Run(msgspec.Struct, kw_only=True):
-    """A run's row. `last_seq` and `open_approvals` are known from other tables; `copied` is stored nowhere."""
+    """The working copy of a run's row.
+
+    `last_seq` and `open_approvals` come from other tables. `copied` is not stored.
+    """
 
     id: str
     thread: str
@@ -39,9 +42,9 @@ class Run(msgspec.Struct, kw_only=True):
     agent: str | None = None
     version: str | None = None
     parent: str | None = None
-    direct: bool = False  # a lone tool call: makes no messages
-    has_input: bool = False  # seq 1 holds the user's message
-    copied: int = 0  # while a fork is written: events 1 to this one repeat its parent's
+    direct: bool = False  # a lone tool call, which adds no messages
+    has_input: bool = False  # the first event holds the user's message
+    copied: int = 0  # while a fork is written: events 1 to this one are copies of its parent's
     status: RunStatus = "queued"
     epoch: int = 0
     started_at: int | None = None
@@ -50,8 +53,8 @@ class Run(msgspec.Struct, kw_only=True):
     error_id: str | None = None
     request_id: str | None = None
     trace_id: str | None = None
-    key: str | None = None  # the API key whose quota it uses
-    reserved: dict[str, Reservation] = {}  # call -> what is set aside for it
+    key: str | None = None  # the API key whose quota the run uses
+    reserved: dict[str, Reservation] = {}  # open model call -> its reservation
     last_seq: int = 0
     open_approvals: list[str] = []
 
@@ -60,11 +63,12 @@ class Run(msgspec.Struct, kw_only=True):
         return self.status in OPEN
 
     def row(self) -> RunRow:
+        """Return the row as readers get it."""
         return RunRow(**{name: getattr(self, name) for name in RunRow.__struct_fields__})
 
 
 class Thread(msgspec.Struct, kw_only=True):
-    """A thread's row. `next_no`, `queue` and `pending` are known from other tables, not stored with it."""
+    """The working copy of a thread's row. `next_no`, `queue` and `pending` come from other tables."""
 
     key: str
     principal: str
@@ -76,82 +80,130 @@ class Thread(msgspec.Struct, kw_only=True):
     context: dict[str, JSON] = {}
     title: str = ""
     meta: dict[str, JSON] = {}
-    pinned: list[int] = []  # numbers of its pinned messages
-    summary: tuple[str, int] | None = None  # (stream, seq) of the last summary of its messages before `window_from`
-    erasing: bool = False  # its erasure has begun and will be finished
+    pinned: list[int] = []  # numbers of the pinned messages
+    summary: tuple[str, int] | None = None  # (stream, seq) of the newest summary of the messages before `window_from`
+    erasing: bool = False  # the erasure has begun and will be finished
     next_no: int = 1
-    queue: list[str] = []  # runs that wait for the slot, in the order of acceptance
+    queue: list[str] = []  # runs that wait for the slot, in order of acceptance
     pending: list[tuple[str, int]] = []  # messages (stream, seq) that get their numbers when the active run ends
 
     def row(self) -> ThreadRow:
+        """Return the row as readers get it."""
         return ThreadRow(**{name: getattr(self, name) for name in ThreadRow.__struct_fields__})
 
 
 class Tables(Protocol):
     """What the transactions need of a backend."""
 
-    def run(self, id: str) -> Run | None: ...
+    def run(self, id: str) -> Run | None:
+        """Return a run's working copy. Returns None if there is no such run."""
+        ...
 
-    def save_run(self, run: Run) -> None: ...
+    def save_run(self, run: Run) -> None:
+        """Store a run that is new or was changed."""
+        ...
 
     def accepted_no(self, id: str) -> int:
-        """The place of a run, whose first event was appended just now, in the order of acceptance over all runs."""
+        """Return a new run's place in the order of acceptance over all runs. Its first event was just appended."""
         ...
 
     def open_runs(self) -> Sequence[Run]:
-        """Runs not ended, oldest first."""
+        """Return all runs that have not ended, oldest first."""
         ...
 
     def at_work(self, owner: Owner, name: str) -> int:
-        """How many of its runs are queued or running; children count with their parent."""
+        """Return how many runs of an owner are queued or running. Child runs count with their parent."""
         ...
 
     def spend(self, budget: str, day: int, tokens: int, cost_usd: float) -> None:
-        """Add to what a budget was charged on a day. Days long gone may be dropped on the way."""
+        """Add to what a budget was charged on a day. May also drop the charges of days long past."""
         ...
 
-    def thread(self, key: str) -> Thread | None: ...
+    def thread(self, key: str) -> Thread | None:
+        """Return a thread's working copy. Returns None if there is no such thread."""
+        ...
 
-    def save_thread(self, thread: Thread) -> None: ...
+    def save_thread(self, thread: Thread) -> None:
+        """Store a thread that is new or was changed."""
+        ...
 
     def last_seq(self, stream: str) -> int:
-        """0: the stream has no events. Of a run, `Run.last_seq` is the same and cheaper."""
+        """Return the seq of a stream's last event, 0 if it has none. For a run, `Run.last_seq` is cheaper."""
         ...
 
-    def append(self, entry: Entry) -> None: ...
+    def append(self, entry: Entry) -> None:
+        """Append an event to its stream."""
+        ...
 
-    def entries(self, stream: str, after: int, limit: int) -> Sequence[Entry]: ...
+    def entries(self, stream: str, after: int, limit: int) -> Sequence[Entry]:
+        """Return at most `limit` events of a stream with seq > after, in order."""
+        ...
 
-    def add_message(self, thread: str, no: int, stream: str, seq: int) -> None: ...
+    def add_message(self, thread: str, no: int, stream: str, seq: int) -> None:
+        """Make the event (stream, seq) message number `no` of the thread."""
+        ...
 
     def replace_message(self, thread: str, stream: str, seq: int, new_seq: int) -> None:
         """Point the message that event `seq` made, numbered or pending, to event `new_seq` of the same stream."""
         ...
 
-    def add_pending(self, thread: str, stream: str, seq: int) -> None: ...
+    def add_pending(self, thread: str, stream: str, seq: int) -> None:
+        """Store a message that gets its number when the thread's active run ends."""
+        ...
 
-    def drop_pending(self, thread: str) -> None: ...
+    def drop_pending(self, thread: str) -> None:
+        """Forget the thread's pending messages, which have their numbers now."""
+        ...
 
-    def approval(self, id: str) -> ApprovalRow | None: ...
+    def approval(self, id: str) -> ApprovalRow | None:
+        """Return an approval. Returns None if there is no such approval."""
+        ...
 
-    def save_approval(self, row: ApprovalRow) -> None: ...
+    def save_approval(self, row: ApprovalRow) -> None:
+        """Store an approval that is new or was answered."""
+        ...
 
-    def claim(self, principal: str, route: str, key: str) -> IdempotencyClaim | None: ...
+    def claim(self, principal: str, route: str, key: str) -> IdempotencyClaim | None:
+        """Return the idempotency record of a key, even an expired one. Returns None if there is none."""
+        ...
 
     def save_claim(self, claim: IdempotencyClaim, now: int) -> None:
-        """Store or replace it; claims that expired before `now` may be dropped on the way."""
+        """Store or replace an idempotency record. May also drop records that expired before `now`."""
         ...
 
-    def save_api_key(self, row: ApiKeyRow) -> None: ...
+    def save_api_key(self, row: ApiKeyRow) -> None:
+        """Store or replace an API key."""
+        ...
 
     def add_definition(self, definition: StoredDefinition) -> None:
-        """Nothing happens if its version is stored already."""
+        """Store an agent definition, unless its version is already stored."""
         ...
 
-    def global_context(self, principal: str) -> dict[str, JSON]: ...
+    def global_context(self, principal: str) -> dict[str, JSON]:
+        """Return the context of a principal, empty if it has none."""
+        ...
 
-    def save_global_context(self, principal: str, context: dict[str, JSON]) -> None: ...
+    def save_global_context(self, principal: str, context: dict[str, JSON]) -> None:
+        """Replace the context of a principal."""
+        ...
 
     def erase_some(self, thread: str, limit: int) -> bool:
-        """Delete about `limit` rows of a thread and of its runs, the thread's own row last. True: nothing is left."""
+        """Delete about `limit` rows of a thread and of its runs, the thread's row last.
+
+        Returns True once nothing is left.
+        """
         ...
+
+
+def require_run(tables: Tables, id: str) -> Run:
+    """Return a run that must exist."""
+    run = tables.run(id)
+    assert run is not None, id
+    return run
+
+
+def require_thread(tables: Tables, key: str) -> Thread:
+    """Return a thread that must exist."""
+    thread = tables.thread(key)
+    assert thread is not None, key
+    return thread

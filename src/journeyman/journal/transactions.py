@@ -1,13 +1,14 @@
-"""The transactions, written once over `Tables`.
+"""The transactions, written once over `Tables` for every backend.
 
-A batch is checked to its end before its first write, so a refused one leaves no trace and its neighbours in a group
-commit need no rollback. What `check` raises is the caller's; what `write` raises is a fault of ours or of the disk,
-and the backend rolls back.
+A batch is checked completely before its first write. So a refused batch changes nothing, and the other batches of its
+group commit need no rollback. Errors of `check` are for the caller of the batch. An error of `write` is a bug or a
+fault of the disk, and the backend rolls back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NoReturn
 
 import msgspec
 
@@ -32,15 +33,15 @@ from journeyman.events.events import (
     ThreadCreated,
     ThreadErased,
 )
-from journeyman.journal.idempotency import replayed_run
-from journeyman.journal.journal import Append, Batch, Committed, IdempotencyClaim, RunRow, principal_stream
-from journeyman.journal.projection.project import known_run, project, project_step
-from journeyman.journal.projection.thread_rows import is_pinned, known_thread
-from journeyman.journal.streams import THREAD, is_run
-from journeyman.journal.tables import Run, Tables, Thread
+from journeyman.events.streams import EventRef, ThreadRef, is_run, is_thread, principal_stream, thread_key_of
+from journeyman.journal.idempotency import replayed_result
+from journeyman.journal.journal import Append, Batch, Committed, IdempotencyClaim, RunRow
+from journeyman.journal.projection.project import project, project_step
+from journeyman.journal.projection.thread_rows import is_pinned
+from journeyman.journal.tables import Run, Tables, Thread, require_run, require_thread
 
-MOST_PINNED = 16  # messages of one thread: each model call sees them all
-ERASED_AT_ONCE = 500  # rows in one transaction of an erasure: keeps the writer free for others within milliseconds
+MOST_PINNED = 16  # pinned messages of one thread: every model call sees them all
+ERASED_AT_ONCE = 500  # rows per transaction of an erasure, so that other batches wait for milliseconds only
 
 
 class Transactions:
@@ -48,127 +49,129 @@ class Transactions:
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
-        self._codec = Codec()  # only for events made of parts that were stored, hence cleaned, before
+        self._codec = Codec()  # knows no secrets: it encodes only values that were masked when they were stored
 
     def commit(self, batch: Batch) -> Committed:
-        """`check`, then `write` unless the batch only repeats an earlier claim."""
+        """Check the batch, then write it. Writes nothing if the batch repeats an earlier request."""
         replay = self.check(batch)
         return Committed(replay=replay) if replay is not None else self.write(batch)
 
     # --- checks
 
     def check(self, batch: Batch) -> str | None:
-        """Refuse the batch if it must be refused. Returns what its claim made before, if it did."""
-        if batch.claim is not None and (replay := self._claimed(batch)) is not None:
+        """Raise the error for which the batch must be refused, if there is one.
+
+        Returns what the earlier batch made if this one repeats it (by its idempotency record), else None.
+        """
+        if batch.claim is not None and (replay := self._replay(batch.claim, batch.at)) is not None:
             return replay
-        ahead = _Ahead()
+        effects = _Effects()
         for append in batch.appends:
-            self._check(append, batch, ahead)
+            self._check(append, batch, effects)
         return None
 
-    def _claimed(self, batch: Batch) -> str | None:
-        claim = batch.claim
-        assert claim is not None
-        first = self._tables.claim(claim.principal, claim.route, claim.key)
-        return replayed_run(first, claim, batch.at)
+    def _replay(self, claim: IdempotencyClaim, at: int) -> str | None:
+        stored = self._tables.claim(claim.principal, claim.route, claim.key)
+        return replayed_result(stored, claim, at)
 
-    def _check(self, append: Append, batch: Batch, ahead: _Ahead) -> None:
+    def _check(self, append: Append, batch: Batch, effects: _Effects) -> None:
         stream, drafts = append.stream, append.drafts
         if not is_run(stream):
-            self._check_thread(append, ahead)
+            self._check_thread(append, effects)
         elif drafts and drafts[0].type == "run_accepted":
             event = drafts[0].event
             assert isinstance(event, RunAccepted)
-            self._check_accept(stream, event, batch, ahead)
-            self._check_steps(drafts[1:], ahead, may_end=False, forks=event.copied > 0)
+            self._check_accept(stream, event, batch, effects)
+            self._check_steps(drafts[1:], effects, may_end=False, forks=event.copied > 0)
         else:
-            run = self._tables.run(stream)
-            if run is None:
-                raise NotFoundError(f"there is no run {stream}")
-            if not run.open or stream in ahead.ended:
-                self._check_ended(run, append)
-            elif append.epoch is None:
-                self._check_outside(run, drafts, ahead)
-            else:
-                _check_epoch(run, append.epoch)
-                ahead.stepped.add(stream)
-                if run.status == "queued":
-                    _check_queued(drafts)
-                self._check_steps(drafts, ahead, may_end=True)
-                if drafts and drafts[-1].type in END_TYPES:
-                    ahead.ended.add(stream)
+            self._check_run(append, effects)
 
-    def _check_accept(self, stream: str, event: RunAccepted, batch: Batch, ahead: _Ahead) -> None:
-        if stream in ahead.runs or self._tables.run(stream) is not None:
-            raise StateError(f"the run {stream} was accepted before: give every run an id of its own")
-        if event.parent is not None and event.parent.run_id not in ahead.stepped:
-            raise StateError("a child begins with a step of its parent: append both in one batch", code="unfenced")
+    def _check_run(self, append: Append, effects: _Effects) -> None:
+        run = self._tables.run(append.stream)
+        if run is None:
+            raise NotFoundError(f"There is no run {append.stream!r}.")
+        if not run.open or run.id in effects.ended:
+            self._check_ended(run, append)
+        elif append.epoch is None:
+            self._check_external(run, append.drafts, effects)
+        else:
+            _check_epoch(run, append.epoch)
+            effects.stepped.add(run.id)
+            if run.status == "queued":
+                _check_queued(append.drafts)
+            self._check_steps(append.drafts, effects, may_end=True)
+            if append.drafts and append.drafts[-1].type in END_TYPES:
+                effects.ended.add(run.id)
+
+    def _check_accept(self, run_id: str, event: RunAccepted, batch: Batch, effects: _Effects) -> None:
+        if run_id in effects.runs or self._tables.run(run_id) is not None:
+            raise StateError(f"The run {run_id!r} was already accepted. Give every run its own id.")
+        if event.parent is not None and event.parent.run_id not in effects.stepped:
+            raise StateError("A child run needs a step of its parent before it in the same batch.", code="unfenced")
         thread = self._tables.thread(event.thread)
-        waiting = ahead.waiting.get(event.thread, 0)
-        ahead.runs.add(stream)
-        ahead.threads.add(event.thread)
-        ahead.waiting[event.thread] = waiting + 1
+        ahead = effects.accepted.get(event.thread, 0)
+        effects.runs.add(run_id)
+        effects.threads.add(event.thread)
+        effects.accepted[event.thread] = ahead + 1
         if thread is not None and thread.erasing:
-            raise _erasing(event.thread)
+            raise _being_erased(event.thread)
         if batch.most_runs and event.parent is None:
             self._check_most_runs(batch)
         if thread is not None and event.copied:
-            raise StateError("the thread exists already: a fork has a thread of its own", code="thread_exists")
-        if (thread is None or thread.active_run is None) and not waiting:
-            return
-        if event.multitask == "reject":
-            raise ThreadBusyError("the thread has a run: wait for its end, or send multitask 'queue' or 'interrupt'")
-        if event.multitask == "interrupt":  # it takes the place of all that run or wait, so these count once more
-            waiting -= batch.max_queued
-        queued = len(thread.queue) if thread is not None else 0
-        begins = thread is None or thread.active_run is None  # the first of this batch takes the slot
-        if queued + waiting - begins >= batch.max_queued:
-            raise QueueFullError(f"{batch.max_queued} runs already wait on this thread: try again when one has ended")
+            raise _thread_exists(event.thread)
+        if (thread is not None and thread.active_run is not None) or ahead:
+            _check_busy(thread, event, batch, ahead)
 
     def _check_most_runs(self, batch: Batch) -> None:
         for limit in batch.most_runs:
             if self._tables.at_work(limit.owner, limit.name) >= limit.most:
-                text = f"{limit.most} runs of this {limit.owner} are at work, as many as its quota allows: wait for one"
+                text = (
+                    f"{limit.most} runs of this {limit.owner} are already queued or running, and its quota allows no"
+                    " more. Try again when one has ended."
+                )
                 raise QueueFullError(text, code="too_many_runs", retry_after=1)
 
-    def _check_thread(self, append: Append, ahead: _Ahead) -> None:
-        if not append.stream.startswith(THREAD):
+    def _check_thread(self, append: Append, effects: _Effects) -> None:
+        if not is_thread(append.stream):
             return
-        key = append.stream[len(THREAD) :]
+        key = thread_key_of(append.stream)
         thread = self._tables.thread(key)
         if thread is not None and thread.erasing:
-            raise _erasing(key)
-        exists = thread is not None or key in ahead.threads
+            raise _being_erased(key)
+        exists = thread is not None or key in effects.threads
         if thread is not None:
             self._check_pins(thread, append.drafts)
         creates = bool(append.drafts) and isinstance(append.drafts[0].event, ThreadCreated)
         if creates and exists:
-            raise StateError("the thread exists already: use it, or choose another id", code="thread_exists")
+            raise _thread_exists(key)
         if not creates and not exists:
-            raise NotFoundError("there is no such thread")
-        ahead.threads.add(key)
+            raise NotFoundError(f"There is no thread {ThreadRef.parse(key).id!r}.")
+        effects.threads.add(key)
 
     def _check_pins(self, thread: Thread, drafts: Sequence[Draft]) -> None:
         if not any(isinstance(draft.event, MessageAdded) and draft.event.message.pinned for draft in drafts):
             return
-        waiting = sum(is_pinned(self._tables, *place) for place in thread.pending)
-        if len(thread.pinned) + waiting >= MOST_PINNED:
-            text = f"the thread has {MOST_PINNED} pinned messages: put what matters into its context, or start another"
+        pending = sum(is_pinned(self._tables, stream, seq) for stream, seq in thread.pending)
+        if len(thread.pinned) + pending >= MOST_PINNED:
+            text = (
+                f"Thread {thread.thread_id!r} already has {MOST_PINNED} pinned messages."
+                " Put what matters into its context, or start another thread."
+            )
             raise StateError(text, code="too_many_pinned")
 
-    def _check_steps(self, drafts: Sequence[Draft], ahead: _Ahead, may_end: bool, forks: bool = False) -> None:
-        for place, draft in enumerate(drafts, 1):
-            if draft.type in END_TYPES and not (may_end and place == len(drafts)):
-                raise StateError("nothing can follow the end of a run", code="run_ended")
+    def _check_steps(self, drafts: Sequence[Draft], effects: _Effects, may_end: bool, forks: bool = False) -> None:
+        for number, draft in enumerate(drafts, 1):
+            if draft.type in END_TYPES and not (may_end and number == len(drafts)):
+                raise StateError(f"{draft.type} must be the last event of its run.", code="run_ended")
             if draft.type in ("run_accepted", "run_started") and not (forks and draft.type == "run_started"):
-                raise StateError(f"{draft.type} is not a step: the journal places it itself", code="unfenced")
+                raise StateError(f"{draft.type} is not a step: the journal appends it itself.", code="unfenced")
             if isinstance(draft.event, ApprovalRequested):
-                self._check_new_approval(draft.event.approval, ahead)
+                self._check_new_approval(draft.event.approval, effects)
 
-    def _check_new_approval(self, id: str, ahead: _Ahead) -> None:
-        if id in ahead.asked or self._tables.approval(id) is not None:
-            raise StateError(f"the approval {id} was requested before: give every approval an id of its own")
-        ahead.asked.add(id)
+    def _check_new_approval(self, id: str, effects: _Effects) -> None:
+        if id in effects.requested or self._tables.approval(id) is not None:
+            raise StateError(f"The approval {id!r} was already requested. Give every approval its own id.")
+        effects.requested.add(id)
 
     def _check_ended(self, run: Run, append: Append) -> None:
         if append.epoch is not None:
@@ -176,33 +179,33 @@ class Transactions:
         for draft in append.drafts:
             if isinstance(draft.event, ApprovalGiven):
                 self._refuse_answer(run, draft.event)
-        raise StateError("the run has ended", code="run_ended")
+        raise StateError("The run has ended.", code="run_ended")
 
-    def _check_outside(self, run: Run, drafts: Sequence[Draft], ahead: _Ahead) -> None:
+    def _check_external(self, run: Run, drafts: Sequence[Draft], effects: _Effects) -> None:
         for draft in drafts:
             event = draft.event
             if isinstance(event, ApprovalGiven):
-                if event.approval not in run.open_approvals or event.approval in ahead.answered:
+                if event.approval not in run.open_approvals or event.approval in effects.answered:
                     self._refuse_answer(run, event)
-                ahead.answered.add(event.approval)
+                effects.answered.add(event.approval)
             elif not isinstance(event, CancelRequested):
-                raise StateError(f"{draft.type} is no outside fact: append it under the run's epoch", code="unfenced")
+                raise StateError(f"{draft.type} can only be appended under the run's epoch.", code="unfenced")
 
-    def _refuse_answer(self, run: Run, event: ApprovalGiven) -> None:
+    def _refuse_answer(self, run: Run, event: ApprovalGiven) -> NoReturn:
         row = self._tables.approval(event.approval)
         if row is None or row.run != run.id:
-            raise NotFoundError("there is no such approval")
-        raise StateError("the approval was answered before, or its run has ended", code="approval_closed")
+            raise NotFoundError(f"There is no approval {event.approval!r}.")
+        raise StateError("The approval was already answered, or its run has ended.", code="approval_closed")
 
     # --- writes
 
     def write(self, batch: Batch) -> Committed:
-        """Append what a checked batch holds, and what follows from it."""
+        """Append the events of a checked batch, and those that follow from them."""
         entries: list[Entry] = []
-        outside: list[Entry] = []
+        external: list[Entry] = []
         for append in batch.appends:
             if append.epoch is not None and is_run(append.stream):
-                self._collect_outside(append, outside)
+                self._collect_external(append, external)
             self._append_all(append, batch, entries)
         if batch.claim is not None:
             self._tables.save_claim(_fulfilled(batch.claim, entries), batch.at)
@@ -210,12 +213,12 @@ class Transactions:
             self._tables.add_definition(definition)
         for row in batch.api_keys:
             self._tables.save_api_key(row)
-        return Committed(entries=tuple(entries), outside=tuple(outside))
+        return Committed(entries=tuple(entries), external=tuple(external))
 
-    def _collect_outside(self, append: Append, outside: list[Entry]) -> None:
+    def _collect_external(self, append: Append, external: list[Entry]) -> None:
         run = self._tables.run(append.stream)
         if run is not None and append.known < run.last_seq:
-            outside.extend(self._tables.entries(append.stream, append.known, run.last_seq - append.known))
+            external.extend(self._tables.entries(append.stream, append.known, run.last_seq - append.known))
 
     def _append_all(self, append: Append, batch: Batch, entries: list[Entry]) -> None:
         drafts = append.drafts
@@ -228,35 +231,38 @@ class Transactions:
         elif drafts[0].type == "run_accepted":
             entries.extend(self._interrupt(drafts[0].event, batch.at))
             entries.append(self._append(append.stream, drafts[0], batch.at, seq=1))
-            run = known_run(self._tables, append.stream)
+            run = require_run(self._tables, append.stream)
             run.epoch = batch.epoch
             entries.extend([self._step(run, draft, batch.at) for draft in drafts[1:]])
-            self._start_next(known_thread(self._tables, run.thread), batch, entries, drafts[0].event)
+            self._start_next(require_thread(self._tables, run.thread), batch, entries, drafts[0].event)
         else:
-            run = known_run(self._tables, append.stream)
+            run = require_run(self._tables, append.stream)
             entries.extend([self._step(run, draft, batch.at) for draft in drafts])
             if drafts[-1].type in END_TYPES:
-                self._start_next(known_thread(self._tables, run.thread), batch, entries)
+                self._start_next(require_thread(self._tables, run.thread), batch, entries)
 
     def _interrupt(self, event: Event, at: int) -> list[Entry]:
-        """What runs or waits on the thread is cancelled in the transaction that accepts the interrupting run: that is
-        behind them all, none of them takes another step, so it is next."""
+        """Cancel every open run of the thread on which an interrupting run is accepted.
+
+        This happens in one transaction with the acceptance. The new run waits behind the others, but as none of them
+        takes another step, it is the next to start.
+        """
         assert isinstance(event, RunAccepted)
         thread = self._tables.thread(event.thread) if event.multitask == "interrupt" else None
         if thread is None or thread.active_run is None:
             return []
         draft = self._codec.draft(CancelRequested(by=event.principal, reason="interrupted"))
-        runs = [known_run(self._tables, id) for id in (thread.active_run, *thread.queue)]
+        runs = [require_run(self._tables, id) for id in (thread.active_run, *thread.queue)]
         return [self._step(run, draft, at) for run in runs]
 
     def _append_copies(self, append: Append, batch: Batch, entries: list[Entry]) -> None:
-        """Events of the past, then events of now: a fork and its thread."""
+        """Append copied events with their old times, then new events: a fork or its thread."""
         times = (*append.times, *(batch.at for _ in append.drafts[len(append.times) :]))
         next_seq = self._tables.last_seq(append.stream) + 1
         for seq, (draft, at) in enumerate(zip(append.drafts, times, strict=True), next_seq):
             entries.append(self._append(append.stream, draft, at, seq))
             if draft.type == "run_accepted":
-                known_run(self._tables, append.stream).epoch = batch.epoch  # saved with the start, which is copied too
+                require_run(self._tables, append.stream).epoch = batch.epoch  # saved with the copied RunStarted
 
     def _append(self, stream: str, draft: Draft, at: int, seq: int = 0) -> Entry:
         entry = Entry(stream, seq or self._tables.last_seq(stream) + 1, draft.type, draft.v, at, draft.data)
@@ -270,13 +276,13 @@ class Transactions:
         project_step(self._tables, entry, draft.event, run)
         return entry
 
-    def _start_next(self, thread: Thread, batch: Batch, entries: list[Entry], just: Event | None = None) -> None:
-        """Give a free slot to the run that has waited longest. `just` is the RunAccepted of the youngest one."""
+    def _start_next(self, thread: Thread, batch: Batch, entries: list[Entry], newest: Event | None = None) -> None:
+        """Start the run that has waited longest, if the slot is free. `newest`: the youngest run's RunAccepted."""
         if thread.active_run is not None or not thread.queue:
             return
-        run = known_run(self._tables, thread.queue[0])
+        run = require_run(self._tables, thread.queue[0])
         run.epoch = max(run.epoch, batch.epoch)
-        accepted = just if just is not None and len(thread.queue) == 1 else self._accepted(run)
+        accepted = newest if newest is not None and len(thread.queue) == 1 else self._accepted(run)
         assert isinstance(accepted, RunAccepted)
         entries.append(self._step(run, self._codec.draft(self._started(run, thread)), batch.at))
         if accepted.context:
@@ -301,7 +307,7 @@ class Transactions:
     # --- take-over and erasure
 
     def take_over(self, epoch: int) -> Sequence[RunRow]:
-        """Raise every open run to `epoch`; lists those that hold a slot, oldest first."""
+        """Raise every open run to `epoch`. Returns those that hold their thread's slot, oldest first."""
         runs = self._tables.open_runs()
         for run in runs:
             run.epoch = epoch
@@ -309,44 +315,65 @@ class Transactions:
         return [run.row() for run in runs if run.status != "queued"]
 
     def begin_erasure(self, key: str, at: int, by: str) -> Entry | None:
-        """Write the tombstone and close the thread to everything else. None: there is no such thread.
+        """Append the tombstone of a thread and refuse everything else on the thread from now on.
 
-        Raises StateError (`run_active`) while a run of the thread is open.
+        Returns None if there is no such thread. Raises StateError (`run_active`) while one of its runs is open.
         """
         thread = self._tables.thread(key)
         if thread is None or thread.erasing:
             return None
         if thread.active_run is not None or thread.queue:
-            raise StateError("the thread has a run that is not ended: cancel it first", code="run_active")
+            text = f"Thread {thread.thread_id!r} has a run that has not ended. Cancel it first."
+            raise StateError(text, code="run_active")
         thread.erasing = True
         self._tables.save_thread(thread)
         draft = self._codec.draft(ThreadErased(thread=key, by=by))
         return self._append(principal_stream(thread.principal), draft, at)
 
     def erase_some(self, key: str) -> bool:
-        """One small step of an erasure; True: it is done."""
+        """Delete some rows of a thread that is being erased. Returns True once nothing is left."""
         return self._tables.erase_some(key, ERASED_AT_ONCE)
 
 
-class _Ahead:
-    """What the appends checked so far will change, for the checks of those behind them in the same batch."""
+class _Effects:
+    """What the appends of a batch that were checked so far will change, for the check of the later ones."""
 
-    __slots__ = ("answered", "asked", "ended", "runs", "stepped", "threads", "waiting")
+    __slots__ = ("accepted", "answered", "ended", "requested", "runs", "stepped", "threads")
 
     def __init__(self) -> None:
-        self.runs: set[str] = set()  # accepted
-        self.ended: set[str] = set()
-        self.stepped: set[str] = set()  # under their epoch
-        self.threads: set[str] = set()
-        self.waiting: dict[str, int] = {}  # thread -> runs accepted
-        self.asked: set[str] = set()  # approvals
-        self.answered: set[str] = set()
+        self.runs: set[str] = set()  # accepted runs
+        self.ended: set[str] = set()  # ended runs
+        self.stepped: set[str] = set()  # runs that got events under their epoch
+        self.threads: set[str] = set()  # threads that exist by then
+        self.accepted: dict[str, int] = {}  # thread -> number of accepted runs
+        self.requested: set[str] = set()  # requested approvals
+        self.answered: set[str] = set()  # answered approvals
 
 
 def _fulfilled(claim: IdempotencyClaim, entries: Sequence[Entry]) -> IdempotencyClaim:
+    """Return the idempotency record with what its batch made: by default, the first event."""
     if claim.made or not entries:
         return claim
-    return msgspec.structs.replace(claim, made=f"{entries[0].stream}#{entries[0].seq}")
+    return msgspec.structs.replace(claim, made=EventRef(entries[0].stream, entries[0].seq).key)
+
+
+def _check_busy(thread: Thread | None, event: RunAccepted, batch: Batch, ahead: int) -> None:
+    """Check that another run may wait on a busy thread, behind `ahead` runs of the same batch."""
+    thread_id = ThreadRef.parse(event.thread).id
+    if event.multitask == "reject":
+        raise ThreadBusyError(
+            f"Thread {thread_id!r} already has a run in progress."
+            ' Wait for it, or send `"multitask": "queue"` or `"interrupt"`.'
+        )
+    waiting = ahead + (len(thread.queue) if thread is not None else 0)
+    if thread is None or thread.active_run is None:
+        waiting -= 1  # the first run of this batch takes the slot
+    if event.multitask == "interrupt":
+        waiting -= batch.max_queued  # the runs that it cancels may still wait
+    if waiting >= batch.max_queued:
+        raise QueueFullError(
+            f"Thread {thread_id!r} already has {batch.max_queued} waiting runs. Try again when one has ended."
+        )
 
 
 def _check_epoch(run: Run, epoch: int) -> None:
@@ -357,8 +384,14 @@ def _check_epoch(run: Run, epoch: int) -> None:
 def _check_queued(drafts: Sequence[Draft]) -> None:
     for draft in drafts:
         if draft.type not in (*END_TYPES, "limit_reached"):
-            raise StateError("the run has not started yet: it can only be ended", code="run_queued")
+            raise StateError("The run has not started yet, so it can only be ended.", code="run_queued")
 
 
-def _erasing(key: str) -> StateError:
-    return StateError("the thread is being erased: use another thread", code="thread_erased")
+def _being_erased(key: str) -> StateError:
+    text = f"Thread {ThreadRef.parse(key).id!r} is being erased. Use another thread."
+    return StateError(text, code="thread_erased")
+
+
+def _thread_exists(key: str) -> StateError:
+    text = f"Thread {ThreadRef.parse(key).id!r} already exists. Use it, or choose another id."
+    return StateError(text, code="thread_exists")

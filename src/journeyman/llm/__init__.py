@@ -1,1 +1,1 @@
-"""Language models: one port, the gateway behind it, and models that need none."""
+"""Language models: the client protocol, the gateway client, and models that need no gateway."""

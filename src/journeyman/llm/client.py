@@ -1,4 +1,4 @@
-"""The port to a language model. One call in, one reply out; text deltas by callback while it comes."""
+"""The protocol of a language model client: a request in, a reply out, with the text by callback while it arrives."""
 
 from __future__ import annotations
 
@@ -17,30 +17,33 @@ class ModelReply(msgspec.Struct, frozen=True, kw_only=True):
     """A complete reply. Tool calls have distinct, non-empty ids; texts are valid Unicode without NUL."""
 
     message: Message
-    model: str  # the name that the service gave; "offline", "script:…", "replay:…" for the built-in ones
+    model: str  # the name that the service reported; "offline", "script:…" or "replay:…" for a built-in model
     usage: Usage = Usage()
     finish_reason: str = "stop"  # stop | tool_calls | length | content_filter
-    attempts: int = 1  # tries it took, the first included
+    attempts: int = 1  # including the first
 
 
 class TextDelta(msgspec.Struct, frozen=True):
-    """A piece of text as it arrives. A retry within one call starts over: `attempt` rises, text starts at nothing."""
+    """A piece of text as it arrives. When a call is retried, `attempt` grows and the text starts again from empty."""
 
     text: str
     attempt: int = 1
 
 
 class ModelClient(Protocol):
-    """Calls a model. Cancel-safe: cancelling the task closes the connection and leaves nothing behind."""
+    """A client of a language model. It is cancel-safe: cancelling the task closes the connection."""
 
     async def call(self, request: ModelRequest, on_delta: Callable[[TextDelta], None] | None = None) -> ModelReply:
-        """Ask once. With `on_delta` the reply is streamed and the callback gets each piece of text.
+        """Send a request and return the reply.
 
-        Raises ServiceError (and its kinds) when no complete, well-formed reply could be had.
-        The callback must not block; it is called on the event loop.
+        With `on_delta` the reply is streamed, and the callback gets each piece of text. It is called on the event loop
+        and must not block.
+
+        Raises:
+            ServiceError: There was no complete, valid reply.
         """
         ...
 
     async def aclose(self) -> None:
-        """Release connections; idempotent."""
+        """Close all connections. Closing twice does nothing."""
         ...

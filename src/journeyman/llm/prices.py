@@ -1,4 +1,4 @@
-"""What a model call costs where the gateway does not say it: prices by model, the operator's over a small table."""
+"""Prices of models, for gateways that do not report the cost of a call: the operator's prices over a built-in table."""
 
 from __future__ import annotations
 
@@ -18,21 +18,24 @@ _DATED = re.compile(r"-\d{4}-?\d{2}-?\d{2}$")
 
 
 class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Dollars for a million tokens. `cached`: of input that the provider had in its cache; None: as other input."""
+    """A model's price in dollars per million tokens.
+
+    `cached` is the price of input tokens that the provider read from its cache; None: the price of other input.
+    """
 
     input: float
     output: float
     cached: float | None = None
 
     def of(self, usage: Usage) -> float:
-        """What this usage costs. Cached tokens are part of the input."""
+        """Return the cost of this usage in dollars. Cached tokens are part of the input tokens."""
         cached = min(usage.cached_tokens, usage.input_tokens)
-        at = self.input if self.cached is None else self.cached
-        dollars = (usage.input_tokens - cached) * self.input + cached * at + usage.output_tokens * self.output
-        return dollars / _MILLION
+        cached_price = self.input if self.cached is None else self.cached
+        uncached = usage.input_tokens - cached
+        return (uncached * self.input + cached * cached_price + usage.output_tokens * self.output) / _MILLION
 
 
-# 2026-11-25, as the public price map of LiteLLM 1.110.2 has them. Prices change: PRICES_PATH wins.
+# As of 2026-11-25, from the public price map of LiteLLM 1.110.2. Prices change: PRICES_PATH overrides them.
 KNOWN: Mapping[str, Price] = {
     "claude-haiku-4-5": Price(1.0, 5.0, 0.1),
     "claude-opus-4-6": Price(5.0, 25.0, 0.5),
@@ -51,28 +54,29 @@ KNOWN: Mapping[str, Price] = {
     "gpt-5.5": Price(5.0, 30.0, 0.5),
 }
 FREE = Price(0.0, 0.0)
-BUILT_IN = ("offline", "script", "replay")  # models that ask nobody
+_BUILT_IN = ("offline", "script", "replay")  # models that make no requests
+_CACHE_SIZE = 1000
 
 
 class Prices:
-    """Looks prices up: a model's own name first, then without its provider (`openai/…`), then without its date."""
+    """A table of prices. It tries a model's name, then the name without provider (`openai/…`), then without date."""
 
     def __init__(self, given: Mapping[str, Price] | None = None) -> None:
         self._table = {**KNOWN, **(given or {})}
-        self._found: dict[str, Price | None] = {}
+        self._cache: dict[str, Price | None] = {}
 
     def of(self, model: str) -> Price | None:
-        """None: nobody said what it costs."""
-        if model not in self._found:
-            if len(self._found) > 1000:
-                self._found.clear()
-            self._found[model] = self._look_up(model)
-        return self._found[model]
+        """Return the price of a model. None: the price is not known."""
+        if model not in self._cache:
+            if len(self._cache) > _CACHE_SIZE:
+                self._cache.clear()
+            self._cache[model] = self._look_up(model)
+        return self._cache[model]
 
     def priced(self, usage: Usage, *names: str) -> Usage:
-        """The usage with its cost, where the gateway did not say it and the price of one of the model's names is known.
+        """Return the usage with its cost, by the first of the model's `names` whose price is known.
 
-        Models that ask nobody cost nothing, and nobody says so.
+        Returns `usage` itself if the gateway reported the cost, no price is known, or the model is built in.
         """
         if usage.cost_usd is not None:
             return usage
@@ -80,7 +84,7 @@ class Prices:
         return usage if price is FREE else msgspec.structs.replace(usage, cost_usd=price.of(usage))
 
     def _look_up(self, model: str) -> Price | None:
-        if model.partition(":")[0] in BUILT_IN:
+        if model.partition(":")[0] in _BUILT_IN:
             return FREE
         bare = model.rpartition("/")[2]
         names = (model, bare, _DATED.sub("", bare))
@@ -88,9 +92,12 @@ class Prices:
 
 
 def read_prices(path: Path | None) -> Prices:
-    """The operator's file, YAML or JSON: `model: {input: 0.25, output: 2.0, cached: 0.025}`, dollars a million tokens.
+    """Return the built-in prices, overridden by the operator's file if there is one.
 
-    Raises ConfigurationError.
+    The file is YAML or JSON: `model: {input: 0.25, output: 2.0, cached: 0.025}`, in dollars per million tokens.
+
+    Raises:
+        ConfigurationError: The file cannot be read or has an invalid price.
     """
     if path is None:
         return Prices()
@@ -101,10 +108,10 @@ def read_prices(path: Path | None) -> Prices:
         table = msgspec.convert(yaml.safe_load(data) or {}, dict[str, Price])
         negative = [name for name, price in table.items() if min(price.input, price.output, price.cached or 0.0) < 0]
         if negative:
-            raise ValueError(f"a price is 0 or more: {negative[0]}")
+            raise ValueError(f"the price of '{negative[0]}' is negative")
     except (OSError, ValueError, yaml.YAMLError) as exc:
         raise ConfigurationError(
-            f"PRICES_PATH: {path} cannot be used ({exc}); write `model: {{input: 0.25, output: 2.0}}`, "
-            "in dollars for a million tokens"
+            f"The prices in '{path}' (PRICES_PATH) cannot be used: {exc}. Write `model: {{input: 0.25, output: 2.0}}`, "
+            "in dollars per million tokens."
         ) from exc
     return Prices(table)

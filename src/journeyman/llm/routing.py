@@ -1,4 +1,4 @@
-"""Which client a model's name means."""
+"""Routes each model call to the client for the model's name."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from journeyman.llm.client import ModelClient, ModelReply, ModelRequest, TextDel
 from journeyman.llm.fake.scripted import ScriptedModel
 from journeyman.llm.offline.model import OfflineModel
 
-_REMEMBERED = 64
+_MAX_OPEN = 64
 
 
 class Models:
-    """`offline`, `script:FILE` and `replay:RUN` by name, anything else through the gateway.
+    """A model client that routes by name: `offline`, `script:FILE` and `replay:RUN`; other names go to the gateway.
 
-    `replay` opens the record named behind `replay:`. A script or record is opened once and goes on where the last
-    call left it; of those, the 64 opened last are remembered.
+    `replay` opens the recorded run named after `replay:`. Each script or recording is opened once and continues where
+    the last call left it; the 64 opened last stay open.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Models:
         self._opening = asyncio.Lock()
 
     async def call(self, request: ModelRequest, on_delta: Callable[[TextDelta], None] | None = None) -> ModelReply:
-        client = self._known(request.model) or await self._open(request.model)
+        client = self._client_of(request.model) or await self._open(request.model)
         return await client.call(request, on_delta)
 
     async def aclose(self) -> None:
@@ -46,7 +46,8 @@ class Models:
         for client in clients:
             await client.aclose()
 
-    def _known(self, model: str) -> ModelClient | None:
+    def _client_of(self, model: str) -> ModelClient | None:
+        """Return the client of a model. None: its script or recording is not open yet."""
         if model == "offline":
             return self._offline
         if model.startswith(("script:", "replay:")):
@@ -59,15 +60,15 @@ class Models:
         return self._gateway
 
     async def _open(self, model: str) -> ModelClient:
-        async with self._opening:  # two first calls must not open a script twice
+        async with self._opening:  # two concurrent first calls must not open a script twice
             if (client := self._opened.get(model)) is None:
-                client = await self._opener(model)
-                while len(self._opened) >= _REMEMBERED:
+                client = await self._create(model)
+                while len(self._opened) >= _MAX_OPEN:
                     await self._opened.pop(next(iter(self._opened))).aclose()
                 self._opened[model] = client
         return client
 
-    async def _opener(self, model: str) -> ModelClient:
+    async def _create(self, model: str) -> ModelClient:
         kind, _, name = model.partition(":")
         if kind == "replay":
             if self._replay is None:

@@ -1,1 +1,1 @@
-"""Limits on what may go wrong outside: pure state machines over a given clock."""
+"""Protection against failing services: concurrency and rate limits, circuit breakers, retries, and their one order."""

@@ -1,4 +1,4 @@
-"""A bound on how many calls are under way at once, and on how many wait for their turn, and for how long."""
+"""A concurrency limit with a bounded queue and a bounded waiting time."""
 
 from __future__ import annotations
 
@@ -8,33 +8,34 @@ from journeyman.clock import Clock
 
 
 class Bulkhead:
-    """`limit` inside, at most `waiting` before the door, first come first served. Of one event loop."""
+    """A limit of `limit` concurrent calls and `waiting` queued ones, in order of arrival, for one event loop."""
 
-    __slots__ = ("_clock", "_limit", "_most_waiting", "_waiting", "inside")
+    __slots__ = ("_clock", "_limit", "_max_waiting", "_waiting", "inside")
 
     def __init__(self, clock: Clock, limit: int, waiting: int = 1000) -> None:
         self._clock = clock
         self._limit = limit
-        self._most_waiting = waiting
+        self._max_waiting = waiting
         self._waiting: dict[asyncio.Future[bool], None] = {}
         self.inside = 0
 
     @property
     def waiting(self) -> int:
+        """The number of calls that wait for a slot."""
         return len(self._waiting)
 
     def enter_now(self) -> bool:
-        """Enter if there is room and nobody waits."""
+        """Take a slot if one is free and no call waits; return whether it was taken."""
         if self.inside >= self._limit or self._waiting:
             return False
         self.inside += 1
         return True
 
     async def enter(self, seconds: float) -> bool:
-        """Enter, waiting for at most `seconds`; False: no room, or too many wait already."""
+        """Take a slot, waiting for at most `seconds`. False: there was no slot in time, or the queue is full."""
         if self.enter_now():
             return True
-        if len(self._waiting) >= self._most_waiting:
+        if len(self._waiting) >= self._max_waiting:
             return False
         turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting[turn] = None
@@ -43,14 +44,14 @@ class Bulkhead:
             return await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled() and turn.result():
-                self.leave()  # let in and cancelled in the same moment
+                self.leave()  # the slot was granted at the moment of the cancellation
             raise
         finally:
             timer.cancel()
             self._waiting.pop(turn, None)
 
     def leave(self) -> None:
-        """Make room: who waits longest takes the place."""
+        """Return a slot; the call that has waited longest takes it."""
         while self._waiting:
             turn = next(iter(self._waiting))
             del self._waiting[turn]

@@ -1,9 +1,9 @@
-"""The one order in which a call leaves the process:
+"""The guard that every call to a service passes, which applies all limits in one order:
 
 concurrency limit > rate limit > circuit breaker > retry > timeout.
 
-The door is looked at first: while the breaker is open a call is refused at once and waits for nothing. A retry keeps
-its slot and passes rate limit and breaker again, so that each try counts as what it is to the service.
+While the breaker is open, a call is refused before it waits for anything. A retry keeps its slot but passes the rate
+limit and the breaker again, since to the service each attempt is a request.
 """
 
 from __future__ import annotations
@@ -28,58 +28,65 @@ from journeyman.resilience.signals import (
     Hook,
     Retried,
     RetryWithheld,
-    ignored,
+    ignore_signal,
 )
 
 T = TypeVar("T")
 
-_MOST_KEYS = 256  # breakers of one guard
+_MAX_BREAKERS = 256  # per guard
 
 
 class GuardPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """The bounds of one service."""
+    """The limits of one service."""
 
-    max_connections: int = 100  # calls under way at once
-    waiting: int = 1000  # calls that wait for a slot
+    max_connections: int = 100  # concurrent calls
+    waiting: int = 1000  # calls that may wait for a slot
     wait_seconds: float = 10.0  # longest wait for a slot, and for the rate limit
     rate: Rate | None = None
-    retries: int = 3  # after the first try
+    retries: int = 3  # after the first attempt
     backoff: Backoff = Backoff()
-    failures: int = 5  # in a row, until the breaker opens
+    failures: int = 5  # consecutive failures that open the breaker
     open_seconds: float = 2.0
 
 
 class ErrorClass(NamedTuple):
-    """What an error says: `failing`: the service is not well. `repeatable`: trying again can do no harm."""
+    """The meaning of an error.
+
+    `failing`: it counts as a failure of the service. `repeatable`: the call may be repeated without harm.
+    """
 
     failing: bool
     repeatable: bool
 
 
-Judge = Callable[[ServiceError], ErrorClass]
+Classify = Callable[[ServiceError], ErrorClass]
 
 
 class BreakerFigures(msgspec.Struct, frozen=True):
+    """The state of a circuit breaker at one moment."""
+
     state: BreakerState
     failures_in_a_row: int
     retry_in: float  # seconds until a call is admitted
 
 
 class GuardFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """A guard as it stands, for people and metrics."""
+    """The state of a guard at one moment, for the debug page and metrics."""
 
-    inside: int
-    waiting: int
+    inside: int  # calls that hold a slot
+    waiting: int  # calls that wait for a slot
     max_connections: int
-    retry_budget: float  # retries that could be made at once
+    retry_budget: float  # retries that may be made at once
     rate_delay: float  # seconds that the next call would wait
     breakers: dict[str, BreakerFigures]  # by key; "": the service as a whole
 
 
 class Guard:
-    """Guards the calls to one service. Memory is bounded: 256 breakers, `waiting` waiters, one rate window."""
+    """The guard of one service. Its memory is bounded: 256 breakers, `policy.waiting` waiters, one rate window."""
 
-    def __init__(self, name: str, policy: GuardPolicy, clock: Clock, rng: random.Random, hook: Hook = ignored) -> None:
+    def __init__(
+        self, name: str, policy: GuardPolicy, clock: Clock, rng: random.Random, hook: Hook = ignore_signal
+    ) -> None:
         self.name = name
         self.policy = policy
         self._clock = clock
@@ -93,43 +100,50 @@ class Guard:
     async def call(
         self,
         attempt: Callable[[int], Awaitable[T]],
-        judge: Judge,
+        classify: Classify,
         *,
         key: str = "",
         first: int = 1,
         timeout: float | None = None,
     ) -> T:
-        """What `attempt(number)` returns, tried as often as it may be; numbers count from `first`.
+        """Call `attempt(number)` until it succeeds or may not be repeated, and return its result.
 
-        `key` names what of the service has a breaker of its own (a model). `timeout` bounds one try in seconds; None:
-        it bounds itself. Only a ServiceError is judged and tried again; anything else passes through at once.
+        Only a ServiceError is classified and retried; any other exception passes through at once.
+
+        Args:
+            attempt: Makes one attempt; its argument counts the attempts from `first`.
+            classify: Says what an error means.
+            key: The part of the service that has a separate breaker, such as a model.
+            first: The number of the first attempt.
+            timeout: Seconds for one attempt; None: the attempt has a limit itself.
 
         Raises:
-            ServiceUnavailableError: `service_circuit_open`, `service_overloaded`, `service_throttled`: nothing was
-                sent; `retry_after` says when to come back.
-            ServiceError: of the last try.
+            ServiceUnavailableError: `service_circuit_open`, `service_overloaded` or `service_throttled`: nothing was
+                sent, and `retry_after` says when to try again.
+            ServiceError: The error of the last attempt.
         """
         breaker = self._breakers.get(key) or self._add_breaker(key)
         if breaker.state != "closed":
             self._check_open(breaker, key)
         if not self._bulkhead.enter_now() and not await self._bulkhead.enter(self.policy.wait_seconds):
-            raise self._refusal(key, "service_overloaded", f"has {self.policy.max_connections} calls under way", 1.0)
+            raise self._refused(key, "service_overloaded", f"has {self.policy.max_connections} calls under way", 1.0)
         try:
-            return await self._tries(breaker, attempt, judge, key, first, timeout)
+            return await self._attempt_repeatedly(breaker, attempt, classify, key, first, timeout)
         finally:
             self._bulkhead.leave()
 
     def is_open(self, key: str = "") -> bool:
-        """Whether a call would be refused by its breaker now."""
+        """Return whether the breaker of `key` would refuse a call now."""
         breaker = self._breakers.get(key)
         return breaker is not None and breaker.state != "closed" and breaker.retry_in(self._clock.monotonic()) > 0
 
     @property
     def idle(self) -> bool:
-        """Nothing is under way and nothing is held against the service: forgetting it loses nothing."""
+        """Whether the guard has no calls and no failures, so that dropping it loses nothing."""
         return self._bulkhead.inside == 0 and all(breaker.state == "closed" for breaker in self._breakers.values())
 
     def figures(self) -> GuardFigures:
+        """Return the current state of the guard."""
         now = self._clock.monotonic()
         return GuardFigures(
             inside=self._bulkhead.inside,
@@ -138,16 +152,16 @@ class Guard:
             retry_budget=round(self._budget.balance(now), 3),
             rate_delay=self._rate.delay(now) if self._rate else 0.0,
             breakers={
-                key: BreakerFigures(breaker.state, breaker.in_a_row, breaker.retry_in(now))
+                key: BreakerFigures(breaker.state, breaker.failures_in_a_row, breaker.retry_in(now))
                 for key, breaker in self._breakers.items()
             },
         )
 
-    async def _tries(
+    async def _attempt_repeatedly(
         self,
         breaker: Breaker,
         attempt: Callable[[int], Awaitable[T]],
-        judge: Judge,
+        classify: Classify,
         key: str,
         number: int,
         timeout: float | None,
@@ -160,25 +174,25 @@ class Guard:
                 await self._wait_for_rate(self._rate, key)
             ticket = self._admit(breaker, key, error)
             try:
-                result = await (attempt(number) if timeout is None else self._bounded(attempt(number), timeout))
+                result = await (attempt(number) if timeout is None else self._with_timeout(attempt(number), timeout))
             except ServiceError as exc:
                 error = exc
             except BaseException:
                 breaker.withdrawn(ticket)
                 raise
             else:
-                self._succeeded(breaker, ticket, key)
+                self._record_success(breaker, ticket, key)
                 return result
-            pause = self._after(breaker, ticket, judge(error), error, key, number, number < last)
+            pause = self._pause_after(breaker, ticket, classify(error), error, key, number, number < last)
             if pause is None:
                 raise error
             await self._clock.sleep(pause)
             number += 1
 
-    async def _bounded(self, tried: Awaitable[T], seconds: float) -> T:
+    async def _with_timeout(self, attempt: Awaitable[T], seconds: float) -> T:
         try:
             async with asyncio.timeout(seconds):
-                return await tried
+                return await attempt
         except TimeoutError as exc:
             raise ServiceTimeoutError(f"{self.name} did not answer within {seconds:g} seconds") from exc
 
@@ -186,7 +200,7 @@ class Guard:
         now = self._clock.monotonic()
         delay = limit.delay(now)
         if delay > self.policy.wait_seconds:
-            raise self._refusal(key, "service_throttled", "has its rate limit reached", delay)
+            raise self._refused(key, "service_throttled", "has its rate limit reached", delay)
         limit.take(now)
         if delay > 0:
             await self._clock.sleep(delay)
@@ -194,7 +208,7 @@ class Guard:
     def _check_open(self, breaker: Breaker, key: str) -> None:
         wait = breaker.retry_in(self._clock.monotonic())
         if wait > 0:
-            raise self._open_refusal(key, wait)
+            raise self._circuit_open(key, wait)
 
     def _admit(self, breaker: Breaker, key: str, error: ServiceError | None) -> int:
         if breaker.state == "closed":
@@ -203,34 +217,34 @@ class Guard:
         before = breaker.state
         ticket = breaker.admit(now)
         if ticket is None:
-            raise error or self._open_refusal(key, breaker.retry_in(now))
-        self._tell(breaker, key, before)
+            raise error or self._circuit_open(key, breaker.retry_in(now))
+        self._report_change(breaker, key, before)
         return ticket
 
-    def _succeeded(self, breaker: Breaker, ticket: int, key: str) -> None:
+    def _record_success(self, breaker: Breaker, ticket: int, key: str) -> None:
         before = breaker.state
         breaker.succeeded(ticket)
         if breaker.state is not before:
-            self._tell(breaker, key, before)
+            self._report_change(breaker, key, before)
 
-    def _after(
+    def _pause_after(
         self,
         breaker: Breaker,
         ticket: int,
-        judged: ErrorClass,
+        error_class: ErrorClass,
         error: ServiceError,
         key: str,
         number: int,
-        tries_left: bool,
+        may_retry: bool,
     ) -> float | None:
-        """Seconds until the next try; None: there is none."""
+        """Record a failed attempt and return the seconds until the next one. None: there is no next attempt."""
         before, now = breaker.state, self._clock.monotonic()
-        if judged.failing:
+        if error_class.failing:
             breaker.failed(ticket, now)
         else:
             breaker.succeeded(ticket)
-        self._tell(breaker, key, before)
-        if not (judged.repeatable and tries_left) or breaker.state != "closed":
+        self._report_change(breaker, key, before)
+        if not (error_class.repeatable and may_retry) or breaker.state != "closed":
             return None
         if not self._budget.withdraw(now):
             self._hook(RetryWithheld(self.name, key, error.code))
@@ -239,22 +253,22 @@ class Guard:
         self._hook(Retried(self.name, key, number, error.code, pause))
         return pause
 
-    def _tell(self, breaker: Breaker, key: str, before: BreakerState) -> None:
+    def _report_change(self, breaker: Breaker, key: str, before: BreakerState) -> None:
         if breaker.state != before:
             self._hook(BreakerChanged(self.name, key, before, breaker.state))
 
-    def _open_refusal(self, key: str, wait: float) -> ServiceUnavailableError:
+    def _circuit_open(self, key: str, wait: float) -> ServiceUnavailableError:
         what = "failed again and again and is left alone for a moment"
-        return self._refusal(key, "service_circuit_open", what, max(wait, 0.1))
+        return self._refused(key, "service_circuit_open", what, max(wait, 0.1))
 
-    def _refusal(self, key: str, code: str, what: str, retry_after: float) -> ServiceUnavailableError:
+    def _refused(self, key: str, code: str, what: str, retry_after: float) -> ServiceUnavailableError:
         self._hook(CallRefused(self.name, key, code, retry_after))
         name = f"{self.name} ({key})" if key else self.name
         message = f"{name} {what}: try again in {retry_after:.1f} seconds"
         return ServiceUnavailableError(message, code=code, retry_after=retry_after)
 
     def _add_breaker(self, key: str) -> Breaker:
-        if len(self._breakers) >= _MOST_KEYS:
+        if len(self._breakers) >= _MAX_BREAKERS:
             closed = (name for name, breaker in self._breakers.items() if breaker.state == "closed")
             del self._breakers[next(closed, next(iter(self._breakers)))]
         breaker = self._breakers[key] = Breaker(self.policy.failures, self.policy.open_seconds)

@@ -1,4 +1,4 @@
-"""When to try again: exponential pauses under full jitter, and a budget that bounds retries to a share of traffic."""
+"""Retry timing: exponential backoff with full jitter, and a budget that limits retries to a share of the traffic."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import msgspec
 
 
 class Backoff(msgspec.Struct, frozen=True):
-    """Pauses in seconds: a random share of `first`, doubled with each try, never above `longest`."""
+    """The pauses between attempts in seconds: a random part of `first`, doubled each time, at most `longest`."""
 
     first: float = 0.5
     longest: float = 20.0
 
     def pause(self, attempt: int, jitter: float, retry_after: float | None = None) -> float:
-        """Seconds to wait after try number `attempt` (from 1) failed; `jitter` is a random number from 0 to 1.
+        """Return the seconds to wait after attempt number `attempt` (from 1) failed.
 
-        What the service advised is the least: those that it sent away together do not come back together.
+        `jitter` is a random number from 0 to 1. With a `retry_after` of the service, a random part of `first` is added
+        to it, so that clients that were refused together do not return together.
         """
         if retry_after is not None:
             return max(0.0, retry_after) + jitter * self.first
@@ -22,34 +23,35 @@ class Backoff(msgspec.Struct, frozen=True):
 
 
 class RetryBudget:
-    """A purse: every call puts `share` in, `per_second` trickles in, every retry takes one out; it holds `most`.
+    """A token bucket for retries, which holds at most `capacity` tokens.
 
-    In any stretch of time there are thus at most `most` + `per_second` x seconds + `share` x calls retries.
+    Each call adds `share` tokens, each second adds `per_second`, and each retry takes one. In any period there are at
+    most `capacity` + `per_second` x seconds + `share` x calls retries.
     """
 
-    __slots__ = ("_balance", "_filled_at", "_most", "_per_second", "_share")
+    __slots__ = ("_balance", "_capacity", "_per_second", "_refilled_at", "_share")
 
-    def __init__(self, share: float = 0.1, most: float = 10.0, per_second: float = 0.5, now: float = 0.0) -> None:
+    def __init__(self, share: float = 0.1, capacity: float = 10.0, per_second: float = 0.5, now: float = 0.0) -> None:
         self._share = share
-        self._most = most
+        self._capacity = capacity
         self._per_second = per_second
-        self._balance = most
-        self._filled_at = now
+        self._balance = capacity
+        self._refilled_at = now
 
     def deposit(self) -> None:
-        """A call (not a retry) begins."""
-        if self._balance < self._most:
-            self._balance = min(self._most, self._balance + self._share)
+        """Add the share of a new call. Do not use it for a retry."""
+        if self._balance < self._capacity:
+            self._balance = min(self._capacity, self._balance + self._share)
 
     def withdraw(self, now: float) -> bool:
-        """Whether one retry may be made: it is paid for with the answer."""
+        """Take a token for one retry; return whether there was one."""
         balance = self.balance(now)
         allowed = balance >= 1.0
         self._balance = balance - 1.0 if allowed else balance
-        self._filled_at = max(now, self._filled_at)
+        self._refilled_at = max(now, self._refilled_at)
         return allowed
 
     def balance(self, now: float) -> float:
-        """How many retries could be made at once."""
-        trickled = max(0.0, now - self._filled_at) * self._per_second
-        return min(self._most, self._balance + trickled)
+        """Return the number of tokens, which is the number of retries that may be made at once."""
+        refilled = max(0.0, now - self._refilled_at) * self._per_second
+        return min(self._capacity, self._balance + refilled)

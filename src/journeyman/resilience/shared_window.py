@@ -1,4 +1,4 @@
-"""The windows of several processes in one Redis, and what is done while it is away."""
+"""Sliding windows that several processes share in Redis, with a local fallback while Redis is unreachable."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ from journeyman.resilience.window import Limit, MemoryWindows, WindowResult
 
 log = logging.getLogger(__name__)
 
-PATIENCE_SECONDS = 0.25  # for one answer: a request waits for it
+REPLY_SECONDS = 0.25  # a request waits for this reply
 CONNECTIONS = 16
-AWAY_SECONDS = 1.0  # how long an absent Redis is not asked again
+AWAY_SECONDS = 1.0  # pause between two attempts to reach Redis
 
-# One script, so one step for everybody. Times are Redis's own. KEYS: the windows. ARGV: a member that nobody else
-# adds, then count and length (µs) of each. Answers, for each: how many places are taken, and the oldest one's age (µs).
+# One script, so that the step is atomic for all processes. Times are those of Redis. KEYS: the windows. ARGV: a unique
+# member, then the count and the length (µs) of each window. Returns whether all windows had room, then for each window
+# the number of calls in it and the age (µs) of the oldest one.
 _SCRIPT = """
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local room = 1
-for place, key in ipairs(KEYS) do
-    redis.call('ZREMRANGEBYSCORE', key, '-inf', now - ARGV[2 * place + 1])
-    if redis.call('ZCARD', key) >= tonumber(ARGV[2 * place]) then room = 0 end
+for index, key in ipairs(KEYS) do
+    redis.call('ZREMRANGEBYSCORE', key, '-inf', now - ARGV[2 * index + 1])
+    if redis.call('ZCARD', key) >= tonumber(ARGV[2 * index]) then room = 0 end
 end
 local answer = {room}
-for place, key in ipairs(KEYS) do
+for index, key in ipairs(KEYS) do
     if room == 1 then
         redis.call('ZADD', key, now, ARGV[1])
-        redis.call('PEXPIRE', key, math.ceil(ARGV[2 * place + 1] / 1000) + 1000)
+        redis.call('PEXPIRE', key, math.ceil(ARGV[2 * index + 1] / 1000) + 1000)
     end
     local oldest = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
     table.insert(answer, redis.call('ZCARD', key))
@@ -43,12 +44,17 @@ return answer
 
 
 class RedisWindows:
-    """Windows shared by every process on one Redis; those of this process alone while it is away."""
+    """Sliding windows that all processes on one Redis share; while it is unreachable, those of this process alone."""
 
     def __init__(self, url: str, clock: Clock, ids: Ids, prefix: str = "journeyman:window:") -> None:
-        # 0.15 s and 5 MB: an optional driver, loaded only where REDIS_URL is set
+        """Create a client, which connects at the first request.
+
+        Raises:
+            ConfigurationError: The Redis client library is not installed.
+        """
+        # imported here: an optional driver that costs 0.15 s and 5 MB
         if find_spec("redis") is None:
-            raise ConfigurationError("REDIS_URL needs the Redis client: pip install 'journeyman[redis]'")
+            raise ConfigurationError("REDIS_URL needs the Redis client. Run `pip install 'journeyman[redis]'`.")
         from redis.asyncio import BlockingConnectionPool, Redis  # noqa: PLC0415
         from redis.asyncio.retry import Retry  # noqa: PLC0415
         from redis.backoff import NoBackoff  # noqa: PLC0415
@@ -57,9 +63,9 @@ class RedisWindows:
         pool = BlockingConnectionPool.from_url(
             url,
             max_connections=CONNECTIONS,
-            timeout=PATIENCE_SECONDS,
-            socket_timeout=PATIENCE_SECONDS,
-            socket_connect_timeout=PATIENCE_SECONDS,
+            timeout=REPLY_SECONDS,
+            socket_timeout=REPLY_SECONDS,
+            socket_connect_timeout=REPLY_SECONDS,
             retry=Retry(NoBackoff(), 0),
         )
         self._redis: Any = Redis.from_pool(pool)
@@ -69,31 +75,31 @@ class RedisWindows:
         self._clock = clock
         self._ids = ids
         self._prefix = prefix
-        self._again = 0.0  # when Redis may be asked
-        self.away = False  # the limits are those of this process alone
+        self._retry_at = 0.0
+        self.away = False  # Redis is unreachable, and the limits count only this process
 
     async def admit(self, limits: Sequence[Limit]) -> WindowResult:
-        if self.away and not self._may_ask():
-            return self._local.decide(limits)
+        if self.away and not self._may_retry():
+            return self._local.admit_now(limits)
         try:
-            answer = await self._ask(limits)
+            answer = await self._run_script(limits)
         except self._failures as exc:
-            self._lost(exc)
-            return self._local.decide(limits)
+            self._fall_back(exc)
+            return self._local.admit_now(limits)
         if self.away:
             self.away = False
             log.info("Redis is back: limits are shared again")
-        return _verdict(limits, answer)
+        return _result(limits, answer)
 
-    def _may_ask(self) -> bool:
-        """One request a second looks whether Redis is back; the others do not wait for it."""
+    def _may_retry(self) -> bool:
+        """Return whether this request should try Redis again: one request a second does, and the others do not wait."""
         now = self._clock.monotonic()
-        if now < self._again:
+        if now < self._retry_at:
             return False
-        self._again = now + AWAY_SECONDS
+        self._retry_at = now + AWAY_SECONDS
         return True
 
-    async def _ask(self, limits: Sequence[Limit]) -> list[int]:
+    async def _run_script(self, limits: Sequence[Limit]) -> list[int]:
         keys = [self._prefix + limit.key for limit in limits]
         arguments: list[str | int] = [self._ids.new("req")]
         for limit in limits:
@@ -101,21 +107,21 @@ class RedisWindows:
         answer: list[int] = await self._script(keys=keys, args=arguments)
         return answer
 
-    def _lost(self, exc: Exception) -> None:
-        self._again = self._clock.monotonic() + AWAY_SECONDS
+    def _fall_back(self, exc: Exception) -> None:
+        self._retry_at = self._clock.monotonic() + AWAY_SECONDS
         if not self.away:
             self.away = True
-            log.warning("Redis is away (%s): limits are those of this process until it is back", type(exc).__name__)
+            log.warning("Redis is away (%s): until it is back, limits count only this process", type(exc).__name__)
 
     async def aclose(self) -> None:
         await self._redis.aclose()
 
 
-def _verdict(limits: Sequence[Limit], answer: list[int]) -> WindowResult:
+def _result(limits: Sequence[Limit], answer: list[int]) -> WindowResult:
     admitted = answer[0] == 1
-    taken = zip(limits, answer[1::2], answer[2::2], strict=True)
-    found = [
+    windows = zip(limits, answer[1::2], answer[2::2], strict=True)
+    results = [
         WindowResult(admitted, limit, max(0, limit.rate.count - count), max(0.0, limit.rate.seconds - age / 1_000_000))
-        for limit, count, age in taken
+        for limit, count, age in windows
     ]
-    return min(found, key=lambda verdict: (verdict.remaining, -verdict.reset))
+    return min(results, key=lambda result: (result.remaining, -result.reset))

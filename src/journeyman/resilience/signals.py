@@ -1,4 +1,4 @@
-"""What a guard did: frozen facts for logs and metrics. Counting and writing is the readers' work."""
+"""Signals that a guard sends for logs and metrics: frozen facts about what it did."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BreakerState = Literal["closed", "open", "half_open"]
 
 
 class BreakerChanged(msgspec.Struct, frozen=True):
-    """A breaker went from one state to another. `key` names what of the service it watches: a model, say."""
+    """A breaker changed its state. `key` is the part of the service that it watches, such as a model."""
 
     guard: str
     key: str
@@ -20,7 +20,7 @@ class BreakerChanged(msgspec.Struct, frozen=True):
 
 
 class Retried(msgspec.Struct, frozen=True):
-    """Try `attempt` failed with `code`; the next one follows after `pause` seconds."""
+    """Attempt number `attempt` failed with `code`; the next one follows after `pause` seconds."""
 
     guard: str
     key: str
@@ -30,7 +30,7 @@ class Retried(msgspec.Struct, frozen=True):
 
 
 class RetryWithheld(msgspec.Struct, frozen=True):
-    """A try that might have been repeated was not: the retry budget is spent."""
+    """A call that could have been repeated was not, since the retry budget is used up."""
 
     guard: str
     key: str
@@ -38,7 +38,7 @@ class RetryWithheld(msgspec.Struct, frozen=True):
 
 
 class CallRefused(msgspec.Struct, frozen=True):
-    """A call was not made: `code` says which bound refused it, `retry_after` in how many seconds to come back."""
+    """A call was not made: `code` says which limit refused it, `retry_after` in how many seconds to try again."""
 
     guard: str
     key: str
@@ -50,5 +50,5 @@ Signal = BreakerChanged | Retried | RetryWithheld | CallRefused
 Hook = Callable[[Signal], None]  # called on the event loop; must neither block nor raise
 
 
-def ignored(signal: Signal) -> None:
-    """The hook of whoever wants to hear nothing."""
+def ignore_signal(signal: Signal) -> None:
+    """Ignore a signal: the default hook."""

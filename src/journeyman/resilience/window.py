@@ -1,6 +1,6 @@
-"""Who may come in: at most so many in any stretch of so many seconds, for many keys at once. Exact, in memory.
+"""Exact sliding windows that limit requests per key, in the memory of one process.
 
-What is refused does not count. Several limits are asked as one: all have room, or nothing is taken of any.
+A refused request does not count. A request under several limits counts in all of them or in none.
 """
 
 from __future__ import annotations
@@ -14,52 +14,54 @@ import msgspec
 from journeyman.clock import Clock
 from journeyman.resilience.rate_limit import Rate
 
-MOST_KEYS = 100_000  # the one longest unused is forgotten beyond
+MAX_KEYS = 100_000  # beyond that, the least recently used key is dropped
 
 
 class Limit(msgspec.Struct, frozen=True):
-    """A rate, and whose it is."""
+    """The rate limit of one key."""
 
     key: str
     rate: Rate
 
 
 class WindowResult(msgspec.Struct, frozen=True):
-    """Of the limit with the least room: how much is left, and seconds until there is more."""
+    """Whether a request was admitted, and the state of the limit that has the least room."""
 
     admitted: bool
     limit: Limit
     remaining: int
-    reset: float
+    reset: float  # seconds until there is more room
 
 
 class Windows(Protocol):
-    """Sliding windows by key. `away`: they are shared with other processes, which cannot be reached now."""
+    """Sliding windows by key. `away` is true while the store that other processes share is unreachable."""
 
     away: bool
 
     async def admit(self, limits: Sequence[Limit]) -> WindowResult:
-        """Take one place under every limit, or none under any. `limits` is not empty."""
+        """Count a request under every limit if all have room, else under none. `limits` must not be empty."""
         ...
 
-    async def aclose(self) -> None: ...
+    async def aclose(self) -> None:
+        """Close connections, if there are any."""
+        ...
 
 
 class MemoryWindows:
-    """Windows of this process: a remembered time for each place taken."""
+    """Sliding windows in the memory of this process, which store the time of each request."""
 
-    away = False  # what is shared with others cannot be reached: there is nothing of that kind here
+    away = False  # there is no shared store
 
-    def __init__(self, clock: Clock, most_keys: int = MOST_KEYS) -> None:
+    def __init__(self, clock: Clock, max_keys: int = MAX_KEYS) -> None:
         self._clock = clock
-        self._most = most_keys
+        self._max_keys = max_keys
         self._times: OrderedDict[str, deque[float]] = OrderedDict()
 
     async def admit(self, limits: Sequence[Limit]) -> WindowResult:
-        return self.decide(limits)
+        return self.admit_now(limits)
 
-    def decide(self, limits: Sequence[Limit]) -> WindowResult:
-        """`admit`, at once."""
+    def admit_now(self, limits: Sequence[Limit]) -> WindowResult:
+        """Do the same as `admit` without suspending the task."""
         now = self._clock.monotonic()
         windows = [self._window(limit, now) for limit in limits]
         admitted = all(len(times) < limit.rate.count for limit, times in zip(limits, windows, strict=True))
@@ -67,15 +69,15 @@ class MemoryWindows:
             for times in windows:
                 times.append(now)
         return min(
-            (_verdict(limit, times, now, admitted) for limit, times in zip(limits, windows, strict=True)),
-            key=lambda verdict: (verdict.remaining, -verdict.reset),
+            (_result(limit, times, now, admitted) for limit, times in zip(limits, windows, strict=True)),
+            key=lambda result: (result.remaining, -result.reset),
         )
 
     def _window(self, limit: Limit, now: float) -> deque[float]:
         times = self._times.get(limit.key)
         if times is None:
             times = self._times[limit.key] = deque()
-            if len(self._times) > self._most:
+            if len(self._times) > self._max_keys:
                 self._times.popitem(last=False)
         else:
             self._times.move_to_end(limit.key)
@@ -88,6 +90,6 @@ class MemoryWindows:
         self._times.clear()
 
 
-def _verdict(limit: Limit, times: deque[float], now: float, admitted: bool) -> WindowResult:
-    reset = max(0.0, limit.rate.seconds - (now - times[0])) if times else 0.0  # in this order: never above `seconds`
+def _result(limit: Limit, times: deque[float], now: float, admitted: bool) -> WindowResult:
+    reset = max(0.0, limit.rate.seconds - (now - times[0])) if times else 0.0  # never above `seconds` in this order
     return WindowResult(admitted, limit, max(0, limit.rate.count - len(times)), reset)

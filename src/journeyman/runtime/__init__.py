@@ -1,1 +1,1 @@
-"""The runtime performs and records: it alone decides when I/O happens and alone appends."""
+"""The runtime performs and records: only it decides when I/O happens, and only it appends events."""

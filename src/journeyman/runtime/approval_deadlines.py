@@ -1,4 +1,4 @@
-"""Approvals that wait no longer than to a deadline: one timer for all of them, what is due is read from the journal."""
+"""Answers approvals whose deadline has passed. One timer serves all of them; what is due is read from the journal."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from journeyman.runtime.engine.scheduler import RunScheduler
 
 log = logging.getLogger(__name__)
 
-DEADLINE = "deadline"  # who answered, where nobody did
+DEADLINE = "deadline"  # the name in `answered_by` of a default answer
 AT_ONCE = 50  # approvals read and answered in one round
 RETRY_SECONDS = 5.0  # after a round that the journal refused
 _RETRY_US = round(RETRY_SECONDS * 1_000_000)
 
 
 class ApprovalDeadlines:
-    """Gives the default answer when nobody else has. Holds one timer, whatever waits."""
+    """Gives the default answer to approvals that were not answered in time."""
 
     def __init__(self, parts: RunParts, scheduler: RunScheduler) -> None:
         self._journal = parts.journal
@@ -37,11 +37,11 @@ class ApprovalDeadlines:
         self._closed = False
 
     def start(self) -> None:
-        """Arm the timer for what waits already; what is overdue is answered at once."""
+        """Arm the timer for the approvals that wait already; overdue ones are answered at once."""
         self.arm(0)
 
     def arm(self, deadline: int) -> None:
-        """There is an approval with this deadline (µs since the epoch)."""
+        """Arm the timer for an approval with this deadline (µs since the epoch)."""
         if self._closed or (self._armed is not None and self._armed <= deadline):
             return
         if self._timer is not None:
@@ -56,6 +56,7 @@ class ApprovalDeadlines:
                 self.arm(draft.event.deadline)
 
     async def aclose(self) -> None:
+        """Stop the timer and a round in progress."""
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
@@ -69,7 +70,7 @@ class ApprovalDeadlines:
             self._round = asyncio.create_task(self._look(), name="deadlines")
 
     async def _look(self) -> None:
-        """The root of a round's task."""
+        """Answer what is due and arm the timer again. This is the root of a round's task."""
         try:
             following = await self._answer_all()
         except BaseError as exc:
@@ -81,7 +82,7 @@ class ApprovalDeadlines:
             self.arm(following)
 
     async def _answer_all(self) -> int | None:
-        """Answer what is overdue; the deadline that comes next."""
+        """Answer the overdue approvals. Returns the next deadline (µs since the epoch), None if there is none."""
         while rows := await self._journal.due_approvals(AT_ONCE):
             now = self._clock.now()
             overdue = [row for row in rows if row.deadline is not None and row.deadline <= now]
@@ -93,13 +94,13 @@ class ApprovalDeadlines:
         return None
 
     async def _answer_each(self, rows: Sequence[ApprovalRow]) -> int:
-        """How many were answered."""
+        """Answer these approvals and return how many were answered."""
         answered = 0
         for row in rows:
             try:
-                await self._scheduler.inform(self._batch(row))
+                await self._scheduler.commit_and_notify(self._batch(row))
                 answered += 1
-            except StateError as exc:  # somebody was faster, or the run has ended
+            except StateError as exc:  # it was answered meanwhile, or the run has ended
                 log.debug("no default answer: %s", exc.message, extra={"run_id": row.run})
         return answered
 

@@ -1,4 +1,4 @@
-"""A recorded run as a model: its replies again, in their order."""
+"""Makes a ReplayModel of a recorded run: its replies again, in order."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from journeyman.runtime.engine.state_loading import read_all
 
 
 async def recorded_replies(journal: Journal, run_id: str) -> ReplayModel:
-    """Raises ServiceError (`replay_unavailable`) if the journal has no such run."""
+    """Return the replies of a recorded run. Raises ServiceError (`replay_unavailable`) if there is no such run."""
     entries = await read_all(journal, run_id)
     if not entries:
         raise ServiceError(f"The journal has no run {run_id!r} to replay.", code="replay_unavailable")
@@ -25,7 +25,7 @@ def _is_whole(event: Event) -> bool:
 
 
 def _reply(event: Event, model: str) -> ModelReply:
-    """Of a summary that could not be had, an empty one: that fails too."""
+    """Return the recorded reply. A summary that failed is an empty reply, which fails again."""
     if isinstance(event, HistorySummarized):
         return ModelReply(message=assistant(event.text), model=model, usage=event.usage)
     assert isinstance(event, ModelReplied)

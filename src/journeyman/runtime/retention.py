@@ -1,4 +1,4 @@
-"""What is kept of the journal: threads older than a bound, or beyond a count or a size, are erased, oldest first."""
+"""Retention: erases the oldest threads beyond an age, a number or a size."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PERIOD_SECONDS = 3600.0
 
 
 class Keep(msgspec.Struct, frozen=True, kw_only=True):
-    """What may stay; None: no bound. A thread with an open run always stays."""
+    """What is kept. None means no bound. A thread with an open run is always kept."""
 
     seconds: float | None = None  # since the thread was last touched
     threads: int | None = None
@@ -26,7 +26,7 @@ class Keep(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, days: float | None = None, threads: int | None = None, megabytes: float | None = None) -> Keep:
-        """In the units that people use."""
+        """Return the bounds given in days, threads and megabytes."""
         return cls(
             seconds=None if days is None else days * 86_400,
             threads=threads,
@@ -35,20 +35,21 @@ class Keep(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def all(self) -> bool:
+        """Whether nothing is bounded."""
         return self.seconds is None and self.threads is None and self.bytes is None
 
 
 class Retention:
-    """Erases what need not be kept."""
+    """Erases threads that need not be kept."""
 
     def __init__(self, journal: Journal, clock: Clock) -> None:
         self._journal = journal
         self._clock = clock
 
     async def prune(self, keep: Keep) -> tuple[int, Size]:
-        """Erase threads until all bounds hold, as far as idle threads can make them hold: how many, and what is left.
+        """Erase idle threads, the oldest first, until all bounds hold or none is left.
 
-        Raises StorageError.
+        Returns how many were erased and the size of what is left. Raises StorageError.
         """
         erased = 0
         while not keep.all:
@@ -72,7 +73,7 @@ class Retention:
             await self._clock.sleep(PERIOD_SECONDS)
 
     def _due(self, idle: Sequence[Idle], size: Size, keep: Keep) -> list[Idle]:
-        """Of the oldest, those to erase before the size is looked at again."""
+        """Return the threads to erase before the size is measured again."""
         cutoff = self._clock.now() - int((keep.seconds or 0) * 1_000_000)
         old = [thread for thread in idle if keep.seconds is not None and thread.updated_at < cutoff]
         surplus = 0 if keep.threads is None else size.threads - keep.threads

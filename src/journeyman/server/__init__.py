@@ -1,4 +1,4 @@
-"""The composition root: the one place that builds and knows every part."""
+"""The composition root: it builds and knows every part of a process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["AgentFactory", "Application", "build", "create_app", "serve"]
 
 
 def __getattr__(name: str) -> object:
-    """Each part loads when it is first used: `serve` looks for tools before the web framework is loaded."""
+    """Load a part when it is first used: `serve` starts discovery before the web framework is loaded."""
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'journeyman.server' has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""Who may call, built from the settings: keys in the journal, tokens by a secret or by the issuer's key set."""
+"""Authentication as the settings ask for it: API keys in the journal, tokens by a secret or the issuer's key set."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from journeyman.settings import Settings
 
 @dataclass(slots=True, kw_only=True)
 class Authentication:
-    """The keys of this server, and who checks them; without an authenticator nobody is asked."""
+    """The API keys of this server, and the authenticator of requests. Without one (`AUTH_MODE=off`) any caller may
+    call."""
 
     keys: ApiKeys
     authenticator: Authenticator | None
@@ -30,7 +31,8 @@ class Authentication:
     issuer: Issuer | None = None
 
     async def open(self, clock: Clock) -> None:
-        """Store the seed. Raises ConfigurationError where nobody could ever be let in."""
+        """Store the key of the settings, if there is one. Raises ConfigurationError if no caller could ever
+        authenticate."""
         if self.seed is not None:
             await self.keys.seed(self.seed)
         if self.authenticator is None or self.tokens:
@@ -42,12 +44,13 @@ class Authentication:
             )
 
     async def aclose(self) -> None:
+        """Close the connections to the token issuer."""
         if self.issuer is not None:
             await self.issuer.aclose()
 
 
 class Issuer:
-    """Fetches the issuer's key set, behind a guard; its address is the operator's, so it may be a private one."""
+    """Fetches the token issuer's key set, behind a guard. Its address comes from the operator, so it may be private."""
 
     def __init__(self, url: str, services: Services) -> None:
         self._url = url
@@ -55,7 +58,7 @@ class Issuer:
         self._transport: Transport | None = None
 
     async def __call__(self) -> bytes:
-        """Raises ServiceError."""
+        """Return the key set as the issuer sends it. Raises ServiceError."""
         destination = self._services.of_url(self._url)
         request = Request("GET", self._url, {"accept": "application/json"}, b"", destination.timeouts)
 
@@ -75,11 +78,13 @@ class Issuer:
         return self._transport
 
     async def aclose(self) -> None:
+        """Close the transport, if it was opened."""
         if self._transport is not None:
             await self._transport.aclose()
 
 
 def authentication(settings: Settings, journal: Journal, services: Services, clock: Clock) -> Authentication:
+    """Build the authentication that the settings ask for."""
     remembered = VerificationCache()
     keys = ApiKeys(journal, clock, RandomSecretSource())
     keys.changed = remembered.forget
@@ -97,7 +102,7 @@ def authentication(settings: Settings, journal: Journal, services: Services, clo
 
 
 def token_policy(settings: Settings) -> Policy | None:
-    """What tokens must be; None: none are taken."""
+    """Return what a token must fulfil. None: tokens are not accepted."""
     if not settings.jwt_configured:
         return None
     assert settings.jwt_audience is not None
@@ -108,6 +113,7 @@ def token_policy(settings: Settings) -> Policy | None:
 def _tokens(
     settings: Settings, issuer: Issuer | None, remembered: VerificationCache, clock: Clock
 ) -> TokenVerifier | None:
+    """Return the verifier of tokens. None: tokens are not accepted."""
     policy = token_policy(settings)
     if policy is None:
         return None

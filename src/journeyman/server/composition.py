@@ -1,4 +1,4 @@
-"""Every part, built and joined: the one place that knows them all."""
+"""Composition: builds every part of a process, in the order in which they need each other."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def build(
     discover: Discover = discover,
     observers: type[Observers] = Observers,
 ) -> Application:
-    """Load and check everything and join the parts; nothing is opened before the application is entered.
+    """Load and check the agents and tools, and build the application; nothing is opened before it is entered.
 
     Raises ConfigurationError that lists every problem of agents and tools.
     """
@@ -79,13 +79,14 @@ async def build(
         raise ConfigurationError("The agents cannot be served:", missing)
 
     async def load_again(registry: ToolRegistry) -> LoadedFiles:
+        """Load the files for a reload."""
         return await load(settings, path, offline=offline, imported=imported, earlier=registry)
 
     return join(settings, loaded, journal, models, clock, ids, workers, load_again, watched_by=observers)
 
 
 async def unmet_sandbox(loaded: LoadedFiles, workers: WorkerPool) -> list[Problem]:
-    """What agents with `sandbox: strict` miss on this machine."""
+    """Return what this machine lacks for agents with `sandbox: strict`, as problems."""
     strict = [tool for agent in loaded.agents for tool in agent.spec.tools if tool.policy.sandbox == "strict"]
     if not strict:
         return []
@@ -189,7 +190,10 @@ def read_definition(secrets: KnownSecrets, data: bytes) -> AgentSpec:
 
 
 def _windows(settings: Settings, clock: Clock, ids: Ids) -> MemoryWindows | RedisWindows | None:
-    """Raises ConfigurationError where Redis is wanted and its client is not installed."""
+    """Return the windows that count requests. None: requests are not counted.
+
+    Raises ConfigurationError if Redis is configured and its client is not installed.
+    """
     if not settings.counts_requests:
         return None
     url = settings.redis_url
@@ -197,17 +201,19 @@ def _windows(settings: Settings, clock: Clock, ids: Ids) -> MemoryWindows | Redi
 
 
 def _services(settings: Settings, loaded: LoadedFiles, clock: Clock, hub: FactHub) -> Services:
+    """Return the guards of outside services."""
     return Services(
         loaded.services,
         clock=clock,
         rng=random.Random(),
         hook=hub.signalled,
         retries=settings.max_retries,
-        silence=settings.timeout_seconds,
+        idle_seconds=settings.timeout_seconds,
     )
 
 
 def _journal(settings: Settings, hub: FactHub) -> Journal:
+    """Return the journal that the settings name."""
     file = settings.database_path
     if file is None:
         return MemoryJournal()

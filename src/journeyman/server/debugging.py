@@ -1,4 +1,4 @@
-"""What the debug pages show: the parts as they stand, secrets masked by value, by name and by shape."""
+"""The debug pages: the state of the parts of this process, with secrets masked by value, name and shape."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _USERINFO = re.compile(r"(?<=://)[^/@\s]+(?=@)")  # a name and password within a
 
 
 class DebugPages:
-    """Reads on the loop; each page is bounded."""
+    """Renders the debug pages. Reads on the event loop; each page is bounded."""
 
     def __init__(self, application: Application) -> None:
         self._parts = application
 
     def state(self) -> msgspec.Raw:
-        """Version, epoch, runs under way, queues, budgets, workers, caches, agents, settings."""
+        """Return version, epoch, runs in progress, queues, budgets, workers, caches, agents and settings."""
         parts, scheduler = self._parts, self._parts.runtime.scheduler
         return self._page(
             {
@@ -54,12 +54,12 @@ class DebugPages:
         )
 
     def services(self) -> msgspec.Raw:
-        """Every guard: breakers, rate, slots, retry budget, and the bounds that it holds."""
+        """Return every guard: breakers, rate, slots, retry budget, and its bounds."""
         items = [_service(each) for each in self._parts.services.destinations()]
         return self._page({"items": sorted(items, key=lambda item: str(item["name"]))})
 
     def tasks(self) -> msgspec.Raw:
-        """Every asyncio task: where it waits, its age and parent."""
+        """Return every asyncio task: where it waits, its age and its parent."""
         return self._page({"items": self._parts.observers.tasks.read()})
 
     def _page(self, content: Mapping[str, Any]) -> msgspec.Raw:
@@ -95,7 +95,7 @@ def _service(destination: Destination) -> dict[str, Any]:
 
 
 def masked_page(settings: Settings) -> dict[str, Any]:
-    """Every setting; of a secret one whether it is set."""
+    """Return every setting by name. Of a secret only whether it is set."""
     values = {name.upper(): getattr(settings, name) for name in sorted(type(settings).model_fields)}
     return {name: _masked(value) for name, value in values.items()}
 

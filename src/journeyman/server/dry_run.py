@@ -1,4 +1,4 @@
-"""A run of an agent without effects: in memory, with a model that needs no gateway, its way through the graph told."""
+"""Dry run: walks an agent's graph in memory, without side effects and without a gateway."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ _PAGE = 500
 
 @dataclass(frozen=True, kw_only=True)
 class DryRun:
-    """What is said, by whom it is answered, and with which context. `script` None: the model that needs no gateway."""
+    """What to walk: the user's text, the agent, its context, and a model script. Without a script the offline model
+    answers."""
 
     text: str
     agent: str | None = None
@@ -40,36 +41,38 @@ class DryRun:
 
 
 class NotCalled:
-    """In the place of a tool whose effects are not `none`."""
+    """Stands in for a tool whose effects are not `none`."""
 
     async def invoke(self, request: CallRequest, host: ToolHost) -> JSON:
+        """Return a note that the tool was not called."""
         return f"(dry run: {request.spec.name} was not called)"
 
 
-async def dry_run(settings: Settings, path: Path | None, rehearsal: DryRun) -> tuple[RunResult, list[TraceStep]]:
-    """The run's end, and its way. Approvals are approved; tools are called only if their effects are `none`.
+async def dry_run(settings: Settings, path: Path | None, request: DryRun) -> tuple[RunResult, list[TraceStep]]:
+    """Run the agent and return how the run ended and its trace through the graph.
 
-    Raises ConfigurationError with every problem of the files, NotFoundError for an agent without a graph.
+    Approvals are approved; a tool is called only if its effects are `none`. Raises ConfigurationError with every
+    problem of the files, NotFoundError for an agent without a graph.
     """
-    models = ScriptedModel.from_file(rehearsal.script) if rehearsal.script else None
+    models = ScriptedModel.from_file(request.script) if request.script else None
     memory = settings.model_copy(update={"database_url": "memory://", "litellm_gateway_url": None, "auth_mode": "off"})
     loaded = await load(memory, path, offline=True)
     if errors := [problem for problem in loaded.problems if problem.severity == "error"]:
         await loaded.registry.aclose()
-        raise ConfigurationError("The agents cannot be rehearsed:", errors)
+        raise ConfigurationError("The agents cannot be walked:", errors)
     application = join(memory, without_effects(loaded), MemoryJournal(), models)
-    spec = application.agents.resolve(rehearsal.agent).spec
+    spec = application.agents.resolve(request.agent).spec
     graph = graph_of(spec)
     if graph is None or spec.graph is None:
         raise NotFoundError(f"Agent {spec.name!r} has no graph to walk.", code="no_graph")
     async with application:
-        result = await _run(application, rehearsal, spec.name)
+        result = await _run(application, request, spec.name)
         facts = [(entry.seq, entry.at, entry.event) async for entry in _entries(application, result.run_id)]
     return result, list(execution_trace(graph, facts))
 
 
 def without_effects(loaded: LoadedFiles) -> LoadedFiles:
-    """The same, with tools that do nothing in the place of those that would; MCP servers are left alone."""
+    """Return the files with tools with side effects replaced by ones that do nothing. MCP servers are left out."""
     tools = loaded.registry.tools
     listed: dict[str, list[ToolSpec]] = {}
     for agent in loaded.agents:
@@ -91,10 +94,10 @@ def _harmless(agent: LoadedAgent, acting: Collection[str]) -> LoadedAgent:
     return replace(agent, spec=msgspec.structs.replace(agent.spec, tools=tools), mcp_servers=())
 
 
-async def _run(application: Application, rehearsal: DryRun, agent: str) -> RunResult:
+async def _run(application: Application, request: DryRun, agent: str) -> RunResult:
     runs = application.runs
-    request = StartRun(input=user(rehearsal.text), agent=agent, context=rehearsal.context)
-    started = await runs.start(PRINCIPAL, request)
+    start = StartRun(input=user(request.text), agent=agent, context=request.context)
+    started = await runs.start(PRINCIPAL, start)
     result = await runs.wait(started.run_id, _WAIT_SECONDS)
     answered = 0
     while result.approvals and result.status == "paused" and answered < MAX_ANSWERS:

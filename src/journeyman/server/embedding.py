@@ -1,4 +1,4 @@
-"""Agents in the caller's own process: the public AgentFactory, whose agents run without a server."""
+"""In-process use: the public AgentFactory, whose agents run without a server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from journeyman.runtime.engine.frames import Frame
 from journeyman.runtime.use_cases.requests import RunResult, StartRun
 from journeyman.server.application import Application
 from journeyman.server.composition import join
-from journeyman.server.loading import LoadedFiles, agent_types, load_context, merged_settings
+from journeyman.server.loading import LoadedFiles, agent_types, load_context, loaded_files
 from journeyman.server.paths import tools_path
 from journeyman.settings import Settings
 from journeyman.tools.registry import ToolRegistry
@@ -32,7 +32,7 @@ WAIT_SECONDS = 24 * 3600.0
 
 
 class EmbeddedRuns:
-    """Runs agents over an application that opens at the first run. `aclose` ends it."""
+    """Runs agents over an application that opens at the first run. `aclose` closes it."""
 
     def __init__(self, application: Application) -> None:
         self.application = application
@@ -41,6 +41,7 @@ class EmbeddedRuns:
     async def run(
         self, agent: BaseAgent, text: str, thread_id: str | None, context: dict[str, JSON] | None
     ) -> RunResult:
+        """Run an agent and return how the run ended, or that it waits for a human."""
         runs = (await self._opened()).runs
         started = await runs.start(PRINCIPAL, _request(agent, text, thread_id, context, stream=False))
         return await runs.wait(started.run_id, WAIT_SECONDS)
@@ -48,6 +49,7 @@ class EmbeddedRuns:
     async def stream(
         self, agent: BaseAgent, text: str, thread_id: str | None, context: dict[str, JSON] | None
     ) -> AsyncGenerator[Frame, None]:
+        """Run an agent and yield its frames, until the run ends or waits for a human."""
         runs = (await self._opened()).runs
         started = await runs.start(PRINCIPAL, _request(agent, text, thread_id, context, stream=True))
         async for frame in runs.watch(PRINCIPAL, started.run_id, until_pause=True):
@@ -60,6 +62,7 @@ class EmbeddedRuns:
         return self.application
 
     async def aclose(self) -> None:
+        """Close the application, if it was opened."""
         if self.application.started:
             await self.application.aclose()
 
@@ -71,9 +74,9 @@ def _request(
 
 
 class AgentFactory:
-    """Makes one agent of a mapping, a file, or the environment, through the same validation as `serve`.
+    """Makes one agent from a mapping, a file or the environment, with the same checks as `serve`.
 
-    `journal` (default: in memory, unless DATABASE_URL is set) and `models` may be given, as tests do.
+    `journal` (by default in memory, unless DATABASE_URL is set) and `models` may be given, for example in tests.
     """
 
     def __init__(
@@ -92,19 +95,19 @@ class AgentFactory:
 
     @classmethod
     def from_environment(cls) -> AgentFactory:
-        """From AGENT_TYPE, AGENT_NAME, AGENT_PROMPT, DEFAULT_MODEL and AGENT_TOOLS."""
+        """Return a factory for the agent of AGENT_TYPE, AGENT_NAME, AGENT_PROMPT, DEFAULT_MODEL and AGENT_TOOLS."""
         factory = cls()
         factory._from_environment = True
         return factory
 
     def register_type(self, name: str, agent_class: AgentClass) -> None:
-        """Let `type: name` mean `agent_class`. Raises ConfigurationError when the name is taken."""
+        """Let `type: name` mean `agent_class`. Raises ConfigurationError if the name is taken."""
         self._types.register(name, agent_class)
 
     async def create_agent(self) -> BaseAgent:
-        """A checked agent that can `run` and `stream`.
+        """Return a checked agent that can `run` and `stream`.
 
-        Raises ConfigurationError with all problems; for an unknown type one that is also a ValueError.
+        Raises ConfigurationError with all problems; if the type is unknown, one that is also a ValueError.
         """
         settings = Settings.read()
         path = Path(self._config) if isinstance(self._config, (str, Path)) else None
@@ -114,7 +117,7 @@ class AgentFactory:
             agent = load_environment_agent(os.environ, around)
         else:
             agent = load_agent(self._config, around)
-        loaded = merged_settings(registry, self._types, LoadedAgents(agents=(agent,), problems=()), self._imported)
+        loaded = loaded_files(registry, self._types, LoadedAgents(agents=(agent,), problems=()), self._imported)
         if errors := [problem for problem in loaded.problems[len(registry.problems) :] if problem.severity == "error"]:
             raise ConfigurationError("The agent cannot be made:", errors)
         application = join_in_process(settings, loaded, self._journal, self._models)
@@ -126,7 +129,10 @@ class AgentFactory:
 def join_in_process(
     settings: Settings, loaded: LoadedFiles, journal: Journal | None, models: ModelClient | None
 ) -> Application:
-    """In memory unless a journal is given or DATABASE_URL is set: a script must not lock a server's file."""
+    """Build an application for in-process use.
+
+    Its journal is in memory, unless one is given or DATABASE_URL is set: a script must not lock a server's file.
+    """
     if journal is None and "database_url" not in settings.model_fields_set:
         journal = MemoryJournal()
     return join(settings, loaded, journal, models, in_process=True)

@@ -1,4 +1,4 @@
-"""What a process serves: its tools and agents, loaded and checked, every problem of them at once."""
+"""Loading: the tools and agents that a process serves, loaded and checked, with all their problems."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from journeyman.agents.agent import BaseAgent
 from journeyman.agents.graph.agent import GraphAgent
 from journeyman.agents.react import ReactAgent
 from journeyman.agents.spec import AgentSpec
-from journeyman.egress.services import ServiceSpec
-from journeyman.egress.services import merged_services as joined_services
+from journeyman.egress.services import ServiceSpec, merged_services
 from journeyman.egress.transport import Transport
 from journeyman.errors import ConfigurationError, Problem
 from journeyman.server.outbound import openapi_tools, outside
@@ -34,7 +33,7 @@ from journeyman.user_code.importing import ImportedFiles
 
 @dataclass(frozen=True, slots=True)
 class LoadedFiles:
-    """Tools and agents, and what is wrong with them."""
+    """The loaded tools and agents, and what is wrong with them."""
 
     registry: ToolRegistry
     types: AgentTypes
@@ -46,13 +45,13 @@ class LoadedFiles:
     openapi: tuple[OpenApiTool, ...] = ()  # to be registered when there are guards for them
 
     def build(self, spec: AgentSpec) -> BaseAgent:
-        """The agent of a definition, a stored one of an older version included."""
+        """Build the agent of a definition, also of a stored one of an older version."""
         folder = next((agent.folder for agent in self.agents if agent.spec.name == spec.name), None)
         return assemble(spec, self.types.resolve(spec.type, folder), self.registry.tools, folder, self.nodes)
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Values of the environment that agents name and that tools may see, to be masked wherever people look."""
+        """The values of the environment that agents name or that tools may see: they are masked."""
         specs = [*(tool.spec for tool in self.registry.tools.values())]
         specs += [spec for agent in self.agents for spec in agent.spec.tools]
         granted = {name for spec in specs for name in spec.policy.permissions.env}
@@ -61,10 +60,12 @@ class LoadedFiles:
 
 
 def agent_types(imported: ImportedFiles) -> AgentTypes:
+    """Return the built-in agent types, to which classes of users are added."""
     return AgentTypes({ReactAgent.type: ReactAgent, GraphAgent.type: GraphAgent}, import_file=imported)
 
 
 def load_context(settings: Settings, registry: ToolRegistry, types: AgentTypes, offline: bool) -> LoadContext:
+    """Return what agent files may refer to: tools, types, the environment, the default model."""
     return LoadContext(
         tools=registry.tools,
         types=types,
@@ -86,9 +87,9 @@ async def load(
     imported: ImportedFiles | None = None,
     earlier: ToolRegistry | None = None,
 ) -> LoadedFiles:
-    """Load what `path` (or the settings) say. Raises nothing: problems are listed, errors among them.
+    """Load the agents at `path`, or those that the settings describe. Problems are listed in the result, never raised.
 
-    `imported` and `earlier` are those of the load before this one: what has not changed is taken from them.
+    `imported` and `earlier` come from the load before: what has not changed is taken from them.
     """
     agents_at = agent_path(settings, path)
     registry = await ToolRegistry.auto_register(
@@ -108,25 +109,25 @@ def _read(
     types = agent_types(imported)
     around = load_context(settings, registry, types, offline)
     loaded = _from_environment(settings, around) if agents_at is None else load_agents(agents_at, around)
-    return merged_settings(registry, types, loaded, imported)
+    return loaded_files(registry, types, loaded, imported)
 
 
-def merged_settings(
+def loaded_files(
     registry: ToolRegistry, types: AgentTypes, loaded: LoadedAgents, imported: ImportedFiles
 ) -> LoadedFiles:
-    """The agents with what they bring along: their tools that are outside services, and how services are guarded."""
+    """Return the loaded agents together with what their files add: OpenAPI tools and settings of services."""
     transport = outside(loaded.agents)
-    services, wrong = joined_services(spec for agent in loaded.agents for spec in agent.services)
+    services, contradictions = merged_services(spec for agent in loaded.agents for spec in agent.services)
     openapi, found = openapi_tools(loaded.agents, registry.tools)
     checked = registry.check_problems(spec for agent in loaded.agents for spec in agent.spec.tools)
     nodes = NodeTypes(imported)
     coded = [problem for agent in loaded.agents for problem in _code_problems(agent, nodes)]
-    problems = (*registry.problems, *loaded.problems, *found, *map(_contradiction, wrong), *checked, *coded)
+    problems = (*registry.problems, *loaded.problems, *found, *map(_contradiction, contradictions), *checked, *coded)
     return LoadedFiles(registry, types, nodes, loaded.agents, problems, transport, services, openapi)
 
 
 def _code_problems(agent: LoadedAgent, nodes: NodeTypes) -> tuple[Problem, ...]:
-    """What is wrong with the code of its graph's nodes, which is imported here."""
+    """Import the code of the agent's graph nodes and return what is wrong with it."""
     try:
         if agent.spec.graph is not None:
             nodes.functions(agent.spec.graph, agent.folder)
@@ -140,7 +141,7 @@ def _contradiction(message: str) -> Problem:
 
 
 def _from_environment(settings: Settings, around: LoadContext) -> LoadedAgents:
-    """The one agent that AGENT_TYPE, AGENT_NAME, AGENT_PROMPT, DEFAULT_MODEL and AGENT_TOOLS describe."""
+    """Load the one agent that AGENT_TYPE, AGENT_NAME, AGENT_PROMPT, DEFAULT_MODEL and AGENT_TOOLS describe."""
     described = {
         "AGENT_TYPE": settings.agent_type,
         "AGENT_NAME": settings.agent_name or "",

@@ -1,4 +1,4 @@
-"""The MCP servers of a process: built from what its agents name, and its agents made anew when their tools change."""
+"""The MCP servers of a process, and its agents rebuilt when the tools of a server change."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 
 class Connector:
-    """Opens connections; one pool for all servers over HTTP."""
+    """Opens connections to MCP servers. All servers over HTTP share one pool."""
 
     def __init__(self, clock: Clock, patience: McpTimeouts) -> None:
         self._clock = clock
@@ -43,6 +43,7 @@ class Connector:
         self._transport: Transport | None = None
 
     async def __call__(self, config: McpServerConfig) -> McpChannel:
+        """Open a connection to the server. Raises ServiceError."""
         if config.url is None:
             return await StdioChannel.open(config, scrubbed_environment(), self._patience.goodbye)
         if self._transport is None:
@@ -52,12 +53,16 @@ class Connector:
         return HttpChannel(config, self._transport, self._clock)
 
     async def aclose(self) -> None:
+        """Close the pool."""
         if self._transport is not None:
             await self._transport.aclose()
 
 
 def guarded_session(services: Services) -> SessionGuard:
-    """Every request to a server passes its guard. It is never sent twice here: the executor knows its effects."""
+    """Return what passes each request through the server's guard.
+
+    Requests are not retried here: the executor knows the effects of a call.
+    """
 
     async def through(server: str, work: Callable[[], Awaitable[T]]) -> T:
         return await services.mcp(server).guard.call(lambda _: work(), _failed_for_good)
@@ -70,10 +75,7 @@ def _failed_for_good(error: ServiceError) -> ErrorClass:
 
 
 class McpConnections:
-    """The agents' servers, connected; `build` makes an agent whose MCP tools are always answered.
-
-    Where agents are made anew, because their files or their servers' tools changed, it happens in `remake`.
-    """
+    """The MCP servers of the agents. It builds agents whose MCP tools always get an answer."""
 
     def __init__(
         self,
@@ -100,20 +102,21 @@ class McpConnections:
         )
 
     def build(self, spec: AgentSpec) -> BaseAgent:
-        """The agent of a definition, a stored one of an older version included."""
+        """Build the agent of a definition, also of a stored one of an older version."""
         self.servers.stand_in(spec.tools)
         return self._loaded.build(spec)
 
     async def start(self) -> None:
-        """Connect; a server that takes long appears when it is there."""
+        """Connect to all servers. A server that takes long is added when it answers."""
         await self.servers.start()
 
     async def aclose(self) -> None:
+        """End all connections and processes."""
         await self.servers.aclose()
         await self._connector.aclose()
 
     def mount(self, loaded: LoadedFiles) -> None:
-        """Have the servers of these agents: those that stay as they were keep their connection."""
+        """Use the servers of these agents. A server whose configuration has not changed keeps its connection."""
         wanted, known = _configs(loaded), self.servers.configs
         self._loaded = loaded
         for name in [name for name, config in known.items() if wanted.get(name) != config]:
@@ -123,7 +126,7 @@ class McpConnections:
                 self.servers.add(self._server(config))
 
     def remake(self, agents: Iterable[LoadedAgent]) -> list[BaseAgent]:
-        """Agents with the tools that there are now: for new runs; those under way stay with theirs."""
+        """Build these agents with the tools that servers list now, for new runs. Runs in progress keep their agents."""
         listings = {
             server: {name: tool.spec for name, tool in tools.items()} for server, tools in self.servers.listings.items()
         }
@@ -139,6 +142,7 @@ class McpConnections:
         return made
 
     def _renew(self) -> None:
+        """Rebuild the agents with MCP servers, because the tools of a server have changed."""
         for agent in self.remake(agent for agent in self._loaded.agents if agent.mcp_servers):
             self._agents.put(agent, self._clock.now(), by_file=False)
 

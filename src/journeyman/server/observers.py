@@ -1,4 +1,4 @@
-"""Who reads what happens: figures of runs, guards, commits and requests. Made before the parts that tell of it."""
+"""Observers: what is counted, logged and traced of runs, guards, commits and requests."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Observers:
         hub.on_commit(self.server.committed)
 
     def start(self, journal: Journal) -> None:
-        """Look at the running loop, and export what ends, from now on."""
+        """Start to measure the event loop and to export traces."""
         if self.traces is not None:
             self.traces.start(journal.read)
         self.lag.start()
@@ -66,14 +66,14 @@ class Observers:
             self.tasks.install(asyncio.get_running_loop())
 
     async def aclose(self) -> None:
-        """Idempotent; the journal is still open."""
+        """Stop, and export what is pending. Idempotent; the journal is still open."""
         if self.traces is not None:
             await self.traces.aclose()
         self.lag.stop()
         self.tasks.remove(asyncio.get_running_loop())
 
     def observe(self, run: AgentState, drafts: Sequence[Draft]) -> None:
-        """What of a run was committed."""
+        """Count, log and trace the committed events of a run."""
         self.runs.observe(run, drafts)
         if self._debug:
             log_events(run, drafts)
@@ -84,14 +84,14 @@ class Observers:
             self.traces.ended(run.run_id)
 
     def signalled(self, signal: Signal) -> None:
-        """What a guard did."""
+        """Count and log a signal of a guard."""
         self.server.signalled(signal)
         log_signal(signal)
 
     def exposition(
         self, journal: Journal, services: Services, worker: RunScheduler, workers: WorkerPool, windows: Windows | None
     ) -> Exposition:
-        """Everything that is counted, as it is scraped."""
+        """Return the exposition of all metrics."""
         sources = MetricSources(
             version=__version__,
             tools=self._registry.get_metrics,
@@ -110,7 +110,7 @@ class Observers:
 
 
 def models_of(catalog: AgentRegistry, agent: str | None) -> Sequence[str]:
-    """The models that an agent may call, the configured one first."""
+    """Return the models that an agent may call, the configured one first. Empty: there is no such agent."""
     known: BaseAgent | None = catalog.agents.get(agent) if agent else None
     if known is None:
         return ()
@@ -120,7 +120,7 @@ def models_of(catalog: AgentRegistry, agent: str | None) -> Sequence[str]:
 
 
 def tool_durations(registry: ToolRegistry) -> dict[str, Distribution]:
-    """In seconds."""
+    """Return the durations of each tool, in seconds."""
     return {
         name: Distribution(tuple(bound / 1000 for bound in each.bounds_ms), each.counts, each.total_ms / 1000)
         for name, each in registry.get_durations().items()
@@ -128,7 +128,8 @@ def tool_durations(registry: ToolRegistry) -> dict[str, Distribution]:
 
 
 def tracing(environ: Mapping[str, str]) -> tuple[Traces | None, tuple[Problem, ...]]:
-    """The exporter, and what of the wish cannot be had: warnings, since a server is worth more than its traces."""
+    """Return the exporter of traces, and warnings about what it cannot do. None: no traces are asked for, or the SDK is
+    missing."""
     asked = wanted(environ)
     problems = tuple(Problem(text, severity="warning") for text in asked.problems)
     if not asked:

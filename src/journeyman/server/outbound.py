@@ -1,4 +1,4 @@
-"""The parts through which calls leave: models, the connections of tools, the executor."""
+"""Outgoing calls: builds the model clients, the HTTP transports, the executor and the OpenAPI tools."""
 
 from __future__ import annotations
 
@@ -36,11 +36,13 @@ def executor_of(
     cache: ToolCache | None,
     http: HttpClient,
 ) -> Executor:
+    """Return the executor of tools."""
     bounds = settings.timeout_seconds, settings.max_retries
     return Executor(registry, workers, clock, random.Random(), ids, *bounds, cache, http)
 
 
 def transport_of(public_only: bool) -> Transport:
+    """Return an HTTP transport; with `public_only`, one that reaches public addresses only."""
     from journeyman.egress.pool import AiohttpTransport  # noqa: PLC0415 - as below, only where a tool asks
     from journeyman.egress.public_only import system_resolve  # noqa: PLC0415 - the same
 
@@ -48,6 +50,8 @@ def transport_of(public_only: bool) -> Transport:
 
 
 def models_behind(settings: Settings, services: Services, journal: Journal, clock: Clock) -> Models:
+    """Return the model client: by name the gateway, the offline model, a script or a replay."""
+
     async def replay(run_id: str) -> ModelClient:
         return await recorded_replies(journal, run_id)
 
@@ -55,6 +59,7 @@ def models_behind(settings: Settings, services: Services, journal: Journal, cloc
 
 
 def gateway_of(settings: Settings, services: Services, clock: Clock) -> Gateway | None:
+    """Return the client of the gateway. None: no gateway is configured."""
     url = settings.litellm_gateway_url
     if url is None:
         return None
@@ -73,7 +78,7 @@ def gateway_of(settings: Settings, services: Services, clock: Clock) -> Gateway 
 
 
 def outside(agents: Sequence[LoadedAgent]) -> Transport | None:
-    """The way out for tools of `agents`; None if they have none. Opens nothing: each call passes its origin's guard."""
+    """Return the transport for the OpenAPI tools of `agents`. None: they have none. Nothing is opened yet."""
     if not any(agent.openapi for agent in agents):
         return None
     from journeyman.egress.pool import AiohttpTransport  # noqa: PLC0415 - 0.15 s and 12 MB, only where a tool needs it
@@ -84,7 +89,7 @@ def outside(agents: Sequence[LoadedAgent]) -> Transport | None:
 def openapi_tools(
     agents: Sequence[LoadedAgent], taken: Container[str]
 ) -> tuple[tuple[OpenApiTool, ...], list[Problem]]:
-    """The operations of all agents; one name is one tool in a server, so what contradicts is a problem. Pure."""
+    """Return the OpenAPI tools of all agents, and a problem for each name that means two different tools. Pure."""
     problems: list[Problem] = []
     known: dict[str, OpenApiTool] = {}
     for agent in agents:
@@ -92,8 +97,8 @@ def openapi_tools(
             name = tool.spec.name
             if name not in taken and known.setdefault(name, tool) == tool:
                 continue
-            message = f"the tool {name} of the agent {agent.spec.name} is another one elsewhere"
-            remedy = "give its entry under `openapi` another key"
+            message = f"agent {agent.spec.name!r} defines the tool {name!r}, but another agent defines it differently"
+            remedy = "rename the entry under `openapi:`"
             problems.append(Problem(message, str(agent.file) if agent.file else None, remedy=remedy))
     return tuple(known.values()), problems
 
@@ -101,7 +106,7 @@ def openapi_tools(
 def register(
     registry: ToolRegistry, tools: Sequence[OpenApiTool], transport: Transport | None, services: Services, clock: Clock
 ) -> None:
-    """Have these operations called through `transport`, behind the guards of `services`."""
+    """Register these tools; their calls go through `transport`, behind the guards of `services`."""
     if transport is not None:
         for tool in tools:
             registry.add(tool.registered(transport, services, clock))

@@ -1,4 +1,4 @@
-"""Where agents and tools are. Light: known before anything heavy is loaded."""
+"""Paths of agents and tools. Light: they are needed before anything heavy is loaded."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ DEFAULT_FILE = "agent.yaml"
 
 
 def agent_path(settings: Settings, path: Path | None) -> Path | None:
-    """Where the agents are: given, set, `agent.yaml` here; None: they are described by the environment."""
+    """Return the path of the agents: the given one, the setting, or `agent.yaml` here. None: the environment describes
+    the agent."""
     chosen = path or settings.agent_path
     if chosen is None and Path(DEFAULT_FILE).is_file():
         chosen = Path(DEFAULT_FILE)
@@ -18,7 +19,7 @@ def agent_path(settings: Settings, path: Path | None) -> Path | None:
 
 
 def tools_path(settings: Settings, agents: Path | None) -> Path | None:
-    """The tools folder: set, or `tools` beside the agents."""
+    """Return the tools folder: the setting, or `tools` beside the agents. None: there is none."""
     if settings.tools_path is not None:
         return settings.tools_path
     folder = Path() if agents is None else agents if agents.is_dir() else agents.parent

@@ -31,7 +31,7 @@ class Code:
     async def aclose(self) -> None:
         """Clean up what is open and let the modules go; idempotent."""
         if self.package is not None:
-            self.package.forget()
+            self.package.unload()
         await self.resources.aclose()
 
 

@@ -14,7 +14,7 @@ class HttpSender(Protocol):
     """The way out for tools; `egress.client.HttpClient` is one."""
 
     async def send(
-        self, request: HttpRequest, *, harmless: bool, hosts: tuple[str, ...] | None = None
+        self, request: HttpRequest, *, idempotent: bool, hosts: tuple[str, ...] | None = None
     ) -> HttpReply: ...
 
 
@@ -59,5 +59,5 @@ class RunToolHost:
         if self._http is None:
             raise ToolExecutionError("there is no HTTP for tools here: give the executor a client")
         effects = self._spec.policy.effects
-        harmless = effects == "none" or (effects == "idempotent" and "idempotency-key" in request.headers)
-        return await self._http.send(request, harmless=harmless, hosts=self._spec.policy.permissions.network)
+        idempotent = effects == "none" or (effects == "idempotent" and "idempotency-key" in request.headers)
+        return await self._http.send(request, idempotent=idempotent, hosts=self._spec.policy.permissions.network)

@@ -1,1 +1,1 @@
-"""User code: finds and imports the user's Python files."""
+"""Finds, reads and imports the user's Python files."""

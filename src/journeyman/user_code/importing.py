@@ -1,7 +1,7 @@
-"""Users' Python files: found safely, imported under private names; whatever is wrong with one is a Problem.
+"""Finds and imports users' Python files; every mistake in one becomes a Problem.
 
-A file becomes a module of a package that only this program knows, so that its relative imports work inside its
-folder, `sys.path` stays as it was, and two folders may hold files of one name.
+A file is imported as a module of a package with a private name. So its relative imports work within its folder,
+`sys.path` does not change, and files in two folders can have the same name.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from journeyman.events.messages import valid_text
 from journeyman.user_code.sources import read_sources
 
 MAX_FILES = 500
-MAX_BYTES = 1024 * 1024  # of one file
+MAX_BYTES = 1024 * 1024  # per file
 MAX_DEPTH = 8
-FOREIGN = "belongs to a user who is neither root nor the one that runs the server"
-_MESSAGE_CAP = 500
+UNTRUSTED_OWNER = "belongs to a user who is neither root nor the one that runs the server"
+_MAX_MESSAGE = 500
 _numbers = itertools.count(1)
-# Packages whose name for pip is not the one that is imported.
+# Packages whose name on PyPI differs from the name that is imported.
 _DISTRIBUTIONS = {
     "bs4": "beautifulsoup4",
     "cv2": "opencv-python",
@@ -57,77 +57,82 @@ _DISTRIBUTIONS = {
 
 
 class FolderListing(NamedTuple):
-    """The Python files of a folder in the order of their names, and what was refused."""
+    """The Python files of a folder that may be imported, in the order of their names, and the problems found."""
 
     files: tuple[Path, ...]
     problems: tuple[Problem, ...]
 
 
 def trusted_owners() -> frozenset[int] | None:
-    """Whose files are this process's own to believe: root's and its user's. None: files have no such owners here."""
+    """Return the user ids whose files are trusted: root and the user of this process.
+
+    None: the operating system has no such ids (Windows).
+    """
     return None if os.name == "nt" else frozenset((0, os.geteuid()))
 
 
-def walk(
+def list_python_files(
     root: Path, *, max_files: int = MAX_FILES, max_bytes: int = MAX_BYTES, owners: Container[int] | None = None
 ) -> FolderListing:
-    """The `.py` files under `root` (or `root` itself, if it is a file) that may be imported.
+    """Return the `.py` files under `root` that may be imported, or `root` itself if it is a file.
 
-    Left out: hidden files, and names that begin with `_` (checked, since others import them). Refused with a problem:
-    what is no regular file, links that lead out of the folder, files that others may write, too many or too large ones.
-    Told of: files that their group may write, and those of users who are not among the `owners` (None: the trusted).
+    Hidden files and names that begin with `_` are not listed; the latter are checked, since other files import them.
+    It is an error if a file is not regular, is a link out of the folder, is writable by every user, or exceeds a limit.
+    It is a warning if a file is writable by its group, or does not belong to one of the `owners` (default:
+    `trusted_owners`).
     """
     try:
         real = root.resolve(strict=True)
     except (OSError, RuntimeError) as exc:
-        reason = getattr(exc, "strerror", None) or "a circle of links"
-        return FolderListing((), (Problem(f"cannot be read: {reason}", file=str(root), remedy="check the path"),))
+        reason = getattr(exc, "strerror", None) or "its links form a cycle"
+        return FolderListing((), (Problem(f"it cannot be read: {reason}", file=str(root), remedy="check the path"),))
     owners = trusted_owners() if owners is None else owners
-    walker = _Walker(real if real.is_dir() else real.parent, max_files, max_bytes, owners)
+    lister = _Lister(real if real.is_dir() else real.parent, max_files, max_bytes, owners)
     if real.is_dir():
-        walker.enter(root, 0)
+        lister.add_folder(root, 0)
     else:
-        walker.visit(root)
-    return FolderListing(tuple(walker.files), (*walker.problems, *walker.warnings()))
+        lister.add_file(root)
+    return FolderListing(tuple(lister.files), (*lister.problems, *lister.warnings()))
 
 
-class _Walker:
+class _Lister:
     def __init__(self, real_root: Path, max_files: int, max_bytes: int, owners: Container[int] | None) -> None:
         self._real_root = real_root
         self._max_files = max_files
         self._max_bytes = max_bytes
         self._owners = owners
         self._group_writable: list[Path] = []
-        self._foreign: list[Path] = []
+        self._untrusted: list[Path] = []
         self.files: list[Path] = []
         self.problems: list[Problem] = []
 
-    def enter(self, folder: Path, depth: int) -> None:
+    def add_folder(self, folder: Path, depth: int) -> None:
+        """Add the files of a folder and of its subfolders."""
         try:
-            if self._refused_by_status(folder, folder.stat()):
+            if self._is_world_writable(folder, folder.stat()):
                 return
             names = sorted(os.listdir(folder))  # noqa: PTH208 - names, not paths: they are filtered first
         except OSError as exc:
-            self._refuse(folder, f"cannot be read: {exc.strerror}", "check its permissions")
+            self._refuse(folder, f"it cannot be read: {exc.strerror}", "check its permissions")
             return
         for name in names:
             path = folder / name
             if name.startswith((".", "_")):
                 if name.startswith("_") and name.endswith(".py"):
-                    self.visit(path, listed=False)
+                    self.add_file(path, listed=False)
                 continue
             if self._is_folder(path):
-                self._descend(path, depth + 1)
+                self._add_subfolder(path, depth + 1)
             elif name.endswith(".py"):
-                self.visit(path)
+                self.add_file(path)
 
-    def _descend(self, path: Path, depth: int) -> None:
+    def _add_subfolder(self, path: Path, depth: int) -> None:
         if path.is_symlink():
-            self._refuse(path, "is a link to a folder", "copy the folder, or give its own path")
+            self._refuse(path, "it is a link to a folder", "copy the folder, or configure its real path")
         elif depth > MAX_DEPTH:
-            self._refuse(path, f"lies deeper than {MAX_DEPTH} folders", "move it up")
+            self._refuse(path, f"it is nested deeper than {MAX_DEPTH} folders", "move it up")
         else:
-            self.enter(path, depth)
+            self.add_folder(path, depth)
 
     @staticmethod
     def _is_folder(path: Path) -> bool:
@@ -136,47 +141,48 @@ class _Walker:
         except OSError:
             return False
 
-    def visit(self, path: Path, *, listed: bool = True) -> None:
-        """Check a file; `listed=False`: others may import it, but it is no result itself."""
+    def add_file(self, path: Path, *, listed: bool = True) -> None:
+        """Check a file and add it to the list. `listed=False` only checks it."""
         try:
             real = path.resolve(strict=True)
             status = real.stat()
         except (OSError, RuntimeError):
-            return self._refuse(path, "is a link that leads nowhere", "remove it")
+            return self._refuse(path, "it is a link to a file that does not exist", "remove it")
         if not real.is_relative_to(self._real_root):
-            return self._refuse(path, "is a link that leads out of the folder", "copy the file into the folder")
+            return self._refuse(path, "it is a link to a file outside the folder", "copy the file into the folder")
         if not stat.S_ISREG(status.st_mode):
-            return self._refuse(path, "is not a regular file", "remove it")
+            return self._refuse(path, "it is not a regular file", "remove it")
         if status.st_size > self._max_bytes:
-            return self._refuse(path, f"is larger than {self._max_bytes} bytes", "split it, or keep data elsewhere")
-        if self._refused_by_status(path, status):
+            return self._refuse(path, f"it is larger than {self._max_bytes} bytes", "split it, or keep data elsewhere")
+        if self._is_world_writable(path, status):
             return None
         if not listed:
             return None
         if len(self.files) >= self._max_files:
-            return self._refuse(path, f"is beyond the first {self._max_files} files", "use a smaller folder")
+            return self._refuse(path, f"it is not among the first {self._max_files} files", "use a smaller folder")
         self.files.append(path)
         return None
 
-    def _refused_by_status(self, path: Path, status: os.stat_result) -> bool:
+    def _is_world_writable(self, path: Path, status: os.stat_result) -> bool:
+        """Refuse a path that every user may change, and collect those to warn of."""
         mode = status.st_mode
         if mode & stat.S_IWOTH and not (stat.S_ISDIR(mode) and mode & stat.S_ISVTX):
-            self._refuse(path, "may be written by everybody", f"chmod o-w {path.name}")
+            self._refuse(path, "every user of this machine may change it", f"chmod o-w {path.name}")
             return True
         if mode & stat.S_IWGRP:
             self._group_writable.append(path)
         if self._owners is not None and status.st_uid not in self._owners:
-            self._foreign.append(path)
+            self._untrusted.append(path)
         return False
 
     def _refuse(self, path: Path, message: str, remedy: str) -> None:
         self.problems.append(Problem(message, file=str(path), remedy=remedy))
 
     def warnings(self) -> list[Problem]:
-        """One of each kind."""
+        """Return one warning for all files that the group may change, and one for all with an untrusted owner."""
         kinds = (
-            (self._group_writable, "may be written by its group", "chmod g-w"),
-            (self._foreign, FOREIGN, "chown it to the user that runs the server, or to root"),
+            (self._group_writable, "its group may change it", "chmod g-w"),
+            (self._untrusted, f"it {UNTRUSTED_OWNER}", "chown it to the user that runs the server, or to root"),
         )
         return [_warning(paths, message, remedy) for paths, message, remedy in kinds if paths]
 
@@ -187,9 +193,9 @@ def _warning(paths: list[Path], message: str, remedy: str) -> Problem:
 
 
 class Package:
-    """One folder of user files under a private name of its own: a new instance imports everything anew.
+    """A folder of user files as a package with a unique private name; a new instance imports every file again.
 
-    With `files` (name below the folder -> content) these are what is imported, and not what the disk holds by then.
+    With `files` (path below the folder -> content) these contents are imported instead of the files on disk.
     """
 
     def __init__(self, root: Path, files: Mapping[str, bytes] | None = None) -> None:
@@ -199,15 +205,15 @@ class Package:
         self.name = f"_journeyman_files_{digest}_{next(_numbers)}"
 
     def load(self, file: Path) -> types.ModuleType | Problem:
-        """The module of a file under the folder, imported at most once.
+        """Import a file under the folder, at most once, and return its module.
 
-        Every exception is a Problem, SystemExit included; KeyboardInterrupt passes.
+        Every exception of the import is returned as a Problem, even SystemExit; only KeyboardInterrupt is raised.
         """
         path = file.absolute()
         try:
             parts = path.resolve().relative_to(self._root).with_suffix("").parts
         except ValueError:
-            return Problem("lies outside the folder", file=str(file), remedy="move it into the folder")
+            return Problem("it is outside the folder", file=str(file), remedy="move it into the folder")
         try:
             self._ensure_root()
             return self._import(parts, path)
@@ -216,36 +222,43 @@ class Package:
         except BaseException as exc:  # noqa: BLE001 - a user's file may raise anything at import
             return self._problem(exc, path)
 
-    def forget(self) -> None:
-        """Let the modules go: what still holds parts of them keeps these alive."""
+    def unload(self) -> None:
+        """Remove the modules from `sys.modules`. Objects of them that are still referenced stay usable."""
         for name in [name for name in sys.modules if name == self.name or name.startswith(f"{self.name}.")]:
             del sys.modules[name]
         sys.meta_path[:] = [each for each in sys.meta_path if each is not self]
 
-    def find_spec(self, name: str, path: object, target: object = None) -> importlib.machinery.ModuleSpec | None:
-        """What `import` asks (PEP 451): the package's own modules, from their sources, never from cached bytecode."""
+    def find_spec(self, name: str, paths: object, target: object = None) -> importlib.machinery.ModuleSpec | None:
+        """Return the spec of a module of this package (PEP 451), which is never loaded from cached bytecode.
+
+        None: the module is not in this package.
+        """
         if not name.startswith(f"{self.name}."):
             return None
-        place = self._root.joinpath(*name.removeprefix(f"{self.name}.").split("."))
-        init, file = place / "__init__.py", place.with_name(f"{place.name}.py")
-        if self._holds(init):
-            return self._spec(name, init, [str(place)])
-        if self._holds(file):
+        path = self._root.joinpath(*name.removeprefix(f"{self.name}.").split("."))
+        init, file = path / "__init__.py", path.with_name(f"{path.name}.py")
+        if self._has(init):
+            return self._spec(name, init, [str(path)])
+        if self._has(file):
             return self._spec(name, file)
-        if not place.is_dir():
+        if not path.is_dir():
             return None
         folder = importlib.machinery.ModuleSpec(name, None, is_package=True)
-        folder.submodule_search_locations = [str(place)]
+        folder.submodule_search_locations = [str(path)]
         return folder
 
-    def _holds(self, file: Path) -> bool:
+    def _has(self, file: Path) -> bool:
         return file.relative_to(self._root).as_posix() in self._files if self._files else file.is_file()
 
-    def _spec(self, name: str, file: Path, beneath: list[str] | None = None) -> importlib.machinery.ModuleSpec | None:
-        loader = _Loader(name, str(file), self._files.get(self._name_below(file)))
-        return importlib.util.spec_from_file_location(name, file, loader=loader, submodule_search_locations=beneath)
+    def _spec(
+        self, name: str, file: Path, search_paths: list[str] | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        loader = _Loader(name, str(file), self._files.get(self._relative_name(file)))
+        return importlib.util.spec_from_file_location(
+            name, file, loader=loader, submodule_search_locations=search_paths
+        )
 
-    def _name_below(self, file: Path) -> str:
+    def _relative_name(self, file: Path) -> str:
         try:
             return file.relative_to(self._root).as_posix()
         except ValueError:
@@ -255,9 +268,9 @@ class Package:
         if self.name in sys.modules:
             return
         if self not in sys.meta_path:
-            sys.meta_path.insert(0, self)  # before Python's own, which would find the files
+            sys.meta_path.insert(0, self)  # before Python's finders, which would also find the files
         init = self._root / "__init__.py"
-        if self._holds(init):
+        if self._has(init):
             _execute(self._spec(self.name, init, [str(self._root)]))
             return
         package = types.ModuleType(self.name)
@@ -275,15 +288,15 @@ class Package:
 
     def _problem(self, exc: BaseException, path: Path) -> Problem:
         text = f"{type(exc).__name__}: {_text(exc)}" if _text(exc) else type(exc).__name__
-        text = valid_text(text.replace(f"{self.name}.", "").replace(self.name, path.parent.name))[:_MESSAGE_CAP]
+        text = valid_text(text.replace(f"{self.name}.", "").replace(self.name, path.parent.name))[:_MAX_MESSAGE]
         if isinstance(exc, SyntaxError):
-            place = exc.filename or str(path)
-            return Problem(f"syntax error: {exc.msg}", place, exc.lineno, exc.offset, "correct the line")
-        file, line = self._place(exc, path)
+            filename = exc.filename or str(path)
+            return Problem(f"syntax error: {exc.msg}", filename, exc.lineno, exc.offset, "correct the line")
+        file, line = self._location(exc, path)
         return Problem(f"the import failed: {text}", file, line, remedy=self._remedy(exc))
 
-    def _place(self, exc: BaseException, path: Path) -> tuple[str, int | None]:
-        """The innermost line of the traceback that lies in the folder."""
+    def _location(self, exc: BaseException, path: Path) -> tuple[str, int | None]:
+        """Return the innermost file and line of the traceback that is in the folder."""
         inside = [
             frame for frame in traceback.extract_tb(exc.__traceback__) if frame.filename.startswith(str(self._root))
         ]
@@ -300,13 +313,16 @@ class Package:
 
 
 def install_line(module: str) -> str:
-    """What to run to have a module: `pip install` with the name that its distribution has."""
+    """Return the `pip install` command that installs a module, with the name of its distribution."""
     package = module.partition(".")[0]
     return f"pip install {_DISTRIBUTIONS.get(module) or _DISTRIBUTIONS.get(package, package)}"
 
 
 class _Loader(importlib.machinery.SourceFileLoader):
-    """Compiles what it was given, or what the file holds now: cached bytecode knows changes by the second only."""
+    """A loader that compiles the content passed to it, or else the current file.
+
+    It ignores cached bytecode, which notices a change only if the file's size, or its time in seconds, differs.
+    """
 
     def __init__(self, name: str, path: str, content: bytes | None) -> None:
         super().__init__(name, path)
@@ -322,30 +338,30 @@ class _Loader(importlib.machinery.SourceFileLoader):
 
 
 class ImportedFiles:
-    """Imports user files, each content once: what has not changed is not run again. The last 16 are kept."""
+    """A cache of imported user files: a file whose content has not changed is not run again. It keeps the last 16."""
 
     def __init__(self, kept: int = 16) -> None:
         self._kept = kept
-        self._known: dict[tuple[Path, Path, str], tuple[Package, types.ModuleType]] = {}
+        self._modules: dict[tuple[Path, Path, str], tuple[Package, types.ModuleType]] = {}
 
     def __call__(self, file: Path, root: Path) -> types.ModuleType | Problem:
-        """The module of `file`. It is imported anew when it or a Python file beside it or beside `root` changed."""
+        """Return the module of `file`, importing it if it, or a Python file in its folder or in `root`, has changed."""
         key = (file, root, ".".join(read_sources(each).fingerprint for each in (file, root / file.name)))
-        if key in self._known:
-            return self._known[key][1]
+        if key in self._modules:
+            return self._modules[key][1]
         package = Package(root)
         module = package.load(file)
         if isinstance(module, Problem):
-            package.forget()
+            package.unload()
             return module
-        self._known[key] = package, module
-        while len(self._known) > self._kept:
-            self._known.pop(next(iter(self._known)))[0].forget()
+        self._modules[key] = package, module
+        while len(self._modules) > self._kept:
+            self._modules.pop(next(iter(self._modules)))[0].unload()
         return module
 
 
 def import_file(file: Path, root: Path | None = None) -> types.ModuleType | Problem:
-    """Import one user file anew, with relative imports inside `root` (default: its folder)."""
+    """Import a user file again, with relative imports within `root` (default: its folder)."""
     return Package(root or file.parent).load(file)
 
 
@@ -370,5 +386,5 @@ def _text(exc: BaseException) -> str:
 
 
 def search_path() -> str:
-    """The server's `sys.path` for a child, in absolute paths."""
-    return os.pathsep.join(os.path.abspath(entry) for entry in sys.path)  # noqa: PTH100 - "" is the working folder
+    """Return the server's `sys.path` for a child process, in absolute paths."""
+    return os.pathsep.join(os.path.abspath(entry) for entry in sys.path)  # noqa: PTH100 - "" is the working directory

@@ -1,4 +1,4 @@
-"""The code of a folder, read once: what is found and what is run is the same, whatever becomes of the files."""
+"""Reads the Python files of a folder once, so that a later change cannot separate what was checked from what runs."""
 
 from __future__ import annotations
 
@@ -10,20 +10,23 @@ from pathlib import Path
 from typing import NamedTuple
 
 MAX_FILES = 1000
-MAX_BYTES = 1024 * 1024  # of one file
-MAX_KEPT = 8 * 1024 * 1024  # of all: a larger folder is only fingerprinted, and its files are read when they are needed
+MAX_BYTES = 1024 * 1024  # per file
+MAX_KEPT = 8 * 1024 * 1024  # in total; of a larger folder only the fingerprint is kept
 MAX_DEPTH = 8
 
 
 class FolderSources(NamedTuple):
-    """`files`: name below the folder -> content; empty where it is too large, or a lone file. `fingerprint`: of all."""
+    """The contents of a folder's Python files by path below the folder, and the fingerprint of all of them.
+
+    `files` is empty if the folder is too large to keep, or if a single file was read.
+    """
 
     files: Mapping[str, bytes]
     fingerprint: str
 
 
 def read_sources(root: Path) -> FolderSources:
-    """The Python files under `root` (or those beside that one), those included that begin with `_`."""
+    """Read the Python files under `root`, or in its folder if `root` is a file, including those named `_*`."""
     whole = root.is_dir()
     folder = root if whole else root.parent
     digest, files = hashlib.sha256(), {}

@@ -1,1 +1,1 @@
-"""The page and its static files."""
+"""The start page, the API documentation, and their static files."""

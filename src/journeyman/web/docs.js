@@ -1,4 +1,4 @@
-// Draws the operations of openapi.json. Text only ever becomes text: nothing is parsed as markup.
+// Lists the operations of openapi.json. All text is set as text content and never parsed as markup.
 "use strict";
 
 function element(tag, text, parent, className) {

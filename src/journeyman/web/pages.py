@@ -1,4 +1,4 @@
-"""Static pages out of the package: where to begin, and the documentation of the API. No foreign host is asked."""
+"""Routes for the static pages of the package: the start page and the API documentation. They load no other host."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PAGES = {
 
 
 def pages() -> list[BaseRoute]:
-    """The routes; each file is read once, here."""
+    """Return the routes. Each file is read once, when this function is called."""
     return [Route(path, _static(name, media_type), methods=["GET"]) for path, (name, media_type) in _PAGES.items()]
 
 

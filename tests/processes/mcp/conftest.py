@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from harness.mcp_rig import peer, running
+from tests.harness.mcp_fixtures import peer, running
 
 __all__ = ["peer", "running"]

@@ -13,9 +13,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from harness.mcp_rig import Host, Running, calling
 from journeyman.tools.mcp.config import McpServerConfig, McpTimeouts
 from journeyman.tools.spec import CallRequest
+from tests.harness.mcp_fixtures import Host, Running, calling
 
 PACKAGE = "@modelcontextprotocol/server-everything@2026.8.31"
 pytestmark = pytest.mark.long

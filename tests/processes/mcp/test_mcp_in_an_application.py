@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.mcp_rig import PEER, Host, calling, until
 from journeyman.errors import ToolExecutionError
 from journeyman.server.application import Application
 from journeyman.server.composition import build
 from journeyman.settings import Settings
+from tests.harness.mcp_fixtures import PEER, Host, calling, until
 
 AGENT = """
 type: react_agent

@@ -9,16 +9,16 @@ import os
 import msgspec
 import pytest
 
-from harness.mcp_peer import HttpPeer
-from harness.mcp_rig import QUICK, Host, Running, calling, command, until
 from journeyman.egress.traceparent import propagate
 from journeyman.errors import ToolExecutionError
 from journeyman.tools.failures import TransientToolError
 from journeyman.tools.mcp.config import McpServerConfig
 from journeyman.tools.mcp.server import McpServer
+from tests.harness.fake_mcp_server import FakeHttpMcpServer
+from tests.harness.mcp_fixtures import QUICK, Host, Running, calling, command, until
 
 
-def http(peer: HttpPeer) -> McpServerConfig:
+def http(peer: FakeHttpMcpServer) -> McpServerConfig:
     return McpServerConfig(name="peer", url=peer.url)
 
 
@@ -54,7 +54,7 @@ async def test_twenty_calls_at_once(running: Running, peer: McpServerConfig) -> 
 
 
 async def test_the_stateless_revision_says_who_asks_in_every_request(running: Running) -> None:
-    async with HttpPeer({"stateless"}) as peer, running(http(peer)) as server:
+    async with FakeHttpMcpServer({"stateless"}) as peer, running(http(peer)) as server:
         await server.call(calling("echo", text="x"), Host())
         _, headers, message = peer.requests[-1]
         assert (headers["mcp-method"], headers["mcp-name"]) == ("tools/call", "echo")
@@ -72,7 +72,7 @@ async def test_a_call_tells_the_trace_that_it_belongs_to(running: Running) -> No
         propagate(traceparent)
         await server.call(calling("echo", text="x"), Host())
 
-    async with HttpPeer(set()) as peer, running(http(peer)) as server:
+    async with FakeHttpMcpServer(set()) as peer, running(http(peer)) as server:
         await asyncio.create_task(call(server))
         calls = [headers for _, headers, message in peer.requests if message.get("method") == "tools/call"]
         others = [headers for _, headers, message in peer.requests if message.get("method") != "tools/call"]
@@ -98,7 +98,7 @@ async def test_killed_in_the_middle_of_a_call_it_may_have_happened_and_comes_bac
 
 
 async def test_cut_in_the_middle_over_http(running: Running) -> None:
-    async with HttpPeer(set()) as peer, running(http(peer)) as server:
+    async with FakeHttpMcpServer(set()) as peer, running(http(peer)) as server:
         with pytest.raises(TransientToolError) as crashed:
             await server.call(calling("die"), Host())
         assert crashed.value.code == "tool_crashed"
@@ -107,7 +107,7 @@ async def test_cut_in_the_middle_over_http(running: Running) -> None:
 
 
 async def test_a_call_given_up_is_cancelled_and_others_go_on(running: Running) -> None:
-    async with HttpPeer(set()) as peer, running(http(peer)) as server:
+    async with FakeHttpMcpServer(set()) as peer, running(http(peer)) as server:
         call = asyncio.create_task(server.call(calling("hang"), Host()))
         await until(lambda: bool(peer.peer.calls))
         call.cancel()
@@ -166,19 +166,19 @@ async def test_a_server_that_is_not_there(running: Running) -> None:
 
 
 async def test_refused_credentials_say_what_to_check(running: Running) -> None:
-    async with HttpPeer({"closed"}) as peer, running(http(peer)) as server:
+    async with FakeHttpMcpServer({"closed"}) as peer, running(http(peer)) as server:
         assert "check its `headers`" in (server.problem or "")
 
 
 async def test_garbage_over_http_is_an_unknown_outcome(running: Running) -> None:
-    async with HttpPeer({"garbage"}) as peer, running(http(peer)) as server:
+    async with FakeHttpMcpServer({"garbage"}) as peer, running(http(peer)) as server:
         with pytest.raises(ToolExecutionError) as crashed:
             await server.call(calling("echo", text="x"), Host())
         assert crashed.value.code == "tool_crashed"
 
 
 async def test_a_forgotten_session_is_opened_again(running: Running) -> None:
-    async with HttpPeer(set()) as peer, running(http(peer)) as server:
+    async with FakeHttpMcpServer(set()) as peer, running(http(peer)) as server:
         peer.session = "session-2"
         assert await server.call(calling("echo", text="on"), Host()) == "on"
         assert len(peer.peer.calls) == 1

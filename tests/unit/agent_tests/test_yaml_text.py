@@ -1,4 +1,4 @@
-"""What is written is read back as it was, by the reader of agent files."""
+"""Written data are read back unchanged by the reader of agent files."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ values = st.recursive(
 
 
 @given(st.dictionaries(texts.filter(lambda key: len(key) < 200), values, min_size=1, max_size=4))
-def test_any_data_comes_back(data: dict[str, Any]) -> None:
+def test_any_data_is_read_back(data: dict[str, Any]) -> None:
     document, problems = read_document(yaml_text(data).encode(), "f", Rules(max_depth=64))
     assert problems == ()
     assert document is not None
     assert document.data == data
 
 
-def test_it_is_for_people() -> None:
+def test_it_is_readable() -> None:
     data = {
         "agent": "support",
         "prompt": "You help.\nBe brief.\n",

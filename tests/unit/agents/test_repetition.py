@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.cpu import within
 from journeyman.agents.decision import ReachLimit, Settle
 from journeyman.agents.repetition import loop_actions
 from journeyman.agents.spec import Limits
@@ -16,6 +15,7 @@ from journeyman.events.fold import AgentState
 from journeyman.events.messages import Message, ToolCall, assistant, tool_result, user
 from journeyman.events.open_calls import CallState
 from journeyman.events.transcript import error_text
+from tests.harness.cpu_time import within
 
 LIMITS = Limits(repeats=3)
 ASKED = CallState(call="m9.0", call_id="c", tool="look", arguments="{}")

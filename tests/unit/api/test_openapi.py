@@ -6,11 +6,10 @@ import json
 import os
 from pathlib import Path
 
-from tests.api_double import make_ports
-from tests.asgi_client import request
-
 from journeyman.api.app import build_app
 from journeyman.api.security.scopes import OPEN, ROUTES
+from tests.harness.asgi_client import request
+from tests.harness.fake_use_cases import make_ports
 
 SNAPSHOT = Path(__file__).parents[3] / "docs/reference/openapi.json"
 REFRESH = "REFRESH_OPENAPI=1 .venv/bin/python -m pytest tests/unit/api/test_openapi.py"

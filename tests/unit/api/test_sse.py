@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.api_double import FakeRuns, make_ports
-from tests.asgi_client import request, stream
 
 from journeyman.api import sse
 from journeyman.api.app import build_app
@@ -16,6 +14,8 @@ from journeyman.api.json_body import ClientDisconnected
 from journeyman.clock import ManualClock
 from journeyman.errors import StorageError
 from journeyman.runtime.engine.frames import Delta, Frame
+from tests.harness.asgi_client import request, stream
+from tests.harness.fake_use_cases import FakeRuns, make_ports
 
 SSE = {"accept": "text/event-stream"}
 
@@ -151,65 +151,6 @@ async def test_a_watch_that_breaks_cuts_the_answer() -> None:
         await task
     assert client.got == [b"retry: 1000\n\n"]  # no end: the client knows that something is missing
     assert source.closed
-
-
-async def _app_with_a_run() -> object:
-    app = build_app(make_ports())
-    await request(app, "POST", "/process", json={"user_input": "hi"})
-    return app
-
-
-@pytest.mark.parametrize(
-    ("query", "headers", "ids"),
-    [
-        ("", {}, ["1", "2", "3"]),
-        ("?after=1", {}, ["2", "3"]),
-        ("?after=0", {"last-event-id": "2"}, ["3"]),
-        ("?after=3", {}, []),
-    ],
-)
-async def test_rejoining(query: str, headers: dict[str, str], ids: list[str]) -> None:
-    app = await _app_with_a_run()
-    async with stream(app, "GET", f"/runs/run_1/events{query}", headers={**SSE, **headers}) as events:
-        assert events.status == 200
-        assert [frame["id"] async for frame in events.frames()] == ids
-
-
-@pytest.mark.parametrize(
-    ("path", "headers", "status"),
-    [
-        ("/runs/run_1/events?after=4", {}, 400),
-        ("/runs/run_1/events?after=x", {}, 422),
-        ("/runs/run_1/events?after=x", {"last-event-id": "1"}, 422),
-        ("/runs/run_1/events?after=-1", {}, 422),
-        ("/runs/run_1/events?after=99999999999999999999", {}, 422),
-        ("/runs/run_1/events", {"last-event-id": "nonsense"}, 422),
-        ("/runs/run_1/events", {"last-event-id": "٣".encode().decode("latin-1")}, 422),
-        ("/runs/nope/events", {}, 404),
-        ("/runs/%00/events", {}, 422),
-    ],
-)
-async def test_rejoining_refused(path: str, headers: dict[str, str], status: int) -> None:
-    app = await _app_with_a_run()
-    answer = await request(app, "GET", path, headers={**SSE, **headers})
-    assert answer.status == status
-    assert answer.headers["content-type"] == "application/problem+json"
-
-
-async def test_events_as_pages() -> None:
-    app = await _app_with_a_run()
-    first = (await request(app, "GET", "/runs/run_1/events?limit=2")).json()
-    assert [event["seq"] for event in first["items"]] == [1, 2]
-    rest = (await request(app, "GET", f"/runs/run_1/events?limit=2&cursor={first['next_cursor']}")).json()
-    assert [event["type"] for event in rest["items"]] == ["run_finished"]
-    assert rest["next_cursor"] is None
-    assert [event["seq"] for event in (await request(app, "GET", "/runs/run_1/events?after=2")).json()["items"]] == [3]
-    for query in ("limit=0", "limit=1001", "limit=x", "after=x", "cursor=x"):
-        assert (await request(app, "GET", f"/runs/run_1/events?{query}")).status == 422
-    for last, answered in (("2", [3]), ("nonsense", None)):  # as of a stream
-        page = await request(app, "GET", "/runs/run_1/events?after=0", headers={"last-event-id": last})
-        assert [event["seq"] for event in page.json().get("items", ())] == (answered or [])
-        assert page.status == (200 if answered else 422)
 
 
 async def test_the_double_is_let_go() -> None:

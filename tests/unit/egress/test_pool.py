@@ -55,7 +55,7 @@ async def _streamed(request: web.Request, *pieces: bytes | float) -> web.StreamR
     return response
 
 
-async def test_sends_what_it_is_given_and_reuses_the_connection(pool, serve):
+async def test_a_request_is_sent_unchanged_and_the_connection_is_reused(pool, serve):
     seen: list[tuple[int, str, bytes, dict[str, str]]] = []
 
     async def answer(request: web.Request) -> web.StreamResponse:
@@ -73,7 +73,7 @@ async def test_sends_what_it_is_given_and_reuses_the_connection(pool, serve):
     assert "Accept-Encoding" not in headers
 
 
-async def test_a_stream_read_to_its_last_word_keeps_the_connection(pool, serve):
+async def test_a_stream_read_to_its_end_keeps_the_connection(pool, serve):
     ports: list[int] = []
 
     async def answer(request: web.Request) -> web.StreamResponse:
@@ -113,7 +113,7 @@ async def test_leaving_early_closes_the_connection(pool, serve):
         await gone.wait()
 
 
-async def test_silence_before_and_between_bytes_is_bounded(pool, serve):
+async def test_the_time_before_and_between_bytes_is_bounded(pool, serve):
     async def slow(request: web.Request) -> web.StreamResponse:
         await asyncio.sleep(0.0 if "idle" in request.path else 0.15)
         return await _streamed(request, b"one", 0.1)
@@ -156,7 +156,7 @@ async def test_a_cut_answer_is_an_error(pool, serve):
         assert caught.value.__cause__ is not None
 
 
-async def test_large_bodies_go_out_whole_and_come_back_only_up_to_the_limit(pool, serve):
+async def test_large_bodies_are_sent_whole_and_read_up_to_the_limit(pool, serve):
     async def echo(request: web.Request) -> web.StreamResponse:
         body = await request.read()
         return web.Response(body=body) if "whole" in request.path else await _streamed(request, body)
@@ -236,7 +236,7 @@ async def test_closing_twice_is_fine_and_the_next_request_opens_again(serve):
     ("written", "sent"),
     [("/a/%2E%2E/b/..%3B?q=%3B%20%2B&r=%5B", None), ("/a b?q=\u00e9", "/a%20b?q=%C3%A9"), ("?q=1", "/?q=1")],
 )
-async def test_a_quoted_address_goes_out_as_it_stands(
+async def test_a_quoted_url_is_sent_unchanged(
     pool: AiohttpTransport, serve: Callable[[Handler], Awaitable[str]], written: str, sent: str | None
 ) -> None:
     async def answer(request: web.Request) -> web.Response:

@@ -1,4 +1,4 @@
-"""Events to JSON and back: the closed union, versions, secrets, text that is not Unicode."""
+"""Events as JSON and back: every type, older versions, secrets, and text that is not valid Unicode."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_the_wire_form() -> None:
         ("run_finished", 1, b"not json", "does not fit"),
         ("run_finished", 1, b'{"output":"\xff"}', "does not fit"),
         ("tool_call_finished", 1, b"{}", "does not fit"),
-        ("run_finished", 0, b"{}", "no way"),
+        ("run_finished", 0, b"{}", "cannot be converted"),
     ],
 )
 def test_what_this_release_cannot_read_is_refused(type: str, v: int, data: bytes, says: str) -> None:
@@ -172,7 +172,7 @@ def test_of_two_secrets_the_longer_one_goes_first() -> None:
 
 @pytest.mark.parametrize("secret", ["assistant", "tool_calls", "arguments", '":"":"":""'])
 def test_a_secret_that_is_a_word_of_ours_spoils_no_event(secret: str) -> None:
-    """Only texts are searched, never the names of fields or the closed words of a schema."""
+    """Only texts are masked, never the names of fields or the fixed words of a schema."""
     event = ModelReplied(
         call="m1", model="m", message=assistant(f"so {secret}", ToolCall("c", "t", f'{{"a":"{secret}"}}'))
     )
@@ -184,7 +184,7 @@ def test_a_secret_that_is_a_word_of_ours_spoils_no_event(secret: str) -> None:
 
 
 def test_identifiers_stay_as_they_were_given() -> None:
-    """A value such as `production` may be part of a thread's id: under another one nobody would find it."""
+    """A secret such as `production` may be part of a thread id. With a masked id, the thread could not be found."""
     event = RunAccepted(
         thread="key:production/production-1", principal="key:production", agent="a", input=user("in production")
     )

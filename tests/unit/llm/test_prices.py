@@ -28,15 +28,15 @@ def test_a_price_is_found_by_name(model: str, known: str | None) -> None:
     assert Prices().of(model) == (KNOWN[known] if known else None)
 
 
-def test_models_that_ask_nobody_are_free() -> None:
+def test_built_in_models_are_free() -> None:
     assert {Prices().of(model) for model in ("offline", "script:turns.yaml", "replay:run_1")} == {FREE}
 
 
-def test_the_gateways_word_stands_and_what_it_left_out_is_priced() -> None:
+def test_a_cost_from_the_gateway_is_kept_and_a_missing_one_is_computed() -> None:
     prices = Prices({"mine": Price(2.0, 10.0, 0.5)})
     assert prices.priced(Usage(1_000_000, 100_000, 400_000), "other", "mine").cost_usd == pytest.approx(1.2 + 0.2 + 1.0)
     assert prices.priced(Usage(1000, 1000, cost_usd=0.5), "mine").cost_usd == 0.5
-    assert prices.priced(Usage(1000, 1000), "nobody-knows").cost_usd is None
+    assert prices.priced(Usage(1000, 1000), "unknown-model").cost_usd is None
     assert prices.priced(Usage(1000, 1000), "offline").cost_usd is None
 
 
@@ -47,7 +47,7 @@ def test_cached_tokens_never_cost_more_than_others(given: int, written: int, cac
     assert price.of(Usage(0, written)) <= cost <= price.of(Usage(given, written)) + 1e-9
 
 
-def test_a_file_wins_over_the_table(tmp_path: Path) -> None:
+def test_the_file_overrides_the_table(tmp_path: Path) -> None:
     file = tmp_path / "prices.yaml"
     file.write_text("gpt-5-mini: {input: 1.0, output: 2.0}\nhouse-model: {input: 0, output: 0}\n")
     prices = read_prices(file)
@@ -69,7 +69,7 @@ def test_a_file_wins_over_the_table(tmp_path: Path) -> None:
         "\0",
     ],
 )
-def test_a_file_that_cannot_be_meant_is_refused(tmp_path: Path, text: str) -> None:
+def test_an_invalid_file_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "prices.yaml"
     file.write_text(text)
     with pytest.raises(ConfigurationError, match="PRICES_PATH"):

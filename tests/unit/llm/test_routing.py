@@ -43,13 +43,13 @@ async def test_a_name_decides(tmp_path: Path):
         ("script:/nowhere.yaml", "script_unusable", "cannot be read"),
     ],
 )
-async def test_what_is_not_there_is_named(name, code, words):
+async def test_a_missing_gateway_or_script_is_named(name, code, words):
     with pytest.raises(ServiceError, match=words) as caught:
         await ask(Models(), name)
     assert caught.value.code == code
 
 
-async def test_few_scripts_are_remembered(tmp_path: Path):
+async def test_the_number_of_open_scripts_is_bounded(tmp_path: Path):
     models = Models()
     for number in range(70):
         path = tmp_path / f"{number}.yaml"

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import msgspec
-from rig import Rig, turns
 
 from journeyman.agents.spec import AgentSpec, History
 from journeyman.events.messages import user
 from journeyman.llm.fake.scripted import ScriptedModel
 from journeyman.runtime.use_cases.requests import ForkRun
+from tests.harness.runtime_in_memory import RuntimeInMemory, turns
 
 
-class Short(Rig):
+class Short(RuntimeInMemory):
     """A window of eight messages."""
 
     def spec(self) -> AgentSpec:
@@ -20,22 +20,22 @@ class Short(Rig):
 
 async def test_a_pinned_message_stays_while_the_window_moves_and_goes_with_a_fork() -> None:
     model = ScriptedModel(turns(*(f"answer {number}" for number in range(14))))
-    async with Short(model) as rig:
-        await rig.threads.create("local", "t")
-        await rig.threads.add_message("local", "t", msgspec.structs.replace(user("Be French."), pinned=True))
+    async with Short(model) as runtime:
+        await runtime.threads.create("local", "t")
+        await runtime.threads.add_message("local", "t", msgspec.structs.replace(user("Be French."), pinned=True))
         for number in range(12):
-            run = await rig.start(f"question {number}", "t")
-            await rig.runs.wait(run, 5)
+            run = await runtime.start(f"question {number}", "t")
+            await runtime.runs.wait(run, 5)
             seen = [message.text for message in model.requests[-1].messages]
             assert seen[0] == "Be French."
             assert seen.count("Be French.") == 1
             assert len(seen) <= 8
             assert seen[-1] == f"question {number}"
-        state = await rig.runs.state("local", run)
+        state = await runtime.runs.state("local", run)
         assert state.first_no > 1
-        forked = await rig.forks.fork("local", ForkRun(run_id=run, at=2))
-        await rig.runs.wait(forked.run_id, 5)
+        forked = await runtime.forks.fork("local", ForkRun(run_id=run, at=2))
+        await runtime.runs.wait(forked.run_id, 5)
         assert [message.text for message in model.requests[-1].messages] == seen
-        again = await rig.start("and now?", forked.thread_id)
-        await rig.runs.wait(again, 5)
+        again = await runtime.start("and now?", forked.thread_id)
+        await runtime.runs.wait(again, 5)
         assert model.requests[-1].messages[0].text == "Be French."

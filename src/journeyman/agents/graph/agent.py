@@ -20,6 +20,7 @@ from journeyman.agents.graph.routing import Routing
 from journeyman.agents.history_summary import summary_action
 from journeyman.agents.history_window import context_window
 from journeyman.agents.limits import exceeded
+from journeyman.agents.model_request import model_request
 from journeyman.agents.repetition import loop_actions
 from journeyman.agents.spec import AgentSpec
 from journeyman.agents.tool_calls import next_action, reject_unavailable, skipped
@@ -28,7 +29,6 @@ from journeyman.errors import BaseError
 from journeyman.events.events import Failure, Path
 from journeyman.events.fold import AgentState, replace
 from journeyman.events.graph_position import NodeState
-from journeyman.events.messages import system
 from journeyman.events.model_request import ModelRequest
 from journeyman.events.open_calls import CallState
 
@@ -79,17 +79,10 @@ class GraphAgent(BaseAgent):
         """Return the request of an llm node, with its own prompt, model and tools."""
         node, view = self.graph.nodes[path.node], state.in_branch(path.branch)
         first_no, messages = context_window(view, self.spec.history)
-        prompt, model, output = node.render(view), node.settings, self.spec.output
-        return first_no, ModelRequest(
-            model=node.model,
-            messages=(system(prompt), *messages) if prompt else messages,
-            tools=node.tools,
-            temperature=model.temperature,
-            max_tokens=model.max_tokens,
-            response_schema=output.schema if output and self.graph.is_last(path.node) else None,
-            extra=model.extra,
-            timeout_seconds=model.timeout_seconds,
-            fallbacks=model.fallbacks,
+        output = self.spec.output if self.graph.is_last(path.node) else None
+        schema = output.schema if output else None
+        return first_no, model_request(
+            node.settings, node.model, node.render(view), messages, tools=node.tools, response_schema=schema
         )
 
     def node_work(self, path: Path) -> NodeWork:

@@ -18,7 +18,8 @@ from journeyman.api.requests import answer_of, fork_of, key_of
 from journeyman.api.responses import json_response, page, process_answer, run_answer, run_summary, state_answer
 from journeyman.api.schemas.runs import ForkRequest, ProcessAnswer, ResumeRequest, RunAnswer, RunSummary, StateAnswer
 from journeyman.api.security.request_context import context_of
-from journeyman.journal.journal import RunFilter, RunStatus, thread_key
+from journeyman.events.streams import ThreadRef
+from journeyman.journal.journal import RunFilter, RunStatus
 
 Status = Annotated[RunStatus | None, Query()]
 
@@ -54,7 +55,7 @@ def _collection(router: APIRouter, ports: ApiDependencies) -> None:
         where = RunFilter(
             status=status,
             agent=agent,
-            thread=None if thread is None else thread_key(principal, thread),
+            thread=None if thread is None else ThreadRef(principal, thread).key,
             tool=tool,
             parent=parent,
             error_code=error_code,

@@ -24,7 +24,8 @@ from journeyman.api.schemas.runs import (
 )
 from journeyman.api.security.request_context import context_of
 from journeyman.events.codec import rfc3339
-from journeyman.journal.journal import MessageRow, RunFilter, ThreadRow, thread_key
+from journeyman.events.streams import ThreadRef, run_of_stream
+from journeyman.journal.journal import MessageRow, RunFilter, ThreadRow
 
 
 def thread_routes(ports: ApiDependencies) -> APIRouter:
@@ -93,7 +94,7 @@ def _single(router: APIRouter, ports: ApiDependencies) -> None:
         principal = context_of(request.scope).principal
         place = cursors.number_place("runs", cursor)
         await ports.threads.get(principal, thread_id)
-        where = RunFilter(thread=thread_key(principal, thread_id))
+        where = RunFilter(thread=ThreadRef(principal, thread_id).key)
         rows = await ports.runs.list(principal, where, place, limit + 1)
         shown, following = cut(rows, limit, "runs", lambda row: row.accepted_no)
         return page([run_summary(row) for row in shown], following)
@@ -165,5 +166,4 @@ def thread_answer(row: ThreadRow) -> ThreadAnswer:
 
 
 def message_answer(row: MessageRow) -> MessageAnswer:
-    run_id = None if row.stream.startswith("thread:") else row.stream
-    return MessageAnswer(no=row.no, run_id=run_id, at=rfc3339(row.at), message=row.message)
+    return MessageAnswer(no=row.no, run_id=run_of_stream(row.stream), at=rfc3339(row.at), message=row.message)

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from journeyman.cli.client.api_client import ApiClient, Frame
 from journeyman.errors import ServiceUnavailableError
+from journeyman.events.streams import ThreadRef
 
 ENDS = frozenset({"run_finished", "run_failed", "run_cancelled"})
 TRIES = 60
@@ -72,4 +73,4 @@ class StreamFollower:
         self.last = frame.seq
         self.run_id = frame.data["run_id"]
         if frame.type == "run_accepted":
-            self.thread_id = frame.data["data"]["thread"].rpartition("/")[2]
+            self.thread_id = ThreadRef.parse(frame.data["data"]["thread"]).id

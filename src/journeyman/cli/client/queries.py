@@ -17,6 +17,7 @@ from journeyman.events.codec import EVENT_TYPES, Entry, microseconds, rfc3339
 from journeyman.events.fold import AgentState, fold
 from journeyman.events.messages import Message
 from journeyman.events.redaction import redacted_arguments, redacted_draft, redacted_message
+from journeyman.events.streams import ThreadRef, run_of_stream
 from journeyman.journal.journal import (
     ApprovalRow,
     Journal,
@@ -24,7 +25,6 @@ from journeyman.journal.journal import (
     RunFilter,
     RunRow,
     ThreadRow,
-    thread_key,
 )
 from journeyman.journal.sqlite.journal import SqliteJournal
 from journeyman.runtime.engine.state_loading import read_all
@@ -96,7 +96,7 @@ class ServerQueries:
         started = recorded.started
         if recorded.accepted.direct is not None or started.last_no < started.first_no:
             return recorded
-        thread = quote(recorded.accepted.thread.rpartition("/")[2], safe="")
+        thread = quote(ThreadRef.parse(recorded.accepted.thread).id, safe="")
         span = started.last_no - started.first_no + 1
         items = self._items(f"/threads/{thread}/messages", span, after=str(started.first_no - 1))
         history = tuple(msgspec.convert(item["message"], Message) for item in items)
@@ -134,7 +134,7 @@ class JournalFileQueries:
     def runs(self, where: Mapping[str, str], limit: int) -> list[Item]:
         wanted: dict[str, Any] = dict(where)
         if "thread" in wanted:
-            wanted["thread"] = thread_key(self._principal, wanted["thread"])
+            wanted["thread"] = ThreadRef(self._principal, wanted["thread"]).key
         for name in wanted.keys() & {"since", "until"}:
             wanted[name] = microseconds(wanted[name])
         rows = self._read(lambda journal: journal.runs(RunFilter(**wanted), None, limit))
@@ -181,7 +181,7 @@ class JournalFileQueries:
 
     def messages(self, thread_id: str, limit: int) -> list[Item]:
         async def read(journal: Journal) -> list[MessageRow]:
-            row = await journal.thread(key := thread_key(self._principal, thread_id))
+            row = await journal.thread(key := ThreadRef(self._principal, thread_id).key)
             if row is None:
                 raise NotFoundError(f"There is no thread {thread_id!r}: `journeyman threads` lists them")
             return list(await journal.messages(key, max(1, row.next_no - limit), row.next_no - 1))
@@ -224,7 +224,7 @@ def _run(row: RunRow) -> Item:
         del item[name]
     for name in ("accepted_at", "started_at", "ended_at"):
         item[name] = _time(item[name])
-    return {"run_id": item.pop("id"), "thread_id": item.pop("thread").rpartition("/")[2], **item}
+    return {"run_id": item.pop("id"), "thread_id": ThreadRef.parse(item.pop("thread")).id, **item}
 
 
 def _event(entry: Entry) -> Item:
@@ -258,10 +258,9 @@ def _thread(row: ThreadRow) -> Item:
 
 
 def _message(row: MessageRow) -> Item:
-    run_id = None if row.stream.startswith("thread:") else row.stream
     return {
         "no": row.no,
-        "run_id": run_id,
+        "run_id": run_of_stream(row.stream),
         "at": rfc3339(row.at),
         "message": msgspec.to_builtins(redacted_message(row.message)),
     }

@@ -30,13 +30,13 @@ def replay(run_id: RunId, path: AgentPath = None, url: Url = None, json: Json = 
 
     Exit code 1: something differs.
     """
-    from journeyman.agent_tests.replay import ReplayReport, completed, replayed
+    from journeyman.agent_tests.replay import ReplayReport, replay_run, with_prompts
 
     settings = Settings.read(agent_path=path)
     recorded = queries(settings, url).recording(run_id)
 
     async def play(application: Application) -> ReplayReport:
-        return await replayed(await completed(recorded, application), application)
+        return await replay_run(await with_prompts(recorded, application), application)
 
     result = _on_stage(settings, path, recorded, play)
     equal, difference = result.comparison.equal, result.comparison.text()
@@ -57,7 +57,7 @@ def export(
     url: Url = None,
 ) -> None:
     """Turn a stored run into a test that holds everything it needs: replies, results, answers, events."""
-    from journeyman.agent_tests.replay import completed
+    from journeyman.agent_tests.replay import with_prompts
     from journeyman.agent_tests.writing import file_text
 
     if not as_test:
@@ -66,7 +66,7 @@ def export(
         raise ValidationError(f"{out} exists already: choose another name, or `journeyman test --update {out}`")
     settings = Settings.read(agent_path=path)
     recorded = queries(settings, url).recording(run_id)
-    recording = _on_stage(settings, path, recorded, lambda application: completed(recorded, application))
+    recording = _on_stage(settings, path, recorded, lambda application: with_prompts(recorded, application))
     text = file_text(recording, agent=_agent(settings, path, out), description=_description(run_id, recording))
     if out is None:
         CommandOutput().write(text)

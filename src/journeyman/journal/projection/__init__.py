@@ -1,1 +1,1 @@
-"""Projection: which rows each event changes."""
+"""The projection: how each event changes the rows."""

@@ -1,4 +1,4 @@
-"""Shared budgets as rows: what is set aside for the open model calls of a run, and what was charged on a day."""
+"""The rows of shared budgets: the reservations of a run's open model calls, and what was charged on a day."""
 
 from __future__ import annotations
 
@@ -8,24 +8,28 @@ from journeyman.events.quota import Reservation
 from journeyman.journal.tables import Run, Tables
 
 
-def set_aside(tables: Tables, run: Run, call: str, reserved: Reservation) -> None:
-    run.reserved[call] = reserved
+def reserve(tables: Tables, run: Run, call: str, reservation: Reservation) -> None:
+    """Store the reservation of a model call that begins."""
+    run.reserved[call] = reservation
     tables.save_run(run)
 
 
 def settle(tables: Tables, run: Run, call: str, event: ModelReplied | ModelFailed | None) -> None:
-    reserved = run.reserved.pop(call, None) if run.reserved else None
-    if reserved is not None:
-        spend(tables, reserved, *charge(reserved, event))
+    """Charge a model call that ended, if it has a reservation. `event` is None if its outcome is unknown."""
+    reservation = run.reserved.pop(call, None) if run.reserved else None
+    if reservation is not None:
+        spend(tables, reservation, *charge(reservation, event))
         tables.save_run(run)
 
 
 def settle_all(tables: Tables, run: Run) -> None:
+    """Charge every open model call of the run its full reservation."""
     for call in list(run.reserved):
         settle(tables, run, call, None)
 
 
-def spend(tables: Tables, reserved: Reservation, tokens: int, cost_usd: float) -> None:
+def spend(tables: Tables, reservation: Reservation, tokens: int, cost_usd: float) -> None:
+    """Charge every budget that a reservation was made of."""
     if tokens or cost_usd:
-        for budget in reserved.budgets:
-            tables.spend(budget, reserved.day, tokens, cost_usd)
+        for budget in reservation.budgets:
+            tables.spend(budget, reservation.day, tokens, cost_usd)

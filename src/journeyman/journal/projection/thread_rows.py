@@ -1,4 +1,4 @@
-"""Rows of threads: their queue, message numbers, summaries and contexts; and the contexts of principals."""
+"""The rows of threads (slot, message numbers, summary, context) and the contexts of principals."""
 
 from __future__ import annotations
 
@@ -15,23 +15,19 @@ from journeyman.events.events import (
     ThreadCreated,
 )
 from journeyman.events.merge_patch import merge_patch
+from journeyman.events.streams import ThreadRef, thread_key_of
 from journeyman.events.transcript import stored_message
 from journeyman.journal.projection.budget_rows import spend
-from journeyman.journal.streams import THREAD
-from journeyman.journal.tables import Run, Tables, Thread
-
-
-def known_thread(tables: Tables, key: str) -> Thread:
-    thread = tables.thread(key)
-    assert thread is not None, key
-    return thread
+from journeyman.journal.tables import Run, Tables, Thread, require_thread
 
 
 def new_thread(key: str, principal: str, at: int) -> Thread:
-    return Thread(key=key, principal=principal, thread_id=key.rpartition("/")[2], created_at=at, updated_at=at)
+    """Return an empty thread, created at `at`."""
+    return Thread(key=key, principal=principal, thread_id=ThreadRef.parse(key).id, created_at=at, updated_at=at)
 
 
 def free_slot(tables: Tables, thread: Thread, run: Run, at: int) -> None:
+    """Take an ended run out of its thread. Messages that waited for its end get their numbers."""
     if thread.active_run != run.id:  # it was cancelled before it started
         thread.queue.remove(run.id)
         return
@@ -48,18 +44,20 @@ def free_slot(tables: Tables, thread: Thread, run: Run, at: int) -> None:
 
 
 def number_message(tables: Tables, thread: Thread, stream: str, seq: int) -> None:
+    """Give the message of an event the thread's next number."""
     tables.add_message(thread.key, thread.next_no, stream, seq)
     thread.next_no += 1
 
 
 def is_pinned(tables: Tables, stream: str, seq: int) -> bool:
-    """Is the message that this event made pinned?"""
+    """Return whether the message of an event is pinned."""
     message = stored_message(tables.entries(stream, seq - 1, 1)[0].event)
     return message is not None and message.pinned
 
 
 def history_summarized(tables: Tables, entry: Entry, event: HistorySummarized, run: Run | None = None) -> None:
-    thread = known_thread(tables, run.thread if run else entry.stream[len(THREAD) :])
+    """Store where the thread's newest summary is, and charge the run that asked for it."""
+    thread = require_thread(tables, run.thread if run else thread_key_of(entry.stream))
     if event.text:
         thread.summary = (entry.stream, entry.seq)
         thread.window_from = max(thread.window_from, event.last_no + 1)
@@ -69,22 +67,24 @@ def history_summarized(tables: Tables, entry: Entry, event: HistorySummarized, r
 
 
 def patch_thread(tables: Tables, thread: Thread, event: ContextChanged) -> None:
+    """Change the context of a thread."""
     thread.context = merge_patch(thread.context, event.patch)
     tables.save_thread(thread)
 
 
 def patch_global(tables: Tables, principal: str, event: ContextChanged) -> None:
+    """Change the context of a principal."""
     tables.save_global_context(principal, merge_patch(tables.global_context(principal), event.patch))
 
 
 def _thread_created(tables: Tables, entry: Entry, event: ThreadCreated) -> None:
-    thread = new_thread(entry.stream[len(THREAD) :], event.principal, entry.at)
+    thread = new_thread(thread_key_of(entry.stream), event.principal, entry.at)
     thread.title, thread.meta = event.title, event.meta
     tables.save_thread(thread)
 
 
-def _thread_message(tables: Tables, entry: Entry, event: MessageAdded) -> None:
-    thread = known_thread(tables, entry.stream[len(THREAD) :])
+def _message_added(tables: Tables, entry: Entry, event: MessageAdded) -> None:
+    thread = require_thread(tables, thread_key_of(entry.stream))
     if thread.active_run is None:
         if event.message.pinned:
             thread.pinned.append(thread.next_no)
@@ -96,23 +96,24 @@ def _thread_message(tables: Tables, entry: Entry, event: MessageAdded) -> None:
     tables.save_thread(thread)
 
 
-def _thread_replaced(tables: Tables, entry: Entry, event: MessageReplaced) -> None:
-    thread = known_thread(tables, entry.stream[len(THREAD) :])
+def _message_replaced(tables: Tables, entry: Entry, event: MessageReplaced) -> None:
+    thread = require_thread(tables, thread_key_of(entry.stream))
     old, new = (entry.stream, event.seq), (entry.stream, entry.seq)
-    thread.pending = [new if place == old else place for place in thread.pending]
+    thread.pending = [new if pending == old else pending for pending in thread.pending]
     tables.replace_message(thread.key, entry.stream, event.seq, entry.seq)
 
 
-def _thread_context(tables: Tables, entry: Entry, event: ContextChanged) -> None:
-    thread = known_thread(tables, entry.stream[len(THREAD) :])
+def _context_changed(tables: Tables, entry: Entry, event: ContextChanged) -> None:
+    thread = require_thread(tables, thread_key_of(entry.stream))
     thread.updated_at = entry.at
     patch_thread(tables, thread, event)
 
 
-IN_THREAD: dict[type[Any], Callable[[Tables, Entry, Any], None]] = {
+# For events in the stream of a thread.
+THREAD_HANDLERS: dict[type[Any], Callable[[Tables, Entry, Any], None]] = {
     ThreadCreated: _thread_created,
     HistorySummarized: history_summarized,
-    MessageAdded: _thread_message,
-    MessageReplaced: _thread_replaced,
-    ContextChanged: _thread_context,
+    MessageAdded: _message_added,
+    MessageReplaced: _message_replaced,
+    ContextChanged: _context_changed,
 }

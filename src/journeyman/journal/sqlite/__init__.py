@@ -1,1 +1,1 @@
-"""The SQLite journal: one file, one writer thread, readers beside it."""
+"""The journal on one SQLite file: a writer thread with group commit, and reading connections."""

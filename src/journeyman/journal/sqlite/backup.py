@@ -1,4 +1,4 @@
-"""A copy of a SQLite journal as it is at one moment, made while its owner goes on writing."""
+"""Copies a SQLite journal as it is at one moment, while its owner goes on writing."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from journeyman.journal.sqlite.connection import check_current, connect_reader, 
 
 PAGES = 1000  # copied between two reports of progress
 
-Progress = Callable[[float], None]  # of 0 to 1
+Progress = Callable[[float], None]  # gets the copied part, 0 to 1
 
 
 def back_up(source: Path, target: Path, progress: Progress = lambda part: None) -> int:
-    """Copy the journal at `source` to `target` and return its size in bytes; `target` is there whole or not at all.
+    """Copy the journal at `source` to `target`. Returns its size in bytes.
 
-    The copy is of one moment: everything that was acknowledged before the call, whatever is written meanwhile.
-    Raises ConfigurationError (no journal there, or `target` exists) and StorageError (the disk).
+    The copy holds everything that was acknowledged before the call. `target` appears only when it is complete.
+    Raises ConfigurationError if there is no journal or `target` exists, StorageError if the disk failed.
     """
     if not source.is_file():
-        raise ConfigurationError(f"there is no journal at {source}: name its file by DATABASE_URL")
+        raise ConfigurationError(f"There is no journal at {source}. Name its file with DATABASE_URL.")
     if target.exists():
-        raise ConfigurationError(f"{target} exists: name a file that is not there yet")
+        raise ConfigurationError(f"{target} already exists. Choose another file.")
     partial = target.with_name(target.name + ".partial")
     try:
         _copy(source, partial, progress)
@@ -34,7 +34,7 @@ def back_up(source: Path, target: Path, progress: Progress = lambda part: None) 
     except apsw.Error as exc:
         raise translate(exc, source) from exc
     except OSError as exc:
-        raise StorageError(f"{target} cannot be written ({exc.strerror}): choose another place") from exc
+        raise StorageError(f"{target} cannot be written ({exc.strerror}). Choose another file.") from exc
     finally:
         for suffix in ("", "-wal", "-shm"):
             partial.with_name(partial.name + suffix).unlink(missing_ok=True)
@@ -53,7 +53,7 @@ def _copy(source: Path, partial: Path, progress: Progress) -> None:
                 while not backup.done:
                     backup.step(PAGES)
                     progress(1 - backup.remaining / max(backup.page_count, 1))
-        copy.pragma("journal_mode", "delete")  # one file, whole by itself; the server makes it a WAL again
+        copy.pragma("journal_mode", "delete")  # one complete file; the server turns on WAL again
         copy.pragma("synchronous", "full")
     finally:
         copy.close()

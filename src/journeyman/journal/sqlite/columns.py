@@ -1,4 +1,4 @@
-"""Working copies of runs and threads as the values of their rows, in the order of the named queries."""
+"""Runs and threads as column values, in the order of the named queries that write them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from journeyman.journal.tables import Run, Thread
 encode = msgspec.json.Encoder().encode
 
 
-def blank_run(run: Run, thread: int) -> tuple[Any, ...]:
-    """`thread`: the number of its stream."""
+def new_run_values(run: Run, thread: int) -> tuple[Any, ...]:
+    """Return the values for `add_run`. `thread` is the number of the thread's stream."""
     return (
         run.accepted_no,
         run.id,
@@ -37,7 +37,8 @@ def blank_run(run: Run, thread: int) -> tuple[Any, ...]:
     )
 
 
-def saved_run(run: Run) -> tuple[Any, ...]:
+def changed_run_values(run: Run) -> tuple[Any, ...]:
+    """Return the values for `save_run`."""
     return (
         run.status,
         run.epoch,
@@ -51,8 +52,8 @@ def saved_run(run: Run) -> tuple[Any, ...]:
     )
 
 
-def blank_thread(thread: Thread, number: int) -> tuple[Any, ...]:
-    """`number`: that of its stream."""
+def new_thread_values(thread: Thread, number: int) -> tuple[Any, ...]:
+    """Return the values for `add_thread`. `number` is that of the thread's stream."""
     return (
         number,
         thread.key,
@@ -71,7 +72,8 @@ def blank_thread(thread: Thread, number: int) -> tuple[Any, ...]:
     )
 
 
-def saved_thread(thread: Thread, number: int) -> tuple[Any, ...]:
+def changed_thread_values(thread: Thread, number: int) -> tuple[Any, ...]:
+    """Return the values for `save_thread`. `number` is that of the thread's stream."""
     return (
         thread.updated_at,
         thread.active_run,

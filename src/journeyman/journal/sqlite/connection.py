@@ -1,4 +1,4 @@
-"""A SQLite file as a journal: connections, their settings, migrations, and SQLite's errors in our words."""
+"""Connections to a SQLite journal: their settings, migrations, and the translation of SQLite's errors."""
 
 from __future__ import annotations
 
@@ -11,20 +11,18 @@ import msgspec
 from journeyman.errors import ConfigurationError, StorageError
 from journeyman.journal.sqlite.statements import migrations
 
-APPLICATION_ID = 0x4A4F5552  # "JOUR": marks the file as ours
-BUSY_MS = 5_000  # how long a write waits for another process's lock before it is refused
+APPLICATION_ID = 0x4A4F5552  # "JOUR": marks the file as a journal
+BUSY_MS = 5_000  # how long a statement waits for another process's lock
 FIXED_IN = (3, 51, 3)  # the WAL-reset bug corrupts files that several connections use
 BACKPORTS = {(3, 44): 6, (3, 50): 7}
+
+UNREADABLE = (apsw.Error, UnicodeDecodeError, msgspec.MsgspecError)  # raised when a row is read from a damaged file
 
 Synchronous = Literal["FULL", "NORMAL"]
 
 
-# What reading a row may raise: SQLite's own word, or bytes on the disk that are no longer what was written.
-UNREADABLE = (apsw.Error, UnicodeDecodeError, msgspec.MsgspecError)
-
-
 def translate(exc: Exception, path: Path) -> StorageError:
-    """The StorageError that tells an operator what SQLite met and what to do."""
+    """Return the StorageError that tells an operator what happened and what to do."""
     if isinstance(exc, apsw.FullError):
         text = f"the disk under {path} is full: free some space; reading goes on"
         return StorageError(text, code="storage_full", retry_after=10)
@@ -40,16 +38,16 @@ def translate(exc: Exception, path: Path) -> StorageError:
 
 
 def refuse_unsafe_sqlite(version: str) -> None:
-    """Raises ConfigurationError for a SQLite with the WAL-reset bug, which can corrupt the file."""
+    """Check the version of SQLite. Raises ConfigurationError if it has the WAL-reset bug, which corrupts files."""
     major, minor, patch = [int(part) for part in version.split(".")][:3]
     backport = BACKPORTS.get((major, minor))
     if (major, minor, patch) >= FIXED_IN or (backport is not None and patch >= backport):
         return
-    raise ConfigurationError(f"SQLite {version} can corrupt a journal (WAL-reset bug): install apsw 3.51.3 or newer")
+    raise ConfigurationError(f"SQLite {version} can corrupt a journal (WAL-reset bug). Install apsw 3.51.3 or newer.")
 
 
 def connect_writer(path: Path, synchronous: Synchronous = "FULL", vfs: str | None = None) -> apsw.Connection:
-    """The one connection that writes and checkpoints. Creates the file, readable by its owner alone."""
+    """Open the one connection that writes and checkpoints. A new file is readable by its owner only."""
     refuse_unsafe_sqlite(apsw.sqlite_lib_version())
     flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
     if vfs is None and not path.exists():
@@ -58,7 +56,7 @@ def connect_writer(path: Path, synchronous: Synchronous = "FULL", vfs: str | Non
     db.set_busy_timeout(BUSY_MS)
     db.pragma("journal_mode", "wal")
     db.pragma("synchronous", synchronous)
-    db.pragma("wal_autocheckpoint", 0)  # the writer does it after it has answered
+    db.pragma("wal_autocheckpoint", 0)  # the writer checkpoints after it has settled its batches
     db.pragma("journal_size_limit", 64 << 20)
     db.pragma("secure_delete", True)
     db.pragma("cache_size", -8000)
@@ -67,6 +65,7 @@ def connect_writer(path: Path, synchronous: Synchronous = "FULL", vfs: str | Non
 
 
 def connect_reader(path: Path) -> apsw.Connection:
+    """Open a connection that only reads."""
     db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY, statementcachesize=64)
     db.set_busy_timeout(BUSY_MS)
     db.pragma("query_only", True)
@@ -76,12 +75,15 @@ def connect_reader(path: Path) -> apsw.Connection:
 
 
 def _keep_plans(db: apsw.Connection) -> None:
-    """Let no bound value change a plan: beside a partial index each binding would prepare anew (90 µs against 9)."""
+    """Keep a statement's plan whatever values are bound: with partial indexes, SQLite would prepare it again for each.
+
+    Measured: 9 µs instead of 90.
+    """
     db.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
 
 
 def apply_migrations(db: apsw.Connection, path: Path) -> None:
-    """Bring the schema up to date, each step in a transaction of its own."""
+    """Bring the schema up to date, one transaction per migration."""
     scripts = migrations()
     _identify(db, path, len(scripts))
     for number in range(_version(db), len(scripts)):
@@ -98,16 +100,19 @@ def apply_migrations(db: apsw.Connection, path: Path) -> None:
 
 
 def check_current(db: apsw.Connection, path: Path) -> None:
-    """For readers: raises ConfigurationError unless the schema is exactly this release's."""
+    """Check that a reader can use the file. Raises ConfigurationError unless its schema is this release's."""
     found, known = schema_of(db, path)
     if found < known:
         raise ConfigurationError(
-            f"{path} was written by an older release: start the server once to bring it up to date"
+            f"{path} was written by an older release. Start the server once to bring it up to date."
         )
 
 
 def schema_of(db: apsw.Connection, path: Path) -> tuple[int, int]:
-    """The file's schema, and this release's. Raises ConfigurationError for a later one, or another program's file."""
+    """Return the schema number of the file and of this release.
+
+    Raises ConfigurationError if the file's is higher, or if the file belongs to another program.
+    """
     known = len(migrations())
     _identify(db, path, known)
     return _version(db), known
@@ -117,11 +122,11 @@ def _identify(db: apsw.Connection, path: Path, known: int) -> None:
     version = _version(db)
     if version > known:
         raise ConfigurationError(
-            f"{path} has schema {version}, this release knows up to {known}: use a newer release of Journeyman"
+            f"{path} has schema {version}, but this release knows schemas up to {known}. Use a newer release."
         )
-    tables = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    if tables != (0,) and db.pragma("application_id") != APPLICATION_ID:
-        raise ConfigurationError(f"{path} is a SQLite file of another program: choose another file for the journal")
+    objects = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if objects != (0,) and db.pragma("application_id") != APPLICATION_ID:
+        raise ConfigurationError(f"{path} is a SQLite file of another program. Choose another file for the journal.")
 
 
 def _version(db: apsw.Connection) -> int:

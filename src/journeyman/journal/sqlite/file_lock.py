@@ -1,4 +1,4 @@
-"""One server owns a journal file: a lock beside it, held as long as the process lives."""
+"""The lock that lets one process own a journal file, and the address where that process listens."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from journeyman.errors import ConfigurationError
 
 
 class FileLock:
-    """An exclusive lock on `<file>.lock` with the owner's pid inside. The kernel drops it when the process ends."""
+    """An exclusive lock on `<file>.lock`, which holds the owner's pid. The kernel releases it when the process ends."""
 
     def __init__(self, path: Path) -> None:
         self._path = path.with_name(path.name + ".lock")
         self._fd: int | None = None
 
     def take(self) -> None:
-        """Raises ConfigurationError if another process (or another journal in this one) owns the file."""
+        """Take the lock. Raises ConfigurationError if another process, or another journal of this one, holds it."""
         try:
             fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as exc:
             raise ConfigurationError(
-                f"cannot create {self._path}: {exc.strerror}; choose a folder that exists and can be written"
+                f"{self._path} cannot be created ({exc.strerror}): choose a folder that exists and can be written"
             ) from exc
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -38,20 +38,23 @@ class FileLock:
         self._fd = fd
 
     def release(self) -> None:
-        """Let go; idempotent. The file stays: removing it could split the lock between two files."""
+        """Release the lock; idempotent. The file stays, since two processes could lock an old and a new one."""
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
 
 
 def publish_address(path: Path, url: str) -> None:
-    """For the owner, once it listens: leave its address in the lock file, under the pid."""
+    """Write the owner's address to the lock file, under its pid, once the owner listens."""
     with path.with_name(path.name + ".lock").open("w") as file:
         file.write(f"{os.getpid()}\n{url}\n")
 
 
 def owner_of(path: Path) -> tuple[str, str]:
-    """Pid and address in the lock file of `path`, each empty if it is not there. They may be left over."""
+    """Return pid and address from the lock file of `path`, each empty if it is not there.
+
+    The process that wrote them may have ended.
+    """
     try:
         pid, url = _lines(path.with_name(path.name + ".lock").read_bytes()[:256])
     except OSError:
@@ -60,5 +63,6 @@ def owner_of(path: Path) -> tuple[str, str]:
 
 
 def _lines(data: bytes) -> tuple[str, str]:
+    """Return the first two lines of a lock file."""
     pid, url, *_ = [*data.decode(errors="replace").split("\n"), "", ""]
     return pid.strip(), url.strip()

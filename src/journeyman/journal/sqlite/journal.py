@@ -1,4 +1,4 @@
-"""The journal on one SQLite file: the port's methods over the writer's thread and the reading connections."""
+"""The journal on one SQLite file: the port's methods over the writer thread and the reading connections."""
 
 from __future__ import annotations
 
@@ -41,25 +41,26 @@ from journeyman.journal.sqlite.connection import (
 from journeyman.journal.sqlite.file_lock import FileLock
 from journeyman.journal.sqlite.reads import Reads
 from journeyman.journal.sqlite.statements import Q
-from journeyman.journal.sqlite.writer import GroupCommitted, Ticket, Writer, untold
-from journeyman.journal.subscriptions import StreamSubscription, Subscriptions
+from journeyman.journal.sqlite.writer import GroupCommitted, Ticket, Writer, ignore_group
+from journeyman.journal.subscriptions import StreamNotifier
 from journeyman.journal.transactions import Transactions
 
 T = TypeVar("T")
 
 READERS = 2
-NEAR = 256  # rows: up to here a read is done in the loop's thread, where it costs less than a hop to another
+INLINE_ROWS = 256  # a read of at most this many rows is done in the loop's thread
 CLOSE_SECONDS = 15.0
 
 
 class SqliteJournal:
-    """One file, one owner.
+    """A journal file and its one owner.
 
-    Point reads and short pages are done in the loop's thread over a connection of its own (15 to 30 µs; a hop adds
-    more than 100; a reader of a WAL never waits for the writer). Listings and long pages go to two reader threads.
-    With `read_only` no lock is taken and nothing can be committed: for reading beside a running server. `hook` is told
-    of each group commit, on the loop.
-    `vfs`, `synchronous` and `checkpoint_pages` (of the WAL, 4 KB each) are for tests of power cuts.
+    Reads of single rows and short pages are done in the loop's thread, over a separate connection: they take 15 to
+    30 µs, another thread would add more than 100, and in WAL mode a reader never waits for the writer. Lists and long
+    pages go to two reader threads.
+
+    `read_only` takes no lock and refuses commits, to read beside a running server. `hook` is called on the loop after
+    each group commit. `vfs`, `synchronous` and `checkpoint_pages` (of the WAL, 4 KB each) are for tests of power cuts.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class SqliteJournal:
         vfs: str | None = None,
         synchronous: Synchronous = "FULL",
         checkpoint_pages: int = 1000,
-        hook: Callable[[GroupCommitted], None] = untold,
+        hook: Callable[[GroupCommitted], None] = ignore_group,
     ) -> None:
         self._path = Path(path)
         self._batch_size = batch_size
@@ -82,11 +83,11 @@ class SqliteJournal:
         self._synchronous: Synchronous = synchronous
         self._checkpoint_pages = checkpoint_pages
         self._hook = hook
-        self._ownership = FileLock(self._path)
-        self._rings = Subscriptions()
+        self._lock = FileLock(self._path)
+        self.notifier = StreamNotifier()
         self._epoch = 0
-        self._near: Reads | None = None
-        self._idle: deque[Reads] = deque()
+        self._inline_reads: Reads | None = None
+        self._idle_reads: deque[Reads] = deque()
         self._pool: ThreadPoolExecutor | None = None
         self._writer: Writer | None = None
 
@@ -112,22 +113,24 @@ class SqliteJournal:
                 hook=self._hook,
             )
             self._writer.start()
-            for key in await self._far(lambda reads: reads.erasing()):
+            for key in await self._read_in_thread(lambda reads: reads.erasing()):
                 await self._erase(key)
 
     def _open_files(self) -> apsw.Connection | None:
+        """Open the connections. Returns the writing one, None if the journal is read-only."""
         try:
             db = None if self._read_only else self._open_writer()
-            self._near = Reads(connect_reader(self._existing()))
+            self._inline_reads = Reads(connect_reader(self._existing()))
             if self._read_only:
-                check_current(self._near.db, self._path)
-                self._epoch = self._near.epoch()
+                check_current(self._inline_reads.db, self._path)
+                self._epoch = self._inline_reads.epoch()
             return db
         except apsw.Error as exc:
             raise translate(exc, self._path) from exc
 
     def _open_writer(self) -> apsw.Connection:
-        self._ownership.take()
+        """Take the lock, migrate the file and raise its epoch."""
+        self._lock.take()
         db = connect_writer(self._path, self._synchronous, self._vfs)
         try:
             apply_migrations(db, self._path)
@@ -156,12 +159,12 @@ class SqliteJournal:
                     raise StorageError(f"{self._path} was not closed within {CLOSE_SECONDS:.0f} s: check the disk")
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-            for reads in (self._near, *self._idle):
+            for reads in (self._inline_reads, *self._idle_reads):
                 if reads is not None:
                     reads.close()
-            self._near = None
-            self._idle.clear()
-            self._ownership.release()
+            self._inline_reads = None
+            self._idle_reads.clear()
+            self._lock.release()
 
     @property
     def epoch(self) -> int:
@@ -190,59 +193,61 @@ class SqliteJournal:
 
     def _committed(self, group: Iterable[Committed]) -> None:
         for committed in group:
-            self._rings.committed(committed.entries)
+            self.notifier.committed(committed.entries)
 
-    async def take_over(self, at: int) -> Sequence[RunRow]:
-        rows: Sequence[RunRow] = await self._writing().call(lambda ledger: ledger.take_over(self._epoch))
+    async def take_over(self) -> Sequence[RunRow]:
+        rows: Sequence[RunRow] = await self._writing().call(lambda transactions: transactions.take_over(self._epoch))
         return rows
 
     async def erase_thread(self, key: str, at: int, by: str) -> bool:
-        tombstone: Entry | None = await self._writing().call(lambda ledger: ledger.begin_erasure(key, at, by))
+        tombstone: Entry | None = await self._writing().call(
+            lambda transactions: transactions.begin_erasure(key, at, by)
+        )
         if tombstone is None:
             return False
         await self._erase(key)
-        self._rings.committed((tombstone,))
+        self.notifier.committed((tombstone,))
         return True
 
     async def _erase(self, key: str) -> None:
-        def step(ledger: Transactions) -> bool:
-            return ledger.erase_some(key)
+        def step(transactions: Transactions) -> bool:
+            return transactions.erase_some(key)
 
         while not await self._writing().call(step):
             pass
-        await self._writing().call(lambda ledger: None, truncate=True)
+        await self._writing().call(lambda transactions: None, truncate=True)
 
     async def idle_threads(self, limit: int) -> Sequence[Idle]:
-        return await self._far(lambda reads: reads.idle_threads(limit))
+        return await self._read_in_thread(lambda reads: reads.idle_threads(limit))
 
     async def size(self) -> Size:
-        return await self._far(lambda reads: reads.size())
+        return await self._read_in_thread(lambda reads: reads.size())
 
     # --- reading
 
-    def _here(self, read: Callable[[Reads], T]) -> T:
-        if self._near is None:
+    def _read_inline(self, read: Callable[[Reads], T]) -> T:
+        if self._inline_reads is None:
             raise StorageError(f"{self._path} is not open")
         try:
-            return read(self._near)
+            return read(self._inline_reads)
         except UNREADABLE as exc:
             raise translate(exc, self._path) from exc
 
-    async def _far(self, read: Callable[[Reads], T]) -> T:
+    async def _read_in_thread(self, read: Callable[[Reads], T]) -> T:
         if self._pool is None:
             raise StorageError(f"{self._path} is not open")
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._in_reader, read)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._read_idle, read)
 
-    def _in_reader(self, read: Callable[[Reads], T]) -> T:
+    def _read_idle(self, read: Callable[[Reads], T]) -> T:
         try:
             try:
-                reads = self._idle.popleft()
-            except IndexError:  # asked and taken in one step: another thread may take the last one
+                reads = self._idle_reads.popleft()
+            except IndexError:  # a check before it could lose the last one to the other thread
                 reads = Reads(connect_reader(self._path))
             try:
                 return read(reads)
             finally:
-                self._idle.append(reads)
+                self._idle_reads.append(reads)
         except UNREADABLE as exc:
             raise translate(exc, self._path) from exc
 
@@ -250,46 +255,37 @@ class SqliteJournal:
         def entries(reads: Reads) -> Sequence[Entry]:
             return reads.entries(stream, after, limit)
 
-        if limit <= NEAR:
-            return self._here(entries)
-        first = self._here(lambda reads: reads.entries(stream, after, NEAR))
-        return first if len(first) < NEAR else await self._far(entries)
-
-    def ring(self, stream: str) -> StreamSubscription:
-        return self._rings.take(stream)
-
-    def wake(self, stream: str) -> None:
-        self._rings.wake(stream)
+        if limit <= INLINE_ROWS:
+            return self._read_inline(entries)
+        first = self._read_inline(lambda reads: reads.entries(stream, after, INLINE_ROWS))
+        return first if len(first) < INLINE_ROWS else await self._read_in_thread(entries)
 
     async def run(self, id: str) -> RunRow | None:
-        return self._here(lambda reads: reads.run(id))
+        return self._read_inline(lambda reads: reads.run(id))
 
     async def runs(self, where: RunFilter, cursor: int | None = None, limit: int = 50) -> Sequence[RunRow]:
-        return await self._far(lambda reads: reads.runs(where, cursor, limit))
+        return await self._read_in_thread(lambda reads: reads.runs(where, cursor, limit))
 
     async def failures(self, principal: str | None, limit: int = 50) -> Sequence[FailureRow]:
-        return await self._far(lambda reads: reads.failures(principal, limit))
-
-    async def queued(self, thread: str) -> int:
-        return self._here(lambda reads: reads.queued(thread))
+        return await self._read_in_thread(lambda reads: reads.failures(principal, limit))
 
     async def thread(self, key: str) -> ThreadRow | None:
-        return self._here(lambda reads: reads.thread(key))
+        return self._read_inline(lambda reads: reads.thread(key))
 
     async def threads(self, principal: str, cursor: str | None = None, limit: int = 50) -> Sequence[ThreadRow]:
-        return await self._far(lambda reads: reads.threads(principal, cursor, limit))
+        return await self._read_in_thread(lambda reads: reads.threads(principal, cursor, limit))
 
     async def messages(self, thread: str, first_no: int, last_no: int) -> Sequence[MessageRow]:
         def messages(reads: Reads) -> Sequence[MessageRow]:
             return reads.messages(thread, first_no, last_no)
 
-        return self._here(messages) if last_no - first_no < NEAR else await self._far(messages)
+        return self._read_inline(messages) if last_no - first_no < INLINE_ROWS else await self._read_in_thread(messages)
 
     async def global_context(self, principal: str) -> dict[str, JSON]:
-        return self._here(lambda reads: reads.global_context(principal))
+        return self._read_inline(lambda reads: reads.global_context(principal))
 
     async def approval(self, id: str) -> ApprovalRow | None:
-        return self._here(lambda reads: reads.approval(id))
+        return self._read_inline(lambda reads: reads.approval(id))
 
     async def approvals(
         self, principal: str | None, cursor: str | None = None, limit: int = 50, run: str | None = None
@@ -297,31 +293,32 @@ class SqliteJournal:
         def approvals(reads: Reads) -> Sequence[ApprovalRow]:
             return reads.approvals(principal, cursor, limit, run)
 
-        return self._here(approvals) if run is not None and limit <= NEAR else await self._far(approvals)
+        return (
+            self._read_inline(approvals)
+            if run is not None and limit <= INLINE_ROWS
+            else await self._read_in_thread(approvals)
+        )
 
     async def due_approvals(self, limit: int = 50) -> Sequence[ApprovalRow]:
-        return await self._far(lambda reads: reads.due_approvals(limit))
+        return await self._read_in_thread(lambda reads: reads.due_approvals(limit))
 
     async def definition(self, version: str) -> StoredDefinition | None:
-        return self._here(lambda reads: reads.definition(version))
+        return self._read_inline(lambda reads: reads.definition(version))
 
     async def claim(self, principal: str, route: str, key: str) -> IdempotencyClaim | None:
-        return self._here(lambda reads: reads.claim(principal, route, key))
+        return self._read_inline(lambda reads: reads.claim(principal, route, key))
 
     async def message_no(self, thread: str, stream: str, seq: int) -> int | None:
-        return await self._far(lambda reads: reads.message_no(thread, stream, seq))
+        return await self._read_in_thread(lambda reads: reads.message_no(thread, stream, seq))
 
     async def api_key(self, id: str) -> ApiKeyRow | None:
-        return self._here(lambda reads: reads.api_key(id))
+        return self._read_inline(lambda reads: reads.api_key(id))
 
     async def api_keys(self) -> Sequence[ApiKeyRow]:
-        return await self._far(lambda reads: reads.api_keys())
-
-    async def open_runs(self) -> Sequence[RunRow]:
-        return await self._far(lambda reads: reads.open_runs())
+        return await self._read_in_thread(lambda reads: reads.api_keys())
 
     async def used(self, budget: str, day: int) -> tuple[int, float]:
-        return self._here(lambda reads: reads.used(budget, day))
+        return self._read_inline(lambda reads: reads.used(budget, day))
 
     def stats(self) -> Mapping[str, float]:
         return self._writer.stats() if self._writer is not None else {}

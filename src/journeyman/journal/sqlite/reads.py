@@ -1,4 +1,4 @@
-"""Reading rows and entries from a SQLite journal. Synchronous; a connection serves one caller at a time."""
+"""Reads rows and entries from a SQLite journal. Synchronous: a connection serves one caller at a time."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any
 import apsw
 import msgspec
 
-from journeyman.events.charging import with_held
+from journeyman.events.charging import with_reserved
 from journeyman.events.codec import Entry, decode_event
 from journeyman.events.messages import JSON
 from journeyman.events.quota import Reservation
+from journeyman.events.streams import thread_key_range, thread_stream
 from journeyman.events.transcript import stored_message
 from journeyman.journal.journal import (
     MOST_FAILURES,
@@ -26,13 +27,19 @@ from journeyman.journal.journal import (
     Size,
     StoredDefinition,
     ThreadRow,
-    thread_stream,
 )
 from journeyman.journal.sqlite.statements import Q
 from journeyman.journal.tables import Run, Thread
 
+# Fields of RunFilter that are compared with the run's column of the same name.
+_EQUAL = ("principal", "status", "agent", "parent", "error_code", "error_id", "request_id", "trace_id")
+_USED_TOOL = (
+    "EXISTS (SELECT 1 FROM events WHERE stream = r.accepted_no AND type = 'tool_call_started'"
+    " AND json_extract(CAST(data AS TEXT), '$.tool') = ?)"
+)
+
 _numbers = msgspec.json.Decoder(list[int]).decode
-_place = msgspec.json.Decoder(tuple[str, int]).decode
+_summary = msgspec.json.Decoder(tuple[str, int]).decode
 _json = msgspec.json.Decoder(dict[str, Any]).decode
 approval_of = msgspec.json.Decoder(ApprovalRow).decode
 reserved_of = msgspec.json.Decoder(dict[str, Reservation]).decode
@@ -40,7 +47,7 @@ api_key_of = msgspec.json.Decoder(ApiKeyRow).decode
 
 
 def run_of(row: Sequence[Any]) -> Run:
-    """A run from the columns of the query `run`; its open approvals are left out."""
+    """Return a run from the columns of the query `run`, without its open approvals."""
     return Run(
         accepted_no=row[0],
         id=row[1],
@@ -67,7 +74,7 @@ def run_of(row: Sequence[Any]) -> Run:
 
 
 def thread_of(row: Sequence[Any]) -> Thread:
-    """A thread from the columns of the query `thread`; what waits there is left out."""
+    """Return a thread from the columns of the query `thread`, without its queue and pending messages."""
     return Thread(
         key=row[1],
         principal=row[2],
@@ -82,12 +89,12 @@ def thread_of(row: Sequence[Any]) -> Thread:
         erasing=bool(row[11]),
         next_no=(row[12] or 0) + 1,
         pinned=_numbers(row[13]) if row[13] else [],
-        summary=_place(row[14]) if row[14] else None,
+        summary=_summary(row[14]) if row[14] else None,
     )
 
 
 def read_claim(row: Sequence[Any] | None) -> IdempotencyClaim | None:
-    """A claim from the columns of the query `claim`."""
+    """Return an idempotency record from the columns of the query `claim`. Returns None if there is no row."""
     if row is None:
         return None
     principal, route, key, body_hash, made, expires = row
@@ -95,7 +102,7 @@ def read_claim(row: Sequence[Any] | None) -> IdempotencyClaim | None:
 
 
 class Reads:
-    """The reading half of the port over one connection."""
+    """The port's reading methods over one connection."""
 
     def __init__(self, db: apsw.Connection) -> None:
         self.db = db
@@ -131,16 +138,10 @@ class Reads:
             for code, agent, count, first_at, last_at, run, error_id, last_seq in rows
         ]
 
-    def open_runs(self) -> Sequence[RunRow]:
-        return [run_of(row).row() for row in self.db.execute(f"{Q['runs']} WHERE r.{_OPEN} ORDER BY r.accepted_no")]
-
     def used(self, budget: str, day: int) -> tuple[int, float]:
         charged: Any = self.db.execute(Q["used"], (day, budget)).fetchone() or (0, 0.0)
-        held = [each for (data,) in self.db.execute(Q["reserved"]) for each in reserved_of(data).values()]
-        return with_held(charged, held, budget, day)
-
-    def queued(self, thread: str) -> int:
-        return self._one(Q["queued"], thread_stream(thread)) or 0
+        reserved = [each for (data,) in self.db.execute(Q["reserved"]) for each in reserved_of(data).values()]
+        return with_reserved(charged, reserved, budget, day)
 
     def thread(self, key: str) -> ThreadRow | None:
         row = self.db.execute(Q["thread"], (thread_stream(key),)).fetchone()
@@ -150,9 +151,9 @@ class Reads:
         return None if thread.erasing else thread.row()
 
     def threads(self, principal: str, cursor: str | None, limit: int) -> Sequence[ThreadRow]:
-        first = thread_stream(cursor if cursor is not None else f"{principal}/")
-        behind = thread_stream(f"{principal}0")  # "0" is what follows "/"
-        rows = self.db.execute(Q["threads"], (first, behind, principal, limit))
+        first, end = thread_key_range(principal)
+        after = cursor if cursor is not None else first
+        rows = self.db.execute(Q["threads"], (thread_stream(after), thread_stream(end), principal, limit))
         return [thread_of(row).row() for row in rows]
 
     def messages(self, thread: str, first_no: int, last_no: int) -> Sequence[MessageRow]:
@@ -195,7 +196,7 @@ class Reads:
         return [api_key_of(row[0]) for row in self.db.execute(Q["api_keys"])]
 
     def erasing(self) -> list[str]:
-        """Threads whose erasure was begun and not finished."""
+        """Return the keys of the threads whose erasure was begun and not finished."""
         return [row[0] for row in self.db.execute(Q["erasing"])]
 
     def idle_threads(self, limit: int) -> Sequence[Idle]:
@@ -221,22 +222,15 @@ def _message(no: int, stream: str, seq: int, at: int, type: str, v: int, data: b
     return MessageRow(no=no, stream=stream, seq=seq, at=at, message=message)
 
 
-_OPEN = "status IN ('queued', 'running', 'paused')"
-_USED = (
-    "EXISTS (SELECT 1 FROM events WHERE stream = r.accepted_no AND type = 'tool_call_started'"
-    " AND json_extract(CAST(data AS TEXT), '$.tool') = ?)"
-)
-_EQUAL = ("principal", "status", "agent", "parent", "error_code", "error_id", "request_id", "trace_id")
-
-
 def _conditions(where: RunFilter, cursor: int | None) -> tuple[list[str], list[Any]]:
-    tests: list[tuple[str, Any]] = [(f"r.{name} = ?", getattr(where, name)) for name in _EQUAL]
-    tests += [
+    """Return the SQL conditions of a filter and the values that they bind."""
+    conditions: list[tuple[str, Any]] = [(f"r.{name} = ?", getattr(where, name)) for name in _EQUAL]
+    conditions += [
         ("r.thread = (SELECT no FROM streams WHERE name = ?)", where.thread and thread_stream(where.thread)),
-        (_USED, where.tool),
+        (_USED_TOOL, where.tool),
         ("r.accepted_at >= ?", where.since),
         ("r.accepted_at <= ?", where.until),
         ("r.accepted_no < ?", cursor),
     ]
-    given = [(test, value) for test, value in tests if value is not None]
-    return ["1", *(test for test, _ in given)], [value for _, value in given]
+    given = [(condition, value) for condition, value in conditions if value is not None]
+    return ["1", *(condition for condition, _ in given)], [value for _, value in given]

@@ -1,8 +1,8 @@
-"""The tables of the SQLite file, as the writer's thread changes them.
+"""The tables of the SQLite file, as the writer thread changes them.
 
-What the transactions change most (streams, runs, threads, events, messages) is gathered and written by `flush`, one
-statement per table for a whole group of batches. Working copies of runs that are open and of threads that are busy
-stay between transactions, so a step reads nothing.
+Changes of streams, runs, threads, events and messages are collected and written by `flush`, with one statement per
+table for a whole group of batches. Working copies of open runs and busy threads are kept between transactions, so
+that a step reads nothing from the file.
 """
 
 from __future__ import annotations
@@ -16,50 +16,60 @@ import msgspec
 
 from journeyman.events.codec import Entry
 from journeyman.events.messages import JSON
-from journeyman.journal.journal import ApiKeyRow, ApprovalRow, IdempotencyClaim, Owner, StoredDefinition, thread_stream
-from journeyman.journal.sqlite.columns import blank_run, blank_thread, encode, saved_run, saved_thread
+from journeyman.events.streams import event_key_range, thread_stream
+from journeyman.journal.journal import ApiKeyRow, ApprovalRow, IdempotencyClaim, Owner, StoredDefinition
+from journeyman.journal.sqlite.columns import (
+    changed_run_values,
+    changed_thread_values,
+    encode,
+    new_run_values,
+    new_thread_values,
+)
 from journeyman.journal.sqlite.reads import approval_of, read_claim, run_of, thread_of
 from journeyman.journal.sqlite.statements import Q
 from journeyman.journal.tables import Run, Thread
 
-KEPT = 4096  # working copies of either kind kept between transactions
+KEPT = 4096  # working copies of runs, and of threads, that are kept between transactions
 KEPT_CONTEXTS = 256
-KEPT_DAYS = 31  # of what budgets were charged
+KEPT_DAYS = 31  # of budget charges
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class SqliteTables:
-    """Tables over the write connection. `flush` before COMMIT, `settle` after it, `forget` after a rollback."""
+    """Tables over the write connection.
+
+    The writer calls `flush` before COMMIT, `committed` after it, `rolled_back` after a rollback.
+    """
 
     def __init__(self, db: apsw.Connection) -> None:
         self._db = db
         self._runs: dict[str, Run] = {}
         self._threads: dict[str, Thread] = {}
-        self._numbers: dict[str, int] = {}  # stream -> its number
+        self._numbers: dict[str, int] = {}  # stream -> its row number
         self._contexts: dict[str, dict[str, JSON]] = {}  # principal -> global context
-        self._absent: set[str] = set()  # runs and threads looked for in vain in this transaction
+        self._absent: set[str] = set()  # runs and threads that this transaction found to be missing
         self._last_number: int | None = None
-        self._day = 0  # of the last charge
+        self._day = 0  # of the newest charge
         self._changed = False
         self._new_runs: dict[str, Run] = {}
         self._dirty_runs: dict[str, Run] = {}
         self._new_threads: dict[str, Thread] = {}
         self._dirty_threads: dict[str, Thread] = {}
-        self._at_rest: set[str] = set()  # runs that ended and threads whose slot became free: not worth keeping
+        self._idle: set[str] = set()  # ended runs and threads with a free slot, which are not kept
         self._new_streams: list[tuple[Any, ...]] = []
         self._new_events: list[tuple[Any, ...]] = []
         self._new_messages: list[tuple[Any, ...]] = []
 
     @property
     def changed(self) -> bool:
-        """Whether there is anything to commit."""
+        """Return whether there is anything to commit."""
         return self._changed
 
-    # --- the ends of a transaction
+    # --- the end of a transaction
 
     def flush(self) -> None:
-        """Write what was gathered."""
+        """Write the collected changes."""
         self._flush_threads()
         self._flush_runs()
         self._flush_events()
@@ -69,27 +79,22 @@ class SqliteTables:
 
     def _flush_threads(self) -> None:
         if self._new_threads:
-            self._db.executemany(
-                Q["add_thread"],
-                [blank_thread(row, self._number(thread_stream(row.key))) for row in self._new_threads.values()],
-            )
+            new = [new_thread_values(thread, self._number_of(thread.key)) for thread in self._new_threads.values()]
+            self._db.executemany(Q["add_thread"], new)
             self._new_threads.clear()
         if self._dirty_threads:
-            self._db.executemany(
-                Q["save_thread"],
-                [saved_thread(row, self._number(thread_stream(row.key))) for row in self._dirty_threads.values()],
-            )
+            dirty = self._dirty_threads.values()
+            changed = [changed_thread_values(thread, self._number_of(thread.key)) for thread in dirty]
+            self._db.executemany(Q["save_thread"], changed)
             self._dirty_threads.clear()
 
     def _flush_runs(self) -> None:
         if self._new_runs:
-            self._db.executemany(
-                Q["add_run"],
-                [blank_run(run, self._number(thread_stream(run.thread))) for run in self._new_runs.values()],
-            )
+            new = [new_run_values(run, self._number_of(run.thread)) for run in self._new_runs.values()]
+            self._db.executemany(Q["add_run"], new)
             self._new_runs.clear()
         if self._dirty_runs:
-            self._db.executemany(Q["save_run"], [saved_run(run) for run in self._dirty_runs.values()])
+            self._db.executemany(Q["save_run"], [changed_run_values(run) for run in self._dirty_runs.values()])
             self._dirty_runs.clear()
 
     def _flush_events(self) -> None:
@@ -100,13 +105,13 @@ class SqliteTables:
             self._db.executemany(Q["add_event"], self._new_events)
             self._new_events = []
 
-    def settle(self) -> None:
-        """After a commit: keep the working copies of what is at work."""
-        for name in self._at_rest:
-            if (thread := self._threads.get(name)) is None:
-                self._drop_run(name)
+    def committed(self) -> None:
+        """Keep the working copies of open runs and busy threads for the next transaction, and drop the others."""
+        for id in self._idle:
+            if (thread := self._threads.get(id)) is None:
+                self._drop_run(id)
             elif thread.active_run is None:
-                self._drop_thread(name)
+                self._drop_thread(id)
         for id in list(itertools.islice(self._runs, max(0, len(self._runs) - KEPT))):
             self._drop_run(id)
         for key in list(itertools.islice(self._threads, max(0, len(self._threads) - KEPT))):
@@ -117,8 +122,8 @@ class SqliteTables:
             self._contexts.clear()
         self._clear_changes()
 
-    def forget(self) -> None:
-        """After a rollback: nothing in memory can be trusted."""
+    def rolled_back(self) -> None:
+        """Drop everything in memory, since it may differ from the file."""
         self._runs.clear()
         self._threads.clear()
         self._numbers.clear()
@@ -130,7 +135,7 @@ class SqliteTables:
     def _clear_changes(self) -> None:
         self._changed = False
         self._absent.clear()
-        self._at_rest.clear()
+        self._idle.clear()
         for rows in (self._new_runs, self._dirty_runs, self._new_threads, self._dirty_threads):
             rows.clear()
 
@@ -147,7 +152,7 @@ class SqliteTables:
         self._db.execute(Q[query], values)
 
     def _highest(self, query: str, values: tuple[Any, ...]) -> int:
-        """The one number that a `max` query gives; 0: there was nothing."""
+        """Return the number that a query for a `max` or `count` gives, 0 if there are no rows."""
         rows: list[Any] = self._db.execute(Q[query], values).fetchall()
         highest: int = rows[0][0] or 0
         return highest
@@ -155,6 +160,7 @@ class SqliteTables:
     # --- streams and events
 
     def _find_number(self, stream: str) -> int | None:
+        """Return the row number of a stream. Returns None if there is no such stream."""
         number = self._numbers.get(stream)
         if number is None:
             row = self._db.execute(Q["stream"], (stream,)).fetchone()
@@ -163,8 +169,13 @@ class SqliteTables:
         return number
 
     def _number(self, stream: str) -> int:
+        """Return the row number of a stream, which is made if there is no such stream."""
         number = self._find_number(stream)
         return number if number is not None else self._new_number(stream)
+
+    def _number_of(self, thread: str) -> int:
+        """Return the row number of the stream of the thread with this key."""
+        return self._number(thread_stream(thread))
 
     def _new_number(self, stream: str) -> int:
         if self._last_number is None:
@@ -187,7 +198,7 @@ class SqliteTables:
     def append(self, entry: Entry) -> None:
         number = self._numbers.get(entry.stream)
         if number is None:
-            new = entry.type == "run_accepted"  # it was looked for in vain just before
+            new = entry.type == "run_accepted"  # the check found no such stream
             number = self._new_number(entry.stream) if new else self._number(entry.stream)
         self._changed = True
         self._new_events.append((number, entry.seq, entry.type, entry.v, entry.at, entry.data))
@@ -201,7 +212,7 @@ class SqliteTables:
     def run(self, id: str) -> Run | None:
         run = self._runs.get(id)
         if run is None and id not in self._absent:
-            number = self._find_number(id)  # cheaper than the whole row where there is none
+            number = self._find_number(id)  # for a missing run, cheaper than the whole row
             row = self._db.execute(Q["run"], (id,)).fetchone() if number is not None else None
             if row is None:
                 self._absent.add(id)
@@ -220,7 +231,7 @@ class SqliteTables:
         elif id not in self._new_runs:
             self._dirty_runs[id] = run
         if run.ended_at is not None:
-            self._at_rest.add(id)
+            self._idle.add(id)
 
     def open_runs(self) -> Sequence[Run]:
         self.flush()
@@ -246,7 +257,7 @@ class SqliteTables:
                 self._absent.add(key)
                 return None
             thread = self._threads[key] = thread_of(row)
-            if thread.active_run is not None:  # else nothing waits
+            if thread.active_run is not None:  # else it has no queue and no pending messages
                 thread.queue = [found[0] for found in self._db.execute(Q["queue"], (number,))]
                 thread.pending = [(found[0], found[1]) for found in self._db.execute(Q["pending"], (number,))]
         return thread
@@ -262,27 +273,27 @@ class SqliteTables:
         elif key not in self._new_threads:
             self._dirty_threads[key] = thread
         if thread.active_run is None:
-            self._at_rest.add(key)
+            self._idle.add(key)
 
     # --- messages
 
     def add_message(self, thread: str, no: int, stream: str, seq: int) -> None:
         self._changed = True
-        self._new_messages.append((self._number(thread_stream(thread)), no, self._number(stream), seq))
+        self._new_messages.append((self._number_of(thread), no, self._number(stream), seq))
 
     def replace_message(self, thread: str, stream: str, seq: int, new_seq: int) -> None:
         self.flush()
-        values = (new_seq, self._number(thread_stream(thread)), self._number(stream), seq)
+        values = (new_seq, self._number_of(thread), self._number(stream), seq)
         self._write("replace_message", values)
         self._write("replace_pending", values)
 
     def add_pending(self, thread: str, stream: str, seq: int) -> None:
-        self._write("add_pending", (self._number(thread_stream(thread)), self._number(stream), seq))
+        self._write("add_pending", (self._number_of(thread), self._number(stream), seq))
 
     def drop_pending(self, thread: str) -> None:
-        self._write("drop_pending", (self._number(thread_stream(thread)),))
+        self._write("drop_pending", (self._number_of(thread),))
 
-    # --- approvals, claims, definitions, contexts
+    # --- approvals, idempotency records, definitions, contexts
 
     def approval(self, id: str) -> ApprovalRow | None:
         row = self._db.execute(Q["approval"], (id,)).fetchone()
@@ -319,7 +330,7 @@ class SqliteTables:
 
     def erase_some(self, thread: str, limit: int) -> bool:
         self.flush()
-        number = self._number(thread_stream(thread))
+        number = self._number_of(thread)
         left = limit
         while left > 0 and (row := self._db.execute(Q["runs_of_thread"], (number,)).fetchone()) is not None:
             run_number, run_id = row
@@ -331,8 +342,7 @@ class SqliteTables:
         left -= self._delete("erase_messages", (number, number, max(left, 0)))
         if left <= 0:
             return False
-        place = f"{thread_stream(thread)}#"
-        self._write("erase_claims_at", (place, f"{place[:-1]}$"))  # "$" is what follows "#"
+        self._write("erase_claims_at", event_key_range(thread_stream(thread)))
         for query in ("drop_pending", "erase_thread", "erase_stream"):
             self._write(query, (number,))
         self._dirty_threads.pop(thread, None)

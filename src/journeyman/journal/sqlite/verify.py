@@ -1,4 +1,4 @@
-"""Is a SQLite journal whole: SQLite's own check, every run folds, and the rows say what the events say."""
+"""Checks a SQLite journal: SQLite's own check, whether every run folds, and whether the rows match the events."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _EVENTS = "SELECT s.name, seq, type, v, at, data FROM events JOIN streams s ON s
 _MESSAGES = """SELECT t.key, m.no, s.name, m.seq FROM messages m JOIN threads t ON t.no = m.thread
     JOIN streams s ON s.no = m.stream"""
 _CONTEXTS = "SELECT principal FROM contexts"
-# Principals that erased a thread: patches of their context may have gone with its runs.
-_FORGETFUL = """SELECT DISTINCT substr(s.name, length('principal:') + 1) FROM events e JOIN streams s ON s.no = e.stream
+# Principals that erased a thread: changes of their context may have been erased with its runs.
+_ERASERS = """SELECT DISTINCT substr(s.name, length('principal:') + 1) FROM events e JOIN streams s ON s.no = e.stream
     WHERE e.type = 'thread_erased'"""
 _BUDGETS = "SELECT day, budget, tokens, cost_usd FROM budgets"
-_FRACTION = 0.0001  # dollars: sums of fractions differ by their order
-_UNSAID = ("accepted_no", "epoch")  # what events do not say: numbers have gaps, take-overs raise epochs
+_ROUNDING = 0.0001  # dollars: the order of additions changes a sum of floats
+_NOT_IN_EVENTS = ("accepted_no", "epoch")  # numbers have gaps, take-overs raise epochs
 
 
 def verify_journal(path: Path, most: int) -> list[str]:
-    """What is wrong with the journal at `path`, at most so many lines; safe beside its owner.
+    """Return what is wrong with the journal at `path`, in at most `most` lines. Safe while its owner writes.
 
-    Raises ConfigurationError (of another release) and StorageError (no journal, unreadable).
+    Raises ConfigurationError if another release wrote it, StorageError if it cannot be read.
     """
     try:
         db = connect_reader(path)
@@ -48,7 +48,7 @@ def verify_journal(path: Path, most: int) -> list[str]:
 
 
 def damages(db: apsw.Connection) -> Iterator[str]:
-    """One line for whatever is wrong, in one read transaction: safe beside a writer."""
+    """Return a line for each problem. Reads in one transaction, so a writer may go on."""
     with db:
         broken = [text for (text,) in db.execute("PRAGMA integrity_check") if text != "ok"]
         yield from broken or (broken := list(_unfolded(db)))
@@ -57,7 +57,7 @@ def damages(db: apsw.Connection) -> Iterator[str]:
 
 
 def _unfolded(db: apsw.Connection) -> Iterator[str]:
-    """Runs whose events cannot be read or folded by this release."""
+    """Return a line for each run whose events cannot be read or folded by this release."""
     runs: list[tuple[int, str]] = db.execute(_RUNS).fetchall()  # type: ignore[assignment]
     for number, name in runs:
         state = AgentState(run_id=name)
@@ -70,7 +70,10 @@ def _unfolded(db: apsw.Connection) -> Iterator[str]:
 
 
 def differences(db: apsw.Connection) -> Iterator[str]:
-    """One line for each row, or gap in a stream, that does not fit the events. Holds the whole journal in memory."""
+    """Return a line for each row that does not match the events, and for each gap in a stream.
+
+    Holds the whole journal in memory.
+    """
     rebuilt = MemoryTables()
     last: dict[str, int] = {}
     for row in db.execute(_EVENTS):
@@ -87,20 +90,20 @@ def differences(db: apsw.Connection) -> Iterator[str]:
     approvals = {key: stored.approval(key) for key in _ids(db, "SELECT id FROM approvals")}
     yield from _compare("approval", rebuilt.approvals, approvals)
     contexts = {key: stored.global_context(key) for key in _ids(db, _CONTEXTS)}
-    whole = contexts.keys() - set(_ids(db, _FORGETFUL))
-    said = {key: rebuilt.contexts.get(key) for key in whole}
-    yield from _overdrawn(db, rebuilt)
-    yield from _compare("context", said, {key: contexts[key] for key in whole})
+    complete = contexts.keys() - set(_ids(db, _ERASERS))
+    rebuilt_contexts = {key: rebuilt.contexts.get(key) for key in complete}
+    yield from _undercharged(db, rebuilt)
+    yield from _compare("context", rebuilt_contexts, {key: contexts[key] for key in complete})
     yield from _compare("message", _numbered(rebuilt), {(row[0], row[1]): row[2:] for row in db.execute(_MESSAGES)})
 
 
-def _overdrawn(db: apsw.Connection, rebuilt: MemoryTables) -> Iterator[str]:
-    """Days whose rows hold less than the events say: more is what erased runs have used."""
+def _undercharged(db: apsw.Connection, rebuilt: MemoryTables) -> Iterator[str]:
+    """Return a line for each budget's day with a lower charge than the events. Erased runs make it higher."""
     stored: dict[Any, Any] = {(day, budget): used for day, budget, *used in db.execute(_BUDGETS)}
-    first = min((day for day, _ in stored), default=0)  # rows of days long gone are dropped
+    first = min((day for day, _ in stored), default=0)  # rows of older days were dropped
     for (day, budget), (tokens, cost_usd) in rebuilt.budgets.items():
         found = stored.get((day, budget), (0, 0.0))
-        if day >= first and (tokens > found[0] or cost_usd > found[1] + _FRACTION):
+        if day >= first and (tokens > found[0] or cost_usd > found[1] + _ROUNDING):
             yield f"budget {budget} of day {day}: the events say {(tokens, cost_usd)}, the row says {tuple(found)}"
 
 
@@ -109,18 +112,20 @@ def _ids(db: apsw.Connection, sql: str) -> list[Any]:
 
 
 def _numbered(tables: MemoryTables) -> dict[Any, Any]:
-    return {(key, no): place for key, places in tables.messages.items() for no, place in enumerate(places, 1)}
+    """Return the event of each message, by thread and number."""
+    return {(key, no): message for key, messages in tables.messages.items() for no, message in enumerate(messages, 1)}
 
 
-def _compare(kind: str, said: dict[Any, Any], stored: dict[Any, Any]) -> Iterator[str]:
-    for key in said.keys() | stored.keys():
-        wanted, found = _facts(said.get(key)), _facts(stored.get(key))
-        if wanted != found:
-            yield f"{kind} {key}: the events say {wanted}, the row says {found}"
+def _compare(kind: str, rebuilt: dict[Any, Any], stored: dict[Any, Any]) -> Iterator[str]:
+    for key in rebuilt.keys() | stored.keys():
+        expected, found = _comparable(rebuilt.get(key)), _comparable(stored.get(key))
+        if expected != found:
+            yield f"{kind} {key}: the events say {expected}, the row says {found}"
 
 
-def _facts(row: Any) -> Any:
+def _comparable(row: Any) -> Any:
+    """Return the fields of a row that the events determine."""
     names = getattr(row, "__struct_fields__", None)
     if names is None:
         return row
-    return {name: getattr(row, name) for name in names if name not in _UNSAID}
+    return {name: getattr(row, name) for name in names if name not in _NOT_IN_EVENTS}

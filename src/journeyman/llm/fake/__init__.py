@@ -1,1 +1,1 @@
-"""Fake models: scripted and recorded model clients, and an OpenAI-compatible server over them."""
+"""Fake models: scripted and recorded model clients, and an OpenAI-compatible server in front of them."""

@@ -1,4 +1,4 @@
-"""A model that gives recorded replies again, in the order of the record."""
+"""A model client that repeats recorded replies in their order."""
 
 from __future__ import annotations
 
@@ -9,16 +9,11 @@ from journeyman.llm.client import ModelReply, ModelRequest, TextDelta
 
 
 class ReplayModel:
-    """Answers call n with reply n; raises ServiceError `replay_exhausted` after the last."""
+    """A model client that answers call n with reply n, and raises ServiceError `replay_exhausted` after the last."""
 
     def __init__(self, replies: Sequence[ModelReply]) -> None:
         self._replies = tuple(replies)
         self._next = 0
-
-    @property
-    def unused(self) -> tuple[ModelReply, ...]:
-        """The replies that no call has had yet."""
-        return self._replies[self._next :]
 
     async def call(self, request: ModelRequest, on_delta: Callable[[TextDelta], None] | None = None) -> ModelReply:
         if self._next >= len(self._replies):

@@ -1,4 +1,4 @@
-"""A model that says what a script says, errors included, and fails loudly when the script runs dry."""
+"""A model client that answers from a script, errors included, and raises an error when no scripted turn is left."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from journeyman.clock import Clock, SystemClock
 from journeyman.errors import ConfigurationError, Problem, ServiceError
 from journeyman.events.messages import JSON, Message, TextPart, ToolCall, Usage, valid_text
 from journeyman.llm.client import ModelReply, ModelRequest, TextDelta
-from journeyman.llm.gateway import errors as refusals
+from journeyman.llm.gateway import errors
 
 MAX_SCRIPT_BYTES = 1 << 20
-_REMEMBERED_REQUESTS = 1000
+_KEPT_REQUESTS = 1000
 
 _ERRORS: dict[str, Callable[[], ServiceError]] = {
-    "rate_limit": lambda: refusals.gateway_error(429, "scripted", 1.0),
-    "timeout": lambda: refusals.gateway_error(504, "scripted"),
-    "500": lambda: refusals.gateway_error(500, "scripted"),
-    "malformed_json": lambda: refusals.bad_gateway_reply("scripted"),
-    "cut_stream": lambda: refusals.cut_stream("scripted"),
-    "auth": lambda: refusals.gateway_error(401, "scripted"),
+    "rate_limit": lambda: errors.gateway_error(429, "scripted", 1.0),
+    "timeout": lambda: errors.gateway_error(504, "scripted"),
+    "500": lambda: errors.gateway_error(500, "scripted"),
+    "malformed_json": lambda: errors.bad_gateway_reply("scripted"),
+    "cut_stream": lambda: errors.cut_stream("scripted"),
+    "auth": lambda: errors.gateway_error(401, "scripted"),
 }
 
 
 class ScriptedCall(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`arguments` as text stands as it is, valid JSON or not."""
+    """A tool call in a scripted turn. `arguments` given as text are used unchanged, whether they are JSON or not."""
 
     name: str
     arguments: dict[str, JSON] | str = {}
@@ -40,7 +40,10 @@ class ScriptedCall(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One reply. `when` is a regular expression for the last user or tool text; without it the turn fits anything."""
+    """One scripted reply.
+
+    `when` is a regular expression that the last user or tool message must match; without it the turn always fits.
+    """
 
     text: str = ""
     tool_calls: tuple[ScriptedCall, ...] = ()
@@ -60,24 +63,33 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class ScriptedModel:
-    """Each call takes the first unused turn that fits. `requests` keeps the last 1,000 requests.
+    """A model client whose calls each take the first unused turn that fits.
 
-    Raises ConfigurationError if a turn has the wrong shape, with every such turn.
+    `requests` keeps the last 1,000 requests.
     """
 
     def __init__(
         self, turns: Sequence[Turn | Mapping[str, Any]], *, clock: Clock | None = None, name: str = "script"
     ) -> None:
-        self._turns = _checked(turns, name)
+        """Create a model from a script.
+
+        Raises:
+            ConfigurationError: Some turns are invalid; it lists all of them.
+        """
+        self._turns = _parse_turns(turns, name)
         self._left = list(enumerate(self._turns, 1))
         self._clock = clock or SystemClock()
         self._name = name
         self._calls = 0
-        self.requests: deque[ModelRequest] = deque(maxlen=_REMEMBERED_REQUESTS)
+        self.requests: deque[ModelRequest] = deque(maxlen=_KEPT_REQUESTS)
 
     @classmethod
     def from_file(cls, path: Path | str, *, clock: Clock | None = None) -> ScriptedModel:
-        """The script in a YAML file: a list of turns. Raises ConfigurationError."""
+        """Return a model with the script in a YAML file, which is a list of turns.
+
+        Raises:
+            ConfigurationError: The file cannot be read or is not a valid script.
+        """
         return cls(_read(Path(path)), clock=clock, name=f"script:{path}")
 
     @property
@@ -88,16 +100,16 @@ class ScriptedModel:
     async def call(self, request: ModelRequest, on_delta: Callable[[TextDelta], None] | None = None) -> ModelReply:
         self.requests.append(request)
         self._calls += 1
-        number, turn = self._take(request)
+        number, turn = self._take_turn(request)
         if turn.delay_ms > 0:
             await self._clock.sleep(turn.delay_ms / 1000)
         text = valid_text(turn.text)
         if turn.error is not None:
             if on_delta is not None and turn.error == "cut_stream":
-                await _say(text[: len(text) // 2], on_delta)
+                await _stream_words(text[: len(text) // 2], on_delta)
             raise _ERRORS[str(turn.error)]()
         if on_delta is not None:
-            await _say(text, on_delta)
+            await _stream_words(text, on_delta)
         return ModelReply(
             message=Message(
                 role="assistant", content=(TextPart(text),) if text else (), tool_calls=_calls(turn, number)
@@ -110,18 +122,18 @@ class ScriptedModel:
     async def aclose(self) -> None:
         return None
 
-    def _take(self, request: ModelRequest) -> tuple[int, Turn]:
-        heard = next((one.text for one in reversed(request.messages) if one.role in ("user", "tool")), "")
-        for place, (number, turn) in enumerate(self._left):
-            if turn.when is None or re.search(turn.when, heard):
-                del self._left[place]
+    def _take_turn(self, request: ModelRequest) -> tuple[int, Turn]:
+        last_text = next((one.text for one in reversed(request.messages) if one.role in ("user", "tool")), "")
+        for index, (number, turn) in enumerate(self._left):
+            if turn.when is None or re.search(turn.when, last_text):
+                del self._left[index]
                 return number, turn
-        left = f"; the {len(self._left)} left do not fit {refusals.shortened(heard)!r}" if self._left else ""
+        left = f"; the {len(self._left)} left do not fit {errors.shortened(last_text)!r}" if self._left else ""
         message = f"{self._name} has no turn for call {self._calls}: it has {len(self._turns)} turns{left}; add a turn"
         raise ServiceError(message, code="script_exhausted")
 
 
-async def _say(text: str, on_delta: Callable[[TextDelta], None]) -> None:
+async def _stream_words(text: str, on_delta: Callable[[TextDelta], None]) -> None:
     for piece in re.findall(r"\S+\s*|\s+", text):
         on_delta(TextDelta(piece))
         await asyncio.sleep(0)
@@ -130,29 +142,29 @@ async def _say(text: str, on_delta: Callable[[TextDelta], None]) -> None:
 def _calls(turn: Turn, number: int) -> tuple[ToolCall, ...]:
     return tuple(
         ToolCall(
-            call.id or f"call_{number}_{place}",
+            call.id or f"call_{number}_{position}",
             call.name,
             call.arguments if isinstance(call.arguments, str) else msgspec.json.encode(call.arguments).decode(),
         )
-        for place, call in enumerate(turn.tool_calls, 1)
+        for position, call in enumerate(turn.tool_calls, 1)
     )
 
 
-def _checked(turns: Sequence[Turn | Mapping[str, Any]], name: str) -> list[Turn]:
-    checked: list[Turn] = []
+def _parse_turns(turns: Sequence[Turn | Mapping[str, Any]], name: str) -> list[Turn]:
+    parsed: list[Turn] = []
     problems: list[Problem] = []
     for number, turn in enumerate(turns, 1):
         try:
-            checked.append(turn if isinstance(turn, Turn) else msgspec.convert(turn, Turn))
+            parsed.append(turn if isinstance(turn, Turn) else msgspec.convert(turn, Turn))
         except msgspec.ValidationError as exc:
             problems.append(Problem(f"turn {number}: {exc}", file=name))
     if problems:
         raise ConfigurationError(f"{name} is not a script", problems)
-    return checked
+    return parsed
 
 
 class _Loader(yaml.SafeLoader):
-    """Without aliases: a few of them make gigabytes."""
+    """A YAML loader that refuses aliases, since a few of them can expand to gigabytes."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):

@@ -1,4 +1,4 @@
-"""An OpenAI-compatible endpoint over any model client: a plain ASGI app to test gateways and clients against."""
+"""An OpenAI-compatible server in front of any model client: an ASGI app to test gateways and clients against."""
 
 from __future__ import annotations
 
@@ -31,13 +31,15 @@ _STATUSES = {
 
 
 def fake_llm_app(model: ModelClient, *, clock: Clock, models: Iterable[str] = ("offline",)) -> ASGIApp:
-    """`/chat/completions` and `/models`, each with and without `/v1` before it; the errors of a script go out as
-    statuses, garbage and cut streams."""
+    """Return an ASGI app that serves `/chat/completions` and `/models`, both also under `/v1`.
+
+    Errors of a scripted model are sent as HTTP statuses, invalid JSON or streams that break off.
+    """
     return _FakeServer(model, clock, tuple(models))
 
 
 class _ConnectionCut(Exception):
-    """Leaves the app on purpose: the server under it then breaks the connection."""
+    """Raised out of the app so that its server closes the connection."""
 
 
 class _FakeServer:
@@ -53,11 +55,11 @@ class _FakeServer:
         elif scope["type"] == "http":
             path = scope["path"].rstrip("/").removeprefix("/v1")
             if path == "/models" and scope["method"] == "GET":
-                await _answer(send, 200, self._listing())
+                await _send_json(send, 200, self._listing())
             elif path == "/chat/completions" and scope["method"] == "POST":
                 await self._chat(receive, send)
             else:
-                await _answer(send, 404, failure("no such page", "invalid_request_error", "not_found"))
+                await _send_json(send, 404, failure("no such page", "invalid_request_error", "not_found"))
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
@@ -74,38 +76,38 @@ class _FakeServer:
 
     async def _chat(self, receive: Receive, send: Send) -> None:
         pieces: list[str] = []
-        asked: ChatRequest | None = None
+        chat: ChatRequest | None = None
         try:
-            asked = decode_request(await _body(receive))
+            chat = decode_request(await _body(receive))
             reply = await self._model.call(
-                asked.request, (lambda delta: pieces.append(delta.text)) if asked.stream else None
+                chat.request, (lambda delta: pieces.append(delta.text)) if chat.stream else None
             )
         except ValidationError as exc:
-            await _answer(send, 400, failure(exc.message, "invalid_request_error", exc.code))
+            await _send_json(send, 400, failure(exc.message, "invalid_request_error", exc.code))
         except ServiceError as exc:
-            await self._fail(send, exc, asked, pieces)
+            await self._send_error(send, exc, chat, pieces)
         else:
-            number, created, name = next(self._numbers), self._clock.now() // 1_000_000, asked.request.model
-            if asked.stream:
-                usage = asked.include_usage
+            number, created, name = next(self._numbers), self._clock.now() // 1_000_000, chat.request.model
+            if chat.stream:
+                usage = chat.include_usage
                 events = [_event(one) for one in chunks(reply, pieces, name, number, created, include_usage=usage)]
-                await _stream(send, [*events, b"data: [DONE]\n\n"], ends=True)
+                await _send_stream(send, [*events, b"data: [DONE]\n\n"], ends=True)
             else:
-                await _answer(send, 200, completion(reply, name, number, created))
+                await _send_json(send, 200, completion(reply, name, number, created))
 
-    async def _fail(self, send: Send, error: ServiceError, asked: ChatRequest | None, pieces: list[str]) -> None:
-        streamed = asked is not None and asked.stream
+    async def _send_error(self, send: Send, error: ServiceError, chat: ChatRequest | None, pieces: list[str]) -> None:
+        streamed = chat is not None and chat.stream
         if error.code == "gateway_cut_stream":
             cut = [_event({"choices": [{"index": 0, "delta": {"content": piece}}]}) for piece in pieces]
-            await _stream(send, cut or [b'{"choices": ['], ends=False)
+            await _send_stream(send, cut or [b'{"choices": ['], ends=False)
             raise _ConnectionCut from error
         if error.code == "gateway_bad_reply":
             garbage = b'data: {"choices": [garbage\n\n' if streamed else b'{"choices": [garbage'
-            await _stream(send, [garbage], ends=True)
+            await _send_stream(send, [garbage], ends=True)
             return
-        unknown = 500 if error.code.startswith("gateway_") else 400  # a script that ran dry stays dry
-        status = error.status or _STATUSES.get(error.code, unknown)
-        await _answer(send, status, failure(error.message, "api_error", error.code), retry_after=error.retry_after)
+        fallback = 500 if error.code.startswith("gateway_") else 400  # no retry helps when a script is exhausted
+        status = error.status or _STATUSES.get(error.code, fallback)
+        await _send_json(send, status, failure(error.message, "api_error", error.code), retry_after=error.retry_after)
 
 
 async def _body(receive: Receive) -> bytes:
@@ -123,7 +125,7 @@ def _event(chunk: JSON) -> bytes:
     return b"data: " + _encoder.encode(chunk) + b"\n\n"
 
 
-async def _answer(send: Send, status: int, body: JSON, retry_after: float | None = None) -> None:
+async def _send_json(send: Send, status: int, body: JSON, retry_after: float | None = None) -> None:
     content = _encoder.encode(body)
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
     if retry_after is not None:
@@ -132,7 +134,7 @@ async def _answer(send: Send, status: int, body: JSON, retry_after: float | None
     await send({"type": "http.response.body", "body": content})
 
 
-async def _stream(send: Send, pieces: Iterable[bytes], *, ends: bool) -> None:
+async def _send_stream(send: Send, pieces: Iterable[bytes], *, ends: bool) -> None:
     headers = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-cache")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     for piece in pieces:

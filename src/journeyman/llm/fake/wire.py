@@ -1,4 +1,4 @@
-"""Chat completions JSON as a server sees it: a request to a model request, a reply to its answer. Pure."""
+"""Chat completions JSON on the server's side: decodes requests and encodes replies."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ROLES: dict[str, Role] = {
 
 
 class ChatRequest(msgspec.Struct, frozen=True):
-    """A request and how its answer is wanted."""
+    """A model request, and how its reply is to be sent."""
 
     request: ModelRequest
     stream: bool
@@ -66,27 +66,31 @@ _decoder = msgspec.json.Decoder(_Body)
 
 
 def decode_request(body: bytes) -> ChatRequest:
-    """Raises ValidationError with the place of the fault."""
+    """Decode a request body.
+
+    Raises:
+        ValidationError: The body is invalid; the message says where.
+    """
     try:
-        asked = _decoder.decode(body)
+        chat_body = _decoder.decode(body)
     except (ValueError, RecursionError) as exc:
         raise ValidationError(f"the body is not a chat completion request: {exc}") from exc
-    if not asked.messages:
+    if not chat_body.messages:
         raise ValidationError("messages must not be empty")
     request = ModelRequest(
-        model=asked.model,
-        messages=tuple(_messages(asked.messages)),
-        tools=tuple(_definition(tool.function) for tool in asked.tools or ()),
-        tool_choice=_choice(asked.tool_choice),
-        temperature=asked.temperature,
-        max_tokens=asked.max_tokens,
-        response_schema=_schema(asked.response_format or {}),
+        model=chat_body.model,
+        messages=tuple(_messages(chat_body.messages)),
+        tools=tuple(_definition(tool.function) for tool in chat_body.tools or ()),
+        tool_choice=_choice(chat_body.tool_choice),
+        temperature=chat_body.temperature,
+        max_tokens=chat_body.max_tokens,
+        response_schema=_schema(chat_body.response_format or {}),
     )
-    return ChatRequest(request, bool(asked.stream), bool((asked.stream_options or {}).get("include_usage")))
+    return ChatRequest(request, bool(chat_body.stream), bool((chat_body.stream_options or {}).get("include_usage")))
 
 
 def _messages(messages: Iterable[_Message]) -> Iterator[Message]:
-    """The messages; a tool's result gets the name that its call had."""
+    """Convert the messages; a tool's result gets the name of its call."""
     names: dict[str | None, str] = {}
     for message in messages:
         names.update((call.id, call.function.name) for call in message.tool_calls or ())
@@ -135,11 +139,11 @@ def _schema(response_format: dict[str, Any]) -> dict[str, JSON] | None:
     return schema if isinstance(schema, dict) else None
 
 
-# Answers
+# --- replies
 
 
 def completion(reply: ModelReply, model: str, number: int, created: int) -> JSON:
-    """The body of an answer that is not streamed; `created` is seconds since the epoch."""
+    """Return the body of a reply that is not streamed; `created` is in seconds since the epoch."""
     message: dict[str, JSON] = {**unknown_fields(reply.message.extra), "role": "assistant"}
     message["content"] = reply.message.text or None
     if reply.message.tool_calls:
@@ -157,7 +161,7 @@ def completion(reply: ModelReply, model: str, number: int, created: int) -> JSON
 def chunks(
     reply: ModelReply, pieces: Iterable[str], model: str, number: int, created: int, *, include_usage: bool
 ) -> Iterator[JSON]:
-    """The chunks of a streamed answer whose text came in `pieces`."""
+    """Return the chunks of a streamed reply whose text is split into `pieces`."""
     head = {"id": f"chatcmpl-{number}", "object": "chat.completion.chunk", "created": created, "model": model}
 
     def chunk(delta: JSON, finish_reason: str | None = None) -> JSON:
@@ -178,14 +182,15 @@ def _call(call: ToolCall) -> dict[str, JSON]:
 
 
 def _usage(reply: ModelReply) -> JSON:
-    spent = reply.usage
+    usage = reply.usage
     return {
-        "prompt_tokens": spent.input_tokens,
-        "completion_tokens": spent.output_tokens,
-        "total_tokens": spent.input_tokens + spent.output_tokens,
-        "prompt_tokens_details": {"cached_tokens": spent.cached_tokens},
+        "prompt_tokens": usage.input_tokens,
+        "completion_tokens": usage.output_tokens,
+        "total_tokens": usage.input_tokens + usage.output_tokens,
+        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
     }
 
 
 def failure(message: str, kind: str, code: str) -> JSON:
+    """Return the body of an error."""
     return {"error": {"message": message, "type": kind, "param": None, "code": code}}

@@ -1,4 +1,4 @@
-"""What a gateway's failures mean: status or error object -> ServiceError with a stable code.
+"""Converts a gateway's failures to ServiceErrors with these stable codes:
 
 `gateway_auth` · `gateway_rejected` · `gateway_rate_limited` · `gateway_error` · `gateway_timeout` ·
 `gateway_unreachable` · `gateway_cut_stream` · `gateway_bad_reply` · `gateway_circuit_open` · `gateway_overloaded` ·
@@ -25,7 +25,7 @@ TRANSIENT = frozenset(
         "gateway_bad_reply",
     )
 )
-_SHOWN = 300  # characters of the gateway's own words
+_QUOTED_CHARACTERS = 300  # of the gateway's message
 _FROM_TRANSPORT = {
     "service_cut": "gateway_cut_stream",
     "service_bad_reply": "gateway_bad_reply",
@@ -39,16 +39,19 @@ _FROM_GUARD = {
 _decoder = msgspec.json.Decoder(Any)
 
 
-def gateway_error(status: int, said: str, retry_after: float | None = None) -> ServiceError:
-    """The error for an HTTP status that is no success. `said`, the gateway's message, is its detail and no part of the
-    sentence: gateways quote keys, addresses and stacks."""
-    kind, code, sentence = _refused(status)
-    words = shortened(said)
-    message = f"{sentence}; the log has its words" if words else sentence
-    return kind(message, code=code, status=status, retry_after=retry_after, detail=words or None)
+def gateway_error(status: int, gateway_message: str, retry_after: float | None = None) -> ServiceError:
+    """Return the error for an HTTP status that is no success.
+
+    `gateway_message` becomes the error's detail and is not part of its message, since gateways quote keys, addresses
+    and stack traces.
+    """
+    kind, code, sentence = _describe_status(status)
+    detail = shortened(gateway_message)
+    message = f"{sentence}; the log has its words" if detail else sentence
+    return kind(message, code=code, status=status, retry_after=retry_after, detail=detail or None)
 
 
-def _refused(status: int) -> tuple[type[ServiceError], str, str]:
+def _describe_status(status: int) -> tuple[type[ServiceError], str, str]:
     if status in (401, 403):
         sentence = f"the gateway refused the key ({status}); set LITELLM_GATEWAY_API_KEY to a valid one"
         return ServiceError, "gateway_auth", sentence
@@ -60,14 +63,14 @@ def _refused(status: int) -> tuple[type[ServiceError], str, str]:
         kind = ServiceUnavailableError if status in (503, 529) else ServiceError
         return kind, "gateway_error", f"the gateway failed ({status})"
     if 300 <= status < 400:
-        said = "it redirects, and the key is not sent elsewhere; set LITELLM_GATEWAY_URL to the final address"
-        return ServiceError, "gateway_rejected", f"the gateway was not asked ({status}): {said}"
+        reason = "it redirects, and the key is not sent elsewhere; set LITELLM_GATEWAY_URL to the final address"
+        return ServiceError, "gateway_rejected", f"the gateway was not asked ({status}): {reason}"
     hint = "; check the model's name and LITELLM_GATEWAY_URL" if status == 404 else ""
     return ServiceError, "gateway_rejected", f"the gateway rejected the request ({status}){hint}"
 
 
 def from_transport(error: ServiceError) -> ServiceError:
-    """The transport's error as the gateway's, its cause kept by the caller's `raise … from`."""
+    """Return the gateway error for an error of the transport."""
     if isinstance(error, ServiceTimeoutError):
         return ServiceTimeoutError(f"the gateway gave no reply: {error.message}", code="gateway_timeout")
     if isinstance(error, ServiceUnavailableError):
@@ -77,33 +80,35 @@ def from_transport(error: ServiceError) -> ServiceError:
 
 
 def from_guard(error: ServiceError) -> ServiceError | None:
-    """The guard's refusal as the gateway's: nothing was sent. None: the error is another one."""
+    """Return the gateway error for a refusal by the guard. None: the error is no refusal by the guard."""
     code = _FROM_GUARD.get(error.code)
     return None if code is None else ServiceUnavailableError(error.message, code=code, retry_after=error.retry_after)
 
 
 def bad_gateway_reply(why: str) -> ServiceError:
+    """Return the error for a reply that is not a valid chat completion."""
     message = f"the gateway's reply cannot be used: {valid_text(why)}; check that LITELLM_GATEWAY_URL is an OpenAI API"
     return ServiceError(message, code="gateway_bad_reply")
 
 
 def cut_stream(why: str = "the stream ended before the reply did") -> ServiceError:
+    """Return the error for a stream that ended before the reply was complete."""
     return ServiceError(f"the gateway's reply was cut: {why}; try again", code="gateway_cut_stream")
 
 
 def reported_error(error: JSON) -> ServiceError:
-    """An `error` object that the gateway wrote where a reply should be; without a known status it is a 500."""
+    """Return the error for an `error` object in the place of a reply. Without a known status it counts as 500."""
     code = error.get("code") if isinstance(error, dict) else None
     status = int(code) if isinstance(code, str) and code.isdecimal() and len(code) == 3 else json_text.count(code)
     return gateway_error(status if 400 <= status <= 599 else 500, _message(error))
 
 
 def body_message(body: bytes) -> str:
-    """What an error body says: its `error.message`, `message` or `detail`, else its first characters."""
+    """Return the message in an error body: `error.message`, `message` or `detail`, or the body's beginning."""
     try:
         fields = json_text.read_json_text(body, _decoder)
     except ValueError:
-        return body[: 4 * _SHOWN].decode("utf-8", "replace")
+        return body[: 4 * _QUOTED_CHARACTERS].decode("utf-8", "replace")
     return _message(fields.get("error") or fields) if isinstance(fields, dict) else str(fields)
 
 
@@ -114,5 +119,6 @@ def _message(error: JSON) -> str:
 
 
 def shortened(text: str) -> str:
-    text = " ".join(valid_text(text[: 4 * _SHOWN]).split())
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+    """Return the beginning of a text on one line, at most 300 characters."""
+    text = " ".join(valid_text(text[: 4 * _QUOTED_CHARACTERS]).split())
+    return text if len(text) <= _QUOTED_CHARACTERS else text[: _QUOTED_CHARACTERS - 1] + "…"

@@ -1,4 +1,4 @@
-"""The gateway: any OpenAI-compatible server, over the egress transport."""
+"""The model client for a gateway, which is any OpenAI-compatible server."""
 
 from __future__ import annotations
 
@@ -8,27 +8,28 @@ import msgspec
 
 from journeyman.clock import Clock
 from journeyman.egress.retry_rules import retry_after
-from journeyman.egress.traceparent import traced
+from journeyman.egress.traceparent import with_traceparent
 from journeyman.egress.transport import Request, Response, Timeouts, Transport
 from journeyman.errors import ConfigurationError, ServiceError
 from journeyman.llm.client import ModelReply, ModelRequest, TextDelta
-from journeyman.llm.gateway import errors as refusals
-from journeyman.llm.gateway.deltas import ReplyFold
+from journeyman.llm.gateway import errors
+from journeyman.llm.gateway.deltas import ReplyDecoder
 from journeyman.llm.gateway.wire import MAX_REPLY_BYTES, decode_reply, encode_request
 from journeyman.resilience.guard import ErrorClass, Guard
 
-_SHORTEST_SECRET = 8  # characters; anything shorter also stands in ordinary words
+_MIN_SECRET_LENGTH = 8  # characters; a shorter key would be found in ordinary words
 _ERROR_BYTES = 64 << 10
 
 OnDelta = Callable[[TextDelta], None]
 
 
 class Gateway:
-    """Calls `url` + `/chat/completions`; the key goes there and nowhere else.
+    """A model client that calls `url` + `/chat/completions` and sends its API key only there.
 
-    Every call passes `guard`, with a breaker for each model. A model call has no effects: what is transient (429, 5xx,
-    no connection, silence, a cut or unusable reply) is tried again as the guard allows. While a model's breaker is open
-    its fallbacks are asked. `timeouts` are those of one try; a request's own `timeout_seconds` bounds its silence.
+    Every call passes `guard`, with a breaker for each model. Since a model call has no side effects, transient errors
+    (429, 5xx, no connection, a timeout, an incomplete or invalid reply) are retried as the guard allows. While a
+    model's breaker is open, the request's fallbacks are called. `timeouts` apply to one attempt; `timeout_seconds` of a
+    request replaces the limits until the first byte and between bytes.
     """
 
     def __init__(
@@ -50,103 +51,111 @@ class Gateway:
         self._clock = clock
 
     async def call(self, request: ModelRequest, on_delta: OnDelta | None = None) -> ModelReply:
-        tries = _Tries(self, request, on_delta)
+        attempts = _Attempts(self, request, on_delta)
         for model in (request.model, *request.fallbacks):
             try:
-                return await self._guard.call(tries.of(model), _judge, key=model, first=tries.made + 1)
+                return await self._guard.call(attempts.of(model), _classify, key=model, first=attempts.made + 1)
             except ServiceError as exc:
-                failure, refused = exc, refusals.from_guard(exc)
+                failure, refused = exc, errors.from_guard(exc)
             if not self._guard.is_open(model):
                 break
         if refused is not None:
             raise refused from failure
         raise failure
 
-    def outgoing(self, request: ModelRequest, *, stream: bool) -> Request:
+    def http_request(self, request: ModelRequest, *, stream: bool) -> Request:
+        """Return the HTTP request for a model request."""
         body = encode_request(request, stream=stream)
-        silence = request.timeout_seconds
-        timeouts = self._timeouts if silence is None else _silent_for(self._timeouts, silence)
-        return Request("POST", self._url, traced(self._headers), body, timeouts)
+        idle = request.timeout_seconds
+        timeouts = self._timeouts if idle is None else _with_idle_limit(self._timeouts, idle)
+        return Request("POST", self._url, with_traceparent(self._headers), body, timeouts)
 
     async def aclose(self) -> None:
         await self._transport.aclose()
 
-    async def attempt(self, outgoing: Request, model: str, attempt: int, on_delta: OnDelta | None) -> ModelReply:
+    async def attempt(self, http_request: Request, model: str, attempt: int, on_delta: OnDelta | None) -> ModelReply:
+        """Make one attempt and return its reply.
+
+        Raises:
+            ServiceError: With the code of the gateway's failure.
+        """
         try:
-            async with self._transport.send(outgoing) as response:
+            async with self._transport.send(http_request) as response:
                 if not 200 <= response.status < 300:
-                    raise await self._refusal(response)
+                    raise await self._error_of(response)
                 if on_delta is None or "application/json" in response.headers.get("content-type", ""):
                     body = await response.read(MAX_REPLY_BYTES)
                     reply = decode_reply(body, response.headers, model=model, attempts=attempt)
                     if on_delta is not None and reply.message.text:
                         on_delta(TextDelta(reply.message.text, attempt))
                     return reply
-                return await _streamed(response, model, attempt, on_delta)
+                return await _read_stream(response, model, attempt, on_delta)
         except ServiceError as exc:
             if exc.code.startswith("service_"):
-                raise refusals.from_transport(exc) from exc
+                raise errors.from_transport(exc) from exc
             raise
 
-    async def _refusal(self, response: Response) -> ServiceError:
+    async def _error_of(self, response: Response) -> ServiceError:
         try:
-            said = refusals.body_message(await response.read(_ERROR_BYTES))
+            message = errors.body_message(await response.read(_ERROR_BYTES))
         except ServiceError:  # the status says enough
-            said = ""
-        if len(self._api_key) >= _SHORTEST_SECRET:  # some gateways quote the key they refuse
-            said = said.replace(self._api_key, "***")
-        return refusals.gateway_error(response.status, said, retry_after(response.headers, self._clock.now()))
+            message = ""
+        if len(self._api_key) >= _MIN_SECRET_LENGTH:  # some gateways quote the key that they refuse
+            message = message.replace(self._api_key, "***")
+        return errors.gateway_error(response.status, message, retry_after(response.headers, self._clock.now()))
 
 
-class _Tries:
-    """The tries of one call, over the models that it is sent to in turn."""
+class _Attempts:
+    """The attempts of one call, with the models that it is sent to in turn."""
 
-    __slots__ = ("_gateway", "_on_delta", "_outgoing", "_request", "made")
+    __slots__ = ("_gateway", "_http_request", "_on_delta", "_request", "made")
 
     def __init__(self, gateway: Gateway, request: ModelRequest, on_delta: OnDelta | None) -> None:
         self._gateway = gateway
         self._request = request
         self._on_delta = on_delta
-        self._outgoing: Request | None = None
+        self._http_request: Request | None = None
         self.made = 0
 
     def of(self, model: str) -> Callable[[int], Awaitable[ModelReply]]:
-        """One try with this model, for the guard."""
+        """Return a function that makes one attempt with this model."""
         if model != self._request.model:
             self._request = msgspec.structs.replace(self._request, model=model)
-            self._outgoing = None
+            self._http_request = None
         return self._make
 
     async def _make(self, number: int) -> ModelReply:
         self.made = number
         request, on_delta = self._request, self._on_delta
-        if self._outgoing is None:
-            self._outgoing = self._gateway.outgoing(request, stream=on_delta is not None)
-        return await self._gateway.attempt(self._outgoing, request.model, number, on_delta)
+        if self._http_request is None:
+            self._http_request = self._gateway.http_request(request, stream=on_delta is not None)
+        return await self._gateway.attempt(self._http_request, request.model, number, on_delta)
 
 
-def _judge(error: ServiceError) -> ErrorClass:
-    transient = error.code in refusals.TRANSIENT
+def _classify(error: ServiceError) -> ErrorClass:
+    transient = error.code in errors.TRANSIENT
     return ErrorClass(failing=transient and error.code != "gateway_rate_limited", repeatable=transient)
 
 
-async def _streamed(response: Response, model: str, attempt: int, on_delta: OnDelta) -> ModelReply:
-    fold = ReplyFold()
-    while not fold.done and (chunk := await response.chunk()):
-        text = fold.feed(chunk)
+async def _read_stream(response: Response, model: str, attempt: int, on_delta: OnDelta) -> ModelReply:
+    decoder = ReplyDecoder()
+    while not decoder.done and (chunk := await response.chunk()):
+        text = decoder.feed(chunk)
         if text:
             on_delta(TextDelta(text, attempt))
-    return fold.reply(response.headers, model=model, attempts=attempt)
+    return decoder.reply(response.headers, model=model, attempts=attempt)
 
 
-def _silent_for(timeouts: Timeouts, silence: float) -> Timeouts:
-    return Timeouts(min(timeouts.connect, silence), silence, silence, max(timeouts.total, silence))
+def _with_idle_limit(timeouts: Timeouts, seconds: float) -> Timeouts:
+    return Timeouts(min(timeouts.connect, seconds), seconds, seconds, max(timeouts.total, seconds))
 
 
 def _headers(api_key: str | None) -> Mapping[str, str]:
     headers = {"content-type": "application/json", "accept-encoding": "identity", "user-agent": "journeyman"}
     if api_key:
         if not (api_key.isascii() and api_key.isprintable()):
-            raise ConfigurationError("LITELLM_GATEWAY_API_KEY has characters that a header cannot carry; correct it")
+            raise ConfigurationError(
+                "LITELLM_GATEWAY_API_KEY has characters that an HTTP header cannot contain. Set a valid key."
+            )
         headers["authorization"] = f"Bearer {api_key}"
     return headers

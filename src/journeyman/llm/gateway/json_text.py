@@ -1,4 +1,4 @@
-"""Lenient reading of JSON that a gateway wrote: invalid text is repaired, what cannot be stored is dropped."""
+"""Lenient decoding of a gateway's JSON: invalid text is repaired, and values that cannot be stored are dropped."""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ _MAX_DEPTH = 32
 
 
 def read_json_text(data: bytes, decoder: msgspec.json.Decoder[T]) -> T:
-    """`data` as the decoder's type; raises ValueError if it is not JSON or has other types.
+    """Decode `data` with the decoder.
 
-    Lone surrogates and bytes that are not UTF-8 cost a second, slower reading and survive as repaired text:
-    a surrogate stays in its string, since its other half may come with the next chunk.
+    Lone surrogates and invalid UTF-8 take a second, slower pass that repairs the text. A surrogate stays in its string,
+    since its other half may come with the next chunk.
+
+    Raises:
+        ValueError: The data is not JSON, or not of the decoder's type.
     """
     try:
         return decoder.decode(data)
@@ -30,7 +33,7 @@ def read_json_text(data: bytes, decoder: msgspec.json.Decoder[T]) -> T:
 
 
 def storable(value: JSON, depth: int = _MAX_DEPTH) -> JSON:
-    """The value with valid texts and finite numbers; what nests deeper than `depth` becomes null."""
+    """Return the value with valid texts and finite numbers. Values nested deeper than `depth` become null."""
     if isinstance(value, str):
         return valid_text(value)
     if isinstance(value, float):
@@ -43,7 +46,7 @@ def storable(value: JSON, depth: int = _MAX_DEPTH) -> JSON:
 
 
 def count(value: Any) -> int:
-    """A number of tokens, or 0 for whatever else stands there."""
+    """Return a number of tokens as an integer, or 0 if the value is not a valid number."""
     if isinstance(value, int):
         return max(int(value), 0)
     return int(value) if isinstance(value, float) and math.isfinite(value) and value > 0 else 0

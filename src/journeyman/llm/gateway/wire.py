@@ -1,4 +1,4 @@
-"""Chat completions JSON, both ways: a request to the gateway's bytes, its reply to a message. Pure."""
+"""Chat completions JSON on the client's side: encodes requests and decodes replies."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from journeyman.llm.gateway.errors import bad_gateway_reply, reported_error
 MAX_REPLY_BYTES = 32 << 20
 COST_HEADER = "x-litellm-response-cost"
 
-_KNOWN = frozenset(("role", "content", "tool_calls", "refusal", "function_call"))
+_KNOWN_FIELDS = frozenset(("role", "content", "tool_calls", "refusal", "function_call"))
 _FINISH_REASONS = frozenset(("stop", "tool_calls", "length", "content_filter"))
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 _encoder = msgspec.json.Encoder()
 _arguments = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-# A request, outwards
+# --- requests
 
 
 def encode_request(request: ModelRequest, *, stream: bool) -> bytes:
-    """The request's body. What is not set is left out; `extra` fills in and never overrides."""
+    """Return the body of a request. Fields that are not set are left out; `extra` never overrides another field."""
     body: dict[str, JSON] = {**request.extra, "model": request.model, "messages": _messages(request.messages)}
     if request.tools:
         body["tools"] = [_tool(tool) for tool in request.tools]
@@ -74,12 +74,12 @@ def _messages(messages: Iterable[Message]) -> list[JSON]:
 
 def _message(message: Message) -> JSON:
     if message.role == "assistant":
-        if message.partial:  # stopped: its calls never ran, and its signatures cover what is not there
+        if message.partial:  # it was stopped: its calls never ran, and its signatures do not fit the rest
             return {"role": "assistant", "content": message.text}
         body = {**message.extra, "role": "assistant"}
         if message.tool_calls:
             body["tool_calls"] = [_call(call) for call in message.tool_calls]
-        # null beside calls is the shape that every server was tried with; an absent content is not
+        # all servers accept null beside tool calls; some refuse a message without `content`
         body["content"] = _content(message.content) if message.content or not message.tool_calls else None
         return body
     if message.role == "tool":
@@ -107,7 +107,10 @@ def _part(part: Part) -> JSON:
 
 
 def _call(call: ToolCall) -> JSON:
-    """A call of the history. Gateways refuse a whole conversation for one bad name or arguments that are not JSON."""
+    """Encode a tool call, with its name and arguments repaired.
+
+    Gateways refuse a whole conversation for one invalid name, or for arguments that are not JSON.
+    """
     name = call.name if _NAME.fullmatch(call.name) else re.sub(r"[^A-Za-z0-9_-]+", "_", call.name) or "unnamed"
     arguments = call.arguments
     try:
@@ -117,7 +120,7 @@ def _call(call: ToolCall) -> JSON:
     return {"id": call.id, "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
-# A reply, inwards
+# --- replies
 
 
 class _Choice(msgspec.Struct):
@@ -136,7 +139,11 @@ _decoder = msgspec.json.Decoder(_Completion)
 
 
 def decode_reply(body: bytes, headers: Mapping[str, str], *, model: str, attempts: int = 1) -> ModelReply:
-    """The reply in a complete body; `model` stands in where the gateway names none. Raises ServiceError."""
+    """Return the reply in a complete body. `model` is used if the gateway names none.
+
+    Raises:
+        ServiceError: The body is not a chat completion, or reports an error.
+    """
     try:
         completion = json_text.read_json_text(body, _decoder)
     except ValueError as exc:
@@ -168,7 +175,7 @@ def model_reply(
     usage: Usage,
     attempts: int,
 ) -> ModelReply:
-    """A reply made fit to store: valid text, distinct call ids, a finish reason that agrees with the calls."""
+    """Return a reply that can be stored: valid text, distinct call ids, a finish reason that agrees with the calls."""
     reason = finish_reason if isinstance(finish_reason, str) and finish_reason in _FINISH_REASONS else "stop"
     if calls and reason == "stop":
         reason = "tool_calls"
@@ -187,7 +194,7 @@ def model_reply(
 
 
 def content_text(content: JSON) -> str:
-    """The text of a content: a string, null, or a list of parts."""
+    """Return the text of a message's `content`, which is a string, null or a list of parts."""
     if isinstance(content, str):
         return content
     if isinstance(content, list):
@@ -205,9 +212,11 @@ def _part_text(part: JSON) -> str:
 
 
 def unknown_fields(message: dict[str, JSON]) -> dict[str, JSON]:
-    """What a provider wants back unread; empty fields say nothing and some gateways refuse them."""
+    """Return the fields that a provider expects back unchanged, without empty ones, which some gateways refuse."""
     return {
-        key: value for key, value in message.items() if key not in _KNOWN and value not in (None, "", [], {}, False)
+        key: value
+        for key, value in message.items()
+        if key not in _KNOWN_FIELDS and value not in (None, "", [], {}, False)
     }
 
 
@@ -220,6 +229,11 @@ def _calls(calls: JSON) -> list[ToolCall]:
 
 
 def call_of(call_id: JSON, function: JSON) -> ToolCall:
+    """Return the tool call, or the fragment of one, in a reply.
+
+    Raises:
+        ServiceError: It names no function.
+    """
     if not isinstance(function, dict):
         raise bad_gateway_reply("a tool call names no function")
     arguments = function.get("arguments")
@@ -234,25 +248,25 @@ def call_of(call_id: JSON, function: JSON) -> ToolCall:
 
 
 def distinct(calls: list[ToolCall]) -> tuple[ToolCall, ...]:
-    """The calls with valid texts and ids that are distinct and not empty, the same for the same calls.
+    """Return the calls with valid texts and distinct, non-empty ids, which depend only on the calls.
 
-    A call without any arguments has the empty object.
+    A call without arguments gets an empty object.
     """
     used: set[str] = set()
-    made: list[ToolCall] = []
+    repaired: list[ToolCall] = []
     for number, call in enumerate(calls, 1):
         wanted = valid_text(call.id) or f"call_{number}"
         call_id, copies = wanted, 1
         while call_id in used:
             copies += 1
-            call_id = f"{wanted}_{copies}"  # letters, digits, _ and -: all that some providers accept
+            call_id = f"{wanted}_{copies}"  # some providers accept only letters, digits, _ and -
         used.add(call_id)
-        made.append(ToolCall(call_id, valid_text(call.name), valid_text(call.arguments) or "{}"))
-    return tuple(made)
+        repaired.append(ToolCall(call_id, valid_text(call.name), valid_text(call.arguments) or "{}"))
+    return tuple(repaired)
 
 
 def usage_of(usage: JSON, headers: Mapping[str, str]) -> Usage:
-    """Tokens and cost as far as the gateway gave them; whatever it did not is 0 or None."""
+    """Return the tokens and the cost that the gateway reported. Missing tokens are 0; a missing cost is None."""
     fields: dict[str, Any] = usage if isinstance(usage, dict) else {}
     details = fields.get("prompt_tokens_details")
     cached = details.get("cached_tokens") if isinstance(details, dict) else fields.get("prompt_cache_hit_tokens")

@@ -1,1 +1,1 @@
-"""The offline model: deterministic replies without a gateway."""
+"""The offline model, which gives deterministic replies without a gateway."""

@@ -1,4 +1,4 @@
-"""The newcomer's model: no key, no network, the same answer to the same words; it calls real tools."""
+"""A rule-based model for a first try: it needs no key and no network, is deterministic, and calls real tools."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import msgspec
 from journeyman.clock import Clock
 from journeyman.events.messages import JSON, Message, ToolCall, Usage, assistant
 from journeyman.llm.client import ModelReply, ModelRequest, TextDelta, ToolDefinition
-from journeyman.llm.offline.arguments import Words, arithmetic
+from journeyman.llm.offline.arguments import TextArguments, arithmetic
 from journeyman.llm.offline.schema_sample import smallest_value
 
 _CONNECT = "To connect a real model, set LITELLM_GATEWAY_URL and DEFAULT_MODEL, then start again."
 _WORD = re.compile(r"[a-z0-9]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _PIECE = re.compile(r"\S+\s*|\s+")
-_FEWEST_POINTS = 2.5
-_EMPTY_WORDS = frozenset(
+_MIN_POINTS = 2.5
+_STOP_WORDS = frozenset(
     """
     a all an and any are as at be by call can could did do does for from get give given hello here hey hi how i if in
     is it its me my need no not of on one or please return returned returns should show some tell thank thanks that
@@ -48,9 +48,9 @@ _RELATED = {
 
 
 class OfflineModel:
-    """Picks a tool by the user's words, fills its arguments from them, and answers from the tool's result.
+    """A model client that picks a tool by the user's words, takes its arguments from them and reports the result.
 
-    With `clock` and `seconds_per_word` a streamed reply comes at a readable pace.
+    With `clock` and `seconds_per_word` a streamed reply arrives at a readable pace.
     """
 
     def __init__(self, clock: Clock | None = None, seconds_per_word: float = 0.0) -> None:
@@ -63,9 +63,9 @@ class OfflineModel:
             for piece in _PIECE.findall(message.text):
                 on_delta(TextDelta(piece))
                 await self._pause()
-        spent = Usage(sum(_size(one) for one in request.messages) // 4, max(_size(message) // 4, 1))
+        usage = Usage(sum(_size(one) for one in request.messages) // 4, max(_size(message) // 4, 1))
         reason = "tool_calls" if message.tool_calls else "stop"
-        return ModelReply(message=message, model="offline", usage=spent, finish_reason=reason)
+        return ModelReply(message=message, model="offline", usage=usage, finish_reason=reason)
 
     async def aclose(self) -> None:
         return None
@@ -82,20 +82,20 @@ def _size(message: Message) -> int:
 
 
 def _answer(request: ModelRequest) -> Message:
-    text, results = _turn(request.messages)
-    if not results and (tool := _chosen(request, text)) is not None:
-        arguments = Words(text).fill(tool.parameters)
+    text, results = _last_turn(request.messages)
+    if not results and (tool := _choose_tool(request, text)) is not None:
+        arguments = TextArguments(text).fill(tool.parameters)
         number = 1 + sum(len(message.tool_calls) for message in request.messages)
         return assistant("", ToolCall(f"call_offline_{number}", tool.name, _json(arguments)))
     if request.response_schema is not None:
-        return assistant(_json(_typed(request.response_schema, text)))
+        return assistant(_json(_typed_answer(request.response_schema, text)))
     if results:
-        return assistant("\n".join(_told(result) for result in results))
+        return assistant("\n".join(_result_sentence(result) for result in results))
     return assistant(_introduction(request.tools))
 
 
-def _turn(messages: Sequence[Message]) -> tuple[str, list[Message]]:
-    """The user's last words, and the tool results since."""
+def _last_turn(messages: Sequence[Message]) -> tuple[str, list[Message]]:
+    """Return the last user message's text, and the tool results after it."""
     results: list[Message] = []
     for message in reversed(messages):
         if message.role == "user":
@@ -105,9 +105,9 @@ def _turn(messages: Sequence[Message]) -> tuple[str, list[Message]]:
     return "", results[::-1]
 
 
-def _typed(schema: dict[str, Any], text: str) -> JSON:
+def _typed_answer(schema: dict[str, Any], text: str) -> JSON:
     if schema.get("type") == "object" or "properties" in schema:
-        return {**_object_or_empty(smallest_value(schema)), **_safe(Words(text).fill(schema), schema)}
+        return {**_object_or_empty(smallest_value(schema)), **_unconstrained(TextArguments(text).fill(schema), schema)}
     return smallest_value(schema)
 
 
@@ -115,8 +115,8 @@ def _object_or_empty(value: JSON) -> dict[str, JSON]:
     return value if isinstance(value, dict) else {}
 
 
-def _safe(found: dict[str, JSON], schema: dict[str, Any]) -> dict[str, JSON]:
-    """Only what plain properties took from the words: a bound or pattern might forbid it."""
+def _unconstrained(found: dict[str, JSON], schema: dict[str, Any]) -> dict[str, JSON]:
+    """Return the values of plain properties only, since a limit or pattern might forbid the others."""
     plain = {"type", "description", "title"}
     properties = schema.get("properties") or {}
     return {name: value for name, value in found.items() if set(properties.get(name) or {"$ref"}) <= plain}
@@ -128,26 +128,26 @@ def _introduction(tools: Sequence[ToolDefinition]) -> str:
     return f"I am Journeyman's built-in offline model: I follow simple rules and understand little.{can} {_CONNECT}"
 
 
-# Which tool
+# --- choosing a tool
 
 
-def _chosen(request: ModelRequest, text: str) -> ToolDefinition | None:
+def _choose_tool(request: ModelRequest, text: str) -> ToolDefinition | None:
     choice = request.tool_choice
     if not request.tools or choice == "none":
         return None
     if choice not in (None, "auto", "required"):
         return next((tool for tool in request.tools if tool.name == choice), None)
     best = max(request.tools, key=lambda tool: _points(tool, text))  # the first of equals
-    return best if choice == "required" or _points(best, text) >= _FEWEST_POINTS else None
+    return best if choice == "required" or _points(best, text) >= _MIN_POINTS else None
 
 
 def _points(tool: ToolDefinition, text: str) -> float:
-    """How well a tool fits the words: its name counts three times its description."""
+    """Return how well a tool fits the text; a match in its name counts up to three times one in its description."""
     if re.search(rf"(?<!\w){re.escape(tool.name)}(?!\w)", text, re.IGNORECASE):
         return 100.0
     words = _words(text)
     named = _words(_CAMEL.sub(" ", tool.name))
-    points = sum(3.0 if word in words else 2.0 if _part_of(word, words) else -0.01 for word in named)
+    points = sum(3.0 if word in words else 2.0 if _is_part_of_any(word, words) else -0.01 for word in named)
     points += sum(1.0 for word in _words(tool.description) - named if word in words)
     parameters = tool.parameters.get("properties") or {}
     points += sum(1.0 for word in _words(" ".join(parameters)) - named if word in words)
@@ -159,22 +159,22 @@ def _points(tool: ToolDefinition, text: str) -> float:
 def _words(text: str) -> set[str]:
     words = set(_WORD.findall(text.lower().replace("'s", "")))
     words |= {related for word in words if word in _RELATED for related in _RELATED[word].split()}
-    return {_singular(word) for word in words - _EMPTY_WORDS}
+    return {_singular(word) for word in words - _STOP_WORDS}
 
 
 def _singular(word: str) -> str:
     return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
 
 
-def _part_of(name: str, words: set[str]) -> bool:
-    """`username` fits `user` and `name`; `refund` fits `refunded`."""
+def _is_part_of_any(name: str, words: set[str]) -> bool:
+    """Return whether a word contains the name or is contained in it: `username` and `user`, `refund` and `refunded`."""
     return any(len(word) >= 4 and len(name) >= 4 and (word in name or name in word) for word in words)
 
 
-# What a result says
+# --- reporting a result
 
 
-def _told(result: Message) -> str:
+def _result_sentence(result: Message) -> str:
     name = result.name or "the tool"
     text = result.text.strip()
     try:

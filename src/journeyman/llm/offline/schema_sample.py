@@ -1,4 +1,4 @@
-"""A small value that fits a JSON Schema, made from the schema alone. Pure."""
+"""Makes a small value that fits a JSON Schema, from the schema alone."""
 
 from __future__ import annotations
 
@@ -8,10 +8,22 @@ from journeyman.events.messages import JSON
 
 Schema = dict[str, Any]
 MAX_DEPTH = 16
+_FORMATS = {
+    "date": "1970-01-01",
+    "date-time": "1970-01-01T00:00:00Z",
+    "time": "00:00:00Z",
+    "email": "nobody@example.com",
+    "uri": "https://example.com/",
+    "url": "https://example.com/",
+    "uuid": "00000000-0000-4000-8000-000000000000",
+}
 
 
 def smallest_value(schema: Schema, definitions: Schema | None = None, depth: int = MAX_DEPTH) -> JSON:
-    """A small value that the schema allows (patterns excepted): its default, first choice, or the least of its type."""
+    """Return a small value that the schema allows: its default, its first choice, or the smallest of its type.
+
+    Patterns are not respected.
+    """
     definitions = definitions if definitions is not None else schema.get("$defs") or schema.get("definitions") or {}
     schema = resolved_schema(schema, definitions)
     for key in ("default", "const"):
@@ -35,16 +47,16 @@ def smallest_value(schema: Schema, definitions: Schema | None = None, depth: int
             item = items if isinstance(items, dict) else {}
             return [smallest_value(item, definitions, depth - 1) for _ in range(min(count, 64))]
         case "integer" | "number" as kind:
-            return _least_number(schema, kind)
+            return _smallest_number(schema, kind)
         case "boolean":
             return False
         case "string":
-            return _least_string(schema)
+            return _smallest_string(schema)
     return None
 
 
-def _least_number(schema: Schema, kind: str) -> int | float:
-    """Zero where it may be, else the bound that is nearest to it."""
+def _smallest_number(schema: Schema, kind: str) -> int | float:
+    """Return zero if the schema allows it, else the allowed number nearest to it."""
     step = schema.get("multipleOf") or 1
     low = schema.get("minimum", schema.get("exclusiveMinimum"))
     high = schema.get("maximum", schema.get("exclusiveMaximum"))
@@ -64,24 +76,13 @@ def _least_number(schema: Schema, kind: str) -> int | float:
     return int(value) if kind == "integer" or float(value).is_integer() else float(value)
 
 
-_FORMATS = {
-    "date": "1970-01-01",
-    "date-time": "1970-01-01T00:00:00Z",
-    "time": "00:00:00Z",
-    "email": "nobody@example.com",
-    "uri": "https://example.com/",
-    "url": "https://example.com/",
-    "uuid": "00000000-0000-4000-8000-000000000000",
-}
-
-
-def _least_string(schema: Schema) -> str:
+def _smallest_string(schema: Schema) -> str:
     text = _FORMATS.get(schema.get("format", ""), "")
     return text.ljust(min(int(schema.get("minLength") or 0), 4096), "-")
 
 
 def resolved_schema(schema: Any, definitions: Schema) -> Schema:
-    """The schema with its reference followed, its first alternative chosen and its parts put together."""
+    """Return the schema with its reference resolved, its first alternative chosen and its `allOf` parts merged."""
     for _ in range(MAX_DEPTH):
         if not isinstance(schema, dict):
             return {}
@@ -93,13 +94,13 @@ def resolved_schema(schema: Any, definitions: Schema) -> Schema:
             chosen = next((one for one in alternatives if isinstance(one, dict) and one.get("type") != "null"), {})
             schema = {**chosen, **rest}
         elif parts := schema.get("allOf"):
-            schema = _together([{key: value for key, value in schema.items() if key != "allOf"}, *parts], definitions)
+            schema = _merged([{key: value for key, value in schema.items() if key != "allOf"}, *parts], definitions)
         else:
             return schema
     return schema if isinstance(schema, dict) else {}
 
 
-def _together(parts: list[Any], definitions: Schema) -> Schema:
+def _merged(parts: list[Any], definitions: Schema) -> Schema:
     whole: Schema = {}
     for part in (resolved_schema(part, definitions) for part in parts):
         properties = {**whole.get("properties", {}), **part.get("properties", {})}
@@ -110,6 +111,7 @@ def _together(parts: list[Any], definitions: Schema) -> Schema:
 
 
 def kind_of(schema: Schema) -> str:
+    """Return the first type of a schema that is not null; without a `type` it is guessed from other keywords."""
     kind = schema.get("type")
     if isinstance(kind, list):
         kind = next((one for one in kind if one != "null"), "null")

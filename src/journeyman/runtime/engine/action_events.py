@@ -1,4 +1,4 @@
-"""Actions and outcomes as the events that record them. Pure."""
+"""Turns actions and outcomes into the events that record them. Pure."""
 
 from __future__ import annotations
 
@@ -39,13 +39,12 @@ from journeyman.ids import Ids
 from journeyman.llm.client import ModelReply, ModelRequest
 from journeyman.tools.spec import ToolOutcome
 
-Instant = (
-    Settle | AskHuman | AddMessage | ReachLimit | EnterNode | LeaveNode | EndBranch
-)  # actions that are done when they are recorded
+# actions that are done once they are recorded
+Instant = Settle | AskHuman | AddMessage | ReachLimit | EnterNode | LeaveNode | EndBranch
 
 
 def instant_event(action: Instant, ids: Ids, now: Callable[[], int]) -> Event:
-    """`now`: µs since the epoch."""
+    """Return the event of an action that is done once it is recorded. `now` returns µs since 1970."""
     match action:
         case Settle():
             return closed_without_running(action)
@@ -66,6 +65,7 @@ def instant_event(action: Instant, ids: Ids, now: Callable[[], int]) -> Event:
 
 
 def closed_without_running(action: Settle) -> ToolCallFinished:
+    """Return the end of a tool call that was not run: rejected, denied or answered by a human."""
     return ToolCallFinished(
         call=action.call,
         call_id=action.call_id,
@@ -98,7 +98,10 @@ def _approval(action: AskHuman, ids: Ids, now: Callable[[], int]) -> ApprovalReq
 
 
 def model_called(action: CallModel, state: AgentState, model: str, request: ModelRequest, first_no: int) -> ModelCalled:
-    """That a model call began: which messages it sees and a hash of the request, never their text."""
+    """Return the start of a model call: which messages it sees and a hash of the request, never their text.
+
+    `first_no` is the number of the first stored message that it sees.
+    """
     return ModelCalled(
         call=action.call,
         attempt=action.attempt,
@@ -111,14 +114,14 @@ def model_called(action: CallModel, state: AgentState, model: str, request: Mode
 
 
 def _request_hash(state: AgentState, request: ModelRequest, first_no: int) -> str:
-    """The thread's stored messages never change, so their range stands for their text."""
+    """Return a hash of the request. Stored messages never change, so their range is hashed instead of their text."""
     prompt = request.messages[: 1 if state.summary is None else 2]
     own = msgspec.json.encode((state.version, prompt, state.thread, first_no, state.last_no, state.messages))
     return hashlib.sha256(own).hexdigest()[:16]
 
 
 def history_summarized_event(action: Summarize, outcome: ModelReply | Failure, latency_ms: float) -> HistorySummarized:
-    """What the model gave for a summary, if it can be used: some text, and no more than there is room for."""
+    """Return the outcome of a summary. A text that is empty or too long is recorded as the error `summary_unusable`."""
     event = HistorySummarized(first_no=action.first_no, last_no=action.last_no, text="", latency_ms=latency_ms)
     if isinstance(outcome, Failure):
         return replace(event, error=outcome)
@@ -131,6 +134,7 @@ def history_summarized_event(action: Summarize, outcome: ModelReply | Failure, l
 
 
 def tool_started(action: CallTool, state: AgentState, attempt: int) -> ToolCallStarted:
+    """Return the start of an attempt of a tool call."""
     return ToolCallStarted(
         call=action.call,
         call_id=action.call_id,
@@ -145,6 +149,7 @@ def tool_started(action: CallTool, state: AgentState, attempt: int) -> ToolCallS
 
 
 def tool_finished(action: CallTool, outcome: ToolOutcome) -> ToolCallFinished:
+    """Return the end of a tool call that was run."""
     return ToolCallFinished(
         call=action.call,
         call_id=action.call_id,
@@ -159,9 +164,12 @@ def tool_finished(action: CallTool, outcome: ToolOutcome) -> ToolCallFinished:
 
 
 def idempotency_key(state: AgentState, call: str) -> str:
-    """One key for all tries of a call, before and after a crash or a fork; never made from what the model wrote."""
+    """Return the key that all attempts of a call share, also after a crash or a fork.
+
+    It is made of ids alone: the model cannot choose it.
+    """
     if state.forked is not None:
-        for under_way in state.forked.calls:
-            if under_way.call == call and under_way.idempotency_key:
-                return under_way.idempotency_key
+        for copied in state.forked.calls:
+            if copied.call == call and copied.idempotency_key:
+                return copied.idempotency_key
     return f"{state.run_id}:{call}"

@@ -1,7 +1,7 @@
-"""Budgets that runs share: the tokens and dollars of a day, of a principal, an API key or an agent.
+"""The daily budgets that runs share: tokens and dollars of a principal, an API key or an agent.
 
-Something is set aside before each model call and the rest given back after it. This process alone writes the journal,
-so what it holds here is what is under way; what was used stands in the journal and outlives the process.
+The cost of a model call is reserved before the call and settled after it. Reservations are kept in memory, since only
+this process writes to the journal; what was used is read from the journal and outlives the process.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from journeyman.events.quota import UNLIMITED, Quota, Reservation
 from journeyman.journal.journal import Journal, MostRuns, Owner
 
 WARN_AT = 0.8  # of a budget
-MOST_KEPT = 10_000  # budgets in memory; what is not held is read again from the journal
+MOST_KEPT = 10_000  # budgets in memory; the others are read again from the journal
 DAY_US = 86_400_000_000
 _NOUNS = {"tokens_per_day": "tokens", "usd_per_day": "dollars"}
 
 
 @dataclass(frozen=True, slots=True)
 class QuotaScope:
-    """An owner of runs, and what its runs may use together."""
+    """An owner of runs, and the quota that all of its runs share."""
 
     owner: Owner
     name: str
@@ -34,66 +34,85 @@ class QuotaScope:
 
     @property
     def budget(self) -> str:
+        """The name of the owner's budget in events and in the journal, such as `principal:ann`."""
         return f"{self.owner}:{self.name}"
 
 
 @dataclass(slots=True)
 class _Budget:
-    """One budget on one day. What is held is not used yet."""
+    """What is used and what is reserved of one owner's budget on one day."""
 
     day: int
     tokens: float
     cost_usd: float
-    held_tokens: float = 0
-    held_usd: float = 0.0
-    holders: int = 0
+    reserved_tokens: float = 0
+    reserved_usd: float = 0.0
+    reservations: int = 0
     warned: set[str] = field(default_factory=set)
 
     def measures(self, quota: Quota) -> list[tuple[str, float, float, float]]:
-        """What the quota bounds: its name, the limit, what is used, what is held."""
-        tokens = ("tokens_per_day", quota.tokens_per_day, self.tokens, self.held_tokens)
-        dollars = ("usd_per_day", quota.usd_per_day, self.cost_usd, self.held_usd)
-        return [(name, limit, used, held) for name, limit, used, held in (tokens, dollars) if limit is not None]
+        """Return what the quota limits, each as its name, the limit, what is used and what is reserved."""
+        tokens = ("tokens_per_day", quota.tokens_per_day, self.tokens, self.reserved_tokens)
+        dollars = ("usd_per_day", quota.usd_per_day, self.cost_usd, self.reserved_usd)
+        return [(name, limit, used, reserved) for name, limit, used, reserved in (tokens, dollars) if limit is not None]
 
-    def hold(self, reserved: Reservation) -> None:
-        self.holders += 1
-        self.held_tokens += reserved.tokens
-        self.held_usd += reserved.cost_usd
+    def reserve(self, reservation: Reservation) -> None:
+        self.reservations += 1
+        self.reserved_tokens += reservation.tokens
+        self.reserved_usd += reservation.cost_usd
 
-    def charge(self, reserved: Reservation, tokens: float, cost_usd: float) -> None:
-        """Give back what was held and add what was used."""
-        self.holders -= 1
-        self.held_tokens -= reserved.tokens
-        self.held_usd = self.held_usd - reserved.cost_usd if self.holders else 0.0
+    def settle(self, reservation: Reservation, tokens: float, cost_usd: float) -> None:
+        """Release what was reserved and add what was used."""
+        self.reservations -= 1
+        self.reserved_tokens -= reservation.tokens
+        self.reserved_usd = self.reserved_usd - reservation.cost_usd if self.reservations else 0.0
         self.tokens += tokens
         self.cost_usd += cost_usd
 
     def has_room(self, quota: Quota) -> bool:
-        """May another call begin? The one that crosses the limit is the last: it is passed by one estimate at most."""
-        return all(used + held < limit for _, limit, used, held in self.measures(quota))
+        """Return whether another call may begin. A call that crosses a limit is the last, so limits are exceeded by
+        one estimate at most."""
+        return all(used + reserved < limit for _, limit, used, reserved in self.measures(quota))
+
+    def take_warnings(self, scope: QuotaScope) -> list[BudgetWarned]:
+        """Return a warning for each limit of the scope that is nearly used up, once for each."""
+        warnings = []
+        for name, limit, used, reserved in self.measures(scope.quota):
+            if name not in self.warned and used + reserved >= WARN_AT * limit:
+                self.warned.add(name)
+                used_now = round(used + reserved, 6)
+                warnings.append(BudgetWarned(budget=f"{name} {scope.budget}", used=used_now, limit=limit))
+        return warnings
 
 
 class BudgetReservation:
-    """What is set aside for one model call. Leaving it without `settle` charges the estimate."""
+    """The cost that is reserved for one model call. Leaving it without `settle` charges the estimate.
 
-    def __init__(self, budgets: Sequence[_Budget], reservation: Reservation, freed: Callable[[], None]) -> None:
+    `warnings` are events to record before the call.
+    """
+
+    def __init__(
+        self,
+        budgets: Sequence[_Budget],
+        reservation: Reservation,
+        released: Callable[[], None],
+        warnings: Sequence[BudgetWarned] = (),
+    ) -> None:
         self.reservation = reservation
-        self.warnings: tuple[BudgetWarned, ...] = ()
+        self.warnings = tuple(warnings)
         self._budgets = budgets
-        self._freed = freed
+        self._released = released
         self._settled = False
-        for budget in budgets:
-            budget.hold(reservation)
 
     def settle(self, event: ModelReplied | ModelFailed | HistorySummarized | None) -> None:
-        """Charge what the call has cost; once."""
+        """Charge what the call has cost by its outcome; None: the outcome is unknown. Only the first call counts."""
         if self._settled:
             return
         self._settled = True
         tokens, cost_usd = charge(self.reservation, event)
         for budget in self._budgets:
-            budget.charge(self.reservation, tokens, cost_usd)
-        self._freed()
+            budget.settle(self.reservation, tokens, cost_usd)
+        self._released()
 
     def __enter__(self) -> BudgetReservation:
         return self
@@ -103,7 +122,7 @@ class BudgetReservation:
 
 
 class Budgets:
-    """The shared budgets of this process. `of_each`: the quota that every principal has."""
+    """The shared budgets of this process. `of_each` is the quota that every principal has."""
 
     def __init__(self, journal: Journal, clock: Clock, of_each: Quota = UNLIMITED) -> None:
         self._journal = journal
@@ -111,58 +130,63 @@ class Budgets:
         self._of_each = of_each
         self._kept: dict[str, _Budget] = {}
         self._loading = asyncio.Lock()
-        self._freed = asyncio.Event()
+        self._released = asyncio.Event()
 
-    def shares(self, principal: str, agent: str | None, of_agent: Quota) -> list[QuotaScope]:
-        """Whose quotas bound a run of this principal and agent; its API key is asked for by `share_of_key`."""
+    def scopes(self, principal: str, agent: str | None, of_agent: Quota) -> list[QuotaScope]:
+        """Return the quota scopes of a run of this principal and agent; `scope_of_key` adds that of its API key."""
         found = [QuotaScope("principal", principal, self._of_each)]
         if agent is not None:
             found.append(QuotaScope("agent", agent, of_agent))
-        return [share for share in found if share.quota != UNLIMITED]
+        return [scope for scope in found if scope.quota != UNLIMITED]
 
-    async def share_of_key(self, id: str) -> QuotaScope:
+    async def scope_of_key(self, id: str) -> QuotaScope:
+        """Return the quota scope of an API key; a key that was deleted has no limits."""
         row = await self._journal.api_key(id)
         return QuotaScope("key", id, row.quota if row is not None else UNLIMITED)
 
-    async def check(self, shares: Sequence[QuotaScope]) -> None:
-        """Raises ResourceError (`quota_exhausted`) where nothing is left of this day."""
-        spent = await self._spent(shares)
-        if spent is not None:
+    async def check(self, scopes: Sequence[QuotaScope]) -> None:
+        """Raise ResourceError (`quota_exhausted`) if a daily budget of these scopes is used up."""
+        exhausted = await self._exhausted(scopes)
+        if exhausted is not None:
             left = DAY_US - self._clock.now() % DAY_US
-            owner = spent.budget.partition(":")[0]
-            text = f"This {owner} has used up its {_NOUNS[spent.limit]} of the day ({spent.value:g})"
-            until = f"{text}: the next begins at midnight UTC, or its quota can be raised."
-            raise ResourceError(until, code="quota_exhausted", retry_after=math.ceil(left / 1_000_000))
+            owner = exhausted.budget.partition(":")[0]
+            text = f"This {owner} has used up its {_NOUNS[exhausted.limit]} of today ({exhausted.value:g})."
+            advice = "Try again after midnight UTC, or ask an operator for a higher quota."
+            raise ResourceError(f"{text} {advice}", code="quota_exhausted", retry_after=math.ceil(left / 1_000_000))
 
-    async def set_aside(
-        self, shares: Sequence[QuotaScope], tokens: int, cost_usd: float
+    async def reserve(
+        self, scopes: Sequence[QuotaScope], tokens: int, cost_usd: float
     ) -> BudgetReservation | LimitReached:
-        """Hold the estimate of one model call of every budget, as soon as all have room for another.
+        """Reserve the estimate of one model call from the budgets of all scopes, as soon as each has room.
 
-        It waits only for calls that are under way, each of which has a bound. LimitReached: one is used up.
+        It waits only for calls in progress, each of which has a timeout. Returns LimitReached if a budget is used up.
         """
-        while (spent := await self._spent(shares)) is None:
-            found = [(share, self._kept[share.budget]) for share in shares]
-            if all(budget.has_room(share.quota) for share, budget in found):
-                return self._hold(found, tokens, cost_usd)
-            await self._freed.wait()
-        return spent
+        while (exhausted := await self._exhausted(scopes)) is None:
+            budgets = [self._kept[scope.budget] for scope in scopes]
+            if all(budget.has_room(scope.quota) for scope, budget in zip(scopes, budgets, strict=True)):
+                return self._reserve(scopes, budgets, tokens, cost_usd)
+            await self._released.wait()
+        return exhausted
 
-    def _hold(self, found: Sequence[tuple[QuotaScope, _Budget]], tokens: int, cost_usd: float) -> BudgetReservation:
-        names = tuple(share.budget for share, _ in found)
-        reserved = Reservation(names, found[0][1].day, tokens, cost_usd)
-        held = BudgetReservation([budget for _, budget in found], reserved, self._wake)
-        held.warnings = tuple(warning for share, budget in found for warning in _warnings(share, budget))
-        return held
+    def _reserve(
+        self, scopes: Sequence[QuotaScope], budgets: Sequence[_Budget], tokens: int, cost_usd: float
+    ) -> BudgetReservation:
+        names = tuple(scope.budget for scope in scopes)
+        reservation = Reservation(names, budgets[0].day, tokens, cost_usd)
+        warnings: list[BudgetWarned] = []
+        for scope, budget in zip(scopes, budgets, strict=True):
+            budget.reserve(reservation)
+            warnings += budget.take_warnings(scope)
+        return BudgetReservation(budgets, reservation, self._wake, warnings)
 
-    async def _spent(self, shares: Sequence[QuotaScope]) -> LimitReached | None:
-        """The first budget of which nothing is left. Afterwards all of them are in memory, with today's figures."""
+    async def _exhausted(self, scopes: Sequence[QuotaScope]) -> LimitReached | None:
+        """Return the first limit that is used up, or None. Afterwards all budgets are in memory, with today's use."""
         day = self._clock.now() // DAY_US
-        await self._load([share.budget for share in shares], day)
-        for share in shares:
-            for limit, value, used, _ in self._kept[share.budget].measures(share.quota):
+        await self._load([scope.budget for scope in scopes], day)
+        for scope in scopes:
+            for limit, value, used, _ in self._kept[scope.budget].measures(scope.quota):
                 if used >= value:
-                    return LimitReached(limit=limit, value=value, budget=share.budget)
+                    return LimitReached(limit=limit, value=value, budget=scope.budget)
         return None
 
     async def _load(self, names: Sequence[str], day: int) -> None:
@@ -172,42 +196,32 @@ class Budgets:
                 if known is None or known.day < day:
                     self._kept[name] = _Budget(day, *await self._journal.used(name, day))
             if len(self._kept) > MOST_KEPT:
-                idle = [name for name, budget in self._kept.items() if not budget.holders and name not in names]
+                idle = [name for name, budget in self._kept.items() if not budget.reservations and name not in names]
                 for name in idle[: MOST_KEPT // 10]:
                     del self._kept[name]
 
     def _wake(self) -> None:
-        """Something was given back: those that wait look again."""
-        self._freed.set()
-        self._freed = asyncio.Event()
+        """Let those that wait for room look again."""
+        self._released.set()
+        self._released = asyncio.Event()
 
     def state(self, limit: int) -> dict[str, dict[str, float]]:
-        """The budgets in memory, for whoever looks into the process."""
+        """Return up to `limit` of the budgets in memory, for the debug pages."""
         return {
             name: {
                 "tokens": budget.tokens,
                 "cost_usd": round(budget.cost_usd, 6),
-                "held_tokens": budget.held_tokens,
-                "held_usd": round(budget.held_usd, 6),
+                "held_tokens": budget.reserved_tokens,
+                "held_usd": round(budget.reserved_usd, 6),
             }
             for name, budget in list(self._kept.items())[:limit]
         }
 
 
-def _warnings(share: QuotaScope, budget: _Budget) -> list[BudgetWarned]:
-    """What is to be said of a budget that is nearly used up, once."""
-    said = []
-    for name, limit, used, held in budget.measures(share.quota):
-        if name not in budget.warned and used + held >= WARN_AT * limit:
-            budget.warned.add(name)
-            said.append(BudgetWarned(budget=f"{name} {share.budget}", used=round(used + held, 6), limit=limit))
-    return said
-
-
-def most_runs(shares: Sequence[QuotaScope]) -> tuple[MostRuns, ...]:
-    """What the quotas say of runs at one time."""
+def most_runs(scopes: Sequence[QuotaScope]) -> tuple[MostRuns, ...]:
+    """Return the limits of the scopes on runs at one time, for the journal to check."""
     return tuple(
-        MostRuns(share.owner, share.name, share.quota.concurrent_runs)
-        for share in shares
-        if share.quota.concurrent_runs is not None
+        MostRuns(scope.owner, scope.name, scope.quota.concurrent_runs)
+        for scope in scopes
+        if scope.quota.concurrent_runs is not None
     )

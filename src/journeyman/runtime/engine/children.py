@@ -1,4 +1,4 @@
-"""Sub-agents: the runs that a run starts and waits for, as its runner sees them. T4, and what their ends mean."""
+"""Child runs: the runs of other agents that a run starts and waits for."""
 
 from __future__ import annotations
 
@@ -26,25 +26,26 @@ from journeyman.events.events import (
 )
 from journeyman.events.fold import AgentState, fold
 from journeyman.events.messages import user
-from journeyman.journal.journal import Append, Batch, RunRow, StoredDefinition, thread_key
+from journeyman.events.streams import ThreadRef
+from journeyman.journal.journal import Append, Batch, RunRow, StoredDefinition
 from journeyman.runtime.engine.run_parts import RunParts
 from journeyman.runtime.engine.state_loading import read_all
 
-DEPTH_CAP = 5  # how many runs may stand above one
+DEPTH_CAP = 5  # how many runs may wait for one another
 
 
 class ChildHost(Protocol):
-    """Drives runs: the worker."""
+    """What drives the child runs. Implemented by RunScheduler, which documents the methods."""
 
-    def launch(self, run_id: str, entries: Sequence[Entry] = ()) -> None: ...
+    def start(self, run_id: str, entries: Sequence[Entry] = ()) -> None: ...
 
-    def poke(self, run_id: str, *, urgent: bool = False) -> None: ...
+    def notify(self, run_id: str, *, urgent: bool = False) -> None: ...
 
-    async def inform(self, batch: Batch, *, urgent: bool = False) -> None: ...
+    async def commit_and_notify(self, batch: Batch, *, urgent: bool = False) -> None: ...
 
 
 class StartedChild(msgspec.Struct, frozen=True):
-    """What records a child's start: events of its parent and, unless it is refused, its own first one."""
+    """The records of a child's start: events of its parent and, unless the start is refused, its own first events."""
 
     events: tuple[Event, ...]
     append: Append | None = None
@@ -52,7 +53,11 @@ class StartedChild(msgspec.Struct, frozen=True):
 
 
 class ChildrenStatus(msgspec.Struct, frozen=True):
-    """How a run's open children stand: how those ended that are over, whether any works, what the others ask humans."""
+    """The status of a run's open children.
+
+    `ended` are the ends to record, `working` says whether a child works, and `waiting_for` are the approvals for which
+    the others are paused.
+    """
 
     ended: tuple[NodeLeft, ...] = ()
     working: bool = False
@@ -60,20 +65,23 @@ class ChildrenStatus(msgspec.Struct, frozen=True):
 
 
 class Children:
-    """Starts, looks at and cancels the children of any run. Holds nothing: what is known of them is in the journal."""
+    """Starts, checks and cancels the children of any run. Keeps no state: their state is in the journal."""
 
     def __init__(self, parts: RunParts, host: ChildHost) -> None:
         self._journal = parts.journal
         self._codec = parts.codec
         self._clock = parts.clock
         self._ids = parts.ids
-        self._definitions = parts.agents
+        self._agents = parts.agents
         self._host = host
 
     # --- starting
 
     def begin(self, action: AwaitChild, state: AgentState, limits: Limits) -> StartedChild:
-        """The child's start. It is refused, as NodeLeft says, if there is no such agent or too many runs above it."""
+        """Return the records of a child's start.
+
+        The start is refused, by a failed NodeLeft, if there is no such agent or too many runs wait for one another.
+        """
         try:
             return self._begin(action, state, limits)
         except BaseError as exc:
@@ -88,10 +96,10 @@ class Children:
                 " them start itself?",
                 code="too_deep",
             )
-        agent = self._definitions.current(action.agent)
+        agent = self._agents.current(action.agent)
         run_id = self._ids.new("run")
         accepted = RunAccepted(
-            thread=thread_key(state.principal, f"!{self._ids.new('child')}"),  # no caller can name it
+            thread=ThreadRef.hidden(state.principal, self._ids.new("child")).key,
             principal=state.principal,
             agent=agent.name,
             version=agent.version,
@@ -104,22 +112,23 @@ class Children:
             key=state.key,
         )
         append = Append(stream=run_id, drafts=(self._codec.draft(accepted),))
-        return StartedChild((_entered(action, run_id),), append, self._definitions.to_store(agent))
+        return StartedChild((_entered(action, run_id),), append, self._agents.to_store(agent))
 
-    def launch(self, entries: Sequence[Entry]) -> None:
-        """Drive the runs whose start these entries are: it is durable."""
+    def start(self, entries: Sequence[Entry]) -> None:
+        """Start the child runs of these entries, which are the first events of the runs and durable."""
         own: dict[str, list[Entry]] = {}
         for entry in entries:
             own.setdefault(entry.stream, []).append(entry)
         for run_id, first in own.items():
             event = first[0].event
             if isinstance(event, RunAccepted):
-                self._definitions.stored(event.version)
-                self._host.launch(run_id, first)
+                self._agents.stored(event.version)
+                self._host.start(run_id, first)
 
-    # --- looking
+    # --- checking
 
-    async def look(self, state: AgentState) -> ChildrenStatus:
+    async def status(self, state: AgentState) -> ChildrenStatus:
+        """Return the status of the run's open children, as the journal has it now."""
         ended, waiting, working = list[NodeLeft](), list[str](), False
         for child in state.open_children:
             row = await self._journal.run(child.run_id or "")
@@ -131,15 +140,15 @@ class Children:
                 working = True
         return ChildrenStatus(tuple(ended), working, tuple(waiting))
 
-    async def stirred(self, state: AgentState) -> bool:
-        """Would the run go on if it did not rest? It has no child that it waits for, or one that does not rest."""
+    async def has_news(self, state: AgentState) -> bool:
+        """Return whether a paused run must go on: a child has ended or works, or must start anew after a fork."""
         if not state.open_children:
             return any(child.status == "orphaned" for child in state.children)
-        look = await self.look(state)
-        return look.working or bool(look.ended)
+        status = await self.status(state)
+        return status.working or bool(status.ended)
 
     async def _asked(self, row: RunRow) -> tuple[str, ...]:
-        """The approvals, its children's included, for which the child rests; none: it does not rest."""
+        """Return the approvals for which the child is paused, those of its children too; empty if it is not paused."""
         if row.status != "paused":
             return ()
         last = await self._journal.read(row.id, row.last_seq - 1, 1)
@@ -147,6 +156,7 @@ class Children:
         return event.waiting_for if isinstance(event, RunPaused) else ()
 
     async def _end(self, child: ChildState, row: RunRow | None) -> NodeLeft:
+        """Return the event that ends the child for its parent: its run has ended, or was erased if `row` is None."""
         if row is None:
             failure = Failure("not_found", f"The run {child.run_id} of agent {child.agent!r} was erased.")
             return _left(child, error=failure)
@@ -161,21 +171,24 @@ class Children:
     # --- ending
 
     async def cancel(self, state: AgentState) -> None:
-        """Ask the open children to end: durable on return. Who was asked before a restart is only woken."""
+        """Cancel the open children; that is durable on return. A child that is cancelled already is only notified."""
         for child in state.open_children:
             run_id = child.run_id or ""
             if await self._journal.run(run_id) is None:
                 continue
             if await self._is_cancelled(run_id):
-                self._host.poke(run_id, urgent=True)
-                continue
-            draft = self._codec.draft(CancelRequested(by=state.principal, reason="parent_ended"))
-            batch = Batch(at=self._clock.now(), appends=(Append(stream=run_id, drafts=(draft,)),))
-            try:
-                await self._host.inform(batch, urgent=True)
-            except StateError as exc:
-                if exc.code != "run_ended":
-                    raise
+                self._host.notify(run_id, urgent=True)
+            else:
+                await self._cancel(run_id, state.principal)
+
+    async def _cancel(self, run_id: str, by: str) -> None:
+        draft = self._codec.draft(CancelRequested(by=by, reason="parent_ended"))
+        batch = Batch(at=self._clock.now(), appends=(Append(stream=run_id, drafts=(draft,)),))
+        try:
+            await self._host.commit_and_notify(batch, urgent=True)
+        except StateError as exc:
+            if exc.code != "run_ended":
+                raise
 
     async def _is_cancelled(self, run_id: str) -> bool:
         return any(entry.type == "cancel_requested" for entry in await read_all(self._journal, run_id))

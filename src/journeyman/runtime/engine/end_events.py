@@ -1,4 +1,4 @@
-"""How a run ends: every open call is closed first, then the end. Pure."""
+"""The events that end a run: the ends of all open calls, then the end of the run. Pure."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from journeyman.events.messages import Message, TextPart
 from journeyman.events.open_calls import CallState, ModelCallState
 
 
-def closing(state: AgentState, said: Callable[[str], str], executing: Collection[str], end: Ended) -> tuple[Event, ...]:
-    """The events that end the run.
+def closing_events(
+    state: AgentState, text_of: Callable[[str], str], executing: Collection[str], end: Ended
+) -> tuple[Event, ...]:
+    """Return the events that end the run with `end`.
 
-    `said` tells what an open model call has said so far; `executing` names the calls whose code was running when the
-    run was stopped: of those without a harmless repeat nobody knows the outcome.
+    `text_of` returns what an open model call has said so far. `executing` names the tool calls whose code was running
+    when the run was stopped: their outcome is unknown.
     """
-    models = (close_model(call, said(call.call)) for call in state.open_model_calls)
+    models = (close_model(call, text_of(call.call)) for call in state.open_model_calls)
     calls = (close_call(call, executing) for call in state.open_calls)
     working = {child.run_id for child in state.open_children}
     children = (_close_child(child) for child in state.open_children)
@@ -28,6 +30,7 @@ def closing(state: AgentState, said: Callable[[str], str], executing: Collection
 
 
 def close_model(call: ModelCallState, text: str) -> ModelReplied | ModelFailed:
+    """Return the end of an open model call: its text so far as a partial reply, or a failure if there is none."""
     if not text:
         failure = Failure("cancelled", "The run ended before the model replied.")
         return ModelFailed(call=call.call, attempt=call.attempt, error=failure, path=call.path)
@@ -48,6 +51,7 @@ def _close_child(child: ChildState) -> NodeLeft:
 
 
 def close_call(call: CallState, executing: Collection[str]) -> ToolCallFinished:
+    """Return the end of an open tool call, which is `outcome_unknown` if its code may have run."""
     if call.call in executing or call.status == "orphaned" or call.kind == "unknown_outcome":
         failure = Failure(OUTCOME_UNKNOWN, "The run ended while this call ran: whether it happened is unknown.")
     else:

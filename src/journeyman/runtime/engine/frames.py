@@ -1,4 +1,4 @@
-"""Live frames: what readers of a run see beside its stored events."""
+"""The frames of a run's stream: its stored events, and the live frames between them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from journeyman.events.codec import Entry
 
 
 class Delta(msgspec.Struct, frozen=True, tag_field="type", tag="delta"):
-    """Text that a model call has produced since `offset` (characters). Live only, never stored."""
+    """Text that a model call has produced since `offset` (in characters). Never stored."""
 
     call: str
     attempt: int
@@ -19,7 +19,7 @@ class Delta(msgspec.Struct, frozen=True, tag_field="type", tag="delta"):
 
 
 class Snapshot(msgspec.Struct, frozen=True, tag_field="type", tag="snapshot"):
-    """All text of the open model call so far: replaces what the reader has of it."""
+    """The whole text of an open model call so far, which replaces what the reader has. Never stored."""
 
     call: str
     attempt: int
@@ -27,15 +27,17 @@ class Snapshot(msgspec.Struct, frozen=True, tag_field="type", tag="snapshot"):
 
 
 class Progress(msgspec.Struct, frozen=True, tag_field="type", tag="progress"):
-    """What a running tool says of itself."""
+    """Progress that a running tool or node reports: a text, or a fraction from 0 to 1. Never stored."""
 
     call: str
     value: str | float
 
 
 class Reconnect(msgspec.Struct, frozen=True, tag_field="type", tag="reconnect"):
-    """The server is going away, or the credential holds no longer: come back, with another one then, and ask for events
-    after the last seq."""
+    """The end of a stream that a reader must open again, asking for the events after the last seq that it read.
+
+    The reason is that the server shuts down, or that the credential is no longer valid and another one is needed.
+    """
 
     reason: Literal["shutdown", "unauthenticated"] = "shutdown"
 

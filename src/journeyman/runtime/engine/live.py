@@ -1,17 +1,15 @@
-"""What is happening now and is never stored: the text of open model calls, and progress of tools.
+"""What a run shows while it happens and never stores: the text of open model calls, and progress of tools.
 
-Known secrets are replaced as in stored events, so that what was shown is what will be stored.
-Readers keep a place (call, attempt, offset) in the one shared text: nothing is buffered for any of them, so a reader
-that stops reading costs nothing and delays nobody.
+Known secrets are replaced as in stored events. Each reader keeps its position (call, attempt, offset) in the one shared
+text, so nothing is buffered for readers, and a reader that stops reading delays no other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
 from journeyman.events.codec import Codec
-from journeyman.llm.client import TextDelta as ModelDelta
+from journeyman.llm.client import TextDelta
 from journeyman.masking import StreamingMasker
 from journeyman.runtime.engine.frames import Delta, Progress, Snapshot
 
@@ -19,93 +17,114 @@ TEXT_CAP = 4_000_000  # characters kept of one reply while it comes
 PROGRESS_CAP = 32  # newest reports kept of one run
 
 
-@dataclass(slots=True)
 class LiveText:
-    """The text of one model call so far, as it may be shown; a new attempt starts over."""
+    """The text of one model call so far, as it may be shown. A new attempt starts with an empty text.
 
-    call: str
-    attempt: int
-    text: str = ""
-    gaps: StreamingMasker | None = None  # None: there is no secret to look for
-    offset_attempt: int = 1  # the gateway client's own try, within this attempt
-    open: bool = True
+    `attempt` counts on when the model client tries again within an attempt of the run.
+    """
+
+    def __init__(self, call: str, attempt: int, codec: Codec) -> None:
+        self.call = call
+        self.attempt = attempt
+        self.text = ""
+        self.open = True
+        self._codec = codec
+        self._client_attempt = 1
+        self._masker = self._new_masker()
+
+    def extend(self, delta: TextDelta) -> None:
+        """Add a piece of text; a piece of a new attempt replaces the text."""
+        if delta.attempt != self._client_attempt:
+            self._client_attempt = delta.attempt
+            self.attempt += 1
+            self.text, self._masker = "", self._new_masker()
+        if len(self.text) < TEXT_CAP:
+            self.text += delta.text if self._masker is None else self._masker.feed(delta.text)
+
+    def finish(self) -> bool:
+        """Close the text: its call has replied. Returns whether text was added that could have begun a secret."""
+        self.open = False
+        rest = self._masker.finish() if self._masker else ""
+        self.text += rest
+        return bool(rest)
+
+    def _new_masker(self) -> StreamingMasker | None:
+        """Return a masker, or None if there are no secrets to replace."""
+        return StreamingMasker(self._codec.mask) if self._codec.mask else None
 
 
-@dataclass(slots=True)
 class LiveRun:
-    """One run's live side. `wake` rings its readers."""
+    """The live side of one run. `notify` wakes its readers."""
 
-    wake: Callable[[], None]
-    codec: Codec = field(default_factory=Codec)
-    texts: dict[str, LiveText] = field(default_factory=dict)
-    progress: list[tuple[int, Progress]] = field(default_factory=list)
-    reports: int = 0
+    def __init__(self, notify: Callable[[], None], codec: Codec | None = None) -> None:
+        self._notify = notify
+        self._codec = codec or Codec()
+        self.texts: dict[str, LiveText] = {}
+        self.progress: list[tuple[int, Progress]] = []
+        self.reports = 0
 
     def begin(self, call: str, attempt: int) -> LiveText:
-        """A model call starts: texts of calls that are over are forgotten."""
+        """Start the text of a model call. Texts of calls that have replied are dropped."""
         self.texts = {name: text for name, text in self.texts.items() if text.open and name != call}
-        text = self.texts[call] = LiveText(call, attempt, gaps=self._gaps())
+        text = self.texts[call] = LiveText(call, attempt, self._codec)
         return text
 
-    def extend(self, text: LiveText, delta: ModelDelta) -> None:
-        if delta.attempt != text.offset_attempt:
-            text.offset_attempt = delta.attempt
-            text.attempt += 1
-            text.text, text.gaps = "", self._gaps()
-        if len(text.text) < TEXT_CAP:
-            text.text += delta.text if text.gaps is None else text.gaps.feed(delta.text)
-        self.wake()
+    def extend(self, text: LiveText, delta: TextDelta) -> None:
+        """Add a piece of text and wake the readers."""
+        text.extend(delta)
+        self._notify()
 
     def finish(self, text: LiveText) -> None:
-        """The reply is complete: what waited, since it might have begun a secret, is shown."""
-        if text.gaps is not None and (rest := text.gaps.whole("")):
-            text.text += rest
-            self.wake()
-        text.open = False
+        """Close the text of a call that has replied."""
+        if text.finish():
+            self._notify()
 
     def report(self, call: str, value: str | float) -> None:
+        """Show progress of a call to the readers."""
         self.reports += 1
-        shown = self.codec.clean(value) if isinstance(value, str) else value
-        self.progress = [*self.progress, (self.reports, Progress(call, shown))][-PROGRESS_CAP:]
-        self.wake()
+        masked = self._codec.clean(value) if isinstance(value, str) else value
+        self.progress = [*self.progress, (self.reports, Progress(call, masked))][-PROGRESS_CAP:]
+        self._notify()
 
-    def _gaps(self) -> StreamingMasker | None:
-        return StreamingMasker(self.codec.mask) if self.codec.mask else None
+    def text_of(self, call: str) -> str:
+        """Return the text of an open model call so far."""
+        text = self.texts.get(call)
+        return text.text if text else ""
 
 
 class StreamPosition:
-    """One reader's place in a run's live side."""
+    """The position of one reader in a run's live side. `live` is None if the run was idle when the reader joined."""
 
     def __init__(self, live: LiveRun | None) -> None:
-        self._at: dict[str, tuple[int, int]] = {}  # call -> (attempt, offset) up to which it was read
-        self._over = {name for name, text in live.texts.items() if not text.open} if live else set()
+        self._read: dict[str, tuple[int, int]] = {}  # call -> (attempt, offset) up to which it was read
+        self._final = {name for name, text in live.texts.items() if not text.open} if live else set()
         self._live = live
         self._reports = live.reports if live else 0
 
-    def catch_up(self, live: LiveRun) -> Iterator[Snapshot]:
-        """What a reader that joins needs first: all text of the open calls."""
+    def snapshots(self, live: LiveRun) -> Iterator[Snapshot]:
+        """Yield the texts of the open calls so far, which a reader needs first."""
         for name, text in live.texts.items():
             if text.open and text.text:
-                self._at[name] = (text.attempt, len(text.text))
+                self._read[name] = (text.attempt, len(text.text))
                 yield Snapshot(name, text.attempt, text.text)
 
-    def news(self, live: LiveRun) -> Iterator[Delta | Progress]:
-        """What has come since."""
-        if live is not self._live:  # the run rested and goes on: its reports count from 1 again
+    def new_frames(self, live: LiveRun) -> Iterator[Delta | Progress]:
+        """Yield what was added since the last call."""
+        if live is not self._live:  # the run was idle and goes on: its reports count from 1 again
             self._live, self._reports = live, 0
         for name, text in live.texts.items():
-            if name in self._over:
+            if name in self._final:
                 continue
-            attempt, offset = self._at.get(name, (text.attempt, 0))
+            attempt, offset = self._read.get(name, (text.attempt, 0))
             if attempt != text.attempt:
                 offset = 0
             if len(text.text) > offset:
-                self._at[name] = (text.attempt, len(text.text))
+                self._read[name] = (text.attempt, len(text.text))
                 yield Delta(name, text.attempt, offset, text.text[offset:])
         if live.reports != self._reports:
             seen, self._reports = self._reports, live.reports
             yield from (progress for number, progress in live.progress if number > seen)
 
     def replied(self, call: str) -> None:
-        """The stored reply was read: it is final."""
-        self._over.add(call)
+        """Stop reading the text of a call, because its stored reply was read, which is final."""
+        self._final.add(call)

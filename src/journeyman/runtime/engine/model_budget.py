@@ -1,4 +1,4 @@
-"""How the model calls of one run are paid for: what each is set aside of the budgets that the run shares."""
+"""Meters the model calls of a run: estimates their cost and reserves it from the budgets that the run shares."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from journeyman.agents.history_window import estimated_tokens
 from journeyman.events.events import LimitReached
 from journeyman.events.fold import AgentState
 from journeyman.events.messages import Usage
+from journeyman.events.model_request import ModelRequest
 from journeyman.events.quota import Quota
-from journeyman.llm.client import ModelRequest
 from journeyman.llm.prices import Prices
 from journeyman.runtime.engine.budgets import BudgetReservation, Budgets, QuotaScope
 
 log = logging.getLogger(__name__)
 
-REPLY_TOKENS = 4096  # of a reply whose request has no max_tokens: an estimate, not a bound
-MOST_UNPRICED = 1000
+REPLY_TOKENS = 4096  # the estimate for a reply whose request has no max_tokens
+MOST_UNPRICED = 1000  # models without a price that are remembered, so that each is logged once
 _CHARACTERS = 3  # of JSON for a token, rather too few
 
 
 class BudgetMeters:
-    """Takes payment for the model calls of all runs of this process."""
+    """What the budget meters of all runs of this process share: the budgets and the prices of models."""
 
     def __init__(self, budgets: Budgets, prices: Prices) -> None:
         self.budgets = budgets
@@ -32,14 +32,16 @@ class BudgetMeters:
         self._unpriced: set[str] = set()
 
     def estimate(self, request: ModelRequest) -> tuple[int, float]:
-        """Tokens and dollars of a call, rather too many than too few; no dollars where nobody knows a price."""
+        """Return the tokens and dollars that a call may cost, rather too many than too few.
+
+        Dollars are 0 for models without a price.
+        """
         read = sum(map(estimated_tokens, request.messages))
         if request.tools or request.response_schema:
             read += len(msgspec.json.encode((request.tools, request.response_schema))) // _CHARACTERS
         usage = Usage(read, REPLY_TOKENS if request.max_tokens is None else request.max_tokens)
-        return usage.input_tokens + usage.output_tokens, max(
-            self._dollars(model, usage) for model in (request.model, *request.fallbacks)
-        )
+        models = (request.model, *request.fallbacks)
+        return usage.input_tokens + usage.output_tokens, max(self._dollars(model, usage) for model in models)
 
     def _dollars(self, model: str, usage: Usage) -> float:
         price = self._prices.of(model)
@@ -47,29 +49,33 @@ class BudgetMeters:
             return price.of(usage)
         if model not in self._unpriced and len(self._unpriced) < MOST_UNPRICED:
             self._unpriced.add(model)
-            log.warning("nobody said what %s costs: dollars are counted only if the gateway says them", model)
+            log.warning("no price is known for model %s: its dollars count only if the gateway reports them", model)
         return 0.0
 
 
 class BudgetMeter:
-    """The budgets that pay for one run; none: it shares none with others, and nothing needs to be set aside."""
+    """Reserves the cost of one run's model calls from the budgets that it shares with other runs."""
 
-    def __init__(self, till: BudgetMeters, shares: Sequence[QuotaScope]) -> None:
-        self._till = till
-        self._shares = [share for share in shares if share.quota.is_daily]
+    def __init__(self, meters: BudgetMeters, scopes: Sequence[QuotaScope]) -> None:
+        self._meters = meters
+        self._scopes = [scope for scope in scopes if scope.quota.is_daily]
 
     @classmethod
-    async def of(cls, till: BudgetMeters, state: AgentState, of_agent: Quota) -> BudgetMeter:
-        """`of_agent`: the quota of the run's agent."""
-        shares = till.budgets.shares(state.principal, state.agent, of_agent)
+    async def of(cls, meters: BudgetMeters, state: AgentState, of_agent: Quota) -> BudgetMeter:
+        """Return the meter of a run. `of_agent` is the quota of its agent."""
+        scopes = meters.budgets.scopes(state.principal, state.agent, of_agent)
         if state.key is not None:
-            shares.append(await till.budgets.share_of_key(state.key))
-        return cls(till, shares)
+            scopes.append(await meters.budgets.scope_of_key(state.key))
+        return cls(meters, scopes)
 
     @property
     def shared(self) -> bool:
-        return bool(self._shares)
+        """Whether the run shares a budget with other runs, so that calls must be reserved."""
+        return bool(self._scopes)
 
-    async def set_aside(self, request: ModelRequest) -> BudgetReservation | LimitReached:
-        """Hold what the call may cost, as soon as there is room for it. LimitReached: a budget is used up."""
-        return await self._till.budgets.set_aside(self._shares, *self._till.estimate(request))
+    async def reserve(self, request: ModelRequest) -> BudgetReservation | LimitReached:
+        """Reserve what a call may cost, as soon as every budget has room for it.
+
+        Returns LimitReached if a budget is used up.
+        """
+        return await self._meters.budgets.reserve(self._scopes, *self._meters.estimate(request))

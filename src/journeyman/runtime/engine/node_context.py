@@ -1,4 +1,4 @@
-"""What a node's code may ask of its run: the public face of a running node."""
+"""NodeContext: the public API for the code of graph nodes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class NodeHost(Protocol):
-    """What a running node gives its code. Implemented by the runtime."""
+    """What a node's code may ask of its run. Implemented by `NodeCalls`, which documents the methods."""
 
     async def call_model(self, text: str | Sequence[Message], system: str) -> Message: ...
 
@@ -31,45 +31,48 @@ class NodeHost(Protocol):
 
 
 class NodeContext:
-    """Given to the `async def` of a node.
+    """The argument of a node's `async def`.
 
-    A node that is killed in the middle runs again from its top: the calls that it finished, the changes of contexts
-    that it made, and what it remembered give what they gave then, without being done again. So its code must make
-    its calls in the same order each time; whatever may differ (time, chance, a file) goes through `remember`.
+    The code of a node that was interrupted runs again from its start. Calls that it finished, changes of contexts that
+    it made and values that it remembered are not repeated: they return what they returned the first time. So the code
+    must make its calls in the same order each time, and use `remember` for all that may differ, such as the time, a
+    random number or a file.
     """
 
     def __init__(self, path: Path, attempt: int, config: dict[str, JSON], state: AgentState, host: NodeHost) -> None:
         self.node = path.node
-        self.visit = path.visit  # the how-manieth of this node in its run, from 1
-        self.attempt = attempt  # the how-manieth of this visit, from 1; crashes count
+        self.visit = path.visit  # counts the visits of this node in its run, from 1
+        self.attempt = attempt  # counts the attempts of this visit, from 1; crashes count
         self.config = config  # the node's `config` in the agent file
-        self.state = state  # of its branch, as it was when the node began: read-only
+        self.state = state  # of the node's branch, as it was when the node began: read-only
         self._host = host
         self._context: Context | None = None
 
     @property
     def context(self) -> Context:
-        """Thread and global context: read, and `await context.patch(thread=…, global_=…)`."""
+        """The contexts of the thread and the principal. Change them by `await context.patch(thread=…, global_=…)`."""
         if self._context is None:
             self._context = Context(self.state, self._host)
         return self._context
 
     @property
     def run_id(self) -> str:
+        """The id of the run."""
         return self.state.run_id
 
     @property
     def thread_id(self) -> str:
-        return self.state.thread.rpartition("/")[2]
+        """The id of the run's thread."""
+        return self.state.thread_id
 
     @property
     def principal(self) -> str:
-        """Who is calling; `local` where authentication is off."""
+        """The caller of the run; `local` if authentication is off."""
         return self.state.principal
 
     @property
     def messages(self) -> tuple[Message, ...]:
-        """What the branch sees: the thread's history, then the run's own messages."""
+        """The messages that the branch sees: the thread's history, then those of the run."""
         return (*self.state.history, *self.state.messages)
 
     @property
@@ -78,27 +81,27 @@ class NodeContext:
         return logging.LoggerAdapter(_log, {"run_id": self.run_id, "node": self.node})
 
     async def call_model(self, text: str | Sequence[Message], *, system: str = "") -> str:
-        """Ask the agent's model, with a text or messages of your own; its reply is no part of the conversation.
+        """Ask the agent's model and return its text. The reply does not become part of the conversation.
 
-        Raises ServiceError.
+        Raises ServiceError if the model cannot be reached or refuses.
         """
         return (await self._host.call_model(text, system)).text
 
     async def call_tool(self, name: str, arguments: dict[str, JSON] | None = None) -> str:
-        """Call one of the agent's tools, by its policy: approval, effects, retries. The text that a model would read.
+        """Call one of the agent's tools by its policy. Returns the text that a model would read.
 
-        Raises ToolError with the code of the failure. Where a human must be asked, the code ends here and runs again
-        from its top after the answer.
+        If a human must be asked, the code ends here and runs again from its start after the answer.
+        Raises ToolError with the code of the call's failure.
         """
         return await self._host.call_tool(name, arguments or {})
 
     async def remember(self, name: str, make: Callable[[], JSON | Awaitable[JSON]]) -> JSON:
-        """The value that `make()` gave the first time, in this visit of the node; durable when this returns.
+        """Return the value that `make()` gave first in this visit of the node. It is durable on return.
 
-        It is plain JSON data, of at most 64 KiB.
+        The value is JSON data of at most 64 KiB.
         """
         return await self._host.remember(name, make)
 
     async def progress(self, value: str | float) -> None:
-        """Show a text, or a fraction from 0 to 1, to whoever watches the run; never stored."""
+        """Show a text, or a fraction from 0 to 1, to those who watch the run. It is not stored."""
         self._host.progress(value)

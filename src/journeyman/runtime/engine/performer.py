@@ -1,4 +1,4 @@
-"""Performs actions: a model call becomes the event that says how it went, a tool call its outcome. Appends nothing."""
+"""Performs actions: asks models and executes tools. It records nothing: it returns events and outcomes."""
 
 from __future__ import annotations
 
@@ -25,13 +25,15 @@ log = logging.getLogger(__name__)
 
 
 class ToolExecutor(Protocol):
-    """Executes one call in the one visible order; its outcome is never an exception but for cancellation."""
+    """Executes tool calls. Implemented by `tools.executor`."""
 
-    async def execute(self, request: CallRequest, host: CallHost) -> ToolOutcome: ...
+    async def execute(self, request: CallRequest, host: CallHost) -> ToolOutcome:
+        """Execute one call. A failure is an outcome too: nothing is raised but CancelledError."""
+        ...
 
 
 class Performer:
-    """The only place where a run meets the outside."""
+    """The only place where a run calls models and tools."""
 
     def __init__(
         self, models: ModelClient, tools: ToolExecutor, clock: Clock, ids: Ids, prices: Prices | None = None
@@ -45,9 +47,9 @@ class Performer:
     async def call_model(
         self, action: CallModel, request: ModelRequest, live: LiveRun, stream: bool
     ) -> ModelReplied | ModelFailed:
-        """Ask the model; with `stream`, its text appears in `live` as it comes."""
+        """Ask the model. With `stream`, its text appears in `live` as it comes. Failures become ModelFailed."""
         began = self._clock.monotonic()
-        asking = self._ask(action, request, live) if stream else self._models.call(request)
+        asking = self._stream(action, request, live) if stream else self._models.call(request)
         try:
             reply = await (asking if action.timeout_seconds is None else _within(action.timeout_seconds, asking))
         except BaseError as exc:
@@ -55,7 +57,7 @@ class Performer:
         usage = self._prices.priced(reply.usage, reply.model, request.model)
         return _model_replied(action, reply, usage, self._since(began))
 
-    async def _ask(self, action: CallModel, request: ModelRequest, live: LiveRun) -> ModelReply:
+    async def _stream(self, action: CallModel, request: ModelRequest, live: LiveRun) -> ModelReply:
         text = live.begin(action.call, action.attempt)
 
         def on_delta(delta: TextDelta) -> None:
@@ -78,7 +80,7 @@ class Performer:
         return failure
 
     async def summarize(self, action: Summarize) -> HistorySummarized:
-        """Ask the model for the summary. A failure is an outcome too: the run goes on without it."""
+        """Ask the model for a summary. A failure is returned as the event's error: the run goes on without it."""
         began = self._clock.monotonic()
         try:
             reply = await self._models.call(action.request)
@@ -88,12 +90,13 @@ class Performer:
         return history_summarized_event(action, replace(reply, usage=usage), self._since(began))
 
     async def call_tool(self, action: CallTool, state: AgentState, host: CallHost) -> ToolOutcome:
+        """Execute a tool. Its code talks to the run by `host`."""
         request = CallRequest(
             spec=action.spec,
             arguments=action.arguments,
             call=action.call,
             run_id=state.run_id,
-            thread_id=state.thread.rpartition("/")[2],
+            thread_id=state.thread_id,
             principal=state.principal,
             idempotency_key=idempotency_key(state, action.call),
             agent=state.agent or "",
@@ -103,8 +106,8 @@ class Performer:
         )
         return await self._tools.execute(request, host)
 
-    async def make(self, name: str, make: Callable[[], JSON | Awaitable[JSON]]) -> JSON:
-        """A value that the code of a node wants remembered under this name."""
+    async def compute(self, name: str, make: Callable[[], JSON | Awaitable[JSON]]) -> JSON:
+        """Return the value of `make`, which the code of a node remembers by this name."""
         made = make()
         value: JSON = await made if inspect.isawaitable(made) else made
         return value
@@ -114,7 +117,7 @@ class Performer:
 
 
 async def _within(seconds: float, asking: Coroutine[Any, Any, ModelReply]) -> ModelReply:
-    """The bound of a node. Raises ServiceTimeoutError (`node_timeout`)."""
+    """Await the reply within the timeout of a node. Raises ServiceTimeoutError (`node_timeout`)."""
     try:
         async with asyncio.timeout(seconds):
             return await asking

@@ -1,52 +1,45 @@
-"""Records one run: events are applied at once, appended one batch a decision, never more than one uncommitted."""
+"""Records one run: applies its events at once and appends them to the journal, one batch a decision."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from journeyman.clock import Clock
-from journeyman.events.codec import Codec, Draft, Entry
+from journeyman.events.codec import Draft, Entry
 from journeyman.events.events import Event
 from journeyman.events.fold import AgentState, apply
-from journeyman.journal.journal import Append, Batch, Committed, Journal, Pending, StoredDefinition
+from journeyman.journal.journal import Append, Batch, Committed, Pending, StoredDefinition
+from journeyman.runtime.engine.run_parts import RunParts
 
-Observe = Callable[
-    [AgentState, Sequence[Draft]], None
-]  # a run, and what of it was committed; must neither block nor raise
+Observe = Callable[[AgentState, Sequence[Draft]], None]  # given a run and what it committed; must not block or raise
 
 
 class Recorder:
-    """The only writer of its run, under this boot's epoch. `state` is the fold of all that it added and learnt.
+    """The only writer of its run, under the epoch of this process. At most one of its batches is uncommitted.
 
-    `observe` is told of own events once they are durable, batch by batch; the state that it is given may be ahead.
+    `state` is the fold of the events that it added and of those that others appended. `observe` is called for its own
+    events once they are durable, batch by batch; the state that it gets may be ahead of them. `started` holds the
+    entries of other runs that its batches started: child runs, and the next run of the thread.
     """
 
-    def __init__(
-        self,
-        journal: Journal,
-        codec: Codec,
-        clock: Clock,
-        state: AgentState,
-        observe: Observe | None = None,
-    ) -> None:
-        self._journal = journal
-        self._codec = codec
-        self._clock = clock
-        self._epoch = journal.epoch
+    def __init__(self, parts: RunParts, state: AgentState, observe: Observe | None = None) -> None:
+        self._journal = parts.journal
+        self._codec = parts.codec
+        self._clock = parts.clock
+        self._epoch = parts.journal.epoch
         self._observe = observe
-        self._submitted: tuple[Draft, ...] = ()
         self._known = state.seq
         self._batch: list[Draft] = []
         self._at = 0
+        self._submitted: tuple[Draft, ...] = ()
         self._pending: Pending | None = None
-        self._begins: list[Append] = []  # runs that start with the next batch
+        self._children: list[Append] = []  # child runs that begin with the next batch
         self._definitions: list[StoredDefinition] = []
-        self.beginning = False  # a batch that starts runs was handed over: see `begun`
+        self.has_new_children = False  # a batch with child runs was submitted: see `new_children`
         self.state = state
-        self.started: list[Entry] = []  # entries of other runs that this run has started, or whose turn its end brought
+        self.started: list[Entry] = []
 
     def add(self, *events: Event) -> None:
-        """Apply events and keep them for the next flush."""
+        """Apply events and keep them for the next `submit`."""
         if not self._batch:
             self._at = self._clock.now()
         for event in events:
@@ -54,21 +47,21 @@ class Recorder:
             self._batch.append(draft)
             self.state = apply(self.state, self.state.seq + 1, self._at, draft.event)
 
-    def as_stored(self, text: str) -> str:
-        """A text as it stands in events: secrets replaced."""
-        return self._codec.clean(text)
-
-    def begin(self, append: Append, definition: StoredDefinition | None) -> None:
-        """Start another run in the transaction of the next flush."""
-        self._begins.append(append)
+    def add_child(self, append: Append, definition: StoredDefinition | None) -> None:
+        """Begin a child run in the transaction of the next batch."""
+        self._children.append(append)
         if definition is not None:
             self._definitions.append(definition)
 
-    async def flush(self) -> None:
-        """Hand the batch over to the journal, after the one before it is committed. Does not wait for its commit."""
+    def as_stored(self, text: str) -> str:
+        """Return the text as events store it, with secrets replaced."""
+        return self._codec.clean(text)
+
+    async def submit(self) -> None:
+        """Hand the batch to the journal, after the batch before it is durable. Does not wait for its own commit."""
         if not self._batch:
             return
-        await self.settle()
+        await self.wait_durable()
         drafts = tuple(self._batch)
         self._batch.clear()
         append = Append(stream=self.state.run_id, drafts=drafts, epoch=self._epoch, known=self._known)
@@ -76,23 +69,27 @@ class Recorder:
         self._pending = self._journal.submit(self._batch_of(append))
 
     def _batch_of(self, append: Append) -> Batch:
-        if not self._begins:
+        if not self._children:
             return Batch(at=self._at, appends=(append,), epoch=self._epoch)
-        appends, definitions = (append, *self._begins), tuple(self._definitions)
-        self._begins, self._definitions, self.beginning = [], [], True
+        appends, definitions = (append, *self._children), tuple(self._definitions)
+        self._children, self._definitions, self.has_new_children = [], [], True
         return Batch(at=self._at, appends=appends, definitions=definitions, epoch=self._epoch)
 
-    async def begun(self) -> list[Entry]:
-        """The entries of the runs that were started since the last call, once they are durable. Raises as `settle`."""
-        self.beginning = False
-        await self.settle()
-        begun, self.started = self.started, []
-        return begun
+    async def new_children(self) -> list[Entry]:
+        """Return the entries of the child runs begun since the last call, once they are durable.
 
-    async def settle(self) -> None:
-        """Return when all that was flushed is durable; what others appended meanwhile is applied.
+        Raises as `wait_durable`.
+        """
+        self.has_new_children = False
+        await self.wait_durable()
+        started, self.started = self.started, []
+        return started
 
-        Raises StaleEpochError (another writer took over) and StorageError: the run goes no further here.
+    async def wait_durable(self) -> None:
+        """Wait until every submitted batch is durable, then apply events that others appended in the meantime.
+
+        Raises StaleEpochError if another process took the run over, StorageError if the disk failed. The run cannot
+        continue in this process then.
         """
         pending = self._pending
         if pending is None:
@@ -103,14 +100,14 @@ class Recorder:
             self._absorb(committed)
 
     async def catch_up(self) -> None:
-        """Apply what others have appended since."""
-        await self.settle()
+        """Apply the events that others have appended to the run."""
+        await self.wait_durable()
         self._apply(await self._journal.read(self.state.run_id, self._known))
 
     def _absorb(self, committed: Committed) -> None:
         if self._observe is not None:
             self._observe(self.state, self._submitted)
-        self._apply(committed.outside)
+        self._apply(committed.external)
         for entry in committed.entries:
             if entry.stream == self.state.run_id:
                 self._known = max(self._known, entry.seq)
@@ -121,5 +118,5 @@ class Recorder:
         for entry in entries:
             if entry.seq > self._known:
                 self._known = entry.seq
-                # It may stand before own events that were applied ahead of it: `state.seq` counts what was applied.
+                # It may have a lower seq than own events that are applied already: `state.seq` counts what is applied.
                 self.state = apply(self.state, self.state.seq + 1, entry.at, entry.event)

@@ -1,4 +1,4 @@
-"""The parts that everything that runs, forks or reads runs has in common."""
+"""The parts that the scheduler and the use cases of runs have in common."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from journeyman.runtime.served.versions import VersionResolver
 
 @dataclass(frozen=True, slots=True)
 class RunParts:
-    """The journal with its codec, the clock, the identifiers, and the agents of runs by name and version."""
+    """The journal with its codec, the clock, the source of ids, and the resolver of the agents that runs began with."""
 
     journal: Journal
     codec: Codec

@@ -1,12 +1,13 @@
-"""The heart: decide, perform, record. One runner owns one run, under one epoch."""
+"""The heart of the engine: decide, perform, record. One runner drives one run, under one epoch."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from journeyman.agents.decision import Action, Agent, AwaitChild, CallModel, CallTool, Finish, RunNode, Summarize
 from journeyman.agents.limits import effective_limits
-from journeyman.clock import Clock, Timer
+from journeyman.clock import Timer
 from journeyman.errors import BaseError
 from journeyman.events.events import (
     Ended,
@@ -22,16 +23,25 @@ from journeyman.events.events import (
     RunResumed,
 )
 from journeyman.events.fold import AgentState, replace
-from journeyman.ids import Ids
-from journeyman.llm.client import ModelRequest
+from journeyman.events.model_request import ModelRequest
 from journeyman.runtime.engine.action_events import instant_event, model_called, tool_started
 from journeyman.runtime.engine.children import Children, ChildrenStatus
-from journeyman.runtime.engine.end_events import closing
-from journeyman.runtime.engine.inbox import Mailbox, RunnerMessage
+from journeyman.runtime.engine.end_events import closing_events
 from journeyman.runtime.engine.live import LiveRun
+from journeyman.runtime.engine.mailbox import (
+    ActionRequested,
+    EventsReported,
+    Mailbox,
+    RunnerMessage,
+    StepEnded,
+    StepFailed,
+    StepRefused,
+)
 from journeyman.runtime.engine.model_budget import BudgetMeter
 from journeyman.runtime.engine.performer import Performer
 from journeyman.runtime.engine.recorder import Recorder
+from journeyman.runtime.engine.run_parts import RunParts
+from journeyman.runtime.engine.step_operations import StepOperations
 from journeyman.runtime.engine.steps import Steps
 
 log = logging.getLogger(__name__)
@@ -41,70 +51,74 @@ CHILD_SECONDS = 30.0  # how long a run that ends waits for the ends of its child
 
 
 class Runner:
-    """Drives one run until it ends or rests (only waits are open). News of it arrive in `inbox`."""
+    """Drives one run until it ends or is idle: nothing is open but questions to humans and child runs.
+
+    Its steps, and those that append events to its run from outside, reach it by `mailbox`.
+    """
 
     def __init__(
         self,
+        parts: RunParts,
         agent: Agent,
         recorder: Recorder,
+        mailbox: Mailbox,
+        live: LiveRun,
         performer: Performer,
         children: Children,
-        live: LiveRun,
-        clock: Clock,
-        ids: Ids,
-        payments: BudgetMeter,
+        meter: BudgetMeter,
     ) -> None:
-        self.inbox = Mailbox()
-        self.live = live
+        self._clock = parts.clock
+        self._ids = parts.ids
         self._agent = agent
         self._recorder = recorder
+        self._mailbox = mailbox
+        self._live = live
         self._children = children
-        self._clock = clock
-        self._ids = ids
+        self._meter = meter
+        self._operations = StepOperations(recorder, mailbox, live, performer, meter)
+        self._steps = Steps(self._operations, mailbox, parts.ids)
         self._prompt: str | None = None
         self._requests: dict[str, tuple[ModelRequest, ModelCalled | None]] = {}
-        self._payments = payments
-        self._steps = Steps(performer, recorder, self.inbox, live, ids, payments)
         self._fault: Failure | None = None
 
     @property
     def state(self) -> AgentState:
+        """The state of the run as it is now."""
         return self._recorder.state
 
     async def run(self, *first: Event) -> AgentState:
-        """From `first` (facts not yet recorded) to the run's end or to rest; all of it is durable on return.
+        """Record `first`, then drive the run until it ends or is idle. All of it is durable on return.
 
-        Raises StaleEpochError and StorageError. A cancelled runner leaves the run to be resumed.
+        Raises StaleEpochError and StorageError. If the runner is cancelled, the run is resumed by the next start.
         """
         timer = self._limit_time()
         try:
-            facts = [RunnerMessage(first), *await self._of_children()]
+            messages: list[RunnerMessage] = [EventsReported(first), *await self._child_ends()]
             while True:
-                actions = self._decide(facts)
+                actions = self._decide(messages)
                 if end := self._end(actions):
                     return await self._close(end)
-                if self._rests(actions):
-                    stirring = await self._rest()
-                    if stirring is None:
+                if self._is_idle(actions):
+                    news = await self._become_idle()
+                    if news is None:
                         return self.state
-                    facts = [stirring]
+                    messages = [news]
                     continue
-                await self._recorder.flush()
-                self._release(facts)
+                await self._recorder.submit()
+                self._confirm(messages)
                 self._perform(actions)
-                if self._recorder.beginning:
-                    self._children.launch(await self._recorder.begun())
-                facts = await self._news()
+                await self._start_children()
+                messages = await self._next_messages()
         finally:
             timer.cancel()
             await self._steps.stop()
 
     # --- decide
 
-    def _decide(self, facts: list[RunnerMessage]) -> list[Action]:
-        """Record the facts, then ask the agent until it has nothing more to add; the actions that want work."""
-        for fact in facts:
-            self._take(fact)
+    def _decide(self, messages: Sequence[RunnerMessage]) -> list[Action]:
+        """Take the messages, then ask the agent until it has nothing to add. Returns the actions to perform."""
+        for message in messages:
+            self._take(message)
         actions: dict[str, Action] = {}
         for _ in range(ROUNDS):
             if self.state.cancel or self._fault:
@@ -116,22 +130,34 @@ class Runner:
                     return [action]
                 if not self._announce(action):
                     actions[action.key] = action
-            if self.state is before:  # and so would be what it decides
+            if self.state is before:  # the agent would decide the same again
                 return list(actions.values())
         else:
             self._fault = self._internal(f"agent {self._agent.spec.name} decides without end")
         return []
 
-    def _take(self, fact: RunnerMessage) -> None:
-        if fact.ended is not None:
-            self._steps.ended(fact.ended)
-        self._fault = self._fault or fact.fault
-        self._recorder.add(*map(self._veiled, fact.events))
-        if fact.action is not None:
-            self._announce(fact.action)
+    def _take(self, message: RunnerMessage) -> None:
+        match message:
+            case EventsReported(events):
+                self._add(events)
+            case ActionRequested(action):
+                self._announce(action)
+            case StepEnded(call, events, action):
+                self._steps.ended(call)
+                self._add(events)
+                if action is not None:
+                    self._announce(action)
+            case StepFailed(call, failure):
+                self._steps.ended(call)
+                self._fault = self._fault or failure
+            case StepRefused(_, error):
+                raise error
 
-    def _veiled(self, event: Event) -> Event:
-        """A reply says of its calls what people are not to be shown."""
+    def _add(self, events: Sequence[Event]) -> None:
+        self._recorder.add(*map(self._with_marks, events))
+
+    def _with_marks(self, event: Event) -> Event:
+        """Mark the sensitive arguments of the calls in a model's reply."""
         if type(event) is not ModelReplied or not event.message.tool_calls:
             return event
         message = self._agent.tools.mark_sensitive(event.message)
@@ -145,7 +171,7 @@ class Runner:
             return (Finish(failure=self._internal(f"agent {self._agent.spec.name} could not decide")),)
 
     def _announce(self, action: Action) -> bool:
-        """Record the action, or its start where that need not wait. True: there is nothing more to do for it."""
+        """Record the action, or its start unless that must wait. Returns whether nothing is left to perform."""
         match action:
             case CallModel():
                 self._announce_model(action)
@@ -163,6 +189,7 @@ class Runner:
         return False
 
     def _announce_model(self, action: CallModel) -> None:
+        """Make the request of a model call and record its start, which under a shared budget the step records."""
         try:
             first_no, request = self._request(action)
         except BaseError as exc:
@@ -174,9 +201,9 @@ class Runner:
             return
         model = action.model or self._agent.spec.model.name
         called = model_called(action, self.state.in_branch(action.path.branch), model, request, first_no)
-        if not self._payments.shared:
+        if not self._meter.shared:
             self._recorder.add(called)
-        self._requests[action.key] = request, called if self._payments.shared else None
+        self._requests[action.key] = request, called if self._meter.shared else None
 
     def _request(self, action: CallModel) -> tuple[int, ModelRequest]:
         if action.path.node:
@@ -186,14 +213,14 @@ class Runner:
         return self._agent.request(self.state, self._prompt)
 
     def _begin_child(self, action: AwaitChild) -> None:
-        beginning = self._children.begin(action, self.state, self._agent.spec.limits)
-        self._recorder.add(*beginning.events)
-        if beginning.append is not None:
-            self._recorder.begin(beginning.append, beginning.definition)
+        child = self._children.begin(action, self.state, self._agent.spec.limits)
+        self._recorder.add(*child.events)
+        if child.append is not None:
+            self._recorder.add_child(child.append, child.definition)
 
     # --- perform
 
-    def _perform(self, actions: list[Action]) -> None:
+    def _perform(self, actions: Sequence[Action]) -> None:
         for action in actions:
             match action:
                 case CallModel():
@@ -206,62 +233,72 @@ class Runner:
                 case RunNode():
                     self._steps.run_node(action, self._agent)
 
-    def _release(self, facts: list[RunnerMessage]) -> None:
-        """Their events are on the way to the journal: whoever handed them in may go on."""
-        for fact in facts:
-            if fact.recorded is not None and not fact.recorded.done():
-                fact.recorded.set_result(None)
+    def _confirm(self, messages: Sequence[RunnerMessage]) -> None:
+        """Let the steps continue that wait for their events to be submitted."""
+        for message in messages:
+            if type(message) is EventsReported and message.recorded is not None and not message.recorded.done():
+                message.recorded.set_result(None)
 
-    async def _news(self) -> list[RunnerMessage]:
-        facts = await self.inbox.next_batch()
-        if self._steps.refused is not None:
-            raise self._steps.refused
-        if self.inbox.poked:
-            self.inbox.poked = False
+    async def _start_children(self) -> None:
+        """Start the child runs that the submitted batch has begun, once it is durable."""
+        if self._recorder.has_new_children:
+            self._children.start(await self._recorder.new_children())
+
+    async def _next_messages(self) -> list[RunnerMessage]:
+        """Wait for messages, or for news of the run in the journal, which are applied."""
+        messages = await self._mailbox.next_batch()
+        if self._mailbox.take_notification():
             await self._recorder.catch_up()
-            facts += await self._of_children()
-        return facts
+            messages += await self._child_ends()
+        return messages
 
-    async def _of_children(self) -> list[RunnerMessage]:
-        """The ends of children that the run does not know of yet."""
+    async def _child_ends(self) -> list[RunnerMessage]:
+        """Return the ends of child runs that are not recorded yet, as one message."""
         if not self.state.open_children:
             return []
-        look = await self._children.look(self.state)
-        return [RunnerMessage(look.ended)]
+        status = await self._children.status(self.state)
+        return [EventsReported(status.ended)]
 
-    # --- rest and end
+    # --- idle and end
 
-    def _rests(self, actions: list[Action]) -> bool:
+    def _is_idle(self, actions: Sequence[Action]) -> bool:
         return not actions and not len(self._steps)
 
-    async def _rest(self) -> RunnerMessage | None:
-        """Only humans and children can let work go on: hold no task. While a child works the run is running, else it
-        pauses. Not None: one of them was faster."""
-        look = await self._look()
-        if look.ended:
-            return RunnerMessage(look.ended)
-        if look.working:
-            await self._recorder.settle()
-            return RunnerMessage() if self._stirred() else None
-        self._recorder.add(RunPaused(waiting_for=(*self.state.open_approvals, *look.waiting_for)))
-        await self._recorder.flush()
-        await self._recorder.settle()
-        return RunnerMessage((RunResumed(epoch=self.state.epoch),)) if self._stirred() else None
+    async def _become_idle(self) -> RunnerMessage | None:
+        """Stop driving the run: it pauses, or stays running while a child works.
 
-    async def _look(self) -> ChildrenStatus:
-        """How the children stand, those included that begin with what was decided just now."""
+        Returns None if it is idle now, or the message to continue with if an answer, a cancel or a child was faster.
+        """
+        asked = self.state.open_approvals
+        status = await self._child_status()
+        if status.ended:
+            return EventsReported(status.ended)
+        if status.working:
+            await self._recorder.wait_durable()
+            return EventsReported() if self._has_news(asked) else None
+        self._recorder.add(RunPaused(waiting_for=(*self.state.open_approvals, *status.waiting_for)))
+        await self._recorder.submit()
+        await self._recorder.wait_durable()
+        return EventsReported((RunResumed(epoch=self.state.epoch),)) if self._has_news(asked) else None
+
+    async def _child_status(self) -> ChildrenStatus:
+        """Return the status of the open children, after starting those that were decided on last."""
         if not self.state.open_children:
             return ChildrenStatus()
-        await self._recorder.flush()
-        if self._recorder.beginning:
-            self._children.launch(await self._recorder.begun())
-        return await self._children.look(self.state)
+        await self._recorder.submit()
+        await self._start_children()
+        return await self._children.status(self.state)
 
-    def _stirred(self) -> bool:
-        return self.state.answered or self.state.cancel is not None
+    def _has_news(self, asked: tuple[str, ...]) -> bool:
+        """Return whether one of the open approvals `asked` was answered, or the run was cancelled.
 
-    def _end(self, actions: list[Action]) -> Ended | None:
-        """The event that ends the run now; None: it goes on."""
+        An answer from before does not count: the agent had nothing to add to it (a node's code runs again only when
+        all its questions are answered).
+        """
+        return self.state.open_approvals != asked or self.state.cancel is not None
+
+    def _end(self, actions: Sequence[Action]) -> Ended | None:
+        """Return the event that ends the run now, or None if it continues."""
         if self.state.cancel is not None:
             return RunCancelled(by=self.state.cancel.by, reason=self.state.cancel.reason)
         if self._fault is not None:
@@ -269,60 +306,56 @@ class Runner:
         for action in actions:
             if type(action) is Finish:
                 return self._finished(action)
-        if self._rests(actions) and not self.state.open_approvals and not self.state.open_children:
-            return RunFailed(
-                error=self._internal(f"agent {self._agent.spec.name} decided nothing, and nothing is open")
-            )
+        if self._is_idle(actions) and not self.state.open_approvals and not self.state.open_children:
+            reason = f"agent {self._agent.spec.name} decided nothing, and nothing is open"
+            return RunFailed(error=self._internal(reason))
         return None
 
     def _finished(self, action: Finish) -> Ended:
         if action.failure is not None:
             return RunFailed(error=action.failure)
-        return RunFinished(output=action.output or self._text(), stopped_by=action.stopped_by)
+        return RunFinished(output=action.output or self._partial_reply(), stopped_by=action.stopped_by)
 
     async def _close(self, end: Ended) -> AgentState:
-        """Stop what is under way, the children too, close every open call, end."""
+        """End the run: stop its steps and its children, close every open call, record the end."""
         await self._steps.stop()
-        for fact in self.inbox.take():
-            self._take(fact)
+        for message in self._mailbox.take():
+            if type(message) is not StepRefused:  # if the journal still refuses, the submit below raises
+                self._take(message)
         if self.state.open_children:
             await self._end_children()
-        self._recorder.add(*closing(self.state, self._said, self._steps.executing, end))
-        await self._recorder.flush()
-        await self._recorder.settle()
+        self._recorder.add(*closing_events(self.state, self._live.text_of, self._operations.executing, end))
+        await self._recorder.submit()
+        await self._recorder.wait_durable()
         return self.state
 
     async def _end_children(self) -> None:
-        """Cancel them, and wait within a bound for their ends."""
-        self._recorder.add(*(await self._look()).ended)
+        """Cancel the open children and wait, within a bound, for their ends."""
+        self._recorder.add(*(await self._child_status()).ended)
         await self._children.cancel(self.state)
-        until = self._clock.monotonic() + CHILD_SECONDS
-        timer = self._clock.call_later(CHILD_SECONDS, self.inbox.poke)
-        facts = await self._of_children()
+        deadline = self._clock.monotonic() + CHILD_SECONDS
+        timer = self._clock.call_later(CHILD_SECONDS, self._mailbox.notify)
+        messages = await self._child_ends()
         try:
             while True:
-                for fact in facts:
-                    self._take(fact)
-                if not self.state.open_children or self._clock.monotonic() >= until:
+                for message in messages:
+                    self._take(message)
+                if not self.state.open_children or self._clock.monotonic() >= deadline:
                     return
-                facts = await self._news()
+                messages = await self._next_messages()
         finally:
             timer.cancel()
 
-    def _text(self) -> str:
+    def _partial_reply(self) -> str:
         call = self.state.model_call
-        return self._said(call.call) if call else ""
-
-    def _said(self, call: str) -> str:
-        """What an open model call has said so far."""
-        text = self.live.texts.get(call)
-        return text.text if text else ""
+        return self._live.text_of(call.call) if call else ""
 
     def _limit_time(self) -> Timer:
+        """Start the timer of `limits.seconds`. Time that the run used before counts."""
         seconds = effective_limits(self._agent.spec.limits, self.state.bounds).seconds
         left = seconds - self.state.active_us / 1_000_000
-        reached = RunnerMessage((LimitReached(limit="seconds", value=seconds),))
-        return self._clock.call_later(max(0.0, left), lambda: self.inbox.put(reached))
+        reached = EventsReported((LimitReached(limit="seconds", value=seconds),))
+        return self._clock.call_later(max(0.0, left), lambda: self._mailbox.put(reached))
 
     def _internal(self, reason: str) -> Failure:
         failure = Failure("internal_error", f"The run failed inside the server: {reason}.", self._ids.new("err"))

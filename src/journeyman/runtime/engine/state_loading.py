@@ -1,4 +1,4 @@
-"""A run's state from the journal: its events folded over the messages of its thread view."""
+"""Loads the state of a run from the journal: the fold of its events over the messages of its thread."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from journeyman.events.fold import AgentState, fold, replace
 from journeyman.events.transcript import in_call_order
 from journeyman.journal.journal import Journal, MessageRow
 
-PAGE = 1000
+PAGE = 1000  # entries read at a time
 HISTORY_CAP = 2000  # stored messages read for one run; windows are smaller
 
 
 async def load_state(journal: Journal, run_id: str, entries: Sequence[Entry] = ()) -> AgentState:
-    """The run as it stands, ready to be decided on. `entries`: its events where the caller has all of them."""
+    """Return the state of a run, ready for its agent. `entries`: its events, if the caller already has all of them.
+
+    Raises NotFoundError if there is no such run.
+    """
     entries = entries or await read_all(journal, run_id)
     if not entries:
         raise NotFoundError(f"There is no run {run_id}.")
@@ -33,7 +36,7 @@ async def load_state(journal: Journal, run_id: str, entries: Sequence[Entry] = (
 
 
 async def load_summary(journal: Journal, stream: str, seq: int) -> str:
-    """The text of the summary that this event says; empty: there is none."""
+    """Return the text of the summary that was stored as this event. Empty if there is no summary."""
     for entry in await journal.read(stream, seq - 1, 1) if seq else ():
         event = entry.event
         return event.text if isinstance(event, HistorySummarized) else ""
@@ -41,20 +44,20 @@ async def load_summary(journal: Journal, stream: str, seq: int) -> str:
 
 
 async def load_pinned(journal: Journal, thread: str, numbers: Sequence[int], before: int) -> Sequence[MessageRow]:
-    """The pinned messages that stand before a view."""
+    """Return those of the pinned messages whose number is less than `before`, the first of a view."""
     found = [await journal.messages(thread, no, no) for no in numbers if no < before]
     return [row for rows in found for row in rows]
 
 
 async def load_view(journal: Journal, thread: str, first_no: int, last_no: int) -> Sequence[MessageRow]:
-    """The stored messages of a view, in the order of their numbers; of a long one, the last."""
+    """Return the stored messages of a view in the order of their numbers: the last ones if there are too many."""
     if last_no < first_no:
         return ()
     return await journal.messages(thread, max(first_no, last_no - HISTORY_CAP + 1), last_no)
 
 
 async def read_all(journal: Journal, stream: str, until: int | None = None) -> list[Entry]:
-    """The stream's entries, up to seq `until`."""
+    """Return the entries of a stream, up to and including seq `until`."""
     entries: list[Entry] = []
     while page := await journal.read(stream, entries[-1].seq if entries else 0, PAGE):
         entries += page

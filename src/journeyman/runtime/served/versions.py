@@ -1,4 +1,4 @@
-"""The agent that a run began with: the current one, or one rebuilt from the stored definition of its version."""
+"""Resolves the agent that a run began with: a current one, or one rebuilt from the stored definition."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ REBUILT_CAP = 64  # older versions kept ready
 
 
 def read_plain(data: bytes) -> AgentSpec:
-    """A stored definition that refers to no variable. Raises as AgentSpec.decode."""
+    """Decode a stored definition that refers to no variables. Raises as AgentSpec.decode does."""
     return AgentSpec.decode(data, {})
 
 
 class VersionResolver:
-    """`build` makes an agent of a spec, `read` a spec of what is stored; `direct` the stand-in agent of a lone call to
-    the named tool."""
+    """Finds or rebuilds agents by name and version.
+
+    `build` makes an agent of a spec, `read` decodes a stored spec, and `direct` makes the agent of a lone tool call
+    from the tool's name.
+    """
 
     def __init__(
         self,
@@ -41,7 +44,7 @@ class VersionResolver:
         self._stored: set[str] = set()
 
     async def of(self, state: AgentState) -> BaseAgent:
-        """Return the agent that a run began with.
+        """Return the agent that the run began with.
 
         Raises NewerDefinitionError if a later release wrote the definition, and ConfigurationError if it is missing or
         cannot be built any more.
@@ -55,11 +58,11 @@ class VersionResolver:
         return kept or await self._rebuild(state.version or "")
 
     def current(self, name: str) -> BaseAgent:
-        """The agent of that name as it is served now. Raises NotFoundError."""
+        """Return the agent of that name as it is served now. Raises NotFoundError."""
         return self._catalog.resolve(name)
 
     async def version(self, name: str, version: str) -> BaseAgent:
-        """The agent of that name in one of its versions; `current` is the one that is served now.
+        """Return the agent of that name in one of its versions; `current` is the one that is served now.
 
         Raises NotFoundError (no such agent or version) and ConfigurationError (it cannot be built any more).
         """
@@ -76,17 +79,18 @@ class VersionResolver:
         return agent
 
     def to_store(self, agent: BaseAgent) -> StoredDefinition | None:
-        """The definition to commit with a run's acceptance; None if this process has stored it before."""
+        """Return the definition to commit with a run. None: this process has stored it before."""
         if agent.version in self._stored:
             return None
         return StoredDefinition(agent.version, agent.spec.encode())
 
     def stored(self, version: str | None) -> None:
+        """Remember that the definition of this version is in the journal."""
         if version is not None:
             self._stored.add(version)
 
     def renew(self) -> None:
-        """Rebuild older versions over the tools that there are now, when they are asked for next."""
+        """Rebuild older versions over the current tools, when they are needed next."""
         self._rebuilt.clear()
 
     async def _rebuild(self, version: str) -> BaseAgent:

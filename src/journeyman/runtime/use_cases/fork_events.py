@@ -27,8 +27,8 @@ from journeyman.events.events import (
 )
 from journeyman.events.fold import AgentState, apply, replace
 from journeyman.events.messages import JSON, Message
+from journeyman.events.streams import thread_stream
 from journeyman.events.transcript import error_text
-from journeyman.journal.journal import thread_stream
 from journeyman.runtime.use_cases.requests import MessageEdit
 
 UNKNOWN = ("outcome_unknown", "cancelled")  # ends of a call that say nothing about what it did

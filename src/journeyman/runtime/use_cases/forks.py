@@ -19,7 +19,8 @@ from journeyman.events.events import (
     ThreadCreated,
 )
 from journeyman.events.fold import AgentState, replace
-from journeyman.journal.journal import Append, MessageRow, thread_key, thread_stream
+from journeyman.events.streams import ThreadRef
+from journeyman.journal.journal import Append, MessageRow
 from journeyman.runtime.engine.context_limits import check_context
 from journeyman.runtime.engine.run_parts import RunParts
 from journeyman.runtime.engine.state_loading import load_pinned, load_summary, load_view, read_all
@@ -64,7 +65,7 @@ class Forks:
         )
         shown = await self._shown(copied)
         thread = await self._thread(thread_id, principal, copied, shown)
-        identity = self._identity(thread_key(principal, thread_id), copied, shown, agent, request)
+        identity = self._identity(ThreadRef(principal, thread_id).key, copied, shown, agent, request)
         identity = replace(identity, summary=_summary_of(thread))
         run = self._append(run_id, (*copies(copied, identity), forked, *edited), [one.at for one in copied.entries])
         definition = self._definitions.to_store(agent)
@@ -73,7 +74,7 @@ class Forks:
         if earlier is None:
             return Started(run_id=run_id, thread_id=thread_id)
         row = await self._runs.get(principal, earlier)
-        return Started(run_id=earlier, thread_id=row.thread.rpartition("/")[2], replayed=True)
+        return Started(run_id=earlier, thread_id=ThreadRef.parse(row.thread).id, replayed=True)
 
     async def _shown(self, copied: Prefix) -> Sequence[MessageRow]:
         """The stored messages that the run saw when it started; pinned ones from before its view stand in front."""
@@ -123,7 +124,7 @@ class Forks:
             events.append(HistorySummarized(first_no=1, last_no=0, text=text))
         times = [self._clock.now()] * len(events) + [row.at for row in shown]
         events += [MessageAdded(message=row.message, by=principal) for row in shown]
-        return self._append(thread_stream(thread_key(principal, thread_id)), events, times)
+        return self._append(ThreadRef(principal, thread_id).stream, events, times)
 
     def _append(self, stream: str, events: Sequence[Event], times: Sequence[int]) -> Append:
         return Append(stream=stream, drafts=tuple(map(self._codec.draft, events)), times=tuple(times))

@@ -26,9 +26,3 @@ def idempotency_claim(principal: str, key: IdempotencyKey | None, at: int, made:
         expires=at + KEY_LIFETIME_US,
         made=made,
     )
-
-
-def resource_of_key(made: str) -> tuple[str, int]:
-    """The stream and the seq of the event that a claim without a name of its own made."""
-    stream, _, seq = made.rpartition("#")
-    return stream, int(seq)

@@ -128,7 +128,7 @@ def result_of(state: AgentState) -> RunResult:
     direct = state.direct_call
     return RunResult(
         run_id=state.run_id,
-        thread_id=state.thread.rpartition("/")[2],
+        thread_id=state.thread_id,
         agent=state.agent,
         version=state.version,
         status=state.status,

@@ -13,7 +13,8 @@ from journeyman.events.events import ApprovalGiven, CancelRequested, DirectCall,
 from journeyman.events.fold import AgentState, fold
 from journeyman.events.messages import JSON
 from journeyman.events.redaction import redacted_draft
-from journeyman.journal.idempotency import replayed_run
+from journeyman.events.streams import ThreadRef
+from journeyman.journal.idempotency import replayed_result
 from journeyman.journal.journal import (
     Append,
     ApprovalRow,
@@ -22,7 +23,6 @@ from journeyman.journal.journal import (
     IdempotencyClaim,
     RunFilter,
     RunRow,
-    thread_key,
 )
 from journeyman.runtime.engine.context_limits import check_context, check_thread_id
 from journeyman.runtime.engine.frames import Frame
@@ -69,7 +69,7 @@ class Runs:
         """
         agent = self._catalog.resolve(request.agent)
         thread_id = check_thread_id(request.thread_id) if request.thread_id is not None else self._ids.new("thread")
-        key = thread_key(principal, thread_id)
+        key = ThreadRef(principal, thread_id).key
         if request.context:
             await self._check_context(key, request.context)
         accepted = RunAccepted(
@@ -98,9 +98,9 @@ class Runs:
         if not request.unlisted and not self._catalog.lists(request.tool, request.agent):
             raise ForbiddenError(f"No agent lists {request.tool!r}: to call it all the same needs the scope `admin`.")
         agent.tools.check(request.tool, request.arguments)
-        thread_id = f"!{self._ids.new('call')}"  # no caller can name it
+        thread = ThreadRef.hidden(principal, self._ids.new("call"))
         accepted = RunAccepted(
-            thread=thread_key(principal, thread_id),
+            thread=thread.key,
             principal=principal,
             agent=request.agent,
             direct=DirectCall(request.tool, request.arguments, spec.sensitive),
@@ -110,7 +110,7 @@ class Runs:
             caller_span=request.caller_span,
             key=request.payer.key if request.payer else None,
         )
-        return await self._accept(accepted, thread_id, request, None)
+        return await self._accept(accepted, thread.id, request, None)
 
     async def _accept(
         self, accepted: RunAccepted, thread_id: str, request: StartRun | StartCall, agent: BaseAgent | None
@@ -132,7 +132,7 @@ class Runs:
 
     async def _replayed(self, principal: str, run_id: str) -> Started:
         row = await self.get(principal, run_id)
-        return Started(run_id=run_id, thread_id=row.thread.rpartition("/")[2], replayed=True)
+        return Started(run_id=run_id, thread_id=ThreadRef.parse(row.thread).id, replayed=True)
 
     async def _check_context(self, thread: str, patch: dict[str, JSON]) -> None:
         row = await self._journal.thread(thread)
@@ -230,7 +230,7 @@ class Runs:
         if claim is None:
             return False
         first = await self._journal.claim(claim.principal, claim.route, claim.key)
-        return replayed_run(first, claim, self._clock.now()) is not None
+        return replayed_result(first, claim, self._clock.now()) is not None
 
     async def tell(self, principal: str, run_id: str, text: str) -> RunResult:
         """Answer the question that the run asks, the oldest if there are several. Raises StateError `nothing_asked`."""
@@ -283,7 +283,9 @@ class Runs:
         appends = (
             Append(stream=run_id, drafts=tuple(map(self._codec.draft, events))) for run_id, events in facts.items()
         )
-        await self._worker.inform(Batch(at=self._clock.now(), appends=tuple(appends), claim=claim), urgent=urgent)
+        await self._worker.commit_and_notify(
+            Batch(at=self._clock.now(), appends=tuple(appends), claim=claim), urgent=urgent
+        )
 
     # --- looking
 

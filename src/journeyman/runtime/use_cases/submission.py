@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from journeyman.agents.spec import AgentSpec
 from journeyman.errors import ResourceError
 from journeyman.events.quota import UNLIMITED
-from journeyman.journal.idempotency import replayed_run
+from journeyman.journal.idempotency import replayed_result
 from journeyman.journal.journal import Append, Batch, IdempotencyClaim, StoredDefinition
 from journeyman.runtime.engine.budgets import Budgets, QuotaScope, most_runs
 from journeyman.runtime.engine.run_parts import RunParts
@@ -69,17 +69,17 @@ class Submission:
         try:
             committed = await pending
         except asyncio.CancelledError:  # the caller went away: the run may be accepted all the same
-            self._worker.adopt(run_id, pending)
+            self._worker.finish_submission(run_id, pending)
             raise
         if committed.replay is not None:
             return committed.replay
         self._definitions.stored(definition.version if definition else None)
-        self._worker.launch_started(run_id, committed)
+        self._worker.start_accepted(run_id, committed)
         return None
 
     def _shares(self, principal: str, agent: AgentSpec | None, payer: BilledKey | None) -> list[QuotaScope]:
         name, of_agent = (agent.name, agent.quota) if agent else (None, UNLIMITED)
-        shares = self._budgets.shares(principal, name, of_agent)
+        shares = self._budgets.scopes(principal, name, of_agent)
         return shares if payer is None else [*shares, QuotaScope("key", payer.key, payer.quota)]
 
     async def _refused(self, shares: Sequence[QuotaScope], claim: IdempotencyClaim | None, at: int) -> str | None:
@@ -88,7 +88,7 @@ class Submission:
             await self._budgets.check(shares)
         except ResourceError:
             first = claim and await self._journal.claim(claim.principal, claim.route, claim.key)
-            if claim is None or (earlier := replayed_run(first, claim, at)) is None:
+            if claim is None or (earlier := replayed_result(first, claim, at)) is None:
                 raise
             return earlier
         return None

@@ -10,6 +10,14 @@ from journeyman.errors import NotFoundError, StateError
 from journeyman.events.events import CancelRequested, ContextChanged, Event, MessageAdded, ThreadCreated
 from journeyman.events.messages import JSON, Message
 from journeyman.events.redaction import redacted_message
+from journeyman.events.streams import (
+    EventRef,
+    ThreadRef,
+    last_hidden_key,
+    principal_stream,
+    thread_key_of,
+    thread_stream,
+)
 from journeyman.journal.journal import (
     OPEN,
     Append,
@@ -18,14 +26,11 @@ from journeyman.journal.journal import (
     RunFilter,
     RunRow,
     ThreadRow,
-    principal_stream,
-    thread_key,
-    thread_stream,
 )
 from journeyman.runtime.engine.context_limits import check_context, check_thread_id
 from journeyman.runtime.engine.run_parts import RunParts
 from journeyman.runtime.engine.scheduler import RunScheduler
-from journeyman.runtime.use_cases.idempotency import idempotency_claim, resource_of_key
+from journeyman.runtime.use_cases.idempotency import idempotency_claim
 from journeyman.runtime.use_cases.requests import IdempotencyKey
 
 PAGE = 200
@@ -54,19 +59,18 @@ class Threads:
         """Make a thread. Raises StateError `thread_exists`, ValidationError (the id)."""
         thread_id = self._ids.new("thread") if thread_id is None else check_thread_id(thread_id)
         event = ThreadCreated(thread_id=thread_id, principal=principal, title=title, meta=meta or {})
-        stream, _ = await self._append(thread_stream(thread_key(principal, thread_id)), event, principal, key)
-        return await self.get(principal, stream.rpartition("/")[2])
+        made = await self._append(ThreadRef(principal, thread_id).stream, event, principal, key)
+        return await self.get(principal, ThreadRef.parse(thread_key_of(made.stream)).id)
 
     async def get(self, principal: str, thread_id: str) -> ThreadRow:
-        row = await self._journal.thread(thread_key(principal, thread_id))
+        row = await self._journal.thread(ThreadRef(principal, thread_id).key)
         if row is None:
             raise NotFoundError(f"There is no thread {thread_id!r}.")
         return row
 
     async def list(self, principal: str, cursor: str | None, limit: int) -> Sequence[ThreadRow]:
         """By thread id; the next cursor is the last row's key. Hidden threads (lone tool calls) are left out."""
-        hidden = thread_key(principal, '"')  # the keys of hidden threads begin with "!", all others lie behind this
-        return await self._journal.threads(principal, cursor or hidden, limit)
+        return await self._journal.threads(principal, cursor or last_hidden_key(principal), limit)
 
     async def erase(self, principal: str, thread_id: str) -> None:
         """Cancel what runs, then delete the thread and all that was said in it, and in the threads of children."""
@@ -100,7 +104,9 @@ class Threads:
 
     async def _cancel(self, run_id: str, principal: str) -> None:
         try:
-            await self._worker.inform(self._batch(run_id, CancelRequested(by=principal, reason="erased")), urgent=True)
+            await self._worker.commit_and_notify(
+                self._batch(run_id, CancelRequested(by=principal, reason="erased")), urgent=True
+            )
         except StateError as exc:
             if exc.code != "run_ended":
                 raise
@@ -119,10 +125,10 @@ class Threads:
         self, principal: str, thread_id: str, message: Message, *, key: IdempotencyKey | None = None
     ) -> int | None:
         """A message without a run: its number, or None while a run holds the thread (numbered when that ends)."""
-        thread = thread_key(principal, thread_id)
+        thread = ThreadRef(principal, thread_id)
         event = MessageAdded(message=message, by=principal)
-        stream, seq = await self._append(thread_stream(thread), event, principal, key)
-        return await self._journal.message_no(thread, stream, seq)
+        made = await self._append(thread.stream, event, principal, key)
+        return await self._journal.message_no(thread.key, made.stream, made.seq)
 
     async def patch_context(self, principal: str, thread_id: str, patch: dict[str, JSON]) -> dict[str, JSON]:
         """Merge-patch the thread's context and return it. Raises ValidationError over 32 KiB."""
@@ -142,15 +148,15 @@ class Threads:
 
     async def _append(
         self, stream: str, event: Event, principal: str = "", key: IdempotencyKey | None = None
-    ) -> tuple[str, int]:
+    ) -> EventRef:
         """Where the event stands: this one, or the one that the key made before."""
         batch = self._batch(stream, event)
         if key is not None:
             batch = msgspec.structs.replace(batch, claim=idempotency_claim(principal, key, batch.at))
         committed = await self._journal.commit(batch)
         if committed.replay is not None:
-            return resource_of_key(committed.replay)
-        return stream, committed.entries[0].seq
+            return EventRef.parse(committed.replay)
+        return EventRef(stream, committed.entries[0].seq)
 
     def _batch(self, stream: str, event: Event) -> Batch:
         append = Append(stream=stream, drafts=(self._codec.draft(event),))

@@ -29,39 +29,39 @@ class Watch:
         self._place: StreamPosition | None = None
 
     async def frames(self) -> AsyncGenerator[Frame, None]:
-        ring = self._journal.ring(self._run_id)
+        subscription = self._journal.notifier.subscribe(self._run_id)
         watched = self._worker.watched
         watched[self._run_id] += 1
         try:
-            async for frame in self._frames(ring):
+            async for frame in self._frames(subscription):
                 yield frame
         finally:
             watched[self._run_id] -= 1
             if not watched[self._run_id]:
                 del watched[self._run_id]
-            ring.close()
+            subscription.close()
 
-    async def _frames(self, ring: Subscription) -> AsyncGenerator[Frame, None]:
+    async def _frames(self, subscription: Subscription) -> AsyncGenerator[Frame, None]:
         async for entry in self._stored():
             yield entry
         if not self._over and (live := self._worker.live(self._run_id)):
             self._place = StreamPosition(live)
-            for frame in self._place.catch_up(live):
+            for frame in self._place.snapshots(live):
                 yield frame
         while not self._over:
             if self._gone():
                 yield Reconnect()
                 return
-            await ring.wait()
+            await subscription.wait()
             for news in self._live():
                 yield news
-            if ring.head > self._seen:
+            if subscription.head > self._seen:
                 async for entry in self._stored():
                     yield entry
 
     def _gone(self) -> bool:
         """The process is going away, and nothing more will come of this run here."""
-        return self._worker.parked or (self._worker.stopping and self._worker.live(self._run_id) is None)
+        return self._worker.suspended or (self._worker.stopping and self._worker.live(self._run_id) is None)
 
     def _live(self) -> list[Frame]:
         live = self._worker.live(self._run_id)
@@ -69,7 +69,7 @@ class Watch:
             return []
         if self._place is None:
             self._place = StreamPosition(None)
-        return list(self._place.news(live))
+        return list(self._place.new_frames(live))
 
     async def _stored(self) -> AsyncGenerator[Entry, None]:
         while not self._over and (page := await self._journal.read(self._run_id, self._seen, PAGE)):

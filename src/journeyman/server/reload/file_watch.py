@@ -1,4 +1,4 @@
-"""Looks at the files of agents and tools, and has them reloaded when they change: `serve --watch`."""
+"""Watches the files of agents and tools, and reloads them when they change: `serve --watch`."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ Snapshot = Mapping[Path, tuple[int, int]]
 
 
 class FileWatch:
-    """One look after the other. Given: how files look, and what reloads them.
+    """Takes a snapshot again and again, and reloads when two differ.
 
-    `seen` is how they looked before they were loaded: what changed while that took is not missed.
+    `seen` is the snapshot from before the files were loaded, so that changes during the load are not missed.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class FileWatch:
         self._seen = seen
 
     async def run(self) -> None:
-        """Until it is cancelled."""
+        """Watch until cancelled."""
         while True:
             await self._clock.sleep(POLL_SECONDS)
             now = await asyncio.to_thread(self._look)
@@ -59,14 +59,14 @@ class FileWatch:
 
 
 def roots(settings: Settings, path: Path | None) -> tuple[Path, ...]:
-    """The folders to look at: the agents', and below it one level; the tools', whole (the last one)."""
+    """Return the folders to watch: that of the agents, one level deep, and last that of the tools, whole."""
     agents = agent_path(settings, path) or Path()
     folder = agents if agents.is_dir() else agents.parent
     return folder, tools_path(settings, agents) or folder / "tools"
 
 
 def snapshot(folders: Sequence[Path]) -> Snapshot:
-    """Time and size of every agent, tool and settings file."""
+    """Return time and size of every agent, tool and settings file."""
     found: dict[Path, tuple[int, int]] = {}
     for path in _files(folders):
         with suppress(OSError):

@@ -1,4 +1,4 @@
-"""Hot reload: the files are checked first; good ones replace what new runs begin with, bad ones change nothing."""
+"""Hot reload: checks the files first; good ones are used for new runs, bad ones change nothing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Unmet = Callable[[LoadedFiles], Awaitable[list[Problem]]]
 
 
 class Reloader:
-    """One reload at a time; whoever asks while one is under way gets one that begins after it."""
+    """Does one reload at a time. A reload that is asked for during another begins after it."""
 
     def __init__(
         self,
@@ -59,12 +59,12 @@ class Reloader:
         self._asked: asyncio.Task[None] | None = None
 
     def ask(self) -> None:
-        """Have it done soon; its outcome is in the log. For signal handlers."""
+        """Start a reload soon; its outcome is in the log. For signal handlers."""
         if self._asked is None or self._asked.done():
             self._asked = asyncio.get_running_loop().create_task(self.reload_logged(), name="reload")
 
     async def aclose(self) -> None:
-        """Give up a reload that was asked for."""
+        """Cancel a reload that was asked for."""
         if self._asked is not None:
             self._asked.cancel()
             await asyncio.wait([self._asked])
@@ -75,7 +75,7 @@ class Reloader:
             await self._transport.aclose()
 
     async def reload_logged(self) -> None:
-        """Reload; whatever comes of it is in the log. For the roots of tasks."""
+        """Reload, and log the outcome, errors included. For the roots of tasks."""
         try:
             await self.reload()
         except BaseError as exc:
@@ -84,9 +84,9 @@ class Reloader:
             log.exception("a reload failed inside the server: what was served before goes on")
 
     async def reload(self) -> ReloadReport:
-        """Load the files and serve what they say, or report what is wrong with them.
+        """Load the files and use them for new runs, or report what is wrong with them.
 
-        Raises StateError: there are no files.
+        Raises StateError if there are no files to reload.
         """
         if self._load is None:
             raise StateError("These agents were given by the program: there is nothing to reload.", code="no_files")
@@ -105,7 +105,7 @@ class Reloader:
             return self.last
 
     async def roll_back(self, name: str, version: str | None = None) -> AgentChange:
-        """Let new runs of an agent begin with an earlier version; None: with the one before the current one.
+        """Use an earlier version of an agent for new runs: `version`, or the one before the current one.
 
         Raises NotFoundError (agent or version), StateError (`no_earlier_version`), ConfigurationError.
         """
@@ -117,7 +117,7 @@ class Reloader:
         return AgentChange(name, wanted, before)
 
     async def _apply(self, loaded: LoadedFiles) -> ReloadReport:
-        """Replace everything between two steps of the event loop: nothing ever sees a half."""
+        """Replace everything between two steps of the event loop, so that no run sees a part of it."""
         self._learn(loaded.secrets)
         if loaded.transport is not None and self._transport is not None:
             await loaded.transport.aclose()
@@ -135,7 +135,7 @@ class Reloader:
         return ReloadReport(self._clock.now(), applied=True, changes=changes, problems=tuple(warnings))
 
     def _unbuildable(self, loaded: LoadedFiles) -> list[Problem]:
-        """Agents whose class, of a user's file perhaps, cannot be made one."""
+        """Return a problem for each agent whose class cannot be instantiated. The class may be a user's."""
         problems = []
         for agent in loaded.agents:
             file = str(agent.file) if agent.file else None
@@ -150,7 +150,7 @@ class Reloader:
 
 
 async def _closed(code: Code) -> None:
-    """Clean up after code that nobody keeps any more, as far as it lets itself."""
+    """Close the resources of replaced code, within a time limit; a failure is logged."""
     try:
         async with asyncio.timeout(CLEAN_UP_SECONDS):
             await code.aclose()

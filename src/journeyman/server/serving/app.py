@@ -1,4 +1,4 @@
-"""The whole server as one ASGI application, with its lifespan."""
+"""The server as one ASGI application, with its lifespan."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ from journeyman.web.pages import pages
 
 
 class App:
-    """Starts with the lifespan, or at the first request where none is run (mounted in another application)."""
+    """The ASGI application. It starts with the lifespan, or at the first request if there is none (mounted in another
+    app)."""
 
     def __init__(
         self,
@@ -39,7 +40,7 @@ class App:
         observers: type[Observers] = Observers,
         on_secrets: Callable[[tuple[str, ...]], None] | None = None,
     ) -> None:
-        """`on_secrets` is told what to mask as soon as the files are read, and when a reload named more."""
+        """`on_secrets` is called with the values to mask when the files are read, and when a reload names more."""
         self._on_secrets = on_secrets
         self.settings = settings
         self.application: Application | None = None
@@ -57,7 +58,7 @@ class App:
         await (self._asgi or await self.start())(scope, receive, send)
 
     async def start(self) -> ASGIApp:
-        """Build and open everything, once. Raises ConfigurationError and StorageError."""
+        """Build and open the application, once. Raises ConfigurationError and StorageError."""
         async with self._starting:
             if self._asgi is None:
                 self.application = await build(
@@ -77,12 +78,13 @@ class App:
             return self._asgi
 
     async def stop(self) -> None:
+        """Close the application, if it was started."""
         application, self.application, self._asgi = self.application, None, None
         if application is not None:
             await application.aclose()
 
     def _mask(self, secrets: KnownSecrets) -> None:
-        """Tell what to mask, now and whenever there is more of it."""
+        """Pass on what to mask, now and whenever there is more."""
         if (on_secrets := self._on_secrets) is not None:
             on_secrets(secrets.values)
             secrets.subscribe(lambda _: on_secrets(secrets.values))
@@ -101,10 +103,10 @@ class App:
 
 
 def create_app(path_or_settings: str | Path | Settings | None = None, **settings: Any) -> App:
-    """A complete ASGI application: `uvicorn --factory journeyman:create_app`.
+    """Return a complete ASGI application: `uvicorn --factory journeyman:create_app`.
 
-    Takes the path of an agent file or a folder of them, or settings; more settings by name (`database_url=…`).
-    Raises ConfigurationError when the settings cannot be used.
+    Takes the path of an agent file or a folder of them, or settings; more settings by name (`database_url=…`). Raises
+    ConfigurationError if the settings cannot be used.
     """
     if isinstance(path_or_settings, Settings):
         return App(path_or_settings)
@@ -113,7 +115,7 @@ def create_app(path_or_settings: str | Path | Settings | None = None, **settings
 
 
 def api_dependencies(application: Application) -> ApiDependencies:
-    """What the faces are given of an application."""
+    """Return what the API needs of an application."""
     settings, authentication = application.settings, application.authentication
     assert authentication is not None, "an application for in-process use is not served"
     return ApiDependencies(
@@ -151,5 +153,6 @@ def api_dependencies(application: Application) -> ApiDependencies:
 
 
 def _admission(application: Application) -> RateLimiter | None:
+    """Return the rate limiter of requests. None: requests are not limited."""
     windows = application.windows
     return None if windows is None else RateLimiter(windows, application.settings.request_rate)

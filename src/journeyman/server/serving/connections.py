@@ -1,4 +1,4 @@
-"""Connections within bounds that uvicorn lacks: how long and how large a request's head may be, how many there are."""
+"""Connection limits that uvicorn lacks: size and time of a request's head, and the number of connections."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from websockets.protocol import State
 
 
 class ConnectionBounds(msgspec.Struct, frozen=True, kw_only=True):
-    """What one client may take of the server before it has said what it wants."""
+    """The limits of connections until the head of a request is read."""
 
     head_seconds: float = 10.0  # from the connection, or the request's first byte, to the end of its headers
     head_bytes: int = 64 * 1024
@@ -24,7 +24,7 @@ class ConnectionBounds(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """One connection. Use `bounded` to give it its bounds."""
+    """An HTTP connection with limits. `with_connection_bounds` sets them."""
 
     bounds = ConnectionBounds()
 
@@ -59,7 +59,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def refuse_if_slow(self, now: float) -> None:
-        """Close the connection if its head is overdue. One that never said anything is closed without a word."""
+        """Close the connection if its head is overdue; if nothing was received, without an answer."""
         if self.waiting_since is None or now - self.waiting_since < self.bounds.head_seconds:
             return
         if self._head_bytes:
@@ -76,7 +76,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 class AnsweringSocket(WebSocketsSansIOProtocol):
-    """A WebSocket that answers what it cannot read, where uvicorn's would keep the connection and say nothing."""
+    """A WebSocket that answers frames it cannot read. uvicorn's keeps such a connection open in silence."""
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -85,14 +85,15 @@ class AnsweringSocket(WebSocketsSansIOProtocol):
             self.transport.close()
 
     async def send(self, message: Any) -> None:
-        """Raises ClientDisconnected, also behind a close of the protocol's own, where uvicorn's blames the caller."""
+        """Send a message. Raises ClientDisconnected, also after the protocol closed the connection itself."""
         await self.writable.wait()
         if self.close_sent and message["type"] == "websocket.send":
             raise ClientDisconnected
         await super().send(message)
 
     def send_receive_event_to_app(self) -> None:
-        """Text that is none closes the socket (1007); uvicorn's would log it as an error of its own, too."""
+        """Pass a frame to the application. Text that is not UTF-8 closes the socket (1007) and is not logged as an
+        error."""
         try:
             if self.curr_msg_data_type == "text":
                 b"".join(self.frames).decode()
@@ -105,17 +106,17 @@ class AnsweringSocket(WebSocketsSansIOProtocol):
 
 
 def with_connection_bounds(bounds: ConnectionBounds) -> type[BoundedProtocol]:
-    """The protocol with these bounds, as uvicorn wants it: a class."""
+    """Return a protocol class with these limits, as uvicorn expects it."""
     return type("BoundedProtocol", (BoundedProtocol,), {"bounds": bounds})
 
 
 def _answer(status: HTTPStatus, text: str, more: str = "") -> bytes:
-    """The last answer on a connection."""
+    """Return the last answer on a connection."""
     head = f"HTTP/1.1 {status.value} {status.phrase}\r\nconnection: close\r\n{more}"
     return f"{head}content-type: text/plain; charset=utf-8\r\ncontent-length: {len(text)}\r\n\r\n{text}".encode()
 
 
 def sweep(connections: Iterable[object], now: float) -> None:
-    """Close those whose heads are overdue: one look at all of them, and no timer for each."""
+    """Close the connections whose heads are overdue: one pass over all of them instead of a timer for each."""
     for connection in [one for one in connections if isinstance(one, BoundedProtocol)]:
         connection.refuse_if_slow(now)

@@ -1,4 +1,4 @@
-"""The application behind uvicorn: bounds, the ready line, and a drain that ends."""
+"""Runs the application behind uvicorn: socket, ready line, drain."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _WITHIN = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # how commands on this machin
 
 
 async def listen(app: App) -> int:
-    """Serve a started application until SIGINT or SIGTERM; the exit code."""
+    """Serve a started application until SIGINT or SIGTERM. Returns the exit code."""
     listening = _listen(app.settings)
     if listening is None:
         await app.stop()
@@ -38,7 +38,7 @@ async def listen(app: App) -> int:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn that drains the runs before it waits for connections: an open stream would hold it for ever."""
+    """A uvicorn server that drains the runs before it waits for connections, which an open stream would never end."""
 
     def __init__(self, config: uvicorn.Config, app: App) -> None:
         super().__init__(config)
@@ -46,9 +46,9 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """SIGINT and SIGTERM ask for the drain; afterwards the process ends by itself, with exit code 0.
+        """Let SIGINT and SIGTERM start the drain; the process then ends with exit code 0.
 
-        SIGHUP reloads, but at a terminal: there it says that the terminal was closed.
+        SIGHUP reloads, except on a terminal, where it means that the terminal was closed.
         """
         loop = asyncio.get_running_loop()
         signals = [signal.SIGINT, signal.SIGTERM]
@@ -107,7 +107,7 @@ def _listen(settings: Settings) -> socket.socket | None:
         advice = f"{settings.host}:{settings.port} cannot be used: {exc.strerror}. Choose another PORT (--port)."
         print(advice, file=sys.stderr)  # noqa: T201 - the answer to whoever typed the command
         return None
-    listening.listen(1024)  # before the ready line: who reads it may connect at once
+    listening.listen(1024)  # before the ready line, whose reader may connect at once
     return listening
 
 

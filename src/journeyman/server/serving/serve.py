@@ -1,4 +1,4 @@
-"""`journeyman serve`: the way from settings to a listening server, made short."""
+"""`journeyman serve`: from settings to a listening server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EXIT_OK, EXIT_FAILED, EXIT_CONFIGURATION = 0, 1, 3
 
 
 def serve(settings: Settings, path: Path | None = None, *, offline: bool = False, watch: bool = False) -> int:
-    """Serve until SIGINT or SIGTERM; the exit code. Prints every problem and what to do when it cannot start.
+    """Serve until SIGINT or SIGTERM. Returns the exit code; prints every problem, with a remedy, if it cannot start.
 
     With `watch`, agent and tool files that change are reloaded.
     """

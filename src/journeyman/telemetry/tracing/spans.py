@@ -33,6 +33,7 @@ from journeyman.events.events import (
     ToolCallStarted,
 )
 from journeyman.events.messages import Usage
+from journeyman.events.streams import ThreadRef
 from journeyman.events.trace import run_span, step_span, trace_of
 from journeyman.telemetry.logs.formatters import by_shape
 
@@ -263,7 +264,7 @@ def _identity(run_id: str, event: RunAccepted) -> dict[str, Value]:
         "gen_ai.provider.name": OWN,
         "gen_ai.agent.name": event.agent,
         "gen_ai.agent.version": event.version,
-        "gen_ai.conversation.id": None if event.direct else event.thread.rpartition("/")[2],
+        "gen_ai.conversation.id": None if event.direct else ThreadRef.parse(event.thread).id,
         f"{OWN}.run_id": run_id,
         f"{OWN}.request_id": event.request_id,
         f"{OWN}.principal": event.principal,

@@ -14,7 +14,7 @@ from journeyman.tools.process.child import Child, ChildGoneError
 from journeyman.tools.process.import_target import ImportTarget
 from journeyman.tools.process.protocol import Begin, Ready, Report, Scan
 from journeyman.tools.spec import ToolSpec
-from journeyman.user_code.importing import walk
+from journeyman.user_code.importing import list_python_files
 from journeyman.user_code.sources import FolderSources, read_sources
 
 FILE_SECONDS = 5.0  # for the import of one file
@@ -52,15 +52,15 @@ async def discover(
     process for the files after it, and is a problem like any other.
     """
     sources = await asyncio.to_thread(read_sources, path)  # first: what changes meanwhile is seen next time
-    walked, root = walk(path), folder_of(path)
-    search = _Search(root, list(walked.files), file_seconds, sources)
+    listing, root = list_python_files(path), folder_of(path)
+    search = _Search(root, list(listing.files), file_seconds, sources)
     try:
         async with asyncio.timeout(folder_seconds):
             while search.remaining:
                 await search.scan()
     except TimeoutError:
         search.give_up(folder_seconds)
-    return Discovery(found=tuple(search.found), problems=(*walked.problems, *search.problems), sources=sources)
+    return Discovery(found=tuple(search.found), problems=(*listing.problems, *search.problems), sources=sources)
 
 
 def folder_of(path: Path) -> Path:

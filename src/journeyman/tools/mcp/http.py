@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Coroutine, Mapping
 import msgspec
 
 from journeyman.clock import Clock
-from journeyman.egress.traceparent import traced
+from journeyman.egress.traceparent import with_traceparent
 from journeyman.egress.transport import Request, Response, Timeouts, Transport
 from journeyman.errors import ServiceError, ServiceUnavailableError
 from journeyman.events.messages import JSON
@@ -209,7 +209,7 @@ class HttpChannel:
 
     def _post(self, body: bytes, seconds: float, headers: Mapping[str, str]) -> Request:
         own = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json", **headers}
-        return Request("POST", self._url, traced(self._all_headers(own)), body, _timeouts(seconds))
+        return Request("POST", self._url, with_traceparent(self._all_headers(own)), body, _timeouts(seconds))
 
     def _all_headers(self, own: Mapping[str, str]) -> dict[str, str]:
         headers = {**self._headers, **own}

@@ -1,5 +1,5 @@
--- Streams by number, events in the order of their commits, and the rows that the events make.
--- Numbers in place of names keep the indexes small and what is written together close together.
+-- Streams, events in the order of their commits, and the rows that are made from the events.
+-- Streams are referred to by number: that keeps the indexes small, and rows that are written together close together.
 
 CREATE TABLE meta (
     key TEXT PRIMARY KEY,

@@ -1,4 +1,4 @@
--- Who may call: API keys, of which only hashes are kept.
+-- API keys, of which only the hashes are stored.
 
 CREATE TABLE api_keys (
     id TEXT PRIMARY KEY, -- the part of the key that may be shown

@@ -1,3 +1,3 @@
--- An Idempotency-Key may have made something else than a run.
+-- An idempotency record may name other things than runs.
 
 ALTER TABLE claims RENAME COLUMN run TO made;

@@ -1,4 +1,4 @@
--- What failed, and what is part of a caller's trace: partial indexes, which a run that ends well does not touch.
+-- Partial indexes of failed runs and of runs with a caller's trace. A run that succeeds without one does not touch them.
 
 CREATE INDEX runs_failed ON runs (ended_at) WHERE error_code IS NOT NULL;
 CREATE INDEX runs_error_code ON runs (error_code) WHERE error_code IS NOT NULL;

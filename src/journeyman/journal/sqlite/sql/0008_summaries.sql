@@ -1,3 +1,3 @@
--- Where the summary of a thread's earlier messages stands: the JSON list [stream, seq]; NULL: nowhere.
+-- The event with the summary of a thread's earlier messages: the JSON list [stream, seq], or NULL for none.
 
 ALTER TABLE threads ADD COLUMN summary BLOB;

@@ -1,4 +1,4 @@
--- What the budgets of a day were charged, and what open model calls have set aside of them.
+-- What was charged to budgets on a day, and the reservations of open model calls.
 
 CREATE TABLE budgets (
     day INTEGER NOT NULL, -- since 1970-01-01, UTC

@@ -69,11 +69,6 @@ ORDER BY g.last_at DESC, g.error_code, g.agent LIMIT ?3
 SELECT id FROM runs WHERE thread = ? AND status IN ('queued', 'running', 'paused') AND status = 'queued'
 ORDER BY accepted_no
 
--- name: queued
-SELECT count(*) FROM runs
-WHERE thread = (SELECT no FROM streams WHERE name = ?)
-    AND status IN ('queued', 'running', 'paused') AND status = 'queued'
-
 -- name: thread
 SELECT t.no, t.key, t.principal, t.thread_id, t.created_at, t.updated_at, t.active_run, t.window_from, t.context,
     t.title, t.meta, t.erasing, (SELECT max(no) FROM messages WHERE thread = t.no), t.pinned,

@@ -1,0 +1,155 @@
+"""The operations that all steps of a run share: record events, ask a model, run a tool."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from journeyman.agents.decision import Action, CallModel, CallTool, Summarize
+from journeyman.agents.tool_calls import question, unknown_outcome
+from journeyman.events.events import (
+    Event,
+    Failure,
+    HistorySummarized,
+    LimitReached,
+    ModelCalled,
+    ModelFailed,
+    ModelReplied,
+    ToolCallFinished,
+)
+from journeyman.events.fold import AgentState, replace
+from journeyman.events.messages import JSON
+from journeyman.events.model_request import ModelRequest
+from journeyman.runtime.engine.action_events import tool_finished
+from journeyman.runtime.engine.live import LiveRun
+from journeyman.runtime.engine.mailbox import Mailbox
+from journeyman.runtime.engine.model_budget import BudgetMeter
+from journeyman.runtime.engine.performer import Performer
+from journeyman.runtime.engine.recorder import Recorder
+from journeyman.runtime.engine.tool_call import ToolCallHost
+from journeyman.tools.spec import ToolOutcome
+
+ModelEnd = ModelReplied | ModelFailed
+Perform = Callable[[Awaitable[ModelEnd]], Awaitable[ModelEnd]]
+
+
+async def _await_end(asking: Awaitable[ModelEnd]) -> ModelEnd:
+    return await asking
+
+
+class StepOperations:
+    """The operations of one run's steps, used by the steps of its agent and by the code of graph nodes alike.
+
+    `executing` holds the tool calls whose code is running and must not run twice. Their outcome is unknown if the run
+    ends now.
+    """
+
+    def __init__(
+        self, recorder: Recorder, mailbox: Mailbox, live: LiveRun, performer: Performer, meter: BudgetMeter
+    ) -> None:
+        self._recorder = recorder
+        self._mailbox = mailbox
+        self._live = live
+        self._performer = performer
+        self._meter = meter
+        self.executing: set[str] = set()
+
+    @property
+    def state(self) -> AgentState:
+        """The state of the run as it is now."""
+        return self._recorder.state
+
+    # --- recording
+
+    async def record(self, *events: Event) -> None:
+        """Record events of a step. Returns once they are submitted to the journal."""
+        await self._mailbox.record(*events)
+
+    async def record_durably(self, *events: Event) -> None:
+        """Record events of a step. Returns once they are durable; raises as `Recorder.wait_durable`."""
+        await self.record(*events)
+        await self._recorder.wait_durable()
+
+    def report(self, call: str, value: str | float) -> None:
+        """Show progress of a call to those who watch the run."""
+        self._live.report(call, value)
+
+    # --- models
+
+    async def ask_model(
+        self,
+        action: CallModel,
+        request: ModelRequest,
+        called: ModelCalled | None,
+        perform: Perform = _await_end,
+    ) -> ModelEnd | LimitReached:
+        """Ask the model: reserve the cost, record the start, wait at the barrier, ask, settle the cost.
+
+        `called` is the start to record; None: it is recorded already, and nothing is reserved. `perform` awaits the
+        call, for a caller that must know when it is performed. Returns LimitReached if a shared budget is used up.
+        """
+        if called is not None and self._meter.shared:
+            return await self._ask_reserved(action, request, called, perform)
+        if called is not None:
+            await self.record(called)
+        return await perform(self._ask(action, request))
+
+    async def _ask_reserved(
+        self, action: CallModel, request: ModelRequest, called: ModelCalled, perform: Perform
+    ) -> ModelEnd | LimitReached:
+        reservation = await self._meter.reserve(request)
+        if isinstance(reservation, LimitReached):
+            return reservation
+        with reservation:
+            await self.record_durably(*reservation.warnings, replace(called, reserved=reservation.reservation))
+            event = await perform(self._ask(action, request))
+            reservation.settle(event)
+        return event
+
+    async def _ask(self, action: CallModel, request: ModelRequest) -> ModelEnd:
+        return await self._performer.call_model(action, request, self._live, self.state.stream)
+
+    async def summarize(self, action: Summarize) -> tuple[Event, ...]:
+        """Ask the model for a summary, its cost reserved as for any model call. Returns the events to record."""
+        if not self._meter.shared:
+            return (await self._performer.summarize(action),)
+        reservation = await self._meter.reserve(action.request)
+        if isinstance(reservation, LimitReached):
+            return (reservation,)
+        with reservation:
+            event: HistorySummarized = await self._performer.summarize(action)
+            event = replace(event, reserved=reservation.reservation)
+            reservation.settle(event)
+        return (*reservation.warnings, event)
+
+    # --- tools
+
+    async def run_tool(self, action: CallTool, recorded: int) -> ToolCallFinished | Action:
+        """Run a tool. `recorded` is the last attempt whose start is recorded already (0: none).
+
+        Returns the event of the call's end, or the action that must come first: a question to a human.
+        """
+        host = ToolCallHost(action, self._recorder, self._mailbox, self._live, self.executing, recorded)
+        return self.after_tool(action, await self._performer.call_tool(action, self.state, host))
+
+    def after_tool(self, action: CallTool, outcome: ToolOutcome) -> ToolCallFinished | Action:
+        """Return what follows from a tool's outcome, as `run_tool` does."""
+        self.executing.discard(action.call)
+        if outcome.question is not None:
+            return question(action, outcome.question)
+        if outcome.unknown:
+            return self._after_unknown(action, outcome)
+        return tool_finished(action, outcome)
+
+    def _after_unknown(self, action: CallTool, outcome: ToolOutcome) -> ToolCallFinished | Action:
+        """Ask a human whether the call happened, or tell the model that this is unknown, by the tool's policy."""
+        call = next((call for call in self.state.all_calls if call.call == action.call), None)
+        if call is None or action.spec.policy.on_unknown == "tell":
+            failure = outcome.failure or Failure("outcome_unknown", "Whether it happened is unknown.")
+            return tool_finished(action, ToolOutcome(failure=failure, attempts=outcome.attempts))
+        return unknown_outcome(call, action.spec, action.arguments)
+
+    # --- values
+
+    async def compute(self, name: str, make: Callable[[], JSON | Awaitable[JSON]]) -> JSON:
+        """Return the value of `make`, which a node's code wants to remember by this name."""
+        return await self._performer.compute(name, make)

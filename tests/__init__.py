@@ -1,0 +1,1 @@
+"""The tests of Journeyman. Import test helpers as `tests.harness.…`."""

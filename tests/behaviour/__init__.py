@@ -1,0 +1,1 @@
+"""What users see: whole applications, in this process or as a server."""

@@ -1,0 +1,1 @@
+"""Contracts of the ports, run against every implementation."""

@@ -1,0 +1,1 @@
+"""Installations, containers and real tools around a server."""

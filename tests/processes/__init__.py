@@ -1,0 +1,1 @@
+"""Tests that start worker processes, MCP servers or whole applications."""

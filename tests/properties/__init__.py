@@ -1,0 +1,1 @@
+"""Random histories of runs, with invariants that hold for each."""

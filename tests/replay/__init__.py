@@ -1,0 +1,1 @@
+"""Golden journals of released versions."""

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from typing import Any
+
+from journeyman.api.app import build_app
+from tests.harness.asgi_client import request
+from tests.harness.fake_use_cases import make_ports
+
+
+async def get(app: Any, path: str) -> Any:
+    answer = await request(app, "GET", path)
+    assert answer.status == 200, answer.text
+    return answer.json()
+
+
+async def test_runs() -> None:
+    ports = make_ports()
+    app = build_app(ports)
+    for text in ("one", "two", "pause"):
+        await request(app, "POST", "/process", json={"user_input": text, "thread_id": "t"})
+    listed = await get(app, "/runs?limit=2")
+    assert [item["run_id"] for item in listed["items"]] == ["run_3", "run_2"]
+    rest = await get(app, f"/runs?limit=2&cursor={listed['next_cursor']}")
+    assert [item["run_id"] for item in rest["items"]] == ["run_1"]
+    assert [item["run_id"] for item in (await get(app, "/runs?status=paused"))["items"]] == ["run_3"]
+    await get(app, "/runs?thread=t&tool=x&since=2026-01-01T00:00:00Z&until=2026-01-02")
+    where = ports.runs.asked[-1]  # type: ignore[attr-defined]
+    assert (where.thread, where.tool) == ("local/t", "x")
+    assert where.until - where.since == 86_400_000_000
+    run = await get(app, "/runs/run_1")
+    assert (run["thread_id"], run["status"], run["response"]) == ("t", "finished", "echo: one")
+    assert (await get(app, "/runs/run_1/state"))["output"] == "echo: one"
+    assert (await get(app, "/runs/run_1/state?at=1"))["status"] == "queued"
+    for path in (
+        "/runs/run_1/state?at=0",
+        "/runs?since=0.5",
+        "/runs?until=1767225600",
+        "/runs?status=odd",
+        "/runs?since=x",
+        "/runs?agent=%00",
+    ):
+        assert (await request(app, "GET", path)).status in (400, 422)
+    for path in ("/runs/nope", "/runs/nope/state", "/runs/nope/events", "/runs/run_1/state?at=99"):
+        assert (await request(app, "GET", path)).status == 404
+
+
+async def test_cancel() -> None:
+    app = build_app(make_ports())
+    await request(app, "POST", "/process", json={"user_input": "hang", "background": True})
+    assert (await request(app, "POST", "/runs/run_1/cancel")).json()["status"] == "cancelled"
+    await request(app, "POST", "/process", json={"user_input": "hi"})
+    ended = await request(app, "POST", "/runs/run_2/cancel")
+    assert (ended.status, ended.json()["code"]) == (409, "run_ended")
+    assert (await request(app, "POST", "/runs/nope/cancel")).status == 404
+
+
+async def test_a_fork_and_its_edits() -> None:
+    ports = make_ports()
+    app = build_app(ports)
+    run = (await request(app, "POST", "/process", json={"user_input": "hello"})).json()["run_id"]
+    body = {
+        "at": 2,
+        "edits": {"messages": [{"replace": 1, "content": "bye"}, {"content": "now"}], "version": "current"},
+    }
+    key = {"Idempotency-Key": "k"}
+    forked = await request(app, "POST", f"/runs/{run}/fork", json=body, headers=key)
+    assert (forked.status, forked.json()["thread_id"]) == (202, "fork")
+    again = await request(app, "POST", f"/runs/{run}/fork", json=body, headers=key)
+    assert again.json()["run_id"] == forked.json()["run_id"]
+    (asked,) = ports.forks.asked  # type: ignore[attr-defined]
+    assert (asked.at, asked.version, asked.prompt) == (2, "current", None)
+    assert [(edit.replace, edit.role, edit.content[0].text) for edit in asked.messages] == [
+        (1, "user", "bye"), (None, "user", "now"),
+    ]  # fmt: skip
+    for wrong, where in (({}, "at"), ({"at": 0}, "at"), ({"at": 2, "edits": {"tools": []}}, "edits")):
+        refused = await request(app, "POST", f"/runs/{run}/fork", json=wrong)
+        assert (refused.status, where in refused.json()["error"]) == (422, True)
+    assert (await request(app, "POST", "/runs/nope/fork", json={"at": 1})).status == 404

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from journeyman.api.app import build_app
+from tests.harness.asgi_client import request
+from tests.harness.fake_use_cases import make_ports
+
+
+async def get(app: Any, path: str) -> Any:
+    answer = await request(app, "GET", path)
+    assert answer.status == 200, answer.text
+    return answer.json()
+
+
+async def test_a_thread_from_birth_to_end() -> None:
+    app = build_app(make_ports())
+    made = await request(app, "POST", "/threads", json={"thread_id": "a+b@c", "title": "T", "meta": {"k": [1]}})
+    assert made.status == 201
+    assert made.json() == await get(app, "/threads/a+b@c")
+    again = await request(app, "POST", "/threads", json={"thread_id": "a+b@c"})
+    assert (again.status, again.json()["code"]) == (409, "thread_exists")
+    added = await request(app, "POST", "/threads/a+b@c/messages", json={"content": "hello"})
+    assert (added.status, added.json()) == (201, {"no": 1})
+    (message,) = (await get(app, "/threads/a+b@c/messages"))["items"]
+    assert (message["no"], message["run_id"]) == (1, None)
+    assert message["message"] == {"role": "user", "content": [{"type": "text", "text": "hello"}]}
+    patched = await request(app, "PATCH", "/threads/a+b@c/context", json={"name": "Ada", "old": None})
+    assert patched.json() == await get(app, "/threads/a+b@c/context") == {"name": "Ada"}
+    assert (await request(app, "DELETE", "/threads/a+b@c")).status == 204
+    assert (await request(app, "GET", "/threads/a+b@c")).status == 404
+
+
+async def test_threads_by_page() -> None:
+    app = build_app(make_ports())
+    for number in range(5):
+        await request(app, "POST", "/threads", json={"thread_id": f"t{number}"})
+    seen, cursor = [], ""
+    while cursor is not None:
+        listed = await get(app, f"/threads?limit=2{cursor and '&cursor=' + cursor}")
+        seen += [item["thread_id"] for item in listed["items"]]
+        cursor = listed["next_cursor"]
+    assert seen == ["t0", "t1", "t2", "t3", "t4"]
+
+
+@pytest.mark.parametrize("bad", ["..", ".", "a b", "a%2Fb", "a%00", "a%0A", "%FF", "x" * 201])
+async def test_thread_ids_that_are_none(bad: str) -> None:
+    app = build_app(make_ports())
+    for method, path in (("GET", ""), ("DELETE", ""), ("GET", "/messages"), ("GET", "/context"), ("GET", "/runs")):
+        answer = await request(app, method, f"/threads/{bad}{path}")
+        assert answer.status in (404, 422)
+        assert answer.headers["content-type"] == "application/problem+json"

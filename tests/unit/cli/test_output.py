@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+from journeyman.cli.output import CommandOutput, complain, printable, table
+from journeyman.errors import (
+    ConfigurationError,
+    Problem,
+)
+
+
+def test_a_table_is_aligned_and_shows_every_kind_of_value() -> None:
+    items = [{"name": "a", "tools": ["x", "y"], "note": None}, {"name": "longer", "tools": [], "note": "two\nlines"}]
+    assert table(items, ("name", "tools", "note")) == [
+        "NAME    TOOLS  NOTE",
+        "a       x, y   -",
+        "longer  -      two lines",
+    ]
+
+
+def test_json_is_one_value() -> None:
+    stream = io.StringIO()
+    CommandOutput(json=True, stream=stream).items([{"name": "a", "more": 1}], ("name",), "none")
+    assert json.loads(stream.getvalue()) == {"items": [{"name": "a", "more": 1}]}
+
+
+def test_no_items_is_a_sentence() -> None:
+    stream = io.StringIO()
+    CommandOutput(stream=stream).items([], ("name",), "Nothing.")
+    assert stream.getvalue() == "Nothing.\n"
+
+
+def test_text_of_others_cannot_steer_the_terminal() -> None:
+    assert printable("a\x1b]0;title\x07\r\ud800\tb\n") == "a\ufffd]0;title\ufffd\ufffd?\tb\n"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_colours_only_on_a_terminal_that_wants_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert CommandOutput(stream=Terminal()).paint("x", "red") == "\x1b[31mx\x1b[0m"
+    assert CommandOutput(stream=io.StringIO()).paint("x", "red") == "x"
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert CommandOutput(stream=Terminal()).paint("x", "red") == "x"
+
+
+def test_a_complaint_as_json_lists_the_problems() -> None:
+    stream = io.StringIO()
+    complain(ConfigurationError("No:", [Problem("bad", "a.yaml", 3, 1, "mend it")]), json=True, stream=stream)
+    said = json.loads(stream.getvalue())
+    assert (said["code"], said["problems"][0]["line"]) == ("configuration_error", 3)

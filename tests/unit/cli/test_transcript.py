@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import io
+
+from journeyman.cli.client.api_client import Frame
+from journeyman.cli.output import CommandOutput
+from journeyman.cli.transcript import Transcript
+from tests.harness.scripted_api_client import ACCEPTED, FINISHED, REPLIED, delta, event
+
+
+def shown(*frames: Frame) -> str:
+    stream = io.StringIO()
+    transcript = Transcript(CommandOutput(stream=stream))
+    for frame in frames:
+        transcript.show(frame)
+    return stream.getvalue()
+
+
+def test_a_reply_grows_and_stands_once() -> None:
+    assert shown(ACCEPTED, delta("Hel"), delta("lo you", 3), REPLIED, FINISHED) == "Hello you\n"
+    assert shown(ACCEPTED, REPLIED, FINISHED) == "Hello you\n"
+
+
+def test_a_snapshot_goes_on_or_begins_anew() -> None:
+    snapshot = Frame("snapshot", {"call": "m1", "attempt": 1, "text": "Hello"})
+    assert shown(delta("Hel"), snapshot, delta(" you", 5), REPLIED) == "Hello you\n"
+    assert shown(delta("Bye"), snapshot, REPLIED) == "Bye\nHello you\n"
+
+
+def test_a_new_attempt_begins_anew() -> None:
+    assert shown(delta("Bro"), delta("Hello", 0), REPLIED) == "Bro\nHello you\n"
+
+
+CALL = event(2, "tool_call_started", call="m1.0", tool="add", arguments={"a": 1, "b": "x"})
+
+
+RETURN = event(3, "tool_call_finished", call="m1.0", tool="add", result="3", duration_ms=4.2)
+
+
+def test_tool_calls() -> None:
+    assert shown(CALL, RETURN) == '· add(a=1, b="x")\n  add -> 3 (4 ms)\n'
+    failed = event(3, "tool_call_finished", call="m1.0", tool="add", error={"code": "c", "message": "no"})
+    assert "add -> no" in shown(CALL, failed)
+
+
+def test_a_reply_that_overtakes_its_calls_end_waits_for_it() -> None:
+    assert shown(CALL, delta("Hello"), RETURN, REPLIED) == '· add(a=1, b="x")\n  add -> 3 (4 ms)\nHello you\n'
+    assert shown(CALL, delta("Hello"), REPLIED).endswith("Hello you\n")
+
+
+def test_failures_limits_and_unknown_frames() -> None:
+    text = shown(
+        delta("par"),
+        event(3, "model_failed", error={"code": "c", "message": "no answer"}),
+        event(4, "limit_reached", limit="steps", value=25.0),
+        event(5, "run_failed", error={"code": "c", "message": "gave up"}),
+        event(6, "of_a_later_release"),
+        Frame("progress", {"call": "m1.0", "value": 0.5}),
+    )
+    assert text == "par\nmodel: no answer\nlimit reached: steps (25)\nfailed: gave up\n  … 50%\n"

@@ -1,0 +1,63 @@
+"""A thread is erased while it is busy."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from journeyman import tool
+from journeyman.errors import NotFoundError, StateError
+from journeyman.llm.fake.scripted import ScriptedModel
+from journeyman.runtime.use_cases.requests import HumanAnswer
+from tests.harness.runtime_in_memory import RuntimeInMemory, turns
+
+
+async def test_what_runs_waits_and_queues_is_cancelled_and_then_gone() -> None:
+    begun = asyncio.Event()
+
+    @tool(effects="once")
+    async def hold() -> str:
+        """Wait."""
+        begun.set()
+        await asyncio.Event().wait()
+        return ""
+
+    async with RuntimeInMemory(ScriptedModel(turns({"hold": {}})), [hold]) as runtime:
+        runs = [await runtime.start("a", "t"), await runtime.start("b", "t"), await runtime.start("c", "t")]
+        await begun.wait()
+        waiting = asyncio.create_task(runtime.runs.wait(runs[2], 5))
+        await asyncio.sleep(0)
+        await runtime.threads.erase("local", "t")
+        assert (await waiting).status == "cancelled"
+        for run in runs:
+            assert await runtime.types(run) == []
+            with pytest.raises(NotFoundError):
+                await runtime.runs.get("local", run)
+        with pytest.raises(NotFoundError):
+            await runtime.threads.get("local", "t")
+        assert runtime.worker.running == 0
+
+
+async def test_a_paused_run_is_erased_and_its_approval_with_it() -> None:
+    @tool(effects="once", approval="always")
+    async def pay() -> str:
+        """Pay."""
+        return ""
+
+    async with RuntimeInMemory(ScriptedModel(turns({"pay": {}})), [pay]) as runtime:
+        run = await runtime.start("a", "t")
+        paused = await runtime.runs.wait(run, 5)
+        await runtime.threads.erase("local", "t")
+        with pytest.raises((NotFoundError, StateError)):
+            await runtime.runs.answer("local", run, [HumanAnswer(approval=paused.approvals[0].id, decision="approve")])
+        assert await runtime.runs.approvals("local", None, 10) == []
+        assert await runtime.threads.list("local", None, 10) == []
+
+
+async def test_somebody_elses_thread_is_not_there() -> None:
+    async with RuntimeInMemory(ScriptedModel(turns("x"))) as runtime:
+        await runtime.runs.wait(await runtime.start("a", "t"), 5)
+        with pytest.raises(NotFoundError):
+            await runtime.threads.erase("other", "t")
+        assert len(await runtime.threads.messages("local", "t", 0, 10)) == 2

@@ -1,0 +1,122 @@
+"""The exporter is a reader behind the commit: bounded, and never in the way of a run."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+import pytest
+
+from journeyman.events.codec import Codec, Entry
+from journeyman.events.events import (
+    Failure,
+    ModelCalled,
+    ModelReplied,
+    RunAccepted,
+    RunFailed,
+    RunStarted,
+    ToolCallFinished,
+)
+from journeyman.events.messages import Usage, assistant
+from journeyman.telemetry.tracing.exporter import MOST_WAITING, Traces, Wanted, header_values, wanted
+from journeyman.telemetry.tracing.spans import Span
+
+TRACE, CALLER = "a" * 32, "b" * 16
+
+
+EVENTS = (
+    RunAccepted(thread="ann/t", principal="ann", agent="support", trace_id=TRACE, caller_span=CALLER),
+    RunStarted(epoch=1),
+    ModelCalled(call="m1", model="gpt-5"),
+    ModelReplied(call="m1", model="gpt-5", message=assistant(""), usage=Usage(100, 20)),
+    ToolCallFinished(call="m1.0", call_id="c", tool="refund", result="ok", attempts=1),
+    RunFailed(error=Failure("gateway_timeout", "silent")),
+)
+
+
+async def read(stream: str, after: int, limit: int) -> Sequence[Entry]:
+    if stream == "broken":
+        raise OSError("the disk is gone")
+    drafts = [Codec().draft(event) for event in EVENTS]
+    stored = [Entry(stream, seq, each.type, each.v, seq * 1_000_000, each.data) for seq, each in enumerate(drafts, 1)]
+    return stored[after : after + limit]
+
+
+class Kept:
+    """A sink that keeps."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.closed = 0
+
+    def export(self, spans: Sequence[Span]) -> None:
+        self.names += [span.name for span in spans]
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+async def test_what_ended_is_exported_before_the_end() -> None:
+    sink = Kept()
+    traces = Traces(sink)
+    traces.start(read)
+    for _ in range(2):
+        traces.ended("r1")
+    await traces.aclose()
+    await traces.aclose()
+    assert sink.names == 2 * ["chat gpt-5", "execute_tool refund", "invoke_agent support"]
+    assert sink.closed == 1
+
+
+async def test_a_trace_that_cannot_be_read_costs_itself_only(caplog: pytest.LogCaptureFixture) -> None:
+    sink = Kept()
+    traces = Traces(sink)
+    traces.start(read)
+    traces.ended("broken")
+    traces.ended("r1")
+    await traces.aclose()
+    assert sink.names[-1] == "invoke_agent support"
+    assert [record.run_id for record in caplog.records] == ["broken"]  # type: ignore[attr-defined]
+
+
+async def test_more_than_can_be_kept_is_left_out_and_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    traces = Traces(Kept())
+    for _ in range(MOST_WAITING + 5):
+        traces.ended("r1")
+    assert traces.lost == 5
+    assert len(caplog.records) == 1
+    await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(
+    ("environ", "what"),
+    [
+        ({}, Wanted()),
+        ({"OTEL_TRACES_EXPORTER": "otlp"}, Wanted()),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318"}, Wanted(True, True)),
+        ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://c:4318/v1/traces"}, Wanted(True, False)),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c", "OTEL_METRICS_EXPORTER": "none"}, Wanted(True, False)),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c", "OTEL_SDK_DISABLED": "TRUE"}, Wanted()),
+    ],
+)
+def test_the_standard_variables_say_what_is_wanted(environ: dict[str, str], what: Wanted) -> None:
+    assert wanted(environ) == what
+
+
+def test_what_cannot_be_had_is_said() -> None:
+    asked = wanted({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"})
+    assert not asked
+    assert "http/protobuf" in asked.problems[0]
+    other = wanted({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c", "OTEL_TRACES_EXPORTER": "zipkin"})
+    assert (other.traces, other.metrics, len(other.problems)) == (False, True, 1)
+
+
+def test_what_is_sent_to_a_collector_is_secret() -> None:
+    environ = {
+        "OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer%20abc-123, x-key = k",
+        "OTEL_EXPORTER_OTLP_TRACES_HEADERS": "broken,x=y",
+    }
+    assert header_values(environ) == ("Bearer abc-123", "abc-123", "k", "y")
+    assert header_values({}) == ()
