@@ -21,7 +21,7 @@ from journeyman.agent_files.mcp_entries import McpServerUse, server_problems, se
 from journeyman.agent_files.model_entries import ModelEntries
 from journeyman.agent_files.openapi_entries import OpenApiEntries
 from journeyman.agent_files.safety import literal_credentials
-from journeyman.agent_files.service_entries import service_specs
+from journeyman.agent_files.services_entries import service_specs
 from journeyman.agent_files.tool_overrides import SchemaOverrideCheck, override_tool
 from journeyman.agent_files.validation import MAX_PROBLEMS, validate_agent_file, without_secrets
 from journeyman.agent_files.variables import Expansion, expand
