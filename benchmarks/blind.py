@@ -26,12 +26,12 @@ from journeyman.server.serving.listen import listen
 from journeyman.settings import Settings
 from journeyman.telemetry.logs import setup as logs
 from journeyman.telemetry.metrics.recorders import LabelNames, RequestServed, ServerMetrics
-from journeyman.telemetry.tracing.exporter import Traces
+from journeyman.telemetry.tracing.exporter import TraceExporter
 from journeyman.tools.registry import ToolRegistry
 
 
 class BlindMetrics(ServerMetrics):
-    def served(self, fact: RequestServed) -> None:
+    def served(self, request: RequestServed) -> None:
         return None
 
     def committed(self, fact: GroupCommitted) -> None:
@@ -46,7 +46,7 @@ class Blind(Observers):
         registry: ToolRegistry,
         clock: Clock,
         names: LabelNames,
-        traces: Traces | None = None,
+        traces: TraceExporter | None = None,
         *,
         debug: bool = False,
     ) -> None:

@@ -1,4 +1,4 @@
-"""What the doctor says of each thing: fine, a warning, or broken; with what to do."""
+"""The result of each check of `journeyman doctor`: fine, a warning, or broken, with what to do."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def settings(**given: object) -> Settings:
     return Settings.read(env_file=None, **given)
 
 
-# --- the machine
+# --- The machine
 
 
 def test_python_and_its_parts() -> None:
     assert machine.python((3, 10, 9)).state == "broken"
     assert machine.python((3, 11, 0)).state == "fine"
-    assert "apsw " in machine.parts().text
-    assert machine.parts("no-such-package").state == "warning"
+    assert "apsw " in machine.libraries().text
+    assert machine.libraries("no-such-package").state == "warning"
 
 
 def test_open_files() -> None:
@@ -60,7 +60,7 @@ def test_the_sandbox_is_said() -> None:
     assert found.state == ("fine" if found.text.startswith("full") else "warning")
 
 
-# --- the disk
+# --- The disk
 
 
 def test_the_journal_can_be_written_and_is_ours(tmp_path: Path) -> None:
@@ -91,14 +91,14 @@ def test_files_that_hold_secrets_are_for_their_owner(tmp_path: Path) -> None:
     key.chmod(0o600)
     found = disks.secret_files(settings(api_key_file=key, database_url=f"sqlite:///{tmp_path}/x.db"))
     assert list(found) == [key]
-    assert disks.private([key]).state == "fine"
+    assert disks.file_modes([key]).state == "fine"
     key.chmod(0o604)
-    assert f"chmod o-rw {key}" in disks.private([key], reachable=lambda _: True).text
+    assert f"chmod o-rw {key}" in disks.file_modes([key], is_reachable=lambda _: True).text
     tmp_path.chmod(0o700)
-    assert disks.private([key]).state == "fine", "a closed folder keeps everybody out"
+    assert disks.file_modes([key]).state == "fine", "no other user can reach a file in a closed folder"
 
 
-# --- addresses and callers
+# --- Addresses and callers
 
 
 def test_the_address_is_free_or_taken() -> None:
@@ -153,14 +153,14 @@ def test_a_certificate_and_its_key(tmp_path: Path) -> None:
     assert (mixed.state, "together" in mixed.text) == ("broken", True)
 
 
-# --- what is asked over the network
+# --- With --network
 
 Serve = Callable[[int, bytes, dict[str, str]], str]
 
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Starts a server that gives one answer to everything: its address."""
+    """Starts a server that answers every request alike, and returns its address."""
     servers = []
 
     def started(status: int, body: bytes, headers: dict[str, str]) -> str:
@@ -200,8 +200,8 @@ def test_a_gateway_that_is_not_there_or_not_set() -> None:
 def test_clocks_that_differ(serve: Serve) -> None:
     date = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
     found = network.gateway(settings(litellm_gateway_url=serve(200, b"{}", {"Date": date})))
-    assert (found.state, "clock and ours differ by" in found.text) == ("warning", True)
-    assert network.skew_of("not a date", 0.0) == network.skew_of(None, 0.0) == 0.0
+    assert (found.state, "clock and this machine's differ by" in found.text) == ("warning", True)
+    assert network.clock_skew("not a date", 0.0) == network.clock_skew(None, 0.0) == 0.0
 
 
 @pytest.mark.parametrize(
@@ -216,6 +216,6 @@ def test_redis_answers_or_does_not(tmp_path: Path) -> None:
     assert network.redis(settings()).state == "fine"
     with redis_server(tmp_path) as server:
         assert "answers in" in network.redis(settings(redis_url=server.url)).text
-        assert "--network" in network.client_of_redis(settings(redis_url=server.url)).text
+        assert "--network" in network.redis_client(settings(redis_url=server.url)).text
     away = network.redis(settings(redis_url="redis://:a-password@127.0.0.1:1/0"))
     assert (away.state, "a-password" in away.text) == ("warning", False)

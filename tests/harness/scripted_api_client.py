@@ -29,21 +29,21 @@ FINISHED = event(5, "run_finished", output="Hello you")
 
 
 class ScriptedApiClient:
-    """Streams that were prepared, in order; every request is noted."""
+    """Yields the given streams in order, and records every request."""
 
     def __init__(self, *streams: Sequence[Step], status: str = "running") -> None:
-        self.asked: list[tuple[str, str, Any]] = []
+        self.requests: list[tuple[str, str, Any]] = []
         self._streams = list(streams)
         self._status = status
 
     def call(self, method: str, path: str, body: object = None) -> Any:
-        self.asked.append((method, path, body))
+        self.requests.append((method, path, body))
         if path.endswith("/cancel") and self._status == "ended":
             raise StateError("it has ended")
         return {"status": self._status}
 
     def stream(self, method: str, path: str, body: object = None) -> Iterator[Frame]:
-        self.asked.append((method, path, body))
+        self.requests.append((method, path, body))
         for step in self._streams.pop(0):
             if isinstance(step, BaseException):
                 raise step

@@ -113,8 +113,8 @@ class RecordedChildren(Children):
     async def has_news(self, state: AgentState) -> bool:
         if not state.open_children:
             return any(child.status == "orphaned" for child in state.children)
-        look = await self.status(state)
-        return look.working or bool(look.ended)
+        status = await self.status(state)
+        return status.working or bool(status.ended)
 
     async def cancel(self, state: AgentState) -> None:
         return None
@@ -138,7 +138,7 @@ class RecordedBudgets(Budgets):
         return [QuotaScope("principal", principal, Quota(tokens_per_day=0))] if self._reached is not None else []
 
     async def reserve(
-        self, shares: Sequence[QuotaScope], tokens: int, cost_usd: float
+        self, scopes: Sequence[QuotaScope], tokens: int, cost_usd: float
     ) -> BudgetReservation | LimitReached:
         if self._left > 0 or not isinstance(self._reached, LimitReached):
             self._left -= 1

@@ -90,7 +90,6 @@ class ReplayEngine:
         self._agents = AgentRegistry({agent.name: agent} if agent else {})
         versions = VersionResolver(self._journal, self._agents, build, direct)
         self._parts = RunParts(self._journal, self._codec, self._clock, self._ids, versions)
-        self._direct = direct
         self._principal = recording.accepted.principal
         make = ThreadRef if agent else ThreadRef.hidden
         self._thread = make(self._principal, THREAD)

@@ -1,4 +1,4 @@
-"""The command line. `serve` takes a light way in: a server holds neither typer nor rich in its memory."""
+"""The command line. `serve` has an entry path without typer and rich, so that a server does not hold them in memory."""
 
 from __future__ import annotations
 
@@ -10,21 +10,24 @@ from collections.abc import Sequence
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code (`journeyman.cli.exit_codes`)."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    hold_standard_descriptors()
+    open_standard_descriptors()
     if arguments[:1] == ["serve"]:
-        from journeyman.cli.commands.serve import serve_main as serve
+        from journeyman.cli.commands.serve import serve_main
 
-        return serve(arguments[1:])
-    from journeyman.cli.app import main as command
+        return serve_main(arguments[1:])
+    from journeyman.cli.app import run_command
 
-    return command(arguments)
+    return run_command(arguments)
 
 
-def hold_standard_descriptors() -> None:
-    """Descriptors 0 to 2 exist from here on: else the journal's file could get number 2 and be written over."""
+def open_standard_descriptors() -> None:
+    """Open each of the descriptors 0 to 2 that is closed, on the null device.
+
+    Otherwise the journal's file could get descriptor 2, and error messages would overwrite it.
+    """
     while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(fd, True)
     os.close(fd)
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:  # Python gives none where the descriptor was closed
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - until the process ends
+        if getattr(sys, name) is None:  # Python sets None if the descriptor was closed at the start
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - open until the process ends

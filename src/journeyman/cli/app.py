@@ -1,4 +1,4 @@
-"""Every command but `serve`, under one name."""
+"""The typer application with every command. `journeyman.cli.main` runs `serve` without it."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from journeyman.cli.commands import (
     threads,
     tools,
 )
-from journeyman.cli.commands import init as project
-from journeyman.cli.commands import test as agent_test
-from journeyman.cli.doctor import command as doctor
+from journeyman.cli.commands import init as init_command
+from journeyman.cli.commands import test as test_command
+from journeyman.cli.doctor import command as doctor_command
 from journeyman.cli.exit_codes import INTERRUPTED, OK, exit_code
-from journeyman.cli.output import complain
+from journeyman.cli.output import print_error
 from journeyman.errors import BaseError
 
 EPILOG = (
@@ -39,34 +39,35 @@ EPILOG = (
 )
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run one command; its exit code."""
+def run_command(arguments: Sequence[str]) -> int:
+    """Run one command, print its error if it fails, and return its exit code."""
     try:
         build_cli()(args=list(arguments), prog_name="journeyman")
     except SystemExit as exc:
         return exc.code if isinstance(exc.code, int) else OK
     except BaseError as exc:
-        complain(exc, json="--json" in arguments and "call" not in arguments[:2])  # there it is the arguments
+        json = "--json" in arguments and "call" not in arguments[:2]  # in `tools call`, --json takes the arguments
+        print_error(exc, json=json)
         return exit_code(exc)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:  # the reader of a pipe went away: nothing more to say to it
+    except BrokenPipeError:  # the reader of the pipe has exited: discard the rest of the output
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return OK
 
 
 def build_cli() -> typer.Typer:
-    """The commands, in the order of the help text."""
+    """Return the application, with its commands in the order of the help text."""
     app = typer.Typer(
-        help="A self-hosted server of durable agents.",
+        help="Journeyman, a self-hosted server for durable agents.",
         epilog=EPILOG,
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.callback()(_top)
-    app.command("init")(project.init)
+    app.callback()(_global_options)
+    app.command("init")(init_command.init)
     app.command("serve", context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(_serve)
     for name, command in (("run", run.run), ("chat", chat.chat), ("check", check.check), ("schema", check.schema)):
         app.command(name)(command)
@@ -81,23 +82,25 @@ def build_cli() -> typer.Typer:
     app.add_typer(keys.app, name="keys")
     app.command("token")(keys.token)
     app.add_typer(db.app, name="db")
-    app.command("test")(agent_test.run_tests)
+    app.command("test")(test_command.run_tests)
     app.command("fake-llm")(fake_llm.fake_llm)
-    app.command("doctor")(doctor.doctor)
+    app.command("doctor")(doctor_command.doctor)
     return app
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _print_version(requested: bool) -> None:
+    if requested:
         print(f"journeyman {__version__}")
         raise typer.Exit
 
 
-def _top(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="The version.")] = False,
+def _global_options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None: ...
 
 
 def _serve(context: typer.Context) -> None:
-    """Serve agents over HTTP. `journeyman serve --help` says more."""
+    """Serve agents over HTTP. `journeyman serve --help` lists the options."""
     raise typer.Exit(serve.serve_main(context.args))

@@ -16,13 +16,13 @@ FAILED = 1  # the command, the run or the tool failed
 USAGE = 2  # the command line cannot be understood
 CONFIGURATION = 3  # settings, an agent file or a tool file cannot be used
 NOT_FOUND = 4  # no such run, thread, agent, tool or approval
-UNREACHABLE = 5  # no server answers at the address given
+UNREACHABLE = 5  # no server answers at the given address
 WAITING = 6  # the run waits for a human
 INTERRUPTED = 130  # Ctrl-C
 
 
 def exit_code(error: BaseError) -> int:
-    """The code of the command that ended with this error."""
+    """Return the exit code of a command that ended with this error."""
     match error:
         case ValidationError():
             return USAGE

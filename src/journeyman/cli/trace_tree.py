@@ -1,4 +1,4 @@
-"""A run's spans as a tree of lines: durations, places on the run's time, what went wrong."""
+"""A run's spans as a tree of text lines: duration, position in the run's time, and the important attributes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import msgspec
 from journeyman.events.codec import EVENT_TYPES, Entry
 from journeyman.telemetry.tracing.spans import Span
 
-WIDTH = 24  # characters of the bar
-_SHOWN = {
+BAR_WIDTH = 24  # characters
+_LABELS = {
     "gen_ai.usage.input_tokens": "in",
     "gen_ai.usage.output_tokens": "out",
     "journeyman.cost_usd": "$",
@@ -21,33 +21,33 @@ _SHOWN = {
     "journeyman.stopped_by": "stopped by",
     "journeyman.approval.decision": "decision",
 }
-_USUAL = {("journeyman.attempts", 1), ("journeyman.status", "failed")}
+_OMITTED = {("journeyman.attempts", 1), ("journeyman.status", "failed")}  # usual, or said by the span's error
 
 
-def entries(items: Iterable[Mapping[str, Any]]) -> Iterator[Entry]:
-    """Events as a server or a file shows them, as entries again."""
+def entries_from_items(items: Iterable[Mapping[str, Any]]) -> Iterator[Entry]:
+    """Yield journal entries for events in the shape of the HTTP API."""
     for item in items:
         at = int(datetime.fromisoformat(item["at"]).timestamp() * 1_000_000)
-        kind, data = item["type"], msgspec.json.encode(item["data"])
-        yield Entry(item["run_id"], item["seq"], kind, EVENT_TYPES[kind].VERSION, at, data)
+        name, data = item["type"], msgspec.json.encode(item["data"])
+        yield Entry(item["run_id"], item["seq"], name, EVENT_TYPES[name].VERSION, at, data)
 
 
-def tree(spans: Sequence[Span]) -> Iterator[str]:
-    """The lines, the outermost span first. A span whose parent is not among them stands outermost."""
-    known = {span.span_id for span in spans}
-    roots = [span for span in spans if span.parent_id not in known]
-    begun, ended = min(span.start for span in spans), max(span.end for span in spans)
-    label = max(len(span.name) + 3 * depth for span, depth in _walked(roots, spans, 0)) + 2
-    for span, depth in _walked(roots, spans, 0):
-        name = f"{'   ' * (depth - 1)}{'└─ ' if depth else ''}{span.name}"
-        bar = _bar(span, begun, max(1, ended - begun))
-        yield f"{name:<{label}}{_duration(span):>9}  {bar}  {_facts(span)}".rstrip()
+def tree_lines(spans: Sequence[Span]) -> Iterator[str]:
+    """Yield one line for each span, parents before children. A span whose parent is missing becomes a root."""
+    ids = {span.span_id for span in spans}
+    roots = [span for span in spans if span.parent_id not in ids]
+    start, end = min(span.start for span in spans), max(span.end for span in spans)
+    label_width = max(len(span.name) + 3 * depth for span, depth in _with_depth(roots, spans, 0)) + 2
+    for span, depth in _with_depth(roots, spans, 0):
+        label = f"{'   ' * (depth - 1)}{'└─ ' if depth else ''}{span.name}"
+        bar = _bar(span, start, max(1, end - start))
+        yield f"{label:<{label_width}}{_duration(span):>9}  {bar}  {_attributes(span)}".rstrip()
 
 
-def _walked(level: Iterable[Span], spans: Sequence[Span], depth: int) -> Iterator[tuple[Span, int]]:
-    for span in sorted(level, key=lambda each: (each.start, each.end)):
+def _with_depth(level: Iterable[Span], spans: Sequence[Span], depth: int) -> Iterator[tuple[Span, int]]:
+    for span in sorted(level, key=lambda span: (span.start, span.end)):
         yield span, depth
-        yield from _walked([each for each in spans if each.parent_id == span.span_id], spans, depth + 1)
+        yield from _with_depth([child for child in spans if child.parent_id == span.span_id], spans, depth + 1)
 
 
 def _duration(span: Span) -> str:
@@ -55,13 +55,13 @@ def _duration(span: Span) -> str:
     return f"{milliseconds / 1000:.2f} s" if milliseconds >= 1000 else f"{milliseconds:.1f} ms"
 
 
-def _bar(span: Span, begun: int, length: int) -> str:
-    first = int((span.start - begun) / length * (WIDTH - 1))
-    last = int((span.end - begun) / length * (WIDTH - 1))
-    return f"{'·' * first}{'━' * (last - first + 1)}{'·' * (WIDTH - 1 - last)}"
+def _bar(span: Span, start: int, length: int) -> str:
+    first = int((span.start - start) / length * (BAR_WIDTH - 1))
+    last = int((span.end - start) / length * (BAR_WIDTH - 1))
+    return f"{'·' * first}{'━' * (last - first + 1)}{'·' * (BAR_WIDTH - 1 - last)}"
 
 
-def _facts(span: Span) -> str:
-    items = [(name, span.attributes[name]) for name in _SHOWN if name in span.attributes]
-    said = [f"{_SHOWN[name]} {value}" for name, value in items if (name, value) not in _USUAL]
-    return ", ".join([*said, *([f"error {span.error}"] if span.error else [])])
+def _attributes(span: Span) -> str:
+    items = [(name, span.attributes[name]) for name in _LABELS if name in span.attributes]
+    texts = [f"{_LABELS[name]} {value}" for name, value in items if (name, value) not in _OMITTED]
+    return ", ".join([*texts, *([f"error {span.error}"] if span.error else [])])

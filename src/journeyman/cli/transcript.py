@@ -1,66 +1,81 @@
-"""A run's frames as text on a terminal: the reply as it grows, tool calls as they start and end."""
+"""A run's frames as text on a terminal: the reply while it streams, and tool calls as they start and end."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from journeyman.cli.client.api_client import Frame
-from journeyman.cli.output import CommandOutput, compact, printable
+from journeyman.cli.output import CommandOutput, compact_json, printable
 
-SHOWN = 200  # characters of a tool's arguments or result
+MAX_CHARACTERS = 200  # of a tool's arguments or result
 
 
 class Transcript:
-    """Shows frames; remembers how the run ended and which approvals are open."""
+    """Prints the frames of one run, and keeps its status and its open approvals by id."""
 
     def __init__(self, output: CommandOutput) -> None:
         self.status = "running"
-        self.response = ""
-        self.error: dict[str, Any] | None = None
-        self.stopped_by: str | None = None
         self.approvals: dict[str, dict[str, Any]] = {}
         self._output = output
-        self._text = ""  # of the open model call, as shown
+        self._text = ""  # of the open model call, as printed
         self._column = 0
-        self._calls: set[str] = set()  # tool calls without their end
-        self._early: list[Frame] = []  # text that came before the end of the calls it follows: ends wait for the disk
+        self._open_calls: set[str] = set()
+        self._early: list[Frame] = []  # text that overtook the end of a call, which waits for the disk
+        self._handlers: dict[str, Callable[[dict[str, Any]], None]] = {
+            "delta": self._delta,
+            "snapshot": self._snapshot,
+            "progress": self._progress,
+            "model_replied": self._model_replied,
+            "model_failed": self._model_failed,
+            "history_summarized": self._history_summarized,
+            "tool_call_started": self._tool_call_started,
+            "tool_call_finished": self._tool_call_finished,
+            "approval_requested": self._approval_requested,
+            "approval_given": self._approval_given,
+            "limit_reached": self._limit_reached,
+            "run_paused": self._run_paused,
+            "run_resumed": self._run_resumed,
+            "run_finished": self._run_finished,
+            "run_failed": self._run_failed,
+            "run_cancelled": self._run_cancelled,
+        }
 
     def show(self, frame: Frame) -> None:
-        """One frame, in the order of arrival."""
-        if self._calls and frame.type in ("delta", "snapshot"):
+        """Print one frame. Frames of unknown types, such as those of a later release, are skipped."""
+        if self._open_calls and frame.type in ("delta", "snapshot"):
             self._early.append(frame)
             return
-        act = getattr(self, f"_{frame.type}", None)
-        if act is not None:
-            act(frame.data if frame.seq is None else frame.data["data"])
+        handler = self._handlers.get(frame.type)
+        if handler is not None:
+            handler(frame.data if frame.seq is None else frame.data["data"])
 
-    def ask(self, approval: dict[str, Any]) -> str:
-        """An open approval as a question."""
-        call = f" {approval['tool']}({arguments(approval['arguments'])})" if approval["tool"] else ""
-        return f"{approval['message']}{call}"
+    def resume(self) -> None:
+        """Mark the run as running, after its approvals were answered."""
+        self.status = "running"
 
-    # --- live frames
+    # --- Live frames
 
     def _delta(self, data: dict[str, Any]) -> None:
-        if data["offset"] < len(self._text):  # a new attempt, or a rejoined reply
-            self._become(self._text[: data["offset"]] + data["text"] if data["offset"] else data["text"])
+        if data["offset"] < len(self._text):  # a new attempt, or a reply that was rejoined
+            self._replace_text(self._text[: data["offset"]] + data["text"] if data["offset"] else data["text"])
         else:
-            self._grow(data["text"])
+            self._append_text(data["text"])
 
     def _snapshot(self, data: dict[str, Any]) -> None:
-        self._become(data["text"])
+        self._replace_text(data["text"])
 
     def _progress(self, data: dict[str, Any]) -> None:
         value = data["value"]
         self._note(f"  … {value if isinstance(value, str) else f'{value:.0%}'}")
 
-    # --- stored events
+    # --- Stored events
 
     def _model_replied(self, data: dict[str, Any]) -> None:
-        self._calls.clear()
+        self._open_calls.clear()
         self._early.clear()
         message = data["message"]
-        self._become("".join(part.get("text", "") for part in message.get("content", ())))
+        self._replace_text("".join(part.get("text", "") for part in message.get("content", ())))
         self._end_line()
         self._text = ""
 
@@ -70,19 +85,24 @@ class Transcript:
 
     def _history_summarized(self, data: dict[str, Any]) -> None:
         error = data.get("error")
-        self._note(f"no summary: {error['message']}" if error else "· earlier messages summarized", "dim")
+        text = f"· earlier messages not summarized: {error['message']}" if error else "· earlier messages summarized"
+        self._note(text, "dim")
 
     def _tool_call_started(self, data: dict[str, Any]) -> None:
-        self._calls.add(data["call"])
-        again = f" (try {data['attempt']})" if data.get("attempt", 1) > 1 else ""
-        self._note(f"· {data['tool']}({arguments(data['arguments'])}){again}")
+        self._open_calls.add(data["call"])
+        attempt = f" (attempt {data['attempt']})" if data.get("attempt", 1) > 1 else ""
+        self._note(f"· {data['tool']}({format_arguments(data['arguments'])}){attempt}")
 
     def _tool_call_finished(self, data: dict[str, Any]) -> None:
         error = data.get("error")
-        said = error["message"] if error else " ".join((data.get("result") or "").split())
-        self._note(
-            f"  {data['tool']} -> {short(said)} ({data.get('duration_ms', 0):.0f} ms)", "red" if error else "dim"
-        )
+        result = error["message"] if error else " ".join((data.get("result") or "").split())
+        duration = f"{data.get('duration_ms', 0):.0f} ms"
+        self._note(f"  {data['tool']} -> {shorten(result)} ({duration})", "red" if error else "dim")
+        self._open_calls.discard(data["call"])
+        if not self._open_calls:
+            early, self._early = self._early, []
+            for frame in early:
+                self.show(frame)
 
     def _approval_requested(self, data: dict[str, Any]) -> None:
         self.approvals[data["approval"]] = {"arguments": {}, "message": "", "tool": "", "decisions": (), **data}
@@ -99,36 +119,36 @@ class Transcript:
     def _run_resumed(self, data: dict[str, Any]) -> None:
         self.status = "running"
         if data.get("reason") == "taken_over":
-            self._note("the server came back; the run goes on", "yellow")
+            self._note("The server was restarted, and the run continues.", "yellow")
 
     def _run_finished(self, data: dict[str, Any]) -> None:
-        self.status, self.response, self.stopped_by = "finished", data.get("output", ""), data.get("stopped_by")
+        self.status = "finished"
         self._end_line()
 
     def _run_failed(self, data: dict[str, Any]) -> None:
-        self.status, self.error = "failed", data["error"]
+        self.status = "failed"
         self._note(f"failed: {data['error']['message']}", "red")
 
     def _run_cancelled(self, data: dict[str, Any]) -> None:
         self.status = "cancelled"
         self._note("cancelled", "yellow")
 
-    # --- the terminal
+    # --- The terminal
 
-    def _grow(self, text: str) -> None:
+    def _append_text(self, text: str) -> None:
         self._text += text
         if text:
             self._output.write(printable(text))
             self._column = 0 if text.endswith("\n") else 1
 
-    def _become(self, text: str) -> None:
-        """The open reply is this text: print what is new of it, or all of it on a new line."""
+    def _replace_text(self, text: str) -> None:
+        """Print what `text` adds to the printed reply, or all of it on a new line if it is a different text."""
         if text.startswith(self._text):
-            self._grow(text[len(self._text) :])
+            self._append_text(text[len(self._text) :])
             return
         self._end_line()
         self._text = ""
-        self._grow(text)
+        self._append_text(text)
 
     def _note(self, text: str, colour: str = "dim") -> None:
         self._end_line()
@@ -140,10 +160,17 @@ class Transcript:
             self._column = 0
 
 
-def arguments(given: dict[str, Any]) -> str:
-    """Arguments as in a call: `order_id="1042", amount=20`."""
-    return short(", ".join(f"{name}={compact(value)}" for name, value in given.items()))
+def question_text(approval: dict[str, Any]) -> str:
+    """Return the question of an open approval, with the tool call that it is about."""
+    call = f" {approval['tool']}({format_arguments(approval['arguments'])})" if approval["tool"] else ""
+    return f"{approval['message']}{call}"
 
 
-def short(text: str) -> str:
-    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
+def format_arguments(arguments: dict[str, Any]) -> str:
+    """Return arguments as they are written in a call: `order_id="1042", amount=20`."""
+    return shorten(", ".join(f"{name}={compact_json(value)}" for name, value in arguments.items()))
+
+
+def shorten(text: str) -> str:
+    """Cut a text to MAX_CHARACTERS."""
+    return text if len(text) <= MAX_CHARACTERS else f"{text[: MAX_CHARACTERS - 1]}…"

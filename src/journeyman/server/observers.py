@@ -25,8 +25,8 @@ from journeyman.telemetry.metrics.exposition import Exposition
 from journeyman.telemetry.metrics.instruments import Distribution
 from journeyman.telemetry.metrics.loop_lag import LoopLag
 from journeyman.telemetry.metrics.recorders import LabelNames, RunMetrics, ServerMetrics
-from journeyman.telemetry.tasks import TaskBook
-from journeyman.telemetry.tracing.exporter import Traces, wanted
+from journeyman.telemetry.tasks import TaskTracker
+from journeyman.telemetry.tracing.exporter import TraceExporter, export_config
 from journeyman.tools.process.pool import WorkerPool
 from journeyman.tools.registry import ToolRegistry
 
@@ -39,7 +39,7 @@ class Observers:
         registry: ToolRegistry,
         clock: Clock,
         names: LabelNames,
-        traces: Traces | None = None,
+        traces: TraceExporter | None = None,
         *,
         debug: bool = False,
     ) -> None:
@@ -48,7 +48,7 @@ class Observers:
         self.traces = traces
         self.runs = RunMetrics(names)
         self.server = ServerMetrics(names)
-        self.tasks = TaskBook(clock)
+        self.tasks = TaskTracker(clock)
         self.lag = LoopLag(clock, self.server.lag.observe)
 
     def subscribe(self, hub: FactHub) -> None:
@@ -127,16 +127,16 @@ def tool_durations(registry: ToolRegistry) -> dict[str, Distribution]:
     }
 
 
-def tracing(environ: Mapping[str, str]) -> tuple[Traces | None, tuple[Problem, ...]]:
+def tracing(environ: Mapping[str, str]) -> tuple[TraceExporter | None, tuple[Problem, ...]]:
     """Return the exporter of traces, and warnings about what it cannot do. None: no traces are asked for, or the SDK is
     missing."""
-    asked = wanted(environ)
-    problems = tuple(Problem(text, severity="warning") for text in asked.problems)
-    if not asked:
+    config = export_config(environ)
+    problems = tuple(Problem(text, severity="warning") for text in config.problems)
+    if not config:
         return None, problems
     try:
-        from journeyman.telemetry.tracing.otel import Otel  # noqa: PLC0415 - an extra; 0.1 s and 17 MB, only where configured
+        from journeyman.telemetry.tracing.otel import OtelSink  # noqa: PLC0415 - an extra; 0.1 s and 17 MB, only where configured
     except ImportError as exc:
         text = f"OTEL_… asks for traces, but a package is missing ({exc.name}): pip install 'journeyman[otel]'"
         return None, (*problems, Problem(text, severity="warning"))
-    return Traces(Otel.over_http(asked, __version__)), problems
+    return TraceExporter(OtelSink.over_http(config, __version__)), problems

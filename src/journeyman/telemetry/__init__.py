@@ -1,1 +1,1 @@
-"""Readers of events and signals: logs, metrics, traces."""
+"""Logs, metrics and traces, made from committed events and from the signals of guards."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import typer.main
 
-from journeyman.cli import exit_codes as exits
+from journeyman.cli import exit_codes
 from journeyman.cli.app import EPILOG, build_cli
 
 PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "cli.md").read_text()
@@ -33,6 +33,6 @@ def test_every_command_says_what_it_does() -> None:
 
 
 def test_the_page_and_the_help_name_every_exit_code() -> None:
-    codes = {value for name, value in vars(exits).items() if name.isupper()}
+    codes = {value for name, value in vars(exit_codes).items() if name.isupper()}
     assert {int(code) for code in re.findall(r"^\| (\d+) \|", PAGE, re.M)} == codes
     assert {int(code) for code in re.findall(r"(\d+) ", EPILOG)} == codes

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from journeyman.cli.output import CommandOutput, complain, printable, table
+from journeyman.cli.output import CommandOutput, print_error, printable, table_lines
 from journeyman.errors import (
     ConfigurationError,
     Problem,
@@ -14,7 +14,7 @@ from journeyman.errors import (
 
 def test_a_table_is_aligned_and_shows_every_kind_of_value() -> None:
     items = [{"name": "a", "tools": ["x", "y"], "note": None}, {"name": "longer", "tools": [], "note": "two\nlines"}]
-    assert table(items, ("name", "tools", "note")) == [
+    assert table_lines(items, ("name", "tools", "note")) == [
         "NAME    TOOLS  NOTE",
         "a       x, y   -",
         "longer  -      two lines",
@@ -27,13 +27,13 @@ def test_json_is_one_value() -> None:
     assert json.loads(stream.getvalue()) == {"items": [{"name": "a", "more": 1}]}
 
 
-def test_no_items_is_a_sentence() -> None:
+def test_an_empty_list_is_a_sentence() -> None:
     stream = io.StringIO()
     CommandOutput(stream=stream).items([], ("name",), "Nothing.")
     assert stream.getvalue() == "Nothing.\n"
 
 
-def test_text_of_others_cannot_steer_the_terminal() -> None:
+def test_foreign_text_cannot_control_the_terminal() -> None:
     assert printable("a\x1b]0;title\x07\r\ud800\tb\n") == "a\ufffd]0;title\ufffd\ufffd?\tb\n"
 
 
@@ -50,8 +50,8 @@ def test_colours_only_on_a_terminal_that_wants_them(monkeypatch: pytest.MonkeyPa
     assert CommandOutput(stream=Terminal()).paint("x", "red") == "x"
 
 
-def test_a_complaint_as_json_lists_the_problems() -> None:
+def test_an_error_as_json_lists_the_problems() -> None:
     stream = io.StringIO()
-    complain(ConfigurationError("No:", [Problem("bad", "a.yaml", 3, 1, "mend it")]), json=True, stream=stream)
-    said = json.loads(stream.getvalue())
-    assert (said["code"], said["problems"][0]["line"]) == ("configuration_error", 3)
+    print_error(ConfigurationError("No:", [Problem("bad", "a.yaml", 3, 1, "mend it")]), json=True, stream=stream)
+    printed = json.loads(stream.getvalue())
+    assert (printed["code"], printed["problems"][0]["line"]) == ("configuration_error", 3)

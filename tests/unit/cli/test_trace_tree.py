@@ -2,22 +2,21 @@ from __future__ import annotations
 
 import msgspec
 
-from journeyman.cli.trace_tree import entries as read_again
-from journeyman.cli.trace_tree import tree
+from journeyman.cli.trace_tree import entries_from_items, tree_lines
 from journeyman.events.codec import wire
 from journeyman.events.events import (
     RunFinished,
 )
-from journeyman.telemetry.tracing.spans import spans
+from journeyman.telemetry.tracing.spans import spans_of_run
 from tests.unit.telemetry.tracing.test_spans import ACCEPTED, FIRST, entries
 
 
 def test_a_tree_of_lines() -> None:
     stored = entries(ACCEPTED, *FIRST, RunFinished(output="done"))
     shown = msgspec.json.decode(msgspec.json.encode([wire(entry) for entry in stored]))
-    found = spans("r1", stored)
-    assert spans("r1", read_again(shown)) == found
-    lines = list(tree(found))
+    found = spans_of_run("r1", stored)
+    assert spans_of_run("r1", entries_from_items(shown)) == found
+    lines = list(tree_lines(found))
     assert [line.split("  ")[0] for line in lines] == [
         "invoke_agent support",
         "└─ chat gpt-5",

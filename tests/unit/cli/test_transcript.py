@@ -16,18 +16,18 @@ def shown(*frames: Frame) -> str:
     return stream.getvalue()
 
 
-def test_a_reply_grows_and_stands_once() -> None:
+def test_a_streamed_reply_is_printed_once() -> None:
     assert shown(ACCEPTED, delta("Hel"), delta("lo you", 3), REPLIED, FINISHED) == "Hello you\n"
     assert shown(ACCEPTED, REPLIED, FINISHED) == "Hello you\n"
 
 
-def test_a_snapshot_goes_on_or_begins_anew() -> None:
+def test_a_snapshot_continues_the_reply_or_replaces_it() -> None:
     snapshot = Frame("snapshot", {"call": "m1", "attempt": 1, "text": "Hello"})
     assert shown(delta("Hel"), snapshot, delta(" you", 5), REPLIED) == "Hello you\n"
     assert shown(delta("Bye"), snapshot, REPLIED) == "Bye\nHello you\n"
 
 
-def test_a_new_attempt_begins_anew() -> None:
+def test_a_new_attempt_begins_a_new_line() -> None:
     assert shown(delta("Bro"), delta("Hello", 0), REPLIED) == "Bro\nHello you\n"
 
 
@@ -43,9 +43,15 @@ def test_tool_calls() -> None:
     assert "add -> no" in shown(CALL, failed)
 
 
-def test_a_reply_that_overtakes_its_calls_end_waits_for_it() -> None:
+def test_text_that_arrives_before_the_end_of_a_call_waits_for_it() -> None:
     assert shown(CALL, delta("Hello"), RETURN, REPLIED) == '· add(a=1, b="x")\n  add -> 3 (4 ms)\nHello you\n'
     assert shown(CALL, delta("Hello"), REPLIED).endswith("Hello you\n")
+
+
+def test_a_reply_after_a_call_is_streamed() -> None:
+    """The text is printed while it arrives, not only with the model's complete reply."""
+    assert shown(CALL, delta("Hel"), RETURN).endswith("(4 ms)\nHel")
+    assert shown(CALL, RETURN, delta("Hel"), delta("lo", 3)).endswith("(4 ms)\nHello")
 
 
 def test_failures_limits_and_unknown_frames() -> None:

@@ -1,1 +1,1 @@
-"""API clients of the command line: over HTTP, over a journal file, or in process."""
+"""How commands reach runs and the journal: over HTTP, in this process, or by reading the journal file."""

@@ -1,4 +1,4 @@
-"""How commands reach the runs: the HTTP API, of a server that is up or of an application in this process."""
+"""The HTTP API as commands call it: the protocol that both clients implement, and what they share."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import msgspec
 
 from journeyman.errors import BaseError, ForbiddenError, NotFoundError, ServiceError, StateError, UnauthenticatedError
 
-BODY_CAP = 64 << 20  # bytes of one answer
+MAX_RESPONSE_BYTES = 64 << 20
 
 
 class Frame(msgspec.Struct, frozen=True):
-    """One event of a stream: its type, its data, and its seq where it is a stored one."""
+    """One frame of an event stream. `seq` is None for live frames, which are not stored."""
 
     type: str
     data: dict[str, Any]
@@ -22,18 +22,18 @@ class Frame(msgspec.Struct, frozen=True):
 
 
 class ApiClient(Protocol):
-    """The HTTP API, waited for. A context manager: leave it to hang up."""
+    """A blocking client of the HTTP API. Used as a context manager, it disconnects at the end."""
 
     def call(self, method: str, path: str, body: object = None) -> Any:
-        """The answer's JSON.
+        """Send a request and return the decoded JSON of its response, or None if the response has no body.
 
-        Raises what `refusal` makes of a status from 400, ServiceUnavailableError when nobody answers, and
-        KeyboardInterrupt on Ctrl-C.
+        Raises the error of `error_from_response` for a status of 400 or above, ServiceUnavailableError if no server
+        answers, and KeyboardInterrupt on Ctrl-C.
         """
         ...
 
     def stream(self, method: str, path: str, body: object = None) -> Iterator[Frame]:
-        """The frames of a stream until the server ends it. Raises as `call` does."""
+        """Send a request and yield the frames of its event stream until the server ends it. Raises as `call` does."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -43,8 +43,8 @@ class ApiClient(Protocol):
     ) -> None: ...
 
 
-def frames(lines: Iterable[bytes]) -> Iterator[Frame]:
-    """Server-sent events from their lines; comments and incomplete events are left out."""
+def parse_frames(lines: Iterable[bytes]) -> Iterator[Frame]:
+    """Parse server-sent events from their lines. Comments and incomplete events are skipped."""
     kind, seq, data = "message", None, b""
     for raw in lines:
         line = raw.rstrip(b"\r\n")
@@ -64,15 +64,19 @@ def frames(lines: Iterable[bytes]) -> Iterator[Frame]:
                 data = data + b"\n" + value if data else value
 
 
-def error_of_answer(status: int, body: bytes) -> BaseError:
-    """An answer from 400 on as an error of our tree, with its sentence and code."""
+def error_from_response(status: int, body: bytes) -> BaseError:
+    """Return the error for a response with a status of 400 or above, with the server's sentence and error code."""
     try:
         problem = msgspec.json.decode(body)
         sentence, code = str(problem["error"]), str(problem["code"])
     except (msgspec.DecodeError, KeyError, TypeError):
-        return ServiceError(f"The server answered {status} without saying why: is this a Journeyman server?")
+        return ServiceError(
+            f"The server answered with status {status} and gave no reason. Check that it is a Journeyman server."
+        )
     if status == 401:
-        return UnauthenticatedError("The server asks who you are: set JOURNEYMAN_API_KEY to a key that is valid there")
+        return UnauthenticatedError(
+            "The server requires an API key. Set JOURNEYMAN_API_KEY to a key that is valid on this server."
+        )
     if status == 403:
         return ForbiddenError(sentence, code=code)
     if status == 404:

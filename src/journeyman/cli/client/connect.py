@@ -1,4 +1,4 @@
-"""Where the runs are: a server that owns the journal's file, or this process."""
+"""Chooses the client of a command: the server at `--url`, the server that owns the journal file, or this process."""
 
 from __future__ import annotations
 
@@ -19,62 +19,68 @@ from journeyman.settings import Settings, is_loopback
 PROBE_SECONDS = 2.0
 
 
-def owner_url(database: Path | None) -> str | None:
-    """The address of the server that owns this file; None if none answers.
+@contextmanager
+def connect(settings: Settings, url: str | None = None, *, offline: bool = False) -> Iterator[ApiClient]:
+    """Open a client of the server at `url`, or of the one that owns the journal, or of an application in this process.
 
-    The owner leaves it in the lock file; an address beyond loopback is not believed, and one that does not answer is
-    left over from a server that was killed.
+    `offline` lets the offline model answer; it has no effect on a server.
+    """
+    server = running_server(settings, url)
+    if server is not None:
+        with server:
+            yield server
+        return
+    with _client_in_process(settings, offline) as client:
+        yield client
+
+
+def running_server(settings: Settings, url: str | None) -> HttpApiClient | None:
+    """Return a client of the server at `url`, or without `url` of the one that owns the journal file.
+
+    Returns None if there is no such server. The client sends JOURNEYMAN_API_KEY. If that is not set, it sends API_KEY,
+    but only to the owner of the journal file and never to another server.
+    """
+    key = settings.journeyman_api_key.get_secret_value() if settings.journeyman_api_key else None
+    if url is not None:
+        return HttpApiClient(url, key)
+    owner = owner_url(settings.database_path)
+    return None if owner is None else HttpApiClient(owner, key or settings.seed_key)
+
+
+def owner_url(database: Path | None) -> str | None:
+    """Return the address of the server that owns this journal file, or None if there is none that answers.
+
+    The owner writes its address to the lock file. An address that is not loopback is not trusted, and one that does
+    not answer is left over from a server that was killed.
     """
     url = owner_of(database)[1] if database is not None else ""
     return url if is_loopback(urlsplit(url).hostname or "") and is_answering(url) else None
 
 
-def running_server(settings: Settings, url: str | None) -> HttpApiClient | None:
-    """The server at `url`, else the one that owns the file; None: there is none.
-
-    JOURNEYMAN_API_KEY says who asks. The owner of the file is asked in the name of API_KEY where that is not set: it
-    never goes to another server.
-    """
-    key = settings.journeyman_api_key.get_secret_value() if settings.journeyman_api_key else None
-    if url is not None:
-        return HttpApiClient(url, key)
-    own = owner_url(settings.database_path)
-    return None if own is None else HttpApiClient(own, key or settings.seed_key)
-
-
 def is_answering(url: str) -> bool:
+    """Return whether a server answers at `url` within PROBE_SECONDS."""
     try:
-        with build_opener(ProxyHandler({})).open(f"{url}/livez", timeout=PROBE_SECONDS) as answer:
-            return bool(answer.status == 200)
+        with build_opener(ProxyHandler({})).open(f"{url}/livez", timeout=PROBE_SECONDS) as response:
+            return bool(response.status == 200)
     except (URLError, OSError, ValueError):
         return False
 
 
-@contextmanager
-def connect(settings: Settings, url: str | None = None, *, offline: bool = False) -> Iterator[ApiClient]:
-    """The way to the runs: `url`, else the server that owns the file, else an application in this process."""
-    remote = running_server(settings, url)
-    if remote is not None:
-        with remote:
-            yield remote
-        return
-    with _application(settings, offline) as local:
-        yield local
-
-
-def _application(settings: Settings, offline: bool) -> ApiClient:
-    # Half a second and 60 MB: only for a command that finds no server.
+def _client_in_process(settings: Settings, offline: bool) -> ApiClient:
+    # Half a second and 60 MB: imported only by a command that finds no server.
     from journeyman.cli.client.asgi_client import AsgiClient
     from journeyman.server.serving.app import App
 
-    mask = log_quietly(settings)
-    # Who owns the file is asked nothing: the commands act as `local`.
+    mask = configure_quiet_logs(settings)
+    # A user who can open the journal file needs no key: the command acts as `local`.
     return AsgiClient(App(settings.model_copy(update={"auth_mode": "off"}), offline=offline, on_secrets=mask))
 
 
-def log_quietly(settings: Settings) -> Callable[[tuple[str, ...]], None]:
-    """Warnings and worse, unless LOG_LEVEL is set: what a command prints is its answer. Call what is returned with
-    more secrets once they are known."""
+def configure_quiet_logs(settings: Settings) -> Callable[[tuple[str, ...]], None]:
+    """Log warnings and errors only, unless LOG_LEVEL is set, so that a command's output is its result.
+
+    Returns a function that takes all secrets to mask, to be called once more of them are known.
+    """
     from journeyman.telemetry.logs import setup as logs
 
     level = settings.log_level if "log_level" in settings.model_fields_set else "WARNING"
@@ -84,10 +90,12 @@ def log_quietly(settings: Settings) -> Callable[[tuple[str, ...]], None]:
 
 
 def journal_file(settings: Settings) -> Path:
-    """The file to read. Raises ConfigurationError if there is none."""
+    """Return the path of the existing journal file. Raises ConfigurationError if there is none."""
     path = settings.database_path
     if path is None:
-        raise ConfigurationError("memory:// is in the server's memory only: say --url to ask the server")
+        raise ConfigurationError(
+            "The journal memory:// exists only in the server's memory. Pass --url to ask that server."
+        )
     if not path.is_file():
-        raise ConfigurationError(f"There is no journal {path}: run something first, or correct DATABASE_URL")
+        raise ConfigurationError(f"There is no journal at {path}. Run an agent first, or correct DATABASE_URL.")
     return path

@@ -1,4 +1,4 @@
-"""Following one run to its end or its next pause, across lost connections and restarts of the server."""
+"""Follows one run to its end or its next pause, across lost connections and restarts of the server."""
 
 from __future__ import annotations
 
@@ -10,67 +10,75 @@ from journeyman.cli.client.api_client import ApiClient, Frame
 from journeyman.errors import ServiceUnavailableError
 from journeyman.events.streams import ThreadRef
 
-ENDS = frozenset({"run_finished", "run_failed", "run_cancelled"})
-TRIES = 60
-PAUSE_SECONDS = 0.5
+END_FRAMES = frozenset({"run_finished", "run_failed", "run_cancelled"})
+MAX_FAILURES = 60  # in a row
+PAUSE_SECONDS = 0.5  # before the next attempt
 
 
 class StreamFollower:
-    """A run that is followed: which one, on which thread, and the last seq seen of it."""
+    """The event stream of one run. `run_id` and `thread_id` are None until the server has named them.
 
-    def __init__(self, door: ApiClient, sleep: Callable[[float], None] = time.sleep) -> None:
+    `last_seq` is the seq of the last stored event that was received.
+    """
+
+    def __init__(self, client: ApiClient, sleep: Callable[[float], None] = time.sleep) -> None:
         self.run_id: str | None = None
         self.thread_id: str | None = None
-        self.last = 0
-        self._door = door
+        self.last_seq = 0
+        self._client = client
         self._sleep = sleep
 
     def start(self, body: object) -> Iterator[Frame]:
-        """POST /process, streamed, then `frames`. Raises what the door raises until the run is known."""
-        return self._rejoined(self._door.stream("POST", "/process", body))
+        """Start a run with `POST /process` and yield its frames.
+
+        Errors of the client are raised until the run's id is known; after that the stream is rejoined.
+        """
+        return self._follow(self._client.stream("POST", "/process", body))
 
     def rejoin(self, run_id: str | None = None, after: int | None = None) -> Iterator[Frame]:
-        """A run from `after` on; without them, the one that was followed, from where it was left."""
+        """Yield the frames of a run after seq `after`. By default: the run followed so far, from the last event on."""
         self.run_id = run_id or self.run_id
-        self.last = self.last if after is None else after
-        return self._rejoined(self._stored())
+        self.last_seq = self.last_seq if after is None else after
+        return self._follow(self._stored_frames())
 
-    def _rejoined(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+    def _follow(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         failures = 0
         while True:
-            quiet = True
+            empty = True
             try:
                 for frame in frames:
-                    failures, quiet = 0, False
-                    self._note(frame)
+                    failures, empty = 0, False
+                    self._remember(frame)
                     if frame.type == "reconnect":
                         break
                     yield frame
-                    if frame.type in ENDS or frame.type == "run_paused":
+                    if frame.type in END_FRAMES or frame.type == "run_paused":
                         return
-                if quiet and self._over():
+                if empty and not self._is_active():
                     return
             except ServiceUnavailableError:
-                if self.run_id is None or failures >= TRIES:
+                if self.run_id is None or failures >= MAX_FAILURES:
                     raise
             failures += 1
-            if failures > TRIES:
-                raise ServiceUnavailableError(f"The stream of run {self.run_id} ends again and again: try later")
+            if failures > MAX_FAILURES:
+                raise ServiceUnavailableError(
+                    f"The stream of run {self.run_id} ended {failures} times without an event. Try again later."
+                )
             self._sleep(PAUSE_SECONDS)
-            frames = self._stored()
+            frames = self._stored_frames()
 
-    def _stored(self) -> Iterator[Frame]:
-        return self._door.stream("GET", f"/runs/{quote(self.run_id or '', safe='')}/events?after={self.last}")
+    def _stored_frames(self) -> Iterator[Frame]:
+        return self._client.stream("GET", f"/runs/{quote(self.run_id or '', safe='')}/events?after={self.last_seq}")
 
-    def _over(self) -> bool:
-        """A stream without a frame: is the run past what was seen of it already?"""
-        status = self._door.call("GET", f"/runs/{quote(self.run_id or '', safe='')}")["status"]
-        return status not in ("queued", "running")
+    def _is_active(self) -> bool:
+        """Return whether the run is queued or running. If not, an empty stream means that there is nothing new."""
+        status = self._client.call("GET", f"/runs/{quote(self.run_id or '', safe='')}")["status"]
+        return status in ("queued", "running")
 
-    def _note(self, frame: Frame) -> None:
+    def _remember(self, frame: Frame) -> None:
         if frame.seq is None:
             return
-        self.last = frame.seq
+        self.last_seq = frame.seq
         self.run_id = frame.data["run_id"]
         if frame.type == "run_accepted":
             self.thread_id = ThreadRef.parse(frame.data["data"]["thread"]).id

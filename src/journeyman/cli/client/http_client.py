@@ -1,4 +1,4 @@
-"""The door to a server that is up: the standard library's HTTP client, one connection a call."""
+"""An API client of a running server, over the standard library's HTTP client with one connection a call."""
 
 from __future__ import annotations
 
@@ -10,54 +10,58 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from journeyman.cli.client.api_client import BODY_CAP, Frame, error_of_answer, frames
+from journeyman.cli.client.api_client import MAX_RESPONSE_BYTES, Frame, error_from_response, parse_frames
 from journeyman.errors import ServiceUnavailableError, ValidationError
 
 CONNECT_SECONDS = 5.0
-SILENCE_SECONDS = 4000.0  # of an answer that waits for a run: REQUEST_WAIT_SECONDS is 3600 at most
-PING_SECONDS = 60.0  # of a stream: the server pings four times in it
+CALL_IDLE_SECONDS = 4000.0  # a call may wait for a run, and REQUEST_WAIT_SECONDS is at most 3600
+STREAM_IDLE_SECONDS = 60.0  # the server sends a ping every 15 seconds
 
 
 class HttpApiClient:
-    """The API at an address such as `http://127.0.0.1:8000`. Proxies of the environment are not asked."""
+    """An ApiClient of the server at `url`, such as `http://127.0.0.1:8000`. Ignores proxies of the environment."""
 
     def __init__(self, url: str, key: str | None = None) -> None:
+        """Set up the client without connecting. Raises ValidationError if `url` is not an HTTP address."""
         self._key = key
         self.url = url.rstrip("/")
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValidationError(f"{url!r} is no address of a server: write http://HOST:PORT")
+            raise ValidationError(f"{url!r} is not the address of a server. Write it as http://HOST:PORT.")
         self._secure = parts.scheme == "https"
         self._host, self._port, self._prefix = parts.hostname, parts.port, parts.path
 
     def call(self, method: str, path: str, body: object = None) -> Any:
-        connection, answer = self._ask(method, path, body, "application/json", SILENCE_SECONDS)
+        """See `ApiClient.call`."""
+        connection, response = self._send(method, path, body, "application/json", CALL_IDLE_SECONDS)
         try:
-            data = answer.read(BODY_CAP)
+            data = response.read(MAX_RESPONSE_BYTES)
         except (OSError, http.client.HTTPException) as exc:
-            raise self._gone(exc) from exc
+            raise self._unavailable(exc) from exc
         finally:
             connection.close()
-        if answer.status >= 400:
-            raise error_of_answer(answer.status, data)
+        if response.status >= 400:
+            raise error_from_response(response.status, data)
         return msgspec.json.decode(data) if data else None
 
     def stream(self, method: str, path: str, body: object = None) -> Iterator[Frame]:
-        connection, answer = self._ask(method, path, body, "text/event-stream", PING_SECONDS)
+        """See `ApiClient.stream`."""
+        connection, response = self._send(method, path, body, "text/event-stream", STREAM_IDLE_SECONDS)
         try:
-            if answer.status >= 400:
-                raise error_of_answer(answer.status, answer.read(BODY_CAP))
-            yield from frames(answer)
+            if response.status >= 400:
+                raise error_from_response(response.status, response.read(MAX_RESPONSE_BYTES))
+            yield from parse_frames(response)
         except (OSError, http.client.HTTPException) as exc:
-            raise self._gone(exc) from exc
+            raise self._unavailable(exc) from exc
         finally:
             connection.close()
 
-    def _ask(
-        self, method: str, path: str, body: object, accept: str, silence: float
+    def _send(
+        self, method: str, path: str, body: object, accept: str, idle_seconds: float
     ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
-        make = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
-        connection = make(self._host, self._port, timeout=CONNECT_SECONDS)
+        """Send a request and return the open connection with the response, whose body is not read yet."""
+        connection_type = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
+        connection = connection_type(self._host, self._port, timeout=CONNECT_SECONDS)
         headers = {"Accept": accept, "Content-Type": "application/json"}
         if self._key is not None:
             headers["Authorization"] = f"Bearer {self._key}"
@@ -65,16 +69,16 @@ class HttpApiClient:
         try:
             connection.connect()
             if connection.sock is not None:
-                connection.sock.settimeout(silence)
+                connection.sock.settimeout(idle_seconds)
             connection.request(method, self._prefix + path, data, headers)
             return connection, connection.getresponse()
         except (OSError, http.client.HTTPException) as exc:
             connection.close()
-            raise self._gone(exc) from exc
+            raise self._unavailable(exc) from exc
 
-    def _gone(self, exc: Exception) -> ServiceUnavailableError:
+    def _unavailable(self, exc: Exception) -> ServiceUnavailableError:
         return ServiceUnavailableError(
-            f"No server answers at {self.url} ({exc or type(exc).__name__}): start one with `journeyman serve`"
+            f"No server answers at {self.url} ({exc or type(exc).__name__}). Start one with `journeyman serve`."
         )
 
     def __enter__(self) -> Self:

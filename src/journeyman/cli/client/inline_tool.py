@@ -1,4 +1,4 @@
-"""One tool called in this process, for debugging: checked arguments, no journal, no isolation, no timeout."""
+"""Calls a tool's function in this process, for debugging: no run, no worker process, nothing recorded."""
 
 from __future__ import annotations
 
@@ -18,53 +18,69 @@ from journeyman.tools.spec import CallRequest, Question
 
 
 class InlineToolHost:
-    """The host of a call without a run: what the tool tells its run goes to stderr, known secrets replaced."""
+    """A tool host without a run: progress and context changes are printed to stderr, with known secrets masked.
+
+    The async methods serve async tools, the others serve the BlockingToolContext of plain functions.
+    """
 
     def __init__(self, codec: Codec) -> None:
         self._codec = codec
 
     async def starting(self, attempt: int) -> None:
-        return None
+        """Do nothing: no attempt is recorded."""
 
     def progress(self, value: str | float) -> None:
+        """Print the tool's progress."""
         print(f"… {self._codec.clean(str(value))}", file=sys.stderr)
 
     async def change_context(self, scope: Literal["thread", "global"], patch: dict[str, JSON]) -> None:
+        """Print the change, as `change` does."""
         self.change(scope, patch)
 
     async def ask(self, question: Question) -> str:
+        """Ask the human at the terminal, as `answer` does."""
         return self.answer(question)
 
     def answer(self, question: Question) -> str:
+        """Print the question and return the line that the human types. Raises ToolExecutionError without a terminal."""
         if not sys.stdin.isatty():
-            raise ToolExecutionError("ctx.ask needs a human: call the tool on a terminal, or without --inline")
+            raise ToolExecutionError(
+                "ctx.ask needs a human to answer. Call the tool on a terminal, or without --inline."
+            )
         print(question.text, file=sys.stderr)
         return input("> ")
 
     async def http(self, request: HttpRequest) -> HttpReply:
+        """Raise ToolExecutionError, as `fetch` does."""
         return self.fetch(request)
 
     def fetch(self, request: HttpRequest) -> HttpReply:
-        raise ToolExecutionError("ctx.http needs the server's guards: call the tool without --inline")
+        """Raise ToolExecutionError: HTTP requests of tools need the server's guards."""
+        raise ToolExecutionError("ctx.http needs the guards of the server. Call the tool without --inline.")
 
     def change(self, scope: Literal["thread", "global"], patch: dict[str, JSON]) -> None:
+        """Print a context change; there is no context to apply it to."""
         print(f"{scope} context: {self._codec.masked(patch)}", file=sys.stderr)
 
 
-async def call_inline(registry: ToolRegistry, name: str, given: dict[str, JSON], codec: Codec) -> Any:
-    """The tool's return value. Raises ToolNotFoundError, ToolValidationError, ToolExecutionError (its cause kept)."""
+async def call_inline(registry: ToolRegistry, name: str, arguments: dict[str, JSON], codec: Codec) -> Any:
+    """Call the tool `name` and return its value, with secrets masked.
+
+    Raises ToolNotFoundError, ToolValidationError for bad arguments, and ToolExecutionError with the tool's exception as
+    its cause.
+    """
     tool, host = registry.get(name), InlineToolHost(codec)
     try:
-        return codec.masked(await _called(tool, _request(tool, tool.check_arguments(given)), host))
+        return codec.masked(await _call(tool, _request(tool, tool.check_arguments(arguments)), host))
     except ToolExecutionError as exc:
         raise ToolExecutionError(codec.clean(exc.message), code=exc.code) from (exc.__cause__ or exc)
 
 
-async def _called(tool: RegisteredTool, request: CallRequest, host: InlineToolHost) -> Any:
+async def _call(tool: RegisteredTool, request: CallRequest, host: InlineToolHost) -> Any:
     if tool.invoker is not None:
         return await tool.invoker.invoke(request, host)
     if tool.target is None:
-        raise ToolExecutionError(f"{tool.spec.name} has no function to call here")
+        raise ToolExecutionError(f"The tool {tool.spec.name!r} has no function that can be called in this process.")
     return await _call_blocking(describe(resolve(tool.target, {})), request, host)
 
 
@@ -81,17 +97,17 @@ def _request(tool: RegisteredTool, arguments: dict[str, JSON]) -> CallRequest:
 
 
 async def _call_blocking(described: Described, request: CallRequest, host: InlineToolHost) -> Any:
-    """A plain `def` where a worker process would call it."""
+    """Call a function that a server would call in a worker process."""
     signature, resources = described.signature, OpenResources()
-    given: dict[str, Any] = dict(request.arguments)
+    arguments: dict[str, Any] = dict(request.arguments)
     if described.arguments is not None and not signature.plain:
-        given = described.arguments.check(given)
+        arguments = described.arguments.check(arguments)
     if signature.context:
-        given[signature.context] = BlockingToolContext(request, host.change, host.progress, host.fetch, host.answer)
+        arguments[signature.context] = BlockingToolContext(request, host.change, host.progress, host.fetch, host.answer)
     try:
         for name, resource in signature.resources.items():
-            given[name] = await resources.get(resource)
-        result = described.function(**given)
+            arguments[name] = await resources.get(resource)
+        result = described.function(**arguments)
         return await result if hasattr(result, "__await__") else result
     except Exception as exc:
         raise ToolExecutionError(f"{type(exc).__name__}: {exc}") from exc

@@ -1,4 +1,4 @@
-"""What reading commands show: from the journal's file, opened read-only beside its owner, or from a server."""
+"""Reads lists and single items for commands: from a server, or from the journal file, opened read-only."""
 
 from __future__ import annotations
 
@@ -35,70 +35,89 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Item = dict[str, Any]
-PAGE = 500
-EVENTS = 100_000  # of one run, asked of a server
+FILE_PAGE_SIZE = 500
+SERVER_PAGE_SIZE = 100
+MAX_RECORDED_EVENTS = 100_000  # of one run, read from a server
 
 
 class Queries(Protocol):
-    """Lists and things, in the shapes of the HTTP API. NotFoundError where there is no such thing."""
+    """Read access to runs, threads and approvals. Items have the shapes of the HTTP API."""
 
-    def runs(self, where: Mapping[str, str], limit: int) -> list[Item]: ...
+    def runs(self, where: Mapping[str, str], limit: int) -> list[Item]:
+        """Return the newest runs. `where`: the filters of `GET /runs` by name."""
+        ...
 
-    def run(self, run_id: str) -> Item: ...
+    def run(self, run_id: str) -> Item:
+        """Return one run. Raises NotFoundError."""
+        ...
 
-    def events(self, run_id: str, after: int, limit: int) -> list[Item]: ...
+    def events(self, run_id: str, after: int, limit: int) -> list[Item]:
+        """Return the run's events after seq `after`. Raises NotFoundError."""
+        ...
 
     def state(self, run_id: str, at: int) -> Item:
-        """The run's state after event `at`. NotFoundError where it has no such event."""
+        """Return the run's state after event `at`. Raises NotFoundError if there is no such run or event."""
         ...
 
     def recording(self, run_id: str) -> Recording:
-        """The run with what it began with. StateError (`not_replayable`)."""
+        """Return the run's events with the history that it began with.
+
+        Raises NotFoundError, and StateError (`not_replayable`) for a run that cannot be replayed.
+        """
         ...
 
-    def threads(self, limit: int) -> list[Item]: ...
+    def threads(self, limit: int) -> list[Item]:
+        """Return the threads that were used last."""
+        ...
 
-    def messages(self, thread_id: str, limit: int) -> list[Item]: ...
+    def messages(self, thread_id: str, limit: int) -> list[Item]:
+        """Return the thread's messages, oldest first. Raises NotFoundError."""
+        ...
 
-    def approvals(self, limit: int) -> list[Item]: ...
+    def approvals(self, limit: int) -> list[Item]:
+        """Return the open approvals."""
+        ...
 
 
 def queries(settings: Settings, url: str | None, principal: str = LOCAL_NAME) -> Queries:
-    """From the server at `url`, else from the settings' file, where threads are `principal`'s."""
-    remote = running_server(settings, url) if url else None
-    return ServerQueries(remote) if remote else JournalFileQueries(settings, principal)
+    """Return the queries of the server at `url`, or without `url` those of the journal file in the settings.
+
+    `principal`: whose threads are read from the file. Raises ConfigurationError if there is no journal file.
+    """
+    server = running_server(settings, url) if url else None
+    return ServerQueries(server) if server else JournalFileQueries(settings, principal)
 
 
 class ServerQueries:
-    """Asks a server."""
+    """Queries that a server answers over HTTP."""
 
-    def __init__(self, door: HttpApiClient) -> None:
-        self._door = door
+    def __init__(self, client: HttpApiClient) -> None:
+        self._client = client
 
     def runs(self, where: Mapping[str, str], limit: int) -> list[Item]:
         return self._items("/runs", limit, **where)
 
     def run(self, run_id: str) -> Item:
-        run: Item = self._door.call("GET", f"/runs/{quote(run_id, safe='')}")
+        run: Item = self._client.call("GET", f"/runs/{quote(run_id, safe='')}")
         return run
 
     def events(self, run_id: str, after: int, limit: int) -> list[Item]:
         return self._items(f"/runs/{quote(run_id, safe='')}/events", limit, after=str(after))
 
     def state(self, run_id: str, at: int) -> Item:
-        state: Item = self._door.call("GET", f"/runs/{quote(run_id, safe='')}/state?at={at}")
+        state: Item = self._client.call("GET", f"/runs/{quote(run_id, safe='')}/state?at={at}")
         return state
 
     def recording(self, run_id: str) -> Recording:
-        from journeyman.agent_tests.recording import recording_of  # 0.4 s with all behind it, for few commands
+        from journeyman.agent_tests.recording import recording_of  # 0.4 s, needed by few commands
 
-        recorded = recording_of(run_id, [_entry(item) for item in self.events(run_id, 0, EVENTS)])
+        recorded = recording_of(run_id, [_entry(item) for item in self.events(run_id, 0, MAX_RECORDED_EVENTS)])
         started = recorded.started
         if recorded.accepted.direct is not None or started.last_no < started.first_no:
             return recorded
         thread = quote(ThreadRef.parse(recorded.accepted.thread).id, safe="")
-        span = started.last_no - started.first_no + 1
-        items = self._items(f"/threads/{thread}/messages", span, after=str(started.first_no - 1))
+        count = started.last_no - started.first_no + 1
+        items = self._items(f"/threads/{thread}/messages", count, after=str(started.first_no - 1))
         history = tuple(msgspec.convert(item["message"], Message) for item in items)
         return msgspec.structs.replace(recorded, history=history)
 
@@ -112,10 +131,11 @@ class ServerQueries:
         return self._items("/approvals", limit)
 
     def _items(self, path: str, limit: int, **query: str) -> list[Item]:
-        """Page after page until there are enough."""
+        """Return up to `limit` items of a list, read page by page."""
         found: list[Item] = []
         while len(found) < limit:
-            page = self._door.call("GET", f"{path}?{urlencode({**query, 'limit': min(limit - len(found), 100)})}")
+            size = min(limit - len(found), SERVER_PAGE_SIZE)
+            page = self._client.call("GET", f"{path}?{urlencode({**query, 'limit': size})}")
             found += page["items"]
             cursor = page.get("next_cursor")
             if cursor is None or not page["items"]:
@@ -125,31 +145,31 @@ class ServerQueries:
 
 
 class JournalFileQueries:
-    """Reads a journal's file without owning it."""
+    """Queries over the journal file, opened read-only, so that a running server keeps owning it."""
 
     def __init__(self, settings: Settings, principal: str) -> None:
         self._path = journal_file(settings)
         self._principal = principal
 
     def runs(self, where: Mapping[str, str], limit: int) -> list[Item]:
-        wanted: dict[str, Any] = dict(where)
-        if "thread" in wanted:
-            wanted["thread"] = ThreadRef(self._principal, wanted["thread"]).key
-        for name in wanted.keys() & {"since", "until"}:
-            wanted[name] = microseconds(wanted[name])
-        rows = self._read(lambda journal: journal.runs(RunFilter(**wanted), None, limit))
+        filters: dict[str, Any] = dict(where)
+        if "thread" in filters:
+            filters["thread"] = ThreadRef(self._principal, filters["thread"]).key
+        for name in filters.keys() & {"since", "until"}:
+            filters[name] = microseconds(filters[name])
+        rows = self._read(lambda journal: journal.runs(RunFilter(**filters), None, limit))
         return [_run(row) for row in rows]
 
     def run(self, run_id: str) -> Item:
-        return _run(self._read(lambda journal: _known(journal, run_id)))
+        return _run(self._read(lambda journal: _run_row(journal, run_id)))
 
     def events(self, run_id: str, after: int, limit: int) -> list[Item]:
         async def read(journal: Journal) -> list[Entry]:
-            await _known(journal, run_id)
+            await _run_row(journal, run_id)
             found: list[Entry] = []
             while len(found) < limit:
                 last = found[-1].seq if found else after
-                page = await journal.read(run_id, last, min(PAGE, limit - len(found)))
+                page = await journal.read(run_id, last, min(FILE_PAGE_SIZE, limit - len(found)))
                 found += page
                 if not page:
                     break
@@ -158,12 +178,12 @@ class JournalFileQueries:
         return [_event(redacted_draft(entry)) for entry in self._read(read)]
 
     def state(self, run_id: str, at: int) -> Item:
-        from journeyman.api.responses import state_answer  # Starlette, for this command only
+        from journeyman.api.responses import state_answer  # imports Starlette, only for this query
 
         async def read(journal: Journal) -> AgentState:
-            row = await _known(journal, run_id)
+            row = await _run_row(journal, run_id)
             if at > row.last_seq:
-                raise NotFoundError(f"Run {run_id} has events 1 to {row.last_seq}, not {at}.")
+                raise NotFoundError(f"Run {run_id!r} has no event {at}. Its last event is {row.last_seq}.")
             entries = map(redacted_draft, await read_all(journal, run_id, at))
             return fold(run_id, ((entry.seq, entry.at, entry.event) for entry in entries))
 
@@ -171,7 +191,7 @@ class JournalFileQueries:
         return item
 
     def recording(self, run_id: str) -> Recording:
-        from journeyman.agent_tests.recording import read_recording  # as above
+        from journeyman.agent_tests.recording import read_recording  # 0.4 s, needed by few commands
 
         return self._read(lambda journal: read_recording(journal, run_id))
 
@@ -183,7 +203,7 @@ class JournalFileQueries:
         async def read(journal: Journal) -> list[MessageRow]:
             row = await journal.thread(key := ThreadRef(self._principal, thread_id).key)
             if row is None:
-                raise NotFoundError(f"There is no thread {thread_id!r}: `journeyman threads` lists them")
+                raise NotFoundError(f"There is no thread {thread_id!r}. `journeyman threads` lists the threads.")
             return list(await journal.messages(key, max(1, row.next_no - limit), row.next_no - 1))
 
         return [_message(row) for row in self._read(read)]
@@ -193,7 +213,7 @@ class JournalFileQueries:
         return [_approval(row) for row in rows]
 
     def _read(self, work: Callable[[Journal], Awaitable[T]]) -> T:
-        async def reading() -> T:
+        async def with_journal() -> T:
             journal = SqliteJournal(self._path, read_only=True)
             await journal.open()
             try:
@@ -201,17 +221,17 @@ class JournalFileQueries:
             finally:
                 await journal.close()
 
-        return asyncio.run(reading())
+        return asyncio.run(with_journal())
 
 
-async def _known(journal: Journal, run_id: str) -> RunRow:
+async def _run_row(journal: Journal, run_id: str) -> RunRow:
     row = await journal.run(run_id)
     if row is None:
-        raise NotFoundError(f"There is no run {run_id!r}: `journeyman runs list` lists them")
+        raise NotFoundError(f"There is no run {run_id!r}. `journeyman runs list` lists the runs.")
     return row
 
 
-# --- rows in the shapes of the HTTP API
+# --- Rows in the shapes of the HTTP API
 
 
 def _time(at: int | None) -> str | None:
@@ -233,13 +253,13 @@ def _event(entry: Entry) -> Item:
 
 
 def _entry(item: Item) -> Entry:
-    """An event out of a server's answer, which is of the server's release: so must we be."""
-    kind = EVENT_TYPES[item["type"]]
+    """Return an event of a response as a journal entry. The server must be of the same release as this command."""
+    event_type = EVENT_TYPES[item["type"]]
     return Entry(
         item["run_id"],
         item["seq"],
         item["type"],
-        kind.VERSION,
+        event_type.VERSION,
         microseconds(item["at"]),
         msgspec.json.encode(item["data"]),
     )

@@ -1,4 +1,4 @@
-"""`journeyman check` and `journeyman schema`: what `serve` does before it listens, and the shape of an agent file."""
+"""`journeyman check` checks what `serve` would load, and `journeyman schema` prints the schema of an agent file."""
 
 from __future__ import annotations
 
@@ -23,46 +23,46 @@ def check(
     path: AgentPath = None,
     offline: Offline = False,
     json: Json = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print problems only.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print only problems.")] = False,
 ) -> None:
-    """Check settings, agents and tools as `serve` does. Every problem at once, with its place and a remedy."""
+    """Check settings, agents and tools as `serve` does, and print every problem with its place and a remedy."""
     output, settings = CommandOutput(json=json), Settings.read()
     try:
-        application = check_path(settings, path, offline=offline)
+        application = load_application(settings, path, offline=offline)
     except ConfigurationError as exc:
-        _report(output, exc.problems or (Problem(exc.message),))
+        _print_problems(output, exc.problems or (Problem(exc.message),))
         raise typer.Exit(CONFIGURATION) from None
     agents = {name: agent.version for name, agent in application.agents.agents.items()}
     if json:
         output.data({"ok": True, "agents": agents, "problems": application.problems})
         raise typer.Exit(OK)
-    _report(output, application.problems)
+    _print_problems(output, application.problems)
     if not quiet:
         for name, version in agents.items():
-            output.line(f"{name} is fine (version {version})")
+            output.line(f"Agent {name} can be served (version {version}).")
 
 
-def check_path(settings: Settings, path: Path | None, *, offline: bool) -> Application:
-    """Everything loaded and joined, nothing opened. Raises ConfigurationError with all problems."""
-    from journeyman.server import build  # 0.4 s that a wrong command line need not wait for
+def load_application(settings: Settings, path: Path | None, *, offline: bool) -> Application:
+    """Build the application from its files without opening it. Raises ConfigurationError with all problems."""
+    from journeyman.server import build  # 0.4 s, which a wrong command line need not wait for
 
     return asyncio.run(build(settings, path, offline=offline))
 
 
-def _report(output: CommandOutput, problems: Sequence[Problem]) -> None:
+def _print_problems(output: CommandOutput, problems: Sequence[Problem]) -> None:
     if output.json:
         output.data({"ok": False, "agents": {}, "problems": problems})
         return
     for problem in problems:
-        for line in lines(problem):
+        for line in problem_lines(problem):
             output.line(line)
 
 
-def lines(problem: Problem) -> list[str]:
-    """`file:line:column: severity: message`, as editors understand it, and the remedy under it."""
+def problem_lines(problem: Problem) -> list[str]:
+    """Return `file:line:column: severity: message`, which editors understand, and a line with the remedy if any."""
     place = ":".join(str(part) for part in (problem.file, problem.line, problem.column) if part is not None)
-    said = f"{place}: {problem.severity}: {problem.message}" if place else f"{problem.severity}: {problem.message}"
-    return [said, *([f"    {problem.remedy}"] if problem.remedy else [])]
+    text = f"{problem.severity}: {problem.message}"
+    return [f"{place}: {text}" if place else text, *([f"    {problem.remedy}"] if problem.remedy else [])]
 
 
 def schema() -> None:

@@ -1,9 +1,10 @@
-"""`journeyman db`."""
+"""`journeyman db`: migrates, copies, verifies and prunes the journal file."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,24 +18,25 @@ from journeyman.clock import SystemClock
 from journeyman.errors import ConfigurationError, ValidationError
 from journeyman.journal.sqlite.backup import back_up
 from journeyman.journal.sqlite.journal import SqliteJournal
-from journeyman.journal.sqlite.verify import verify_journal as journal_verify
+from journeyman.journal.sqlite.verify import verify_journal
 from journeyman.runtime.retention import Keep, Retention
 from journeyman.settings import Settings
 
-app = typer.Typer(help="The journal's file: bring it up to date, copy it, check it, make it smaller.")
-SHOWN = 100  # damages: more say nothing new
+app = typer.Typer(help="Migrate, copy, verify and prune the journal file.")
+MAX_DAMAGES = 100  # printed by `verify`
 MEGABYTE = 1_000_000
 
 
 @app.command("migrate")
 def migrate(json: Json = False) -> None:
-    """Bring the journal's schema up to this release. A start of the server does the same."""
-    path = _file(Settings.read())
-    epoch = asyncio.run(_opened(path))
-    CommandOutput(json=json).show({"path": str(path), "epoch": epoch}, f"{path} is up to date")
+    """Update the journal's schema to this release. Every start of the server does the same."""
+    path = _database_path(Settings.read())
+    epoch = asyncio.run(_open_and_close(path))
+    CommandOutput(json=json).show({"path": str(path), "epoch": epoch}, f"The schema of {path} is up to date.")
 
 
-async def _opened(path: Path) -> int:
+async def _open_and_close(path: Path) -> int:
+    """Open the journal, which migrates its schema, and return the epoch of that opening."""
     journal = SqliteJournal(path)
     await journal.open()
     try:
@@ -45,75 +47,88 @@ async def _opened(path: Path) -> int:
 
 @app.command("backup")
 def backup(
-    target: Annotated[Path, typer.Argument(metavar="FILE", help="Where the copy goes; it must not exist.")],
+    target: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write; it must not exist.")],
     json: Json = False,
 ) -> None:
-    """Copy the journal as it is now, also beside a running server."""
+    """Copy the journal as it is now. A server may be running."""
     source = journal_file(Settings.read())
     size = back_up(source, target, _progress(json))
-    text = f"{target}: {size / MEGABYTE:.1f} MB, all that was acknowledged before. `journeyman db verify {target}`"
+    text = f"Copied the journal to {target} ({size / MEGABYTE:.1f} MB). Check it with `journeyman db verify {target}`."
     CommandOutput(json=json).show({"path": str(target), "bytes": size}, text)
 
 
-def _progress(json: bool) -> Any:
-    """A line that counts up, on a terminal only."""
+def _progress(json: bool) -> Callable[[float], None]:
+    """Return a function that prints the copied share (0 to 1) on one line, or nothing without a terminal."""
     if json or not sys.stderr.isatty():
-        return lambda part: None
-    return lambda part: print(f"\r{part:.0%} ", end="\n" if part >= 1 else "", file=sys.stderr, flush=True)
+        return lambda share: None
+    return lambda share: print(f"\r{share:.0%} ", end="\n" if share >= 1 else "", file=sys.stderr, flush=True)
 
 
 @app.command("verify")
 def verify(
-    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="A backup; default: the journal itself.")] = None,
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="A backup. [the journal itself]")] = None,
     json: Json = False,
 ) -> None:
-    """Check a journal, also beside a running server: pages, gaps, that every run folds, rows against events."""
+    """Check a journal: SQLite's pages, gaps in streams, the state of every run, and rows against events.
+
+    A server may be running. Exit code 1: something is damaged.
+    """
     path = file or journal_file(Settings.read())
     if not path.is_file():
-        raise ConfigurationError(f"There is no file {path}: name a journal or a backup of one")
-    found = journal_verify(path, SHOWN)
-    output = CommandOutput(json=json)
-    output.show({"path": str(path), "damages": found}, "\n".join(found) or f"{path} is whole")
-    raise typer.Exit(FAILED if found else OK)
+        raise ConfigurationError(f"There is no file {path}. Give the path of a journal or of a backup.")
+    damages = verify_journal(path, MAX_DAMAGES)
+    text = "\n".join(damages) or f"{path} is not damaged."
+    CommandOutput(json=json).show({"path": str(path), "damages": damages}, text)
+    raise typer.Exit(FAILED if damages else OK)
 
 
 @app.command("prune")
 def prune(
-    days: Annotated[float | None, typer.Option(min=0, help="Keep threads touched within so many days.")] = None,
-    threads: Annotated[int | None, typer.Option(min=0, help="Keep so many threads, the newest.")] = None,
-    megabytes: Annotated[float | None, typer.Option(min=0, help="Keep what fits into so many megabytes.")] = None,
+    days: Annotated[
+        float | None, typer.Option(min=0, help="Keep threads that were used within this number of days.")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(min=0, help="Keep this number of threads, those used last.")] = None,
+    megabytes: Annotated[
+        float | None, typer.Option(min=0, help="Keep what fits into this number of megabytes.")
+    ] = None,
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Erase threads, the longest untouched first, until every bound given holds. Open runs keep theirs."""
-    asked: dict[str, Any] = {"days": days, "threads": threads, "megabytes": megabytes}
-    body = {name: value for name, value in asked.items() if value is not None}
+    """Erase threads until every given limit holds, starting with the one unused for the longest time.
+
+    A thread with an open run is kept.
+    """
+    limits: dict[str, Any] = {"days": days, "threads": threads, "megabytes": megabytes}
+    body = {name: value for name, value in limits.items() if value is not None}
     if not body:
-        raise ValidationError("Say what may stay: --days, --threads or --megabytes")
+        raise ValidationError("Say what to keep with --days, --threads or --megabytes.")
     settings = Settings.read()
-    remote = running_server(settings, url)
-    done = _ask(remote, body) if remote else asyncio.run(_prune(_file(settings), Keep.of(**asked)))
-    text = f"{done['erased']} threads erased; {done['threads']} are left, in {done['bytes'] / MEGABYTE:.1f} MB"
-    CommandOutput(json=json).show(done, text)
+    server = running_server(settings, url)
+    if server is not None:
+        result = _prune_on_server(server, body)
+    else:
+        result = asyncio.run(_prune_file(_database_path(settings), Keep.of(**limits)))
+    size = f"{result['bytes'] / MEGABYTE:.1f} MB"
+    CommandOutput(json=json).show(result, f"Erased {result['erased']} threads and kept {result['threads']} ({size}).")
 
 
-def _ask(remote: HttpApiClient, body: dict[str, Any]) -> dict[str, Any]:
-    with remote as door:
-        done: dict[str, Any] = door.call("POST", "/retention/prune", body)
-        return done
+def _prune_on_server(server: HttpApiClient, body: dict[str, Any]) -> dict[str, Any]:
+    with server as client:
+        result: dict[str, Any] = client.call("POST", "/retention/prune", body)
+        return result
 
 
-async def _prune(path: Path, keep: Keep) -> dict[str, Any]:
+async def _prune_file(path: Path, keep: Keep) -> dict[str, Any]:
     journal = SqliteJournal(path)
     await journal.open()
     try:
-        erased, left = await Retention(journal, SystemClock()).prune(keep)
+        erased, kept = await Retention(journal, SystemClock()).prune(keep)
     finally:
         await journal.close()
-    return {"erased": erased, "threads": left.threads, "bytes": left.bytes}
+    return {"erased": erased, "threads": kept.threads, "bytes": kept.bytes}
 
 
-def _file(settings: Settings) -> Path:
+def _database_path(settings: Settings) -> Path:
     if settings.database_path is None:
-        raise ConfigurationError("memory:// has no file: set DATABASE_URL=sqlite:///FILE")
+        raise ConfigurationError("The journal memory:// has no file. Set DATABASE_URL=sqlite:///FILE.")
     return settings.database_path

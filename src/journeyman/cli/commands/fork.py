@@ -1,4 +1,4 @@
-"""`journeyman runs fork`."""
+"""`journeyman runs fork`: repeats a run up to an event and continues differently."""
 
 from __future__ import annotations
 
@@ -8,53 +8,54 @@ from urllib.parse import quote
 import typer
 
 from journeyman.cli.client.connect import connect
-from journeyman.cli.commands.approvals import json_object
-from journeyman.cli.commands.run import CODES, ended, report
+from journeyman.cli.commands.approvals import parse_json_object
+from journeyman.cli.commands.run import EXIT_CODES, print_run, wait_for_end
 from journeyman.cli.exit_codes import FAILED
-from journeyman.cli.output import AgentPath, CommandOutput, Json, Offline, Url
+from journeyman.cli.output import AgentPath, CommandOutput, Json, Offline, RunId, Url
 from journeyman.errors import ValidationError
 from journeyman.settings import Settings
 
 
 def fork(
-    run_id: Annotated[str, typer.Argument(metavar="RUN")],
+    run_id: RunId,
     at: Annotated[int, typer.Option(min=1, help="Copy events 1 to this one.")],
     path: AgentPath = None,
     replace: Annotated[
-        list[str] | None, typer.Option(metavar="SEQ=TEXT", help="The message of event SEQ says TEXT instead.")
+        list[str] | None, typer.Option(metavar="SEQ=TEXT", help="Replace the text of the message in event SEQ by TEXT.")
     ] = None,
-    say: Annotated[list[str] | None, typer.Option(metavar="TEXT", help="Add a message of the user's.")] = None,
-    context: Annotated[str | None, typer.Option(help="Patch the thread's context (a JSON object).")] = None,
-    prompt: Annotated[str | None, typer.Option(help="Another system prompt.")] = None,
+    say: Annotated[list[str] | None, typer.Option(metavar="TEXT", help="Add a message of the user.")] = None,
+    context: Annotated[str | None, typer.Option(help="Change the thread's context by this JSON merge patch.")] = None,
+    prompt: Annotated[str | None, typer.Option(help="Use this system prompt instead.")] = None,
     version: Annotated[
-        str | None, typer.Option(help="Another version of the agent: a hash, or `current`. [the parent's]")
+        str | None, typer.Option(help="Use this version of the agent: a hash, or `current`. [the version of the run]")
     ] = None,
     offline: Offline = False,
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Begin a new run as another began, on a new thread, with edits; wait for it and print the answer.
+    """Begin a new run with the first events of another run and with edits, wait for it, and print the answer.
 
-    The run it comes from is left as it is. What was under way at that event runs again, by the effects of its tool.
+    The new run has a new thread, and the other run stays unchanged. Tool calls that were in progress at the event are
+    handled as after a crash, depending on the effects of the tool.
     """
     edits: dict[str, Any] = {
         "messages": [*map(_replacement, replace or ()), *({"content": text} for text in say or ())]
     }
     if context is not None:
-        edits["context"] = json_object(context, "--context")
+        edits["context"] = parse_json_object(context, "--context")
     edits |= {name: value for name, value in (("prompt", prompt), ("version", version)) if value is not None}
     output = CommandOutput(json=json)
-    with connect(Settings.read(agent_path=path), url, offline=offline) as way:
-        forked = way.call("POST", f"/runs/{quote(run_id, safe='')}/fork", {"at": at, "edits": edits})
+    with connect(Settings.read(agent_path=path), url, offline=offline) as client:
+        forked = client.call("POST", f"/runs/{quote(run_id, safe='')}/fork", {"at": at, "edits": edits})
         if not json:
-            output.line(f"run {forked['run_id']} on thread {forked['thread_id']}")
-        answer = ended(way, forked)
-    report(output, answer)
-    raise typer.Exit(CODES.get(answer["status"], FAILED))
+            output.line(f"Started run {forked['run_id']} on thread {forked['thread_id']}.")
+        run = wait_for_end(client, forked)
+    print_run(output, run)
+    raise typer.Exit(EXIT_CODES.get(run["status"], FAILED))
 
 
 def _replacement(option: str) -> dict[str, Any]:
-    seq, divided, text = option.partition("=")
-    if not divided or not seq.isdecimal() or not text:
-        raise ValidationError(f"--replace takes SEQ=TEXT, such as '1=Where is order 7?', not {option!r}")
+    seq, equals, text = option.partition("=")
+    if not equals or not seq.isdecimal() or not text:
+        raise ValidationError(f"--replace needs SEQ=TEXT, such as '1=Where is order 7?'. It cannot be {option!r}.")
     return {"replace": int(seq), "content": text}

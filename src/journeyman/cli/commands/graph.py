@@ -1,4 +1,4 @@
-"""`journeyman graph`: the picture of an agent's graph, and with `--dry-run` a walk through it."""
+"""`journeyman graph`: draws an agent's graph, and with `--dry-run` runs it without effects."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import msgspec
 import typer
 
 from journeyman.agents.graph.drawing import graph_of, graph_picture, mermaid
 from journeyman.agents.graph.walkthrough import EvaluatedCondition, TraceStep
-from journeyman.cli.client.connect import log_quietly
-from journeyman.cli.commands.check import check_path
+from journeyman.cli.client.connect import configure_quiet_logs
+from journeyman.cli.commands.approvals import parse_json_object
+from journeyman.cli.commands.check import load_application
 from journeyman.cli.exit_codes import FAILED, OK
-from journeyman.cli.output import AgentPath, CommandOutput, Json, Offline, compact
-from journeyman.errors import NotFoundError, ValidationError
+from journeyman.cli.output import AgentPath, CommandOutput, Json, Offline, compact_json
+from journeyman.errors import NotFoundError
 from journeyman.settings import Settings
 
 if TYPE_CHECKING:
     from journeyman.runtime.use_cases.requests import RunResult
 
-Agent = Annotated[str | None, typer.Option("--agent", help="Which agent, where there are several.")]
+Agent = Annotated[str | None, typer.Option("--agent", help="The agent's name, needed if there are several.")]
 Format = Annotated[Literal["mermaid", "json"], typer.Option("--format", help="Mermaid text, or nodes and edges.")]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Walk it, in memory: nothing is changed outside.")]
-Input = Annotated[str, typer.Option("--input", help="With --dry-run: what is said to the agent.")]
-Script = Annotated[Path | None, typer.Option("--script", help="With --dry-run: the turns of a scripted model.")]
-Context = Annotated[str | None, typer.Option("--context", help="With --dry-run: the thread's context, as JSON.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Run the graph in memory, without side effects.")]
+Input = Annotated[str, typer.Option("--input", help="With --dry-run: the message to the agent.")]
+Script = Annotated[Path | None, typer.Option("--script", help="With --dry-run: a file with the model's replies.")]
+Context = Annotated[str | None, typer.Option("--context", help="With --dry-run: the thread's context, a JSON object.")]
 
 
 def graph(
@@ -41,35 +41,26 @@ def graph(
     offline: Offline = False,
     json: Json = False,
 ) -> None:
-    """Draw an agent's graph: Mermaid text, or nodes and edges (`--json` is `--format json`).
+    """Draw an agent's graph as Mermaid text, or as nodes and edges (`--json` is `--format json`).
 
-    With `--dry-run` walk it instead and print the way, node by node, with the conditions that were asked. Tools are
-    called only if their effects are none, functions of nodes are run, and approvals are approved.
+    With `--dry-run`, run the graph instead and print each node with the conditions that were evaluated. Only tools
+    without effects are called. The functions of nodes run, and every approval is granted.
     """
+    json = json or format == "json"
     if dry_run:
-        raise typer.Exit(
-            _walk(path, agent, text, script, _parsed(context), CommandOutput(json=json or format == "json"))
-        )
-    found = check_path(Settings.read(), path, offline=offline).agents.resolve(agent)
-    shown = graph_of(found.spec.shown())
-    if shown is None:
-        raise NotFoundError(f"Agent {found.name!r} decides by code: it has no graph.", code="no_graph")
-    if json or format == "json":
-        CommandOutput(json=True).data(graph_picture(shown))
+        values = None if context is None else parse_json_object(context, "--context")
+        raise typer.Exit(_dry_run(path, agent, text, script, values, CommandOutput(json=json)))
+    resolved = load_application(Settings.read(), path, offline=offline).agents.resolve(agent)
+    definition = graph_of(resolved.spec.shown())
+    if definition is None:
+        raise NotFoundError(f"Agent {resolved.name!r} decides in code and has no graph.", code="no_graph")
+    if json:
+        CommandOutput(json=True).data(graph_picture(definition))
     else:
-        CommandOutput().write(mermaid(shown))
+        CommandOutput().write(mermaid(definition))
 
 
-def _parsed(context: str | None) -> dict[str, Any] | None:
-    if context is None:
-        return None
-    try:
-        return msgspec.json.decode(context, type=dict[str, Any])
-    except msgspec.DecodeError as exc:
-        raise ValidationError(f"--context is no JSON object: {exc}") from exc
-
-
-def _walk(
+def _dry_run(
     path: Path | None,
     agent: str | None,
     text: str,
@@ -77,36 +68,37 @@ def _walk(
     context: dict[str, Any] | None,
     output: CommandOutput,
 ) -> int:
-    from journeyman.server.dry_run import DryRun, dry_run  # 0.4 s that drawing need not wait for
+    from journeyman.server.dry_run import DryRun, dry_run  # 0.4 s, which drawing need not wait for
 
     settings = Settings.read()
-    log_quietly(settings)
-    rehearsal = DryRun(text=text, agent=agent, context=context, script=script)
-    result, steps = asyncio.run(dry_run(settings, path, rehearsal))
-    told = "\n".join([*(line for step in steps for line in _lines(step)), *_end(result)])
-    output.show({"steps": steps, "status": result.status, "response": result.response, "error": result.error}, told)
+    configure_quiet_logs(settings)
+    request = DryRun(text=text, agent=agent, context=context, script=script)
+    result, steps = asyncio.run(dry_run(settings, path, request))
+    lines = [*(line for step in steps for line in _step_lines(step)), *_result_lines(result)]
+    data = {"steps": steps, "status": result.status, "response": result.response, "error": result.error}
+    output.show(data, "\n".join(lines))
     return OK if result.status == "finished" else FAILED
 
 
-def _lines(step: TraceStep) -> Iterator[str]:
+def _step_lines(step: TraceStep) -> Iterator[str]:
     name = step.node if step.visit == 1 else f"{step.node} (visit {step.visit})"
     indent = "  " * (step.branch.count("/") + 1) if step.branch else ""
     yield f"{indent}{name} [{step.type}]{f' in {step.branch}' if step.branch else ''}"
-    for asked in step.asked:
-        yield f"{indent}    {_judgement(asked)}"
+    for condition in step.asked:
+        yield f"{indent}    {_condition_text(condition)}"
     if step.error is not None:
         yield f"{indent}    failed: {step.error}"
     if step.to:
         yield f"{indent}    -> {', '.join(step.to)}"
 
 
-def _judgement(asked: EvaluatedCondition) -> str:
-    held = {True: "yes", False: "no", None: "no answer"}[asked.held]
-    values = "".join(f"; {path} = {compact(value)}" for path, value in asked.values.items())
-    return f"{asked.when} ? {held}{values}"
+def _condition_text(condition: EvaluatedCondition) -> str:
+    result = {True: "yes", False: "no", None: "no answer"}[condition.held]
+    values = "".join(f"; {path} = {compact_json(value)}" for path, value in condition.values.items())
+    return f"{condition.when} ? {result}{values}"
 
 
-def _end(result: RunResult) -> Iterator[str]:
+def _result_lines(result: RunResult) -> Iterator[str]:
     yield f"{result.status}{f', stopped at the limit {result.stopped_by}' if result.stopped_by else ''}"
     if result.error is not None:
         yield f"{result.error.message} [{result.error.code}]"

@@ -1,4 +1,4 @@
-"""`journeyman keys` and `journeyman token`: who may call a server."""
+"""`journeyman keys` and `journeyman token`: makes and manages the credentials of a server's callers."""
 
 from __future__ import annotations
 
@@ -30,109 +30,118 @@ from journeyman.settings import Settings
 
 T = TypeVar("T")
 Item = dict[str, Any]
-app = typer.Typer(help="API keys: make, list, revoke and rotate them.", no_args_is_help=True)
-SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-TOKEN_SECONDS = 86_400  # at most, of a token made here
+app = typer.Typer(help="Make, list, revoke and rotate API keys.", no_args_is_help=True)
+UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+MAX_TOKEN_SECONDS = 86_400
 
-Scopes = Annotated[str, typer.Option("--scopes", help=f"A comma list of {', '.join(SCOPES)}.")]
-KeyId = Annotated[str, typer.Argument(metavar="ID", help="As `keys list` shows it.")]
+Scopes = Annotated[str, typer.Option("--scopes", help=f"The scopes, separated by commas: {', '.join(SCOPES)}.")]
+KeyId = Annotated[str, typer.Argument(metavar="ID", help="The key's id, as `keys list` shows it.")]
 
 
 @app.command("create")
 def create_key(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What it is for.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name that says what the key is for.")],
     scopes: Scopes,
-    ttl: Annotated[str | None, typer.Option(help="How long it lives, such as 90d; default: until revoked.")] = None,
-    principal: Annotated[str | None, typer.Option(help="Whose threads and runs it sees; default: its own.")] = None,
-    rate: Annotated[str | None, typer.Option(help="How often it may ask, such as 100/60s.")] = None,
-    concurrent: Annotated[int | None, typer.Option(help="Its runs at one time.")] = None,
-    tokens_per_day: Annotated[int | None, typer.Option(help="What its runs may use in a day.")] = None,
-    usd_per_day: Annotated[float | None, typer.Option(help="What its runs may cost in a day.")] = None,
+    ttl: Annotated[
+        str | None, typer.Option(help="How long the key is valid, such as 90d. [until it is revoked]")
+    ] = None,
+    principal: Annotated[
+        str | None, typer.Option(help="The principal that the key acts as. [one made for this key]")
+    ] = None,
+    rate: Annotated[str | None, typer.Option(help="How many requests it may send, such as 100/60s.")] = None,
+    concurrent: Annotated[int | None, typer.Option(help="How many runs it may have at the same time.")] = None,
+    tokens_per_day: Annotated[int | None, typer.Option(help="How many tokens its runs may use in a day.")] = None,
+    usd_per_day: Annotated[float | None, typer.Option(help="How many dollars its runs may cost in a day.")] = None,
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Make a key and print it, once. Beside a running server its owner is asked, with an admin key."""
-    wanted = checked_scopes(_list(scopes))
-    life = None if ttl is None else _seconds(ttl)
+    """Make a key and print it. It cannot be shown again.
+
+    If a server is running, the server makes the key, and you need a key with the scope `admin`.
+    """
+    granted = checked_scopes(_split(scopes))
+    lifetime = None if ttl is None else _seconds(ttl)
     limits = checked_limits(KeyLimits(rate, Quota(tokens_per_day, usd_per_day, concurrent)))
-    body: Item = {"name": name, "scopes": wanted, "principal": principal, "expires_in_seconds": life}
+    body: Item = {"name": name, "scopes": granted, "principal": principal, "expires_in_seconds": lifetime}
     body |= msgspec.to_builtins(limits)
 
     async def make(keys: ApiKeys) -> Item:
-        return _made(await keys.create(name, wanted, principal=principal, ttl_seconds=life, limits=limits))
+        return _new_key_item(await keys.create(name, granted, principal=principal, ttl_seconds=lifetime, limits=limits))
 
-    _show_made(_changed(url, "/keys", {k: v for k, v in body.items() if v is not None}, make), json)
+    _print_new_key(_change_keys(url, "/keys", {k: v for k, v in body.items() if v is not None}, make), json)
 
 
 @app.command("list")
 def list_keys(url: Url = None, json: Json = False) -> None:
-    """List the keys, without the keys."""
+    """List the keys and their limits. The secret parts are not stored, so they are not shown."""
     settings = Settings.read()
-    remote = running_server(settings, url) if url else None
-    items = _pages(remote) if remote else _stored(settings)
+    server = running_server(settings, url) if url else None
+    items = _keys_of_server(server) if server else _keys_in_file(settings)
     columns = ("id", "name", "principal", "scopes", "usable", "expires_at", "limits")
-    rows = items if json else [{**item, "limits": _limits(item)} for item in items]
-    CommandOutput(json=json).items(
-        rows, columns, "There is no key: `journeyman keys create NAME --scopes …` makes one."
-    )
+    rows = items if json else [{**item, "limits": _limits_text(item)} for item in items]
+    empty = "There are no keys. `journeyman keys create NAME --scopes SCOPES` makes one."
+    CommandOutput(json=json).items(rows, columns, empty)
 
 
 @app.command("revoke")
 def revoke(id: KeyId, url: Url = None, json: Json = False) -> None:
-    """End a key at once."""
+    """Revoke a key. It becomes invalid at once."""
 
-    async def end(keys: ApiKeys) -> Item:
-        return _shown(await keys.revoke(id))
+    async def revoke_key(keys: ApiKeys) -> Item:
+        return _key_item(await keys.revoke(id))
 
-    done = _changed(url, f"/keys/{quote(id, safe='')}/revoke", {}, end)
-    CommandOutput(json=json).show(done, f"{id} ({done['name']}) opens nothing any more")
+    revoked = _change_keys(url, f"/keys/{quote(id, safe='')}/revoke", {}, revoke_key)
+    CommandOutput(json=json).show(revoked, f"The key {id} ({revoked['name']}) is revoked.")
 
 
 @app.command("rotate")
 def rotate(
     id: KeyId,
-    grace: Annotated[str, typer.Option(help="How long the old key goes on, such as 1h.")] = "0s",
+    grace: Annotated[str, typer.Option(help="How long the old key stays valid, such as 1h.")] = "0s",
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Make a new key in the place of this one and print it, once."""
+    """Make a new key that replaces this one, and print it. It cannot be shown again."""
     seconds = _seconds(grace)
 
-    async def turn(keys: ApiKeys) -> Item:
-        return _made(await keys.rotate(id, seconds))
+    async def rotate_key(keys: ApiKeys) -> Item:
+        return _new_key_item(await keys.rotate(id, seconds))
 
-    _show_made(_changed(url, f"/keys/{quote(id, safe='')}/rotate", {"grace_seconds": seconds}, turn), json)
+    path = f"/keys/{quote(id, safe='')}/rotate"
+    _print_new_key(_change_keys(url, path, {"grace_seconds": seconds}, rotate_key), json)
 
 
 def token(
-    subject: Annotated[str, typer.Option("--sub", help="Who it is for.")],
+    subject: Annotated[str, typer.Option("--sub", help="The subject: whom the token is for.")],
     scopes: Scopes,
-    ttl: Annotated[str, typer.Option(help="How long it holds, at most a day.")] = "15m",
+    ttl: Annotated[str, typer.Option(help="How long the token is valid, at most a day.")] = "15m",
     json: Json = False,
 ) -> None:
-    """Make a token, signed with JWT_SECRET_KEY."""
+    """Make a JSON Web Token, signed with JWT_SECRET_KEY."""
     settings = Settings.read()
     policy = token_policy(settings)
     if policy is None or settings.jwt_secret_key is None:
-        raise ConfigurationError("Tokens are signed with JWT_SECRET_KEY: set it, JWT_AUDIENCE and JWT_ISSUER")
-    life = _seconds(ttl)
-    if not 1 <= life <= TOKEN_SECONDS:
-        raise ValidationError("A token made here holds for a second to a day: use a key for longer")
+        raise ConfigurationError("A token cannot be signed. Set JWT_SECRET_KEY, JWT_AUDIENCE and JWT_ISSUER.")
+    lifetime = _seconds(ttl)
+    if not 1 <= lifetime <= MAX_TOKEN_SECONDS:
+        raise ValidationError("--ttl must be between one second and one day. Use an API key for longer access.")
     secret = settings.jwt_secret_key.get_secret_value()
-    made = sign(policy, secret, subject, checked_scopes(_list(scopes)), SystemClock().now(), life)
-    CommandOutput(json=json).show({"token": made, "expires_in_seconds": life}, made)
+    signed = sign(policy, secret, subject, checked_scopes(_split(scopes)), SystemClock().now(), lifetime)
+    CommandOutput(json=json).show({"token": signed, "expires_in_seconds": lifetime}, signed)
 
 
-def _changed(url: str | None, path: str, body: Item, change: Callable[[ApiKeys], Awaitable[Item]]) -> Item:
-    """The change, done by the server that owns the journal, else here."""
+def _change_keys(url: str | None, path: str, body: Item, change: Callable[[ApiKeys], Awaitable[Item]]) -> Item:
+    """Post the change to the running server, or without a server make it in the journal file. Returns its result."""
     settings = Settings.read()
-    remote = running_server(settings, url)
-    if remote is not None:
-        with remote as door:
-            answer: Item = door.call("POST", path, body)
-            return answer
+    server = running_server(settings, url)
+    if server is not None:
+        with server as client:
+            item: Item = client.call("POST", path, body)
+            return item
     if settings.database_path is None:
-        raise ConfigurationError("memory:// keeps no keys: set API_KEY, or DATABASE_URL=sqlite:///FILE")
+        raise ConfigurationError(
+            "The journal memory:// does not keep keys. Set API_KEY, or DATABASE_URL=sqlite:///FILE."
+        )
     return asyncio.run(_with_keys(SqliteJournal(settings.database_path), change))
 
 
@@ -144,55 +153,53 @@ async def _with_keys(journal: Journal, work: Callable[[ApiKeys], Awaitable[T]]) 
         await journal.close()
 
 
-def _stored(settings: Settings) -> list[Item]:
+def _keys_in_file(settings: Settings) -> list[Item]:
     async def read(keys: ApiKeys) -> list[Item]:
-        return [_shown(row) for row in await keys.list()]
+        return [_key_item(row) for row in await keys.list()]
 
     return asyncio.run(_with_keys(SqliteJournal(journal_file(settings), read_only=True), read))
 
 
-def _pages(remote: HttpApiClient) -> list[Item]:
+def _keys_of_server(server: HttpApiClient) -> list[Item]:
     found: list[Item] = []
     cursor = ""
     while True:
-        page = remote.call("GET", f"/keys?limit=200{cursor}")
+        page = server.call("GET", f"/keys?limit=200{cursor}")
         found += page["items"]
         if page["next_cursor"] is None:
             return found
         cursor = f"&cursor={quote(page['next_cursor'], safe='')}"
 
 
-def _shown(row: ApiKeyRow) -> Item:
-    shown: Item = msgspec.to_builtins(key_answer(row, SystemClock().now()))
-    return shown
+def _key_item(row: ApiKeyRow) -> Item:
+    item: Item = msgspec.to_builtins(key_answer(row, SystemClock().now()))
+    return item
 
 
-def _made(new: NewKey) -> Item:
-    made: Item = msgspec.to_builtins(made_key(new.row, new.secret, SystemClock().now()))
-    return made
+def _new_key_item(new: NewKey) -> Item:
+    item: Item = msgspec.to_builtins(made_key(new.row, new.secret, SystemClock().now()))
+    return item
 
 
-def _limits(item: Item) -> str:
-    """What stands on a key, in few words; nothing: as much as its principal."""
+def _limits_text(item: Item) -> str:
+    """Return a key's limits in a few words, or "" if it has none."""
     quota = item.get("quota", {})
-    words = {"concurrent_runs": "{} at once", "tokens_per_day": "{} tokens a day", "usd_per_day": "${:.10g} a day"}
-    given = (text.format(quota[name]) for name, text in words.items() if quota.get(name) is not None)
-    return ", ".join(filter(None, (item.get("rate"), *given)))
+    templates = {"concurrent_runs": "{} at once", "tokens_per_day": "{} tokens a day", "usd_per_day": "${:.10g} a day"}
+    texts = (template.format(quota[name]) for name, template in templates.items() if quota.get(name) is not None)
+    return ", ".join(filter(None, (item.get("rate"), *texts)))
 
 
-def _show_made(made: Item, json: bool) -> None:
-    scopes = ",".join(made["scopes"])
-    CommandOutput(json=json).show(
-        made, f"{made['key']}\n\nid {made['id']}, scopes {scopes}: shown this once, keep it safe."
-    )
+def _print_new_key(item: Item, json: bool) -> None:
+    facts = f"id {item['id']}, scopes {','.join(item['scopes'])}"
+    CommandOutput(json=json).show(item, f"{item['key']}\n\n{facts}. Keep the key safe: it cannot be shown again.")
 
 
-def _list(text: str) -> list[str]:
+def _split(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _seconds(text: str) -> int:
     match = re.fullmatch(r"(\d{1,9})([smhd])", text)
     if match is None:
-        raise ValidationError(f"{text!r} is no length of time: write a number and s, m, h or d, such as 15m")
-    return int(match[1]) * SECONDS[match[2]]
+        raise ValidationError(f"{text!r} is not a duration. Write a number followed by s, m, h or d, such as 15m.")
+    return int(match[1]) * UNIT_SECONDS[match[2]]

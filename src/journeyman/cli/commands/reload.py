@@ -1,4 +1,4 @@
-"""`journeyman reload` and `journeyman rollback`."""
+"""`journeyman reload` and `journeyman rollback`: changes which agent versions a running server uses."""
 
 from __future__ import annotations
 
@@ -16,34 +16,36 @@ from journeyman.settings import Settings
 
 
 def reload(url: Url = None, json: Json = False) -> None:
-    """Have the server that is up check its files anew, and serve what they say if nothing is wrong with them."""
-    done: dict[str, Any] = _server(url).call("POST", "/reload")
-    lines = [*done["problems"], *map(_line, done["changes"])]
-    if not done["applied"]:
-        lines.append("what was served before goes on")
-    CommandOutput(json=json).show(done, "\n".join(lines) or "No agent changed.")
-    if not done["applied"]:
+    """Let the running server read its files again. It serves them only if they have no problem."""
+    report: dict[str, Any] = _server(url).call("POST", "/reload")
+    lines = [*report["problems"], *map(_change_text, report["changes"])]
+    if not report["applied"]:
+        lines.append("Nothing was changed. The server continues with the agents that it had.")
+    CommandOutput(json=json).show(report, "\n".join(lines) or "No agent changed.")
+    if not report["applied"]:
         raise typer.Exit(CONFIGURATION)
 
 
 def rollback(
-    agent: Annotated[str, typer.Argument(metavar="AGENT")],
-    version: Annotated[str | None, typer.Option("--to", metavar="VERSION", help="Else the one before.")] = None,
+    agent: Annotated[str, typer.Argument(metavar="AGENT", help="The agent's name.")],
+    version: Annotated[
+        str | None, typer.Option("--to", metavar="VERSION", help="The version to use. [the previous one]")
+    ] = None,
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Let new runs begin with an earlier version of an agent, until its file says something new."""
+    """Let new runs use an earlier version of an agent, until its file is changed and reloaded."""
     body = {} if version is None else {"version": version}
-    done = _server(url).call("POST", f"/agents/{quote(agent, safe='')}/rollback", body)
-    CommandOutput(json=json).show(done, _line(done))
+    change = _server(url).call("POST", f"/agents/{quote(agent, safe='')}/rollback", body)
+    CommandOutput(json=json).show(change, _change_text(change))
 
 
-def _line(change: dict[str, Any]) -> str:
-    return f"{change['agent']}: {change['version'] or 'gone'} (was {change['before'] or 'not there'})"
+def _change_text(change: dict[str, Any]) -> str:
+    return f"{change['agent']}: {change['version'] or 'removed'} (was {change['before'] or 'not served'})"
 
 
 def _server(url: str | None) -> HttpApiClient:
-    remote = running_server(Settings.read(), url)
-    if remote is None:
-        raise ServiceUnavailableError("No server is up here: start one with `journeyman serve`, or name it by --url.")
-    return remote
+    server = running_server(Settings.read(), url)
+    if server is None:
+        raise ServiceUnavailableError("No server is running. Start one with `journeyman serve`, or pass --url.")
+    return server

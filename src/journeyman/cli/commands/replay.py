@@ -1,4 +1,4 @@
-"""`journeyman runs replay` and `journeyman runs export`."""
+"""`journeyman runs replay` and `journeyman runs export`: replays a stored run, or makes a test of it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from journeyman.cli.client.queries import queries
-from journeyman.cli.commands.test import quiet
+from journeyman.cli.commands.test import log_errors_only
 from journeyman.cli.exit_codes import FAILED
-from journeyman.cli.output import AgentPath, CommandOutput, Json, Url
+from journeyman.cli.output import AgentPath, CommandOutput, Json, RunId, Url
 from journeyman.errors import ConfigurationError, NotFoundError, ValidationError
 from journeyman.settings import Settings
 
@@ -22,26 +22,26 @@ if TYPE_CHECKING:
     from journeyman.server.application import Application
 
 T = TypeVar("T")
-RunId = Annotated[str, typer.Argument(metavar="RUN")]
 
 
 def replay(run_id: RunId, path: AgentPath = None, url: Url = None, json: Json = False) -> None:
-    """Play a stored run again with today's agent and code, and say what differs. No model is asked, no tool is run.
+    """Replay a stored run with the current agent and code, and print what differs.
 
-    Exit code 1: something differs.
+    No model is called and no tool runs. Exit code 1: something differs.
     """
     from journeyman.agent_tests.replay import ReplayReport, replay_run, with_prompts
 
     settings = Settings.read(agent_path=path)
-    recorded = queries(settings, url).recording(run_id)
+    recording = queries(settings, url).recording(run_id)
 
-    async def play(application: Application) -> ReplayReport:
-        return await replay_run(await with_prompts(recorded, application), application)
+    async def compare(application: Application) -> ReplayReport:
+        return await replay_run(await with_prompts(recording, application), application)
 
-    result = _on_stage(settings, path, recorded, play)
-    equal, difference = result.comparison.equal, result.comparison.text()
-    counts = {"events": len(recorded.events), "events_now": len(result.today.events)}
-    sentence = f"{run_id}: {len(recorded.events)} events, played again: {'equal' if equal else 'they differ'}"
+    report = _with_agents(settings, path, recording, compare)
+    equal, difference = report.comparison.equal, report.comparison.text()
+    counts = {"events": len(recording.events), "events_now": len(report.today.events)}
+    outcome = "is the same" if equal else "differs"
+    sentence = f"The replay of {run_id} {outcome} ({len(recording.events)} recorded events)."
     CommandOutput(json=json).show(
         {"run_id": run_id, "equal": equal, **counts, "difference": difference},
         f"{sentence}\n{difference}".rstrip(),
@@ -52,22 +52,28 @@ def replay(run_id: RunId, path: AgentPath = None, url: Url = None, json: Json = 
 def export(
     run_id: RunId,
     path: AgentPath = None,
-    as_test: Annotated[bool, typer.Option("--as-test", help="As an agent test, for `journeyman test`.")] = False,
-    out: Annotated[Path | None, typer.Option("-o", "--output", help="Write it there. [standard output]")] = None,
+    as_test: Annotated[
+        bool, typer.Option("--as-test", help="Write an agent test, for `journeyman test`. Required.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option("-o", "--output", help="The file to write. [standard output]")] = None,
     url: Url = None,
 ) -> None:
-    """Turn a stored run into a test that holds everything it needs: replies, results, answers, events."""
+    """Write a stored run as a test that contains all it needs: model replies, tool results, answers and events."""
     from journeyman.agent_tests.replay import with_prompts
     from journeyman.agent_tests.writing import file_text
 
     if not as_test:
-        raise ValidationError("Say what the run is to become: --as-test")
+        raise ValidationError("Pass --as-test to write the run as an agent test. There is no other format.")
     if out is not None and out.exists():
-        raise ValidationError(f"{out} exists already: choose another name, or `journeyman test --update {out}`")
+        raise ValidationError(
+            f"The file {out} exists already. Choose another name, or run `journeyman test --update {out}`."
+        )
     settings = Settings.read(agent_path=path)
-    recorded = queries(settings, url).recording(run_id)
-    recording = _on_stage(settings, path, recorded, lambda application: with_prompts(recorded, application))
-    text = file_text(recording, agent=_agent(settings, path, out), description=_description(run_id, recording))
+    stored = queries(settings, url).recording(run_id)
+    recording = _with_agents(settings, path, stored, lambda application: with_prompts(stored, application))
+    text = file_text(
+        recording, agent=_agent_reference(settings, path, out), description=_description(run_id, recording)
+    )
     if out is None:
         CommandOutput().write(text)
         return
@@ -75,38 +81,42 @@ def export(
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(text, encoding="utf-8")
     except OSError as exc:
-        raise ConfigurationError(f"{out} cannot be written ({exc.strerror}): choose another place") from exc
+        raise ConfigurationError(f"The file {out} cannot be written ({exc.strerror}). Choose another path.") from exc
     CommandOutput().line(f"made {out}\nnext: journeyman test {out}")
 
 
-def _on_stage(
-    settings: Settings, path: Path | None, recorded: Recording, work: Callable[[Application], Awaitable[T]]
+def _with_agents(
+    settings: Settings, path: Path | None, recording: Recording, work: Callable[[Application], Awaitable[T]]
 ) -> T:
+    """Load the agents under test and return what `work` does with them."""
     from journeyman.agent_tests.agents_under_test import SCRIPTED, AgentsUnderTest
 
-    quiet(settings)
+    log_errors_only(settings)
 
-    async def staged() -> T:
-        async with AgentsUnderTest(settings, path) as cast:
-            application = await cast.application(None, recorded.model or SCRIPTED)
-            _check_agent(recorded.accepted.agent, application)
+    async def load_and_work() -> T:
+        async with AgentsUnderTest(settings, path) as agents:
+            application = await agents.application(None, recording.model or SCRIPTED)
+            _check_agent(recording.accepted.agent, application)
             return await work(application)
 
-    return asyncio.run(staged())
+    return asyncio.run(load_and_work())
 
 
 def _check_agent(name: str | None, application: Application) -> None:
-    """Without its files a run would be played by what is stored of its agent, all of whose tools are missing."""
+    """Raise NotFoundError if the run's agent was not loaded.
+
+    Without its files, the run would be replayed with the stored definition of its agent, whose tools are missing.
+    """
     known = application.agents.agents
     if name is not None and name not in known:
         raise NotFoundError(
-            f"There is no agent {name!r} here (there are: {', '.join(sorted(known)) or 'none'}): name its file or "
-            "folder behind the run, or set AGENT_PATH"
+            f"There is no agent {name!r} here (the agents are: {', '.join(sorted(known)) or 'none'}). Pass the agent's "
+            "file or folder after the run, or set AGENT_PATH."
         )
 
 
-def _agent(settings: Settings, path: Path | None, out: Path | None) -> str | None:
-    """Where the agent is, seen from the test file."""
+def _agent_reference(settings: Settings, path: Path | None, out: Path | None) -> str | None:
+    """Return the agent's path relative to the test file, or None if the agent has no file."""
     from journeyman.server.paths import agent_path
 
     chosen = agent_path(settings, path)
@@ -115,5 +125,5 @@ def _agent(settings: Settings, path: Path | None, out: Path | None) -> str | Non
 
 def _description(run_id: str, recording: Recording) -> str:
     message = recording.accepted.input
-    said = " ".join(message.text.split())[:80] if message else "one tool call"
-    return f"{run_id}: {said}"
+    summary = " ".join(message.text.split())[:80] if message else "one tool call"
+    return f"{run_id}: {summary}"

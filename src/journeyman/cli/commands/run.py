@@ -1,4 +1,4 @@
-"""`journeyman run`."""
+"""`journeyman run`: sends one message to an agent. Also what commands share that wait for a run."""
 
 from __future__ import annotations
 
@@ -10,59 +10,60 @@ from journeyman.cli.client.api_client import ApiClient
 from journeyman.cli.client.connect import connect
 from journeyman.cli.client.follow_run import StreamFollower
 from journeyman.cli.exit_codes import FAILED, OK, WAITING
-from journeyman.cli.output import AgentPath, CommandOutput, Json, Offline, Url, compact
+from journeyman.cli.output import AgentPath, CommandOutput, Json, Offline, Url, compact_json
 from journeyman.settings import Settings
 
-CODES = {"finished": OK, "paused": WAITING}
+EXIT_CODES = {"finished": OK, "paused": WAITING}  # by status; any other means FAILED
 
 
 def run(
-    text: Annotated[str, typer.Argument(help="What to say.")],
+    text: Annotated[str, typer.Argument(help="The message to the agent.")],
     path: AgentPath = None,
-    agent: Annotated[str | None, typer.Option(help="Which agent, if there are several.")] = None,
-    thread: Annotated[str | None, typer.Option(help="Go on with this thread.")] = None,
+    agent: Annotated[str | None, typer.Option(help="The agent's name, needed if there are several.")] = None,
+    thread: Annotated[str | None, typer.Option(help="Continue this thread.")] = None,
     offline: Offline = False,
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Say one thing to an agent and print the answer. Ctrl-C cancels the run.
+    """Send one message to an agent and print the answer. Ctrl-C cancels the run.
 
-    Beside a server on the same journal it goes through that server, which has its own agents; else the agent runs in
-    this process. Exit code 6: the run waits for a human; `journeyman approvals` shows for what.
+    If a server uses the same journal, the message goes to that server and its agents. Otherwise the agent runs in this
+    process. Exit code 6: the run waits for a human, and `journeyman approvals` shows for what.
     """
     settings = Settings.read(agent_path=path)
     body = {"user_input": text, "agent": agent, "thread_id": thread, "on_disconnect": "cancel"}
-    with connect(settings, url, offline=offline) as way:
-        answer = ended(way, way.call("POST", "/process", {key: value for key, value in body.items() if value}))
-    report(CommandOutput(json=json), answer)
-    raise typer.Exit(CODES.get(answer["status"], FAILED))
+    with connect(settings, url, offline=offline) as client:
+        response = client.call("POST", "/process", {key: value for key, value in body.items() if value})
+        response = wait_for_end(client, response)
+    print_run(CommandOutput(json=json), response)
+    raise typer.Exit(EXIT_CODES.get(response["status"], FAILED))
 
 
-def ended(way: ApiClient, answer: dict[str, Any]) -> dict[str, Any]:
-    """The answer, once the run has ended or waits for a human: the server may have answered before."""
-    while answer["status"] in ("queued", "running") and answer.get("waiting_for") != "thread":
-        for _ in StreamFollower(way).rejoin(answer["run_id"], 0):
+def wait_for_end(client: ApiClient, run: dict[str, Any]) -> dict[str, Any]:
+    """Return the run once it has ended or waits for a human. The server may have responded earlier than that."""
+    while run["status"] in ("queued", "running") and run.get("waiting_for") != "thread":
+        for _ in StreamFollower(client).rejoin(run["run_id"], 0):
             pass
-        answer = way.call("GET", f"/runs/{answer['run_id']}")
-    return answer
+        run = client.call("GET", f"/runs/{run['run_id']}")
+    return run
 
 
-def report(output: CommandOutput, answer: dict[str, Any]) -> None:
-    """A run's answer for people: the text, or what it waits for and how to go on."""
+def print_run(output: CommandOutput, run: dict[str, Any]) -> None:
+    """Print a run's answer, its error, or what it waits for and how to continue it."""
     if output.json:
-        output.data(answer)
+        output.data(run)
         return
-    if answer.get("response"):
-        output.line(answer["response"])
-    if answer.get("stopped_by"):
-        output.line(f"(stopped at the limit: {answer['stopped_by']})")
-    if answer.get("error"):
-        output.line(f"failed: {answer['error']['message']} [{answer['error']['code']}]")
-    if answer.get("waiting_for") == "thread":
-        output.line(f"run {answer['run_id']} waits behind another run of thread {answer['thread_id']}")
-    for approval in answer.get("approvals") or ():
-        call = f" {approval['tool']} {compact(approval['arguments'])}" if approval["tool"] else ""
-        said = f"{approval['message']}{call}"
-        output.line(f"{said}\n  journeyman approvals answer {approval['approval']} {'|'.join(approval['decisions'])}")
-    if answer["status"] == "cancelled":
+    if run.get("response"):
+        output.line(run["response"])
+    if run.get("stopped_by"):
+        output.line(f"(stopped at the limit: {run['stopped_by']})")
+    if run.get("error"):
+        output.line(f"failed: {run['error']['message']} [{run['error']['code']}]")
+    if run.get("waiting_for") == "thread":
+        output.line(f"Run {run['run_id']} waits for another run of thread {run['thread_id']} to end.")
+    for approval in run.get("approvals") or ():
+        call = f" {approval['tool']} {compact_json(approval['arguments'])}" if approval["tool"] else ""
+        output.line(f"{approval['message']}{call}")
+        output.line(f"  journeyman approvals answer {approval['approval']} {'|'.join(approval['decisions'])}")
+    if run["status"] == "cancelled":
         output.line("cancelled")

@@ -1,4 +1,4 @@
-"""`journeyman test`."""
+"""`journeyman test`: runs agent tests."""
 
 from __future__ import annotations
 
@@ -16,39 +16,44 @@ from journeyman.settings import Settings
 if TYPE_CHECKING:
     from journeyman.agent_tests.run_test import AgentTestResult
 
-Files = Annotated[list[Path], typer.Argument(metavar="FILE…", help="Test files, or folders of *.agent-test.yaml.")]
+Files = Annotated[
+    list[Path], typer.Argument(metavar="FILE…", help="Test files, or folders with *.agent-test.yaml files.")
+]
 
 
 def run_tests(
     files: Files,
     agent: Annotated[
-        Path | None, typer.Option(help="Agent file or folder of tests that do not say. [AGENT_PATH, else agent.yaml]")
+        Path | None,
+        typer.Option(help="The agent of tests that name none: a file or folder. [AGENT_PATH, else agent.yaml]"),
     ] = None,
-    update: Annotated[bool, typer.Option("--update", help="Where a recorded run differs, record it anew.")] = False,
+    update: Annotated[
+        bool, typer.Option("--update", help="Record a run again if it differs from its recording.")
+    ] = False,
     junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the results as JUnit XML.")] = None,
     json: Json = False,
 ) -> None:
-    """Run agent tests: recorded runs played again, and scripted ones. No model is asked.
+    """Run agent tests: replays of recorded runs, and runs with scripted replies. No model is called.
 
-    Exit code 0: all hold; 1: some do not; 3: a test file or an agent cannot be used.
+    Exit code 0: all tests pass; 1: some fail; 3: a test file or an agent cannot be used.
     """
-    from journeyman.agent_tests.junit import junit_xml  # 0.4 s with all behind it, for these commands only
+    from journeyman.agent_tests.junit import junit_xml  # 0.4 s, for this command only
 
     output, settings = CommandOutput(json=json), Settings.read()
-    quiet(settings)
-    verdicts = asyncio.run(_tried(_found(files), settings, agent, update, output))
+    log_errors_only(settings)
+    results = asyncio.run(_run_all(_find_tests(files), settings, agent, update, output))
     if junit is not None:
-        _write(junit, junit_xml(verdicts))
-    passed = sum(verdict.passed for verdict in verdicts)
+        _write(junit, junit_xml(results))
+    passed = sum(result.passed for result in results)
     output.show(
-        {"passed": passed, "failed": len(verdicts) - passed, "tests": [_plain(verdict) for verdict in verdicts]},
-        f"{passed} passed, {len(verdicts) - passed} failed",
+        {"passed": passed, "failed": len(results) - passed, "tests": [_item(result) for result in results]},
+        f"{passed} passed, {len(results) - passed} failed",
     )
-    raise typer.Exit(_code(verdicts))
+    raise typer.Exit(_exit_code(results))
 
 
-def quiet(settings: Settings) -> None:
-    """What fails in a test is what the test is about: the log says errors only, unless LOG_LEVEL says more."""
+def log_errors_only(settings: Settings) -> None:
+    """Log errors only, unless LOG_LEVEL is set: the warnings of a test's run are expected."""
     from journeyman.telemetry.logs import setup as logs
 
     level = settings.log_level if "log_level" in settings.model_fields_set else "ERROR"
@@ -59,11 +64,11 @@ def _write(path: Path, content: bytes) -> None:
     try:
         path.write_bytes(content)
     except OSError as exc:
-        raise ConfigurationError(f"{path} cannot be written ({exc.strerror}): choose another place") from exc
+        raise ConfigurationError(f"The file {path} cannot be written ({exc.strerror}). Choose another path.") from exc
 
 
-def _found(files: list[Path]) -> list[Path]:
-    """Raises ConfigurationError for a folder without tests."""
+def _find_tests(files: list[Path]) -> list[Path]:
+    """Return the test files, those of folders in order. Raises ConfigurationError for a folder without tests."""
     from journeyman.agent_tests.parsing import SUFFIX
 
     found: list[Path] = []
@@ -71,49 +76,49 @@ def _found(files: list[Path]) -> list[Path]:
         inside = sorted(path.rglob(f"*{SUFFIX}")) if path.is_dir() else [path]
         if not inside:
             problem = Problem(f"the folder holds no *{SUFFIX}", str(path), remedy="name a file, or export a run")
-            raise ConfigurationError("There is nothing to test:", [problem])
+            raise ConfigurationError("There are no tests to run:", [problem])
         found += inside
     return found
 
 
-async def _tried(
+async def _run_all(
     files: list[Path], settings: Settings, agent: Path | None, update: bool, output: CommandOutput
 ) -> list[AgentTestResult]:
-    from journeyman.agent_tests import run_test as trial
+    from journeyman.agent_tests import run_test
     from journeyman.agent_tests.agents_under_test import AgentsUnderTest
 
-    verdicts: list[AgentTestResult] = []
-    async with AgentsUnderTest(settings, agent) as cast:
+    results: list[AgentTestResult] = []
+    async with AgentsUnderTest(settings, agent) as agents:
         for path in files:
-            verdict, test = await trial.run_test_file(path, cast)
-            if update and test is not None and not verdict.passed:
-                verdict = trial.update(verdict, test)
-            verdicts.append(verdict)
+            result, test = await run_test.run_test_file(path, agents)
+            if update and test is not None and not result.passed:
+                result = run_test.update(result, test)
+            results.append(result)
             if not output.json:
-                _report(output, verdict)
-    return verdicts
+                _print_result(output, result)
+    return results
 
 
-def _report(output: CommandOutput, verdict: AgentTestResult) -> None:
-    word = ("updated" if verdict.updated else "ok") if verdict.passed else "FAILED"
-    output.write(output.paint(f"{word:<7}", "green" if verdict.passed else "red"))
-    output.line(f" {verdict.path}")
-    for line in () if verdict.passed else verdict.text().splitlines():
+def _print_result(output: CommandOutput, result: AgentTestResult) -> None:
+    word = ("updated" if result.updated else "ok") if result.passed else "FAILED"
+    output.write(output.paint(f"{word:<7}", "green" if result.passed else "red"))
+    output.line(f" {result.path}")
+    for line in () if result.passed else result.text().splitlines():
         output.line(f"    {line}")
 
 
-def _plain(verdict: AgentTestResult) -> dict[str, object]:
+def _item(result: AgentTestResult) -> dict[str, object]:
     return {
-        "file": str(verdict.path),
-        "name": verdict.name,
-        "passed": verdict.passed,
-        "updated": verdict.updated,
-        "seconds": round(verdict.seconds, 3),
-        "difference": verdict.text(),
+        "file": str(result.path),
+        "name": result.name,
+        "passed": result.passed,
+        "updated": result.updated,
+        "seconds": round(result.seconds, 3),
+        "difference": result.text(),
     }
 
 
-def _code(verdicts: list[AgentTestResult]) -> int:
-    if any(isinstance(verdict.problem, ConfigurationError) for verdict in verdicts):
+def _exit_code(results: list[AgentTestResult]) -> int:
+    if any(isinstance(result.problem, ConfigurationError) for result in results):
         return CONFIGURATION
-    return OK if all(verdict.passed for verdict in verdicts) else FAILED
+    return OK if all(result.passed for result in results) else FAILED

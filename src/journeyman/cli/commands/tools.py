@@ -1,4 +1,4 @@
-"""`journeyman tools`."""
+"""`journeyman tools`: lists, checks and calls tools."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from journeyman.cli.client.connect import connect, log_quietly, running_server
-from journeyman.cli.commands.approvals import json_object
-from journeyman.cli.commands.check import check_path, lines
-from journeyman.cli.commands.run import report
+from journeyman.cli.client.connect import configure_quiet_logs, connect, running_server
+from journeyman.cli.commands.approvals import parse_json_object
+from journeyman.cli.commands.check import load_application, problem_lines
+from journeyman.cli.commands.run import print_run
 from journeyman.cli.exit_codes import CONFIGURATION, FAILED, OK, WAITING
-from journeyman.cli.output import AgentPath, CommandOutput, Json, Url
+from journeyman.cli.output import AgentPath, CommandOutput, Json, Url, compact_json
 from journeyman.errors import Problem, ToolError
 from journeyman.settings import Settings
 from journeyman.tools.spec import StoredTool
@@ -24,22 +24,22 @@ from journeyman.tools.spec import StoredTool
 if TYPE_CHECKING:
     from journeyman.tools.lint.checks import LintFinding
 
-app = typer.Typer(help="What agents can do.", no_args_is_help=True)
+app = typer.Typer(help="List, check and call tools.", no_args_is_help=True)
 
 
 @app.command("list")
 def list_tools(path: AgentPath = None, url: Url = None, json: Json = False) -> None:
-    """List tools: of the server that is up, else of the files."""
+    """List the tools of the running server, or without a server those of the agent files."""
     settings = Settings.read()
-    remote = running_server(settings, url) if url or path is None else None
-    items = remote.call("GET", "/tools")["items"] if remote else _of_files(settings, path)
+    server = running_server(settings, url) if url or path is None else None
+    items = server.call("GET", "/tools")["items"] if server else _from_files(settings, path)
     columns = ("name", "effects", "approval", "isolation", "permissions", "description")
     rows = items if json else [_row(item) for item in items]
-    CommandOutput(json=json).items(rows, columns, "No tools.")
+    CommandOutput(json=json).items(rows, columns, "There are no tools.")
 
 
-def _of_files(settings: Settings, path: Path | None) -> list[dict[str, Any]]:
-    tools = check_path(settings, path, offline=True).registry.tools.values()
+def _from_files(settings: Settings, path: Path | None) -> list[dict[str, Any]]:
+    tools = load_application(settings, path, offline=True).registry.tools.values()
     return [
         {
             **msgspec.to_builtins(StoredTool.of(tool.spec)),
@@ -50,21 +50,23 @@ def _of_files(settings: Settings, path: Path | None) -> list[dict[str, Any]]:
 
 
 def _row(item: dict[str, Any]) -> dict[str, Any]:
-    allowed = item.get("permissions") or {}
-    said = [f"{kind}: {', '.join(entries) or 'none'}" for kind, entries in allowed.items() if entries is not None]
-    said = [text for text in said if text != "env: none"]
+    permissions = item.get("permissions") or {}
+    texts = [f"{kind}: {', '.join(entries) or 'none'}" for kind, entries in permissions.items() if entries is not None]
+    texts = [text for text in texts if text != "env: none"]
     description = item["description"].partition("\n")[0]
-    return {**item, "permissions": "; ".join(said) or "-", "description": description}
+    return {**item, "permissions": "; ".join(texts) or "-", "description": description}
 
 
 @app.command("check")
 def check_tools(
-    path: Annotated[Path | None, typer.Argument(metavar="PATH", help="Tools folder or file. [TOOLS_PATH]")] = None,
+    path: Annotated[
+        Path | None, typer.Argument(metavar="PATH", help="A folder or file of tools. [TOOLS_PATH, else tools]")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Check a tools folder by itself: imports, signatures, schemas, and what the static check finds."""
-    from journeyman.tools.lint.checks import DISCLAIMER  # as above
-    from journeyman.tools.registry import ToolRegistry  # the tools' imports: only for this command
+    """Check only a folder of tools: imports, signatures, schemas, and the findings of the static check."""
+    from journeyman.tools.lint.checks import DISCLAIMER
+    from journeyman.tools.registry import ToolRegistry  # its imports are needed by this command only
     from journeyman.tools.sandbox.detection import describe_isolation, detect
 
     settings = Settings.read()
@@ -73,83 +75,86 @@ def check_tools(
     problems = [*registry.problems, *registry.check_problems()]
     sandbox = describe_isolation(asyncio.run(detect()))
     output = CommandOutput(json=json)
-    bad = any(problem.severity == "error" for problem in problems)
-    allowed = {name: [each for each in tool.findings if each.allowed] for name, tool in registry.tools.items()}
+    ok = not any(problem.severity == "error" for problem in problems)
+    allowed = {
+        name: findings
+        for name, tool in registry.tools.items()
+        if (findings := [finding for finding in tool.findings if finding.allowed])
+    }
     if json:
-        shown = {name: found for name, found in allowed.items() if found}
         output.data(
             {
-                "ok": not bad,
+                "ok": ok,
                 "tools": list(registry.tools),
                 "problems": problems,
-                "allowed": shown,
+                "allowed": allowed,
                 "note": DISCLAIMER,
                 "sandbox": sandbox,
             }
         )
     else:
-        _show_problems(output, problems, [each for found in allowed.values() for each in found])
+        _print_problems(output, problems, [finding for findings in allowed.values() for finding in findings])
         output.line(f"{len(registry.tools)} tools: {', '.join(sorted(registry.tools))}")
-        means = ", ".join(name for name, there in sandbox.items() if there is True) or "none"
-        output.line(f"sandbox of worker processes: {sandbox['level']} ({means})")
+        measures = ", ".join(name for name, available in sandbox.items() if available is True) or "none"
+        output.line(f"sandbox of worker processes: {sandbox['level']} ({measures})")
         output.line(DISCLAIMER)
-    raise typer.Exit(CONFIGURATION if bad else OK)
+    raise typer.Exit(OK if ok else CONFIGURATION)
 
 
-def _show_problems(output: CommandOutput, problems: Sequence[Problem], allowed: Sequence[LintFinding]) -> None:
+def _print_problems(output: CommandOutput, problems: Sequence[Problem], allowed: Sequence[LintFinding]) -> None:
     for problem in problems:
-        for line in lines(problem):
+        for line in problem_lines(problem):
             output.line(line)
-    for each in dict.fromkeys(allowed):
-        output.line(f"{each.file}:{each.line}: allowed: {each.rule}: {each.message}")
+    for finding in dict.fromkeys(allowed):
+        output.line(f"{finding.file}:{finding.line}: allowed: {finding.rule}: {finding.message}")
 
 
 @app.command("call")
 def call(
-    name: Annotated[str, typer.Argument(metavar="NAME")],
-    arguments: Annotated[str, typer.Option("--json", help="The arguments, a JSON object.")] = "{}",
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The tool's name.")],
+    arguments: Annotated[str, typer.Option("--json", help="The arguments of the call, a JSON object.")] = "{}",
     path: AgentPath = None,
-    agent: Annotated[str | None, typer.Option(help="Under this agent's policies.")] = None,
+    agent: Annotated[str | None, typer.Option(help="Call the tool under the policies of this agent.")] = None,
     whole: Annotated[
-        bool, typer.Option("--whole", help="Print the whole answer as JSON, not the result alone.")
+        bool, typer.Option("--whole", help="Print the whole response as JSON, not only the result.")
     ] = False,
     inline: Annotated[
-        bool, typer.Option("--inline", help="Call the function in this process; nothing is recorded.")
+        bool, typer.Option("--inline", help="Call the function in this process, and record nothing.")
     ] = False,
-    debug: Annotated[bool, typer.Option("--pdb", help="With --inline: open the debugger where it fails.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--pdb", help="With --inline: open the debugger where the call fails.")
+    ] = False,
     url: Url = None,
 ) -> None:
-    """Call one tool and print its result. It is recorded as a run without an agent, under the tool's policies.
+    """Call one tool and print its result. The call is recorded as a run without an agent, under the tool's policies.
 
-    --inline goes round all of that: the function is called here, with its arguments checked and nothing else.
+    With --inline the function is called in this process. Its arguments are checked; no policy applies, and nothing is
+    recorded.
     """
-    given = json_object(arguments, "--json")
+    values = parse_json_object(arguments, "--json")
     settings = Settings.read(agent_path=path)
     output = CommandOutput(json=whole)
     if inline:
-        output.show({"response": (result := _inline(settings, path, name, given, debug))}, _text(result))
+        result = _call_inline(settings, path, name, values, debug)
+        output.show({"response": result}, result if isinstance(result, str) else compact_json(result))
         return
-    body = {"tool_name": name, "arguments": given} | ({"agent": agent} if agent else {})
-    with connect(settings, url, offline=True) as way:
-        answer = way.call("POST", "/execute_tool", body)
-    waiting = bool(answer.get("approvals"))
-    report(output, {"status": "paused" if waiting else "finished", **answer})
-    raise typer.Exit(WAITING if waiting else FAILED if answer.get("error") else OK)
+    body = {"tool_name": name, "arguments": values} | ({"agent": agent} if agent else {})
+    with connect(settings, url, offline=True) as client:
+        run = client.call("POST", "/execute_tool", body)
+    waiting = bool(run.get("approvals"))
+    print_run(output, {"status": "paused" if waiting else "finished", **run})
+    raise typer.Exit(WAITING if waiting else FAILED if run.get("error") else OK)
 
 
-def _inline(settings: Settings, path: Path | None, name: str, given: dict[str, Any], debug: bool) -> Any:
-    """The function's return value. With `debug` a failure opens the debugger at its frame before it is raised."""
+def _call_inline(settings: Settings, path: Path | None, name: str, arguments: dict[str, Any], debug: bool) -> Any:
+    """Call the function and return its value. With `debug`, a failure first opens the debugger at its frame."""
     from journeyman.cli.client.inline_tool import call_inline
 
-    application = check_path(settings, path, offline=True)
-    log_quietly(settings)(application.secrets.values)
+    application = load_application(settings, path, offline=True)
+    configure_quiet_logs(settings)(application.secrets.values)
     try:
-        return asyncio.run(call_inline(application.registry, name, given, application.codec))
+        return asyncio.run(call_inline(application.registry, name, arguments, application.codec))
     except ToolError as exc:
         if debug:
             pdb.post_mortem((exc.__cause__ or exc).__traceback__)
         raise
-
-
-def _text(result: object) -> str:
-    return result if isinstance(result, str) else msgspec.json.encode(result, enc_hook=repr).decode()

@@ -1,1 +1,1 @@
-"""`journeyman doctor`: checks of the machine, the disk and the network."""
+"""`journeyman doctor`: checks of the machine, the disk, the network and the configuration."""

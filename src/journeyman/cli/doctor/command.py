@@ -1,4 +1,4 @@
-"""`journeyman doctor`."""
+"""`journeyman doctor`: runs all checks and prints their results."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import typer
 from pydantic import SecretStr
 
 from journeyman import __version__
-from journeyman.cli.commands.check import check_path
+from journeyman.cli.commands.check import load_application
 from journeyman.cli.doctor import disk as disks
 from journeyman.cli.doctor import machine, network
-from journeyman.cli.doctor.finding import CheckResult, checked_safely
+from journeyman.cli.doctor.finding import CheckResult, run_check
 from journeyman.cli.exit_codes import FAILED, OK
 from journeyman.cli.output import AgentPath, CommandOutput, Json
 from journeyman.errors import ConfigurationError
@@ -26,33 +26,35 @@ _MARKS = {"fine": ("ok", "green"), "warning": ("warn", "yellow"), "broken": ("ba
 
 def doctor(
     path: AgentPath = None,
-    outside: Annotated[
+    ask_network: Annotated[
         bool,
         typer.Option(
-            "--network", "--gateway", help="Ask the gateway, Redis and the key set too; nothing else uses the network."
+            "--network",
+            "--gateway",
+            help="Also ask the gateway, Redis and the key set. Nothing else uses the network.",
         ),
     ] = False,
     json: Json = False,
 ) -> None:
-    """Look at everything that a server needs and say what is wrong. Exit code 1 if something is broken."""
+    """Check everything that a server needs, and print what is wrong. Exit code 1: something is broken."""
     output = CommandOutput(json=json)
-    findings = list(examine(path, outside))
+    results = list(check_all(path, ask_network))
     if json:
-        output.data({"findings": findings})
+        output.data({"findings": results})
     else:
-        for finding in findings:
-            mark, colour = _MARKS[finding.state]
-            output.write(f"{output.paint(f'{mark:<5}', colour)}{finding.what:<12}")
-            output.line(finding.text)
-    raise typer.Exit(FAILED if any(finding.state == "broken" for finding in findings) else OK)
+        for result in results:
+            mark, colour = _MARKS[result.state]
+            output.write(f"{output.paint(f'{mark:<5}', colour)}{result.what:<12}")
+            output.line(result.text)
+    raise typer.Exit(FAILED if any(result.state == "broken" for result in results) else OK)
 
 
-def examine(path: Path | None, outside: bool) -> Iterator[CheckResult]:
-    """Every finding; one that is broken does not keep the next from being looked at."""
+def check_all(path: Path | None, ask_network: bool) -> Iterator[CheckResult]:
+    """Yield the result of every check. Settings that cannot be read end the checks, since the rest depend on them."""
     yield CheckResult("journeyman", "fine", f"{__version__} on {platform.platform()}")
     yield machine.python(sys.version_info[:3])
-    yield machine.parts()
-    yield checked_safely("sqlite", machine.sqlite)
+    yield machine.libraries()
+    yield run_check("sqlite", machine.sqlite)
     yield machine.open_files()
     yield machine.sandbox()
     try:
@@ -60,44 +62,47 @@ def examine(path: Path | None, outside: bool) -> Iterator[CheckResult]:
     except ConfigurationError as exc:
         yield CheckResult("settings", "broken", exc.message)
         return
-    yield CheckResult("settings", "fine", check_lines(settings))
-    yield from _journal(settings.database_path)
-    yield checked_safely("files", lambda: disks.private(disks.secret_files(settings)))
-    yield checked_safely("address", lambda: network.address(settings))
-    yield checked_safely("callers", lambda: network.callers(settings))
-    yield checked_safely("tls", lambda: network.tls(settings))
-    yield checked_safely("agents", lambda: agent_checks(settings, path))
-    yield from _outside(settings, outside)
+    yield CheckResult("settings", "fine", settings_text(settings))
+    yield from _journal_checks(settings.database_path)
+    yield run_check("files", lambda: disks.file_modes(disks.secret_files(settings)))
+    yield run_check("address", lambda: network.address(settings))
+    yield run_check("callers", lambda: network.callers(settings))
+    yield run_check("tls", lambda: network.tls(settings))
+    yield run_check("agents", lambda: loadable_agents(settings, path))
+    yield from _service_checks(settings, ask_network)
 
 
-def _journal(path: Path | None) -> Iterator[CheckResult]:
-    found = checked_safely("journal", lambda: disks.journal(path))
-    yield found
-    if found.state != "broken":
-        yield checked_safely("disk", lambda: disks.disk(path))
+def _journal_checks(path: Path | None) -> Iterator[CheckResult]:
+    journal = run_check("journal", lambda: disks.journal(path))
+    yield journal
+    if journal.state != "broken":
+        yield run_check("disk", lambda: disks.disk(path))
     yield disks.owner(path)
     yield machine.clock(disks.journal_files(path))
 
 
-def _outside(settings: Settings, ask: bool) -> Iterator[CheckResult]:
-    yield network.redis(settings) if ask else network.client_of_redis(settings)
-    if ask:
+def _service_checks(settings: Settings, ask_network: bool) -> Iterator[CheckResult]:
+    yield network.redis(settings) if ask_network else network.redis_client(settings)
+    if ask_network:
         yield network.gateway(settings)
         if settings.jwt_jwks_url:
             yield network.key_set(settings)
 
 
-def check_lines(settings: Settings) -> str:
-    """Settings that are set, secrets masked."""
+def settings_text(settings: Settings) -> str:
+    """Return the settings that are set, as `NAME=value`, with secrets masked."""
     parts = []
     for name in sorted(settings.model_fields_set):
         value = getattr(settings, name)
         parts.append(f"{name.upper()}={'***' if isinstance(value, SecretStr) else value}")
-    return " ".join(parts) or "all defaults"
+    return " ".join(parts) or "all settings have their defaults"
 
 
-def agent_checks(settings: Settings, path: Path | None) -> CheckResult:
-    application = check_path(settings, path, offline=False)
-    names = ", ".join(application.agents.agents) or "none"
-    count = len(application.problems)
-    return CheckResult("agents", "warning" if count else "fine", f"{names}; {count} warnings (`journeyman check`)")
+def loadable_agents(settings: Settings, path: Path | None) -> CheckResult:
+    """Check that the agents can be loaded. Raises ConfigurationError if they cannot."""
+    application = load_application(settings, path, offline=False)
+    names = ", ".join(application.agents.agents) or "no agents"
+    if not application.problems:
+        return CheckResult("agents", "fine", names)
+    text = f"{names}. `journeyman check` prints {len(application.problems)} warnings"
+    return CheckResult("agents", "warning", text)

@@ -1,4 +1,4 @@
-"""What `journeyman doctor` looks at of the journal's file and its disk, and of files that hold secrets."""
+"""Checks of the journal file, its disk, and the files that contain secrets."""
 
 from __future__ import annotations
 
@@ -15,111 +15,128 @@ from journeyman.cli.client.connect import owner_url
 from journeyman.cli.doctor.finding import CheckResult, State
 from journeyman.settings import Settings
 
-LEAST_FREE = 256 << 20  # bytes on the journal's disk
-SLOW_FLUSH = 0.05  # seconds: every step of a run waits for one
-_SHARED = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "lustre", "afs", "fuse.sshfs"}
+MIN_FREE_BYTES = 256 << 20  # on the journal's disk
+SLOW_FLUSH_SECONDS = 0.05  # every step of a run waits for a flush
+_NETWORK_FILE_SYSTEMS = {
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb3",
+    "smbfs",
+    "9p",
+    "ceph",
+    "glusterfs",
+    "lustre",
+    "afs",
+    "fuse.sshfs",
+}
 MOUNTS = Path("/proc/mounts")
 
 
 def journal_files(path: Path | None) -> tuple[Path, ...]:
+    """Return the paths of the journal file and its write-ahead log. Empty without a journal file."""
     return () if path is None else (path, path.with_name(f"{path.name}-wal"))
 
 
 def journal(path: Path | None) -> CheckResult:
-    """Can the file be written, is it ours and of this release, and is there room?"""
+    """Check that the journal can be written, is not of another program or a later release, and has room on its disk.
+
+    Raises ConfigurationError for a file of another program or of a later release.
+    """
     if path is None:
-        return CheckResult("journal", "warning", "memory://: everything is forgotten when the server ends")
+        return CheckResult(
+            "journal", "warning", "memory://: the server loses everything when it stops; set DATABASE_URL to keep runs"
+        )
     folder = path.parent
     if not folder.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
-        return CheckResult("journal", "broken", f"{path} cannot be written: make the folder, or correct DATABASE_URL")
+        return CheckResult("journal", "broken", f"{path} cannot be written; make its folder, or correct DATABASE_URL")
     free = shutil.disk_usage(folder).free
-    state: State = "fine" if free >= LEAST_FREE else "warning"
-    size = f"{path.stat().st_size / 1e6:.1f} MB, {_schema(path)}" if path.exists() else "not there yet"
+    state: State = "fine" if free >= MIN_FREE_BYTES else "warning"
+    size = f"{path.stat().st_size / 1e6:.1f} MB, {_schema(path)}" if path.exists() else "not made yet"
     return CheckResult("journal", state, f"{path.resolve()} ({size}; {free / 1e9:.1f} GB free)")
 
 
 def _schema(path: Path) -> str:
-    """Raises ConfigurationError for a file of another program or of a later release."""
-    import apsw  # a driver
+    """Return the schema version of the file in words. Raises as `journal` does."""
+    import apsw
 
     from journeyman.journal.sqlite.connection import connect_reader, schema_of, translate
 
     try:
         db = connect_reader(path)
         try:
-            found, known = schema_of(db, path)
+            version, current = schema_of(db, path)
         finally:
             db.close()
     except apsw.Error as exc:
         raise translate(exc, path) from exc
-    return f"schema {found}" if found == known else f"schema {found}, brought to {known} by the next start"
+    return f"schema {version}" if version == current else f"schema {version}, migrated to {current} by the next start"
 
 
 def disk(path: Path | None, mounts: str | None = None) -> CheckResult:
-    """Is it local, and how long does a flush take? Writes and removes a small file."""
+    """Check that the disk is local and its flushes are fast. Writes and removes a small file."""
     if path is None:
-        return CheckResult("disk", "fine", "none is needed")
-    kind = file_system(
-        path.parent.resolve(), MOUNTS.read_text() if mounts is None and MOUNTS.exists() else mounts or ""
-    )
-    if kind in _SHARED:
-        text = f"{kind} is a network share: its locks and flushes cannot be trusted; put the journal on a local disk"
+        return CheckResult("disk", "fine", "not needed without a journal file")
+    if mounts is None:
+        mounts = MOUNTS.read_text() if MOUNTS.exists() else ""
+    kind = file_system(path.parent.resolve(), mounts)
+    if kind in _NETWORK_FILE_SYSTEMS:
+        text = f"{kind} is a network share, whose locks and flushes are unreliable; put the journal on a local disk"
         return CheckResult("disk", "warning", text)
-    seconds = flush(path.parent)
+    seconds = flush_seconds(path.parent)
     text = f"{kind or 'unknown file system'}, a flush takes {seconds * 1000:.1f} ms"
-    return (
-        CheckResult("disk", "fine", text)
-        if seconds < SLOW_FLUSH
-        else CheckResult("disk", "warning", f"{text}: steps wait for it")
-    )
+    if seconds >= SLOW_FLUSH_SECONDS:
+        return CheckResult("disk", "warning", f"{text}, which slows down every step of a run; use a faster disk")
+    return CheckResult("disk", "fine", text)
 
 
 def file_system(folder: Path, mounts: str) -> str:
-    """The kind of the mount that holds the folder, out of /proc/mounts; empty: unknown."""
-    best, kind = -1, ""
+    """Return the file system type of the folder, from the text of /proc/mounts, or "" if it is unknown."""
+    longest, kind = -1, ""
     for line in mounts.splitlines():
-        _, place, found = line.split(" ")[:3]
-        if folder.is_relative_to(place.replace("\\040", " ")) and len(place) >= best:
-            best, kind = len(place), found
+        _, mount_point, mount_kind = line.split(" ")[:3]
+        if folder.is_relative_to(mount_point.replace("\\040", " ")) and len(mount_point) >= longest:
+            longest, kind = len(mount_point), mount_kind
     return kind
 
 
-def flush(folder: Path, times: int = 5) -> float:
-    """Median seconds of writing a page and waiting for the disk."""
-    taken = []
+def flush_seconds(folder: Path, times: int = 5) -> float:
+    """Return the median time of writing a page and flushing it to the disk."""
+    durations = []
     with tempfile.TemporaryFile(dir=folder) as file:
         for _ in range(times):
-            begun = time.perf_counter()
+            start = time.perf_counter()
             file.write(b"x" * 4096)
             file.flush()
             os.fsync(file.fileno())
-            taken.append(time.perf_counter() - begun)
-    return statistics.median(taken)
+            durations.append(time.perf_counter() - start)
+    return statistics.median(durations)
 
 
 def owner(path: Path | None) -> CheckResult:
+    """Report the server that owns the journal, if one is running."""
     url = owner_url(path)
-    return CheckResult("server", "fine", f"answers at {url}" if url else "none is up on this journal")
+    return CheckResult("server", "fine", f"a server answers at {url}" if url else "no server uses this journal")
 
 
 def secret_files(settings: Settings) -> Iterable[Path]:
-    """Files that hold keys or conversations."""
-    named = (settings.api_key_file, settings.ssl_key_path, Path(".env"), *journal_files(settings.database_path))
-    return [path for path in named if path is not None and path.is_file()]
+    """Return the existing files that contain keys or conversations."""
+    paths = (settings.api_key_file, settings.ssl_key_path, Path(".env"), *journal_files(settings.database_path))
+    return [path for path in paths if path is not None and path.is_file()]
 
 
-def reachable(path: Path) -> bool:
-    """A closed folder above it keeps everybody out."""
+def is_reachable(path: Path) -> bool:
+    """Return whether every user can reach the file: no folder above it is closed to other users."""
     return all(folder.stat().st_mode & stat.S_IXOTH for folder in path.resolve().parents)
 
 
-def private(paths: Iterable[Path], reachable: Callable[[Path], bool] = reachable) -> CheckResult:
-    """Nobody else on the machine should read keys and conversations."""
-    if os.name == "nt":  # its modes say nothing about who may read
-        return CheckResult("files", "fine", "modes are not looked at on Windows")
-    looked = list(paths)
-    open_ones = [path for path in looked if path.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH) and reachable(path)]
-    if open_ones:
-        names = " ".join(map(str, open_ones))
-        return CheckResult("files", "warning", f"everybody on this machine may read {names}: chmod o-rw {names}")
-    return CheckResult("files", "fine", f"{len(looked)} with keys or conversations, none open to everybody")
+def file_modes(paths: Iterable[Path], is_reachable: Callable[[Path], bool] = is_reachable) -> CheckResult:
+    """Check that no other user of this machine can read or write the files."""
+    if os.name == "nt":  # file modes do not say who may read a file
+        return CheckResult("files", "fine", "file modes are not checked on Windows")
+    files = list(paths)
+    exposed = [path for path in files if path.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH) and is_reachable(path)]
+    if exposed:
+        names = " ".join(map(str, exposed))
+        return CheckResult("files", "warning", f"every user of this machine can read {names}; run chmod o-rw {names}")
+    return CheckResult("files", "fine", f"{len(files)} files with keys or conversations, all closed to other users")

@@ -1,4 +1,4 @@
-"""What `journeyman doctor` says of one thing that it looked at."""
+"""The result of one check of `journeyman doctor`."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ State = Literal["fine", "warning", "broken"]
 
 
 class CheckResult(msgspec.Struct, frozen=True):
-    """One thing looked at. `fine`, `warning` (works, but), `broken` (the server would not start or work)."""
+    """The result of one check. `broken`: the server would not start or not work; `warning`: it works, with a risk."""
 
     what: str
     state: State
     text: str
 
 
-def checked_safely(what: str, look: Callable[[], CheckResult]) -> CheckResult:
-    """What the look found, or why it could not look: one that fails does not keep the next from being looked at."""
+def run_check(what: str, check: Callable[[], CheckResult]) -> CheckResult:
+    """Return the check's result, or `broken` with the error if the check fails, so that the next checks still run."""
     try:
-        return look()
+        return check()
     except (BaseError, ImportError, OSError) as exc:
         return CheckResult(what, "broken", str(exc))

@@ -1,4 +1,4 @@
-"""Tools of this agent: every function under @tool in this folder. Files that begin with _ are not scanned."""
+"""The tools of this agent: every function with @tool in this folder. Files whose names begin with _ are not read."""
 
 from __future__ import annotations
 

@@ -150,9 +150,9 @@ class Budgets:
         if exhausted is not None:
             left = DAY_US - self._clock.now() % DAY_US
             owner = exhausted.budget.partition(":")[0]
-            text = f"This {owner} has used up its {_NOUNS[exhausted.limit]} of today ({exhausted.value:g})."
-            advice = "Try again after midnight UTC, or ask an operator for a higher quota."
-            raise ResourceError(f"{text} {advice}", code="quota_exhausted", retry_after=math.ceil(left / 1_000_000))
+            text = f"This {owner} has used up its {_NOUNS[exhausted.limit]} of the day ({exhausted.value:g})"
+            until = f"{text}: the next begins at midnight UTC, or its quota can be raised."
+            raise ResourceError(until, code="quota_exhausted", retry_after=math.ceil(left / 1_000_000))
 
     async def reserve(
         self, scopes: Sequence[QuotaScope], tokens: int, cost_usd: float

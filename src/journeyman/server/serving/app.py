@@ -20,7 +20,7 @@ from journeyman.server.debugging import DebugPages
 from journeyman.server.known_secrets import KnownSecrets
 from journeyman.server.observers import Observers
 from journeyman.settings import Settings
-from journeyman.telemetry.logs.formatters import by_shape
+from journeyman.telemetry.logs.formatters import mask_by_shape
 from journeyman.tools.discovery.discovery import discover
 from journeyman.tools.registry import Discover
 from journeyman.web.pages import pages
@@ -132,7 +132,7 @@ def api_dependencies(application: Application) -> ApiDependencies:
         ready=application.not_ready,
         details=application.details,
         sandbox=application.sandbox,
-        mask=lambda text: by_shape(application.codec.clean(text)),
+        mask=lambda text: mask_by_shape(application.codec.clean(text)),
         traced=application.observers.traces is not None,
         debug=DebugPages(application) if settings.debug else None,
         served=application.observers.server.served,

@@ -1,1 +1,1 @@
-"""Logs: formatting, masking and setup."""
+"""Logs: setup, formats and masking."""

@@ -1,4 +1,4 @@
-"""A log record as a line: its fields, their masking, the three formats, and the handler that never holds anyone up."""
+"""Formats log records, run events and guard signals as lines, masks secrets in them, and writes them to a stream."""
 
 from __future__ import annotations
 
@@ -22,27 +22,36 @@ from journeyman.ids import Ids
 from journeyman.masking import MARK, Mask
 from journeyman.resilience.signals import BreakerChanged, Retried, RetryWithheld, Signal
 
-Bound = Callable[[], Mapping[str, str]]
+BoundIds = Callable[[], Mapping[str, str]]
+
+IDS = ("request_id", "principal", "run_id", "thread_id", "trace_id")  # that can be bound to a task's records
+MAX_CHARACTERS = 16 * 1024  # of one field
+CHUNK_BYTES = 4096  # PIPE_BUF: a writable pipe takes this much without blocking
 
 _LOG = logging.getLogger(__name__)
-IDS = ("request_id", "principal", "run_id", "thread_id", "trace_id")  # that are bound around work
-CAP = 16 * 1024  # characters of one field
-CHUNK = 4096  # a pipe that says it is writable takes this much without blocking (PIPE_BUF)
-_OWN = frozenset(vars(logging.LogRecord("", 0, "", 0, "", None, None))) | {"message", "asctime", "color_message"}
-_CREDENTIAL = re.compile(r"(?i)(password|passwd|secret|token|api_?key|authorization|cookie|credential)$")
-# After a scheme of Authorization, keys by their prefix, tokens of three parts, and who asks within an address.
-_SHAPES = re.compile(
+_RECORD_ATTRIBUTES = frozenset(vars(logging.LogRecord("", 0, "", 0, "", None, None))) | {
+    "message",
+    "asctime",
+    "color_message",
+}
+_SHOWN_BY_CONSOLE = ("timestamp", "level", "message", "logger", "module", "function", "line")
+_CREDENTIAL_NAME = re.compile(r"(?i)(password|passwd|secret|token|api_?key|authorization|cookie|credential)$")
+# The value after an Authorization scheme, keys by their prefix, tokens of three parts, and the userinfo of an address.
+_CREDENTIAL_SHAPE = re.compile(
     r"((?:[Bb]earer|[Bb]asic)\s+)[\w.~+/=-]{8,}|\b(sk-|jm_)[\w-]{8,}"
     r"|\b(eyJ)[\w-]{8,}\.[\w-]+\.[\w-]+|(?<=://)()[^/?#@\s\"]+(?=@)"
 )
-_SIGNS = ("earer", "asic", "sk-", "jm_", "eyJ", "://")  # one of them stands in whatever has such a shape
+_CREDENTIAL_SIGNS = ("earer", "asic", "sk-", "jm_", "eyJ", "://")  # each text of that shape contains one of them
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _COLOURS = {"DEBUG": "2", "WARNING": "33", "ERROR": "31", "CRITICAL": "1;31"}
 _encode = msgspec.json.Encoder(enc_hook=repr).encode
 
 
-def fields(record: logging.LogRecord, bound: Mapping[str, str], ids: Ids) -> dict[str, Any]:
-    """A record as data, in the order in which it is read; long values are cut, credentials by name masked."""
+# --- The fields of a record
+
+
+def record_fields(record: logging.LogRecord, bound: Mapping[str, str], ids: Ids) -> dict[str, Any]:
+    """Return a log record's fields in the order of the line. Long values are cut, credentials masked by their name."""
     data: dict[str, Any] = {
         "timestamp": _timestamp(record.created),
         "level": record.levelname.lower(),
@@ -54,26 +63,11 @@ def fields(record: logging.LogRecord, bound: Mapping[str, str], ids: Ids) -> dic
         **bound,
     }
     for name, value in vars(record).items():
-        if name not in _OWN:
-            data[name] = MARK if _names_credential(name) else _cut(_without_credentials(value))
+        if name not in _RECORD_ATTRIBUTES:
+            data[name] = MARK if _names_credential(name) else _cut(_mask_by_name(value))
     if record.exc_info and record.exc_info[1] is not None:
         _add_exception(data, record.exc_info[1], ids)
     return data
-
-
-@lru_cache(512)
-def _names_credential(name: str) -> bool:
-    return _CREDENTIAL.search(name) is not None
-
-
-def _without_credentials(value: Any) -> Any:
-    """Mappings within a field are looked at by name too: headers, say."""
-    if not isinstance(value, Mapping):
-        return value
-    return {
-        name: MARK if isinstance(name, str) and _names_credential(name) else _without_credentials(item)
-        for name, item in value.items()
-    }
 
 
 def _add_exception(data: dict[str, Any], exc: BaseException, ids: Ids) -> None:
@@ -87,71 +81,81 @@ def _timestamp(seconds: float) -> str:
 
 
 def _cut(value: Any) -> Any:
-    if isinstance(value, str) and len(value) > CAP:
-        return f"{value[:CAP]}… ({len(value) - CAP} characters more)"
+    if isinstance(value, str) and len(value) > MAX_CHARACTERS:
+        return f"{value[:MAX_CHARACTERS]}… ({len(value) - MAX_CHARACTERS} characters more)"
     return value
 
 
-def as_json(data: dict[str, Any]) -> str:
-    """One line of JSON, whatever the values are."""
-    try:
-        return _encode(data).decode()
-    except (TypeError, ValueError, RecursionError):  # invalid text, odd keys, circles
-        return _encode({name: _printable(str(value)) for name, value in data.items()}).decode()
-
-
-def _printable(text: str) -> str:
-    """No line breaks, no terminal escapes: a log line cannot be forged."""
-    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
-
-
-def by_shape(text: str) -> str:
-    """The text without what looks like a credential, whoever's it is."""
-    if any(sign in text for sign in _SIGNS):
-        return _SHAPES.sub(lambda found: (found[1] or found[2] or found[3] or "") + MARK, text)
-    return text
+# --- Masking
 
 
 class Masker:
-    """Replaces known secret values (8 characters or more), and what has the shape of one, in a line."""
+    """Masks known secret values of 8 characters or more, and text that looks like a credential, in a line."""
 
     def __init__(self, secrets: Sequence[str] = ()) -> None:
         self._known = Mask(secrets)
 
     def __call__(self, line: str) -> str:
-        return by_shape(self._known(line))
+        """Return the masked line."""
+        return mask_by_shape(self._known(line))
+
+
+def mask_by_shape(text: str) -> str:
+    """Mask what looks like a credential, such as a bearer token or the password of an address."""
+    if any(sign in text for sign in _CREDENTIAL_SIGNS):
+        return _CREDENTIAL_SHAPE.sub(lambda match: (match[1] or match[2] or match[3] or "") + MARK, text)
+    return text
+
+
+def _mask_by_name(value: Any) -> Any:
+    """Mask the credentials of a mapping and of mappings inside it, such as headers, by the names of its keys."""
+    if not isinstance(value, Mapping):
+        return value
+    return {
+        name: MARK if isinstance(name, str) and _names_credential(name) else _mask_by_name(item)
+        for name, item in value.items()
+    }
+
+
+@lru_cache(512)
+def _names_credential(name: str) -> bool:
+    return _CREDENTIAL_NAME.search(name) is not None
+
+
+# --- The formats of LOG_FORMAT
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line."""
+    """Formats a record as one JSON object on a line."""
 
-    def __init__(self, bound: Bound, ids: Ids) -> None:
+    def __init__(self, bound: BoundIds, ids: Ids) -> None:
         super().__init__()
         self._bound = bound
         self._ids = ids
 
     def format(self, record: logging.LogRecord) -> str:
-        return as_json(fields(record, self._bound(), self._ids))
+        """Return the record's line."""
+        return _json_line(record_fields(record, self._bound(), self._ids))
 
 
 class ConsoleFormatter(logging.Formatter):
-    """A line for people: time, level, message, fields; a stack below it."""
+    """Formats a record as a line for people: time, level, message and fields, with a stack below it."""
 
-    def __init__(self, bound: Bound, ids: Ids, *, colours: bool) -> None:
+    def __init__(self, bound: BoundIds, ids: Ids, *, colours: bool) -> None:
         super().__init__()
         self._bound = bound
         self._ids = ids
         self._colours = colours
 
     def format(self, record: logging.LogRecord) -> str:
-        data = fields(record, self._bound(), self._ids)
+        """Return the record's line, and the lines of its stack if it has one."""
+        data = record_fields(record, self._bound(), self._ids)
         time, message, logger = data["timestamp"][11:], data["message"], data["logger"]
         stack = data.pop("stack", "")
-        known = ("timestamp", "level", "message", "logger", "module", "function", "line")
-        rest = [f"{name}={_printable(str(value))}" for name, value in data.items() if name not in known]
+        rest = [f"{name}={_escape(str(value))}" for name, value in data.items() if name not in _SHOWN_BY_CONSOLE]
         colour = _COLOURS.get(record.levelname, "0")
         level, tail = self._paint(f"{record.levelname.lower():8}", colour), self._paint(" ".join([*rest, logger]), "2")
-        line = f"{time} {level} {_printable(message)}  {tail}"
+        line = f"{time} {level} {_escape(message)}  {tail}"
         return f"{line}\n{stack.rstrip()}" if stack else line
 
     def _paint(self, text: str, colour: str) -> str:
@@ -159,30 +163,47 @@ class ConsoleFormatter(logging.Formatter):
 
 
 class PatternFormatter(logging.Formatter):
-    """A %-style pattern; the bound ids are among what it may name."""
+    """Formats a record by a %-style pattern, which may name the bound ids."""
 
     converter = staticmethod(time.gmtime)
 
-    def __init__(self, pattern: str, bound: Bound) -> None:
+    def __init__(self, pattern: str, bound: BoundIds) -> None:
         super().__init__(pattern, defaults=dict.fromkeys(IDS, ""))
         self._bound = bound
 
     def formatMessage(self, record: logging.LogRecord) -> str:
+        """Return the record's line, without a stack."""
         for name, value in self._bound().items():
             record.__dict__.setdefault(name, value)
-        return _printable(super().formatMessage(record))
+        return _escape(super().formatMessage(record))
+
+
+def _json_line(data: dict[str, Any]) -> str:
+    """Return one line of JSON for any values, also for those that JSON does not have."""
+    try:
+        return _encode(data).decode()
+    except (TypeError, ValueError, RecursionError):  # invalid Unicode, odd keys, or values that contain themselves
+        return _encode({name: _escape(str(value)) for name, value in data.items()}).decode()
+
+
+def _escape(text: str) -> str:
+    """Escape line breaks and terminal controls, so that no text can forge a log line."""
+    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
+# --- Writing
 
 
 class LineHandler(logging.Handler):
-    """Writes masked lines to a stream; a full or closed pipe costs lines, never time and never the caller.
+    """Writes masked lines to a stream without blocking or raising.
 
-    What was dropped is told in the first line that gets through again.
+    Lines are dropped while a pipe is full or closed. Their number is written before the next line that succeeds.
     """
 
     def __init__(self, stream: TextIO, mask: Masker) -> None:
         super().__init__()
         self.dropped = 0
-        self._torn = False  # the last line was cut short
+        self._torn = False  # only a part of the last line was written
         self._stream = stream
         self._mask = mask
         self._fd = _descriptor(stream)
@@ -191,11 +212,12 @@ class LineHandler(logging.Handler):
             self._poll.register(self._fd, select.POLLOUT)
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Write the record's line, or count it as dropped."""
         try:
             line = self._mask(self.format(record))
-        except Exception as exc:  # noqa: BLE001 - whoever logs must never fail by it
-            line = as_json({"level": "error", "message": "a log record could not be formatted", "error": repr(exc)})
-        if self.dropped and self._write(as_json({"level": "warning", "message": f"{self.dropped} log lines lost"})):
+        except Exception as exc:  # noqa: BLE001 - logging must not raise into the caller
+            line = _json_line({"level": "error", "message": "a log record could not be formatted", "error": repr(exc)})
+        if self.dropped and self._write(_json_line({"level": "warning", "message": f"{self.dropped} log lines lost"})):
             self.dropped = 0
         if self.dropped or not self._write(line):
             self.dropped += 1
@@ -207,16 +229,16 @@ class LineHandler(logging.Handler):
                 self._stream.write(data.decode())
                 return True
             return self._write_all(self._fd, data)
-        except (OSError, ValueError):  # closed, broken, or gone
+        except (OSError, ValueError):  # the stream is closed or broken
             return False
 
     def _write_all(self, fd: int, data: bytes) -> bool:
         data = b"\n" + data if self._torn else data
-        for start in range(0, len(data), CHUNK):
+        for start in range(0, len(data), CHUNK_BYTES):
             if not self._poll.poll(0):
                 self._torn = self._torn or start > 0
                 return False
-            os.write(fd, data[start : start + CHUNK])
+            os.write(fd, data[start : start + CHUNK_BYTES])
         self._torn = False
         return True
 
@@ -228,22 +250,27 @@ def _descriptor(stream: TextIO) -> int | None:
         return None
 
 
+# --- Events and signals
+
+
 def log_events(run: AgentState, drafts: Sequence[Draft]) -> None:
-    """One line an event: its type, the run, its data as stored (secrets replaced), cut like any long field."""
+    """Log each event of a run with its data as it is stored, in which secrets are masked."""
     for draft in drafts:
         _LOG.info("event %s", draft.type, extra={"run_id": run.run_id, "event": redacted_data(draft.data).decode()})
 
 
 def log_signal(signal: Signal) -> None:
-    """Write what people want to read of it."""
+    """Log a guard's signal: changes of a breaker, retries, and retries that the budget does not allow."""
     match signal:
         case BreakerChanged(guard, key, before, state):
             level = logging.WARNING if state == "open" else logging.INFO
-            facts = {"guard": guard, "key": key, "before": before, "state": state}
-            _LOG.log(level, "breaker of %s is %s", f"{guard} ({key})" if key else guard, state, extra=facts)
+            fields = {"guard": guard, "key": key, "before": before, "state": state}
+            _LOG.log(level, "breaker of %s is %s", f"{guard} ({key})" if key else guard, state, extra=fields)
         case Retried(guard, key, attempt, code, pause):
-            tried = {"guard": guard, "key": key, "attempt": attempt, "code": code}
-            _LOG.info("try %d at %s failed, the next in %.1f seconds", attempt, guard, pause, extra=tried)
+            attempted = {"guard": guard, "key": key, "attempt": attempt, "code": code}
+            _LOG.info(
+                "attempt %d at %s failed; the next one follows in %.1f seconds", attempt, guard, pause, extra=attempted
+            )
         case RetryWithheld(guard, key, code):
-            facts = {"guard": guard, "key": key, "code": code}
-            _LOG.debug("the retry budget of %s is spent", guard, extra=facts)
+            withheld = {"guard": guard, "key": key, "code": code}
+            _LOG.debug("a failed call to %s is not repeated: the retry budget is spent", guard, extra=withheld)

@@ -1,7 +1,6 @@
-"""Structured logs: the standard library's loggers, written as one JSON object a line, or for people.
+"""Configures logging, and binds ids such as the run's to the log records of a task.
 
-Whoever logs uses `logging.getLogger(__name__)`; extra fields go in `extra={…}`; the ids of what is going on are bound
-around it. All the work is in the handler, so a record below the level costs one comparison.
+Modules log with `logging.getLogger(__name__)` of the standard library and pass extra fields in `extra={…}`.
 """
 
 from __future__ import annotations
@@ -17,14 +16,15 @@ from typing import TextIO
 from journeyman.ids import Ids, RandomIds
 from journeyman.telemetry.logs.formatters import ConsoleFormatter, JsonFormatter, LineHandler, Masker, PatternFormatter
 
-_NOTHING: Mapping[str, str] = MappingProxyType({})
-_bound: ContextVar[Mapping[str, str]] = ContextVar("journeyman_log_ids", default=_NOTHING)
-QUIET = {"asyncio": logging.INFO, "uvicorn.access": logging.WARNING}  # at the least
+QUIET_LOGGERS = {"asyncio": logging.INFO, "uvicorn.access": logging.WARNING}  # logger -> its lowest level
+
+_NO_IDS: Mapping[str, str] = MappingProxyType({})
+_bound: ContextVar[Mapping[str, str]] = ContextVar("journeyman_log_ids", default=_NO_IDS)
 
 
 @contextmanager
 def bound(**ids: str | None) -> Iterator[None]:
-    """Give these ids (`lines.IDS`) to every record of this task until the block ends."""
+    """Add these ids (`formatters.IDS`) to the log records of the current task inside the block. None is left out."""
     token = _bound.set({**_bound.get(), **{name: value for name, value in ids.items() if value is not None}})
     try:
         yield
@@ -33,12 +33,12 @@ def bound(**ids: str | None) -> Iterator[None]:
 
 
 def bind(**ids: str | None) -> None:
-    """The same for the rest of this task: for its first line."""
+    """Add these ids to the log records of the current task from now on. None is left out."""
     _bound.set({**_bound.get(), **{name: value for name, value in ids.items() if value is not None}})
 
 
 def bind_only(**ids: str | None) -> None:
-    """These and none of those that the task was made with: for work of its own, whoever began it."""
+    """Replace the ids of the current task, so that it does not keep those of the task that made it."""
     _bound.set({name: value for name, value in ids.items() if value is not None})
 
 
@@ -50,17 +50,18 @@ def configure(
     stream: TextIO | None = None,
     ids: Ids | None = None,
 ) -> None:
-    """Send every record of this process to `stream` (stderr), in place of whatever handlers the root logger had.
+    """Write the log records of this process to `stream` (stderr by default). Replaces the root logger's handlers.
 
     Args:
         level: DEBUG to CRITICAL.
-        format: json, console or a %-style pattern; None: console on a terminal, else json.
-        secrets: values to mask wherever they stand; shorter than 8 characters they are not.
-        ids: makes the error_id of an exception that was logged without one.
+        format: json, console or a %-style pattern. None means console on a terminal, else json.
+        secrets: Values to mask in every line. Values shorter than 8 characters are not masked.
+        stream: Where the lines are written.
+        ids: Makes the error_id of exceptions that are logged without one.
     """
     stream = stream or sys.stderr
     handler: logging.Handler = logging.NullHandler()
-    if stream is not None:  # Python gives none where descriptor 2 was closed
+    if stream is not None:  # sys.stderr is None if descriptor 2 was closed at the start
         handler = LineHandler(stream, Masker(secrets))
         handler.setFormatter(_formatter(format, stream, ids or RandomIds()))
     root = logging.getLogger()
@@ -68,8 +69,8 @@ def configure(
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(level)
-    for name, least in QUIET.items():
-        logging.getLogger(name).setLevel(max(least, root.level))
+    for name, lowest in QUIET_LOGGERS.items():
+        logging.getLogger(name).setLevel(max(lowest, root.level))
     logging.captureWarnings(True)
 
 

@@ -1,1 +1,1 @@
-"""Metrics: counters and histograms, how they are updated and exposed to Prometheus."""
+"""Metrics: counters and histograms, how they are updated, and how Prometheus reads them."""

@@ -1,4 +1,4 @@
-"""Figures as Prometheus reads them: text, or OpenMetrics for whoever asks for it."""
+"""Renders metrics in the text format of Prometheus, or in OpenMetrics if the request accepts it."""
 
 from __future__ import annotations
 
@@ -18,30 +18,36 @@ Read = Callable[[], Iterable[Family]]
 
 
 class Exposition:
-    """Renders what `read` gives at each scrape, and the process's own figures (CPU, memory, open files)."""
+    """Renders the metrics that `read` returns at each scrape, and those of the process (CPU, memory, open files)."""
 
     def __init__(self, read: Read) -> None:
         self._read = read
         self._process = ProcessCollector(registry=None)
 
     async def render(self, accept: str) -> tuple[bytes, str]:
-        """The body and its content type, as the Accept header wants it. Read at once, written in a thread."""
+        """Return the response body and its content type for an Accept header.
+
+        The metrics are read at once, on the event loop, and rendered in a thread.
+        """
         scrape = _Scrape([*self._read()], self._process)
         if "application/openmetrics-text" in accept:
             return await asyncio.to_thread(_openmetrics, scrape), openmetrics.CONTENT_TYPE_LATEST
-        return await asyncio.to_thread(_text, scrape), CONTENT_TYPE_PLAIN_0_0_4
+        return await asyncio.to_thread(_plain_text, scrape), CONTENT_TYPE_PLAIN_0_0_4
 
 
 class _Scrape(Collector):
+    """The metrics of one scrape, as prometheus_client collects them."""
+
     def __init__(self, families: Iterable[Family], process: ProcessCollector) -> None:
         self._families = families
         self._process = process
 
     def collect(self) -> Iterable[Metric]:
+        """Return all metrics."""
         return (*map(_metric, self._families), *self._process.collect())
 
 
-def _text(scrape: _Scrape) -> bytes:
+def _plain_text(scrape: _Scrape) -> bytes:
     return generate_latest(scrape)
 
 
@@ -67,14 +73,14 @@ def _numbers(metric: CounterMetricFamily | GaugeMetricFamily, family: Family) ->
 
 def _histogram(family: Family) -> Metric:
     metric = HistogramMetricFamily(family.name, family.help, labels=family.labels)
-    for labels, each in family.samples.items():
-        distribution = cast(Distribution, each)
+    for labels, sample in family.samples.items():
+        distribution = cast(Distribution, sample)
         metric.add_metric(labels, _buckets(distribution), distribution.total)
     return metric
 
 
 def _buckets(distribution: Distribution) -> list[tuple[str, float]]:
-    """Cumulative, the last one above every bound."""
+    """Return the cumulative count for each upper bound. The last bound is `+Inf`."""
     bounds = [*map(str, distribution.bounds), "+Inf"]
     total, buckets = 0, []
     for bound, count in zip(bounds, distribution.counts, strict=True):

@@ -1,4 +1,4 @@
-"""How late the event loop is: a timer twice a second, and by how much it missed its time."""
+"""Measures the lag of the event loop: by how much a timer that fires twice a second is late."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 from journeyman.clock import Clock, Timer
 
-EVERY_SECONDS = 0.5
+INTERVAL_SECONDS = 0.5
 
 
 class LoopLag:
-    """Tells `observe` the seconds of each delay, from `start` to `stop`."""
+    """Passes the seconds of each delay to `observe`, from `start` to `stop`."""
 
     def __init__(self, clock: Clock, observe: Callable[[float], None]) -> None:
         self._clock = clock
@@ -19,13 +19,15 @@ class LoopLag:
         self._timer: Timer | None = None
 
     def start(self) -> None:
-        self._due = self._clock.monotonic() + EVERY_SECONDS
-        self._timer = self._clock.call_later(EVERY_SECONDS, self._look)
+        """Start measuring."""
+        self._due = self._clock.monotonic() + INTERVAL_SECONDS
+        self._timer = self._clock.call_later(INTERVAL_SECONDS, self._measure)
 
     def stop(self) -> None:
+        """Stop measuring. Does nothing before `start`."""
         if self._timer is not None:
             self._timer.cancel()
 
-    def _look(self) -> None:
+    def _measure(self) -> None:
         self._observe(max(0.0, self._clock.monotonic() - self._due))
         self.start()

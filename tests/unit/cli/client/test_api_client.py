@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from journeyman.cli.client.api_client import Frame, error_of_answer, frames
+from journeyman.cli.client.api_client import Frame, error_from_response, parse_frames
 from journeyman.errors import (
     ForbiddenError,
     ServiceError,
@@ -15,15 +15,15 @@ STREAM = (
 FRAMES = [Frame("run_accepted", {"seq": 1}, 1), Frame("delta", {"text": "a"})]
 
 
-def test_refusals_by_status() -> None:
+def test_an_error_response_becomes_an_error_by_its_status() -> None:
     problem = b'{"error": "No.", "code": "thread_busy"}'
-    assert isinstance(error_of_answer(409, problem), StateError)
-    assert isinstance(error_of_answer(502, problem), ServiceError)
-    assert error_of_answer(409, problem).code == "thread_busy"
-    assert "JOURNEYMAN_API_KEY" in error_of_answer(401, problem).message
-    assert isinstance(error_of_answer(403, problem), ForbiddenError)
-    assert "without saying why" in error_of_answer(500, b"<html>").message
+    assert isinstance(error_from_response(409, problem), StateError)
+    assert isinstance(error_from_response(502, problem), ServiceError)
+    assert error_from_response(409, problem).code == "thread_busy"
+    assert "JOURNEYMAN_API_KEY" in error_from_response(401, problem).message
+    assert isinstance(error_from_response(403, problem), ForbiddenError)
+    assert "gave no reason" in error_from_response(500, b"<html>").message
 
 
-def test_events_may_come_in_any_pieces() -> None:
-    assert list(frames(STREAM.splitlines(keepends=True))) == FRAMES
+def test_events_are_parsed_from_lines() -> None:
+    assert list(parse_frames(STREAM.splitlines(keepends=True))) == FRAMES

@@ -10,7 +10,7 @@ from journeyman.journal.sqlite.file_lock import FileLock, owner_of, publish_addr
 from journeyman.settings import Settings
 
 
-def test_the_owner_leaves_its_address(tmp_path: Path) -> None:
+def test_the_lock_file_holds_the_owners_address(tmp_path: Path) -> None:
     database = tmp_path / "x.db"
     assert owner_of(database) == ("", "")
     lock = FileLock(database)
@@ -25,13 +25,13 @@ def test_the_owner_leaves_its_address(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://192.0.2.1:80", "file:///etc/passwd", ""])
-def test_an_address_that_is_left_over_or_foreign_is_not_used(tmp_path: Path, url: str) -> None:
+def test_an_address_that_does_not_answer_or_is_not_loopback_is_not_used(tmp_path: Path, url: str) -> None:
     publish_address(tmp_path / "x.db", url)
     assert owner_url(tmp_path / "x.db") is None
     assert owner_url(None) is None
 
 
-def test_the_file_to_read(tmp_path: Path) -> None:
+def test_without_a_journal_file_the_error_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="--url"):
         journal_file(Settings.read(database_url="memory://"))
     with pytest.raises(ConfigurationError, match="There is no journal"):

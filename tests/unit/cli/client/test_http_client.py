@@ -31,7 +31,7 @@ PROBLEM = json.dumps({"error": "There is none.", "code": "not_found"}).encode()
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
-    """Echoes a call, streams on /stream, refuses on /missing."""
+    """Echoes a call, streams on /stream, and answers 404 on /missing."""
     if scope["type"] == "lifespan":
         for _ in range(2):
             kind = (await receive())["type"]
@@ -70,7 +70,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture(params=["remote", "in process"])
-def door(request: pytest.FixtureRequest) -> Iterator[ApiClient]:
+def client(request: pytest.FixtureRequest) -> Iterator[ApiClient]:
     if request.param == "in process":
         with AsgiClient(application) as local:
             yield local
@@ -83,30 +83,30 @@ def door(request: pytest.FixtureRequest) -> Iterator[ApiClient]:
         thread.join()
 
 
-def test_a_call(door: ApiClient) -> None:
-    assert door.call("POST", "/x", {"a": 1}) == {"method": "POST", "path": "/x", "body": '{"a":1}'}
-    assert door.call("GET", "/nothing") is None
+def test_a_call(client: ApiClient) -> None:
+    assert client.call("POST", "/x", {"a": 1}) == {"method": "POST", "path": "/x", "body": '{"a":1}'}
+    assert client.call("GET", "/nothing") is None
 
 
-def test_a_stream(door: ApiClient) -> None:
-    assert list(door.stream("GET", "/stream")) == FRAMES
+def test_a_stream(client: ApiClient) -> None:
+    assert list(client.stream("GET", "/stream")) == FRAMES
 
 
-def test_a_refusal(door: ApiClient) -> None:
+def test_an_error_response(client: ApiClient) -> None:
     with pytest.raises(NotFoundError, match="There is none"):
-        door.call("GET", "/missing")
+        client.call("GET", "/missing")
     with pytest.raises(NotFoundError, match="There is none"):
-        list(door.stream("GET", "/missing"))
+        list(client.stream("GET", "/missing"))
 
 
-def test_a_stream_left_early_does_not_block_the_next_call(door: ApiClient) -> None:
-    stream = door.stream("GET", "/stream")
+def test_a_stream_left_early_does_not_block_the_next_call(client: ApiClient) -> None:
+    stream = client.stream("GET", "/stream")
     assert next(stream) == FRAMES[0]
     stream.close()  # type: ignore[attr-defined]
-    assert door.call("GET", "/y")["path"] == "/y"
+    assert client.call("GET", "/y")["path"] == "/y"
 
 
-def test_nobody_answers() -> None:
+def test_no_server_answers() -> None:
     with pytest.raises(ServiceUnavailableError, match="journeyman serve"):
         HttpApiClient("http://127.0.0.1:1").call("GET", "/")
     with pytest.raises(ServiceUnavailableError):
@@ -114,31 +114,31 @@ def test_nobody_answers() -> None:
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://x", "http://"])
-def test_what_is_no_address(url: str) -> None:
+def test_an_invalid_address_is_refused(url: str) -> None:
     with pytest.raises(ValidationError, match="http://HOST:PORT"):
         HttpApiClient(url)
 
 
 async def stuck(scope: Any, receive: Any, send: Any) -> None:
-    """Presses Ctrl-C once it is asked, then waits for the client to go away."""
+    """Raises SIGINT when it is called, then waits for the client to disconnect."""
     if scope["type"] == "lifespan":
         await application(scope, receive, send)
         return
     await receive()
     signal.raise_signal(signal.SIGINT)
     assert (await receive())["type"] == "http.disconnect"
-    heard.append("disconnect")
+    received.append("disconnect")
 
 
-heard: list[str] = []
+received: list[str] = []
 
 
-def test_ctrl_c_ends_the_wait_and_tells_the_application() -> None:
-    heard.clear()
-    with AsgiClient(stuck) as door:
+def test_ctrl_c_ends_the_call_and_disconnects() -> None:
+    received.clear()
+    with AsgiClient(stuck) as client:
         with pytest.raises(KeyboardInterrupt):
-            door.call("GET", "/")
-        assert heard == ["disconnect"]
+            client.call("GET", "/")
+        assert received == ["disconnect"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
@@ -152,6 +152,6 @@ async def failing(scope: Any, receive: Any, send: Any) -> None:
 
 
 @pytest.mark.parametrize(("app", "words"), [(refusing, "no agents"), (failing, "broken")])
-def test_a_refused_start(app: Any, words: str) -> None:
+def test_an_application_that_cannot_start(app: Any, words: str) -> None:
     with pytest.raises(ConfigurationError, match=words), AsgiClient(app):
         pass

@@ -10,16 +10,16 @@ from journeyman.errors import ConfigurationError
 from journeyman.settings import Settings
 
 
-def test_a_project_has_its_folders_name(tmp_path: Path) -> None:
+def test_the_agent_is_named_after_the_folder(tmp_path: Path) -> None:
     made = create_project(tmp_path / "My Agent!")
     assert [str(path.relative_to(tmp_path / "My Agent!")) for path in made] == list(FILES)
     assert "name: my-agent\n" in made[0].read_text()
-    assert not [path for path in made if re.search("@[A-Z]+@", path.read_text())], "a place was left open"
+    assert not [path for path in made if re.search("@[A-Z]+@", path.read_text())], "a placeholder was not filled"
 
 
-def test_nothing_is_overwritten_and_nothing_half_made(tmp_path: Path) -> None:
+def test_no_file_is_overwritten_and_no_project_is_half_made(tmp_path: Path) -> None:
     (tmp_path / ".env.example").write_text("mine")
-    with pytest.raises(ConfigurationError, match=r"\.env\.example: exists already"):
+    with pytest.raises(ConfigurationError, match=r"\.env\.example: the file exists already"):
         create_project(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [".env.example"]
 

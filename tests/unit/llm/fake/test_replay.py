@@ -15,7 +15,6 @@ async def test_gives_the_recorded_replies_in_order_and_then_fails():
     model = ReplayModel(replies)
     deltas: list[TextDelta] = []
     assert await model.call(ASK) == replies[0]
-
     assert await model.call(ASK, deltas.append) == replies[1]
     assert deltas == [TextDelta("two")]
     with pytest.raises(ServiceError, match="2 replies") as caught:

@@ -94,7 +94,7 @@ def test_a_long_value_is_cut() -> None:
     assert len(sink.getvalue()) < 20_000
 
 
-def test_a_record_that_cannot_be_formatted_is_told_of() -> None:
+def test_a_record_that_cannot_be_formatted_is_reported() -> None:
     sink = started()
     LOGGER.info("%d", "text")
     assert "could not be formatted" in sink.lines()[0]["message"]

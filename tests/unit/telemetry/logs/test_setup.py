@@ -34,7 +34,7 @@ async def test_bound_ids_stay_in_their_task() -> None:
     assert not any(item["trace_id"] for item in ids)
 
 
-async def test_work_of_its_own_forgets_who_began_it() -> None:
+async def test_a_task_can_drop_the_ids_of_its_creator() -> None:
     sink = started()
 
     async def run() -> None:
@@ -56,7 +56,7 @@ def test_level_and_libraries() -> None:
     assert [line["message"] for line in sink.lines()] == ["seen"]
 
 
-def test_a_full_pipe_costs_lines_and_no_time() -> None:
+def test_a_full_pipe_drops_lines_and_does_not_block() -> None:
     reader, writer = os.pipe()
     with os.fdopen(reader, "rb") as inlet, os.fdopen(writer, "w") as outlet:
         logs.configure(format="json", stream=outlet, ids=SequentialIds())

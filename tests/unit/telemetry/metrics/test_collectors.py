@@ -1,7 +1,7 @@
-"""Requirement: no metric and no label grows without bound, whatever names come from outside (issue 5).
+"""Requirement: no metric and no label grows without limit, for any names that come from outside (issue 5).
 
-Everything that has a metric is flooded with names that nobody has heard of before: agents, models, error codes, routes,
-methods, tools, origins, keys of breakers. What a scrape then holds is counted.
+Every source of metrics is flooded with unknown names: agents, models, error codes, routes, methods, tools, origins and
+keys of breakers. Then the series of a scrape are counted.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from journeyman.resilience.signals import BreakerChanged, CallRefused, Retried, 
 from journeyman.server.observers import tool_durations
 from journeyman.telemetry.metrics.collectors import MetricSources, collect
 from journeyman.telemetry.metrics.exposition import Exposition
-from journeyman.telemetry.metrics.instruments import MOST_LABEL_SETS, Distribution, Family
+from journeyman.telemetry.metrics.instruments import MAX_LABEL_SETS, Distribution, Family
 from journeyman.telemetry.metrics.recorders import LabelNames, RequestServed, RunMetrics, ServerMetrics
 from journeyman.tools.registry import ToolRegistry
 
@@ -45,7 +45,7 @@ MOST_BREAKERS = 256  # of one guard
 
 
 class Instrumented:
-    """Everything that keeps figures, as the server joins it."""
+    """All parts that have metrics, wired as in the server."""
 
     def __init__(self) -> None:
         clock = ManualClock()
@@ -68,7 +68,7 @@ class Instrumented:
     def families(self) -> list[Family]:
         return [*self.runs.read(), *self.server.read(), *collect(self._sources)]
 
-    # --- each of these tells of one name
+    # --- Each of these reports one name
 
     def run(self, name: str) -> None:
         failure = Failure(name, "no")
@@ -103,25 +103,25 @@ class Instrumented:
         self.services.of_url(f"https://h{abs(hash(name))}.example/")
 
 
-WAYS: dict[str, Callable[[Instrumented, str], None]] = {
+SOURCES: dict[str, Callable[[Instrumented, str], None]] = {
     "run": Instrumented.run,
     "request": Instrumented.request,
     "signal": Instrumented.signal,
     "tool": Instrumented.tool,
     "origin": Instrumented.origin,
 }
-FLOODS = st.lists(st.tuples(st.sampled_from(sorted(WAYS)), st.text(max_size=8), st.integers(1, 1200)), max_size=4)
+FLOODS = st.lists(st.tuples(st.sampled_from(sorted(SOURCES)), st.text(max_size=8), st.integers(1, 1200)), max_size=4)
 
 
 def flood(instrumented: Instrumented, floods: Iterable[tuple[str, str, int]], numbers: Iterable[int] = ()) -> None:
     fresh = iter(numbers or count())
     for way, word, times in floods:
         for _ in range(times):
-            WAYS[way](instrumented, f"{word}{next(fresh)}")
+            SOURCES[way](instrumented, f"{word}{next(fresh)}")
 
 
 def series(families: Iterable[Family]) -> int:
-    """Lines of a scrape that are samples."""
+    """Return the number of samples of a scrape."""
     total = 0
     for family in families:
         for value in family.samples.values():
@@ -131,28 +131,28 @@ def series(families: Iterable[Family]) -> int:
 
 @settings(max_examples=15)
 @given(FLOODS)
-def test_names_from_outside_never_make_more_series_than_there_is_place_for(floods: list[tuple[str, str, int]]) -> None:
+def test_names_from_outside_never_exceed_the_limit_of_series(floods: list[tuple[str, str, int]]) -> None:
     instrumented = Instrumented()
     flood(instrumented, floods)
     for family in instrumented.families():
-        assert len(family.samples) <= MOST_LABEL_SETS + 1, family.name
+        assert len(family.samples) <= MAX_LABEL_SETS + 1, family.name
 
 
-def test_a_flood_of_everything_stands_still_at_its_bound_and_loses_no_count() -> None:
+def test_a_flood_of_names_stops_at_the_limit_and_loses_no_count() -> None:
     instrumented, numbers = Instrumented(), count()
-    everything = [(way, 'é"\\\n', MOST_LABEL_SETS + 100) for way in WAYS]
+    everything = [(way, 'é"\\\n', MAX_LABEL_SETS + 100) for way in SOURCES]
     flood(instrumented, everything, numbers)
     before = {family.name: len(family.samples) for family in instrumented.families()}
     flood(instrumented, everything, numbers)
     after = {family.name: len(family.samples) for family in instrumented.families()}
     assert before == after
-    assert max(after.values()) == MOST_LABEL_SETS + 1
-    told = 2 * (MOST_LABEL_SETS + 100)
+    assert max(after.values()) == MAX_LABEL_SETS + 1
+    told = 2 * (MAX_LABEL_SETS + 100)
     assert sum(instrumented.runs.failed.read().samples.values()) == told  # type: ignore[arg-type]
-    print(f"{series(instrumented.families())} series at most, after {told} names for each of {len(WAYS)} ways")
+    print(f"{series(instrumented.families())} series at most, after {told} names for each of {len(SOURCES)} ways")
 
 
-async def test_a_gateway_has_so_many_breakers_and_no_more() -> None:
+async def test_a_gateway_has_a_limited_number_of_breakers() -> None:
     instrumented = Instrumented()
 
     async def fine(_: int) -> None:
@@ -164,9 +164,9 @@ async def test_a_gateway_has_so_many_breakers_and_no_more() -> None:
     assert len(states.samples) == MOST_BREAKERS
 
 
-async def test_whatever_a_label_says_the_scrape_can_be_read() -> None:
+async def test_a_scrape_can_be_read_with_any_label_value() -> None:
     instrumented = Instrumented()
-    flood(instrumented, [(way, 'a"\\\n{}\u2028', 3) for way in WAYS])
+    flood(instrumented, [(way, 'a"\\\n{}\u2028', 3) for way in SOURCES])
     body, _ = await Exposition(instrumented.families).render("")
     read = [sample for family in text_string_to_metric_families(body.decode()) for sample in family.samples]
     assert len(read) >= series(instrumented.families())

@@ -13,7 +13,7 @@ from journeyman.telemetry.metrics.instruments import (
 
 
 @given(st.lists(st.floats(0, 1000), max_size=50))
-async def test_what_is_scraped_is_what_was_counted(values: list[float]) -> None:
+async def test_the_scraped_values_are_the_counted_ones(values: list[float]) -> None:
     histogram = Histogram("journeyman_x_seconds", 'said "so"\n', "agent", bounds=(0.5, 10.0))
     for value in values:
         histogram.observe(value, ('a"\\\n',))
@@ -29,7 +29,7 @@ async def test_what_is_scraped_is_what_was_counted(values: list[float]) -> None:
         assert family.samples[0].labels["agent"] == 'a"\\\n'
 
 
-async def test_openmetrics_for_whoever_asks() -> None:
+async def test_openmetrics_if_the_request_accepts_it() -> None:
     counter = Counter("journeyman_c", "A count.")
     counter.add()
     body, content_type = await Exposition(lambda: [counter.read()]).render("application/openmetrics-text;q=0.9")

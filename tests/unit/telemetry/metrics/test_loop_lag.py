@@ -5,15 +5,15 @@ import asyncio
 import pytest
 
 from journeyman.clock import ManualClock
-from journeyman.telemetry.metrics.loop_lag import EVERY_SECONDS, LoopLag
+from journeyman.telemetry.metrics.loop_lag import INTERVAL_SECONDS, LoopLag
 
 
-async def test_the_lag_of_the_loop_is_how_late_the_timer_comes() -> None:
+async def test_the_lag_is_the_delay_of_the_timer() -> None:
     clock, seen = ManualClock(), list[float]()
     lag = LoopLag(clock, seen.append)
     lag.start()
     for late in (0.0, 0.2, 0.0):
-        clock.advance(EVERY_SECONDS + late)
+        clock.advance(INTERVAL_SECONDS + late)
         await _turn()
     lag.stop()
     clock.advance(10)

@@ -1,4 +1,4 @@
-"""Figures are folds over facts: exact, under labels from finite sets, rendered as Prometheus reads them."""
+"""Metrics count events, requests and signals exactly, under labels from limited sets."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ NAMES = LabelNames(
 
 
 def ran(*events: Event, agent: str | None = "support") -> RunMetrics:
-    """The figures after these events of one run, a second apart."""
+    """Return the metrics after these events of one run, a second apart."""
     metrics = RunMetrics(NAMES)
     accepted = RunAccepted(thread="local/t", principal="local", agent=agent)
     facts = [(seq, seq * 1_000_000, event) for seq, event in enumerate((accepted, RunStarted(epoch=1), *events), 1)]
@@ -56,7 +56,7 @@ def ran(*events: Event, agent: str | None = "support") -> RunMetrics:
 
 
 def samples(families: Iterable[Family]) -> dict[str, dict[Labels, float]]:
-    """Name -> labels -> value; of a histogram, its sum. Without what is still at the zero it began with."""
+    """Return name -> labels -> value, for a histogram its sum. Metrics whose values are all 0 are left out."""
     named = {family.name.removeprefix("journeyman_"): family.samples for family in families}
     read = {name: {labels: _number(value) for labels, value in each.items()} for name, each in named.items()}
     return {name: each for name, each in read.items() if any(each.values())}
@@ -83,7 +83,7 @@ def test_a_run_that_finishes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "agent", "label"),
+    ("reported", "agent", "label"),
     [
         ("gpt-5-mini", "support", "gpt-5-mini"),  # a fallback answered
         ("offline", "support", "offline"),
@@ -91,8 +91,8 @@ def test_a_run_that_finishes() -> None:
         ("anything", "forgotten", OTHER),
     ],
 )
-def test_a_model_has_a_name_that_somebody_wrote(said: str, agent: str, label: str) -> None:
-    metrics = ran(ModelReplied(call="m1", model=said, message=assistant("hi")), agent=agent)
+def test_a_model_is_counted_under_its_configured_name(reported: str, agent: str, label: str) -> None:
+    metrics = ran(ModelReplied(call="m1", model=reported, message=assistant("hi")), agent=agent)
     assert list(metrics.replies.read().samples) == [(label,)]
 
 
@@ -105,7 +105,7 @@ def test_a_run_that_does_not_finish() -> None:
     assert samples(ran(RunCancelled(), agent=None).read())["runs"] == {("(none)", "cancelled"): 1}
 
 
-def test_what_happens_on_the_way() -> None:
+def test_events_before_the_end_are_counted() -> None:
     metrics = ran(
         ApprovalRequested(approval="a1", kind="tool", call="m1.0"),
         RunPaused(waiting_for=("a1",)),
@@ -121,8 +121,8 @@ def test_what_happens_on_the_way() -> None:
     }
 
 
-def test_a_figure_without_labels_is_there_before_it_grows() -> None:
-    """Prometheus sees the first take-over as a step from nought, or not at all."""
+def test_a_counter_without_labels_starts_at_zero() -> None:
+    """Prometheus sees the first increment only as a step from 0."""
     assert RunMetrics(NAMES).taken_over.read().samples == {(): 0.0}
     warned = RunMetrics(NAMES).warned.read().samples
     assert (len(warned), set(warned.values())) == (6, {0.0})
@@ -136,7 +136,7 @@ def test_a_figure_without_labels_is_there_before_it_grows() -> None:
         ("of an older release", (OTHER, OTHER)),
     ],
 )
-def test_a_budget_that_is_nearly_used_is_told_without_its_owners_name(budget: str, labels: Labels) -> None:
+def test_a_budget_warning_is_counted_without_its_owners_name(budget: str, labels: Labels) -> None:
     read = ran(BudgetWarned(budget=budget, used=9, limit=10)).warned.read().samples
     assert read[labels] == 1
 
@@ -195,8 +195,8 @@ FACTS = st.one_of(
 
 
 @given(st.lists(FACTS, max_size=60))
-def test_words_from_outside_make_no_labels(facts: list[RequestServed | Retried | CallRefused]) -> None:
-    """Methods and guards are the world's to invent; routes and codes are ours, and the door gives templates only."""
+def test_names_from_outside_make_no_labels(facts: list[RequestServed | Retried | CallRefused]) -> None:
+    """Any caller can invent methods and origins. Routes are templates and codes are ours, so these are limited."""
     metrics = ServerMetrics(NAMES)
     for fact in facts:
         metrics.served(fact) if isinstance(fact, RequestServed) else metrics.signalled(fact)
@@ -207,7 +207,7 @@ def test_words_from_outside_make_no_labels(facts: list[RequestServed | Retried |
     assert guards <= {"gateway", "shop", OTHER}
 
 
-def test_a_state_ahead_of_the_batch_changes_nothing() -> None:
+def test_a_state_that_is_ahead_of_the_batch_changes_nothing() -> None:
     """The next batch is applied before this one is committed."""
     metrics = RunMetrics(NAMES)
     metrics.observe(AgentState(run_id="r1", agent="support"), [Codec().draft(RunFinished())])

@@ -1,4 +1,4 @@
-"""The exporter is a reader behind the commit: bounded, and never in the way of a run."""
+"""The trace exporter reads runs after their end is committed, within limits, and never delays a run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,13 @@ from journeyman.events.events import (
     ToolCallFinished,
 )
 from journeyman.events.messages import Usage, assistant
-from journeyman.telemetry.tracing.exporter import MOST_WAITING, Traces, Wanted, header_values, wanted
+from journeyman.telemetry.tracing.exporter import (
+    MAX_WAITING_RUNS,
+    ExportConfig,
+    TraceExporter,
+    export_config,
+    header_values,
+)
 from journeyman.telemetry.tracing.spans import Span
 
 TRACE, CALLER = "a" * 32, "b" * 16
@@ -43,8 +49,8 @@ async def read(stream: str, after: int, limit: int) -> Sequence[Entry]:
     return stored[after : after + limit]
 
 
-class Kept:
-    """A sink that keeps."""
+class RecordingSink:
+    """A sink that keeps the names of the spans."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
@@ -57,9 +63,9 @@ class Kept:
         self.closed += 1
 
 
-async def test_what_ended_is_exported_before_the_end() -> None:
-    sink = Kept()
-    traces = Traces(sink)
+async def test_queued_runs_are_exported_before_the_close() -> None:
+    sink = RecordingSink()
+    traces = TraceExporter(sink)
     traces.start(read)
     for _ in range(2):
         traces.ended("r1")
@@ -69,9 +75,9 @@ async def test_what_ended_is_exported_before_the_end() -> None:
     assert sink.closed == 1
 
 
-async def test_a_trace_that_cannot_be_read_costs_itself_only(caplog: pytest.LogCaptureFixture) -> None:
-    sink = Kept()
-    traces = Traces(sink)
+async def test_a_trace_that_cannot_be_read_does_not_stop_the_next(caplog: pytest.LogCaptureFixture) -> None:
+    sink = RecordingSink()
+    traces = TraceExporter(sink)
     traces.start(read)
     traces.ended("broken")
     traces.ended("r1")
@@ -80,10 +86,10 @@ async def test_a_trace_that_cannot_be_read_costs_itself_only(caplog: pytest.LogC
     assert [record.run_id for record in caplog.records] == ["broken"]  # type: ignore[attr-defined]
 
 
-async def test_more_than_can_be_kept_is_left_out_and_told_once(caplog: pytest.LogCaptureFixture) -> None:
+async def test_runs_beyond_the_queue_are_skipped_with_one_warning(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
-    traces = Traces(Kept())
-    for _ in range(MOST_WAITING + 5):
+    traces = TraceExporter(RecordingSink())
+    for _ in range(MAX_WAITING_RUNS + 5):
         traces.ended("r1")
     assert traces.lost == 5
     assert len(caplog.records) == 1
@@ -91,29 +97,29 @@ async def test_more_than_can_be_kept_is_left_out_and_told_once(caplog: pytest.Lo
 
 
 @pytest.mark.parametrize(
-    ("environ", "what"),
+    ("environ", "config"),
     [
-        ({}, Wanted()),
-        ({"OTEL_TRACES_EXPORTER": "otlp"}, Wanted()),
-        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318"}, Wanted(True, True)),
-        ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://c:4318/v1/traces"}, Wanted(True, False)),
-        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c", "OTEL_METRICS_EXPORTER": "none"}, Wanted(True, False)),
-        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c", "OTEL_SDK_DISABLED": "TRUE"}, Wanted()),
+        ({}, ExportConfig()),
+        ({"OTEL_TRACES_EXPORTER": "otlp"}, ExportConfig()),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318"}, ExportConfig(True, True)),
+        ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://c:4318/v1/traces"}, ExportConfig(True, False)),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c", "OTEL_METRICS_EXPORTER": "none"}, ExportConfig(True, False)),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c", "OTEL_SDK_DISABLED": "TRUE"}, ExportConfig()),
     ],
 )
-def test_the_standard_variables_say_what_is_wanted(environ: dict[str, str], what: Wanted) -> None:
-    assert wanted(environ) == what
+def test_the_standard_variables_say_what_is_exported(environ: dict[str, str], config: ExportConfig) -> None:
+    assert export_config(environ) == config
 
 
-def test_what_cannot_be_had_is_said() -> None:
-    asked = wanted({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"})
-    assert not asked
-    assert "http/protobuf" in asked.problems[0]
-    other = wanted({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c", "OTEL_TRACES_EXPORTER": "zipkin"})
+def test_unsupported_exporters_are_problems() -> None:
+    grpc = export_config({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"})
+    assert not grpc
+    assert "http/protobuf" in grpc.problems[0]
+    other = export_config({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c", "OTEL_TRACES_EXPORTER": "zipkin"})
     assert (other.traces, other.metrics, len(other.problems)) == (False, True, 1)
 
 
-def test_what_is_sent_to_a_collector_is_secret() -> None:
+def test_header_values_for_a_collector_are_secret() -> None:
     environ = {
         "OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer%20abc-123, x-key = k",
         "OTEL_EXPORTER_OTLP_TRACES_HEADERS": "broken,x=y",

@@ -20,8 +20,8 @@ from journeyman.events.events import (
     ToolCallFinished,
 )
 from journeyman.events.messages import Usage, assistant
-from journeyman.telemetry.tracing.otel import Otel
-from journeyman.telemetry.tracing.spans import spans
+from journeyman.telemetry.tracing.otel import OtelSink
+from journeyman.telemetry.tracing.spans import spans_of_run
 
 TRACE, CALLER = "a" * 32, "b" * 16
 
@@ -44,11 +44,11 @@ async def read(stream: str, after: int, limit: int) -> Sequence[Entry]:
     return stored[after : after + limit]
 
 
-async def test_the_sdk_gets_the_spans_as_they_are() -> None:
+async def test_the_sdk_gets_the_spans_unchanged() -> None:
     exporter, reader = InMemorySpanExporter(), InMemoryMetricReader()
     resource = Resource({"service.name": "test"})
-    otel = Otel(resource, SimpleSpanProcessor(exporter), MeterProvider([reader], shutdown_on_exit=False))
-    otel.export(spans("r1", await read("r1", 0, 100)))
+    sink = OtelSink(resource, SimpleSpanProcessor(exporter), MeterProvider([reader], shutdown_on_exit=False))
+    sink.export(spans_of_run("r1", await read("r1", 0, 100)))
 
     chat, call, run = exporter.get_finished_spans()
     assert (chat.name, chat.kind) == ("chat gpt-5", SpanKind.CLIENT)
@@ -68,8 +68,8 @@ async def test_the_sdk_gets_the_spans_as_they_are() -> None:
 
 async def test_the_sdk_measures_operations_and_tokens() -> None:
     reader = InMemoryMetricReader()
-    otel = Otel(Resource({}), None, MeterProvider([reader], shutdown_on_exit=False))
-    otel.export(spans("r1", await read("r1", 0, 100)))
+    sink = OtelSink(Resource({}), None, MeterProvider([reader], shutdown_on_exit=False))
+    sink.export(spans_of_run("r1", await read("r1", 0, 100)))
     data = reader.get_metrics_data()
     assert data is not None
     metrics = {each.name: each for each in data.resource_metrics[0].scope_metrics[0].metrics}
@@ -88,4 +88,4 @@ async def test_the_sdk_measures_operations_and_tokens() -> None:
         "input": 100,
         "output": 20,
     }
-    otel.close()
+    sink.close()

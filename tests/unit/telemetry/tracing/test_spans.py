@@ -1,4 +1,4 @@
-"""A run's events as spans, with the times that the events have."""
+"""Spans are made of a run's events, with their times."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from journeyman.events.events import (
 )
 from journeyman.events.messages import Usage, assistant
 from journeyman.events.trace import run_span, step_span
-from journeyman.telemetry.tracing.spans import Span, spans
+from journeyman.telemetry.tracing.spans import Span, spans_of_run
 
 SECOND = 1_000_000
 
@@ -71,7 +71,7 @@ FIRST = (
 
 
 def entries(*events: Event, run_id: str = "r1") -> list[Entry]:
-    """One second apart, the first at 1."""
+    """Return the events as entries, one second apart, the first at second 1."""
     drafts = [Codec().draft(event) for event in events]
     return [Entry(run_id, seq, each.type, each.v, seq * SECOND, each.data) for seq, each in enumerate(drafts, 1)]
 
@@ -80,8 +80,8 @@ def named(found: Sequence[Span]) -> dict[str, Span]:
     return {f"{span.name}#{span.attributes.get('journeyman.attempt', '')}": span for span in found}
 
 
-def test_a_whole_run() -> None:
-    found = spans("r1", entries(ACCEPTED, *FIRST, RunFinished(output="done", stopped_by="steps")))
+def test_the_spans_of_a_whole_run() -> None:
+    found = spans_of_run("r1", entries(ACCEPTED, *FIRST, RunFinished(output="done", stopped_by="steps")))
     by_name = named(found)
     assert [(span.name, span.start // SECOND, span.end // SECOND) for span in found] == [
         ("chat gpt-5", 3, 4),
@@ -122,38 +122,40 @@ def test_a_whole_run() -> None:
     assert (call.attributes["gen_ai.tool.call.id"], call.attributes["journeyman.attempts"]) == ("c1", 2)
 
 
-def test_a_run_under_way_shows_what_has_ended() -> None:
-    assert [span.name for span in spans("r1", entries(ACCEPTED, *FIRST[:5]))] == ["chat gpt-5", "chat gpt-5"]
-    assert spans("r1", []) == ()
+def test_a_run_in_progress_has_the_spans_that_ended() -> None:
+    assert [span.name for span in spans_of_run("r1", entries(ACCEPTED, *FIRST[:5]))] == ["chat gpt-5", "chat gpt-5"]
+    assert spans_of_run("r1", []) == ()
 
 
-def test_a_run_that_waited_in_vain() -> None:
-    found = spans("r1", entries(ACCEPTED, *FIRST[:7], RunCancelled(by="ann")))
+def test_an_unanswered_approval_ends_with_its_run() -> None:
+    found = spans_of_run("r1", entries(ACCEPTED, *FIRST[:7], RunCancelled(by="ann")))
     assert [span.name for span in found[-2:]] == ["approval refund", "invoke_agent support"]
     assert found[-1].attributes["journeyman.cancel_reason"] == "requested"
-    failed = spans("r1", entries(ACCEPTED, RunStarted(epoch=1), RunFailed(error=Failure("gateway_refused", "no"))))
+    failed = spans_of_run(
+        "r1", entries(ACCEPTED, RunStarted(epoch=1), RunFailed(error=Failure("gateway_refused", "no")))
+    )
     assert (failed[0].error, failed[0].attributes["journeyman.status"]) == ("gateway_refused", "failed")
 
 
-def test_a_lone_tool_call_that_was_refused() -> None:
+def test_a_refused_tool_call_without_an_agent() -> None:
     accepted = RunAccepted(thread="ann/!x", principal="ann", direct=DirectCall("refund", {}))
     refused = ToolCallFinished(call="d.0", call_id="d.0", tool="refund", error=Failure("approval_denied", "no"))
-    found = spans("run_" + "c" * 32, entries(accepted, RunStarted(epoch=1), refused, RunFinished()))
+    found = spans_of_run("run_" + "c" * 32, entries(accepted, RunStarted(epoch=1), refused, RunFinished()))
     assert [span.name for span in found] == ["execute_tool refund", "run refund"]
     assert {span.trace_id for span in found} == {"c" * 32}
     assert "gen_ai.conversation.id" not in found[1].attributes
     assert found[1].parent_id is None
 
 
-def test_a_child_stands_under_the_step_that_started_it() -> None:
+def test_the_parent_of_a_child_run_is_the_step_that_started_it() -> None:
     accepted = RunAccepted(thread="ann/!x", principal="ann", agent="billing", parent=Parent("r1", "n1"), trace_id=TRACE)
-    (found,) = spans("r2", entries(accepted, RunFinished(), run_id="r2"))
+    (found,) = spans_of_run("r2", entries(accepted, RunFinished(), run_id="r2"))
     assert (found.trace_id, found.parent_id) == (TRACE, step_span("r1", "n1"))
 
 
-def test_steps_of_a_node_stand_under_it() -> None:
+def test_the_parent_of_a_nodes_steps_is_the_node() -> None:
     work, end = Path(node="work"), Path(node="end")
-    found = spans(
+    found = spans_of_run(
         "r1",
         entries(
             ACCEPTED,
@@ -174,16 +176,16 @@ def test_steps_of_a_node_stand_under_it() -> None:
     assert found[1].span_id == step_span("r1", "work#1")
 
 
-def test_what_is_open_when_the_run_ends_ends_with_it() -> None:
+def test_open_spans_end_with_the_run() -> None:
     work = Path(node="work")
-    found = spans("r1", entries(ACCEPTED, NodeEntered(call="work#1", attempt=2, path=work), RunCancelled()))
+    found = spans_of_run("r1", entries(ACCEPTED, NodeEntered(call="work#1", attempt=2, path=work), RunCancelled()))
     assert [(span.name, span.end // SECOND) for span in found] == [("node work", 3), ("invoke_agent support", 3)]
 
 
-def test_a_fork_shows_only_its_own() -> None:
+def test_a_fork_has_only_spans_of_its_own_events() -> None:
     copied = (RunAccepted(thread="ann/t2", principal="ann", agent="support", copied=6), *FIRST[:5])
     again = (ModelCalled(call="m2", model="offline"), ModelReplied(call="m2", model="offline", message=assistant("hi")))
-    found = spans("r2", entries(*copied, *again, RunFinished(output="hi")))
+    found = spans_of_run("r2", entries(*copied, *again, RunFinished(output="hi")))
     assert [(span.name, span.start // SECOND, span.end // SECOND) for span in found] == [
         ("chat offline", 7, 8),
         ("invoke_agent support", 7, 9),
