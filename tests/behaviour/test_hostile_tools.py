@@ -20,6 +20,7 @@ from benchmarks.usage import cpu_ms
 from journeyman.clock import SystemClock
 from journeyman.ids import SequentialIds
 from journeyman.tools.executor import Executor
+from journeyman.tools.permissions import Permissions
 from journeyman.tools.process.pool import WorkerPool
 from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.sandbox.detection import AvailableIsolation, detect
@@ -113,7 +114,7 @@ def call(registry, workers, sandbox):
 
     async def make(name: str, arguments=None, **policy):
         request = request_for(registry.get(name), arguments)
-        spec = msgspec.structs.replace(request.spec, **{"sandbox": sandbox, **policy})
+        spec = request.spec.with_policy(**{"sandbox": sandbox, **policy})
         return await executor.execute(msgspec.structs.replace(request, spec=spec), Host())
 
     return make
@@ -217,21 +218,21 @@ async def test_what_is_not_declared_is_not_restricted_but_the_server_is_out_of_r
 
 @UNDER_BEST
 async def test_no_network_and_no_files_are_kept_by_the_kernel(reach):
-    seen = await reach(permissions_network=(), permissions_files=())
+    seen = await reach(permissions=Permissions(network=(), files=()))
     assert (seen["connect"], seen["read"], seen["write"]) == ("PermissionError",) * 3
     assert (seen["temporary"], seen["run"]) == ("done", "done")
 
 
 @UNDER_BEST
 async def test_a_declared_path_can_be_written(reach, tmp_path):
-    assert (await reach(permissions_files=(str(tmp_path),)))["write"] == "done"
+    assert (await reach(permissions=Permissions(files=(str(tmp_path),))))["write"] == "done"
 
 
 @UNDER_BEST
 async def test_only_the_variables_granted_are_seen(reach, monkeypatch):
     monkeypatch.setenv("JM_GRANTED", "yes")
     monkeypatch.setenv("JM_SECRET", "no")
-    seen = await reach(permissions_env=("JM_GRANTED", "JM_ABSENT"))
+    seen = await reach(permissions=Permissions(env=("JM_GRANTED", "JM_ABSENT")))
     assert (seen["granted"], seen["secret"]) == ("yes", None)
 
 
@@ -242,7 +243,7 @@ async def test_strict_refuses_what_the_machine_cannot_give(registry):
     workers = WorkerPool(limit=1, detect=bare)
     executor = Executor(registry, workers, SystemClock(), random.Random(7), SequentialIds())
     request, host = request_for(registry.get("born")), Host()
-    strict = msgspec.structs.replace(request.spec, sandbox="strict")
+    strict = request.spec.with_policy(sandbox="strict")
     outcome = await executor.execute(msgspec.structs.replace(request, spec=strict), host)
     assert (outcome.failure.code, host.attempts) == ("tool_refused", [])
     assert "namespaces" in outcome.failure.message

@@ -85,7 +85,7 @@ async def test_strict_starts_only_with_everything(agent) -> None:
             await build(settings(), path, offline=True)
     else:
         application = await build(settings(), path, offline=True)
-        assert {spec.name: spec.sandbox for spec in application.agents.agents["sums"].spec.tools} == {
+        assert {spec.name: spec.policy.sandbox for spec in application.agents.agents["sums"].spec.tools} == {
             "add": "strict",
             "double": "best",
             "stay": "best",
@@ -94,5 +94,5 @@ async def test_strict_starts_only_with_everything(agent) -> None:
 
 async def test_the_setting_moves_what_does_not_say(agent) -> None:
     loaded = await load(settings(tools_isolation="process"), agent(), offline=True)
-    found = {name: loaded.registry.tools[name].spec.isolation for name in ("add", "double", "stay")}
+    found = {name: loaded.registry.tools[name].spec.policy.isolation for name in ("add", "double", "stay")}
     assert found == {"add": "process", "double": "process", "stay": "inline"}

@@ -18,7 +18,7 @@ from journeyman.agent_files.agent_types import AgentTypes
 from journeyman.agent_files.definition import LoadContext
 from journeyman.agents.spec import AgentSpec
 from journeyman.errors import Problem
-from journeyman.tools.spec import ToolSpec
+from journeyman.tools.spec import StoredTool, ToolSpec
 
 
 class ReactDouble:
@@ -55,7 +55,7 @@ class NarrowingDouble:
 def tool_spec(name: str, **changes: Any) -> ToolSpec:
     properties = {"order_id": {"type": "string"}, "amount": {"type": "number"}}
     parameters = {"type": "object", "properties": properties, "required": ["order_id"]}
-    return ToolSpec(**{"name": name, "description": f"The tool {name}", "parameters": parameters} | changes)
+    return StoredTool(**{"name": name, "description": f"The tool {name}", "parameters": parameters} | changes).spec()
 
 
 def import_file(path: Path, root: Path) -> ModuleType | Problem:

@@ -20,7 +20,7 @@ from journeyman.tools.mcp.http import HttpChannel
 from journeyman.tools.mcp.server import McpServer
 from journeyman.tools.mcp.stdio import StdioChannel
 from journeyman.tools.process.pool import scrubbed_environment
-from journeyman.tools.spec import CallRequest, ToolSpec
+from journeyman.tools.spec import CallRequest, ToolPolicy, ToolSpec
 from tests.harness.fake_mcp_server import FakeHttpMcpServer
 
 PEER = Path(__file__).parent / "fake_mcp_server.py"
@@ -48,7 +48,7 @@ def command(*modes: str) -> McpServerConfig:
 
 
 def calling(name: str, **arguments: object) -> CallRequest:
-    spec = ToolSpec(name=f"peer__{name}", description="", parameters={}, timeout_seconds=5.0)
+    spec = ToolSpec(name=f"peer__{name}", description="", parameters={}, policy=ToolPolicy(timeout_seconds=5.0))
     ids = {"call": "m1.0", "run_id": "run_1", "thread_id": "t", "principal": "local"}
     return CallRequest(spec=spec, arguments=dict(arguments), idempotency_key="key-1", **ids)
 

@@ -41,7 +41,7 @@ from journeyman.runtime.runtime import build_runtime
 from journeyman.runtime.served.agents import AgentRegistry
 from journeyman.runtime.served.versions import VersionResolver
 from journeyman.runtime.use_cases.requests import HumanAnswer, StartRun
-from journeyman.tools.spec import CallHost, CallRequest, Question, ToolOutcome, ToolSpec, Unanswered
+from journeyman.tools.spec import CallHost, CallRequest, Question, StoredTool, ToolOutcome, ToolSpec, Unanswered
 
 THREAD = "t"
 
@@ -106,7 +106,7 @@ class Gate:
 
 
 def spec_of(name: str, **changes: Any) -> ToolSpec:
-    return ToolSpec(name=name, description=name, parameters={"type": "object"}, code_hash="v1", **changes)
+    return StoredTool(name=name, description=name, parameters={"type": "object"}, code_hash="v1", **changes).spec()
 
 
 SPECS = (
@@ -347,20 +347,20 @@ class _Tools:
         self._runtime = runtime
 
     async def execute(self, request: CallRequest, host: CallHost) -> ToolOutcome:
-        if request.spec.isolation == "process":
+        if request.spec.policy.isolation == "process":
             await self._runtime.gate(f"slot {request.spec.name}")
         attempt = request.attempt
         while True:
             await host.starting(attempt)
             self._ran(request, attempt)
             how = await self._runtime.gate(f"tool {request.spec.name}")
-            if how != "again" or request.spec.effects == "once":
+            if how != "again" or request.spec.policy.effects == "once":
                 break
             attempt += 1
         attempts = attempt - request.attempt + 1
-        if how == "unknown" and request.spec.effects == "once":
+        if how == "unknown" and request.spec.policy.effects == "once":
             return ToolOutcome(failure=Failure("outcome_unknown", "late"), unknown=True, attempts=attempts)
-        if how == "ask" and request.spec.effects != "once":
+        if how == "ask" and request.spec.policy.effects != "once":
             try:
                 await host.ask(Question(text="Which?"))
             except Unanswered:
@@ -378,10 +378,10 @@ class _Tools:
         if any(event.call == request.call for event in finished):
             runtime.wrong.append(f"{name} is over and committed, and runs again")
         times = runtime.executed[request.run_id, request.call]
-        if request.spec.effects == "once" and times > 1 + runtime.retries(request.run_id, request.call):
+        if request.spec.policy.effects == "once" and times > 1 + runtime.retries(request.run_id, request.call):
             runtime.wrong.append(f"{name} runs again, and nobody said retry")
         started = {(event.call, event.attempt) for event in runtime.events(request.run_id, ToolCallStarted)}
-        if request.spec.effects != "none" and (request.call, attempt) not in started:
+        if request.spec.policy.effects != "none" and (request.call, attempt) not in started:
             runtime.wrong.append(f"{name} runs before its start is durable")
 
 

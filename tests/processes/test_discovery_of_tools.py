@@ -111,7 +111,7 @@ async def test_every_broken_file_is_a_problem_and_the_rest_loads(tmp_path, capfd
     assert capfd.readouterr().out == ""
     good, nested = discovery.found[0], discovery.found[4]
     assert (good.inline, good.spec.source, good.line) == (True, "a_good.py:5", 5)
-    assert (nested.inline, nested.spec.isolation) == (False, "process")
+    assert (nested.inline, nested.spec.policy.isolation) == (False, "process")
     assert nested.spec.source == "sub/nested.py:6"
     assert good.spec.parameters["properties"]["a"] == {"type": "integer", "description": "a number"}
     assert good.spec.code_hash

@@ -1,1 +1,1 @@
-"""Agent files: agent.yaml and the files beside it, read, checked and compiled to agents. All file I/O about agents."""
+"""Agent files: reads agent.yaml and the files beside it, checks them and builds agents. All file I/O about agents."""

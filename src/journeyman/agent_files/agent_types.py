@@ -1,4 +1,4 @@
-"""The types an agent may have: built in, registered, a class beside the agent file, or a plugin's entry point."""
+"""Finds the class of an agent type: built in, registered, in a file beside the agent file, or of a plugin."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from journeyman.agent_files.safety import file_permissions, inside
+from journeyman.agent_files.safety import file_inside, file_permissions
 from journeyman.errors import ConfigurationError, Problem
 
 ENTRY_POINT_GROUP = "journeyman.agents"
@@ -18,26 +18,26 @@ ENTRY_POINT_GROUP = "journeyman.agents"
 AgentClass = Callable[..., Any]  # called with an AgentSpec; the instance decides what a run does next
 FileImporter = Callable[[Path, Path], ModuleType | Problem]  # a file, and the folder that its imports may reach
 
-_BESIDE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+_FILE_TYPE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
 
 class UnknownAgentTypeError(ConfigurationError, ValueError):
-    """No agent type has this name; the message lists those that exist."""
+    """There is no agent type of this name. The message lists the known types."""
 
     default_code = "unknown_agent_type"
 
 
 class UnknownTypeProblem(Problem):
-    """The problem that makes the whole an UnknownAgentTypeError."""
+    """The problem of an unknown type, for which `load_agent` raises UnknownAgentTypeError."""
 
 
 def installed_types() -> Iterable[EntryPoint]:
-    """The agent types of installed packages."""
+    """Return the agent types of installed packages."""
     return entry_points(group=ENTRY_POINT_GROUP)
 
 
 class AgentTypes:
-    """Finds the class of a type by name."""
+    """The known agent types, by name."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class AgentTypes:
         self._plugins = plugins
 
     def register(self, name: str, agent_class: AgentClass) -> None:
-        """Add a type. Raises ConfigurationError when the name is taken or the class cannot be an agent's."""
+        """Add a type. Raises ConfigurationError if the name is taken or the class has no `decide`."""
         if name in self._known:
             raise ConfigurationError(f"The agent type {name!r} is registered already; choose another name.")
         if not _is_agent_class(agent_class):
@@ -59,18 +59,18 @@ class AgentTypes:
         self._known[name] = agent_class
 
     def names(self) -> tuple[str, ...]:
-        """Every known type, plugins included."""
+        """Return the names of all known types, those of plugins included."""
         return tuple(sorted({*self._known, *(point.name for point in self._plugins())}))
 
     def resolve(self, name: str, folder: Path | None) -> AgentClass:
-        """The class of `name`; `folder` holds the files of `module:Class`.
+        """Return the class of the type `name`. For `module:Class`, the module is a file in `folder`.
 
-        Raises UnknownAgentTypeError, or ConfigurationError when the type exists but cannot be used.
+        Raises UnknownAgentTypeError, or ConfigurationError if the type exists but cannot be used.
         """
         if name in self._known:
             return self._known[name]
         if ":" in name:
-            return self._beside(name, folder)
+            return self._from_file(name, folder)
         for point in self._plugins():
             if point.name == name:
                 return _checked(name, _loaded(point))
@@ -80,17 +80,17 @@ class AgentTypes:
         names = self.names()
         close = difflib.get_close_matches(name, names, n=1)
         hint = f"did you mean {close[0]}? " if close else ""
-        known = ", ".join([*names, "module:Class for a class in a file beside the agent's"])
+        known = ", ".join([*names, "module:Class for a class in a file beside the agent file"])
         return f"the agent type {name} is unknown; {hint}known types: {known}"
 
-    def _beside(self, name: str, folder: Path | None) -> AgentClass:
+    def _from_file(self, name: str, folder: Path | None) -> AgentClass:
         if folder is None or self._import_file is None:
-            raise ConfigurationError(f"the type {name} names a file, but there is no agent file beside which it stands")
-        if not _BESIDE.fullmatch(name):
+            raise ConfigurationError(f"the type {name} names a file, which needs an agent file in the same folder")
+        if not _FILE_TYPE.fullmatch(name):
             raise ConfigurationError(f"the type {name} is not of the form module:Class")
         module, _, class_name = name.partition(":")
         try:
-            path = inside(folder, module.replace(".", "/") + ".py")
+            path = file_inside(folder, module.replace(".", "/") + ".py")
         except ValueError as exc:
             raise ConfigurationError(str(exc)) from exc
         unsafe = [problem for problem in file_permissions(path) if problem.severity == "error"]

@@ -1,4 +1,4 @@
-"""From a definition to an agent that can decide: prompt, conditions and output compiled, its tools joined."""
+"""Builds an agent from its definition: compiles prompt, conditions and output schema, and connects the tools."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import Protocol
 import msgspec
 
 from journeyman.agent_files.node_types import NodeFunction, NodeTypes
-from journeyman.agent_files.tool_overrides import is_condition
 from journeyman.agents.agent import BaseAgent
-from journeyman.agents.conditions import APPROVAL_NAMES, Condition, compile_condition
+from journeyman.agents.conditions import Condition, compile_approval
 from journeyman.agents.decision import NodeWork
 from journeyman.agents.graph.agent import GraphAgent
 from journeyman.agents.graph.compiled import CompiledNode, Graph
@@ -31,15 +30,17 @@ SCRIPT = "script:"
 
 
 class CheckedTool(Protocol):
-    """What a registered tool gives: its spec, and the check of a call's arguments."""
+    """A registered tool: its spec, and the check of a call's arguments."""
 
     @property
     def spec(self) -> ToolSpec: ...
 
-    def check_arguments(self, raw: Arguments) -> dict[str, JSON]: ...
+    def check_arguments(self, raw: Arguments) -> dict[str, JSON]:
+        """Return the arguments as an object that fits the tool. Raises ToolError."""
+        ...
 
     def narrowed(self, spec: ToolSpec) -> CheckedTool:
-        """The same under an agent's spec."""
+        """Return the tool with the narrower arguments of an agent's spec."""
         ...
 
 
@@ -53,12 +54,12 @@ def assemble(
     folder: Path | None = None,
     nodes: NodeTypes | None = None,
 ) -> BaseAgent:
-    """An agent of this definition. A tool that is gone is answered `tool_not_found` when it is called.
+    """Build the agent of a definition. A call of a tool that no longer exists fails with `tool_not_found`.
 
-    `folder` is what `script:FILE` is relative to; `nodes` finds the code of its graph's nodes.
+    `script:FILE` is relative to `folder`; `nodes` finds the code of the graph's nodes.
 
     Raises ValidationError and PromptError if the definition does not compile (a loaded one does), and
-    ConfigurationError if the code of a node cannot be had.
+    ConfigurationError if the code of a node cannot be loaded.
     """
     output = OutputSchema(spec.output.schema) if spec.output else None
     toolset = _toolset(spec.tools, tools)
@@ -73,14 +74,14 @@ def assemble(
 
 
 def _model_name(model: ModelSettings, folder: Path | None) -> str:
-    """As the model client knows it: a script's file by its full path."""
+    """Return the name that the model client knows: a script has its full path."""
     if folder is not None and model.name.startswith(SCRIPT):
         return f"{SCRIPT}{folder / model.name.removeprefix(SCRIPT)}"
     return model.name
 
 
 def _renderer(spec: AgentSpec, text: str | None) -> Callable[[AgentState], str]:
-    """Of a node's own text; None: of the agent's prompt."""
+    """Return a function that renders the prompt of a node, or for None that of the agent."""
     prompt = Prompt(spec.prompt, template=not spec.prompt_is_text) if text is None else Prompt(text)
     about: dict[str, JSON] = {
         "name": spec.name,
@@ -100,7 +101,7 @@ def _renderer(spec: AgentSpec, text: str | None) -> Callable[[AgentState], str]:
 def _graph(
     spec: AgentSpec, graph: GraphSpec, tools: Toolset, folder: Path | None, functions: Mapping[str, NodeFunction]
 ) -> Graph:
-    """Its nodes with their prompts, models, tools and code."""
+    """Compile the graph: its nodes get their prompts, models, tools and code."""
 
     def compiled(node: NodeSpec) -> CompiledNode:
         settings = node.model or spec.model
@@ -121,7 +122,10 @@ def _graph(
 
 
 def direct_agent(name: str, listed: Sequence[ToolSpec], tools: Tools) -> DirectAgent:
-    """The stand-in agent of a lone call: the code's policies, and the strictest of `listed` (agents that have it)."""
+    """Build the agent for a single tool call without an agent.
+
+    `listed` are the specs of all agents that list the tool. The strictest of these and of the code's policy applies.
+    """
     tool = tools.get(name)
     specs = (strictest_spec(listed, tool.spec),) if tool else ()
     checks = [tool.narrowed(spec) for spec in listed] if tool else []
@@ -150,11 +154,10 @@ def _toolset(specs: Sequence[ToolSpec], tools: Tools) -> Toolset:
 
 
 def _with_current_code(spec: ToolSpec, tools: Tools) -> ToolSpec:
-    """A stored definition names the code it was made with; what would run now is this code."""
+    """Return the spec with the hash of the current code, which is the code that would run."""
     return msgspec.structs.replace(spec, code_hash=tools[spec.name].spec.code_hash)
 
 
 def _conditions(specs: Sequence[ToolSpec]) -> dict[str, Condition]:
-    return {
-        spec.name: compile_condition(spec.approval, APPROVAL_NAMES) for spec in specs if is_condition(spec.approval)
-    }
+    conditions = ((spec.name, spec.policy.approval.condition) for spec in specs)
+    return {name: compile_approval(condition) for name, condition in conditions if condition is not None}

@@ -1,4 +1,7 @@
-"""From a checked document to an agent's definition: its type, model, tools, prompt and output, all problems at once."""
+"""Builds an agent's definition from a document: resolves type, model, tools, prompt and output.
+
+Problems are collected, so that a user sees all of them at once.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +11,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-import msgspec
-
 from journeyman.agent_files.agent_nodes import AgentNode, agent_nodes
 from journeyman.agent_files.agent_types import AgentClass, AgentTypes, UnknownAgentTypeError, UnknownTypeProblem
 from journeyman.agent_files.document import Document, YamlPath
 from journeyman.agent_files.file_model import AgentFile, ToolEntry
 from journeyman.agent_files.function_nodes import FunctionNodes
 from journeyman.agent_files.graph_entries import GraphEntries
-from journeyman.agent_files.mcp_entries import McpServerUse, findings_of, mount_of, mounted
+from journeyman.agent_files.mcp_entries import McpServerUse, server_problems, server_use, with_mcp_tools
 from journeyman.agent_files.model_entries import ModelEntries
 from journeyman.agent_files.openapi_entries import OpenApiEntries
 from journeyman.agent_files.safety import literal_credentials
 from journeyman.agent_files.services_entries import service_specs
-from journeyman.agent_files.tool_overrides import SchemaOverrideCheck, is_condition, override_tool
-from journeyman.agent_files.validation import MAX_PROBLEMS, check_shape, without_secrets
+from journeyman.agent_files.tool_overrides import SchemaOverrideCheck, override_tool
+from journeyman.agent_files.validation import MAX_PROBLEMS, validate_agent_file, without_secrets
 from journeyman.agent_files.variables import Expansion, expand
-from journeyman.agents.conditions import APPROVAL_NAMES, Condition, compile_condition
+from journeyman.agents.conditions import compile_approval
 from journeyman.agents.output import OutputSchema
 from journeyman.agents.prompt import Prompt, PromptError
 from journeyman.agents.spec import AgentSpec, GraphSpec, History, Limits, Output
@@ -36,7 +37,7 @@ from journeyman.tools.spec import ToolSpec
 
 
 class ToolSource(Protocol):
-    """What a definition takes from a tool of the registry."""
+    """A tool of the registry, as a definition needs it."""
 
     @property
     def spec(self) -> ToolSpec: ...
@@ -44,7 +45,7 @@ class ToolSource(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class LoadContext:
-    """What an agent file refers to without holding it."""
+    """What agent files refer to: tools, agent types, the environment and settings."""
 
     tools: Mapping[str, ToolSource]  # by name
     types: AgentTypes
@@ -53,25 +54,22 @@ class LoadContext:
     default_model: str | None = None
     gateway_configured: bool = False
     offline: bool = False
-    node_types: Collection[str] = ()  # of graphs, registered
+    node_types: Collection[str] = ()  # registered node types of graphs
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedAgent:
-    """An agent ready to run: its definition and what was compiled from it."""
+    """A loaded agent: its definition, and what is not stored with it."""
 
     spec: AgentSpec
     agent_class: AgentClass
-    prompt: Prompt
-    output: OutputSchema | None = None
-    openapi: tuple[OpenApiTool, ...] = ()  # to be registered: tools of this agent that stand in no folder
-    conditions: Mapping[str, Condition] = field(default_factory=dict)  # tool -> its approval's condition
-    mounts: tuple[McpServerUse, ...] = ()  # its MCP servers: secrets are in them, so they are no part of `spec`
-    secrets: frozenset[str] = frozenset()  # values out of the environment: to be masked wherever people look
+    openapi: tuple[OpenApiTool, ...] = ()  # its tools from OpenAPI documents, to be registered
+    mcp_servers: tuple[McpServerUse, ...] = ()  # not in `spec`, since they hold secrets
+    secrets: frozenset[str] = frozenset()  # values from the environment, to be masked wherever people look
     file: Path | None = None
-    services: tuple[ServiceSpec, ...] = ()  # of the whole process: no part of the definition that is stored
+    services: tuple[ServiceSpec, ...] = ()  # not in `spec`, since they apply to the whole process
     folder: Path | None = None  # what `script:FILE` is relative to
-    agent_nodes: tuple[AgentNode, ...] = ()  # agents that its graph runs: to be looked up once all are known
+    agent_nodes: tuple[AgentNode, ...] = ()  # agents that its graph runs, to be checked when all are loaded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,19 +96,20 @@ class LoadedAgents:
         return frozenset().union(*(agent.secrets for agent in self.agents))
 
     def agent(self, name: str) -> LoadedAgent | None:
+        """Return the agent of this name, or None."""
         return next((agent for agent in self.agents if agent.spec.name == name), None)
 
 
 def define_agent(
-    document: Document, surroundings: LoadContext, *, default_name: str, file: Path | None = None
+    document: Document, context: LoadContext, *, default_name: str, file: Path | None = None
 ) -> tuple[LoadedAgent | None, list[Problem]]:
-    """The agent that `document` describes, and everything wrong with it; None if there is any error."""
-    expansion = expand(document, surroundings.environment)
-    shaped, problems = check_shape(expansion)
+    """Build the agent that `document` describes. Returns it, or None after any error, and all problems."""
+    expansion = expand(document, context.environment)
+    agent_file, problems = validate_agent_file(expansion)
     problems = [*literal_credentials(document), *expansion.problems, *problems]
     agent = None
-    if shaped is not None:
-        definition = _Definition(expansion, shaped, surroundings, file)
+    if agent_file is not None:
+        definition = _Definition(expansion, agent_file, context, file)
         agent = definition.build(default_name)
         problems += definition.problems
     problems = [without_secrets(problem, expansion.secrets) for problem in problems]
@@ -122,14 +121,14 @@ def define_agent(
 
 
 class _Definition:
-    """Resolves one file's references; each part reports its problems and goes on."""
+    """A builder of one definition. Each part reports its problems, and the next part is still checked."""
 
-    def __init__(self, expansion: Expansion, shaped: AgentFile, around: LoadContext, file: Path | None) -> None:
+    def __init__(self, expansion: Expansion, agent_file: AgentFile, context: LoadContext, file: Path | None) -> None:
         self.problems: list[Problem] = []
         self._expansion = expansion
         self._document = expansion.document
-        self._shaped = shaped
-        self._around = around
+        self._entries = agent_file
+        self._context = context
         self._file = file
         self._folder = file.parent if file else None
         self._openapi = OpenApiEntries(self._expansion, self._folder)
@@ -137,52 +136,50 @@ class _Definition:
             expansion=expansion,
             report=self._report,
             folder=self._folder,
-            default_model=around.default_model,
-            gateway_configured=around.gateway_configured,
-            offline=around.offline,
+            default_model=context.default_model,
+            gateway_configured=context.gateway_configured,
+            offline=context.offline,
             problems=self.problems,
         )
 
     def build(self, default_name: str) -> LoadedAgent | None:
-        shaped = self._shaped
+        """Return the agent, or None if its type cannot be used. Problems are in `problems`."""
+        entries = self._entries
         agent_class = self._class()
-        prompt = self._prompt()
-        self._openapi.read(shaped.openapi)
+        self._check_prompt()
+        self._openapi.read(entries.openapi)
         self.problems += self._openapi.problems
         tools = self._tools()
-        conditions = self._conditions(tools)
-        output, schema = self._output()
-        services = service_specs(shaped.services, self._report)
+        self._check_approvals(tools)
+        output = self._output()
+        services = service_specs(entries.services, self._report)
         spec = AgentSpec(
-            type=shaped.type,
-            name=shaped.name or self._default_name(default_name),
-            model=self._models.settings(shaped.model, ("model",)),
-            description=shaped.description,
-            prompt=shaped.prompt,
+            type=entries.type,
+            name=entries.name or self._default_name(default_name),
+            model=self._models.settings(entries.model, ("model",)),
+            description=entries.description,
+            prompt=entries.prompt,
             tools=tools,
-            limits=Limits(**shaped.limits.model_dump()),
-            quota=Quota(**shaped.quota.model_dump()),
-            history=History(**shaped.history.model_dump()),
+            limits=Limits(**entries.limits.model_dump()),
+            quota=Quota(**entries.quota.model_dump()),
+            history=History(**entries.history.model_dump()),
             output=output,
             graph=self._graph(tools),
             variables=self._expansion.variables,
         )
-        mounts = self._mounts()
-        if mounts:
-            spec, problems = mounted(spec, mounts, {}, self._around.schema_overrides)
+        servers = self._mcp_servers()
+        if servers:
+            spec, problems = with_mcp_tools(spec, servers, {}, self._context.schema_overrides)
             for problem in problems:
                 self._report(("tools",), problem, "correct the tool's entry")
-            conditions = self._conditions(spec.tools)
-        if agent_class is None or prompt is None:
+            self._check_approvals(spec.tools)
+        if agent_class is None:
             return None
         return LoadedAgent(
             spec=spec,
             agent_class=agent_class,
-            prompt=prompt,
-            output=schema,
             openapi=tuple(self._openapi.tools.values()),
-            conditions=conditions,
-            mounts=mounts,
+            mcp_servers=servers,
             secrets=self._expansion.secrets,
             services=services,
             file=self._file,
@@ -195,7 +192,7 @@ class _Definition:
             self.problems.append(self._document.problem(path, message, remedy, severity=severity))
 
     def _shown(self, path: YamlPath, value: str) -> str:
-        """A text as the file has it: with its references, without their values."""
+        """Return the text at `path` as it is in the file, with references and without their values."""
         return self._expansion.written.get(path, value)
 
     def _default_name(self, name: str) -> str:
@@ -204,11 +201,11 @@ class _Definition:
         return name
 
     def _class(self) -> AgentClass | None:
-        name = self._shaped.type
+        name = self._entries.type
         if self._document.is_unusable(("type",)):
             return None
         try:
-            return self._around.types.resolve(name, self._folder)
+            return self._context.types.resolve(name, self._folder)
         except ConfigurationError as exc:
             message = exc.message.splitlines()[0].replace(name, self._shown(("type",), name))
             problem = self._document.problem(("type",), message)
@@ -217,15 +214,13 @@ class _Definition:
             self.problems += [problem, *exc.problems]
             return None
 
-    def _prompt(self) -> Prompt | None:
-        try:
-            return Prompt(self._shaped.prompt)
-        except PromptError as exc:
-            self.problems.append(self._prompt_problem(("prompt",), exc))
-            return None
+    def _check_prompt(self) -> None:
+        problem = self._prompt_fault(("prompt",), self._entries.prompt)
+        if problem is not None:
+            self.problems.append(problem)
 
     def _prompt_fault(self, path: YamlPath, text: str) -> Problem | None:
-        """What is wrong with the prompt of a node."""
+        """Return the problem of the prompt at `path`, or None."""
         try:
             Prompt(text)
         except PromptError as exc:
@@ -233,15 +228,15 @@ class _Definition:
         return None
 
     def _prompt_problem(self, path: YamlPath, error: PromptError) -> Problem:
-        """The problem at its line within a block text, which begins below its `|`."""
+        """Return the problem. In a block text, which begins below its `|`, it has the line of the error."""
         problem = self._document.problem(path, error.message, "see the reference of agent.yaml, `prompt`")
         if error.line is None or problem.line is None or self._document.styles.get(path) != "|":
             return problem
         return Problem(problem.message, problem.file, problem.line + error.line, 1, problem.remedy)
 
     def _graph(self, tools: tuple[ToolSpec, ...]) -> GraphSpec | None:
-        """The graph, if the type has one; `react_agent` has its own, and `custom_react_agent` is nothing without."""
-        entry, kind = self._shaped.graph, self._shaped.type
+        """Return the graph. Only a `custom_react_agent` needs one, and a `react_agent` cannot have one."""
+        entry, kind = self._entries.graph, self._entries.type
         if kind == "react_agent" and entry is not None:
             message = "a react_agent takes no `graph`: its graph is llm <-> tools"
             remedy = "write `type: custom_react_agent`, or remove the graph"
@@ -257,17 +252,17 @@ class _Definition:
             functions=functions,
             check_prompt=self._prompt_fault,
             tools=[tool.name for tool in tools],
-            prefixes=tuple(f"{name}__" for name in self._shaped.mcp_servers),
-            node_types=self._around.node_types,
+            prefixes=tuple(f"{name}__" for name in self._entries.mcp_servers),
+            node_types=self._context.node_types,
         )
         graph = entries.read(entry)
         self.problems += [*functions.problems, *entries.problems]
         return graph
 
     def _tools(self) -> tuple[ToolSpec, ...]:
-        known = {**self._around.tools, **self._openapi.tools}
+        known = {**self._context.tools, **self._openapi.tools}
         found: dict[str, ToolSpec] = {}
-        for index, entry in enumerate(self._shaped.tools):
+        for index, entry in enumerate(self._entries.tools):
             path: YamlPath = ("tools", index)
             if self._document.is_unusable((*path, "name")):
                 continue
@@ -277,7 +272,7 @@ class _Definition:
             if entry.name in found:
                 self._report(path, f"the tool {shown} is listed twice", "remove one of the two")
             elif self._openapi.is_unusable(entry.name):
-                continue  # reported where it is described
+                continue  # its entry under `openapi` has a problem
             elif entry.name not in known:
                 close = difflib.get_close_matches(entry.name, known, n=3, cutoff=0.7)
                 listed = ", ".join(sorted(known)[:20]) or "none"
@@ -289,29 +284,30 @@ class _Definition:
         return (*found.values(), *unlisted.values())
 
     def _mcp_server_of(self, tool: str) -> str | None:
-        """The MCP server of this file that a tool belongs to by its name, unusable ones included."""
+        """Return the MCP server that the tool belongs to by its name, one with problems included. None: no server."""
         data = self._document.data
         servers = data.get("mcp_servers") if isinstance(data, dict) else None
         name, separator, _ = tool.partition("__")
         return name if separator and isinstance(servers, dict) and name in servers else None
 
-    def _mounts(self) -> tuple[McpServerUse, ...]:
-        mounts = []
-        for name, entry in self._shaped.mcp_servers.items():
+    def _mcp_servers(self) -> tuple[McpServerUse, ...]:
+        servers = []
+        for name, entry in self._entries.mcp_servers.items():
             path: YamlPath = ("mcp_servers", name)
-            for part, message, remedy in findings_of(name, entry, self._folder, self._around.environment.get("PATH")):
+            search_path = self._context.environment.get("PATH")
+            for part, message, remedy in server_problems(name, entry, self._folder, search_path):
                 self._report((*path, *part), message, remedy)
-            taken = [tool for tool in self._around.tools.values() if tool.spec.name.startswith(f"{name}__")]
+            taken = [tool for tool in self._context.tools.values() if tool.spec.name.startswith(f"{name}__")]
             for tool in taken:
                 if not tool.spec.source.startswith("MCP server"):
-                    message = f"the tool {tool.spec.name} has a name of the MCP server {name}"
+                    message = f"the tool {tool.spec.name} is named like a tool of the MCP server {name}"
                     self._report(path, message, "rename one of the two")
-            mounts.append(mount_of(name, entry, self._mcp_entries(name), self._folder))
-        return tuple(mounts)
+            servers.append(server_use(name, entry, self._mcp_entries(name), self._folder))
+        return tuple(servers)
 
     def _mcp_entries(self, server: str) -> dict[str, ToolEntry]:
         entries: dict[str, ToolEntry] = {}
-        for index, entry in enumerate(self._shaped.tools):
+        for index, entry in enumerate(self._entries.tools):
             if self._mcp_server_of(entry.name) != server:
                 continue
             if entry.name in entries:
@@ -324,32 +320,32 @@ class _Definition:
 
     def _tool(self, spec: ToolSpec, entry: ToolEntry, path: YamlPath) -> ToolSpec:
         if entry.name in self._openapi.tools and entry.isolation == "process":
-            self._report((*path, "isolation"), f"{entry.name} is a call of an API and has no process", "remove it")
-        spec, findings = override_tool(spec, entry, self._around.schema_overrides)
-        if spec.isolation == "process":
-            spec = msgspec.structs.replace(spec, sandbox=self._shaped.sandbox)
-        for finding in findings:
-            self._report((*path, *finding.path), finding.message, finding.remedy, finding.severity)
+            self._report((*path, "isolation"), f"{entry.name} is an API operation and has no process", "remove it")
+        spec, problems = override_tool(spec, entry, self._context.schema_overrides)
+        if spec.policy.isolation == "process":
+            spec = spec.with_policy(sandbox=self._entries.sandbox)
+        for problem in problems:
+            self._report((*path, *problem.path), problem.message, problem.remedy, problem.severity)
         return spec
 
-    def _conditions(self, tools: tuple[ToolSpec, ...]) -> dict[str, Condition]:
-        conditions: dict[str, Condition] = {}
+    def _check_approvals(self, tools: tuple[ToolSpec, ...]) -> None:
         for spec in tools:
-            if is_condition(spec.approval):
+            condition = spec.policy.approval.condition
+            if condition is not None:
                 try:
-                    conditions[spec.name] = compile_condition(spec.approval, APPROVAL_NAMES)
+                    compile_approval(condition)
                 except ValidationError as exc:
                     remedy = f"correct the approval of the tool {spec.name} in its code"
                     self._report(("tools",), exc.message, remedy)
-        return conditions
 
-    def _output(self) -> tuple[Output | None, OutputSchema | None]:
-        entry = self._shaped.output
+    def _output(self) -> Output | None:
+        entry = self._entries.output
         if entry is None:
-            return None, None
+            return None
         schema: dict[str, Any] = entry.json_schema
         try:
-            return Output(schema=schema, retries=entry.retries), OutputSchema(schema)
+            OutputSchema(schema)
         except ValidationError as exc:
             self._report(("output", "schema"), f"the schema of the output is {exc.message}", "correct it")
-            return None, None
+            return None
+        return Output(schema=schema, retries=entry.retries)

@@ -1,4 +1,4 @@
-"""What an agent file may say, key by key: the door's model of it, and its JSON Schema for editors."""
+"""The pydantic model of an agent file, key by key, and its JSON Schema for editors."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _cache_ttl(value: Any) -> CacheTtl:
     return float(value)
 
 
-# One validator and no union: a union's errors name its members, which no file has.
+# A validator instead of a union, whose errors would name its members as if they were keys of the file.
 CacheSeconds = Annotated[
     float | Literal["default"],
     PlainValidator(_cache_ttl),
@@ -53,13 +53,13 @@ RateText = Annotated[str, Field(min_length=1, max_length=40, description="10/sec
 
 
 class FileEntry(BaseModel):
-    """Part of the file: nothing converted, nothing unknown."""
+    """A part of the file. Values are not converted, and unknown keys are errors."""
 
     model_config = ConfigDict(defer_build=True, strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class NamedEntry(FileEntry):
-    """Part of the file that may be written as its name alone."""
+    """A part of the file that may be written as its name alone."""
 
     name: str = Field(min_length=1, max_length=200)
 
@@ -74,34 +74,36 @@ class NamedEntry(FileEntry):
 
 
 class ModelEntry(NamedEntry):
-    """A gateway's model, or `offline`, `script:FILE`, `replay:RUN`."""
+    """A model of the gateway, or `offline`, `script:FILE`, `replay:RUN`."""
 
     temperature: float | None = Field(default=None, ge=0, le=2)
     max_tokens: int | None = Field(default=None, ge=1, le=10_000_000)
     timeout_seconds: Seconds | None = None
     fallbacks: list[ModelName] = Field(
-        default=[], max_length=8, description="Models of the gateway to ask, in order, while a breaker is open"
+        default=[], max_length=8, description="Models of the gateway to ask, in order, while a circuit breaker is open"
     )
-    extra: dict[str, Any] = Field(default={}, description="Passed on to the gateway as it is")
+    extra: dict[str, Any] = Field(default={}, description="Passed on to the gateway unchanged")
 
 
 class PermissionsEntry(FileEntry):
-    """What a tool may reach; a part of what its code declares."""
+    """What a tool may reach: a part of what its code declares."""
 
     network: list[str] | None = Field(default=None, description="Hosts, such as api.shop.example or *.shop.example")
     files: list[str] | None = Field(default=None, description="Paths, with all below them")
-    env: list[str] | None = Field(default=None, description="Variables of the server")
+    env: list[str] | None = Field(default=None, description="Environment variables of the server")
 
 
 class ApprovalEntry(FileEntry):
-    """When a human is asked, who may answer, and what counts as the answer when nobody does; or `when` alone."""
+    """When a human is asked, who may answer, and the answer at the deadline. May be written as `when` alone."""
 
     when: str | None = Field(
-        default=None, min_length=1, description="never, always or a CEL condition; default: as the code says, or always"
+        default=None, min_length=1, description="never, always or a CEL condition; default: that of the code, or always"
     )
     by: Literal["anyone", "other"] = Field(default="anyone", description="other: not the principal whose run asks")
     deadline_seconds: float | None = Field(default=None, gt=0, le=366 * DAY)
-    default: Literal["approve", "deny"] | None = Field(default=None, description="The answer at the deadline: deny")
+    default: Literal["approve", "deny"] | None = Field(
+        default=None, description="Answer at the deadline; default: deny"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -114,7 +116,7 @@ class ApprovalEntry(FileEntry):
 
 
 class ToolEntry(NamedEntry):
-    """A tool of the tools folder, and what this agent overrides and restricts of it."""
+    """A tool of the tools folder, and what this agent changes of it."""
 
     description: Text | None = None
     arguments: dict[str, dict[str, Any]] | None = None
@@ -133,17 +135,19 @@ class ToolEntry(NamedEntry):
 class McpServerEntry(FileEntry):
     """An MCP server: a stdio `command`, or a streamable HTTP `url`. Its tools are named `server__tool`."""
 
-    command: list[str] | None = Field(default=None, min_length=1, max_length=100, description="The argv, as it is")
+    command: list[str] | None = Field(
+        default=None, min_length=1, max_length=100, description="Program and arguments, without a shell"
+    )
     env: dict[str, str] = {}
-    cwd: str | None = Field(default=None, description="Within the agent's folder; default: that folder")
+    cwd: str | None = Field(default=None, description="Within the folder of the agent file; default: that folder")
     url: str | None = Field(default=None, max_length=2000)
     headers: dict[str, str] = Field(default={}, max_length=50)
     timeout_seconds: Seconds | None = Field(default=None, description="Of each call of its tools")
-    tools: list[str] | None = Field(default=None, max_length=200, description="Only these, by the server's names")
+    tools: list[str] | None = Field(default=None, max_length=200, description="Only these, by their own names")
 
 
 class LimitsEntry(FileEntry):
-    """Bounds of one run."""
+    """Limits of one run."""
 
     steps: int = Field(default=_LIMITS.steps, ge=1, le=10_000)
     tool_calls: int = Field(default=_LIMITS.tool_calls, ge=0, le=100_000)
@@ -154,7 +158,7 @@ class LimitsEntry(FileEntry):
 
 
 class QuotaEntry(FileEntry):
-    """Bounds of all runs of the agent together. A day begins at midnight UTC."""
+    """Limits of all runs of the agent together. A day begins at midnight UTC."""
 
     tokens_per_day: int | None = Field(default=None, ge=0, le=10**15)
     usd_per_day: float | None = Field(default=None, ge=0, le=10**9)
@@ -177,7 +181,7 @@ class OutputEntry(FileEntry):
 
 
 class AuthEntry(FileEntry):
-    """How a service is told who is asking: `header` and `value`, or `bearer`."""
+    """The credential for an API: `header` and `value`, or `bearer`."""
 
     header: str | None = Field(default=None, min_length=1, max_length=100)
     value: str | None = Field(default=None, min_length=1, max_length=4096)
@@ -194,7 +198,7 @@ class OpenApiEntry(FileEntry):
 
 
 class TimeoutEntry(FileEntry):
-    """Bounds of one try, in seconds."""
+    """Timeouts of one try, in seconds."""
 
     connect: Seconds | None = None
     first_byte: Seconds | None = None
@@ -203,14 +207,14 @@ class TimeoutEntry(FileEntry):
 
 
 class BreakerEntry(FileEntry):
-    """When a service is left alone, and for how long."""
+    """A circuit breaker: after how many failures it opens, and for how long."""
 
     failures: int | None = Field(default=None, ge=1, le=1000, description="in a row")
     open_seconds: float | None = Field(default=None, gt=0, le=3600)
 
 
 class ServiceEntry(FileEntry):
-    """How calls to one outside service are guarded."""
+    """How calls to one outside service are limited, retried and timed."""
 
     match: str = Field(min_length=1, max_length=500, description="An origin, `gateway`, or `mcp:NAME`")
     max_connections: int | None = Field(default=None, ge=1, le=10_000)
@@ -245,24 +249,24 @@ NodeNames = Annotated[
 
 
 class NodeEntry(FileEntry):
-    """A node of a graph. Which keys it takes is the type's."""
+    """A node of a graph. Its type decides which keys it takes."""
 
     type: str = Field(min_length=1, max_length=200, description="llm, tools, function, agent, approval, or registered")
-    prompt: Text | None = Field(default=None, description="llm: instead of the agent's")
-    model: ModelEntry | None = Field(default=None, description="llm: instead of the agent's")
-    tools: list[str] | None = Field(default=None, max_length=200, description="llm: only these of the agent's tools")
+    prompt: Text | None = Field(default=None, description="llm: instead of that of the agent")
+    model: ModelEntry | None = Field(default=None, description="llm: instead of that of the agent")
+    tools: list[str] | None = Field(default=None, max_length=200, description="llm: only these tools of the agent")
     call: str | None = Field(default=None, min_length=1, max_length=200, description="function: module:function")
     agent: str | None = Field(default=None, min_length=1, max_length=64, description="agent: another agent's name")
     message: str | None = Field(default=None, min_length=1, max_length=10_000, description="approval: what is asked")
-    config: dict[str, Any] | None = Field(default=None, description="of a registered type: passed on as it is")
-    retry: int | None = Field(default=None, ge=0, le=20, description="after the first try")
+    config: dict[str, Any] | None = Field(default=None, description="registered types: passed on unchanged")
+    retry: int | None = Field(default=None, ge=0, le=20, description="tries after the first")
     timeout_seconds: Seconds | None = Field(default=None, description="of one try")
-    on_error: NodeName | None = Field(default=None, description="The node to go to when this one failed for good")
-    on_unavailable: NodeName | None = Field(default=None, description="The same while its service's breaker is open")
+    on_error: NodeName | None = Field(default=None, description="Node to go to after the last failed try")
+    on_unavailable: NodeName | None = Field(default=None, description="Node to go to while its breaker is open")
 
 
 class EdgeEntry(FileEntry):
-    """A way from one node, or as a join from several, to one node, or as a fan-out to several."""
+    """An edge. Several nodes in `from` are a join, several in `to` a fan-out."""
 
     origins: NodeNames = Field(alias="from")
     targets: NodeNames = Field(alias="to", description="`end` ends the branch")
@@ -298,6 +302,6 @@ class AgentFile(FileEntry):
 
 
 def agent_file_schema() -> dict[str, JSON]:
-    """The JSON Schema (2020-12) of an agent file."""
+    """Return the JSON Schema (2020-12) of an agent file, for editors."""
     schema = AgentFile.model_json_schema(by_alias=True)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "agent.yaml"}

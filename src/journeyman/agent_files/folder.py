@@ -1,4 +1,4 @@
-"""Agent files on disk: one file, or all agents of a folder."""
+"""Loads agent files from disk: one file, or all agents of a folder."""
 
 from __future__ import annotations
 
@@ -17,12 +17,15 @@ MAX_FILES = 500  # YAML files of a folder
 
 _OPENAPI = re.compile(
     rb"^[ \t{\xef\xbb\xbf]*[\"']?openapi[\"']?[ \t]*:[ \t]*[\"']?3\.", re.MULTILINE
-)  # a document of tools
+)  # an OpenAPI document
 _TYPE_KEY = re.compile(rb"^[ \t{\xef\xbb\xbf\xfe\xff]*[\"']?type[\"']?[ \t]*:", re.MULTILINE)
 
 
-def load_agents(path: Path, surroundings: LoadContext) -> LoadedAgents:
-    """The agents of a file, or of a folder: there every *.yaml and *.yml with a top-level `type`. Never raises."""
+def load_agents(path: Path, context: LoadContext) -> LoadedAgents:
+    """Load the agents of a file, or of a folder: of every *.yaml and *.yml with a top-level `type`.
+
+    Problems are returned, not raised.
+    """
     problems: list[Problem] = []
     try:
         files = _candidates(path) if path.is_dir() else [path]
@@ -34,7 +37,7 @@ def load_agents(path: Path, surroundings: LoadContext) -> LoadedAgents:
     agents: list[LoadedAgent] = []
     candidates = 0
     for file in files:
-        found = _load_file(file, surroundings, must_be_agent=file == path)
+        found = _load_file(file, context, must_be_agent=file == path)
         if found is not None:
             agent, file_problems = found
             candidates += 1
@@ -55,9 +58,9 @@ def _candidates(folder: Path) -> list[Path]:
 
 
 def _load_file(
-    file: Path, surroundings: LoadContext, *, must_be_agent: bool
+    file: Path, context: LoadContext, *, must_be_agent: bool
 ) -> tuple[LoadedAgent | None, list[Problem]] | None:
-    """The agent of one file and its problems; None for a file of a folder that is no agent's."""
+    """Load the agent of one file, and its problems. None: a file of the folder that is not an agent file."""
     try:
         content = _content(file, file.parent if not must_be_agent else None)
         unsafe = file_permissions(file)
@@ -68,14 +71,14 @@ def _load_file(
         return None
     if document is None:
         return None, [*unsafe, *problems]
-    agent, found = define_agent(document, surroundings, default_name=file.stem, file=file)
+    agent, found = define_agent(document, context, default_name=file.stem, file=file)
     found = [*unsafe, *problems, *found]
     failed = any(problem.severity == "error" for problem in found)
     return None if failed else agent, found
 
 
 def _content(file: Path, root: Path | None) -> bytes:
-    """At most one byte more than may be. Only regular files are opened: a pipe would never end."""
+    """Read the file, up to one byte more than is allowed. Only regular files are opened: a pipe would never end."""
     if not stat.S_ISREG(file.stat().st_mode):
         raise ValueError("it is not a regular file")
     if root is not None and not file.resolve().is_relative_to(root.resolve()):
@@ -85,7 +88,7 @@ def _content(file: Path, root: Path | None) -> bytes:
 
 
 def _is_agent(document: Document | None, content: bytes) -> bool:
-    """A top-level `type`; of a file that cannot be read, a line that looks like one."""
+    """Return whether there is a top-level `type`, or in a file that is not valid YAML a line that looks like one."""
     if document is not None:
         return isinstance(document.data, dict) and "type" in document.data
     return not _OPENAPI.search(content) and bool(_TYPE_KEY.search(content.replace(b"\0", b"")))
@@ -108,13 +111,13 @@ def _duplicates(agents: list[LoadedAgent]) -> list[Problem]:
 
 
 def _mcp_conflicts(agents: list[LoadedAgent]) -> list[Problem]:
-    """Agents that name one MCP server share it, so they must mean the same."""
+    """Return a problem for each MCP server that two agents define differently, since agents share them by name."""
     first: dict[str, LoadedAgent] = {}
     problems = []
     for agent in agents:
-        for mount in agent.mounts:
-            other = first.setdefault(mount.config.name, agent)
-            if mount.config not in [each.config for each in other.mounts]:
-                message = f"the MCP server {mount.config.name} is another one in {other.file}"
-                problems.append(Problem(message, str(agent.file), remedy="write both alike, or rename one"))
+        for server in agent.mcp_servers:
+            other = first.setdefault(server.config.name, agent)
+            if server.config not in [each.config for each in other.mcp_servers]:
+                message = f"the MCP server {server.config.name} is defined differently in {other.file}"
+                problems.append(Problem(message, str(agent.file), remedy="define both alike, or rename one"))
     return problems

@@ -1,4 +1,4 @@
-"""The functions of `function` nodes, looked up in the files beside the agent's: parsed, never imported."""
+"""Finds the functions of `function` nodes in files beside the agent file, without importing them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import hashlib
 import re
 from pathlib import Path
 
-from journeyman.agent_files.safety import file_permissions, inside
+from journeyman.agent_files.safety import file_inside, file_permissions
 from journeyman.errors import Problem
 from journeyman.user_code.importing import MAX_BYTES
 
@@ -17,7 +17,7 @@ _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 class FunctionNodes:
-    """Knows the functions of a folder's modules; each file is read once."""
+    """The functions in the Python files of a folder. Each file is read once."""
 
     def __init__(self, folder: Path | None) -> None:
         self.problems: list[Problem] = []  # of the files themselves, each once
@@ -26,13 +26,13 @@ class FunctionNodes:
         self._hashes: dict[str, str] = {}
 
     def fault(self, call: str) -> tuple[str, str] | None:
-        """What keeps `module:function` from being a node's function, and a remedy; None if nothing does."""
+        """Return why `module:function` cannot be the code of a node, and a remedy. None: it can."""
         found = _CALL.fullmatch(call)
         if found is None:
             return f"`call: {call}` is not of the form module:function", "write nodes:score for score in nodes.py"
         if self._folder is None:
             return (
-                f"`call: {call}` names a file, but there is no agent file beside which it stands",
+                f"`call: {call}` names a file, which needs an agent file in the same folder",
                 "use an agent file",
             )
         module, name = found.groups()
@@ -44,12 +44,12 @@ class FunctionNodes:
         return None if functions is None else _fault_of(functions, file, name)
 
     def code_hash(self, call: str) -> str:
-        """Of the file that `module:function` names, once `fault` has looked at it: 16 hexadecimal digits."""
+        """Return 16 hexadecimal digits of the SHA-256 of the file of `module:function`. `fault` must have read it."""
         return self._hashes.get(call.partition(":")[0].replace(".", "/") + ".py", "")
 
     def _functions(self, folder: Path, file: str) -> dict[str, _Function] | None:
-        """The functions at the top level of `file`; None if the file itself has a problem. Raises ValueError."""
-        path = inside(folder, file)
+        """Return the top-level functions of `file`. None: it has a problem. Raises ValueError if it is not found."""
+        path = file_inside(folder, file)
         if file not in self._files:
             self._files[file] = self._read(file, path)
         return self._files[file]
@@ -88,7 +88,7 @@ def _fault_of(functions: dict[str, _Function], file: str, name: str) -> tuple[st
 
 
 def _takes_one(args: ast.arguments) -> bool:
-    """Whether a call with one argument fits."""
+    """Return whether the function can be called with one argument."""
     positional = len(args.posonlyargs) + len(args.args)
     required = positional - len(args.defaults)
     keywords = any(default is None for default in args.kw_defaults)

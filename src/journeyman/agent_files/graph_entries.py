@@ -1,4 +1,4 @@
-"""The `graph` of an agent file: from its entries to a checked graph, all problems with their places."""
+"""The `graph:` section of an agent file: builds a checked graph and reports all problems."""
 
 from __future__ import annotations
 
@@ -18,51 +18,51 @@ from journeyman.agents.spec import EdgeSpec, GraphSpec, NodeSpec
 from journeyman.errors import Problem, ValidationError
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
-_FAILING = ("on_error", "on_unavailable")
-_GENERAL = ("retry", "timeout_seconds", *_FAILING)
+_FAILURE_KEYS = ("on_error", "on_unavailable")
+_COMMON_KEYS = ("retry", "timeout_seconds", *_FAILURE_KEYS)
 NODE_KEYS: Mapping[str, tuple[str, ...]] = {
-    "llm": ("prompt", "model", "tools", *_GENERAL),
+    "llm": ("prompt", "model", "tools", *_COMMON_KEYS),
     "tools": (),
-    "function": ("call", *_GENERAL),
-    "agent": ("agent", "retry", *_FAILING),  # its time is bounded by its own `limits`
+    "function": ("call", *_COMMON_KEYS),
+    "agent": ("agent", "retry", *_FAILURE_KEYS),  # its time is limited by the `limits` of that agent
     "approval": ("message", "on_error"),
 }
-"""The keys of each type beside `type`."""
+"""The keys of each node type, beside `type`."""
 _REQUIRED = {"function": "call", "agent": "agent", "approval": "message"}
-_OF_REGISTERED = ("config", *_GENERAL)
+_REGISTERED_KEYS = ("config", *_COMMON_KEYS)
 
 
 @dataclass(kw_only=True)
 class GraphEntries:
-    """Reads a graph; `problems` are what is wrong with it."""
+    """A reader of `graph:` sections, which collects their problems."""
 
     document: Document
     models: ModelEntries
     functions: FunctionNodes
     check_prompt: Callable[[YamlPath, str], Problem | None]
-    tools: Collection[str]  # the agent's
-    prefixes: tuple[str, ...] = ()  # of its MCP servers' tools, which nobody knows before they are connected
-    node_types: Collection[str] = ()  # that are registered
+    tools: Collection[str]  # of the agent
+    prefixes: tuple[str, ...] = ()  # of the tools of its MCP servers, which are known only when they are connected
+    node_types: Collection[str] = ()  # registered types
     problems: list[Problem] = field(default_factory=list)
 
     def read(self, entry: GraphEntry) -> GraphSpec | None:
-        """The graph; None if anything is wrong with it. Its ways are looked at once every name in it is known."""
+        """Return the graph, or None if it has problems. Its flow is checked only if every name in it is known."""
         nodes = tuple(self._node(name, node, entry) for name, node in entry.nodes.items())
-        self._target(("graph", "start"), entry.start, entry, "the graph")
+        self._check_target(("graph", "start"), entry.start, entry, "the graph")
         edges = tuple(self._edge(index, edge, entry) for index, edge in enumerate(entry.edges))
         graph = GraphSpec(start=entry.start, nodes=nodes, edges=edges)
-        if self._failed or self._is_shaped_wrong():
+        if self._failed or self._is_invalid():
             return None
         has_tools = bool(self.tools) or bool(self.prefixes)
-        for finding in flow_problems(graph, agent_has_tools=has_tools):
-            self._report(("graph", *finding.path), finding.message, finding.remedy, severity=finding.severity)
+        for problem in flow_problems(graph, agent_has_tools=has_tools):
+            self._report(("graph", *problem.path), problem.message, problem.remedy, severity=problem.severity)
         return None if self._failed else graph
 
     @property
     def _failed(self) -> bool:
         return any(problem.severity == "error" for problem in (*self.problems, *self.functions.problems))
 
-    def _is_shaped_wrong(self) -> bool:
+    def _is_invalid(self) -> bool:
         return any(path[:1] == ("graph",) for path in self.document.unusable)
 
     def _report(self, path: YamlPath, message: str, remedy: str | None, *, severity: str = "error") -> None:
@@ -77,10 +77,10 @@ class GraphEntries:
         elif not _NAME.fullmatch(name):
             remedy = "use a-z, 0-9 and _, at most 64, the first a letter"
             self._report(path, f"the node's name {name[:60]!r} cannot be used", remedy)
-        self._keys(path, name, entry)
-        for key in _FAILING:
-            self._way_of_failure((*path, key), name, getattr(entry, key), graph)
-        self._parts(path, entry)
+        self._check_keys(path, name, entry)
+        for key in _FAILURE_KEYS:
+            self._failure_target((*path, key), name, getattr(entry, key), graph)
+        self._check_values(path, entry)
         return NodeSpec(
             name=name,
             type=entry.type,
@@ -98,32 +98,32 @@ class GraphEntries:
             on_unavailable=entry.on_unavailable,
         )
 
-    def _keys(self, path: YamlPath, name: str, entry: NodeEntry) -> None:
-        """The type exists, takes the keys that are there, and has the one that it needs."""
+    def _check_keys(self, path: YamlPath, name: str, entry: NodeEntry) -> None:
+        """Check that the type exists, takes these keys, and has the key that it needs."""
         registered = entry.type in self.node_types or ":" in entry.type
-        taken = _OF_REGISTERED if registered else NODE_KEYS.get(entry.type)
+        allowed = _REGISTERED_KEYS if registered else NODE_KEYS.get(entry.type)
         if ":" in entry.type and (fault := self.functions.fault(entry.type)):
             self._report((*path, "type"), *fault)
-        if taken is None:
+        if allowed is None:
             known = [*NODE_KEYS, *self.node_types]
             close = difflib.get_close_matches(entry.type[:60], known, n=1)
             remedy = f"did you mean {close[0]}?" if close else f"known types: {', '.join(known)}"
             self._report((*path, "type"), f"the type {entry.type[:60]} of the node {name} is unknown", remedy)
             return
-        for key in sorted(entry.model_fields_set - {"type", *taken}):
-            remedy = f"remove it; it takes {', '.join(taken)}" if taken else "remove it; it takes `type` alone"
+        for key in sorted(entry.model_fields_set - {"type", *allowed}):
+            remedy = f"remove it; it takes {', '.join(allowed)}" if allowed else "remove it; it takes `type` alone"
             self._report((*path, key), f"`{key}` has no meaning for a node of the type {entry.type}", remedy)
         needed = _REQUIRED.get(entry.type)
         if needed is not None and getattr(entry, needed) is None and not self.document.is_unusable((*path, needed)):
             self._report(path, f"the node {name} has no `{needed}`", f"add `{needed}: …`")
 
-    def _way_of_failure(self, path: YamlPath, name: str, target: str | None, graph: GraphEntry) -> None:
+    def _failure_target(self, path: YamlPath, name: str, target: str | None, graph: GraphEntry) -> None:
         if target == name:
             self._report(path, f"the node {name} would go to itself", "write `retry: N` to try it again")
         elif target is not None:
-            self._target(path, target, graph, f"the node {name}")
+            self._check_target(path, target, graph, f"the node {name}")
 
-    def _parts(self, path: YamlPath, entry: NodeEntry) -> None:
+    def _check_values(self, path: YamlPath, entry: NodeEntry) -> None:
         for key, text in (("prompt", entry.prompt), ("message", entry.message)):
             if text is not None and (problem := self.check_prompt((*path, key), text)):
                 self.problems.append(problem)
@@ -151,12 +151,12 @@ class GraphEntries:
         for key, names in (("from", entry.origins), ("to", entry.targets)):
             for name in dict.fromkeys(names):
                 if name != END:
-                    self._target((*path, key), name, graph, "the edge")
+                    self._check_target((*path, key), name, graph, "the edge")
                 if names.count(name) > 1:
                     self._report((*path, key), f"the node {name} is named twice", "remove one of the two")
-        self._condition(path, entry, graph)
+        self._check_condition(path, entry, graph)
 
-    def _condition(self, path: YamlPath, entry: EdgeEntry, graph: GraphEntry) -> None:
+    def _check_condition(self, path: YamlPath, entry: EdgeEntry, graph: GraphEntry) -> None:
         if entry.when is None:
             return
         if len(entry.origins) > 1:
@@ -169,7 +169,7 @@ class GraphEntries:
         if reason is not None:
             self._report((*path, "when"), reason, "see the reference of graphs, `conditions`")
 
-    def _target(self, path: YamlPath, name: str, graph: GraphEntry, who: str) -> None:
+    def _check_target(self, path: YamlPath, name: str, graph: GraphEntry, who: str) -> None:
         if name in graph.nodes:
             return
         if name == END:

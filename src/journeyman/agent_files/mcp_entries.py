@@ -1,4 +1,4 @@
-"""The MCP servers of an agent: what its file says of them, and its definition once their tools are known. Pure."""
+"""The `mcp_servers:` entries of an agent file, and the definition once the tools of its servers are known."""
 
 from __future__ import annotations
 
@@ -20,15 +20,18 @@ from journeyman.tools.spec import ToolSpec
 
 _NAME = re.compile(r"[a-z0-9-]+(?:_[a-z0-9-]+)*")
 _NAME_CAP = 32
-_OURS = ("accept", "content-type", "content-length", "host", "last-event-id", "transfer-encoding")
+_RESERVED = ("accept", "content-type", "content-length", "host", "last-event-id", "transfer-encoding")
 _HEADER = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
-Finding = tuple[tuple[str, ...], str, str]  # path within the entry, message, remedy
+EntryProblem = tuple[tuple[str, ...], str, str]  # path within the entry, message, remedy
 
 
 @dataclass(frozen=True, kw_only=True)
 class McpServerUse:
-    """One server as one agent has it. `allowed` None: all its tools; `entries` override some of them, by full name."""
+    """An MCP server as one agent uses it.
+
+    `allowed` are the full names of its tools that the agent has, None: all; `entries` override some of them.
+    """
 
     config: McpServerConfig
     allowed: frozenset[str] | None = None
@@ -37,10 +40,12 @@ class McpServerUse:
 
     @property
     def prefix(self) -> str:
+        """How the full names of its tools begin."""
         return f"{self.config.name}__"
 
 
-def mount_of(name: str, entry: McpServerEntry, entries: Mapping[str, ToolEntry], folder: Path | None) -> McpServerUse:
+def server_use(name: str, entry: McpServerEntry, entries: Mapping[str, ToolEntry], folder: Path | None) -> McpServerUse:
+    """Return the server that `entry` describes. `entries` are the agent's overrides of its tools."""
     config = McpServerConfig(
         name=name,
         command=tuple(entry.command or ()),
@@ -53,60 +58,60 @@ def mount_of(name: str, entry: McpServerEntry, entries: Mapping[str, ToolEntry],
     return McpServerUse(config=config, allowed=allowed, timeout_seconds=entry.timeout_seconds, entries=entries)
 
 
-def findings_of(name: str, entry: McpServerEntry, folder: Path | None, path: str | None) -> list[Finding]:
-    """Everything wrong with a server's entry that can be seen without the network."""
-    found: list[Finding] = []
+def server_problems(name: str, entry: McpServerEntry, folder: Path | None, path: str | None) -> list[EntryProblem]:
+    """Return all problems of a server's entry that can be found without the network."""
+    found: list[EntryProblem] = []
     if len(name) > _NAME_CAP or not _NAME.fullmatch(name):
         remedy = f"use a-z, 0-9, - and single _ between them, at most {_NAME_CAP} characters"
         found.append(((), f"the MCP server's name {name[:60]!r} cannot be used", remedy))
     if (entry.command is None) == (entry.url is None):
         found.append(((), "an MCP server has either a `command` or a `url`", "write one of the two"))
     if entry.url is not None:
-        found += _of_http(entry)
+        found += _url_problems(entry)
     elif entry.command:
-        found += _of_command(entry, entry.command[0], folder or Path(), path)
+        found += _command_problems(entry, entry.command[0], folder or Path(), path)
     return found
 
 
-def mounted(
+def with_mcp_tools(
     spec: AgentSpec,
-    mounts: Sequence[McpServerUse],
+    servers: Sequence[McpServerUse],
     listings: Mapping[str, Mapping[str, ToolSpec]],
     schema_overrides: SchemaOverrideCheck,
 ) -> tuple[AgentSpec, list[str]]:
-    """The definition with what its servers show now, and what cannot be applied to it.
+    """Return the definition with the tools that its servers list now, and the problems of overrides.
 
-    A tool that the agent names and its server does not show has a stand-in.
+    A tool that the agent names and its server does not list is replaced by one that is not available.
     """
-    prefixes = tuple(mount.prefix for mount in mounts)
+    prefixes = tuple(server.prefix for server in servers)
     tools = [tool for tool in spec.tools if not tool.name.startswith(prefixes)] if prefixes else list(spec.tools)
     problems: list[str] = []
-    for mount in mounts:
-        tools += _tools_of(mount, listings.get(mount.config.name, {}), schema_overrides, problems)
+    for server in servers:
+        tools += _tools_of(server, listings.get(server.config.name, {}), schema_overrides, problems)
     return msgspec.structs.replace(spec, tools=tuple(tools)), problems
 
 
 def _tools_of(
-    mount: McpServerUse, shown: Mapping[str, ToolSpec], schema_overrides: SchemaOverrideCheck, problems: list[str]
+    server: McpServerUse, listed: Mapping[str, ToolSpec], schema_overrides: SchemaOverrideCheck, problems: list[str]
 ) -> list[ToolSpec]:
     tools = []
-    names = [name for name in shown if mount.allowed is None or name in mount.allowed or name in mount.entries]
-    for name in dict.fromkeys([*names, *mount.entries]):
-        spec = shown.get(name) or unknown_tool(name, mount.config.name)
-        if mount.timeout_seconds is not None:
-            spec = msgspec.structs.replace(spec, timeout_seconds=mount.timeout_seconds)
-        entry = mount.entries.get(name)
+    names = [name for name in listed if server.allowed is None or name in server.allowed or name in server.entries]
+    for name in dict.fromkeys([*names, *server.entries]):
+        spec = listed.get(name) or unknown_tool(name, server.config.name)
+        if server.timeout_seconds is not None:
+            spec = spec.with_policy(timeout_seconds=server.timeout_seconds)
+        entry = server.entries.get(name)
         if entry is not None:
-            if name not in shown:  # its arguments are not known yet, so nothing can be said against these
+            if name not in listed:  # its arguments are not known yet, so their overrides cannot be checked
                 entry = entry.model_copy(update={"arguments": None, "required": None})
-            spec, findings = override_tool(spec, entry, schema_overrides)
-            problems += [f"{name}: {finding.message}" for finding in findings if finding.severity == "error"]
+            spec, found = override_tool(spec, entry, schema_overrides)
+            problems += [f"{name}: {problem.message}" for problem in found if problem.severity == "error"]
         tools.append(spec)
     return tools
 
 
-def _of_http(entry: McpServerEntry) -> list[Finding]:
-    found: list[Finding] = []
+def _url_problems(entry: McpServerEntry) -> list[EntryProblem]:
+    found: list[EntryProblem] = []
     try:
         parts = urlsplit(entry.url or "")
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.username is None
@@ -116,14 +121,14 @@ def _of_http(entry: McpServerEntry) -> list[Finding]:
         found.append((("url",), "the `url` is no http or https address", "write https://HOST/PATH, without user"))
     found += [((key,), f"`{key}` belongs to a `command`", "remove it") for key in ("env", "cwd") if getattr(entry, key)]
     for name, value in entry.headers.items():
-        reserved = name.lower() in _OURS or name.lower().startswith("mcp-")
+        reserved = name.lower() in _RESERVED or name.lower().startswith("mcp-")
         if reserved or not _HEADER.fullmatch(name) or not value.isprintable():
             found.append((("headers", name), f"the header {name[:60]!r} cannot be sent", "remove or correct it"))
     return found
 
 
-def _of_command(entry: McpServerEntry, program: str, folder: Path, path: str | None) -> list[Finding]:
-    found: list[Finding] = []
+def _command_problems(entry: McpServerEntry, program: str, folder: Path, path: str | None) -> list[EntryProblem]:
+    found: list[EntryProblem] = []
     if entry.headers:
         found.append((("headers",), "`headers` belong to a `url`", "remove them"))
     try:
@@ -132,8 +137,8 @@ def _of_command(entry: McpServerEntry, program: str, folder: Path, path: str | N
         if not cwd.is_relative_to(root) or not cwd.is_dir():
             raise ValueError
     except (OSError, ValueError):
-        return [*found, (("cwd",), "`cwd` is no folder within the agent's", "name one below the agent file")]
+        return [*found, (("cwd",), "`cwd` is no folder within that of the agent file", "name one below the agent file")]
     if shutil.which(program, path=path) is None and shutil.which(str(cwd / program)) is None:
         remedy = "install it, or write its whole path"
-        found.append((("command",), f"the command {program[:100]} is not there", remedy))
+        found.append((("command",), f"the command {program[:100]} is not found", remedy))
     return found

@@ -1,4 +1,4 @@
-"""The `model` entries of an agent file, the agent's own and those of its nodes: which model each means."""
+"""The `model:` entries of an agent file, of the agent and of its nodes, and the model used when none is named."""
 
 from __future__ import annotations
 
@@ -8,24 +8,25 @@ from pathlib import Path
 
 from journeyman.agent_files.document import YamlPath
 from journeyman.agent_files.file_model import ModelEntry
-from journeyman.agent_files.safety import file_permissions, inside
+from journeyman.agent_files.safety import file_inside, file_permissions
 from journeyman.agent_files.variables import Expansion
 from journeyman.agents.spec import ModelSettings
 from journeyman.errors import Problem
 
 OFFLINE = "offline"
-BUILT_IN = ("offline", "script:", "replay:")  # these need no gateway
 
 
 def needs_gateway(model: str) -> bool:
+    """Return whether the model is not a built-in one: `offline`, `script:FILE` or `replay:RUN`."""
     return model != OFFLINE and not model.startswith(("script:", "replay:"))
 
 
 def resolve_model(named: str | None, default_model: str | None, gateway_configured: bool, offline: bool) -> str:
-    """The model to use: the agent's own, else `default_model`, else `offline` when there is no gateway.
+    """Return the model to use: the `named` one, else `default_model`, else `offline` if no gateway is configured.
 
-    `offline` (serve --offline) replaces every model that needs a gateway. Raises ValueError, with a sentence that
-    says what to do, when no model is left or the model needs a gateway that is not configured.
+    With `offline` (serve --offline), every model that needs a gateway is replaced by `offline`.
+
+    Raises ValueError with what to do, if no model is named or the gateway it needs is not configured.
     """
     model = named or default_model
     if offline:
@@ -44,10 +45,10 @@ def resolve_model(named: str | None, default_model: str | None, gateway_configur
 
 @dataclass(kw_only=True)
 class ModelEntries:
-    """Resolves each entry; what is wrong goes to `report` with its place, or to `problems` for a script's file."""
+    """A resolver of `model:` entries. Problems go to `report`, those of a script's file to `problems`."""
 
     expansion: Expansion
-    report: Callable[[YamlPath, str, str | None], None]  # a place, a message, a remedy
+    report: Callable[[YamlPath, str, str | None], None]  # path, message, remedy
     folder: Path | None
     default_model: str | None
     gateway_configured: bool
@@ -55,7 +56,7 @@ class ModelEntries:
     problems: list[Problem] = field(default_factory=list)
 
     def settings(self, entry: ModelEntry | None, path: YamlPath) -> ModelSettings:
-        """The settings that the entry at `path` gives; of None, those of the default model."""
+        """Return the settings of the entry at `path`. None: those of the default model."""
         named = entry.name if entry else None
         name = ""
         try:
@@ -69,16 +70,16 @@ class ModelEntries:
         return ModelSettings(name=name, fallbacks=self._fallbacks(name, entry, path), **settings)
 
     def _fallbacks(self, model: str, entry: ModelEntry | None, path: YamlPath) -> tuple[str, ...]:
-        """Models of the gateway only: production never falls silently to one that is built in."""
+        """Return the fallbacks, which are models of the gateway: a built-in model must not replace one silently."""
         if entry is None or not needs_gateway(model):
             return ()
         for index, name in enumerate(entry.fallbacks):
-            place: YamlPath = (*path, "fallbacks", index)
-            shown = self._shown(place, name)
+            fallback: YamlPath = (*path, "fallbacks", index)
+            shown = self._shown(fallback, name)
             if not needs_gateway(name):
-                self.report(place, f"{shown} is no model of the gateway", "name one that is")
+                self.report(fallback, f"{shown} is no model of the gateway", "name a model of the gateway")
             elif name == model or name in entry.fallbacks[:index]:
-                self.report(place, f"the model {shown} is named twice", "remove one of the two")
+                self.report(fallback, f"the model {shown} is named twice", "remove one of the two")
         return tuple(entry.fallbacks)
 
     def _check_built_in(self, model: str) -> None:
@@ -86,9 +87,9 @@ class ModelEntries:
         if kind == "replay" and not rest:
             raise ValueError("replay names no run: write replay:RUN")
         if kind == "script" and (self.folder is not None or not rest):
-            path = inside(self.folder or Path(), rest)
+            path = file_inside(self.folder or Path(), rest)
             self.problems += file_permissions(path)
 
     def _shown(self, path: YamlPath, value: str) -> str:
-        """A text as the file has it: with its references, without their values."""
+        """Return the text at `path` as it is in the file, with references and without their values."""
         return self.expansion.written.get(path, value)

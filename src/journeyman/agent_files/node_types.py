@@ -1,4 +1,4 @@
-"""The code of nodes: functions beside the agent file, and types of node that somebody registered."""
+"""Finds the code of graph nodes: functions beside the agent file, and registered node types."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from journeyman.agent_files.agent_types import FileImporter
-from journeyman.agent_files.safety import file_permissions, inside
+from journeyman.agent_files.safety import file_inside, file_permissions
 from journeyman.agents.spec import GraphSpec, NodeSpec
 from journeyman.errors import ConfigurationError, Problem
 from journeyman.events.messages import JSON
@@ -17,29 +17,31 @@ from journeyman.events.messages import JSON
 ENTRY_POINT_GROUP = "journeyman.nodes"
 BUILT_IN = ("llm", "tools", "function", "agent", "approval")
 
-NodeFunction = Callable[[Any], Awaitable[JSON]]  # given a NodeContext, it returns a patch of the thread's context
+NodeFunction = Callable[[Any], Awaitable[JSON]]  # takes a NodeContext, and returns a patch of the thread's context
 
-_registered: dict[str, NodeFunction] = {}  # of this process: a public function fills it, before anything is built
+_registered: dict[str, NodeFunction] = {}  # global, since users call register_node_type before anything is built
 
 
 def register_node_type(name: str, function: NodeFunction) -> None:
-    """Let `type: name` in a graph mean this `async def`; it finds the node's `config` in its NodeContext.
+    """Register an `async def` as the code of nodes of the type `name`.
 
-    For code that runs before the server is made; a package says the same by an entry point of `journeyman.nodes`.
-    Raises ConfigurationError when the name is taken or the function is no `async def`.
+    The function takes a NodeContext, which has the node's `config`. Call this before the server is made; a package
+    uses an entry point of the group `journeyman.nodes` instead.
+
+    Raises ConfigurationError if the name is taken or the function is no `async def`.
     """
     if name in BUILT_IN or _registered.get(name, function) is not function:
-        raise ConfigurationError(f"The node type {name!r} is there already; choose another name.")
+        raise ConfigurationError(f"The node type {name!r} is registered already; choose another name.")
     _registered[name] = _checked(f"The node type {name!r}", function)
 
 
 def installed_node_types() -> Iterable[EntryPoint]:
-    """The node types of installed packages."""
+    """Return the node types of installed packages."""
     return entry_points(group=ENTRY_POINT_GROUP)
 
 
 class NodeTypes:
-    """Finds the code of a node. A file is imported once, with relative imports inside its folder."""
+    """The known node types. A file is imported once; its relative imports stay inside its folder."""
 
     def __init__(
         self, import_file: FileImporter, plugins: Callable[[], Iterable[EntryPoint]] = installed_node_types
@@ -49,11 +51,11 @@ class NodeTypes:
         self._files: dict[Path, Any] = {}
 
     def names(self) -> tuple[str, ...]:
-        """Every registered type, plugins included."""
+        """Return the names of all registered types, those of plugins included."""
         return tuple(sorted({*_registered, *(point.name for point in self._plugins())}))
 
     def functions(self, graph: GraphSpec, folder: Path | None) -> dict[str, NodeFunction]:
-        """The code of each node that has some, by the node's name. Raises ConfigurationError with all problems."""
+        """Return the code of the nodes that have some, by node name. Raises ConfigurationError with all problems."""
         found: dict[str, NodeFunction] = {}
         problems: list[Problem] = []
         for node in graph.nodes:
@@ -70,11 +72,11 @@ class NodeTypes:
 
     def _function(self, node: NodeSpec, folder: Path | None) -> NodeFunction | None:
         if node.type == "function":
-            return self._beside(node.call, folder)
+            return self._from_file(node.call, folder)
         if node.type in BUILT_IN:
             return None
         if ":" in node.type:
-            return self._beside(node.type, folder)
+            return self._from_file(node.type, folder)
         if node.type in _registered:
             return _registered[node.type]
         for point in self._plugins():
@@ -82,12 +84,12 @@ class NodeTypes:
                 return _loaded(point)
         raise ConfigurationError(f"the node type {node.type} is unknown: register it, or install its package")
 
-    def _beside(self, call: str, folder: Path | None) -> NodeFunction:
+    def _from_file(self, call: str, folder: Path | None) -> NodeFunction:
         if folder is None:
             raise ConfigurationError(f"{call} names a file, but there is no agent file beside which it stands")
         module, _, name = call.partition(":")
         try:
-            path = inside(folder, module.replace(".", "/") + ".py")
+            path = file_inside(folder, module.replace(".", "/") + ".py")
         except ValueError as exc:
             raise ConfigurationError(str(exc)) from exc
         if unsafe := [problem for problem in file_permissions(path) if problem.severity == "error"]:

@@ -1,4 +1,4 @@
-"""The `openapi` entries of an agent file: documents beside it, and the operations of them that become tools."""
+"""The `openapi:` entries of an agent file: documents beside it, whose chosen operations become tools."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from journeyman.agent_files.document import Document, YamlPath
 from journeyman.agent_files.file_model import AuthEntry, OpenApiEntry
-from journeyman.agent_files.safety import file_permissions, inside
+from journeyman.agent_files.safety import file_inside, file_permissions
 from journeyman.agent_files.variables import Expansion
 from journeyman.agent_files.yaml_reader import Rules, read_document
 from journeyman.errors import Problem, ToolValidationError
@@ -34,7 +34,7 @@ _RESERVED = frozenset({"host", "content-length", "content-type", "transfer-encod
 
 
 class OpenApiEntries:
-    """Reads the entries: `tools` by name, and `problems` with their places in the agent file or in a document."""
+    """A reader of `openapi:` entries. Its results are `tools` by name, and `problems` of all files."""
 
     def __init__(self, expansion: Expansion, folder: Path | None) -> None:
         self.tools: dict[str, OpenApiTool] = {}
@@ -45,6 +45,7 @@ class OpenApiEntries:
         self._unusable: set[str] = set()  # entries with problems
 
     def read(self, entries: Mapping[str, OpenApiEntry]) -> None:
+        """Read all entries, by their names."""
         given = self._document.data.get("openapi") if isinstance(self._document.data, dict) else None
         self._unusable = set(given) - set(entries) if isinstance(given, dict) else set()
         for name, entry in entries.items():
@@ -54,14 +55,14 @@ class OpenApiEntries:
                 self._unusable.add(name)
 
     def is_unusable(self, tool: str) -> bool:
-        """Whether the tool would be one of an entry that has problems."""
+        """Return whether the tool belongs, by its name, to an entry that has problems."""
         return tool not in self.tools and any(tool.startswith(f"{name}__") for name in self._unusable)
 
     def _entry(self, name: str, entry: OpenApiEntry) -> None:
         path: YamlPath = ("openapi", name)
         if not NAME.fullmatch(name):
             remedy = "use at most 32 of a-z, 0-9, _ and -"
-            self.report(path, "the name has characters that it may not have", remedy, key=True)
+            self.report(path, "the name has characters that are not allowed", remedy, key=True)
         credential = self._credential(entry.auth, (*path, "auth"))
         server = self._server(entry.server, (*path, "server"))
         document = self._read(entry.document, (*path, "document"))
@@ -107,7 +108,7 @@ class OpenApiEntries:
 
     def _read(self, name: str, path: YamlPath) -> Document | None:
         try:
-            file = inside(self._folder, name)
+            file = file_inside(self._folder, name)
             self.problems += file_permissions(file)
             with file.open("rb") as stream:
                 content = stream.read(RULES.max_bytes + 1)
@@ -120,7 +121,7 @@ class OpenApiEntries:
         return document
 
     def report(self, path: YamlPath, message: str, remedy: str, *, key: bool = False) -> None:
-        """A problem at a place of the agent file."""
+        """Add a problem at `path` of the agent file."""
         self.problems.append(self._document.problem(path, f"`{_shown(path)}`: {message}", remedy, key=key))
 
 
@@ -135,6 +136,7 @@ class _Operations:
         self._api = api
 
     def read(self, server: str | None, credential: Credential | None) -> None:
+        """Add the tools of the chosen operations to those of the entries."""
         for index, identifier in enumerate(self._entry.operations):
             path: YamlPath = ("openapi", self._name, "operations", index)
             if identifier not in self._api.operation_ids:
@@ -154,12 +156,12 @@ class _Operations:
                 faults = [*faults, exc.fault]
         for fault in faults:
             problem = _problem(self._document, fault)
-            if problem not in self._entries.problems:  # what several operations share
+            if problem not in self._entries.problems:  # operations can share a fault
                 self._entries.problems.append(problem)
         if reading is None or base is None or faults:
             return None
-        place = self._document.place(self._api.place(identifier), key=True)
-        source = f"{self._entry.document}:{place.line}" if place else self._entry.document
+        location = self._document.location(self._api.place(identifier), key=True)
+        source = f"{self._entry.document}:{location.line}" if location else self._entry.document
         return openapi_tool(self._name, reading, base, credential, source)
 
     def _add(self, path: YamlPath, tool: OpenApiTool) -> None:

@@ -1,4 +1,4 @@
-"""What an agent file may not hold or be: literal credentials, ways out of its folder, files that anybody may write."""
+"""Safety checks of agent files: literal credentials, unsafe permissions, and paths that leave the folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from journeyman.user_code.importing import UNTRUSTED_OWNER, trusted_owners
 
 
 def literal_credentials(document: Document) -> list[Problem]:
-    """One problem for each text that looks like a credential; its value is not repeated."""
+    """Return a problem for each text that looks like a credential. The text is not part of the problem."""
     return [
         document.problem(
             path, f"{_name(path)} holds a literal credential", "put it into the environment and write ${NAME} here"
@@ -33,14 +33,16 @@ def _name(path: YamlPath) -> str:
 
 
 def file_permissions(path: Path, owners: Container[int] | None = None) -> list[Problem]:
-    """An error for a file that anybody may write; warnings for one that its group may, or whose owner is not among the
-    `owners` (None: root and who runs this)."""
+    """Return an error if all users may write the file, and warnings if its group may, or if its owner is untrusted.
+
+    `owners` are the user ids of trusted owners; None: root and the user of this process.
+    """
     owners = trusted_owners() if owners is None else owners
-    if owners is None:  # its modes say nothing about who may write
+    if owners is None:  # on this platform the mode does not say who may write
         return []
     status = path.stat()
     if status.st_mode & stat.S_IWOTH:
-        return [Problem("anybody on this machine may change the file", str(path), remedy=f"chmod o-w {path.name}")]
+        return [Problem("every user of this machine may change the file", str(path), remedy=f"chmod o-w {path.name}")]
     found = []
     if status.st_mode & stat.S_IWGRP:
         found.append(("its group may change the file", f"chmod g-w {path.name}"))
@@ -49,8 +51,8 @@ def file_permissions(path: Path, owners: Container[int] | None = None) -> list[P
     return [Problem(message, str(path), remedy=remedy, severity="warning") for message, remedy in found]
 
 
-def inside(folder: Path, relative: str) -> Path:
-    """The regular file `relative` names below `folder`. Raises ValueError, with a sentence, for anything else."""
+def file_inside(folder: Path, relative: str) -> Path:
+    """Return the regular file at the path `relative` to `folder`. Raises ValueError if it is not inside it."""
     if not relative or "\0" in relative:
         raise ValueError("no file is named")
     root = folder.resolve()

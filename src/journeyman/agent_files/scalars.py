@@ -1,4 +1,4 @@
-"""What an unquoted YAML scalar means: the YAML 1.2 core schema, so that `no`, `on` and `12:30` stay text."""
+"""Unquoted YAML scalars by the core schema of YAML 1.2, in which `no`, `on` and `12:30` are text. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 
 def resolve_plain(text: str) -> JSON:
-    """The value of an unquoted scalar. Raises ValueError, with a sentence, for a number that cannot be used."""
+    """Return the value of an unquoted scalar. Raises ValueError for a number that cannot be used."""
     if text in _WORDS:
         return _WORDS[text]
     if _NOT_FINITE.fullmatch(text):

@@ -1,4 +1,4 @@
-"""The `services` of an agent file: from what is written to what the guards are built from."""
+"""The `services:` entries of an agent file, as the specs from which the guards of services are built."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from journeyman.agent_files.file_model import ServiceEntry
 from journeyman.egress.services import ServiceSpec, normalized_match
 from journeyman.resilience.rate_limit import parse_rate
 
-Report = Callable[[YamlPath, str, str | None], None]  # place, message, remedy
+Report = Callable[[YamlPath, str, str | None], None]  # path, message, remedy
 
 
 def service_specs(entries: dict[str, ServiceEntry], report: Report) -> tuple[ServiceSpec, ...]:
-    """Every entry that can be used; `report` is told of the others."""
+    """Return the specs of all entries without problems. Problems are passed to `report`."""
     found: dict[str, ServiceSpec] = {}
     for name, entry in entries.items():
         spec = _spec(name, entry, report)
@@ -21,7 +21,8 @@ def service_specs(entries: dict[str, ServiceEntry], report: Report) -> tuple[Ser
             continue
         if spec.match in found:
             other = found[spec.match].name
-            report(("services", name, "match"), f"the services {other} and {name} have one match", "keep one of them")
+            message = f"the services {other} and {name} have the same match"
+            report(("services", name, "match"), message, "keep one of them")
         else:
             found[spec.match] = spec
     return tuple(found.values())

@@ -1,4 +1,4 @@
-"""Builds one agent from a mapping, a file or the environment, through the same validation as `serve`."""
+"""Loads one agent from a mapping, a file or the environment, with the same checks as `serve`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from journeyman.agent_files.agent_nodes import reference_problems
-from journeyman.agent_files.agent_types import AgentClass, UnknownAgentTypeError, UnknownTypeProblem
+from journeyman.agent_files.agent_types import UnknownAgentTypeError, UnknownTypeProblem
 from journeyman.agent_files.definition import LoadContext, LoadedAgent, define_agent
 from journeyman.agent_files.document import Document
 from journeyman.agent_files.folder import load_agents
@@ -21,88 +21,76 @@ DEFAULT_TYPE = "react_agent"
 
 Config = Mapping[str, Any] | str | Path
 
-_SOURCES: dict[str | int, str] = {
+_VARIABLES: dict[str | int, str] = {
     "type": "AGENT_TYPE",
     "name": "AGENT_NAME",
     "prompt": "AGENT_PROMPT",
     "model": "DEFAULT_MODEL",
     "tools": "AGENT_TOOLS",
 }
+"""The variable that stands for each key of an agent file, named in problems."""
 
 
-class AgentBuilder:
-    """Makes agents of one definition. All problems come at once, in one ConfigurationError."""
+def load_agent(config: Config | None, context: LoadContext) -> LoadedAgent:
+    """Load the agent that `config` describes.
 
-    def __init__(self, config: Config | None = None, *, surroundings: LoadContext) -> None:
-        """`config`: the content of an agent file as a mapping, or the path of a file (or of a folder with one agent).
+    `config` is the content of an agent file as a mapping, or the path of a file, or of a folder with one agent. None
+    means a ReAct agent without tools.
 
-        None: a ReAct agent without tools. Nothing is read or checked before `load`.
-        """
-        self._config: Config = {"type": DEFAULT_TYPE} if config is None else config
-        self._surroundings = surroundings
-        self._sources: Mapping[str | int, str] = {}
+    Raises ConfigurationError with all problems. If the type is one of them, it is an UnknownAgentTypeError, which is
+    also a ValueError.
+    """
+    if isinstance(config, (str, Path)):
+        return _load_path(Path(config), context)
+    data = _plain({"type": DEFAULT_TYPE} if config is None else config)
+    return _load_document(Document(data=data), context)
 
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str], *, surroundings: LoadContext) -> AgentBuilder:
-        """From AGENT_TYPE, AGENT_NAME, AGENT_PROMPT, DEFAULT_MODEL and AGENT_TOOLS (a comma list). Empty is unset."""
-        tools = [name.strip() for name in environment.get("AGENT_TOOLS", "").split(",") if name.strip()]
-        config = {
-            "type": environment.get("AGENT_TYPE") or DEFAULT_TYPE,
-            "name": environment.get("AGENT_NAME") or DEFAULT_NAME,
-            "prompt": environment.get("AGENT_PROMPT") or "",
-            "tools": tools,
-        }
-        around = replace(
-            surroundings,
-            environment=environment,
-            default_model=environment.get("DEFAULT_MODEL") or None,
-            gateway_configured=surroundings.gateway_configured or bool(environment.get("LITELLM_GATEWAY_URL")),
-        )
-        factory = cls(config, surroundings=around)
-        factory._sources = _SOURCES
-        return factory
 
-    def register_type(self, name: str, agent_class: AgentClass) -> None:
-        """Let `type: name` mean `agent_class`. Raises ConfigurationError when the name is taken."""
-        self._surroundings.types.register(name, agent_class)
+def load_environment_agent(environment: Mapping[str, str], context: LoadContext) -> LoadedAgent:
+    """Load the agent that AGENT_TYPE, AGENT_NAME, AGENT_PROMPT, DEFAULT_MODEL and AGENT_TOOLS describe.
 
-    def load(self) -> LoadedAgent:
-        """The checked definition.
+    AGENT_TOOLS is a list with commas; an empty variable counts as not set. Raises as `load_agent`.
+    """
+    data = {
+        "type": environment.get("AGENT_TYPE") or DEFAULT_TYPE,
+        "name": environment.get("AGENT_NAME") or DEFAULT_NAME,
+        "prompt": environment.get("AGENT_PROMPT") or "",
+        "tools": [name.strip() for name in environment.get("AGENT_TOOLS", "").split(",") if name.strip()],
+    }
+    context = replace(
+        context,
+        environment=environment,
+        default_model=environment.get("DEFAULT_MODEL") or None,
+        gateway_configured=context.gateway_configured or bool(environment.get("LITELLM_GATEWAY_URL")),
+    )
+    return _load_document(Document(data=data, sources=_VARIABLES), context)
 
-        Raises ConfigurationError with all problems; UnknownAgentTypeError, also a ValueError, if the type is one.
-        """
-        agent, problems = self._loaded()
-        if agent is None:
-            raise self._error(problems)
-        return agent
 
-    async def create_agent(self) -> Any:
-        """A new instance of the agent's class. Raises what `load` raises."""
-        agent = self.load()
-        return agent.agent_class(agent.spec)
+def _load_path(path: Path, context: LoadContext) -> LoadedAgent:
+    loaded = load_agents(path, context)
+    if loaded.errors or len(loaded.agents) != 1:
+        several = Problem("the folder holds several agents", str(path), remedy="name one file")
+        raise _error(loaded.errors or (several,))
+    return loaded.agents[0]
 
-    def _loaded(self) -> tuple[LoadedAgent | None, list[Problem]]:
-        if isinstance(self._config, (str, Path)):
-            loaded = load_agents(Path(self._config), self._surroundings)
-            if loaded.errors or len(loaded.agents) != 1:
-                several = Problem("the folder holds several agents", str(self._config), remedy="name one file")
-                return None, [*(loaded.errors or (several,))]
-            return loaded.agents[0], []
-        data = _plain(self._config)
-        document = Document(data=data, sources=self._sources)
-        agent, problems = define_agent(document, self._surroundings, default_name=DEFAULT_NAME)
-        problems += reference_problems([agent] if agent else [])
-        return agent if not any(problem.severity == "error" for problem in problems) else None, problems
 
-    def _error(self, problems: list[Problem]) -> ConfigurationError:
-        errors = [problem for problem in problems if problem.severity == "error"]
-        unknown_type = any(isinstance(problem, UnknownTypeProblem) for problem in errors)
-        error = UnknownAgentTypeError if unknown_type else ConfigurationError
-        return error("The agent cannot be made:", errors)
+def _load_document(document: Document, context: LoadContext) -> LoadedAgent:
+    agent, problems = define_agent(document, context, default_name=DEFAULT_NAME)
+    problems += reference_problems([agent] if agent else [])
+    errors = [problem for problem in problems if problem.severity == "error"]
+    if agent is None or errors:
+        raise _error(errors)
+    return agent
+
+
+def _error(errors: list[Problem] | tuple[Problem, ...]) -> ConfigurationError:
+    unknown_type = any(isinstance(problem, UnknownTypeProblem) for problem in errors)
+    error = UnknownAgentTypeError if unknown_type else ConfigurationError
+    return error("The agent cannot be made:", errors)
 
 
 def _plain(config: Mapping[str, Any]) -> JSON:
-    """The mapping as plain data of its own."""
+    """Return a copy of the mapping as plain data. Raises ConfigurationError if it holds anything else."""
     try:
         return json.loads(json.dumps(dict(config), allow_nan=False))
     except (TypeError, ValueError, RecursionError) as exc:

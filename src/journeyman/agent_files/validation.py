@@ -1,4 +1,4 @@
-"""Checks the shape of an agent file: every departure from its model, as a sentence with a place and a remedy."""
+"""Validates an agent file against its model, and turns each error into a Problem with location and remedy."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ _ENTRIES: dict[tuple[str, ...], type[FileEntry]] = {
     ("services", "*", "breaker"): BreakerEntry,
 }
 _NAMED: tuple[YamlPath, ...] = (("mcp_servers",), ("openapi",), ("services",), ("graph", "nodes"))
-"""Mappings whose own keys are names of the user's."""
+"""Mappings whose keys are names that the user chooses."""
 
 _KINDS = {
     "string_type": "text",
@@ -78,18 +78,18 @@ _KINDS = {
 _CONVERTIBLE = ("int_type", "float_type", "bool_type")
 
 
-def check_shape(expansion: Expansion) -> tuple[AgentFile | None, list[Problem]]:
-    """The file's model and what is wrong.
+def validate_agent_file(expansion: Expansion) -> tuple[AgentFile | None, list[Problem]]:
+    """Return the model of the file, and all problems.
 
-    With problems the model is of what remains without the wrong parts, which become `unusable` in the expansion's
-    document: so the other checks still find theirs. None if nothing remains.
+    If there are problems, the model holds the file without the wrong parts, so that later checks find more problems.
+    These parts become `unusable` in the expansion's document. None: nothing can be read.
     """
     document = expansion.document
     if not isinstance(document.data, dict):
         return None, [document.problem((), "an agent file is a mapping", "begin with `type: react_agent`")]
-    shaped, errors = _validated(document.data)
+    agent_file, errors = _validated(document.data)
     if errors and _convert_references(document.data, errors, expansion):
-        shaped, errors = _validated(document.data)
+        agent_file, errors = _validated(document.data)
     problems = [
         _problem(document, error, tuple(error["loc"]))
         for error in errors[:MAX_PROBLEMS]
@@ -97,9 +97,9 @@ def check_shape(expansion: Expansion) -> tuple[AgentFile | None, list[Problem]]:
     ]
     if errors:
         paths = [tuple(error["loc"]) for error in errors]
-        shaped, _ = _validated(_without(document.data, paths))
+        agent_file, _ = _validated(_without(document.data, paths))
         expansion.document = replace(document, unusable=document.unusable | set(paths))
-    return shaped, problems
+    return agent_file, problems
 
 
 def _validated(data: JSON) -> tuple[AgentFile | None, list[ErrorDetails]]:
@@ -110,7 +110,10 @@ def _validated(data: JSON) -> tuple[AgentFile | None, list[ErrorDetails]]:
 
 
 def _without(data: JSON, paths: list[YamlPath]) -> JSON:
-    """A copy without the keys at or around `paths`; what may not be absent gets a stand-in, so that places hold."""
+    """Return a copy without the keys at or around `paths`.
+
+    Required parts are replaced by dummies, so that the paths of other parts stay the same.
+    """
     data = copy.deepcopy(data)
     for path in paths:
         match path:
@@ -140,7 +143,7 @@ def _without(data: JSON, paths: list[YamlPath]) -> JSON:
 
 
 def _without_part(data: JSON, path: Sequence[str | int]) -> None:
-    """Take a wrong part out of the graph; nodes and edges stay where they are, by stand-ins, so that places hold."""
+    """Remove a wrong part from the graph. Nodes and edges become dummies, so that other paths stay the same."""
     graph = data.get("graph")
     match path:
         case ["nodes", name, key, *_] if key not in ("type", "[key]") and isinstance(_at(graph, ["nodes", name]), dict):
@@ -154,23 +157,23 @@ def _without_part(data: JSON, path: Sequence[str | int]) -> None:
 
 
 def _convert_references(data: JSON, errors: list[ErrorDetails], expansion: Expansion) -> bool:
-    """Read as numbers the texts out of the environment that stand where numbers belong.
+    """Convert texts with references to numbers or booleans where these are required. Returns whether any changed.
 
-    Quoted or not: within { } and [ ] a reference has to be quoted.
+    Quotes do not matter, since within { } and [ ] a reference must be quoted.
     """
     changed = False
     for error in errors:
         path = tuple(error["loc"])
         if error["type"] in _CONVERTIBLE and path in expansion.written:
-            holder = data
+            container = data
             for part in path[:-1]:
-                holder = holder[part]
+                container = container[part]
             try:
-                value = resolve_plain(holder[path[-1]])
+                value = resolve_plain(container[path[-1]])
             except ValueError:
                 continue
             changed = changed or not isinstance(value, str)
-            holder[path[-1]] = value
+            container[path[-1]] = value
     return changed
 
 
@@ -187,7 +190,7 @@ def _problem(document: Document, error: ErrorDetails, path: YamlPath) -> Problem
     if kind == "literal_error":
         return document.problem(path, f"`{name}` cannot be this", f"use {context['expected'].replace(' or ', ', ')}")
     if kind == "string_pattern_mismatch":
-        return document.problem(path, f"`{name}` has characters that it may not have", "use a-z, 0-9, _ and -")
+        return document.problem(path, f"`{name}` has characters that are not allowed", "use a-z, 0-9, _ and -")
     return document.problem(path, f"`{name}` cannot be used: {_lower(error['msg'])}", "see the reference of agent.yaml")
 
 
@@ -217,7 +220,7 @@ def _unknown_key(document: Document, path: YamlPath) -> Problem:
 
 
 def _pattern(path: YamlPath) -> tuple[str, ...]:
-    """The path with `*` for what the user numbers or names."""
+    """Return the path with `*` for indexes and for names that the user chooses."""
     return tuple("*" if isinstance(part, int) or path[:index] in _NAMED else part for index, part in enumerate(path))
 
 
@@ -246,7 +249,7 @@ def _lower(sentence: str) -> str:
 
 
 def without_secrets(problem: Problem, secrets: Collection[str]) -> Problem:
-    """The problem with every value that came from the environment taken out of its words."""
+    """Return the problem with `***` for each value from the environment."""
 
     def masked(text: str) -> str:
         for secret in secrets:

@@ -1,4 +1,4 @@
-"""`${NAME}` and `${NAME:-default}` in the texts of a document; `$${` is a literal `${`."""
+"""Expands `${NAME}` and `${NAME:-default}` in the texts of a document; `$${` is a literal `${`. Pure."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ _BODY = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<default>:-.*)?", re.DOT
 
 @dataclass(slots=True)
 class Expansion:
-    """A document with its references replaced, and what must not be shown of it."""
+    """A document with its references replaced, and the values that must not be shown."""
 
     document: Document
     problems: list[Problem] = field(default_factory=list)
-    written: dict[YamlPath, str] = field(default_factory=dict)  # the texts that held references, as they stand there
-    variables: dict[str, str] = field(default_factory=dict)  # that were used, with their values
+    written: dict[YamlPath, str] = field(default_factory=dict)  # texts with references, as in the file
+    variables: dict[str, str] = field(default_factory=dict)  # those that were used: name -> value
 
     @property
     def secrets(self) -> frozenset[str]:
-        """Values that came from the environment."""
+        """The values that came from the environment."""
         return frozenset(self.variables.values())
 
     def report(self, path: YamlPath, message: str, remedy: str) -> None:
-        """Add a problem, once for each text."""
+        """Add a problem. The same problem is not added twice in a row."""
         problem = self.document.problem(path, message, remedy)
         if not self.problems or self.problems[-1] != problem:
             self.problems.append(problem)
 
 
 def expand(document: Document, environment: Mapping[str, str]) -> Expansion:
-    """Replace the references in all texts (not in keys). An empty variable counts as unset."""
+    """Replace the references in all texts, but not in keys. An empty variable counts as unset."""
     expansion = Expansion(document)
     data = _expanded(document.data, (), expansion, environment)
     expansion.document = replace(document, data=data)
@@ -44,7 +44,7 @@ def expand(document: Document, environment: Mapping[str, str]) -> Expansion:
 
 
 def texts(value: JSON, path: YamlPath = ()) -> Iterator[tuple[YamlPath, str]]:
-    """Every text in `value` with its path."""
+    """Yield every text in `value` with its path."""
     if isinstance(value, str):
         yield path, value
     elif isinstance(value, dict):
@@ -56,7 +56,7 @@ def texts(value: JSON, path: YamlPath = ()) -> Iterator[tuple[YamlPath, str]]:
 
 
 def without_references(text: str) -> str:
-    """What a text says literally: references taken out, their defaults left in."""
+    """Return the literal part of a text: without references, but with their defaults."""
 
     def literal(match: re.Match[str]) -> str:
         body = _BODY.fullmatch(match["body"] or "")

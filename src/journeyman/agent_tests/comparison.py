@@ -13,7 +13,7 @@ from journeyman.agent_tests.recording import Recording
 from journeyman.agents.spec import AgentSpec
 from journeyman.events.events import ModelCalled
 from journeyman.events.messages import JSON
-from journeyman.tools.spec import ToolSpec
+from journeyman.tools.spec import StoredTool, ToolSpec
 
 MAX_DIFFERENCES = 30  # shown; the others are counted
 MAX_VALUE = 160  # characters of a value that are shown
@@ -92,14 +92,16 @@ def _definition_changes(old: AgentSpec | None, new: AgentSpec | None) -> tuple[l
 
 def _plain(spec: AgentSpec) -> dict[str, JSON]:
     """Return the definition as plain data, with tools by name and without the location and hash of their code."""
-    plain = plain_data(spec.without_variables())
+    plain = plain_data(spec.stored())
     plain["tools"] = {tool.name: _plain_tool(tool) for tool in spec.tools}
     plain.pop("prompt", None)  # the rendered system prompts are compared instead
     return plain
 
 
 def _plain_tool(tool: ToolSpec) -> dict[str, JSON]:
-    return {name: value for name, value in plain_data(tool).items() if name not in ("source", "code_hash")}
+    return {
+        name: value for name, value in plain_data(StoredTool.of(tool)).items() if name not in ("source", "code_hash")
+    }
 
 
 def _affects_model(path: tuple[str, ...]) -> bool:

@@ -17,7 +17,7 @@ from journeyman.agent_files.yaml_reader import Rules, read_document
 from journeyman.agent_tests.file import AgentTestFileEntry, RecordedEntry
 from journeyman.agent_tests.normalize import event_of, messages_of
 from journeyman.agent_tests.recording import Recording
-from journeyman.agents.spec import AgentSpec
+from journeyman.agents.spec import AgentSpec, NewerDefinitionError
 from journeyman.errors import ConfigurationError, Problem, StorageError
 from journeyman.events.codec import microseconds
 from journeyman.events.events import Event, RunAccepted, RunStarted
@@ -223,8 +223,8 @@ def _is_run_start(events: tuple[Event, ...]) -> bool:
 def _definition(data: dict[str, Any] | None) -> AgentSpec | None:
     """Return the recorded definition. None: there is none, or a later release wrote it, so it cannot be compared."""
     try:
-        return None if data is None else msgspec.convert(data, AgentSpec)
-    except msgspec.ValidationError:
+        return None if data is None else AgentSpec.from_stored(data)
+    except NewerDefinitionError:
         return None
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from journeyman.agents.spec import AgentSpec
+from journeyman.agents.spec import AgentSpec, NewerDefinitionError
 from journeyman.errors import NotFoundError, StateError
 from journeyman.events.codec import Codec, Entry
 from journeyman.events.events import ContextChanged as Patched
@@ -147,5 +147,5 @@ def _definition(data: bytes) -> AgentSpec | None:
     """
     try:
         return AgentSpec.decode(data, os.environ)
-    except msgspec.MsgspecError:  # of a release that wrote what this one does not know
+    except NewerDefinitionError:
         return None

@@ -13,7 +13,7 @@ from journeyman.agents.spec import AgentSpec
 from journeyman.errors import ConfigurationError
 from journeyman.events.codec import rfc3339
 from journeyman.events.messages import JSON, Message
-from journeyman.tools.spec import ToolSpec
+from journeyman.tools.spec import StoredTool, ToolSpec
 
 HEAD = """\
 # A run as a test: `journeyman test` plays it again with today's code, and compares it event by event.
@@ -72,13 +72,13 @@ def _message(message: Message) -> dict[str, Any]:
 
 
 def _definition(spec: AgentSpec) -> dict[str, JSON]:
-    data = plain_data(spec.without_variables())
+    data = plain_data(spec.stored())
     return data | ({"tools": [_tool(tool) for tool in spec.tools]} if spec.tools else {})
 
 
 def _tool(tool: ToolSpec) -> dict[str, JSON]:
     """Return a tool as plain data, without default values and without the location and hash of its code."""
-    usual, data = plain_data(ToolSpec(name="", description="", parameters={})), plain_data(tool)
+    usual, data = plain_data(StoredTool(name="", description="", parameters={})), plain_data(StoredTool.of(tool))
     always = ("name", "description", "parameters")
     return {
         name: value

@@ -1,1 +1,1 @@
-"""Agents decide: pure functions from a run's state to the actions that may start now."""
+"""Agents: pure functions from the state of a run to the actions that may start now. No I/O, by an import contract."""

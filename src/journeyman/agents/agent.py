@@ -1,4 +1,4 @@
-"""BaseAgent: what every agent type shares (prompt, request, window); a type brings its own `decide`."""
+"""BaseAgent: what every agent type shares. A type adds its own `decide`."""
 
 from __future__ import annotations
 
@@ -17,25 +17,31 @@ from journeyman.events.fold import AgentState
 from journeyman.events.messages import JSON
 from journeyman.events.model_request import ModelRequest
 
-OutputCheck = Callable[[str], str | None]  # None: it fits; else what does not
+OutputCheck = Callable[[str], str | None]  # returns what does not fit the output schema; None: the reply fits
 
 
 class InProcessRunner(Protocol):
-    """Runs an agent in this process. Given to agents by whoever builds them."""
+    """A runtime that runs agents in this process."""
 
-    async def run(self, agent: BaseAgent, text: str, thread_id: str | None, context: dict[str, JSON] | None) -> Any: ...
+    async def run(self, agent: BaseAgent, text: str, thread_id: str | None, context: dict[str, JSON] | None) -> Any:
+        """Run the agent until it ends or waits for a human, and return the result."""
+        ...
 
     def stream(
         self, agent: BaseAgent, text: str, thread_id: str | None, context: dict[str, JSON] | None
-    ) -> AsyncIterator[Any]: ...
+    ) -> AsyncIterator[Any]:
+        """Run the agent and yield its stored events and live deltas."""
+        ...
 
-    async def aclose(self) -> None: ...
+    async def aclose(self) -> None:
+        """Close the runtime. May be called twice."""
+        ...
 
 
 class BaseAgent(ABC):
     """An agent: a frozen definition, its tools, and a pure `decide`.
 
-    Derive from it for a new type and register it by `AgentFactory.register_type(name, cls)`.
+    For a new type, derive from this class and register it with `AgentFactory.register_type(name, cls)`.
     """
 
     type = "agent"
@@ -53,43 +59,43 @@ class BaseAgent(ABC):
         self.tools = tools
         self._render = render
         self._check_output = check_output
-        self._launcher: InProcessRunner | None = None
-        self.model = spec.model.name  # as the model client knows it: a script's file by its full path
+        self._runner: InProcessRunner | None = None
+        self.model = spec.model.name  # as the model client knows it: a script has its full path
 
-    def bind(self, launcher: InProcessRunner) -> None:
-        """Give the agent a runtime, so that `run` and `stream` work."""
-        self._launcher = launcher
+    def bind(self, runner: InProcessRunner) -> None:
+        """Give the agent a runtime, which `run` and `stream` need."""
+        self._runner = runner
 
     async def run(self, text: str, *, thread_id: str | None = None, context: dict[str, JSON] | None = None) -> Any:
-        """Run to the end, or until it waits for a human; a `RunResult` (`.response`, `.status`, `.run_id`, …)."""
+        """Run until the end, or until the run waits for a human. Returns a `RunResult` (`.response`, `.status`, …)."""
         return await self._bound().run(self, text, thread_id, context)
 
     def stream(
         self, text: str, *, thread_id: str | None = None, context: dict[str, JSON] | None = None
     ) -> AsyncIterator[Any]:
-        """Run, yielding stored events and live deltas as they come."""
+        """Run, and yield stored events and live deltas as they arrive."""
         return self._bound().stream(self, text, thread_id, context)
 
     async def aclose(self) -> None:
-        """Close the agent's own runtime, if it has one."""
-        if self._launcher is not None:
-            await self._launcher.aclose()
+        """Close the runtime that was given by `bind`, if any."""
+        if self._runner is not None:
+            await self._runner.aclose()
 
     def _bound(self) -> InProcessRunner:
-        if self._launcher is None:
+        if self._runner is None:
             raise ConfigurationError("This agent has no runtime: make it with `await AgentFactory(…).create_agent()`.")
-        return self._launcher
+        return self._runner
 
     @abstractmethod
     def decide(self, state: AgentState) -> tuple[Action, ...]:
-        """Every action that may start now and is not open yet. Pure."""
+        """Return every action that may start now and is not under way. Pure."""
 
     def prompt(self, state: AgentState) -> str:
-        """The system prompt, from the state as it was when the run started. Raises BaseError (`prompt_error`)."""
+        """Return the system prompt, rendered from the state at the start of the run. Raises PromptError."""
         return self._render(state)
 
     def request(self, state: AgentState, prompt: str) -> tuple[int, ModelRequest]:
-        """The first stored message that the call sees, and what to send: prompt, window, tools, settings."""
+        """Return the number of the first stored message that a model call sees now, and the request for it."""
         first_no, messages = context_window(state, self.spec.history)
         schema = self.spec.output.schema if self.spec.output else None
         return first_no, model_request(
@@ -97,10 +103,10 @@ class BaseAgent(ABC):
         )
 
     def node_request(self, path: Path, state: AgentState) -> tuple[int, ModelRequest]:
-        """As `request`, for a CallModel whose `path` names a node: by what that node's branch sees."""
+        """Return what `request` returns for the node at `path`: with the messages and the prompt of its branch."""
         view = state.in_branch(path.branch)
         return self.request(view, self.prompt(view))
 
     def node_work(self, path: Path) -> NodeWork:
-        """The code of the node at `path`, for a RunNode. Raises ConfigurationError: the type has none."""
+        """Return the code of the node at `path`, for a RunNode. Raises ConfigurationError if the type has no nodes."""
         raise ConfigurationError(f"The node {path.node} has no code to run.")

@@ -1,4 +1,4 @@
-"""Conditions in the Common Expression Language: compiled and checked once, evaluated with plain data."""
+"""Conditions in the Common Expression Language (CEL): compiled and checked once, evaluated with plain data."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import importlib.util
 import re
 import sys
 from collections.abc import Collection, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from journeyman.errors import BaseError, ValidationError
@@ -16,7 +16,7 @@ from journeyman.events.messages import JSON
 
 APPROVAL_NAMES = frozenset({"args", "context", "tool", "principal"})
 
-MAX_LENGTH = 1000  # characters; the parser recurses in native code, and overflows its stack at some tens of thousands
+MAX_LENGTH = 1000  # characters; the native parser recurses, and overflows its stack at some tens of thousands
 
 _CONVERSIONS = {"bytes", "double", "duration", "dyn", "int", "string", "timestamp", "type", "uint"}
 _TESTS = {"contains", "endsWith", "has", "matches", "size", "startsWith"}
@@ -30,20 +30,20 @@ _EVALUATION_ERRORS = (ValueError, TypeError, LookupError, ArithmeticError, Runti
 
 
 class ConditionError(BaseError):
-    """A condition could not be evaluated with these values. An approval then asks; an edge takes `on_error`."""
+    """A condition could not be evaluated with these values. An approval then asks; a node takes `on_error`."""
 
     default_code = "condition_error"
 
 
 class Condition:
-    """A compiled condition. Numbers compare by value, whether written 50 or 50.0."""
+    """A compiled condition. Numbers compare by value: 50 equals 50.0."""
 
     def __init__(self, text: str, program: Any) -> None:
         self.text = text
         self._program = program
 
     def holds(self, values: Mapping[str, JSON]) -> bool:
-        """Whether it is true of `values`. Raises ConditionError when it has no answer, or one that is not a boolean."""
+        """Return whether the condition is true of `values`. Raises ConditionError if the result is not a boolean."""
         try:
             answer = self._program.execute(dict(values))
         except _EVALUATION_ERRORS as exc:
@@ -54,7 +54,7 @@ class Condition:
 
 
 def compile_condition(text: str, names: Collection[str]) -> Condition:
-    """Compile `text`, which may use `names`. Raises ValidationError for a syntax error or an unknown name."""
+    """Compile `text`, which may use these names. Raises ValidationError for a syntax error or an unknown name."""
     if len(text) > MAX_LENGTH:
         raise ValidationError(f"The condition is longer than {MAX_LENGTH} characters.", code="invalid_condition")
     try:
@@ -65,13 +65,19 @@ def compile_condition(text: str, names: Collection[str]) -> Condition:
         ) from exc
     references = program.references()
     bound = set(_MACRO_VARIABLE.findall(text))
-    _check(text, "name", set(references["variables"]) - bound - _TYPES, names)
+    _check_known(text, "name", set(references["variables"]) - bound - _TYPES, names)
     functions = {name for name in references["functions"] if not _OPERATOR.fullmatch(name)}
-    _check(text, "function", functions, _FUNCTIONS)
+    _check_known(text, "function", functions, _FUNCTIONS)
     return Condition(text, program)
 
 
-def _check(text: str, kind: str, used: Collection[str], known: Collection[str]) -> None:
+@lru_cache(maxsize=1024)
+def compile_approval(text: str) -> Condition:
+    """Compile the condition of a tool's approval, or return it from the cache. Raises as `compile_condition`."""
+    return compile_condition(text, APPROVAL_NAMES)
+
+
+def _check_known(text: str, kind: str, used: Collection[str], known: Collection[str]) -> None:
     unknown = sorted(set(used) - set(known))
     if unknown:
         close = difflib.get_close_matches(unknown[0], known, n=1)
@@ -88,7 +94,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _syntax(error: ValueError) -> str:
-    """The place and reason out of the parser's message, which repeats the whole expression."""
+    """Return the position and the reason from the parser's message, without the expression that it repeats."""
     found = re.search(r"<input>:\d+:(\d+): (?:Syntax error: )?([^\n]+)", str(error))
     if found is None:
         return "it cannot be parsed"
@@ -98,10 +104,10 @@ def _syntax(error: ValueError) -> str:
 
 @cache
 def _cel() -> Any:
-    """The native CEL module, loaded only where a condition is used.
+    """Return the native CEL module, loaded when the first condition is compiled.
 
-    Importing its package pulls in a command line (0.9 s and 35 MB: typer, rich, prompt_toolkit), which conditions
-    never use; the extension alone takes 20 ms and 4 MB. So the extension is loaded from the package's folder.
+    Its package also imports a command line (typer, rich, prompt_toolkit: 0.9 s and 35 MB), which is not needed. The
+    extension alone takes 20 ms and 4 MB, so it is loaded from the package's folder.
     """
     if "cel.cel" in sys.modules:
         return sys.modules["cel.cel"]
@@ -111,6 +117,6 @@ def _cel() -> Any:
     if spec is None or spec.loader is None:
         raise ImportError("common-expression-language is not installed: pip install common-expression-language")
     module = importlib.util.module_from_spec(spec)
-    sys.modules["cel.cel"] = module  # an extension starts once in a process: a later `import cel` finds this one
+    sys.modules["cel.cel"] = module  # an extension can be loaded once in a process: a later `import cel` finds this one
     spec.loader.exec_module(module)
     return module

@@ -1,7 +1,7 @@
-"""What an agent may decide: the actions, and the port `decide(state) -> tuple[Action, ...]`.
+"""The actions that an agent may decide, and the Agent protocol with `decide(state) -> tuple[Action, ...]`.
 
-`decide` is pure. It returns every action that may start now and is not open yet; each has a stable key, so that
-an action which is under way (in memory: waiting for a slot) is never started twice.
+`decide` is pure. It returns every action that may start now and is not recorded as started. Each action has a stable
+key, by which the runner does not start it twice while it waits in memory, for a worker for example.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from journeyman.tools.spec import ToolSpec
 
 
 class CallModel(msgspec.Struct, frozen=True, kw_only=True):
-    """Ask the model. A step of a graph names its node in `path`; `model` and `timeout_seconds` are that node's own."""
+    """A model call to start. In a graph `path` names the node that `model` and `timeout_seconds` belong to."""
 
     call: str
     attempt: int = 1
     path: Path = ROOT
-    model: str = ""  # as the journal names it; empty: the agent's
+    model: str = ""  # as the journal names it; empty: the model of the agent
     timeout_seconds: float | None = None  # of the whole call
 
     @property
@@ -35,12 +35,12 @@ class CallModel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Summarize(msgspec.Struct, frozen=True, kw_only=True):
-    """Ask the model for a summary of the messages `first_no` to `last_no`, which fall out of the window."""
+    """A summary to ask the model for: of messages `first_no` to `last_no`, which no longer fit the context window."""
 
     call: str
     first_no: int
     last_no: int
-    most_tokens: int  # estimated, of a summary that can be used
+    most_tokens: int  # estimated; a longer summary is not used
     request: ModelRequest
 
     @property
@@ -49,7 +49,7 @@ class Summarize(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CallTool(msgspec.Struct, frozen=True, kw_only=True):
-    """Run a tool: its arguments are validated, its approval is given or not needed."""
+    """A tool call to run. Its arguments are valid, and its approval is given or not needed."""
 
     call: str
     call_id: str
@@ -64,7 +64,7 @@ class CallTool(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Settle(msgspec.Struct, frozen=True, kw_only=True):
-    """Close a call without running it: refused, denied, of unknown outcome, or answered by a human."""
+    """A tool call to close without running it: it is rejected, denied, of unknown outcome, or answered by a human."""
 
     call: str
     call_id: str
@@ -80,7 +80,7 @@ class Settle(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AskHuman(msgspec.Struct, frozen=True, kw_only=True):
-    """Open an approval. Holds no task: the answer arrives as an outside fact."""
+    """An approval to open. No task waits for the answer, which arrives as an external event."""
 
     call: str
     kind: Literal["tool", "unknown_outcome", "node", "question"]
@@ -89,11 +89,11 @@ class AskHuman(msgspec.Struct, frozen=True, kw_only=True):
     message: str
     args_hash: str
     decisions: tuple[Decision, ...]
-    result: str | None = None  # what `done` goes on with unless the answer says otherwise
-    deadline_seconds: float | None = None  # from its recording on; then `default` is the answer
+    result: str | None = None  # of `done`, if the answer has no result
+    deadline_seconds: float | None = None  # from when it is recorded; after it `default` is the answer
     default: Decision | None = None
     answerer: Answerer = "anyone"
-    hidden: tuple[str, ...] = ()  # arguments that people are not shown
+    hidden: tuple[str, ...] = ()  # arguments that are redacted for people
     path: Path = ROOT
 
     @property
@@ -102,7 +102,7 @@ class AskHuman(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AwaitChild(msgspec.Struct, frozen=True, kw_only=True):
-    """Start a run of another agent, on a hidden thread of its own, and wait for its end. Holds no task meanwhile."""
+    """A run of another agent to start, on a new hidden thread, and to wait for. No task waits meanwhile."""
 
     call: str
     agent: str
@@ -116,7 +116,7 @@ class AwaitChild(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunNode(msgspec.Struct, frozen=True, kw_only=True):
-    """Run the code of a node: its NodeLeft, with what it gave, is recorded when it returns."""
+    """The code of a node to run. NodeLeft, with the result, is recorded when the code returns."""
 
     call: str
     attempt: int = 1
@@ -129,7 +129,7 @@ class RunNode(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EnterNode(msgspec.Struct, frozen=True, kw_only=True):
-    """Move a token to a node. `joins`: the branches that end here, in the order of the edge."""
+    """A move of a token to a node. `joins` are the branches that end here, in the order of the edge."""
 
     call: str
     attempt: int = 1
@@ -142,7 +142,7 @@ class EnterNode(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LeaveNode(msgspec.Struct, frozen=True, kw_only=True):
-    """The node's work is over, with a result or a failure."""
+    """The end of a node's work, with a result or a failure."""
 
     call: str
     attempt: int = 1
@@ -156,7 +156,7 @@ class LeaveNode(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EndBranch(msgspec.Struct, frozen=True, kw_only=True):
-    """A parallel branch is over: it waits at the join of that edge, or (None) joins nothing."""
+    """The end of a parallel branch. It waits at the join of `edge`; None: it joins nothing."""
 
     to: str = "end"
     edge: int | None = None
@@ -168,7 +168,7 @@ class EndBranch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AddMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """Say something to the model, as when a typed answer does not fit: then it is a `correction`."""
+    """A message to add for the model. It is a `correction` if it says that a typed answer does not fit."""
 
     message: Message
     correction: bool = True
@@ -180,11 +180,11 @@ class AddMessage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReachLimit(msgspec.Struct, frozen=True, kw_only=True):
-    """A limit is reached: recorded first, then the run finishes with what it has."""
+    """A limit that is reached. It is recorded, and then the run finishes with the output it has."""
 
     limit: str
     value: float
-    budget: str = ""  # whose, if others share it
+    budget: str = ""  # the name of a shared budget; empty: the limit is that of the run
 
     @property
     def key(self) -> str:
@@ -192,7 +192,7 @@ class ReachLimit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Finish(msgspec.Struct, frozen=True, kw_only=True):
-    """End the run: with its output, or with the failure."""
+    """The end of the run, with its output or with a failure."""
 
     output: str = ""
     failure: Failure | None = None
@@ -221,14 +221,14 @@ Action = (
 
 
 class NodeWork(NamedTuple):
-    """A node's code, an `async def` of one NodeContext, and what its file says for it."""
+    """The code of a node, an `async def` that takes a NodeContext, and its `config` from the agent file."""
 
     function: Callable[[Any], Awaitable[JSON]]
     config: dict[str, JSON]
 
 
 class Agent(Protocol):
-    """What the runtime needs of an agent."""
+    """An agent as the runtime needs it."""
 
     @property
     def type(self) -> str: ...
@@ -243,21 +243,21 @@ class Agent(Protocol):
     def model(self) -> str: ...
 
     def decide(self, state: AgentState) -> tuple[Action, ...]:
-        """Every action that may start now. Pure; never blocks; raises nothing but for a fault in the agent itself."""
+        """Return every action that may start now. Pure. It does not block, and raises only for a bug in the agent."""
         ...
 
     def prompt(self, state: AgentState) -> str:
-        """The system prompt, rendered once per run from the state as it was at its start."""
+        """Return the system prompt, rendered once per run from the state at its start."""
         ...
 
     def request(self, state: AgentState, prompt: str) -> tuple[int, ModelRequest]:
-        """The number of the first stored message that a model call sees now, and what to send."""
+        """Return the number of the first stored message that a model call sees now, and the request for it."""
         ...
 
     def node_request(self, path: Path, state: AgentState) -> tuple[int, ModelRequest]:
-        """The same for the model call of a node; its prompt is rendered anew."""
+        """Return the same for the model call of a node. The prompt is rendered at each call."""
         ...
 
     def node_work(self, path: Path) -> NodeWork:
-        """The code of a node, for `RunNode`."""
+        """Return the code of the node at `path`, for `RunNode`."""
         ...

@@ -1,4 +1,4 @@
-"""A definition's texts with `${NAME}` where they hold the value of a variable: as they are stored, and read again."""
+"""Replaces the values of environment variables by `${NAME}` in stored definitions, and puts them back. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from journeyman.masking import is_secret
 
 
 def with_references(value: JSON, variables: Mapping[str, str]) -> tuple[JSON, list[str]]:
-    """Plain data with references in all its texts (not in its keys), `$$` for every `$`; and whose they are."""
+    """Return plain data with references in its texts, not in its keys, and the names of the variables used.
+
+    Every other `$` becomes `$$`.
+    """
     names = _names(variables)
     used: set[str] = set()
 
@@ -28,12 +31,12 @@ def with_references(value: JSON, variables: Mapping[str, str]) -> tuple[JSON, li
 
 
 def resolved_references(value: JSON, variables: Mapping[str, str]) -> JSON:
-    """The inverse."""
+    """Return plain data with values in the place of references: the inverse of `with_references`."""
     return _with_texts(value, lambda text: Template(text).substitute(variables))
 
 
-def referenced_names(names: Iterable[str], environment: Mapping[str, str]) -> dict[str, str]:
-    """Their values. Raises ConfigurationError that names those that are not set."""
+def variable_values(names: Iterable[str], environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the values of these variables. Raises ConfigurationError with the names of those that are not set."""
     found = {name: environment.get(name, "") for name in names}
     if missing := [name for name, value in found.items() if not value]:
         raise ConfigurationError(
@@ -42,14 +45,14 @@ def referenced_names(names: Iterable[str], environment: Mapping[str, str]) -> di
     return found
 
 
-def redacted_values(text: str, variables: Mapping[str, str]) -> str:
-    """A text for people, with references and every other character as it is."""
+def redacted_text(text: str, variables: Mapping[str, str]) -> str:
+    """Return a text for people, with references in the place of values. All else, `$` too, stays as it is."""
     names = _names(variables)
     return _any_of(names).sub(lambda match: f"${{{names[match[0]]}}}", text) if names else text
 
 
 def _names(variables: Mapping[str, str]) -> dict[str, str]:
-    """By value; of two that have the same, the one whose name comes first stands for both."""
+    """Return the name for each value that is long enough. Of two names with one value, the first in order is used."""
     return {value: name for name, value in sorted(variables.items(), reverse=True) if is_secret(value)}
 
 

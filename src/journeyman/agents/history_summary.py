@@ -1,4 +1,4 @@
-"""When the window is full and the agent's `history` says `summarize`: what the model is asked to sum up. Pure."""
+"""Decides when the history is summarised, and builds the request for the summary. Pure."""
 
 from __future__ import annotations
 
@@ -22,30 +22,33 @@ INSTRUCTION = (
 
 
 def summary_action(state: AgentState, spec: AgentSpec, model: str) -> Summarize | None:
-    """The summary to be made before the next model call; None: nothing falls out (what is pinned does
-    not), or the model could make none."""
-    policy, held = spec.history, state.summary
-    if policy.when_full != "summarize" or (held is not None and held.failed):
+    """Return the summary that is due before the next model call.
+
+    None: every message fits, the agent does not summarise, or an earlier attempt of this run failed. Pinned messages
+    always stay, so they are not summarised.
+    """
+    policy, earlier = spec.history, state.summary
+    if policy.when_full != "summarize" or (earlier is not None and earlier.failed):
         return None
-    first_no, gone = evicted_messages(state, policy)
-    if all(message.pinned for message in gone):
+    first_no, evicted = evicted_messages(state, policy)
+    if all(message.pinned for message in evicted):
         return None
     return Summarize(
-        call=f"s{1 + (held.made if held else 0)}",
+        call=f"s{1 + (earlier.made if earlier else 0)}",
         first_no=first_no,
-        last_no=first_no + len(gone) - 1,
+        last_no=first_no + len(evicted) - 1,
         most_tokens=int(policy.max_tokens * (1 - KEEP)),
-        request=_request(held.text if held else "", gone, spec, model),
+        request=_request(earlier.text if earlier else "", evicted, spec, model),
     )
 
 
-def _request(earlier: str, gone: tuple[Message, ...], spec: AgentSpec, model: str) -> ModelRequest:
+def _request(earlier: str, evicted: tuple[Message, ...], spec: AgentSpec, model: str) -> ModelRequest:
     parts = [f"Summary of what came before:\n{earlier}"] if earlier else []
-    parts += ["The conversation:", *(_said(message) for message in gone if not message.pinned)]
+    parts += ["The conversation:", *(_as_text(message) for message in evicted if not message.pinned)]
     return model_request(spec.model, model, INSTRUCTION, (user("\n\n".join(parts)),))
 
 
-def _said(message: Message) -> str:
+def _as_text(message: Message) -> str:
     name = f"tool {message.name}" if message.role == "tool" else message.role
     return f"{name}: {' '.join(_parts(message))}"
 

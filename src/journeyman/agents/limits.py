@@ -1,4 +1,4 @@
-"""The limits of one run. Time is the runtime's to watch; the rest is counted in the state."""
+"""The limits of one run, checked against its state. The time limit is enforced by the runtime. Pure."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from journeyman.events.fold import AgentState
 
 
 def exceeded(state: AgentState, limits: Limits) -> ReachLimit | None:
-    """The limit that forbids the next step; None if it may be taken."""
-    limits = is_within_limits(limits, state.bounds)
+    """Return the limit that forbids the next step, or None."""
+    limits = effective_limits(limits, state.bounds)
     tokens = state.usage.input_tokens + state.usage.output_tokens
     if state.tool_calls > limits.tool_calls:
         return ReachLimit(limit="tool_calls", value=limits.tool_calls)
@@ -25,13 +25,13 @@ def exceeded(state: AgentState, limits: Limits) -> ReachLimit | None:
     return None
 
 
-def is_within_limits(limits: Limits, bounds: Bounds | None) -> Limits:
-    """The limits that hold for a run: its agent's, and of a child what its parent had left."""
+def effective_limits(limits: Limits, bounds: Bounds | None) -> Limits:
+    """Return the limits of a run: those of its agent, and for a child run not more than its parent had left."""
     return limits if bounds is None else _bounded(limits, bounds)
 
 
-def smaller(limits: Limits, others: Limits) -> Limits:
-    """Of each limit the smaller one."""
+def lower_limits(limits: Limits, others: Limits) -> Limits:
+    """Return the lower one of each limit. `repeats` 0 means no limit."""
     repeats = min(limits.repeats or others.repeats, others.repeats or limits.repeats)
     return msgspec.structs.replace(_bounded(limits, others), repeats=repeats)
 
@@ -47,9 +47,9 @@ def _bounded(limits: Limits, others: Limits | Bounds) -> Limits:
     )
 
 
-def remaining_model_calls(state: AgentState, limits: Limits) -> Bounds:
-    """What a run has left of its limits: what a child that it starts now may use."""
-    own = is_within_limits(limits, state.bounds)
+def remaining_limits(state: AgentState, limits: Limits) -> Bounds:
+    """Return what a run has left of its limits, which a child run that starts now may use."""
+    own = effective_limits(limits, state.bounds)
     return Bounds(
         steps=max(0, own.steps - state.model_calls - state.child_steps),
         tool_calls=max(0, own.tool_calls - state.tool_calls),

@@ -1,4 +1,4 @@
-"""Typed answers: does a reply fit the agent's JSON Schema?"""
+"""Checks typed answers: whether a reply fits the JSON Schema of the agent's `output`. Pure."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import msgspec
 from journeyman.errors import ValidationError
 from journeyman.events.messages import JSON
 
-MAX_LISTED = 10  # problems told to the model at once
+MAX_LISTED = 10  # problems that the model is shown at once
 
 
 class OutputSchema:
-    """A JSON Schema, compiled once. Patterns match in linear time; references never leave the schema."""
+    """A compiled JSON Schema. Patterns match in linear time, and references cannot leave the schema."""
 
     def __init__(self, schema: Mapping[str, JSON]) -> None:
-        """Raises ValidationError when `schema` is not a JSON Schema."""
-        import jsonschema_rs  # noqa: PLC0415  only agents with a typed answer pay its 3 MB
+        """Compile `schema`. Raises ValidationError if it is not a JSON Schema."""
+        import jsonschema_rs  # noqa: PLC0415  it takes 3 MB: only for typed answers
 
         try:
             self._validator: Any = jsonschema_rs.validator_for(
@@ -30,7 +30,7 @@ class OutputSchema:
             raise ValidationError(f"not a JSON Schema: {reason}", code="invalid_schema") from exc
 
     def check(self, text: str) -> str | None:
-        """None when `text` is JSON that fits, else one line for each problem, written for the model."""
+        """Return one line for each problem of `text`, for the model to read. None: it is JSON that fits."""
         try:
             value = msgspec.json.decode(text)
         except (msgspec.DecodeError, RecursionError) as exc:
@@ -38,11 +38,6 @@ class OutputSchema:
         errors = islice(self._validator.iter_errors(value), MAX_LISTED)
         lines = [f"{_pointer(error.instance_path)}: {error.message}" for error in errors]
         return "\n".join(lines) or None
-
-
-def check_output(schema: Mapping[str, JSON], text: str) -> str | None:
-    """Check one reply against `schema`; see OutputSchema.check. Compiles the schema each time."""
-    return OutputSchema(schema).check(text)
 
 
 def _pointer(path: list[str | int]) -> str:

@@ -1,4 +1,7 @@
-"""System prompts as Jinja2 templates: sandboxed, strict, compiled once. Text of users or models is never a template."""
+"""System prompts as Jinja2 templates: sandboxed, strict, compiled once.
+
+Only text of agent files is compiled; text of users or models is passed in as values, and is never a template.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ _MARKUP = re.compile(r"\{[{%#]")
 
 
 class PromptError(BaseError):
-    """A prompt is not a template, or cannot be rendered. `line` counts from 1 within the prompt, if known."""
+    """A prompt is no template, or cannot be rendered. `line` counts from 1 within the prompt; None: unknown."""
 
     default_code = "prompt_error"
 
@@ -33,11 +36,13 @@ class PromptError(BaseError):
 
 
 class Prompt:
-    """A compiled prompt. Text without markup stays as it is and never loads Jinja."""
+    """A compiled prompt. Text without markup is used as it is, and does not load Jinja."""
 
     def __init__(self, text: str, *, template: bool = True) -> None:
-        """`template` False: braces are words like others. Raises PromptError for a syntax error, an unknown name, or
-        another template."""
+        """Compile `text`. With `template=False` braces have no meaning.
+
+        Raises PromptError for a syntax error, an unknown name, or a reference to another template.
+        """
         self.text = text
         self._template = _compile(text) if template and _MARKUP.search(text) else None
 
@@ -49,9 +54,9 @@ class Prompt:
         global_: Mapping[str, JSON],
         now: int,
     ) -> str:
-        """The system message. `now` is in microseconds since the epoch; templates see a UTC datetime in seconds.
+        """Return the system prompt. `now` is in microseconds since the epoch; templates see it as a datetime in UTC.
 
-        Raises PromptError, for example for a name that the context does not have.
+        Raises PromptError, for example if the context does not have a name that the template uses.
         """
         if self._template is None:
             return self.text
@@ -70,7 +75,7 @@ def _compile(text: str) -> jinja2.Template:
     environment = _environment()
     try:
         tree = environment.parse(text)
-        _bound(tree)
+        _check_size(tree)
         template = environment.from_string(tree)
     except TemplateSyntaxError as exc:
         raise PromptError(f"the prompt is not a Jinja2 template: {exc.message}", line=exc.lineno) from exc
@@ -88,8 +93,8 @@ def _compile(text: str) -> jinja2.Template:
     return template
 
 
-def _bound(tree: jinja2.nodes.Node) -> None:
-    """Refuse a template whose compilation would take long."""
+def _check_size(tree: jinja2.nodes.Node) -> None:
+    """Raise PromptError if compiling the template would take long."""
     waiting = [(tree, 0)]
     nodes = 0
     while waiting:
@@ -127,7 +132,7 @@ def _render(template: jinja2.Template, values: Mapping[str, Any]) -> str:
 
 @cache
 def _environment() -> jinja2.Environment:
-    """The one sandbox: no writes, no undefined names, nothing that is random, keys of a mapping before its methods."""
+    """Return the sandbox: no writes, no undefined names, no randomness, keys of a mapping before its methods."""
     from jinja2 import StrictUndefined  # noqa: PLC0415  see _compile
     from jinja2.exceptions import SecurityError  # noqa: PLC0415
     from jinja2.sandbox import ImmutableSandboxedEnvironment  # noqa: PLC0415
@@ -146,7 +151,7 @@ def _environment() -> jinja2.Environment:
                     raise SecurityError(f"{operator} is for small numbers only")
             return super().call_binop(context, operator, left, right)
 
-    # Not optimized: folding constants takes cubic time in the depth of an expression, and gains nothing here.
+    # Constants are not folded: that takes cubic time in the depth of an expression, and gains nothing here.
     environment = PromptEnvironment(
         undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True, optimized=False
     )

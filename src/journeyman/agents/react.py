@@ -1,4 +1,4 @@
-"""The ReAct agent: ask the model, run the calls it asks for, ask again, until it answers in words."""
+"""The ReAct agent: ask the model, run the tools it calls, and ask again, until it answers without a call."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ from journeyman.events.messages import user
 
 
 class ReactAgent(BaseAgent):
-    """The graph llm <-> tools."""
+    """An agent whose graph is llm <-> tools."""
 
     type = "react_agent"
 
     def decide(self, state: AgentState) -> tuple[Action, ...]:
+        """Return the next model call, the tool calls that may start, or the end of the run."""
         if state.failure is not None:
             return (Finish(failure=state.failure),)
         if state.limit is not None:
             return (Finish(output=self._answer(state), stopped_by=state.limit.limit),)
         if state.model_call is not None:
-            return self._again(state)
+            return self._repeat_if_interrupted(state)
         return self._next(state)
 
-    def _again(self, state: AgentState) -> tuple[Action, ...]:
-        """The model call is open: under way, or orphaned by a crash and to be asked again."""
+    def _repeat_if_interrupted(self, state: AgentState) -> tuple[Action, ...]:
+        """Return the open model call again if a crash interrupted it. Empty: it is under way."""
         call = state.model_call
         if call is None or not call.orphaned:
             return ()
@@ -41,15 +42,15 @@ class ReactAgent(BaseAgent):
         if limit := exceeded(state, self.spec.limits):
             return (limit,)
         if state.calls:
-            if again := loop_actions(state, state.calls, self.spec.limits):
-                return again
+            if loop := loop_actions(state, state.calls, self.spec.limits):
+                return loop
             actions = (next_action(call, state, self.tools) for call in state.calls)
             return tuple(action for action in actions if action is not None)
         summary = summary_action(state, self.spec, self.model)
         return (summary or CallModel(call=f"m{state.model_calls + 1}"),)
 
     def _conclude(self, state: AgentState) -> Action:
-        """The reply asks for no tool: it is the answer, if it fits the declared output."""
+        """Finish with the reply as the answer, or ask again if it does not fit the declared output."""
         text = self._answer(state)
         problem = self._check_output(text) if self._check_output else None
         if problem is None:
@@ -68,11 +69,12 @@ class ReactAgent(BaseAgent):
 
 
 class DirectAgent(BaseAgent):
-    """A run without an agent: one tool call, with the same execution path and policies."""
+    """The agent of a run without an agent: one tool call, under the same policies."""
 
     type = "direct"
 
     def decide(self, state: AgentState) -> tuple[Action, ...]:
+        """Return the next action for the call, or the end of the run once it is closed."""
         if state.limit is not None:
             return (Finish(stopped_by=state.limit.limit),)
         if state.calls:

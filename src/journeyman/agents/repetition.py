@@ -1,4 +1,4 @@
-"""An agent that goes round in circles: the same calls, with the same answers, again and again. Pure."""
+"""Loop detection: an agent that makes the same calls and gets the same answers several times. Pure."""
 
 from __future__ import annotations
 
@@ -17,28 +17,31 @@ from journeyman.events.messages import JSON, Message
 from journeyman.events.open_calls import CallState
 from journeyman.events.transcript import error_text
 
-LONGEST = 3  # replies in one round of a circle: A A A, A B A B, A B C A B C
+LONGEST = 3  # rounds in one period of a loop: A A A, A B A B, A B C A B C
 _CODE = "repeated_call"
 _TEXT = "This call was made again and again, with the same answer. Do something else, or say how far you came."
-_REFUSED = error_text(Failure(_CODE, _TEXT))
+_REJECTION = error_text(Failure(_CODE, _TEXT))
 
 
 class Round(NamedTuple):
-    """A reply that asked for calls, and what they gave."""
+    """A reply with tool calls, and the answers to them."""
 
     reply: Message
     answers: tuple[str, ...]
 
 
 def loop_actions(state: AgentState, calls: Sequence[CallState], limits: Limits) -> tuple[Action, ...]:
-    """What becomes of calls that were asked for just now, once `limits.repeats` rounds before were the same: they are
-    refused. Asked for again soon after that, the run ends. Nothing: they are no repetition."""
+    """Detect an agent that loops.
+
+    If the last `limits.repeats` rounds made the same calls and got the same answers, reject the new calls with an
+    explanation; if the model repeats them after that, end the run. Returns an empty tuple if there is no loop.
+    """
     if not limits.repeats or not state.messages or any(call.status != "asked" for call in calls):
         return ()
-    reply, before = state.messages[-1], rounds(state.messages[:-1])
-    lately = list(islice(before, LONGEST))
-    periods = [place for place, step in enumerate(lately, 1) if same_calls(step.reply, reply)]
-    if any(_REFUSED in lately[period - 1].answers for period in periods):
+    reply, earlier = state.messages[-1], rounds(state.messages[:-1])
+    latest = list(islice(earlier, LONGEST))
+    periods = [period for period, round_ in enumerate(latest, 1) if same_calls(round_.reply, reply)]
+    if any(_REJECTION in latest[period - 1].answers for period in periods):
         return (ReachLimit(limit="repeats", value=limits.repeats),)
     if any(_is_loop(state.messages[:-1], period, limits.repeats) for period in periods):
         return tuple(reject(call, _CODE, _TEXT) for call in calls)
@@ -46,18 +49,18 @@ def loop_actions(state: AgentState, calls: Sequence[CallState], limits: Limits) 
 
 
 def _is_loop(messages: Sequence[Message], period: int, repeats: int) -> bool:
-    """Were the last steps so many rounds of so many steps, each like the one before?"""
+    """Return whether the messages end with `repeats` equal periods of `period` rounds each."""
     wanted = period * repeats
     seen: list[Round] = []
-    for step in islice(rounds(messages), wanted):
-        if len(seen) >= period and not _same(seen[len(seen) - period], step):
+    for round_ in islice(rounds(messages), wanted):
+        if len(seen) >= period and not _same(seen[len(seen) - period], round_):
             return False
-        seen.append(step)
+        seen.append(round_)
     return len(seen) == wanted
 
 
 def rounds(messages: Sequence[Message]) -> Iterator[Round]:
-    """The newest first, up to one that is no reply with calls: whatever else is said begins something new."""
+    """Yield the rounds at the end of the messages, the newest first. Any other message ends the sequence."""
     answers: list[str] = []
     for message in reversed(messages):
         if message.role == "tool":
@@ -74,15 +77,15 @@ def _same(one: Round, other: Round) -> bool:
 
 
 def same_calls(one: Message, other: Message) -> bool:
-    """The same tools with the same arguments, however they are spaced."""
+    """Return whether both replies call the same tools with equal arguments, whatever their white space."""
     calls, others = one.tool_calls, other.tool_calls
     return [call.name for call in calls] == [call.name for call in others] and all(
-        mine.arguments == theirs.arguments or _plain(mine.arguments) == _plain(theirs.arguments)
+        mine.arguments == theirs.arguments or _decoded(mine.arguments) == _decoded(theirs.arguments)
         for mine, theirs in zip(calls, others, strict=True)
     )
 
 
-def _plain(arguments: str) -> JSON:
+def _decoded(arguments: str) -> JSON:
     try:
         return msgspec.json.decode(arguments)
     except (msgspec.DecodeError, RecursionError):

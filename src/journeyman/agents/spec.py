@@ -1,4 +1,4 @@
-"""A resolved agent definition: what `agent.yaml` says, checked, with every tool resolved; hashable by content."""
+"""AgentSpec: the definition of an agent, checked, with its tools resolved. Its version is a hash of its content."""
 
 from __future__ import annotations
 
@@ -9,61 +9,68 @@ from typing import Literal
 
 import msgspec
 
-from journeyman.agents.env_references import redacted_values, referenced_names, resolved_references, with_references
+from journeyman.agents.env_references import redacted_text, resolved_references, variable_values, with_references
+from journeyman.errors import ConfigurationError
 from journeyman.events.messages import JSON
 from journeyman.events.quota import UNLIMITED, Quota
 from journeyman.events.rewriting import rewritten
-from journeyman.tools.spec import ToolSpec
+from journeyman.tools.spec import StoredTool, ToolSpec
 
 
-class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`name` is a gateway's model, or `offline`, `script:FILE`, `replay:RUN`."""
+class NewerDefinitionError(ConfigurationError):
+    """A stored definition was written by a later release. Its run is left for that release to continue."""
+
+
+class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A model and its settings. `name` is a model of the gateway, or `offline`, `script:FILE`, `replay:RUN`."""
 
     name: str
     temperature: float | None = None
     max_tokens: int | None = None
     timeout_seconds: float | None = None
-    fallbacks: tuple[str, ...] = ()  # models of the gateway, asked in order while a breaker is open
+    fallbacks: tuple[str, ...] = ()  # models of the gateway, tried in order while a circuit breaker is open
     extra: dict[str, JSON] = {}
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Bounds of one run. `seconds` counts neither waiting for humans nor down time."""
+class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The limits of one run. `seconds` counts neither waiting for humans nor down time."""
 
     steps: int = 25  # model calls
     tool_calls: int = 50
     seconds: float = 300.0
     tokens: int = 100_000
     cost_usd: float = 1.0
-    repeats: int = 0  # equal rounds of calls before the next one is refused; 0: any number, as before there was a bound
+    repeats: int = 0  # equal rounds of calls after which the next one is rejected; 0: no limit, as in older definitions
 
 
-class History(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class History(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """How much of a thread the model sees: whole turns, cut to 75 % of the window when it is full.
 
-    What is cut is left out (`trim`), or a summary of it takes its place.
+    Messages that are cut are left out (`trim`), or replaced by a summary (`summarize`).
     """
 
     max_messages: int = 200
-    max_tokens: int = 60_000  # estimated, see agents.window
+    max_tokens: int = 60_000  # estimated, see agents.history_window
     when_full: Literal["trim", "summarize"] = "trim"
 
 
-class Output(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A typed answer: JSON Schema, and how often to ask again when the reply does not fit."""
+class Output(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A typed answer: its JSON Schema, and how often the model is asked again if its reply does not fit."""
 
     schema: dict[str, JSON]
     retries: int = 2
 
 
-class NodeSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A node of a graph. Which fields count is the type's: `llm` prompt, model, tools; `function` call; `agent` agent;
-    `approval` message; a type of a plugin reads `config`."""
+class NodeSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A node of a graph. Each type uses some of the fields.
+
+    `llm`: prompt, model and tools; `function`: call; `agent`: agent; `approval`: message; a registered type: config.
+    """
 
     name: str
     type: str  # llm | tools | function | agent | approval | a registered type
-    prompt: str | None = None  # None: the agent's
-    model: ModelSettings | None = None  # None: the agent's
+    prompt: str | None = None  # None: that of the agent
+    model: ModelSettings | None = None  # None: that of the agent
     tools: tuple[str, ...] | None = None  # names of the agent's tools that the model is offered; None: all of them
     call: str = ""  # module:function, beside the agent file
     code_hash: str = ""  # of the file that holds its code
@@ -76,80 +83,106 @@ class NodeSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     on_unavailable: str | None = None  # the same when its service's breaker is open
 
 
-class EdgeSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """From one node or, as a join, from several; to one node or, as a fan-out, to several; `end` ends a branch."""
+class EdgeSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """An edge of a graph. Several origins are a join, several targets a fan-out; the target `end` ends a branch."""
 
     origins: tuple[str, ...]
     targets: tuple[str, ...]
-    when: str | None = None  # a CEL condition; None: otherwise
+    when: str | None = None  # a CEL condition; None: taken if no edge before it is
 
 
-class GraphSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The graph of a `custom_react_agent`, checked: every name in it exists. Edges stand in the order of the file."""
+class GraphSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The graph of an agent, checked: every name in it exists. Edges have the order of the file."""
 
     start: str
     nodes: tuple[NodeSpec, ...]
     edges: tuple[EdgeSpec, ...] = ()
 
     def node(self, name: str) -> NodeSpec | None:
+        """Return the node of this name, or None."""
         return next((node for node in self.nodes if node.name == name), None)
 
 
-class AgentSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Everything a run of this agent depends on."""
+class AgentSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The definition of an agent: all that a run of it depends on."""
 
     type: str
     name: str
     model: ModelSettings
     description: str = ""
     prompt: str = ""
-    prompt_is_text: bool = False  # it came with a request, and is no template
+    prompt_is_text: bool = False  # it came with a request, so it is not a template
     tools: tuple[ToolSpec, ...] = ()
     limits: Limits = Limits()
     quota: Quota = UNLIMITED  # of all its runs together
     history: History = History()
     output: Output | None = None
     graph: GraphSpec | None = None
-    variables: dict[str, str] = {}  # of the environment, whose values may stand in its texts; never stored with them
+    variables: dict[str, str] = {}  # name -> value of environment variables used in its texts; values are not stored
 
     def encode(self) -> bytes:
-        """The definition as canonical JSON. A variable's value (8 characters or more) stands there as `${NAME}`."""
-        plain = self.without_variables()
+        """Return the definition as canonical JSON. A variable's value (8 characters or more) is stored as `${NAME}`."""
+        stored = self.stored()
         if self.variables:
-            texts, used = with_references(msgspec.to_builtins(plain), self.variables)
+            texts, used = with_references(msgspec.to_builtins(stored), self.variables)
             if used:
                 return msgspec.json.encode(texts | {"variables": used}, order="deterministic")
-        return msgspec.json.encode(plain, order="deterministic")
+        return msgspec.json.encode(stored, order="deterministic")
 
     @classmethod
     def decode(cls, data: bytes, environment: Mapping[str, str]) -> AgentSpec:
-        """The inverse, with the variables' values of now; earlier releases stored the values themselves.
+        """Return the definition that `encode` wrote, with the current values of its variables.
 
-        Raises ConfigurationError (a variable is not set) and msgspec.MsgspecError.
+        Definitions of early releases hold the values themselves, and are read as they are.
+
+        Raises ConfigurationError (a variable is not set), NewerDefinitionError (a later release wrote it) and
+        msgspec.DecodeError (it is no JSON).
         """
-        texts = msgspec.json.decode(data)
-        names = texts.pop("variables", ())
+        document = msgspec.json.decode(data)
+        names = document.pop("variables", ())
         if not names:
-            return msgspec.json.decode(data, type=cls)
-        variables = referenced_names(names, environment)
-        spec = msgspec.json.decode(msgspec.json.encode(resolved_references(texts, variables)), type=cls)
+            return cls.from_stored(document)
+        variables = variable_values(names, environment)
+        spec = cls.from_stored(resolved_references(document, variables))
         return msgspec.structs.replace(spec, variables=variables)
 
+    def stored(self) -> msgspec.Struct:
+        """Return the definition in its stored form, ready to be encoded: tools are flat, variables are left out."""
+        tools = tuple(StoredTool.of(tool) for tool in self.tools)
+        return msgspec.structs.replace(self, variables={}, tools=tools)
+
+    @classmethod
+    def from_stored(cls, document: dict[str, JSON]) -> AgentSpec:
+        """Return the definition in `document`, which is the decoded JSON of a stored form.
+
+        Raises NewerDefinitionError if a key is unknown or a value does not fit: a later release wrote it.
+        """
+        unknown = set(document.get("quota", ())) - set(Quota.__struct_fields__)  # API keys hold quotas too
+        if unknown:
+            raise NewerDefinitionError(f"The quota of a stored definition has the unknown key {min(unknown)!r}.")
+        try:
+            stored = msgspec.convert(document.get("tools", ()), tuple[StoredTool, ...])
+            spec = msgspec.convert({**document, "tools": ()}, cls)
+        except msgspec.ValidationError as exc:
+            raise NewerDefinitionError(f"A stored definition cannot be read by this release: {exc}.") from exc
+        return msgspec.structs.replace(spec, tools=tuple(tool.spec() for tool in stored))
+
     def shown(self) -> AgentSpec:
-        """For people: `${NAME}` where a variable's value stands."""
+        """Return the definition for people, with `${NAME}` in the place of the values of variables."""
         if not self.variables:
             return self
-        spec: AgentSpec = rewritten(self.without_variables(), partial(redacted_values, variables=self.variables))
+        spec: AgentSpec = rewritten(self.without_variables(), partial(redacted_text, variables=self.variables))
         return spec
 
     def without_variables(self) -> AgentSpec:
-        """The same texts, without a word of where they are from."""
+        """Return the definition with the same texts, but without the names of the variables in them."""
         return msgspec.structs.replace(self, variables={}) if self.variables else self
 
     @property
     def version(self) -> str:
-        """Content hash: 16 hexadecimal digits of the SHA-256 of the canonical JSON; so no value of a variable."""
+        """The content hash: 16 hexadecimal digits of the SHA-256 of `encode()`, so values of variables do not count."""
         return hashlib.sha256(self.encode()).hexdigest()[:16]
 
     def tool(self, name: str) -> ToolSpec | None:
+        """Return the tool of this name, or None."""
         return next((tool for tool in self.tools if tool.name == name), None)

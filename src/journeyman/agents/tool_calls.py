@@ -1,4 +1,4 @@
-"""What may happen next to a tool call that a model asked for: refuse, ask a human, run, or settle. Pure."""
+"""Decides the next action for a tool call that a model asked for: reject it, ask a human, run or close it. Pure."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ OUTCOME_UNKNOWN = "outcome_unknown"
 
 
 def next_action(call: CallState, state: AgentState, tools: Toolset) -> Action | None:
-    """The action that this call may start now; None while it runs, waits or is over."""
+    """Return the action that may start now for this call. None: it runs, waits or is finished."""
     if call.status in ("started", "waiting", "finished"):
         return None
-    if (settled := _settled(call)) is not None:
-        return settled
+    if (closed := _closed_by_answer(call)) is not None:
+        return closed
     spec = tools.get(call.tool)
     if spec is None:
         known = ", ".join(definition.name for definition in tools.definitions) or "none"
@@ -33,81 +33,76 @@ def next_action(call: CallState, state: AgentState, tools: Toolset) -> Action | 
     except ToolError as exc:
         return reject(call, exc.code, exc.message)
     if call.status == "asked":
-        return _first(call, spec, arguments, state, tools)
-    if call.status == "orphaned" and spec.effects == "once":
+        asks = tools.needs_approval(spec, arguments, state)
+        return _ask_to_run(call, spec, arguments) if asks else _run(call, spec, arguments)
+    if call.status == "orphaned" and spec.policy.effects == "once":
         return unknown_outcome(call, spec, arguments)
     allowed = call.forked is None or call.decision in ("approve", "retry")
     if not allowed and tools.needs_approval(spec, arguments, state):
         return _ask_to_run(call, spec, arguments)
     if call.status == "orphaned":
-        return _orphaned(call, spec, arguments)
-    if (call.decision in ("approve", "retry") or call.kind == "question") and not _still_fits(call, spec):
+        return _run_again(call, spec, arguments)
+    if (call.decision in ("approve", "retry") or call.kind == "question") and not _is_approved_code(call, spec):
         return _ask_to_run(call, spec, arguments)
     return _run(call, spec, arguments)
 
 
-def _settled(call: CallState) -> Settle | None:
-    """A human's word that ends the call, whatever has become of its tool."""
+def _closed_by_answer(call: CallState) -> Settle | None:
+    """Return how the answer of a human ends the call, or None. This does not depend on the tool."""
     match call.decision:
         case "deny" if call.kind == "question":
-            return _settle(call, Failure("approval_denied", "A human refused to answer what this call asked."))
+            return _close(call, Failure("approval_denied", "A human refused to answer what this call asked."))
         case "deny":
-            return _settle(call, Failure("approval_denied", "A human refused this call. Do not try it again."))
+            return _close(call, Failure("approval_denied", "A human refused this call. Do not try it again."))
         case "done" if call.kind != "question":
-            return _settle(call, result=_outcome(call))
+            return _close(call, result=_result_of_done(call))
         case "fail":
-            return _settle(call, _unknown_failure(call.tool))
+            return _close(call, _unknown_failure(call.tool))
         case _:
             return None
 
 
 def skipped(call: CallState) -> Settle:
-    """A call that its graph went past: no tools node ran it."""
-    return _settle(call, Failure("call_skipped", "The graph went on without running this call."))
+    """Close a call that no tools node of the graph has run."""
+    return _close(call, Failure("call_skipped", "The graph went on without running this call."))
 
 
 def reject_unavailable(call: CallState, offered: Sequence[ToolDefinition]) -> Settle:
-    """A call of a tool that its model was not offered."""
+    """Reject a call of a tool that the model was not offered."""
     known = ", ".join(definition.name for definition in offered) or "none"
     return reject(call, "tool_not_found", f"There is no tool {call.tool!r} here. Tools: {known}.")
 
 
-def _outcome(call: CallState) -> str:
-    """What a call that counts as done gave: a human's word, else what the run it was forked from knows."""
+def _result_of_done(call: CallState) -> str:
+    """Return the result of a call that counts as done: a human's answer, else the result in the parent of a fork."""
     if call.answer is None and call.forked is not None:
         return call.forked.result or ""
     return call.answer or ""
 
 
 def reject(call: CallState, code: str, message: str) -> Settle:
-    """It is not to run. What a crash left behind may have happened already: that is not called refused."""
-    return _settle(call, _unknown_failure(call.tool) if call.status == "orphaned" else Failure(code, message))
+    """Close a call that must not run. If a crash interrupted it, its outcome is unknown, since it may have happened."""
+    return _close(call, _unknown_failure(call.tool) if call.status == "orphaned" else Failure(code, message))
 
 
-def _first(call: CallState, spec: ToolSpec, arguments: dict[str, JSON], state: AgentState, tools: Toolset) -> Action:
-    if tools.needs_approval(spec, arguments, state):
-        return _ask_to_run(call, spec, arguments)
-    return _run(call, spec, arguments)
-
-
-def _orphaned(call: CallState, spec: ToolSpec, arguments: dict[str, JSON]) -> Action:
-    """Its process died while it ran, and its effects allow that it runs again: not by other code unasked."""
+def _run_again(call: CallState, spec: ToolSpec, arguments: dict[str, JSON]) -> Action:
+    """Run a call again that a crash interrupted and whose effects allow it. If its code has changed, ask first."""
     if spec.code_hash != call.code_hash:
         return _ask_to_run(call, spec, arguments)
     return _run(call, spec, arguments)
 
 
-def _still_fits(call: CallState, spec: ToolSpec) -> bool:
-    """Is this what was approved? A human's own arguments are; changed code is not."""
+def _is_approved_code(call: CallState, spec: ToolSpec) -> bool:
+    """Return whether the approved code is the current one. The arguments may be those that a human gave."""
     code, _, _ = call.args_hash.partition(".")
     return code == spec.code_hash
 
 
 def unknown_outcome(call: CallState, spec: ToolSpec, arguments: dict[str, JSON]) -> Action:
-    """A `once` call of which nobody knows whether it happened: never run again unasked."""
-    known = call.forked.result if call.forked else None
-    if spec.on_unknown == "tell" and known is None:
-        return _settle(call, _unknown_failure(call.tool))
+    """Return what to do about a `once` call that may have happened. It does not run again unless a human says so."""
+    result = call.forked.result if call.forked else None
+    if spec.policy.on_unknown == "tell" and result is None:
+        return _close(call, _unknown_failure(call.tool))
     return AskHuman(
         call=call.call,
         kind="unknown_outcome",
@@ -116,15 +111,15 @@ def unknown_outcome(call: CallState, spec: ToolSpec, arguments: dict[str, JSON])
         message=_question(call),
         args_hash=arguments_hash(spec, arguments),
         decisions=("retry", "done", "fail"),
-        result=known,
-        answerer=spec.approval_by if call.forked else "anyone",
+        result=result,
+        answerer=spec.policy.approval.by if call.forked else "anyone",
         hidden=spec.sensitive,
         path=call.path,
     )
 
 
 def question(action: CallTool, asked: Question) -> AskHuman:
-    """What the code of a call that is under way asks a human."""
+    """Return the question that the code of a running call asks a human."""
     return AskHuman(
         call=action.call,
         kind="question",
@@ -150,6 +145,7 @@ def _question(call: CallState) -> str:
 
 
 def _ask_to_run(call: CallState, spec: ToolSpec, arguments: dict[str, JSON]) -> Action:
+    approval = spec.policy.approval
     return AskHuman(
         call=call.call,
         kind="tool",
@@ -158,9 +154,9 @@ def _ask_to_run(call: CallState, spec: ToolSpec, arguments: dict[str, JSON]) -> 
         message=f"May {call.tool} run with these arguments?",
         args_hash=arguments_hash(spec, arguments),
         decisions=("approve", "deny"),
-        deadline_seconds=spec.approval_seconds,
-        default=None if spec.approval_seconds is None else spec.approval_default,
-        answerer=spec.approval_by,
+        deadline_seconds=approval.deadline_seconds,
+        default=None if approval.deadline_seconds is None else approval.default,
+        answerer=approval.by,
         hidden=spec.sensitive,
         path=call.path,
     )
@@ -177,7 +173,7 @@ def _run(call: CallState, spec: ToolSpec, arguments: dict[str, JSON]) -> Action:
     )
 
 
-def _settle(call: CallState, failure: Failure | None = None, **rest: Any) -> Settle:
+def _close(call: CallState, failure: Failure | None = None, **rest: Any) -> Settle:
     return Settle(
         call=call.call,
         call_id=call.call_id,

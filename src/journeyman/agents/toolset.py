@@ -1,4 +1,4 @@
-"""The tools of one agent, as its decisions see them: specs, argument checks and approval conditions. Pure."""
+"""The tools of one agent as its decisions use them: specs, argument checks and approval conditions. Pure."""
 
 from __future__ import annotations
 
@@ -21,12 +21,15 @@ class ApprovalCondition(Protocol):
     """A compiled `approval:` condition."""
 
     def holds(self, values: Mapping[str, JSON]) -> bool:
-        """Raises BaseError when it cannot be evaluated on these values."""
+        """Return whether the condition is true. Raises BaseError if it cannot be evaluated with these values."""
         ...
 
 
 class Toolset:
-    """`check` validates arguments (ToolValidationError); `conditions` has one entry a tool with a CEL approval."""
+    """The tools of one agent.
+
+    `check` validates the arguments of a call; `conditions` holds the approval of each tool that has a CEL condition.
+    """
 
     def __init__(
         self,
@@ -37,27 +40,30 @@ class Toolset:
         self._specs = {spec.name: spec for spec in specs}
         self._check = check
         self._conditions = conditions or {}
-        self._hidden = {spec.name: spec.sensitive for spec in specs if spec.sensitive}
+        self._sensitive = {spec.name: spec.sensitive for spec in specs if spec.sensitive}
         self.definitions = tuple(ToolDefinition(spec.name, spec.description, spec.parameters) for spec in specs)
 
     def get(self, name: str) -> ToolSpec | None:
+        """Return the tool of this name, or None."""
         return self._specs.get(name)
 
-    def veil(self, message: Message) -> Message:
-        """The reply, with the names of the arguments beside each call that people are not to be shown."""
-        if not self._hidden or not any(call.name in self._hidden for call in message.tool_calls):
+    def mark_sensitive(self, message: Message) -> Message:
+        """Return the reply with the names of sensitive arguments in each call, to be redacted wherever it is shown."""
+        if not self._sensitive or not any(call.name in self._sensitive for call in message.tool_calls):
             return message
-        calls = (msgspec.structs.replace(call, hidden=self._hidden.get(call.name, ())) for call in message.tool_calls)
-        return msgspec.structs.replace(message, tool_calls=tuple(calls))
+        replace, sensitive = msgspec.structs.replace, self._sensitive
+        calls = (replace(call, hidden=sensitive.get(call.name, ())) for call in message.tool_calls)
+        return replace(message, tool_calls=tuple(calls))
 
     def check(self, name: str, arguments: Arguments) -> dict[str, JSON]:
-        """The arguments as an object that fits the tool. Raises ToolError (`invalid_arguments`)."""
+        """Return the arguments as an object that fits the tool. Raises ToolError (`invalid_arguments`)."""
         return self._check(name, arguments)
 
     def needs_approval(self, spec: ToolSpec, arguments: dict[str, JSON], state: AgentState) -> bool:
-        """A condition that cannot be evaluated means: ask."""
-        if spec.approval in ("never", "always"):
-            return spec.approval == "always"
+        """Return whether a human must be asked first. A condition that cannot be evaluated counts as yes."""
+        when = spec.policy.approval.when
+        if when in ("never", "always"):
+            return when == "always"
         condition = self._conditions.get(spec.name)
         if condition is None:
             return True
@@ -70,6 +76,6 @@ class Toolset:
 
 
 def arguments_hash(spec: ToolSpec, arguments: dict[str, JSON]) -> str:
-    """What an approval is given for: the tool's code and these arguments. `code.arguments`, each a hash."""
+    """Return what an approval is given for: a hash of the code, a dot, and a hash of the arguments."""
     canonical = msgspec.json.encode((spec.name, arguments), order="deterministic")
     return f"{spec.code_hash}.{hashlib.sha256(canonical).hexdigest()[:32]}"

@@ -43,7 +43,7 @@ DRAIN_SECONDS = 10.0  # how long runs may finish after a SIGTERM before they are
 
 def runs_processes(registry: ToolRegistry) -> bool:
     """Tell whether any tool runs in a worker process."""
-    return any(tool.spec.isolation == "process" for tool in registry.tools.values())
+    return any(tool.spec.policy.isolation == "process" for tool in registry.tools.values())
 
 
 @dataclass(slots=True, kw_only=True)
@@ -177,7 +177,7 @@ class Application:
     def sandbox(self, spec: ToolSpec) -> Mapping[str, JSON]:
         """Return how one tool is confined. Empty: it runs in a process, and the machine was not examined yet."""
         kernel = self.workers.known_kernel
-        if kernel is None and spec.isolation == "process":
+        if kernel is None and spec.policy.isolation == "process":
             return {}
         return describe_tool_isolation(spec, kernel or AvailableIsolation())
 

@@ -87,7 +87,7 @@ async def build(
 
 async def unmet_sandbox(loaded: LoadedFiles, workers: WorkerPool) -> list[Problem]:
     """Return what this machine lacks for agents with `sandbox: strict`, as problems."""
-    strict = [tool for agent in loaded.agents for tool in agent.spec.tools if tool.sandbox == "strict"]
+    strict = [tool for agent in loaded.agents for tool in agent.spec.tools if tool.policy.sandbox == "strict"]
     if not strict:
         return []
     kernel = await workers.kernel()
@@ -182,7 +182,7 @@ def join(
 def read_definition(secrets: KnownSecrets, data: bytes) -> AgentSpec:
     """Decode a stored definition with the environment of now, whose values in it become known secrets.
 
-    Raises ConfigurationError and msgspec.MsgspecError.
+    Raises as AgentSpec.decode.
     """
     spec = AgentSpec.decode(data, os.environ)
     secrets.learn(spec.variables.values())

@@ -79,19 +79,19 @@ def without_effects(loaded: LoadedFiles) -> LoadedFiles:
         for spec in agent.spec.tools:
             listed.setdefault(spec.name, []).append(spec)
     acting = {
-        name for name, tool in tools.items() if any(spec.effects != "none" for spec in listed.get(name, [tool.spec]))
+        name
+        for name, tool in tools.items()
+        if any(spec.policy.effects != "none" for spec in listed.get(name, [tool.spec]))
     }
     for name in acting:
-        spec = msgspec.structs.replace(tools[name].spec, isolation="inline")
+        spec = tools[name].spec.with_policy(isolation="inline")
         tools[name] = msgspec.structs.replace(tools[name], spec=spec, invoker=NotCalled(), target=None)
     return replace(loaded, agents=tuple(_harmless(agent, acting) for agent in loaded.agents))
 
 
 def _harmless(agent: LoadedAgent, acting: Collection[str]) -> LoadedAgent:
-    tools = tuple(
-        msgspec.structs.replace(spec, isolation="inline") if spec.name in acting else spec for spec in agent.spec.tools
-    )
-    return replace(agent, spec=msgspec.structs.replace(agent.spec, tools=tools), mounts=())
+    tools = tuple(spec.with_policy(isolation="inline") if spec.name in acting else spec for spec in agent.spec.tools)
+    return replace(agent, spec=msgspec.structs.replace(agent.spec, tools=tools), mcp_servers=())
 
 
 async def _run(application: Application, request: DryRun, agent: str) -> RunResult:

@@ -10,7 +10,7 @@ from typing import Any
 
 from journeyman.agent_files.agent_types import AgentClass
 from journeyman.agent_files.definition import LoadedAgents
-from journeyman.agent_files.single import AgentBuilder as Definitions
+from journeyman.agent_files.single import load_agent, load_environment_agent
 from journeyman.agents.agent import BaseAgent
 from journeyman.errors import ConfigurationError
 from journeyman.events.messages import JSON, user
@@ -114,18 +114,16 @@ class AgentFactory:
         registry = await ToolRegistry.auto_register(tools_path(settings, path), isolation=settings.tools_isolation)
         around = load_context(settings, registry, self._types, offline=False)
         if self._from_environment:
-            definition = Definitions.from_environment(os.environ, surroundings=around)
+            agent = load_environment_agent(os.environ, around)
         else:
-            definition = Definitions(self._config, surroundings=around)
-        loaded = loaded_files(
-            registry, self._types, LoadedAgents(agents=(definition.load(),), problems=()), self._imported
-        )
+            agent = load_agent(self._config, around)
+        loaded = loaded_files(registry, self._types, LoadedAgents(agents=(agent,), problems=()), self._imported)
         if errors := [problem for problem in loaded.problems[len(registry.problems) :] if problem.severity == "error"]:
             raise ConfigurationError("The agent cannot be made:", errors)
         application = join_in_process(settings, loaded, self._journal, self._models)
-        agent = next(iter(application.agents.agents.values()))
-        agent.bind(EmbeddedRuns(application))
-        return agent
+        made = next(iter(application.agents.agents.values()))
+        made.bind(EmbeddedRuns(application))
+        return made
 
 
 def join_in_process(

@@ -13,7 +13,7 @@ from journeyman.agent_files.assembly import assemble
 from journeyman.agent_files.definition import LoadContext, LoadedAgent, LoadedAgents
 from journeyman.agent_files.folder import load_agents
 from journeyman.agent_files.node_types import NodeTypes
-from journeyman.agent_files.single import AgentBuilder as Definitions
+from journeyman.agent_files.single import load_environment_agent
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.graph.agent import GraphAgent
 from journeyman.agents.react import ReactAgent
@@ -54,7 +54,7 @@ class LoadedFiles:
         """The values of the environment that agents name or that tools may see: they are masked."""
         specs = [*(tool.spec for tool in self.registry.tools.values())]
         specs += [spec for agent in self.agents for spec in agent.spec.tools]
-        granted = {name for spec in specs for name in spec.permissions_env}
+        granted = {name for spec in specs for name in spec.policy.permissions.env}
         values = (os.environ.get(name, "") for name in sorted(granted))
         return (*(secret for agent in self.agents for secret in agent.secrets), *filter(None, values))
 
@@ -150,6 +150,6 @@ def _from_environment(settings: Settings, around: LoadContext) -> LoadedAgents:
         "DEFAULT_MODEL": settings.default_model or "",
     }
     try:
-        return LoadedAgents(agents=(Definitions.from_environment(described, surroundings=around).load(),), problems=())
+        return LoadedAgents(agents=(load_environment_agent(described, around),), problems=())
     except ConfigurationError as exc:
         return LoadedAgents(agents=(), problems=exc.problems or (Problem(exc.message),))

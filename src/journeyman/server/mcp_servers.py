@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
 from journeyman.agent_files.definition import LoadedAgent
-from journeyman.agent_files.mcp_entries import mounted
+from journeyman.agent_files.mcp_entries import with_mcp_tools
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.spec import AgentSpec
 from journeyman.clock import Clock
@@ -132,9 +132,7 @@ class McpConnections:
         }
         made = []
         for agent in agents:
-            spec, problems = (
-                mounted(agent.spec, agent.mounts, listings, schema_overrides) if agent.mounts else (agent.spec, [])
-            )
+            spec, problems = with_mcp_tools(agent.spec, agent.mcp_servers, listings, schema_overrides)
             for problem in problems:
                 _log.warning("agent %s: %s", spec.name, problem)
             try:
@@ -145,7 +143,7 @@ class McpConnections:
 
     def _renew(self) -> None:
         """Rebuild the agents with MCP servers, because the tools of a server have changed."""
-        for agent in self.remake(agent for agent in self._loaded.agents if agent.mounts):
+        for agent in self.remake(agent for agent in self._loaded.agents if agent.mcp_servers):
             self._agents.put(agent, self._clock.now(), by_file=False)
 
     def _server(self, config: McpServerConfig) -> McpServer:
@@ -163,4 +161,4 @@ class McpConnections:
 
 
 def _configs(loaded: LoadedFiles) -> dict[str, McpServerConfig]:
-    return {mount.config.name: mount.config for agent in loaded.agents for mount in agent.mounts}
+    return {mount.config.name: mount.config for agent in loaded.agents for mount in agent.mcp_servers}

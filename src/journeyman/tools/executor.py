@@ -72,7 +72,7 @@ class Executor:
             tool = self._registry.called(request.spec)
         except ToolNotFoundError as exc:
             return ToolOutcome(failure=Failure(exc.code, exc.message), attempts=0)
-        cache = self._cache if request.spec.cacheable else None
+        cache = self._cache if request.spec.policy.is_cacheable else None
         if cache is not None and (kept := await cache.get(request)) is not None:
             return ToolOutcome(result=kept, duration_ms=self._since(begun), attempts=0, cached=True)
         call = _Call(request, RunToolHost(host, request, self._http))
@@ -104,17 +104,17 @@ class Executor:
 
     async def _attempt(self, tool: RegisteredTool, call: _Call) -> str:
         await self._rates.wait(call.request.spec)  # breakers are the services', behind ctx.http
-        if call.request.spec.isolation == "inline" and tool.invoker is not None:
-            return format_result(await self._run(tool.invoker, call), call.request.spec.output_cap)
+        if call.request.spec.policy.isolation == "inline" and tool.invoker is not None:
+            return format_result(await self._run(tool.invoker, call), call.request.spec.policy.output_cap)
         if tool.target is None:
             raise ToolExecutionError(f"tool {tool.spec.name!r} cannot run in a process: define it in a module")
         async with self._workers.slot(tool.target, call.request.spec, tool.files) as worker:
             text = str(await self._run(worker, call))  # formatted and cut there, whose memory is the tool's
-            return plain_text(text[: call.request.spec.output_cap + CUT_NOTE])
+            return plain_text(text[: call.request.spec.policy.output_cap + CUT_NOTE])
 
     async def _run(self, invoker: Invoker, call: _Call) -> JSON:
         spec = call.request.spec
-        limit = self._timeout if spec.timeout_seconds is None else spec.timeout_seconds
+        limit = self._timeout if spec.policy.timeout_seconds is None else spec.policy.timeout_seconds
         request = call.next_try()
         await call.host.starting(request.attempt)
         try:
@@ -126,9 +126,9 @@ class Executor:
     def _pause_before_retry(self, call: _Call, failure: ToolError) -> float | None:
         """Seconds to wait before the next try; None: there is none."""
         spec = call.request.spec
-        if spec.effects == "once" or not isinstance(failure, ToolTimeoutError | TransientToolError | ToolRetry):
+        if spec.policy.effects == "once" or not isinstance(failure, ToolTimeoutError | TransientToolError | ToolRetry):
             return None
-        retries = self._max_retries if spec.retries is None else spec.retries
+        retries = self._max_retries if spec.policy.retries is None else spec.policy.retries
         if call.started > retries:
             return None
         if isinstance(failure, ToolRetry) and failure.retry_after is not None:
@@ -186,4 +186,4 @@ class _Call:
 
 def _is_unknown(spec: ToolSpec, failure: ToolError) -> bool:
     unanswered = isinstance(failure, UnansweredToolError) or failure.code in ("tool_timeout", "tool_crashed")
-    return spec.effects == "once" and unanswered
+    return spec.policy.effects == "once" and unanswered

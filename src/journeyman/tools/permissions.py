@@ -138,8 +138,8 @@ def _path_of_both(one: str, other: str) -> str | None:
     return one if covers_path(other, one) else None
 
 
-class ProcessLimits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Bounds of a worker process. Beside them stands the tool's `timeout_seconds`, by the wall clock."""
+class ProcessLimits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Limits of a worker process. The wall time of a call is limited by the tool's `timeout_seconds`."""
 
     cpu_seconds: int = 60  # of one call; each process that a tool starts has as much
     memory_mb: int = 2048  # MiB of address space of each process

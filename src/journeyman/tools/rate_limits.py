@@ -20,13 +20,13 @@ class ToolRateLimits:
 
     async def wait(self, spec: ToolSpec) -> None:
         """Return when the try may start. Raises ToolExecutionError (`tool_rate_limited`) if that is too far away."""
-        if spec.rate_limit is None:
+        if spec.policy.rate_limit is None:
             return
-        limit = self._limits.get((spec.name, spec.rate_limit)) or self._add(spec.name, spec.rate_limit)
+        limit = self._limits.get((spec.name, spec.policy.rate_limit)) or self._add(spec.name, spec.policy.rate_limit)
         now = self._clock.monotonic()
         delay = limit.delay(now)
         if delay > _LONGEST_WAIT:
-            text = f"{spec.name} may be called {spec.rate_limit}: try again in {delay:.0f} seconds"
+            text = f"{spec.name} may be called {spec.policy.rate_limit}: try again in {delay:.0f} seconds"
             raise ToolExecutionError(text, code="tool_rate_limited")
         limit.take(now)
         if delay > 0:

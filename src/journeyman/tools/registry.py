@@ -134,7 +134,7 @@ class ToolRegistry:
         """
         described = describe(tool)
         target = target_of(tool, described.spec.code_hash)
-        if target is None and described.spec.isolation == "process":
+        if target is None and described.spec.policy.isolation == "process":
             raise ToolRegistrationError(
                 f"tool {described.spec.name!r} runs in a process and must be importable by module and name: "
                 "define it at the top of a module"
@@ -241,7 +241,7 @@ class ToolRegistry:
             spec=spec,
             check=_check_of(described),
             invoker=InlineInvoker(described, self._code.resources, self._watchdog)
-            if spec.isolation == "inline"
+            if spec.policy.isolation == "inline"
             else None,
             target=target,
         )
@@ -289,7 +289,7 @@ class ToolRegistry:
 
     def _from_found(self, package: Package, found: Found, files: Mapping[str, bytes]) -> RegisteredTool:
         if self._isolation == "process" and not found.says_isolation:
-            found = msgspec.structs.replace(found, spec=msgspec.structs.replace(found.spec, isolation="process"))
+            found = msgspec.structs.replace(found, spec=found.spec.with_policy(isolation="process"))
         if not found.inline:
             check = check_for_schema(found.spec.name, found.spec.parameters)
             return RegisteredTool(spec=found.spec, check=check, target=found.target, files=files)

@@ -1,8 +1,8 @@
-"""What a tool is to the rest of Journeyman: a frozen spec, and an invoker that runs it. Never a bare function."""
+"""A tool as the rest of Journeyman sees it: a frozen spec with its policy, and an invoker that runs its code."""
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -18,56 +18,137 @@ CacheTtl = float | Literal["default"]  # seconds; 0: not cached; default: CACHE_
 CacheScope = Literal["principal", "agent", "shared"]  # whose calls share an answer
 Sandbox = Literal["off", "best", "strict"]
 
-OUTPUT_CAP = 64 * 1024  # characters of a result; over it the text is cut with a mark
+OUTPUT_CAP = 64 * 1024  # characters of a result; a longer text is cut, with a note
 
 
-class ToolSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """A tool's schema and policy, resolved: what the code says, then what the agent file overrides."""
+class ApprovalPolicy(msgspec.Struct, frozen=True):
+    """When a human is asked before a call, and who answers."""
 
-    name: str
-    description: str
-    parameters: dict[str, JSON]  # JSON Schema, type object
+    when: str = "never"  # never | always | a CEL condition over args, context, tool and principal
+    by: Answerer = "anyone"  # other: not the principal whose run asks
+    deadline_seconds: float | None = None  # after it `default` is the answer; None: the call waits for a human
+    default: Literal["approve", "deny"] = "deny"
+
+    @property
+    def condition(self) -> str | None:
+        """The CEL condition, or None if `when` is `never` or `always`."""
+        return None if self.when in ("never", "always") else self.when
+
+
+class ToolPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """How a tool may be used: what its code declares, restricted by the agent file."""
+
     effects: Effects = "once"
-    declared: bool = False  # False: nobody said what it does, so it counts as once, and on_unknown is tell
+    declared: bool = False  # whether the author declared `effects`; if not, they count as once
     on_unknown: OnUnknown = "tell"
-    approval: str = "never"  # never | always | a CEL condition over args, context and tool
-    approval_by: Answerer = "anyone"  # other: not the principal whose run asks
-    approval_seconds: float | None = None  # how long it waits for an answer; then `approval_default` is the answer
-    approval_default: Literal["approve", "deny"] = "deny"
+    approval: ApprovalPolicy = ApprovalPolicy()
     timeout_seconds: float | None = None  # of one attempt, in all; None: TIMEOUT_SECONDS
     retries: int | None = None  # after the first try; None: MAX_RETRIES; only for effects none and idempotent
     isolation: Isolation = "inline"
     output_cap: int = OUTPUT_CAP
-    sensitive: tuple[str, ...] = ()  # arguments masked wherever people look
-    source: str = ""  # file:line, for people
-    code_hash: str = ""  # of the file that defines it, and of what that imports out of the tools folder
-    rate_limit: str | None = None  # calls started in a time, over all runs: "10/second"
+    rate_limit: str | None = None  # over all runs: "10/second"
     sandbox: Sandbox = "best"  # what its worker process must have; inline tools have none
     limits: ProcessLimits = ProcessLimits()  # of its worker process
-    permissions_network: tuple[str, ...] | None = None  # hosts that it may reach; None: not declared
-    permissions_files: tuple[str, ...] | None = None  # paths that it may read and write; None: not declared
-    permissions_env: tuple[str, ...] = ()  # variables of the server that it may see
+    permissions: Permissions = Permissions()
     cache_ttl: CacheTtl = 0.0
     cache_scope: CacheScope = "principal"
 
     @property
-    def permissions(self) -> Permissions:
-        return Permissions(network=self.permissions_network, files=self.permissions_files, env=self.permissions_env)
-
-    @property
-    def cacheable(self) -> bool:
-        """Whether an answer may be kept: it changes nothing, and somebody said for how long."""
+    def is_cacheable(self) -> bool:
+        """Whether an answer may be kept: the tool has no effects, and a lifetime is set."""
         return self.effects == "none" and self.cache_ttl != 0
 
     @property
-    def waits(self) -> bool:
-        """Whether a call may wait, or end, before it starts: for a worker's slot, or by an answer from the cache."""
-        return self.isolation == "process" or self.cacheable
+    def may_wait(self) -> bool:
+        """Whether a call may wait for a worker, or be answered from the cache, before it starts."""
+        return self.isolation == "process" or self.is_cacheable
+
+
+class ToolSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """A tool as an agent has it: its schema, and its policy after the overrides of the agent file."""
+
+    name: str
+    description: str
+    parameters: dict[str, JSON]  # JSON Schema, type object
+    sensitive: tuple[str, ...] = ()  # arguments that are masked wherever people look
+    source: str = ""  # file:line, for people
+    code_hash: str = ""  # of the file that defines it, and of what that imports out of the tools folder
+    policy: ToolPolicy = ToolPolicy()
+
+    def with_policy(self, **changes: Any) -> ToolSpec:
+        """Return the spec with these fields of its policy changed."""
+        return msgspec.structs.replace(self, policy=msgspec.structs.replace(self.policy, **changes))
+
+
+class StoredTool(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A tool in its stored form: flat, and with the keys and their order that release 0.1 wrote.
+
+    The version of an agent is a hash of this form, so a key is never renamed, moved or left out.
+    """
+
+    name: str
+    description: str
+    parameters: dict[str, JSON]
+    effects: Effects = "once"
+    declared: bool = False
+    on_unknown: OnUnknown = "tell"
+    approval: str = "never"
+    approval_by: Answerer = "anyone"
+    approval_seconds: float | None = None
+    approval_default: Literal["approve", "deny"] = "deny"
+    timeout_seconds: float | None = None
+    retries: int | None = None
+    isolation: Isolation = "inline"
+    output_cap: int = OUTPUT_CAP
+    sensitive: tuple[str, ...] = ()
+    source: str = ""
+    code_hash: str = ""
+    rate_limit: str | None = None
+    sandbox: Sandbox = "best"
+    limits: ProcessLimits = ProcessLimits()
+    permissions_network: tuple[str, ...] | None = None
+    permissions_files: tuple[str, ...] | None = None
+    permissions_env: tuple[str, ...] = ()
+    cache_ttl: CacheTtl = 0.0
+    cache_scope: CacheScope = "principal"
+
+    @classmethod
+    def of(cls, spec: ToolSpec) -> StoredTool:
+        """Return the stored form of `spec`."""
+        approval, permissions = spec.policy.approval, spec.policy.permissions
+        return cls(
+            **{name: getattr(spec, name) for name in _SPEC_KEYS},
+            **{name: getattr(spec.policy, name) for name in _POLICY_KEYS},
+            approval=approval.when,
+            approval_by=approval.by,
+            approval_seconds=approval.deadline_seconds,
+            approval_default=approval.default,
+            permissions_network=permissions.network,
+            permissions_files=permissions.files,
+            permissions_env=permissions.env,
+        )
+
+    def spec(self) -> ToolSpec:
+        """Return the spec that is stored here."""
+        policy = ToolPolicy(
+            **{name: getattr(self, name) for name in _POLICY_KEYS},
+            approval=ApprovalPolicy(self.approval, self.approval_by, self.approval_seconds, self.approval_default),
+            permissions=Permissions(
+                network=self.permissions_network, files=self.permissions_files, env=self.permissions_env
+            ),
+        )
+        return ToolSpec(**{name: getattr(self, name) for name in _SPEC_KEYS}, policy=policy)
+
+
+_SPEC_KEYS = tuple(name for name in ToolSpec.__struct_fields__ if name != "policy")
+_POLICY_KEYS = tuple(name for name in ToolPolicy.__struct_fields__ if name not in ("approval", "permissions"))
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """What a call's code asks a human. Unanswered after `deadline_seconds`, `default` is the answer (None: no answer,
-    the call is refused)."""
+    """A question that the code of a call asks a human.
+
+    After `deadline_seconds` without an answer, `default` is the answer; if that is None, the call is rejected.
+    """
 
     text: str
     deadline_seconds: float | None = None
@@ -75,14 +156,14 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Unanswered(BaseException):
-    """A human is to be asked first: the call ends here, and runs again from the top once there is an answer.
+    """A human must answer first: the call stops here, and runs again from the start when there is an answer.
 
-    No Exception, so that a tool's `except Exception` does not stop it.
+    It is not an Exception, so that `except Exception` in a tool does not catch it.
     """
 
 
 class CallRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One call, ready to be executed: its arguments passed validation, its approval was given."""
+    """One call that may be executed: its arguments are valid, and its approval is given or not needed."""
 
     spec: ToolSpec
     arguments: dict[str, JSON]
@@ -92,45 +173,45 @@ class CallRequest(msgspec.Struct, frozen=True, kw_only=True):
     principal: str
     idempotency_key: str
     agent: str = ""
-    attempt: int = 1  # of the first try of this execution: more than 1 after a crash
+    attempt: int = 1  # number of the first try of this execution; more than 1 after a crash
     thread_context: dict[str, JSON] = {}
     global_context: dict[str, JSON] = {}
 
 
 class CallHost(Protocol):
-    """What a call may ask of the run it belongs to. Implemented by the runtime."""
+    """The services of its run that a call may use. Implemented by the runtime."""
 
     async def starting(self, attempt: int) -> None:
-        """The try is about to run: returns when that is recorded, and durable where the effects need it."""
+        """Record that a try starts. Returns when this is durable, if the effects of the tool require it."""
         ...
 
     def progress(self, value: str | float) -> None:
-        """Show progress to whoever watches; never stored, never blocks."""
+        """Show progress to the clients that watch the run. It is not stored, and does not block."""
         ...
 
     async def change_context(self, scope: Literal["thread", "global"], patch: dict[str, JSON]) -> None:
-        """Record a JSON Merge Patch of the thread's or the principal's context."""
+        """Record a JSON Merge Patch of the context of the thread or of the principal."""
         ...
 
     async def ask(self, question: Question) -> str:
-        """The answer that a human gave to this question of the call. Raises Unanswered if there is none yet."""
+        """Return the answer of a human to this question of the call. Raises Unanswered if there is none yet."""
         ...
 
 
 class ToolHost(CallHost, Protocol):
-    """What a call's code may ask for: what its run gives, and the network. Made by the executor."""
+    """The services that the code of a call may use: those of its run, and the network. Made by the executor."""
 
     async def http(self, request: HttpRequest) -> HttpReply:
-        """A request behind the guard of its service, within the tool's permissions. Raises ServiceError."""
+        """Send a request, within the tool's permissions and the limits of its service. Raises ServiceError."""
         ...
 
 
 class ToolOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How a call ended. Exactly one of `result` and `failure` is given, unless `unknown` or `question`.
+    """How a call ended. Exactly one of `result` and `failure` is set, unless `unknown` or `question` is.
 
-    `unknown`: it may or may not have happened (a `once` call that timed out or whose process died): `failure` says
-    how, and the run asks or tells by the spec's `on_unknown`. `question`: it did not end; a human is to be asked, and
-    then it runs again.
+    `unknown`: a `once` call timed out or its process died, so it may have happened. `failure` says why, and the run
+    asks or tells, as `on_unknown` of its policy says. `question`: the call did not end. It runs again when a human has
+    answered.
     """
 
     result: str | None = None
@@ -143,12 +224,13 @@ class ToolOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Invoker(Protocol):
-    """Runs a tool's code: on the event loop, or in a worker process."""
+    """The code of a tool, ready to be called on the event loop or in a worker process."""
 
     async def invoke(self, request: CallRequest, host: ToolHost) -> JSON:
-        """The tool's return value as plain JSON data.
+        """Run the tool, and return its value as plain JSON data.
 
-        Raises ToolExecutionError (the tool failed, `tool_crashed` when its process died), TimeoutError is the
-        executor's; ToolRetry passes through. Cancellation stops the code, killing its process where it has one.
+        Cancellation stops the code, by killing its process if it has one; the executor uses it for timeouts.
+
+        Raises ToolExecutionError if the tool failed (`tool_crashed` if its process died), and ToolRetry from the tool.
         """
         ...

@@ -46,7 +46,7 @@ class RunToolHost:
 
     async def ask(self, question: Question) -> str:
         """Raises Unanswered, and ToolExecutionError (`ask_refused`) for a tool that must not run twice."""
-        if self._spec.effects == "once":
+        if self._spec.policy.effects == "once":
             text = f"{self._spec.name} has effects: once and cannot ask: it would run again from the top; use approval"
             raise ToolExecutionError(text, code="ask_refused")
         try:
@@ -58,6 +58,6 @@ class RunToolHost:
     async def http(self, request: HttpRequest) -> HttpReply:
         if self._http is None:
             raise ToolExecutionError("there is no HTTP for tools here: give the executor a client")
-        effects = self._spec.effects
+        effects = self._spec.policy.effects
         idempotent = effects == "none" or (effects == "idempotent" and "idempotency-key" in request.headers)
-        return await self._http.send(request, idempotent=idempotent, hosts=self._spec.permissions_network)
+        return await self._http.send(request, idempotent=idempotent, hosts=self._spec.policy.permissions.network)

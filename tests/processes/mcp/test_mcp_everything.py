@@ -57,7 +57,7 @@ def call(name: str, **arguments: object) -> CallRequest:
 async def test_its_tools_are_listed_and_called(running: Running, config: McpServerConfig) -> None:
     async with running(config, McpTimeouts(call_wait=5.0)) as server:
         request = call("echo", message="hello")
-        patient = msgspec.structs.replace(request.spec, timeout_seconds=20.0)
+        patient = request.spec.with_policy(timeout_seconds=20.0)
         while server.problem is not None:  # over HTTP it may still be starting
             await asyncio.sleep(0.1)
         assert await server.call(msgspec.structs.replace(request, spec=patient), Host()) == "Echo: hello"

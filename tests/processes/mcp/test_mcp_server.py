@@ -28,7 +28,7 @@ async def test_lists_calls_and_shows_progress(running: Running, peer: McpServerC
         assert list(server.listing.tools)[:2] == ["peer__die", "peer__echo"]
         assert len(server.listing.tools) == 9  # three pages
         spec = server.listing.tools["peer__echo"].spec
-        assert (spec.effects, spec.declared, spec.on_unknown) == ("once", False, "tell")
+        assert (spec.policy.effects, spec.policy.declared, spec.policy.on_unknown) == ("once", False, "tell")
         assert await server.call(calling("echo", text="hé"), Host()) == "hé"
         host = Host()
         assert await server.call(calling("progress"), host) == "done"

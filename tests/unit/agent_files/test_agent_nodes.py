@@ -17,14 +17,14 @@ def agent(name: str, *called: str) -> Loaded:
     return Loaded(AgentSpec(type="custom_react_agent", name=name, model=ModelSettings(name="offline")), nodes)
 
 
-def test_agents_that_are_there() -> None:
+def test_known_agents() -> None:
     assert not list(reference_problems([agent("a", "b", "c"), agent("b", "c"), agent("c")]))
 
 
-def test_an_agent_that_is_not_there() -> None:
+def test_an_unknown_agent() -> None:
     (problem,) = reference_problems([agent("a", "biling"), agent("billing")])
     assert (problem.file, problem.line) == ("a.yaml", 7)
-    assert "the node n_biling names the agent biling, which is not here" in problem.message
+    assert "the node n_biling names the agent biling, which is unknown" in problem.message
     assert problem.remedy == "did you mean billing?"
 
 
@@ -34,7 +34,7 @@ def test_an_agent_whose_file_has_problems_may_be_meant() -> None:
 
 def test_an_agent_may_not_be_part_of_itself() -> None:
     (problem,) = reference_problems([agent("a", "a")])
-    assert "the agent a comes back to itself: a -> a" in problem.message
+    assert "the agent a contains itself: a -> a" in problem.message
     problems = list(reference_problems([agent("a", "b"), agent("b", "c"), agent("c", "a", "d"), agent("d")]))
     assert [problem.message.partition(": ")[2] for problem in problems] == [
         "a -> b -> c -> a",
@@ -43,6 +43,6 @@ def test_an_agent_may_not_be_part_of_itself() -> None:
     ]
 
 
-def test_who_calls_a_circle_is_no_part_of_it() -> None:
+def test_an_agent_that_calls_a_cycle_is_not_part_of_it() -> None:
     problems = list(reference_problems([agent("a", "b"), agent("b", "b")]))
     assert [problem.file for problem in problems] == ["b.yaml"]

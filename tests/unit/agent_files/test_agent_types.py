@@ -64,10 +64,10 @@ def test_a_class_beside_the_agent_file(tmp_path: Path, load_context: LoadContext
     }.items():
         with pytest.raises(ConfigurationError, match=message):
             types.resolve(name, tmp_path)
-    with pytest.raises(ConfigurationError, match="no agent file"):
+    with pytest.raises(ConfigurationError, match="needs an agent file"):
         types.resolve("mine:Mine", None)
     (tmp_path / "mine.py").chmod(0o666)
-    with pytest.raises(ConfigurationError, match="anybody on this machine may change"):
+    with pytest.raises(ConfigurationError, match="every user of this machine may change"):
         types.resolve("mine:Mine", tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""From a definition to an agent that can decide."""
+"""Building an agent from its definition."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from journeyman.agents.spec import AgentSpec, ModelSettings, Output
 from journeyman.errors import ToolError, ToolNotFoundError
 from journeyman.events.fold import AgentState
 from journeyman.events.messages import JSON
-from journeyman.tools.spec import ToolSpec
+from journeyman.tools.spec import StoredTool, ToolSpec
 
 
 @dataclass
@@ -36,7 +36,8 @@ class ToolDouble:
 
 def tool(name: str = "pay", most: int | None = None, **changes: Any) -> ToolSpec:
     parameters = {"type": "object"} | ({"x-most": most} if most is not None else {})
-    return ToolSpec(**{"name": name, "description": "", "parameters": parameters, "code_hash": "now"} | changes)
+    flat = {"name": name, "description": "", "parameters": parameters, "code_hash": "now"} | changes
+    return StoredTool(**flat).spec()
 
 
 def spec(*tools: ToolSpec, **changes: Any) -> AgentSpec:
@@ -95,7 +96,7 @@ def test_a_lone_call_has_the_strictest_policy_and_every_agents_limits() -> None:
     agent = direct_agent("pay", listed, {"pay": ToolDouble(tool(effects="none"))})
     found = agent.tools.get("pay")
     assert found is not None
-    assert (found.effects, found.approval) == ("idempotent", "args.amount > 9")
+    assert (found.policy.effects, found.policy.approval.when) == ("idempotent", "args.amount > 9")
     assert agent.tools.check("pay", {"amount": 20}) == {"amount": 20}
     with pytest.raises(ToolError):
         agent.tools.check("pay", {"amount": 21})
@@ -112,11 +113,12 @@ def test_a_lone_call_has_the_strictest_policy_and_every_agents_limits() -> None:
 )
 def test_the_strictest_approval(approvals: tuple[str, ...], strict: str) -> None:
     found = strictest_spec([tool(approval=approval) for approval in approvals])
-    assert found.approval == strict
+    assert found.policy.approval.when == strict
 
 
 def test_the_strictest_of_the_rest() -> None:
     found = strictest_spec(
         [tool(effects="none", on_unknown="tell"), tool(effects="once", on_unknown="ask"), tool(isolation="process")]
     )
-    assert (found.effects, found.on_unknown, found.isolation) == ("once", "ask", "process")
+    policy = found.policy
+    assert (policy.effects, policy.on_unknown, policy.isolation) == ("once", "ask", "process")

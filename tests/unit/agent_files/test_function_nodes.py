@@ -52,7 +52,7 @@ def test_a_function_that_can_be_a_node(call: str, folder: Path) -> None:
         ("nodes", "not of the form module:function", ""),
     ],
 )
-def test_what_cannot(call: str, message: str, remedy: str, folder: Path) -> None:
+def test_functions_that_cannot_be_nodes(call: str, message: str, remedy: str, folder: Path) -> None:
     fault = FunctionNodes(folder).fault(call)
     assert fault is not None
     assert message in fault[0]
@@ -67,11 +67,11 @@ def test_a_file_that_is_no_python_is_one_problem(folder: Path) -> None:
     assert (problem.line, problem.file) == (1, str(folder / "broken.py"))
 
 
-def test_a_file_that_anybody_may_write_is_refused(folder: Path) -> None:
+def test_a_file_that_every_user_may_write_is_rejected(folder: Path) -> None:
     (folder / "nodes.py").chmod(0o666)
     functions = FunctionNodes(folder)
     functions.fault("nodes:good")
-    assert "anybody" in functions.problems[0].message
+    assert "every user" in functions.problems[0].message
 
 
 def test_a_link_may_not_lead_out(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -86,4 +86,4 @@ def test_a_link_may_not_lead_out(folder: Path, tmp_path_factory: pytest.TempPath
 def test_without_a_folder_there_are_no_functions() -> None:
     fault = FunctionNodes(None).fault("nodes:score")
     assert fault is not None
-    assert "no agent file" in fault[0]
+    assert "needs an agent file" in fault[0]

@@ -238,7 +238,7 @@ def test_each_mistake_has_its_sentence(old: str, new: str, message: str, remedy:
     assert len(problems) <= 2
 
 
-def test_ways_are_looked_at_once_all_names_are_known(define: Define) -> None:
+def test_the_flow_is_checked_only_if_all_names_are_known(define: Define) -> None:
     _, problems = define(SMALL.replace("    - {from: work, to: end}\n", ""))
     assert [problem.message for problem in problems] == [
         "no edge leaves the node work when none of its conditions holds",
@@ -334,9 +334,9 @@ graph:
         (Path(problem.file or "").name, problem.line, problem.column, problem.message) for problem in loaded.errors
     }
     assert found == {
-        ("one.yaml", 5, 29, "the agent one comes back to itself: one -> two -> one"),
-        ("two.yaml", 5, 29, "the agent two comes back to itself: two -> one -> two"),
-        ("three.yaml", 5, 29, "the node a names the agent fuor, which is not here"),
+        ("one.yaml", 5, 29, "the agent one contains itself: one -> two -> one"),
+        ("two.yaml", 5, 29, "the agent two contains itself: two -> one -> two"),
+        ("three.yaml", 5, 29, "the node a names the agent fuor, which is unknown"),
     }
     (folder / "four.yaml").write_text("type: custom_react_agent\nx: 1\n")
     assert not [problem for problem in load_agents(folder, around_them).errors if "fuor" in problem.message]

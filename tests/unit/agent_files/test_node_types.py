@@ -1,4 +1,4 @@
-"""The code of nodes: found beside the agent file, by a registered name, or in a package; refused with a reason."""
+"""The code of nodes: beside the agent file, registered, or in a package; rejected with a reason."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_registered_type_and_one_of_a_package() -> None:
     assert {"packed", "ready_for_tests"} <= set(found.names())
     assert found.functions(graph(type="ready_for_tests"), None) == {"n": ready}
     with pytest.raises(ConfigurationError, match="unknown"):
-        found.functions(graph(type="nobody_knows"), None)
+        found.functions(graph(type="unknown_type"), None)
     broken = types(EntryPoint("packed", "no_such_module_here:ready", "journeyman.nodes"))
     with pytest.raises(ConfigurationError, match="cannot be imported"):
         broken.functions(graph(type="packed"), None)

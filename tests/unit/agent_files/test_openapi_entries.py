@@ -67,8 +67,9 @@ def test_chosen_operations_are_tools_of_the_agent(load) -> None:
     assert not problems
     assert agent is not None
     get, put = agent.spec.tools
-    assert (get.name, get.description, get.effects, get.declared) == ("crm__getCustomer", "One customer", "none", True)
-    assert (put.name, put.effects, get.source) == ("crm__putNote", "idempotent", "crm.yaml:9")
+    assert (get.name, get.description, get.source) == ("crm__getCustomer", "One customer", "crm.yaml:9")
+    assert (get.policy.effects, get.policy.declared) == ("none", True)
+    assert (put.name, put.policy.effects) == ("crm__putNote", "idempotent")
     assert b"s3cret" not in agent.spec.encode()
     assert "s3cret-key" in agent.secrets
     assert [tool.base for tool in agent.openapi] == ["https://crm.example/v1"] * 2
@@ -90,7 +91,8 @@ tools: [{name: crm__getCustomer, effects: once, approval: always, timeout_second
     assert not problems
     assert agent is not None
     (spec,) = agent.spec.tools
-    assert (spec.effects, spec.approval, spec.timeout_seconds) == ("once", "always", 3)
+    policy = spec.policy
+    assert (policy.effects, policy.approval.when, policy.timeout_seconds) == ("once", "always", 3)
     assert agent.openapi[0].base == "http://127.0.0.1:9/x"
 
 
@@ -177,7 +179,7 @@ def test_a_call_of_an_api_has_no_process(load) -> None:
 openapi: {crm: {document: crm.yaml, operations: [putNote]}}
 tools: [{name: crm__putNote, isolation: process}]""")
     assert [(each.line, each.message) for each in problems] == [
-        (3, "crm__putNote is a call of an API and has no process")
+        (3, "crm__putNote is an API operation and has no process")
     ]
 
 

@@ -28,7 +28,7 @@ def test_who_may_write_the_file(tmp_path: Path, load_context: LoadContextFactory
     assert loaded.agents
     file.chmod(0o666)
     loaded = load_agents(file, load_context())
-    assert "anybody" in loaded.errors[0].message
+    assert "every user" in loaded.errors[0].message
     assert not loaded.agents
 
 

@@ -48,24 +48,25 @@ def test_effects_become_stricter_or_declared(tool: str, effects: Any, allowed: b
     spec, findings = override(tool, effects=effects)
     assert (not findings) is allowed
     if allowed:
-        assert (spec.effects, spec.declared) == (effects, True)
-        assert spec.on_unknown == ("ask" if effects == "once" else "tell")
+        assert (spec.policy.effects, spec.policy.declared) == (effects, True)
+        assert spec.policy.on_unknown == ("ask" if effects == "once" else "tell")
 
 
 def test_an_explicit_on_unknown_wins_over_the_default(override: Override) -> None:
     spec, _ = override("undeclared", effects="once", on_unknown="tell")
-    assert spec.on_unknown == "tell"
-    assert override("undeclared", on_unknown="ask")[0].on_unknown == "ask"
+    assert spec.policy.on_unknown == "tell"
+    assert override("undeclared", on_unknown="ask")[0].policy.on_unknown == "ask"
 
 
 def test_retries_and_timeouts_are_free(override: Override) -> None:
     spec, findings = override("get_order", retries=7, timeout_seconds=99.5, description="Find it")
-    assert (spec.retries, spec.timeout_seconds, spec.description, findings) == (7, 99.5, "Find it", [])
+    assert (spec.policy.retries, spec.policy.timeout_seconds) == (7, 99.5)
+    assert (spec.description, findings) == ("Find it", [])
 
 
 def test_what_has_no_meaning_is_a_warning(override: Override) -> None:
     spec, findings = override("refund", retries=3)
-    assert spec.retries is None
+    assert spec.policy.retries is None
     assert [(finding.path, finding.severity) for finding in findings] == [(("retries",), "warning")]
     _, findings = override("get_order", on_unknown="ask")
     assert [(finding.path, finding.severity) for finding in findings] == [(("on_unknown",), "warning")]
@@ -89,19 +90,19 @@ def test_what_has_no_meaning_is_a_warning(override: Override) -> None:
 )
 def test_an_approval_is_added_never_removed(tool: str, approval: str, result: str | None, override: Override) -> None:
     spec, findings = override(tool, approval=approval)
-    assert (spec.approval if not findings else None) == result
+    assert (spec.policy.approval.when if not findings else None) == result
     assert all(finding.path == ("approval", "when") for finding in findings)
 
 
 def test_a_process_is_never_left(override: Override) -> None:
-    assert override("refund", isolation="process")[0].isolation == "process"
+    assert override("refund", isolation="process")[0].policy.isolation == "process"
     _, findings = override("get_order", isolation="inline")
     assert findings[0].path == ("isolation",)
 
 
 def test_what_the_code_leaves_open_may_be_declared(override: Override) -> None:
     spec, findings = override("refund", permissions=PermissionsEntry(network=["a.example"], env=["KEY"]))
-    assert (spec.permissions_network, spec.permissions_files, spec.permissions_env) == (("a.example",), None, ("KEY",))
+    assert spec.policy.permissions == Permissions(network=("a.example",), env=("KEY",))
     assert not findings
 
 
@@ -123,16 +124,16 @@ def test_what_the_code_leaves_open_may_be_declared(override: Override) -> None:
 def test_permissions_are_only_narrowed(kind: str, entries: list[str], allowed: bool, override: Override) -> None:
     spec, findings = override("reaching", permissions=PermissionsEntry(**{kind: entries}))
     assert (not findings) is allowed
-    assert getattr(spec, f"permissions_{kind}") == (tuple(entries) if allowed else getattr(REACHING, kind))
+    assert getattr(spec.policy.permissions, kind) == (tuple(entries) if allowed else getattr(REACHING, kind))
     if not allowed:
         assert findings[0].path == ("permissions", kind)
 
 
 def test_only_calls_without_effects_are_cached(override: Override) -> None:
     spec, findings = override("get_username", cache_ttl=60)
-    assert (spec.cache_ttl, findings) == (60, [])
+    assert (spec.policy.cache_ttl, findings) == (60, [])
     spec, findings = override("refund", cache_ttl=60)
-    assert spec.cache_ttl == 0
+    assert spec.policy.cache_ttl == 0
     assert [finding.severity for finding in findings] == ["warning"]
     spec, findings = override("cached", effects="idempotent")
-    assert (spec.cacheable, spec.cache_ttl, findings) == (False, 0, [])
+    assert (spec.policy.is_cacheable, spec.policy.cache_ttl, findings) == (False, 0, [])

@@ -35,7 +35,7 @@ model: {name: "${MODEL}", max_tokens: "${TOKENS}", extra: {api_key: "${KEY}"}}
         ("tools: ['${SECRET}']", "the tool ${SECRET} is unknown"),
         ("tools: [{name: '${SECRET}'}]", "the tool ${SECRET} is unknown"),
         ("model: ${SECRET}", "the model ${SECRET} needs a gateway"),
-        ("name: ${SECRET}!", "characters that it may not have"),
+        ("name: ${SECRET}!", "characters that are not allowed"),
         ("tools: [{name: refund, approval: '${SECRET} >'}]", "*** >"),
     ],
 )

@@ -26,11 +26,11 @@ def data(text: str) -> object:
 def test_every_key_and_value_has_its_place() -> None:
     document, _ = read("type: react_agent\ntools:\n  - name: é\n    retries: 2\n")
     assert document is not None
-    assert document.place(("type",), key=True) == (1, 1)
-    assert document.place(("type",)) == (1, 7)
-    assert document.place(("tools", 0, "retries"), key=True) == (4, 5)
-    assert document.place(("tools", 0, "retries")) == (4, 14)
-    assert document.place(("tools", 0, "nothing", "below")) == (3, 5)
+    assert document.location(("type",), key=True) == (1, 1)
+    assert document.location(("type",)) == (1, 7)
+    assert document.location(("tools", 0, "retries"), key=True) == (4, 5)
+    assert document.location(("tools", 0, "retries")) == (4, 14)
+    assert document.location(("tools", 0, "nothing", "below")) == (3, 5)
 
 
 def test_the_style_of_a_text_is_known() -> None:

@@ -25,6 +25,7 @@ from journeyman.events.quota import Quota
 from journeyman.llm.client import ModelReply, ModelRequest, TextDelta
 from journeyman.llm.fake.scripted import ScriptedModel
 from journeyman.runtime.use_cases.requests import HumanAnswer, StartCall
+from journeyman.tools.spec import ApprovalPolicy
 from tests.harness.random_runs import RandomRuns, random_run
 from tests.harness.runtime_in_memory import RuntimeInMemory, turns
 from tests.harness.stepped_runtime import SteppedRuntime
@@ -90,7 +91,7 @@ async def test_every_change_is_named() -> None:
         assert said(await compared(runtime, run, tools=(*renamed, *tools[1:]))) == [
             'the definition has changed: tools.look.description: "Look." -> "Look.!"'
         ]
-        strict = tuple(msgspec.structs.replace(each, approval="always") for each in tools[:1])
+        strict = tuple(each.with_policy(approval=ApprovalPolicy("always")) for each in tools[:1])
         asking = await compared(runtime, run, tools=(*strict, *tools[1:]))
         assert said(asking)[0].startswith("event 5 does not happen any more: tool_call_started m1.0")
         assert any(line.startswith("event 5 is new: approval_requested m1.0") for line in said(asking))

@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from journeyman.agents.conditions import APPROVAL_NAMES, Condition, ConditionError, compile_condition
+from journeyman.agents.conditions import (
+    APPROVAL_NAMES,
+    Condition,
+    ConditionError,
+    compile_approval,
+    compile_condition,
+)
 from journeyman.errors import ValidationError
 
 
@@ -93,3 +99,7 @@ def test_a_condition_does_not_load_the_command_line_of_its_library() -> None:
         "assert not bad, bad"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
+
+
+def test_the_condition_of_an_approval_is_compiled_once() -> None:
+    assert compile_approval("args.amount > 5") is compile_approval("args.amount > 5")

@@ -1,4 +1,4 @@
-"""Stored definitions: what came out of the environment stands there by its name."""
+"""Stored definitions hold the names of environment variables in the place of their values."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from journeyman.agents.env_references import redacted_values, resolved_references, with_references
+from journeyman.agents.env_references import redacted_text, resolved_references, with_references
 from journeyman.agents.spec import AgentSpec, ModelSettings
 from journeyman.errors import ConfigurationError
-from journeyman.tools.spec import ToolSpec
+from journeyman.tools.spec import ToolPolicy, ToolSpec
 
 KEY = "sk-planted-0123456789"
 values = st.text("ab$\\{} N_", min_size=1, max_size=10)
@@ -23,7 +23,7 @@ def agent(key: str = KEY) -> AgentSpec:
         name="a",
         model=ModelSettings(name="m", extra={"user": key, "deep": [{"x": f"Bearer {key}"}]}),
         prompt=f"The key is {key}, and $5 and ${{THIS}} and $$ stay.",
-        tools=(ToolSpec(name="t", description=f"by {key}", parameters={}, effects="idempotent"),),
+        tools=(ToolSpec(name="t", description=f"by {key}", parameters={}, policy=ToolPolicy(effects="idempotent")),),
         variables={"KEY": key, "UNUSED": "another-value"},
     )
 
@@ -63,7 +63,7 @@ def test_a_definition_that_refers_to_nothing_is_stored_as_it_always_was() -> Non
 
 
 def test_a_definition_of_an_earlier_release_holds_the_values_and_is_read_as_it_is() -> None:
-    old = msgspec.json.encode(agent().without_variables(), order="deterministic")
+    old = agent().without_variables().encode()
     assert KEY.encode() in old
     assert AgentSpec.decode(old, {}) == agent().without_variables()
 
@@ -77,9 +77,9 @@ def test_a_variable_that_is_gone_is_named() -> None:
 def test_people_see_the_name() -> None:
     spec = agent().shown()
     assert spec.prompt == "The key is ${KEY}, and $5 and ${THIS} and $$ stay."
-    assert spec.tools[0].effects == "idempotent"
+    assert spec.tools[0].policy.effects == "idempotent"
     assert KEY.encode() not in msgspec.json.encode(spec)
-    assert redacted_values("nothing", {}) == "nothing"
+    assert redacted_text("nothing", {}) == "nothing"
 
 
 def test_a_closed_word_may_come_from_a_variable() -> None:
@@ -87,4 +87,4 @@ def test_a_closed_word_may_come_from_a_variable() -> None:
     data = spec.encode()
     assert b'"effects":"${EFFECTS}"' in data
     assert AgentSpec.decode(data, {"EFFECTS": "idempotent"}) == spec
-    assert spec.shown().tools[0].effects == "idempotent"
+    assert spec.shown().tools[0].policy.effects == "idempotent"

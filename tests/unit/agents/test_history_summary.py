@@ -1,4 +1,4 @@
-"""What is summed up when the window is full, and what the model is asked for it."""
+"""Which messages are summarised when the window is full, and the request for the summary."""
 
 from __future__ import annotations
 

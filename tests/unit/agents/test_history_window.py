@@ -1,4 +1,4 @@
-"""What a model call sees of a thread."""
+"""The messages of a thread that a model call sees."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from journeyman.agents.output import OutputSchema, check_output
+from journeyman.agents.output import OutputSchema
 from journeyman.errors import ValidationError
 
 SCHEMA: dict[str, Any] = {
@@ -15,18 +15,18 @@ SCHEMA: dict[str, Any] = {
 
 
 def test_a_fitting_reply_has_no_problem() -> None:
-    assert check_output(SCHEMA, '{"city": "Bern", "degrees": 21}') is None
+    assert OutputSchema(SCHEMA).check('{"city": "Bern", "degrees": 21}') is None
 
 
 def test_every_problem_is_listed_with_its_place() -> None:
-    problems = check_output(SCHEMA, '{"city": 5, "degrees": 99}')
+    problems = OutputSchema(SCHEMA).check('{"city": 5, "degrees": 99}')
     assert problems is not None
     assert sorted(line.split(":")[0] for line in problems.splitlines()) == ["/city", "/degrees"]
 
 
 @pytest.mark.parametrize("text", ["", "Bern", '{"city": NaN}', "[" * 100_000, '{"city": "Bern"} and more'])
 def test_a_reply_that_is_not_json_says_so(text: str) -> None:
-    assert "not JSON" in (check_output(SCHEMA, text) or "")
+    assert "not JSON" in (OutputSchema(SCHEMA).check(text) or "")
 
 
 @pytest.mark.parametrize(
@@ -40,4 +40,4 @@ def test_what_is_no_schema_is_refused(schema: dict[str, Any]) -> None:
 
 def test_the_number_of_listed_problems_is_bounded() -> None:
     schema: dict[str, Any] = {"items": {"type": "string"}}
-    assert len((check_output(schema, f"[{','.join(['1'] * 100)}]") or "").splitlines()) == 10
+    assert len((OutputSchema(schema).check(f"[{','.join(['1'] * 100)}]") or "").splitlines()) == 10

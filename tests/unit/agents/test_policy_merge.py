@@ -1,4 +1,4 @@
-"""An agent as it was, within what it is today: the strictest of both, and no more than that."""
+"""An old version of an agent restricted to the current one: the strictest of both, and not more."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from journeyman.agents.policy_merge import restricted_to, strictest_spec
 from journeyman.agents.spec import AgentSpec, Limits, ModelSettings
 from journeyman.events.messages import JSON
 from journeyman.events.quota import Quota
-from journeyman.tools.spec import ToolSpec
+from journeyman.tools.spec import StoredTool, ToolSpec
 
 ANY: dict[str, JSON] = {"type": "object", "properties": {"amount": {"type": "integer"}}, "required": []}
 
 
 def tool(name: str = "pay", **changes: Any) -> ToolSpec:
-    return ToolSpec(**{"name": name, "description": "", "parameters": ANY, "code_hash": "c"} | changes)
+    return StoredTool(**{"name": name, "description": "", "parameters": ANY, "code_hash": "c"} | changes).spec()
 
 
 def agent(*tools: ToolSpec, **changes: Any) -> AgentSpec:
@@ -74,7 +74,7 @@ def test_of_each_quota_the_smaller() -> None:
     ],
 )  # fmt: skip
 def test_the_stricter_of_both(then: dict[str, Any], today: dict[str, Any], both: dict[str, Any]) -> None:
-    found = bound(tool(**then), tool(**today))
+    found = StoredTool.of(bound(tool(**then), tool(**today)))
     assert {key: getattr(found, key) for key in both} == both
 
 
@@ -87,9 +87,9 @@ def test_the_stricter_of_both(then: dict[str, Any], today: dict[str, Any], both:
         ([("always", 60.0, "approve"), ("always", 60.0, "deny")], 60.0, "deny"),
     ],
 )
-def test_silence_allows_only_what_all_who_ask_let_it_allow(asked: Any, seconds: float, default: str) -> None:
+def test_the_default_at_a_deadline_is_approve_only_if_all_agree(asked: Any, seconds: float, default: str) -> None:
     found = strictest_spec([tool(approval=when, approval_seconds=at, approval_default=to) for when, at, to in asked])
-    assert (found.approval_seconds, found.approval_default) == (seconds, default)
+    assert (found.policy.approval.deadline_seconds, found.policy.approval.default) == (seconds, default)
 
 
 def test_what_was_joined_before_does_not_grow() -> None:
@@ -98,12 +98,12 @@ def test_what_was_joined_before_does_not_grow() -> None:
     )  # fmt: skip
     once = bound(then, today)
     assert bound(once, today) == once
-    assert bound(once, tool(approval="never")).approval == once.approval
+    assert bound(once, tool(approval="never")).policy.approval == once.policy.approval
 
 
 def test_conditions_that_grew_too_long_always_ask() -> None:
     long = " || ".join(["args.amount > 1"] * 50)
-    assert bound(tool(approval=long), tool(approval=f"!({long})")).approval == "always"
+    assert bound(tool(approval=long), tool(approval=f"!({long})")).policy.approval.when == "always"
 
 
 def narrowed(most: int, **more: JSON) -> dict[str, JSON]:

@@ -1,4 +1,4 @@
-"""The decisions of the ReAct agent and of a lone call."""
+"""The decisions of the ReAct agent, and of a single call without an agent."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from journeyman.events.events import Failure, LimitReached, MessageAdded
 from journeyman.events.fold import AgentState, apply
 from journeyman.events.messages import JSON, Message, ToolCall, assistant, system, user
 from journeyman.events.open_calls import CallState, ModelCallState
-from journeyman.tools.spec import ToolSpec
+from journeyman.tools.spec import ToolPolicy, ToolSpec
 
-LOOK = ToolSpec(name="look", description="", parameters={"type": "object"}, effects="none")
+LOOK = ToolSpec(name="look", description="", parameters={"type": "object"}, policy=ToolPolicy(effects="none"))
 
 
 def check(name: str, arguments: str | dict[str, JSON]) -> dict[str, JSON]:

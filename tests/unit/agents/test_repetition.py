@@ -1,4 +1,4 @@
-"""Circles: the same calls with the same answers, in rounds of up to three replies."""
+"""Loop detection: the same calls with the same answers, in periods of up to three replies."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_calls_of_one_reply_are_one_step() -> None:
     assert after(*step * 3, asks("look {}")) == ()
 
 
-def test_what_somebody_says_begins_something_new() -> None:
+def test_any_other_message_ends_the_rounds() -> None:
     assert after(*said(A, A), user("again"), *said(A), asks("look {}")) == ()
     assert after(*said(A, A), assistant("Hm."), *said(A), asks("look {}")) == ()
 
@@ -109,7 +109,9 @@ STEPS = st.lists(st.sampled_from([A, B, C, ("look {}", "b")]), max_size=14)
 
 
 @given(STEPS, st.sampled_from([A, B, C]), st.integers(1, 3))
-def test_as_whoever_compares_everything_says(steps: list[tuple[str, str]], asked: tuple[str, str], rounds: int) -> None:
+def test_the_result_is_that_of_comparing_everything(
+    steps: list[tuple[str, str]], asked: tuple[str, str], rounds: int
+) -> None:
     def circle(period: int) -> bool:
         last = steps[-period * rounds :]
         whole = len(last) == period * rounds and last == last[:period] * rounds

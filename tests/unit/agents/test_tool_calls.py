@@ -1,4 +1,4 @@
-"""What may happen next to one tool call: every branch."""
+"""The next action for one tool call, in every branch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from journeyman.errors import BaseError, ToolError
 from journeyman.events.fold import AgentState
 from journeyman.events.messages import JSON
 from journeyman.events.open_calls import CallState
-from journeyman.tools.spec import ToolSpec
+from journeyman.tools.spec import StoredTool, ToolSpec
 
 STATE = AgentState(principal="me", thread_context={"vip": True})
 
@@ -33,7 +33,7 @@ class ConditionDouble:
 
 def spec(**changes: Any) -> ToolSpec:
     given = {"name": "pay", "description": "", "parameters": {"type": "object"}, "code_hash": "v1"}
-    return ToolSpec(**{**given, **changes})
+    return StoredTool(**{**given, **changes}).spec()
 
 
 def call(status: str = "asked", **changes: Any) -> CallState:
@@ -175,7 +175,7 @@ def test_retry_runs_again() -> None:
 @pytest.mark.parametrize("effects", ["once", "idempotent"])
 @pytest.mark.parametrize("tool", ["pay", "gone"])
 def test_a_call_that_may_have_happened_is_never_called_refused(effects: str, tool: str) -> None:
-    """Its tool is gone, or its arguments do not fit any more, since the crash: nobody knows the outcome."""
+    """Its tool is gone, or its arguments do not fit any more, since the crash: the outcome is unknown."""
     orphan = call("orphaned", attempt=1, tool=tool, arguments={"n": 1} if tool == "gone" else "x")
     action = action_for(orphan, spec(effects=effects))
     assert isinstance(action, Settle)

@@ -29,7 +29,7 @@ def test_its_tools_and_their_definitions() -> None:
 
 @settings(max_examples=50, deadline=None, database=None)
 @given(values, values)
-def test_a_fingerprint_is_of_code_and_arguments_in_any_order(one: dict[str, JSON], other: dict[str, JSON]) -> None:
+def test_the_hash_is_of_code_and_arguments_in_any_order(one: dict[str, JSON], other: dict[str, JSON]) -> None:
     same = dict(reversed(one.items()))
     assert arguments_hash(spec(), one) == arguments_hash(spec(), same)
     assert (arguments_hash(spec(), one) == arguments_hash(spec(), other)) == (one == other)

@@ -60,8 +60,8 @@ def test_a_tool_declares_what_it_reaches() -> None:
         return ""
 
     spec = describe(ask).spec
-    assert spec.permissions == Permissions(network=("a.example",), files=(), env=("KEY",))
-    assert (spec.cache_ttl, spec.cache_scope, spec.waits) == ("default", "principal", True)
+    assert spec.policy.permissions == Permissions(network=("a.example",), files=(), env=("KEY",))
+    assert (spec.policy.cache_ttl, spec.policy.cache_scope, spec.policy.may_wait) == ("default", "principal", True)
 
 
 @pytest.mark.parametrize(

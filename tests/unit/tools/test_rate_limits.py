@@ -19,7 +19,7 @@ async def test_a_tool_s_rate_limit_delays_and_then_refuses(request_for, host):
     registered = await calls.registry.register_tool(once)
 
     async def call(rate: str):
-        spec = msgspec.structs.replace(registered.spec, rate_limit=rate)
+        spec = registered.spec.with_policy(rate_limit=rate)
         return await calls.executor.execute(msgspec.structs.replace(request_for(registered), spec=spec), host)
 
     for _ in range(4):

@@ -10,7 +10,7 @@ from journeyman.errors import Problem, ToolNotFoundError, ToolRegistrationError,
 from journeyman.tools.discovery.discovery import Discovery, Found
 from journeyman.tools.process.import_target import ImportTarget
 from journeyman.tools.registry import ToolRegistry
-from journeyman.tools.spec import ToolSpec
+from journeyman.tools.spec import ToolPolicy, ToolSpec
 from journeyman.tools.tool import BaseTool, tool
 
 
@@ -95,7 +95,7 @@ async def discover_inline(path: Path) -> Discovery:
     async_file, def_file = path / "quick.py", path / "slow.py"
     spec = ToolSpec(name="quick", description="d", parameters={"type": "object"})
     shape = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": [], "additionalProperties": False}
-    slow = ToolSpec(name="slow", description="d", parameters=shape, isolation="process")
+    slow = ToolSpec(name="slow", description="d", parameters=shape, policy=ToolPolicy(isolation="process"))
     return Discovery(
         found=(
             Found(spec=spec, target=ImportTarget(attribute="quick", file=str(async_file), root=str(path))),
@@ -126,7 +126,9 @@ async def test_a_failing_second_import_is_a_problem(tmp_path):
 
 async def test_a_users_tool_may_take_a_built_in_name(tmp_path):
     async def discover(path: Path) -> Discovery:
-        spec = ToolSpec(name="calculator", description="mine", parameters={"type": "object"}, isolation="process")
+        spec = ToolSpec(
+            name="calculator", description="mine", parameters={"type": "object"}, policy=ToolPolicy(isolation="process")
+        )
         return Discovery(
             found=(Found(spec=spec, target=ImportTarget(attribute="calculator", file=str(path / "a.py"))),)
         )

@@ -1,1 +1,1 @@
-"""Graph agents: how a graph is compiled, checked, walked and drawn. Pure."""
+"""Graph agents: how a graph is compiled, checked, executed, traced and drawn. Pure."""

@@ -1,4 +1,4 @@
-"""The agent that walks a graph: each token's node decides what it does, and where the token goes when it is done."""
+"""GraphAgent: for each token in the graph, its node decides what to do, then its edges decide where the token goes."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from journeyman.events.graph_position import NodeState
 from journeyman.events.model_request import ModelRequest
 from journeyman.events.open_calls import CallState
 
-ENTRIES_A_STEP = 10  # nodes that may be entered for each of `limits.steps`: ends loops that call no model
-Decided = tuple[Action, ...]
+ENTRIES_PER_STEP = 10  # nodes that may be entered per step of `limits.steps`: ends loops without a model call
+Actions = tuple[Action, ...]
 
 
 class GraphAgent(BaseAgent):
-    """Follows `graph`: one token in the trunk, one in each parallel branch."""
+    """An agent that follows `graph`, with one token on the main branch and one on each parallel branch."""
 
     type = "custom_react_agent"
 
@@ -53,21 +53,22 @@ class GraphAgent(BaseAgent):
         super().__init__(spec, tools, render, check_output)
         self.graph = graph
 
-    def decide(self, state: AgentState) -> Decided:
+    def decide(self, state: AgentState) -> Actions:
+        """Return what the node of each token may start, or the moves of tokens whose nodes are finished."""
         if state.failure is not None:
             return (Finish(failure=state.failure),)
         if state.limit is not None:
             return (Finish(output=_answer(state), stopped_by=state.limit.limit),)
-        decided = _Decision(self, state).all()
-        if any(type(action) is EnterNode for action in decided) and self._too_many(state):
+        actions = _Decision(self, state).all()
+        if any(type(action) is EnterNode for action in actions) and self._entered_too_many(state):
             return (ReachLimit(limit="steps", value=self.spec.limits.steps),)
-        return decided
+        return actions
 
-    def _too_many(self, state: AgentState) -> bool:
-        return sum(state.walk.visits.values()) >= self.spec.limits.steps * ENTRIES_A_STEP
+    def _entered_too_many(self, state: AgentState) -> bool:
+        return sum(state.walk.visits.values()) >= self.spec.limits.steps * ENTRIES_PER_STEP
 
     def conclude(self, state: AgentState) -> Finish:
-        """The trunk is at its end: the last that a model said in it is the answer."""
+        """Finish with the last reply of a model on the main branch as the answer."""
         text = _answer(state)
         problem = self._check_output(text) if self._check_output else None
         if problem is not None:
@@ -75,6 +76,7 @@ class GraphAgent(BaseAgent):
         return Finish(output=text)
 
     def node_request(self, path: Path, state: AgentState) -> tuple[int, ModelRequest]:
+        """Return the request of an llm node, with its own prompt, model and tools."""
         node, view = self.graph.nodes[path.node], state.in_branch(path.branch)
         first_no, messages = context_window(view, self.spec.history)
         output = self.spec.output if self.graph.is_last(path.node) else None
@@ -84,43 +86,46 @@ class GraphAgent(BaseAgent):
         )
 
     def node_work(self, path: Path) -> NodeWork:
+        """Return the code of the node at `path`. Raises ConfigurationError if it has none."""
         return self.graph.nodes[path.node].work or super().node_work(path)
 
 
 class _Decision:
-    """One decision: what each token's node may start now. Model calls are counted on, since branches decide at once."""
+    """One decision over all tokens. It counts the model calls that it starts, since several branches decide at once."""
 
     def __init__(self, agent: GraphAgent, state: AgentState) -> None:
         self._agent = agent
         self._graph = agent.graph
         self._state = state
-        self._moves = Routing(agent.graph, state)
-        self._asked = 0
+        self._routing = Routing(agent.graph, state)
+        self._new_model_calls = 0
 
-    def all(self) -> Decided:
+    def all(self) -> Actions:
+        """Return the actions of all tokens."""
         walk = self._state.walk
         if walk.node is None:
-            return (self._moves.enter("", self._graph.start),)
+            return (self._routing.enter("", self._graph.start),)
         if not walk.branches:
-            return self._of(walk.node) or ((self._agent.conclude(self._state),) if _is_over(walk.node) else ())
-        decided: list[Action] = []
+            return self._act(walk.node) or ((self._agent.conclude(self._state),) if _has_ended(walk.node) else ())
+        actions: list[Action] = []
         for node in tuple(walk.nodes):
-            decided += self._in_branches(node)
-        return tuple(decided)
+            actions += self._act_or_join(node)
+        return tuple(actions)
 
-    def _in_branches(self, node: NodeState) -> Decided:
+    def _act_or_join(self, node: NodeState) -> Actions:
+        """Act for the token of a branch. A branch that has fanned out waits until all its parts have ended."""
         name = node.path.branch
         parts = self._state.walk.children(name)
         if not parts:
-            return self._of(node)
+            return self._act(node)
         if node.status == "ended" or any(part.node.status != "ended" for part in parts.values()):
             return ()
-        moved = self._moves.together(name, parts)
-        return moved or (self._agent.conclude(self._state),)
+        moves = self._routing.after_parts(name, parts)
+        return moves or (self._agent.conclude(self._state),)
 
-    def _of(self, node: NodeState) -> Decided:
+    def _act(self, node: NodeState) -> Actions:
         if node.status == "left":
-            return self._moves.onward(node)
+            return self._routing.after_node(node)
         if not node.working:
             return ()
         compiled = self._graph.nodes[node.path.node]
@@ -136,24 +141,24 @@ class _Decision:
             case _:
                 return self._code(node, compiled)
 
-    # --- the types
+    # --- what the node types do
 
-    def _llm(self, node: NodeState, compiled: CompiledNode) -> Decided:
+    def _llm(self, node: NodeState, compiled: CompiledNode) -> Actions:
         if node.replied or node.failure is not None:
             return (_leave(node, failure=node.failure),)
         view = self._state.in_branch(node.path.branch)
         if (call := view.model_call) is not None:
-            return (self._ask(call.call, call.attempt + 1, node, compiled),) if call.orphaned else ()
+            return (self._call_model(call.call, call.attempt + 1, node, compiled),) if call.orphaned else ()
         if limit := self._limit(replace(view, calls=())):
             return (limit,)
         if summary := summary_action(view, self._agent.spec, self._agent.model):
             return (summary,)
-        self._asked += 1
-        asked = self._ask(f"m{view.model_calls + self._asked}", 1, node, compiled)
-        return (*(skipped(call) for call in view.calls if call.status == "asked"), asked)
+        self._new_model_calls += 1
+        call_model = self._call_model(f"m{view.model_calls + self._new_model_calls}", 1, node, compiled)
+        return (*(skipped(call) for call in view.calls if call.status == "asked"), call_model)
 
     @staticmethod
-    def _ask(call: str, attempt: int, node: NodeState, compiled: CompiledNode) -> CallModel:
+    def _call_model(call: str, attempt: int, node: NodeState, compiled: CompiledNode) -> CallModel:
         return CallModel(
             call=call,
             attempt=attempt,
@@ -163,30 +168,30 @@ class _Decision:
         )
 
     def _limit(self, view: AgentState) -> ReachLimit | None:
-        counted = replace(view, model_calls=view.model_calls + self._asked) if self._asked else view
+        counted = replace(view, model_calls=view.model_calls + self._new_model_calls) if self._new_model_calls else view
         return exceeded(counted, self._agent.spec.limits)
 
-    def _tools(self, node: NodeState) -> Decided:
+    def _tools(self, node: NodeState) -> Actions:
         view = self._state.in_branch(node.path.branch)
         if not view.calls:
             return (_leave(node),)
         if limit := self._limit(view):
             return (limit,)
-        here = [replace(call, path=node.path) for call in view.calls]
-        if again := loop_actions(view, here, self._agent.spec.limits):
-            return again
-        actions = (self._run(call, node, view) for call in view.calls)
+        calls = [replace(call, path=node.path) for call in view.calls]
+        if loop := loop_actions(view, calls, self._agent.spec.limits):
+            return loop
+        actions = (self._tool_call(call, node, view) for call in view.calls)
         return tuple(action for action in actions if action is not None)
 
-    def _run(self, call: CallState, node: NodeState, view: AgentState) -> Action | None:
-        """As its policy says; refused if the node that asked for it was not offered the tool."""
+    def _tool_call(self, call: CallState, node: NodeState, view: AgentState) -> Action | None:
+        """Return the next action for the call. It is rejected if its llm node is not offered the tool."""
         here = replace(call, path=node.path)
-        asker = self._graph.nodes.get(call.path.node)
-        if call.status == "asked" and asker is not None and not asker.offers(call.tool):
-            return reject_unavailable(here, asker.tools)
+        caller = self._graph.nodes.get(call.path.node)
+        if call.status == "asked" and caller is not None and not caller.offers(call.tool):
+            return reject_unavailable(here, caller.tools)
         return next_action(here, view, self._agent.tools)
 
-    def _approval(self, node: NodeState, compiled: CompiledNode) -> Decided:
+    def _approval(self, node: NodeState, compiled: CompiledNode) -> Actions:
         if node.status == "waiting":
             return ()
         if node.status != "answered":
@@ -197,15 +202,15 @@ class _Decision:
     def _question(self, node: NodeState, compiled: CompiledNode) -> Action:
         try:
             message = compiled.render(self._state.in_branch(node.path.branch))
-        except BaseError as exc:  # the template names what the context does not have
+        except BaseError as exc:  # the template uses a name that the context does not have
             return _leave(node, failure=Failure(exc.code, exc.message))
         return _ask_human(node, message)
 
-    def _child(self, node: NodeState, compiled: CompiledNode) -> Decided:
-        held = next((child for child in self._state.children if child.call == node.call), None)
-        if held is not None and held.attempt == node.attempt:  # an orphaned one belongs to the run before a fork
+    def _child(self, node: NodeState, compiled: CompiledNode) -> Actions:
+        child = next((child for child in self._state.children if child.call == node.call), None)
+        if child is not None and child.attempt == node.attempt:  # an orphaned child belongs to the parent of a fork
             again = EnterNode(call=node.call, attempt=node.attempt + 1, path=node.path)
-            return (again,) if held.status == "orphaned" else ()
+            return (again,) if child.status == "orphaned" else ()
         if limit := self._limit(self._state.in_branch(node.path.branch)):
             return (limit,)
         messages = self._state.in_branch(node.path.branch).messages
@@ -214,7 +219,7 @@ class _Decision:
             AwaitChild(call=node.call, agent=compiled.spec.agent, input=text, attempt=node.attempt, path=node.path),
         )
 
-    def _code(self, node: NodeState, compiled: CompiledNode) -> Decided:
+    def _code(self, node: NodeState, compiled: CompiledNode) -> Actions:
         if any(call.status == "waiting" for call in node.calls):
             return ()
         if node.status == "orphaned":
@@ -240,7 +245,7 @@ def _ask_human(node: NodeState, message: str) -> AskHuman:
     )
 
 
-def _is_over(node: NodeState) -> bool:
+def _has_ended(node: NodeState) -> bool:
     return node.status in ("left", "ended")
 
 

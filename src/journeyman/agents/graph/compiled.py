@@ -1,4 +1,4 @@
-"""A graph ready to be walked: its nodes with what was compiled of them, and the edges that leave each."""
+"""A compiled graph: nodes with their prompts, models, tools and code, and the edges that leave each."""
 
 from __future__ import annotations
 
@@ -16,21 +16,22 @@ Render = Callable[[AgentState], str]
 
 
 class CompiledNode(NamedTuple):
-    """A node and what it needs to work. `model` is the name that the model client knows."""
+    """A node with its prompt, model, tools and code resolved. `model` is the name that the model client knows."""
 
     spec: NodeSpec
     settings: ModelSettings
     model: str
-    tools: tuple[ToolDefinition, ...]  # that its model is offered
-    render: Render  # the prompt of an llm node, the question of an approval
+    tools: tuple[ToolDefinition, ...]  # offered to its model
+    render: Render  # renders the prompt of an llm node, or the question of an approval
     work: NodeWork | None = None
 
     def offers(self, tool: str) -> bool:
+        """Return whether its model may call the tool."""
         return self.spec.tools is None or tool in self.spec.tools
 
 
 class CompiledEdge(NamedTuple):
-    """An edge that leaves a node: its number in the file, from 0, and its condition."""
+    """An edge that leaves a node, with its number in the file (from 0) and its condition."""
 
     number: int
     edge: EdgeSpec
@@ -38,25 +39,28 @@ class CompiledEdge(NamedTuple):
 
 
 class Graph:
-    """Nodes by name, and the ways out of each in the order of the file."""
+    """The nodes of a graph by name, and the edges that leave each, in the order of the file."""
 
     def __init__(self, spec: GraphSpec, nodes: Mapping[str, CompiledNode]) -> None:
-        """Raises ValidationError when a condition does not compile."""
+        """Compile the edges. Raises ValidationError if a condition does not compile."""
         self.start = spec.start
         self.edges = spec.edges
         self.nodes = nodes
-        self._ways = _ways(spec, edge_conditions(spec))
-        self._last = {name for name, ways in self._ways.items() if any(END in way.edge.targets for way in ways)}
+        self._edges_from = _edges_from(spec, edge_conditions(spec))
+        self._last = {
+            name for name, edges in self._edges_from.items() if any(END in each.edge.targets for each in edges)
+        }
 
-    def ways(self, node: str) -> Sequence[CompiledEdge]:
-        return self._ways.get(node, ())
+    def edges_from(self, node: str) -> Sequence[CompiledEdge]:
+        """Return the edges that leave `node`."""
+        return self._edges_from.get(node, ())
 
     def is_last(self, node: str) -> bool:
-        """May what this node says be the answer? An edge leads from it to the end."""
+        """Return whether an edge leads from `node` to the end, so that its reply may be the answer."""
         return node in self._last
 
 
-def _ways(spec: GraphSpec, conditions: Sequence[EdgeCondition | None]) -> dict[str, list[CompiledEdge]]:
+def _edges_from(spec: GraphSpec, conditions: Sequence[EdgeCondition | None]) -> dict[str, list[CompiledEdge]]:
     found: dict[str, list[CompiledEdge]] = {}
     for index, (edge, when) in enumerate(zip(spec.edges, conditions, strict=True)):
         for origin in edge.origins:

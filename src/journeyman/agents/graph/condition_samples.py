@@ -1,4 +1,4 @@
-"""A condition tried on sample states when its agent is loaded, to find what can never be evaluated. Pure."""
+"""Tries the condition of an edge on sample states at load time, to find one that can never be evaluated. Pure."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from journeyman.agents.conditions import ConditionError
 from journeyman.agents.graph.edge_conditions import ConditionView, EdgeCondition
 from journeyman.events.messages import JSON, ToolCall, assistant, user
 
-MAX_SAMPLES = 2000  # tens of milliseconds for a condition that never gives an answer
+MAX_SAMPLES = 2000  # tens of milliseconds for a condition that fails on each
 
-_OPEN = re.compile(
+_SAMPLED = re.compile(
     r"""(?<![\w.])(?:context\s*\.\s*(thread|global)|state\s*\.\s*(result)|[\w.\[\]]+\s*\.\s*(arguments))"""
     r"""((?:\s*\.\s*\w+\b(?!\s*\()|\s*\[\s*(?:"[^"]*"|'[^']*')\s*\])*)"""
 )
 _KEY = re.compile(r"""\w+|"[^"]*"|'[^']*'""")
 _KINDS: tuple[JSON, ...] = (1, 0.5, "a", True, ["a"], {"a": 1}, None)
-"""What may stand where nobody says what stands there: in a context, a node's result, a call's arguments."""
+"""Sample values for parts without a schema: a context, the result of a node, the arguments of a call."""
 
 
 def never_evaluates(condition: EdgeCondition) -> str | None:
-    """Why the condition gives true or false on no sample state; None if it does on one."""
+    """Return why the condition can be evaluated on no sample state. None: it can on at least one."""
     reason = None
-    for number, seen in enumerate(_samples(condition.text)):
-        if number >= MAX_SAMPLES:  # too many open parts to try them all: nothing is known against it
+    for number, view in enumerate(_samples(condition.text)):
+        if number >= MAX_SAMPLES:  # too many parts to try all their values, so it gets the benefit of the doubt
             return None
         try:
-            condition.holds(seen)
+            condition.holds(view)
         except ConditionError as exc:
             reason = reason or exc.message
         else:
@@ -39,24 +39,25 @@ def never_evaluates(condition: EdgeCondition) -> str | None:
 
 
 def _samples(text: str) -> Iterator[ConditionView]:
-    """States whose open parts hold, at the paths that the text names, each kind of value in each combination."""
-    paths = sorted({_path(found) for found in _OPEN.finditer(text)})
+    """Yield states with every combination of sample values at the paths that the text uses."""
+    paths = sorted({_path(match) for match in _SAMPLED.finditer(text)})
     for kinds in itertools.product(_KINDS, repeat=len(paths)):
-        open_parts: dict[str, JSON] = {"thread": {}, "global": {}, "arguments": {}, "result": None}
+        parts: dict[str, JSON] = {"thread": {}, "global": {}, "arguments": {}, "result": None}
         for (root, *keys), value in zip(paths, kinds, strict=True):
-            open_parts[root] = _with(open_parts[root], keys, value)
-        yield from _states(open_parts)
+            parts[root] = _with(parts[root], keys, value)
+        yield from _states(parts)
 
 
-def _path(found: re.Match[str]) -> tuple[str, ...]:
-    root = next(group for group in found.groups()[:3] if group is not None)
-    return (root, *(key.strip("\"'") for key in _KEY.findall(found.group(4))))
+def _path(match: re.Match[str]) -> tuple[str, ...]:
+    root = next(group for group in match.groups()[:3] if group is not None)
+    return (root, *(key.strip("\"'") for key in _KEY.findall(match.group(4))))
 
 
-def _with(held: JSON, keys: list[str], value: JSON) -> JSON:
+def _with(part: JSON, keys: list[str], value: JSON) -> JSON:
+    """Return `part` with `value` at the path `keys`. What is deeper in it already stays."""
     if not keys:
-        return held if isinstance(held, dict) and held else value
-    inner = held if isinstance(held, dict) else {}
+        return part if isinstance(part, dict) and part else value
+    inner = part if isinstance(part, dict) else {}
     return {**inner, keys[0]: _with(inner.get(keys[0]), keys[1:], value)}
 
 

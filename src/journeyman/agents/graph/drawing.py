@@ -1,4 +1,4 @@
-"""The picture of an agent's graph: nodes and edges as data, and as Mermaid text. Pure."""
+"""Diagrams of an agent's graph: nodes and edges as data, and a Mermaid flowchart. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REACT = GraphSpec(
         EdgeSpec(origins=("tools",), targets=("llm",)),
     ),
 )
-"""The graph that a `react_agent` has without saying so."""
+"""The graph of every `react_agent`."""
 
 _SHAPES = {
     "llm": "({})",
@@ -29,30 +29,30 @@ _SHAPES = {
     "approval": "{{{}}}",
 }
 _REGISTERED = "[/{}/]"
-# Words of Mermaid's own that cannot be the id of a node (every word of its grammar was tried).
+# Words of Mermaid that cannot be the id of a node; every word of its grammar was tried.
 _RESERVED = re.compile("call|class|click|default|direction|end|flowchart|graph|href|interpolate|style|subgraph")
 _ESCAPES = str.maketrans({"#": "#35;", '"': "#quot;", "<": "#lt;", ">": "#gt;", "&": "#amp;", "`": "#96;", "\n": " "})
 
 
 class GraphNode(msgspec.Struct, frozen=True):
-    """`id` is the node's name, `type` one of llm, tools, function, agent, approval, or a registered type."""
+    """A node of a diagram. `id` is its name, `type` llm, tools, function, agent, approval, or a registered type."""
 
     id: str
     type: str
 
 
 class GraphEdge(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"}, omit_defaults=True):
-    """One way from a node to another, or to `end`. Ways of one `group` are one edge of the file: taken together."""
+    """An arrow from one node to another, or to `end`. Arrows with one `group` are one edge of the file."""
 
     from_: str
     to: str
-    when: str | None = None  # the condition; absent: otherwise
+    when: str | None = None  # the condition; None: taken if no edge before it is
     kind: Literal["", "fan_out", "join", "on_error", "on_unavailable"] = ""
     group: int | None = None  # of fan_out and join: the edge's number in the file, from 0
 
 
 class GraphPicture(msgspec.Struct, frozen=True):
-    """A graph with every way by itself. `start` is the first node; `end`, which is no node, ends a branch."""
+    """A diagram of a graph. `start` is the first node. `end` is not a node: it ends a branch."""
 
     start: str
     nodes: tuple[GraphNode, ...]
@@ -60,19 +60,19 @@ class GraphPicture(msgspec.Struct, frozen=True):
 
 
 def graph_of(spec: AgentSpec) -> GraphSpec | None:
-    """An agent's graph; None for a type that decides by code alone."""
+    """Return the graph of an agent. None: its type decides without a graph."""
     return REACT if spec.type == "react_agent" else spec.graph
 
 
 def graph_picture(graph: GraphSpec) -> GraphPicture:
-    """Nodes in the order of the file, edges in their order, then the ways of failures."""
-    ways = [way for index, edge in enumerate(graph.edges) for way in _ways(index, edge)]
-    failing = [way for node in graph.nodes for way in _failing(node)]
+    """Return the diagram of a graph: nodes and edges in the order of the file, then the arrows of failures."""
+    arrows = [arrow for index, edge in enumerate(graph.edges) for arrow in _arrows(index, edge)]
+    failures = [arrow for node in graph.nodes for arrow in _failure_arrows(node)]
     nodes = tuple(GraphNode(node.name, node.type) for node in graph.nodes)
-    return GraphPicture(graph.start, nodes, (*ways, *failing))
+    return GraphPicture(graph.start, nodes, (*arrows, *failures))
 
 
-def _ways(index: int, edge: EdgeSpec) -> Iterator[GraphEdge]:
+def _arrows(index: int, edge: EdgeSpec) -> Iterator[GraphEdge]:
     kind: Literal["", "fan_out", "join"] = ""
     if len(edge.origins) > 1:
         kind = "join"
@@ -83,7 +83,7 @@ def _ways(index: int, edge: EdgeSpec) -> Iterator[GraphEdge]:
             yield GraphEdge(from_=origin, to=target, when=edge.when, kind=kind, group=index if kind else None)
 
 
-def _failing(node: NodeSpec) -> Iterator[GraphEdge]:
+def _failure_arrows(node: NodeSpec) -> Iterator[GraphEdge]:
     if node.on_error is not None:
         yield GraphEdge(from_=node.name, to=node.on_error, kind="on_error")
     if node.on_unavailable is not None:
@@ -91,17 +91,17 @@ def _failing(node: NodeSpec) -> Iterator[GraphEdge]:
 
 
 def mermaid(graph: GraphSpec) -> str:
-    """A Mermaid flowchart: thick arrows are parallel branches, circles joins, dotted arrows the ways of failures."""
+    """Return a Mermaid flowchart: thick arrows are parallel branches, circles joins, dotted arrows failures."""
     lines = ["flowchart TD", f"    Start([start]) --> {_id(graph.start)}"]
     lines += [f"    {_id(node.name)}{_SHAPES.get(node.type, _REGISTERED).format(node.name)}" for node in graph.nodes]
     for index, edge in enumerate(graph.edges):
-        lines += [f"    {line}" for line in _drawn(index, edge)]
+        lines += [f"    {line}" for line in _edge_lines(index, edge)]
     for node in graph.nodes:
-        lines += [f"    {_id(way.from_)} -.->|{way.kind[3:]}| {_id(way.to)}" for way in _failing(node)]
+        lines += [f"    {_id(each.from_)} -.->|{each.kind[3:]}| {_id(each.to)}" for each in _failure_arrows(node)]
     return "\n".join(lines) + "\n"
 
 
-def _drawn(index: int, edge: EdgeSpec) -> Iterator[str]:
+def _edge_lines(index: int, edge: EdgeSpec) -> Iterator[str]:
     origin = _id(edge.origins[0])
     if len(edge.origins) > 1:
         origin = f"Join{index}"
@@ -113,7 +113,7 @@ def _drawn(index: int, edge: EdgeSpec) -> Iterator[str]:
 
 
 def _id(name: str) -> str:
-    """A node's id in the drawing. Ids that are not names begin with a capital, which no name does."""
+    """Return the id of a node in the flowchart. Other ids begin with a capital, which no node's name does."""
     if name == "end":
         return "End([end])"
     return f"N_{name}" if _RESERVED.fullmatch(name) else name

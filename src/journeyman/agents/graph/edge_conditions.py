@@ -1,7 +1,7 @@
-"""What the condition of an edge may see of a run: a small view of one branch, never the whole list of messages. Pure.
+"""The conditions of edges, and what they can read: a small view of one branch, not the whole thread. Pure.
 
 `state.tool_calls`, `state.last_message`, `state.result`, `state.steps`, `state.visits`, `context.thread` and
-`context.global`. Only what a condition reads is put together, so its cost does not grow with the thread.
+`context.global`. Only what a condition reads is collected, so its cost does not grow with the thread.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _VISITS = re.compile(r"""\bstate\s*\.\s*visits\s*(?:\.\s*(\w+)\b(?!\s*\()|\[\s*(
 
 
 class ConditionView(msgspec.Struct, frozen=True, kw_only=True):
-    """One branch of a run at the moment when it leaves a node."""
+    """What a condition can read of one branch of a run, at the moment when it leaves a node."""
 
     last: Message | None = None  # the newest message that the branch sees
-    result: JSON = None  # what the node that is left gave
+    result: JSON = None  # of the node that is left
     steps: int = 0  # model calls of the run
-    visits: Mapping[str, int] = {}  # node -> how often it was entered in this run; absent: never
+    visits: Mapping[str, int] = {}  # node -> how often it was entered in this run; absent: 0
     thread: Mapping[str, JSON] = {}
     global_: Mapping[str, JSON] = {}
 
@@ -41,7 +41,7 @@ class ConditionView(msgspec.Struct, frozen=True, kw_only=True):
 def condition_view(
     state: AgentState, last: Message | None = None, result: JSON = None, visits: Mapping[str, int] | None = None
 ) -> ConditionView:
-    """The view of a branch whose newest message is `last`, as it leaves a node that gave `result`."""
+    """Return the view of a branch whose newest message is `last`, as it leaves a node with this `result`."""
     return ConditionView(
         last=last,
         result=result,
@@ -53,28 +53,28 @@ def condition_view(
 
 
 class EdgeCondition:
-    """A compiled `when`. `reads` are the paths of the view that it looks at, such as `state.steps`."""
+    """A compiled `when`. `reads` are the paths that it uses, such as `state.steps`."""
 
     def __init__(self, condition: Condition, reads: Sequence[str], nodes: Collection[str]) -> None:
         self.text = condition.text
         self.reads = tuple(reads)
         self._condition = condition
-        self._parts = tuple(_part(path, nodes) for path in reads)
+        self._setters = tuple(_setter(path, nodes) for path in reads)
 
-    def holds(self, seen: ConditionView) -> bool:
-        """Whether it is true. Raises ConditionError when it has no answer, or one that is not a boolean."""
-        return self._condition.holds(self.values(seen))
+    def holds(self, view: ConditionView) -> bool:
+        """Return whether the condition is true. Raises ConditionError if the result is not a boolean."""
+        return self._condition.holds(self.values(view))
 
-    def values(self, seen: ConditionView) -> dict[str, dict[str, JSON]]:
-        """What it is evaluated with: only what it reads."""
+    def values(self, view: ConditionView) -> dict[str, dict[str, JSON]]:
+        """Return the values for the evaluation: only those that the condition reads."""
         values: dict[str, dict[str, JSON]] = {"state": {}, "context": {"thread": {}, "global": {}}}
-        for part in self._parts:
-            part(values, seen)
+        for set_value in self._setters:
+            set_value(values, view)
         return values
 
 
 def edge_conditions(graph: GraphSpec) -> tuple[EdgeCondition | None, ...]:
-    """The conditions of a graph's edges, in their order; None where there is none. Raises as `compile_edge`."""
+    """Compile the conditions of a graph's edges, in their order. None: an edge without. Raises as `compile_edge`."""
     nodes = [node.name for node in graph.nodes]
     return tuple(compile_edge(edge.when, nodes) if edge.when is not None else None for edge in graph.edges)
 
@@ -89,7 +89,7 @@ def compile_edge(text: str, nodes: Collection[str]) -> EdgeCondition:
     fields = sorted({_field(text, found) for found in _STATE.finditer(bare)})
     if "visits" in fields:
         for found in _VISITS.finditer(text):
-            _known(text, "node", next(name for name in found.groups() if name is not None), nodes)
+            _check_known(text, "node", next(name for name in found.groups() if name is not None), nodes)
     reads = [f"state.{field}" for field in fields] + _contexts(text, bare)
     return EdgeCondition(condition, reads, nodes)
 
@@ -101,11 +101,11 @@ def _field(text: str, found: re.Match[str]) -> str:
         raise ValidationError(
             f"The condition {text!r} uses `state` as a whole; write one of {fields}", code="invalid_condition"
         )
-    _known(text, "field of state", name, _STATES)
+    _check_known(text, "field of state", name, _STATES)
     return name
 
 
-def _known(text: str, kind: str, name: str, known: Collection[str]) -> None:
+def _check_known(text: str, kind: str, name: str, known: Collection[str]) -> None:
     if name not in known:
         close = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(known))}"
@@ -115,7 +115,7 @@ def _known(text: str, kind: str, name: str, known: Collection[str]) -> None:
 
 
 def _contexts(text: str, bare: str) -> list[str]:
-    """The paths of the context that are read: single keys, where no part is read as a whole."""
+    """Return the paths of the context that are read. A key is left out if its whole scope is read."""
     reads: set[str] = set()
     for found in _CONTEXT.finditer(bare):
         scope, key = found.groups()
@@ -130,37 +130,37 @@ def _contexts(text: str, bare: str) -> list[str]:
 
 
 _Values = dict[str, dict[str, JSON]]
-_Part = Callable[[_Values, ConditionView], None]
+_Setter = Callable[[_Values, ConditionView], None]
 
 
-def _part(path: str, nodes: Collection[str]) -> _Part:
-    """What puts the value at `path` among the values."""
+def _setter(path: str, nodes: Collection[str]) -> _Setter:
+    """Return a function that adds the value at `path` of a view to the values."""
     root, field, *key = path.split(".")
     if root == "state":
         read = partial(_visits, nodes) if field == "visits" else _STATES[field]
-        return partial(_put_state, field, read)
-    return partial(_put_context, field, key[0]) if key else partial(_put_scope, field)
+        return partial(_set_state, field, read)
+    return partial(_set_context, field, key[0]) if key else partial(_set_scope, field)
 
 
-def _put_state(field: str, read: Callable[[ConditionView], JSON], values: _Values, seen: ConditionView) -> None:
-    values["state"][field] = read(seen)
+def _set_state(field: str, read: Callable[[ConditionView], JSON], values: _Values, view: ConditionView) -> None:
+    values["state"][field] = read(view)
 
 
-def _put_scope(scope: str, values: _Values, seen: ConditionView) -> None:
-    values["context"][scope] = dict(seen.thread if scope == "thread" else seen.global_)
+def _set_scope(scope: str, values: _Values, view: ConditionView) -> None:
+    values["context"][scope] = dict(view.thread if scope == "thread" else view.global_)
 
 
-def _put_context(scope: str, key: str, values: _Values, seen: ConditionView) -> None:
-    held = seen.thread if scope == "thread" else seen.global_
-    if key in held:
-        values["context"][scope][key] = held[key]
+def _set_context(scope: str, key: str, values: _Values, view: ConditionView) -> None:
+    context = view.thread if scope == "thread" else view.global_
+    if key in context:
+        values["context"][scope][key] = context[key]
 
 
-def _tool_calls(seen: ConditionView) -> JSON:
-    """Calls of the newest message that nobody ran yet. Arguments that are no JSON object count as none."""
-    if seen.last is None or seen.last.role != "assistant":
+def _tool_calls(view: ConditionView) -> JSON:
+    """Return the tool calls of the newest message, if they did not run yet. Invalid arguments become `{}`."""
+    if view.last is None or view.last.role != "assistant":
         return []
-    return [{"name": call.name, "arguments": _arguments(call.arguments)} for call in seen.last.tool_calls]
+    return [{"name": call.name, "arguments": _arguments(call.arguments)} for call in view.last.tool_calls]
 
 
 def _arguments(text: str) -> dict[str, JSON]:
@@ -171,22 +171,22 @@ def _arguments(text: str) -> dict[str, JSON]:
     return found if isinstance(found, dict) else {}
 
 
-def _last_message(seen: ConditionView) -> JSON:
-    if seen.last is None:
+def _last_message(view: ConditionView) -> JSON:
+    if view.last is None:
         return {"role": "", "text": ""}
-    return {"role": seen.last.role, "text": seen.last.text}
+    return {"role": view.last.role, "text": view.last.text}
 
 
-def _result(seen: ConditionView) -> JSON:
-    return seen.result
+def _result(view: ConditionView) -> JSON:
+    return view.result
 
 
-def _steps(seen: ConditionView) -> JSON:
-    return seen.steps
+def _steps(view: ConditionView) -> JSON:
+    return view.steps
 
 
-def _visits(nodes: Collection[str], seen: ConditionView) -> JSON:
-    return {**dict.fromkeys(nodes, 0), **seen.visits}
+def _visits(nodes: Collection[str], view: ConditionView) -> JSON:
+    return {**dict.fromkeys(nodes, 0), **view.visits}
 
 
 _STATES: Mapping[str, Callable[[ConditionView], JSON]] = {

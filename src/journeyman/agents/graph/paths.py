@@ -1,4 +1,4 @@
-"""The moves that a graph allows: from node to node, into branches, and to joins. Pure."""
+"""All paths that a graph allows, and all tokens that a run may have. For checks at load time. Pure."""
 
 from __future__ import annotations
 
@@ -8,71 +8,72 @@ from typing import NamedTuple
 from journeyman.agents.spec import EdgeSpec, GraphSpec
 
 END = "end"
-MAX_TOKENS = 5000  # kinds of tokens that are followed: branches within branches multiply
-_ROUNDS = 8  # until it is known which joins let others wait
+MAX_TOKENS = 5000  # kinds of tokens that are followed; nested branches multiply them
+_ROUNDS = 8  # of following all tokens, until no further join is found at which some branches stop
 
-Stack = tuple[tuple[int, int], ...]  # the fan-outs that a token is within, the outermost first: (edge, branch)
+Stack = tuple[tuple[int, int], ...]  # the branches that a token is in, the outermost first: (fan-out edge, branch)
 
 
 class Arrival(NamedTuple):
-    """A token that comes to a join: from this node, in this branch of its fan-out."""
+    """A token at a join: the node that it comes from, and its branch of the fan-out."""
 
     origin: str
     branch: int
 
 
 class PossiblePaths:
-    """Nodes, the edges that leave each, and what can be reached."""
+    """The nodes of a graph, the edges that leave each, and the nodes that can be reached."""
 
     def __init__(self, graph: GraphSpec) -> None:
         self.graph = graph
         self.nodes = {node.name: node for node in graph.nodes}
-        self._out: dict[str, list[tuple[int, EdgeSpec]]] = {name: [] for name in self.nodes}
+        self._edges: dict[str, list[tuple[int, EdgeSpec]]] = {name: [] for name in self.nodes}
         for index, edge in enumerate(graph.edges):
             for origin in edge.origins:
-                self._out[origin].append((index, edge))
-        self.reached = self.from_([graph.start])
+                self._edges[origin].append((index, edge))
+        self.reached = self.reachable_from([graph.start])
 
-    def out_of(self, node: str) -> list[tuple[int, EdgeSpec]]:
-        """The edges that leave `node`, in order."""
-        return self._out[node]
+    def edges_from(self, node: str) -> list[tuple[int, EdgeSpec]]:
+        """Return the edges that leave `node`, with their numbers, in the order of the file."""
+        return self._edges[node]
 
     def on_failure(self, name: str) -> list[str]:
+        """Return the nodes at which a run goes on if the node fails."""
         node = self.nodes[name]
         return [target for target in (node.on_error, node.on_unavailable) if target is not None]
 
-    def next_of(self, name: str, without: Collection[int] = ()) -> list[str]:
-        """Where a run may be after `name`."""
+    def successors(self, name: str, without: Collection[int] = ()) -> list[str]:
+        """Return the nodes that may follow `name`, without the edges of these numbers."""
         found = self.on_failure(name)
-        for index, edge in self._out[name]:
+        for index, edge in self._edges[name]:
             found += edge.targets if index not in without else ()
         return found
 
-    def from_(self, starts: Collection[str], without: Collection[int] = ()) -> set[str]:
-        """`starts` and all that can be reached from them, `end` included, without the edges of these numbers."""
+    def reachable_from(self, starts: Collection[str], without: Collection[int] = ()) -> set[str]:
+        """Return `starts` and all nodes reachable from them, `end` included, without the edges of these numbers."""
         found: set[str] = set()
         waiting = list(starts)
         while waiting:
             name = waiting.pop()
             if name not in found:
                 found.add(name)
-                waiting += self.next_of(name, without) if name != END else ()
+                waiting += self.successors(name, without) if name != END else ()
         return found
 
 
-Group = tuple[Stack, int]  # what can meet: the branches of one fan-out, within the same outer branches
+Group = tuple[Stack, int]  # a fan-out edge within these outer branches: its branches can meet at a join
 
 
 class PossibleTokens:
-    """Every kind of token that a run may have: at which node, within which fan-outs.
+    """Every kind of token that a run may have, by its node and the branches that it is in.
 
-    `groups` are the tokens that come to each join, by what can meet there; `multiplying` the fan-outs to which a branch
-    of their own leads back, each with that branch. `complete` is False when there were too many kinds to follow.
+    `groups` holds the tokens that arrive at each join, in groups that can meet there. `multiplying` holds each fan-out
+    that one of its branches leads back to, with that branch. `complete` is False if there were too many kinds.
     """
 
-    def __init__(self, ways: PossiblePaths) -> None:
+    def __init__(self, paths: PossiblePaths) -> None:
         self.groups: dict[int, dict[Group, set[Arrival]]] = {}
-        self._ways = ways
+        self._paths = paths
         partial: set[int] = set()
         for _ in range(_ROUNDS):
             self._follow(partial)
@@ -82,9 +83,9 @@ class PossibleTokens:
 
     def _follow(self, partial: Collection[int]) -> None:
         self.multiplying: set[tuple[int, int]] = set()
-        self.groups = {index: {} for index, edge in enumerate(self._ways.graph.edges) if len(edge.origins) > 1}
+        self.groups = {index: {} for index, edge in enumerate(self._paths.graph.edges) if len(edge.origins) > 1}
         seen: set[tuple[str, Stack]] = set()
-        waiting: list[tuple[str, Stack]] = [(self._ways.graph.start, ())]
+        waiting: list[tuple[str, Stack]] = [(self._paths.graph.start, ())]
         while waiting and len(seen) < MAX_TOKENS:
             token = waiting.pop()
             if token not in seen:
@@ -93,7 +94,7 @@ class PossibleTokens:
         self.complete = not waiting
 
     def _is_partial(self, join: int) -> bool:
-        """Whether branches may wait at another join of the fan-out while those that came to this one go on."""
+        """Return whether branches of a fan-out arrive at another join, so that this one goes on without them."""
         return any(
             not _branches(arrived) <= _branches(self.groups[join][group])
             for group in self.groups[join]
@@ -102,8 +103,8 @@ class PossibleTokens:
         )
 
     def _moves(self, name: str, stack: Stack, partial: Collection[int]) -> Iterator[tuple[str, Stack]]:
-        yield from ((target, stack) for target in self._ways.on_failure(name))
-        for index, edge in self._ways.out_of(name):
+        yield from ((target, stack) for target in self._paths.on_failure(name))
+        for index, edge in self._paths.edges_from(name):
             if len(edge.origins) == 1 or not stack:
                 yield from self._into(index, edge, stack)
                 continue
@@ -117,7 +118,7 @@ class PossibleTokens:
         if len(edge.targets) == 1:
             yield edge.targets[0], stack
             return
-        if outer := next((held for held in stack if held[0] == index), None):
+        if outer := next((branch for branch in stack if branch[0] == index), None):
             self.multiplying.add(outer)
             return
         yield from ((target, (*stack, (index, branch))) for branch, target in enumerate(edge.targets))

@@ -1,4 +1,4 @@
-"""The way of a run through its graph: node by node, with the conditions that were asked and their values. Pure."""
+"""The execution trace of a run through its graph: node by node, with the conditions and their values. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from journeyman.events.messages import JSON, assistant
 
 
 class EvaluatedCondition(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A condition, what it read (what was not there is left out), and whether it held. None: it had no answer."""
+    """A condition that was evaluated, and the values it read; missing values are left out.
+
+    `held` is None if it could not be evaluated; `reason` says why.
+    """
 
     when: str
     values: dict[str, JSON]
@@ -25,7 +28,7 @@ class EvaluatedCondition(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class TraceStep(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A node as it was left: what it asked its edges, and where it went: nowhere, if that ended the run."""
+    """A visit of a node: the conditions evaluated after it, and the next nodes. Empty `to`: the run ended."""
 
     node: str
     type: str
@@ -37,11 +40,11 @@ class TraceStep(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     to: tuple[str, ...] = ()
 
 
-def execution_trace(graph: GraphSpec, facts: Iterable[tuple[int, int, Event]]) -> Iterator[TraceStep]:
-    """The steps of a run of this graph, from its events as (seq, at, event)."""
+def execution_trace(graph: GraphSpec, events: Iterable[tuple[int, int, Event]]) -> Iterator[TraceStep]:
+    """Yield the steps of a run of this graph, from its events as (seq, at, event)."""
     conditions = edge_conditions(graph)
     state = AgentState()
-    for seq, at, event in facts:
+    for seq, at, event in events:
         state = apply(state, seq, at, event)
         if isinstance(event, NodeLeft):
             yield _step(graph, conditions, state, event)
@@ -53,7 +56,7 @@ def _step(
     path = event.path
     node = graph.node(path.node)
     if event.error is None:
-        asked, to = _chosen(graph, conditions, path.node, _seen(state, event))
+        asked, to = _chosen(graph, conditions, path.node, _view(state, event))
     else:
         asked, to = (), _after_failure(node, state, event.error.code, path.branch)
     return TraceStep(
@@ -79,42 +82,42 @@ def _after_failure(node: NodeSpec | None, state: AgentState, code: str, branch: 
     return (node.on_error,) if node.on_error is not None else ()
 
 
-def _seen(state: AgentState, event: NodeLeft) -> ConditionView:
+def _view(state: AgentState, event: NodeLeft) -> ConditionView:
     messages = state.in_branch(event.path.branch).messages
     last = messages[-1] if messages else None
     node = state.walk.at(event.path.branch)
     if node is not None and node.child is not None and isinstance(event.result, str):
-        last = assistant(event.result)  # what an agent answers is said as the token moves on
+        last = assistant(event.result)  # its message is added when the token moves on
     return condition_view(state, last, event.result, state.walk.visits)
 
 
 def _chosen(
-    graph: GraphSpec, conditions: tuple[EdgeCondition | None, ...], node: str, seen: ConditionView
+    graph: GraphSpec, conditions: tuple[EdgeCondition | None, ...], node: str, view: ConditionView
 ) -> tuple[tuple[EvaluatedCondition, ...], tuple[str, ...]]:
-    """What the edges of a node were asked until one matched, and the targets of that one."""
+    """Return the conditions that were evaluated until one was true, and the targets of its edge."""
     asked: list[EvaluatedCondition] = []
     for edge, condition in zip(graph.edges, conditions, strict=True):
         if node not in edge.origins:
             continue
         if condition is None:
             return tuple(asked), edge.targets
-        asked.append(_asked(condition, seen))
+        asked.append(_evaluated(condition, view))
         if asked[-1].held is not False:
             return tuple(asked), edge.targets if asked[-1].held else ()
     return tuple(asked), ()
 
 
-def _asked(condition: EdgeCondition, seen: ConditionView) -> EvaluatedCondition:
-    values = condition.values(seen)
+def _evaluated(condition: EdgeCondition, view: ConditionView) -> EvaluatedCondition:
+    values = condition.values(view)
     read = {path: value for path in condition.reads for value in _at(values, path.split("."))}
     try:
-        return EvaluatedCondition(condition.text, read, condition.holds(seen))
+        return EvaluatedCondition(condition.text, read, condition.holds(view))
     except ConditionError as exc:
         return EvaluatedCondition(condition.text, read, None, exc.message)
 
 
 def _at(values: JSON, keys: list[str]) -> Iterator[JSON]:
-    """The value at a path; nothing if it is not there."""
+    """Yield the value at a path, if there is one."""
     for key in keys:
         if key not in values:
             return

@@ -63,22 +63,23 @@ def tool_answer(
     findings: Sequence[LintFinding] = (),
 ) -> ToolAnswer:
     """Describe a tool: its schema and policy, its metrics, its sandbox, and what the static check found."""
+    policy = spec.policy
     return ToolAnswer(
         name=spec.name,
         description=spec.description,
         parameters=spec.parameters,
-        effects=spec.effects,
-        declared=spec.declared,
-        on_unknown=spec.on_unknown,
-        approval=spec.approval,
-        timeout_seconds=spec.timeout_seconds,
-        retries=spec.retries,
-        isolation=spec.isolation,
+        effects=policy.effects,
+        declared=policy.declared,
+        on_unknown=policy.on_unknown,
+        approval=policy.approval.when,
+        timeout_seconds=policy.timeout_seconds,
+        retries=policy.retries,
+        isolation=policy.isolation,
         permissions=PermissionsAnswer(
-            network=spec.permissions_network, files=spec.permissions_files, env=spec.permissions_env
+            network=policy.permissions.network, files=policy.permissions.files, env=policy.permissions.env
         ),
-        cache_ttl=spec.cache_ttl,
-        cache_scope=spec.cache_scope,
+        cache_ttl=policy.cache_ttl,
+        cache_scope=policy.cache_scope,
         checks=tuple(map(_check_answer, findings)),
         source=spec.source,
         code_hash=spec.code_hash,

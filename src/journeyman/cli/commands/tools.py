@@ -19,6 +19,7 @@ from journeyman.cli.exit_codes import CONFIGURATION, FAILED, OK, WAITING
 from journeyman.cli.output import AgentPath, CommandOutput, Json, Url, compact_json
 from journeyman.errors import Problem, ToolError
 from journeyman.settings import Settings
+from journeyman.tools.spec import StoredTool
 
 if TYPE_CHECKING:
     from journeyman.tools.lint.checks import LintFinding
@@ -40,7 +41,11 @@ def list_tools(path: AgentPath = None, url: Url = None, json: Json = False) -> N
 def _from_files(settings: Settings, path: Path | None) -> list[dict[str, Any]]:
     tools = load_application(settings, path, offline=True).registry.tools.values()
     return [
-        {**msgspec.to_builtins(tool.spec), "permissions": msgspec.to_builtins(tool.spec.permissions)} for tool in tools
+        {
+            **msgspec.to_builtins(StoredTool.of(tool.spec)),
+            "permissions": msgspec.to_builtins(tool.spec.policy.permissions),
+        }
+        for tool in tools
     ]
 
 

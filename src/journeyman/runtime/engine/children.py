@@ -8,7 +8,7 @@ from typing import Protocol
 import msgspec
 
 from journeyman.agents.decision import AwaitChild
-from journeyman.agents.limits import remaining_model_calls
+from journeyman.agents.limits import remaining_limits
 from journeyman.agents.spec import Limits
 from journeyman.errors import BaseError, StateError
 from journeyman.events.child_runs import ChildState
@@ -105,7 +105,7 @@ class Children:
             version=agent.version,
             input=user(action.input),
             parent=Parent(state.run_id, action.call, depth + 1),
-            bounds=remaining_model_calls(state, limits),
+            bounds=remaining_limits(state, limits),
             stream=state.stream,
         )
         accepted = state.origin.for_child().recorded_in(accepted)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from journeyman.agents.spec import NewerDefinitionError
 from journeyman.errors import BaseError, StaleEpochError, StorageError
 from journeyman.events.events import Event, Failure, RunFailed, RunResumed
 from journeyman.events.fold import AgentState
@@ -33,11 +34,11 @@ class RunDriver:
         """Drive the run of `recorder`. `recovered`: another process drove it before and died.
 
         A fault of the server fails the run, so that it does not stay open until a restart.
-        Raises StaleEpochError and StorageError.
+        Raises StaleEpochError, StorageError, and NewerDefinitionError if a later release wrote the agent's definition.
         """
         try:
             await self._drive(recorder, mailbox, live, recovered)
-        except (StaleEpochError, StorageError):
+        except (StaleEpochError, StorageError, NewerDefinitionError):
             raise
         except Exception:
             log.exception("a run cannot be driven", extra={"run_id": recorder.state.run_id})
@@ -46,6 +47,8 @@ class RunDriver:
     async def _drive(self, recorder: Recorder, mailbox: Mailbox, live: LiveRun, recovered: bool) -> None:
         try:
             agent = await self._parts.agents.of(recorder.state)
+        except NewerDefinitionError:  # the release that wrote it can continue the run, so nothing is recorded here
+            raise
         except BaseError as exc:
             await self._fail(recorder, await self._first_events(recorder.state, recovered), exc)
             return

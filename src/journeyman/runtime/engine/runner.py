@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 
 from journeyman.agents.decision import Action, Agent, AwaitChild, CallModel, CallTool, Finish, RunNode, Summarize
-from journeyman.agents.limits import is_within_limits
+from journeyman.agents.limits import effective_limits
 from journeyman.clock import Timer
 from journeyman.errors import BaseError
 from journeyman.events.events import (
@@ -160,7 +160,7 @@ class Runner:
         """Mark the sensitive arguments of the calls in a model's reply."""
         if type(event) is not ModelReplied or not event.message.tool_calls:
             return event
-        message = self._agent.tools.veil(event.message)
+        message = self._agent.tools.mark_sensitive(event.message)
         return event if message is event.message else replace(event, message=message)
 
     def _ask_agent(self) -> tuple[Action, ...]:
@@ -176,7 +176,7 @@ class Runner:
             case CallModel():
                 self._announce_model(action)
             case CallTool():
-                if not action.spec.waits:
+                if not action.spec.policy.may_wait:
                     self._recorder.add(tool_started(action, self.state, action.attempt))
             case Finish() | RunNode() | Summarize():
                 pass
@@ -226,7 +226,7 @@ class Runner:
                 case CallModel():
                     self._steps.call_model(action, *self._requests.pop(action.key))
                 case CallTool():
-                    recorded = action.attempt - 1 if action.spec.waits else action.attempt
+                    recorded = action.attempt - 1 if action.spec.policy.may_wait else action.attempt
                     self._steps.call_tool(action, recorded)
                 case Summarize():
                     self._steps.summarize(action)
@@ -352,7 +352,7 @@ class Runner:
 
     def _limit_time(self) -> Timer:
         """Start the timer of `limits.seconds`. Time that the run used before counts."""
-        seconds = is_within_limits(self._agent.spec.limits, self.state.bounds).seconds
+        seconds = effective_limits(self._agent.spec.limits, self.state.bounds).seconds
         left = seconds - self.state.active_us / 1_000_000
         reached = EventsReported((LimitReached(limit="seconds", value=seconds),))
         return self._clock.call_later(max(0.0, left), lambda: self._mailbox.put(reached))

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from functools import partial
 from typing import Any
 
+from journeyman.agents.spec import NewerDefinitionError
 from journeyman.errors import StaleEpochError, StorageError
 from journeyman.events.codec import Entry
 from journeyman.events.fold import AgentState
@@ -208,6 +209,8 @@ class RunScheduler:
             state = await self._drive(active, await load_state(self._journal, run_id, entries), recovered)
         except StaleEpochError:
             log.warning("another process took the run over", extra={"run_id": run_id})
+        except NewerDefinitionError as exc:
+            log.error("run %s is left for a later release of Journeyman: %s", run_id, exc.message)
         except StorageError as exc:
             log.error("the run cannot be recorded: %s", exc.message, extra={"run_id": run_id})
             retry = self._journal.healthy

@@ -143,7 +143,7 @@ class StepOperations:
     def _after_unknown(self, action: CallTool, outcome: ToolOutcome) -> ToolCallFinished | Action:
         """Ask a human whether the call happened, or tell the model that this is unknown, by the tool's policy."""
         call = next((call for call in self.state.all_calls if call.call == action.call), None)
-        if call is None or action.spec.on_unknown == "tell":
+        if call is None or action.spec.policy.on_unknown == "tell":
             failure = outcome.failure or Failure("outcome_unknown", "Whether it happened is unknown.")
             return tool_finished(action, ToolOutcome(failure=failure, attempts=outcome.attempts))
         return unknown_outcome(call, action.spec, action.arguments)

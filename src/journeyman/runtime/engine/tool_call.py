@@ -47,7 +47,7 @@ class ToolCallHost:
         self._answers = None
         if attempt > self._recorded:
             await self._mailbox.record(tool_started(self._action, self._recorder.state, attempt))
-        if self._action.spec.effects == "none":
+        if self._action.spec.policy.effects == "none":
             return
         await self._recorder.wait_durable()
         if self._recorder.state.cancel is not None:

@@ -44,7 +44,11 @@ class VersionResolver:
         self._stored: set[str] = set()
 
     async def of(self, state: AgentState) -> BaseAgent:
-        """Return the agent that the run began with. Raises ConfigurationError if it cannot be had or built any more."""
+        """Return the agent that the run began with.
+
+        Raises NewerDefinitionError if a later release wrote the definition, and ConfigurationError if it is missing or
+        cannot be built any more.
+        """
         if state.direct is not None:
             return self.direct(state.direct.tool, state.agent)
         current = self._catalog.agents.get(state.agent or "")

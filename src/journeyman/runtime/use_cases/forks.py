@@ -115,7 +115,7 @@ class Forks:
             pinned=tuple(no for no, row in enumerate(seen, 1) if row.message.pinned),
             shift=copied.started.last_no - len(seen),
             approvals={one.approval: self._ids.new("appr") for one in asked if isinstance(one, ApprovalRequested)},
-            other_answerer=frozenset(tool.name for tool in agent.spec.tools if tool.approval_by == "other"),
+            other_answerer=frozenset(tool.name for tool in agent.spec.tools if tool.policy.approval.by == "other"),
             origin=request.origin,
         )
 

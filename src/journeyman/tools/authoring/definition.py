@@ -10,7 +10,16 @@ import msgspec
 
 from journeyman.errors import ToolValidationError
 from journeyman.tools.permissions import Permissions, ProcessLimits
-from journeyman.tools.spec import OUTPUT_CAP, CacheScope, CacheTtl, Effects, Isolation, OnUnknown
+from journeyman.tools.spec import (
+    OUTPUT_CAP,
+    ApprovalPolicy,
+    CacheScope,
+    CacheTtl,
+    Effects,
+    Isolation,
+    OnUnknown,
+    ToolPolicy,
+)
 
 MARK = "__journeyman_tool__"  # where @tool leaves the definition on a function
 INFINITY = float("inf")
@@ -108,8 +117,26 @@ class ToolDeclaration(msgspec.Struct, frozen=True, kw_only=True):
         return None
 
     def allowed(self) -> Permissions:
-        """The permissions, checked. Raises ValueError."""
+        """Return the permissions. Raises ValueError if one cannot be used."""
         return Permissions() if self.permissions is None else Permissions.read(self.permissions)
+
+    def policy(self, *, blocking: bool) -> ToolPolicy:
+        """Return the policy that this declares. A `blocking` tool, a plain `def`, always runs in a process."""
+        declared, effects = self.effects is not None, self.effects or "once"
+        return ToolPolicy(
+            effects=effects,
+            declared=declared,
+            on_unknown=self.on_unknown or ("ask" if declared and effects == "once" else "tell"),
+            approval=ApprovalPolicy(self.approval),
+            timeout_seconds=self.timeout_seconds,
+            retries=self.retries,
+            isolation="process" if blocking else self.isolation or "inline",
+            output_cap=self.output_cap,
+            limits=ProcessLimits(**(self.limits or {})),
+            permissions=self.allowed(),
+            cache_ttl=self.cache_ttl,
+            cache_scope=self.cache_scope,
+        )
 
 
 def declaration_of(function: Any) -> ToolDeclaration | None:
@@ -143,19 +170,6 @@ class Declared:
         raise NotImplementedError
 
     def definition(self) -> ToolDeclaration:
-        """The class attributes as one value."""
-        return ToolDeclaration(
-            name=self.name,
-            description=self.description or None,
-            effects=self.effects,
-            on_unknown=self.on_unknown,
-            approval=self.approval,
-            timeout_seconds=self.timeout_seconds,
-            retries=self.retries,
-            isolation=self.isolation,
-            output_cap=self.output_cap,
-            permissions=self.permissions,
-            cache_ttl=self.cache_ttl,
-            cache_scope=self.cache_scope,
-            limits=self.limits,
-        )
+        """Return what the class attributes declare."""
+        said = {name: getattr(self, name) for name in ToolDeclaration.__struct_fields__}
+        return ToolDeclaration(**{**said, "description": self.description or None})

@@ -19,7 +19,7 @@ class _Requests:
     """Writes requests. Those of an `idempotent` call carry its key: the first as it is, later ones with `.2`, `.3`."""
 
     def __init__(self, call: CallRequest) -> None:
-        self._key = call.idempotency_key if call.spec.effects == "idempotent" else None
+        self._key = call.idempotency_key if call.spec.policy.effects == "idempotent" else None
         self._made = 0
 
     def make(

@@ -37,7 +37,7 @@ class ToolCache:
 
     def put(self, request: CallRequest, text: str) -> None:
         """Keep the answer of a call that succeeded; does not wait until it is stored."""
-        ttl = self._default_ttl if request.spec.cache_ttl == "default" else request.spec.cache_ttl
+        ttl = self._default_ttl if request.spec.policy.cache_ttl == "default" else request.spec.policy.cache_ttl
         if ttl <= 0 or any(secret in text for secret in self._secrets) or self._mask(text) != text:
             return
         self._store.put(
@@ -68,7 +68,15 @@ class ToolCache:
 
 def _key(request: CallRequest) -> bytes:
     """Whatever the answer may depend on: code, arguments, what it may reach, and for whom it was."""
-    spec = request.spec
-    whose = {"principal": request.principal, "agent": request.agent, "shared": ""}[spec.cache_scope]
-    parts = (spec.name, spec.code_hash, spec.output_cap, spec.permissions, spec.cache_scope, whose, request.arguments)
+    spec, policy = request.spec, request.spec.policy
+    whose = {"principal": request.principal, "agent": request.agent, "shared": ""}[policy.cache_scope]
+    parts = (
+        spec.name,
+        spec.code_hash,
+        policy.output_cap,
+        policy.permissions,
+        policy.cache_scope,
+        whose,
+        request.arguments,
+    )
     return hashlib.sha256(msgspec.json.encode(parts, order="deterministic")).digest()

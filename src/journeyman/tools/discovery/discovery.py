@@ -32,7 +32,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def inline(self) -> bool:
         """Whether the server imports the file too."""
-        return self.spec.isolation == "inline"
+        return self.spec.policy.isolation == "inline"
 
 
 class Discovery(msgspec.Struct, frozen=True, kw_only=True):

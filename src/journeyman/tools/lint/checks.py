@@ -159,16 +159,16 @@ def _judge(hit: Hit, spec: ToolSpec) -> tuple[str, str] | None:
         case None:
             return hit.rule, hit.message
         case "loop":
-            return (hit.rule, hit.message) if spec.isolation == "inline" else None
+            return (hit.rule, hit.message) if spec.policy.isolation == "inline" else None
         case "thread_state":
-            return ("JM602", f"{spec.name} {hit.message}") if spec.cacheable else None
+            return ("JM602", f"{spec.name} {hit.message}") if spec.policy.is_cacheable else None
         case "env":
-            declared = hit.what in spec.permissions_env
+            declared = hit.what in spec.policy.permissions.env
             return None if declared else ("JM303", f"{hit.message}, which permissions.env does not name")
         case "network" | "host":
-            return _judge_network(hit, spec.permissions_network)
+            return _judge_network(hit, spec.policy.permissions.network)
         case _:
-            return _judge_path(hit, spec.permissions_files)
+            return _judge_path(hit, spec.policy.permissions.files)
 
 
 def _judge_network(hit: Hit, allowed: tuple[str, ...] | None) -> tuple[str, str] | None:

@@ -106,7 +106,7 @@ class McpServer:
 
     async def _call(self, request: CallRequest, host: CallHost) -> str:
         """Raises LostError, and ToolExecutionError for everything else."""
-        seconds = request.spec.timeout_seconds or self._call_seconds
+        seconds = request.spec.policy.timeout_seconds or self._call_seconds
         session = await self._connected(min(self._patience.call_wait, seconds / 2))
         tool = self.listing.tools.get(request.spec.name)
         if tool is None:

@@ -78,6 +78,7 @@ class OpenApiInvoker:
         outgoing = self._request(request, destination.timeouts if destination.configured else _UNBOUNDED)
         last = request.attempt + _retries(request.spec, destination.guard.policy.retries)
         tries = request.attempt
+        once = request.spec.policy.effects == "once"
 
         async def attempt(number: int) -> JSON | ToolError:
             nonlocal tries
@@ -87,7 +88,7 @@ class OpenApiInvoker:
             return await self._exchange(outgoing)
 
         def judge(error: ServiceError) -> ErrorClass:
-            judged = classify_non_idempotent(error) if request.spec.effects == "once" else classify_idempotent(error)
+            judged = classify_non_idempotent(error) if once else classify_idempotent(error)
             return judged._replace(repeatable=judged.repeatable and tries < last)
 
         answer = await self._answered(destination.guard.call(attempt, judge, first=request.attempt), request.spec)
@@ -104,7 +105,7 @@ class OpenApiInvoker:
         except ServiceUnavailableError as exc:
             raise ToolExecutionError(exc.message, code=exc.code) from exc
         except ServiceError as exc:
-            kind = UnansweredToolError if spec.effects == "once" else ToolExecutionError
+            kind = UnansweredToolError if spec.policy.effects == "once" else ToolExecutionError
             raise kind(exc.message, code=exc.code) from exc
 
     async def _exchange(self, request: Request) -> JSON | ToolError:
@@ -121,7 +122,7 @@ class OpenApiInvoker:
     def _request(self, call: CallRequest, timeouts: Timeouts) -> Request:
         prepared = prepare(self._operation, self._base, call.arguments)
         headers = {**_HEADERS, **prepared.headers}
-        if call.spec.effects != "none":
+        if call.spec.policy.effects != "none":
             headers["Idempotency-Key"] = call.idempotency_key
         if self._credential is not None:
             mine = self._credential.header.lower()
@@ -139,4 +140,4 @@ class _RefusedError(RefusedError):
 
 
 def _retries(spec: ToolSpec, of_service: int) -> int:
-    return of_service if spec.retries is None else min(spec.retries, of_service)
+    return of_service if spec.policy.retries is None else min(spec.policy.retries, of_service)

@@ -9,7 +9,7 @@ import msgspec
 
 from journeyman.tools.openapi.invoker import Credential, OpenApiTool
 from journeyman.tools.openapi.operation import Operation, ReadOperation
-from journeyman.tools.spec import Effects, ToolSpec
+from journeyman.tools.spec import Effects, ToolPolicy, ToolSpec
 
 NAME_CAP = 64  # characters: what model providers take
 
@@ -35,10 +35,9 @@ def openapi_tool(
         name=operation_tool_name(api, operation.id),
         description=reading.description,
         parameters=reading.schema,
-        effects=effects or "once",
-        declared=effects is not None,
         source=source,
         code_hash=_hash(operation, base, credential, reading),
+        policy=ToolPolicy(effects=effects or "once", declared=effects is not None),
     )
     return OpenApiTool(spec=spec, operation=operation, base=base, credential=credential)
 

@@ -109,7 +109,7 @@ class WorkerPool:
         await asyncio.gather(*self._endings, return_exceptions=True)
 
     async def _confinement(self, target: ImportTarget, spec: ToolSpec) -> Confinement:
-        if spec.sandbox == "off":
+        if spec.policy.sandbox == "off":
             return confinement(spec, target.root, AvailableIsolation())
         kernel = await self.kernel()
         for problem in shortcomings(spec, kernel):

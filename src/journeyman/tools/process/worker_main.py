@@ -214,7 +214,7 @@ class _Server:
         try:
             allow_cpu(time.process_time(), self._limits)
             value = self._run(tool, request, run)
-            done = Done(result=format_result(value, request.spec.output_cap))
+            done = Done(result=format_result(value, request.spec.policy.output_cap))
         except BaseException as exc:  # noqa: BLE001 - whatever the tool raised is its answer
             done = _failed(exc)
         run.close()

@@ -13,6 +13,7 @@ import msgspec
 
 from journeyman.errors import Problem
 from journeyman.events.messages import JSON
+from journeyman.tools.permissions import Permissions
 from journeyman.tools.sandbox.confinement import Confinement
 from journeyman.tools.spec import ToolSpec
 from journeyman.user_code.importing import search_path
@@ -78,22 +79,23 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 def confinement(spec: ToolSpec, root: str, kernel: AvailableIsolation) -> Confinement:
     """How this tool's worker is confined on this machine."""
-    wanted = spec.sandbox != "off"
+    policy = spec.policy
+    wanted = policy.sandbox != "off"
     return Confinement(
-        limits=spec.limits,
-        environment=spec.permissions_env,
-        network=not wanted or spec.permissions_network != (),
-        files=spec.permissions_files if wanted else None,
+        limits=policy.limits,
+        environment=policy.permissions.env,
+        network=not wanted or policy.permissions.network != (),
+        files=policy.permissions.files if wanted else None,
         root=root,
         namespaces=wanted and kernel.namespaces,
         system_calls=wanted and kernel.system_calls,
-        paths=wanted and kernel.paths and spec.permissions_files is not None,
+        paths=wanted and kernel.paths and policy.permissions.files is not None,
     )
 
 
 def shortcomings(spec: ToolSpec, kernel: AvailableIsolation) -> Iterator[Problem]:
     """What `sandbox: strict` asks for and this machine has not."""
-    if spec.sandbox == "strict":
+    if spec.policy.sandbox == "strict":
         for name in kernel.missing:
             text = f"tool {spec.name!r} asks for sandbox: strict, and this machine gives no {_TITLES[name]}"
             yield Problem(text, remedy=f"{_REMEDIES[name]}; or say sandbox: best")
@@ -115,22 +117,23 @@ def describe_isolation(kernel: AvailableIsolation) -> dict[str, JSON]:
 
 def describe_tool_isolation(spec: ToolSpec, kernel: AvailableIsolation) -> dict[str, Any]:
     """What holds for one tool: `network` and `files` say who keeps it from them."""
-    if spec.isolation == "inline":
-        return {"sandbox": spec.sandbox, "level": "inline"}
+    policy = spec.policy
+    if policy.isolation == "inline":
+        return {"sandbox": policy.sandbox, "level": "inline"}
     reached = confinement(spec, "", kernel)
-    level = "none" if spec.sandbox == "off" else describe_isolation(kernel)["level"]
+    level = "none" if policy.sandbox == "off" else describe_isolation(kernel)["level"]
     return {
-        "sandbox": spec.sandbox,
+        "sandbox": policy.sandbox,
         "level": level,
-        "network": _network(spec, reached),
-        "files": "unrestricted" if spec.permissions_files is None else "kernel" if reached.paths else "not enforced",
-        "limits": msgspec.to_builtins(spec.limits) | msgspec.structs.asdict(spec.limits),
+        "network": _network(policy.permissions, reached),
+        "files": "unrestricted" if policy.permissions.files is None else "kernel" if reached.paths else "not enforced",
+        "limits": msgspec.to_builtins(policy.limits) | msgspec.structs.asdict(policy.limits),
     }
 
 
-def _network(spec: ToolSpec, reached: Confinement) -> str:
-    if spec.permissions_network is None:
+def _network(permissions: Permissions, reached: Confinement) -> str:
+    if permissions.network is None:
         return "unrestricted"
-    if spec.permissions_network:
+    if permissions.network:
         return "not enforced"  # the kernel knows addresses, not names
     return "kernel" if reached.namespaces or reached.system_calls else "not enforced"

@@ -14,7 +14,6 @@ import msgspec
 from journeyman.errors import ToolValidationError
 from journeyman.events.messages import JSON
 from journeyman.tools.authoring.definition import Declared, ToolDeclaration, declaration_of
-from journeyman.tools.permissions import ProcessLimits
 from journeyman.tools.schema.compiled import Arguments
 from journeyman.tools.schema.signature import Signature, read_signature
 from journeyman.tools.spec import ToolSpec
@@ -80,31 +79,15 @@ def _described(
     arguments: Arguments | None,
     parameters: dict[str, JSON],
 ) -> Described:
-    declared = definition.effects is not None
-    effects = definition.effects or "once"
     source, code_hash = _origin(function)
-    allowed = definition.allowed()
     spec = ToolSpec(
         name=definition.name,
         description=definition.description or signature.summary,
         parameters=parameters,
-        effects=effects,
-        declared=declared,
-        on_unknown=definition.on_unknown or ("ask" if declared and effects == "once" else "tell"),
-        approval=definition.approval,
-        timeout_seconds=definition.timeout_seconds,
-        retries=definition.retries,
-        isolation="process" if signature.blocking else definition.isolation or "inline",
-        output_cap=definition.output_cap,
-        limits=ProcessLimits(**(definition.limits or {})),
         sensitive=tuple(argument.name for argument in signature.arguments if argument.sensitive),
         source=source,
         code_hash=code_hash,
-        permissions_network=allowed.network,
-        permissions_files=allowed.files,
-        permissions_env=allowed.env,
-        cache_ttl=definition.cache_ttl,
-        cache_scope=definition.cache_scope,
+        policy=definition.policy(blocking=signature.blocking),
     )
     says = signature.blocking or definition.isolation is not None
     return Described(spec=spec, function=function, signature=signature, arguments=arguments, says_isolation=says)

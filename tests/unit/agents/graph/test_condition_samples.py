@@ -24,7 +24,7 @@ NODES = ("plan", "work")
         "true",
     ],
 )
-def test_what_may_be_there_is_no_problem(text: str) -> None:
+def test_a_condition_that_may_evaluate_is_no_problem(text: str) -> None:
     assert never_evaluates(compile_edge(text, NODES)) is None
 
 
@@ -41,7 +41,7 @@ def test_what_may_be_there_is_no_problem(text: str) -> None:
         ("context.thread.score + 'a' + 1 == 2", "No such overload"),
     ],
 )
-def test_what_never_gives_an_answer_is_told(text: str, reason: str) -> None:
+def test_a_condition_that_never_evaluates_is_reported(text: str, reason: str) -> None:
     assert reason in (never_evaluates(compile_edge(text, NODES)) or "")
 
 

@@ -29,7 +29,7 @@ GRAPH = GraphSpec(
 )
 
 
-def test_every_node_and_way_is_drawn() -> None:
+def test_every_node_and_edge_is_drawn() -> None:
     assert mermaid(GRAPH).splitlines() == [
         "flowchart TD",
         "    Start([start]) --> plan",

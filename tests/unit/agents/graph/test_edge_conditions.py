@@ -88,7 +88,7 @@ def test_a_key_that_is_not_there_gives_no_answer() -> None:
         compile_edge("context.thread.score > 0", NODES).holds(ConditionView())
 
 
-def test_the_sight_is_taken_from_the_state() -> None:
+def test_the_view_is_taken_from_the_state() -> None:
     state = AgentState(model_calls=2, thread_context={"a": 1}, global_context={"b": 2})
     seen = condition_view(state, user("hi"), {"score": 1}, {"plan": 1})
     assert seen == ConditionView(

@@ -45,7 +45,7 @@ def told(spec: GraphSpec, *, agent_has_tools: bool = True) -> list[tuple[tuple[s
         "a -> b c; b c -> d; d -> b2 c2; b2 c2 -> e; e -> a?; e -> end",
     ],
 )
-def test_a_way_that_can_be_gone(edges: str) -> None:
+def test_graphs_without_flow_problems(edges: str) -> None:
     assert not told(graph(edges))
 
 
@@ -82,12 +82,12 @@ def test_a_way_that_can_be_gone(edges: str) -> None:
         ("a -> b a2; b -> end; a2 -> a", ("edges", 0, "to"), "the branch a2 leads back to its own fan-out"),
     ],
 )
-def test_a_way_that_cannot(edges: str, path: tuple[str | int, ...], message: str) -> None:
+def test_each_flow_problem(edges: str, path: tuple[str | int, ...], message: str) -> None:
     found = told(graph(edges))
     assert [each for each in found if each[0] == path and each[1].startswith(message)], found
 
 
-def test_the_way_of_a_failure_counts() -> None:
+def test_the_edge_of_a_failure_counts() -> None:
     nodes = (
         NodeSpec(name="a", type="function", on_error="b", on_unavailable="c"),
         NodeSpec(name="b", type="function"),

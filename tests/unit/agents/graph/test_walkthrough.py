@@ -90,7 +90,7 @@ def test_a_condition_without_an_answer_leads_nowhere() -> None:
     assert "there is no 'score'" in step.asked[1].reason
 
 
-def test_a_node_that_failed_is_tried_again_or_goes_its_own_way() -> None:
+def test_a_failed_node_is_retried_or_takes_its_failure_edge() -> None:
     failed = (left("a", error=Failure("tool_failed", "no")), left("a", attempt=2, error=Failure("tool_failed", "no")))
     events = (entered("a"), failed[0], entered("a", attempt=2), failed[1])
     first, second = steps(*events)

@@ -33,6 +33,7 @@ from journeyman.journal.sqlite.verify import differences
 from journeyman.llm.client import ModelReply, ModelRequest, TextDelta
 from journeyman.llm.fake.scripted import ScriptedModel
 from journeyman.runtime.use_cases.requests import ForkRun, HumanAnswer, IdempotencyKey, MessageEdit, StartCall
+from journeyman.tools.spec import ToolSpec
 from tests.harness.runtime_in_memory import RuntimeInMemory, turns
 
 OUTCOMES: list[str] = []
@@ -273,17 +274,21 @@ async def test_a_prompt_of_a_request_is_no_template() -> None:
         version = (await runtime.runs.get("local", child)).version or ""
         stored = await runtime.journal.definition(version)
         assert stored is not None
-        spec = msgspec.json.decode(stored.data, type=AgentSpec)
+        spec = AgentSpec.decode(stored.data, {})
         agent = assemble(spec, ReactAgent, {})
         assert agent.prompt(AgentState()) == "{{ 7 * 7 }} {% for"
 
 
-def served(runtime: RuntimeInMemory, *without: str, limits: Limits | None = None, **policy: Any) -> None:
+def served(runtime: RuntimeInMemory, *without: str, limits: Limits | None = None, **approval: Any) -> None:
     """The agent's file says something else from now on."""
     spec = runtime.spec()
-    tools = [msgspec.structs.replace(one, **policy) for one in spec.tools if one.name not in without]
+    tools = [_asking(one, approval) for one in spec.tools if one.name not in without]
     changed = msgspec.structs.replace(spec, tools=tuple(tools), limits=limits or spec.limits)
     runtime.catalog.put(runtime.build(changed), 0)
+
+
+def _asking(tool: ToolSpec, approval: dict[str, Any]) -> ToolSpec:
+    return tool.with_policy(approval=msgspec.structs.replace(tool.policy.approval, **approval))
 
 
 async def test_a_fork_asks_where_todays_agent_asks_and_the_parent_does_not() -> None:
@@ -292,7 +297,7 @@ async def test_a_fork_asks_where_todays_agent_asks_and_the_parent_does_not() -> 
         OUTCOMES.clear()
         parent = await runtime.start("pay")
         (asked,) = (await runtime.runs.wait(parent, 5)).approvals
-        served(runtime, approval="always", approval_by="other")
+        served(runtime, when="always", by="other")
         await runtime.runs.answer("local", parent, [HumanAnswer(approval=asked.id, decision="approve")])
         assert (await runtime.runs.wait(parent, 5)).response == "paid"
         child = await fork(runtime, parent, await seq_of(runtime, parent, "tool_call_finished"))
@@ -311,7 +316,7 @@ async def test_a_waiting_approval_is_answered_as_todays_agent_says() -> None:
     async with RuntimeInMemory(ScriptedModel(turns({"sign": {}}, "done")), TOOLS) as runtime:
         parent = await runtime.start("sign")
         await runtime.runs.wait(parent, 5)
-        served(runtime, approval_by="other")
+        served(runtime, by="other")
         child = await fork(runtime, parent, await seq_of(runtime, parent, "run_paused"))
         (own,) = (await runtime.runs.wait(child, 5)).approvals
         with pytest.raises(ForbiddenError):
@@ -340,7 +345,7 @@ async def test_a_call_under_way_that_may_run_again_asks_where_todays_agent_asks(
     async with RuntimeInMemory(ScriptedModel(turns({"put": {}}, "ok", "ok")), TOOLS) as runtime:
         OUTCOMES.clear()
         parent = await ended(runtime)
-        served(runtime, approval="always")
+        served(runtime, when="always")
         child = await fork(runtime, parent, await seq_of(runtime, parent, "tool_call_started"))
         (own,) = (await runtime.runs.wait(child, 5)).approvals
         assert (own.kind, OUTCOMES) == ("tool", [f"{parent}:m1.0"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from journeyman.tools.permissions import Permissions
 from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.tool import ToolContext, tool
 from tests.harness.tool_calls import ToolCalls
@@ -36,7 +37,7 @@ async def test_requests_of_an_idempotent_call_carry_its_key(request_for, host):
 async def test_a_once_call_sends_no_key_and_its_permissions_bind(request_for, host):
     calls = ToolCalls(ToolRegistry())
     registered = await calls.registry.register_tool(once)
-    spec = msgspec.structs.replace(registered.spec, permissions_network=("shop.example",))
+    spec = registered.spec.with_policy(permissions=Permissions(network=("shop.example",)))
     await calls.executor.execute(msgspec.structs.replace(request_for(registered), spec=spec), host)
     assert "idempotency-key" not in calls.web.requests[0].headers
     assert calls.web.how == [(False, ("shop.example",))]

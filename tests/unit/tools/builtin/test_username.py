@@ -21,7 +21,7 @@ def context(principal: str) -> ToolContext:
 def test_all_are_inline_and_without_effects():
     for thing in builtin_tools(ManualClock()):
         spec = describe(thing).spec
-        assert (spec.effects, spec.isolation, spec.declared) == ("none", "inline", True)
+        assert (spec.policy.effects, spec.policy.isolation, spec.policy.declared) == ("none", "inline", True)
         assert spec.description
 
 

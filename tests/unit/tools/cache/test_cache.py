@@ -8,7 +8,7 @@ import pytest
 from journeyman.clock import ManualClock
 from journeyman.tools.cache.cache import ToolCache
 from journeyman.tools.cache.stores import MemoryStore
-from journeyman.tools.spec import CallRequest, ToolSpec
+from journeyman.tools.spec import CallRequest, StoredTool
 from tests.harness.asgi_client import request as ask
 
 SECOND = 1_000_000
@@ -17,9 +17,9 @@ SECOND = 1_000_000
 def call(**changes: Any) -> CallRequest:
     facts = {"arguments": {"a": 1, "b": 2}, "principal": "ann", "agent": "support"}
     policy = {"effects": "none", "cache_ttl": 60.0, "code_hash": "c1"}
-    spec = {name: changes.pop(name) for name in list(changes) if name in ToolSpec.__struct_fields__}
+    spec = {name: changes.pop(name) for name in list(changes) if name in StoredTool.__struct_fields__}
     return CallRequest(
-        spec=ToolSpec(name="look", description="", parameters={}, **(policy | spec)),
+        spec=StoredTool(name="look", description="", parameters={}, **(policy | spec)).spec(),
         call="m1.0",
         run_id="run_1",
         thread_id="t",

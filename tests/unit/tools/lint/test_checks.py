@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from journeyman.tools.lint.checks import Linter, LintFinding
 from journeyman.tools.lint.rules.catalogue import RULES
-from journeyman.tools.spec import ToolSpec
+from journeyman.tools.spec import StoredTool, ToolSpec
 
 PAGE = (Path(__file__).parents[4] / "docs/reference/tool-checks.md").read_text()
 
@@ -28,7 +28,9 @@ def look(tmp_path: Path) -> Look:
     def check(code: str, **policy: Any) -> tuple[LintFinding, ...]:
         file = tmp_path / "t.py"
         file.write_text(code)
-        return Linter(tmp_path).findings(ToolSpec(name="t", description="", parameters={}, **policy), file, None)
+        return Linter(tmp_path).findings(
+            StoredTool(name="t", description="", parameters={}, **policy).spec(), file, None
+        )
 
     return check
 

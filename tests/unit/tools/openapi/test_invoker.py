@@ -219,7 +219,7 @@ async def test_the_service_says_how_often_is_tried(of_service: int, tries: int, 
 
 async def test_the_tool_may_ask_for_fewer_tries(request_for: Any, host: Any) -> None:
     hosted = Hosted(*[FakeReply(status=503) for _ in range(4)])
-    hosted.tool = replace(hosted.tool, spec=replace(hosted.tool.spec, retries=1))
+    hosted.tool = replace(hosted.tool, spec=hosted.tool.spec.with_policy(retries=1))
     assert (await hosted.call(request_for, host)).attempts == 2
 
 

@@ -19,7 +19,7 @@ def test_names_fit_what_providers_take() -> None:
 )  # fmt: skip
 def test_effects_follow_from_the_method(method: str, effects: str, declared: bool) -> None:
     spec = openapi_tool("crm", read(document({}, "/a", method)), "https://h", None, "crm.yaml:1").spec
-    assert (spec.effects, spec.declared, spec.on_unknown) == (effects, declared, "tell")
+    assert (spec.policy.effects, spec.policy.declared, spec.policy.on_unknown) == (effects, declared, "tell")
     assert spec.description == f"{method.upper()} /a"
 
 

@@ -51,7 +51,7 @@ def test_descriptions_defaults_and_sensitive_arguments():
 
 
 def test_policy_of_undeclared_and_declared_tools():
-    undeclared = describe(described).spec
+    undeclared = describe(described).spec.policy
     assert (undeclared.effects, undeclared.declared, undeclared.on_unknown) == ("once", False, "tell")
 
     @tool(effects="once")
@@ -64,8 +64,8 @@ def test_policy_of_undeclared_and_declared_tools():
         """Twice."""
         return ""
 
-    assert (describe(once).spec.on_unknown, describe(once).spec.isolation) == ("ask", "inline")
-    assert (describe(twice).spec.on_unknown, describe(twice).spec.isolation) == ("tell", "process")
+    assert (describe(once).spec.policy.on_unknown, describe(once).spec.policy.isolation) == ("ask", "inline")
+    assert (describe(twice).spec.policy.on_unknown, describe(twice).spec.policy.isolation) == ("tell", "process")
     assert once.__name__ == "once"
     assert twice() == ""
 
