@@ -166,23 +166,23 @@ async def test_captured_output_goes_to_the_log(call, caplog):
 
 async def test_cancelling_kills_the_process(registry, workers, request_for, host):
     registered = registry.get("hang")
-    async with workers.slot(registered.target, registered.spec) as worker:
-        pid = worker._child._process.pid
-        task = asyncio.create_task(worker.invoke(request_for(registered), host))
+    async with workers.borrow(registered.target, registered.spec) as borrowed:
+        pid = borrowed.worker._child._process.pid
+        task = asyncio.create_task(borrowed.invoke(request_for(registered), host))
         await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert not worker.usable
-        assert await worker._child.ended() == -9
+        assert not borrowed.worker.usable
+        assert await borrowed.worker._child.ended() == -9
     assert pid
 
 
 async def test_at_most_so_many_at_once(registry, workers):
     tool = registry.get("look_at_process")
-    async with workers.slot(tool.target, tool.spec):
+    async with workers.borrow(tool.target, tool.spec):
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.01), workers.slot(tool.target, tool.spec):
+            async with asyncio.timeout(0.01), workers.borrow(tool.target, tool.spec):
                 pass
 
 

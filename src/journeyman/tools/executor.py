@@ -108,7 +108,7 @@ class Executor:
             return format_result(await self._run(tool.invoker, call), call.request.spec.output_cap)
         if tool.target is None:
             raise ToolExecutionError(f"tool {tool.spec.name!r} cannot run in a process: define it in a module")
-        async with self._workers.slot(tool.target, call.request.spec, tool.files) as worker:
+        async with self._workers.borrow(tool.target, call.request.spec, tool.files) as worker:
             text = str(await self._run(worker, call))  # formatted and cut there, whose memory is the tool's
             return plain_text(text[: call.request.spec.output_cap + CUT_NOTE])
 

@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
@@ -36,14 +36,23 @@ class ChildOutput:
 
     def __init__(self, fd: int, loop: asyncio.AbstractEventLoop) -> None:
         os.set_blocking(fd, False)
-        self.limit: int | None = None  # bytes; over it `on_excess` is called
-        self.on_excess: Callable[[], None] = _nothing
-        self._since_taken = 0
         self._fd = fd
         self._loop = loop
         self._kept = bytearray()
+        self._since_taken = 0
+        self._limit: int | None = None
+        self._on_excess: Callable[[], None] | None = None
         self._open = True
         loop.add_reader(fd, self._read)
+
+    @contextlib.contextmanager
+    def limited(self, limit: int, on_excess: Callable[[], None]) -> Iterator[None]:
+        """Within the block, call `on_excess` once if more than `limit` bytes were printed since the last `take`."""
+        self._limit, self._on_excess = limit, on_excess
+        try:
+            yield
+        finally:
+            self._limit = self._on_excess = None
 
     def take(self) -> str:
         """What was printed since the last taking, its last 16 KiB."""
@@ -70,9 +79,9 @@ class ChildOutput:
         self._kept += data
         del self._kept[:-OUTPUT_KEPT]
         self._since_taken += len(data)
-        if self.limit is not None and self._since_taken > self.limit:
-            self.limit = None  # once
-            self.on_excess()
+        if self._limit is not None and self._since_taken > self._limit and self._on_excess is not None:
+            self._limit = None  # once
+            self._on_excess()
         return True
 
     def close(self) -> None:
@@ -80,10 +89,6 @@ class ChildOutput:
             self._open = False
             self._loop.remove_reader(self._fd)
             os.close(self._fd)
-
-
-def _nothing() -> None:
-    pass
 
 
 class Child:

@@ -11,6 +11,7 @@ import os
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 import msgspec
 
@@ -20,7 +21,7 @@ from journeyman.tools.process.import_target import ImportTarget
 from journeyman.tools.process.worker import ToolWorker
 from journeyman.tools.sandbox.confinement import Confinement
 from journeyman.tools.sandbox.detection import AvailableIsolation, confinement, detect, shortcomings
-from journeyman.tools.spec import ToolSpec
+from journeyman.tools.spec import CallRequest, ToolHost, ToolSpec
 
 _KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
 _LOAD_SECONDS = 15.0  # to start and to import a tool's file
@@ -32,8 +33,25 @@ def scrubbed_environment() -> dict[str, str]:
     return {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
 
 
+class BorrowedWorker:
+    """A worker process that has loaded one tool, lent for one call. A `spec.Invoker`."""
+
+    def __init__(self, worker: ToolWorker, target: ImportTarget) -> None:
+        self.worker = worker
+        self._target = target
+
+    async def invoke(self, request: CallRequest, host: ToolHost) -> str:
+        """Run the tool. Returns its result as the text for the model; raises as `spec.Invoker.invoke` does."""
+        return await self.worker.run(self._target, request, host)
+
+
+class _IdleWorker(NamedTuple):
+    worker: ToolWorker
+    since: float  # the loop's time
+
+
 class WorkerPool:
-    """The slots. Whoever holds one has a worker that has imported the tool."""
+    """Lends worker processes to calls: at most `limit` of them, busy or idle, exist at a time."""
 
     def __init__(
         self,
@@ -43,9 +61,9 @@ class WorkerPool:
         detect: Callable[[], Awaitable[AvailableIsolation]] = detect,
         idle_seconds: float = _IDLE_SECONDS,
     ) -> None:
-        self._slots = asyncio.Semaphore(limit)
+        self._permits = asyncio.Semaphore(limit)
         self._environment = scrubbed_environment() if environment is None else dict(environment)
-        self._idle: list[ToolWorker] = []  # the one used last at the end
+        self._idle: list[_IdleWorker] = []  # in the order of their last use
         self._busy: set[ToolWorker] = set()
         self._limit = limit
         self._endings: set[asyncio.Task[None]] = set()
@@ -73,22 +91,22 @@ class WorkerPool:
         return {"limit": self._limit, "busy": len(self._busy), "idle": len(self._idle)}
 
     @asynccontextmanager
-    async def slot(
+    async def borrow(
         self, target: ImportTarget, spec: ToolSpec, files: Mapping[str, bytes] | None = None
-    ) -> AsyncIterator[ToolWorker]:
-        """Wait for a slot, then a worker ready to run `target`, confined as `spec` says; taken back at the end.
+    ) -> AsyncIterator[BorrowedWorker]:
+        """Wait until a worker is free, and lend it for the block: `target` is loaded, `spec` says how it is confined.
 
-        `files` are the sources of the target's folder; without them a worker reads what the disk holds.
+        `files` are the sources of the target's folder; without them the worker reads the files on the disk.
 
         Raises:
-            ToolExecutionError: no process can be had, the machine lacks what `sandbox: strict` asks for, or the tool's
-                file cannot be imported in one; nothing ran.
+            ToolExecutionError: no process can be started, the machine lacks what `sandbox: strict` asks for, or the
+                tool's file cannot be imported. The tool did not run.
         """
-        async with self._slots:
+        async with self._permits:
             worker = await self._ready(target, await self._confinement(target, spec), files or {})
             self._busy.add(worker)
             try:
-                yield worker
+                yield BorrowedWorker(worker, target)
             finally:
                 self._busy.discard(worker)
                 self._take_back(worker)
@@ -98,7 +116,7 @@ class WorkerPool:
         for worker in self._busy:
             worker.retire()
         while self._idle:
-            self._end(self._idle.pop())
+            self._end(self._idle.pop().worker)
 
     async def aclose(self) -> None:
         """End every worker; idempotent."""
@@ -125,7 +143,7 @@ class WorkerPool:
         if self._closed:
             raise ToolExecutionError("the server is shutting down")
         if len(self._idle) + len(self._busy) >= self._limit and self._idle:
-            self._end(self._idle.pop(0))
+            self._end(self._idle.pop(0).worker)
         try:
             return await self._prepared(await self._spawn(wanted), target, files)
         except ChildGoneError as exc:
@@ -133,10 +151,11 @@ class WorkerPool:
 
     def _fitting(self, target: ImportTarget, wanted: Confinement) -> ToolWorker | None:
         """The worker of this kind that was used last, taken out of the idle ones; what is of no more use is ended."""
-        for worker in reversed(self._idle.copy()):
+        for idle in reversed(self._idle.copy()):
+            worker = idle.worker
             if worker.usable and worker.confinement != wanted:
                 continue
-            self._idle.remove(worker)
+            self._idle.remove(idle)
             if worker.usable and worker.serves(target):
                 return worker
             self._end(worker)
@@ -177,8 +196,7 @@ class WorkerPool:
         if not worker.usable or self._closed:
             self._end(worker)
             return
-        worker.idle_since = asyncio.get_running_loop().time()
-        self._idle.append(worker)
+        self._idle.append(_IdleWorker(worker, asyncio.get_running_loop().time()))
         self._plan_sweep()
 
     def _plan_sweep(self) -> None:
@@ -188,8 +206,8 @@ class WorkerPool:
     def _retire_idle(self) -> None:
         self._sweep = None
         latest = asyncio.get_running_loop().time() - self._idle_seconds
-        while self._idle and self._idle[0].idle_since <= latest:
-            self._end(self._idle.pop(0))
+        while self._idle and self._idle[0].since <= latest:
+            self._end(self._idle.pop(0).worker)
         self._plan_sweep()
 
     def _kill(self, worker: ToolWorker) -> None:

@@ -43,19 +43,16 @@ _TEXT_CAP = 4000  # characters of a progress text or a log line
 
 
 class ToolWorker:
-    """One process with the tools it has loaded. An invoker while its slot is held."""
+    """A worker process as the server sees it: its confinement, and the tools that it has loaded."""
 
     def __init__(self, child: Child, confinement: Confinement, folder: str | None = None) -> None:
         self.confinement = confinement
-        self.idle_since = 0.0
         self._child = child
         self._folder = folder  # a temporary one of its own, removed with it
-        self._target = ImportTarget(attribute="")
         self._loaded: set[ImportTarget] = set()
         self._versions: dict[str, str] = {}  # folder or module -> the code that was loaded
         self._tainted = False
         self._printed_too_much = False
-        self._child.output.on_excess = self._stop_printing
 
     @property
     def usable(self) -> bool:
@@ -71,7 +68,6 @@ class ToolWorker:
 
     async def prepare(self, target: ImportTarget, files: Mapping[str, bytes]) -> None:
         """Have the tool imported. Raises ToolExecutionError; nothing of the tool ran but its module."""
-        self._target = target
         if target in self._loaded:
             return
         new = _place(target) not in self._versions
@@ -85,24 +81,26 @@ class ToolWorker:
         self._versions[_place(target)] = _version(target)
         self._child.output.take()
 
-    async def invoke(self, request: CallRequest, host: ToolHost) -> str:
-        """The result as the text for the model. See `spec.Invoker`."""
-        slim = msgspec.structs.replace(request, spec=msgspec.structs.replace(request.spec, parameters={}))
-        self._child.output.limit = self.confinement.limits.output_mb * MEBIBYTE
-        try:
-            await self._child.send(RunTool(target=self._target, request=slim))
-            done = await self._serve(request, host)
-        except ChildGoneError as exc:
-            raise await self._crash() from exc
-        except BaseException:
-            self._child.kill()
-            raise
-        self._child.output.limit = None
+    async def run(self, target: ImportTarget, request: CallRequest, host: ToolHost) -> str:
+        """Run a prepared tool. Returns its result as the text for the model; raises as `spec.Invoker.invoke` does."""
+        with self._child.output.limited(self.confinement.limits.output_mb * MEBIBYTE, self._stop_printing):
+            done = await self._done(target, request, host)
         self._tainted = self._tainted or done.tainted
         if done.result is not None:
             self._child.output.take()
             return valid_text(done.result)
         raise self._failure(done)
+
+    async def _done(self, target: ImportTarget, request: CallRequest, host: ToolHost) -> Done:
+        slim = msgspec.structs.replace(request, spec=msgspec.structs.replace(request.spec, parameters={}))
+        try:
+            await self._child.send(RunTool(target=target, request=slim))
+            return await self._serve(request, host)
+        except ChildGoneError as exc:
+            raise await self._crash() from exc
+        except BaseException:
+            self._child.kill()
+            raise
 
     async def _serve(self, request: CallRequest, host: ToolHost) -> Done:
         """Do what the tool asks of its run until it is done."""
