@@ -68,7 +68,7 @@ class RegisteredTool(msgspec.Struct, frozen=True, kw_only=True):
 class ToolRegistry:
     """Registers tools by name, once each. `problems` holds what discovery and the enforced check refused."""
 
-    def __init__(self, isolation: Isolation | None = None) -> None:
+    def __init__(self, isolation: Isolation | None = None, *, watchdog: Watchdog | None = None) -> None:
         self._isolation = isolation
         self._checks: FolderLint | None = None
         self._security: Security = "off"
@@ -79,7 +79,7 @@ class ToolRegistry:
         self._fingerprint: str | None = None  # of the folder that the tools came from
         self._folder: dict[str, RegisteredTool] = {}  # what it gave
         self._earlier: ReplacedTools[RegisteredTool] = ReplacedTools()
-        self._watchdog = Watchdog()
+        self._watchdog = watchdog or Watchdog()
         self._shares_code = False
 
     @classmethod
@@ -100,9 +100,7 @@ class ToolRegistry:
         tool that the static check finds an error in is a problem too. `earlier` is the registry of the same folder that
         this one may replace: of a folder that has not changed since, nothing is run again.
         """
-        registry = cls(isolation)
-        if earlier is not None:
-            registry._watchdog = earlier._watchdog
+        registry = cls(isolation, watchdog=None if earlier is None else earlier._watchdog)
         if earlier is not None and await earlier._is_of(path):
             registry._adopt_unchanged(earlier)
         elif path is not None:
@@ -275,7 +273,8 @@ class ToolRegistry:
         files: Mapping[str, bytes] = {}
         if discovery.sources is not None:
             files, self._fingerprint = discovery.sources
-        package = self._code.package = Package(folder_of(path), files)
+        package = Package(folder_of(path), files)
+        self._code = Code(package)
         for found in discovery.found:
             found_in = findings.get(found.spec.name, ())
             if refuses(found_in, self._security):

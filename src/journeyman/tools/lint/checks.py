@@ -132,7 +132,7 @@ class Linter:
             tree = ast.parse(text)
         except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
             return None  # discovery has told why it cannot be used
-        tree.body = [node for node in tree.body if not _is_script(node)]
+        tree = ast.Module([node for node in tree.body if not _is_script(node)], [])
         nodes = list(ast.walk(tree))
         names = NameResolver(nodes)
         hits = [hit for node in nodes for kind in (code_hits, reach_hits) for hit in kind(node, names)]

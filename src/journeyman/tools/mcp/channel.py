@@ -12,12 +12,13 @@ OnNotice = Callable[[RpcMessage], None]
 
 
 class McpChannel(Protocol):
-    """One connection, one object. Notifications of the server go to `on_notice`, which must not block."""
+    """One connection to an MCP server."""
 
-    on_notice: OnNotice
+    async def run(self, on_notice: OnNotice) -> None:
+        """Read until the connection ends, which raises LostError. To be called once.
 
-    async def run(self) -> None:
-        """Read until the connection ends; its one reader. Raises LostError then."""
+        Notifications of the server go to `on_notice`, which must not block.
+        """
         ...
 
     async def ask(self, outgoing: Outgoing) -> RpcMessage:

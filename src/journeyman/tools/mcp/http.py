@@ -47,13 +47,19 @@ class _Reading(msgspec.Struct):
     last_id: str | None = None
     retry_seconds: float = 1.0
 
+    def received(self, event: SseEvent) -> None:
+        """Remember where to resume after this event, and how long to wait before that."""
+        self.last_id = event.id or self.last_id
+        if event.retry is not None:
+            self.retry_seconds = min(event.retry / 1000, 30.0)
+
 
 class HttpChannel:
     """One server by its URL; the session id it gives, if any, and the revision agreed on."""
 
     def __init__(self, config: McpServerConfig, transport: Transport, clock: Clock) -> None:
         assert config.url is not None
-        self.on_notice: OnNotice = lambda message: None
+        self._on_notice: OnNotice = _ignore
         self._name = config.name
         self._url = config.url
         self._headers = dict(config.headers)
@@ -65,7 +71,8 @@ class HttpChannel:
         self._reason = ""
         self._courtesies: set[asyncio.Task[None]] = set()
 
-    async def run(self) -> None:
+    async def run(self, on_notice: OnNotice) -> None:
+        self._on_notice = on_notice
         await self._lost.wait()
         raise LostError(self._reason)
 
@@ -144,9 +151,7 @@ class HttpChannel:
 
     async def _from_stream(self, response: Response, reading: _Reading) -> RpcMessage | None:
         async for event in self._events(response, reading):
-            reading.last_id = event.id or reading.last_id
-            if event.retry is not None:
-                reading.retry_seconds = min(event.retry / 1000, 30.0)
+            reading.received(event)
             message = decode_rpc(event.data) if event.data else None
             if message is None:
                 continue
@@ -156,7 +161,7 @@ class HttpChannel:
             elif message.id is not None:
                 self._courtesy(self._send(answer_to(message)))
             else:
-                self.on_notice(message)
+                self._on_notice(message)
         return None
 
     async def _events(self, response: Response, reading: _Reading) -> AsyncIterator[SseEvent]:
@@ -223,6 +228,10 @@ class HttpChannel:
         if not self._lost.is_set():
             self._reason = reason
             self._lost.set()
+
+
+def _ignore(message: RpcMessage) -> None:
+    """Drop a notification."""
 
 
 def _timeouts(seconds: float) -> Timeouts:

@@ -166,8 +166,8 @@ class McpServer:
 
     async def _with(self, channel: McpChannel) -> None:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(channel.run())
             session = Session(self.name, channel, self._ids, self._patience, self._guard)
+            tasks.create_task(channel.run(session.notified))
             async with asyncio.timeout(self._patience.opening):
                 await session.open()
                 await self._read(session)

@@ -71,7 +71,6 @@ class Session:
         self.version: str | None = None
         self.calls = 0  # under way
         self.stale = asyncio.Event()
-        channel.on_notice = self._hear
 
     async def open(self) -> None:
         """Agree on a revision: the stateless one if the server has it, else a handshake.
@@ -199,8 +198,8 @@ class Session:
             raise RemoteError(reply.error)
         return reply.result or {}
 
-    def _hear(self, message: RpcMessage) -> None:
-        """A notification: progress of a call, a change of the tools, or nothing to us."""
+    def notified(self, message: RpcMessage) -> None:
+        """Handle a notification: the tools changed, or a call made progress. Others are ignored."""
         if message.method == "notifications/tools/list_changed":
             self.stale.set()
         elif message.method == "notifications/progress":

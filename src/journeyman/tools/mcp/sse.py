@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import msgspec
 
 
-class SseEvent(msgspec.Struct):
+class SseEvent(msgspec.Struct, frozen=True):
     """`data` is None for a block without any; `id` and `retry` (milliseconds) where they were given."""
 
     data: str | None = None
@@ -41,18 +41,18 @@ class SseReader:
 
 
 def _event(lines: list[bytes]) -> SseEvent:
-    event = SseEvent()
     data: list[str] = []
+    fields: dict[str, str] = {}
     for line in lines:
         name, _, value = line.decode(errors="replace").partition(":")
         value = value.removeprefix(" ")
         if name == "data":
             data.append(value)
-        elif name == "event":
-            event.event = value
-        elif name == "id":
-            event.id = value
-        elif name == "retry" and value.isdecimal():
-            event.retry = int(value[:9])
-    event.data = "\n".join(data) if data else None
-    return event
+        elif name != "retry" or value.isdecimal():
+            fields[name] = value
+    return SseEvent(
+        data="\n".join(data) if data else None,
+        event=fields.get("event", "message"),
+        id=fields.get("id"),
+        retry=int(fields["retry"][:9]) if "retry" in fields else None,
+    )

@@ -31,7 +31,6 @@ class StdioChannel:
     """One process, one connection: when either ends, both do."""
 
     def __init__(self, name: str, process: ServerProcess, goodbye: float) -> None:
-        self.on_notice: OnNotice = lambda message: None
         self._name = name
         self._process = process
         self._goodbye = goodbye
@@ -51,7 +50,7 @@ class StdioChannel:
     def pid(self) -> int:
         return self._process.pid
 
-    async def run(self) -> None:
+    async def run(self, on_notice: OnNotice) -> None:
         garbage = 0
         try:
             while garbage < _MAX_GARBAGE and (line := await self._process.line()):
@@ -60,7 +59,7 @@ class StdioChannel:
                 if message is None:
                     self._report_garbage(line, garbage)
                 else:
-                    self._take(message)
+                    self._take(message, on_notice)
             await asyncio.sleep(0)  # its last words on stderr may come with its end
             raise LostError(self._how(garbage))
         finally:
@@ -94,7 +93,7 @@ class StdioChannel:
         self._lose(f"the connection to the MCP server {self._name} was closed")
         await self._process.aclose(self._goodbye)
 
-    def _take(self, message: RpcMessage) -> None:
+    def _take(self, message: RpcMessage, on_notice: OnNotice) -> None:
         if message.is_reply:
             waiting = self._waiting.get(message.id or "")
             if waiting is not None and not waiting.done():
@@ -103,7 +102,7 @@ class StdioChannel:
             if self._process.unsent < _MAX_UNSENT:
                 self._process.write(answer_to(message))
         elif message.method is not None:
-            self.on_notice(message)
+            on_notice(message)
 
     def _check(self) -> None:
         if self._lost is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NotRequired
 
-from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
+from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError, with_config
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 from typing_extensions import TypedDict
@@ -63,8 +63,7 @@ def _readable(error: Any) -> str:
 def _compile(tool: str, arguments: list[Argument]) -> TypeAdapter[Any]:
     try:
         fields = {a.name: a.hint if a.required else NotRequired[a.hint] for a in arguments}
-        shape = _typed_dict("Arguments", fields)
-        shape.__pydantic_config__ = ConfigDict(extra="forbid")
+        shape = with_config(ConfigDict(extra="forbid"))(_typed_dict("Arguments", fields))
         if any(_is_bytes(argument.hint) for argument in arguments):
             raise TypeError("JSON cannot carry bytes")
         return TypeAdapter(shape)

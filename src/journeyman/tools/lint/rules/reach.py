@@ -14,7 +14,7 @@ from journeyman.tools.lint.rules.names import NameResolver
 from journeyman.user_code.importing import install_line
 
 _URL = re.compile(r"(?:https?|wss?|ftp)://(?:[^/@\s]*@)?(\[[0-9a-fA-F:]+\]|[^/:\s?#]+)(:\d+)?")
-_ENVIRONMENT = ("os.environ", "os.getenv", "os.environ.get", "os.environb")
+
 _CONTEXTS = ("journeyman.ToolContext().context", "journeyman.tools.tool.BlockingToolContext().context")
 
 
