@@ -174,7 +174,7 @@ async def test_cancelling_kills_the_process(registry, workers, request_for, host
         with pytest.raises(asyncio.CancelledError):
             await task
         assert not borrowed.worker.usable
-        assert await borrowed.worker._child.ended() == -9
+        assert await borrowed.worker._child.wait_for_exit() == -9
     assert pid
 
 

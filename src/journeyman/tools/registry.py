@@ -13,7 +13,7 @@ from journeyman.errors import Problem, ToolError, ToolNotFoundError, ToolRegistr
 from journeyman.events.events import ToolCallFinished
 from journeyman.events.messages import JSON
 from journeyman.tools.builtin import builtin_tools
-from journeyman.tools.discovery.discovery import Discovery, Found, discover, folder_of
+from journeyman.tools.discovery.discovery import DiscoveredTool, Discovery, discover, folder_of
 from journeyman.tools.inline.invoker import InlineInvoker
 from journeyman.tools.inline.watchdog import Watchdog
 from journeyman.tools.lint.checks import LintFinding, Security
@@ -246,12 +246,12 @@ class ToolRegistry:
 
     async def _check(self, path: Path, discovery: Discovery, security: Security) -> dict[str, tuple[LintFinding, ...]]:
         self._security = security
-        if security == "off" or not discovery.found:
+        if security == "off" or not discovery.tools:
             return {}
-        checks = self._checks = FolderLint(folder_of(path), discovery.found)
+        checks = self._checks = FolderLint(folder_of(path), discovery.tools)
 
         def all_findings() -> dict[str, tuple[LintFinding, ...]]:
-            return {found.spec.name: checks.findings(found.spec) for found in discovery.found}
+            return {found.spec.name: checks.findings(found.spec) for found in discovery.tools}
 
         return await asyncio.to_thread(all_findings)
 
@@ -275,7 +275,7 @@ class ToolRegistry:
             files, self._fingerprint = discovery.sources
         package = Package(folder_of(path), files)
         self._code = Code(package)
-        for found in discovery.found:
+        for found in discovery.tools:
             found_in = findings.get(found.spec.name, ())
             if refuses(found_in, self._security):
                 self.problems += [each.problem("enforce") for each in found_in if not each.allowed]
@@ -286,8 +286,8 @@ class ToolRegistry:
                 self.problems.append(Problem(str(exc), file=found.target.file, line=found.line))
         self._folder = dict(self.tools)
 
-    def _from_found(self, package: Package, found: Found, files: Mapping[str, bytes]) -> RegisteredTool:
-        if self._isolation == "process" and not found.says_isolation:
+    def _from_found(self, package: Package, found: DiscoveredTool, files: Mapping[str, bytes]) -> RegisteredTool:
+        if self._isolation == "process" and not found.declares_isolation:
             found = msgspec.structs.replace(found, spec=msgspec.structs.replace(found.spec, isolation="process"))
         if not found.inline:
             check = check_for_schema(found.spec.name, found.spec.parameters)

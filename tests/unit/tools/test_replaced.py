@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from journeyman.errors import ToolNotFoundError
-from journeyman.tools.discovery.discovery import Discovery, Found
+from journeyman.tools.discovery.discovery import DiscoveredTool, Discovery
 from journeyman.tools.process.import_target import ImportTarget, attribute_of
 from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.replaced import KEPT
@@ -46,7 +46,7 @@ class Folder:
         target = ImportTarget(
             attribute=name, file=str(file), root=str(path), code_hash=spec.code_hash, folder=sources.fingerprint
         )
-        return Discovery(found=(Found(spec=spec, target=target),), sources=sources)
+        return Discovery(tools=(DiscoveredTool(spec=spec, target=target),), sources=sources)
 
     async def load(self, earlier: ToolRegistry | None = None) -> ToolRegistry:
         return await ToolRegistry.auto_register(self.path, discover=self.discover, earlier=earlier, security="off")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from journeyman.tools.discovery.discovery import Found
+from journeyman.tools.discovery.discovery import DiscoveredTool
 from journeyman.tools.lint.checks import Linter, LintFinding, Security
 from journeyman.tools.spec import ToolSpec
 
@@ -13,7 +13,7 @@ from journeyman.tools.spec import ToolSpec
 class FolderLint:
     """`findings(spec)` judges a tool under any of its specs: the code's, or an agent's narrower one."""
 
-    def __init__(self, root: Path, found: Sequence[Found]) -> None:
+    def __init__(self, root: Path, found: Sequence[DiscoveredTool]) -> None:
         self._checks = Linter(root)
         self._found = {each.spec.name: each for each in found}
 
