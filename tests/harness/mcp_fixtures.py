@@ -25,7 +25,7 @@ from tests.harness.fake_mcp_server import FakeHttpMcpServer
 
 PEER = Path(__file__).parent / "fake_mcp_server.py"
 QUICK = McpTimeouts(
-    probe=2.0, opening=5.0, request=0.5, grace=3.0, call_wait=3.0, goodbye=0.2, first_pause=0.02, settle=0.01
+    probe=2.0, opening=5.0, request=0.5, grace=3.0, call_wait=3.0, exit=0.2, first_pause=0.02, debounce=0.01
 )
 
 
@@ -65,17 +65,17 @@ async def running() -> AsyncIterator[Running]:
     async def connect(config: McpServerConfig) -> McpChannel:
         if config.url is not None:
             return HttpChannel(config, transport, clock)
-        return await StdioChannel.open(config, scrubbed_environment(), QUICK.goodbye)
+        return await StdioChannel.open(config, scrubbed_environment(), QUICK.exit)
 
     @contextlib.asynccontextmanager
-    async def start(config: McpServerConfig, patience: McpTimeouts = QUICK) -> AsyncIterator[McpServer]:
+    async def start(config: McpServerConfig, timeouts: McpTimeouts = QUICK) -> AsyncIterator[McpServer]:
         server = McpServer(
-            config, connect, clock=clock, ids=RandomIds(), rng=random.Random(1), patience=patience, call_seconds=5.0
+            config, connect, clock=clock, ids=RandomIds(), rng=random.Random(1), timeouts=timeouts, call_seconds=5.0
         )
         task = asyncio.get_running_loop().create_task(server.run())
         try:
             async with asyncio.timeout(10):
-                await server.decided.wait()
+                await server.attempted.wait()
                 yield server
         finally:
             task.cancel()

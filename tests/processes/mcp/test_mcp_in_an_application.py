@@ -31,7 +31,7 @@ async def application(tmp_path: Path, mode: str = "") -> Application:
 
 async def test_its_tools_are_the_agents(tmp_path: Path) -> None:
     async with await application(tmp_path) as app:
-        spec = app.catalog.agents["support"].spec
+        spec = app.agents.agents["support"].spec
         assert [tool.name for tool in spec.tools] == ["current_time", "peer__echo", "peer__fail", "peer__grow"]
         echo = spec.tools[1]
         assert (echo.effects, echo.approval, echo.timeout_seconds) == ("none", "always", 5.0)
@@ -40,13 +40,13 @@ async def test_its_tools_are_the_agents(tmp_path: Path) -> None:
         assert invoker is not None
         assert await invoker.invoke(calling("echo", text="hi"), Host()) == "hi"
         await invoker.invoke(calling("grow"), Host())
-        await until(lambda: app.catalog.agents["support"].spec.tool("peer__new") is not None)
-        assert app.catalog.agents["support"].version != spec.version
+        await until(lambda: app.agents.agents["support"].spec.tool("peer__new") is not None)
+        assert app.agents.agents["support"].version != spec.version
 
 
 async def test_a_server_that_hangs_delays_nothing_and_its_tool_says_so(tmp_path: Path) -> None:
     async with await application(tmp_path, "mute") as app:
-        assert [tool.name for tool in app.catalog.agents["support"].spec.tools] == ["current_time", "peer__echo"]
+        assert [tool.name for tool in app.agents.agents["support"].spec.tools] == ["current_time", "peer__echo"]
         invoker = app.registry.get("peer__echo").invoker
         assert invoker is not None
         with pytest.raises(ToolExecutionError) as unavailable:

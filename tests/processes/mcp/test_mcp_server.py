@@ -142,8 +142,8 @@ async def test_a_hung_process_is_replaced(running: Running) -> None:
     ],
 )
 async def test_a_server_that_cannot_be_used_says_why(running: Running, mode: str, says: str) -> None:
-    patience = msgspec.structs.replace(QUICK, probe=0.2, opening=0.6 if mode == "mute" else 5.0, call_wait=0.01)
-    async with running(command(mode), patience) as server:
+    timeouts = msgspec.structs.replace(QUICK, probe=0.2, opening=0.6 if mode == "mute" else 5.0, call_wait=0.01)
+    async with running(command(mode), timeouts) as server:
         assert says in (server.problem or "")
         with pytest.raises(ToolExecutionError) as unavailable:
             await server.call(calling("echo", text="x"), Host())

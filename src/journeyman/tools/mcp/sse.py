@@ -1,4 +1,4 @@
-"""Server-sent events, read piece by piece. Pure."""
+"""A parser of server-sent events, fed piece by piece. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 
 class SseEvent(msgspec.Struct, frozen=True):
-    """`data` is None for a block without any; `id` and `retry` (milliseconds) where they were given."""
+    """An event. `data` is None if it has none; so are `id` and `retry` (milliseconds)."""
 
     data: str | None = None
     event: str = "message"
@@ -17,7 +17,7 @@ class SseEvent(msgspec.Struct, frozen=True):
 
 
 class SseReader:
-    """Give it bytes as they come; it gives events. Raises ValueError when one grows beyond `limit` bytes."""
+    """Parses a stream of events. `limit`: the largest size of an event in bytes."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -26,7 +26,10 @@ class SseReader:
         self._size = 0
 
     def feed(self, piece: bytes) -> Iterator[SseEvent]:
-        """The events that `piece` completes. A line ends in LF or CRLF; a lone CR is none (no server sends it)."""
+        """Yield the events that `piece` completes. Lines end in LF or CRLF; the lone CR of the standard is not used.
+
+        Raises ValueError if an event is larger than the limit.
+        """
         *lines, self._rest = (self._rest + piece).split(b"\n") if b"\n" in piece else (self._rest + piece,)
         for line in lines:
             text = line.removesuffix(b"\r")
