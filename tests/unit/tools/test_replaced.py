@@ -64,7 +64,7 @@ async def test_of_a_folder_that_has_not_changed_nothing_is_run_again(folder: Fol
     one = registry.get("one")
     again = await folder.load(registry)
     assert (again.get("one"), folder.discoveries) == (one, 1)
-    registry.become(again)
+    registry.replace_with(again)
     assert registry.get("one") is one
 
 
@@ -72,19 +72,19 @@ async def test_a_changed_folder_is_found_anew_and_the_old_tool_stays_for_its_run
     registry = await folder.load()
     old = registry.get("one")
     folder.write("one", "v2")
-    registry.become(await folder.load(registry))
+    registry.replace_with(await folder.load(registry))
     new = registry.get("one")
     assert (folder.discoveries, new is old) == (2, False)
-    assert registry.called(old.spec) is old
-    assert registry.called(new.spec) is new
+    assert registry.resolve(old.spec) is old
+    assert registry.resolve(new.spec) is new
 
 
 async def test_a_tool_that_is_gone_is_known_to_those_only_that_began_with_it(folder: Folder) -> None:
     registry = await folder.load()
     old = registry.get("one")
     folder.write("two", "v1")
-    registry.become(await folder.load(registry))
-    assert registry.called(old.spec) is old
+    registry.replace_with(await folder.load(registry))
+    assert registry.resolve(old.spec) is old
     with pytest.raises(ToolNotFoundError):
         registry.get("one")
 
@@ -95,7 +95,7 @@ async def test_names_from_elsewhere_stay(folder: Folder) -> None:
     registry.remove("one")
     registry.add(foreign)
     folder.write("two", "v1")
-    registry.become(await folder.load(registry), foreign={"one"})
+    registry.replace_with(await folder.load(registry), external={"one"})
     assert registry.get("one") is foreign
     assert "two" in registry.tools
 
@@ -109,12 +109,12 @@ async def test_code_that_was_replaced_long_ago_goes(folder: Folder) -> None:
     dropped = []
     for number in range(KEPT + 1):
         folder.write("one", f"v{number + 2}")
-        dropped += registry.become(await folder.load(registry))
+        dropped += registry.replace_with(await folder.load(registry))
     assert [code.package for code in dropped] == [package]
     for code in dropped:
         await code.aclose()
     assert not any(name.startswith(package.name) for name in sys.modules)
-    assert registry.called(first.spec) is registry.get("one")  # as it would be after a restart
+    assert registry.resolve(first.spec) is registry.get("one")  # as it would be after a restart
 
 
 async def test_a_registry_that_is_not_used_leaves_nothing_behind(folder: Folder) -> None:
