@@ -14,7 +14,7 @@ class HttpSender(Protocol):
     """The port to the HTTP client for tools, `egress.client.HttpClient`."""
 
     async def send(self, request: HttpRequest, *, idempotent: bool, hosts: tuple[str, ...] | None = None) -> HttpReply:
-        """Send a request and return the reply. `idempotent`: it may be repeated; `hosts`: those allowed, None for all."""
+        """Send a request and return the reply. `idempotent`: it may be repeated; `hosts`: the allowed ones, or None."""
         ...
 
 
