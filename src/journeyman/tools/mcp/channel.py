@@ -21,18 +21,18 @@ class McpChannel(Protocol):
         """
         ...
 
-    async def ask(self, outgoing: Outgoing) -> RpcMessage:
+    async def send_request(self, outgoing: Outgoing) -> RpcMessage:
         """Send a request and return the reply. There is no time limit: the caller cancels, and the server is notified.
 
         Raises LostError, or another ServiceError of the transport.
         """
         ...
 
-    async def tell(self, method: str, params: dict[str, JSON]) -> None:
+    async def notify(self, method: str, params: dict[str, JSON]) -> None:
         """Send a notification. Raises ServiceError."""
         ...
 
-    async def follow(self) -> bool:
+    async def listen(self) -> bool:
         """Read the stream of notifications that the handshake revisions have, until it ends.
 
         Returns False if the server has no such stream.

@@ -76,7 +76,7 @@ class HttpChannel:
         await self._lost.wait()
         raise LostError(self._reason)
 
-    async def ask(self, outgoing: Outgoing) -> RpcMessage:
+    async def send_request(self, outgoing: Outgoing) -> RpcMessage:
         if self._lost.is_set():
             raise LostError(self._reason)
         position = _ReadPosition(outgoing.id)
@@ -92,10 +92,10 @@ class HttpChannel:
                 self._send_in_background(self._send(cancelled(outgoing.id)))
             raise
 
-    async def tell(self, method: str, params: dict[str, JSON]) -> None:
+    async def notify(self, method: str, params: dict[str, JSON]) -> None:
         await self._send(notification(method, params))
 
-    async def follow(self) -> bool:
+    async def listen(self) -> bool:
         if self._session is None:
             return False
         timeouts = Timeouts(_CONNECT_SECONDS, _STREAM_SECONDS, _STREAM_SECONDS, _DAY)

@@ -178,7 +178,7 @@ class McpServer:
             self._session, self.problem, self._was_connected = session, None, True
             self.attempted.set()
             _log.info("MCP server %s: %d tools, revision %s", self.name, len(self.listing.tools), session.version)
-            tasks.create_task(self._follow(session))
+            tasks.create_task(self._listen(session))
             await self._refresh(session)
 
     async def _refresh(self, session: Session) -> None:
@@ -202,13 +202,13 @@ class McpServer:
             except RemoteError as exc:
                 _log.warning("MCP server %s did not list its tools: %s", self.name, exc.message)
 
-    async def _follow(self, session: Session) -> None:
+    async def _listen(self, session: Session) -> None:
         """Listen for changes of the tools, as long as the server has a stream of them."""
         failures = 0
         while True:
             started = self._clock.monotonic()
             try:
-                if not await session.follow():
+                if not await session.listen():
                     return
             except ServiceError as exc:
                 _log.info("MCP server %s: the stream of changes ended: %s", self.name, exc.message)

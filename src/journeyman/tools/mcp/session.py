@@ -98,7 +98,7 @@ class Session:
         return described
 
     async def call(self, call: ToolsCall, seconds: float, on_progress: OnProgress) -> dict[str, Any]:
-        """Make a `tools/call` and return its result. `seconds`: the idle timeout; the server is told of a cancellation.
+        """Make a `tools/call` and return its result. `seconds`: the idle timeout. A cancellation is sent to the server.
 
         Raises RemoteError, LostError or another ServiceError.
         """
@@ -114,10 +114,10 @@ class Session:
         finally:
             self.calls -= 1
 
-    async def follow(self) -> bool:
+    async def listen(self) -> bool:
         """Listen for changes until their stream ends. Returns False if the server has no such stream."""
         if self.version != STATELESS_VERSION:
-            return await self._channel.follow()
+            return await self._channel.listen()
         if not self._announces_changes:
             return False
         try:
@@ -165,7 +165,7 @@ class Session:
         self.version = str(version)
         self._channel.set_version(self.version)
         self._read_capabilities(found)
-        await self._channel.tell("notifications/initialized", {})
+        await self._channel.notify("notifications/initialized", {})
 
     def _read_capabilities(self, found: dict[str, Any]) -> None:
         match found.get("capabilities"):
@@ -194,7 +194,7 @@ class Session:
             seconds=seconds,
         )
         try:
-            reply = await self._guard(self._name, lambda: self._channel.ask(outgoing))
+            reply = await self._guard(self._name, lambda: self._channel.send_request(outgoing))
         finally:
             self._progress.pop(request_id, None)
         if reply.error is not None:

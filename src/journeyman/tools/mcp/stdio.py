@@ -66,7 +66,7 @@ class StdioChannel:
         finally:
             self._lose(f"the MCP server {self._name} ended before it answered")
 
-    async def ask(self, outgoing: Outgoing) -> RpcMessage:
+    async def send_request(self, outgoing: Outgoing) -> RpcMessage:
         self._check_open()
         reply: asyncio.Future[RpcMessage] = asyncio.get_running_loop().create_future()
         self._waiting[outgoing.id] = reply
@@ -80,11 +80,11 @@ class StdioChannel:
         finally:
             del self._waiting[outgoing.id]
 
-    async def tell(self, method: str, params: dict[str, JSON]) -> None:
+    async def notify(self, method: str, params: dict[str, JSON]) -> None:
         self._check_open()
         self._process.write(notification(method, params))
 
-    async def follow(self) -> bool:
+    async def listen(self) -> bool:
         return False  # notifications come over the same pipe as replies
 
     def set_version(self, version: str | None) -> None:
@@ -106,7 +106,7 @@ class StdioChannel:
             on_notice(message)
 
     def _check_open(self) -> None:
-        """Raises LostError if the connection has ended or the server does not read."""
+        """Check that the connection is open. Raises LostError if it has ended or the server does not read."""
         if self._lost is not None:
             raise LostError(self._lost)
         if self._process.unsent > _MAX_UNSENT:

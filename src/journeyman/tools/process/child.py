@@ -201,7 +201,7 @@ class Child:
         self.output.close()
 
     def close_socket(self) -> None:
-        """Close the socket, which tells the child to clean up and exit."""
+        """Close the socket, at which the child cleans up and exits."""
         self._writer.close()
 
     async def wait_for_exit(self, seconds: float = _REAP_SECONDS) -> int | None:
