@@ -1,4 +1,4 @@
-"""A server of ours over either transport, and what calls its tools need."""
+"""A fake MCP server over stdio and HTTP, and what calls of its tools need."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ QUICK = McpTimeouts(
 
 
 class Host:
-    """Collects progress."""
+    """A host that collects progress."""
 
     def __init__(self) -> None:
         self.shown: list[str | float] = []
@@ -58,7 +58,7 @@ Running = Callable[..., contextlib.AbstractAsyncContextManager[McpServer]]
 
 @pytest.fixture
 async def running() -> AsyncIterator[Running]:
-    """Starts a server's task and ends it: `async with running(config) as server`."""
+    """Return a function whose context runs the task of a server: `async with running(config) as server`."""
     transport = AiohttpTransport()
     clock = SystemClock()
 
@@ -87,7 +87,7 @@ async def running() -> AsyncIterator[Running]:
 
 @pytest.fixture(params=["stdio", "http", "http json", "http stateless", "stdio stateless"])
 async def peer(request: pytest.FixtureRequest) -> AsyncIterator[McpServerConfig]:
-    """The well-behaved server, every way it can be reached."""
+    """Return the configuration of the well-behaved server for each transport."""
     transport, *modes = request.param.split()
     if transport == "stdio":
         yield command(*modes)
@@ -97,7 +97,7 @@ async def peer(request: pytest.FixtureRequest) -> AsyncIterator[McpServerConfig]
 
 
 async def until(condition: Callable[[], bool], wait: Callable[[], Awaitable[None]] | None = None) -> None:
-    """Until it holds, at most 5 s: for what another process brings about."""
+    """Wait until a condition holds that another process brings about, at most 5 seconds."""
     async with asyncio.timeout(5):
         while not condition():
             await asyncio.sleep(0.005)

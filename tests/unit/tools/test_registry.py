@@ -28,7 +28,7 @@ def slow_shout(text: str) -> str:
 
 class Box(BaseTool):
     name = "box"
-    description = "A tool with a state of its own."
+    description = "A tool that holds state."
 
     def __init__(self, what: str) -> None:
         self.what = what

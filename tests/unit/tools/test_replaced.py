@@ -1,4 +1,4 @@
-"""A registry that becomes another one: what has not changed stays as it is, what is replaced stays for its runs."""
+"""A registry takes over another one: unchanged tools stay, and replaced ones are kept for the runs that use them."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ async def test_a_tool_that_is_gone_is_known_to_those_only_that_began_with_it(fol
         registry.get("one")
 
 
-async def test_names_from_elsewhere_stay(folder: Folder) -> None:
+async def test_tools_from_other_sources_stay(folder: Folder) -> None:
     registry, other = await folder.load(), await folder.load()
     foreign = other.get("one")
     registry.remove("one")
@@ -100,7 +100,7 @@ async def test_names_from_elsewhere_stay(folder: Folder) -> None:
     assert "two" in registry.tools
 
 
-async def test_code_that_was_replaced_long_ago_goes(folder: Folder) -> None:
+async def test_code_that_was_replaced_long_ago_is_dropped(folder: Folder) -> None:
     registry = await folder.load()
     first = registry.get("one")
     package = registry._code.package
