@@ -226,8 +226,8 @@ class ToolRegistry:
 
     def get_metrics(self) -> dict[str, dict[str, JSON]]:
         """Return for each tool: counts, error_rate (per cent), average_duration, p50, p95 (seconds), loop_blocks."""
-        unused = ToolMetrics().read()
-        metrics = {name: dict(unused) for name in self.tools}
+        zero = ToolMetrics().read()
+        metrics = {name: dict(zero) for name in self.tools}
         metrics |= {name: each.read() for name, each in self._metrics.items()}
         blocks = self._watchdog.blocks
         return {name: {**values, "loop_blocks": blocks[name]} for name, values in metrics.items()}
