@@ -1,4 +1,4 @@
-"""A server of ours over either transport, and what calls its tools need."""
+"""A fake MCP server over stdio and HTTP, and what calls of its tools need."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from tests.harness.fake_mcp_server import FakeHttpMcpServer
 
 PEER = Path(__file__).parent / "fake_mcp_server.py"
 QUICK = McpTimeouts(
-    probe=2.0, opening=5.0, request=0.5, grace=3.0, call_wait=3.0, goodbye=0.2, first_pause=0.02, settle=0.01
+    probe=2.0, opening=5.0, request=0.5, grace=3.0, call_wait=3.0, exit=0.2, first_pause=0.02, debounce=0.01
 )
 
 
 class Host:
-    """Collects progress."""
+    """A host that collects progress."""
 
     def __init__(self) -> None:
         self.shown: list[str | float] = []
@@ -58,24 +58,24 @@ Running = Callable[..., contextlib.AbstractAsyncContextManager[McpServer]]
 
 @pytest.fixture
 async def running() -> AsyncIterator[Running]:
-    """Starts a server's task and ends it: `async with running(config) as server`."""
+    """Return a function whose context runs the task of a server: `async with running(config) as server`."""
     transport = AiohttpTransport()
     clock = SystemClock()
 
     async def connect(config: McpServerConfig) -> McpChannel:
         if config.url is not None:
             return HttpChannel(config, transport, clock)
-        return await StdioChannel.open(config, scrubbed_environment(), QUICK.goodbye)
+        return await StdioChannel.open(config, scrubbed_environment(), QUICK.exit)
 
     @contextlib.asynccontextmanager
-    async def start(config: McpServerConfig, patience: McpTimeouts = QUICK) -> AsyncIterator[McpServer]:
+    async def start(config: McpServerConfig, timeouts: McpTimeouts = QUICK) -> AsyncIterator[McpServer]:
         server = McpServer(
-            config, connect, clock=clock, ids=RandomIds(), rng=random.Random(1), patience=patience, call_seconds=5.0
+            config, connect, clock=clock, ids=RandomIds(), rng=random.Random(1), timeouts=timeouts, call_seconds=5.0
         )
         task = asyncio.get_running_loop().create_task(server.run())
         try:
             async with asyncio.timeout(10):
-                await server.decided.wait()
+                await server.attempted.wait()
                 yield server
         finally:
             task.cancel()
@@ -87,7 +87,7 @@ async def running() -> AsyncIterator[Running]:
 
 @pytest.fixture(params=["stdio", "http", "http json", "http stateless", "stdio stateless"])
 async def peer(request: pytest.FixtureRequest) -> AsyncIterator[McpServerConfig]:
-    """The well-behaved server, every way it can be reached."""
+    """Return the configuration of the well-behaved server for each transport."""
     transport, *modes = request.param.split()
     if transport == "stdio":
         yield command(*modes)
@@ -97,7 +97,7 @@ async def peer(request: pytest.FixtureRequest) -> AsyncIterator[McpServerConfig]
 
 
 async def until(condition: Callable[[], bool], wait: Callable[[], Awaitable[None]] | None = None) -> None:
-    """Until it holds, at most 5 s: for what another process brings about."""
+    """Wait until a condition holds that another process brings about, at most 5 seconds."""
     async with asyncio.timeout(5):
         while not condition():
             await asyncio.sleep(0.005)

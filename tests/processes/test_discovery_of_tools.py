@@ -84,7 +84,7 @@ def write(root: Path, name: str, text: str) -> Path:
 
 
 def names(discovery: Discovery) -> list[str]:
-    return [found.spec.name for found in discovery.found]
+    return [found.spec.name for found in discovery.tools]
 
 
 async def test_every_broken_file_is_a_problem_and_the_rest_loads(tmp_path, capfd):
@@ -109,7 +109,7 @@ async def test_every_broken_file_is_a_problem_and_the_rest_loads(tmp_path, capfd
         assert message in problems.pop(name).message
     assert set(problems) == {"c_link.py", "c_fifo.py", "c_open.py"}
     assert capfd.readouterr().out == ""
-    good, nested = discovery.found[0], discovery.found[4]
+    good, nested = discovery.tools[0], discovery.tools[4]
     assert (good.inline, good.spec.source, good.line) == (True, "a_good.py:5", 5)
     assert (nested.inline, nested.spec.policy.isolation) == (False, "process")
     assert nested.spec.source == "sub/nested.py:6"
@@ -128,7 +128,7 @@ async def test_a_folder_that_takes_too_long_is_given_up(tmp_path):
 
 async def test_an_empty_folder_starts_no_process(tmp_path):
     found = await discover(tmp_path)
-    assert (found.found, found.problems) == ((), ())
+    assert (found.tools, found.problems) == ((), ())
 
 
 @pytest.mark.parametrize("path", ["absent", "absent.py"])

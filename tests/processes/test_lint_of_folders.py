@@ -45,7 +45,7 @@ async def test_enforced_a_tool_with_an_error_is_refused_and_its_neighbour_is_not
     assert [(problem.severity, problem.line) for problem in registry.problems] == [("error", 5), ("error", 3)]
 
 
-async def test_switched_off_nothing_is_looked_for(tmp_path: Path) -> None:
+async def test_the_check_can_be_switched_off(tmp_path: Path) -> None:
     registry = await ToolRegistry.auto_register(folder(tmp_path), security="off")
     assert not registry.check_problems()
     assert not [tool for tool in registry.tools.values() if tool.findings]

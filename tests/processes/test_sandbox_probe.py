@@ -7,8 +7,8 @@ import warnings
 from journeyman.tools.sandbox.detection import detect
 
 
-def test_a_look_that_is_cancelled_leaves_no_process_behind() -> None:
-    """The loop is closed right after it, as when an application stops while it still looks."""
+def test_a_cancelled_detection_leaves_no_process() -> None:
+    """The loop is closed right after it, as if an application stopped during the detection."""
 
     async def look() -> None:
         looking = asyncio.create_task(detect())

@@ -1,4 +1,4 @@
-"""What hostile tools can do: one error result, and the next call is served. Inline where inline can survive it."""
+"""A misbehaving tool costs one error, and the next call is served; inline tools too, where they can survive it."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ async def test_a_hanging_once_call_is_stopped_and_unknown(call, name):
     assert (outcome.failure.code, outcome.unknown) == ("outcome_unknown", True)
 
 
-async def test_the_process_is_warm_and_tidied_and_sees_no_secret(call, host):
+async def test_a_process_is_reused_and_reset_and_sees_no_secret(call, host):
     changed = json.loads((await call("change_process")).result)
     assert changed["thread"] == {"seen": {"a": 1}}
     assert changed["key"] == "key_1"
@@ -149,7 +149,7 @@ async def test_a_process_opens_a_resource_once_and_converts_arguments(call, regi
     assert outcome.failure.message.startswith("at: Input should be a valid datetime")
 
 
-async def test_a_thread_left_behind_speaks_for_no_other_call(registry, workers, request_for, host, caplog):
+async def test_a_thread_of_an_earlier_call_cannot_act_for_the_next_one(registry, workers, request_for, host, caplog):
     executor = Executor(registry, workers, EagerClock(), random.Random(7), SequentialIds(), timeout_seconds=5)
     await executor.execute(request_for(registry.get("leave_thread"), call="m1.0"), host)
     outcome = await executor.execute(request_for(registry.get("wake_thread"), call="m2.0"), host)
@@ -166,23 +166,23 @@ async def test_captured_output_goes_to_the_log(call, caplog):
 
 async def test_cancelling_kills_the_process(registry, workers, request_for, host):
     registered = registry.get("hang")
-    async with workers.slot(registered.target, registered.spec) as worker:
-        pid = worker._child._process.pid
-        task = asyncio.create_task(worker.invoke(request_for(registered), host))
+    async with workers.borrow(registered.target, registered.spec) as borrowed:
+        pid = borrowed.worker._child._process.pid
+        task = asyncio.create_task(borrowed.invoke(request_for(registered), host))
         await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert not worker.usable
-        assert await worker._child.ended() == -9
+        assert not borrowed.worker.usable
+        assert await borrowed.worker._child.wait_for_exit() == -9
     assert pid
 
 
-async def test_at_most_so_many_at_once(registry, workers):
+async def test_no_more_workers_than_the_limit_are_lent(registry, workers):
     tool = registry.get("look_at_process")
-    async with workers.slot(tool.target, tool.spec):
+    async with workers.borrow(tool.target, tool.spec):
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.01), workers.slot(tool.target, tool.spec):
+            async with asyncio.timeout(0.01), workers.borrow(tool.target, tool.spec):
                 pass
 
 

@@ -160,7 +160,7 @@ class _Operations:
                 self._entries.problems.append(problem)
         if reading is None or base is None or faults:
             return None
-        location = self._document.location(self._api.place(identifier), key=True)
+        location = self._document.location(self._api.location(identifier), key=True)
         source = f"{self._entry.document}:{location.line}" if location else self._entry.document
         return openapi_tool(self._name, reading, base, credential, source)
 
@@ -168,7 +168,7 @@ class _Operations:
         try:
             SchemaCheck(tool.spec.parameters).compile()
         except ToolValidationError as exc:
-            place = self._api.place(tool.operation.id)
+            place = self._api.location(tool.operation.id)
             self._entries.problems.append(
                 _problem(self._document, DocumentFault(place, exc.message, "correct the document"))
             )

@@ -142,7 +142,7 @@ class Application:
         self.runtime.deadlines.start()
         self.observers.start(self.journal)
         if runs_processes(self.registry):
-            _push_task(stack, asyncio.create_task(self.workers.kernel(), name="sandbox detection"))
+            _push_task(stack, asyncio.create_task(self.workers.isolation(), name="sandbox detection"))
         if (days := self.settings.retention_days) is not None:
             pruning = self.runtime.retention.periodically(Keep.of(days))
             _push_task(stack, asyncio.create_task(pruning, name="retention"))
@@ -166,8 +166,8 @@ class Application:
 
     def details(self) -> Mapping[str, object]:
         """Return what `/readyz` adds: how workers are confined (once known), a refused reload, and absent Redis."""
-        kernel, last = self.workers.known_kernel, self.reloader.last
-        found: dict[str, object] = {} if kernel is None else {"sandbox": describe_isolation(kernel)}
+        isolation, last = self.workers.known_isolation, self.reloader.last
+        found: dict[str, object] = {} if isolation is None else {"sandbox": describe_isolation(isolation)}
         if last is not None and not last.applied:
             found["reload"] = f"refused for {len(last.problems)} problems: see the log, or GET /agents/{{name}}"
         if self.windows is not None and self.windows.away:
@@ -176,10 +176,10 @@ class Application:
 
     def sandbox(self, spec: ToolSpec) -> Mapping[str, JSON]:
         """Return how one tool is confined. Empty: it runs in a process, and the machine was not examined yet."""
-        kernel = self.workers.known_kernel
-        if kernel is None and spec.policy.isolation == "process":
+        isolation = self.workers.known_isolation
+        if isolation is None and spec.policy.isolation == "process":
             return {}
-        return describe_tool_isolation(spec, kernel or AvailableIsolation())
+        return describe_tool_isolation(spec, isolation or AvailableIsolation())
 
 
 def _push_task(stack: AsyncExitStack, task: asyncio.Task[object]) -> None:

@@ -90,8 +90,8 @@ async def unmet_sandbox(loaded: LoadedFiles, workers: WorkerPool) -> list[Proble
     strict = [tool for agent in loaded.agents for tool in agent.spec.tools if tool.policy.sandbox == "strict"]
     if not strict:
         return []
-    kernel = await workers.kernel()
-    return [problem for tool in strict for problem in shortcomings(tool, kernel)]
+    isolation = await workers.isolation()
+    return [problem for tool in strict for problem in shortcomings(tool, isolation)]
 
 
 def join(

@@ -37,15 +37,15 @@ T = TypeVar("T")
 class Connector:
     """Opens connections to MCP servers. All servers over HTTP share one pool."""
 
-    def __init__(self, clock: Clock, patience: McpTimeouts) -> None:
+    def __init__(self, clock: Clock, timeouts: McpTimeouts) -> None:
         self._clock = clock
-        self._patience = patience
+        self._timeouts = timeouts
         self._transport: Transport | None = None
 
     async def __call__(self, config: McpServerConfig) -> McpChannel:
         """Open a connection to the server. Raises ServiceError."""
         if config.url is None:
-            return await StdioChannel.open(config, scrubbed_environment(), self._patience.goodbye)
+            return await StdioChannel.open(config, scrubbed_environment(), self._timeouts.exit)
         if self._transport is None:
             from journeyman.egress.pool import AiohttpTransport  # noqa: PLC0415 - 0.15 s and 12 MB, only where needed
 
@@ -88,7 +88,7 @@ class McpConnections:
         guard: SessionGuard = unguarded,
         clean: Clean = list,
     ) -> None:
-        self._patience = McpTimeouts()
+        self._timeouts = McpTimeouts()
         self._loaded = loaded
         self._agents = agents
         self._clock = clock
@@ -96,14 +96,14 @@ class McpConnections:
         self._call_seconds = call_seconds
         self._guard = guard
         self._clean = clean
-        self._connector = Connector(clock, self._patience)
+        self._connector = Connector(clock, self._timeouts)
         self.servers = McpServers(
-            map(self._server, _configs(loaded).values()), registry, self._patience.grace, self._renew
+            map(self._server, _configs(loaded).values()), registry, self._timeouts.grace, self._renew
         )
 
     def build(self, spec: AgentSpec) -> BaseAgent:
         """Build the agent of a definition, also of a stored one of an older version."""
-        self.servers.stand_in(spec.tools)
+        self.servers.register_placeholders(spec.tools)
         return self._loaded.build(spec)
 
     async def start(self) -> None:
@@ -153,7 +153,7 @@ class McpConnections:
             clock=self._clock,
             ids=self._ids,
             rng=random.Random(),
-            patience=self._patience,
+            timeouts=self._timeouts,
             call_seconds=self._call_seconds,
             guard=self._guard,
             clean=self._clean,

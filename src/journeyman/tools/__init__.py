@@ -1,1 +1,1 @@
-"""Tools: what they are, how they are found, checked and run."""
+"""Tools: how they are written, found, checked, registered and run."""

@@ -1,4 +1,4 @@
-"""One call of a tool, in the one order: slot, recorded start, execution within its time, text for the model."""
+"""Executes tool calls: rate limit, worker, recorded start, time limit, retries, and the text for the model."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ from journeyman.tools.tool_host import HttpSender, RunToolHost
 
 _log = logging.getLogger(__name__)
 
-_FIRST_PAUSE = 0.2  # seconds; doubled with each try, then a random share of it
+_FIRST_PAUSE = 0.2  # seconds; doubled with each try, then a random part of it is taken
 _LONGEST_PAUSE = 30.0
-_FAILURE_CAP = 4000  # characters
+_FAILURE_CAP = 4000  # characters of a failure's text
 
 
 class ToolTimeoutError(ToolExecutionError):
-    """The try took longer than it may; its code was stopped."""
+    """A try took too long; its code was stopped."""
 
     default_code = "tool_timeout"
 
 
 class Executor:
-    """Executes calls that were looked up, validated and approved by the caller.
+    """Executes calls whose arguments have been checked and which have been approved.
 
-    `timeout_seconds` and `max_retries` hold for tools that say nothing themselves.
+    `timeout_seconds` and `max_retries` are the defaults for tools that do not set their own.
     """
 
     def __init__(
@@ -66,53 +66,56 @@ class Executor:
         self._rates = ToolRateLimits(clock)
 
     async def execute(self, request: CallRequest, host: CallHost) -> ToolOutcome:
-        """Run the call to its end; every failure is an outcome. Cancellation stops the tool and passes through."""
-        begun = self._clock.monotonic()
+        """Run the call and return its outcome, also if it fails. A cancellation stops the tool and passes through."""
+        started = self._clock.monotonic()
         try:
-            tool = self._registry.called(request.spec)
+            tool = self._registry.resolve(request.spec)
         except ToolNotFoundError as exc:
             return ToolOutcome(failure=Failure(exc.code, exc.message), attempts=0)
         cache = self._cache if request.spec.policy.is_cacheable else None
-        if cache is not None and (kept := await cache.get(request)) is not None:
-            return ToolOutcome(result=kept, duration_ms=self._since(begun), attempts=0, cached=True)
+        if cache is not None and (cached := await cache.get(request)) is not None:
+            return ToolOutcome(result=cached, duration_ms=self._since(started), attempts=0, cached=True)
         call = _Call(request, RunToolHost(host, request, self._http))
-        failure: ToolError | None = None
         result: str | None = None
-        while True:
-            try:
-                result = await self._attempt(tool, call)
-                failure = None
-                break
-            except ToolError as exc:
-                failure = exc
-            if call.host.question is not None:
-                break
-            pause = self._pause_before_retry(call, failure)
-            if pause is None:
-                break
-            await self._clock.sleep(pause)
+        try:
+            result = await self._with_retries(tool, call)
+        except ToolError as failure:
+            if call.host.question is None:
+                return self._failed(call, failure, self._since(started))
         if call.host.question is not None:
             return ToolOutcome(question=call.host.question, attempts=call.started)
-        if failure is not None:
-            return self._failed(call, failure, self._since(begun))
         if cache is not None and result is not None:
             cache.put(request, result)
-        return ToolOutcome(result=result, duration_ms=self._since(begun), attempts=call.started)
+        return ToolOutcome(result=result, duration_ms=self._since(started), attempts=call.started)
 
-    def _since(self, begun: float) -> float:
-        return (self._clock.monotonic() - begun) * 1000
+    def _since(self, started: float) -> float:
+        """Return the milliseconds since `started`."""
+        return (self._clock.monotonic() - started) * 1000
+
+    async def _with_retries(self, tool: RegisteredTool, call: _Call) -> str:
+        """Run the tool until a try succeeds. Raises the ToolError of a try that must not be repeated."""
+        while True:
+            try:
+                return await self._attempt(tool, call)
+            except ToolError as failure:
+                pause = None if call.host.question is not None else self._pause_before_retry(call, failure)
+                if pause is None:
+                    raise
+            await self._clock.sleep(pause)
 
     async def _attempt(self, tool: RegisteredTool, call: _Call) -> str:
-        await self._rates.wait(call.request.spec)  # breakers are the services', behind ctx.http
+        """Run the tool once, inline or in a worker, and return the text for the model. Raises ToolError."""
+        await self._rates.wait(call.request.spec)
         if call.request.spec.policy.isolation == "inline" and tool.invoker is not None:
             return format_result(await self._run(tool.invoker, call), call.request.spec.policy.output_cap)
         if tool.target is None:
             raise ToolExecutionError(f"tool {tool.spec.name!r} cannot run in a process: define it in a module")
-        async with self._workers.slot(tool.target, call.request.spec, tool.files) as worker:
-            text = str(await self._run(worker, call))  # formatted and cut there, whose memory is the tool's
+        async with self._workers.borrow(tool.target, call.request.spec, tool.files) as worker:
+            text = str(await self._run(worker, call))  # formatted and cut by the worker, but a worker is not trusted
             return plain_text(text[: call.request.spec.policy.output_cap + CUT_NOTE])
 
     async def _run(self, invoker: Invoker, call: _Call) -> JSON:
+        """Record the start of the try, then run it within the time limit."""
         spec = call.request.spec
         limit = self._timeout if spec.policy.timeout_seconds is None else spec.policy.timeout_seconds
         request = call.next_try()
@@ -124,7 +127,7 @@ class Executor:
             raise ToolTimeoutError(f"the tool did not answer within {limit:g} seconds and was stopped") from exc
 
     def _pause_before_retry(self, call: _Call, failure: ToolError) -> float | None:
-        """Seconds to wait before the next try; None: there is none."""
+        """Return the seconds to wait before the next try; None if the call must not be tried again."""
         spec = call.request.spec
         if spec.policy.effects == "once" or not isinstance(failure, ToolTimeoutError | TransientToolError | ToolRetry):
             return None
@@ -136,8 +139,9 @@ class Executor:
         return self._rng.uniform(0, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (call.started - 1)))
 
     def _failed(self, call: _Call, failure: ToolError, duration_ms: float) -> ToolOutcome:
+        """Log the failure and return it as the outcome."""
         error_id = self._ids.new("err")
-        self._report(call.request, failure, error_id)
+        self._log(call.request, failure, error_id)
         unknown = call.started > 0 and _is_unknown(call.request.spec, failure)
         code = "outcome_unknown" if unknown else failure.code
         said = plain_text(failure.message[:_FAILURE_CAP])
@@ -150,8 +154,8 @@ class Executor:
         )
 
     @staticmethod
-    def _report(request: CallRequest, failure: ToolError, error_id: str) -> None:
-        """The operators' side: traceback and captured output, capped where they were made."""
+    def _log(request: CallRequest, failure: ToolError, error_id: str) -> None:
+        """Log what only operators see: the traceback and the captured output, both of limited length."""
         facts = {
             "run_id": request.run_id,
             "call": request.call,
@@ -164,7 +168,7 @@ class Executor:
 
 
 class _Call:
-    """A call under way."""
+    """A call in progress."""
 
     __slots__ = ("host", "request")
 
@@ -174,16 +178,17 @@ class _Call:
 
     @property
     def started(self) -> int:
-        """How many tries have been started."""
+        """The number of tries that have been started."""
         return self.host.started
 
     def next_try(self) -> CallRequest:
-        """The request with the number of the next try."""
+        """Return the request with the number of the next try."""
         if not self.started:
             return self.request
         return msgspec.structs.replace(self.request, attempt=self.request.attempt + self.started)
 
 
 def _is_unknown(spec: ToolSpec, failure: ToolError) -> bool:
+    """Check whether a failed `once` call may have taken effect."""
     unanswered = isinstance(failure, UnansweredToolError) or failure.code in ("tool_timeout", "tool_crashed")
     return spec.policy.effects == "once" and unanswered

@@ -1,4 +1,4 @@
-"""What a tool raised -> a failure that the model may read and operators can follow up. Pure."""
+"""Converts what a tool raised to an error: a text for the model, and a traceback for operators. Pure."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ _OF_FILES = (FileNotFoundError, FileExistsError, PermissionError, IsADirectoryEr
 
 
 class TransientToolError(ToolExecutionError):
-    """A connection failed or a wait ended inside the tool: another try may do, if the effects allow one."""
+    """A connection failed or timed out in the tool: another try may succeed, if the tool's effects allow one."""
 
 
 class UnansweredToolError(TransientToolError):
-    """A service was asked and did not answer to the end: it may have acted, so a `once` call's outcome is unknown."""
+    """A service got a request and did not answer it completely, so the outcome of a `once` call is unknown."""
 
 
 def failure_of(exc: BaseException) -> ToolExecutionError:
-    """The exception's type and message without paths; its traceback in `detail`."""
-    if isinstance(exc, ServiceError):  # the guard has tried again as often as it may
+    """Return an exception as a ToolExecutionError: its type and message without paths; `detail` is the traceback."""
+    if isinstance(exc, ServiceError):  # not transient: the service's guard has done all retries
         return ToolExecutionError(without_paths(exc.message)[:MESSAGE_CAP], code=exc.code, detail=detail_of(exc))
     kind = TransientToolError if is_transient(exc) else ToolExecutionError
     return kind(readable(exc), detail=detail_of(exc))
 
 
 def is_transient(exc: BaseException) -> bool:
-    """Whether it looks like the network and not like the call."""
+    """Check whether an exception comes from the network and not from the call itself."""
     return isinstance(exc, OSError) and not isinstance(exc, _OF_FILES)
 
 
 def readable(exc: BaseException) -> str:
-    """`Type: message`, capped, absolute paths cut to their last part."""
+    """Return `Type: message`, cut to 1000 characters and without folders of absolute paths."""
     try:
         text = str(exc)
     except Exception:  # noqa: BLE001 - __str__ is the tool's code
@@ -46,11 +46,12 @@ def readable(exc: BaseException) -> str:
 
 
 def without_paths(text: str) -> str:
+    """Replace absolute paths by their last part."""
     return _PATH.sub(lambda found: f"…/{found[0].rpartition('/')[2]}", text[: MESSAGE_CAP * 4])
 
 
 def detail_of(exc: BaseException) -> str:
-    """The traceback, its end kept when it is long."""
+    """Return the traceback; only its end if it is long."""
     try:
         text = "".join(traceback.format_exception(exc))
     except Exception:  # noqa: BLE001 - __str__ is the tool's code

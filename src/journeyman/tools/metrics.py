@@ -1,4 +1,4 @@
-"""Figures of one tool, folded from the facts of its calls. Bounded: the last few hundred durations, not all."""
+"""The metrics of one tool, computed from the events of its calls. Percentiles are of the last 512 durations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 from journeyman.events.events import ToolCallFinished
 from journeyman.events.messages import JSON
 
-_KEPT = 512  # durations; percentiles are of these
+_KEPT = 512  # durations
 BOUNDS_MS = (
     5.0,
     10.0,
@@ -30,7 +30,7 @@ BOUNDS_MS = (
 
 
 class Durations(msgspec.Struct, frozen=True):
-    """How many calls took up to each bound (the last count: longer than all), and all their time. Milliseconds."""
+    """A histogram of durations in milliseconds: the number of calls up to each bound, and then of longer ones."""
 
     bounds_ms: tuple[float, ...]
     counts: tuple[int, ...]
@@ -38,7 +38,7 @@ class Durations(msgspec.Struct, frozen=True):
 
 
 class ToolMetrics:
-    """Counts and durations of one tool."""
+    """The counts and durations of one tool's calls."""
 
     def __init__(self) -> None:
         self._requested = self._calls = self._errors = self._not_found = self._invalid = 0
@@ -47,27 +47,28 @@ class ToolMetrics:
         self._recent_ms: deque[float] = deque(maxlen=_KEPT)
         self._buckets = [0] * (len(BOUNDS_MS) + 1)
 
-    def record(self, fact: ToolCallFinished) -> None:
-        """Count one finished call."""
+    def record(self, event: ToolCallFinished) -> None:
+        """Count a finished call."""
         self._requested += 1
-        code = fact.error.code if fact.error else ""
-        self._cache_hits += fact.cached
+        code = event.error.code if event.error else ""
+        self._cache_hits += event.cached
         self._not_found += code == "tool_not_found"
         self._invalid += code == "invalid_arguments"
-        if fact.attempts:
+        if event.attempts:
             self._calls += 1
             self._errors += bool(code)
-            self._retries += fact.attempts - 1
-            self._total_ms += fact.duration_ms
-            self._recent_ms.append(fact.duration_ms)
-            self._buckets[bisect_left(BOUNDS_MS, fact.duration_ms)] += 1
+            self._retries += event.attempts - 1
+            self._total_ms += event.duration_ms
+            self._recent_ms.append(event.duration_ms)
+            self._buckets[bisect_left(BOUNDS_MS, event.duration_ms)] += 1
 
     @property
     def durations(self) -> Durations:
+        """The histogram of all durations."""
         return Durations(BOUNDS_MS, tuple(self._buckets), self._total_ms)
 
     def read(self) -> dict[str, JSON]:
-        """Durations in seconds, error_rate in per cent of the calls that ran."""
+        """Return the metrics as JSON: durations in seconds, error_rate in per cent of the calls that ran."""
         ordered = sorted(self._recent_ms)
         return {
             "requested": self._requested,
@@ -84,5 +85,5 @@ class ToolMetrics:
         }
 
 
-def _quantile(ordered: list[float], share: float) -> float:
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
+def _quantile(ordered: list[float], fraction: float) -> float:
+    return ordered[min(len(ordered) - 1, int(fraction * len(ordered)))] if ordered else 0.0

@@ -1,4 +1,4 @@
-"""What a tool may reach: hosts, files and variables. The code declares it, an agent file narrows it. Pure."""
+"""What a tool may use: hosts, files and variables, declared in its code and narrowed by agent files. Pure."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ Entries = tuple[str, ...]
 
 
 class Permissions(msgspec.Struct, frozen=True, kw_only=True):
-    """None: nothing was said of this kind; empty: nothing of it is allowed.
+    """The permissions of a tool. None means that a kind is not declared, an empty tuple that nothing is allowed.
 
-    `network` holds hosts (`api.shop.example`, `*.shop.example`, with `:port` for one port alone, `*` for all), `files`
-    paths that may be read and written with all below them (relative ones count from the working directory), `env`
-    variables of the server that the tool may see.
+    `network`: hosts such as `api.shop.example`, `*.shop.example` or `*` for all, optionally with one `:port`.
+    `files`: paths that may be read and written, with all below them. Relative paths count from the folder that holds
+    the tools folder.
+    `env`: variables of the server that the tool may see.
     """
 
     network: Entries | None = None
@@ -30,11 +31,12 @@ class Permissions(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def declared(self) -> bool:
+        """Whether any permission is declared."""
         return self != Permissions()
 
     @classmethod
     def read(cls, given: object) -> Permissions:
-        """Raises ValueError with a sentence about the first thing that cannot be meant."""
+        """Read permissions from a mapping. Raises ValueError with a sentence about the first invalid entry."""
         if not isinstance(given, Mapping):
             raise ValueError("permissions is a mapping with network, files and env")
         unknown = [str(key) for key in given if key not in _KINDS]
@@ -43,7 +45,7 @@ class Permissions(msgspec.Struct, frozen=True, kw_only=True):
         return cls(**{kind: _entries(kind, values) for kind, values in given.items() if values is not None})
 
     def beyond(self, code: Permissions) -> dict[str, Entries]:
-        """Kind -> the entries that ask for more than `code` declares. What the code leaves open may be declared."""
+        """Return the entries, by kind, that allow more than `code` does. Kinds that it leaves open are left out."""
         found = {
             "network": _uncovered(self.network, code.network, covers_host),
             "files": _uncovered(self.files, code.files, covers_path),
@@ -52,16 +54,16 @@ class Permissions(msgspec.Struct, frozen=True, kw_only=True):
         return {kind: entries for kind, entries in found.items() if entries}
 
     def within(self, other: Permissions) -> Permissions:
-        """What both allow."""
+        """Return the permissions that both allow."""
         return Permissions(
-            network=_both(self.network, other.network, _host_of_both),
-            files=_both(self.files, other.files, _path_of_both),
+            network=_intersection(self.network, other.network, _common_host),
+            files=_intersection(self.files, other.files, _common_path),
             env=tuple(name for name in self.env if name in other.env),
         )
 
 
 def covers_host(allowed: str, host: str) -> bool:
-    """Whether an entry lets a host (or all that another entry lets) through; without a port it is for every port."""
+    """Check whether an entry allows a host, or all that another entry allows. Without a port it allows every port."""
     name, port = _host_and_port(allowed)
     other, other_port = _host_and_port(host)
     if port and port != other_port:
@@ -70,7 +72,7 @@ def covers_host(allowed: str, host: str) -> bool:
 
 
 def covers_path(allowed: str, path: str) -> bool:
-    """Whether `path` is `allowed` or lies below it. Both as they are written: no link is followed."""
+    """Check whether `path` is `allowed` or below it, by their text: links are not followed."""
     allowed, path = posixpath.normpath(allowed), posixpath.normpath(path)
     if path.split("/")[0] == "..":
         return False
@@ -80,6 +82,7 @@ def covers_path(allowed: str, path: str) -> bool:
 
 
 def _host_and_port(entry: str) -> tuple[str, str]:
+    """Split an entry into host and `:port`; the port may be empty."""
     found = _HOST.fullmatch(entry)
     port = found[4] if found else None
     return (entry[: -len(port)], port) if port else (entry, "")
@@ -99,31 +102,35 @@ _KINDS: dict[str, tuple[Callable[[str], object], str]] = {
 def _entries(kind: str, values: Any) -> Entries:
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise ValueError(f"permissions: {kind} is a list")
-    fits, meant = _KINDS[kind]
+    is_valid, expected = _KINDS[kind]
     entries = tuple(values)
     for entry in entries:
-        if not isinstance(entry, str) or not fits(entry):
-            raise ValueError(f"permissions: {kind}: {entry!r:.100} is not {meant}")
+        if not isinstance(entry, str) or not is_valid(entry):
+            raise ValueError(f"permissions: {kind}: {entry!r:.100} is not {expected}")
     if len(entries) > _MOST:
         raise ValueError(f"permissions: {kind} has more than {_MOST} entries")
     return tuple(dict.fromkeys(entries))
 
 
 def _uncovered(wanted: Entries | None, allowed: Entries | None, covers: Callable[[str, str], bool]) -> Entries:
+    """Return the wanted entries that no allowed entry covers; none if either is not declared."""
     if wanted is None or allowed is None:
         return ()
     return tuple(entry for entry in wanted if not any(covers(each, entry) for each in allowed))
 
 
-def _both(one: Entries | None, other: Entries | None, of_both: Callable[[str, str], str | None]) -> Entries | None:
+def _intersection(
+    one: Entries | None, other: Entries | None, intersect: Callable[[str, str], str | None]
+) -> Entries | None:
+    """Return what both allow; if one is not declared, the other."""
     if one is None or other is None:
         return other if one is None else one
-    kept = (of_both(mine, theirs) for mine in one for theirs in other)
-    return tuple(dict.fromkeys(entry for entry in kept if entry is not None))
+    common = (intersect(first, second) for first in one for second in other)
+    return tuple(dict.fromkeys(entry for entry in common if entry is not None))
 
 
-def _host_of_both(one: str, other: str) -> str | None:
-    """The entry that lets through what both do: the narrower name with the port that either names."""
+def _common_host(one: str, other: str) -> str | None:
+    """Return the entry for what both allow: the narrower name, with the port of either. None if there is nothing."""
     (name, port), (other_name, other_port) = _host_and_port(one), _host_and_port(other)
     if port and other_port and port != other_port:
         return None
@@ -132,18 +139,19 @@ def _host_of_both(one: str, other: str) -> str | None:
     return name + (port or other_port) if covers_host(other_name, name) else None
 
 
-def _path_of_both(one: str, other: str) -> str | None:
+def _common_path(one: str, other: str) -> str | None:
+    """Return the narrower of two paths if one contains the other; None otherwise."""
     if covers_path(one, other):
         return other
     return one if covers_path(other, one) else None
 
 
-class ProcessLimits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Limits of a worker process. The wall time of a call is limited by the tool's `timeout_seconds`."""
+class ProcessLimits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The resource limits of a worker process. Wall-clock time is limited by the tool's `timeout_seconds`."""
 
-    cpu_seconds: int = 60  # of one call; each process that a tool starts has as much
+    cpu_seconds: int = 60  # for one call; each process that a tool starts may use as much
     memory_mb: int = 2048  # MiB of address space of each process
     open_files: int = 256
-    processes: int = 64  # of the worker, threads included
-    file_mb: int = 256  # MiB of one file written
+    processes: int = 64  # with threads
+    file_mb: int = 256  # MiB of each file written
     output_mb: int = 16  # MiB printed by one call

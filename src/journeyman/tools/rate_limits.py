@@ -1,4 +1,4 @@
-"""The rate limits of tools: one window for each tool and rate, over all runs."""
+"""The rate limits of tools: each tool has one for all runs."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from journeyman.resilience.rate_limit import RateLimit, parse_rate
 from journeyman.tools.spec import ToolSpec
 
 _LONGEST_WAIT = 10.0  # seconds
-_MOST = 1000
+_MOST = 1000  # limits in memory; the oldest is dropped
 
 
 class ToolRateLimits:
-    """Holds each try back until its turn."""
+    """Delays each try until its tool's rate limit allows it."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._limits: dict[tuple[str, str], RateLimit] = {}
 
     async def wait(self, spec: ToolSpec) -> None:
-        """Return when the try may start. Raises ToolExecutionError (`tool_rate_limited`) if that is too far away."""
+        """Wait until the try may start. Raises ToolExecutionError (`tool_rate_limited`) if that takes too long."""
         if spec.policy.rate_limit is None:
             return
         limit = self._limits.get((spec.name, spec.policy.rate_limit)) or self._add(spec.name, spec.policy.rate_limit)

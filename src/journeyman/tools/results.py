@@ -1,4 +1,4 @@
-"""What a tool returned -> the text that the model reads. Pure."""
+"""Converts what a tool returned to the text that the model reads. Pure."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ import msgspec
 from journeyman.errors import ToolExecutionError
 from journeyman.events.messages import valid_text
 
-# C0 but tab and line ends, DEL and C1; marks, overrides and isolates of direction; annotations; tags. Joiners stay:
-# scripts and emoji need them.
+CUT_NOTE = 100  # characters beyond the cap for the note that a text was cut
+
+# Control characters except tab and line ends; direction marks, overrides and isolates; annotations; tags. Joiners are
+# not removed: scripts and emoji need them.
 _HIDDEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
 
 
 def plain_text(text: str) -> str:
-    """Valid Unicode that reads as it is written, and cannot hide an order to a model in it."""
+    """Return valid Unicode without invisible characters, in which instructions to a model could be hidden."""
     text = valid_text(text)
     return _HIDDEN.sub("", text) if _HIDDEN.search(text) else text
 
 
-CUT_NOTE = 100  # characters beyond the cap that say that something was cut
-
-
 def _as_json(value: Any) -> Any:
+    """Return a value that JSON lacks as one that it has. Raises TypeError."""
     if hasattr(type(value), "model_dump"):  # a pydantic model
         return value.model_dump(mode="json")
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -47,21 +47,21 @@ def _as_json(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, UUID | PurePath):
         return str(value)
-    if type(value).__name__ == "Decimal":  # by name: importing decimal costs every worker
+    if type(value).__name__ == "Decimal":  # by its name, so that workers need not import decimal
         return str(value)
     raise TypeError(f"a value of type {type(value).__name__} is not JSON")
 
 
-# The standard encoder and not msgspec's: it refuses NaN, bytes and cycles by itself, where msgspec writes null, base64
-# and dies of recursion; a walk in Python to find them costs more than the 5 microseconds between the two.
+# The standard encoder refuses NaN, bytes and cycles. msgspec's would write null and base64, and crash on cycles; to
+# look for them in Python first would take longer than the 5 microseconds that msgspec saves.
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_as_json).encode
 
 
 def format_result(value: Any, cap: int) -> str:
-    """A string as it is, anything else as compact JSON; plain text (`plain_text`), cut at `cap`.
+    """Return a string as it is, any other value as compact JSON; without invisible characters, cut at `cap`.
 
     Raises:
-        ToolExecutionError: `tool_bad_result`: not JSON (NaN, bytes, a cycle, too deep, a foreign type).
+        ToolExecutionError: `tool_bad_result`: not JSON (NaN, bytes, a cycle, nested too deep, an unknown type).
     """
     text = str.__str__(value) if isinstance(value, str) else _encoded(value)
     if len(text) > cap:
@@ -70,7 +70,7 @@ def format_result(value: Any, cap: int) -> str:
 
 
 def plain_json(value: Any) -> Any:
-    """`value` as plain JSON data with valid text, a copy of its own. Raises like `format_result`."""
+    """Return a copy of `value` as plain JSON data with valid text. Raises like `format_result`."""
     return json.loads(valid_text(_encoded(value)))
 
 

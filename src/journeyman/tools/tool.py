@@ -1,4 +1,4 @@
-"""How a tool is written: `@tool` on a function, or a class deriving `BaseTool`."""
+"""How a tool is written: a function with `@tool`, or a class derived from `BaseTool`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class ToolRetry(ToolError):
-    """Raise it in a tool to be called again, `after` seconds from now. Only for effects `none` and `idempotent`."""
+    """Raised by a tool to be called again after `after` seconds. Only tools with effects `none` or `idempotent` are."""
 
     default_code = "tool_failed"
 
@@ -61,13 +61,13 @@ def tool(
 
 
 def tool(function: Any = None, /, *, name: str | None = None, **policy: Any) -> Any:
-    """Make a function a tool; it stays callable as it is.
+    """Make a function a tool. The function itself is not changed.
 
-    `async def` runs on the event loop by default, plain `def` always in a worker process. The argument schema comes
-    from type hints and the docstring's `Args:`. Without `effects` a call counts as `once`.
+    An `async def` runs on the event loop by default, a plain `def` always in a worker process. The argument schema is
+    made from the type hints and the docstring's `Args:`. Without `effects`, a call counts as `once`.
 
     Raises:
-        ToolValidationError: a policy that cannot be meant, a plain `def` that asks for `inline`, not a function.
+        ToolValidationError: a policy is invalid, a plain `def` asks for `inline`, or it is not a function.
     """
 
     def mark(target: F) -> F:
@@ -88,9 +88,10 @@ def tool(function: Any = None, /, *, name: str | None = None, **policy: Any) -> 
 
 
 class BaseTool(Declared):
-    """A tool as a class: `name`, `description` and `async def run(self, …)` with type hints; policy by attributes.
+    """The base of tools written as classes: attributes `name`, `description` and policy, and `async def run(self, …)`.
 
-    `get_spec()` may be overridden to give a JSON Schema of one's own; `run` then takes the arguments as they come.
+    The argument schema is made from the type hints of `run`. A class that overrides `get_spec()` returns its own JSON
+    Schema, and its `run` gets the arguments unconverted.
     """
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -98,12 +99,12 @@ class BaseTool(Declared):
         cls.brings_schema = cls.get_spec is not BaseTool.get_spec
 
     def get_spec(self) -> dict[str, JSON]:
-        """`{name, description, parameters: JSON Schema}`.
+        """Return `{name, description, parameters: JSON Schema}`.
 
         Raises:
-            ToolValidationError: the signature of `run` makes no schema.
+            ToolValidationError: the signature of `run` has no JSON Schema.
         """
-        # pydantic costs 0.1 s: worker processes load this module and do without it.
+        # Importing pydantic takes 0.1 s, which worker processes save: they load this module, too.
         from journeyman.tools.schema.describe import describe  # noqa: PLC0415
 
         spec = describe(self).spec

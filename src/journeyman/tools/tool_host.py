@@ -1,4 +1,4 @@
-"""What a call's code may ask of its surroundings: of its run, and of the network."""
+"""The host of a tool call: what its code may ask of its run and of the network."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from journeyman.tools.spec import CallHost, CallRequest, Question, Unanswered
 
 
 class HttpSender(Protocol):
-    """The way out for tools; `egress.client.HttpClient` is one."""
+    """The port to the HTTP client for tools, `egress.client.HttpClient`."""
 
-    async def send(
-        self, request: HttpRequest, *, idempotent: bool, hosts: tuple[str, ...] | None = None
-    ) -> HttpReply: ...
+    async def send(self, request: HttpRequest, *, idempotent: bool, hosts: tuple[str, ...] | None = None) -> HttpReply:
+        """Send a request and return the reply. `idempotent`: it may be repeated; `hosts`: the allowed ones, or None."""
+        ...
 
 
 class RunToolHost:
-    """A `ToolHost`: the run's own host, and requests by the tool's effects and permissions.
+    """The `ToolHost` of one call: the host of its run, and HTTP within the tool's effects and permissions.
 
-    `started` counts the tries, those included that an invoker makes behind a guard of its own.
+    `started` counts the tries, also those that an invoker makes itself behind a guard.
     """
 
     __slots__ = ("_first", "_host", "_http", "_spec", "question", "started")
@@ -32,20 +32,26 @@ class RunToolHost:
         self._http = http
         self._first = request.attempt
         self.started = 0
-        self.question: Question | None = None  # that the call ended with: whatever its code made of that
+        self.question: Question | None = None  # the first one without an answer, even if the code went on
 
     async def starting(self, attempt: int) -> None:
+        """Have the run record the start of a try, and count it."""
         await self._host.starting(attempt)
         self.started = attempt - self._first + 1
 
     def progress(self, value: str | float) -> None:
+        """Show progress to clients that follow the run."""
         self._host.progress(value)
 
     async def change_context(self, scope: Literal["thread", "global"], patch: dict[str, JSON]) -> None:
+        """Record a JSON Merge Patch of a context."""
         await self._host.change_context(scope, patch)
 
     async def ask(self, question: Question) -> str:
-        """Raises Unanswered, and ToolExecutionError (`ask_refused`) for a tool that must not run twice."""
+        """Return a human's answer.
+
+        Raises Unanswered if there is none yet, ToolExecutionError (`ask_refused`) if the tool must not run twice.
+        """
         if self._spec.policy.effects == "once":
             text = f"{self._spec.name} has effects: once and cannot ask: it would run again from the top; use approval"
             raise ToolExecutionError(text, code="ask_refused")
@@ -56,6 +62,7 @@ class RunToolHost:
             raise
 
     async def http(self, request: HttpRequest) -> HttpReply:
+        """Make an HTTP request to a permitted host. Raises ServiceError."""
         if self._http is None:
             raise ToolExecutionError("there is no HTTP for tools here: give the executor a client")
         effects = self._spec.policy.effects

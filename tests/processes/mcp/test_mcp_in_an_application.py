@@ -1,4 +1,4 @@
-"""An agent's MCP servers, from its file to its definition: there, late, changed."""
+"""The MCP servers of an agent file: their tools are in the agent, also if they come late or change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A connection to an MCP server: well-behaved over every transport, then hostile. Real processes, real sockets."""
+"""The connection to an MCP server, well-behaved over every transport and hostile, as real processes and sockets."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ async def test_the_process_sees_no_secret_of_the_server(running: Running) -> Non
     assert "SECRET_OF_THE_TEST" not in seen
 
 
-async def test_killed_in_the_middle_of_a_call_it_may_have_happened_and_comes_back(running: Running) -> None:
+async def test_a_server_killed_during_a_call_leaves_it_unknown_and_is_started_again(running: Running) -> None:
     async with running(command()) as server:
         first = await server.call(calling("pid"), Host())
         with pytest.raises(TransientToolError) as crashed:
@@ -106,7 +106,7 @@ async def test_cut_in_the_middle_over_http(running: Running) -> None:
         assert await server.call(calling("echo", text="on"), Host()) == "on"
 
 
-async def test_a_call_given_up_is_cancelled_and_others_go_on(running: Running) -> None:
+async def test_a_cancelled_call_is_cancelled_on_the_server_and_others_go_on(running: Running) -> None:
     async with FakeHttpMcpServer(set()) as peer, running(http(peer)) as server:
         call = asyncio.create_task(server.call(calling("hang"), Host()))
         await until(lambda: bool(peer.peer.calls))
@@ -142,8 +142,8 @@ async def test_a_hung_process_is_replaced(running: Running) -> None:
     ],
 )
 async def test_a_server_that_cannot_be_used_says_why(running: Running, mode: str, says: str) -> None:
-    patience = msgspec.structs.replace(QUICK, probe=0.2, opening=0.6 if mode == "mute" else 5.0, call_wait=0.01)
-    async with running(command(mode), patience) as server:
+    timeouts = msgspec.structs.replace(QUICK, probe=0.2, opening=0.6 if mode == "mute" else 5.0, call_wait=0.01)
+    async with running(command(mode), timeouts) as server:
         assert says in (server.problem or "")
         with pytest.raises(ToolExecutionError) as unavailable:
             await server.call(calling("echo", text="x"), Host())

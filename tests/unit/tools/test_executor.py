@@ -20,7 +20,7 @@ HOSTILE = Path(__file__).parents[2] / "harness/tool_folders/misbehaving"
 
 
 class EagerClock(ManualClock):
-    """Sleeping moves the time on and returns at once."""
+    """A manual clock whose `sleep` advances the time and returns at once."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ def numbers() -> Iterator[Numbers]:
 
 
 class Script(BaseTool):
-    """Does at each call what the next entry of its script says."""
+    """A tool that follows a script: each call does what the next entry says."""
 
     name = "script"
     description = "Follow a script."
@@ -265,7 +265,7 @@ async def test_an_error_of_our_tree_keeps_its_code(registry, executor, request_f
 HIDDEN = "\x1b[2J\x9b\u202egnp.exe\u2066\u200f\u061c\U000e0041\x00"
 
 
-async def test_what_nobody_sees_is_taken_out_of_results_and_failures(registry, executor, request_for, host):
+async def test_invisible_characters_are_removed_from_results_and_failures(registry, executor, request_for, host):
     script = Script(f"a{HIDDEN}b\tc\nd", {"k": f"x{HIDDEN}"}, ToolExecutionError(f"no{HIDDEN}!"))
     outcomes = [await run(registry, executor, request_for, host, script)]
     registered = registry.get("script")

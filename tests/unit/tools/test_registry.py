@@ -7,7 +7,7 @@ import pytest
 
 from journeyman.clock import ManualClock
 from journeyman.errors import Problem, ToolNotFoundError, ToolRegistrationError, ToolValidationError
-from journeyman.tools.discovery.discovery import Discovery, Found
+from journeyman.tools.discovery.discovery import DiscoveredTool, Discovery
 from journeyman.tools.process.import_target import ImportTarget
 from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.spec import ToolPolicy, ToolSpec
@@ -28,7 +28,7 @@ def slow_shout(text: str) -> str:
 
 class Box(BaseTool):
     name = "box"
-    description = "A tool with a state of its own."
+    description = "A tool that holds state."
 
     def __init__(self, what: str) -> None:
         self.what = what
@@ -97,9 +97,9 @@ async def discover_inline(path: Path) -> Discovery:
     shape = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": [], "additionalProperties": False}
     slow = ToolSpec(name="slow", description="d", parameters=shape, policy=ToolPolicy(isolation="process"))
     return Discovery(
-        found=(
-            Found(spec=spec, target=ImportTarget(attribute="quick", file=str(async_file), root=str(path))),
-            Found(spec=slow, target=ImportTarget(attribute="slow", file=str(def_file), root=str(path))),
+        tools=(
+            DiscoveredTool(spec=spec, target=ImportTarget(attribute="quick", file=str(async_file), root=str(path))),
+            DiscoveredTool(spec=slow, target=ImportTarget(attribute="slow", file=str(def_file), root=str(path))),
         ),
         problems=(Problem("something else"),),
     )
@@ -130,7 +130,7 @@ async def test_a_users_tool_may_take_a_built_in_name(tmp_path):
             name="calculator", description="mine", parameters={"type": "object"}, policy=ToolPolicy(isolation="process")
         )
         return Discovery(
-            found=(Found(spec=spec, target=ImportTarget(attribute="calculator", file=str(path / "a.py"))),)
+            tools=(DiscoveredTool(spec=spec, target=ImportTarget(attribute="calculator", file=str(path / "a.py"))),)
         )
 
     registry = await ToolRegistry.auto_register(tmp_path, discover=discover)

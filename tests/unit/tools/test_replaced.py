@@ -1,4 +1,4 @@
-"""A registry that becomes another one: what has not changed stays as it is, what is replaced stays for its runs."""
+"""A registry takes over another one: unchanged tools stay, and replaced ones are kept for the runs that use them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from journeyman.errors import ToolNotFoundError
-from journeyman.tools.discovery.discovery import Discovery, Found
+from journeyman.tools.discovery.discovery import DiscoveredTool, Discovery
 from journeyman.tools.process.import_target import ImportTarget, attribute_of
 from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.replaced import KEPT
@@ -46,7 +46,7 @@ class Folder:
         target = ImportTarget(
             attribute=name, file=str(file), root=str(path), code_hash=spec.code_hash, folder=sources.fingerprint
         )
-        return Discovery(found=(Found(spec=spec, target=target),), sources=sources)
+        return Discovery(tools=(DiscoveredTool(spec=spec, target=target),), sources=sources)
 
     async def load(self, earlier: ToolRegistry | None = None) -> ToolRegistry:
         return await ToolRegistry.auto_register(self.path, discover=self.discover, earlier=earlier, security="off")
@@ -64,7 +64,7 @@ async def test_of_a_folder_that_has_not_changed_nothing_is_run_again(folder: Fol
     one = registry.get("one")
     again = await folder.load(registry)
     assert (again.get("one"), folder.discoveries) == (one, 1)
-    registry.become(again)
+    registry.replace_with(again)
     assert registry.get("one") is one
 
 
@@ -72,35 +72,35 @@ async def test_a_changed_folder_is_found_anew_and_the_old_tool_stays_for_its_run
     registry = await folder.load()
     old = registry.get("one")
     folder.write("one", "v2")
-    registry.become(await folder.load(registry))
+    registry.replace_with(await folder.load(registry))
     new = registry.get("one")
     assert (folder.discoveries, new is old) == (2, False)
-    assert registry.called(old.spec) is old
-    assert registry.called(new.spec) is new
+    assert registry.resolve(old.spec) is old
+    assert registry.resolve(new.spec) is new
 
 
 async def test_a_tool_that_is_gone_is_known_to_those_only_that_began_with_it(folder: Folder) -> None:
     registry = await folder.load()
     old = registry.get("one")
     folder.write("two", "v1")
-    registry.become(await folder.load(registry))
-    assert registry.called(old.spec) is old
+    registry.replace_with(await folder.load(registry))
+    assert registry.resolve(old.spec) is old
     with pytest.raises(ToolNotFoundError):
         registry.get("one")
 
 
-async def test_names_from_elsewhere_stay(folder: Folder) -> None:
+async def test_tools_from_other_sources_stay(folder: Folder) -> None:
     registry, other = await folder.load(), await folder.load()
     foreign = other.get("one")
     registry.remove("one")
     registry.add(foreign)
     folder.write("two", "v1")
-    registry.become(await folder.load(registry), foreign={"one"})
+    registry.replace_with(await folder.load(registry), external={"one"})
     assert registry.get("one") is foreign
     assert "two" in registry.tools
 
 
-async def test_code_that_was_replaced_long_ago_goes(folder: Folder) -> None:
+async def test_code_that_was_replaced_long_ago_is_dropped(folder: Folder) -> None:
     registry = await folder.load()
     first = registry.get("one")
     package = registry._code.package
@@ -109,12 +109,12 @@ async def test_code_that_was_replaced_long_ago_goes(folder: Folder) -> None:
     dropped = []
     for number in range(KEPT + 1):
         folder.write("one", f"v{number + 2}")
-        dropped += registry.become(await folder.load(registry))
+        dropped += registry.replace_with(await folder.load(registry))
     assert [code.package for code in dropped] == [package]
     for code in dropped:
         await code.aclose()
     assert not any(name.startswith(package.name) for name in sys.modules)
-    assert registry.called(first.spec) is registry.get("one")  # as it would be after a restart
+    assert registry.resolve(first.spec) is registry.get("one")  # as it would be after a restart
 
 
 async def test_a_registry_that_is_not_used_leaves_nothing_behind(folder: Folder) -> None:

@@ -18,7 +18,7 @@ from journeyman.server.loading import LoadedFiles
 from journeyman.server.mcp_servers import McpConnections
 from journeyman.server.outbound import register
 from journeyman.tools.registry import ToolRegistry
-from journeyman.tools.replaced import Code
+from journeyman.tools.replaced import LoadedCode
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +125,7 @@ class Reloader:
         held = self._services.renew(loaded.services)
         register(loaded.registry, loaded.openapi, self._transport, self._services, self._clock)
         self._mcp.mount(replace(loaded, registry=self._registry))
-        dropped = self._registry.become(loaded.registry, self._mcp.servers.names)
+        dropped = self._registry.replace_with(loaded.registry, self._mcp.servers.names)
         self._versions.renew()
         changes = self._agents.replace_all(self._mcp.remake(loaded.agents), self._clock.now())
         for code in dropped:
@@ -149,7 +149,7 @@ class Reloader:
         return problems
 
 
-async def _closed(code: Code) -> None:
+async def _closed(code: LoadedCode) -> None:
     """Close the resources of replaced code, within a time limit; a failure is logged."""
     try:
         async with asyncio.timeout(CLEAN_UP_SECONDS):

@@ -1,1 +1,1 @@
-"""What authors of tools use: contexts, resources and HTTP."""
+"""What tool authors use: declarations, contexts, resources and HTTP."""

@@ -1,4 +1,4 @@
-"""What a tool may ask of the run it belongs to: one class for `async def`, one for plain `def`."""
+"""The context of a tool call: `ToolContext` for `async def` tools, `BlockingToolContext` for plain `def` ones."""
 
 from __future__ import annotations
 
@@ -36,28 +36,35 @@ def _question(text: str, deadline_seconds: float | None, default: str | None) ->
     return Question(text=text, deadline_seconds=deadline_seconds, default=default)
 
 
-def _shown(value: str | float) -> str | float:
+def _progress_value(value: str | float) -> str | float:
+    """Return a finite number as it is, anything else as text."""
     return value if isinstance(value, int | float) and math.isfinite(value) else str(value)
 
 
 class Contexts(Protocol):
-    """Something that holds both contexts as they were when it began: a call, a run's state."""
+    """The thread and global context as they were at the start of a call or a run."""
 
     @property
-    def thread_context(self) -> dict[str, JSON]: ...
+    def thread_context(self) -> dict[str, JSON]:
+        """The thread's context."""
+        ...
 
     @property
-    def global_context(self) -> dict[str, JSON]: ...
+    def global_context(self) -> dict[str, JSON]:
+        """The principal's context across threads."""
+        ...
 
 
 class ContextHost(Protocol):
-    """Records a change of a context."""
+    """The port that records changes of a context."""
 
-    async def change_context(self, scope: Scope, patch: dict[str, JSON]) -> None: ...
+    async def change_context(self, scope: Scope, patch: dict[str, JSON]) -> None:
+        """Record a JSON Merge Patch."""
+        ...
 
 
 class _View:
-    """The two contexts as the call sees them: a copy of its own, with its own patches applied."""
+    """A call's copy of the two contexts, to which its own patches are applied."""
 
     def __init__(self, request: Contexts) -> None:
         self._given: dict[Scope, dict[str, JSON]] = {
@@ -86,14 +93,14 @@ class _View:
 
 
 class Context(_View):
-    """Thread and global context of an `async def` tool, or of a node's code."""
+    """The thread and global context of an `async def` tool, or of a node's code."""
 
     def __init__(self, request: Contexts, host: ContextHost) -> None:
         super().__init__(request)
         self._host = host
 
     async def patch(self, *, thread: dict[str, JSON] | None = None, global_: dict[str, JSON] | None = None) -> None:
-        """Record JSON Merge Patches: a key set to None is removed."""
+        """Record JSON Merge Patches; a key that is set to None is removed. Returns when they are recorded."""
         if thread is not None:
             await self._change("thread", thread)
         if global_ is not None:
@@ -106,14 +113,14 @@ class Context(_View):
 
 
 class BlockingContext(_View):
-    """Thread and global context of a plain `def` tool."""
+    """The thread and global context of a plain `def` tool."""
 
     def __init__(self, request: CallRequest, change: Change) -> None:
         super().__init__(request)
         self._change = change
 
     def patch(self, *, thread: dict[str, JSON] | None = None, global_: dict[str, JSON] | None = None) -> None:
-        """Record JSON Merge Patches: a key set to None is removed. Returns when they are recorded."""
+        """Record JSON Merge Patches; a key that is set to None is removed. Returns when they are recorded."""
         if thread is not None:
             self._record("thread", thread)
         if global_ is not None:
@@ -126,27 +133,29 @@ class BlockingContext(_View):
 
 
 class _CallFacts:
-    """What both kinds of context know."""
+    """What both kinds of tool context tell about the call."""
 
     def __init__(self, request: CallRequest) -> None:
         self._request = request
 
     @property
     def idempotency_key(self) -> str:
-        """The same for every try of this call, also after a crash: hand it to the service that does the effect."""
+        """A key that is the same for every try of this call, also after a crash. Pass it to services with effects."""
         return self._request.idempotency_key
 
     @property
     def run_id(self) -> str:
+        """The id of the run that the call belongs to."""
         return self._request.run_id
 
     @property
     def thread_id(self) -> str:
+        """The id of the run's thread."""
         return self._request.thread_id
 
     @property
     def principal(self) -> str:
-        """Who is calling; `local` where authentication is off."""
+        """The principal that started the run; `local` if authentication is off."""
         return self._request.principal
 
     @property
@@ -157,7 +166,7 @@ class _CallFacts:
 
 
 class ToolContext(_CallFacts):
-    """For `async def` tools: its methods are awaited."""
+    """The context of an `async def` tool: its methods are awaited."""
 
     def __init__(self, request: CallRequest, host: ToolHost) -> None:
         super().__init__(request)
@@ -167,32 +176,35 @@ class ToolContext(_CallFacts):
 
     @property
     def http(self) -> Http:
-        """Requests behind the service's guard: pooled, retried by the tool's effects, to allowed hosts only."""
+        """The HTTP client of the call: pooled, with retries as the tool's effects allow, for permitted hosts only."""
         if self._http is None:
             self._http = Http(self._request, self._host.http)
         return self._http
 
     @property
     def context(self) -> Context:
+        """The thread and global context."""
         if self._context is None:
             self._context = Context(self._request, self._host)
         return self._context
 
     async def progress(self, value: str | float) -> None:
-        """Show a text, or a fraction from 0 to 1, to whoever watches the run; never stored."""
-        self._host.progress(_shown(value))
+        """Show a text, or a fraction from 0 to 1, to clients that follow the run. It is not stored."""
+        self._host.progress(_progress_value(value))
 
     async def ask(self, question: str, *, deadline_seconds: float | None = None, default: str | None = None) -> str:
-        """A human's answer. The first time the call ends here, by an exception that is no Exception; after the answer
-        the tool runs again from the top, and this returns. `default` is the answer if none came in time.
+        """Ask a human and return the answer; `default` is the answer if there is none after `deadline_seconds`.
 
-        Not for tools with effects `once` (ToolExecutionError `ask_refused`): they use `approval`.
+        As long as there is no answer, this ends the call by a BaseException. When the answer has come, the tool runs
+        again from the top, and this returns it.
+
+        Raises ToolExecutionError (`ask_refused`) in tools with effects `once`, which use `approval` instead.
         """
         return await self._host.ask(_question(question, deadline_seconds, default))
 
 
 class BlockingToolContext(_CallFacts):
-    """For plain `def` tools, which run in a worker process: its methods block."""
+    """The context of a plain `def` tool, which runs in a worker process: its methods block."""
 
     def __init__(
         self, request: CallRequest, change: Change, progress: Callable[[str | float], None], fetch: Fetch, ask: Ask
@@ -204,13 +216,15 @@ class BlockingToolContext(_CallFacts):
         self.context = BlockingContext(request, change)
 
     def progress(self, value: str | float) -> None:
-        """Show a text, or a fraction from 0 to 1, to whoever watches the run; never stored."""
-        self._progress(_shown(value))
+        """Show a text, or a fraction from 0 to 1, to clients that follow the run. It is not stored."""
+        self._progress(_progress_value(value))
 
     def ask(self, question: str, *, deadline_seconds: float | None = None, default: str | None = None) -> str:
-        """A human's answer. The first time the call ends here, by an exception that is no Exception; after the answer
-        the tool runs again from the top, and this returns. `default` is the answer if none came in time.
+        """Ask a human and return the answer; `default` is the answer if there is none after `deadline_seconds`.
 
-        Not for tools with effects `once` (ToolExecutionError `ask_refused`): they use `approval`.
+        As long as there is no answer, this ends the call by a BaseException. When the answer has come, the tool runs
+        again from the top, and this returns it.
+
+        Raises ToolExecutionError (`ask_refused`) in tools with effects `once`, which use `approval` instead.
         """
         return self._ask(_question(question, deadline_seconds, default))

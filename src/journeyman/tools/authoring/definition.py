@@ -1,4 +1,4 @@
-"""What the code says about a tool: the policy that `@tool` and `BaseTool` write down, and how it is found again."""
+"""The declaration of a tool in its code: the policy given to `@tool`, or by the attributes of a `BaseTool`."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from journeyman.tools.spec import (
     ToolPolicy,
 )
 
-MARK = "__journeyman_tool__"  # where @tool leaves the definition on a function
+MARK = "__journeyman_tool__"  # the attribute of a function in which @tool leaves the declaration
 INFINITY = float("inf")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_MOST = 1 << 30  # of any limit
+_MOST = 1 << 30  # the largest value of a limit
 
 
 class Sensitive:
-    """`Annotated[str, Sensitive]`: the argument is masked wherever people look."""
+    """The mark of a sensitive argument, `Annotated[str, Sensitive]`: it is masked everywhere it would be shown."""
 
 
 class Allowed(TypedDict, total=False):
-    """What `permissions` may say: see `permissions.Permissions`."""
+    """The `permissions` of a tool, as they are written in code. See `permissions.Permissions`."""
 
     network: list[str]
     files: list[str]
@@ -40,7 +40,7 @@ class Allowed(TypedDict, total=False):
 
 
 class ToolDeclaration(msgspec.Struct, frozen=True, kw_only=True):
-    """What the code says about a tool. None: not said."""
+    """What the code declares about a tool. None means that it declares nothing."""
 
     name: str
     description: str | None = None
@@ -57,12 +57,13 @@ class ToolDeclaration(msgspec.Struct, frozen=True, kw_only=True):
     limits: Mapping[str, int] | None = None
 
     def refuse_nonsense(self) -> None:
-        """Raises ToolValidationError when a policy cannot be meant."""
+        """Check the declaration. Raises ToolValidationError that names the first invalid value."""
         fault = self._fault()
         if fault:
             raise ToolValidationError(f"tool {self.name!r}: {fault}")
 
     def _fault(self) -> str | None:
+        """Return a sentence about the first invalid value; None if all are valid."""
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
             return "a tool's name is 1 to 64 letters, digits, _ or -"
         policy = self._fault_of_choices() or self._fault_of_numbers()
@@ -140,13 +141,13 @@ class ToolDeclaration(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def declaration_of(function: Any) -> ToolDeclaration | None:
-    """What `@tool` wrote on the function; None if it is no tool."""
+    """Return the declaration that `@tool` left on a function; None if it is not a tool."""
     found = getattr(function, MARK, None)
     return found if isinstance(found, ToolDeclaration) else None
 
 
 class Declared:
-    """A tool as a class, read by its attributes. `brings_schema`: it overrides `get_spec`."""
+    """A tool declared by the attributes of a class. `brings_schema`: the class overrides `get_spec`."""
 
     name: str = ""
     description: str = ""
@@ -166,10 +167,23 @@ class Declared:
     run: Callable[..., Awaitable[Any]]
 
     def get_spec(self) -> dict[str, Any]:
-        """`{name, description, parameters: JSON Schema}`."""
+        """Return `{name, description, parameters: JSON Schema}`."""
         raise NotImplementedError
 
     def definition(self) -> ToolDeclaration:
         """Return what the class attributes declare."""
-        said = {name: getattr(self, name) for name in ToolDeclaration.__struct_fields__}
-        return ToolDeclaration(**{**said, "description": self.description or None})
+        return ToolDeclaration(
+            name=self.name,
+            description=self.description or None,
+            effects=self.effects,
+            on_unknown=self.on_unknown,
+            approval=self.approval,
+            timeout_seconds=self.timeout_seconds,
+            retries=self.retries,
+            isolation=self.isolation,
+            output_cap=self.output_cap,
+            permissions=self.permissions,
+            cache_ttl=self.cache_ttl,
+            cache_scope=self.cache_scope,
+            limits=self.limits,
+        )

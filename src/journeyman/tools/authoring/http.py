@@ -1,4 +1,4 @@
-"""`ctx.http`: requests of a tool, made by the server behind the service's guard. One class each for async and plain."""
+"""`ctx.http`: HTTP requests of a tool, which the server makes for it. One class is for async tools, one blocks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ _KEY = "idempotency-key"
 
 
 class _Requests:
-    """Writes requests. Those of an `idempotent` call carry its key: the first as it is, later ones with `.2`, `.3`."""
+    """Builds the requests of one call. Those of an `idempotent` tool carry the call's idempotency key.
+
+    The first request has the key as it is, later ones have `.2`, `.3` and so on appended.
+    """
 
     def __init__(self, call: CallRequest) -> None:
         self._key = call.idempotency_key if call.spec.policy.effects == "idempotent" else None
@@ -34,6 +37,7 @@ class _Requests:
         max_bytes: int = REPLY_BYTES,
         public_only: bool = False,
     ) -> HttpRequest:
+        """Build a request. Raises ToolExecutionError if the body is too large."""
         given = {name.lower(): value for name, value in (headers or {}).items()}
         body = content.encode() if isinstance(content, str) else content
         if json is not None:
@@ -50,10 +54,11 @@ class _Requests:
 
 
 class Http:
-    """For `async def` tools. Raises ServiceError; a status of any kind is a reply.
+    """The HTTP client of an `async def` tool.
 
-    Keywords: `headers`, `params` (query), `json` or `content` (body), `max_bytes` (of the reply, 1 MiB; at most 8 MiB),
-    `public_only` (the URL is somebody else's: refuse private addresses even of configured services).
+    Every method returns the reply, whatever its status, and raises ServiceError if there is none. Keywords: `headers`,
+    `params` (query), `json` or `content` (body), `max_bytes` (of the reply; 1 MiB by default, at most 8 MiB),
+    `public_only` (refuse private addresses, even those of configured services: for URLs from untrusted input).
     """
 
     def __init__(self, call: CallRequest, send: Callable[[HttpRequest], Awaitable[HttpReply]]) -> None:
@@ -61,51 +66,65 @@ class Http:
         self._send = send
 
     async def request(self, method: str, url: str, **given: Any) -> HttpReply:
+        """Make a request. The keywords are those of the class."""
         return await self._send(self._requests.make(method, url, **given))
 
     async def get(self, url: str, **given: Any) -> HttpReply:
+        """Make a GET request."""
         return await self.request("GET", url, **given)
 
     async def head(self, url: str, **given: Any) -> HttpReply:
+        """Make a HEAD request."""
         return await self.request("HEAD", url, **given)
 
     async def post(self, url: str, **given: Any) -> HttpReply:
+        """Make a POST request."""
         return await self.request("POST", url, **given)
 
     async def put(self, url: str, **given: Any) -> HttpReply:
+        """Make a PUT request."""
         return await self.request("PUT", url, **given)
 
     async def patch(self, url: str, **given: Any) -> HttpReply:
+        """Make a PATCH request."""
         return await self.request("PATCH", url, **given)
 
     async def delete(self, url: str, **given: Any) -> HttpReply:
+        """Make a DELETE request."""
         return await self.request("DELETE", url, **given)
 
 
 class BlockingHttp:
-    """For plain `def` tools: the same, blocking. The server makes the request, one at a time for each call."""
+    """The HTTP client of a plain `def` tool: as `Http`, but its methods block. A call has one request at a time."""
 
     def __init__(self, call: CallRequest, send: Callable[[HttpRequest], HttpReply]) -> None:
         self._requests = _Requests(call)
         self._send = send
 
     def request(self, method: str, url: str, **given: Any) -> HttpReply:
+        """Make a request. The keywords are those of `Http`."""
         return self._send(self._requests.make(method, url, **given))
 
     def get(self, url: str, **given: Any) -> HttpReply:
+        """Make a GET request."""
         return self.request("GET", url, **given)
 
     def head(self, url: str, **given: Any) -> HttpReply:
+        """Make a HEAD request."""
         return self.request("HEAD", url, **given)
 
     def post(self, url: str, **given: Any) -> HttpReply:
+        """Make a POST request."""
         return self.request("POST", url, **given)
 
     def put(self, url: str, **given: Any) -> HttpReply:
+        """Make a PUT request."""
         return self.request("PUT", url, **given)
 
     def patch(self, url: str, **given: Any) -> HttpReply:
+        """Make a PATCH request."""
         return self.request("PATCH", url, **given)
 
     def delete(self, url: str, **given: Any) -> HttpReply:
+        """Make a DELETE request."""
         return self.request("DELETE", url, **given)

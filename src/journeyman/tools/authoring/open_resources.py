@@ -1,4 +1,4 @@
-"""The resources that this process has opened. Apart from `resources`, since workers need asyncio only for these."""
+"""The resources that this process has opened. In its own module, since a worker imports asyncio only to open one."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from journeyman.tools.failures import failure_of
 
 
 class OpenResources:
-    """The resources that this process has opened: each once, on first use."""
+    """The resources that this process has opened: each one once, at its first use."""
 
     def __init__(self) -> None:
         self._stack = AsyncExitStack()
         self._values: dict[Resource, asyncio.Future[Any]] = {}
 
     async def get(self, resource: Resource) -> Any:
-        """The resource's value. A failed opening is tried again by the next call."""
+        """Return the resource's value; open it if that was not done. After a failure, the next call tries again."""
         known = self._values.get(resource)
         if known is not None:
             return await asyncio.shield(known)
@@ -30,7 +30,7 @@ class OpenResources:
         except BaseException as exc:
             del self._values[resource]
             opened.set_exception(ToolExecutionError(f"resource {resource.__name__} could not be opened"))
-            opened.exception()  # nobody may be waiting
+            opened.exception()  # marks it as retrieved, in case no other call waits for it
             if isinstance(exc, Exception | asyncio.CancelledError):
                 raise
             raise failure_of(exc) from exc
@@ -38,6 +38,6 @@ class OpenResources:
         return value
 
     async def aclose(self) -> None:
-        """Clean up, last opened first."""
+        """Close all resources, the one that was opened last first; idempotent."""
         self._values.clear()
         await self._stack.aclose()

@@ -1,4 +1,4 @@
-"""`@resource`: something opened once per process, given to tools by parameter type, closed at the end."""
+"""`@resource`: an object that is opened once per process, given to tools by parameter type, and closed at the end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _STREAMS = (
 
 
 class Resource:
-    """A function that opens something. As a generator it yields it once and cleans up after the yield."""
+    """A function that opens an object. A generator function yields the object once, and closes it after the yield."""
 
     def __init__(self, function: Callable[[], Any]) -> None:
         if inspect.signature(function).parameters:
@@ -32,10 +32,10 @@ class Resource:
         self.__doc__ = function.__doc__
 
     def provides(self) -> Any:
-        """The type by which tools ask for it: what the function's return hint yields or returns.
+        """Return the type by which tools ask for the object: what the function's return hint says.
 
         Raises:
-            ToolValidationError: no return hint, or one that cannot be resolved.
+            ToolValidationError: there is no return hint, or it cannot be resolved.
         """
         try:
             hint = typing.get_type_hints(self.function).get("return")
@@ -48,7 +48,7 @@ class Resource:
         return hint
 
     async def open(self, stack: AsyncExitStack) -> Any:
-        """The opened thing; its clean-up is left on `stack`."""
+        """Open and return the object, and push its clean-up on `stack`."""
         if inspect.isasyncgenfunction(self.function):
             return await stack.enter_async_context(asynccontextmanager(self.function)())
         if inspect.isgeneratorfunction(self.function):
@@ -58,9 +58,9 @@ class Resource:
 
 
 def resource(function: Callable[[], Any]) -> Resource:
-    """Mark a function (async or not, generator or not) as the way to open a resource.
+    """Make a function a resource. It may be async, and it may be a generator function.
 
-    A tool gets it by a parameter of the type that the function's return hint names; the resource must be defined in
-    the tool's module or imported into it. It is opened at the first call that needs it, once per process.
+    A tool gets the object by a parameter whose type is that of the function's return hint; the resource must be defined
+    in the tool's module or imported into it. It is opened once per process, at the first call that needs it.
     """
     return Resource(function)

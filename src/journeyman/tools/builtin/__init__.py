@@ -1,4 +1,4 @@
-"""Tools that come with Journeyman."""
+"""The built-in tools."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ from journeyman.tools.tool import BaseTool
 
 
 def builtin_tools(clock: Clock) -> tuple[BaseTool, ...]:
-    """One instance of each."""
+    """Return one instance of each built-in tool."""
     return (GetUsername(), CurrentTime(clock), Calculator(), HttpGet())

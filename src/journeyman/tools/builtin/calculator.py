@@ -1,4 +1,4 @@
-"""`calculator`: arithmetic without eval, bounded in length, depth and size of numbers."""
+"""`calculator`: arithmetic without `eval`, with limits of length, depth and size of numbers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _CONSTANTS = {"pi": math.pi, "e": math.e}
 
 
 class Calculator(BaseTool):
-    """Evaluates one expression."""
+    """The tool that evaluates an arithmetic expression."""
 
     name = "calculator"
     description = "Evaluate an arithmetic expression exactly."
@@ -53,10 +53,10 @@ class Calculator(BaseTool):
 
 
 def evaluate(expression: str) -> Number:
-    """The value of an expression.
+    """Return the value of an expression.
 
     Raises:
-        ValueError: not arithmetic, too long, or a number that is too large; says which.
+        ValueError: it is not arithmetic, too long, or a number is too large; the message says which.
     """
     if len(expression) > _LONGEST:
         raise ValueError(f"the expression is longer than {_LONGEST} characters")
@@ -95,6 +95,7 @@ def _power(base: Number, exponent: Number) -> Number:
 
 
 def _bounded(value: object) -> Number:
+    """Return a number. Raises ValueError if it is not real or too large."""
     if not isinstance(value, int | float):
         raise ValueError("the result is not a real number")
     if isinstance(value, float) and not math.isfinite(value):

@@ -1,4 +1,4 @@
-"""`current_time`: the time in any zone."""
+"""`current_time`: the current time in any time zone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from journeyman.tools.tool import BaseTool
 
 
 class CurrentTime(BaseTool):
-    """The clock's time as ISO 8601 with its offset."""
+    """The tool that returns the current time in ISO 8601 with its offset."""
 
     name = "current_time"
     description = "Get the current date and time."

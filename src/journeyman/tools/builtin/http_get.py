@@ -10,7 +10,7 @@ _TEXTUAL = ("text/", "application/json", "application/xml", "application/javascr
 
 
 class HttpGet(BaseTool):
-    """Fetches one URL; private, loopback, link-local and metadata addresses are refused, after redirects too."""
+    """The tool that fetches a URL. Private, loopback, link-local and metadata addresses are refused, redirects too."""
 
     name = "http_get"
     description = "Read a public http or https address."

@@ -1,4 +1,4 @@
-"""`get_username`: who is asking."""
+"""`get_username`: the name of the user that started the run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from journeyman.tools.tool import BaseTool, ToolContext
 
 
 class GetUsername(BaseTool):
-    """The principal's name; where nobody signs in, the name of the system's user."""
+    """The tool that returns the principal's name, or that of the system's user if authentication is off."""
 
     name = "get_username"
     description = "Get the name of the user who is asking."

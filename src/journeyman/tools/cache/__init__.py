@@ -1,1 +1,1 @@
-"""The tool cache: which results are kept, for whom and where."""
+"""The cache of tool results: what is cached, for whom and how long, and where."""

@@ -1,4 +1,4 @@
-"""Answers of tools that change nothing, kept for a while: what may be kept, for whom, and for how long."""
+"""The cache of tool results: which ones are kept, for whom and for how long."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from journeyman.masking import Mask
 from journeyman.tools.cache.stores import CacheEntry, CacheStore
 from journeyman.tools.spec import CallRequest
 
-SWEEP_SECONDS = 60.0  # how long an expired answer may still take room
+SWEEP_SECONDS = 60.0  # how long an expired result may still take up room
 
 
 class ToolCache:
-    """`default_ttl` (seconds) is what `cache_ttl: default` means. An answer that holds one of `secrets` is not kept."""
+    """The results of calls with effects `none`, kept in a store.
+
+    `default_ttl` (seconds) is what `cache_ttl: default` means. A result that contains one of `secrets` is not kept.
+    """
 
     def __init__(self, store: CacheStore, clock: Clock, default_ttl: float, secrets: Sequence[str] = ()) -> None:
         self._store = store
@@ -27,16 +30,16 @@ class ToolCache:
         self._timer: Timer | None = None
 
     def learn(self, secrets: Sequence[str]) -> None:
-        """Keep no answer that holds one of these either."""
+        """Add secrets: a result that contains one of them is not kept."""
         self._secrets = tuple(dict.fromkeys((*self._secrets, *(secret for secret in secrets if secret))))
         self._mask = Mask(self._secrets)
 
     async def get(self, request: CallRequest) -> str | None:
-        """The answer to the same call, if one is kept and has not expired."""
+        """Return the cached result of the same call; None if there is none or it has expired."""
         return await self._store.get(_key(request), self._clock.now())
 
     def put(self, request: CallRequest, text: str) -> None:
-        """Keep the answer of a call that succeeded; does not wait until it is stored."""
+        """Cache the result of a successful call, if it may be cached. Does not wait until it is stored."""
         ttl = self._default_ttl if request.spec.policy.cache_ttl == "default" else request.spec.policy.cache_ttl
         if ttl <= 0 or any(secret in text for secret in self._secrets) or self._mask(text) != text:
             return
@@ -48,15 +51,15 @@ class ToolCache:
             self._timer = self._clock.call_later(SWEEP_SECONDS, self._sweep)
 
     def figures(self) -> dict[str, int]:
-        """How many answers are kept, and their size."""
+        """Return the number of cached results and their size in bytes."""
         return self._store.figures()
 
     async def clear(self, tool: str) -> int:
-        """Forget every answer of a tool; how many there were."""
+        """Delete every cached result of a tool. Returns how many there were."""
         return await self._store.clear(tool, self._clock.now())
 
     async def aclose(self) -> None:
-        """Idempotent."""
+        """Stop the timer and close the store; idempotent."""
         if self._timer is not None:
             self._timer.cancel()
         await self._store.aclose()
@@ -67,16 +70,9 @@ class ToolCache:
 
 
 def _key(request: CallRequest) -> bytes:
-    """Whatever the answer may depend on: code, arguments, what it may reach, and for whom it was."""
+    """Return a hash of all that the result may depend on: code, arguments, permissions, and whom it is cached for."""
     spec, policy = request.spec, request.spec.policy
-    whose = {"principal": request.principal, "agent": request.agent, "shared": ""}[policy.cache_scope]
-    parts = (
-        spec.name,
-        spec.code_hash,
-        policy.output_cap,
-        policy.permissions,
-        policy.cache_scope,
-        whose,
-        request.arguments,
-    )
+    owner = {"principal": request.principal, "agent": request.agent, "shared": ""}[policy.cache_scope]
+    limits = (policy.output_cap, policy.permissions, policy.cache_scope)
+    parts = (spec.name, spec.code_hash, *limits, owner, request.arguments)
     return hashlib.sha256(msgspec.json.encode(parts, order="deterministic")).digest()

@@ -1,1 +1,1 @@
-"""Discovery: finds the tools of a folder in a child process."""
+"""Discovery: the tools of a folder, found by importing its files in a child process."""

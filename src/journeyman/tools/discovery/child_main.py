@@ -1,4 +1,4 @@
-"""The discovery process: imports the files of a folder and tells what tools they define. Started by `discovery`."""
+"""The discovery process, started by `discovery.discover`: it imports a folder's files and reports their tools."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from journeyman.errors import Problem, ToolError
 from journeyman.tools.authoring.definition import declaration_of
-from journeyman.tools.process.protocol import Begin, ChildChannel, Ready, Report, Scan, ToolSeen, Trouble
+from journeyman.tools.process.protocol import ChildChannel, FileReport, ImportStarted, Ready, ReportedTool, Scan
 from journeyman.tools.sandbox.kernel import die_with
 from journeyman.tools.schema.describe import Described, describe
 from journeyman.tools.tool import BaseTool
@@ -19,48 +19,49 @@ from journeyman.user_code.importing import Package
 
 
 def main(fd: int, parent: int) -> None:
-    """Answer one Scan: Begin and Report for each file, in order."""
+    """Answer one Scan with an ImportStarted and a FileReport for each file, in order."""
     die_with(parent)
     channel = ChildChannel(socket.socket(fileno=fd))
     channel.send(Ready())
     scan = channel.receive()
     if isinstance(scan, Scan):
         package = Package(Path(scan.root), scan.sources)
-        seen: set[int] = set()
+        reported: set[int] = set()
         for file in scan.files:
-            channel.send(Begin())
-            channel.send(_report(package, Path(file), seen))
-    os._exit(0)  # no atexit and no waiting for threads that a file started
+            channel.send(ImportStarted())
+            channel.send(_report(package, Path(file), reported))
+    os._exit(0)  # runs no atexit handlers and does not wait for threads that a file started
 
 
-def _report(package: Package, file: Path, seen: set[int]) -> Report:
+def _report(package: Package, file: Path, reported: set[int]) -> FileReport:
+    """Import a file and describe its tools. `reported` holds the ids of the tools of earlier files."""
     module = package.load(file)
     if isinstance(module, Problem):
-        return Report(troubles=[_trouble(module)])
-    tools: list[ToolSeen] = []
-    troubles: list[Trouble] = []
+        return FileReport(problems=[module])
+    tools: list[ReportedTool] = []
+    problems: list[Problem] = []
     for name, value in list(vars(module).items()):
-        if id(value) in seen or not _defines(module, value):
+        if id(value) in reported or not _defines(module, value):
             continue
-        seen.add(id(value))
+        reported.add(id(value))
         line = _line(value)
         try:
             described = describe(value() if inspect.isclass(value) else value)
         except ToolError as exc:
-            troubles.append(Trouble(message=exc.message, file=str(file), line=line))
+            problems.append(Problem(exc.message, file=str(file), line=line))
         except BaseException as exc:  # noqa: BLE001 - __init__ and get_spec are the user's code
             text = f"{name} could not be made: {type(exc).__name__}: {exc}"[:500]
-            troubles.append(Trouble(message=text, file=str(file), line=line))
+            problems.append(Problem(text, file=str(file), line=line))
         else:
-            says = described.says_isolation
-            tools.append(ToolSeen(spec=described.spec, attribute=name, line=line, says_isolation=says))
-            troubles += _remarks(described, str(file), line)
-    return Report(tools=tools, troubles=troubles)
+            declared = described.says_isolation
+            tools.append(ReportedTool(spec=described.spec, attribute=name, line=line, declares_isolation=declared))
+            problems += _warnings(described, str(file), line)
+    return FileReport(tools=tools, problems=problems)
 
 
 def _defines(module: types.ModuleType, value: Any) -> bool:
-    """Whether the module itself defines this tool, rather than importing it."""
-    kind = type(value)  # and not isinstance: a proxy in the module may raise whatever it likes when asked
+    """Check that `value` is a tool which the module defines and does not just import."""
+    kind = type(value)  # isinstance would ask the object for its __class__, and a proxy may raise anything then
     if issubclass(kind, type):
         return issubclass(value, BaseTool) and value.__module__ == module.__name__ and not _has_instance(module, value)
     if issubclass(kind, BaseTool):
@@ -69,12 +70,13 @@ def _defines(module: types.ModuleType, value: Any) -> bool:
 
 
 def _has_instance(module: types.ModuleType, cls: type) -> bool:
-    """A class of which the module holds an instance, or a subclass, is not made again."""
+    """Check whether the module holds an instance or a subclass of `cls`: then `cls` itself is not a tool."""
     others = [value for value in vars(module).values() if value is not cls]
     return any(issubclass(other if issubclass(type(other), type) else type(other), cls) for other in others)
 
 
 def _line(value: Any) -> int | None:
+    """Return the line where a tool is defined; None if its source cannot be read."""
     target = value if inspect.isclass(value) or inspect.isfunction(value) else type(value)
     try:
         return inspect.getsourcelines(target)[1]
@@ -82,19 +84,8 @@ def _line(value: Any) -> int | None:
         return None
 
 
-def _remarks(described: Described, file: str, line: int | None) -> list[Trouble]:
+def _warnings(described: Described, file: str, line: int | None) -> list[Problem]:
     if described.spec.description:
         return []
     text = f"tool {described.spec.name!r} has no description: the model sees only its name"
-    return [Trouble(message=text, file=file, line=line, remedy="write a docstring", severity="warning")]
-
-
-def _trouble(problem: Problem) -> Trouble:
-    return Trouble(
-        message=problem.message,
-        file=problem.file,
-        line=problem.line,
-        column=problem.column,
-        remedy=problem.remedy,
-        severity=problem.severity,
-    )
+    return [Problem(text, file=file, line=line, remedy="write a docstring", severity="warning")]

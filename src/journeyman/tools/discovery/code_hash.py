@@ -1,4 +1,4 @@
-"""What a file's code is: the file, and what it imports out of its own folder, however far. Pure."""
+"""The hash of a tool file's code: of the file and of all that it imports from its folder, directly or not. Pure."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import PurePosixPath
 
 
 class FolderImports:
-    """The relative imports of a folder's files (name below the folder -> content), each file parsed once."""
+    """The relative imports of a folder's files (name below the folder -> content). Each file is parsed once."""
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
         self._files = files
         self._imports: dict[str, frozenset[str]] = {}
 
     def code_hash(self, name: str) -> str | None:
-        """16 hexadecimal digits over the file and all that it imports; None if the folder has no such file."""
+        """Return the hash as 16 hexadecimal digits; None if the folder has no such file."""
         if name not in self._files:
             return None
         reached, waiting = {name}, [name]
@@ -33,11 +33,13 @@ class FolderImports:
         if name not in self._imports:
             folders = PurePosixPath(name).parents
             packages = {str(folder / "__init__.py") for folder in folders} - {name}
-            self._imports[name] = frozenset(each for each in (*packages, *self._named(name)) if each in self._files)
+            self._imports[name] = frozenset(
+                file for file in (*packages, *self._candidates(name)) if file in self._files
+            )
         return self._imports[name]
 
-    def _named(self, name: str) -> Iterator[str]:
-        """Every file that the relative imports of one may mean."""
+    def _candidates(self, name: str) -> Iterator[str]:
+        """Yield every file name that a relative import of the file may mean."""
         try:
             tree = ast.parse(self._files[name])
         except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -46,5 +48,5 @@ class FolderImports:
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and 0 < node.level <= len(folders):
                 base = folders[node.level - 1].joinpath(*(node.module or "").split("."))
-                for place in (base, *(base / alias.name for alias in node.names)):
-                    yield from (f"{place}.py", f"{place}/__init__.py")
+                for module in (base, *(base / alias.name for alias in node.names)):
+                    yield from (f"{module}.py", f"{module}/__init__.py")

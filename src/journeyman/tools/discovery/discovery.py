@@ -1,4 +1,4 @@
-"""Which tools a folder holds, found by a child process: the server imports nothing to learn it."""
+"""Finds the tools of a folder by a child process that imports its files; the server process imports none of them."""
 
 from __future__ import annotations
 
@@ -12,46 +12,46 @@ from journeyman.errors import Problem
 from journeyman.tools.discovery.code_hash import FolderImports
 from journeyman.tools.process.child import Child, ChildGoneError
 from journeyman.tools.process.import_target import ImportTarget
-from journeyman.tools.process.protocol import Begin, Ready, Report, Scan
+from journeyman.tools.process.protocol import FileReport, ImportStarted, Ready, Scan
 from journeyman.tools.spec import ToolSpec
 from journeyman.user_code.importing import list_python_files
 from journeyman.user_code.sources import FolderSources, read_sources
 
-FILE_SECONDS = 5.0  # for the import of one file
-FOLDER_SECONDS = 10.0  # for all
+FILE_SECONDS = 5.0  # to import one file
+FOLDER_SECONDS = 10.0  # to import all of them
 
 
-class Found(msgspec.Struct, frozen=True, kw_only=True):
+class DiscoveredTool(msgspec.Struct, frozen=True, kw_only=True):
     """A tool that a file defines."""
 
     spec: ToolSpec
     target: ImportTarget
     line: int | None = None
-    says_isolation: bool = True
+    declares_isolation: bool = True  # the code does, by `isolation` or by being a plain `def`
 
     @property
     def inline(self) -> bool:
-        """Whether the server imports the file too."""
+        """Whether the tool runs on the event loop, so that the server has to import its file."""
         return self.spec.policy.isolation == "inline"
 
 
 class Discovery(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything a folder gave: no two tools of one name, and a problem for each thing refused."""
+    """The tools of a folder, whose names are unique, and a problem for everything that cannot be used."""
 
-    found: tuple[Found, ...] = ()
+    tools: tuple[DiscoveredTool, ...] = ()
     problems: tuple[Problem, ...] = ()
-    sources: FolderSources | None = None  # of the folder, as it was searched
+    sources: FolderSources | None = None  # the folder's files as they were imported
 
 
 async def discover(
     path: Path, *, file_seconds: float = FILE_SECONDS, folder_seconds: float = FOLDER_SECONDS
 ) -> Discovery:
-    """The tools under `path` (a folder, or one file).
+    """Find the tools under `path` (a folder, or one file).
 
-    The files are imported one after the other in one child process; one that hangs or ends the process costs a new
-    process for the files after it, and is a problem like any other.
+    The files are imported one after the other in one child process. A file that takes too long or ends the process
+    becomes a problem, and a new process imports the files after it.
     """
-    sources = await asyncio.to_thread(read_sources, path)  # first: what changes meanwhile is seen next time
+    sources = await asyncio.to_thread(read_sources, path)  # before the import, so that a later change is not missed
     listing, root = list_python_files(path), folder_of(path)
     search = _Search(root, list(listing.files), file_seconds, sources)
     try:
@@ -59,30 +59,30 @@ async def discover(
             while search.remaining:
                 await search.scan()
     except TimeoutError:
-        search.give_up(folder_seconds)
-    return Discovery(found=tuple(search.found), problems=(*listing.problems, *search.problems), sources=sources)
+        search.reject_remaining(folder_seconds)
+    return Discovery(tools=tuple(search.tools), problems=(*listing.problems, *search.problems), sources=sources)
 
 
 def folder_of(path: Path) -> Path:
-    """The tools folder that a path names: itself, or the folder of the one file."""
+    """Return the tools folder that `path` means: the folder itself, or the one that holds the file."""
     return path if path.is_dir() else path.parent
 
 
 class _Search:
-    """The files not yet imported, and what the others gave."""
+    """One search of a folder: the files that remain to be imported, the tools and the problems found so far."""
 
     def __init__(self, root: Path, files: list[Path], file_seconds: float, sources: FolderSources) -> None:
         self._sources = sources
         self._imports = FolderImports(sources.files)
         self._root = root
         self._file_seconds = file_seconds
-        self._names: dict[str, Path] = {}
+        self._files_of_names: dict[str, Path] = {}
         self.remaining = files
-        self.found: list[Found] = []
+        self.tools: list[DiscoveredTool] = []
         self.problems: list[Problem] = []
 
     async def scan(self) -> None:
-        """Import what remains in a new process; returns early when a file stops it, that file being done with."""
+        """Import the remaining files in a new process. Returns early, with that file rejected, if a file ends it."""
         child = await Child.spawn("journeyman.tools.discovery.child_main", os.environ)
         try:
             names, sources = [str(file) for file in self.remaining], dict(self._sources.files)
@@ -90,23 +90,23 @@ class _Search:
             while self.remaining:
                 await self._next_report(child)
         except ChildGoneError:
-            status = await child.ended()
-            self._refuse(f"ended the process when imported (exit status {status})", "import must have no side effects")
+            status = await child.wait_for_exit()
+            self._reject(f"ended the process when imported (exit status {status})", "import must have no side effects")
         except _FileTimeoutError:
-            self._refuse(f"takes longer than {self._file_seconds:g} seconds to import", "do slow work in the tool")
+            self._reject(f"takes longer than {self._file_seconds:g} seconds to import", "do slow work in the tool")
         finally:
             child.kill()
             await child.reap()
 
     async def _next_report(self, child: Child) -> None:
         match await child.receive():
-            case Begin():
+            case ImportStarted():
                 try:
                     async with asyncio.timeout(self._file_seconds):
                         report = await child.receive()
                 except TimeoutError as exc:
                     raise _FileTimeoutError from exc
-                if not isinstance(report, Report):
+                if not isinstance(report, FileReport):
                     raise ChildGoneError
                 self._add(self.remaining.pop(0), report)
             case Ready():
@@ -114,25 +114,27 @@ class _Search:
             case _:
                 raise ChildGoneError
 
-    def _add(self, file: Path, report: Report) -> None:
-        self.problems += [Problem(**msgspec.structs.asdict(trouble)) for trouble in report.troubles]
-        for seen in report.tools:
+    def _add(self, file: Path, report: FileReport) -> None:
+        self.problems += report.problems
+        for tool in report.tools:
             spec = msgspec.structs.replace(
-                seen.spec, source=self._source(file, seen.line), code_hash=self._code_hash(file) or seen.spec.code_hash
+                tool.spec, source=self._source(file, tool.line), code_hash=self._code_hash(file) or tool.spec.code_hash
             )
-            other = self._names.setdefault(spec.name, file)
-            if any(found.spec.name == spec.name for found in self.found):
+            other = self._files_of_names.setdefault(spec.name, file)
+            if any(earlier.spec.name == spec.name for earlier in self.tools):
                 text = f"tool {spec.name!r} is defined in {other.name} already"
-                self.problems.append(Problem(text, file=str(file), line=seen.line, remedy="rename one"))
+                self.problems.append(Problem(text, file=str(file), line=tool.line, remedy="rename one"))
                 continue
             target = ImportTarget(
-                attribute=seen.attribute,
+                attribute=tool.attribute,
                 file=str(file),
                 root=str(self._root),
                 code_hash=spec.code_hash,
                 folder=self._sources.fingerprint,
             )
-            self.found.append(Found(spec=spec, target=target, line=seen.line, says_isolation=seen.says_isolation))
+            self.tools.append(
+                DiscoveredTool(spec=spec, target=target, line=tool.line, declares_isolation=tool.declares_isolation)
+            )
 
     def _code_hash(self, file: Path) -> str | None:
         return self._imports.code_hash(file.relative_to(self._root).as_posix())
@@ -141,15 +143,16 @@ class _Search:
         name = file.relative_to(self._root).as_posix()
         return name if line is None else f"{name}:{line}"
 
-    def _refuse(self, message: str, remedy: str) -> None:
+    def _reject(self, message: str, remedy: str) -> None:
+        """Report the file whose turn it is as a problem, and go on to the next one."""
         if self.remaining:
             self.problems.append(Problem(message, file=str(self.remaining.pop(0)), remedy=remedy))
 
-    def give_up(self, seconds: float) -> None:
-        """Every file that time did not suffice for is a problem."""
+    def reject_remaining(self, seconds: float) -> None:
+        """Report each file that was not imported in time as a problem."""
         while self.remaining:
-            self._refuse(f"not imported: the folder takes longer than {seconds:g} seconds", "do slow work in the tool")
+            self._reject(f"not imported: the folder takes longer than {seconds:g} seconds", "do slow work in the tool")
 
 
 class _FileTimeoutError(Exception):
-    pass
+    """The import of a file took too long."""

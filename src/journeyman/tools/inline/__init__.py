@@ -1,1 +1,1 @@
-"""Inline tools: async tools that run on the event loop."""
+"""Inline tools: `async def` tools that run on the server's event loop."""

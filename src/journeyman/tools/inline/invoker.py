@@ -1,4 +1,4 @@
-"""Inline tools: `async def` on the server's own event loop. Trusted, but no exception of theirs ends the server."""
+"""Runs `async def` tools on the server's event loop. Their code is trusted, but no exception of it ends the server."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from journeyman.tools.spec import CallRequest, ToolHost
 
 
 class InlineInvoker:
-    """Runs one tool's coroutine function."""
+    """Runs the coroutine function of one tool. A `spec.Invoker`."""
 
     def __init__(self, described: Described, resources: OpenResources, watchdog: Watchdog) -> None:
         self._function = described.function
         self._context = described.signature.context
-        self._injected = tuple(described.signature.resources.items())
+        self._wanted_resources = tuple(described.signature.resources.items())
         self._resources = resources
         self._watchdog = watchdog
         arguments = described.arguments
         self._convert = None if arguments is None or described.signature.plain else arguments.check
 
     async def invoke(self, request: CallRequest, host: ToolHost) -> JSON:
-        """The tool's return value, whatever it is: the executor makes text of it.
+        """Run the tool and return its value, of any type: the executor makes text of it.
 
-        Raises ToolError: the tool's own (ToolRetry, say), or one made of what it raised. A cancellation from outside
-        passes through.
+        Raises ToolError: one that the tool raised (such as ToolRetry), or one made of another exception. A cancellation
+        of the task passes through.
         """
         try:
             given = self._convert(request.arguments) if self._convert else dict(request.arguments)
             if self._context:
                 given[self._context] = ToolContext(request, host)
-            for name, resource in self._injected:
+            for name, resource in self._wanted_resources:
                 given[name] = await self._resources.get(resource)
             return await self._watchdog.watched(request.spec.name, self._function(**given))
         except asyncio.CancelledError as exc:
@@ -47,5 +47,5 @@ class InlineInvoker:
         except ToolError:
             raise
         except BaseException as exc:
-            # SystemExit and KeyboardInterrupt raised by a tool must not pass the event loop: they would end it.
+            # SystemExit and KeyboardInterrupt raised by a tool would end the event loop.
             raise failure_of(exc) from exc

@@ -1,1 +1,1 @@
-"""Lint: static checks of tool code, without running it."""
+"""Static checks of tool code: it is read and not run."""

@@ -1,4 +1,4 @@
-"""The static check of tool files: reads code and runs none. A linter, not a boundary: that is isolation's part."""
+"""The static check of tool files, which reads their code without running it. It is a linter and not a boundary."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from journeyman.tools.lint.rules.catalogue import RULES, Hit, Severity
 from journeyman.tools.lint.rules.code import code_hits
 from journeyman.tools.lint.rules.loop import loop_hits
 from journeyman.tools.lint.rules.names import NameResolver
-from journeyman.tools.lint.rules.reach import missing_packages, reach_hits
+from journeyman.tools.lint.rules.reach import access_hits, missing_packages
 from journeyman.tools.permissions import covers_host, covers_path
 from journeyman.tools.spec import ToolSpec
 
@@ -26,11 +26,11 @@ Security = Literal["off", "warn", "enforce"]
 
 _ALLOW = re.compile(r"#\s*journeyman:\s*allow\s+((?:JM\d{3}[,\s]*)+)")
 _MOST = 100  # findings of one tool
-_LONGEST_ALLOWED = 20  # lines of an expression within which a comment silences its rule
+_LONGEST_ALLOWED = 20  # lines of an expression on which an allowing comment counts
 
 
 class LintFinding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A place where a rule does not hold. `allowed`: a comment on the line says that it is meant."""
+    """A place in a tool's code that breaks a rule. `allowed`: a comment on the line allows it."""
 
     rule: str
     severity: Severity
@@ -41,23 +41,23 @@ class LintFinding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     allowed: bool = False
 
     def problem(self, security: Security) -> Problem:
-        """An error only where the rules are enforced."""
+        """Return the finding as a problem, which is an error only if `security` is `enforce`."""
         severity = self.severity if security == "enforce" else "warning"
         return Problem(f"{self.rule}: {self.message}", self.file, self.line, remedy=self.remedy, severity=severity)
 
 
 class _Source(NamedTuple):
-    """A file, read: its hits, where comments allow which rule, and the lines of each top-level statement."""
+    """A file that was read."""
 
     file: str
     hits: tuple[Hit, ...]
-    allows: Mapping[int, frozenset[str]]
-    blocks: tuple[tuple[int, int], ...]
-    imports: tuple[Path, ...]
+    allows: Mapping[int, frozenset[str]]  # line -> the rules that its comment allows
+    blocks: tuple[tuple[int, int], ...]  # first and last line of each function and class at the top of the file
+    imports: tuple[Path, ...]  # the folder's files that it imports
 
 
 class Linter:
-    """Checks the tools of one folder. Each file is read once; files that they import from the folder count too."""
+    """Checks the tools of one folder, and the files that they import from it. Each file is read once."""
 
     def __init__(self, root: Path) -> None:
         self._given, self._root = root, root.resolve()
@@ -66,50 +66,52 @@ class Linter:
     def findings(
         self, spec: ToolSpec, file: Path, line: int | None, others: Sequence[int] = ()
     ) -> tuple[LintFinding, ...]:
-        """What is found for the tool that begins at `line`; the file's other tools begin at `others`."""
+        """Return the findings of the tool that starts at `line`. `others`: where the file's other tools start."""
         source = self._source(file.resolve())
         if source is None:
             return ()
         own = [block for block in source.blocks if line is not None and block[0] <= line <= block[1]]
-        foreign = [block for block in source.blocks if any(block[0] <= each <= block[1] for each in others)]
-        found = [*self._judged(source, spec, [block for block in foreign if block not in own])]
+        skipped = [block for block in source.blocks if any(block[0] <= each <= block[1] for each in others)]
+        found = [*self._findings_of(source, spec, [block for block in skipped if block not in own])]
         for imported in self._imported(file.resolve()):
-            found += self._judged(imported, spec, [])
+            found += self._findings_of(imported, spec, [])
         return tuple(dict.fromkeys(found))[:_MOST]
 
-    def _judged(self, source: _Source, spec: ToolSpec, foreign: Sequence[tuple[int, int]]) -> Iterator[LintFinding]:
-        told: set[tuple[str, str]] = set()
+    def _findings_of(
+        self, source: _Source, spec: ToolSpec, skipped: Sequence[tuple[int, int]]
+    ) -> Iterator[LintFinding]:
+        """Yield the findings of one file outside the skipped lines."""
+        reported: set[tuple[str, str]] = set()
         for hit in source.hits:
-            if any(first <= hit.line <= last for first, last in foreign):
+            if any(first <= hit.line <= last for first, last in skipped):
                 continue
-            judged = _judge(hit, spec)
-            if judged is None:
+            broken = _broken_rule(hit, spec)
+            if broken is None:
                 continue
-            rule, message = judged
-            if hit.reach in ("network", "write", "thread_state"):
-                key = (rule, hit.what if hit.reach == "network" else "")
-                if key in told:
-                    continue  # once is enough where one declaration is the remedy
-                told.add(key)
+            rule, message = broken
+            if hit.access in ("network", "write", "thread_state"):
+                key = (rule, hit.what if hit.access == "network" else "")
+                if key in reported:
+                    continue  # one declaration is the remedy for all of them
+                reported.add(key)
             yield self._finding(source, hit, rule, message)
 
     @staticmethod
     def _finding(source: _Source, hit: Hit, rule: str, message: str) -> LintFinding:
         last = min(hit.end, hit.line + _LONGEST_ALLOWED)
         allowed = any(rule in source.allows.get(line, ()) for line in range(hit.line, last + 1))
-        known = RULES[rule]
         return LintFinding(
             rule=rule,
-            severity=known.severity,
+            severity=RULES[rule].severity,
             message=message,
-            remedy=known.remedy,
+            remedy=RULES[rule].remedy,
             file=source.file,
             line=hit.line,
             allowed=allowed,
         )
 
     def _imported(self, file: Path) -> list[_Source]:
-        """The files of the folder that a file imports, directly or not."""
+        """Return the files of the folder that a file imports, directly or not."""
         seen, waiting, found = {file}, [file], []
         while waiting:
             source = self._source(waiting.pop())
@@ -131,20 +133,22 @@ class Linter:
             text = file.read_bytes()
             tree = ast.parse(text)
         except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
-            return None  # discovery has told why it cannot be used
-        tree.body = [node for node in tree.body if not _is_script(node)]
+            return None  # discovery reports why it cannot be used
+        tree = ast.Module([node for node in tree.body if not _is_script(node)], [])
         nodes = list(ast.walk(tree))
         names = NameResolver(nodes)
-        hits = [hit for node in nodes for kind in (code_hits, reach_hits) for hit in kind(node, names)]
+        hits = [hit for node in nodes for kind in (code_hits, access_hits) for hit in kind(node, names)]
         hits += [*loop_hits(tree, nodes, names), *missing_packages(nodes)]
         hits.sort(key=lambda each: each.line)
-        return _Source(self._shown(file), tuple(hits), _allows(text), _blocks(tree), tuple(self._relative(nodes, file)))
+        imports = tuple(self._relative_imports(nodes, file))
+        return _Source(self._shown_path(file), tuple(hits), _allows(text), _blocks(tree), imports)
 
-    def _shown(self, file: Path) -> str:
-        """The file under the folder as it was given."""
+    def _shown_path(self, file: Path) -> str:
+        """Return the path of a file as the user wrote it: below the folder as it was given."""
         return str(self._given / file.relative_to(self._root)) if file.is_relative_to(self._root) else str(file)
 
-    def _relative(self, nodes: Sequence[ast.AST], file: Path) -> Iterator[Path]:
+    def _relative_imports(self, nodes: Sequence[ast.AST], file: Path) -> Iterator[Path]:
+        """Yield the folder's files that the relative imports of a file name."""
         for node in nodes:
             if isinstance(node, ast.ImportFrom) and node.level:
                 folder = file.parents[node.level - 1] if node.level <= len(file.parents) else self._root
@@ -153,9 +157,9 @@ class Linter:
                 yield from (path for path in candidates if path.is_relative_to(self._root) and path.is_file())
 
 
-def _judge(hit: Hit, spec: ToolSpec) -> tuple[str, str] | None:
-    """Rule and message, where it is a finding for this tool."""
-    match hit.reach:
+def _broken_rule(hit: Hit, spec: ToolSpec) -> tuple[str, str] | None:
+    """Return the rule that the hit breaks under a tool's spec, and the message; None if it breaks none."""
+    match hit.access:
         case None:
             return hit.rule, hit.message
         case "loop":
@@ -166,13 +170,13 @@ def _judge(hit: Hit, spec: ToolSpec) -> tuple[str, str] | None:
             declared = hit.what in spec.policy.permissions.env
             return None if declared else ("JM303", f"{hit.message}, which permissions.env does not name")
         case "network" | "host":
-            return _judge_network(hit, spec.policy.permissions.network)
+            return _broken_network_rule(hit, spec.policy.permissions.network)
         case _:
-            return _judge_path(hit, spec.policy.permissions.files)
+            return _broken_path_rule(hit, spec.policy.permissions.files)
 
 
-def _judge_network(hit: Hit, allowed: tuple[str, ...] | None) -> tuple[str, str] | None:
-    if hit.reach == "network":
+def _broken_network_rule(hit: Hit, allowed: tuple[str, ...] | None) -> tuple[str, str] | None:
+    if hit.access == "network":
         if allowed is None:
             return "JM202", f"{hit.message} without permissions.network"
         return None if allowed else ("JM203", f"{hit.message}, and permissions.network is empty")
@@ -181,34 +185,35 @@ def _judge_network(hit: Hit, allowed: tuple[str, ...] | None) -> tuple[str, str]
     return "JM204", f"{hit.message}, which permissions.network does not name"
 
 
-def _judge_path(hit: Hit, allowed: tuple[str, ...] | None) -> tuple[str, str] | None:
+def _broken_path_rule(hit: Hit, allowed: tuple[str, ...] | None) -> tuple[str, str] | None:
     if allowed is None:
-        return ("JM301", f"{hit.message} without permissions.files") if hit.reach == "write" else None
+        return ("JM301", f"{hit.message} without permissions.files") if hit.access == "write" else None
     if not hit.what:
         return None if allowed else ("JM302", f"{hit.message}, and permissions.files is empty")
     if any(covers_path(entry, hit.what) for entry in allowed):
         return None
-    return ("JM302", f"{hit.message}, which permissions.files does not name") if hit.reach == "path" else None
+    return ("JM302", f"{hit.message}, which permissions.files does not name") if hit.access == "path" else None
 
 
 def _is_script(node: ast.stmt) -> bool:
-    """`if __name__ == "__main__":` never runs here."""
+    """Check for `if __name__ == "__main__":`, which never runs in a tool."""
     return isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'"
 
 
 def _allows(text: bytes) -> dict[int, frozenset[str]]:
+    """Return the rules that comments allow, by line."""
     if b"journeyman:" not in text:
         return {}
     found: dict[int, frozenset[str]] = {}
     for token in tokenize.tokenize(io.BytesIO(text).readline):
-        said = _ALLOW.match(token.string) if token.type == tokenize.COMMENT else None
-        if said is not None:
-            found[token.start[0]] = frozenset(re.findall(r"JM\d{3}", said[1]))
+        comment = _ALLOW.match(token.string) if token.type == tokenize.COMMENT else None
+        if comment is not None:
+            found[token.start[0]] = frozenset(re.findall(r"JM\d{3}", comment[1]))
     return found
 
 
 def _blocks(tree: ast.Module) -> tuple[tuple[int, int], ...]:
-    """First and last line of each function and class at the top of the file, decorators included."""
+    """Return the first and last line of each function and class at the top of the file, decorators included."""
     found = []
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):

@@ -1,4 +1,4 @@
-"""What looks like a credential written out, in a file where it does not belong."""
+"""Recognises literal credentials in code and in agent files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SECRET_ENTROPY = 2.5  # bits a character: words in lower case stay below it or 
 
 
 def is_credential(name: str, text: str) -> bool:
-    """By its own shape, or because the thing of that name should hold one and the text looks random."""
+    """Check whether `text` has the form of a credential, or looks random while `name` says that it holds one."""
     return bool(_CREDENTIAL.search(text)) or (bool(_SECRET_KEY.search(name)) and _looks_random(text))
 
 

@@ -1,1 +1,1 @@
-"""The client of MCP servers: their tools become tools of agents, named `server__tool`."""
+"""The client of MCP servers, whose tools become tools of agents under the names `server__tool`."""

@@ -1,4 +1,4 @@
-"""The port to one server: requests out, replies and notifications in. Over stdio or HTTP."""
+"""The port to a connection with an MCP server, implemented over stdio and over HTTP."""
 
 from __future__ import annotations
 
@@ -12,33 +12,37 @@ OnNotice = Callable[[RpcMessage], None]
 
 
 class McpChannel(Protocol):
-    """One connection, one object. Notifications of the server go to `on_notice`, which must not block."""
+    """One connection to an MCP server."""
 
-    on_notice: OnNotice
+    async def run(self, on_notice: OnNotice) -> None:
+        """Read until the connection ends, which raises LostError. To be called once.
 
-    async def run(self) -> None:
-        """Read until the connection ends; its one reader. Raises LostError then."""
+        Notifications of the server go to `on_notice`, which must not block.
+        """
         ...
 
-    async def ask(self, outgoing: Outgoing) -> RpcMessage:
-        """The reply. Cancelled: the server is told, and nothing waits for it. The caller bounds the wait.
+    async def send_request(self, outgoing: Outgoing) -> RpcMessage:
+        """Send a request and return the reply. There is no time limit: the caller cancels, and the server is notified.
 
         Raises LostError, or another ServiceError of the transport.
         """
         ...
 
-    async def tell(self, method: str, params: dict[str, JSON]) -> None:
+    async def notify(self, method: str, params: dict[str, JSON]) -> None:
         """Send a notification. Raises ServiceError."""
         ...
 
-    async def follow(self) -> bool:
-        """Hear what the server says unasked, in the handshake revisions. Returns False if it says nothing so."""
+    async def listen(self) -> bool:
+        """Read the stream of notifications that the handshake revisions have, until it ends.
+
+        Returns False if the server has no such stream.
+        """
         ...
 
-    def agree(self, version: str | None) -> None:
-        """From now on this revision is spoken; None: none is agreed on yet."""
+    def set_version(self, version: str | None) -> None:
+        """Use this revision of the protocol from now on; None as long as none is agreed on."""
         ...
 
     async def aclose(self) -> None:
-        """End the connection, and the process where there is one; bounded, idempotent."""
+        """End the connection, and the server's process if there is one. Takes a few seconds at most; idempotent."""
         ...

@@ -1,4 +1,4 @@
-"""What is known of an MCP server before anybody speaks to it, and how long it may take for what."""
+"""The configuration of an MCP server, and the time limits of its client."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Mapping
 
 import msgspec
 
-NAME_CAP = 64  # of `server__tool`: what model APIs allow
+NAME_CAP = 64  # characters of `server__tool`, the most that model APIs allow
 _NOT_IN_A_NAME = re.compile(r"[^a-zA-Z0-9_-]")
 
 
 class McpServerConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """Exactly one of `command` (stdio: the argv, as it is) and `url` (streamable HTTP) is given.
+    """How an MCP server is reached: either by `command` (stdio; the exact argv) or by `url` (streamable HTTP).
 
-    `env` is added to a scrubbed environment; `headers` go with every request. Both may hold secrets.
+    `env` is added to a scrubbed environment; `headers` are sent with every request. Both may hold secrets.
     """
 
     name: str
@@ -27,24 +27,24 @@ class McpServerConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class McpTimeouts(msgspec.Struct, frozen=True, kw_only=True):
-    """Seconds, but for `pages`. Every wait for a server has its bound here or in the call's own time."""
+    """The time limits of an MCP client in seconds, and the limit of pages. A call has its own time limit."""
 
-    probe: float = 10.0  # for the answer to the first question; silence means: an older server
-    opening: float = 30.0  # to start or reach the server, to agree on a revision and to read its tools
-    request: float = 15.0  # one request that is no call
-    grace: float = 2.0  # that the application's start waits for all servers
-    call_wait: float = 2.0  # that a call waits for a connection that is being made
-    goodbye: float = 1.0  # for a process to end by itself
-    first_pause: float = 0.5  # before a new try, doubled with each, then a random share of it
+    probe: float = 10.0  # for the answer to the first request; a server that does not answer it is an older one
+    opening: float = 30.0  # to start or reach the server, agree on a revision and read its tools
+    request: float = 15.0  # for a request that is not a call
+    grace: float = 2.0  # for which the application's start waits for all servers
+    call_wait: float = 2.0  # for which a call waits for a connection that is being opened
+    exit: float = 1.0  # for a process to end by itself
+    first_pause: float = 0.5  # before the second attempt to connect; doubled with each attempt, then jittered
     longest_pause: float = 30.0
-    steady: float = 20.0  # a connection that lived this long was a good one
-    settle: float = 0.2  # between a change and reading the tools again: many changes are read once
-    refresh: float = 300.0  # between two readings without any change
-    pages: int = 50  # of one list
+    stable: float = 20.0  # after which a connection counts as good, and pauses start again at the first one
+    debounce: float = 0.2  # between a change and reading the tools again, so that many changes are read once
+    refresh: float = 300.0  # between two readings of the tools if no change is announced
+    pages: int = 50  # of a list of tools
 
 
 def mcp_tool_name(server: str, tool: str) -> str:
-    """`server__tool` in `[a-zA-Z0-9_-]`, at most 64 characters: what is cut is replaced by a hash of the whole."""
+    """Return `server__tool` in `[a-zA-Z0-9_-]`. A name of more than 64 characters is cut and ends in a hash."""
     name = f"{server}__{_NOT_IN_A_NAME.sub('_', tool)}"
     if len(name) <= NAME_CAP:
         return name

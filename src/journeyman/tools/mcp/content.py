@@ -1,4 +1,4 @@
-"""The result of a `tools/call` -> the text that the model reads. Pure."""
+"""Converts the result of a `tools/call` to the text that the model reads. Pure."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _FAILURE_CAP = 2000  # characters of a failure's text
 
 
 def content_text_of(result: dict[str, JSON]) -> str:
-    """Texts as they are, anything else as a note; the structured content where there is nothing else.
+    """Return a result as text: texts as they are, other content as notes, structured content only if it is alone.
 
     Raises:
-        ToolExecutionError: `tool_failed`: the server says that the tool failed, or asks for something instead.
+        ToolExecutionError: `tool_failed`: the server reports that the tool failed, or wants input from the user.
     """
     kind = result.get("resultType", "complete")
     if kind != "complete":

@@ -1,4 +1,4 @@
-"""MCP over streamable HTTP: a POST for each message, its answer JSON or an event stream."""
+"""The MCP channel over streamable HTTP: a POST for each message, answered in JSON or by an event stream."""
 
 from __future__ import annotations
 
@@ -32,28 +32,34 @@ from journeyman.tools.mcp.messages import (
 from journeyman.tools.mcp.sse import SseEvent, SseReader
 
 _CONNECT_SECONDS = 10.0
-_COURTESY_SECONDS = 2.0  # for what is sent without anybody waiting for it
-_STREAM_SECONDS = 300.0  # of silence on a stream of changes: then it is opened anew
+_NOTIFY_SECONDS = 2.0  # to send a message whose answer does not matter
+_STREAM_SECONDS = 300.0  # without an event, after which the stream of notifications is opened anew
 _DAY = 86_400.0
-_RESUMES = 5  # times that a cut answer is asked for again
-_MAX_COURTESIES = 32
+_RESUMES = 5  # how often the rest of an answer that was cut off is requested
+_MAX_BACKGROUND = 32
 _MAX_REFUSAL = 64 * 1024
 
 
-class _Reading(msgspec.Struct):
-    """How far the answer to a request was read; `wanted` None: everything, to the end."""
+class _ReadPosition(msgspec.Struct):
+    """How far an answer was read. `wanted`: the id of the reply to look for; None to read to the end."""
 
     wanted: str | None
     last_id: str | None = None
     retry_seconds: float = 1.0
 
+    def received(self, event: SseEvent) -> None:
+        """Remember the event's id, from which the answer can be resumed, and the pause before that."""
+        self.last_id = event.id or self.last_id
+        if event.retry is not None:
+            self.retry_seconds = min(event.retry / 1000, 30.0)
+
 
 class HttpChannel:
-    """One server by its URL; the session id it gives, if any, and the revision agreed on."""
+    """An `McpChannel` over HTTP, with the session id that the server gave, if any, and the revision agreed on."""
 
     def __init__(self, config: McpServerConfig, transport: Transport, clock: Clock) -> None:
         assert config.url is not None
-        self.on_notice: OnNotice = lambda message: None
+        self._on_notice: OnNotice = _ignore
         self._name = config.name
         self._url = config.url
         self._headers = dict(config.headers)
@@ -63,32 +69,33 @@ class HttpChannel:
         self._version: str | None = None
         self._lost = asyncio.Event()
         self._reason = ""
-        self._courtesies: set[asyncio.Task[None]] = set()
+        self._background: set[asyncio.Task[None]] = set()
 
-    async def run(self) -> None:
+    async def run(self, on_notice: OnNotice) -> None:
+        self._on_notice = on_notice
         await self._lost.wait()
         raise LostError(self._reason)
 
-    async def ask(self, outgoing: Outgoing) -> RpcMessage:
+    async def send_request(self, outgoing: Outgoing) -> RpcMessage:
         if self._lost.is_set():
             raise LostError(self._reason)
-        reading = _Reading(outgoing.id)
+        position = _ReadPosition(outgoing.id)
         try:
-            reply = await self._exchange(self._post(request(outgoing), outgoing.seconds, outgoing.headers), reading)
-            return reply or await self._resumed(reading, outgoing.seconds)
+            reply = await self._exchange(self._post(request(outgoing), outgoing.seconds, outgoing.headers), position)
+            return reply or await self._resume(position, outgoing.seconds)
         except ServiceUnavailableError as exc:
             if exc.code == "service_unreachable":
                 self._lose(exc.message)
             raise
         except asyncio.CancelledError:
-            if self._version in HANDSHAKE_VERSIONS:  # in the stateless revision the closed answer says it
-                self._courtesy(self._send(cancelled(outgoing.id)))
+            if self._version in HANDSHAKE_VERSIONS:  # in the stateless revision closing the response cancels the call
+                self._send_in_background(self._send(cancelled(outgoing.id)))
             raise
 
-    async def tell(self, method: str, params: dict[str, JSON]) -> None:
+    async def notify(self, method: str, params: dict[str, JSON]) -> None:
         await self._send(notification(method, params))
 
-    async def follow(self) -> bool:
+    async def listen(self) -> bool:
         if self._session is None:
             return False
         timeouts = Timeouts(_CONNECT_SECONDS, _STREAM_SECONDS, _STREAM_SECONDS, _DAY)
@@ -96,83 +103,84 @@ class HttpChannel:
         async with self._transport.send(get) as response:
             if response.status != 200 or not _is_stream(response):
                 return False
-            await self._from_stream(response, _Reading(None))
+            await self._read_stream(response, _ReadPosition(None))
         return True
 
-    def agree(self, version: str | None) -> None:
+    def set_version(self, version: str | None) -> None:
         self._version = version
 
     async def aclose(self) -> None:
         self._lose(f"the connection to the MCP server {self._name} was closed")
-        for task in self._courtesies:
+        for task in self._background:
             task.cancel()
-        await asyncio.gather(*self._courtesies, return_exceptions=True)
+        await asyncio.gather(*self._background, return_exceptions=True)
         if self._session is not None:
-            timeouts = Timeouts(_COURTESY_SECONDS, _COURTESY_SECONDS, _COURTESY_SECONDS, _COURTESY_SECONDS)
+            timeouts = Timeouts(_NOTIFY_SECONDS, _NOTIFY_SECONDS, _NOTIFY_SECONDS, _NOTIFY_SECONDS)
             delete = Request("DELETE", self._url, self._all_headers({}), b"", timeouts)
             self._session = None
             with contextlib.suppress(ServiceError):
                 async with self._transport.send(delete):
                     pass
 
-    async def _exchange(self, sent: Request, reading: _Reading) -> RpcMessage | None:
-        """The reply; None when the answer ended before it came."""
+    async def _exchange(self, sent: Request, position: _ReadPosition) -> RpcMessage | None:
+        """Send a request and return the wanted reply; None if the answer ended before it came."""
         async with self._transport.send(sent) as response:
             if response.status >= 300:
-                raise await self._refusal(response, reading.wanted)
+                raise await self._refusal(response, position.wanted)
             if self._version != STATELESS_VERSION:
                 self._session = response.headers.get("mcp-session-id") or self._session
             if _is_stream(response):
-                return await self._from_stream(response, reading)
+                return await self._read_stream(response, position)
             message = decode_rpc(await response.read(MAX_MESSAGE))
-            if message is None or not message.is_reply or message.id != reading.wanted:
+            if message is None or not message.is_reply or message.id != position.wanted:
                 text = f"the MCP server {self._name} answered with something that is no reply to the request"
                 raise ServiceError(text, code="service_bad_reply")
             return message
 
-    async def _resumed(self, reading: _Reading, seconds: float) -> RpcMessage:
-        """Ask for the rest of an answer that ended early, as the handshake revisions allow."""
+    async def _resume(self, position: _ReadPosition, seconds: float) -> RpcMessage:
+        """Request the rest of an answer that ended early, which the handshake revisions allow. Returns the reply."""
         for _ in range(_RESUMES if self._version in HANDSHAKE_VERSIONS else 0):
-            if reading.last_id is None:
+            if position.last_id is None:
                 break
-            await self._clock.sleep(reading.retry_seconds)
-            headers = self._all_headers({"Accept": "text/event-stream", "Last-Event-ID": reading.last_id})
+            await self._clock.sleep(position.retry_seconds)
+            headers = self._all_headers({"Accept": "text/event-stream", "Last-Event-ID": position.last_id})
             get = Request("GET", self._url, headers, b"", _timeouts(seconds))
-            if (reply := await self._exchange(get, reading)) is not None:
+            if (reply := await self._exchange(get, position)) is not None:
                 return reply
         raise LostError(f"the MCP server {self._name} ended its answer before the reply", sent=True)
 
-    async def _from_stream(self, response: Response, reading: _Reading) -> RpcMessage | None:
-        async for event in self._events(response, reading):
-            reading.last_id = event.id or reading.last_id
-            if event.retry is not None:
-                reading.retry_seconds = min(event.retry / 1000, 30.0)
+    async def _read_stream(self, response: Response, position: _ReadPosition) -> RpcMessage | None:
+        """Handle the messages of an event stream until the wanted reply. Returns None if the stream ends before it."""
+        async for event in self._events(response, position):
+            position.received(event)
             message = decode_rpc(event.data) if event.data else None
             if message is None:
                 continue
             if message.is_reply:
-                if message.id == reading.wanted:
+                if message.id == position.wanted:
                     return message
             elif message.id is not None:
-                self._courtesy(self._send(answer_to(message)))
+                self._send_in_background(self._send(answer_to(message)))
             else:
-                self.on_notice(message)
+                self._on_notice(message)
         return None
 
-    async def _events(self, response: Response, reading: _Reading) -> AsyncIterator[SseEvent]:
+    async def _events(self, response: Response, position: _ReadPosition) -> AsyncIterator[SseEvent]:
+        """Yield the events of a stream. A stream that is cut off just ends if it can be resumed."""
         reader = SseReader(MAX_MESSAGE)
         try:
             while piece := await response.chunk():
                 for event in reader.feed(piece):
                     yield event
         except ServiceError as exc:
-            if exc.code != "service_cut" or reading.last_id is None:
+            if exc.code != "service_cut" or position.last_id is None:
                 raise
         except ValueError as exc:
             text = f"the MCP server {self._name} answered with more than {MAX_MESSAGE} bytes"
             raise ServiceError(text, code="service_reply_too_large") from exc
 
     async def _refusal(self, response: Response, wanted: str | None) -> ServiceError:
+        """Return the error that an unsuccessful status means. A session that the server forgot ends the channel."""
         status = response.status
         message = decode_rpc(await response.read(_MAX_REFUSAL))
         if self._session is not None and (status == 404 or (status == 400 and (not message or message.id != wanted))):
@@ -194,18 +202,18 @@ class HttpChannel:
         return ServiceError(f"the MCP server {self._name} answered with HTTP {status}", status=status)
 
     async def _send(self, message: bytes) -> None:
-        async with self._transport.send(self._post(message, _COURTESY_SECONDS, {})) as response:
+        async with self._transport.send(self._post(message, _NOTIFY_SECONDS, {})) as response:
             if response.status >= 300:
                 raise await self._refusal(response, None)
 
-    def _courtesy(self, sending: Coroutine[None, None, None]) -> None:
-        """Send it without waiting; what goes wrong with it changes nothing."""
-        if self._lost.is_set() or len(self._courtesies) >= _MAX_COURTESIES:
+    def _send_in_background(self, sending: Coroutine[None, None, None]) -> None:
+        """Send a message without waiting for it; errors are ignored, and the message is dropped if too many wait."""
+        if self._lost.is_set() or len(self._background) >= _MAX_BACKGROUND:
             sending.close()
             return
-        task = asyncio.get_running_loop().create_task(_quietly(sending))
-        self._courtesies.add(task)
-        task.add_done_callback(self._courtesies.discard)
+        task = asyncio.get_running_loop().create_task(_ignoring_errors(sending))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
     def _post(self, body: bytes, seconds: float, headers: Mapping[str, str]) -> Request:
         own = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json", **headers}
@@ -220,9 +228,14 @@ class HttpChannel:
         return headers
 
     def _lose(self, reason: str) -> None:
+        """End the channel for this reason; the first one counts."""
         if not self._lost.is_set():
             self._reason = reason
             self._lost.set()
+
+
+def _ignore(message: RpcMessage) -> None:
+    """Drop a notification."""
 
 
 def _timeouts(seconds: float) -> Timeouts:
@@ -233,6 +246,6 @@ def _is_stream(response: Response) -> bool:
     return response.headers.get("content-type", "").partition(";")[0].strip().lower() == "text/event-stream"
 
 
-async def _quietly(sending: Coroutine[None, None, None]) -> None:
+async def _ignoring_errors(sending: Coroutine[None, None, None]) -> None:
     with contextlib.suppress(ServiceError):
         await sending

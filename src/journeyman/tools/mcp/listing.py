@@ -1,4 +1,4 @@
-"""What a server says of its tools -> specs. All of it is untrusted: capped, cleaned and checked. Pure."""
+"""Converts a server's list of tools to specs. The list is untrusted: its texts are cut, cleaned and checked. Pure."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from journeyman.tools.schema.arguments import ArgumentCheck, SchemaCheck, check_
 from journeyman.tools.spec import ToolSpec
 
 MAX_TOOLS = 128  # of one server
-MAX_NAME = 200  # characters of a server's own name for a tool
-MAX_DESCRIPTION = 2000  # characters, as of any text in a schema
+MAX_NAME = 200  # characters of a tool's name on its server
+MAX_DESCRIPTION = 2000  # characters of a description, or of any text in a schema
 MAX_SCHEMA = 32 * 1024  # bytes
 MAX_DEPTH = 20
-# Control characters, and those that nobody sees: zero-width, direction marks, tags.
+# Control characters and invisible ones: zero-width, direction marks, tags.
 _HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
 
 
 class McpTool(msgspec.Struct, frozen=True, kw_only=True):
-    """A tool as its server has it (`own_name`), and as it is here."""
+    """A tool of an MCP server. `own_name`: its name on the server."""
 
     own_name: str
     spec: ToolSpec
@@ -37,14 +37,14 @@ class McpTool(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Listing(msgspec.Struct, frozen=True):
-    """By the names they have here; `refused` says in sentences which ones cannot be used."""
+    """The tools of a server. `refused`: sentences about those that cannot be used."""
 
-    tools: dict[str, McpTool] = {}
+    tools: dict[str, McpTool] = {}  # by name in this server process: `server__tool`
     refused: tuple[str, ...] = ()
 
 
 def listing_of(server: str, described: Sequence[JSON]) -> Listing:
-    """Tools in the order of their names. One that cannot be used costs only itself."""
+    """Read the tools that a server describes; those that cannot be used are refused one by one."""
     tools: dict[str, McpTool] = {}
     refused: list[str] = []
     for entry in described[:MAX_TOOLS]:
@@ -63,7 +63,7 @@ def listing_of(server: str, described: Sequence[JSON]) -> Listing:
 
 
 def unknown_tool(name: str, server: str) -> ToolSpec:
-    """The stand-in for a tool that an agent names and its server has not shown yet."""
+    """Return a placeholder for a tool that an agent names and its server has not listed yet."""
     text = f"A tool of the MCP server {server}, which is not available now."
     return ToolSpec(name=name, description=text, parameters={"type": "object"}, source=f"MCP server {server}")
 
@@ -100,7 +100,7 @@ def _schema(given: JSON) -> dict[str, JSON]:
 
 
 def _cleaned(value: Any, depth: int) -> Any:
-    """A copy whose texts are cleaned and capped. Raises ValueError when it is nested too deep."""
+    """Return a copy whose texts are cleaned and cut. Raises ValueError if it is nested too deep."""
     if depth == 0:
         raise ValueError(f"its inputSchema is nested deeper than {MAX_DEPTH}")
     if isinstance(value, dict):
@@ -111,11 +111,13 @@ def _cleaned(value: Any, depth: int) -> Any:
 
 
 def _clean(text: str) -> str:
+    """Remove invisible characters from a text and cut it."""
     clean = _HIDDEN.sub("", valid_text(text))
     return clean if len(clean) <= MAX_DESCRIPTION else f"{clean[:MAX_DESCRIPTION]}…"
 
 
 def _shown(entry: JSON) -> str:
+    """Return what to call a listed tool in a sentence."""
     name = entry.get("name") if isinstance(entry, dict) else None
     return f"the tool {_clean(str(name))[:80]!r}" if name else "a tool"
 

@@ -1,4 +1,4 @@
-"""JSON-RPC 2.0 as MCP speaks it, in both revisions: what goes out and what comes in. Pure."""
+"""The JSON-RPC 2.0 messages of MCP, for the handshake revisions and the stateless one. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _META = "io.modelcontextprotocol/"
 
 
 class RpcFault(msgspec.Struct):
-    """The `error` of a reply."""
+    """The `error` object of a reply."""
 
     code: int = 0
     message: str = ""
@@ -29,7 +29,7 @@ class RpcFault(msgspec.Struct):
 
 
 class RpcMessage(msgspec.Struct):
-    """Any message: a reply has `result` or `error`, a request has `id` and `method`, a notification only `method`."""
+    """A message: a reply has `result` or `error`, a request `id` and `method`, a notification only `method`."""
 
     id: str | int | None = None
     method: str | None = None
@@ -39,11 +39,12 @@ class RpcMessage(msgspec.Struct):
 
     @property
     def is_reply(self) -> bool:
+        """Whether the message is a reply to a request."""
         return self.method is None and self.id is not None and (self.result is not None or self.error is not None)
 
 
 class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
-    """A request on its way out. `headers` are for HTTP; `seconds` bounds the silence of its answer."""
+    """A request to a server. `headers` are for HTTP; `seconds` is the idle timeout of the answer."""
 
     id: str
     method: str
@@ -53,7 +54,7 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RemoteError(ServiceError):
-    """The server answered with an error: `number` is JSON-RPC's code, `data` whatever it added."""
+    """The server answered with an error: `number` is the code of JSON-RPC, `data` what the server added."""
 
     default_code = "mcp_error"
 
@@ -64,7 +65,7 @@ class RemoteError(ServiceError):
 
 
 class LostError(ServiceError):
-    """The connection ended. `sent`: the request had gone out, so it may have been acted on."""
+    """The connection ended. `sent`: the request had been sent, so the server may have acted on it."""
 
     default_code = "mcp_connection_lost"
 
@@ -77,7 +78,7 @@ _decoder = msgspec.json.Decoder(RpcMessage)
 
 
 def decode_rpc(data: bytes | str) -> RpcMessage | None:
-    """A message; None for anything that is none."""
+    """Return the message in `data`; None if it is not a message."""
     try:
         return _decoder.decode(data)
     except (msgspec.MsgspecError, RecursionError, UnicodeError):
@@ -85,26 +86,29 @@ def decode_rpc(data: bytes | str) -> RpcMessage | None:
 
 
 def request(outgoing: Outgoing) -> bytes:
+    """Encode a request."""
     return _encode({"id": outgoing.id, "method": outgoing.method, "params": outgoing.params})
 
 
 def notification(method: str, params: dict[str, JSON]) -> bytes:
+    """Encode a notification."""
     return _encode({"method": method, "params": params})
 
 
 def cancelled(request_id: str) -> bytes:
+    """Encode the notification that a request is cancelled."""
     return notification("notifications/cancelled", {"requestId": request_id, "reason": "no longer needed"})
 
 
 def answer_to(asked: RpcMessage) -> bytes:
-    """What a server's request gets: ping is answered, nothing else is offered."""
+    """Encode the reply to a request of the server: only `ping` is supported."""
     if asked.method == "ping":
         return _encode({"id": asked.id, "result": {}})
     return _encode({"id": asked.id, "error": {"code": METHOD_NOT_FOUND, "message": "this client does not offer that"}})
 
 
 def envelope(client: dict[str, JSON]) -> dict[str, JSON]:
-    """The `_meta` that every request of the stateless revision carries."""
+    """Return the `_meta` that every request of the stateless revision carries. `client`: name and version."""
     return {
         f"{_META}protocolVersion": STATELESS_VERSION,
         f"{_META}clientInfo": client,

@@ -1,4 +1,4 @@
-"""Arguments that the stateless revision mirrors into HTTP headers (`x-mcp-header` in a tool's schema). Pure."""
+"""Arguments that the stateless revision repeats in HTTP headers (`x-mcp-header` in a tool's schema). Pure."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _PLAIN = re.compile(r"[\x20-\x7e]*")
 _ENCODED = re.compile(r"=\?base64\?.*\?=")
 _KINDS = ("string", "integer", "boolean")
 
-Mirrored = dict[tuple[str, ...], str]  # where an argument stands -> its header's name after `Mcp-Param-`
+Mirrored = dict[tuple[str, ...], str]  # path of an argument -> name of its header after `Mcp-Param-`
 
 
 def mirrored(schema: JSON) -> Mirrored:
-    """What a schema wants mirrored. Raises ValueError when it wants what may not be: such a tool cannot be called."""
+    """Return the arguments that a schema wants in headers. Raises ValueError if its marks are not valid."""
     found: Mirrored = {}
     _collect(schema, (), found)
     wanted = [token.lower() for token in found.values()]
@@ -28,6 +28,7 @@ def mirrored(schema: JSON) -> Mirrored:
 
 
 def parameter_headers(wanted: Mirrored, arguments: Mapping[str, JSON]) -> dict[str, str]:
+    """Return the headers for a call's arguments."""
     headers: dict[str, str] = {}
     for path, token in wanted.items():
         value: JSON = arguments
@@ -40,7 +41,7 @@ def parameter_headers(wanted: Mirrored, arguments: Mapping[str, JSON]) -> dict[s
 
 
 def header_value(text: str) -> str:
-    """As it is where a header can carry it, in base64 between `=?base64?` and `?=` otherwise."""
+    """Return a text as a header's value: as it is if a header can carry it, else as `=?base64?…?=`."""
     if _PLAIN.fullmatch(text) and text == text.strip() and not _ENCODED.fullmatch(text):
         return text
     return f"=?base64?{base64.b64encode(text.encode()).decode()}?="
@@ -58,7 +59,7 @@ def _collect(schema: JSON, path: tuple[str, ...], found: Mirrored) -> None:
 
 
 def _count(value: JSON) -> int:
-    """All marks anywhere, so that one at a place that may have none is found."""
+    """Count all marks in a schema, so that one in a place where none is allowed is found."""
     if isinstance(value, dict):
         return (KEY in value and isinstance(value[KEY], str)) + sum(_count(inner) for inner in value.values())
     return sum(_count(inner) for inner in value) if isinstance(value, list) else 0

@@ -1,4 +1,4 @@
-"""The process of a stdio server: exact argv, scrubbed environment, a group of its own, killed whole."""
+"""The process of a stdio server: started with the exact argv and a scrubbed environment, killed with its group."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from journeyman.tools.mcp.messages import MAX_MESSAGE
 from journeyman.tools.process.child import ChildOutput
 
 _REAP_SECONDS = 2.0
-# Ends with its parent, even a killed one (PR_SET_PDEATHSIG is 1), then becomes the command: no shell in between.
+# Has the kernel kill it when its parent ends (PR_SET_PDEATHSIG is 1), then becomes the command without a shell.
 _LAUNCH = (
     "import os,sys\n"
     "try:\n import ctypes; ctypes.CDLL(None).prctl(1, 9)\n"
@@ -34,7 +34,7 @@ class _Pipes(NamedTuple):
 
 
 class ServerProcess:
-    """Lines out of its stdout, lines into its stdin; the last 16 KiB of its stderr are kept."""
+    """A server process that exchanges lines over stdin and stdout. The last 16 KiB of its stderr are kept."""
 
     def __init__(self, popen: subprocess.Popen[bytes], pipes: _Pipes, output: ChildOutput) -> None:
         self._popen = popen
@@ -44,11 +44,11 @@ class ServerProcess:
 
     @classmethod
     async def start(cls, config: McpServerConfig, environment: Mapping[str, str]) -> ServerProcess:
-        """Raises OSError: no process can be had, or its folder is not there."""
+        """Start the process. Raises OSError if no process can be started, or its folder does not exist."""
         popen = _popen(config, environment)
         try:
             pipes = await _connected(popen)
-        except BaseException:  # cancelled here, nobody else would end it
+        except BaseException:  # if this task is cancelled here, no other code knows of the process
             _kill(popen)
             popen.wait(_REAP_SECONDS)
             raise
@@ -57,49 +57,51 @@ class ServerProcess:
 
     @property
     def pid(self) -> int:
+        """The process id."""
         return self._popen.pid
 
     @property
     def unsent(self) -> int:
-        """Bytes that the process has not taken yet."""
+        """Number of bytes that the process has not read yet."""
         return self._writer.transport.get_write_buffer_size()
 
     async def line(self) -> bytes:
-        """The next line; empty at the end, and for one beyond `MAX_MESSAGE`."""
+        """Wait for the next line. Returns an empty one at the end, or if a line is longer than `MAX_MESSAGE`."""
         try:
             return await self._reader.readuntil(b"\n")
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError):
             return b""
 
     def write(self, message: bytes) -> None:
-        """Hand a line over; never waits."""
+        """Send a line, without waiting."""
         self._writer.write(message + b"\n")
 
-    def last_words(self) -> str:
+    def last_stderr(self) -> str:
+        """Return what the process wrote to stderr, at most the last 16 KiB."""
         return self._output.take()
 
-    async def aclose(self, goodbye: float = 0.0) -> None:
-        """Close its stdin, give it `goodbye` seconds, kill its group, collect it; idempotent."""
+    async def aclose(self, exit_seconds: float = 0.0) -> None:
+        """Close its stdin, give it time to exit, then kill its group and collect its status; idempotent."""
         if not self._alive:
             return
         self._alive = False
         self._writer.close()
         try:
-            await self._ended(goodbye)
+            await self._wait_for_exit(exit_seconds)
         finally:
-            # The group is named while its leader is uncollected, so that its id cannot be another's by now.
+            # The group is killed before its leader is reaped: until then its id cannot belong to another process.
             _kill(self._popen)
-            if self.unsent:  # a closed transport may not be aborted; one with nothing to send has closed
+            if self.unsent:  # without unsent data the transport is closed already, and must not be aborted then
                 self._writer.transport.abort()
             self._output.close()
-            self._stdout.close()  # the transport owns the pipe: closed behind its back, its number would be another's
+            self._stdout.close()  # by its owner, the transport: else it might close a reused file descriptor later
             if self._popen.stderr is not None:
                 self._popen.stderr.close()
-        if await self._ended(_REAP_SECONDS):
+        if await self._wait_for_exit(_REAP_SECONDS):
             self._popen.poll()
 
-    async def _ended(self, seconds: float) -> bool:
-        """Whether the process ends within that time; it stays uncollected."""
+    async def _wait_for_exit(self, seconds: float) -> bool:
+        """Wait for the process to end, without reaping it. Returns False if it still runs after that time."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         while not (ended := _has_ended(self._popen.pid)) and loop.time() < deadline:  # noqa: ASYNC110 - the kernel sets no Event

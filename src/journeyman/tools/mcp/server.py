@@ -1,4 +1,4 @@
-"""One MCP server of the application: kept connected, its tools kept current, its calls bounded."""
+"""An MCP server of the application: it is kept connected, its tools are kept current, and calls of them are made."""
 
 from __future__ import annotations
 
@@ -23,18 +23,21 @@ from journeyman.tools.spec import CallHost, CallRequest
 
 _log = logging.getLogger(__name__)
 
-_SILENT_PROBES = 4  # while calls are under way: a server that works on one may be too busy to answer
+_SILENT_PROBES = 4  # unanswered during calls before the connection counts as lost: the server may just be busy
 
 Connect = Callable[[McpServerConfig], Awaitable[McpChannel]]
 Clean = Callable[[Sequence[JSON]], Sequence[JSON]]
 
 
-def _unheard(server: McpServer) -> None:
-    """Do nothing with a listing."""
+def _ignore(server: McpServer) -> None:
+    """Do nothing with a new listing."""
 
 
 class McpServer:
-    """`run` is its one task, and the parent of all that belongs to the connection. `problem` says why it is away."""
+    """An MCP server and the connection to it, which `run` opens again whenever it ends.
+
+    `problem` says why the server is not available; None if it is.
+    """
 
     def __init__(
         self,
@@ -44,70 +47,70 @@ class McpServer:
         clock: Clock,
         ids: Ids,
         rng: random.Random,
-        patience: McpTimeouts | None = None,
+        timeouts: McpTimeouts | None = None,
         guard: SessionGuard = unguarded,
         call_seconds: float = 30.0,
         clean: Clean = list,
     ) -> None:
-        """`clean` takes secrets out of what the server says of its tools: it may tell what it was started with."""
+        """`clean` masks secrets in the descriptions of tools: a server may repeat those that it was started with."""
         self._clean = clean
         self.config = config
         self.name = config.name
         self.listing = Listing()
-        self._listed: Callable[[McpServer], None] = _unheard
+        self._listed: Callable[[McpServer], None] = _ignore
         self.problem: str | None = "it was not reached yet"
-        self.decided = asyncio.Event()  # the attempt to connect under way has come to its end
+        self.attempted = asyncio.Event()  # set when the current attempt to connect has succeeded or failed
         self._connect = connect
         self._clock = clock
         self._ids = ids
         self._rng = rng
-        self._patience = patience or McpTimeouts()
+        self._timeouts = timeouts or McpTimeouts()
         self._guard = guard
         self._call_seconds = call_seconds
         self._session: Session | None = None
-        self._was_up = False  # in the latest attempt
+        self._was_connected = False  # in the latest attempt
 
     async def run(self, listed: Callable[[McpServer], None] | None = None) -> None:
-        """Stay connected until cancelled: after a failure, connect again. `listed` is called after each listing."""
-        self._listed = listed or _unheard
+        """Keep the server connected until cancelled. `listed` is called when its tools were read and have changed."""
+        self._listed = listed or _ignore
         failures = 0
         while True:
-            began = self._clock.monotonic()
+            started = self._clock.monotonic()
             try:
-                await self._live()
+                await self._connect_once()
             except* ServiceError as group:
                 self._report(_first(group).message)
-            except* Exception:  # noqa: BLE001 - a task's root: what a foreign server brought about ends one attempt
+            except* Exception:  # noqa: BLE001 - the root of a task: no behaviour of a server may end it
                 _log.exception("MCP server %s: the connection failed unexpectedly", self.name)
                 self._report("the connection failed unexpectedly: see the log")
             if (task := asyncio.current_task()) is not None and task.cancelling():
-                return  # a TaskGroup of Python 3.11 whose child fails in the same instant swallows a cancel
-            if not self._was_up:
-                self.decided.set()
-            lived = self._clock.monotonic() - began
-            failures = 1 if lived >= self._patience.steady else failures + 1
+                return  # Python 3.11's TaskGroup loses a cancellation if a child fails at the same time
+            if not self._was_connected:
+                self.attempted.set()
+            lasted = self._clock.monotonic() - started
+            failures = 1 if lasted >= self._timeouts.stable else failures + 1
             await self._clock.sleep(self._pause(failures))
 
     async def call(self, request: CallRequest, host: CallHost) -> str:
-        """One call of the tool `request.spec.name`. The executor bounds it by cancelling it.
+        """Call the tool `request.spec.name` and return its result. The executor cancels a call that takes too long.
 
-        Raises ToolExecutionError: `tool_unavailable` (nothing was sent), `tool_crashed` (the connection ended in the
-        middle: it may have happened), `tool_timeout`, `tool_failed`.
+        Raises ToolExecutionError: `tool_unavailable` (nothing was sent), `tool_crashed` (the connection ended during
+        the call, which may have taken effect), `tool_timeout` or `tool_failed`.
         """
         try:
             return await self._call(request, host)
         except LostError as exc:
             if exc.sent:
                 raise _tool_error(exc) from exc
-        try:  # the connection was dead before anything was sent: the next one may do
+        try:  # nothing was sent over the lost connection, so the call can be made over the next one
             return await self._call(request, host)
         except LostError as exc:
             raise _tool_error(exc) from exc
 
     async def _call(self, request: CallRequest, host: CallHost) -> str:
-        """Raises LostError, and ToolExecutionError for everything else."""
+        """Make the call once. Raises LostError if the connection is lost, ToolExecutionError for other failures."""
         seconds = request.spec.policy.timeout_seconds or self._call_seconds
-        session = await self._connected(min(self._patience.call_wait, seconds / 2))
+        session = await self._connected(min(self._timeouts.call_wait, seconds / 2))
         tool = self.listing.tools.get(request.spec.name)
         if tool is None:
             text = f"the MCP server {self.name} does not offer this tool now"
@@ -121,7 +124,7 @@ class McpServer:
         try:
             return content_text_of(await session.call(call, seconds + 1, host.progress))
         except asyncio.CancelledError:
-            session.stale.set()  # was it slow, or is it dead? Reading its tools will show
+            session.stale.set()  # reading the tools will show whether the server is slow or dead
             raise
         except LostError as exc:
             if not exc.sent:
@@ -131,32 +134,32 @@ class McpServer:
             raise _tool_error(exc) from exc
 
     def _lose(self, session: Session | None) -> None:
-        """No more calls over this connection; the next attempt to connect is worth waiting for."""
+        """Make no further calls over this session; calls wait for the next attempt to connect."""
         if session is not None and self._session is session:
             self._session = None
-            self.decided.clear()
+            self.attempted.clear()
 
     async def _connected(self, seconds: float) -> Session:
-        """The session, once the attempt under way has come to its end; nothing is sent before."""
+        """Return the session; wait at most `seconds` for an attempt to connect. Raises TransientToolError."""
         if self._session is None:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
-                    await self.decided.wait()
+                    await self.attempted.wait()
         if self._session is None:
             raise TransientToolError(
                 f"the MCP server {self.name} is not available now: {self.problem}", code="tool_unavailable"
             )
         return self._session
 
-    async def _live(self) -> None:
-        """One connection, from its opening to its end, which is a ServiceError."""
-        self.decided.clear()
-        self._was_up = False
+    async def _connect_once(self) -> None:
+        """Open a connection and use it until it ends, which raises a ServiceError."""
+        self.attempted.clear()
+        self._was_connected = False
         channel: McpChannel | None = None
         try:
-            async with asyncio.timeout(self._patience.opening):
+            async with asyncio.timeout(self._timeouts.opening):
                 channel = await self._connect(self.config)
-            await self._with(channel)
+            await self._use(channel)
         except* TimeoutError as group:
             raise LostError(f"the MCP server {self.name} did not answer in time") from group
         finally:
@@ -164,59 +167,61 @@ class McpServer:
             if channel is not None:
                 await channel.aclose()
 
-    async def _with(self, channel: McpChannel) -> None:
+    async def _use(self, channel: McpChannel) -> None:
+        """Open a session and offer it to calls until the connection ends."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(channel.run())
-            session = Session(self.name, channel, self._ids, self._patience, self._guard)
-            async with asyncio.timeout(self._patience.opening):
+            session = Session(self.name, channel, self._ids, self._timeouts, self._guard)
+            tasks.create_task(channel.run(session.notified))
+            async with asyncio.timeout(self._timeouts.opening):
                 await session.open()
-                await self._read(session)
-            self._session, self.problem, self._was_up = session, None, True
-            self.decided.set()
+                await self._read_tools(session)
+            self._session, self.problem, self._was_connected = session, None, True
+            self.attempted.set()
             _log.info("MCP server %s: %d tools, revision %s", self.name, len(self.listing.tools), session.version)
-            tasks.create_task(self._follow(session))
-            await self._watch(session)
+            tasks.create_task(self._listen(session))
+            await self._refresh(session)
 
-    async def _watch(self, session: Session) -> None:
-        """Read the tools again when they may have changed, and now and then: that shows a dead server, too."""
-        silent = 0
+    async def _refresh(self, session: Session) -> None:
+        """Read the tools again when they may have changed, and regularly, which also detects a dead server."""
+        unanswered = 0
         while True:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._patience.refresh):
+                async with asyncio.timeout(self._timeouts.refresh):
                     await session.stale.wait()
-            await self._clock.sleep(self._patience.settle)
+            await self._clock.sleep(self._timeouts.debounce)
             session.stale.clear()
             try:
-                async with asyncio.timeout(self._patience.request):
-                    await self._read(session)
-                silent = 0
+                async with asyncio.timeout(self._timeouts.request):
+                    await self._read_tools(session)
+                unanswered = 0
             except (TimeoutError, ServiceTimeoutError) as exc:
-                silent += 1
-                if not session.calls or silent >= _SILENT_PROBES:
+                unanswered += 1
+                if not session.calls or unanswered >= _SILENT_PROBES:
                     raise LostError(f"the MCP server {self.name} does not answer any more") from exc
                 session.stale.set()
             except RemoteError as exc:
                 _log.warning("MCP server %s did not list its tools: %s", self.name, exc.message)
 
-    async def _follow(self, session: Session) -> None:
-        """Listen for changes as long as the server tells them."""
+    async def _listen(self, session: Session) -> None:
+        """Listen for changes of the tools, as long as the server has a stream of them."""
         failures = 0
         while True:
-            began = self._clock.monotonic()
+            started = self._clock.monotonic()
             try:
-                if not await session.follow():
+                if not await session.listen():
                     return
             except ServiceError as exc:
                 _log.info("MCP server %s: the stream of changes ended: %s", self.name, exc.message)
             session.stale.set()
-            failures = 1 if self._clock.monotonic() - began >= self._patience.steady else failures + 1
+            failures = 1 if self._clock.monotonic() - started >= self._timeouts.stable else failures + 1
             await self._clock.sleep(self._pause(failures))
 
-    async def _read(self, session: Session) -> None:
+    async def _read_tools(self, session: Session) -> None:
+        """Read the server's tools, and report them if they have changed or the connection is new."""
         described = await session.tools()
-        # In a thread: compiling a hostile schema may take its time, and the event loop has none.
+        # In a thread, since compiling a hostile schema may take long.
         listing = await asyncio.to_thread(listing_of, self.name, self._clean(described))
-        if _facts(listing) == _facts(self.listing) and self.problem is None:
+        if _versions(listing) == _versions(self.listing) and self.problem is None:
             return
         for sentence in listing.refused:
             _log.warning("MCP server %s: %s", self.name, sentence)
@@ -228,12 +233,12 @@ class McpServer:
         _log.warning("MCP server %s is not available: %s", self.name, message)
 
     def _pause(self, failures: int) -> float:
-        longest = min(self._patience.longest_pause, self._patience.first_pause * 2 ** min(failures - 1, 10))
+        longest = min(self._timeouts.longest_pause, self._timeouts.first_pause * 2 ** min(failures - 1, 10))
         return self._rng.uniform(longest / 2, longest)
 
 
 class McpInvoker:
-    """Runs calls of a server's tools. See `spec.Invoker`."""
+    """Calls the tools of one server. A `spec.Invoker`."""
 
     def __init__(self, server: McpServer) -> None:
         self._server = server
@@ -242,7 +247,8 @@ class McpInvoker:
         return await self._server.call(request, host)
 
 
-def _facts(listing: Listing) -> list[tuple[str, str]]:
+def _versions(listing: Listing) -> list[tuple[str, str]]:
+    """Return the name and hash of each tool, to compare listings."""
     return [(tool.spec.name, tool.spec.code_hash) for tool in listing.tools.values()]
 
 
@@ -252,7 +258,7 @@ def _first(group: ExceptionGroup[ServiceError]) -> ServiceError:
 
 
 def _tool_error(exc: ServiceError) -> ToolError:
-    """What the model is told, and whether the call may have been acted on."""
+    """Return the error of a call; its class and code say whether the call may have taken effect."""
     match exc:
         case RemoteError():
             return ToolExecutionError(exc.message)

@@ -1,4 +1,4 @@
-"""All MCP servers of an application: started together, their tools registered as they come and go."""
+"""The MCP servers of an application: started together, their tools registered while they are available."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 
 class McpServers:
-    """`changed` is called when the tools of a server have come or changed: agents may be made anew then."""
+    """The MCP servers and the tools that they have registered. `changed` is called when the tools of one changed."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class McpServers:
             self.add(server)
 
     def add(self, server: McpServer) -> None:
-        """Have this server too; it is connected to at once if the others are."""
+        """Add a server, and connect to it if the servers have been started."""
         self._servers[server.name] = server
         self._invokers[server.name] = McpInvoker(server)
         self._registered[server.name] = set()
@@ -49,7 +49,7 @@ class McpServers:
             self._connect(server)
 
     def remove(self, name: str) -> None:
-        """Have a server and its tools no more; its connection ends."""
+        """Remove a server and its tools; its connection ends in the background."""
         for tool in self._registered.pop(name):
             self._registry.remove(tool)
         del self._servers[name], self._invokers[name]
@@ -61,21 +61,21 @@ class McpServers:
 
     def _connect(self, server: McpServer) -> None:
         self._tasks[server.name] = asyncio.get_running_loop().create_task(
-            server.run(self._take), name=f"mcp:{server.name}"
+            server.run(self._register), name=f"mcp:{server.name}"
         )
 
     async def start(self) -> None:
-        """Connect to all at once; wait for them a moment, never for a hanging one."""
+        """Connect to all servers at the same time; wait for them, but not longer than the grace period."""
         self._started = True
         for server in self._servers.values():
             self._connect(server)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._grace):
                 for server in self._servers.values():
-                    await server.decided.wait()
+                    await server.attempted.wait()
 
     async def aclose(self) -> None:
-        """End every connection and process, all at once; idempotent."""
+        """End all connections and processes at the same time; idempotent."""
         tasks = [*self._tasks.values(), *self._ending]
         self._tasks, self._started = {}, False
         for task in tasks:
@@ -84,47 +84,48 @@ class McpServers:
 
     @property
     def names(self) -> frozenset[str]:
-        """Of the tools that are registered now, stand-ins included."""
+        """The names of the tools that are registered now, placeholders included."""
         return frozenset().union(*self._registered.values())
 
     @property
     def configs(self) -> Mapping[str, McpServerConfig]:
+        """The configuration of each server."""
         return {name: server.config for name, server in self._servers.items()}
 
     @property
     def problems(self) -> Mapping[str, str]:
-        """Server -> why it is not available now."""
+        """For each server that is not available: why."""
         return {name: server.problem for name, server in self._servers.items() if server.problem is not None}
 
     @property
     def listings(self) -> Mapping[str, Mapping[str, McpTool]]:
-        """Server -> its tools by their names here; empty until it was reached."""
+        """The tools of each server by their registered names; empty until the server was reached."""
         return {name: server.listing.tools for name, server in self._servers.items()}
 
-    def stand_in(self, specs: Iterable[ToolSpec]) -> None:
-        """Have these tools answered, also those that their server has not shown (yet, or any more)."""
+    def register_placeholders(self, specs: Iterable[ToolSpec]) -> None:
+        """Register those of the tools that are missing, so that calls are answered before their server lists them."""
         for spec in specs:
             server = spec.name.partition("__")[0]
             if server in self._servers and spec.name not in self._registry.tools:
-                self._put(
+                self._replace(
                     server,
                     RegisteredTool(spec=spec, check=SchemaCheck(spec.parameters), invoker=self._invokers[server]),
                 )
 
-    def _take(self, server: McpServer) -> None:
-        """Register what a server shows now, and no more what it does not."""
+    def _register(self, server: McpServer) -> None:
+        """Register the tools that a server lists now, and remove those that it does not list any more."""
         if self._servers.get(server.name) is not server:
-            return  # removed while it was being read
-        shown = server.listing.tools
-        for name in self._registered[server.name] - set(shown):
+            return  # removed while its tools were read
+        listed = server.listing.tools
+        for name in self._registered[server.name] - set(listed):
             self._registry.remove(name)
             self._registered[server.name].discard(name)
-        for tool in shown.values():
+        for tool in listed.values():
             invoker = self._invokers[server.name]
-            self._put(server.name, RegisteredTool(spec=tool.spec, check=tool.check, invoker=invoker))
+            self._replace(server.name, RegisteredTool(spec=tool.spec, check=tool.check, invoker=invoker))
         self._changed()
 
-    def _put(self, server: str, tool: RegisteredTool) -> None:
+    def _replace(self, server: str, tool: RegisteredTool) -> None:
         name = tool.spec.name
         if name in self._registered[server]:
             self._registry.remove(name)

@@ -1,4 +1,4 @@
-"""What is said to a server over its channel: agreeing on a revision, reading its tools, calling them."""
+"""A session with an MCP server: it agrees on a revision, reads the server's tools and calls them."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from journeyman.tools.mcp.messages import (
 )
 from journeyman.tools.mcp.parameter_headers import Mirrored, header_value, parameter_headers
 
-_FOREVER = 86_400.0
-_CLIENT: dict[str, JSON] = {"name": "journeyman", "version": "1"}  # of this client, not of the package
+_DAY = 86_400.0
+_CLIENT: dict[str, JSON] = {"name": "journeyman", "version": "1"}  # the client's version, not the package's
 
-IDEMPOTENCY_KEY = "journeyman/idempotencyKey"  # in the `_meta` of a call: stable over its tries
+IDEMPOTENCY_KEY = "journeyman/idempotencyKey"  # in the `_meta` of a call; the same for all its tries
 
 T = TypeVar("T")
 OnProgress = Callable[[str | float], None]
 
 
 class ToolsCall(msgspec.Struct, frozen=True, kw_only=True):
-    """A call by the server's own name for the tool."""
+    """A call of a tool by its name on the server."""
 
     tool: str
     arguments: dict[str, JSON]
@@ -45,49 +45,50 @@ class ToolsCall(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SessionGuard(Protocol):
-    """What every request to a server passes: limits, breaker, and no retry of its own."""
+    """The guard of every request to a server: limits and a circuit breaker, without retries."""
 
-    async def __call__(self, server: str, work: Callable[[], Awaitable[T]], /) -> T: ...
+    async def __call__(self, server: str, work: Callable[[], Awaitable[T]], /) -> T:
+        """Run `work` behind the guard of the server and return its result. Raises ServiceError."""
+        ...
 
 
 async def unguarded(server: str, work: Callable[[], Awaitable[T]]) -> T:
-    """Lets everything through."""
+    """Run `work` without a guard."""
     return await work()
 
 
 class Session:
-    """One connection's conversation. `stale` is set when the server's tools may have changed."""
+    """A session over one channel. `stale` is set when the server's tools may have changed."""
 
     def __init__(
-        self, name: str, channel: McpChannel, ids: Ids, patience: McpTimeouts, guard: SessionGuard = unguarded
+        self, name: str, channel: McpChannel, ids: Ids, timeouts: McpTimeouts, guard: SessionGuard = unguarded
     ) -> None:
         self._name = name
         self._channel = channel
         self._ids = ids
-        self._patience = patience
+        self._timeouts = timeouts
         self._guard = guard
         self._progress: dict[str, OnProgress] = {}
-        self._changes = False
+        self._announces_changes = False
         self.version: str | None = None
-        self.calls = 0  # under way
+        self.calls = 0  # in progress
         self.stale = asyncio.Event()
-        channel.on_notice = self._hear
 
     async def open(self) -> None:
-        """Agree on a revision: the stateless one if the server has it, else a handshake.
+        """Agree on a revision: the stateless one if the server supports it, else by a handshake.
 
-        Raises ServiceError when there is none, or the server cannot be had.
+        Raises ServiceError if they have no revision in common, or the server cannot be reached.
         """
         if not await self._discover():
             await self._initialize()
 
     async def tools(self) -> list[JSON]:
-        """What the server says of its tools, all pages of it."""
+        """Return the server's descriptions of its tools, from all pages of the list."""
         described: list[JSON] = []
         cursors: set[str] = set()
         params: dict[str, JSON] = {}
-        for _ in range(self._patience.pages):
-            page = await self._request("tools/list", params, self._patience.request)
+        for _ in range(self._timeouts.pages):
+            page = await self._request("tools/list", params, self._timeouts.request)
             tools, cursor = page.get("tools"), page.get("nextCursor")
             described += tools if isinstance(tools, list) else []
             if not isinstance(cursor, str) or cursor in cursors:
@@ -97,7 +98,7 @@ class Session:
         return described
 
     async def call(self, call: ToolsCall, seconds: float, on_progress: OnProgress) -> dict[str, Any]:
-        """The result of `tools/call`. The caller bounds the wait; cancelled, the server is told.
+        """Make a `tools/call` and return its result. `seconds`: the idle timeout. A cancellation is sent to the server.
 
         Raises RemoteError, LostError or another ServiceError.
         """
@@ -113,25 +114,25 @@ class Session:
         finally:
             self.calls -= 1
 
-    async def follow(self) -> bool:
-        """Listen for changes until the stream of them ends. False: this server has none."""
+    async def listen(self) -> bool:
+        """Listen for changes until their stream ends. Returns False if the server has no such stream."""
         if self.version != STATELESS_VERSION:
-            return await self._channel.follow()
-        if not self._changes:
+            return await self._channel.listen()
+        if not self._announces_changes:
             return False
         try:
-            await self._request("subscriptions/listen", {"notifications": {"toolsListChanged": True}}, _FOREVER)
+            await self._request("subscriptions/listen", {"notifications": {"toolsListChanged": True}}, _DAY)
         except RemoteError:
             return False
         return True
 
     async def _discover(self) -> bool:
-        """Whether the server speaks the stateless revision. Whatever is no clear yes is a no."""
+        """Find out if the server supports the stateless revision; an unclear answer means that it does not."""
         self.version = STATELESS_VERSION
-        self._channel.agree(STATELESS_VERSION)
+        self._channel.set_version(STATELESS_VERSION)
         try:
-            async with asyncio.timeout(self._patience.probe):
-                found = await self._request("server/discover", {}, self._patience.probe)
+            async with asyncio.timeout(self._timeouts.probe):
+                found = await self._request("server/discover", {}, self._timeouts.probe)
         except (LostError, ServiceUnavailableError):
             raise
         except TimeoutError:
@@ -147,13 +148,14 @@ class Session:
         return True
 
     async def _initialize(self) -> None:
+        """Do the handshake of the older revisions. Raises ServiceError."""
         self.version = None
-        self._channel.agree(None)
+        self._channel.set_version(None)
         params: dict[str, JSON] = {"protocolVersion": HANDSHAKE_VERSION, "capabilities": {}, "clientInfo": _CLIENT}
         try:
-            found = await self._request("initialize", params, self._patience.request)
+            found = await self._request("initialize", params, self._timeouts.request)
         except RemoteError as exc:
-            # A server that started slowly may have answered the first question after all, and be held to it.
+            # A slow server may have answered the first request after its timeout, and expects that revision now.
             if exc.number == UNSUPPORTED_VERSION and await self._discover():
                 return
             raise
@@ -161,14 +163,14 @@ class Session:
         if version not in HANDSHAKE_VERSIONS:
             raise ServiceError(f"the MCP server {self._name} speaks only the revision {str(version)[:40]!r}")
         self.version = str(version)
-        self._channel.agree(self.version)
+        self._channel.set_version(self.version)
         self._read_capabilities(found)
-        await self._channel.tell("notifications/initialized", {})
+        await self._channel.notify("notifications/initialized", {})
 
     def _read_capabilities(self, found: dict[str, Any]) -> None:
         match found.get("capabilities"):
             case {"tools": {"listChanged": True}}:
-                self._changes = True
+                self._announces_changes = True
 
     async def _request(
         self,
@@ -178,7 +180,7 @@ class Session:
         headers: dict[str, str] | None = None,
         on_progress: OnProgress | None = None,
     ) -> dict[str, Any]:
-        """The one way out: every request passes the guard here."""
+        """Send a request through the guard and return the result. Raises RemoteError if the reply is an error."""
         request_id = self._ids.new("mcp")
         meta = envelope(_CLIENT) if self.version == STATELESS_VERSION else {}
         if on_progress is not None:
@@ -192,15 +194,15 @@ class Session:
             seconds=seconds,
         )
         try:
-            reply = await self._guard(self._name, lambda: self._channel.ask(outgoing))
+            reply = await self._guard(self._name, lambda: self._channel.send_request(outgoing))
         finally:
             self._progress.pop(request_id, None)
         if reply.error is not None:
             raise RemoteError(reply.error)
         return reply.result or {}
 
-    def _hear(self, message: RpcMessage) -> None:
-        """A notification: progress of a call, a change of the tools, or nothing to us."""
+    def notified(self, message: RpcMessage) -> None:
+        """Handle a notification: the tools changed, or a call made progress. Others are ignored."""
         if message.method == "notifications/tools/list_changed":
             self.stale.set()
         elif message.method == "notifications/progress":
@@ -211,7 +213,7 @@ class Session:
 
 
 def _progress_of(params: dict[str, Any]) -> str | float | None:
-    """The message if there is one, else the share done."""
+    """Return the message of a progress notification, or the fraction done; None if it has neither."""
     if isinstance(text := params.get("message"), str) and text:
         return text[:1000]
     match params:

@@ -1,4 +1,4 @@
-"""Server-sent events, read piece by piece. Pure."""
+"""A parser of server-sent events, fed piece by piece. Pure."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import msgspec
 
 
-class SseEvent(msgspec.Struct):
-    """`data` is None for a block without any; `id` and `retry` (milliseconds) where they were given."""
+class SseEvent(msgspec.Struct, frozen=True):
+    """An event. `data` is None if it has none; so are `id` and `retry` (milliseconds)."""
 
     data: str | None = None
     event: str = "message"
@@ -17,7 +17,7 @@ class SseEvent(msgspec.Struct):
 
 
 class SseReader:
-    """Give it bytes as they come; it gives events. Raises ValueError when one grows beyond `limit` bytes."""
+    """Parses a stream of events. `limit`: the largest size of an event in bytes."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -26,7 +26,10 @@ class SseReader:
         self._size = 0
 
     def feed(self, piece: bytes) -> Iterator[SseEvent]:
-        """The events that `piece` completes. A line ends in LF or CRLF; a lone CR is none (no server sends it)."""
+        """Yield the events that `piece` completes. Lines end in LF or CRLF; the lone CR of the standard is not used.
+
+        Raises ValueError if an event is larger than the limit.
+        """
         *lines, self._rest = (self._rest + piece).split(b"\n") if b"\n" in piece else (self._rest + piece,)
         for line in lines:
             text = line.removesuffix(b"\r")
@@ -41,18 +44,18 @@ class SseReader:
 
 
 def _event(lines: list[bytes]) -> SseEvent:
-    event = SseEvent()
     data: list[str] = []
+    fields: dict[str, str] = {}
     for line in lines:
         name, _, value = line.decode(errors="replace").partition(":")
         value = value.removeprefix(" ")
         if name == "data":
             data.append(value)
-        elif name == "event":
-            event.event = value
-        elif name == "id":
-            event.id = value
-        elif name == "retry" and value.isdecimal():
-            event.retry = int(value[:9])
-    event.data = "\n".join(data) if data else None
-    return event
+        elif name != "retry" or value.isdecimal():
+            fields[name] = value
+    return SseEvent(
+        data="\n".join(data) if data else None,
+        event=fields.get("event", "message"),
+        id=fields.get("id"),
+        retry=int(fields["retry"][:9]) if "retry" in fields else None,
+    )

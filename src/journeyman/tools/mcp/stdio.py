@@ -1,4 +1,4 @@
-"""MCP over stdio: one JSON-RPC message a line, one reader, replies matched by id."""
+"""The MCP channel over stdio: one JSON-RPC message a line, and replies are matched by id."""
 
 from __future__ import annotations
 
@@ -23,35 +23,35 @@ from journeyman.tools.mcp.process import ServerProcess
 
 _log = logging.getLogger(__name__)
 
-_MAX_UNSENT = 4 << 20  # bytes: over it the server does not read, and gets nothing more
-_MAX_GARBAGE = 1000  # lines in a row that are no message: some servers log to stdout, none so much
+_MAX_UNSENT = 4 << 20  # bytes, beyond which the server does not read and is sent nothing more
+_MAX_GARBAGE = 1000  # lines in a row that are not messages; servers that log to stdout stay below it
 
 
 class StdioChannel:
-    """One process, one connection: when either ends, both do."""
+    """An `McpChannel` to a process, which ends with the channel."""
 
-    def __init__(self, name: str, process: ServerProcess, goodbye: float) -> None:
-        self.on_notice: OnNotice = lambda message: None
+    def __init__(self, name: str, process: ServerProcess, exit_seconds: float) -> None:
         self._name = name
         self._process = process
-        self._goodbye = goodbye
+        self._exit_seconds = exit_seconds
         self._waiting: dict[str | int, asyncio.Future[RpcMessage]] = {}
         self._lost: str | None = None
 
     @classmethod
-    async def open(cls, config: McpServerConfig, environment: Mapping[str, str], goodbye: float) -> StdioChannel:
-        """Raises LostError when the command cannot be started."""
+    async def open(cls, config: McpServerConfig, environment: Mapping[str, str], exit_seconds: float) -> StdioChannel:
+        """Start the server's process. Raises LostError if the command cannot be started."""
         try:
-            return cls(config.name, await ServerProcess.start(config, environment), goodbye)
+            return cls(config.name, await ServerProcess.start(config, environment), exit_seconds)
         except (OSError, ValueError) as exc:
             reason = getattr(exc, "strerror", None) or type(exc).__name__
             raise LostError(f"the MCP server {config.name} cannot be started: {reason}") from exc
 
     @property
     def pid(self) -> int:
+        """The id of the server's process."""
         return self._process.pid
 
-    async def run(self) -> None:
+    async def run(self, on_notice: OnNotice) -> None:
         garbage = 0
         try:
             while garbage < _MAX_GARBAGE and (line := await self._process.line()):
@@ -60,14 +60,14 @@ class StdioChannel:
                 if message is None:
                     self._report_garbage(line, garbage)
                 else:
-                    self._take(message)
-            await asyncio.sleep(0)  # its last words on stderr may come with its end
+                    self._dispatch(message, on_notice)
+            await asyncio.sleep(0)  # lets what it wrote to stderr before its end be read
             raise LostError(self._how(garbage))
         finally:
             self._lose(f"the MCP server {self._name} ended before it answered")
 
-    async def ask(self, outgoing: Outgoing) -> RpcMessage:
-        self._check()
+    async def send_request(self, outgoing: Outgoing) -> RpcMessage:
+        self._check_open()
         reply: asyncio.Future[RpcMessage] = asyncio.get_running_loop().create_future()
         self._waiting[outgoing.id] = reply
         try:
@@ -80,21 +80,21 @@ class StdioChannel:
         finally:
             del self._waiting[outgoing.id]
 
-    async def tell(self, method: str, params: dict[str, JSON]) -> None:
-        self._check()
+    async def notify(self, method: str, params: dict[str, JSON]) -> None:
+        self._check_open()
         self._process.write(notification(method, params))
 
-    async def follow(self) -> bool:
-        return False  # what is said unasked comes on the same pipe
+    async def listen(self) -> bool:
+        return False  # notifications come over the same pipe as replies
 
-    def agree(self, version: str | None) -> None:
-        """Nothing to do: the lines are the same in both revisions."""
+    def set_version(self, version: str | None) -> None:
+        """Do nothing: the lines are the same in both revisions."""
 
     async def aclose(self) -> None:
         self._lose(f"the connection to the MCP server {self._name} was closed")
-        await self._process.aclose(self._goodbye)
+        await self._process.aclose(self._exit_seconds)
 
-    def _take(self, message: RpcMessage) -> None:
+    def _dispatch(self, message: RpcMessage, on_notice: OnNotice) -> None:
         if message.is_reply:
             waiting = self._waiting.get(message.id or "")
             if waiting is not None and not waiting.done():
@@ -103,15 +103,17 @@ class StdioChannel:
             if self._process.unsent < _MAX_UNSENT:
                 self._process.write(answer_to(message))
         elif message.method is not None:
-            self.on_notice(message)
+            on_notice(message)
 
-    def _check(self) -> None:
+    def _check_open(self) -> None:
+        """Check that the connection is open. Raises LostError if it has ended or the server does not read."""
         if self._lost is not None:
             raise LostError(self._lost)
         if self._process.unsent > _MAX_UNSENT:
             raise LostError(f"the MCP server {self._name} does not read what is sent to it")
 
     def _lose(self, reason: str) -> None:
+        """End the channel for this reason, the first one counts, and fail all requests that wait for a reply."""
         if self._lost is None:
             self._lost = reason
         for waiting in self._waiting.values():
@@ -124,7 +126,8 @@ class StdioChannel:
             _log.warning("MCP server %s wrote a line to stdout that is no message: %r", self._name, sample)
 
     def _how(self, garbage: int) -> str:
+        """Return how the connection ended."""
         if garbage:
             return f"the MCP server {self._name} writes lines to stdout that are no messages"
-        words = self._process.last_words().strip()[-500:]
+        words = self._process.last_stderr().strip()[-500:]
         return f"the MCP server {self._name} ended" + (f"; its last words: {words}" if words else "")

@@ -1,1 +1,1 @@
-"""Operations of an OpenAPI document as tools. Reading is pure: who calls it opens the file."""
+"""Operations of an OpenAPI document as tools. Reading a document is pure: the caller reads the file."""

@@ -1,4 +1,4 @@
-"""Where an API lives: an absolute http or https URL, checked once, to which only quoted parts are ever added."""
+"""The base URL of an API: an absolute http or https URL, checked once. Calls only append quoted parts to it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _REMEDY = "write `server: https://…` in the agent file"
 
 
 def base_url(text: str) -> str:
-    """`scheme://host[:port][/path]` without a slash at its end. Raises ValueError with a sentence."""
+    """Return `text` as `scheme://host[:port][/path]`. Raises ValueError with a sentence if it is not usable."""
     if not text.isascii() or re.search(r"[\s\x00-\x1f\\]", text):
         raise ValueError("the server has characters that an address may not have")
     try:
@@ -37,11 +37,15 @@ def base_url(text: str) -> str:
 
 
 def has_dot_segment(path: str) -> bool:
+    """Check for a segment `.` or `..`, also a quoted one."""
     return any(unquote(segment) in (".", "..") for segment in path.split("/"))
 
 
 def first_server(*holders: Node) -> str:
-    """The address of the nearest `servers` entry (operation, path, document). Raises UnusableError."""
+    """Return the base URL of the first `servers` entry of the first holder that has one. Raises UnusableError.
+
+    The holders are an operation, its path and the document.
+    """
     for holder in holders:
         for server in holder.listed("servers")[:1]:
             return _address(server)
@@ -49,6 +53,7 @@ def first_server(*holders: Node) -> str:
 
 
 def _address(server: Node) -> str:
+    """Return the base URL of a `servers` entry, its variables replaced by their defaults. Raises UnusableError."""
     url = server.value.get("url") if isinstance(server.value, dict) else None
     if not isinstance(url, str):
         raise UnusableError(server.path, "the server has no `url`", _REMEDY)

@@ -1,4 +1,4 @@
-"""From a call's checked arguments to a request: every value quoted in its own place, the origin never touched. Pure."""
+"""Builds the request of a call from its arguments. Every value is quoted, so that none can change the origin. Pure."""
 
 from __future__ import annotations
 
@@ -17,38 +17,38 @@ MAX_URL = 8 * 1024  # characters
 MAX_HEADER = 4 * 1024
 
 _SEPARATORS = {"form": ",", "spaceDelimited": "%20", "pipeDelimited": "%7C"}
-Write = Callable[[str], str]
+Quote = Callable[[str], str]
 
 
-class Prepared(msgspec.Struct, frozen=True):
-    """A request without what every request has."""
+class PreparedRequest(msgspec.Struct, frozen=True):
+    """The parts of a request that depend on the call's arguments."""
 
     url: str
     headers: dict[str, str]
     body: bytes
 
 
-def prepare(operation: Operation, base: str, arguments: dict[str, JSON]) -> Prepared:
-    """The request of one call.
+def prepare(operation: Operation, base: str, arguments: dict[str, JSON]) -> PreparedRequest:
+    """Return the request of a call. `base`: the base URL.
 
     Raises:
-        ToolValidationError: `invalid_arguments`: a value that its place cannot carry.
+        ToolValidationError: `invalid_arguments`: a URL or a header cannot hold one of the values.
     """
     given = [
         (each, arguments[each.argument]) for each in operation.parameters if arguments.get(each.argument) is not None
     ]
-    url = base + _path(operation, {each.name: (each, value) for each, value in given if each.place == "path"})
-    query = "&".join(pair for each, value in given if each.place == "query" for pair in _query(each, value))
+    url = base + _path(operation, {each.name: (each, value) for each, value in given if each.location == "path"})
+    query = "&".join(pair for each, value in given if each.location == "query" for pair in _query(each, value))
     if query:
         url = f"{url}?{query}"
     if len(url) > MAX_URL:
         raise _invalid(f"arguments: the address they make is longer than {MAX_URL} characters")
-    headers = {each.name: _header(each, value) for each, value in given if each.place == "header"}
+    headers = {each.name: _header(each, value) for each, value in given if each.location == "header"}
     body = b""
     if operation.body != "none" and BODY in arguments:
         body = _encoded(arguments[BODY]).encode()
         headers["Content-Type"] = operation.media
-    return Prepared(url, headers, body)
+    return PreparedRequest(url, headers, body)
 
 
 def _path(operation: Operation, values: dict[str, tuple[Parameter, JSON]]) -> str:
@@ -56,6 +56,7 @@ def _path(operation: Operation, values: dict[str, tuple[Parameter, JSON]]) -> st
 
 
 def _segment(template: str, values: dict[str, tuple[Parameter, JSON]]) -> str:
+    """Return a segment of the path with its parameters replaced. Raises ToolValidationError."""
     names = FIELD.findall(template)
     if not names:
         return template
@@ -75,18 +76,20 @@ def _header(parameter: Parameter, value: JSON) -> str:
     return text
 
 
-def _simple(parameter: Parameter, value: JSON, write: Write) -> str:
+def _simple(parameter: Parameter, value: JSON, quote_part: Quote) -> str:
+    """Return a value in the style `simple`, the one of paths and headers."""
     if parameter.style == "json":
-        return write(_encoded(value))
+        return quote_part(_encoded(value))
     if isinstance(value, list):
-        return ",".join(write(parameter_text(item)) for item in value)
+        return ",".join(quote_part(parameter_text(item)) for item in value)
     if isinstance(value, dict):
         joint = "=" if parameter.explode else ","
-        return ",".join(f"{write(key)}{joint}{write(parameter_text(item))}" for key, item in value.items())
-    return write(parameter_text(value))
+        return ",".join(f"{quote_part(key)}{joint}{quote_part(parameter_text(item))}" for key, item in value.items())
+    return quote_part(parameter_text(value))
 
 
 def _query(parameter: Parameter, value: JSON) -> list[str]:
+    """Return the `name=value` pairs of a query parameter."""
     name = quoted(parameter.name)
     if parameter.style == "json":
         return [f"{name}={quoted(_encoded(value))}"]
@@ -107,12 +110,12 @@ def _query(parameter: Parameter, value: JSON) -> list[str]:
 
 
 def quoted(text: str) -> str:
-    """Percent-encoded but for letters, digits and `-._~`: nothing of it can be read as a part of the address."""
+    """Percent-encode all but letters, digits and `-._~`, so that nothing in the text can act as a part of the URL."""
     return quote(text, safe="", errors="replace")
 
 
 def parameter_text(value: JSON) -> str:
-    """A value within a parameter: texts as they are, whole numbers without a point, what is nested as JSON."""
+    """Return a value as text: strings as they are, whole numbers without a point, nested values as JSON."""
     if isinstance(value, str):
         return value
     if value is None:
@@ -123,7 +126,7 @@ def parameter_text(value: JSON) -> str:
 
 
 def _encoded(value: JSON) -> str:
-    """Compact JSON with valid text."""
+    """Return the value as compact JSON in ASCII. Raises ToolValidationError."""
     try:
         return json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError, RecursionError) as exc:

@@ -1,4 +1,4 @@
-"""A tool made of an operation, and its call over the one way out."""
+"""A tool made of an OpenAPI operation, and the invoker that makes its calls as HTTP requests."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from journeyman.tools.schema.arguments import SchemaCheck
 from journeyman.tools.spec import CallHost, CallRequest, ToolSpec
 
 _DAY = 86_400.0
-# Where no service is configured, the executor's time limit is the one bound of a call.
+# If no service is configured for the origin, only the executor limits the time of a call.
 _UNBOUNDED = Timeouts(connect=10.0, first_byte=_DAY, idle=_DAY, total=_DAY)
 _HEADERS = {"Accept": "application/json, */*;q=0.5", "Accept-Encoding": "identity", "User-Agent": "journeyman"}
 
 
 class Credential(msgspec.Struct, frozen=True):
-    """A header that authenticates. Shows its name only."""
+    """A header that authenticates requests. Its `repr` does not show the value."""
 
     header: str
     value: str
@@ -52,12 +52,13 @@ class OpenApiTool(msgspec.Struct, frozen=True, kw_only=True):
     credential: Credential | None = None
 
     def registered(self, transport: Transport, services: Services, clock: Clock) -> RegisteredTool:
+        """Return the tool with its check and invoker, for the registry."""
         check = SchemaCheck(self.spec.parameters)
         return RegisteredTool(spec=self.spec, check=check, invoker=OpenApiInvoker(self, transport, services, clock))
 
 
 class OpenApiInvoker:
-    """Makes a call an HTTP request behind the guard of its origin, and the answer the result."""
+    """Makes calls as HTTP requests behind the guard of their origin. A `spec.Invoker`."""
 
     def __init__(self, tool: OpenApiTool, transport: Transport, services: Services, clock: Clock) -> None:
         self._operation = tool.operation
@@ -68,11 +69,11 @@ class OpenApiInvoker:
         self._clock = clock
 
     async def invoke(self, request: CallRequest, host: CallHost) -> JSON:
-        """The answer: JSON data, or text. Each try after the first is told to `host` before it is made.
+        """Make the request and return the answer as JSON data or text. `host` records each retry before it is made.
 
         Raises:
-            ToolExecutionError: `http_error` (not 2xx), or the code of the guard or the transport.
-            ToolValidationError: `invalid_arguments`: a value that a URL or a header cannot carry.
+            ToolExecutionError: `http_error` (a status other than 2xx), or the code of the guard or the transport.
+            ToolValidationError: `invalid_arguments`: a URL or a header cannot hold one of the values.
         """
         destination = self._services.of_url(self._base)
         outgoing = self._request(request, destination.timeouts if destination.configured else _UNBOUNDED)
@@ -87,21 +88,21 @@ class OpenApiInvoker:
                 await host.starting(number)
             return await self._exchange(outgoing)
 
-        def judge(error: ServiceError) -> ErrorClass:
-            judged = classify_non_idempotent(error) if once else classify_idempotent(error)
-            return judged._replace(repeatable=judged.repeatable and tries < last)
+        def classify(error: ServiceError) -> ErrorClass:
+            kind = classify_non_idempotent(error) if once else classify_idempotent(error)
+            return kind._replace(repeatable=kind.repeatable and tries < last)
 
-        answer = await self._answered(destination.guard.call(attempt, judge, first=request.attempt), request.spec)
+        answer = await self._answer(destination.guard.call(attempt, classify, first=request.attempt), request.spec)
         if isinstance(answer, ToolError):
             raise answer
         return answer
 
-    async def _answered(self, guarded: Awaitable[JSON | ToolError], spec: ToolSpec) -> JSON | ToolError:
-        """What became of it. The guard has tried again as often as it may: nobody else does."""
+    async def _answer(self, guarded: Awaitable[JSON | ToolError], spec: ToolSpec) -> JSON | ToolError:
+        """Await the guarded call. Its errors become ones that the executor does not retry: the guard has done that."""
         try:
             return await guarded
-        except _RefusedError as exc:
-            return exc.shown
+        except _RetryableRefusalError as exc:
+            return exc.error
         except ServiceUnavailableError as exc:
             raise ToolExecutionError(exc.message, code=exc.code) from exc
         except ServiceError as exc:
@@ -109,15 +110,15 @@ class OpenApiInvoker:
             raise kind(exc.message, code=exc.code) from exc
 
     async def _exchange(self, request: Request) -> JSON | ToolError:
-        """One try. A refusal that asks for another one is raised: it is the guard's."""
+        """Make one try. An error status is returned, or raised if it invites a retry, so that the guard retries."""
         async with self._transport.send(request) as response:
             try:
                 return await read_reply(response)
-            except ToolError as shown:
+            except ToolError as error:
                 if not invites_retry(response.status):
-                    return shown
-                advice = retry_after(response.headers, self._clock.now())
-                raise _RefusedError(shown, response.status, advice) from shown
+                    return error
+                delay = retry_after(response.headers, self._clock.now())
+                raise _RetryableRefusalError(error, response.status, delay) from error
 
     def _request(self, call: CallRequest, timeouts: Timeouts) -> Request:
         prepared = prepare(self._operation, self._base, call.arguments)
@@ -125,18 +126,18 @@ class OpenApiInvoker:
         if call.spec.policy.effects != "none":
             headers["Idempotency-Key"] = call.idempotency_key
         if self._credential is not None:
-            mine = self._credential.header.lower()
-            headers = {name: value for name, value in headers.items() if name.lower() != mine}
+            replaced = self._credential.header.lower()
+            headers = {name: value for name, value in headers.items() if name.lower() != replaced}
             headers[self._credential.header] = self._credential.value
         return Request(self._operation.method, prepared.url, headers, prepared.body, timeouts)
 
 
-class _RefusedError(RefusedError):
-    """Keeps what the model reads of it."""
+class _RetryableRefusalError(RefusedError):
+    """A status that invites a retry. `error`: what the model reads if there is none."""
 
-    def __init__(self, shown: ToolError, status: int, advice: float | None) -> None:
-        super().__init__(shown.message, retry_after=advice, status=status)
-        self.shown = shown
+    def __init__(self, error: ToolError, status: int, retry_after: float | None) -> None:
+        super().__init__(error.message, retry_after=retry_after, status=status)
+        self.error = error
 
 
 def _retries(spec: ToolSpec, of_service: int) -> int:

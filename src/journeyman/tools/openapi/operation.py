@@ -1,4 +1,4 @@
-"""One operation of an API, read: method, path, parameters, body, and the schema of the arguments a call takes."""
+"""Reads an operation of an API: its method, path, parameters and body, and the schema of a call's arguments."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import msgspec
 
 from journeyman.events.messages import JSON
 from journeyman.tools.openapi.address import has_dot_segment
-from journeyman.tools.openapi.parameters import BODY, ArgumentSchema, Parameter, gather, read_parameter
+from journeyman.tools.openapi.parameters import BODY, ArgumentSchema, Parameter, merged_parameters, read_parameter
 from journeyman.tools.openapi.references import DocumentFault, Node, References, UnusableError
 from journeyman.tools.openapi.schemas import DESCRIPTION_CAP, Schemas, short_text
 
 METHODS = ("get", "head", "post", "put", "patch", "delete")
-SCHEMA_CAP = 64 * 1024  # bytes of a tool's schema: it goes to the model with every call
+SCHEMA_CAP = 64 * 1024  # bytes of a tool's schema, which is sent with every model call
 TOOL_DESCRIPTION_CAP = 1000  # characters
 
 FIELD = re.compile(r"\{([^{}]*)\}")
@@ -22,7 +22,7 @@ _LITERAL = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2}|\{\})*"
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
-    """How a call becomes a request. `path` begins with a slash and holds the names of path parameters in braces."""
+    """How a call becomes a request. `path` starts with a slash and has the names of its parameters in braces."""
 
     id: str
     method: str  # in capitals
@@ -33,7 +33,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReadOperation(msgspec.Struct, frozen=True):
-    """An operation with what a model sees of it."""
+    """An operation, and the description and schema that a model gets of it."""
 
     operation: Operation
     description: str
@@ -41,7 +41,7 @@ class ReadOperation(msgspec.Struct, frozen=True):
 
 
 class OperationReader:
-    """Reads one operation, gathering what is wrong with it in `faults`."""
+    """Reads one operation, and collects in `faults` what is wrong with it."""
 
     def __init__(self, references: References, dialect: tuple[int, int]) -> None:
         self._references = references
@@ -50,7 +50,7 @@ class OperationReader:
         self.faults: list[DocumentFault] = []
 
     def read(self, identifier: str, path: str, method: str, item: Node, node: Node) -> ReadOperation | None:
-        """None if there are faults."""
+        """Return the operation; None if there are faults. `item`: the path item; `node`: the operation in it."""
         body = self._body(node)
         parameters = self._parameters(item, node, with_body=body is not None)
         self._check_path(path, item, parameters)
@@ -71,7 +71,7 @@ class OperationReader:
     def _parameters(self, item: Node, node: Node, with_body: bool) -> list[Parameter]:
         found: list[Parameter] = []
         try:
-            given = gather(self._references, [item, node])
+            given = merged_parameters(self._references, [item, node])
         except UnusableError as exc:
             self.faults.append(exc.fault)
             return found
@@ -85,7 +85,7 @@ class OperationReader:
         return found
 
     def _check_path(self, path: str, item: Node, parameters: list[Parameter]) -> None:
-        declared = {parameter.name for parameter in parameters if parameter.place == "path"}
+        declared = {parameter.name for parameter in parameters if parameter.location == "path"}
         named = set(FIELD.findall(path))
         literal = FIELD.sub("{}", path)
         if not path.startswith("/") or not _LITERAL.fullmatch(literal) or has_dot_segment(literal):
@@ -95,7 +95,7 @@ class OperationReader:
             self._fault(item, f"the path parameter {name[:60]!r} is not both in the path and declared", "correct it")
 
     def _body(self, node: Node) -> Node | None:
-        """The JSON media type of the request's body."""
+        """Return the JSON media type of the request's body; None if it has none."""
         try:
             if "requestBody" not in node.value:
                 return None
@@ -113,6 +113,7 @@ class OperationReader:
         return None
 
     def _read_body(self, body: Node | None) -> None:
+        """Add the body to the arguments."""
         if body is None:
             return
         holder = self._body_holder.value

@@ -1,4 +1,4 @@
-"""Places in an OpenAPI document, and its `$ref`s: followed within the document, a bounded number of times."""
+"""Nodes of an OpenAPI document, and its `$ref`s, which are followed only within the document."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from urllib.parse import unquote
 from journeyman.events.messages import JSON
 
 DocumentPath = tuple[str | int, ...]
-MAX_HOPS = 16
+MAX_HOPS = 16  # references that may lead to one another
 
 
 class DocumentFault(NamedTuple):
-    """Something that cannot be used, and where it stands in the document."""
+    """A part of the document that cannot be used: its path, and why."""
 
     path: DocumentPath
     message: str
@@ -20,7 +20,7 @@ class DocumentFault(NamedTuple):
 
 
 class UnusableError(Exception):
-    """A part of the document cannot be made a tool of; `fault` says why."""
+    """A part of the document cannot be used; `fault` says why."""
 
     def __init__(self, path: DocumentPath, message: str, remedy: str | None = None) -> None:
         super().__init__(message)
@@ -28,16 +28,17 @@ class UnusableError(Exception):
 
 
 class Node(NamedTuple):
-    """A value of the document with its place."""
+    """A value of the document, and its path."""
 
     value: JSON
     path: DocumentPath
 
     def child(self, key: str | int) -> Node:
+        """Return the node under `key`, which must exist."""
         return Node(self.value[key], (*self.path, key))
 
     def mapping(self, key: str) -> Node:
-        """The mapping under `key`; an empty one if it is absent. Raises UnusableError when it is no mapping."""
+        """Return the mapping under `key`; an empty one if it is absent. Raises UnusableError if it is not a mapping."""
         value = self.value.get(key)
         if value is None:
             value = {}
@@ -46,7 +47,7 @@ class Node(NamedTuple):
         return Node(value, (*self.path, key))
 
     def listed(self, key: str) -> list[Node]:
-        """The items of the list under `key`; none if it is absent. Raises UnusableError when it is no list."""
+        """Return the items of the list under `key`; none if it is absent. Raises UnusableError if it is not a list."""
         value = self.value.get(key)
         if value is None:
             return []
@@ -62,24 +63,24 @@ class References:
         self._data = data
 
     def resolve(self, node: Node) -> Node:
-        """The mapping that `node` is, or refers to. Raises UnusableError."""
-        begun = node
+        """Return the mapping that `node` is or refers to. Raises UnusableError."""
+        start = node
         for _ in range(MAX_HOPS):
             if not isinstance(node.value, dict):
                 raise UnusableError(node.path, "this must be a mapping", "correct the document")
             if "$ref" not in node.value:
                 return node
             node = self.target(node)
-        raise UnusableError(begun.path, "the reference leads to nothing but references", "correct the document")
+        raise UnusableError(start.path, "the reference leads to nothing but references", "correct the document")
 
     def target(self, node: Node) -> Node:
-        """What the `$ref` of `node` names. Raises UnusableError: not in this document."""
-        reference, place = node.value["$ref"], (*node.path, "$ref")
+        """Return the node that the `$ref` of `node` names. Raises UnusableError if it is not in this document."""
+        reference, location = node.value["$ref"], (*node.path, "$ref")
         if not isinstance(reference, str):
-            raise UnusableError(place, "a $ref must be text", "write #/components/…")
+            raise UnusableError(location, "a $ref must be text", "write #/components/…")
         if not reference.startswith("#/"):
             message = f"the reference {reference[:100]!r} leads out of the document"
-            raise UnusableError(place, message, "put what it names into the document: nothing is fetched")
+            raise UnusableError(location, message, "put what it names into the document: nothing is fetched")
         path: DocumentPath = ()
         value = self._data
         for token in reference[2:].split("/"):
@@ -90,6 +91,6 @@ class References:
                 value = value[key]
             except (LookupError, TypeError, ValueError) as exc:
                 message = f"the reference {reference[:100]!r} names nothing in the document"
-                raise UnusableError(place, message, "correct it") from exc
+                raise UnusableError(location, message, "correct it") from exc
             path = (*path, key)
         return Node(value, path)

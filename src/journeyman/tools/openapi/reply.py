@@ -1,4 +1,4 @@
-"""From an API's answer to what the model reads: JSON or text, capped; a refusal with its status."""
+"""Converts an API's answer to what the model reads: JSON or text, cut to a limit; an error status becomes an error."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from journeyman.errors import ToolError, ToolExecutionError
 from journeyman.events.messages import JSON
 
 READ_CAP = 1024 * 1024  # bytes of an answer
-ERROR_CAP = 2000  # characters of a refusal's body
+ERROR_CAP = 2000  # characters of the body of an error
 CODE = "http_error"
 
 _TEXT = re.compile(
@@ -22,10 +22,11 @@ _decode = msgspec.json.Decoder().decode
 
 
 async def read_reply(response: Response) -> JSON:
-    """The answer as data for the model; of a longer one than 1 MiB its beginning.
+    """Return the answer as data for the model; only the beginning if it is longer than 1 MiB.
 
     Raises:
-        ToolExecutionError: `http_error`: any status but 2xx. ServiceError: the answer did not arrive whole.
+        ToolExecutionError: `http_error`: the status is not 2xx.
+        ServiceError: the connection failed before the answer was complete.
     """
     body, whole = await _beginning(response)
     value = _value(response, body, whole)
@@ -35,6 +36,7 @@ async def read_reply(response: Response) -> JSON:
 
 
 async def _beginning(response: Response) -> tuple[bytes, bool]:
+    """Read at most 1 MiB of the body. Returns it, and whether it is the whole body."""
     pieces: list[bytes] = []
     size = 0
     while piece := await response.chunk():
@@ -46,6 +48,7 @@ async def _beginning(response: Response) -> tuple[bytes, bool]:
 
 
 def _value(response: Response, body: bytes, whole: bool) -> JSON:
+    """Return the body as JSON data or text; facts about it if it is empty or not text."""
     if not body:
         return {"status": response.status}
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -56,12 +59,13 @@ def _value(response: Response, body: bytes, whole: bool) -> JSON:
         try:
             return _decode(body)
         except (msgspec.MsgspecError, RecursionError, UnicodeError):
-            pass  # it says JSON and is not: the model reads what there is
+            pass  # it claims to be JSON and is not, so the model reads it as text
     text = body.decode("utf-8-sig", "replace")
     return text if whole else f"{text}\n[cut: the answer is longer than {READ_CAP} bytes]"
 
 
 def _refusal(response: Response, value: JSON) -> ToolError:
+    """Return the error for a status that is not 2xx."""
     text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
     if len(text) > ERROR_CAP:
         text = f"{text[:ERROR_CAP]} [cut]"

@@ -1,1 +1,1 @@
-"""Worker processes: how tools run outside the server process."""
+"""Tools in worker processes: the pool of workers, the frames they exchange with the server, and the worker itself."""

@@ -1,4 +1,4 @@
-"""A child process of ours: started with a socket of its own, heard with bounds, killed whole."""
+"""A child process of the server, which it talks to over a socket and kills together with all its descendants."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
@@ -17,9 +17,9 @@ from journeyman.tools.process.process_tree import kill_tree
 from journeyman.tools.process.protocol import HEADER, MAX_FRAME, FromChild, FromServer, decode_from_child, pack
 from journeyman.user_code.importing import search_path
 
-OUTPUT_KEPT = 16 * 1024  # bytes of stdout and stderr, the last ones
+OUTPUT_KEPT = 16 * 1024  # the last bytes of stdout and stderr together
 _REAP_SECONDS = 2.0
-# -I: neither the working folder nor PYTHON… variables nor the user's site count; the path is the server's own.
+# -I leaves out the working folder, PYTHON… variables and the user's site packages: sys.path is the server's.
 _BOOTSTRAP = (
     "import sys,os,importlib;"
     "sys.path[:]=sys.argv[4].split(os.pathsep);"
@@ -28,26 +28,35 @@ _BOOTSTRAP = (
 
 
 class ChildGoneError(Exception):
-    """The process ended, or sent what is no frame."""
+    """The process ended, or sent something that is not a frame."""
 
 
 class ChildOutput:
-    """What a child prints: drained always, its end kept."""
+    """A child's stdout and stderr: read as they come, so that the child never blocks; the last 16 KiB are kept."""
 
     def __init__(self, fd: int, loop: asyncio.AbstractEventLoop) -> None:
         os.set_blocking(fd, False)
-        self.limit: int | None = None  # bytes; over it `on_excess` is called
-        self.on_excess: Callable[[], None] = _nothing
-        self._since_taken = 0
         self._fd = fd
         self._loop = loop
         self._kept = bytearray()
+        self._since_taken = 0
+        self._limit: int | None = None
+        self._on_excess: Callable[[], None] | None = None
         self._open = True
         loop.add_reader(fd, self._read)
 
+    @contextlib.contextmanager
+    def limited(self, limit: int, on_excess: Callable[[], None]) -> Iterator[None]:
+        """Within the block, call `on_excess` once if more than `limit` bytes were printed since the last `take`."""
+        self._limit, self._on_excess = limit, on_excess
+        try:
+            yield
+        finally:
+            self._limit = self._on_excess = None
+
     def take(self) -> str:
-        """What was printed since the last taking, its last 16 KiB."""
-        for _ in range(32):  # the child printed before it spoke on the socket: its text is in the pipe by now
+        """Return what was printed since the last call of this method, at most its last 16 KiB."""
+        for _ in range(32):  # what the child printed before it sent its last frame is in the pipe by now
             if not self._read():
                 break
         text = self._kept.decode(errors="replace")
@@ -70,24 +79,21 @@ class ChildOutput:
         self._kept += data
         del self._kept[:-OUTPUT_KEPT]
         self._since_taken += len(data)
-        if self.limit is not None and self._since_taken > self.limit:
-            self.limit = None  # once
-            self.on_excess()
+        if self._limit is not None and self._since_taken > self._limit and self._on_excess is not None:
+            self._limit = None  # once
+            self._on_excess()
         return True
 
     def close(self) -> None:
+        """Stop reading and close the pipe; idempotent."""
         if self._open:
             self._open = False
             self._loop.remove_reader(self._fd)
             os.close(self._fd)
 
 
-def _nothing() -> None:
-    pass
-
-
 class Child:
-    """One process, leader of its own session and group."""
+    """A child process that leads its own session and process group."""
 
     def __init__(
         self,
@@ -104,29 +110,29 @@ class Child:
 
     @classmethod
     async def spawn(cls, module: str, env: Mapping[str, str], *extra: str) -> Child:
-        """Start `module.main(fd, parent's pid, *extra)` in a new interpreter.
+        """Start a new interpreter that runs `module.main(fd, parent's pid, *extra)`.
 
         Raises:
-            OSError: no process, or no descriptors for it, can be had.
+            OSError: no process can be started, or no file descriptors are left for it.
         """
-        ours, theirs = socket.socketpair()
+        server_end, child_end = socket.socketpair()
         out_read, out_write = os.pipe()
         try:
-            process = cls._popen(module, theirs.fileno(), out_write, env, extra)
+            process = cls._popen(module, child_end.fileno(), out_write, env, extra)
         except BaseException:
-            ours.close()
+            server_end.close()
             os.close(out_read)
             raise
         finally:
-            theirs.close()
+            child_end.close()
             os.close(out_write)
         output = ChildOutput(out_read, asyncio.get_running_loop())
         try:
-            reader, writer = await asyncio.open_connection(sock=ours)
-        except BaseException:  # cancelled here, nobody else would end it
+            reader, writer = await asyncio.open_connection(sock=server_end)
+        except BaseException:  # if this task is cancelled here, no other code knows of the process
             os.killpg(process.pid, signal.SIGKILL)
             process.wait(_REAP_SECONDS)
-            ours.close()
+            server_end.close()
             output.close()
             raise
         return cls(process, reader, writer, output)
@@ -159,10 +165,11 @@ class Child:
 
     @property
     def usable(self) -> bool:
+        """Whether the process has not been killed and its socket is open."""
         return self._alive and not self._reader.at_eof()
 
     async def send(self, frame: FromServer) -> None:
-        """Raises ChildGoneError."""
+        """Send a frame. Raises ChildGoneError."""
         try:
             self._writer.write(pack(frame))
             await self._writer.drain()
@@ -170,17 +177,20 @@ class Child:
             raise ChildGoneError from exc
 
     async def receive(self) -> FromChild:
-        """The next frame. Raises ChildGoneError; the caller bounds the wait."""
+        """Wait for the next frame, without a time limit. Raises ChildGoneError."""
         try:
             (size,) = HEADER.unpack(await self._reader.readexactly(HEADER.size))
             if size > MAX_FRAME:
-                raise ChildGoneError("a frame beyond all bounds")
+                raise ChildGoneError("the frame is too large")
             return decode_from_child(await self._reader.readexactly(size))
         except (asyncio.IncompleteReadError, OSError, msgspec.MsgspecError) as exc:
             raise ChildGoneError from exc
 
     def kill(self) -> None:
-        """End the process and its group at once; does not wait. The group is named while its leader is unreaped."""
+        """Kill the process, its descendants and its group, without waiting for their end; idempotent.
+
+        The group is killed before its leader is reaped: until then its id cannot belong to another process.
+        """
         if not self._alive:
             return
         self._alive = False
@@ -190,14 +200,14 @@ class Child:
         self._writer.transport.abort()
         self.output.close()
 
-    def say_goodbye(self) -> None:
-        """Close the socket: the child cleans up and ends by itself."""
+    def close_socket(self) -> None:
+        """Close the socket, at which the child cleans up and exits."""
         self._writer.close()
 
-    async def ended(self, seconds: float = _REAP_SECONDS) -> int | None:
-        """The exit status (negative: the signal) if the process ends within `seconds`; None otherwise.
+    async def wait_for_exit(self, seconds: float = _REAP_SECONDS) -> int | None:
+        """Return the exit status (negative: the number of the signal), or None if it still runs after `seconds`.
 
-        Polled, since `asyncio.subprocess` can wait for ever on a child whose output is paused.
+        The status is polled: `asyncio.subprocess` can wait for ever for a child whose output is paused.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
@@ -206,14 +216,14 @@ class Child:
         return status
 
     async def reap(self) -> None:
-        """Kill if need be and collect the process."""
+        """Kill the process if it still runs, and collect its exit status."""
         self.kill()
-        if await self.ended() is not None:
+        if await self.wait_for_exit() is not None:
             self._process.poll()
 
 
 def _status(pid: int) -> int | None:
-    """How a child ended, leaving it unreaped so that its id stays its own."""
+    """Return how a child ended, None if it runs. It stays unreaped, so that its id is not given to another process."""
     try:
         found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:

@@ -1,4 +1,4 @@
-"""Undoes what a call did to its worker process, as far as that is possible; else it was the process's last call."""
+"""Resets a worker process after a call, or finds that it cannot be reset and must not serve another call."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ import time
 
 from journeyman.tools.process.process_tree import kill_tree, reap
 
-_REST = 0.005  # seconds, in which a thread that has nothing to do uses no CPU
-_BUSY = 0.002  # seconds of CPU within them
+_SAMPLE_SECONDS = 0.005  # in which idle threads use no CPU
+_BUSY_CPU_SECONDS = 0.002  # used within the sample by threads that still work
 
 
 class ProcessBaseline:
-    """What a process was like before any call. `alone`: only its own processes are in its namespace."""
+    """The state of a worker process before its first call: what each later call is reset to.
+
+    `alone`: the process has a PID namespace, which holds only its own descendants.
+    """
 
     def __init__(self, alone: bool) -> None:
         self._alone = alone
@@ -25,8 +28,8 @@ class ProcessBaseline:
         self._blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
         self._threads = threading.active_count()
 
-    def restored(self) -> bool:
-        """Whether another call may use the process. What the call started is killed."""
+    def restore(self) -> bool:
+        """Reset the process and kill what the call started. Returns False if it must not serve another call."""
         try:
             sys.stdout.flush()
             sys.stderr.flush()
@@ -40,21 +43,24 @@ class ProcessBaseline:
             signal.setitimer(signal.ITIMER_REAL, 0)
         except (OSError, ValueError, AttributeError):
             return False
-        self._end_processes()
+        self._kill_descendants()
         return not self._threads_are_busy()
 
-    def _end_processes(self) -> None:
+    def _kill_descendants(self) -> None:
         if self._alone:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(-1, signal.SIGKILL)  # everything in the namespace but its first process and this one
+                os.kill(-1, signal.SIGKILL)  # all processes of the namespace but its first one and this one
         else:
             kill_tree(os.getpid())
         reap()
 
     def _threads_are_busy(self) -> bool:
-        """A thread that waits is left alone: a pool, say. One that runs would eat the time of every later call."""
+        """Check for threads of the call that still compute: they would slow down every later call.
+
+        Waiting threads are harmless, for example those of a thread pool.
+        """
         if threading.active_count() <= self._threads:
             return False
-        begun = time.process_time()
-        time.sleep(_REST)
-        return time.process_time() - begun > _BUSY
+        started = time.process_time()
+        time.sleep(_SAMPLE_SECONDS)
+        return time.process_time() - started > _BUSY_CPU_SECONDS

@@ -1,4 +1,4 @@
-"""Where a tool's code is, so that another process can import it. Loaded by workers: keep its imports few."""
+"""Where a tool's code is, so that another process can import it. Worker processes load this: keep its imports few."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from journeyman.user_code.importing import Package
 
 
 class ImportTarget(msgspec.Struct, frozen=True, kw_only=True):
-    """An attribute of a file in a tools folder, or of a module that can be imported by name."""
+    """A tool's place: an attribute of a file in a tools folder, or of a module that can be imported by name."""
 
     attribute: str
     file: str = ""
     root: str = ""  # the tools folder
     module: str = ""
     code_hash: str = ""
-    folder: str = ""  # fingerprint of the tools folder that it was found in
+    folder: str = ""  # fingerprint of the tools folder, if the tool was found in one
 
 
 def target_of(thing: Any, code_hash: str = "") -> ImportTarget | None:
-    """Where `thing` can be imported from; None if no other process could (a lambda, a nested function)."""
+    """Return where `thing` can be imported from; None if no other process can import it (a nested function, say)."""
     if isinstance(thing, BaseTool):
-        module, name = type(thing).__module__, _name_in_module(thing)
+        module_name, name = type(thing).__module__, _name_in_module(thing)
     else:
-        module, name = thing.__module__, thing.__qualname__
-    home = sys.modules.get(module)
-    if home is None or not name or getattr(home, name, None) is not thing:
+        module_name, name = thing.__module__, thing.__qualname__
+    module = sys.modules.get(module_name)
+    if module is None or not name or getattr(module, name, None) is not thing:
         return None
-    file = getattr(home, "__file__", None) or ""
+    file = getattr(module, "__file__", None) or ""
     return ImportTarget(
-        attribute=name, module=module, file=file, root=str(Path(file).parent) if file else "", code_hash=code_hash
+        attribute=name, module=module_name, file=file, root=str(Path(file).parent) if file else "", code_hash=code_hash
     )
 
 
@@ -48,20 +48,20 @@ def _name_in_module(thing: BaseTool) -> str:
 
 
 def resolve(target: ImportTarget, packages: dict[str, Package]) -> Any:
-    """The `@tool` function or `BaseTool` instance at a target.
+    """Import and return the `@tool` function or `BaseTool` instance at `target`.
 
-    `packages` keeps what was imported, by folder: two tools of one file share its module.
+    `packages` holds what was imported, by folder: two tools of one file share its module.
 
     Raises:
-        ToolRegistrationError: the file or the attribute cannot be had; says why.
+        ToolRegistrationError: the file cannot be imported, or has no such tool.
     """
-    module = _imported(target, packages)
+    module = _import(target, packages)
     if isinstance(module, Problem):
         raise ToolRegistrationError(f"tool {target.attribute!r} cannot be imported: {module.message}")
     return attribute_of(module, target.attribute)
 
 
-def _imported(target: ImportTarget, packages: dict[str, Package]) -> Any:
+def _import(target: ImportTarget, packages: dict[str, Package]) -> Any:
     if target.module and target.module != "__main__":
         try:
             return importlib.import_module(target.module)
@@ -74,10 +74,10 @@ def _imported(target: ImportTarget, packages: dict[str, Package]) -> Any:
 
 
 def attribute_of(module: Any, name: str) -> Any:
-    """A tool in a module; a class is instantiated.
+    """Return the tool `name` of a module; a `BaseTool` class is instantiated.
 
     Raises:
-        ToolRegistrationError: there is no such tool.
+        ToolRegistrationError: the module has no such tool.
     """
     found = getattr(module, name, None)
     if inspect.isclass(found) and issubclass(found, BaseTool):

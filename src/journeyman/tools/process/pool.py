@@ -1,7 +1,7 @@
-"""Worker processes for plain `def` tools: spawned on demand, used again while healthy, killed on timeout and cancel.
+"""The pool of worker processes: spawned on demand, reused while healthy, killed on timeout and cancellation.
 
-At most `limit` processes at once, idle ones included. A process serves one folder of tools under one confinement; when
-a call needs another kind, the one that was idle longest makes room. Idle ones are retired after a minute.
+A process serves one version of a tools folder under one confinement. If a call needs another one and the pool is full,
+the process that has been idle longest is ended to make room. Idle processes are ended after a minute.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 import msgspec
 
@@ -20,20 +21,37 @@ from journeyman.tools.process.import_target import ImportTarget
 from journeyman.tools.process.worker import ToolWorker
 from journeyman.tools.sandbox.confinement import Confinement
 from journeyman.tools.sandbox.detection import AvailableIsolation, confinement, detect, shortcomings
-from journeyman.tools.spec import ToolSpec
+from journeyman.tools.spec import CallRequest, ToolHost, ToolSpec
 
-_KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
-_LOAD_SECONDS = 15.0  # to start and to import a tool's file
+_HARMLESS_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
+_LOAD_SECONDS = 15.0  # to start the process and import a tool's file
 _IDLE_SECONDS = 60.0
 
 
 def scrubbed_environment() -> dict[str, str]:
-    """What a worker may see of the server's environment: no secret is among it."""
-    return {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+    """Return the variables of the server's environment that every child process may see. None of them is a secret."""
+    return {name: os.environ[name] for name in _HARMLESS_VARIABLES if name in os.environ}
+
+
+class BorrowedWorker:
+    """A worker process that has loaded one tool, lent for one call. A `spec.Invoker`."""
+
+    def __init__(self, worker: ToolWorker, target: ImportTarget) -> None:
+        self.worker = worker
+        self._target = target
+
+    async def invoke(self, request: CallRequest, host: ToolHost) -> str:
+        """Run the tool. Returns its result as the text for the model; raises as `spec.Invoker.invoke` does."""
+        return await self.worker.run(self._target, request, host)
+
+
+class _IdleWorker(NamedTuple):
+    worker: ToolWorker
+    since: float  # the loop's time
 
 
 class WorkerPool:
-    """The slots. Whoever holds one has a worker that has imported the tool."""
+    """Lends worker processes to calls: at most `limit` of them, busy or idle, exist at a time."""
 
     def __init__(
         self,
@@ -43,103 +61,105 @@ class WorkerPool:
         detect: Callable[[], Awaitable[AvailableIsolation]] = detect,
         idle_seconds: float = _IDLE_SECONDS,
     ) -> None:
-        self._slots = asyncio.Semaphore(limit)
+        self._permits = asyncio.Semaphore(limit)
         self._environment = scrubbed_environment() if environment is None else dict(environment)
-        self._idle: list[ToolWorker] = []  # the one used last at the end
+        self._idle: list[_IdleWorker] = []  # in the order of their last use
         self._busy: set[ToolWorker] = set()
         self._limit = limit
-        self._endings: set[asyncio.Task[None]] = set()
+        self._closing: set[asyncio.Task[None]] = set()
         self._closed = False
         self._detect = detect
         self._detecting = asyncio.Lock()
-        self._kernel: AvailableIsolation | None = None
+        self._isolation: AvailableIsolation | None = None
         self._idle_seconds = idle_seconds
-        self._sweep: asyncio.TimerHandle | None = None
+        self._idle_timer: asyncio.TimerHandle | None = None
 
-    async def kernel(self) -> AvailableIsolation:
-        """What this machine confines processes with; looked at once."""
-        if self._kernel is None:
+    async def isolation(self) -> AvailableIsolation:
+        """Return the means of isolation that this machine has; they are detected at the first call."""
+        if self._isolation is None:
             async with self._detecting:
-                self._kernel = self._kernel or await self._detect()
-        return self._kernel
+                self._isolation = self._isolation or await self._detect()
+        return self._isolation
 
     @property
-    def known_kernel(self) -> AvailableIsolation | None:
-        """None: nobody needed to know yet."""
-        return self._kernel
+    def known_isolation(self) -> AvailableIsolation | None:
+        """The means of isolation that this machine has; None as long as they have not been detected."""
+        return self._isolation
 
     def figures(self) -> dict[str, int]:
-        """How many processes there may be, how many run a call, how many wait for one."""
+        """Return the limit of processes, and how many are busy and idle."""
         return {"limit": self._limit, "busy": len(self._busy), "idle": len(self._idle)}
 
     @asynccontextmanager
-    async def slot(
+    async def borrow(
         self, target: ImportTarget, spec: ToolSpec, files: Mapping[str, bytes] | None = None
-    ) -> AsyncIterator[ToolWorker]:
-        """Wait for a slot, then a worker ready to run `target`, confined as `spec` says; taken back at the end.
+    ) -> AsyncIterator[BorrowedWorker]:
+        """Wait until a worker is free, and lend it for the block: `target` is loaded, `spec` says how it is confined.
 
-        `files` are the sources of the target's folder; without them a worker reads what the disk holds.
+        `files` are the sources of the target's folder; without them the worker reads the files on the disk.
 
         Raises:
-            ToolExecutionError: no process can be had, the machine lacks what `sandbox: strict` asks for, or the tool's
-                file cannot be imported in one; nothing ran.
+            ToolExecutionError: no process can be started, the machine lacks what `sandbox: strict` asks for, or the
+                tool's file cannot be imported. The tool did not run.
         """
-        async with self._slots:
+        async with self._permits:
             worker = await self._ready(target, await self._confinement(target, spec), files or {})
             self._busy.add(worker)
             try:
-                yield worker
+                yield BorrowedWorker(worker, target)
             finally:
                 self._busy.discard(worker)
                 self._take_back(worker)
 
     def renew(self) -> None:
-        """Let no process that runs now serve a later call: the code under it may have changed."""
+        """Retire every current worker, because the tool code may have changed. Busy workers finish their call first."""
         for worker in self._busy:
             worker.retire()
         while self._idle:
-            self._end(self._idle.pop())
+            self._close(self._idle.pop().worker)
 
     async def aclose(self) -> None:
         """End every worker; idempotent."""
         self._closed = True
-        if self._sweep is not None:
-            self._sweep.cancel()
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
         self.renew()
-        await asyncio.gather(*self._endings, return_exceptions=True)
+        await asyncio.gather(*self._closing, return_exceptions=True)
 
     async def _confinement(self, target: ImportTarget, spec: ToolSpec) -> Confinement:
         if spec.policy.sandbox == "off":
             return confinement(spec, target.root, AvailableIsolation())
-        kernel = await self.kernel()
-        for problem in shortcomings(spec, kernel):
+        isolation = await self.isolation()
+        for problem in shortcomings(spec, isolation):
             raise ToolExecutionError(f"{problem.message}: {problem.remedy}", code="tool_refused")
-        return confinement(spec, target.root, kernel)
+        return confinement(spec, target.root, isolation)
 
     async def _ready(self, target: ImportTarget, wanted: Confinement, files: Mapping[str, bytes]) -> ToolWorker:
-        while worker := self._fitting(target, wanted):
+        """Return a worker that has loaded the tool: an idle one if there is one, a new one otherwise."""
+        while worker := self._take_idle(target, wanted):
             try:
                 return await self._prepared(worker, target, files)
             except ChildGoneError:
-                continue  # it died while idle: a fresh one will tell whether the tool is to blame
+                continue  # it died while it was idle, for which the tool is not to blame
         if self._closed:
             raise ToolExecutionError("the server is shutting down")
         if len(self._idle) + len(self._busy) >= self._limit and self._idle:
-            self._end(self._idle.pop(0))
+            self._close(self._idle.pop(0).worker)
         try:
             return await self._prepared(await self._spawn(wanted), target, files)
         except ChildGoneError as exc:
             raise ToolExecutionError("the tool's file ended its process when imported", code="tool_crashed") from exc
 
-    def _fitting(self, target: ImportTarget, wanted: Confinement) -> ToolWorker | None:
-        """The worker of this kind that was used last, taken out of the idle ones; what is of no more use is ended."""
-        for worker in reversed(self._idle.copy()):
+    def _take_idle(self, target: ImportTarget, wanted: Confinement) -> ToolWorker | None:
+        """Take out the most recently used idle worker that fits; end unusable and outdated ones on the way."""
+        for idle in reversed(self._idle.copy()):
+            worker = idle.worker
             if worker.usable and worker.confinement != wanted:
                 continue
-            self._idle.remove(worker)
-            if worker.usable and worker.serves(target):
+            self._idle.remove(idle)
+            if worker.usable and worker.can_load(target):
                 return worker
-            self._end(worker)
+            self._close(worker)
         return None
 
     async def _spawn(self, wanted: Confinement) -> ToolWorker:
@@ -152,12 +172,13 @@ class WorkerPool:
             child = await Child.spawn("journeyman.tools.process.worker_main", environment, text)
         except OSError as exc:
             if folder is not None:
-                os.rmdir(folder)  # noqa: PTH106 - a text
+                os.rmdir(folder)  # noqa: PTH106 - a str
             reason = exc.strerror or type(exc).__name__
             raise ToolExecutionError(f"no worker process can be started: {reason}", code="tool_crashed") from exc
         return ToolWorker(child, wanted, folder)
 
     async def _prepared(self, worker: ToolWorker, target: ImportTarget, files: Mapping[str, bytes]) -> ToolWorker:
+        """Load the tool into the worker and return it. A worker that cannot load it in time is killed."""
         try:
             async with asyncio.timeout(_LOAD_SECONDS):
                 await worker.prepare(target, files)
@@ -175,28 +196,28 @@ class WorkerPool:
 
     def _take_back(self, worker: ToolWorker) -> None:
         if not worker.usable or self._closed:
-            self._end(worker)
+            self._close(worker)
             return
-        worker.idle_since = asyncio.get_running_loop().time()
-        self._idle.append(worker)
-        self._plan_sweep()
+        self._idle.append(_IdleWorker(worker, asyncio.get_running_loop().time()))
+        self._start_idle_timer()
 
-    def _plan_sweep(self) -> None:
-        if self._sweep is None and self._idle and not self._closed:
-            self._sweep = asyncio.get_running_loop().call_later(self._idle_seconds, self._retire_idle)
+    def _start_idle_timer(self) -> None:
+        if self._idle_timer is None and self._idle and not self._closed:
+            self._idle_timer = asyncio.get_running_loop().call_later(self._idle_seconds, self._close_idle)
 
-    def _retire_idle(self) -> None:
-        self._sweep = None
+    def _close_idle(self) -> None:
+        self._idle_timer = None
         latest = asyncio.get_running_loop().time() - self._idle_seconds
-        while self._idle and self._idle[0].idle_since <= latest:
-            self._end(self._idle.pop(0))
-        self._plan_sweep()
+        while self._idle and self._idle[0].since <= latest:
+            self._close(self._idle.pop(0).worker)
+        self._start_idle_timer()
 
     def _kill(self, worker: ToolWorker) -> None:
         worker.kill()
-        self._end(worker)
+        self._close(worker)
 
-    def _end(self, worker: ToolWorker) -> None:
+    def _close(self, worker: ToolWorker) -> None:
+        """End the worker in the background; `aclose` waits for it."""
         task = asyncio.get_running_loop().create_task(worker.close())
-        self._endings.add(task)
-        task.add_done_callback(self._endings.discard)
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)

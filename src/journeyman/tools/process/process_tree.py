@@ -1,4 +1,4 @@
-"""What a process has started, its children's children included, found in /proc (Linux); elsewhere nothing is found."""
+"""Finds and kills the descendants of a process by /proc. On systems other than Linux none is found."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import os
 import signal
 from pathlib import Path
 
-_ROUNDS = 3  # a process may start another one between the look and the kill
+_ROUNDS = 3  # a process may start another one between the listing and the kill
 
 
 def kill_tree(pid: int) -> None:
-    """Kill every descendant of `pid`, those in groups and sessions of their own too; not `pid` itself."""
+    """Kill all descendants of `pid`, also those in other groups and sessions, but not `pid` itself."""
     for _ in range(_ROUNDS):
         found = _descendants(pid)
         for each in found:
@@ -22,7 +22,7 @@ def kill_tree(pid: int) -> None:
 
 
 def reap() -> None:
-    """Collect children that have ended."""
+    """Collect the exit status of every child that has ended."""
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass

@@ -1,6 +1,6 @@
-"""What passes between the server and its child processes: length-prefixed JSON over a socket of its own, never stdout.
+"""The frames that the server and its child processes exchange: length-prefixed JSON over a socket.
 
-Loaded by both sides: keep its imports few.
+Worker processes load this: keep its imports few.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, Literal
 import msgspec
 
 from journeyman.egress.http_messages import HttpReply, HttpRequest
+from journeyman.errors import Problem
 from journeyman.events.messages import JSON
 from journeyman.tools.process.import_target import ImportTarget
 from journeyman.tools.spec import CallRequest, Question, ToolSpec
@@ -26,33 +27,33 @@ class _Frame(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=
 
 
 class Load(_Frame, frozen=True, kw_only=True):
-    """To a worker: import this tool. `files`: the sources of its folder, where it has none of them yet."""
+    """To a worker: import this tool. `files`: the sources of its folder, unless the worker has them already."""
 
     target: ImportTarget
     files: dict[str, bytes] = {}
 
 
 class RunTool(_Frame, frozen=True, kw_only=True):
-    """To a worker: run a tool that it has loaded."""
+    """To a worker: run this tool, which it has loaded."""
 
     target: ImportTarget
     request: CallRequest
 
 
 class PatchAnswer(_Frame, frozen=True, kw_only=True):
-    """To a worker: the patch it sent is recorded, or why not."""
+    """To a worker: its `Patch` was recorded, or `error` says why not."""
 
     error: str | None = None
 
 
 class Fetch(_Frame, frozen=True, kw_only=True):
-    """From a worker: make this request for the tool."""
+    """From a worker: make this HTTP request for the tool."""
 
     request: HttpRequest
 
 
 class Fetched(_Frame, frozen=True, kw_only=True):
-    """To a worker: the reply to its request, or why there is none."""
+    """To a worker: the reply to its HTTP request, or the facts of the ServiceError."""
 
     reply: HttpReply | None = None
     kind: Literal["timeout", "unavailable", "other"] = "other"
@@ -62,38 +63,47 @@ class Fetched(_Frame, frozen=True, kw_only=True):
 
 
 class Ask(_Frame, frozen=True, kw_only=True):
-    """From a worker: the tool asks a human."""
+    """From a worker: ask a human this question."""
 
     question: Question
 
 
 class AskAnswered(_Frame, frozen=True, kw_only=True):
-    """To a worker: what the human said; without it the tool unwinds, or `error` says why it may not ask."""
+    """To a worker: the human's answer, or `error` says why the tool may not ask.
+
+    Neither is given if there is no answer yet: the call ends, to run again once there is one.
+    """
 
     answer: str | None = None
     error: str | None = None
 
 
 class Ready(_Frame, frozen=True, kw_only=True):
-    """From a worker: started."""
+    """From a child: it has started."""
 
 
 class ToolLoaded(_Frame, frozen=True, kw_only=True):
-    """From a worker: the tool can be called, or why not."""
+    """From a worker: the tool can be called, or `error` says why not."""
 
     error: str | None = None
 
 
 class ProgressReport(_Frame, frozen=True, kw_only=True):
+    """From a worker: show this progress."""
+
     value: str | float
 
 
 class Patch(_Frame, frozen=True, kw_only=True):
+    """From a worker: record this JSON Merge Patch of a context."""
+
     scope: Literal["thread", "global"]
     patch: dict[str, JSON]
 
 
 class LogLine(_Frame, frozen=True, kw_only=True):
+    """From a worker: log this line of a call."""
+
     run_id: str
     call: str
     level: int
@@ -101,7 +111,7 @@ class LogLine(_Frame, frozen=True, kw_only=True):
 
 
 class Done(_Frame, frozen=True, kw_only=True):
-    """From a worker: the call is over. `result` is the text for the model."""
+    """From a worker: the call is over. `result` is the text for the model; None if it failed."""
 
     result: str | None = None
     code: str = ""
@@ -110,48 +120,39 @@ class Done(_Frame, frozen=True, kw_only=True):
     transient: bool = False
     retry: bool = False  # the tool raised ToolRetry
     retry_after: float | None = None
-    tainted: bool = False  # the process should not serve another call
+    reusable: bool = True  # whether the process may serve another call
 
 
 class Scan(_Frame, frozen=True, kw_only=True):
-    """To a discovery child: import these files, one after the other."""
+    """To the discovery process: import these files, one after the other."""
 
     root: str
     files: list[str]
     sources: dict[str, bytes] = {}
 
 
-class Begin(_Frame, frozen=True, kw_only=True):
-    """From a discovery child: the import of the next file begins."""
+class ImportStarted(_Frame, frozen=True, kw_only=True):
+    """From the discovery process: it imports the next file now."""
 
 
-class Trouble(msgspec.Struct, frozen=True, kw_only=True):
-    """A Problem on its way."""
+class ReportedTool(msgspec.Struct, frozen=True, kw_only=True):
+    """A tool of a `FileReport`: the attribute of the file, and its spec."""
 
-    message: str
-    file: str | None = None
-    line: int | None = None
-    column: int | None = None
-    remedy: str | None = None
-    severity: str = "error"
-
-
-class ToolSeen(msgspec.Struct, frozen=True, kw_only=True):
     spec: ToolSpec
     attribute: str
     line: int | None = None
-    says_isolation: bool = True
+    declares_isolation: bool = True
 
 
-class Report(_Frame, frozen=True, kw_only=True):
-    """From a discovery child: what the file holds."""
+class FileReport(_Frame, frozen=True, kw_only=True):
+    """From the discovery process: the tools of the file that it imported, and the problems."""
 
-    tools: list[ToolSeen] = []
-    troubles: list[Trouble] = []
+    tools: list[ReportedTool] = []
+    problems: list[Problem] = []
 
 
 FromServer = Load | RunTool | PatchAnswer | Fetched | AskAnswered | Scan
-FromChild = Ready | ToolLoaded | ProgressReport | Patch | Fetch | Ask | LogLine | Done | Begin | Report
+FromChild = Ready | ToolLoaded | ProgressReport | Patch | Fetch | Ask | LogLine | Done | ImportStarted | FileReport
 
 _encode = msgspec.json.Encoder().encode
 _server_decoder: msgspec.json.Decoder[FromServer] = msgspec.json.Decoder(FromServer)
@@ -161,30 +162,32 @@ decode_from_child = _child_decoder.decode
 
 
 def pack(frame: Any) -> bytes:
-    """A frame with its length before it."""
+    """Encode a frame, with its length before it."""
     body = _encode(frame)
     return HEADER.pack(len(body)) + body
 
 
 class ChildChannel:
-    """The child's side: blocking."""
+    """The child's end of the socket; its methods block."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
-        self._sending = threading.Lock()  # a tool may speak from threads of its own
+        self._sending = threading.Lock()  # threads of a tool may send, too
 
     def send(self, frame: FromChild) -> None:
+        """Send a frame to the server."""
         data = pack(frame)
         with self._sending:
             self._sock.sendall(data)
 
     def receive(self) -> FromServer | None:
-        """The next frame; None when the server is gone."""
-        header = self._exactly(HEADER.size)
-        body = self._exactly(HEADER.unpack(header)[0]) if header else b""
+        """Wait for the next frame. Returns None if the server has closed the socket."""
+        header = self._read(HEADER.size)
+        body = self._read(HEADER.unpack(header)[0]) if header else b""
         return decode_from_server(body) if body else None
 
-    def _exactly(self, count: int) -> bytes:
+    def _read(self, count: int) -> bytes:
+        """Read exactly `count` bytes; none if the socket ends before that."""
         chunks = bytearray()
         while len(chunks) < count:
             chunk = self._sock.recv(min(count - len(chunks), 1 << 20))

@@ -1,4 +1,4 @@
-"""One worker process as the server sees it: tools loaded, calls sent, answers and deaths told."""
+"""A worker process as the server sees it: it loads tools into it, sends it calls and reads their outcome."""
 
 from __future__ import annotations
 
@@ -38,43 +38,40 @@ from journeyman.tools.tool import ToolRetry
 
 _log = logging.getLogger("journeyman.tool")
 
-_GOODBYE_SECONDS = 1.0
+_EXIT_SECONDS = 1.0  # for a worker to clean up and exit by itself
 _TEXT_CAP = 4000  # characters of a progress text or a log line
 
 
 class ToolWorker:
-    """One process with the tools it has loaded. An invoker while its slot is held."""
+    """A worker process as the server sees it: its confinement, and the tools that it has loaded."""
 
     def __init__(self, child: Child, confinement: Confinement, folder: str | None = None) -> None:
         self.confinement = confinement
-        self.idle_since = 0.0
         self._child = child
-        self._folder = folder  # a temporary one of its own, removed with it
-        self._target = ImportTarget(attribute="")
+        self._folder = folder  # for its temporary files; removed with the worker
         self._loaded: set[ImportTarget] = set()
-        self._versions: dict[str, str] = {}  # folder or module -> the code that was loaded
-        self._tainted = False
+        self._versions: dict[str, str] = {}  # folder or module -> version of the code that was loaded
+        self._retired = False
         self._printed_too_much = False
-        self._child.output.on_excess = self._stop_printing
 
     @property
     def usable(self) -> bool:
-        return self._child.usable and not self._tainted
+        """Whether the worker may serve another call."""
+        return self._child.usable and not self._retired
 
-    def serves(self, target: ImportTarget) -> bool:
-        """Whether it has no other code of the target's folder loaded: one process never holds two versions of one."""
-        return self._versions.get(_place(target), _version(target)) == _version(target)
+    def can_load(self, target: ImportTarget) -> bool:
+        """Check that no other version of the target's folder is loaded: a process never mixes two versions."""
+        return self._versions.get(_code_of(target), _version(target)) == _version(target)
 
     def retire(self) -> None:
-        """Serve no call after the one under way."""
-        self._tainted = True
+        """Serve no further call; a call in progress goes on."""
+        self._retired = True
 
     async def prepare(self, target: ImportTarget, files: Mapping[str, bytes]) -> None:
-        """Have the tool imported. Raises ToolExecutionError; nothing of the tool ran but its module."""
-        self._target = target
+        """Import the tool, unless that has been done. Raises ToolExecutionError if it cannot be imported."""
         if target in self._loaded:
             return
-        new = _place(target) not in self._versions
+        new = _code_of(target) not in self._versions
         await self._child.send(Load(target=target, files=dict(files) if new else {}))
         while not isinstance(frame := await self._child.receive(), ToolLoaded):
             if not isinstance(frame, Ready | LogLine):
@@ -82,30 +79,33 @@ class ToolWorker:
         if frame.error is not None:
             raise ToolExecutionError(frame.error, detail=self._child.output.take())
         self._loaded.add(target)
-        self._versions[_place(target)] = _version(target)
+        self._versions[_code_of(target)] = _version(target)
         self._child.output.take()
 
-    async def invoke(self, request: CallRequest, host: ToolHost) -> str:
-        """The result as the text for the model. See `spec.Invoker`."""
-        slim = msgspec.structs.replace(request, spec=msgspec.structs.replace(request.spec, parameters={}))
-        self._child.output.limit = self.confinement.limits.output_mb * MEBIBYTE
-        try:
-            await self._child.send(RunTool(target=self._target, request=slim))
-            done = await self._serve(request, host)
-        except ChildGoneError as exc:
-            raise await self._crash() from exc
-        except BaseException:
-            self._child.kill()
-            raise
-        self._child.output.limit = None
-        self._tainted = self._tainted or done.tainted
+    async def run(self, target: ImportTarget, request: CallRequest, host: ToolHost) -> str:
+        """Run a prepared tool. Returns its result as the text for the model; raises as `spec.Invoker.invoke` does."""
+        with self._child.output.limited(self.confinement.limits.output_mb * MEBIBYTE, self._stop_printing):
+            done = await self._done(target, request, host)
+        self._retired = self._retired or not done.reusable
         if done.result is not None:
             self._child.output.take()
             return valid_text(done.result)
         raise self._failure(done)
 
+    async def _done(self, target: ImportTarget, request: CallRequest, host: ToolHost) -> Done:
+        """Run a call to its end. A call that does not end, or is cancelled, kills the process."""
+        slim = msgspec.structs.replace(request, spec=msgspec.structs.replace(request.spec, parameters={}))
+        try:
+            await self._child.send(RunTool(target=target, request=slim))
+            return await self._serve(request, host)
+        except ChildGoneError as exc:
+            raise await self._crash() from exc
+        except BaseException:
+            self._child.kill()
+            raise
+
     async def _serve(self, request: CallRequest, host: ToolHost) -> Done:
-        """Do what the tool asks of its run until it is done."""
+        """Answer the tool's requests to its run and to the network until the call is done."""
         while True:
             match await self._child.receive():
                 case Done() as done:
@@ -117,14 +117,15 @@ class ToolWorker:
                 case Fetch(request=asked):
                     await self._child.send(await _fetched(asked, host))
                 case Ask(question=question):
-                    await self._child.send(await _told(question, host))
+                    await self._child.send(await _asked(question, host))
                 case LogLine() as line:
-                    _write(line, request)
+                    _log_line(line, request)
                 case _:
                     raise ChildGoneError
 
     async def _crash(self) -> ToolExecutionError:
-        status = await self._child.ended(0.5)
+        """Return why the process ended during a call."""
+        status = await self._child.wait_for_exit(0.5)
         detail = self._child.output.take()
         self._child.kill()
         limits = self.confinement.limits
@@ -149,20 +150,21 @@ class ToolWorker:
         return kind(done.message, code=done.code, detail=detail)
 
     async def close(self) -> None:
-        """Let the process clean up for a moment, then end it."""
+        """End the process; one that is still usable gets a second to clean up."""
         if self.usable:
-            self._child.say_goodbye()
-            await self._child.ended(_GOODBYE_SECONDS)
+            self._child.close_socket()
+            await self._child.wait_for_exit(_EXIT_SECONDS)
         await self._child.reap()
         if self._folder is not None:
             await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
     def kill(self) -> None:
+        """Kill the process at once."""
         self._child.kill()
 
 
-def _write(line: LogLine, request: CallRequest) -> None:
-    """Write a line of this call; a thread left behind by an earlier call is not heard."""
+def _log_line(line: LogLine, request: CallRequest) -> None:
+    """Log a line of this call; drop one from a thread that an earlier call left running."""
     if (line.run_id, line.call) == (request.run_id, request.call):
         facts = {"run_id": request.run_id, "call": request.call, "tool": request.spec.name}
         _log.log(line.level, "%s", valid_text(line.message[:_TEXT_CAP]), extra=facts)
@@ -176,7 +178,7 @@ async def _record(patch: Patch, host: CallHost) -> PatchAnswer:
     return PatchAnswer()
 
 
-async def _told(question: Question, host: CallHost) -> AskAnswered:
+async def _asked(question: Question, host: CallHost) -> AskAnswered:
     try:
         return AskAnswered(answer=await host.ask(question))
     except Unanswered:
@@ -208,7 +210,8 @@ def _how(status: int | None) -> str:
         return f"was ended by signal {-status}"
 
 
-def _place(target: ImportTarget) -> str:
+def _code_of(target: ImportTarget) -> str:
+    """Return the folder, file or module of which a process may hold one version only."""
     return target.root if target.folder else target.file or target.module
 
 

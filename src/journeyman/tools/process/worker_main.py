@@ -1,4 +1,4 @@
-"""The worker process: receives calls, runs the tool's code, answers. Started by `workers`; its imports are few."""
+"""The worker process, started by the pool: it receives calls, runs the tool's code and answers. Its imports are few."""
 
 from __future__ import annotations
 
@@ -56,21 +56,21 @@ _NICE = 10
 
 
 def main(fd: int, parent: int, wanted: str) -> None:
-    """Confine the process as the JSON of a Confinement says, then serve until the server closes the socket."""
+    """Confine the process, then serve calls until the server closes the socket. `wanted`: a Confinement as JSON."""
     die_with(parent)
     os.nice(_NICE)
     confinement = msgspec.json.decode(wanted, type=Confinement)
     confine(confinement)
     channel = ChildChannel(socket.socket(fileno=fd))
-    logging.getLogger("journeyman.tool").addHandler(_ToServer(channel))
+    logging.getLogger("journeyman.tool").addHandler(_LogForwarder(channel))
     logging.getLogger("journeyman.tool").setLevel(logging.DEBUG)
     channel.send(Ready())
-    status = _Server(channel, confinement).serve()
-    os._exit(status)  # no atexit and no waiting for threads that a tool left behind
+    status = _CallLoop(channel, confinement).serve()
+    os._exit(status)  # runs no atexit handlers and does not wait for threads that a tool left running
 
 
-class _ToServer(logging.Handler):
-    """`ctx.log` speaks in the server's log."""
+class _LogForwarder(logging.Handler):
+    """Sends what a tool logs by `ctx.log` to the server."""
 
     def __init__(self, channel: ChildChannel) -> None:
         super().__init__()
@@ -82,35 +82,38 @@ class _ToServer(logging.Handler):
         self._channel.send(LogLine(level=record.levelno, message=message, run_id=run_id, call=call))
 
 
-class _Run:
-    """What the tool asks of its run, passed on to the server. Serves as CallHost for `async def` tools.
+class _ServerHost:
+    """The host of one call: it passes what the tool asks for on to the server. A ToolHost for `async def` tools.
 
-    Closed when the call is over: a thread that the tool left behind must not speak in the name of the next call.
+    It is closed when the call is over, so that a thread which the tool left running cannot act for the next call.
     """
 
     def __init__(self, channel: ChildChannel) -> None:
         self._channel = channel
-        self._speaking = threading.RLock()
+        self._exchange = threading.RLock()  # one request and its answer at a time
         self._open = True
 
     def close(self) -> None:
-        with self._speaking:
+        """Refuse every request from now on."""
+        with self._exchange:
             self._open = False
 
     async def starting(self, attempt: int) -> None:
-        """The server recorded it before the call came here."""
+        """Do nothing: the server has recorded the start of the call."""
 
     def progress(self, value: str | float) -> None:
-        with self._speaking:
+        """Show progress to clients that follow the run."""
+        with self._exchange:
             if self._open:
                 self._channel.send(ProgressReport(value=value))
 
     async def change_context(self, scope: Literal["thread", "global"], patch: dict[str, JSON]) -> None:
+        """Record a patch, as `change` does."""
         self.change(scope, patch)
 
     def change(self, scope: Literal["thread", "global"], patch: dict[str, JSON]) -> None:
-        """Returns when the server has recorded the patch."""
-        with self._speaking:
+        """Return once the server has recorded the patch. Raises StateError if it was refused."""
+        with self._exchange:
             if not self._open:
                 raise StateError("the call is over: its context cannot be changed any more")
             self._channel.send(Patch(scope=scope, patch=patch))
@@ -121,29 +124,31 @@ class _Run:
             raise StateError(answer.error)
 
     async def ask(self, question: Question) -> str:
+        """Return a human's answer, as `answer` does."""
         return self.answer(question)
 
     def answer(self, question: Question) -> str:
-        """What a human said. Raises Unanswered: the tool unwinds."""
-        with self._speaking:
+        """Return a human's answer. Raises Unanswered if there is none yet, ToolExecutionError if it is refused."""
+        with self._exchange:
             if not self._open:
                 raise StateError("the call is over: it asks nothing any more")
             self._channel.send(Ask(question=question))
-            told = self._channel.receive()
-        if not isinstance(told, AskAnswered):
+            reply = self._channel.receive()
+        if not isinstance(reply, AskAnswered):
             os._exit(1)
-        if told.error is not None:
-            raise ToolExecutionError(told.error, code="ask_refused")
-        if told.answer is None:
+        if reply.error is not None:
+            raise ToolExecutionError(reply.error, code="ask_refused")
+        if reply.answer is None:
             raise Unanswered
-        return told.answer
+        return reply.answer
 
     async def http(self, request: HttpRequest) -> HttpReply:
+        """Make an HTTP request, as `fetch` does."""
         return self.fetch(request)
 
     def fetch(self, request: HttpRequest) -> HttpReply:
-        """The server's reply to a request. Raises ServiceError."""
-        with self._speaking:
+        """Have the server make an HTTP request and return the reply. Raises ServiceError."""
+        with self._exchange:
             if not self._open:
                 raise StateError("the call is over: it makes no requests any more")
             self._channel.send(Fetch(request=request))
@@ -160,8 +165,8 @@ def _service_error(answer: Fetched) -> ServiceError:
     return kinds.get(answer.kind, ServiceError)(answer.message, code=answer.code, retry_after=answer.retry_after)
 
 
-class _Tool:
-    """A tool's function as this process loaded it."""
+class _LoadedTool:
+    """A tool's function as this process imported it, and how its arguments are converted."""
 
     def __init__(self, thing: Any) -> None:
         definition = declaration_of(thing)
@@ -173,23 +178,26 @@ class _Tool:
         )
         self.convert: Callable[[dict[str, JSON]], dict[str, Any]] = dict
         if not self.signature.plain:
-            # pydantic costs 0.1 s: only tools whose arguments are more than plain JSON pay.
+            # Importing pydantic takes 0.1 s: only for tools whose arguments are more than plain JSON.
             from journeyman.tools.schema.compiled import Arguments  # noqa: PLC0415
 
             self.convert = Arguments.of(name, self.signature).check
 
 
-class _Server:
+class _CallLoop:
+    """Loads tools and runs calls, one after the other, as the server asks for them."""
+
     def __init__(self, channel: ChildChannel, confinement: Confinement) -> None:
         self._channel = channel
         self._limits = confinement.limits
-        self._surroundings = ProcessBaseline(alone=confinement.namespaces and os.getpid() == FIRST_OF_NAMESPACE)
-        self._tools: dict[ImportTarget, _Tool] = {}
+        self._baseline = ProcessBaseline(alone=confinement.namespaces and os.getpid() == FIRST_OF_NAMESPACE)
+        self._tools: dict[ImportTarget, _LoadedTool] = {}
         self._packages: dict[str, Package] = {}
         self._runner: Any = None
         self._resources: Any = None
 
     def serve(self) -> int:
+        """Serve until the server closes the socket. Returns the exit status."""
         while (frame := self._channel.receive()) is not None:
             match frame:
                 case Load(target=target, files=files):
@@ -203,40 +211,41 @@ class _Server:
         return 0
 
     def _load(self, target: ImportTarget) -> str | None:
+        """Import a tool. Returns why it cannot be imported; None if it was."""
         try:
-            self._tools[target] = _Tool(resolve(target, self._packages))
+            self._tools[target] = _LoadedTool(resolve(target, self._packages))
         except BaseException as exc:  # noqa: BLE001 - importing runs the user's code
             return exc.message if isinstance(exc, ToolError) else str(failure_of(exc))
         return None
 
-    def _call(self, tool: _Tool, request: CallRequest) -> Done:
-        run = _Run(self._channel)
+    def _call(self, tool: _LoadedTool, request: CallRequest) -> Done:
+        host = _ServerHost(self._channel)
         try:
             allow_cpu(time.process_time(), self._limits)
-            value = self._run(tool, request, run)
+            value = self._run(tool, request, host)
             done = Done(result=format_result(value, request.spec.policy.output_cap))
-        except BaseException as exc:  # noqa: BLE001 - whatever the tool raised is its answer
+        except BaseException as exc:  # noqa: BLE001 - a tool may raise anything, SystemExit too
             done = _failed(exc)
-        run.close()
-        return done if self._surroundings.restored() else msgspec.structs.replace(done, tainted=True)
+        host.close()
+        return done if self._baseline.restore() else msgspec.structs.replace(done, reusable=False)
 
-    def _run(self, tool: _Tool, request: CallRequest, run: _Run) -> Any:
+    def _run(self, tool: _LoadedTool, request: CallRequest, host: _ServerHost) -> Any:
         given = tool.convert(request.arguments)
         signature = tool.signature
         for name, resource in signature.resources.items():
-            given[name] = self._opened(resource)
+            given[name] = self._open(resource)
         if not signature.blocking or tool.brings_schema:
             if signature.context:
-                given[signature.context] = ToolContext(request, run)
+                given[signature.context] = ToolContext(request, host)
             return self._wait_for(tool.function(**given))
         if signature.context:
-            given[signature.context] = BlockingToolContext(request, run.change, run.progress, run.fetch, run.answer)
+            given[signature.context] = BlockingToolContext(request, host.change, host.progress, host.fetch, host.answer)
         value = tool.function(**given)
         return self._wait_for(value) if hasattr(value, "__await__") else value
 
-    def _opened(self, resource: Any) -> Any:
+    def _open(self, resource: Any) -> Any:
         if self._resources is None:
-            # asyncio costs 0.05 s: only tools with resources, or async ones in a process, pay.
+            # Importing asyncio takes 0.05 s: only for tools with resources, or async ones in a process.
             from journeyman.tools.authoring.open_resources import OpenResources  # noqa: PLC0415
 
             self._resources = OpenResources()
@@ -257,7 +266,7 @@ class _Server:
 def _failed(exc: BaseException) -> Done:
     if isinstance(exc, MemoryError):
         text = "the tool needed more memory than it may use"
-        return Done(code="tool_limit", message=text, detail=detail_of(exc), tainted=True)
+        return Done(code="tool_limit", message=text, detail=detail_of(exc), reusable=False)
     if isinstance(exc, ToolRetry):
         return Done(retry=True, message=exc.message, retry_after=exc.retry_after, code=exc.code)
     failure = exc if isinstance(exc, ToolError) else failure_of(exc)

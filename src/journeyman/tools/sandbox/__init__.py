@@ -1,1 +1,1 @@
-"""The sandbox: what the machine offers and how a worker process confines itself."""
+"""The sandbox: which means of isolation the machine has, and how a worker process confines itself with them."""

@@ -1,4 +1,4 @@
-"""What a worker process is confined to, and how it confines itself before it sees any code of a user."""
+"""What a worker process is confined to, and how it confines itself before it loads any user code."""
 
 from __future__ import annotations
 
@@ -16,42 +16,45 @@ from journeyman.tools.permissions import ProcessLimits
 from journeyman.tools.sandbox import kernel, landlock, seccomp
 
 MEBIBYTE = 1024 * 1024
-FIRST_OF_NAMESPACE = 2  # the id of a confined worker in its namespace; 1 waits for it
+FIRST_OF_NAMESPACE = 2  # the process id of a confined worker in its PID namespace; process 1 waits for it
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom", "/dev/full", "/dev/shm")
 _SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc", "/opt", "/proc", "/sys/devices/system/cpu")
 
 
 class Confinement(msgspec.Struct, frozen=True, kw_only=True):
-    """One way to run tools: calls that share it may share a process."""
+    """How a worker process is confined. Calls with equal confinements may share a process.
+
+    `namespaces`, `system_calls` and `paths` are the means: those that the machine has and the tool's `sandbox` allows.
+    """
 
     limits: ProcessLimits = ProcessLimits()
-    environment: tuple[str, ...] = ()  # names of the server's variables that it sees beside the harmless ones
+    environment: tuple[str, ...] = ()  # variables of the server that it sees in addition to the harmless ones
     network: bool = True
-    files: tuple[str, ...] | None = None  # beside its code and the interpreter; None: whatever the user may
+    files: tuple[str, ...] | None = None  # paths beside its code and the interpreter; None: all that the user may open
     root: str = ""  # the tools folder
-    namespaces: bool = False  # means: which of them the kernel has, and the agent's `sandbox` wants
+    namespaces: bool = False
     system_calls: bool = False
     paths: bool = False
 
 
 def confine(wanted: Confinement) -> None:
-    """Apply it all to this process, from which there is no way back. Raises OSError: a means failed.
+    """Confine this process, which cannot be undone. Raises OSError if one of the means fails.
 
-    With namespaces three processes come of one: the caller and the first process of the namespace wait and end as
-    the third does, in which this function returns.
+    With namespaces, the process forks twice, and this function returns in the last of the three processes only. The
+    caller and the first process of the namespace wait for it, and exit with its status.
     """
-    needs_user_namespace = _enter(wanted) if wanted.namespaces else True
-    _limit(wanted.limits, counted=wanted.namespaces)
+    in_user_namespace = _enter_namespaces(wanted) if wanted.namespaces else True
+    _limit(wanted.limits, count_processes=wanted.namespaces)
     if not kernel.linux:
         return
     if wanted.namespaces:
         kernel.die_with(1)
     else:
         kernel.adopt_orphans()
-    if not needs_user_namespace:
-        kernel.give_up_roots_privileges()
+    if not in_user_namespace:
+        kernel.drop_root_privileges()
     elif wanted.namespaces:
-        kernel.give_up_privileges()
+        kernel.drop_privileges()
     if wanted.system_calls or wanted.paths:
         kernel.no_new_privileges()
     if wanted.paths and wanted.files is not None:
@@ -60,24 +63,25 @@ def confine(wanted: Confinement) -> None:
         seccomp.install(wanted.network)
 
 
-def _enter(wanted: Confinement) -> bool:
+def _enter_namespaces(wanted: Confinement) -> bool:
+    """Enter the namespaces and fork twice. Returns whether a user namespace was needed."""
     server = os.getppid()
-    needed = kernel.enter_namespaces(wanted.network)
-    kernel.die_with(server)  # entering took that from us
+    in_user_namespace = kernel.enter_namespaces(wanted.network)
+    kernel.die_with(server)  # again, since entering a namespace resets it
     if pid := os.fork():
-        _end_like(pid)
-    kernel.die_with(0)  # the parent is out of sight
-    if not needed:
+        _exit_like(pid)
+    kernel.die_with(0)  # the id of a parent outside the namespace
+    if not in_user_namespace:
         kernel.count_as_another_user()
-    with contextlib.suppress(OSError) if needed else contextlib.nullcontext():
-        kernel.own_proc()
+    with contextlib.suppress(OSError) if in_user_namespace else contextlib.nullcontext():
+        kernel.mount_proc()
     if pid := os.fork():
-        _end_like(pid)
-    return needed
+        _exit_like(pid)
+    return in_user_namespace
 
 
-def _end_like(child: int) -> NoReturn:
-    """Hold nothing, reap whatever comes, and end as the child ends."""
+def _exit_like(child: int) -> NoReturn:
+    """Close all files, reap every process that ends, and exit with the child's status or signal."""
     os.closerange(0, 1024)
     while True:
         pid, status = os.wait()
@@ -92,33 +96,39 @@ def _end_like(child: int) -> NoReturn:
     os._exit(code if code >= 0 else 128 - code)
 
 
-def _limit(limits: ProcessLimits, *, counted: bool) -> None:
-    """Limits that hold for the process and all it starts. The number of processes only where it counts ours alone."""
+def _limit(limits: ProcessLimits, *, count_processes: bool) -> None:
+    """Limit the resources of this process and of all that it starts.
+
+    The number of processes is limited only in a namespace: elsewhere the kernel counts all processes of the user.
+    """
     wanted = {
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_AS: limits.memory_mb * MEBIBYTE,
         resource.RLIMIT_NOFILE: limits.open_files,
         resource.RLIMIT_FSIZE: limits.file_mb * MEBIBYTE,
     }
-    if counted:
+    if count_processes:
         wanted[resource.RLIMIT_NPROC] = limits.processes
     for which, value in wanted.items():
         _, hard = resource.getrlimit(which)
         allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        with contextlib.suppress(ValueError, OSError):  # macOS knows no limit of the address space
+        with contextlib.suppress(ValueError, OSError):  # macOS has no limit of the address space
             resource.setrlimit(which, (allowed, allowed))
 
 
 def allow_cpu(used: float, limits: ProcessLimits) -> None:
-    """Give the next call its CPU time; `used` seconds are spent already. Over it the kernel sends SIGXCPU."""
+    """Set the CPU limit for the next call; `used`: seconds of CPU spent so far. Beyond it the kernel sends SIGXCPU."""
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (int(used) + 1 + limits.cpu_seconds, hard))
 
 
 def _paths(wanted: Confinement) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What may be read, what may be written too. Relative paths count from the folder that holds the tools folder."""
-    beside = os.path.dirname(wanted.root) if wanted.root else os.getcwd()  # noqa: PTH109, PTH120 - texts
-    given = tuple(os.path.join(beside, path) for path in wanted.files or ())  # noqa: PTH118
+    """Return the paths that may be read, and those that may be written too.
+
+    Relative paths of `permissions.files` count from the folder that holds the tools folder.
+    """
+    base = os.path.dirname(wanted.root) if wanted.root else os.getcwd()  # noqa: PTH109, PTH120 - a str
+    given = tuple(os.path.join(base, path) for path in wanted.files or ())  # noqa: PTH118
     code = (wanted.root, sys.prefix, sys.base_prefix, *sys.path)
     return (
         tuple(path for path in (*_SYSTEM, *code) if path),

@@ -1,4 +1,4 @@
-"""What confines worker processes here: detected once, asked for by `sandbox: off|best|strict`, shown as reached."""
+"""The means of isolation of this machine: how they are detected, chosen by a tool's `sandbox`, and shown to users."""
 
 from __future__ import annotations
 
@@ -34,73 +34,6 @@ _REMEDIES = {
 }
 
 
-class AvailableIsolation(msgspec.Struct, frozen=True, kw_only=True):
-    """The means that this machine has for the user that the server runs as."""
-
-    namespaces: bool = False  # of processes, mounts, IPC, network
-    system_calls: bool = False  # a seccomp filter
-    paths: bool = False  # Landlock
-
-    @property
-    def missing(self) -> tuple[str, ...]:
-        return tuple(name for name in _REMEDIES if not getattr(self, name))
-
-
-async def detect() -> AvailableIsolation:
-    """Ask a child process to try each means. Whatever goes wrong means: there is none."""
-    command = (sys.executable, "-I", "-X", "utf8", "-c", _PROBE, search_path())
-    quiet = asyncio.subprocess.DEVNULL
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *command, stdin=quiet, stdout=asyncio.subprocess.PIPE, stderr=quiet
-        )
-    except OSError as exc:
-        _log.warning("the sandbox cannot be looked at: %s", exc)
-        return AvailableIsolation()
-    try:
-        async with asyncio.timeout(_PROBE_SECONDS):
-            output, _ = await process.communicate()
-        return msgspec.json.decode(output, type=AvailableIsolation)
-    except (TimeoutError, msgspec.MsgspecError) as exc:
-        _log.warning("the sandbox cannot be looked at: %s", exc)
-        return AvailableIsolation()
-    finally:
-        await _end(process)
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """Leave nothing of the child, also when whoever looked was cancelled: its pipes close with its last word."""
-    if process.returncode is None:
-        process.kill()
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_REAP_SECONDS):
-            await process.communicate()
-
-
-def confinement(spec: ToolSpec, root: str, kernel: AvailableIsolation) -> Confinement:
-    """How this tool's worker is confined on this machine."""
-    policy = spec.policy
-    wanted = policy.sandbox != "off"
-    return Confinement(
-        limits=policy.limits,
-        environment=policy.permissions.env,
-        network=not wanted or policy.permissions.network != (),
-        files=policy.permissions.files if wanted else None,
-        root=root,
-        namespaces=wanted and kernel.namespaces,
-        system_calls=wanted and kernel.system_calls,
-        paths=wanted and kernel.paths and policy.permissions.files is not None,
-    )
-
-
-def shortcomings(spec: ToolSpec, kernel: AvailableIsolation) -> Iterator[Problem]:
-    """What `sandbox: strict` asks for and this machine has not."""
-    if spec.policy.sandbox == "strict":
-        for name in kernel.missing:
-            text = f"tool {spec.name!r} asks for sandbox: strict, and this machine gives no {_TITLES[name]}"
-            yield Problem(text, remedy=f"{_REMEDIES[name]}; or say sandbox: best")
-
-
 _TITLES = {
     "namespaces": "namespaces",
     "system_calls": "filter of system calls (seccomp)",
@@ -108,32 +41,100 @@ _TITLES = {
 }
 
 
-def describe_isolation(kernel: AvailableIsolation) -> dict[str, JSON]:
-    """For people and probes: `level` is full, partial or none."""
-    missing = kernel.missing
+class AvailableIsolation(msgspec.Struct, frozen=True, kw_only=True):
+    """The means of isolation that this machine has for the user that the server runs as."""
+
+    namespaces: bool = False  # of processes, mounts, IPC and the network
+    system_calls: bool = False  # a seccomp filter
+    paths: bool = False  # Landlock
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The names of the means that the machine does not have."""
+        return tuple(name for name in _REMEDIES if not getattr(self, name))
+
+
+async def detect() -> AvailableIsolation:
+    """Try each means in a child process and return those that work; none if the child process fails."""
+    command = (sys.executable, "-I", "-X", "utf8", "-c", _PROBE, search_path())
+    quiet = asyncio.subprocess.DEVNULL
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=quiet, stdout=asyncio.subprocess.PIPE, stderr=quiet
+        )
+    except OSError as exc:
+        _log.warning("The means of isolation cannot be detected: %s", exc)
+        return AvailableIsolation()
+    try:
+        async with asyncio.timeout(_PROBE_SECONDS):
+            output, _ = await process.communicate()
+        return msgspec.json.decode(output, type=AvailableIsolation)
+    except (TimeoutError, msgspec.MsgspecError) as exc:
+        _log.warning("The means of isolation cannot be detected: %s", exc)
+        return AvailableIsolation()
+    finally:
+        await _end(process)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """End the child and read its pipes to their end, so that nothing is left of it if the detection was cancelled."""
+    if process.returncode is None:
+        process.kill()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_REAP_SECONDS):
+            await process.communicate()
+
+
+def confinement(spec: ToolSpec, root: str, available: AvailableIsolation) -> Confinement:
+    """Return how a worker for this tool is confined on this machine. `root`: the tools folder."""
+    policy = spec.policy
+    sandboxed = policy.sandbox != "off"
+    return Confinement(
+        limits=policy.limits,
+        environment=policy.permissions.env,
+        network=not sandboxed or policy.permissions.network != (),
+        files=policy.permissions.files if sandboxed else None,
+        root=root,
+        namespaces=sandboxed and available.namespaces,
+        system_calls=sandboxed and available.system_calls,
+        paths=sandboxed and available.paths and policy.permissions.files is not None,
+    )
+
+
+def shortcomings(spec: ToolSpec, available: AvailableIsolation) -> Iterator[Problem]:
+    """Yield a problem for each means that a tool with `sandbox: strict` needs and this machine does not have."""
+    if spec.policy.sandbox == "strict":
+        for name in available.missing:
+            text = f"tool {spec.name!r} asks for sandbox: strict, and this machine gives no {_TITLES[name]}"
+            yield Problem(text, remedy=f"{_REMEDIES[name]}; or say sandbox: best")
+
+
+def describe_isolation(available: AvailableIsolation) -> dict[str, JSON]:
+    """Return the means of isolation as JSON for people and probes; `level` is full, partial or none."""
+    missing = available.missing
     level = "none" if len(missing) == len(_REMEDIES) else "partial" if missing else "full"
-    return {"level": level, **msgspec.structs.asdict(kernel)}
+    return {"level": level, **msgspec.structs.asdict(available)}
 
 
-def describe_tool_isolation(spec: ToolSpec, kernel: AvailableIsolation) -> dict[str, Any]:
-    """What holds for one tool: `network` and `files` say who keeps it from them."""
+def describe_tool_isolation(spec: ToolSpec, available: AvailableIsolation) -> dict[str, Any]:
+    """Return how one tool is isolated, as JSON; `network` and `files` say what enforces its permissions."""
     policy = spec.policy
     if policy.isolation == "inline":
         return {"sandbox": policy.sandbox, "level": "inline"}
-    reached = confinement(spec, "", kernel)
-    level = "none" if policy.sandbox == "off" else describe_isolation(kernel)["level"]
+    confined = confinement(spec, "", available)
+    level = "none" if policy.sandbox == "off" else describe_isolation(available)["level"]
     return {
         "sandbox": policy.sandbox,
         "level": level,
-        "network": _network(policy.permissions, reached),
-        "files": "unrestricted" if policy.permissions.files is None else "kernel" if reached.paths else "not enforced",
+        "network": _network(policy.permissions, confined),
+        "files": "unrestricted" if policy.permissions.files is None else "kernel" if confined.paths else "not enforced",
         "limits": msgspec.to_builtins(policy.limits) | msgspec.structs.asdict(policy.limits),
     }
 
 
-def _network(permissions: Permissions, reached: Confinement) -> str:
+def _network(permissions: Permissions, confined: Confinement) -> str:
     if permissions.network is None:
         return "unrestricted"
     if permissions.network:
-        return "not enforced"  # the kernel knows addresses, not names
-    return "kernel" if reached.namespaces or reached.system_calls else "not enforced"
+        return "not enforced"  # permissions name hosts, and the kernel filters addresses
+    return "kernel" if confined.namespaces or confined.system_calls else "not enforced"

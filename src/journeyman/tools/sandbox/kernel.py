@@ -1,4 +1,4 @@
-"""Linux calls that Python's library does not offer, by ctypes: namespaces, capabilities, prctl."""
+"""Linux system calls that Python's library does not offer, by ctypes: namespaces, capabilities, prctl."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NEW_MOUNTS, NEW_IPC, NEW_USER, NEW_PIDS, NEW_NETWORK = 0x20000, 0x8000000, 0x100
 _DEATH_SIGNAL, _DUMPABLE, _DROP_BOUND, _SECURE_BITS, _SUBREAPER, _NO_NEW_PRIVILEGES = 1, 4, 24, 28, 36, 38
 _NO_SETUID_FIXUP = 1 << 2
 _PRIVATE, _RECURSIVE, _NO_SUID, _NO_DEVICES, _NO_EXEC = 1 << 18, 1 << 14, 2, 4, 8
-_FILE_CAPABILITIES = 0b11011  # chown, dac_override, fowner, fsetid: what a root's tool needs to use its own files
+_FILE_CAPABILITIES = 0b11011  # chown, dac_override, fowner, fsetid: a tool that runs as root needs them for its files
 _UNUSED_USERS = 1_900_000_000  # above every range that distributions give out
 
 linux = sys.platform == "linux"
@@ -21,7 +21,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def checked_call(result: int) -> int:
-    """Raises OSError with the C library's errno if a call failed."""
+    """Return the result of a C function. Raises OSError with its errno if it failed."""
     if result < 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
@@ -29,6 +29,7 @@ def checked_call(result: int) -> int:
 
 
 def prctl(option: int, argument: int | ctypes.Array[ctypes.c_char] | ctypes.Structure = 0, third: object = 0) -> None:
+    """Call prctl(2). Raises OSError."""
     long = ctypes.c_ulong
     second = long(argument) if isinstance(argument, int) else argument
     last = long(third) if isinstance(third, int) else third
@@ -36,31 +37,32 @@ def prctl(option: int, argument: int | ctypes.Array[ctypes.c_char] | ctypes.Stru
 
 
 def syscall(number: int, *arguments: object) -> int:
+    """Make a system call by its number. Raises OSError."""
     given = [ctypes.c_long(each) if isinstance(each, int) else each for each in arguments]
     return checked_call(_libc.syscall(ctypes.c_long(number), *given))
 
 
 def die_with(parent: int) -> None:
-    """Have the kernel (Linux) kill this process when the thread that started it ends."""
+    """Have the kernel (Linux) kill this process when the thread that started it ends. Exits if the parent is gone."""
     if linux:
         prctl(_DEATH_SIGNAL, signal.SIGKILL)
-    if os.getppid() != parent:  # it was gone before we asked
+    if os.getppid() != parent:  # it ended before the call above
         os._exit(1)
 
 
 def adopt_orphans() -> None:
-    """Descendants whose parents end become children of this process: none is lost from sight."""
+    """Become the parent of descendants whose own parent ends, so that all of them can still be found and killed."""
     prctl(_SUBREAPER, 1)
 
 
 def enter_namespaces(network: bool) -> bool:
-    """New namespaces of processes (for the children to come), mounts and IPC; `network=False`: one without a network.
+    """Enter new namespaces of mounts, IPC and, for later children, processes; without `network` an empty one, too.
 
-    Returns whether a user namespace was needed. Raises OSError where the kernel forbids it.
+    Returns whether a user namespace was needed. Raises OSError if the kernel does not allow it.
     """
     flags = NEW_PIDS | NEW_MOUNTS | NEW_IPC | (0 if network else NEW_NETWORK)
     if os.geteuid() == 0:
-        with contextlib.suppress(OSError):  # root in a container without the right to
+        with contextlib.suppress(OSError):  # in a container, root may lack the right
             _unshare(flags)
             return False
     user, group = os.geteuid(), os.getegid()
@@ -71,28 +73,29 @@ def enter_namespaces(network: bool) -> bool:
     return True
 
 
-def own_proc() -> None:
-    """A /proc that shows the processes of this namespace and no other. Raises OSError, where a container masks it."""
-    nothing, kind = ctypes.c_char_p(b"none"), ctypes.c_char_p(b"proc")
-    checked_call(_libc.mount(nothing, b"/", None, ctypes.c_ulong(_PRIVATE | _RECURSIVE), None))
-    checked_call(_libc.mount(kind, b"/proc", kind, ctypes.c_ulong(_NO_SUID | _NO_DEVICES | _NO_EXEC), None))
+def mount_proc() -> None:
+    """Mount a /proc that shows only the processes of this namespace. Raises OSError, as in containers that mask it."""
+    none, proc = ctypes.c_char_p(b"none"), ctypes.c_char_p(b"proc")
+    checked_call(_libc.mount(none, b"/", None, ctypes.c_ulong(_PRIVATE | _RECURSIVE), None))
+    checked_call(_libc.mount(proc, b"/proc", proc, ctypes.c_ulong(_NO_SUID | _NO_DEVICES | _NO_EXEC), None))
 
 
 def count_as_another_user() -> None:
-    """Let the limit of processes hold for root too: it is counted by the real user, here one that nobody else has.
+    """Take an unused real user id, so that the limit of processes, which is counted by it, holds for root too.
 
-    The effective user and with it the rights to files stay.
+    The effective user stays, and with it the rights to files.
     """
     prctl(_SECURE_BITS, _NO_SETUID_FIXUP)
     os.setresuid(_UNUSED_USERS + _outer_pid(), 0, 0)
 
 
 def _outer_pid() -> int:
+    """Return this process's id outside the namespace: the mounted /proc is still the outer one."""
     return int(Path("/proc/self").readlink().name)
 
 
-def give_up_privileges(kept: int = 0) -> None:
-    """No capability but those of `kept` (a mask) now or later, by whatever is executed."""
+def drop_privileges(kept: int = 0) -> None:
+    """Drop all capabilities but those of the mask `kept`, for this process and every program that it executes."""
     for capability in range(64):
         try:
             prctl(_DROP_BOUND, capability)
@@ -101,14 +104,16 @@ def give_up_privileges(kept: int = 0) -> None:
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)
     sets = (ctypes.c_uint32 * 6)(kept, kept, 0, 0, 0, 0)
     checked_call(_libc.capset(header, sets))
-    prctl(_DUMPABLE, 1)  # a change of privileges hides /proc/self from oneself
+    prctl(_DUMPABLE, 1)  # a change of privileges makes /proc/self unreadable for the process
 
 
-def give_up_roots_privileges() -> None:
-    give_up_privileges(_FILE_CAPABILITIES)
+def drop_root_privileges() -> None:
+    """Drop root's capabilities but those that it needs to use its own files."""
+    drop_privileges(_FILE_CAPABILITIES)
 
 
 def no_new_privileges() -> None:
+    """Set no_new_privs: no program that is executed later gains privileges."""
     prctl(_NO_NEW_PRIVILEGES, 1)
 
 

@@ -1,4 +1,4 @@
-"""Which files a process may reach, by Linux' Landlock. Standard library only."""
+"""Restricts the files that a process may open, by Linux' Landlock. Uses the standard library only."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _VERSION = 1
 _BENEATH = 1
 _READ = 0b1101  # execute, read_file, read_dir
 _OF_FILES = 0b111 | 1 << 14  # execute, write_file, read_file, truncate
-_HANDLED = {1: (1 << 13) - 1, 2: (1 << 14) - 1}  # by ABI; from 3 on with truncate
+_HANDLED = {1: (1 << 13) - 1, 2: (1 << 14) - 1}  # by ABI version; from 3 on with truncate
 
 
 def version() -> int:
-    """The kernel's Landlock ABI; 0: it has none, or it is not switched on."""
+    """Return the kernel's Landlock ABI version; 0 if it has none, or it is switched off."""
     try:
         return syscall(_CREATE, None, 0, _VERSION)
     except OSError:
@@ -27,9 +27,9 @@ def version() -> int:
 
 
 def restrict(readable: Iterable[str], writable: Iterable[str]) -> None:
-    """From now on only what lies under these paths can be opened; those that are not there are passed over.
+    """Allow this process, from now on, to open only what lies under these paths. Missing paths are ignored.
 
-    `no_new_privs` must be set. Raises OSError where there is no Landlock.
+    `no_new_privs` must be set. Raises OSError if the kernel has no Landlock.
     """
     handled = _HANDLED.get(version(), (1 << 15) - 1)
     attributes = ctypes.create_string_buffer(struct.pack("Q", handled), 8)
@@ -46,10 +46,10 @@ def restrict(readable: Iterable[str], writable: Iterable[str]) -> None:
 
 def _allow(rules: int, path: str, access: int) -> None:
     with contextlib.suppress(FileNotFoundError, PermissionError, NotADirectoryError):
-        place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
         try:
-            allowed = access if os.path.isdir(path) else access & _OF_FILES  # noqa: PTH112 - texts, before user code
-            rule = ctypes.create_string_buffer(struct.pack("=Qi", allowed, place), 12)
+            allowed = access if os.path.isdir(path) else access & _OF_FILES  # noqa: PTH112 - a str
+            rule = ctypes.create_string_buffer(struct.pack("=Qi", allowed, fd), 12)
             syscall(_ADD, rules, _BENEATH, rule, 0)
         finally:
-            os.close(place)
+            os.close(fd)

@@ -1,4 +1,4 @@
-"""The probe: tries each means of confinement in a child of its own and prints those that work. Started by `sandbox`."""
+"""The probe process, started by `detection.detect`: it tries each means of isolation in a child process."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from journeyman.tools.sandbox.confinement import Confinement, confine
 
 
 def main() -> None:
+    """Print the means that work, as an AvailableIsolation in JSON."""
     trials = {
         "namespaces": Confinement(namespaces=True, network=False),
         "system_calls": Confinement(system_calls=True, network=False),
@@ -22,11 +23,12 @@ def main() -> None:
 
 
 def _works(trial: Confinement) -> bool:
+    """Check that a child process can apply the confinement."""
     pid = os.fork()
     if pid == 0:
         try:
             confine(trial)
-        except BaseException:  # noqa: BLE001 - whatever it is, it does not work
+        except BaseException:  # noqa: BLE001 - any failure means that it does not work
             os._exit(1)
         os._exit(0)
     return os.waitpid(pid, 0)[1] == 0

@@ -1,7 +1,7 @@
-"""A filter of system calls: what a tool has no business with fails with EPERM. Standard library only.
+"""A seccomp filter: system calls that no tool needs fail with EPERM. Uses the standard library only.
 
-Denied: other processes' memory, mounts, namespaces, kernel modules and keys, io_uring (it goes round filters), clocks,
-changing the user. Without a network also every new socket.
+Denied: access to other processes' memory, mounts, namespaces, kernel modules and keys, io_uring (which bypasses
+filters), setting clocks and changing the user. Without a network, also every new socket.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _NEW_NAMESPACES = NEW_IPC | NEW_MOUNTS | NEW_NETWORK | NEW_PIDS | NEW_USER | 0x2
 
 
 class _Calls(NamedTuple):
-    """Numbers of system calls on one architecture."""
+    """The numbers of system calls on one architecture."""
 
     audit: int
     denied: tuple[int, ...]
@@ -45,14 +45,16 @@ _ARCHITECTURES = {
 
 
 class _Program(ctypes.Structure):
+    """The struct sock_fprog of the C library."""
+
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
 
 
 def install(network: bool) -> None:
-    """Filter this process and its children from now on. `no_new_privs` must be set.
+    """Filter the system calls of this process and its children from now on. `no_new_privs` must be set.
 
     Raises:
-        OSError: the kernel has no seccomp, or this machine's calls are not known.
+        OSError: the kernel has no seccomp, or the architecture's call numbers are not known here.
     """
     calls = _ARCHITECTURES.get(platform.machine())
     if calls is None:
@@ -63,7 +65,7 @@ def install(network: bool) -> None:
 
 
 def _program(calls: _Calls, network: bool) -> bytes:
-    """Berkeley packet filter: architecture, then the number against each denied one."""
+    """Return the filter as a BPF program: it checks the architecture, then compares the number with each denied one."""
     denied = calls.denied if network else (*calls.denied, calls.socket)
     deny = _step(_RETURN, _EPERM)
     steps = [
@@ -74,7 +76,7 @@ def _program(calls: _Calls, network: bool) -> bytes:
         _step(_AT_LEAST, _OTHER_ABI, 0, 1),
         deny,
         _step(_EQUAL, _CLONE3, 0, 1),
-        _step(_RETURN, _ENOSYS),  # its flags lie in memory, out of sight: libraries then use clone
+        _step(_RETURN, _ENOSYS),  # its flags are in memory, which a filter cannot read; libraries then use clone
     ]
     for number in denied:
         steps += [_step(_EQUAL, number, 0, 1), deny]

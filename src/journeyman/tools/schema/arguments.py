@@ -1,4 +1,4 @@
-"""The check of a call's arguments in the server: from what the model wrote to arguments that may be executed."""
+"""Checks a call's arguments in the server: from what the model wrote to the JSON that is recorded and executed."""
 
 from __future__ import annotations
 
@@ -16,22 +16,25 @@ _decode = msgspec.json.Decoder().decode
 
 
 class ArgumentCheck(Protocol):
-    """Refuses arguments that do not fit, and gives back the JSON to be recorded and executed."""
+    """The port of the checks: one for each way in which a tool's schema is known."""
 
     def check(self, values: dict[str, JSON]) -> dict[str, JSON]:
-        """Raises ToolValidationError `invalid_arguments`, readable by a model."""
+        """Return the arguments to record and execute.
+
+        Raises ToolValidationError (`invalid_arguments`, worded for the model) if they do not fit.
+        """
         ...
 
 
 class PlainCheck:
-    """For arguments that stay JSON: the checked values themselves ("5" for an int is 5)."""
+    """The check for arguments of JSON types. It returns the converted values: "5" for an int becomes 5."""
 
     def __init__(self, arguments: Arguments) -> None:
         self.check = arguments.check
 
 
 class ConvertedCheck:
-    """For arguments that become other Python types when the tool runs: the JSON stays as it came."""
+    """The check for arguments that the tool's process converts to other Python types. It returns the JSON unchanged."""
 
     def __init__(self, arguments: Arguments) -> None:
         self._arguments = arguments
@@ -42,24 +45,24 @@ class ConvertedCheck:
 
 
 class SchemaCheck:
-    """For a JSON Schema whose Python types this process does not know."""
+    """The check by a JSON Schema, for tools whose Python types this process does not know."""
 
     def __init__(self, schema: dict[str, JSON]) -> None:
         self._schema = schema
 
     @cached_property
     def _validator(self) -> Any:
-        # 0.1 s and 8 MB at import: paid at the first call that needs it.
+        # Importing this takes 0.1 s and 8 MB, so it waits for the first call that needs it.
         import jsonschema_rs  # noqa: PLC0415
 
         try:
-            # Masked: messages name the fault and not the value, which may be a secret.
+            # The mask keeps values out of the messages, since they may be secrets.
             return jsonschema_rs.validator_for(self._schema, mask="the value", retriever=_no_network)
         except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as exc:
             raise ToolValidationError(f"the schema of the arguments is no JSON Schema: {str(exc)[:200]}") from exc
 
     def compile(self) -> SchemaCheck:
-        """Raises ToolValidationError now, and not at the first call, when the schema is none."""
+        """Compile the schema now and not at the first call. Raises ToolValidationError if it is invalid."""
         assert self._validator is not None
         return self
 
@@ -70,7 +73,7 @@ class SchemaCheck:
 
 
 class BothChecks:
-    """The code's check, then the agent file's narrower schema."""
+    """The check of the tool's code, followed by the one of the agent file's narrower schema."""
 
     def __init__(self, first: ArgumentCheck, second: ArgumentCheck) -> None:
         self._first, self._second = first, second
@@ -80,13 +83,13 @@ class BothChecks:
 
 
 def check_for_schema(tool: str, schema: dict[str, JSON]) -> ArgumentCheck:
-    """A check made from the schema alone: by pydantic where the schema is simple, by jsonschema-rs otherwise."""
+    """Return a check for a schema: by pydantic if the schema is simple, by jsonschema-rs otherwise."""
     arguments = arguments_of(schema)
     return SchemaCheck(schema) if arguments is None else PlainCheck(Arguments(tool, arguments))
 
 
 def decode_arguments(raw: str | bytes | dict[str, JSON]) -> dict[str, JSON]:
-    """Arguments as a dict; an empty text is no arguments.
+    """Return a call's arguments as a dict; an empty text gives an empty dict.
 
     Raises:
         ToolValidationError: `invalid_arguments`: not JSON, or not an object.

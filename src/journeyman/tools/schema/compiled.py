@@ -1,10 +1,10 @@
-"""Type hints -> JSON Schema and a compiled check of arguments, both by pydantic from one description."""
+"""Compiles a tool's type hints by pydantic: to the JSON Schema of its arguments, and to the check of a call's."""
 
 from __future__ import annotations
 
 from typing import Any, NotRequired
 
-from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
+from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError, with_config
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 from typing_extensions import TypedDict
@@ -13,13 +13,13 @@ from journeyman.errors import ToolValidationError
 from journeyman.events.messages import JSON
 from journeyman.tools.schema.signature import Argument, Signature
 
-_typed_dict: Any = TypedDict  # called with fields that only the run knows
+_typed_dict: Any = TypedDict  # untyped, since it is called with fields that are known at run time only
 _PROBLEMS_SHOWN = 8
 _REMEDY = "use str, int, float, bool, list, dict, an Enum, a dataclass or a pydantic model"
 
 
 class Arguments:
-    """A tool's arguments, compiled: their JSON Schema, and the check of a call's."""
+    """The compiled arguments of a tool: their JSON Schema, and the check of a call's arguments."""
 
     def __init__(self, tool: str, arguments: tuple[Argument, ...]) -> None:
         self._adapter = _compile(tool, list(arguments))
@@ -27,24 +27,25 @@ class Arguments:
 
     @classmethod
     def of(cls, tool: str, signature: Signature) -> Arguments:
+        """Compile the arguments of a signature. Raises ToolValidationError if one has no JSON Schema."""
         return cls(tool, signature.arguments)
 
     def check(self, values: dict[str, JSON]) -> dict[str, Any]:
-        """`values` as Python values by keyword; arguments not given are left out.
+        """Check `values` and return them as Python values by keyword. Arguments that are not given are left out.
 
         Raises:
-            ToolValidationError: `invalid_arguments`, one `field: problem` per fault.
+            ToolValidationError: `invalid_arguments`, with one `field: problem` for each field that does not fit.
         """
         try:
             return self._adapter.validate_python(values)  # type: ignore[no-any-return]
         except ValidationError as exc:
             raise invalid_arguments([_readable(error) for error in exc.errors(include_url=False)]) from None
-        except Exception as exc:  # a validator of the user's, or nesting too deep for pydantic
+        except Exception as exc:  # from a validator of the user, or nested too deep for pydantic
             raise invalid_arguments([f"arguments: {type(exc).__name__}: {exc}"[:300]]) from exc
 
 
 def invalid_arguments(problems: list[str]) -> ToolValidationError:
-    """One error for the model to read; the values themselves are not repeated."""
+    """Return one error for the model that lists the problems; it does not repeat the values."""
     shown = problems[:_PROBLEMS_SHOWN]
     if len(problems) > len(shown):
         shown.append(f"and {len(problems) - len(shown)} more")
@@ -61,17 +62,17 @@ def _readable(error: Any) -> str:
 
 
 def _compile(tool: str, arguments: list[Argument]) -> TypeAdapter[Any]:
+    """Return the pydantic adapter of the arguments. Raises ToolValidationError that names the one at fault."""
     try:
         fields = {a.name: a.hint if a.required else NotRequired[a.hint] for a in arguments}
-        shape = _typed_dict("Arguments", fields)
-        shape.__pydantic_config__ = ConfigDict(extra="forbid")
+        shape = with_config(ConfigDict(extra="forbid"))(_typed_dict("Arguments", fields))
         if any(_is_bytes(argument.hint) for argument in arguments):
             raise TypeError("JSON cannot carry bytes")
         return TypeAdapter(shape)
     except (PydanticSchemaGenerationError, PydanticUserError, TypeError, NameError) as exc:
         if len(arguments) > 1:
             for argument in arguments:
-                _compile(tool, [argument])  # raises for the one to blame
+                _compile(tool, [argument])  # raises for the one at fault
         reason = str(exc).splitlines()[0][:200]
         raise ToolValidationError(f"tool {tool!r}: argument {arguments[0].name!r}: {reason}: {_REMEDY}") from exc
 
@@ -98,6 +99,7 @@ def _schema(tool: str, adapter: TypeAdapter[Any], arguments: tuple[Argument, ...
 
 
 def _has_schema(argument: Argument) -> bool:
+    """Check that pydantic can make a JSON Schema of the argument's type."""
     try:
         TypeAdapter(argument.hint).json_schema()
     except (PydanticInvalidForJsonSchema, PydanticUserError):
@@ -106,6 +108,7 @@ def _has_schema(argument: Argument) -> bool:
 
 
 def _complete(tool: str, argument: Argument, node: dict[str, JSON]) -> None:
+    """Add the argument's description and default to its schema."""
     if argument.description:
         node.setdefault("description", argument.description)
     if argument.required:
@@ -119,7 +122,7 @@ def _complete(tool: str, argument: Argument, node: dict[str, JSON]) -> None:
 
 
 def _drop_titles(node: JSON) -> None:
-    """Remove the titles that pydantic makes from names; a property called `title` stays."""
+    """Remove the titles that pydantic derives from names; a property called `title` stays."""
     if isinstance(node, list):
         for item in node:
             _drop_titles(item)

@@ -1,4 +1,4 @@
-"""A tool as its author wrote it -> its spec, its signature and its compiled arguments."""
+"""Reads a tool as its author wrote it: its spec, its signature and its compiled arguments."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from journeyman.tools.spec import ToolSpec
 
 
 class Described(msgspec.Struct, frozen=True, kw_only=True):
-    """A tool, read. `arguments` is None where the tool brings a JSON Schema of its own."""
+    """A tool that was read. `arguments` is None if the tool has its own JSON Schema."""
 
     spec: ToolSpec
     function: Callable[..., Any]
     signature: Signature
     arguments: Arguments | None
-    says_isolation: bool = False  # the code does, by `isolation` or by being a plain def
+    says_isolation: bool = False  # whether the code declares it, by `isolation` or by being a plain def
 
 
 def describe(thing: object) -> Described:
     """Read a `@tool` function or a `BaseTool` instance.
 
     Raises:
-        ToolValidationError: it is neither, or its signature makes no schema; names argument and remedy.
+        ToolValidationError: it is neither, or its signature has no JSON Schema; names the argument and the remedy.
     """
     if isinstance(thing, Declared):
         return _describe_instance(thing)
@@ -63,6 +63,7 @@ def _describe_instance(thing: Declared) -> Described:
 
 
 def _own_schema(thing: Declared) -> dict[str, JSON]:
+    """Return the JSON Schema that a class gives by `get_spec`. Raises ToolValidationError."""
     given = thing.get_spec()
     schema = given.get("parameters") if isinstance(given, dict) else None
     if not isinstance(schema, dict) or schema.get("type") != "object":
@@ -94,12 +95,13 @@ def _described(
 
 
 def _origin(function: Callable[..., Any]) -> tuple[str, str]:
+    """Return `file:line` of a function, and the hash of its file."""
     unwrapped = inspect.unwrap(function)
     code, loader = unwrapped.__code__, unwrapped.__globals__.get("__loader__")
     file = Path(code.co_filename)
     try:
-        known = isinstance(loader, ResourceLoader) and loader.get_data(str(file))  # as it was imported
+        known = isinstance(loader, ResourceLoader) and loader.get_data(str(file))  # the source that was imported
         digest = hashlib.sha256(known or file.read_bytes()).hexdigest()[:16]
-    except OSError:  # typed into an interpreter: there is no file
+    except OSError:  # there is no file, as in an interactive interpreter
         digest = hashlib.sha256(code.co_code).hexdigest()[:16]
     return f"{file.name}:{code.co_firstlineno}", digest

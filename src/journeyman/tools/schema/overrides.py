@@ -1,4 +1,4 @@
-"""How an agent file narrows the schema of a tool's arguments. Pure; its policy is the agents' part."""
+"""Narrows the schema of a tool's arguments by an agent file's `arguments` and `required`. Pure."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _TYPES = ("string", "integer", "number", "boolean", "null", "array", "object")
 
 
 class Mismatch(NamedTuple):
-    """A problem and where in the override it is, for the caller to add file and line."""
+    """A problem and its path in the override, from which the caller finds file and line."""
 
     path: tuple[str, ...]
     problem: Problem
 
 
 def overridden_schema(spec: ToolSpec, override: Mapping[str, JSON]) -> ToolSpec:
-    """`spec` with its schema narrowed; ask `mismatches` first.
+    """Return `spec` with its schema narrowed. The override must have no `mismatches`.
 
     `override` may hold `arguments` (name -> JSON Schema fragment) and `required`.
     """
@@ -42,7 +42,7 @@ def _narrowed_schema(parameters: dict[str, JSON], override: Mapping[str, JSON]) 
 
 
 def mismatches(spec: ToolSpec, override: Mapping[str, JSON]) -> list[Mismatch]:
-    """Every way in which the override contradicts the code, argument by argument."""
+    """Return every contradiction between the override and the tool's code, argument by argument."""
     found = [*_argument_mismatches(spec, override), *_required_mismatches(spec, override)]
     return found or _unusable_schema(spec, override)
 
@@ -71,12 +71,12 @@ def _fragment_mismatches(
         return [_mismatch(spec, (*path, "$ref"), f"argument {name!r}: $ref is not allowed here", "write it out")]
     if "type" not in fragment:
         return []
-    asked = _listed(fragment["type"])
-    unknown = [kind for kind in asked if kind not in _TYPES]
-    if unknown or not asked:
+    wanted = _listed(fragment["type"])
+    unknown = [kind for kind in wanted if kind not in _TYPES]
+    if unknown or not wanted:
         return [_mismatch(spec, (*path, "type"), f"argument {name!r}: no such type", f"one of {', '.join(_TYPES)}")]
     allowed = _types_of(spec.parameters["properties"][name], spec.parameters)
-    wrong = [kind for kind in asked if allowed and kind not in allowed]
+    wrong = [kind for kind in wanted if allowed and kind not in allowed]
     if not wrong:
         return []
     text = f"argument {name!r} is {' or '.join(sorted(allowed))} in the code, not {' or '.join(wrong)}"
@@ -84,7 +84,7 @@ def _fragment_mismatches(
 
 
 def _types_of(node: JSON, root: dict[str, JSON]) -> set[str]:
-    """The JSON types that a schema node lets through; empty: any."""
+    """Return the JSON types that a schema node allows; an empty set if it allows any."""
     if not isinstance(node, dict):
         return set()
     if "$ref" in node:
@@ -122,10 +122,10 @@ def _required_mismatches(spec: ToolSpec, override: Mapping[str, JSON]) -> list[M
 
 
 def _unusable_schema(spec: ToolSpec, override: Mapping[str, JSON]) -> list[Mismatch]:
-    """Fragments that are no JSON Schema (a pattern that does not compile, a maximum that is a text)."""
+    """Return the fragments that are not valid JSON Schema, such as a pattern that does not compile."""
     if not override.get("arguments"):
         return []
-    import jsonschema_rs  # noqa: PLC0415 - 0.1 s and 8 MB: only agents that narrow arguments pay
+    import jsonschema_rs  # noqa: PLC0415 - 0.1 s and 8 MB, only for agents that narrow arguments
 
     found = []
     for name, fragment in override["arguments"].items():
@@ -138,6 +138,7 @@ def _unusable_schema(spec: ToolSpec, override: Mapping[str, JSON]) -> list[Misma
 
 
 def _known(spec: ToolSpec) -> str:
+    """Return a remedy that lists the tool's arguments."""
     names = ", ".join(spec.parameters.get("properties", {}))
     return f"it has {names}" if names else "it takes no arguments"
 

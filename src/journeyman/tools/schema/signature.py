@@ -1,4 +1,4 @@
-"""What a tool's function says about its arguments: type hints, defaults, docstring. Pure, and without pydantic."""
+"""Reads a tool function's signature: type hints, defaults and docstring. Pure, and without pydantic."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ARGUMENT = re.compile(r"\*{0,2}(\w+)\s*(?:\([^)]*\))?\s*:\s*(.*)")
 
 
 class Argument(msgspec.Struct, frozen=True, kw_only=True):
-    """One argument that the model gives."""
+    """An argument that the model gives."""
 
     name: str
     hint: Any
@@ -32,33 +32,35 @@ class Argument(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def required(self) -> bool:
+        """Whether the argument has no default."""
         return self.default is REQUIRED
 
     @property
     def sensitive(self) -> bool:
+        """Whether the argument is annotated with `Sensitive`."""
         return any(mark is Sensitive or isinstance(mark, Sensitive) for mark in getattr(self.hint, "__metadata__", ()))
 
 
 class Signature(msgspec.Struct, frozen=True, kw_only=True):
-    """A function's arguments, and what is injected beside them."""
+    """The signature of a tool's function: the model's arguments, and the parameters that are filled in for it."""
 
-    summary: str
+    summary: str  # of the docstring
     arguments: tuple[Argument, ...]
     context: str | None = None  # the parameter that gets the tool context
-    resources: dict[str, Resource] = {}
+    resources: dict[str, Resource] = {}  # parameter -> the resource that it gets
     blocking: bool = False  # a plain def
 
     @property
     def plain(self) -> bool:
-        """Whether checked JSON can be passed as it is: no argument needs conversion to a Python type."""
+        """Whether checked JSON can be passed as it is, since no argument is converted to another Python type."""
         return all(_is_plain(argument.hint) for argument in self.arguments)
 
 
 def read_signature(function: Callable[..., Any], tool: str) -> Signature:
-    """The signature of a tool's function (bound methods too).
+    """Read the signature of a tool's function or bound method.
 
     Raises:
-        ToolValidationError: names the argument and the remedy.
+        ToolValidationError: an argument cannot be used; names it and the remedy.
     """
     summary, descriptions = parse_docstring(function.__doc__ or "")
     parameters = inspect.signature(function).parameters.values()
@@ -70,8 +72,8 @@ def read_signature(function: Callable[..., Any], tool: str) -> Signature:
     arguments: list[Argument] = []
     for parameter in parameters:
         name, hint = parameter.name, hints.get(parameter.name, REQUIRED)
-        if (asked := _context_of(hint)) is not None:
-            _refuse_wrong_context(tool, name, asked, blocking)
+        if (context_class := _context_of(hint)) is not None:
+            _check_context_class(tool, name, context_class, blocking)
             context = name
         elif (found := _resource_for(hint, resources)) is not None:
             injected[name] = found
@@ -96,12 +98,13 @@ def _argument(tool: str, parameter: inspect.Parameter, hint: Any, description: s
 
 
 def _context_of(hint: Any) -> Any:
-    """The context class that a hint names, also in `ToolContext | None`."""
+    """Return the context class that a hint names, also within `ToolContext | None`; None if it names none."""
     hints = typing.get_args(hint) if typing.get_origin(hint) in (Union, types.UnionType) else (hint,)
     return next((part for part in hints if part in (ToolContext, BlockingToolContext)), None)
 
 
-def _refuse_wrong_context(tool: str, name: str, hint: Any, blocking: bool) -> None:
+def _check_context_class(tool: str, name: str, hint: Any, blocking: bool) -> None:
+    """Check that an async tool takes ToolContext and a plain one BlockingToolContext. Raises ToolValidationError."""
     wanted = BlockingToolContext if blocking else ToolContext
     if hint is not wanted:
         kind = "a plain def" if blocking else "an async def"
@@ -120,7 +123,7 @@ def _hints(function: Callable[..., Any], tool: str) -> dict[str, Any]:
 
 
 def _unresolved(function: Callable[..., Any]) -> str:
-    """The first parameter whose hint fails on its own."""
+    """Return the first parameter whose type hint cannot be resolved."""
     names = getattr(function, "__globals__", {})
     for name, hint in getattr(function, "__annotations__", {}).items():
         probe = types.SimpleNamespace(__annotations__={name: hint})
@@ -132,6 +135,7 @@ def _unresolved(function: Callable[..., Any]) -> str:
 
 
 def _visible_resources(function: Callable[..., Any]) -> list[tuple[Any, Resource]]:
+    """Return the resources of the function's module, each with the type that it provides."""
     names = getattr(inspect.unwrap(function), "__globals__", {})
     return [(value.provides(), value) for value in list(names.values()) if type(value) is Resource]
 
@@ -141,6 +145,7 @@ def _resource_for(hint: Any, resources: list[tuple[Any, Resource]]) -> Resource 
 
 
 def _is_plain(hint: Any) -> bool:
+    """Check that values of this type are plain JSON."""
     if any(hint is known for known in _PLAIN):
         return True
     origin, parts = typing.get_origin(hint), typing.get_args(hint)
@@ -155,7 +160,7 @@ def _is_plain(hint: Any) -> bool:
 
 
 def parse_docstring(text: str) -> tuple[str, dict[str, str]]:
-    """(the text before the first section, argument name -> its description) of a Google style docstring."""
+    """Split a Google style docstring into the text before the first section and the descriptions of arguments."""
     lines = inspect.cleandoc(text).splitlines() if text else []
     summary: list[str] = []
     arguments: dict[str, str] = {}
@@ -172,7 +177,7 @@ def parse_docstring(text: str) -> tuple[str, dict[str, str]]:
 
 
 def _read_argument_line(line: str, current: str, arguments: dict[str, str]) -> str:
-    """Put one line of `Args:` where it belongs; the argument that the next line may continue."""
+    """Read one line of an `Args:` section. Returns the argument whose description the next line may continue."""
     indent = len(line) - len(line.lstrip())
     found = _ARGUMENT.fullmatch(line.strip())
     if found and 0 < indent <= 4:

@@ -1,6 +1,6 @@
-"""A simple JSON Schema read back as arguments, so that the common case needs no second validator.
+"""Reads a simple JSON Schema back as arguments, so that most tools are checked by pydantic alone.
 
-Simple: properties of plain types, lists, enums and null, without other keywords. Anything else is None.
+A schema is simple if its properties have plain types, lists, enums and null, and no other keywords.
 """
 
 from __future__ import annotations
@@ -13,19 +13,20 @@ from typing import Any, Literal
 from journeyman.events.messages import JSON
 from journeyman.tools.schema.signature import REQUIRED, Argument
 
+_NOT_SIMPLE: Any = object()
 _TYPES: dict[str, Any] = {"string": str, "integer": int, "number": float, "boolean": bool, "null": None}
-_SAID = {"description", "default", "title"}  # keywords that demand nothing
+_ANNOTATIONS = {"description", "default", "title"}  # keywords that restrict nothing
 
 
 def arguments_of(schema: dict[str, JSON]) -> tuple[Argument, ...] | None:
-    """The arguments that a simple schema describes; None if it says more than types."""
+    """Return the arguments that a schema describes; None if it is not simple."""
     if set(schema) - {"type", "properties", "required", "additionalProperties"} or _is_open(schema):
         return None
     required = schema.get("required", [])
     arguments = []
     for name, node in schema.get("properties", {}).items():
         hint = _hint(node)
-        if hint is REQUIRED:
+        if hint is _NOT_SIMPLE:
             return None
         default = REQUIRED if name in required else node.get("default")
         arguments.append(Argument(name=name, hint=hint, default=default))
@@ -37,22 +38,22 @@ def _is_open(schema: dict[str, JSON]) -> bool:
 
 
 def _hint(node: JSON) -> Any:
-    """The Python type of a schema node; REQUIRED stands for "cannot say"."""
+    """Return the Python type of a schema node; `_NOT_SIMPLE` if it has none."""
     if not isinstance(node, dict):
-        return REQUIRED
-    said = {key: value for key, value in node.items() if key not in _SAID}
-    if not said:
+        return _NOT_SIMPLE
+    rules = {key: value for key, value in node.items() if key not in _ANNOTATIONS}
+    if not rules:
         return Any
-    if set(said) == {"anyOf"}:
-        hints = [_hint(part) for part in said["anyOf"]]
-        return REQUIRED if REQUIRED in hints else functools.reduce(operator.or_, hints)
-    if said.get("type") == "string" and set(said) == {"type", "enum"}:
-        return Literal[tuple(said["enum"])]
-    if said.get("type") == "array" and set(said) <= {"type", "items"}:
-        item = _hint(said.get("items", {}))
-        return REQUIRED if item is REQUIRED else types.GenericAlias(list, (item,))
-    if said == {"type": "object", "additionalProperties": True}:
+    if set(rules) == {"anyOf"}:
+        hints = [_hint(part) for part in rules["anyOf"]]
+        return _NOT_SIMPLE if _NOT_SIMPLE in hints else functools.reduce(operator.or_, hints)
+    if rules.get("type") == "string" and set(rules) == {"type", "enum"}:
+        return Literal[tuple(rules["enum"])]
+    if rules.get("type") == "array" and set(rules) <= {"type", "items"}:
+        item = _hint(rules.get("items", {}))
+        return _NOT_SIMPLE if item is _NOT_SIMPLE else types.GenericAlias(list, (item,))
+    if rules == {"type": "object", "additionalProperties": True}:
         return dict[str, Any]
-    if set(said) != {"type"} or not isinstance(said["type"], str):
-        return REQUIRED
-    return _TYPES.get(said["type"], REQUIRED)
+    if set(rules) != {"type"} or not isinstance(rules["type"], str):
+        return _NOT_SIMPLE
+    return _TYPES.get(rules["type"], _NOT_SIMPLE)

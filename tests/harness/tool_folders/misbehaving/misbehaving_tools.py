@@ -72,7 +72,7 @@ async def inline(how: str) -> Any:
 
 @tool(effects="once", timeout_seconds=0.15)
 def hang() -> str:
-    """Never return, and mind no signal."""
+    """Never return, and ignore signals."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     while True:
         time.sleep(60)
@@ -105,7 +105,7 @@ def die_once() -> str:
 
 @tool(effects="none")
 def change_process(ctx: BlockingToolContext) -> dict[str, Any]:
-    """Noise, another folder, another environment."""
+    """Print, change the folder and change the environment."""
     print("noise" * 100_000)
     os.chdir("/")
     os.environ["LEAK"] = "yes"
@@ -117,7 +117,7 @@ def change_process(ctx: BlockingToolContext) -> dict[str, Any]:
 
 @tool(effects="none")
 def look_at_process() -> dict[str, Any]:
-    """What the process sees."""
+    """Return what the process sees."""
     return {
         "leak": os.environ.get("LEAK"),
         "secret": os.environ.get("JM_SECRET"),
@@ -137,7 +137,7 @@ def close_output() -> str:
 
 @tool(effects="none", isolation="process")
 async def async_in_process(ctx: ToolContext) -> str:
-    """An async def that chose the process."""
+    """Run as an async def in a process."""
     await ctx.context.patch(thread={"where": "process"})
     await asyncio.sleep(0)
     return f"{ctx.context.thread['where']} {os.getpid()}"
@@ -145,7 +145,7 @@ async def async_in_process(ctx: ToolContext) -> str:
 
 @tool(effects="none")
 def ask_in_process(ctx: BlockingToolContext) -> str:
-    """Ask, and hide it."""
+    """Ask, and catch the exception."""
     try:
         return ctx.ask("Which?")
     except Exception:  # noqa: BLE001 - what a tool does
@@ -154,13 +154,13 @@ def ask_in_process(ctx: BlockingToolContext) -> str:
 
 @tool(effects="idempotent", isolation="process")
 async def ask_awaited_in_process(ctx: ToolContext) -> str:
-    """The same, awaited."""
+    """Ask, awaited, with a deadline and a default."""
     return await ctx.ask("Which?", deadline_seconds=60, default="none")
 
 
 @tool(effects="once")
 def ask_once(ctx: BlockingToolContext) -> str:
-    """It may not."""
+    """Ask, which a once tool must not."""
     return ctx.ask("Which?")
 
 
@@ -191,7 +191,7 @@ LEFT_BEHIND = threading.Event()
 
 @tool(effects="none")
 def leave_thread(ctx: BlockingToolContext) -> str:
-    """Leave a thread behind that speaks when the next call runs."""
+    """Leave a thread running that sends progress during the next call."""
 
     def speak() -> None:
         LEFT_BEHIND.wait(10)
@@ -205,7 +205,7 @@ def leave_thread(ctx: BlockingToolContext) -> str:
 
 @tool(effects="none")
 def wake_thread(ctx: BlockingToolContext) -> str:
-    """Let the thread left behind speak."""
+    """Let the thread of the earlier call send progress."""
     LEFT_BEHIND.set()
     while LEFT_BEHIND.is_set():
         time.sleep(0.001)

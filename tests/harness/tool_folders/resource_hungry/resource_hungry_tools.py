@@ -1,4 +1,4 @@
-"""Tools that take more than they may. Each has limits of its own, so that a failing test costs little."""
+"""Tools that use more than they may. Each has its own limits, so that a failing test costs little."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def map_memory() -> str:
 
 @tool(effects="none", retries=0, timeout_seconds=2, limits=LIMITS)
 def fork_bomb() -> str:
-    """Each process makes more, under the limit of processes and of 100 forks each."""
+    """Start processes that start more, each up to 100."""
     for _ in range(100):
         try:
             if os.fork() == 0:
@@ -60,7 +60,7 @@ def fork_bomb() -> str:
 
 @tool(effects="none", limits=LIMITS)
 def count_forks() -> str:
-    """How many processes can be had, at most 60."""
+    """Return how many processes can be started, at most 60."""
     for count in range(60):
         try:
             if os.fork() == 0:
@@ -73,7 +73,7 @@ def count_forks() -> str:
 
 @tool(effects="none", retries=0, limits=LIMITS)
 def leave_daemon(heartbeat: str) -> str:
-    """Start a process in a session of its own that writes for ever, and return."""
+    """Start a process in another session that writes for ever, and return."""
     if os.fork() == 0:
         os.setsid()
         if os.fork() == 0:
@@ -88,7 +88,7 @@ def leave_daemon(heartbeat: str) -> str:
 
 @tool(effects="none", retries=0, timeout_seconds=0.5, limits=LIMITS)
 def hang_with_daemon(heartbeat: str) -> str:
-    """The same, and never return."""
+    """Start the process, and never return."""
     leave_daemon(heartbeat)
     time.sleep(60)
     return "?"
@@ -96,7 +96,7 @@ def hang_with_daemon(heartbeat: str) -> str:
 
 @tool(effects="none", retries=0, limits=LIMITS)
 def close_everything() -> str:
-    """Close every descriptor."""
+    """Close every file descriptor."""
     os.closerange(0, 256)
     time.sleep(60)
     return "?"
@@ -112,7 +112,7 @@ def print_gigabyte() -> str:
 
 @tool(effects="none", retries=0, timeout_seconds=0.5, limits=LIMITS)
 def endless_threads() -> str:
-    """Threads that never end, waited for."""
+    """Start threads that never end, and wait for them."""
     threads = [threading.Thread(target=_spin) for _ in range(3)]
     for each in threads:
         each.start()
@@ -128,14 +128,14 @@ def _spin() -> None:
 
 @tool(effects="none", limits=LIMITS)
 def leave_busy_thread() -> str:
-    """A thread that never ends, left behind."""
+    """Leave a thread running that never ends."""
     threading.Thread(target=_spin, daemon=True).start()
     return str(BORN)
 
 
 @tool(effects="none", limits=LIMITS)
 def born() -> str:
-    """When this process was."""
+    """Return when this process was started."""
     return str(BORN)
 
 
@@ -144,7 +144,7 @@ BORN = time.monotonic_ns()
 
 @tool(effects="none", retries=0, timeout_seconds=0.5, limits=LIMITS)
 def mind_no_signal() -> str:
-    """Handlers that block, and every signal blocked."""
+    """Install handlers that block, and block every signal."""
     for each in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         try:
             signal.signal(each, lambda *_: time.sleep(60))
@@ -157,7 +157,7 @@ def mind_no_signal() -> str:
 
 @tool(effects="none", retries=0, limits=LIMITS)
 def write_file() -> str:
-    """Write more than one file may hold."""
+    """Write a file that is larger than allowed."""
     with Path(os.environ.get("TMPDIR", "/tmp"), f"greedy-{time.monotonic_ns()}").open("wb") as file:
         os.unlink(file.name)
         file.write(b"x" * (3 << 20))
@@ -179,7 +179,7 @@ def five_megabytes() -> str:
 
 @tool(effects="none")
 def probe(port: int, path: str, pid: int) -> dict[str, Any]:
-    """What can be reached from here."""
+    """Return what can be reached from the process."""
     return {
         "connect": _tried(lambda: socket.create_connection(("127.0.0.1", port), 1).close()),
         "read": _tried(lambda: Path(path).read_text()),

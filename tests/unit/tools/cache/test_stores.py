@@ -30,7 +30,7 @@ def entry(text: str, tool: str = "look", expires: int = 10) -> CacheEntry:
     return CacheEntry(tool=tool, text=text, expires=expires)
 
 
-async def test_what_is_kept_is_found_until_it_expires(make: Make) -> None:
+async def test_a_result_is_found_until_it_expires(make: Make) -> None:
     store = make()
     assert await store.get(b"a", 0) is None
     store.put(b"a", entry("kept"))
@@ -40,7 +40,7 @@ async def test_what_is_kept_is_found_until_it_expires(make: Make) -> None:
     assert store.sweep(10) == 0
 
 
-async def test_the_oldest_use_goes_first(make: Make) -> None:
+async def test_the_least_recently_used_result_is_dropped_first(make: Make) -> None:
     store = make(max_entries=2)
     for key in (b"a", b"b"):
         await store.get(key, 0)
@@ -50,7 +50,7 @@ async def test_the_oldest_use_goes_first(make: Make) -> None:
     assert [await store.get(key, 0) for key in (b"a", b"b", b"c")] == ["a", None, "c"]
 
 
-async def test_a_tool_is_forgotten_alone(make: Make) -> None:
+async def test_clearing_a_tool_leaves_the_others(make: Make) -> None:
     store = make()
     await store.get(b"a", 0)
     store.put(b"a", entry("a"))
@@ -59,7 +59,7 @@ async def test_a_tool_is_forgotten_alone(make: Make) -> None:
     assert [await store.get(key, 0) for key in (b"a", b"b")] == [None, "b"]
 
 
-async def test_what_is_too_large_is_not_kept(make: Make) -> None:
+async def test_a_result_that_is_too_large_is_not_kept(make: Make) -> None:
     store = make(max_bytes=1000)
     await store.get(b"a", 0)
     store.put(b"a", entry("old"))
@@ -107,7 +107,7 @@ async def test_bounds_hold_for_what_an_earlier_process_left(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("damage", [b"no database at all" * 100, b""])
-async def test_a_damaged_file_is_made_anew(damage: bytes, tmp_path: Path) -> None:
+async def test_a_damaged_file_is_created_anew(damage: bytes, tmp_path: Path) -> None:
     (tmp_path / "c.cache").write_bytes(damage)
     store = SqliteStore(tmp_path / "c.cache")
     assert await store.get(b"a", 0) is None

@@ -25,12 +25,12 @@ def code_hash(name: str, **changed: bytes) -> str | None:
 
 
 @pytest.mark.parametrize("changed", ["a", "lib__words", "lib__more", "shared"])
-def test_what_it_imports_however_far_is_its_code(changed: str) -> None:
+def test_the_hash_covers_all_that_a_file_imports(changed: str) -> None:
     assert code_hash("a.py", **{changed: b"# changed"}) != code_hash("a.py")
 
 
 @pytest.mark.parametrize("changed", ["lone", "lib__unused", "broken"])
-def test_what_it_does_not_import_is_not(changed: str) -> None:
+def test_the_hash_does_not_cover_other_files(changed: str) -> None:
     assert code_hash("a.py", **{changed: b"# changed"}) == code_hash("a.py")
 
 

@@ -1,4 +1,4 @@
-"""An inline tool that blocks the loop is named, with its stack, and counted."""
+"""An inline tool that blocks the event loop is logged with its stack, and counted."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def block(seconds: float) -> str:
 
 @tool(effects="none")
 async def wait_politely() -> str:
-    """Wait longer than one may block."""
+    """Wait longer than a tool may block."""
     try:
         await asyncio.wait_for(asyncio.Event().wait(), 0.15)
     except TimeoutError:
@@ -47,7 +47,7 @@ async def run(request_for, host):
     await registry.aclose()
 
 
-async def test_a_blocked_loop_is_told_with_tool_and_stack_and_counted(run, caplog):
+async def test_a_blocked_loop_is_logged_with_tool_and_stack_and_counted(run, caplog):
     caplog.set_level(logging.WARNING, "journeyman.tool")
     result, figures = await run(block, {"seconds": 0.2})
     assert (result, figures["loop_blocks"]) == ("done", 1)

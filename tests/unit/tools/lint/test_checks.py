@@ -120,7 +120,7 @@ def test_each_rule_finds_what_it_is_about(rule: str, code: str, look: Look) -> N
 
 
 @pytest.mark.parametrize("code", GOOD)
-def test_what_is_fine_is_not_found(code: str, look: Look) -> None:
+def test_harmless_code_has_no_findings(code: str, look: Look) -> None:
     assert look(code) == ()
 
 

@@ -31,7 +31,7 @@ def test_a_server_must_be_absolute(servers: list[Any]) -> None:
     ["ftp://h", "//h/a", "https://", "https://u:p@h", "https://h?a", "https://h#a", "https://h/../a", "https://h/%2e%2e",
      "https://h\\@e", "https://h:99999", "https://h h", "https://[::g]", "https://h/a b", "https://h/%zz", "https://ü"],
 )  # fmt: skip
-def test_addresses_that_are_refused(url: str) -> None:
+def test_invalid_base_urls(url: str) -> None:
     with pytest.raises(ValueError, match="server"):
         base_url(url)
 
@@ -44,5 +44,5 @@ def test_addresses_that_are_refused(url: str) -> None:
         ("http://[::1]:9", "http://[::1]:9"),
     ],
 )
-def test_addresses_that_are_taken(url: str, base: str) -> None:
+def test_valid_base_urls(url: str, base: str) -> None:
     assert base_url(url) == base

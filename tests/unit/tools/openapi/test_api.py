@@ -25,5 +25,5 @@ def test_a_method_or_an_id_that_cannot_be_chosen() -> None:
 
 
 @pytest.mark.parametrize("path", ["things", "/a b", "/a/../b", "/a/%2e%2E/b", "/a?b", "/a#b", "/ä"])
-def test_paths_that_are_none(path: str) -> None:
+def test_invalid_paths(path: str) -> None:
     assert "characters that a path may not have" in messages(document({}, path))[0]

@@ -20,7 +20,7 @@ def parameter(place: str, style: str = "", explode: bool = False, name: str = "p
     return Parameter(
         name=name,
         argument=name,
-        place=place,
+        location=place,
         style=style,
         explode=explode,
         required=False,  # type: ignore[arg-type]

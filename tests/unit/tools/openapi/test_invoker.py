@@ -30,7 +30,7 @@ def parameter(place: str, style: str = "", explode: bool = False, name: str = "p
     return Parameter(
         name=name,
         argument=name,
-        place=place,
+        location=place,
         style=style,
         explode=explode,
         required=False,  # type: ignore[arg-type]
@@ -38,7 +38,7 @@ def parameter(place: str, style: str = "", explode: bool = False, name: str = "p
 
 
 class Hosted:
-    """One tool behind a fake transport, executed as the server does."""
+    """A tool behind a fake transport, executed in the same way as in the server."""
 
     def __init__(
         self, *replies: Any, method: str = "GET", credential: Credential | None = None, **service: Any
@@ -171,7 +171,7 @@ async def test_what_may_be_repeated_is_tried_again_when_the_api_says_so(request_
 
 @pytest.mark.parametrize("error", [timed_out(BASE, 5), cut_off(BASE)])
 @pytest.mark.parametrize(("method", "tries", "unknown"), [("POST", 1, True), ("PUT", 4, False), ("GET", 4, False)])
-async def test_silence_after_sending(
+async def test_no_answer_after_sending(
     error: Exception, method: str, tries: int, unknown: bool, request_for: Any, host: Any
 ) -> None:
     hosted = Hosted(*[FakeReply([error]) for _ in range(4)], method=method)
@@ -199,7 +199,7 @@ async def test_a_service_in_pieces_is_left_alone(request_for: Any, host: Any) ->
     assert len(hosted.transport.requests) == 5
 
 
-async def test_a_refusal_by_status_says_nothing_against_the_service(request_for: Any, host: Any) -> None:
+async def test_an_error_status_is_no_failure_of_the_service(request_for: Any, host: Any) -> None:
     hosted = Hosted(*[FakeReply(status=404) for _ in range(8)], failures=2)
     for _ in range(8):
         outcome = await hosted.call(request_for, host)

@@ -22,7 +22,7 @@ def test_parameters_and_body_become_arguments() -> None:
         "additionalProperties": False,
     }
     assert reading.operation.body == "required"
-    assert [each.place for each in reading.operation.parameters] == ["path", "query", "header"]
+    assert [each.location for each in reading.operation.parameters] == ["path", "query", "header"]
 
 
 def test_the_operations_parameters_stand_in_place_of_the_paths() -> None:

@@ -153,7 +153,7 @@ class OwnSchema(BaseTool):
 
 class Greeter(BaseTool):
     name = "greet"
-    description = "Greet somebody."
+    description = "Greet a person."
 
     async def run(self, who: str, ctx: ToolContext) -> str:
         return f"hello {who}"
@@ -162,7 +162,7 @@ class Greeter(BaseTool):
 def test_tools_as_classes():
     assert Greeter().get_spec() == {
         "name": "greet",
-        "description": "Greet somebody.",
+        "description": "Greet a person.",
         "parameters": {
             "type": "object",
             "properties": {"who": {"type": "string"}},

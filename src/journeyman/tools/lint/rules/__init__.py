@@ -1,1 +1,1 @@
-"""The lint rules, by subject."""
+"""The rules of the static check, by subject."""

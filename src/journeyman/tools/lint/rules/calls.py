@@ -1,4 +1,4 @@
-"""The calls that a rule is about, by their dotted names."""
+"""The functions that the rules are about, by their dotted names."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ UNSAFE_LOADS = {
 UNSAFE_YAML = {f"yaml.{name}" for name in ("load", "load_all", "unsafe_load", "unsafe_load_all", "full_load")}
 SAFE_LOADERS = {"yaml.SafeLoader", "yaml.CSafeLoader", "yaml.BaseLoader"}
 DYNAMIC_IMPORTS = {"builtins.__import__", "importlib.import_module", "importlib.__import__", "imp.load_source"}
-BACK_DOORS = {
+INTERPRETER_INTERNALS = {
     "__subclasses__",
     "__globals__",
     "__builtins__",
@@ -78,7 +78,7 @@ _VERBS = ("get", "post", "put", "patch", "delete", "head", "options", "request")
 _SESSIONS = ("requests", "requests.Session()", "requests.session()")
 NEEDS_TIMEOUT = {
     **{f"{session}.{verb}": None for session in _SESSIONS for verb in _VERBS},
-    "urllib.request.urlopen": 2,  # its place among the arguments
+    "urllib.request.urlopen": 2,  # position of the timeout among the arguments
     "socket.create_connection": 1,
     "http.client.HTTPConnection": 2,
     "http.client.HTTPSConnection": 4,
@@ -95,7 +95,7 @@ PATH_WRITES = {
     *(f"{_PATH}.{name}" for name in ("replace", "chmod", "symlink_to", "hardlink_to")),
 }
 PATH_READS = {f"{_PATH}.{name}" for name in ("read_text", "read_bytes", "iterdir", "glob", "rglob")}
-WRITES = {  # the place of the path among the arguments
+WRITES = {  # function -> position of the path among its arguments
     **{f"os.{name}": 0 for name in ("remove", "unlink", "rmdir", "removedirs", "mkdir", "makedirs", "chmod", "chown")},
     **{f"os.{name}": 1 for name in ("rename", "replace", "link", "symlink")},
     **{f"shutil.{name}": 1 for name in ("copy", "copy2", "copyfile", "copytree", "move")},
@@ -107,7 +107,7 @@ UNSAFE_NAMES = {"tempfile.mktemp", "os.tempnam"}
 ARCHIVES = {"tarfile.open().extractall", "tarfile.TarFile().extractall", "tarfile.open().extract"}
 UNPACKERS = {"shutil.unpack_archive"}
 
-WAITS = {  # until something outside answers
+WAITS = {  # they block until another process or host answers
     "time.sleep",
     "builtins.input",
     "select.select",

@@ -1,4 +1,4 @@
-"""Which thing a name in a file means, as a dotted path: imports, simple assignments, annotations. No scopes."""
+"""Resolves names in a file to dotted paths, by imports, simple assignments and annotations. It ignores scopes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _BUILTINS = frozenset(dir(builtins))
 
 
 class NameResolver:
-    """`dotted(node)` is "os.system", "builtins.open", "pathlib.Path().write_text" (an instance's), or "" if unknown."""
+    """The names of one file, and what they mean."""
 
     def __init__(self, nodes: Sequence[ast.AST]) -> None:
         self._means: dict[str, str] = {}
@@ -21,6 +21,10 @@ class NameResolver:
             self._bind(node)
 
     def dotted(self, node: ast.AST | None) -> str:
+        """Return what an expression means: "os.system", or "pathlib.Path().open" for the method of an instance.
+
+        Returns an empty string if that is not known.
+        """
         match node:
             case ast.Name(id=name):
                 return self._named(name)
@@ -45,7 +49,7 @@ class NameResolver:
         return f"builtins.{name}" if name in _BUILTINS and name not in self._bound else ""
 
     def _called(self, node: ast.Call) -> str:
-        """What a call gives: an instance of what was called, or the attribute that getattr names."""
+        """Return what a call returns: an instance of what is called, or the attribute that getattr names."""
         name = self.dotted(node.func)
         match node.args:
             case [thing, ast.Constant(value=str(attr)), *_] if name == "builtins.getattr":
@@ -56,6 +60,7 @@ class NameResolver:
         return f"{name}()" if name else ""
 
     def _import(self, node: ast.AST) -> None:
+        """Remember the names that a node imports or binds."""
         match node:
             case ast.Import(names=names):
                 for alias in names:
@@ -70,6 +75,7 @@ class NameResolver:
                 self._bound.add(name)
 
     def _bind(self, node: ast.AST) -> None:
+        """Remember what the name of a simple assignment or an annotated parameter means."""
         match node:
             case ast.Assign(targets=[ast.Name(id=name)], value=value) if name not in self._means:
                 self._remember(name, self.dotted(value))
