@@ -64,5 +64,5 @@ def test_a_summary_moves_the_view_and_one_that_failed_only_costs() -> None:
     made = apply_summary(state, HistorySummarized(first_no=1, last_no=4, text="They met.", usage=Usage(5, 1)))
     assert (made.first_no, made.summary and made.summary.text, made.usage) == (5, "They met.", Usage(5, 1))
     failure = Failure("gateway_error", "It failed.")
-    failed = apply_summary(state, HistorySummarized(first_no=1, last_no=4, error=failure))
+    failed = apply_summary(state, HistorySummarized(first_no=1, last_no=4, text="", error=failure))
     assert (failed.first_no, failed.summary and failed.summary.failed, failed.errors) == (1, True, (failure,))
