@@ -57,8 +57,7 @@ async def test_readiness_and_tools_show_what_is_reached(agent) -> None:
     app = App(settings(), agent())
     asgi = await app.start()
     assert isinstance(app.application, Application)
-    assert app.application.looking is not None
-    kernel = await app.application.looking
+    kernel = await app.application.workers.kernel()
     ready = (await request(asgi, "GET", "/readyz")).json()
     tool = (await request(asgi, "GET", "/tools/add")).json()
     inline = (await request(asgi, "GET", "/tools/double")).json()
