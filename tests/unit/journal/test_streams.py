@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from journeyman.journal.streams import is_run
 
 from journeyman.journal.journal import principal_stream, thread_stream
-from journeyman.journal.streams import is_run
 
 
 @pytest.mark.parametrize(
