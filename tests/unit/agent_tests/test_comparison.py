@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from journeyman.agent_tests.comparison import MOST, Comparison, Difference, compare
+from journeyman.agent_tests.comparison import MAX_DIFFERENCES, Comparison, Difference, compare
 from journeyman.agent_tests.recording import Recording
 from journeyman.agents.spec import AgentSpec, Limits, ModelSettings
 from journeyman.events.events import ModelCalled, ModelReplied, RunAccepted, RunFinished, RunStarted
@@ -59,5 +59,5 @@ def test_a_change_that_no_model_sees_is_a_note() -> None:
 
 
 def test_of_many_differences_the_rest_are_counted() -> None:
-    comparison = Comparison(differences=tuple(Difference(str(n)) for n in range(MOST + 3)))
+    comparison = Comparison(differences=tuple(Difference(str(n)) for n in range(MAX_DIFFERENCES + 3)))
     assert comparison.text().splitlines()[-1] == "… and 3 more"

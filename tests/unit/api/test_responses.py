@@ -16,7 +16,6 @@ from journeyman.api.responses import (
     raise_gateway_failure,
     send_json,
     state_answer,
-    thread_id_of,
     time_or_none,
     tool_call_answer,
 )
@@ -24,7 +23,7 @@ from journeyman.events.events import Failure, Path
 from journeyman.events.fold import AgentState
 from journeyman.events.graph_position import BranchState, GraphPosition, NodeState
 from journeyman.events.messages import Usage, assistant
-from journeyman.events.redaction import VEIL
+from journeyman.events.redaction import REDACTED
 from journeyman.journal.journal import ApprovalRow
 from journeyman.runtime.use_cases.requests import RunResult
 
@@ -77,7 +76,7 @@ def test_the_answer_of_a_lone_call_names_its_tool() -> None:
 
 def test_an_approval_shows_no_hidden_argument() -> None:
     shown = approval_answer(APPROVAL)
-    assert (shown.arguments, shown.requested_by, shown.deadline) == ({"amount": 5, "card": VEIL}, "ann", None)
+    assert (shown.arguments, shown.requested_by, shown.deadline) == ({"amount": 5, "card": REDACTED}, "ann", None)
 
 
 @pytest.mark.parametrize("code", ["gateway_timeout", "gateway_rate_limited"])
@@ -93,9 +92,8 @@ def test_another_failure_is_no_error_of_the_request() -> None:
     raise_gateway_failure(msgspec.structs.replace(RESULT, status="failed", error=Failure("tool_failed", "It failed.")))
 
 
-def test_times_and_thread_ids() -> None:
+def test_times() -> None:
     assert (time_or_none(None), time_or_none(0)) == (None, "1970-01-01T00:00:00.000000Z")
-    assert thread_id_of("key:shop/ann/t1") == "t1"
 
 
 def test_a_state_shows_each_branch_with_its_own_messages() -> None:

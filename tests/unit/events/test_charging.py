@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from journeyman.events.charging import UNSPENT, charge, with_held
+from journeyman.events.charging import UNSPENT, charge, with_reserved
 from journeyman.events.events import Failure, HistorySummarized, ModelFailed, ModelReplied
 from journeyman.events.messages import Usage, assistant
 from journeyman.events.quota import Reservation
@@ -51,4 +51,4 @@ def test_only_reservations_of_that_budget_and_day_are_added() -> None:
         Reservation(budgets=("principal:ann",), day=6, tokens=1000),
         Reservation(budgets=("principal:bob",), day=7, tokens=1000),
     ]
-    assert with_held((10, 0.25), others, "principal:ann", 7) == (111, 0.75)
+    assert with_reserved((10, 0.25), others, "principal:ann", 7) == (111, 0.75)

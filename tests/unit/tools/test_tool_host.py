@@ -17,8 +17,8 @@ class Sender:
     def __init__(self) -> None:
         self.sent: list[tuple[bool, tuple[str, ...] | None]] = []
 
-    async def send(self, request: HttpRequest, *, harmless: bool, hosts: tuple[str, ...] | None = None) -> HttpReply:
-        self.sent.append((harmless, hosts))
+    async def send(self, request: HttpRequest, *, idempotent: bool, hosts: tuple[str, ...] | None = None) -> HttpReply:
+        self.sent.append((idempotent, hosts))
         return HttpReply(200, {}, b"", request.url)
 
 

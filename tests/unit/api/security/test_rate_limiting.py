@@ -10,13 +10,13 @@ from journeyman.api.security.rate_limiting import RateLimiter, rate_headers
 from journeyman.auth.principal import Caller
 from journeyman.clock import SystemClock
 from journeyman.errors import ResourceError
-from journeyman.resilience.rate_limit import MOST, Rate
+from journeyman.resilience.rate_limit import MAX_COUNT, Rate
 from journeyman.resilience.window import Limit, MemoryWindows
 from tests.harness.cpu_time import within
 
 MOST_SECONDS = 60e-6
 REQUESTS = 5000
-ANN = Caller(principal="ann", scopes=frozenset(), line="k", rate=Rate(MOST, 60))  # two windows: hers and the key's
+ANN = Caller(principal="ann", scopes=frozenset(), line="k", rate=Rate(MAX_COUNT, 60))  # two windows: hers and the key's
 
 
 async def _ask(admission: RateLimiter, caller: Caller, times: int) -> int:

@@ -7,7 +7,7 @@ import pytest
 from journeyman.events.codec import Codec, Entry
 from journeyman.events.events import MessageAdded, ModelReplied, NodeEntered, Path, ToolCallFinished
 from journeyman.events.messages import assistant, user
-from journeyman.journal.projection.branch_messages import is_of_trunk, joined_seqs
+from journeyman.journal.projection.branch_messages import is_in_main_branch, joined_seqs
 
 LEFT, RIGHT = Path("a#1.0", "b"), Path("a#1.1", "c")
 
@@ -27,7 +27,7 @@ def replied(path: Path, call: str = "m1") -> ModelReplied:
     ],
 )
 def test_a_message_stands_in_the_trunk_if_no_branch_and_no_code_made_it(event: ModelReplied, trunk: bool) -> None:
-    assert is_of_trunk(event) is trunk
+    assert is_in_main_branch(event) is trunk
 
 
 def test_a_join_brings_the_branches_messages_in_the_order_of_its_edge() -> None:

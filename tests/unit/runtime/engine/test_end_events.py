@@ -7,7 +7,7 @@ from journeyman.events.events import ModelFailed, ModelReplied, NodeLeft, Path, 
 from journeyman.events.fold import AgentState
 from journeyman.events.graph_position import GraphPosition, NodeState
 from journeyman.events.open_calls import CallState, CallStatus, ModelCallState
-from journeyman.runtime.engine.end_events import close_call, close_model, closing
+from journeyman.runtime.engine.end_events import close_call, close_model, closing_events
 
 END = RunCancelled(by="ann")
 
@@ -23,7 +23,7 @@ def test_all_that_is_open_is_closed_before_the_end() -> None:
         children=(ChildState(call="c1", agent="helper", run_id="run_2"),),
         walk=GraphPosition(node=NodeState(path=Path("", "a"), call="a#1")),
     )
-    events = closing(state, lambda call: "", (), END)
+    events = closing_events(state, lambda call: "", (), END)
     assert [type(event) for event in events] == [ModelFailed, ToolCallFinished, NodeLeft, NodeLeft, RunCancelled]
     assert [event.call for event in events[:-1]] == ["m2", "m1.0", "c1", "a#1"]  # type: ignore[union-attr]
 
@@ -31,7 +31,7 @@ def test_all_that_is_open_is_closed_before_the_end() -> None:
 def test_a_node_is_left_by_its_childs_end_alone() -> None:
     node = NodeState(path=Path("", "a"), call="a#1", child="run_2")
     child = ChildState(call="a#1", agent="helper", run_id="run_2")
-    events = closing(AgentState(children=(child,), walk=GraphPosition(node=node)), lambda call: "", (), END)
+    events = closing_events(AgentState(children=(child,), walk=GraphPosition(node=node)), lambda call: "", (), END)
     assert [type(event) for event in events] == [NodeLeft, RunCancelled]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from journeyman.errors import ValidationError
-from journeyman.runtime.use_cases.idempotency import KEY_LIFETIME_US, idempotency_claim, resource_of_key
+from journeyman.runtime.use_cases.idempotency import KEY_LIFETIME_US, idempotency_claim
 from journeyman.runtime.use_cases.requests import IdempotencyKey
 
 
@@ -24,7 +24,3 @@ def test_without_a_key_there_is_no_claim() -> None:
 def test_keys_that_are_refused(key: str) -> None:
     with pytest.raises(ValidationError):
         idempotency_claim("ann", IdempotencyKey("/threads", key, "h"), at=5)
-
-
-def test_a_claim_without_a_name_of_its_own_names_its_event() -> None:
-    assert resource_of_key("thread:ann/t#7") == ("thread:ann/t", 7)
