@@ -41,4 +41,4 @@ def test_what_is_given_to_a_fork_are_the_copies_and_its_edits() -> None:
     edits = (MessageAdded(message=user("more"), correction=False), MessageReplaced(seq=2, message=user("else")))
     work = (CALLED, ModelReplied(call="m1", model="gpt", message=assistant("x")))
     fork = Recording(events=(copied, RunStarted(epoch=1), RunForked(parent="run_0", at=2), *edits, *work), started_at=0)
-    assert (RECORDING.given, fork.given) == (0, 5)
+    assert (RECORDING.prefix_length, fork.prefix_length) == (0, 5)
