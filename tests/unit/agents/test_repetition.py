@@ -119,6 +119,7 @@ def test_as_whoever_compares_everything_says(steps: list[tuple[str, str]], asked
     assert bool(found) == any(map(circle, (1, 2, 3)))
 
 
+@pytest.mark.alone
 def test_a_long_run_costs_no_more() -> None:
     messages = (*said(*[A, B, C, D] * 2500), asks("look {}"))
     state = AgentState(messages=messages)
