@@ -1,24 +1,30 @@
 # The commands of a developer; `make run` and `make test` need Python 3.11 and make, nothing else.
 PY := .venv/bin/python
 BIN := .venv/bin
+PYTEST := $(PY) -m pytest
+SIDE_BY_SIDE := -n 2 --dist loadfile
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export PYTHONDONTWRITEBYTECODE = # pytest keeps its rewritten modules: 5 s of CPU less for each process
 
 .PHONY: run unit check test test-long lint index bench bench-beside dashboard install install-dev lock clean
 
 run: .venv/.run           ## the server with the example agent on http://127.0.0.1:8000
 	$(BIN)/journeyman serve examples/support
 
-unit: .venv/.dev          ## the unit tests, in memory
-	$(PY) -m pytest tests/unit
+unit: .venv/.dev          ## the unit tests but those that measure CPU, in seconds
+	$(PYTEST) tests/unit -m "not long and not alone" --examples first $(SIDE_BY_SIDE)
 
-check: .venv/.dev         ## one file or folder of tests: make check F=tests/unit/agents
-	$(PY) -m pytest $(F)
+check: .venv/.dev         ## one test file or folder: make check F=tests/unit/test_ids.py
+	$(PYTEST) $(F) -m "not long"
 
-test: .venv/.dev          ## every suite, the long ones in a reduced dose
-	$(PY) -m pytest tests -m "not long"
+test: .venv/.dev          ## every suite, the long ones in a reduced dose: side by side, then what needs the machine alone
+	@failed=0; \
+	$(PYTEST) tests -m "not long and not alone" --examples first $(SIDE_BY_SIDE) || failed=1; \
+	$(PYTEST) tests -m "alone and not long" --examples first || failed=1; \
+	exit $$failed
 
 test-long: .venv/.dev .venv/.prometheus ## the full doses
-	$(PY) -m pytest tests -m long --timeout 900
+	$(PYTEST) tests -m "long or hypothesis" --examples rest --timeout 900
 
 lint: .venv/.dev          ## style, types, floors
 	$(BIN)/ruff check .

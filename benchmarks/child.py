@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -13,12 +14,20 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+_RANDOM = random.SystemRandom()
+
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a TCP port of 127.0.0.1 that is free now.
+
+    It is below the range from which the kernel takes ports for outgoing connections, so that none of them holds it
+    while a server is started again. It is chosen at random, since other processes choose at the same time.
+    """
+    while True:
+        port = _RANDOM.randrange(20_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class ChildFailed(Exception):

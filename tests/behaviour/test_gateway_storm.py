@@ -148,10 +148,12 @@ def judge(weather: Weather, answers: list[Answer], outage: float) -> None:
     assert not late, late[:3]
 
 
+@pytest.mark.alone
 async def test_a_short_storm(tmp_path: Path) -> None:
     await weathered(tmp_path, outage=3.0, rate=40)
 
 
+@pytest.mark.alone
 @pytest.mark.long
 async def test_the_storm_of_ten_seconds(tmp_path: Path) -> None:
     await weathered(tmp_path, outage=10.0, rate=100)

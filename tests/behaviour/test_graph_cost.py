@@ -6,6 +6,8 @@ import asyncio
 import time
 from typing import Any
 
+import pytest
+
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.spec import AgentSpec, GraphSpec, Limits, ModelSettings
 from journeyman.llm.fake.scripted import ScriptedModel
@@ -36,6 +38,7 @@ class Chain(RuntimeInMemory):
         return graph_agent(spec, {node.name: nothing for node in spec.graph.nodes} if spec.graph else {})
 
 
+@pytest.mark.alone
 async def test_a_node_costs_microseconds() -> None:
     async with Chain(ScriptedModel([])) as runtime:
         costs = []

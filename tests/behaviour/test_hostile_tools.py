@@ -135,6 +135,7 @@ async def _with_cpu(work: Coroutine[Any, Any, ToolOutcome]) -> tuple[ToolOutcome
     return await task, (most - before) / 1000
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("sandbox", "name"),
     [(level, name) for level in ("best", "off") for name in COSTS if level == "best" or name not in SHOWS_NOTHING],
@@ -155,6 +156,7 @@ async def test_greed_costs_one_error_in_time(call, name, sandbox):
     pytest.fail(f"{took:.2f} s in the last of {PASSES} passes")
 
 
+@pytest.mark.alone
 @UNDER_BEST
 async def test_processes_are_counted(call, sandbox):
     for _ in range(2):
@@ -167,6 +169,7 @@ async def test_a_long_text_is_cut(call):
     assert "[cut: " in result
 
 
+@pytest.mark.alone
 async def test_a_thread_that_runs_on_ends_with_its_process(call):
     before = (await call("leave_busy_thread")).result
     assert (await call("born")).result != before
@@ -178,6 +181,7 @@ async def _stays_still(heartbeat: Path) -> bool:
     return heartbeat.read_text() == last
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(("name", "code"), [("leave_daemon", None), ("hang_with_daemon", "tool_timeout")])
 async def test_a_daemon_does_not_outlive_its_call(call, tmp_path, name, code):
     heartbeat = tmp_path / "heartbeat"

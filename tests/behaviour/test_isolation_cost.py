@@ -57,6 +57,7 @@ async def call():
     await registry.aclose()
 
 
+@pytest.mark.alone
 async def test_an_isolated_call_costs_less_than_a_millisecond(call) -> None:
     for _ in range(20):
         await call()
@@ -79,6 +80,7 @@ async def _lag(until: asyncio.Event) -> list[float]:
     return sorted(lags)
 
 
+@pytest.mark.alone
 @pytest.mark.long
 async def test_32_at_once_leave_the_loop_alone(call) -> None:
     for _ in range(PASSES):
@@ -108,6 +110,7 @@ async def _p99(asgi, count: int) -> float:
     return sorted(taken)[int(count * 0.99)]
 
 
+@pytest.mark.alone
 @pytest.mark.long
 async def test_other_clients_do_not_wait_for_hostile_tools() -> None:
     app = App(Settings.read(None, database_url="memory://", tools_path=GREEDY, default_model="offline"))

@@ -101,6 +101,7 @@ def quiet_root() -> Iterator[None]:
         yield
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("model", ["offline"])
 async def test_seeing_costs_little_beside_the_run(app: App, quiet_root: None) -> None:
     """The run is measured without a socket: a real one costs more, so that the share here is the larger one."""

@@ -269,10 +269,12 @@ def _no_secret(server: RealServer) -> None:
             assert at < 0, f"{secret} in {file.name}: {content[max(0, at - 600) : at + 200]!r}"
 
 
+@pytest.mark.alone
 def test_three_thousand_hostile_requests(tmp_path: Path) -> None:
     uvloop.run(assault(tmp_path, "DEBUG", 3000, slow=4))
 
 
+@pytest.mark.alone
 @pytest.mark.long
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize(("level", "shots"), [("INFO", 60_000), ("DEBUG", 40_000)])

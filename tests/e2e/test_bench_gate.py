@@ -8,6 +8,7 @@ from benchmarks.figures import Figure, best, table
 from benchmarks.gate import gate
 
 
+@pytest.mark.alone
 @pytest.mark.long
 def test_a_run_and_a_token_cost_little_more_than_the_floor() -> None:
     figures = gate()

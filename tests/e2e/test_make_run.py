@@ -109,6 +109,7 @@ def test_the_sample_requests_of_the_readme(server: Child, port: int) -> None:
     assert refused.value.code == 404
 
 
+@pytest.mark.alone
 def test_start_and_idle_memory(tmp_path: Path) -> None:
     """The best of three starts: the machine's noise adds and never takes away."""
     starts, memory = [], []

@@ -7,6 +7,8 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from benchmarks.usage import rss_mb
 from tests.harness.api_client import ApiClient, ServerGone
 from tests.harness.scripted_replies import reply_script
@@ -38,6 +40,7 @@ async def _post_until_refused(env: ServerEnvironment, place: int, answered: dict
             await asyncio.sleep(0.02)
 
 
+@pytest.mark.alone
 async def test_sigterm_under_load_with_a_watcher(tmp_path: Path) -> None:
     async with server_environment(tmp_path) as env:
         stuck = await env.client.start(
@@ -85,6 +88,7 @@ async def _quick(env: ServerEnvironment, key: str) -> float:
     return time.monotonic() - begin
 
 
+@pytest.mark.alone
 async def test_a_watcher_that_stops_reading_delays_nobody(tmp_path: Path) -> None:
     """Its stream is 3 MB; while it reads nothing another reads all of it, and memory stays."""
     text = {"text": "x", "repeat": 1_500_000, "chunks": 200}

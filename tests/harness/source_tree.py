@@ -19,12 +19,14 @@ def trees(folder: Path = SOURCE) -> dict[str, ast.Module]:
     return {str(file.relative_to(ROOT)): ast.parse(file.read_text()) for file in files}
 
 
+@cache
+def _all_nodes(folder: Path) -> tuple[tuple[str, ast.AST], ...]:
+    return tuple((file, node) for file, tree in trees(folder).items() for node in ast.walk(tree))
+
+
 def nodes(*kinds: type[ast.AST], folder: Path = SOURCE) -> Iterator[tuple[str, ast.AST]]:
     """Every node of these kinds, with its file."""
-    for file, tree in trees(folder).items():
-        for node in ast.walk(tree):
-            if isinstance(node, kinds):
-                yield file, node
+    return (each for each in _all_nodes(folder) if isinstance(each[1], kinds))
 
 
 @cache

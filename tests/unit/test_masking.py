@@ -117,6 +117,7 @@ def test_the_shortest_tail_waits() -> None:
     assert masker.finish("") == "s"
 
 
+@pytest.mark.alone
 def test_a_secret_that_repeats_itself_holds_nothing_back_for_long() -> None:
     mask = Mask(["a" * 64])
     masker = StreamingMasker(mask)

@@ -306,7 +306,7 @@ class ToolRegistry:
     def _from_discovered(self, package: Package, tool: DiscoveredTool, files: Mapping[str, bytes]) -> RegisteredTool:
         """Return a discovered tool with its check and, if it is inline, its invoker. Raises ToolError."""
         if self._isolation == "process" and not tool.declares_isolation:
-            tool = msgspec.structs.replace(tool, spec=msgspec.structs.replace(tool.spec, isolation="process"))
+            tool = msgspec.structs.replace(tool, spec=tool.spec.with_policy(isolation="process"))
         if not tool.inline:
             check = check_for_schema(tool.spec.name, tool.spec.parameters)
             return RegisteredTool(spec=tool.spec, check=check, target=tool.target, files=files)

@@ -118,6 +118,7 @@ def test_a_script_stands_in_the_agents_folder(
         assert loaded.errors[0].line == 2
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     "content",
     [
@@ -172,6 +173,7 @@ PIECES = [
 ]
 
 
+@pytest.mark.alone
 @given(
     cuts=st.lists(
         st.tuples(st.integers(0, len(AGENT)), st.sampled_from(PIECES) | st.binary(max_size=3), st.integers(0, 6)),

@@ -102,6 +102,7 @@ def test_the_number_of_problems_is_bounded() -> None:
     assert len(problems) == MAX_PROBLEMS + 1
 
 
+@pytest.mark.alone
 def test_an_alias_bomb_is_refused_at_once() -> None:
     lines = ['a: &a ["lol","lol","lol","lol","lol","lol","lol","lol","lol"]']
     names = "abcdefghij"
@@ -149,6 +150,7 @@ PIECES = [
 ]
 
 
+@pytest.mark.alone
 @given(st.lists(st.tuples(st.integers(0, len(SEED)), st.sampled_from(PIECES) | st.binary(max_size=4)), max_size=6))
 @settings(max_examples=150)
 def test_any_bytes_give_data_or_problems(cuts: list[tuple[int, bytes]]) -> None:

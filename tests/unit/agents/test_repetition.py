@@ -121,6 +121,7 @@ def test_the_result_is_that_of_comparing_everything(
     assert bool(found) == any(map(circle, (1, 2, 3)))
 
 
+@pytest.mark.alone
 def test_a_long_run_costs_no_more() -> None:
     messages = (*said(*[A, B, C, D] * 2500), asks("look {}"))
     state = AgentState(messages=messages)

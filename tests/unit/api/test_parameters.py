@@ -3,20 +3,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from starlette.types import ASGIApp
 
-from journeyman.api.app import build_app
 from tests.harness.asgi_client import request
-from tests.harness.fake_use_cases import make_ports
 
 
 @pytest.mark.parametrize(
     "path", ["/threads", "/runs", "/approvals", "/agents", "/tools", "/threads/a/messages", "/threads/a/runs"]
 )
-async def test_cursors_that_are_none(path: str) -> None:
-    app = build_app(make_ports())
-    await request(app, "POST", "/threads", json={"thread_id": "a"})
+async def test_cursors_that_are_none(path: str, shared_app: ASGIApp) -> None:
+    await request(shared_app, "POST", "/threads", json={"thread_id": "a"})
     for cursor in ("x", "%00", "e30", "cnVuczotMQ", "%F0%9F%98%80", "A" * 2000):
-        answer = await request(app, "GET", f"{path}?cursor={cursor}")
+        answer = await request(shared_app, "GET", f"{path}?cursor={cursor}")
         assert answer.status == 422, answer.text
         assert answer.headers["content-type"] == "application/problem+json"
 
@@ -34,6 +32,8 @@ async def test_cursors_that_are_none(path: str) -> None:
         ("/keys", {"name": "a", "scopes": ["run"], "principal": ""}),
     ],
 )
-async def test_what_the_document_does_not_allow_is_refused_with_its_place(path: str, body: Any) -> None:
-    answer = await request(build_app(make_ports()), "POST", path, json=body)
+async def test_what_the_document_does_not_allow_is_refused_with_its_place(
+    path: str, body: Any, shared_app: ASGIApp
+) -> None:
+    answer = await request(shared_app, "POST", path, json=body)
     assert (answer.status, answer.json()["errors"][0]["path"][:4]) == (422, "body"), answer.text

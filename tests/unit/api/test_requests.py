@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from starlette.types import ASGIApp
 
 from journeyman.api.app import build_app
 from tests.harness.asgi_client import request
@@ -34,6 +35,6 @@ async def test_idempotency_key() -> None:
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "a\tb", "é", " "])
-async def test_a_key_that_is_none(key: str) -> None:
-    answer = await process(build_app(make_ports()), "hi", headers={"idempotency-key": key})
+async def test_a_key_that_is_none(key: str, shared_app: ASGIApp) -> None:
+    answer = await process(shared_app, "hi", headers={"idempotency-key": key})
     assert (answer.status, answer.json()["code"]) == (422, "invalid_idempotency_key")

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from journeyman.tools.permissions import Permissions, ProcessLimits
-from journeyman.tools.spec import ApprovalPolicy, StoredTool, ToolPolicy, ToolSpec
+from journeyman.tools.spec import ApprovalPolicy, StoredTool, ToolPolicy, ToolSpec, Unanswered
 
 POLICY = ToolPolicy(
     effects="none",
@@ -85,3 +85,34 @@ def test_the_condition_of_an_approval(when: str, condition: str | None) -> None:
 )
 def test_what_may_wait_before_it_starts(policy: ToolPolicy, cacheable: bool, may_wait: bool) -> None:
     assert (policy.is_cacheable, policy.may_wait) == (cacheable, may_wait)
+
+
+def spec(**changes: Any) -> ToolSpec:
+    return ToolSpec(name="look", description="Look.", parameters={"type": "object"}, **changes)
+
+
+def test_a_tool_that_says_nothing_counts_as_once() -> None:
+    assert (spec().effects, spec().declared, spec().on_unknown, spec().approval) == ("once", False, "tell", "never")
+
+
+@pytest.mark.parametrize(
+    ("changes", "cacheable", "waits"),
+    [
+        ({}, False, False),
+        ({"effects": "none", "cache_ttl": 60.0}, True, True),
+        ({"effects": "none", "cache_ttl": "default"}, True, True),
+        ({"effects": "once", "cache_ttl": 60.0}, False, False),
+        ({"isolation": "process"}, False, True),
+    ],
+)
+def test_what_may_be_kept_and_what_may_wait(changes: dict[str, Any], cacheable: bool, waits: bool) -> None:
+    assert (spec(**changes).cacheable, spec(**changes).waits) == (cacheable, waits)
+
+
+def test_permissions_are_those_of_its_fields() -> None:
+    allowed = spec(permissions_network=("x.example",), permissions_env=("KEY",)).permissions
+    assert (allowed.network, allowed.files, allowed.env) == (("x.example",), None, ("KEY",))
+
+
+def test_a_tools_except_exception_does_not_catch_a_question() -> None:
+    assert not issubclass(Unanswered, Exception)

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
+from starlette.types import ASGIApp
 
 from journeyman.api.app import build_app
 from tests.harness.asgi_client import request, stream
@@ -9,9 +12,11 @@ from tests.harness.fake_use_cases import make_ports
 SSE = {"accept": "text/event-stream"}
 
 
-async def _app_with_a_run() -> object:
+@pytest.fixture(scope="module")
+def app_with_a_run() -> ASGIApp:
+    """An application with the finished run `run_1`, for tests that only read."""
     app = build_app(make_ports())
-    await request(app, "POST", "/process", json={"user_input": "hi"})
+    asyncio.run(request(app, "POST", "/process", json={"user_input": "hi"}))
     return app
 
 
@@ -24,9 +29,8 @@ async def _app_with_a_run() -> object:
         ("?after=3", {}, []),
     ],
 )
-async def test_rejoining(query: str, headers: dict[str, str], ids: list[str]) -> None:
-    app = await _app_with_a_run()
-    async with stream(app, "GET", f"/runs/run_1/events{query}", headers={**SSE, **headers}) as events:
+async def test_rejoining(query: str, headers: dict[str, str], ids: list[str], app_with_a_run: ASGIApp) -> None:
+    async with stream(app_with_a_run, "GET", f"/runs/run_1/events{query}", headers={**SSE, **headers}) as events:
         assert events.status == 200
         assert [frame["id"] async for frame in events.frames()] == ids
 
@@ -45,24 +49,24 @@ async def test_rejoining(query: str, headers: dict[str, str], ids: list[str]) ->
         ("/runs/%00/events", {}, 422),
     ],
 )
-async def test_rejoining_refused(path: str, headers: dict[str, str], status: int) -> None:
-    app = await _app_with_a_run()
-    answer = await request(app, "GET", path, headers={**SSE, **headers})
+async def test_rejoining_refused(path: str, headers: dict[str, str], status: int, app_with_a_run: ASGIApp) -> None:
+    answer = await request(app_with_a_run, "GET", path, headers={**SSE, **headers})
     assert answer.status == status
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-async def test_events_as_pages() -> None:
-    app = await _app_with_a_run()
-    first = (await request(app, "GET", "/runs/run_1/events?limit=2")).json()
+async def test_events_as_pages(app_with_a_run: ASGIApp) -> None:
+    first = (await request(app_with_a_run, "GET", "/runs/run_1/events?limit=2")).json()
     assert [event["seq"] for event in first["items"]] == [1, 2]
-    rest = (await request(app, "GET", f"/runs/run_1/events?limit=2&cursor={first['next_cursor']}")).json()
+    rest = (await request(app_with_a_run, "GET", f"/runs/run_1/events?limit=2&cursor={first['next_cursor']}")).json()
     assert [event["type"] for event in rest["items"]] == ["run_finished"]
     assert rest["next_cursor"] is None
-    assert [event["seq"] for event in (await request(app, "GET", "/runs/run_1/events?after=2")).json()["items"]] == [3]
+    assert [
+        event["seq"] for event in (await request(app_with_a_run, "GET", "/runs/run_1/events?after=2")).json()["items"]
+    ] == [3]
     for query in ("limit=0", "limit=1001", "limit=x", "after=x", "cursor=x"):
-        assert (await request(app, "GET", f"/runs/run_1/events?{query}")).status == 422
+        assert (await request(app_with_a_run, "GET", f"/runs/run_1/events?{query}")).status == 422
     for last, answered in (("2", [3]), ("nonsense", None)):  # as of a stream
-        page = await request(app, "GET", "/runs/run_1/events?after=0", headers={"last-event-id": last})
+        page = await request(app_with_a_run, "GET", "/runs/run_1/events?after=0", headers={"last-event-id": last})
         assert [event["seq"] for event in page.json().get("items", ())] == (answered or [])
         assert page.status == (200 if answered else 422)

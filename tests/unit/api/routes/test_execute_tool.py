@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from starlette.types import ASGIApp
 
 from journeyman.api.app import build_app
 from tests.harness.asgi_client import request
@@ -36,12 +37,12 @@ async def test_the_answer() -> None:
         ({"tool_name": "a\nb"}, 422, "invalid_request"),
     ],
 )
-async def test_refusals(body: dict[str, Any], status: int, code: str) -> None:
-    answer = await request(build_app(make_ports()), "POST", "/execute_tool", json=body)
+async def test_refusals(body: dict[str, Any], status: int, code: str, shared_app: ASGIApp) -> None:
+    answer = await request(shared_app, "POST", "/execute_tool", json=body)
     assert (answer.status, answer.json()["code"]) == (status, code)
 
 
-async def test_a_tool_that_ran_and_failed_is_an_answer() -> None:
+async def test_a_tool_that_ran_and_failed_is_an_answer(shared_app: ASGIApp) -> None:
     body = {"tool_name": "get_username", "arguments": {"fail": True}}
-    answer = await request(build_app(make_ports()), "POST", "/execute_tool", json=body)
+    answer = await request(shared_app, "POST", "/execute_tool", json=body)
     assert (answer.status, answer.json()["error"]["code"]) == (200, "tool_failed")

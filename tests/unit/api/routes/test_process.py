@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from starlette.types import ASGIApp
 
 from journeyman.api.app import build_app
 from journeyman.api.dependencies import RequestLimits
@@ -106,8 +107,8 @@ async def test_background() -> None:
         {"user_input": "x", "context": []},
     ],
 )
-async def test_bodies_that_do_not_validate(body: Any) -> None:
-    answer = await request(build_app(make_ports()), "POST", "/process", json=body)
+async def test_bodies_that_do_not_validate(body: Any, shared_app: ASGIApp) -> None:
+    answer = await request(shared_app, "POST", "/process", json=body)
     assert (answer.status, answer.json()["code"]) == (422, "invalid_request")
     assert answer.json()["errors"][0]["path"].startswith("body")
 
@@ -115,9 +116,9 @@ async def test_bodies_that_do_not_validate(body: Any) -> None:
 @pytest.mark.parametrize(
     "kind", ["text/plain", "multipart/form-data; boundary=x", "application/x-www-form-urlencoded", None]
 )
-async def test_the_content_type_is_bound_to_the_parser(kind: str | None) -> None:
+async def test_the_content_type_is_bound_to_the_parser(kind: str | None, shared_app: ASGIApp) -> None:
     headers = {} if kind is None else {"content-type": kind}
-    answer = await request(build_app(make_ports()), "POST", "/process", body=b'{"user_input":"x"}', headers=headers)
+    answer = await request(shared_app, "POST", "/process", body=b'{"user_input":"x"}', headers=headers)
     assert (answer.status, answer.json()["code"]) == (415, "not_json")
 
 

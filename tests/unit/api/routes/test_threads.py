@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from starlette.types import ASGIApp
 
 from journeyman.api.app import build_app
 from tests.harness.asgi_client import request
@@ -46,9 +47,8 @@ async def test_threads_by_page() -> None:
 
 
 @pytest.mark.parametrize("bad", ["..", ".", "a b", "a%2Fb", "a%00", "a%0A", "%FF", "x" * 201])
-async def test_thread_ids_that_are_none(bad: str) -> None:
-    app = build_app(make_ports())
+async def test_thread_ids_that_are_none(bad: str, shared_app: ASGIApp) -> None:
     for method, path in (("GET", ""), ("DELETE", ""), ("GET", "/messages"), ("GET", "/context"), ("GET", "/runs")):
-        answer = await request(app, method, f"/threads/{bad}{path}")
+        answer = await request(shared_app, method, f"/threads/{bad}{path}")
         assert answer.status in (404, 422)
         assert answer.headers["content-type"] == "application/problem+json"

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from starlette.types import ASGIApp
 
 from journeyman.api.app import build_app
 from journeyman.api.dependencies import RequestLimits
@@ -86,8 +87,8 @@ async def test_subscribe_resume_cancel() -> None:
         ({"type": "start", "id": "7", "user_input": "x", "thread_id": ".."}, "7", "invalid_request"),
     ],
 )
-async def test_a_bad_command_costs_one_error(command: Any, id: str | None, code: str) -> None:
-    async with socket(build_app(make_ports())) as ws:
+async def test_a_bad_command_costs_one_error(command: Any, id: str | None, code: str, shared_app: ASGIApp) -> None:
+    async with socket(shared_app) as ws:
         await ws.send(command)
         error = await ws.receive()
         assert (error["type"], error["id"], error["code"]) == ("error", id, code)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 
+import pytest
+
 from journeyman.api.security.rate_limiting import RateLimiter
 from journeyman.api.security.request_context import RequestContext
 from journeyman.auth.principal import Caller
@@ -41,20 +43,24 @@ def _measured(rate: Rate) -> int:
     return admitted
 
 
+@pytest.mark.alone
 def test_a_request_that_is_let_in() -> None:
     assert within(MOST_SECONDS * REQUESTS, lambda: _measured(Rate(REQUESTS, 3600))) == REQUESTS
 
 
+@pytest.mark.alone
 def test_a_request_that_is_refused() -> None:
     assert within(MOST_SECONDS * REQUESTS, lambda: _measured(Rate(1, 3600))) == 1
 
 
+@pytest.mark.alone
 def test_windows_that_slide_all_the_time() -> None:
     """Every request finds places to give back: each is given back once, so it costs no more."""
     rate = Rate(100, 0.001)
     assert within(MOST_SECONDS * REQUESTS, lambda: _measured(rate)) > 100
 
 
+@pytest.mark.alone
 def test_three_limits_at_once_and_ten_thousand_callers() -> None:
     windows = MemoryWindows(SystemClock())
 

@@ -47,6 +47,7 @@ async def run(request_for, host):
     await registry.aclose()
 
 
+@pytest.mark.alone
 async def test_a_blocked_loop_is_logged_with_tool_and_stack_and_counted(run, caplog):
     caplog.set_level(logging.WARNING, "journeyman.tool")
     result, figures = await run(block, {"seconds": 0.2})
@@ -56,6 +57,7 @@ async def test_a_blocked_loop_is_logged_with_tool_and_stack_and_counted(run, cap
     assert "grind" in record.detail
 
 
+@pytest.mark.alone
 async def test_waiting_is_not_blocking(run, caplog):
     assert (await run(block, {"seconds": 0.0}))[1]["loop_blocks"] == 0
     result, figures = await run(wait_politely)

@@ -1,0 +1,36 @@
+"""Agents that a process serves, loaded and checked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from journeyman.server.loading import load
+from journeyman.settings import Settings
+
+AGENT = "type: react_agent\nname: {name}\nmodel: offline\nprompt: Hi.\n"
+
+
+def settings(**given: object) -> Settings:
+    return Settings.read(env_file=None, **given)
+
+
+async def test_agents_of_a_folder_with_all_their_problems(tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").write_text(AGENT.format(name="one"))
+    (tmp_path / "two.yaml").write_text(AGENT.format(name="two") + "tools: [nope]\n")
+    loaded = await load(settings(), tmp_path, offline=True)
+    assert [agent.spec.name for agent in loaded.agents] == ["one"]
+    assert [problem.message for problem in loaded.problems if "nope" in problem.message]
+    assert "get_username" in loaded.registry.tools
+
+
+async def test_an_older_version_is_built_from_its_definition(tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").write_text(AGENT.format(name="one"))
+    loaded = await load(settings(), tmp_path, offline=True)
+    agent = loaded.build(loaded.agents[0].spec)
+    assert (agent.name, agent.version) == ("one", loaded.agents[0].spec.version)
+
+
+async def test_without_a_file_the_environment_describes_the_agent(tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.chdir(tmp_path)
+    loaded = await load(settings(agent_name="mine", default_model="offline"), None, offline=True)
+    assert [agent.spec.name for agent in loaded.agents] == ["mine"]

@@ -1,0 +1,55 @@
+"""The result of an MCP call as the text that a model reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from journeyman.errors import ToolExecutionError
+from journeyman.tools.mcp.content import MAX_BLOCKS, content_text_of
+
+
+def text(words: str) -> dict[str, Any]:
+    return {"type": "text", "text": words}
+
+
+UNKNOWN = "[a part of a kind that is not known here]"
+IMAGE = {"type": "image", "mimeType": "image/png", "data": "AAAA"}
+
+
+@pytest.mark.parametrize(
+    ("result", "read"),
+    [
+        ({"content": [text("a"), text("b")]}, "a\nb"),
+        ({"content": []}, ""),
+        ({"content": [], "structuredContent": {"n": 1}}, '{"n":1}'),
+        ({"content": [text("a")], "structuredContent": {"n": 1}}, "a"),
+        ({"content": [IMAGE]}, "[image of type image/png, 3 bytes: not shown]"),
+        ({"content": [{"type": "resource_link", "uri": "file:///a", "name": "a"}]}, "[resource a file:///a]"),
+        ({"content": [{"type": "resource", "resource": {"uri": "u", "text": "t"}}]}, "[resource u]\nt"),
+        ({"content": [{"type": "dance"}, 7]}, f"{UNKNOWN}\n{UNKNOWN}"),
+        ({}, ""),
+    ],
+)
+def test_what_a_model_reads(result: dict[str, Any], read: str) -> None:
+    assert content_text_of(result) == read
+
+
+def test_of_many_parts_the_rest_are_counted() -> None:
+    lines = content_text_of({"content": [text("x")] * (MAX_BLOCKS + 5)}).splitlines()
+    assert (len(lines), lines[-1]) == (MAX_BLOCKS + 1, "[5 more parts are not shown]")
+
+
+@pytest.mark.parametrize(
+    ("result", "why"),
+    [
+        ({"isError": True, "content": [text("no such file")]}, "no such file"),
+        ({"isError": True}, "did not say why"),
+        ({"resultType": "input_required"}, "wants input from its user"),
+        ({"resultType": "task"}, "a result of type 'task'"),
+    ],
+)
+def test_a_call_that_failed(result: dict[str, Any], why: str) -> None:
+    with pytest.raises(ToolExecutionError, match=why):
+        content_text_of(result)

@@ -1,0 +1,51 @@
+"""What a call may leave behind in its worker process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from journeyman.tools.process.cleanup import ProcessBaseline
+
+
+@pytest.fixture
+def baseline(monkeypatch: pytest.MonkeyPatch) -> Iterator[ProcessBaseline]:
+    """The baseline of this process, which the cleanup must not harm: no child is killed and none is collected."""
+    made = ProcessBaseline(alone=False)
+    made._end_processes = lambda: None  # type: ignore[method-assign]
+    yield made
+    assert made.restored()
+
+
+def test_folder_environment_and_signals_are_as_they_were(baseline: ProcessBaseline, tmp_path: Path) -> None:
+    folder = Path.cwd()
+    os.chdir(tmp_path)
+    os.environ["LEFT_BEHIND"] = "yes"
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+    assert baseline.restored()
+    assert Path.cwd() == folder
+    assert "LEFT_BEHIND" not in os.environ
+    assert signal.SIGUSR1 not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_a_thread_that_waits_is_left_alone_and_a_busy_one_ends_the_process(baseline: ProcessBaseline) -> None:
+    stop = threading.Event()
+    waiting = threading.Thread(target=stop.wait)
+    waiting.start()
+    assert baseline.restored()
+
+    def spin() -> None:
+        while not stop.is_set():
+            pass
+
+    busy = threading.Thread(target=spin)
+    busy.start()
+    assert not baseline.restored()
+    stop.set()
+    for thread in (waiting, busy):
+        thread.join()
