@@ -1,4 +1,4 @@
-"""Nobody patches our modules: parts are given through constructors, and the doubles are product code."""
+"""No test patches our modules: parts are given through constructors, and the doubles are product code."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from tests.harness.source_tree import ROOT, SOURCE, trees
 FACES = ("journeyman.tools.tool", "journeyman.tools.process.worker_main")
 HEAVY = ("fastapi", "starlette", "aiohttp", "pydantic", "uvicorn", "apsw")
 REASON = "noqa: PLC0415"
-LAZY_BY_DESIGN = "src/journeyman/cli/"  # one command's imports must not cost the others; ruff is told the same
+LAZY_BY_DESIGN = "src/journeyman/cli/"  # one command's imports must not cost the others; ruff has the same rule
 
 
 def _python(code: str) -> subprocess.CompletedProcess[str]:

@@ -1,4 +1,4 @@
-"""A log record has names of its own (`thread`, `module`, …): an extra field of such a name raises."""
+"""A log record has its own names (`thread`, `module`, …): an extra field of such a name raises."""
 
 from __future__ import annotations
 

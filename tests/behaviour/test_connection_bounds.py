@@ -77,7 +77,7 @@ async def test_half_a_head_is_answered_408_and_closed(port: int) -> None:
 
 @pytest.mark.parametrize("line", [b"content-length: 5", b"transfer-encoding: chunked", b"x: " + b"y" * 8500])
 async def test_an_upgrade_that_cannot_be_read_is_answered(port: int, line: bytes) -> None:
-    """It came to nobody: the connection was kept without a bound."""
+    """It reached no application: the connection was kept without a bound."""
     upgrade = b"GET /ws HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
     answer = await say(port, upgrade + line + b"\r\n\r\n")
     assert answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 431 "))
@@ -100,7 +100,7 @@ async def test_text_that_is_none_closes_the_socket_quietly(
 async def test_an_answer_behind_a_broken_frame_is_for_a_client_that_is_gone(
     port: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An answer may be under way when a broken frame closes the socket: that is nobody's error."""
+    """An answer may be under way when a broken frame closes the socket: that is no error."""
     caplog.set_level(logging.ERROR)
     caplog.set_level(logging.ERROR, "uvicorn.error")
     async with aiohttp.ClientSession() as session, session.ws_connect(f"http://127.0.0.1:{port}/ws") as socket:

@@ -1,4 +1,4 @@
-"""`journeyman graph --dry-run` calls what only looks and nothing else, whoever says so: the code or the agent file."""
+"""`journeyman graph --dry-run` calls only tools without effects, by the code or by the agent file."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def copied(folder: Path) -> Path:
 
 
 class Desk:
-    """The example, served: what it paid is told for each test."""
+    """The example, served, with what it paid in each test."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = copied(folder)

@@ -1,4 +1,4 @@
-"""Files that change while the server runs (issue 3, part 10): good ones for new runs, bad ones for nobody."""
+"""Files that change while the server runs (issue 3, part 10): good ones for new runs, bad ones for no run."""
 
 from __future__ import annotations
 
@@ -270,7 +270,7 @@ def imported_files() -> list[str]:
 
 
 class Storm:
-    """Edits, good and bad, while runs begin, wait in queues and end: each must say the word of its own version."""
+    """Edits, good and bad, while runs begin, wait in queues and end: each must say the word of its version."""
 
     def __init__(self, application: Application, project: Project, gate: Any, seed: int) -> None:
         self.application, self.project, self.gate = application, project, gate

@@ -1,4 +1,4 @@
-"""Requirement: humans in the loop through the public API (questions, deadlines, somebody else's answer, interrupts)."""
+"""Requirement: humans in the loop through the public API (questions, deadlines, another's answer, interrupts)."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ def _see(application: Application, told: Told) -> None:
 
 
 async def _told(application: Application) -> Told:
-    """What the observer is told of one run."""
+    """What the observer sees of one run."""
     started = await application.runs.start("local", StartRun(input=QUESTION))
     assert await _ended(application, started.run_id)
     state = await application.runs.state("local", started.run_id)

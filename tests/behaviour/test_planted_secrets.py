@@ -2,7 +2,7 @@
 knows, every door is opened, and then every output, file and line is searched for them, in each writing.
 
 The walk is made from the OpenAPI document and the command line's own list: a route, a parameter or a command that is
-new fails here until somebody has thought of it.
+new fails here until a test covers it.
 """
 
 from __future__ import annotations

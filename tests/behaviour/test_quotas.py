@@ -1,4 +1,4 @@
-"""Requirement: what runs share is bounded and stays so, whoever races and whatever dies (SPEC 9)."""
+"""Requirement: what runs share stays bounded, in every race and after every crash (SPEC 9)."""
 
 from __future__ import annotations
 

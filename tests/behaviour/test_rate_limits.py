@@ -1,4 +1,4 @@
-"""Requirement: a caller may ask so often and no more, is told what is left, and is not held up by others (SPEC 9)."""
+"""Requirement: a caller may ask so often and no more, sees what is left, and is not held up by others (SPEC 9)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Requirement (FAULTS 4 row 12): runs that are under way together show nothing of one another.
 
-64 runs of 8 principals, each with a word of its own in its input, context, tool arguments, progress, failures and log
+64 runs of 8 principals, each with its own word in its input, context, tool arguments, progress, failures and log
 lines; all are held in their first model call until the last one is there.
 """
 
@@ -65,7 +65,7 @@ def word_of(what: str) -> str:
 
 
 class Echo:
-    """Says the user's word, calls both tools with it, and says it again. Nobody goes on before all are there."""
+    """Says the user's word, calls both tools with it, and says it again. None goes on before all are there."""
 
     def __init__(self) -> None:
         self.requests: list[ModelRequest] = []

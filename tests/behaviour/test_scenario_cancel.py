@@ -60,7 +60,7 @@ async def scenario(env: ServerEnvironment, name: str) -> None:
 
 
 def _judge_call(events: list[dict[str, Any]], killed: bool) -> None:
-    """The open call was cancelled; if its process died before that, nobody knows how it ended."""
+    """The open call was cancelled; if its process died before that, its end is unknown."""
     ends = {event["data"]["tool"]: event["data"] for event in events if event["type"] == "tool_call_finished"}
     assert ends["slow"]["error"]["code"] in (("cancelled", "outcome_unknown") if killed else ("cancelled",))
     assert events[-1]["type"] == "run_cancelled"

@@ -28,7 +28,7 @@ async def env(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ServerE
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def fresh(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ServerEnvironment]:
-    """A server of its own for what must be tried again: the retry budget is not spent by the other cases."""
+    """A separate server for what must be tried again: the retry budget is not spent by the other cases."""
     settings = {"MAX_RETRIES": str(_RETRIES), "TIMEOUT_SECONDS": "1"}
     async with server_environment(tmp_path_factory.mktemp("passing"), settings) as running:
         yield running

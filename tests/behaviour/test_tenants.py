@@ -1,7 +1,7 @@
 """Another tenant's things are what does not exist: for every route, by the same answer and the same queries.
 
-The requests are made from the OpenAPI document: a route or a parameter that is new fails here until somebody has
-thought of it.
+The requests are made from the OpenAPI document: a route or a parameter that is new fails here until a test
+covers it.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ async def test_tool_processes_end_with_their_server(tmp_path: Path) -> None:
         await env.settle(run)
         workers = {effect.pid for effect in env.effects_log.effects()} - {env.server.pid}
         assert workers, "the plain function ran in the server's own process"
-        everyone = set(tree(env.server.pid))  # a worker in a namespace of its own tells an id of that namespace
+        everyone = set(tree(env.server.pid))  # a worker in its own namespace reports an id of that namespace
         await env.server.kill()
         end = time.monotonic() + 5
         while (left := {pid for pid in everyone if _runs(pid)}) and time.monotonic() < end:

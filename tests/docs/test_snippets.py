@@ -27,7 +27,7 @@ from journeyman.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
-OTHERS = {"reference/agent-yaml.md"}  # it has a test of its own
+OTHERS = {"reference/agent-yaml.md"}  # it has its own test
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"# ([\w./-]+\.(?:py|yaml))\n")
 AGENT = "type: react_agent\nmodel: offline\n"  # where a page speaks of agent.yaml without showing one

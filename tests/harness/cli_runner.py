@@ -27,6 +27,6 @@ def shell_of(capsys: pytest.CaptureFixture[str]) -> Iterator[Shell]:
 
 
 def without_our_variables(patch: pytest.MonkeyPatch) -> None:
-    """No setting comes from the environment of whoever runs the tests."""
+    """No setting comes from the environment in which the tests run."""
     for name in Settings.model_fields:
         patch.delenv(name.upper(), raising=False)

@@ -1,4 +1,4 @@
-"""The dashboard drawn without Grafana, for whoever wants to see it: `make dashboard`.
+"""The dashboard drawn without Grafana: `make dashboard`.
 
 A server under load, a Prometheus that scrapes it, and one HTML page with every panel of deploy/grafana-dashboard.json
 in its place and its unit. It shows what the queries answer; how Grafana would paint it is Grafana's.

@@ -22,8 +22,8 @@ async def at_commits(
 ) -> None:
     """Once to count its commits (fdatasync calls of the writer), then once for each with a kill at it.
 
-    The kill comes when the commit's pages are written and before they are synced: whoever waits for that commit gets
-    no answer, and the next start finds it. `most` bounds the number of kills, spread evenly; None: every commit.
+    The kill comes when the commit's pages are written and before they are synced: a caller that waits for it gets no
+    answer, and the next start finds it. `most` bounds the number of kills, spread evenly; None: every commit.
     """
     required()
     async with server_environment(folder, agents=agents) as env:

@@ -114,7 +114,7 @@ class LeakyServices:
 
 @contextmanager
 def leaky_services(secrets: Mapping[str, str]) -> Iterator[LeakyServices]:
-    """In a thread of its own: it lives while commands have the main one."""
+    """In a separate thread: it lives while commands have the main one."""
     outside, loop = LeakyServices(secrets), asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()

@@ -14,13 +14,13 @@ Headers = dict[str, bytes]
 
 @dataclass(frozen=True)
 class Known:
-    """What there is on the server, and what nobody may ever read in its log or database."""
+    """What there is on the server, and what must never be in its log or database."""
 
     credential: str
     run: str
     thread: str
     secrets: tuple[str, ...]  # of the server: wherever they come from, they are masked
-    others: str  # a credential of somebody else's: it stays where it was sent
+    others: str  # another user's credential: it stays where it was sent
 
 
 @dataclass(frozen=True)
@@ -209,7 +209,7 @@ class MalformedRequests:
         return Shot("last_event_id", self._head("GET", self._fill("/runs/{run}/events?after={piece}"), headers), "GET")
 
     def stranger(self) -> Shot:
-        """Credentials that open nothing; each is a secret of somebody's."""
+        """Credentials that open nothing; each is a secret of another user."""
         told = self.random.choice((*self.known.secrets, self.known.others)).encode()
         key = self.known.credential.encode()
         value = self._of(

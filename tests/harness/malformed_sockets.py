@@ -1,4 +1,4 @@
-"""Clients that break off, dawdle, or speak WebSocket wrongly: each works on connections of its own."""
+"""Clients that break off, dawdle, or speak WebSocket wrongly: each works on its own connections."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ class MalformedClient:
             case 3:
                 return b"\x81" + bytes([0x80 | 127]) + struct.pack(">Q", 1 << 62) + b"\x00" * 8  # a length of 2^62
             case 4:
-                return _frame_of(1, body, mask=True, bits=0x70)  # extensions that nobody agreed on
+                return _frame_of(1, body, mask=True, bits=0x70)  # extensions that were not negotiated
             case 5:
                 return _frame_of(0, body, mask=True)  # the rest of a message that has not begun
             case 6:
@@ -174,7 +174,7 @@ class MalformedClient:
                 return _frame_of(self.random.choice((1, 1, 2)), body, mask=True)
 
     async def _closing(self, wire: Wire) -> str:
-        """What the server said until it closed: no error of its own, and the code that it closed with."""
+        """What the server said until it closed: no internal error, and the code that it closed with."""
         data = bytearray()
         assert wire.reader is not None
         with suppress(ConnectionError, TimeoutError):  # it may wait for the rest of a frame that has none

@@ -52,7 +52,7 @@ def _check_end(runtime: SteppedChildRuntime, state: AgentState, answered: bool) 
 
 
 def _check_children(runtime: SteppedChildRuntime, state: AgentState) -> None:
-    """Each is started once, ends before its parent, is told once, and counts."""
+    """Each is started once, ends before its parent, is reported once, and counts."""
     run_id = state.run_id
     assert [event.child for event in runtime.events(run_id, NodeEntered) if event.child] == runtime.children(run_id)
     steps = [(event.call, event.attempt) for event in runtime.events(run_id, NodeEntered)]

@@ -24,7 +24,7 @@ LIMITS = Limits(steps=40, tool_calls=200)
 
 
 async def code(ctx: Any) -> dict[str, Any]:
-    """Remembers, calls a tool, changes a context key of its own, and gives another."""
+    """Remembers, calls a tool, changes its own context key, and gives another."""
     key = f"{ctx.node}_{ctx.visit}"
     once = await ctx.remember("once", lambda: key)
     said = await ctx.call_tool("put", {"from": key})

@@ -118,7 +118,7 @@ class Recorder:
 
 
 async def first_life(r: Recorder) -> None:
-    """The people; a run under a definition that will be another; money that nobody knows of."""
+    """The people; a run under a definition that will be another; money without a known price."""
     for name, scopes in old_house.PEOPLE.items():
         await r.key(name, scopes)
     limits = {"rate": "1000/60s", "quota": {"tokens_per_day": 100000, "usd_per_day": 5.0, "concurrent_runs": 9}}

@@ -1,6 +1,6 @@
 """A journal that 0.1 wrote (`record.py journal`) is read, goes on and stays whole under today's code.
 
-Each test has a copy of its own. Time is what it was when the journal was recorded, and a minute.
+Each test has its own copy. Time is what it was when the journal was recorded, and a minute.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What differs between a recording and today, and how it is told."""
+"""What differs between a recording and today, and how it is shown."""
 
 from __future__ import annotations
 

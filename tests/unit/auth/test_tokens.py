@@ -1,4 +1,4 @@
-"""Forged, stale and misdirected tokens: each is refused, and none is told why."""
+"""Forged, stale and misdirected tokens: each is refused without a reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run that goes round in circles is told so, and then ends."""
+"""A run that loops gets an explanation, and then ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Secret values, and who is told of new ones."""
+"""Secret values, and the parts that learn new ones."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def _listen(settings: Settings) -> socket.socket | None:
     except OSError as exc:
         listening.close()
         advice = f"{settings.host}:{settings.port} cannot be used: {exc.strerror}. Choose another PORT (--port)."
-        print(advice, file=sys.stderr)  # noqa: T201 - the answer to whoever typed the command
+        print(advice, file=sys.stderr)  # noqa: T201 - the answer to the person at the terminal
         return None
     listening.listen(1024)  # before the ready line, whose reader may connect at once
     return listening

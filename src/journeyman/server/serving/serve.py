@@ -48,7 +48,7 @@ async def _serve(settings: Settings, path: Path | None, offline: bool, watch: bo
     try:
         await app.start()
     except BaseError as exc:
-        print(exc.message, file=sys.stderr)  # noqa: T201 - the answer to whoever typed the command
+        print(exc.message, file=sys.stderr)  # noqa: T201 - the answer to the person at the terminal
         return EXIT_CONFIGURATION if isinstance(exc, ConfigurationError) else EXIT_FAILED
     assert app.application is not None
     if not watch:

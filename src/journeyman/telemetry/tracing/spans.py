@@ -115,7 +115,9 @@ class _TraceFold:
         if seq == 1 and isinstance(event, RunAccepted):
             self._accepted(at, event)
         elif seq > self._copied and self._run is not None:
-            if self._copied and not self.ended and not self._open:  # a fork begins with its first event of its own
+            if (
+                self._copied and not self.ended and not self._open
+            ):  # a fork begins with the first event that it did not copy
                 self._run = msgspec.structs.replace(self._run, start=max(self._run.start, at))
                 self._copied = 0
             handler = self._handlers.get(type(event))

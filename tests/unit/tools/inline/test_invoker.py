@@ -16,7 +16,7 @@ from tests.harness.tool_fixtures import RecordingHost
 
 @tool(effects="none")
 async def behave(how: str) -> str:
-    """Behave as it is told."""
+    """Behave as the arguments say."""
     match how:
         case "exit":
             raise SystemExit(3)
