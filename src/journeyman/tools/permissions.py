@@ -146,7 +146,7 @@ def _common_path(one: str, other: str) -> str | None:
     return one if covers_path(other, one) else None
 
 
-class ProcessLimits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ProcessLimits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """The resource limits of a worker process. Wall-clock time is limited by the tool's `timeout_seconds`."""
 
     cpu_seconds: int = 60  # for one call; each process that a tool starts may use as much

@@ -172,18 +172,5 @@ class Declared:
 
     def definition(self) -> ToolDeclaration:
         """Return what the class attributes declare."""
-        return ToolDeclaration(
-            name=self.name,
-            description=self.description or None,
-            effects=self.effects,
-            on_unknown=self.on_unknown,
-            approval=self.approval,
-            timeout_seconds=self.timeout_seconds,
-            retries=self.retries,
-            isolation=self.isolation,
-            output_cap=self.output_cap,
-            permissions=self.permissions,
-            cache_ttl=self.cache_ttl,
-            cache_scope=self.cache_scope,
-            limits=self.limits,
-        )
+        values = {name: getattr(self, name) for name in ToolDeclaration.__struct_fields__}
+        return ToolDeclaration(**{**values, "description": self.description or None})
