@@ -15,14 +15,14 @@ DOCUMENT = Document(
 
 
 def test_a_value_and_its_key_have_places_of_their_own() -> None:
-    assert DOCUMENT.place(("tools", 0, "name")) == (4, 11)
-    assert DOCUMENT.place(("tools", 0, "name"), key=True) == (4, 5)
+    assert DOCUMENT.location(("tools", 0, "name")) == (4, 11)
+    assert DOCUMENT.location(("tools", 0, "name"), key=True) == (4, 5)
 
 
 def test_what_has_no_place_stands_at_the_nearest_thing_around_it() -> None:
-    assert DOCUMENT.place(("tools", 0, "effects")) == (4, 3)
-    assert DOCUMENT.place(("tools", 7), key=True) == (3, 1)
-    assert Document(data={}).place(("tools",)) is None
+    assert DOCUMENT.location(("tools", 0, "effects")) == (4, 3)
+    assert DOCUMENT.location(("tools", 7), key=True) == (3, 1)
+    assert Document(data={}).location(("tools",)) is None
 
 
 def test_a_problem_names_file_and_place_or_where_the_value_came_from() -> None:

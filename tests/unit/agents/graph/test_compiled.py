@@ -15,15 +15,15 @@ def compiled(shape: GraphSpec) -> Graph:
 
 
 def test_edges_leave_a_node_in_the_order_of_the_file() -> None:
-    tools, end = compiled(REACT).ways("llm")
+    tools, end = compiled(REACT).edges_from("llm")
     assert (tools.number, tools.edge.targets, tools.when is None) == (0, ("tools",), False)
     assert (end.number, end.edge.targets, end.when) == (1, ("end",), None)
-    assert list(compiled(REACT).ways("nowhere")) == []
+    assert list(compiled(REACT).edges_from("nowhere")) == []
 
 
 def test_a_join_leaves_each_of_its_origins() -> None:
     joined = compiled(graph(node("a"), node("b"), node("c"), edge("a", "b c"), edge("b c", "end")))
-    assert [joined.ways(name)[0].number for name in ("a", "b", "c")] == [0, 1, 1]
+    assert [joined.edges_from(name)[0].number for name in ("a", "b", "c")] == [0, 1, 1]
 
 
 def test_a_node_may_answer_if_an_edge_leads_from_it_to_the_end() -> None:

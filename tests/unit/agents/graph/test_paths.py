@@ -18,14 +18,14 @@ DIAMOND = graph(
 def test_what_is_reached_follows_edges_and_failures() -> None:
     paths = PossiblePaths(graph(node("a", on_error="b"), node("b"), node("c"), edge("a", "end"), edge("b", "end")))
     assert paths.reached == {"a", "b", END}
-    assert paths.next_of("a") == ["b", END]
-    assert paths.next_of("a", without=[0]) == ["b"]
+    assert paths.successors("a") == ["b", END]
+    assert paths.successors("a", without=[0]) == ["b"]
 
 
 def test_what_comes_from_a_node_without_some_edges() -> None:
     paths = PossiblePaths(DIAMOND)
-    assert paths.from_(["b"]) == {"b", "d", END}
-    assert paths.from_(["b"], without=[1]) == {"b"}
+    assert paths.reachable_from(["b"]) == {"b", "d", END}
+    assert paths.reachable_from(["b"], without=[1]) == {"b"}
 
 
 def test_the_branches_of_one_fan_out_meet_at_their_join() -> None:

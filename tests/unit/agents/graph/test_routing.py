@@ -30,18 +30,18 @@ def targets(moved: Any) -> list[tuple[str, str]]:
 
 
 def test_a_fan_out_opens_a_branch_for_each_target() -> None:
-    assert targets(routing(DIAMOND).onward(left("a"))) == [("a#1.0", "b"), ("a#1.1", "c")]
+    assert targets(routing(DIAMOND).after_node(left("a"))) == [("a#1.0", "b"), ("a#1.1", "c")]
 
 
 def test_a_branch_waits_at_its_join() -> None:
-    (ended,) = routing(DIAMOND).onward(left("b", "a#1.0"))
+    (ended,) = routing(DIAMOND).after_node(left("b", "a#1.0"))
     assert isinstance(ended, EndBranch)
     assert (ended.edge, ended.to) == (1, "d")
 
 
 def test_branches_that_are_over_join_in_the_order_of_the_edge() -> None:
     parts = {name: BranchState(node=left(at, name, edge=1)) for name, at in (("a#1.0", "b"), ("a#1.1", "c"))}
-    (entered,) = routing(DIAMOND).together("", parts)
+    (entered,) = routing(DIAMOND).after_parts("", parts)
     assert isinstance(entered, EnterNode)
     assert (entered.path.node, entered.joins) == ("d", ("a#1.1", "a#1.0"))
 
@@ -54,26 +54,26 @@ def test_visits_are_counted_over_one_decision() -> None:
 def test_a_failed_node_is_tried_again_then_goes_where_its_file_says() -> None:
     shape = graph(node("a", retry=1, on_error="b"), node("b"), edge("a", "end"), edge("b", "end"))
     error = Failure("tool_failed", "It failed.")
-    (again,) = routing(shape).onward(left("a", error=error, failures=1))
+    (again,) = routing(shape).after_node(left("a", error=error, failures=1))
     assert isinstance(again, EnterNode)
     assert (again.path.node, again.attempt) == ("a", 2)
-    assert targets(routing(shape).onward(left("a", error=error, failures=2))) == [("", "b")]
+    assert targets(routing(shape).after_node(left("a", error=error, failures=2))) == [("", "b")]
 
 
 def test_a_failure_without_a_way_fails_the_run() -> None:
     error = Failure("tool_failed", "It failed.")
-    assert routing(DIAMOND).onward(left("d", error=error, failures=1)) == (Finish(failure=error),)
+    assert routing(DIAMOND).after_node(left("d", error=error, failures=1)) == (Finish(failure=error),)
 
 
 def test_an_open_breaker_has_a_way_of_its_own() -> None:
     shape = graph(node("a", retry=5, on_unavailable="b"), node("b"), edge("a", "end"), edge("b", "end"))
     error = Failure("service_circuit_open", "Not now.")
-    assert targets(routing(shape).onward(left("a", error=error, failures=1))) == [("", "b")]
+    assert targets(routing(shape).after_node(left("a", error=error, failures=1))) == [("", "b")]
 
 
 def test_no_edge_that_matches_fails_the_run() -> None:
     shape = graph(node("a"), edge("a", "end", "state.steps > 5"))
-    (finish,) = routing(shape).onward(left("a"))
+    (finish,) = routing(shape).after_node(left("a"))
     assert isinstance(finish, Finish)
     assert finish.failure is not None
     assert finish.failure.code == "no_edge"
