@@ -7,7 +7,6 @@ import random
 import msgspec
 
 from journeyman.agent_files.definition import LoadedAgent
-from journeyman.agents.prompt import Prompt
 from journeyman.agents.react import ReactAgent
 from journeyman.agents.spec import AgentSpec, ModelSettings
 from journeyman.clock import ManualClock
@@ -39,7 +38,7 @@ def tool(name: str, source: str) -> OpenApiTool:
 
 def agent(*tools: OpenApiTool) -> LoadedAgent:
     spec = AgentSpec(type="react_agent", name="a", model=ModelSettings(name="m"))
-    return LoadedAgent(spec=spec, agent_class=ReactAgent, prompt=Prompt(""), openapi=tools)
+    return LoadedAgent(spec=spec, agent_class=ReactAgent, openapi=tools)
 
 
 def test_agents_without_openapi_need_no_transport() -> None:

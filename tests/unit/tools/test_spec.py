@@ -74,44 +74,36 @@ def test_the_condition_of_an_approval(when: str, condition: str | None) -> None:
     assert ApprovalPolicy(when).condition == condition
 
 
+def test_a_tool_that_says_nothing_counts_as_once() -> None:
+    policy = ToolSpec(name="look", description="Look.", parameters={"type": "object"}).policy
+    assert (policy.effects, policy.declared, policy.on_unknown, policy.approval.when) == (
+        "once",
+        False,
+        "tell",
+        "never",
+    )
+
+
 @pytest.mark.parametrize(
     ("policy", "cacheable", "may_wait"),
     [
         (ToolPolicy(), False, False),
+        (ToolPolicy(effects="none", cache_ttl=60.0), True, True),
+        (ToolPolicy(effects="none", cache_ttl="default"), True, True),
+        (ToolPolicy(effects="idempotent", cache_ttl=60.0), False, False),
+        (ToolPolicy(effects="once", cache_ttl=60.0), False, False),
         (ToolPolicy(isolation="process"), False, True),
-        (ToolPolicy(effects="none", cache_ttl=5), True, True),
-        (ToolPolicy(effects="idempotent", cache_ttl=5), False, False),
     ],
 )
-def test_what_may_wait_before_it_starts(policy: ToolPolicy, cacheable: bool, may_wait: bool) -> None:
+def test_what_may_be_kept_and_what_may_wait(policy: ToolPolicy, cacheable: bool, may_wait: bool) -> None:
     assert (policy.is_cacheable, policy.may_wait) == (cacheable, may_wait)
 
 
-def spec(**changes: Any) -> ToolSpec:
-    return ToolSpec(name="look", description="Look.", parameters={"type": "object"}, **changes)
-
-
-def test_a_tool_that_says_nothing_counts_as_once() -> None:
-    assert (spec().effects, spec().declared, spec().on_unknown, spec().approval) == ("once", False, "tell", "never")
-
-
-@pytest.mark.parametrize(
-    ("changes", "cacheable", "waits"),
-    [
-        ({}, False, False),
-        ({"effects": "none", "cache_ttl": 60.0}, True, True),
-        ({"effects": "none", "cache_ttl": "default"}, True, True),
-        ({"effects": "once", "cache_ttl": 60.0}, False, False),
-        ({"isolation": "process"}, False, True),
-    ],
-)
-def test_what_may_be_kept_and_what_may_wait(changes: dict[str, Any], cacheable: bool, waits: bool) -> None:
-    assert (spec(**changes).cacheable, spec(**changes).waits) == (cacheable, waits)
-
-
 def test_permissions_are_those_of_its_fields() -> None:
-    allowed = spec(permissions_network=("x.example",), permissions_env=("KEY",)).permissions
-    assert (allowed.network, allowed.files, allowed.env) == (("x.example",), None, ("KEY",))
+    stored = StoredTool(
+        name="look", description="", parameters={}, permissions_network=("x.example",), permissions_env=("KEY",)
+    )
+    assert stored.spec().policy.permissions == Permissions(network=("x.example",), files=None, env=("KEY",))
 
 
 def test_a_tools_except_exception_does_not_catch_a_question() -> None:

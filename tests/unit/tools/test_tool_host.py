@@ -8,7 +8,7 @@ import pytest
 
 from journeyman.egress.http_messages import HttpReply, HttpRequest
 from journeyman.errors import ToolExecutionError
-from journeyman.tools.spec import CallRequest, Question, ToolSpec, Unanswered
+from journeyman.tools.spec import CallRequest, Question, StoredTool, Unanswered
 from journeyman.tools.tool_host import RunToolHost
 from tests.harness.tool_fixtures import RecordingHost
 
@@ -23,7 +23,7 @@ class Sender:
 
 
 def made(http: Sender | None = None, attempt: int = 1, **policy: Any) -> RunToolHost:
-    spec = ToolSpec(name="look", description="Look.", parameters={"type": "object"}, **policy)
+    spec = StoredTool(name="look", description="Look.", parameters={"type": "object"}, **policy).spec()
     request = CallRequest(
         spec=spec, arguments={}, call="m1.0", run_id="run_1", thread_id="t", principal="ann", idempotency_key="k",
         attempt=attempt,

@@ -13,14 +13,15 @@ from journeyman.tools.sandbox.detection import (
     describe_tool_isolation,
     shortcomings,
 )
-from journeyman.tools.spec import ToolSpec
+from journeyman.tools.spec import StoredTool, ToolSpec
 
 ALL = AvailableIsolation(namespaces=True, system_calls=True, paths=True)
 NOTHING = AvailableIsolation()
 
 
 def spec(**policy: Any) -> ToolSpec:
-    return ToolSpec(name="look", description="", parameters={"type": "object"}, **{"isolation": "process", **policy})
+    flat = {"name": "look", "description": "", "parameters": {"type": "object"}, "isolation": "process", **policy}
+    return StoredTool(**flat).spec()
 
 
 @pytest.mark.parametrize(
