@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from journeyman.agent_files.file_model import McpServerEntry, ToolEntry
-from journeyman.agent_files.mcp_entries import findings_of, mount_of, mounted
+from journeyman.agent_files.mcp_entries import server_problems, server_use, with_mcp_tools
 from journeyman.agents.spec import AgentSpec, ModelSettings
 from journeyman.tools.schema import overrides
 from journeyman.tools.spec import ToolSpec
@@ -42,7 +42,7 @@ def shown(name: str) -> ToolSpec:
     ],
 )
 def test_what_is_wrong_with_an_entry(name: str, fields: dict[str, Any], message: str, tmp_path: Path) -> None:
-    found = findings_of(name, entry(**fields), tmp_path, None)
+    found = server_problems(name, entry(**fields), tmp_path, None)
     assert [finding for finding in found if message in finding[1]], found
 
 
@@ -50,17 +50,17 @@ def test_what_is_wrong_with_an_entry(name: str, fields: dict[str, Any], message:
     "fields", [{"url": "https://x.example/mcp", "headers": {"X-Key": "k"}}, {"command": ["sh", "-c", "true"]}]
 )
 def test_entries_that_are_fine(fields: dict[str, Any], tmp_path: Path) -> None:
-    assert findings_of("my-files_2", entry(**fields), tmp_path, None) == []
+    assert server_problems("my-files_2", entry(**fields), tmp_path, None) == []
 
 
 def test_an_agent_has_the_tools_that_it_allows_and_stand_ins_for_those_it_names(tmp_path: Path) -> None:
-    use = mount_of(
+    use = server_use(
         "files",
         entry(command=["sh"], tools=["read"], timeout_seconds=5),
         {"files__write": ToolEntry(name="files__write")},
         tmp_path,
     )
-    spec, problems = mounted(
+    spec, problems = with_mcp_tools(
         SPEC, [use], {"files": {"files__read": shown("read"), "files__list": shown("list")}}, overrides
     )  # type: ignore[arg-type]
     assert ([tool.name for tool in spec.tools], problems) == (["files__read", "files__write"], [])
@@ -69,16 +69,16 @@ def test_an_agent_has_the_tools_that_it_allows_and_stand_ins_for_those_it_names(
 
 
 def test_a_new_listing_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
-    use = mount_of("files", entry(command=["sh"]), {}, tmp_path)
-    before, _ = mounted(SPEC, [use], {"files": {"files__read": shown("read")}}, overrides)  # type: ignore[arg-type]
-    after, _ = mounted(before, [use], {"files": {"files__list": shown("list")}}, overrides)  # type: ignore[arg-type]
+    use = server_use("files", entry(command=["sh"]), {}, tmp_path)
+    before, _ = with_mcp_tools(SPEC, [use], {"files": {"files__read": shown("read")}}, overrides)  # type: ignore[arg-type]
+    after, _ = with_mcp_tools(before, [use], {"files": {"files__list": shown("list")}}, overrides)  # type: ignore[arg-type]
     assert [tool.name for tool in after.tools] == ["files__list"]
 
 
 def test_an_override_that_cannot_be_applied_is_a_problem(tmp_path: Path) -> None:
     entries = {"files__read": ToolEntry(name="files__read", effects="none", cache_ttl=5, approval="never", retries=1)}
-    use = mount_of("files", entry(command=["sh"]), entries, tmp_path)
+    use = server_use("files", entry(command=["sh"]), entries, tmp_path)
     strict = shown("read").__class__(name="files__read", description="", parameters={}, effects="once", declared=True)
-    _, problems = mounted(SPEC, [use], {"files": {"files__read": strict}}, overrides)  # type: ignore[arg-type]
+    _, problems = with_mcp_tools(SPEC, [use], {"files": {"files__read": strict}}, overrides)  # type: ignore[arg-type]
     assert problems
     assert all(problem.startswith("files__read: ") for problem in problems)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from journeyman.agents.decision import EnterNode, Finish, ReachLimit
-from journeyman.agents.graph.agent import ENTRIES_A_STEP, GraphAgent
+from journeyman.agents.graph.agent import ENTRIES_PER_STEP, GraphAgent
 from journeyman.agents.spec import AgentSpec, GraphSpec, Limits, ModelSettings
 from journeyman.errors import ConfigurationError
 from journeyman.events.events import Failure, LimitReached, Path
@@ -58,7 +58,7 @@ def test_a_failure_and_a_limit_end_the_run() -> None:
 
 
 def test_a_loop_without_models_ends_at_the_limit_of_steps() -> None:
-    looping = at("plan", "left", visits={"plan": ENTRIES_A_STEP})
+    looping = at("plan", "left", visits={"plan": ENTRIES_PER_STEP})
     assert agent(limits=Limits(steps=1)).decide(looping) == (ReachLimit(limit="steps", value=1),)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from journeyman.tools.discovery.discovery import Found
+from journeyman.tools.discovery.discovery import DiscoveredTool
 from journeyman.tools.lint.checks import LintFinding
 from journeyman.tools.lint.folder import FolderLint, refuses
 from journeyman.tools.process.import_target import ImportTarget
@@ -29,9 +29,9 @@ async def fine() -> str:
 '''
 
 
-def found(name: str, file: Path, line: int) -> Found:
+def found(name: str, file: Path, line: int) -> DiscoveredTool:
     spec = ToolSpec(name=name, description=name, parameters={"type": "object"}, effects="none", declared=True)
-    return Found(spec=spec, target=ImportTarget(attribute=name, file=str(file)), line=line)
+    return DiscoveredTool(spec=spec, target=ImportTarget(attribute=name, file=str(file)), line=line)
 
 
 def test_each_tool_is_judged_by_its_own_lines(tmp_path: Path) -> None:
