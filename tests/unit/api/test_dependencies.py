@@ -25,6 +25,6 @@ async def test_agents_without_files_cannot_be_reloaded_or_rolled_back() -> None:
 
 async def test_without_more_a_server_is_ready_open_and_counts_nothing() -> None:
     given = make_ports()
-    assert (dict(given.ready()), given.authenticator, given.admission, given.debug) == ({}, None, None, None)
+    assert (dict(given.not_ready()), given.authenticator, given.rate_limiter, given.debug) == ({}, None, None, None)
     assert (await given.metrics("text/plain"))[0] == b""
     assert given.mask("as it is") == "as it is"

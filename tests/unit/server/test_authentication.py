@@ -38,7 +38,7 @@ async def test_the_key_of_the_settings_opens_the_door() -> None:
     seeded = made(auth_mode="required", api_key=SEED)
     await seeded.open(ManualClock())
     assert seeded.authenticator is not None
-    assert "admin" in (await seeded.authenticator.caller(SEED)).scopes
+    assert "admin" in (await seeded.authenticator.authenticate(SEED)).scopes
     await seeded.aclose()
 
 

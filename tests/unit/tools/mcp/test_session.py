@@ -21,9 +21,8 @@ class Channel:
         self.sent: list[Outgoing] = []
         self.told: list[str] = []
         self.agreed: list[str | None] = []
-        self.on_notice: Any = None
 
-    async def ask(self, outgoing: Outgoing) -> RpcMessage:
+    async def send_request(self, outgoing: Outgoing) -> RpcMessage:
         self.sent.append(outgoing)
         answer = self.answers.get(outgoing.method)
         if callable(answer):
@@ -32,10 +31,10 @@ class Channel:
             return RpcMessage(id=outgoing.id, error=RpcFault(-32601, "no such method"))
         return RpcMessage(id=outgoing.id, result=answer)
 
-    async def tell(self, method: str, params: Any) -> None:
+    async def notify(self, method: str, params: Any) -> None:
         self.told.append(method)
 
-    def agree(self, version: str | None) -> None:
+    def set_version(self, version: str | None) -> None:
         self.agreed.append(version)
 
 
@@ -77,16 +76,16 @@ async def test_all_pages_of_a_list_are_read_and_a_circle_ends() -> None:
 async def test_a_call_carries_its_key_and_its_progress_comes_back() -> None:
     shown: list[Any] = []
     channel = Channel()
+    opened = session(channel)
 
     def called(outgoing: Outgoing) -> dict[str, Any]:
         token = outgoing.params["_meta"]["progressToken"]
         for params in ({"progress": 1, "total": 4}, {"message": "half"}, {"progress": "x"}):
-            channel.on_notice(RpcMessage(method="notifications/progress", params={"progressToken": token, **params}))
+            opened.notified(RpcMessage(method="notifications/progress", params={"progressToken": token, **params}))
         assert outgoing.params["_meta"][IDEMPOTENCY_KEY] == "k"
         return {"content": []}
 
     channel.answers["tools/call"] = called
-    opened = session(channel)
     await opened.call(ToolsCall(tool="read", arguments={}, idempotency_key="k"), 5, shown.append)
     assert (shown, opened.calls) == ([0.25, "half"], 0)
 
@@ -96,5 +95,5 @@ async def test_an_error_of_the_server_is_raised_and_a_change_is_heard() -> None:
     opened = session(channel)
     with pytest.raises(RemoteError, match="no such method"):
         await opened.call(ToolsCall(tool="read", arguments={}, idempotency_key="k"), 5, lambda value: None)
-    channel.on_notice(RpcMessage(method="notifications/tools/list_changed"))
+    opened.notified(RpcMessage(method="notifications/tools/list_changed"))
     assert opened.stale.is_set()
