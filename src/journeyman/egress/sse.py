@@ -38,6 +38,11 @@ class SseReader:
         self._data: list[bytes] = []
         self._size = 0
 
+    @property
+    def in_line(self) -> bool:
+        """Whether a line has begun and not ended."""
+        return bool(self._rest)
+
     def feed(self, piece: bytes) -> Iterator[SseEvent]:
         """Return the events that end in `piece`."""
         for line in self._lines(piece):
