@@ -53,7 +53,7 @@ class SseReader:
             else:  # comments alone
                 self._size = 0
         if self._size + len(self._rest) > self._limit:
-            raise ValueError(f"an event is larger than {self._limit} bytes")
+            raise ValueError("an event is larger than it may be")
 
     def finish(self) -> SseEvent | None:
         """Return the event that the stream ended without a blank line after; None if there is none.
