@@ -61,7 +61,7 @@ class ReplyDecoder:
     def reply(self, headers: Mapping[str, str], *, model: str, attempts: int = 1) -> ModelReply:
         """Return the complete reply, once the body has ended. Raises ServiceError if it was cut."""
         if self._document is not None:
-            self._read_document(bytes(self._document))
+            self._read_document(_without_done(bytes(self._document)))
         else:
             self._last_event()
             if not self.done and not self._reply.ended:
@@ -93,7 +93,7 @@ class ReplyDecoder:
             raise bad_gateway_reply(f"it is not a chat completion ({exc})") from exc
         if not chunk.choices and not chunk.error:
             _raise_reported(document)
-        self._reply.add(chunk)
+        self._reply.add(chunk, whole=True)
 
     def _last_event(self) -> None:
         in_line, event = self._reader.in_line, self._reader.finish()
@@ -142,6 +142,12 @@ def decode_reply(
     decoder = ReplyDecoder(tools, streamed=False)
     decoder.feed(body)
     return decoder.reply(headers, model=model, attempts=attempts)
+
+
+def _without_done(document: bytes) -> bytes:
+    """Return a complete reply without `data: [DONE]` at its end: some servers end it like a stream."""
+    body = document.rstrip()
+    return body[:-6].rstrip().removesuffix(b"data:") if body.endswith(b"[DONE]") else body
 
 
 def _raise_reported(data: bytes) -> None:

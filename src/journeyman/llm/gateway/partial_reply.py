@@ -38,8 +38,8 @@ class PartialReply:
         """Whether nothing came: no text, no call and no finish reason."""
         return not self.ended and not any(choice.said_something for choice in (self.first, *self._others.values()))
 
-    def add(self, chunk: Chunk) -> None:
-        """Add a chunk. Raises ServiceError for an error that the gateway wrote into it."""
+    def add(self, chunk: Chunk, *, whole: bool = False) -> None:
+        """Add a chunk; `whole`: a complete reply. Raises ServiceError for an error that the gateway wrote into it."""
         if chunk.error:
             raise reported_error(chunk.error)
         if chunk.model and not self._model:
@@ -52,22 +52,21 @@ class PartialReply:
             if choice.usage:
                 self._count(choice.usage)
             index = choice.index if isinstance(choice.index, int) else place
-            (self.first if index == 0 else self._other(index)).add(choice)
+            (self.first if index == 0 else self._other(index)).add(choice, whole=whole)
 
     def complete(self, headers: Mapping[str, str], *, model: str, attempts: int) -> ModelReply:
         """Return the reply. `model` is used if the gateway names none. Raises ServiceError if it cannot be used."""
-        text_from, calls_from = self._used()
-        endings = [choice.ending for choice in {text_from, calls_from} if choice.ending]
-        ending = worst_ending(endings)
-        calls = calls_from.calls(ended_well=ending == "good")
-        text = valid_text(text_from.text.complete())
-        if not text and not calls and text_from.text.has_parts:
+        speaking, calling = self._used()
+        ending = worst_ending([choice.ending for choice in (speaking, *calling) if choice.ending])
+        calls = [call for choice in calling for call in choice.calls(ended_well=ending == "good")]
+        text = valid_text(speaking.text.complete())
+        if not text and not calls and speaking.text.has_parts:
             raise bad_gateway_reply("its content has only parts of unknown types")
         message = Message(
             role="assistant",
             content=(TextPart(text),) if text else (),
             tool_calls=distinct(calls) if calls else (),
-            extra=_storable({**calls_from.extra(), **text_from.extra()}),
+            extra=_storable([*calling, speaking]),
         )
         return ModelReply(
             message=message,
@@ -77,15 +76,16 @@ class PartialReply:
             attempts=attempts,
         )
 
-    def _used(self) -> tuple[PartialChoice, PartialChoice]:
-        """Return the choices whose text and whose calls count: the first, or another for what the first has none of."""
+    def _used(self) -> tuple[PartialChoice, list[PartialChoice]]:
+        """Return the choice whose text counts, and those whose calls count.
+
+        The first choice counts. GitHub Copilot puts the calls of Claude into choices of their own: calls of other
+        choices count where the first has none.
+        """
         others = [self._others[index] for index in sorted(self._others)]
-        speaking = next((choice for choice in others if choice.said_something), self.first)
-        calling = next((choice for choice in others if choice.has_calls), self.first)
-        return (
-            self.first if self.first.said_something else speaking,
-            self.first if self.first.has_calls else calling,
-        )
+        speaking = next((choice for choice in (self.first, *others) if choice.said_something), self.first)
+        calling = [self.first] if self.first.has_calls else [choice for choice in others if choice.has_calls]
+        return speaking, calling
 
     def _other(self, index: int) -> PartialChoice:
         if index not in self._others:
@@ -122,13 +122,16 @@ class PartialChoice:
         """Whether it has text, content of another kind, or calls."""
         return bool(self.text) or self.has_calls
 
-    def add(self, choice: Choice) -> None:
-        """Add a piece. Raises ServiceError for an error that the gateway wrote into it."""
+    def add(self, choice: Choice, *, whole: bool = False) -> None:
+        """Add a piece; `whole`: a choice of a complete reply, whose delta says nothing.
+
+        Raises ServiceError for an error that the gateway wrote into it.
+        """
         if choice.error:
             raise reported_error(choice.error)
         if choice.finish_reason:
             self._end(ending_of(choice.finish_reason))
-        if delta := choice.delta:
+        if (delta := choice.delta) and not (whole and choice.message):
             content = delta.get("content")
             if content:
                 self.text.add(content)
@@ -180,6 +183,8 @@ class PartialChoice:
                 self._extra.add(key, value)
 
 
-def _storable(extra: dict[str, JSON]) -> dict[str, JSON]:
-    storable: dict[str, JSON] = json_text.storable(extra) if extra else {}
+def _storable(choices: list[PartialChoice]) -> dict[str, JSON]:
+    """Return the fields that are kept for the provider; a later choice has the last word."""
+    fields = {key: value for choice in choices for key, value in choice.extra().items()}
+    storable: dict[str, JSON] = json_text.storable(fields) if fields else {}
     return storable
