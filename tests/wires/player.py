@@ -124,10 +124,13 @@ def problems(shape: Shape, form: Form, played: Played) -> list[str]:
         "failures": played.failures,
         "usage": [result.usage.input_tokens, result.usage.output_tokens],
         "finish_reason": result.finish_reason,
+        "retried": len(played.requests) > len(played.replies),
+        "ids": [call.id for call in played.first.tool_calls] if played.replies else [],
+        "first_finish_reason": played.replies[0].finish_reason if played.replies else None,
         "extra": played.first.extra if played.replies else None,
         "call_extra": [call.extra for call in played.first.tool_calls] if played.replies else None,
     }
-    wanted = {"answer": ANSWER, "calls": [], **{key: expect[key] for key in found if key in expect}}
+    wanted = {"answer": ANSWER, "calls": [], "retried": False, **{key: expect[key] for key in found if key in expect}}
     wrong = [f"{key}: {found[key]!r} instead of {value!r}" for key, value in wanted.items() if found[key] != value]
     return [f"{shape['name']} {form}: {line}" for line in ([f"failed with {failed}"] if failed else []) + wrong]
 
