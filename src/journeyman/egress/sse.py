@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 import msgspec
 
@@ -43,17 +43,40 @@ class SseReader:
         """Whether a line has begun and not ended."""
         return bool(self._rest)
 
-    def feed(self, piece: bytes) -> Iterator[SseEvent]:
+    def feed(self, piece: bytes) -> Sequence[SseEvent]:
         """Return the events that end in `piece`."""
+        if self._first or self._event is not None or self._after_cr or piece.find(b"\r") >= 0:
+            events: Sequence[SseEvent] = self._read(piece)
+        else:
+            events = self._read_blocks(piece)
+        if self._size + len(self._rest) > self._limit:
+            raise ValueError("an event is larger than it may be")
+        return events
+
+    def _read_blocks(self, piece: bytes) -> Sequence[SseEvent]:
+        """Read complete events fast if each is one line of data, as most are."""
+        if self._rest:
+            piece = bytes(self._rest) + piece
+            self._rest.clear()
+        if not piece.endswith(b"\n\n"):
+            return self._read(piece)
+        if piece.find(b"\n") == len(piece) - 2 and piece.startswith(b"data: "):
+            return (SseEvent(piece[6:-2]),)
+        blocks = piece[:-2].split(b"\n\n")
+        if piece.count(b"\n") == 2 * len(blocks) and all(block.startswith(b"data: ") for block in blocks):
+            return [SseEvent(block[6:]) for block in blocks]
+        return self._read(piece)
+
+    def _read(self, piece: bytes) -> list[SseEvent]:
+        events: list[SseEvent] = []
         for line in self._lines(piece):
             if line:
                 self._line(line)
             elif self._event is not None:
-                yield self._ended(self._event)
+                events.append(self._ended(self._event))
             else:  # comments alone
                 self._size = 0
-        if self._size + len(self._rest) > self._limit:
-            raise ValueError("an event is larger than it may be")
+        return events
 
     def finish(self) -> SseEvent | None:
         """Return the event that the stream ended without a blank line after; None if there is none.

@@ -66,7 +66,7 @@ def test_an_event_has_a_largest_size_and_comments_have_none() -> None:
     assert list(reader.feed(b": keep-alive\n\n" * 100)) == []
     assert list(reader.feed(b"data: " + b"x" * 14 + b"\n\n")) == [SseEvent(b"x" * 14)]
     with pytest.raises(ValueError, match="larger than it may be"):
-        list(reader.feed(b"data: " + b"x" * 15))
+        reader.feed(b"data: " + b"x" * 15)
     with pytest.raises(ValueError, match="larger"):
         read(b"data: 0123456789\n", b"data: 0123456789\n", limit=20)
 

@@ -18,6 +18,7 @@ _BOM = b"\xef\xbb\xbf"
 _DOCUMENT = (b"{", b"[")
 _EVENTS = (b"data", b"event", b"id", b"retry", b":")
 _HEAD = 64
+_decode = chunk_decoder.decode
 
 
 class ReplyDecoder:
@@ -35,7 +36,7 @@ class ReplyDecoder:
         self._start = b""  # bytes that do not tell yet what the body is
         self._head = b""
         self._size = 0
-        self._document: bytearray | None = None
+        self._document: list[bytes] | None = None
         self._reader = SseReader(MAX_REPLY_BYTES)
         self._reply = PartialReply(tools)
         self._pieces = self._reply.first.text.pieces
@@ -48,20 +49,26 @@ class ReplyDecoder:
         if not self._head:
             data = self._begin(data)
         if self._document is not None:
-            self._document += data
+            self._document.append(data)
             return ""
         before = len(self._pieces)
         for event in self._reader.feed(data):
-            if event.data and not self.done:
-                self._event(event)
+            chunk = event.data
+            if chunk and not self.done:
+                if chunk.startswith(b"{") and event.event != "error":
+                    self._chunk(chunk)
+                else:
+                    self._event(event)
         new = self._pieces[before:]
-        self.shown = self.shown or bool(new)
+        if not new:
+            return ""
+        self.shown = True
         return new[0] if len(new) == 1 else "".join(new)
 
     def reply(self, headers: Mapping[str, str], *, model: str, attempts: int = 1) -> ModelReply:
         """Return the complete reply, once the body has ended. Raises ServiceError if it was cut."""
         if self._document is not None:
-            self._read_document(_without_done(bytes(self._document)))
+            self._read_document(_without_done(b"".join(self._document)))
         else:
             self._last_event()
             if not self.done and not self._reply.ended:
@@ -77,7 +84,7 @@ class ReplyDecoder:
             return b""
         self._head = head[:_HEAD]
         if head.startswith(_DOCUMENT):
-            self._document = bytearray()
+            self._document = []
             return head
         return start
 
@@ -117,10 +124,13 @@ class ReplyDecoder:
 
     def _chunk(self, data: bytes) -> None:
         try:
-            chunk = json_text.read_json_text(data, chunk_decoder)
-        except ValueError as exc:
-            self._chunks_by_line(data, exc)
-            return
+            chunk = _decode(data)
+        except (ValueError, RecursionError):
+            try:
+                chunk = json_text.read_json_text(data, chunk_decoder)
+            except ValueError as exc:
+                self._chunks_by_line(data, exc)
+                return
         if chunk.choices is None and not chunk.error:
             _raise_reported(data)
         self._reply.add(chunk)

@@ -30,8 +30,15 @@ class OpaqueFields:
         elif value is not None:
             self._fields[key] = merged(key, "".join(self._texts.pop(key)), value)
 
+    def add_all(self, fields: dict[str, JSON]) -> None:
+        """Add a piece of each of these fields."""
+        for key, value in fields.items():
+            self.add(key, value)
+
     def joined(self) -> dict[str, JSON]:
         """Return the fields as far as they have come."""
+        if not self._texts:
+            return self._fields
         return {**self._fields, **{key: "".join(texts) for key, texts in self._texts.items()}}
 
 

@@ -50,6 +50,8 @@ class PartialCalls:
 
         Raises ServiceError if they are not calls.
         """
+        if not whole and self._calls and self._is_rest(entries):
+            return
         earlier = len(self._calls)
         used: list[PartialCall] = []
         for entry in entries if isinstance(entries, list) else [entries]:
@@ -58,6 +60,19 @@ class PartialCalls:
                 call = self._continued(piece, used, whole, earlier) or self._begin(piece)
                 call.add(piece, self._tools)
                 used.append(call)
+
+    def _is_rest(self, entries: JSON) -> bool:
+        """Add a piece of the last call's arguments if it is the only one and says nothing else, as most do."""
+        if type(entries) is not list or len(entries) != 1 or type(entry := entries[0]) is not dict or len(entry) != 2:
+            return False
+        function, last = entry.get("function"), self._calls[-1]
+        if type(function) is not dict or len(function) != 1 or entry.get("index", "") != last.index:
+            return False
+        arguments = function.get("arguments")
+        if type(arguments) is not str or not arguments:
+            return False
+        last.add_arguments(arguments)
+        return True
 
     def complete(self, *, ended_well: bool) -> list[ToolCall]:
         """Return the calls of a reply that has ended. Raises ServiceError if one says nothing that can be used."""
@@ -148,20 +163,26 @@ class PartialCall:
     @property
     def is_blank(self) -> bool:
         """Whether it says nothing at all."""
-        return not (self.id or self.name or self._pieces or self._fields.joined() or self._function_fields.joined())
+        if self.name or self.id or self._pieces:
+            return False
+        return not (self._fields.joined() or self._function_fields.joined())
 
     def add(self, piece: CallPiece, tools: Collection[str]) -> None:
         """Add a piece of this call."""
         self.id = self.id or piece.id
         self.name = joined_name(self.name, piece.name, tools)
         if piece.arguments:
-            if self._starts_over(piece.arguments):
-                self._pieces.clear()
-            self._pieces.append(piece.arguments)
-        for key, value in piece.fields.items():
-            self._fields.add(key, value)
-        for key, value in piece.function_fields.items():
-            self._function_fields.add(key, value)
+            self.add_arguments(piece.arguments)
+        if piece.fields:
+            self._fields.add_all(piece.fields)
+        if piece.function_fields:
+            self._function_fields.add_all(piece.function_fields)
+
+    def add_arguments(self, arguments: str) -> None:
+        """Add a piece of the arguments."""
+        if self._starts_over(arguments):
+            self._pieces.clear()
+        self._pieces.append(arguments)
 
     def _starts_over(self, arguments: str) -> bool:
         """Return whether an object follows arguments that are complete: then it replaces them."""
@@ -178,7 +199,7 @@ class PartialCall:
             raise bad_gateway_reply("a tool call names no function")
         extra = self._fields.joined()
         if function_fields := self._function_fields.joined():
-            extra["function"] = function_fields
+            extra = {**extra, "function": function_fields}
         arguments = complete_arguments(self.arguments, ended_well=ended_well)
         name = known_name(self.name, tools)
         return ToolCall(self.id, name, arguments, extra=json_text.storable(extra) if extra else {})

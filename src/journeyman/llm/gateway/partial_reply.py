@@ -40,6 +40,12 @@ class PartialReply:
 
     def add(self, chunk: Chunk, *, whole: bool = False) -> None:
         """Add a chunk; `whole`: a complete reply. Raises ServiceError for an error that the gateway wrote into it."""
+        choices = chunk.choices
+        if choices and len(choices) == 1 and self._model and not (chunk.error or chunk.usage or chunk.x_groq):
+            choice = choices[0]
+            if choice.delta and not (choice.index or choice.finish_reason or choice.error or choice.usage or whole):
+                self.first.add_delta(choice.delta)  # most chunks are like this
+                return
         if chunk.error:
             raise reported_error(chunk.error)
         if chunk.model and not self._model:
@@ -48,7 +54,7 @@ class PartialReply:
             self._count(chunk.usage)
         if chunk.x_groq:
             self._count(chunk.x_groq.get("usage") if isinstance(chunk.x_groq, dict) else None)
-        for place, choice in enumerate(chunk.choices or ()):
+        for place, choice in enumerate(choices or ()):
             if choice.usage:
                 self._count(choice.usage)
             index = choice.index if isinstance(choice.index, int) else place
@@ -66,7 +72,7 @@ class PartialReply:
             role="assistant",
             content=(TextPart(text),) if text else (),
             tool_calls=distinct(calls) if calls else (),
-            extra=_storable([*calling, speaking]),
+            extra=_storable([*calling, speaking] if self._others else [speaking]),
         )
         return ModelReply(
             message=message,
@@ -82,6 +88,8 @@ class PartialReply:
         The first choice counts. GitHub Copilot puts the calls of Claude into choices of their own: calls of other
         choices count where the first has none.
         """
+        if not self._others:
+            return self.first, [self.first]
         others = [self._others[index] for index in sorted(self._others)]
         speaking = next((choice for choice in (self.first, *others) if choice.said_something), self.first)
         calling = [self.first] if self.first.has_calls else [choice for choice in others if choice.has_calls]
@@ -131,14 +139,18 @@ class PartialChoice:
             raise reported_error(choice.error)
         if choice.finish_reason:
             self._end(ending_of(choice.finish_reason))
-        if (delta := choice.delta) and not (whole and choice.message):
-            content = delta.get("content")
-            if content:
-                self.text.add(content)
-            if not content or len(delta) > 1:
-                self._rarer(delta)
+        if choice.delta and not (whole and choice.message):
+            self.add_delta(choice.delta)
         elif choice.message:
             self._message(choice.message)
+
+    def add_delta(self, delta: dict[str, JSON]) -> None:
+        """Add a delta."""
+        content = delta.get("content")
+        if content:
+            self.text.add(content)
+        if not content or len(delta) > 1:
+            self._rarer(delta)
 
     def calls(self, *, ended_well: bool) -> list[ToolCall]:
         """Return its calls. Raises ServiceError if one of them says nothing that can be used."""
@@ -148,7 +160,7 @@ class PartialChoice:
         """Return the fields that are kept for the provider; under `content`, content that is not only text."""
         fields = self._extra.joined()
         if (parts := self.text.parts) is not None:
-            fields["content"] = parts
+            fields = {**fields, "content": parts}
         return fields
 
     def _end(self, ending: Ending) -> None:
@@ -175,9 +187,10 @@ class PartialChoice:
         for key in ("content", "refusal"):
             if value := message.get(key):
                 self.text.add_whole(value)
-        if not self._delta_calls:
-            self._calls.add(message.get("tool_calls") or [], whole=True)
-            self._legacy.add([{"function": call} for call in [message.get("function_call")] if call], whole=True)
+        if not self._delta_calls and (calls := message.get("tool_calls")):
+            self._calls.add(calls, whole=True)
+        elif not self._delta_calls and (call := message.get("function_call")):
+            self._legacy.add({"function": call}, whole=True)
         for key, value in message.items():
             if key not in _READ:
                 self._extra.add(key, value)

@@ -35,7 +35,10 @@ class PartialText:
     def add(self, content: JSON) -> None:
         """Add the content of a delta: a text or a list of parts."""
         self._of_deltas = True
-        self._add(content)
+        if type(content) is str and self._parts is None:
+            self._text(content)
+        else:
+            self._add(content)
 
     def add_whole(self, content: JSON) -> None:
         """Add the content of a complete message. It is left out after deltas, and joined only as far as it is new."""
