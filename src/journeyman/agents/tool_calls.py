@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from journeyman.agents.decision import Action, AskHuman, CallTool, Settle
+from journeyman.agents.reply_endings import failure_of_cut, failure_of_unknown, usable_arguments
 from journeyman.agents.toolset import Toolset, arguments_hash
 from journeyman.errors import ToolError
 from journeyman.events.events import Failure
@@ -24,12 +25,16 @@ def next_action(call: CallState, state: AgentState, tools: Toolset) -> Action | 
         return None
     if (closed := _closed_by_answer(call)) is not None:
         return closed
+    if (failure := failure_of_cut(call, state.calls)) is not None:
+        return reject(call, failure.code, failure.message)
     spec = tools.get(call.tool)
     if spec is None:
         known = ", ".join(definition.name for definition in tools.definitions) or "none"
         return reject(call, "tool_not_found", f"There is no tool {call.tool!r}. Tools: {known}.")
+    if (failure := failure_of_unknown(call, spec)) is not None:
+        return reject(call, failure.code, failure.message)
     try:
-        arguments = tools.check(call.tool, call.arguments)
+        arguments = tools.check(call.tool, usable_arguments(call))
     except ToolError as exc:
         return reject(call, exc.code, exc.message)
     if call.status == "asked":

@@ -96,6 +96,7 @@ def process_answer(result: RunResult) -> ProcessAnswer:
         model=result.model,
         usage=usage_answer(result.usage),
         stopped_by=result.stopped_by,
+        finish_reason=result.finish_reason,
         waiting_for=result.waiting_for,
         error=result.error,
         approvals=tuple(map(approval_answer, result.approvals)) if result.approvals else (),
@@ -147,6 +148,7 @@ def run_answer(row: RunRow, result: RunResult) -> RunAnswer:
         model=result.model,
         usage=usage_answer(result.usage),
         stopped_by=result.stopped_by,
+        finish_reason=result.finish_reason,
         waiting_for=result.waiting_for,
         error=result.error,
         approvals=tuple(map(approval_answer, result.approvals)),
@@ -199,6 +201,7 @@ def state_answer(state: AgentState) -> StateAnswer:
         errors=state.errors,
         output=state.output,
         stopped_by=state.stopped_by,
+        finish_reason=state.finish_reason or None,
         error=state.error,
     )
 

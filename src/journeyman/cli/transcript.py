@@ -7,6 +7,7 @@ from typing import Any
 
 from journeyman.cli.client.api_client import Frame
 from journeyman.cli.output import CommandOutput, compact_json, printable
+from journeyman.cli.reply_ending import ending_note
 
 MAX_CHARACTERS = 200  # of a tool's arguments or result
 
@@ -78,6 +79,8 @@ class Transcript:
         self._replace_text("".join(part.get("text", "") for part in message.get("content", ())))
         self._end_line()
         self._text = ""
+        if note := ending_note(data.get("finish_reason")):
+            self._note(note, "yellow")
 
     def _model_failed(self, data: dict[str, Any]) -> None:
         self._note(f"model: {data['error']['message']}", "yellow")

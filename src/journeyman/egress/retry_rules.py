@@ -41,18 +41,28 @@ def classify_non_idempotent(error: ServiceError) -> ErrorClass:
 
 
 def retry_after(headers: Mapping[str, str], now: int) -> float | None:
-    """Return the seconds to wait by the header `Retry-After` (seconds or an HTTP date), at most 60.
+    """Return the seconds to wait by `Retry-After-Ms`, else by `Retry-After` (seconds or an HTTP date), at most 60.
 
-    None: the header is missing or invalid. `now` is in microseconds since the epoch.
+    Returns None if neither says something usable. `now` is microseconds since the epoch.
     """
-    value = headers.get("retry-after")
-    if not value:
-        return None
+    milliseconds = _number(headers.get("retry-after-ms", ""))
+    seconds = _retry_after(headers.get("retry-after", ""), now) if milliseconds is None else milliseconds / 1000
+    return None if seconds is None else min(max(seconds, 0.0), _MAX_RETRY_AFTER)
+
+
+def _retry_after(value: str, now: int) -> float | None:
+    seconds = _number(value)
+    if seconds is not None or not value:
+        return seconds
     try:
-        seconds = float(value)
+        return parsedate_to_datetime(value).timestamp() - now / 1_000_000
+    except (ValueError, OverflowError):
+        return None
+
+
+def _number(value: str) -> float | None:
+    try:
+        number = float(value)
     except ValueError:
-        try:
-            seconds = parsedate_to_datetime(value).timestamp() - now / 1_000_000
-        except (ValueError, OverflowError):
-            return None
-    return min(max(seconds, 0.0), _MAX_RETRY_AFTER) if math.isfinite(seconds) else None
+        return None
+    return number if math.isfinite(number) else None

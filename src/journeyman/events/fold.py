@@ -256,6 +256,7 @@ def _apply_model(state: AgentState, event: ModelCalled | ModelReplied | ModelFai
                 tool_calls=state.tool_calls + len(message.tool_calls),
                 usage=state.usage + event.usage,
                 model=event.model,
+                finish_reason=event.finish_reason,
                 failure=None,
             )
         case ModelFailed(error=error):
@@ -267,7 +268,12 @@ def _apply_model(state: AgentState, event: ModelCalled | ModelReplied | ModelFai
 def _asked(event: ModelReplied) -> tuple[CallState, ...]:
     return tuple(
         CallState(
-            call=f"{event.call}.{index}", call_id=call.id, tool=call.name, arguments=call.arguments, path=event.path
+            call=f"{event.call}.{index}",
+            call_id=call.id,
+            tool=call.name,
+            arguments=call.arguments,
+            path=event.path,
+            finish_reason=event.finish_reason,
         )
         for index, call in enumerate(event.message.tool_calls)
     )
@@ -362,7 +368,8 @@ def _apply_in_code(state: AgentState, event: _InNode) -> AgentState:
             first = all(call.call != event.call for call in node.model_calls)
             state = replace(state, model_calls=state.model_calls + first)
         case ModelReplied():
-            state = replace(state, usage=state.usage + event.usage, model=event.model)
+            usage = state.usage + event.usage
+            state = replace(state, usage=usage, model=event.model, finish_reason=event.finish_reason)
         case ToolCallStarted():
             state = replace(state, tool_calls=state.tool_calls + (event.attempt == 1))
         case ModelFailed(error=error) | ToolCallFinished(error=Failure() as error):

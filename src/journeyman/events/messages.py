@@ -33,12 +33,16 @@ Part = TextPart | ImagePart | FilePart
 
 
 class ToolCall(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A call that a model asked for. `arguments` is the model's text, which may not be valid JSON."""
+    """A call that a model asked for. `arguments` is the model's text, which may not be valid JSON.
+
+    `extra` keeps the provider's other fields of the call. Those of its `function` object are under the key `function`.
+    """
 
     id: str
     name: str
     arguments: str
     hidden: tuple[str, ...] = ()  # names of the arguments that are redacted for people
+    extra: dict[str, JSON] = {}
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -39,6 +39,7 @@ class CallState(msgspec.Struct, frozen=True, kw_only=True):
     forked: ForkedCall | None = None  # how the parent run had left it when this run was forked
     message: Message | None = None  # the result as the model reads it, once finished
     path: Path = ROOT
+    finish_reason: str = "stop"  # of the reply that asked for it
 
     @property
     def asks_again(self) -> bool:

@@ -83,6 +83,7 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     corrections: int = 0  # messages added since the last tool result to ask again for an answer that fits the schema
     usage: Usage = Usage()
     model: str = ""
+    finish_reason: str = ""  # of the last reply; empty: the model has not replied yet
     direct_call: ToolCallFinished | None = None  # the result of a direct run's only call
     remembered: dict[str, JSON] = {}
     walk: GraphPosition = GraphPosition()  # the position in the graph; golden journals know the field by this name

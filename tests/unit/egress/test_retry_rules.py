@@ -62,3 +62,10 @@ def test_only_what_no_service_has_acted_on_may_always_be_repeated(
 )
 def test_how_long_a_service_asks_to_wait(value: str, seconds: float | None) -> None:
     assert retry_after({"retry-after": value}, NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "seconds"), [("250", 0.25), ("soon", 1.0), ("", 1.0), ("900000", 60.0), ("-1", 0.0)]
+)
+def test_retry_after_ms_counts_first(milliseconds: str, seconds: float) -> None:
+    assert retry_after({"retry-after-ms": milliseconds, "retry-after": "1"}, NOW) == seconds

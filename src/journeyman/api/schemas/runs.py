@@ -162,6 +162,7 @@ class ProcessAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The result of a run, or its status so far.
 
     `waiting_for` says what the run waits for: `approval`, `thread` (another run of the thread) or `worker`.
+    `finish_reason` is that of the run's last reply.
     """
 
     run_id: str
@@ -172,6 +173,7 @@ class ProcessAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     model: str
     usage: UsageAnswer
     stopped_by: str | None = None
+    finish_reason: str | None = None
     waiting_for: str | None = None
     error: Failure | None = None
     approvals: tuple[ApprovalAnswer, ...] = ()
@@ -228,6 +230,7 @@ class RunAnswer(RunSummary, frozen=True, kw_only=True):
     approvals: tuple[ApprovalAnswer, ...]
     forked_from: str | None = None
     forked_at: int | None = None
+    finish_reason: str | None = None
 
 
 class ErrorGroup(Struct, frozen=True, kw_only=True):
@@ -302,6 +305,7 @@ class StateAnswer(Struct, frozen=True, kw_only=True):
     output: str
     stopped_by: str | None
     error: Failure | None
+    finish_reason: str | None = None
 
 
 class EventAnswer(Struct, frozen=True):

@@ -16,6 +16,7 @@ from journeyman.cli.commands.approvals import parse_json_object
 from journeyman.cli.commands.check import load_application
 from journeyman.cli.exit_codes import FAILED, OK
 from journeyman.cli.output import AgentPath, CommandOutput, Json, Offline, compact_json
+from journeyman.cli.reply_ending import ending_note
 from journeyman.errors import NotFoundError
 from journeyman.settings import Settings
 
@@ -104,3 +105,5 @@ def _result_lines(result: RunResult) -> Iterator[str]:
         yield f"{result.error.message} [{result.error.code}]"
     if result.response:
         yield result.response
+    if note := ending_note(result.finish_reason):
+        yield note

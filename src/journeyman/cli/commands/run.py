@@ -11,6 +11,7 @@ from journeyman.cli.client.connect import connect
 from journeyman.cli.client.follow_run import StreamFollower
 from journeyman.cli.exit_codes import FAILED, OK, WAITING
 from journeyman.cli.output import AgentPath, CommandOutput, Json, Offline, Url, compact_json
+from journeyman.cli.reply_ending import ending_note
 from journeyman.settings import Settings
 
 EXIT_CODES = {"finished": OK, "paused": WAITING}  # by status; any other means FAILED
@@ -57,6 +58,8 @@ def print_run(output: CommandOutput, run: dict[str, Any]) -> None:
         output.line(run["response"])
     if run.get("stopped_by"):
         output.line(f"(stopped at the limit: {run['stopped_by']})")
+    if note := ending_note(run.get("finish_reason")):
+        output.line(note)
     if run.get("error"):
         output.line(f"failed: {run['error']['message']} [{run['error']['code']}]")
     if run.get("waiting_for") == "thread":

@@ -10,7 +10,7 @@ import msgspec
 from journeyman.errors import ValidationError
 from journeyman.events.messages import JSON, FilePart, ImagePart, Message, Part, Role, TextPart, ToolCall
 from journeyman.llm.client import ModelReply, ModelRequest, ToolDefinition
-from journeyman.llm.gateway.wire import content_text, unknown_fields
+from journeyman.llm.gateway.partial_text import content_text
 
 _ROLES: dict[str, Role] = {
     "system": "system",
@@ -144,7 +144,7 @@ def _schema(response_format: dict[str, Any]) -> dict[str, JSON] | None:
 
 def completion(reply: ModelReply, model: str, number: int, created: int) -> JSON:
     """Return the body of a reply that is not streamed; `created` is in seconds since the epoch."""
-    message: dict[str, JSON] = {**unknown_fields(reply.message.extra), "role": "assistant"}
+    message: dict[str, JSON] = {**reply.message.extra, "role": "assistant"}
     message["content"] = reply.message.text or None
     if reply.message.tool_calls:
         message["tool_calls"] = [_call(call) for call in reply.message.tool_calls]

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from itertools import islice
 
 import msgspec
 
 from journeyman.clock import Clock
+from journeyman.egress.content_encoding import decompressor
 from journeyman.egress.retry_rules import retry_after
 from journeyman.egress.traceparent import with_traceparent
 from journeyman.egress.transport import Request, Response, Timeouts, Transport
 from journeyman.errors import ConfigurationError, ServiceError
 from journeyman.llm.client import ModelReply, ModelRequest, TextDelta
 from journeyman.llm.gateway import errors
-from journeyman.llm.gateway.deltas import ReplyDecoder
-from journeyman.llm.gateway.wire import MAX_REPLY_BYTES, decode_reply, encode_request
+from journeyman.llm.gateway.deltas import MAX_REPLY_BYTES, ReplyDecoder
+from journeyman.llm.gateway.wire import encode_request
 from journeyman.resilience.guard import ErrorClass, Guard
 
 _MIN_SECRET_LENGTH = 8  # characters; a shorter key would be found in ordinary words
@@ -73,7 +75,9 @@ class Gateway:
     async def aclose(self) -> None:
         await self._transport.aclose()
 
-    async def attempt(self, http_request: Request, model: str, attempt: int, on_delta: OnDelta | None) -> ModelReply:
+    async def attempt(
+        self, http_request: Request, request: ModelRequest, attempt: int, on_delta: OnDelta | None
+    ) -> ModelReply:
         """Make one attempt and return its reply.
 
         Raises:
@@ -83,13 +87,7 @@ class Gateway:
             async with self._transport.send(http_request) as response:
                 if not 200 <= response.status < 300:
                     raise await self._error_of(response)
-                if on_delta is None or "application/json" in response.headers.get("content-type", ""):
-                    body = await response.read(MAX_REPLY_BYTES)
-                    reply = decode_reply(body, response.headers, model=model, attempts=attempt)
-                    if on_delta is not None and reply.message.text:
-                        on_delta(TextDelta(reply.message.text, attempt))
-                    return reply
-                return await _read_stream(response, model, attempt, on_delta)
+                return await _read_reply(response, request, attempt, on_delta)
         except ServiceError as exc:
             if exc.code.startswith("service_"):
                 raise errors.from_transport(exc) from exc
@@ -97,8 +95,8 @@ class Gateway:
 
     async def _error_of(self, response: Response) -> ServiceError:
         try:
-            message = errors.body_message(await response.read(_ERROR_BYTES))
-        except ServiceError:  # the status says enough
+            message = errors.body_message(_decompressed(await response.read(_ERROR_BYTES), response.headers))
+        except (ServiceError, ValueError):  # the status says enough
             message = ""
         if len(self._api_key) >= _MIN_SECRET_LENGTH:  # some gateways quote the key that they refuse
             message = message.replace(self._api_key, "***")
@@ -129,7 +127,7 @@ class _Attempts:
         request, on_delta = self._request, self._on_delta
         if self._http_request is None:
             self._http_request = self._gateway.http_request(request, stream=on_delta is not None)
-        return await self._gateway.attempt(self._http_request, request.model, number, on_delta)
+        return await self._gateway.attempt(self._http_request, request, number, on_delta)
 
 
 def _classify(error: ServiceError) -> ErrorClass:
@@ -137,13 +135,41 @@ def _classify(error: ServiceError) -> ErrorClass:
     return ErrorClass(failing=transient and error.code != "gateway_rate_limited", repeatable=transient)
 
 
-async def _read_stream(response: Response, model: str, attempt: int, on_delta: OnDelta) -> ModelReply:
-    decoder = ReplyDecoder()
-    while not decoder.done and (chunk := await response.chunk()):
-        text = decoder.feed(chunk)
-        if text:
+async def _read_reply(response: Response, request: ModelRequest, attempt: int, on_delta: OnDelta | None) -> ModelReply:
+    """Read the reply, whatever its content type and encoding are. `on_delta` gets its text."""
+    decoder = ReplyDecoder({tool.name for tool in request.tools}, streamed=on_delta is not None)
+    async for piece in _pieces(response, whole=on_delta is None):
+        text = decoder.feed(piece)
+        if text and on_delta is not None:
             on_delta(TextDelta(text, attempt))
-    return decoder.reply(response.headers, model=model, attempts=attempt)
+        if decoder.done:
+            break
+    reply = decoder.reply(response.headers, model=request.model, attempts=attempt)
+    if on_delta is not None and reply.message.text and not decoder.shown:
+        on_delta(TextDelta(reply.message.text, attempt))
+    return reply
+
+
+async def _pieces(response: Response, *, whole: bool) -> AsyncIterator[bytes]:
+    """Return the body, decompressed; `whole`: in one piece, unless it is a stream of events."""
+    try:
+        inflate = decompressor(response.headers)
+        if whole and "event-stream" not in response.headers.get("content-type", ""):
+            body = await response.read(MAX_REPLY_BYTES)
+            for piece in inflate.feed(body) if inflate else (body,):
+                yield piece
+            return
+        while chunk := await response.chunk():
+            for piece in inflate.feed(chunk) if inflate else (chunk,):
+                yield piece
+    except ValueError as exc:
+        raise errors.bad_gateway_reply(str(exc)) from exc
+
+
+def _decompressed(body: bytes, headers: Mapping[str, str]) -> bytes:
+    """Return the start of a compressed body; the body itself if it is not compressed. Raises ValueError."""
+    inflate = decompressor(headers)
+    return body if inflate is None else b"".join(islice(inflate.feed(body), 1))
 
 
 def _with_idle_limit(timeouts: Timeouts, seconds: float) -> Timeouts:

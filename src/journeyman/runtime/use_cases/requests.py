@@ -87,6 +87,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     model: str = ""
     usage: Usage = Usage()
     stopped_by: str | None = None
+    finish_reason: str | None = None  # of the last reply; None: the model has not replied
     waiting_for: str | None = None  # approval | thread | worker; None: it has ended or is running
     error: Failure | None = None
     approvals: tuple[ApprovalRow, ...] = ()
@@ -120,6 +121,7 @@ def result_of(state: AgentState) -> RunResult:
         model=state.model,
         usage=state.usage,
         stopped_by=state.stopped_by,
+        finish_reason=state.finish_reason or None,
         error=state.error,
         tool=state.direct.tool if state.direct else None,
         duration_ms=direct.duration_ms if direct else 0.0,

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Coroutine, Mapping
 import msgspec
 
 from journeyman.clock import Clock
+from journeyman.egress.sse import SseEvent, SseReader
 from journeyman.egress.traceparent import with_traceparent
 from journeyman.egress.transport import Request, Response, Timeouts, Transport
 from journeyman.errors import ServiceError, ServiceUnavailableError
@@ -29,7 +30,6 @@ from journeyman.tools.mcp.messages import (
     notification,
     request,
 )
-from journeyman.tools.mcp.sse import SseEvent, SseReader
 
 _CONNECT_SECONDS = 10.0
 _NOTIFY_SECONDS = 2.0  # to send a message whose answer does not matter
@@ -153,7 +153,7 @@ class HttpChannel:
         """Handle the messages of an event stream until the wanted reply. Returns None if the stream ends before it."""
         async for event in self._events(response, position):
             position.received(event)
-            message = decode_rpc(event.data) if event.data else None
+            message = decode_rpc(event.text) if event.data else None
             if message is None:
                 continue
             if message.is_reply:

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from journeyman.errors import ServiceError
-from journeyman.events.messages import Message, TextPart, ToolCall, Usage
+from journeyman.events.messages import Message, TextPart, ToolCall, Usage, assistant
 from journeyman.llm.client import ModelReply
-from journeyman.llm.gateway.deltas import ReplyDecoder
+from journeyman.llm.gateway.deltas import ReplyDecoder, decode_reply
 
 
 def chunk(delta=None, finish=None, **fields) -> bytes:
@@ -132,7 +132,11 @@ def test_the_size_of_a_stream_is_bounded():
 def test_calls_are_distinguished_when_all_have_index_zero_or_none():
     same_index = fold(chunk(call(0, "a", "t", "{}")), chunk(call(0, "b", "t", "{}")), chunk({}, "stop"))
     no_index = fold(
-        chunk(call(None, "a", "t", '{"x"')), chunk(call(None, None, None, ":1}")), chunk(call(None, "b", "t")), DONE
+        chunk(call(None, "a", "t", '{"x"')),
+        chunk(call(None, None, None, ":1}")),
+        chunk(call(None, "b", "t")),
+        chunk({}, "stop"),
+        DONE,
     )
     assert [c.id for c in same_index.message.tool_calls] == ["a", "b"]
     assert no_index.message.tool_calls == (ToolCall("a", "t", '{"x":1}'), ToolCall("b", "t", "{}"))
@@ -165,9 +169,101 @@ def test_blocks_of_reasoning_are_joined_until_signed():
             {"type": "thinking", "thinking": "c", "signature": "s2"},
         ],
         "reasoning_details": [{"type": "t", "index": 0, "text": "xy"}, {"type": "t", "index": 1, "text": "z"}],
-        "provider_specific_fields": {"a": "12", "n": None, "b": 3},
+        "provider_specific_fields": {"a": "2", "n": None, "b": 3},
     }
 
 
 def test_a_refusal_streams_as_text():
     assert fold(chunk({"refusal": "no "}), chunk({"refusal": "way"}), chunk({}, "stop")).message.text == "no way"
+
+
+# --- complete replies
+
+
+def received(message=None, headers=None, finish="stop", **fields):
+    choice = {
+        "message": {"role": "assistant", "content": "hi"} if message is None else message,
+        "finish_reason": finish,
+    }
+    return decode_reply(json.dumps({"choices": [choice], **fields}).encode(), headers or {}, model="asked")
+
+
+def test_a_plain_reply():
+    usage = {"prompt_tokens": 7, "completion_tokens": 3.0, "prompt_tokens_details": {"cached_tokens": 2}}
+    reply = received(usage=usage, model="gpt", headers={"x-litellm-response-cost": "0.25"})
+    assert (reply.message, reply.model, reply.finish_reason) == (assistant("hi"), "gpt", "stop")
+    assert reply.usage == Usage(7, 3, 2, 0.25)
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [(None, ""), ([{"type": "text", "text": "a"}, {"type": "thinking"}, "b", 3], "ab"), (7, ""), ("a\0b", "ab")],
+)
+def test_contents_of_every_shape(content, text):
+    assert received({"content": content}).message.text == text
+
+
+def test_a_refusal_is_text_and_unknown_fields_are_kept_storable():
+    reply = received({"content": None, "refusal": "no", "reasoning_content": "a\0b", "annotations": [], "audio": None})
+    assert reply.message.text == "no"
+    assert reply.message.extra == {"reasoning_content": "ab", "annotations": [], "audio": None}
+
+
+@pytest.mark.parametrize("usage", [None, [], {"prompt_tokens": "many", "completion_tokens": -4, "cost": "nan"}])
+def test_missing_usage_counts_as_zero(usage):
+    assert received(usage=usage).usage == Usage()
+
+
+def test_ids_are_made_distinct_and_arguments_stay_text():
+    function = {"name": "t", "arguments": "{not json"}
+    calls = [{"id": call_id, "function": function} for call_id in ("a", "a", "a_2", None, "")]
+    calls.append({"id": "b", "function": {"name": "t", "arguments": {"x": 1}}})
+    calls.append({"id": "c", "function": {"name": "t"}})
+    reply = received({"content": None, "tool_calls": calls}, finish="tool_calls")
+    assert [call.id for call in reply.message.tool_calls] == ["a", "a_2", "a_2_2", "call_4", "call_5", "b", "c"]
+    assert [call.arguments for call in reply.message.tool_calls[-3:]] == ["{not json", '{"x":1}', "{}"]
+    assert reply.finish_reason == "tool_calls"
+
+
+def test_lone_surrogates_and_bytes_that_are_not_text_are_repaired():
+    body = b'{"choices":[{"message":{"content":"a\\ud800b\xff\\ud83d\\ude00"}}],"n":1e999}'
+    assert decode_reply(body, {}, model="m").message.text == "a\ufffdb\ufffd\U0001f600"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>down</html>",
+        b"[]",
+        b"{}",
+        b'{"choices":[]}',
+        b'{"choices":null}',
+        b'{"choices":[{}]}',
+        b'{"choices":[{"message":"hi"}]}',
+        b'{"choices":[{"message":{"tool_calls":{"a":1}}}]}',
+        b'{"choices":[{"message":{"tool_calls":[1]}}]}',
+        b'{"choices":[{"message":{"tool_calls":[{"function":7}]}}]}',
+        b'{"choices":' + b"[" * 100_000,
+        b"\x1f\x8b\x08\x00gzip",
+    ],
+)
+def test_a_body_that_is_no_completion_is_a_bad_reply(body):
+    with pytest.raises(ServiceError) as caught:
+        decode_reply(body, {}, model="m")
+    assert caught.value.code == "gateway_bad_reply"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        ({"message": "slow down", "code": "429"}, "gateway_rate_limited"),
+        ({"message": "no", "code": 401}, "gateway_auth"),
+        ("broken", "gateway_error"),
+        ({"code": "context_length_exceeded"}, "gateway_error"),
+    ],
+)
+def test_an_error_in_place_of_a_reply(error, code):
+    with pytest.raises(ServiceError) as caught:
+        decode_reply(json.dumps({"error": error}).encode(), {}, model="m")
+    assert caught.value.code == code

@@ -1,0 +1,2 @@
+-- Replies may have the finish reasons `unknown` and `empty`, and calls of such a reply and of a cut one do not run.
+-- A release that does not know this must not continue these runs: the higher schema number makes it refuse the file.
