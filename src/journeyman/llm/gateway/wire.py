@@ -17,15 +17,28 @@ from journeyman.events.messages import (
     ToolCall,
 )
 from journeyman.llm.client import ModelRequest, ToolDefinition
+from journeyman.llm.gateway.wire_choices import USUAL, WireChoices
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 _encoder = msgspec.json.Encoder()
 _arguments = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-def encode_request(request: ModelRequest, *, stream: bool) -> bytes:
-    """Return the body of a request. Fields that are not set are left out; `extra` never overrides another field."""
-    body: dict[str, JSON] = {**request.extra, "model": request.model, "messages": _messages(request.messages)}
+def encode_request(request: ModelRequest, *, stream: bool, choices: WireChoices = USUAL) -> bytes:
+    """Return the body of a request.
+
+    Fields that are not set are left out. `extra` never overrides another field, but null in it removes one.
+    """
+    extra = {key: value for key, value in request.extra.items() if value is not None}
+    left_out = choices.dropped | (request.extra.keys() - extra.keys())
+    own = {key: value for key, value in _parameters(request, stream, choices).items() if key not in left_out}
+    messages = _messages(request.messages, choices)
+    return _encoder.encode({**extra, "model": request.model, "messages": messages, **own})
+
+
+def _parameters(request: ModelRequest, stream: bool, choices: WireChoices) -> dict[str, JSON]:
+    """Return the fields that the request sets, all but the model and the messages."""
+    body: dict[str, JSON] = {}
     if request.tools:
         body["tools"] = [_tool(tool) for tool in request.tools]
         if request.tool_choice is not None:
@@ -33,14 +46,14 @@ def encode_request(request: ModelRequest, *, stream: bool) -> bytes:
     if request.temperature is not None:
         body["temperature"] = request.temperature
     if request.max_tokens is not None:
-        body["max_tokens"] = request.max_tokens
+        body["max_completion_tokens" if choices.max_completion_tokens else "max_tokens"] = request.max_tokens
     if request.response_schema is not None:
         schema = {"name": "answer", "schema": request.response_schema}
         body["response_format"] = {"type": "json_schema", "json_schema": schema}
     if stream:
         body["stream"] = True
         body["stream_options"] = {"include_usage": True}
-    return _encoder.encode(body)
+    return body
 
 
 def _tool(tool: ToolDefinition) -> JSON:
@@ -54,19 +67,21 @@ def _tool_choice(choice: str) -> JSON:
     return {"type": "function", "function": {"name": choice}}
 
 
-def _messages(messages: Iterable[Message]) -> list[JSON]:
-    return [_message(message) for message in messages if message.content or not message.partial]
+def _messages(messages: Iterable[Message], choices: WireChoices) -> list[JSON]:
+    return [_message(message, choices) for message in messages if message.content or not message.partial]
 
 
-def _message(message: Message) -> JSON:
+def _message(message: Message, choices: WireChoices) -> JSON:
     if message.role == "assistant":
         if message.partial:  # it was stopped: its calls never ran, and its signatures do not fit the rest
             return {"role": "assistant", "content": message.text}
-        body = {**message.extra, "role": "assistant"}
+        extra = {key: value for key, value in message.extra.items() if key not in choices.without_opaque}
+        body = {**extra, "role": "assistant"}
         if message.tool_calls:
             body["tool_calls"] = [_call(call) for call in message.tool_calls]
-        # all servers accept null beside tool calls; some refuse a message without `content`
-        body["content"] = _content(message.content) if message.content or not message.tool_calls else None
+        # most servers accept null beside tool calls; some refuse a message without `content`
+        empty = None if message.tool_calls and not choices.empty_content else ""
+        body["content"] = _content(message.content) if message.content else empty
         return body
     if message.role == "tool":
         return {"role": "tool", "tool_call_id": message.tool_call_id, "content": _content(message.content)}

@@ -17,10 +17,12 @@ from journeyman.events.messages import (
 )
 from journeyman.llm.client import ModelRequest, ToolDefinition
 from journeyman.llm.gateway.wire import encode_request
+from journeyman.llm.gateway.wire_choices import USUAL, WireChoices
 
 
-def sent(*messages: Message, stream: bool = False, **fields):
-    return json.loads(encode_request(ModelRequest(model="m", messages=messages, **fields), stream=stream))
+def sent(*messages: Message, stream: bool = False, choices: WireChoices = USUAL, **fields):
+    request = ModelRequest(model="m", messages=messages, **fields)
+    return json.loads(encode_request(request, stream=stream, choices=choices))
 
 
 def test_an_unset_field_is_left_out():
@@ -52,6 +54,27 @@ def test_set_fields_are_sent_and_extra_never_overrides():
         "stream_options": {"include_usage": True},
     }
     assert "tool_choice" not in sent(user("hi"), tool_choice="required")
+
+
+def test_a_parameter_that_the_model_refuses_is_left_out_or_renamed():
+    choices = WireChoices(dropped=frozenset({"temperature", "seed"}), max_completion_tokens=True)
+    body = sent(user("hi"), temperature=0.0, max_tokens=5, extra={"seed": 1}, choices=choices)
+    assert body.keys() == {"model", "messages", "max_completion_tokens", "seed"}, "what `extra` sets is never dropped"
+
+
+def test_null_in_extra_removes_a_field():
+    body = sent(user("hi"), extra={"stream_options": None, "top_p": None, "model": None}, stream=True)
+    assert body == {"model": "m", "messages": [{"role": "user", "content": "hi"}], "stream": True}
+
+
+def test_an_opaque_field_that_the_model_refuses_is_left_out_and_null_content_becomes_empty():
+    asked = Message(
+        role="assistant", tool_calls=(ToolCall("c1", "add", "{}"),), extra={"reasoning": "hm", "signature": "s"}
+    )
+    choices = WireChoices(without_opaque=frozenset({"reasoning"}), empty_content=True)
+    [message] = sent(asked, choices=choices)["messages"]
+    assert message.keys() == {"role", "content", "signature", "tool_calls"}
+    assert message["content"] == ""
 
 
 def test_a_conversation_with_calls_and_opaque_fields():
