@@ -49,7 +49,7 @@ from journeyman.events.node_steps import after_answer, after_step, answered, is_
 from journeyman.events.open_calls import CallState, ModelCallState, unallowed_decisions
 from journeyman.events.origin import RequestOrigin
 from journeyman.events.state import AgentState, Status, Summary, apply_summary, into_branch, out_of_branch
-from journeyman.events.transcript import message_of
+from journeyman.events.transcript import message_of, owned_reply
 
 replace = msgspec.structs.replace
 
@@ -251,7 +251,7 @@ def _apply_model(state: AgentState, event: ModelCalled | ModelReplied | ModelFai
             return replace(
                 state,
                 model_call=None,
-                messages=(*state.messages, message),
+                messages=(*state.messages, owned_reply(event)),
                 calls=() if message.partial else _asked(event),
                 tool_calls=state.tool_calls + len(message.tool_calls),
                 usage=state.usage + event.usage,

@@ -32,6 +32,16 @@ class FilePart(msgspec.Struct, frozen=True, tag_field="type", tag="file"):
 Part = TextPart | ImagePart | FilePart
 
 
+class Owner(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The model that opaque fields came from and alone get back: its name as asked, and the name of its gateway.
+
+    An empty `gateway` is the gateway of the settings.
+    """
+
+    model: str
+    gateway: str = ""
+
+
 class ToolCall(msgspec.Struct, frozen=True, omit_defaults=True):
     """A call that a model asked for. `arguments` is the model's text, which may not be valid JSON.
 
@@ -46,7 +56,12 @@ class ToolCall(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A message. `extra` keeps opaque provider fields (reasoning, signatures), which are sent back unchanged."""
+    """A message.
+
+    `extra` keeps opaque provider fields (reasoning, signatures), which are sent back unchanged. Its `content` is the
+    content of a reply as it came, if that is not only text. The fields, and those of the tool calls, belong to `owner`;
+    a message without them has none.
+    """
 
     role: Role
     content: tuple[Part, ...] = ()
@@ -56,11 +71,17 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     partial: bool = False  # the text of a reply that was stopped
     pinned: bool = False  # every model call on the thread sees it, however full the window is
     extra: dict[str, JSON] = {}
+    owner: Owner | None = None
 
     @property
     def text(self) -> str:
         """All text parts, joined."""
         return "".join(part.text for part in self.content if isinstance(part, TextPart))
+
+    @property
+    def is_opaque(self) -> bool:
+        """Whether it has any opaque fields."""
+        return bool(self.extra) or any(call.extra for call in self.tool_calls)
 
 
 class Usage(msgspec.Struct, frozen=True, omit_defaults=True):

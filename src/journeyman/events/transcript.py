@@ -13,7 +13,7 @@ from journeyman.events.events import (
     RunAccepted,
     ToolCallFinished,
 )
-from journeyman.events.messages import Message, tool_result
+from journeyman.events.messages import Message, Owner, tool_result
 
 
 def message_of(event: Event) -> Message | None:
@@ -22,7 +22,9 @@ def message_of(event: Event) -> Message | None:
     The caller has to know two exceptions: a run with `direct` adds no messages, and the message of a RunAccepted is
     added only when the run starts.
     """
-    if isinstance(event, ModelReplied | MessageAdded):
+    if isinstance(event, ModelReplied):
+        return owned_reply(event)
+    if isinstance(event, MessageAdded):
         return event.message
     if isinstance(event, ToolCallFinished):
         return tool_result(event.call_id, event.tool, _result_text(event))
@@ -34,6 +36,14 @@ def message_of(event: Event) -> Message | None:
 def stored_message(event: Event) -> Message | None:
     """Return the message that an event adds or that replaces another. Returns None if there is none."""
     return event.message if isinstance(event, MessageReplaced) else message_of(event)
+
+
+def owned_reply(event: ModelReplied) -> Message:
+    """Return the reply. Opaque fields that release 0.1 stored, without an owner, belong to the model that replied."""
+    message = event.message
+    if not message.extra or message.owner is not None:
+        return message
+    return msgspec.structs.replace(message, owner=Owner(event.model))
 
 
 def error_text(error: Failure) -> str:

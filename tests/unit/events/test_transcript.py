@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,8 +14,10 @@ from journeyman.events.events import (
     RunFinished,
     ToolCallFinished,
 )
-from journeyman.events.messages import Message, ToolCall, assistant, tool_result, user
+from journeyman.events.messages import Message, Owner, ToolCall, assistant, tool_result, user
 from journeyman.events.transcript import in_call_order, message_of, stored_message
+
+replace = msgspec.structs.replace
 
 
 def test_what_adds_a_message_and_how_it_reads() -> None:
@@ -25,6 +28,14 @@ def test_what_adds_a_message_and_how_it_reads() -> None:
     done = ToolCallFinished(call="m1.0", call_id="c", tool="calc", result="4")
     assert message_of(done) == tool_result("c", "calc", "4")
     assert message_of(RunFinished(output="x")) is None
+
+
+def test_opaque_fields_of_release_0_1_belong_to_the_model_that_replied() -> None:
+    old = Message(role="assistant", extra={"reasoning_content": "hm"})
+    assert message_of(ModelReplied(call="m1", model="m", message=old)) == replace(old, owner=Owner("m"))
+    new = replace(old, owner=Owner("asked", "home"))
+    assert message_of(ModelReplied(call="m1", model="m", message=new)) is new
+    assert message_of(MessageAdded(message=old)) is old, "who wrote it cannot be told"
 
 
 def test_an_error_reads_as_compact_json_without_the_id_for_operators() -> None:
