@@ -13,9 +13,11 @@ from journeyman.egress.retry_rules import retry_after
 from journeyman.egress.traceparent import with_traceparent
 from journeyman.egress.transport import Request, Response, Timeouts, Transport
 from journeyman.errors import ConfigurationError, ServiceError
+from journeyman.events.messages import Owner
 from journeyman.llm.client import ModelReply, ModelRequest, TextDelta
 from journeyman.llm.gateway import errors
 from journeyman.llm.gateway.deltas import MAX_REPLY_BYTES, ReplyDecoder
+from journeyman.llm.gateway.opaque import owned
 from journeyman.llm.gateway.wire import encode_request
 from journeyman.resilience.guard import ErrorClass, Guard
 
@@ -31,7 +33,8 @@ class Gateway:
     Every call passes `guard`, with a breaker for each model. Since a model call has no side effects, transient errors
     (429, 5xx, no connection, a timeout, an incomplete or invalid reply) are retried as the guard allows. While a
     model's breaker is open, the request's fallbacks are called. `timeouts` apply to one attempt; `timeout_seconds` of a
-    request replaces the limits until the first byte and between bytes.
+    request replaces the limits until the first byte and between bytes. `name` tells the gateway from others; the one of
+    the settings has none.
     """
 
     def __init__(
@@ -43,7 +46,9 @@ class Gateway:
         guard: Guard,
         timeouts: Timeouts,
         clock: Clock,
+        name: str = "",
     ) -> None:
+        self.name = name
         self._transport = transport
         self._url = url.rstrip("/") + "/chat/completions"
         self._api_key = api_key or ""
@@ -67,7 +72,7 @@ class Gateway:
 
     def http_request(self, request: ModelRequest, *, stream: bool) -> Request:
         """Return the HTTP request for a model request."""
-        body = encode_request(request, stream=stream)
+        body = encode_request(request, stream=stream, gateway=self.name)
         idle = request.timeout_seconds
         timeouts = self._timeouts if idle is None else _with_idle_limit(self._timeouts, idle)
         return Request("POST", self._url, with_traceparent(self._headers), body, timeouts)
@@ -127,7 +132,8 @@ class _Attempts:
         request, on_delta = self._request, self._on_delta
         if self._http_request is None:
             self._http_request = self._gateway.http_request(request, stream=on_delta is not None)
-        return await self._gateway.attempt(self._http_request, request, number, on_delta)
+        reply = await self._gateway.attempt(self._http_request, request, number, on_delta)
+        return owned(reply, Owner(request.model, self._gateway.name))
 
 
 def _classify(error: ServiceError) -> ErrorClass:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 import msgspec
 
@@ -12,11 +11,13 @@ from journeyman.events.messages import (
     FilePart,
     ImagePart,
     Message,
+    Owner,
     Part,
     TextPart,
     ToolCall,
 )
 from journeyman.llm.client import ModelRequest, ToolDefinition
+from journeyman.llm.gateway.sent_messages import sent_messages
 from journeyman.llm.gateway.wire_choices import USUAL, WireChoices
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
@@ -24,16 +25,18 @@ _encoder = msgspec.json.Encoder()
 _arguments = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-def encode_request(request: ModelRequest, *, stream: bool, choices: WireChoices = USUAL) -> bytes:
-    """Return the body of a request.
+def encode_request(request: ModelRequest, *, stream: bool, choices: WireChoices = USUAL, gateway: str = "") -> bytes:
+    """Return the body of a request to the gateway of this name.
 
     Fields that are not set are left out. `extra` never overrides another field, but null in it removes one.
     """
     extra = {key: value for key, value in request.extra.items() if value is not None}
     left_out = choices.dropped | (request.extra.keys() - extra.keys())
     own = {key: value for key, value in _parameters(request, stream, choices).items() if key not in left_out}
-    messages = _messages(request.messages, choices)
-    return _encoder.encode({**extra, "model": request.model, "messages": messages, **own})
+    messages = sent_messages(request.messages, Owner(request.model, gateway), choices.without_opaque)
+    return _encoder.encode(
+        {**extra, "model": request.model, "messages": [_message(message, choices) for message in messages], **own}
+    )
 
 
 def _parameters(request: ModelRequest, stream: bool, choices: WireChoices) -> dict[str, JSON]:
@@ -67,21 +70,14 @@ def _tool_choice(choice: str) -> JSON:
     return {"type": "function", "function": {"name": choice}}
 
 
-def _messages(messages: Iterable[Message], choices: WireChoices) -> list[JSON]:
-    return [_message(message, choices) for message in messages if message.content or not message.partial]
-
-
 def _message(message: Message, choices: WireChoices) -> JSON:
     if message.role == "assistant":
-        if message.partial:  # it was stopped: its calls never ran, and its signatures do not fit the rest
-            return {"role": "assistant", "content": message.text}
-        extra = {key: value for key, value in message.extra.items() if key not in choices.without_opaque}
-        body = {**extra, "role": "assistant"}
+        body = {**message.extra, "role": "assistant"}
         if message.tool_calls:
             body["tool_calls"] = [_call(call) for call in message.tool_calls]
         # most servers accept null beside tool calls; some refuse a message without `content`
-        empty = None if message.tool_calls and not choices.empty_content else ""
-        body["content"] = _content(message.content) if message.content else empty
+        if "content" not in body:
+            body["content"] = _content(message.content) or ("" if choices.empty_content else None)
         return body
     if message.role == "tool":
         return {"role": "tool", "tool_call_id": message.tool_call_id, "content": _content(message.content)}
@@ -118,4 +114,7 @@ def _call(call: ToolCall) -> JSON:
         _arguments.decode(arguments)
     except (ValueError, RecursionError):
         arguments = _encoder.encode({"not_json": arguments}).decode() if arguments.strip() else "{}"
-    return {"id": call.id, "type": "function", "function": {"name": name, "arguments": arguments}}
+    function = {"name": name, "arguments": arguments}
+    if call.extra:
+        function = {**call.extra.get("function", {}), **function}
+    return {**call.extra, "id": call.id, "type": "function", "function": function}

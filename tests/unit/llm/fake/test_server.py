@@ -11,7 +11,7 @@ from journeyman.clock import ManualClock
 from journeyman.egress.services import Services
 from journeyman.egress.transport import Exchange, FakeReply, FakeTransport, Request, cut_off
 from journeyman.errors import ServiceError
-from journeyman.events.messages import ImagePart, Message, TextPart, ToolCall, Usage, assistant, system, user
+from journeyman.events.messages import ImagePart, Message, Owner, TextPart, ToolCall, Usage, assistant, system, user
 from journeyman.llm.client import ModelReply, ModelRequest, TextDelta, ToolDefinition
 from journeyman.llm.fake.replay import ReplayModel
 from journeyman.llm.fake.scripted import ScriptedModel
@@ -81,6 +81,7 @@ REPLY = ModelReply(
         content=(TextPart("two words"),),
         tool_calls=(ToolCall("a", "t", "{}"), ToolCall("b", "t", "{bad")),
         extra={"reasoning_content": "hm"},
+        owner=Owner("m"),
     ),
     model="m",
     usage=Usage(3, 4, 1),

@@ -8,6 +8,7 @@ from journeyman.events.messages import (
     FilePart,
     ImagePart,
     Message,
+    Owner,
     TextPart,
     ToolCall,
     assistant,
@@ -67,19 +68,39 @@ def test_null_in_extra_removes_a_field():
     assert body == {"model": "m", "messages": [{"role": "user", "content": "hi"}], "stream": True}
 
 
-def test_an_opaque_field_that_the_model_refuses_is_left_out_and_null_content_becomes_empty():
-    asked = Message(
-        role="assistant", tool_calls=(ToolCall("c1", "add", "{}"),), extra={"reasoning": "hm", "signature": "s"}
-    )
-    choices = WireChoices(without_opaque=frozenset({"reasoning"}), empty_content=True)
-    [message] = sent(asked, choices=choices)["messages"]
-    assert message.keys() == {"role", "content", "signature", "tool_calls"}
+def test_null_content_beside_calls_becomes_empty_for_a_model_that_refuses_it():
+    [message] = sent(assistant("", ToolCall("c1", "add", "{}")), choices=WireChoices(empty_content=True))["messages"]
     assert message["content"] == ""
+
+
+def test_opaque_fields_stand_where_they_came_and_never_override():
+    content = [{"type": "thinking", "thinking": "hm", "signature": "s"}, {"type": "text", "text": "so"}]
+    asked = Message(
+        role="assistant",
+        content=(TextPart("so"),),
+        tool_calls=(
+            ToolCall("c1", "add", "{}", extra={"extra_content": {"google": 1}, "id": "x", "function": {"parsed": [2]}}),
+        ),
+        extra={"reasoning_content": "", "tool_calls": [], "content": content},
+        owner=Owner("m"),
+    )
+    function = {"parsed": [2], "name": "add", "arguments": "{}"}
+    assert sent(asked)["messages"] == [
+        {
+            "role": "assistant",
+            "reasoning_content": "",
+            "content": content,
+            "tool_calls": [{"extra_content": {"google": 1}, "id": "c1", "type": "function", "function": function}],
+        }
+    ]
 
 
 def test_a_conversation_with_calls_and_opaque_fields():
     asked = Message(
-        role="assistant", tool_calls=(ToolCall("c1", "add", '{"a":1}'),), extra={"reasoning_content": "hm", "role": "x"}
+        role="assistant",
+        tool_calls=(ToolCall("c1", "add", '{"a":1}'),),
+        extra={"reasoning_content": "hm", "role": "x"},
+        owner=Owner("m"),
     )
     assert sent(asked, tool_result("c1", "add", "2"), assistant("two"), assistant(""))["messages"] == [
         {
@@ -90,7 +111,6 @@ def test_a_conversation_with_calls_and_opaque_fields():
         },
         {"role": "tool", "tool_call_id": "c1", "content": "2"},
         {"role": "assistant", "content": "two"},
-        {"role": "assistant", "content": ""},
     ]
 
 
