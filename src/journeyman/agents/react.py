@@ -37,7 +37,7 @@ class ReactAgent(BaseAgent):
 
     def _next(self, state: AgentState) -> tuple[Action, ...]:
         answered = bool(state.messages) and state.messages[-1].role == "assistant" and not state.calls
-        if answered:
+        if answered and state.empty_replies != 1:  # the model is asked once more after an empty reply
             return (self._conclude(state),)
         if limit := exceeded(state, self.spec.limits):
             return (limit,)

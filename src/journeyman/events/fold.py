@@ -49,7 +49,7 @@ from journeyman.events.node_steps import after_answer, after_step, answered, is_
 from journeyman.events.open_calls import CallState, ModelCallState, unallowed_decisions
 from journeyman.events.origin import RequestOrigin
 from journeyman.events.state import AgentState, Status, Summary, apply_summary, into_branch, out_of_branch
-from journeyman.events.transcript import message_of, owned_reply
+from journeyman.events.transcript import is_empty_reply, message_of, owned_reply
 
 replace = msgspec.structs.replace
 
@@ -257,6 +257,7 @@ def _apply_model(state: AgentState, event: ModelCalled | ModelReplied | ModelFai
                 usage=state.usage + event.usage,
                 model=event.model,
                 finish_reason=event.finish_reason,
+                empty_replies=state.empty_replies + 1 if is_empty_reply(event) else 0,
                 failure=None,
             )
         case ModelFailed(error=error):
@@ -352,7 +353,8 @@ def _mark_node(state: AgentState, event: _InNode | MessageAdded) -> AgentState:
     if node is None or node.path != event.path:
         return state
     if type(event) is ModelReplied:
-        return replace(state, walk=state.walk.with_node(replace(node, replied=True)))
+        again = is_empty_reply(event) and not node.empty_reply
+        return replace(state, walk=state.walk.with_node(replace(node, replied=not again, empty_reply=again)))
     if type(event) is ModelFailed:
         return replace(state, walk=state.walk.with_node(replace(node, failure=event.error)))
     return state

@@ -43,6 +43,7 @@ class NodeState(msgspec.Struct, frozen=True, kw_only=True):
     failures: int = 0
     child: str | None = None  # the run of the agent that is this node
     replied: bool = False  # whether its model has replied in this attempt
+    empty_reply: bool = False  # whether its model replied with nothing in this attempt, and is asked once more
     failure: Failure | None = None  # the final failure of its model call
     approval: str | None = None
     decision: Decision | None = None

@@ -81,6 +81,7 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     children: tuple[ChildState, ...] = ()
     child_steps: int = 0  # model calls of ended child runs
     corrections: int = 0  # messages added since the last tool result to ask again for an answer that fits the schema
+    empty_replies: int = 0  # replies without text and calls since the last other one
     usage: Usage = Usage()
     model: str = ""
     finish_reason: str = ""  # of the last reply; empty: the model has not replied yet

@@ -46,6 +46,12 @@ def owned_reply(event: ModelReplied) -> Message:
     return msgspec.structs.replace(message, owner=Owner(event.model))
 
 
+def is_empty_reply(event: ModelReplied) -> bool:
+    """Return whether a reply has neither text nor calls although nothing cut it. Release 0.1 marked none as empty."""
+    said = event.message.content or event.message.tool_calls
+    return event.finish_reason == "empty" or (event.finish_reason == "unknown" and not said)
+
+
 def error_text(error: Failure) -> str:
     """Return a failed call as the model reads it: compact JSON, without the error id, which is for operators."""
     return msgspec.json.encode({"error": {"code": error.code, "message": error.message}}).decode()

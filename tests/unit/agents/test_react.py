@@ -64,6 +64,14 @@ def test_the_answer_ends_the_run() -> None:
     assert agent().decide(state(assistant(""), model_calls=1)) == (Finish(output=""),)
 
 
+def test_after_an_empty_reply_the_model_is_asked_once_more() -> None:
+    once = state(assistant(""), model_calls=1, empty_replies=1)
+    assert agent().decide(once) == (CallModel(call="m2"),)
+    twice = state(assistant(""), assistant(""), model_calls=2, empty_replies=2)
+    assert agent().decide(twice) == (Finish(output=""),)
+    assert agent(steps=1).decide(once) == (ReachLimit(limit="steps", value=1),)
+
+
 def test_after_the_results_the_model_is_asked_again() -> None:
     results = (assistant("", ToolCall("c", "look", "{}")), Message(role="tool", tool_call_id="c"))
     assert agent().decide(state(*results, model_calls=1)) == (CallModel(call="m2"),)

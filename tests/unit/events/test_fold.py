@@ -43,7 +43,7 @@ from journeyman.events.events import (
     ToolCallStarted,
 )
 from journeyman.events.fold import AgentState, apply, fold, replace
-from journeyman.events.messages import Message, ToolCall, Usage, assistant, tool_result, user
+from journeyman.events.messages import Message, Owner, ToolCall, Usage, assistant, tool_result, user
 from journeyman.events.state import Summary
 
 ACCEPTED = RunAccepted(thread="me/t", principal="me", agent="a", version="v", input=user("hi"))
@@ -117,6 +117,21 @@ def test_a_model_failure_and_a_partial_reply() -> None:
     assert (state.failure, state.errors, state.model_call) == (FAIL, (FAIL,), None)
     said = Message(role="assistant", content=ASKED.message.content, tool_calls=ASKED.message.tool_calls, partial=True)
     assert after(ACCEPTED, STARTED, replace(ASKED, message=said)).calls == ()
+
+
+def test_empty_replies_are_counted_until_another() -> None:
+    empty = replace(ASKED, message=assistant(""), finish_reason="empty")
+    unknown = replace(empty, finish_reason="unknown")
+    assert after(ACCEPTED, STARTED, empty, unknown).empty_replies == 2
+    assert after(ACCEPTED, STARTED, empty, ASKED).empty_replies == 0
+    for reason in ("stop", "length", "content_filter"):
+        assert after(ACCEPTED, STARTED, replace(empty, finish_reason=reason)).empty_replies == 0
+
+
+def test_opaque_fields_without_an_owner_belong_to_the_model_that_replied() -> None:
+    old = Message(role="assistant", extra={"reasoning_content": "hm"})
+    state = after(ACCEPTED, STARTED, replace(ASKED, message=old))
+    assert state.last_reply == replace(old, owner=Owner("m"))
 
 
 def test_only_the_last_ten_errors_are_kept() -> None:

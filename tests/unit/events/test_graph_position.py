@@ -34,7 +34,7 @@ from journeyman.events.events import (
     ToolCallFinished,
     ToolCallStarted,
 )
-from journeyman.events.fold import AgentState, fold
+from journeyman.events.fold import AgentState, fold, replace
 from journeyman.events.graph_position import NodeState, is_parallel_to, is_within
 from journeyman.events.messages import ToolCall, Usage, assistant, user
 from journeyman.journal.projection.branch_messages import joined_seqs
@@ -69,6 +69,13 @@ def ended(node: str, branch: str, edge: int | None = 3) -> BranchEnded:
 
 def after(*events: Event) -> AgentState:
     return fold("run_1", ((seq, seq, event) for seq, event in enumerate((*BEGIN, *events), 1)))
+
+
+def test_a_node_whose_model_replied_with_nothing_asks_once_more() -> None:
+    empty = replace(said("", at("work")), finish_reason="empty")
+    assert not node(after(entered("work"), empty)).replied
+    assert node(after(entered("work"), empty, said("one", at("work"), "m2"))).replied
+    assert node(after(entered("work"), empty, replace(empty, call="m2"))).replied
 
 
 def texts(state: AgentState) -> list[str]:
