@@ -4,13 +4,14 @@ import asyncio
 import json
 import random
 
+import msgspec
 import pytest
 
 from journeyman.clock import ManualClock
 from journeyman.egress.services import Services
 from journeyman.egress.transport import FakeReply, FakeTransport, cut_off, unreachable
 from journeyman.errors import ConfigurationError, ServiceError, ServiceTimeoutError, ServiceUnavailableError
-from journeyman.events.messages import user
+from journeyman.events.messages import Owner, user
 from journeyman.llm.client import ModelReply, ModelRequest, TextDelta
 from journeyman.llm.gateway.gateway import Gateway
 from journeyman.resilience.signals import ignore_signal
@@ -276,6 +277,20 @@ async def test_fallbacks_answer_while_a_breaker_is_open():
     assert (await setup.call(OTHER)).message.text == "from n again"
     asked = [json.loads(request.body)["model"] for request in setup.transport.requests]
     assert asked == ["m"] * 5 + ["n", "n"]
+
+
+async def test_a_fallback_gets_no_opaque_fields_of_the_model_before_it_and_owns_its_own():
+    thinking = {"choices": [{"message": {"content": "a", "reasoning_content": "hm"}, "finish_reason": "stop"}]}
+    thought = [FakeReply(json.dumps(thinking).encode()) for _ in range(2)]
+    setup = Setup(thought[0], *[FakeReply(b"", status=500)] * 5, thought[1])
+    first = (await setup.call()).message
+    asked = msgspec.structs.replace(OTHER, messages=(user("hi"), first, user("go on")))
+    with pytest.raises(ServiceError):
+        await setup.call(asked)
+    second = (await setup.call(asked)).message
+    assert (first.owner, second.owner) == (Owner("m"), Owner("n"))
+    sent = [json.loads(request.body)["messages"][1] for request in setup.transport.requests[1:]]
+    assert [message.get("reasoning_content") for message in sent] == ["hm"] * 5 + [None]
 
 
 async def test_a_single_failure_is_no_reason_for_a_fallback():
