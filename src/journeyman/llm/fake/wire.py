@@ -144,8 +144,7 @@ def _schema(response_format: dict[str, Any]) -> dict[str, JSON] | None:
 
 def completion(reply: ModelReply, model: str, number: int, created: int) -> JSON:
     """Return the body of a reply that is not streamed; `created` is in seconds since the epoch."""
-    message: dict[str, JSON] = {**reply.message.extra, "role": "assistant"}
-    message["content"] = reply.message.text or None
+    message: dict[str, JSON] = {"content": reply.message.text or None, **reply.message.extra, "role": "assistant"}
     if reply.message.tool_calls:
         message["tool_calls"] = [_call(call) for call in reply.message.tool_calls]
     return {
@@ -167,8 +166,9 @@ def chunks(
     def chunk(delta: JSON, finish_reason: str | None = None) -> JSON:
         return {**head, "choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}]}
 
-    yield chunk({"role": "assistant", "content": "", **reply.message.extra})
-    for piece in pieces:
+    extra = reply.message.extra
+    yield chunk({"role": "assistant", "content": "", **extra})
+    for piece in () if "content" in extra else pieces:
         yield chunk({"content": piece})
     for index, call in enumerate(reply.message.tool_calls):
         yield chunk({"tool_calls": [{"index": index, **_call(call)}]})
@@ -178,7 +178,8 @@ def chunks(
 
 
 def _call(call: ToolCall) -> dict[str, JSON]:
-    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+    function = {**call.extra.get("function", {}), "name": call.name, "arguments": call.arguments}
+    return {**call.extra, "id": call.id, "type": "function", "function": function}
 
 
 def _usage(reply: ModelReply) -> JSON:

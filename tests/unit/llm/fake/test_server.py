@@ -79,7 +79,10 @@ REPLY = ModelReply(
     message=Message(
         role="assistant",
         content=(TextPart("two words"),),
-        tool_calls=(ToolCall("a", "t", "{}"), ToolCall("b", "t", "{bad")),
+        tool_calls=(
+            ToolCall("a", "t", "{}", extra={"extra_content": 1, "function": {"x": 2}}),
+            ToolCall("b", "t", "{bad"),
+        ),
         extra={"reasoning_content": "hm"},
         owner=Owner("m"),
     ),
@@ -96,6 +99,15 @@ async def test_a_reply_survives_the_way_through_server_and_client(path):
     assert await client.call(ASK) == REPLY
     assert await client.call(ASK, deltas.append) == REPLY
     assert deltas == [TextDelta("two words")]
+
+
+async def test_content_that_is_not_only_text_survives_as_it_came():
+    parts = [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "two words"}]
+    message = Message(role="assistant", content=(TextPart("two words"),), extra={"content": parts}, owner=Owner("m"))
+    reply = ModelReply(message=message, model="m")
+    client = gateway(ReplayModel([reply, reply]))
+    assert (await client.call(ASK)).message == message
+    assert (await client.call(ASK, lambda delta: None)).message == message
 
 
 async def test_a_request_survives_too():
