@@ -44,9 +44,10 @@ def _reply(message: Message, owner: Owner, refused: Set[str]) -> Message:
 
 
 def _is_blank(message: Message) -> bool:
-    return "content" not in message.extra and all(
-        isinstance(part, TextPart) and not part.text.strip() for part in message.content
-    )
+    """Return whether there is nothing but white space in it, which some servers refuse like no text at all."""
+    if "content" in message.extra:
+        return False
+    return all(isinstance(part, TextPart) and (not part.text or part.text.isspace()) for part in message.content)
 
 
 def _joined(first: Message, second: Message) -> Message:
