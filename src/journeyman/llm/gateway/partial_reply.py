@@ -78,7 +78,7 @@ class PartialReply:
             message=message,
             model=valid_text(str(self._model or model)),
             usage=usage_of(self._usage, headers),
-            finish_reason=stored_reason(ending, text=bool(text), calls=bool(calls)),
+            finish_reason=stored_reason(ending, text=bool(text) and not text.isspace(), calls=bool(calls)),
             attempts=attempts,
         )
 

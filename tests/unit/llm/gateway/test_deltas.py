@@ -97,6 +97,7 @@ def test_a_reason_without_done_or_done_without_a_reason_is_an_end():
     assert fold(chunk({"content": "a"}), chunk({}, "stop")).message.text == "a"
     assert fold(chunk({"content": "a"}), b"data: [DONE]").message.text == "a"
     assert fold(chunk({"content": "a"}), chunk({}, "length"), DONE).finish_reason == "length"
+    assert fold(chunk({"content": "\n"}), chunk({}, "stop"), DONE).finish_reason == "empty"
     assert fold(chunk({"content": "a"}), DONE, chunk({"content": "late"})).message.text == "a"
 
 
