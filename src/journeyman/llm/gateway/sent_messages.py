@@ -9,7 +9,7 @@ import msgspec
 from journeyman.events.messages import Message, Owner, TextPart, user
 from journeyman.llm.gateway.opaque import sendable
 
-NO_OUTPUT = "(no output)"
+_PLACEHOLDERS = {"tool": "(no output)", "user": "(no text)"}  # by role, for messages that are empty or white space
 
 _replace = msgspec.structs.replace
 
@@ -17,19 +17,20 @@ _replace = msgspec.structs.replace
 def sent_messages(messages: Iterable[Message], owner: Owner, refused: Set[str] = frozenset()) -> list[Message]:
     """Return the messages as `owner` gets them, without the opaque fields of others and those that are `refused`.
 
-    A reply that says nothing is left out: some servers refuse it, and so every later request of the thread. The user
-    messages on both sides of it are joined, since other servers want the roles to alternate.
+    Some servers refuse texts that are empty or white space, and so every later request of the thread. So a reply that
+    says nothing is left out, and the user messages on both sides of it are joined, since other servers want the roles
+    to alternate. Other messages get a text that says they have none.
     """
     sent: list[Message] = []
     gap = False  # a reply was left out just before
     for message in messages:
         if message.role == "assistant":
             message = _reply(message, owner, refused)
-            if not message.tool_calls and _is_blank(message):
+            if not message.tool_calls and not message.content and "content" not in message.extra:
                 gap = True
                 continue
-        elif message.role == "tool" and _is_blank(message):
-            message = _replace(message, content=(TextPart(NO_OUTPUT),))
+        elif (text := _PLACEHOLDERS.get(message.role)) and _is_blank(message):
+            message = _replace(message, content=(TextPart(text),))
         if gap and sent and message.role == sent[-1].role == "user":
             message = _joined(sent.pop(), message)
         sent.append(message)
@@ -39,14 +40,14 @@ def sent_messages(messages: Iterable[Message], owner: Owner, refused: Set[str] =
 
 def _reply(message: Message, owner: Owner, refused: Set[str]) -> Message:
     if message.partial:  # it was stopped: its calls never ran, and its signatures do not fit the rest
-        return Message(role="assistant", content=(TextPart(message.text),))
+        message = Message(role="assistant", content=(TextPart(message.text),))
+    if message.content and _is_blank(message):
+        message = _replace(message, content=())
     return sendable(message, owner, refused)
 
 
 def _is_blank(message: Message) -> bool:
     """Return whether there is nothing but white space in it, which some servers refuse like no text at all."""
-    if "content" in message.extra:
-        return False
     return all(isinstance(part, TextPart) and (not part.text or part.text.isspace()) for part in message.content)
 
 

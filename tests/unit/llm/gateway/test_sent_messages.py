@@ -66,6 +66,15 @@ def test_an_empty_tool_result_says_so(content: tuple[TextPart, ...]) -> None:
     assert sent(assistant("", CALL), result)[1] == tool_result("c", "t", "(no output)")
 
 
+def test_a_user_message_of_white_space_says_so() -> None:
+    assert sent(user(" "), assistant("a"), user("b")) == [user("(no text)"), assistant("a"), user("b")]
+
+
+def test_white_space_beside_calls_is_left_out() -> None:
+    asked = Message(role="assistant", content=(TextPart("\n"),), tool_calls=(CALL,))
+    assert sent(user("a"), asked)[1] == assistant("", CALL)
+
+
 def test_a_stopped_reply_is_its_text_alone() -> None:
     stopped = Message(
         role="assistant",
