@@ -81,7 +81,12 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def is_opaque(self) -> bool:
         """Whether it has any opaque fields."""
-        return bool(self.extra) or any(call.extra for call in self.tool_calls)
+        if self.extra:
+            return True
+        for call in self.tool_calls:  # noqa: SIM110 - a generator costs more, and every request asks this
+            if call.extra:
+                return True
+        return False
 
 
 class Usage(msgspec.Struct, frozen=True, omit_defaults=True):

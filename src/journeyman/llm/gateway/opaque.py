@@ -38,6 +38,8 @@ def sendable(message: Message, owner: Owner, refused: Set[str]) -> Message:
     if message.owner != owner:
         calls = tuple(_replace(call, extra={}) for call in message.tool_calls)
         return _replace(message, extra={}, owner=None, tool_calls=calls)
+    if not refused and OUTPUT_ONLY.keys().isdisjoint(message.extra):
+        return message
     calls = tuple(_sendable_call(call, refused) for call in message.tool_calls)
     return _replace(message, extra=_sendable_extra(message.extra, refused), tool_calls=calls)
 

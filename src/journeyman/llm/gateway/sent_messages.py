@@ -24,6 +24,9 @@ def sent_messages(messages: Iterable[Message], owner: Owner, refused: Set[str] =
     sent: list[Message] = []
     gap = False  # a reply was left out just before
     for message in messages:
+        if _is_plain(message) and not gap:
+            sent.append(message)
+            continue
         if message.role == "assistant":
             message = _reply(message, owner, refused)
             if not message.tool_calls and not message.content and "content" not in message.extra:
@@ -36,6 +39,14 @@ def sent_messages(messages: Iterable[Message], owner: Owner, refused: Set[str] =
         sent.append(message)
         gap = False
     return sent
+
+
+def _is_plain(message: Message) -> bool:
+    """Return whether the message is sent as it is. Most are, and this tells it quickly; False says nothing."""
+    if message.extra or message.tool_calls or message.partial or not message.content:
+        return False
+    first = message.content[0]
+    return type(first) is TextPart and first.text != "" and not first.text[0].isspace()
 
 
 def _reply(message: Message, owner: Owner, refused: Set[str]) -> Message:

@@ -77,7 +77,8 @@ def _message(message: Message, choices: WireChoices) -> JSON:
             body["tool_calls"] = [_call(call) for call in message.tool_calls]
         # most servers accept null beside tool calls; some refuse a message without `content`
         if "content" not in body:
-            body["content"] = _content(message.content) or ("" if choices.empty_content else None)
+            empty = "" if choices.empty_content else None
+            body["content"] = _content(message.content) if message.content else empty
         return body
     if message.role == "tool":
         return {"role": "tool", "tool_call_id": message.tool_call_id, "content": _content(message.content)}
@@ -115,6 +116,7 @@ def _call(call: ToolCall) -> JSON:
     except (ValueError, RecursionError):
         arguments = _encoder.encode({"not_json": arguments}).decode() if arguments.strip() else "{}"
     function = {"name": name, "arguments": arguments}
-    if call.extra:
-        function = {**call.extra.get("function", {}), **function}
+    if not call.extra:
+        return {"id": call.id, "type": "function", "function": function}
+    function = {**call.extra.get("function", {}), **function}
     return {**call.extra, "id": call.id, "type": "function", "function": function}
