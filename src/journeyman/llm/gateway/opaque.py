@@ -1,4 +1,4 @@
-"""Which of a reply's opaque fields a request sends back: those of its own model, but for the output-only ones."""
+"""Which opaque fields a request sends back: those that came from its model, all but the output-only ones."""
 
 from __future__ import annotations
 

@@ -18,12 +18,11 @@ from journeyman.events.messages import (
 )
 from journeyman.llm.client import ModelRequest, ToolDefinition
 from journeyman.llm.gateway.wire import encode_request
-from journeyman.llm.gateway.wire_choices import USUAL, WireChoices
 
 
-def sent(*messages: Message, stream: bool = False, choices: WireChoices = USUAL, **fields):
+def sent(*messages: Message, stream: bool = False, **fields):
     request = ModelRequest(model="m", messages=messages, **fields)
-    return json.loads(encode_request(request, stream=stream, choices=choices))
+    return json.loads(encode_request(request, stream=stream))
 
 
 def test_an_unset_field_is_left_out():
@@ -57,20 +56,9 @@ def test_set_fields_are_sent_and_extra_never_overrides():
     assert "tool_choice" not in sent(user("hi"), tool_choice="required")
 
 
-def test_a_parameter_that_the_model_refuses_is_left_out_or_renamed():
-    choices = WireChoices(dropped=frozenset({"temperature", "seed"}), max_completion_tokens=True)
-    body = sent(user("hi"), temperature=0.0, max_tokens=5, extra={"seed": 1}, choices=choices)
-    assert body.keys() == {"model", "messages", "max_completion_tokens", "seed"}, "what `extra` sets is never dropped"
-
-
 def test_null_in_extra_removes_a_field():
     body = sent(user("hi"), extra={"stream_options": None, "top_p": None, "model": None}, stream=True)
     assert body == {"model": "m", "messages": [{"role": "user", "content": "hi"}], "stream": True}
-
-
-def test_null_content_beside_calls_becomes_empty_for_a_model_that_refuses_it():
-    [message] = sent(assistant("", ToolCall("c1", "add", "{}")), choices=WireChoices(empty_content=True))["messages"]
-    assert message["content"] == ""
 
 
 def test_opaque_fields_stand_where_they_came_and_never_override():
