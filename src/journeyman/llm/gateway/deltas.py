@@ -24,7 +24,7 @@ _decode = chunk_decoder.decode
 class ReplyDecoder:
     """Feed it the body's bytes, then ask for the reply. Raises ServiceError at the first thing that cannot be.
 
-    What the body is, events or a JSON document, is told by its first bytes: some servers stream without being asked,
+    The first bytes tell what the body is, events or a JSON document: some servers stream without being asked,
     some do not although they were asked, and content types are wrong. `tools`: the names of the request's tools;
     `streamed`: whether a stream was asked for.
     """

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from journeyman.llm.finish_reasons import Ending, ending_of, stored_reason, worst_ending
+from journeyman.events.finish_reasons import Ending, ending_of, stored_reason, worst_ending
 
 
 @pytest.mark.parametrize(
