@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from journeyman.events.events import Failure
+from journeyman.events.finish_reasons import CONTENT_FILTER, LENGTH, UNKNOWN
 from journeyman.events.messages import JSON
 from journeyman.events.open_calls import CallState
-from journeyman.llm.finish_reasons import CONTENT_FILTER, LENGTH, UNKNOWN
 from journeyman.tools.spec import ToolSpec
 
 REPLY_CUT = "reply_cut"

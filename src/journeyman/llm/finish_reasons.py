@@ -1,19 +1,13 @@
-"""Why a model's reply ended: the words of providers, and the few that are stored."""
+"""Reads why a reply ended from the words of providers."""
 
 from __future__ import annotations
 
 from typing import Literal
 
+from journeyman.events.finish_reasons import CONTENT_FILTER, EMPTY, LENGTH, STOP, TOOL_CALLS, UNKNOWN
 from journeyman.events.messages import JSON
 
 Ending = Literal["good", "cut", "filtered", "error", "unknown"]
-
-STOP = "stop"
-TOOL_CALLS = "tool_calls"
-LENGTH = "length"
-CONTENT_FILTER = "content_filter"
-UNKNOWN = "unknown"  # no reason, or one that is in no list
-EMPTY = "empty"  # it ended well and has neither text nor calls
 
 _GOOD = (
     "stop",
