@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from journeyman.llm.gateway.deltas import ReplyDecoder, decode_reply
+from journeyman.llm.gateway.deltas import ReplyDecoder
 
 TOOLS = ("now", "lookup", "look_up_all", "add")
 JSONS = st.recursive(
@@ -167,6 +167,8 @@ def test_a_reply_in_pieces_is_the_reply_sent_whole(both: tuple[bytes, bytes], pl
     body, stream = both
     if b'"finish_reason": null' in body and b'"content": ""' in body and b"tool_calls" not in body:
         return  # it says nothing at all
-    whole = decode_reply(body, {}, model="asked", tools=TOOLS)
+    complete = ReplyDecoder(TOOLS, streamed=False)
+    complete.feed(body)
+    whole = complete.reply({}, model="asked")
     read, shown = streamed(stream, [min(place, len(stream)) for place in places])
     assert (read, shown) == (whole, whole.message.text)

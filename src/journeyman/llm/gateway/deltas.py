@@ -22,11 +22,11 @@ _decode = chunk_decoder.decode
 
 
 class ReplyDecoder:
-    """Feed it the body's bytes, then ask for the reply. Raises ServiceError at the first thing that cannot be.
+    """A decoder of one reply: pass it the body's bytes with `feed`, then call `reply`.
 
-    The first bytes tell what the body is, events or a JSON document: some servers stream without being asked,
-    some do not although they were asked, and content types are wrong. `tools`: the names of the request's tools;
-    `streamed`: whether a stream was asked for.
+    The first bytes show whether the body is a stream of events or a JSON document. The request and the content type do
+    not: some servers always stream, some never do. `tools`: the names of the request's tools; `streamed`: whether a
+    stream was requested.
     """
 
     def __init__(self, tools: Collection[str] = (), *, streamed: bool = True) -> None:
@@ -42,7 +42,11 @@ class ReplyDecoder:
         self._pieces = self._reply.first.text.pieces
 
     def feed(self, data: bytes) -> str:
-        """Take the next bytes. Returns the text that they brought, valid and ready to show."""
+        """Add the next bytes and return the text in them, as valid Unicode.
+
+        Raises:
+            ServiceError: The body is too large, invalid, or reports an error.
+        """
         self._size += len(data)
         if self._size > MAX_REPLY_BYTES:
             raise bad_gateway_reply(f"it is larger than {MAX_REPLY_BYTES} bytes")
@@ -66,7 +70,11 @@ class ReplyDecoder:
         return new[0] if len(new) == 1 else "".join(new)
 
     def reply(self, headers: Mapping[str, str], *, model: str, attempts: int = 1) -> ModelReply:
-        """Return the complete reply, once the body has ended. Raises ServiceError if it was cut."""
+        """Return the reply after the last byte. `model` is used if the gateway names none.
+
+        Raises:
+            ServiceError: The reply was cut off, is invalid, or reports an error.
+        """
         if self._document is not None:
             self._read_document(_without_done(b"".join(self._document)))
         else:
@@ -143,15 +151,6 @@ class ReplyDecoder:
         for line in lines:
             if not self.done:
                 self._event(SseEvent(line))
-
-
-def decode_reply(
-    body: bytes, headers: Mapping[str, str], *, model: str, attempts: int = 1, tools: Collection[str] = ()
-) -> ModelReply:
-    """Return the reply in a complete body. `model` is used if the gateway names none. Raises ServiceError."""
-    decoder = ReplyDecoder(tools, streamed=False)
-    decoder.feed(body)
-    return decoder.reply(headers, model=model, attempts=attempts)
 
 
 def _without_done(document: bytes) -> bytes:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from journeyman.errors import ServiceError
 from journeyman.events.messages import Message, TextPart, ToolCall, Usage, assistant
 from journeyman.llm.client import ModelReply
-from journeyman.llm.gateway.deltas import ReplyDecoder, decode_reply
+from journeyman.llm.gateway.deltas import ReplyDecoder
 
 
 def chunk(delta=None, finish=None, **fields) -> bytes:
@@ -179,6 +179,12 @@ def test_a_refusal_streams_as_text():
 
 
 # --- complete replies
+
+
+def decode_reply(body, headers, *, model, tools=()):
+    decoder = ReplyDecoder(tools, streamed=False)
+    decoder.feed(body)
+    return decoder.reply(headers, model=model)
 
 
 def received(message=None, headers=None, finish="stop", **fields):
