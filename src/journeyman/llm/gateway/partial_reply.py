@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from journeyman.events.finish_reasons import Ending, ending_of, stored_reason, worst_ending
 from journeyman.events.messages import JSON, Message, TextPart, ToolCall, valid_text
 from journeyman.llm.client import ModelReply
+from journeyman.llm.finish_reasons import Ending, ending_of, stored_reason, worst_ending
 from journeyman.llm.gateway import json_text
 from journeyman.llm.gateway.chunks import Choice, Chunk
 from journeyman.llm.gateway.errors import bad_gateway_reply, reported_error

@@ -32,7 +32,7 @@ def test_a_call_of_an_incomplete_reply_keeps_its_arguments() -> None:
 
 @pytest.mark.parametrize("entries", [[3], "x", [{"function": 7}], [{"id": "a"}], [{"x": 1}]])
 def test_what_is_no_call(entries: Any) -> None:
-    with pytest.raises(ServiceError, match="tool.call"):
+    with pytest.raises(ServiceError, match=r"tool.call"):
         complete(entries)
 
 
