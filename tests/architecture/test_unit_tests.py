@@ -123,7 +123,8 @@ def _named(node: ast.AST) -> Iterator[str]:
 
 def _loaded_by(suite: str) -> set[str]:
     path = ROOT / suite
-    files = path.rglob("*.py") if path.is_dir() else [path]
+    files = [*path.rglob("*.py")] if path.is_dir() else [path]
+    files += [folder / "conftest.py" for folder in path.parents if (folder / "conftest.py").is_file()]
     waiting = [_dotted(str(file.relative_to(ROOT))) for file in files]
     loaded: set[str] = set()
     while waiting:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-from journeyman.ids import RandomIds, RandomSecretSource, SequentialIds
+import pytest
+
+from journeyman.ids import THREAD_ID, RandomIds, RandomSecretSource, SequentialIds
 
 
 def test_random_ids_have_a_kind_and_128_bits_and_never_repeat() -> None:
@@ -24,3 +26,13 @@ def test_secrets_are_as_long_as_they_were_asked_for() -> None:
     assert re.fullmatch(r"[0-9a-f]{12}", source.hexadecimal(6))
     assert re.fullmatch(r"[\w-]{43}", source.token(32))
     assert source.token(32) != source.token(32)
+
+
+@pytest.mark.parametrize("thread", ["t", "a.b", "...", "A~1:@+=-_", "x" * 200])
+def test_a_thread_id_may_be(thread: str) -> None:
+    assert re.match(THREAD_ID, thread)
+
+
+@pytest.mark.parametrize("thread", ["", ".", "..", "a/b", "a b", "a\n", "ä", "x" * 201])
+def test_a_thread_id_may_not_be(thread: str) -> None:
+    assert not re.match(THREAD_ID, thread)

@@ -11,7 +11,6 @@ from journeyman.api.security.request_context import (
     begin_context,
     context_of,
     request_headers,
-    with_caller,
 )
 from journeyman.auth.principal import Caller
 from journeyman.events.trace import TraceContext
@@ -33,8 +32,8 @@ def test_the_caller_is_known_once_the_request_was_let_in() -> None:
     begun = begin_context(scope, RequestContext(None, "req_1", {}))
     with pytest.raises(AssertionError):
         _ = begun.principal
-    assert with_caller(scope, CALLER) is context_of(scope)
-    assert (context_of(scope).principal, context_of(scope).request_id) == ("key:shop", "req_1")
+    context_of(scope).authenticated(CALLER)
+    assert (begun.principal, begun.request_id) == ("key:shop", "req_1")
 
 
 def test_a_request_may_belong_to_a_trace() -> None:

@@ -7,11 +7,11 @@ import ast
 import pytest
 
 from journeyman.tools.lint.rules.names import NameResolver
-from journeyman.tools.lint.rules.reach import missing_packages, reach_hits
+from journeyman.tools.lint.rules.reach import access_hits, missing_packages
 
 
 @pytest.mark.parametrize(
-    ("code", "reach", "what"),
+    ("code", "access", "what"),
     [
         ("import requests\nrequests.get('https://shop.example/x')", "host", "shop.example"),
         ("import os\nos.environ['KEY']", "env", "KEY"),
@@ -19,11 +19,11 @@ from journeyman.tools.lint.rules.reach import missing_packages, reach_hits
         ("open('data/x.txt', 'w')", "write", "data/x.txt"),
     ],
 )
-def test_what_is_reached_is_named(code: str, reach: str, what: str) -> None:
+def test_what_is_reached_is_named(code: str, access: str, what: str) -> None:
     nodes = list(ast.walk(ast.parse(code)))
     names = NameResolver(nodes)
-    hits = [hit for node in nodes for hit in reach_hits(node, names)]
-    assert (reach, what) in [(hit.reach, hit.what) for hit in hits], hits
+    hits = [hit for node in nodes for hit in access_hits(node, names)]
+    assert (access, what) in [(hit.access, hit.what) for hit in hits], hits
 
 
 def test_a_package_that_a_function_imports_is_missing_unless_the_import_may_fail() -> None:
