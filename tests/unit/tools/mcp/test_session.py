@@ -19,11 +19,10 @@ class Channel:
     def __init__(self, **answers: Any) -> None:
         self.answers = {name.replace("_", "/"): answer for name, answer in answers.items()}
         self.sent: list[Outgoing] = []
-        self.told: list[str] = []
-        self.agreed: list[str | None] = []
-        self.on_notice: Any = None
+        self.notifications: list[str] = []
+        self.versions: list[str | None] = []
 
-    async def ask(self, outgoing: Outgoing) -> RpcMessage:
+    async def send_request(self, outgoing: Outgoing) -> RpcMessage:
         self.sent.append(outgoing)
         answer = self.answers.get(outgoing.method)
         if callable(answer):
@@ -32,11 +31,11 @@ class Channel:
             return RpcMessage(id=outgoing.id, error=RpcFault(-32601, "no such method"))
         return RpcMessage(id=outgoing.id, result=answer)
 
-    async def tell(self, method: str, params: Any) -> None:
-        self.told.append(method)
+    async def notify(self, method: str, params: Any) -> None:
+        self.notifications.append(method)
 
-    def agree(self, version: str | None) -> None:
-        self.agreed.append(version)
+    def set_version(self, version: str | None) -> None:
+        self.versions.append(version)
 
 
 def session(channel: Channel) -> Session:
@@ -47,7 +46,7 @@ async def test_a_server_of_the_stateless_revision_needs_no_handshake() -> None:
     channel = Channel(server_discover={"supportedVersions": [STATELESS_VERSION]})
     opened = session(channel)
     await opened.open()
-    assert (opened.version, channel.told) == (STATELESS_VERSION, [])
+    assert (opened.version, channel.notifications) == (STATELESS_VERSION, [])
     assert channel.sent[0].headers == {"Mcp-Method": "server/discover"}
 
 
@@ -55,8 +54,8 @@ async def test_an_older_server_is_greeted() -> None:
     channel = Channel(initialize={"protocolVersion": "2025-06-18"})
     opened = session(channel)
     await opened.open()
-    assert (opened.version, channel.told) == ("2025-06-18", ["notifications/initialized"])
-    assert channel.agreed == [STATELESS_VERSION, None, "2025-06-18"]
+    assert (opened.version, channel.notifications) == ("2025-06-18", ["notifications/initialized"])
+    assert channel.versions == [STATELESS_VERSION, None, "2025-06-18"]
 
 
 async def test_a_revision_that_is_not_known_is_refused() -> None:
@@ -81,7 +80,7 @@ async def test_a_call_carries_its_key_and_its_progress_comes_back() -> None:
     def called(outgoing: Outgoing) -> dict[str, Any]:
         token = outgoing.params["_meta"]["progressToken"]
         for params in ({"progress": 1, "total": 4}, {"message": "half"}, {"progress": "x"}):
-            channel.on_notice(RpcMessage(method="notifications/progress", params={"progressToken": token, **params}))
+            opened.notified(RpcMessage(method="notifications/progress", params={"progressToken": token, **params}))
         assert outgoing.params["_meta"][IDEMPOTENCY_KEY] == "k"
         return {"content": []}
 
@@ -96,5 +95,5 @@ async def test_an_error_of_the_server_is_raised_and_a_change_is_heard() -> None:
     opened = session(channel)
     with pytest.raises(RemoteError, match="no such method"):
         await opened.call(ToolsCall(tool="read", arguments={}, idempotency_key="k"), 5, lambda value: None)
-    channel.on_notice(RpcMessage(method="notifications/tools/list_changed"))
+    opened.notified(RpcMessage(method="notifications/tools/list_changed"))
     assert opened.stale.is_set()

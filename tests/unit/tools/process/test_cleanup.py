@@ -17,9 +17,9 @@ from journeyman.tools.process.cleanup import ProcessBaseline
 def baseline(monkeypatch: pytest.MonkeyPatch) -> Iterator[ProcessBaseline]:
     """The baseline of this process, which the cleanup must not harm: no child is killed and none is collected."""
     made = ProcessBaseline(alone=False)
-    made._end_processes = lambda: None  # type: ignore[method-assign]
+    made._kill_descendants = lambda: None  # type: ignore[method-assign]
     yield made
-    assert made.restored()
+    assert made.restore()
 
 
 def test_folder_environment_and_signals_are_as_they_were(baseline: ProcessBaseline, tmp_path: Path) -> None:
@@ -27,7 +27,7 @@ def test_folder_environment_and_signals_are_as_they_were(baseline: ProcessBaseli
     os.chdir(tmp_path)
     os.environ["LEFT_BEHIND"] = "yes"
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
-    assert baseline.restored()
+    assert baseline.restore()
     assert Path.cwd() == folder
     assert "LEFT_BEHIND" not in os.environ
     assert signal.SIGUSR1 not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
@@ -37,7 +37,7 @@ def test_a_thread_that_waits_is_left_alone_and_a_busy_one_ends_the_process(basel
     stop = threading.Event()
     waiting = threading.Thread(target=stop.wait)
     waiting.start()
-    assert baseline.restored()
+    assert baseline.restore()
 
     def spin() -> None:
         while not stop.is_set():
@@ -45,7 +45,7 @@ def test_a_thread_that_waits_is_left_alone_and_a_busy_one_ends_the_process(basel
 
     busy = threading.Thread(target=spin)
     busy.start()
-    assert not baseline.restored()
+    assert not baseline.restore()
     stop.set()
     for thread in (waiting, busy):
         thread.join()
