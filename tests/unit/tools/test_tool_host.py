@@ -38,7 +38,7 @@ def made(http: Sender | None = None, attempt: int = 1, **policy: Any) -> RunTool
 async def test_what_may_be_sent_again_follows_from_the_effects(effects: str, keyed: bool, harmless: bool) -> None:
     sender = Sender()
     headers = {"idempotency-key": "k"} if keyed else {}
-    host = made(sender, effects=effects, permissions=Permissions(network=("x.example",)))
+    host = made(sender, effects=effects, permissions_network=("x.example",))
     await host.http(HttpRequest("POST", "https://x.example/", headers))
     assert sender.sent == [(harmless, ("x.example",))]
 

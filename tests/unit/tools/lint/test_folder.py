@@ -10,7 +10,7 @@ from journeyman.tools.discovery.discovery import DiscoveredTool
 from journeyman.tools.lint.checks import LintFinding
 from journeyman.tools.lint.folder import FolderLint, refuses
 from journeyman.tools.process.import_target import ImportTarget
-from journeyman.tools.spec import ToolPolicy, ToolSpec
+from journeyman.tools.spec import ToolSpec
 
 CODE = '''\
 import time

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from journeyman.tools.permissions import Permissions
 from journeyman.tools.sandbox.detection import (
     AvailableIsolation,
     confinement,
@@ -33,12 +32,12 @@ def test_the_level_says_how_much_this_machine_has(kernel: AvailableIsolation, le
 
 
 def test_a_tool_is_confined_by_what_there_is() -> None:
-    closed = spec(permissions=Permissions(network=(), files=("data/",), env=("KEY",)))
+    closed = spec(permissions_network=(), permissions_files=("data/",), permissions_env=("KEY",))
     full, bare = confinement(closed, "/srv/tools", ALL), confinement(closed, "/srv/tools", NOTHING)
     assert (full.network, full.namespaces, full.system_calls, full.paths) == (False, True, True, True)
     assert (bare.network, bare.namespaces, bare.system_calls, bare.paths) == (False, False, False, False)
     assert (full.files, full.environment, full.root) == (("data/",), ("KEY",), "/srv/tools")
-    off = confinement(spec(sandbox="off", permissions=Permissions(network=(), files=())), "", ALL)
+    off = confinement(spec(sandbox="off", permissions_network=(), permissions_files=()), "", ALL)
     assert (off.network, off.files, off.namespaces) == (True, None, False)
 
 
@@ -53,9 +52,9 @@ def test_only_a_strict_tool_has_shortcomings() -> None:
     ("policy", "kernel", "network", "files"),
     [
         ({}, ALL, "unrestricted", "unrestricted"),
-        ({"permissions": Permissions(network=(), files=())}, ALL, "kernel", "kernel"),
-        ({"permissions": Permissions(network=(), files=())}, NOTHING, "not enforced", "not enforced"),
-        ({"permissions": Permissions(network=("x.example",))}, ALL, "not enforced", "unrestricted"),
+        ({"permissions_network": (), "permissions_files": ()}, ALL, "kernel", "kernel"),
+        ({"permissions_network": (), "permissions_files": ()}, NOTHING, "not enforced", "not enforced"),
+        ({"permissions_network": ("x.example",)}, ALL, "not enforced", "unrestricted"),
     ],
 )
 def test_who_keeps_a_tool_from_the_network_and_from_files(
