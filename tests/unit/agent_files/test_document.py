@@ -1,4 +1,4 @@
-"""Places of keys and values in a file."""
+"""Locations of keys and values in a file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_what_has_no_place_stands_at_the_nearest_thing_around_it() -> None:
     assert Document(data={}).location(("tools",)) is None
 
 
-def test_a_problem_names_file_and_place_or_where_the_value_came_from() -> None:
+def test_a_problem_names_the_location_or_where_the_value_came_from() -> None:
     problem = DOCUMENT.problem(("tools", 0, "name"), "no such tool", "remove it")
     assert str(problem) == "agent.yaml:4:11: no such tool (remove it)"
     assert DOCUMENT.problem(("mine",), "wrong").file == "the environment"

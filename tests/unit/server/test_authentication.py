@@ -23,7 +23,7 @@ def made(**given: object) -> Authentication:
     return authentication(settings, MemoryJournal(), Services(clock=clock, rng=random.Random(1)), clock)
 
 
-async def test_without_authentication_nobody_is_asked() -> None:
+async def test_authentication_can_be_off() -> None:
     off = made()
     assert off.authenticator is None
     await off.open(ManualClock())
@@ -34,7 +34,7 @@ async def test_a_server_that_nobody_could_call_does_not_start() -> None:
         await made(auth_mode="required").open(ManualClock())
 
 
-async def test_the_key_of_the_settings_opens_the_door() -> None:
+async def test_the_key_of_the_settings_is_an_admin_key() -> None:
     seeded = made(auth_mode="required", api_key=SEED)
     await seeded.open(ManualClock())
     assert seeded.authenticator is not None

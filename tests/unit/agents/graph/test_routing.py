@@ -60,12 +60,12 @@ def test_a_failed_node_is_tried_again_then_goes_where_its_file_says() -> None:
     assert targets(routing(shape).after_node(left("a", error=error, failures=2))) == [("", "b")]
 
 
-def test_a_failure_without_a_way_fails_the_run() -> None:
+def test_a_failure_that_no_node_handles_fails_the_run() -> None:
     error = Failure("tool_failed", "It failed.")
     assert routing(DIAMOND).after_node(left("d", error=error, failures=1)) == (Finish(failure=error),)
 
 
-def test_an_open_breaker_has_a_way_of_its_own() -> None:
+def test_an_open_breaker_leads_to_its_fallback_node() -> None:
     shape = graph(node("a", retry=5, on_unavailable="b"), node("b"), edge("a", "end"), edge("b", "end"))
     error = Failure("service_circuit_open", "Not now.")
     assert targets(routing(shape).after_node(left("a", error=error, failures=1))) == [("", "b")]

@@ -43,7 +43,7 @@ def test_each_tool_is_judged_by_its_own_lines(tmp_path: Path) -> None:
     lint = FolderLint(tmp_path, [waits, fine])
     assert [finding.line for finding in lint.findings(waits.spec)] == [7]
     assert lint.findings(fine.spec) == ()
-    assert lint.findings(found("stranger", file, 1).spec) == ()
+    assert lint.findings(found("unknown", file, 1).spec) == ()
 
 
 @pytest.mark.parametrize(

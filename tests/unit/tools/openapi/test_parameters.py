@@ -5,7 +5,7 @@ from __future__ import annotations
 from journeyman.tools.openapi.parameters import ArgumentSchema
 
 
-def test_names_that_collide_get_their_place_or_a_number() -> None:
+def test_names_that_collide_get_their_location_or_a_number() -> None:
     schema = ArgumentSchema()
     for wanted in ("id", "id_in_query"):
         schema.add(schema.unique_name(wanted, "path", False), {}, False, "")
@@ -15,7 +15,7 @@ def test_names_that_collide_get_their_place_or_a_number() -> None:
     assert schema.unique_name("x" * 100, "query", False) == "x" * 60
 
 
-def test_a_description_stands_with_the_arguments_schema() -> None:
+def test_a_description_is_added_to_the_arguments_schema() -> None:
     schema = ArgumentSchema()
     schema.add("id", {"type": "string"}, True, "Which one")
     schema.add("any", True, False, "Anything")

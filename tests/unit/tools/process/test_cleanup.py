@@ -33,6 +33,7 @@ def test_folder_environment_and_signals_are_as_they_were(baseline: ProcessBaseli
     assert signal.SIGUSR1 not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
+@pytest.mark.alone  # it measures CPU
 def test_a_thread_that_waits_is_left_alone_and_a_busy_one_ends_the_process(baseline: ProcessBaseline) -> None:
     stop = threading.Event()
     waiting = threading.Thread(target=stop.wait)
