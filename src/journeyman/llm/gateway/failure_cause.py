@@ -60,7 +60,7 @@ _CONTEXT_LENGTH = re.compile(
     r"|reduce the length of"
     r"|input token count .{0,40}exceeds"
     r"|range of input length"
-    r"|model token limit"
+    r"|model token limit|maximum model length"
     r"|`inputs` tokens"
     r"|maximum (?:input|prompt) (?:length|tokens)",
     re.I,

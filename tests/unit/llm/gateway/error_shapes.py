@@ -25,7 +25,7 @@ SHAPES = (
         400,
         _openai("This model's maximum context length is 8192 tokens.", code="context_length_exceeded"),
         "gateway_context_length",
-        "https://community.openai.com/t/context-length-exceeded",
+        "https://github.com/bytedance/deer-flow/issues/310",
     ),
     ErrorShape(
         "llama_cpp_context",
@@ -53,7 +53,7 @@ SHAPES = (
         400,
         {"object": "error", "message": "This model's maximum context length is 9 tokens.", "type": "BadRequestError"},
         "gateway_context_length",
-        "https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html",
+        "https://github.com/vllm-project/vllm/issues/20409",
     ),
     ErrorShape(
         "gemini_context",
@@ -65,9 +65,12 @@ SHAPES = (
     ErrorShape(
         "tgi_context",
         422,
-        {"error": "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 9", "error_type": "validation"},
+        {
+            "error": "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 9",
+            "error_type": "validation",
+        },
         "gateway_context_length",
-        "https://huggingface.co/docs/text-generation-inference",
+        "https://github.com/bytedance/UI-TARS-desktop/issues/626",
     ),
     ErrorShape(
         "dashscope_context",
@@ -81,7 +84,7 @@ SHAPES = (
         400,
         _openai("Invalid request: Your request exceeded model token limit: 8192"),
         "gateway_context_length",
-        "https://platform.moonshot.ai/docs",
+        "https://github.com/MoonshotAI/kimi-cli/issues/2011",
     ),
     ErrorShape(
         "groq_too_large",
@@ -98,11 +101,11 @@ SHAPES = (
         "https://platform.openai.com/docs/guides/error-codes",
     ),
     ErrorShape(
-        "mistral_context",
+        "vllm_model_length",
         400,
-        {"object": "error", "message": "Prompt contains 40 tokens, too large for model with 32 maximum context length"},
+        {"object": "error", "message": "The decoder prompt (length 9) is longer than the maximum model length of 8."},
         "gateway_context_length",
-        "https://docs.mistral.ai",
+        "https://github.com/Gabesarch/grounded-rl/issues/16",
     ),
     ErrorShape(
         "litellm_context",
@@ -116,7 +119,7 @@ SHAPES = (
         400,
         {"object": "error", "message": "The input (99 tokens) is longer than the model's context length (9 tokens)."},
         "gateway_context_length",
-        "https://docs.sglang.ai",
+        "https://github.com/QwenLM/Qwen3/issues/1321",
     ),
     ErrorShape(
         "azure_filter",
@@ -157,7 +160,7 @@ SHAPES = (
         400,
         _openai("Content Exists Risk", code="invalid_request_error"),
         "gateway_filtered",
-        "https://github.com/deepseek-ai/DeepSeek-V3/issues",
+        "https://github.com/666ghj/BettaFish/issues/108",
     ),
     ErrorShape(
         "dashscope_filter",
@@ -171,7 +174,7 @@ SHAPES = (
         400,
         _openai("Invalid prompt: your prompt was flagged", code="invalid_prompt"),
         "gateway_filtered",
-        "https://community.openai.com/t/invalid-prompt",
+        "https://github.com/BeehiveInnovations/pal-mcp-server/issues/178",
     ),
     ErrorShape(
         "xai_filter",
@@ -180,7 +183,13 @@ SHAPES = (
         "gateway_filtered",
         "https://docs.x.ai/docs/key-information/debugging",
     ),
-    ErrorShape("openrouter_credit", 402, {"error": {"code": 402, "message": "?"}}, "gateway_no_credit", "as above"),
+    ErrorShape(
+        "openrouter_credit",
+        402,
+        {"error": {"code": 402, "message": "?"}},
+        "gateway_no_credit",
+        "https://openrouter.ai/docs/errors",
+    ),
     ErrorShape(
         "openai_quota",
         429,
@@ -205,16 +214,19 @@ SHAPES = (
     ErrorShape(
         "xai_credit",
         403,
-        {"code": "x", "error": "Your team has either used all available credits or reached its monthly spending limit."},
+        {
+            "code": "x",
+            "error": "Your team has either used all available credits or reached its monthly spending limit.",
+        },
         "gateway_no_credit",
-        "https://docs.x.ai/docs/key-information/debugging",
+        "https://github.com/warpdotdev/warp/issues/14867",
     ),
     ErrorShape(
         "litellm_budget",
         400,
         _openai("Budget has been exceeded! Current cost: 1, Max budget: 0", kind="budget_exceeded", code="400"),
         "gateway_no_credit",
-        "https://docs.litellm.ai/docs/proxy/users",
+        "https://github.com/BerriAI/litellm/issues/14144",
     ),
     ErrorShape(
         "dashscope_credit",
@@ -228,7 +240,7 @@ SHAPES = (
         429,
         _openai("Your account is suspended", kind="exceeded_current_quota_error"),
         "gateway_no_credit",
-        "https://platform.moonshot.ai/docs",
+        "https://platform.moonshot.ai/docs/api/chat",
     ),
     ErrorShape(
         "gemini_rate",
@@ -280,6 +292,8 @@ SHAPES = (
         "gateway_auth",
         "https://platform.openai.com/docs/guides/error-codes",
     ),
-    ErrorShape("proxy_page", 413, "<html>Request Entity Too Large</html>", "gateway_rejected", "nginx"),
+    ErrorShape(
+        "proxy_page", 413, "<html>Request Entity Too Large</html>", "gateway_rejected", "https://nginx.org/en/docs"
+    ),
     ErrorShape("no_body", 400, "", "gateway_rejected", "any"),
 )
