@@ -156,6 +156,12 @@ def reported_error(error: JSON) -> ServiceError:
     return gateway_error(status, complaint)
 
 
+def is_error(said: JSON) -> bool:
+    """Return whether a JSON value without choices says that it is an error."""
+    kinds = (said.get("object"), said.get("type")) if isinstance(said, dict) else ()
+    return any(isinstance(kind, str) and kind.lower().endswith("error") for kind in kinds)
+
+
 def _status_of(kinds: Iterable[str]) -> int:
     kinds = tuple(kinds)
     return next((status for part, status in _STATUS_OF_KIND if any(part in kind for kind in kinds)), 500)
