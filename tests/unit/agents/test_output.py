@@ -55,6 +55,7 @@ JSON_TEXT = '{"city": "Bern"}'
         f"```\n{JSON_TEXT}\n```",
         f"```JSON\r\n{JSON_TEXT}\r\n```\n",
         f"```json {JSON_TEXT}```",
+        f"```json\n{JSON_TEXT}",
         f"Here it is:\n\n```json\n{JSON_TEXT}\n```\nAnything else?",
         f"<think>Is it ```json {{}}```? Or Bern?</think>\n\n{JSON_TEXT}",
         f"Thinking without a start.\n</think>{JSON_TEXT}",

@@ -1,4 +1,4 @@
-"""Which error each server's error body becomes, as an HTTP error and within a reply."""
+"""Which error the error bodies of real servers become, as HTTP errors and within a reply."""
 
 from __future__ import annotations
 
@@ -6,25 +6,29 @@ import json
 
 import pytest
 
-from journeyman.errors import ServiceError
 from journeyman.llm.gateway.complaint import complaint_of
 from journeyman.llm.gateway.errors import TRANSIENT, gateway_error, reported_error
-from tests.unit.llm.gateway.error_shapes import SHAPES, ErrorShape
+from tests.wires.player import SHAPES, Shape
+
+REFUSALS = [shape for shape in json.loads((SHAPES / "errors.json").read_text()) if "refuses" in shape]
+BY_STATUS = [shape for shape in REFUSALS if shape["refuses"][0]["status"] != 200]
 
 
-def body_of(shape: ErrorShape) -> bytes:
-    return shape.body.encode() if isinstance(shape.body, str) else json.dumps(shape.body).encode()
+def body_of(shape: Shape) -> bytes:
+    refusal = shape["refuses"][0]
+    return refusal["text"].encode() if "text" in refusal else json.dumps(refusal["json"]).encode()
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
-def test_unlike_causes_have_unlike_codes(shape: ErrorShape) -> None:
-    error = gateway_error(shape.status, complaint_of(body_of(shape)))
-    assert (error.code, error.status) == (shape.code, shape.status)
+@pytest.mark.parametrize("shape", BY_STATUS, ids=lambda shape: shape["name"])
+def test_unlike_causes_have_unlike_codes(shape: Shape) -> None:
+    status = shape["refuses"][0]["status"]
+    error = gateway_error(status, complaint_of(body_of(shape)))
+    assert ([error.code], error.status) == (shape["expect"]["error_codes"], status)
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
-def test_the_servers_words_are_not_in_the_sentence(shape: ErrorShape) -> None:
-    error = gateway_error(shape.status, complaint_of(body_of(shape)))
+@pytest.mark.parametrize("shape", BY_STATUS, ids=lambda shape: shape["name"])
+def test_the_servers_words_are_not_in_the_sentence(shape: Shape) -> None:
+    error = gateway_error(shape["refuses"][0]["status"], complaint_of(body_of(shape)))
     words = [word for word in (error.detail or "").split() if len(word) > 12]
     assert not any(word in error.message for word in words)
     if error.code != "gateway_auth":
@@ -32,9 +36,10 @@ def test_the_servers_words_are_not_in_the_sentence(shape: ErrorShape) -> None:
 
 
 def test_an_error_within_a_reply_has_the_same_cause() -> None:
-    shapes = [shape for shape in SHAPES if isinstance(shape.body, dict) and shape.code == "gateway_context_length"]
-    assert len(shapes) > 5
-    assert {reported_error(shape.body.get("error", shape.body)).code for shape in shapes} == {"gateway_context_length"}
+    bodies = [shape["refuses"][0].get("json") for shape in REFUSALS if "context" in shape["name"]]
+    errors = [body.get("error", body) for body in bodies if isinstance(body, dict)]
+    assert len(errors) > 5
+    assert {reported_error(error).code for error in errors} == {"gateway_context_length"}
 
 
 def test_only_what_a_repetition_may_fix_is_tried_again() -> None:
@@ -46,5 +51,8 @@ def test_only_what_a_repetition_may_fix_is_tried_again() -> None:
 
 def test_what_the_request_said_is_no_part_of_the_complaint() -> None:
     detail = [{"type": "extra_forbidden", "loc": ["body", "x"], "msg": "no", "input": "was flagged, too many tokens"}]
-    error: ServiceError = gateway_error(422, complaint_of(json.dumps({"detail": detail}).encode()))
-    assert error.code == "gateway_rejected"
+    assert gateway_error(422, complaint_of(json.dumps({"detail": detail}).encode())).code == "gateway_rejected"
+
+
+def test_no_body_at_all_is_a_rejection() -> None:
+    assert gateway_error(400, complaint_of(b"")).code == "gateway_rejected"
