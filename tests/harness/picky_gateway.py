@@ -1,4 +1,4 @@
-"""A fake OpenAI-compatible gateway whose model refuses parameters, and answers by what it is told."""
+"""A fake OpenAI-compatible gateway whose model refuses parameters, and answers by what the messages say."""
 
 from __future__ import annotations
 

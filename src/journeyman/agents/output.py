@@ -62,7 +62,7 @@ def json_of(text: str) -> str:
     answer = _THINKING_END.split(text)[-1].strip(_BLANK)
     if answer and _is_json(answer):
         return answer
-    # a text in it may have a fence of its own, and some models do not close theirs
+    # a text in it may have another fence, and some models do not close theirs
     whole = re.fullmatch(r"```[A-Za-z0-9_+-]*\s(.*?)(?:```)?", answer, re.S)
     blocks = [whole[1]] if whole else [found[1] or found[2] or "" for found in _FENCE.finditer(answer)]
     found = [block for block in (block.strip(_BLANK) for block in blocks) if block and _is_json(block)]

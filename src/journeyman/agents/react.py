@@ -69,7 +69,7 @@ class ReactAgent(BaseAgent):
 
 
 def _correction(output: Output, problem: str) -> str:
-    """Return what the model is told of an answer that does not fit, with the schema unless the definition is of 0.1."""
+    """Return the message about an answer that does not fit, with the schema unless the definition is of 0.1."""
     told = f"Your answer does not fit the required JSON schema:\n{problem}\nAnswer again."
     return f"{told}\n{schema_instruction(output.schema)}" if output.mode else told
 

@@ -57,7 +57,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
 class Output(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """A typed answer: its JSON Schema, and how often the model is asked again if its reply does not fit.
 
-    `mode` is how the model is told the schema. Definitions of release 0.1 have none: they send it to the gateway, and
+    `mode` is how the model learns the schema. Definitions of release 0.1 have none: they send it to the gateway, and
     take a reply only as it is.
     """
 

@@ -1,4 +1,4 @@
-"""How a model is told the JSON Schema of a typed answer in words, where its API does not take one."""
+"""The words that tell a model the JSON Schema of a typed answer, where its API does not take one."""
 
 from __future__ import annotations
 
