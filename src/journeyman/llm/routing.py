@@ -42,9 +42,12 @@ class Models:
         client = self._client_of(request.model) or await self._open(request.model)
         return await client.call(request, on_delta)
 
-    def learned(self) -> dict[str, WireChoices]:
-        """Return what was learned of the gateway's models: which parts of their requests they refuse."""
-        return self._gateway.learned.figures() if isinstance(self._gateway, Gateway) else {}
+    def learned(self) -> dict[tuple[str, str], WireChoices]:
+        """Return what was learned, by gateway and model: which parts of its requests the model refuses."""
+        gateway = self._gateway
+        if not isinstance(gateway, Gateway):
+            return {}
+        return {(gateway.name, model): choices for model, choices in gateway.learned.figures().items()}
 
     def forget_learned(self) -> None:
         """Forget what was learned of the gateway's models."""

@@ -63,7 +63,8 @@ class DebugPages:
     def _learned(self) -> list[dict[str, Any]]:
         models = self._parts.models
         learned = models.learned() if isinstance(models, Models) else {}
-        return [{"gateway": "", "model": model, **shown(choices)} for model, choices in sorted(learned.items())]
+        names = sorted(learned)
+        return [{"gateway": gateway, "model": model, **shown(learned[gateway, model])} for gateway, model in names]
 
     def tasks(self) -> msgspec.Raw:
         """Return every asyncio task: where it waits, its age and its parent."""

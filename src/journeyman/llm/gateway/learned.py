@@ -27,8 +27,7 @@ class LearnedChoices:
     def remember(self, model: str, choices: WireChoices) -> None:
         """Add these choices to what is known of the model, and log what is new."""
         known = self.of(model)
-        both = _union(known, choices)
-        if both == known:
+        if choices is known or (both := _union(known, choices)) == known:
             return
         self._by_model.pop(model, None)
         while len(self._by_model) >= _MAX_MODELS:
