@@ -87,8 +87,11 @@ class Gateway:
             try:
                 reply = await self._guard.call(attempt, _classify, key=model, first=attempts.made + 1)
             except errors.RequestRefusedError as exc:
-                if not attempts.change_after(exc.complaint):
-                    raise attempts.named(exc) from exc
+                if attempts.change_after(exc.complaint):
+                    continue
+                if (named := attempts.named(exc)) is not None:
+                    raise named from exc
+                raise
             else:
                 self.learned.remember(model, attempts.choices)
                 return reply
@@ -166,10 +169,10 @@ class _Attempts:
         self._http_request = None
         return True
 
-    def named(self, error: errors.RequestRefusedError) -> ServiceError:
-        """Return the error with the name of the refused parameter or field, if there is one."""
+    def named(self, error: errors.RequestRefusedError) -> ServiceError | None:
+        """Return the error with the name of the refused parameter or field. None: the complaint names none."""
         name = refused_name(error.complaint, self._request)
-        return error if name is None else errors.bad_parameter(error, name)
+        return None if name is None else errors.bad_parameter(error, name)
 
     async def _make(self, number: int) -> ModelReply:
         self.made = number
