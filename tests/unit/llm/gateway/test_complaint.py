@@ -32,6 +32,8 @@ def test_an_error_of_openai() -> None:
         ({"error": {"message": "no", "status_code": 400}}, "no", 400),
         ({"message": "no", "type": "x"}, "no", 0),
         ("text", "text", 0),
+        ({"detail": "no"}, "no", 0),
+        ([1], "[1]", 0),
         ({}, "", 0),
         (None, "None", 0),
     ],
@@ -84,6 +86,11 @@ def test_hostile_bodies_are_bounded() -> None:
     assert len(of({"error": "é" * 10**6}).message) == 300
 
 
+def test_a_body_that_is_no_json_is_its_own_text() -> None:
+    assert complaint_of(b"<html>").message == "<html>"
+
+
 def test_names_are_compared_without_punctuation_and_case() -> None:
     assert squashed("topP") == squashed("top_p") == squashed("Top-P") == "topp"
     assert shortened("a\n b\0") == "a b"
+    assert len(shortened("x" * 5000)) == 300
