@@ -78,6 +78,16 @@ def without_our_code(data: bytes) -> bytes:
     return compact(content)
 
 
+def with_later_defaults(data: bytes) -> bytes:
+    """The same with the defaults that a later release stores for keys that a file does not set."""
+    content = json.loads(data)
+    if output := content.get("output"):
+        is_sorted = list(output) == sorted(output)  # it is where values of variables were replaced
+        output["mode"] = "auto"
+        content["output"] = dict(sorted(output.items())) if is_sorted else output
+    return compact(content)
+
+
 def has_our_code(data: bytes) -> bool:
     return any(tool["name"] in BUILT_IN for tool in json.loads(data).get("tools", ()))
 

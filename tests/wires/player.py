@@ -12,6 +12,10 @@ from typing import Any, Literal
 import msgspec
 
 from journeyman import tool
+from journeyman.agents.output import OutputSchema
+from journeyman.agents.react import ReactAgent
+from journeyman.agents.spec import AgentSpec, ModelSettings, Output
+from journeyman.agents.toolset import Toolset
 from journeyman.clock import ManualClock
 from journeyman.egress.services import Services
 from journeyman.egress.transport import FakeReply, FakeTransport, Request, cut_off
@@ -26,6 +30,7 @@ URL = "http://gateway.example/v1"
 ANSWER = "Grüße 😀, the answer is 42."
 Form = Literal["plain", "streamed"]
 Shape = dict[str, Any]
+_ANY = object()  # any value of a key
 
 
 @tool(effects="none")
@@ -82,6 +87,24 @@ class Played(msgspec.Struct, frozen=True):
         return self.replies[0].message
 
 
+class ShapeRuntime(RuntimeInMemory):
+    """A runtime whose agent has the shape's model settings and typed answer."""
+
+    def __init__(self, shape: Shape, *rest: Any) -> None:
+        super().__init__(*rest)
+        self._shape = shape
+
+    def spec(self) -> AgentSpec:
+        output = Output(**self._shape["output"]) if "output" in self._shape else None
+        model = ModelSettings(name="scripted", **self._shape.get("model", {}))
+        return msgspec.structs.replace(super().spec(), model=model, output=output)
+
+    def build(self, spec: AgentSpec) -> ReactAgent:
+        check = OutputSchema(spec.output.schema, unique_keys=True).check if spec.output else None
+        toolset = Toolset(spec.tools, self.registry.check_arguments)
+        return ReactAgent(spec, toolset, lambda state: spec.prompt, check)
+
+
 class NeverWaiting(ManualClock):
     """A clock that sleeps no time."""
 
@@ -104,7 +127,7 @@ async def play(shape: Shape, form: Form) -> Played:
         transport, URL, None, guard=destination.guard, timeouts=destination.timeouts, clock=NeverWaiting()
     )
     tools = [lookup, now, add, purge, *map(_tool_named, shape.get("tools", ()))]
-    async with RuntimeInMemory(gateway, tools) as runtime:
+    async with ShapeRuntime(shape, gateway, tools) as runtime:
         started = await runtime.runs.start("local", StartRun(input=user("go"), stream=form == "streamed"))
         result = await runtime.runs.wait(started.run_id, 10)
         entries = await runtime.journal.read(started.run_id)
@@ -117,7 +140,8 @@ def problems(shape: Shape, form: Form, played: Played) -> list[str]:
     expect, result = shape["expect"], played.result
     failed = result.error.code if result.error else None
     if failed and failed in expect.get("error_codes", ()):
-        return []
+        message = result.error.message if result.error else ""
+        return [] if f"`{expect.get('named', '')}`" in f"{message}``" else [f"{shape['name']} {form}: {message}"]
     found: dict[str, Any] = {
         "answer": result.response,
         "calls": played.calls,
@@ -150,17 +174,18 @@ def _server(shape: Shape, form: Form) -> Any:
     def answer(request: Request) -> FakeReply:
         body = json.loads(request.body)
         for refusal in shape.get("refuses", ()):
-            if _has(body, refusal["key"]):
+            if _has(body, refusal["key"], refusal.get("value", _ANY)):
                 return encoded(refusal, form)
         return encoded(next(replies, {"message": {"content": ANSWER}, "finish": "stop"}), form)
 
     return answer
 
 
-def _has(value: Any, key: str) -> bool:
-    if isinstance(value, dict):
-        return key in value or any(_has(item, key) for item in value.values())
-    return isinstance(value, list) and any(_has(item, key) for item in value)
+def _has(body: Any, key: str, value: Any) -> bool:
+    if isinstance(body, dict):
+        held = key in body and (value is _ANY or body[key] == value)
+        return held or any(_has(item, key, value) for item in body.values())
+    return isinstance(body, list) and any(_has(item, key, value) for item in body)
 
 
 def encoded(reply: dict[str, Any], form: Form = "plain") -> FakeReply:

@@ -61,7 +61,7 @@ def assemble(
     Raises ValidationError and PromptError if the definition does not compile (a loaded one does), and
     ConfigurationError if the code of a node cannot be loaded.
     """
-    output = OutputSchema(spec.output.schema) if spec.output else None
+    output = OutputSchema(spec.output.schema, unique_keys=spec.output.mode != "") if spec.output else None
     toolset = _toolset(spec.tools, tools)
     parts = (spec, toolset, _renderer(spec, None), output.check if output else None)
     if spec.graph is None or not (isinstance(agent_class, type) and issubclass(agent_class, GraphAgent)):

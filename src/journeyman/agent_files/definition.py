@@ -348,4 +348,4 @@ class _Definition:
         except ValidationError as exc:
             self._report(("output", "schema"), f"the schema of the output is {exc.message}", "correct it")
             return None
-        return Output(schema=schema, retries=entry.retries)
+        return Output(schema=schema, retries=entry.retries, mode=entry.mode)

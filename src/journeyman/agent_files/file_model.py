@@ -178,6 +178,9 @@ class OutputEntry(FileEntry):
 
     json_schema: dict[str, Any] = Field(alias="schema", description="JSON Schema of the answer")
     retries: int = Field(default=2, ge=0, le=10)
+    mode: Literal["auto", "schema", "json", "prompt"] = Field(
+        default="auto", description="How the model learns the schema"
+    )
 
 
 class AuthEntry(FileEntry):

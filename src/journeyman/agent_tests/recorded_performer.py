@@ -13,6 +13,7 @@ from journeyman.events.events import (
     Event,
     Failure,
     HistorySummarized,
+    ModelCalled,
     ModelFailed,
     ModelReplied,
     Path,
@@ -22,7 +23,7 @@ from journeyman.events.events import (
 from journeyman.events.fold import AgentState, replace
 from journeyman.events.messages import JSON
 from journeyman.ids import Ids
-from journeyman.llm.client import ModelRequest, TextDelta
+from journeyman.llm.client import CONTEXT_LENGTH, ModelRequest, TextDelta
 from journeyman.llm.fake.replay import ReplayModel
 from journeyman.runtime.engine.live import LiveRun
 from journeyman.runtime.engine.performer import Performer
@@ -58,6 +59,7 @@ class RecordedPerformer(Performer):
         }
         self._remembered = {event.name: event.value for event in events if isinstance(event, StepRemembered)}
         self._replies: dict[str, asyncio.Future[ModelOutcome]] = {}
+        self._attempts: dict[str, int] = {}  # the last attempt of each model call
         self._results: dict[str, asyncio.Future[ToolStep]] = {}
         self._summaries: dict[str, asyncio.Future[HistorySummarized]] = {}
         self._executing: dict[str, Path] = {}  # tool calls whose code would be running
@@ -78,6 +80,7 @@ class RecordedPerformer(Performer):
         self, action: CallModel, request: ModelRequest, live: LiveRun, stream: bool
     ) -> ModelReplied | ModelFailed:
         self.requests.setdefault(action.call, request)
+        self._attempts[action.call] = action.attempt
         if action.call in self._partial:
             live.extend(live.begin(action.call, action.attempt), TextDelta(self._partial[action.call]))
         outcome = await _delivered(self._replies, action.call)
@@ -110,6 +113,15 @@ class RecordedPerformer(Performer):
     def deliver_reply(self, outcome: ModelOutcome) -> bool:
         """Deliver the outcome of a model call. Returns whether the call waited for it."""
         return _deliver(self._replies, outcome.call, outcome)
+
+    def deliver_longer(self, called: ModelCalled) -> bool:
+        """Let an attempt of a model call fail if the recording has a later one: its request was too long.
+
+        Returns whether an earlier attempt waited.
+        """
+        if called.attempt <= self._attempts.get(called.call, called.attempt):
+            return False
+        return self.deliver_reply(ModelFailed(call=called.call, error=Failure(CONTEXT_LENGTH, "It was too long.")))
 
     def deliver_summary(self, outcome: HistorySummarized) -> bool:
         """Deliver a summary to the step that waits for one; a run makes one at a time. False: no step waits."""

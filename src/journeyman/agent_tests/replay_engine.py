@@ -30,6 +30,7 @@ from journeyman.events.events import (
     HistorySummarized,
     LimitReached,
     MessageAdded,
+    ModelCalled,
     ModelFailed,
     ModelReplied,
     NodeLeft,
@@ -210,6 +211,8 @@ class ReplayEngine:
         match event:
             case ModelReplied() | ModelFailed():
                 return performer.deliver_reply(event)
+            case ModelCalled():
+                return performer.deliver_longer(event)
             case HistorySummarized():
                 return performer.deliver_summary(event)
             case ToolCallStarted():

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from journeyman.agents.decision import Action, NodeWork
 from journeyman.agents.history_window import context_window
 from journeyman.agents.model_request import model_request
+from journeyman.agents.output import json_of
 from journeyman.agents.spec import AgentSpec
 from journeyman.agents.toolset import Toolset
 from journeyman.errors import ConfigurationError
@@ -97,15 +98,17 @@ class BaseAgent(ABC):
     def request(self, state: AgentState, prompt: str) -> tuple[int, ModelRequest]:
         """Return the number of the first stored message that a model call sees now, and the request for it."""
         first_no, messages = context_window(state, self.spec.history)
-        schema = self.spec.output.schema if self.spec.output else None
-        return first_no, model_request(
-            self.spec.model, self.model, prompt, messages, tools=self.tools.definitions, response_schema=schema
-        )
+        output, tools = self.spec.output, self.tools.definitions
+        return first_no, model_request(self.spec.model, self.model, prompt, messages, tools=tools, output=output)
 
     def node_request(self, path: Path, state: AgentState) -> tuple[int, ModelRequest]:
         """Return what `request` returns for the node at `path`: with the messages and the prompt of its branch."""
         view = state.in_branch(path.branch)
         return self.request(view, self.prompt(view))
+
+    def _json_answer(self, text: str) -> str:
+        """Return the answer in a reply: the JSON alone if the agent declares an `output`, else the text."""
+        return json_of(text) if self.spec.output is not None and self.spec.output.mode else text
 
     def node_work(self, path: Path) -> NodeWork:
         """Return the code of the node at `path`, for a RunNode. Raises ConfigurationError if the type has no nodes."""

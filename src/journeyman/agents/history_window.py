@@ -5,9 +5,12 @@ Of the messages that are cut, pinned ones stay, after a summary if there is one.
 
 from __future__ import annotations
 
+import msgspec
+
 from journeyman.agents.spec import History
 from journeyman.events.fold import AgentState
 from journeyman.events.messages import Message, TextPart, user
+from journeyman.events.model_request import ModelRequest
 
 KEEP = 0.75  # of the window after a cut, so that the next turns have the same, cacheable prefix
 SUMMARY = (
@@ -32,6 +35,22 @@ def context_window(state: AgentState, policy: History) -> tuple[int, tuple[Messa
         if _fits(history[turn:], (*kept, *state.messages), policy, KEEP):
             return state.last_no - len(history) + turn + 1, (*kept, *history[turn:], *state.messages)
     return state.last_no + 1, (*_kept(state, len(state.history)), *state.messages)
+
+
+def trimmed_request(request: ModelRequest, state: AgentState, policy: History) -> tuple[int, ModelRequest] | None:
+    """Return the number of the first stored message that is still sent, and the request with half of its window.
+
+    None: the request is not of this window, or no turn can be left out.
+    """
+    sent = context_window(state, policy)[1]
+    start = len(request.messages) - len(sent)
+    if request.messages[start:] != sent:
+        return None
+    half = int(sum(map(estimated_tokens, sent)) / 2 / KEEP)
+    first_no, kept = context_window(state, msgspec.structs.replace(policy, max_tokens=half))
+    if len(kept) >= len(sent):
+        return None
+    return first_no, msgspec.structs.replace(request, messages=(*request.messages[:start], *kept))
 
 
 def evicted_messages(state: AgentState, policy: History) -> tuple[int, tuple[Message, ...]]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from journeyman.agents.spec import ModelSettings
-from journeyman.events.messages import JSON, Message, system
+from journeyman.agents.spec import ModelSettings, Output
+from journeyman.events.answer_schema import schema_instruction, with_instruction
+from journeyman.events.messages import Message, system
 from journeyman.events.model_request import ModelRequest, ToolDefinition
 
 
@@ -16,21 +17,32 @@ def model_request(
     messages: Sequence[Message],
     *,
     tools: tuple[ToolDefinition, ...] = (),
-    response_schema: dict[str, JSON] | None = None,
+    output: Output | None = None,
+    may_ask_again: bool = True,
 ) -> ModelRequest:
     """Return a request with these settings: the system prompt first, unless it is empty, then the messages.
 
     `model` is the name that the model client knows, such as a script's full path, where `settings.name` is the name
-    of the agent file.
+    of the agent file. `output` is the typed answer that the reply should be; `may_ask_again`: whether the agent can ask
+    again if it is not.
     """
+    sent = (system(prompt), *messages) if prompt else tuple(messages)
+    if output is not None and _is_in_prompt(output, may_ask_again):
+        sent = with_instruction(sent, schema_instruction(output.schema))
     return ModelRequest(
         model=model,
-        messages=(system(prompt), *messages) if prompt else tuple(messages),
+        messages=sent,
         tools=tools,
         temperature=settings.temperature,
         max_tokens=settings.max_tokens,
-        response_schema=response_schema,
+        response_schema=output.schema if output else None,
+        response_mode=output.mode if output and output.mode in ("json", "prompt") else "schema",
         extra=settings.extra,
         timeout_seconds=settings.timeout_seconds,
         fallbacks=settings.fallbacks,
     )
+
+
+def _is_in_prompt(output: Output, may_ask_again: bool) -> bool:
+    """Return whether the prompt has the schema: a gateway may ignore it, and then only a second request would tell."""
+    return output.mode in ("json", "prompt") or (output.mode == "auto" and not (may_ask_again and output.retries))

@@ -7,7 +7,9 @@ from journeyman.agents.decision import Action, AddMessage, CallModel, Finish
 from journeyman.agents.history_summary import summary_action
 from journeyman.agents.limits import exceeded
 from journeyman.agents.repetition import loop_actions
+from journeyman.agents.spec import Output
 from journeyman.agents.tool_calls import next_action
+from journeyman.events.answer_schema import schema_instruction
 from journeyman.events.events import Failure
 from journeyman.events.fold import AgentState
 from journeyman.events.messages import user
@@ -51,21 +53,25 @@ class ReactAgent(BaseAgent):
 
     def _conclude(self, state: AgentState) -> Action:
         """Finish with the reply as the answer, or ask again if it does not fit the declared output."""
-        text = self._answer(state)
+        text = self._json_answer(self._answer(state))
         problem = self._check_output(text) if self._check_output else None
         if problem is None:
             return Finish(output=text)
         output = self.spec.output
         if output is not None and state.corrections < output.retries:
-            return AddMessage(
-                message=user(f"Your answer does not fit the required JSON schema:\n{problem}\nAnswer again.")
-            )
+            return AddMessage(message=user(_correction(output, problem)))
         return Finish(failure=Failure("output_invalid", f"The answer does not fit the output schema: {problem}"))
 
     @staticmethod
     def _answer(state: AgentState) -> str:
         reply = state.last_reply
         return reply.text if reply else ""
+
+
+def _correction(output: Output, problem: str) -> str:
+    """Return the message about an answer that does not fit, with the schema unless the definition is of 0.1."""
+    told = f"Your answer does not fit the required JSON schema:\n{problem}\nAnswer again."
+    return f"{told}\n{schema_instruction(output.schema)}" if output.mode else told
 
 
 class DirectAgent(BaseAgent):

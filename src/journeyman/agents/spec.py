@@ -55,10 +55,15 @@ class History(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
 
 
 class Output(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A typed answer: its JSON Schema, and how often the model is asked again if its reply does not fit."""
+    """A typed answer: its JSON Schema, and how often the model is asked again if its reply does not fit.
+
+    `mode` is how the model learns the schema. Definitions of release 0.1 have none: they send it to the gateway, and
+    take a reply only as it is.
+    """
 
     schema: dict[str, JSON]
     retries: int = 2
+    mode: Literal["", "auto", "schema", "json", "prompt"] = ""
 
 
 class NodeSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -11,8 +11,12 @@ from journeyman.events.quota import Reservation
 UNSPENT = frozenset(
     (
         "gateway_auth",
+        "gateway_bad_parameter",
         "gateway_circuit_open",
+        "gateway_context_length",
         "gateway_error",
+        "gateway_filtered",
+        "gateway_no_credit",
         "gateway_not_set",
         "gateway_overloaded",
         "gateway_rate_limited",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from journeyman.events.messages import JSON, Message
@@ -25,6 +27,8 @@ class ModelRequest(msgspec.Struct, frozen=True, kw_only=True):
     temperature: float | None = None
     max_tokens: int | None = None
     response_schema: dict[str, JSON] | None = None  # JSON Schema of a typed answer
+    # what the gateway gets: the schema, only that it is JSON, or nothing, since the prompt has the schema
+    response_mode: Literal["schema", "json", "prompt"] = "schema"
     extra: dict[str, JSON] = {}  # passed on to the gateway unchanged
     fallbacks: tuple[str, ...] = ()  # models to ask, in order, while the breaker of those before is open
     timeout_seconds: float | None = None  # silence before the first byte and between bytes; None: the settings'

@@ -10,7 +10,9 @@ import msgspec
 from journeyman.events.messages import Message, Usage
 from journeyman.events.model_request import ModelRequest, ToolDefinition
 
-__all__ = ["ModelClient", "ModelReply", "ModelRequest", "TextDelta", "ToolDefinition"]
+CONTEXT_LENGTH = "gateway_context_length"  # the code of a failure: the request is too long for its model
+
+__all__ = ["CONTEXT_LENGTH", "ModelClient", "ModelReply", "ModelRequest", "TextDelta", "ToolDefinition"]
 
 
 class ModelReply(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,6 +9,8 @@ from journeyman.clock import Clock
 from journeyman.errors import ConfigurationError, ServiceError
 from journeyman.llm.client import ModelClient, ModelReply, ModelRequest, TextDelta
 from journeyman.llm.fake.scripted import ScriptedModel
+from journeyman.llm.gateway.gateway import Gateway
+from journeyman.llm.gateway.wire_choices import WireChoices
 from journeyman.llm.offline.model import OfflineModel
 
 _MAX_OPEN = 64
@@ -39,6 +41,18 @@ class Models:
     async def call(self, request: ModelRequest, on_delta: Callable[[TextDelta], None] | None = None) -> ModelReply:
         client = self._client_of(request.model) or await self._open(request.model)
         return await client.call(request, on_delta)
+
+    def learned(self) -> dict[tuple[str, str], WireChoices]:
+        """Return what was learned, by gateway and model: which parts of its requests the model refuses."""
+        gateway = self._gateway
+        if not isinstance(gateway, Gateway):
+            return {}
+        return {(gateway.name, model): choices for model, choices in gateway.learned.figures().items()}
+
+    def forget_learned(self) -> None:
+        """Forget what was learned of the gateway's models."""
+        if isinstance(self._gateway, Gateway):
+            self._gateway.learned.forget()
 
     async def aclose(self) -> None:
         clients = [self._offline, *self._opened.values(), *([self._gateway] if self._gateway else [])]

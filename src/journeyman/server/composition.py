@@ -22,6 +22,7 @@ from journeyman.journal.memory import MemoryJournal
 from journeyman.journal.sqlite.journal import SqliteJournal
 from journeyman.llm.client import ModelClient
 from journeyman.llm.prices import read_prices
+from journeyman.llm.routing import Models
 from journeyman.resilience.shared_window import RedisWindows
 from journeyman.resilience.window import MemoryWindows
 from journeyman.runtime.engine.budgets import Budgets
@@ -150,8 +151,9 @@ def join(
 
     windows = _windows(settings, clock, ids)
     unmet = partial(unmet_sandbox, workers=workers)
+    forget = models.forget_learned if isinstance(models, Models) else None
     reloader = Reloader(
-        load_again, unmet, registry, services, mcp, agents, versions, clock, loaded.transport, secrets.learn
+        load_again, unmet, registry, services, mcp, agents, versions, clock, loaded.transport, secrets.learn, forget
     )
     return Application(
         settings=settings,

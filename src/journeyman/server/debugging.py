@@ -14,6 +14,8 @@ from journeyman import __version__
 from journeyman.egress.services import Destination
 from journeyman.events.codec import rfc3339
 from journeyman.events.fold import AgentState
+from journeyman.llm.gateway.learned import shown
+from journeyman.llm.routing import Models
 from journeyman.masking import MARK
 from journeyman.server.application import Application
 from journeyman.settings import Settings
@@ -54,9 +56,15 @@ class DebugPages:
         )
 
     def services(self) -> msgspec.Raw:
-        """Return every guard: breakers, rate, slots, retry budget, and its bounds."""
+        """Return every guard, with its breakers, rate, slots, retry budget and limits, and what models refuse."""
         items = [_service(each) for each in self._parts.services.destinations()]
-        return self._page({"items": sorted(items, key=lambda item: str(item["name"]))})
+        return self._page({"items": sorted(items, key=lambda item: str(item["name"])), "learned": self._learned()})
+
+    def _learned(self) -> list[dict[str, Any]]:
+        models = self._parts.models
+        learned = models.learned() if isinstance(models, Models) else {}
+        names = sorted(learned)
+        return [{"gateway": gateway, "model": model, **shown(learned[gateway, model])} for gateway, model in names]
 
     def tasks(self) -> msgspec.Raw:
         """Return every asyncio task: where it waits, its age and its parent."""

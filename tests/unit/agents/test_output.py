@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from journeyman.agents.output import OutputSchema
+from journeyman.agents.output import OutputSchema, json_of
 from journeyman.errors import ValidationError
 
 SCHEMA: dict[str, Any] = {
@@ -41,3 +41,57 @@ def test_what_is_no_schema_is_refused(schema: dict[str, Any]) -> None:
 def test_the_number_of_listed_problems_is_bounded() -> None:
     schema: dict[str, Any] = {"items": {"type": "string"}}
     assert len((OutputSchema(schema).check(f"[{','.join(['1'] * 100)}]") or "").splitlines()) == 10
+
+
+JSON_TEXT = '{"city": "Bern"}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        JSON_TEXT,
+        f"\ufeff{JSON_TEXT}\n",
+        f"```json\n{JSON_TEXT}\n```",
+        f"```\n{JSON_TEXT}\n```",
+        f"```JSON\r\n{JSON_TEXT}\r\n```\n",
+        f"```json {JSON_TEXT}```",
+        f"```json\n{JSON_TEXT}",
+        f"Here it is:\n\n```json\n{JSON_TEXT}\n```\nAnything else?",
+        f"<think>Is it ```json {{}}```? Or Bern?</think>\n\n{JSON_TEXT}",
+        f"Thinking without a start.\n</think>{JSON_TEXT}",
+        f"<think>hm</think>```json\n{JSON_TEXT}\n```",
+        f"Run `x`:\n```sh\nx --json\n```\nIt says:\n```json\n{JSON_TEXT}\n```",
+    ],
+)
+def test_the_json_of_a_reply_is_found(text: str) -> None:
+    assert json_of(text) == JSON_TEXT
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Bern",
+        "",
+        "<think>hm",
+        f"It is {JSON_TEXT}",
+        f"```json\n{JSON_TEXT}\n```\nor\n```json\n{{}}\n```",
+        "```json\n{\n```",
+        "[" * 100_000,
+        "```" * 1000,
+    ],
+)
+def test_a_reply_without_json_of_its_own_stays_as_it_is(text: str) -> None:
+    assert json_of(text) == text
+
+
+def test_json_that_quotes_fences_and_thinking_stays_whole() -> None:
+    quoted = '{"text": "```json {} ``` </think> x"}'
+    assert json_of(quoted) == quoted
+    assert json_of('```json\n{"text": "```sh x```"}\n```') == '{"text": "```sh x```"}'
+
+
+@pytest.mark.parametrize("text", ['{"city": "Bern", "city": "Rom"}', '{"city": "Bern", "x": [{"a": 1, "a": 1}]}'])
+def test_a_key_given_twice_is_refused_where_the_definition_says_so(text: str) -> None:
+    assert OutputSchema(SCHEMA).check(text) is None, "definitions of 0.1 took the last one"
+    assert "given twice" in (OutputSchema(SCHEMA, unique_keys=True).check(text) or "")
+    assert OutputSchema(SCHEMA, unique_keys=True).check('{"city": "Bern", "x": [{"a": 1}, {"a": 1}]}') is None

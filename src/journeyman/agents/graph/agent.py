@@ -69,7 +69,7 @@ class GraphAgent(BaseAgent):
 
     def conclude(self, state: AgentState) -> Finish:
         """Finish with the last reply of a model on the main branch as the answer."""
-        text = _answer(state)
+        text = self._json_answer(_answer(state))
         problem = self._check_output(text) if self._check_output else None
         if problem is not None:
             return Finish(failure=Failure("output_invalid", f"The answer does not fit the output schema: {problem}"))
@@ -80,9 +80,9 @@ class GraphAgent(BaseAgent):
         node, view = self.graph.nodes[path.node], state.in_branch(path.branch)
         first_no, messages = context_window(view, self.spec.history)
         output = self.spec.output if self.graph.is_last(path.node) else None
-        schema = output.schema if output else None
+        prompt, tools = node.render(view), node.tools
         return first_no, model_request(
-            node.settings, node.model, node.render(view), messages, tools=node.tools, response_schema=schema
+            node.settings, node.model, prompt, messages, tools=tools, output=output, may_ask_again=False
         )
 
     def node_work(self, path: Path) -> NodeWork:

@@ -17,6 +17,7 @@ from journeyman.errors import ConfigurationError, Problem, ServiceError
 from journeyman.events.messages import JSON, Message, TextPart, ToolCall, Usage, valid_text
 from journeyman.llm.client import ModelReply, ModelRequest, TextDelta
 from journeyman.llm.gateway import errors
+from journeyman.llm.gateway.complaint import shortened
 
 MAX_SCRIPT_BYTES = 1 << 20
 _KEPT_REQUESTS = 1000
@@ -128,7 +129,7 @@ class ScriptedModel:
             if turn.when is None or re.search(turn.when, last_text):
                 del self._left[index]
                 return number, turn
-        left = f"; the {len(self._left)} left do not fit {errors.shortened(last_text)!r}" if self._left else ""
+        left = f"; the {len(self._left)} left do not fit {shortened(last_text)!r}" if self._left else ""
         message = f"{self._name} has no turn for call {self._calls}: it has {len(self._turns)} turns{left}; add a turn"
         raise ServiceError(message, code="script_exhausted")
 

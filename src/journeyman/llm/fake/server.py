@@ -27,6 +27,10 @@ _STATUSES = {
     "gateway_timeout": 504,
     "gateway_not_set": 404,
     "gateway_rejected": 400,
+    "gateway_bad_parameter": 400,
+    "gateway_context_length": 400,
+    "gateway_filtered": 400,
+    "gateway_no_credit": 402,
 }
 
 

@@ -10,7 +10,7 @@ from journeyman.events.messages import JSON
 from journeyman.llm.client import ModelReply
 from journeyman.llm.gateway import json_text
 from journeyman.llm.gateway.chunks import any_decoder, chunk_decoder
-from journeyman.llm.gateway.errors import bad_gateway_reply, cut_stream, reported_error
+from journeyman.llm.gateway.errors import bad_gateway_reply, cut_stream, is_error, reported_error
 from journeyman.llm.gateway.partial_reply import PartialReply
 
 MAX_REPLY_BYTES = 32 << 20
@@ -162,7 +162,7 @@ def _without_done(document: bytes) -> bytes:
 def _raise_reported(data: bytes) -> None:
     """Raise the error that stands where a chunk should be: `{"object": "error"}` and the like."""
     said = _json_or_text(data)
-    if isinstance(said, dict) and "error" in (said.get("object"), said.get("type")):
+    if is_error(said):
         raise reported_error(said)
 
 

@@ -1,19 +1,18 @@
 """Converts a gateway's failures to ServiceErrors with these stable codes:
 
-`gateway_auth` · `gateway_rejected` · `gateway_rate_limited` · `gateway_error` · `gateway_timeout` ·
-`gateway_unreachable` · `gateway_cut_stream` · `gateway_bad_reply` · `gateway_circuit_open` · `gateway_overloaded` ·
-`gateway_throttled`
+`gateway_auth` · `gateway_no_credit` · `gateway_rejected` · `gateway_bad_parameter` · `gateway_context_length` ·
+`gateway_filtered` · `gateway_rate_limited` · `gateway_error` · `gateway_timeout` · `gateway_unreachable` ·
+`gateway_cut_stream` · `gateway_bad_reply` · `gateway_circuit_open` · `gateway_overloaded` · `gateway_throttled`
 """
 
 from __future__ import annotations
 
-from typing import Any
-
-import msgspec
+from collections.abc import Iterable
 
 from journeyman.errors import ServiceError, ServiceTimeoutError, ServiceUnavailableError
 from journeyman.events.messages import JSON, valid_text
-from journeyman.llm.gateway import json_text
+from journeyman.llm.gateway.complaint import Complaint, complaint_in
+from journeyman.llm.gateway.failure_cause import Cause, cause_of
 
 TRANSIENT = frozenset(
     (
@@ -25,7 +24,6 @@ TRANSIENT = frozenset(
         "gateway_bad_reply",
     )
 )
-_QUOTED_CHARACTERS = 300  # of the gateway's message
 _FROM_TRANSPORT = {
     "service_cut": "gateway_cut_stream",
     "service_bad_reply": "gateway_bad_reply",
@@ -36,19 +34,70 @@ _FROM_GUARD = {
     "service_overloaded": "gateway_overloaded",
     "service_throttled": "gateway_throttled",
 }
-_decoder = msgspec.json.Decoder(Any)
+_STATUS_OF_KIND = (  # parts of squashed codes and types, for errors that name no status
+    ("ratelimit", 429),
+    ("toomanyrequests", 429),
+    ("resourceexhausted", 429),
+    ("throttl", 429),
+    ("overloaded", 503),
+    ("unavailable", 503),
+    ("timeout", 504),
+    ("deadlineexceeded", 504),
+    ("authentication", 401),
+    ("invalidapikey", 401),
+    ("unauthorized", 401),
+    ("permission", 403),
+    ("notfound", 404),
+    ("badrequest", 400),
+    ("invalidrequest", 400),
+    ("invalidargument", 400),
+    ("unsupported", 400),
+)
+_SENTENCES: dict[Cause, tuple[str, str]] = {
+    "context_length": (
+        "gateway_context_length",
+        "the request is longer than the model's context window; shorten the input, or lower `history.max_tokens`",
+    ),
+    "filtered": ("gateway_filtered", "the gateway's content filter refused the request; change the input"),
+    "no_credit": (
+        "gateway_no_credit",
+        "the account at the gateway has no credit left; add credit, or raise its budget",
+    ),
+    "unusable_reply": ("gateway_bad_reply", "the gateway could not use its model's reply; try again"),
+}
 
 
-def gateway_error(status: int, gateway_message: str, retry_after: float | None = None) -> ServiceError:
+class RequestRefusedError(ServiceError):
+    """Raised when the gateway refused a request for what is in it (400, 422). `complaint` says what that is."""
+
+    complaint: Complaint = Complaint()
+
+
+def gateway_error(status: int, complaint: Complaint | str, retry_after: float | None = None) -> ServiceError:
     """Return the error for an HTTP status that is no success.
 
-    `gateway_message` becomes the error's detail and is not part of its message, since gateways quote keys, addresses
-    and stack traces.
+    The gateway's own words become the error's detail and are not part of its message, since gateways quote keys,
+    addresses and stack traces.
     """
-    kind, code, sentence = _describe_status(status)
-    detail = shortened(gateway_message)
+    complaint = complaint if isinstance(complaint, Complaint) else complaint_in(complaint)
+    cause = cause_of(status, complaint)
+    if cause == "other":
+        kind, code, sentence = _describe_status(status)
+    else:
+        kind, (code, sentence) = ServiceError, _SENTENCES[cause]
+    detail = complaint.message
     message = f"{sentence}; the log has its words" if detail else sentence
-    return kind(message, code=code, status=status, retry_after=retry_after, detail=detail or None)
+    error = kind(message, code=code, status=status, retry_after=retry_after, detail=detail or None)
+    if isinstance(error, RequestRefusedError):
+        error.complaint = complaint
+    return error
+
+
+def bad_parameter(error: RequestRefusedError, name: str) -> ServiceError:
+    """Return the error that names the parameter or field of the request that the gateway refused."""
+    sentence = f"the gateway refused `{name}` in the request ({error.status}); change or remove it in `model`"
+    message = f"{sentence}; the log has its words" if error.detail else sentence
+    return ServiceError(message, code="gateway_bad_parameter", status=error.status, detail=error.detail)
 
 
 def _describe_status(status: int) -> tuple[type[ServiceError], str, str]:
@@ -66,7 +115,11 @@ def _describe_status(status: int) -> tuple[type[ServiceError], str, str]:
         reason = "it redirects, and the key is not sent elsewhere; set LITELLM_GATEWAY_URL to the final address"
         return ServiceError, "gateway_rejected", f"the gateway was not asked ({status}): {reason}"
     hint = "; check the model's name and LITELLM_GATEWAY_URL" if status == 404 else ""
-    return ServiceError, "gateway_rejected", f"the gateway rejected the request ({status}){hint}"
+    return (
+        RequestRefusedError if status in (400, 422) else ServiceError,
+        "gateway_rejected",
+        f"the gateway rejected the request ({status}){hint}",
+    )
 
 
 def from_transport(error: ServiceError) -> ServiceError:
@@ -97,28 +150,18 @@ def cut_stream(why: str = "the stream ended before the reply did") -> ServiceErr
 
 
 def reported_error(error: JSON) -> ServiceError:
-    """Return the error for an `error` object in the place of a reply. Without a known status it counts as 500."""
-    code = error.get("code") if isinstance(error, dict) else None
-    status = int(code) if isinstance(code, str) and code.isdecimal() and len(code) == 3 else json_text.count(code)
-    return gateway_error(status if 400 <= status <= 599 else 500, _message(error))
+    """Return the error for one that a reply reports in the place of an answer. Without a known status it is a 500."""
+    complaint = complaint_in(error)
+    status = complaint.number if 400 <= complaint.number <= 599 else _status_of(complaint.kinds)
+    return gateway_error(status, complaint)
 
 
-def body_message(body: bytes) -> str:
-    """Return the message in an error body: `error.message`, `message` or `detail`, or the body's beginning."""
-    try:
-        fields = json_text.read_json_text(body, _decoder)
-    except ValueError:
-        return body[: 4 * _QUOTED_CHARACTERS].decode("utf-8", "replace")
-    return _message(fields.get("error") or fields) if isinstance(fields, dict) else str(fields)
+def is_error(said: JSON) -> bool:
+    """Return whether a JSON value without choices says that it is an error."""
+    kinds = (said.get("object"), said.get("type")) if isinstance(said, dict) else ()
+    return any(isinstance(kind, str) and kind.lower().endswith("error") for kind in kinds)
 
 
-def _message(error: JSON) -> str:
-    if isinstance(error, dict):
-        error = error.get("message") or error.get("detail") or error.get("type") or ""
-    return error if isinstance(error, str) else str(error)
-
-
-def shortened(text: str) -> str:
-    """Return the beginning of a text on one line, at most 300 characters."""
-    text = " ".join(valid_text(text[: 4 * _QUOTED_CHARACTERS]).split())
-    return text if len(text) <= _QUOTED_CHARACTERS else text[: _QUOTED_CHARACTERS - 1] + "…"
+def _status_of(kinds: Iterable[str]) -> int:
+    kinds = tuple(kinds)
+    return next((status for part, status in _STATUS_OF_KIND if any(part in kind for kind in kinds)), 500)

@@ -13,16 +13,22 @@ from journeyman.egress.retry_rules import retry_after
 from journeyman.egress.traceparent import with_traceparent
 from journeyman.egress.transport import Request, Response, Timeouts, Transport
 from journeyman.errors import ConfigurationError, ServiceError
+from journeyman.events.answer_schema import schema_instruction, with_instruction
 from journeyman.events.messages import Owner
 from journeyman.llm.client import ModelReply, ModelRequest, TextDelta
 from journeyman.llm.gateway import errors
+from journeyman.llm.gateway.complaint import Complaint, complaint_of
 from journeyman.llm.gateway.deltas import MAX_REPLY_BYTES, ReplyDecoder
+from journeyman.llm.gateway.learned import LearnedChoices
 from journeyman.llm.gateway.opaque import owned
+from journeyman.llm.gateway.refused_part import refused_name, without_refused
 from journeyman.llm.gateway.wire import encode_request
+from journeyman.llm.gateway.wire_choices import USUAL, WireChoices
 from journeyman.resilience.guard import ErrorClass, Guard
 
 _MIN_SECRET_LENGTH = 8  # characters; a shorter key would be found in ordinary words
 _ERROR_BYTES = 64 << 10
+_MAX_CHANGES = 8  # of one call's request, after errors that name a part of it
 
 OnDelta = Callable[[TextDelta], None]
 
@@ -35,6 +41,9 @@ class Gateway:
     model's breaker is open, the request's fallbacks are called. `timeouts` apply to one attempt; `timeout_seconds` of a
     request replaces the limits until the first byte and between bytes. `name` tells the gateway from others; the one of
     the settings has none.
+
+    An error that names a part of the request which the model does not need is answered by the same request without it.
+    That is no retry, and `learned` keeps what helped.
     """
 
     def __init__(
@@ -56,12 +65,13 @@ class Gateway:
         self._guard = guard
         self._timeouts = timeouts
         self._clock = clock
+        self.learned = LearnedChoices()
 
     async def call(self, request: ModelRequest, on_delta: OnDelta | None = None) -> ModelReply:
         attempts = _Attempts(self, request, on_delta)
         for model in (request.model, *request.fallbacks):
             try:
-                return await self._guard.call(attempts.of(model), _classify, key=model, first=attempts.made + 1)
+                return await self._call_one(model, attempts)
             except ServiceError as exc:
                 failure, refused = exc, errors.from_guard(exc)
             if not self._guard.is_open(model):
@@ -70,9 +80,28 @@ class Gateway:
             raise refused from failure
         raise failure
 
-    def http_request(self, request: ModelRequest, *, stream: bool) -> Request:
+    async def _call_one(self, model: str, attempts: _Attempts) -> ModelReply:
+        """Call one model, again without the parts of the request that it refuses."""
+        attempt = attempts.of(model)
+        for _ in range(_MAX_CHANGES):
+            try:
+                reply = await self._guard.call(attempt, _classify, key=model, first=attempts.made + 1)
+            except errors.RequestRefusedError as exc:
+                if attempts.change_after(exc.complaint):
+                    continue
+                if (named := attempts.named(exc)) is not None:
+                    raise named from exc
+                raise
+            else:
+                self.learned.remember(model, attempts.choices)
+                return reply
+        return await self._guard.call(attempt, _classify, key=model, first=attempts.made + 1)
+
+    def http_request(self, request: ModelRequest, *, stream: bool, choices: WireChoices = USUAL) -> Request:
         """Return the HTTP request for a model request."""
-        body = encode_request(request, stream=stream, gateway=self.name)
+        if request.response_schema is not None and request.response_mode == "schema":
+            request = _with_schema_told(request, choices)
+        body = encode_request(request, stream=stream, choices=choices, gateway=self.name)
         idle = request.timeout_seconds
         timeouts = self._timeouts if idle is None else _with_idle_limit(self._timeouts, idle)
         return Request("POST", self._url, with_traceparent(self._headers), body, timeouts)
@@ -99,46 +128,75 @@ class Gateway:
             raise
 
     async def _error_of(self, response: Response) -> ServiceError:
+        secret = self._api_key if len(self._api_key) >= _MIN_SECRET_LENGTH else ""  # some gateways quote the key
         try:
-            message = errors.body_message(_decompressed(await response.read(_ERROR_BYTES), response.headers))
+            body = _decompressed(await response.read(_ERROR_BYTES), response.headers)
+            complaint = complaint_of(body, secret)
         except (ServiceError, ValueError):  # the status says enough
-            message = ""
-        if len(self._api_key) >= _MIN_SECRET_LENGTH:  # some gateways quote the key that they refuse
-            message = message.replace(self._api_key, "***")
-        return errors.gateway_error(response.status, message, retry_after(response.headers, self._clock.now()))
+            complaint = Complaint()
+        return errors.gateway_error(response.status, complaint, retry_after(response.headers, self._clock.now()))
 
 
 class _Attempts:
     """The attempts of one call, with the models that it is sent to in turn."""
 
-    __slots__ = ("_gateway", "_http_request", "_on_delta", "_request", "made")
+    __slots__ = ("_gateway", "_http_request", "_on_delta", "_request", "choices", "made")
 
     def __init__(self, gateway: Gateway, request: ModelRequest, on_delta: OnDelta | None) -> None:
         self._gateway = gateway
         self._request = request
         self._on_delta = on_delta
         self._http_request: Request | None = None
+        self.choices = USUAL
         self.made = 0
 
     def of(self, model: str) -> Callable[[int], Awaitable[ModelReply]]:
         """Return a function that makes one attempt with this model."""
         if model != self._request.model:
             self._request = msgspec.structs.replace(self._request, model=model)
-            self._http_request = None
+        self.choices = self._gateway.learned.of(model)
+        self._http_request = None
         return self._make
+
+    def change_after(self, complaint: Complaint) -> bool:
+        """Leave out, or rename, the part of the request that the complaint names. Returns whether there is one."""
+        owner = Owner(self._request.model, self._gateway.name)
+        stream = self._on_delta is not None
+        choices = without_refused(complaint, self._request, owner, self.choices, stream=stream)
+        if choices is None:
+            return False
+        self.choices = choices
+        self._http_request = None
+        return True
+
+    def named(self, error: errors.RequestRefusedError) -> ServiceError | None:
+        """Return the error with the name of the refused parameter or field. None: the complaint names none."""
+        name = refused_name(error.complaint, self._request)
+        return None if name is None else errors.bad_parameter(error, name)
 
     async def _make(self, number: int) -> ModelReply:
         self.made = number
         request, on_delta = self._request, self._on_delta
         if self._http_request is None:
-            self._http_request = self._gateway.http_request(request, stream=on_delta is not None)
+            stream = on_delta is not None
+            self._http_request = self._gateway.http_request(request, stream=stream, choices=self.choices)
         reply = await self._gateway.attempt(self._http_request, request, number, on_delta)
         return owned(reply, Owner(request.model, self._gateway.name))
 
 
 def _classify(error: ServiceError) -> ErrorClass:
     transient = error.code in errors.TRANSIENT
-    return ErrorClass(failing=transient and error.code != "gateway_rate_limited", repeatable=transient)
+    is_alive = error.status in (400, 429)  # it limits the rate, or its model's reply was unusable
+    return ErrorClass(failing=transient and not is_alive, repeatable=transient)
+
+
+def _with_schema_told(request: ModelRequest, choices: WireChoices) -> ModelRequest:
+    """Return the request with the schema of its answer in the prompt, if the model refuses `response_format`."""
+    schema = request.response_schema
+    refused = "response_format" in choices.dropped or request.extra.get("response_format", ...) is None
+    if schema is None or not refused:
+        return request
+    return msgspec.structs.replace(request, messages=with_instruction(request.messages, schema_instruction(schema)))
 
 
 async def _read_reply(response: Response, request: ModelRequest, attempt: int, on_delta: OnDelta | None) -> ModelReply:

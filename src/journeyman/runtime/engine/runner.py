@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 
 from journeyman.agents.decision import Action, Agent, AwaitChild, CallModel, CallTool, Finish, RunNode, Summarize
+from journeyman.agents.history_window import trimmed_request
 from journeyman.agents.limits import effective_limits
 from journeyman.clock import Timer
 from journeyman.errors import BaseError
@@ -41,7 +43,7 @@ from journeyman.runtime.engine.model_budget import BudgetMeter
 from journeyman.runtime.engine.performer import Performer
 from journeyman.runtime.engine.recorder import Recorder
 from journeyman.runtime.engine.run_parts import RunParts
-from journeyman.runtime.engine.step_operations import StepOperations
+from journeyman.runtime.engine.step_operations import ModelStart, Shorten, StepOperations
 from journeyman.runtime.engine.steps import Steps
 
 log = logging.getLogger(__name__)
@@ -78,7 +80,7 @@ class Runner:
         self._operations = StepOperations(recorder, mailbox, live, performer, meter)
         self._steps = Steps(self._operations, mailbox, parts.ids)
         self._prompt: str | None = None
-        self._requests: dict[str, tuple[ModelRequest, ModelCalled | None]] = {}
+        self._model_starts: dict[str, tuple[ModelStart, Shorten]] = {}
         self._fault: Failure | None = None
 
     @property
@@ -199,11 +201,24 @@ class Runner:
             log.exception("request failed", extra={"run_id": self.state.run_id})
             self._fault = self._internal(f"agent {self._agent.spec.name} could not make a request")
             return
-        model = action.model or self._agent.spec.model.name
-        called = model_called(action, self.state.in_branch(action.path.branch), model, request, first_no)
+        view = self.state.in_branch(action.path.branch)
+        called = self._model_called(action, view, request, first_no)
         if not self._meter.shared:
             self._recorder.add(called)
-        self._requests[action.key] = request, called if self._meter.shared else None
+        start = ModelStart(action, request, called if self._meter.shared else None)
+        self._model_starts[action.key] = start, partial(self._shortened, action, view, request)
+
+    def _model_called(self, action: CallModel, view: AgentState, request: ModelRequest, first_no: int) -> ModelCalled:
+        return model_called(action, view, action.model or self._agent.spec.model.name, request, first_no)
+
+    def _shortened(self, action: CallModel, view: AgentState, request: ModelRequest) -> ModelStart | None:
+        """Return the next attempt of a model call, with half of its window. None: no turn can be left out."""
+        trimmed = trimmed_request(request, view, self._agent.spec.history)
+        if trimmed is None:
+            return None
+        first_no, shorter = trimmed
+        again = replace(action, attempt=action.attempt + 1)
+        return ModelStart(again, shorter, self._model_called(again, view, shorter, first_no))
 
     def _request(self, action: CallModel) -> tuple[int, ModelRequest]:
         if action.path.node:
@@ -224,7 +239,7 @@ class Runner:
         for action in actions:
             match action:
                 case CallModel():
-                    self._steps.call_model(action, *self._requests.pop(action.key))
+                    self._steps.call_model(*self._model_starts.pop(action.key))
                 case CallTool():
                     recorded = action.attempt - 1 if action.spec.policy.may_wait else action.attempt
                     self._steps.call_tool(action, recorded)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
 from journeyman.agents.decision import Action, CallModel, CallTool, Summarize
 from journeyman.agents.tool_calls import question, unknown_outcome
@@ -19,6 +20,7 @@ from journeyman.events.events import (
 from journeyman.events.fold import AgentState, replace
 from journeyman.events.messages import JSON
 from journeyman.events.model_request import ModelRequest
+from journeyman.llm.client import CONTEXT_LENGTH
 from journeyman.runtime.engine.action_events import tool_finished
 from journeyman.runtime.engine.live import LiveRun
 from journeyman.runtime.engine.mailbox import Mailbox
@@ -30,6 +32,24 @@ from journeyman.tools.spec import ToolOutcome
 
 ModelEnd = ModelReplied | ModelFailed
 Perform = Callable[[Awaitable[ModelEnd]], Awaitable[ModelEnd]]
+
+
+class ModelStart(NamedTuple):
+    """A model call that is about to start: the action, its request, and the event of its start.
+
+    `called` is None if the event is recorded already, and no budget has to be reserved.
+    """
+
+    action: CallModel
+    request: ModelRequest
+    called: ModelCalled | None
+
+
+Shorten = Callable[[], ModelStart | None]  # the call with a smaller window; None: nothing can be left out
+
+
+def _unshortened() -> None:
+    return None
 
 
 async def _await_end(asking: Awaitable[ModelEnd]) -> ModelEnd:
@@ -81,32 +101,39 @@ class StepOperations:
         request: ModelRequest,
         called: ModelCalled | None,
         perform: Perform = _await_end,
+        shorten: Shorten = _unshortened,
     ) -> ModelEnd | LimitReached:
         """Ask the model: reserve the cost, record the start, wait at the barrier, ask, settle the cost.
 
         `called` is the start to record; None: it is recorded already, and nothing is reserved. `perform` awaits the
-        call, for a caller that must know when it is performed. Returns LimitReached if a shared budget is used up.
+        call, for a caller that must know when it is performed. If the request is too long for the model, it is sent
+        once more as `shorten` makes it. Returns LimitReached if a shared budget is used up.
         """
         if called is not None and self._meter.shared:
-            return await self._ask_reserved(action, request, called, perform)
+            return await self._ask_reserved(action, request, called, perform, shorten)
         if called is not None:
             await self.record(called)
-        return await perform(self._ask(action, request))
+        return await perform(self._ask(action, request, shorten))
 
     async def _ask_reserved(
-        self, action: CallModel, request: ModelRequest, called: ModelCalled, perform: Perform
+        self, action: CallModel, request: ModelRequest, called: ModelCalled, perform: Perform, shorten: Shorten
     ) -> ModelEnd | LimitReached:
         reservation = await self._meter.reserve(request)
         if isinstance(reservation, LimitReached):
             return reservation
         with reservation:
             await self.record_durably(*reservation.warnings, replace(called, reserved=reservation.reservation))
-            event = await perform(self._ask(action, request))
+            event = await perform(self._ask(action, request, shorten))
             reservation.settle(event)
         return event
 
-    async def _ask(self, action: CallModel, request: ModelRequest) -> ModelEnd:
-        return await self._performer.call_model(action, request, self._live, self.state.stream)
+    async def _ask(self, action: CallModel, request: ModelRequest, shorten: Shorten) -> ModelEnd:
+        event = await self._performer.call_model(action, request, self._live, self.state.stream)
+        if not isinstance(event, ModelFailed) or event.error.code != CONTEXT_LENGTH or (again := shorten()) is None:
+            return event
+        if again.called is not None:
+            await self.record(again.called)
+        return await self._performer.call_model(again.action, again.request, self._live, self.state.stream)
 
     async def summarize(self, action: Summarize) -> tuple[Event, ...]:
         """Ask the model for a summary, its cost reserved as for any model call. Returns the events to record."""

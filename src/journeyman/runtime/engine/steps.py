@@ -7,17 +7,16 @@ import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from journeyman.agents.decision import Action, Agent, CallModel, CallTool, RunNode, Summarize
+from journeyman.agents.decision import Action, Agent, CallTool, RunNode, Summarize
 from journeyman.egress.traceparent import propagate
 from journeyman.errors import StaleEpochError, StorageError
-from journeyman.events.events import Failure, ModelCalled, ToolCallFinished
+from journeyman.events.events import Failure, ToolCallFinished
 from journeyman.events.fold import AgentState
-from journeyman.events.model_request import ModelRequest
 from journeyman.events.trace import header, step_span
 from journeyman.ids import Ids
 from journeyman.runtime.engine.mailbox import Mailbox, RunnerMessage, StepEnded, StepFailed, StepRefused
 from journeyman.runtime.engine.node_run import NodeRun
-from journeyman.runtime.engine.step_operations import StepOperations
+from journeyman.runtime.engine.step_operations import ModelStart, Shorten, StepOperations
 from journeyman.tools.spec import ToolOutcome
 
 log = logging.getLogger(__name__)
@@ -43,9 +42,9 @@ class Steps:
 
     # --- starting
 
-    def call_model(self, action: CallModel, request: ModelRequest, called: ModelCalled | None) -> None:
-        """Start a model call; `called` as for `StepOperations.ask_model`."""
-        self._start(action.call, partial(self._model, action, request, called), action.attempt)
+    def call_model(self, start: ModelStart, shorten: Shorten) -> None:
+        """Start a model call; `shorten` as for `StepOperations.ask_model`."""
+        self._start(start.action.call, partial(self._model, start, shorten), start.action.attempt)
 
     def summarize(self, action: Summarize) -> None:
         """Start a summary of the messages that leave the context window."""
@@ -114,8 +113,8 @@ class Steps:
         task = asyncio.current_task()
         return self._state.cancel is not None or (task is not None and task.cancelling() > 0)
 
-    async def _model(self, action: CallModel, request: ModelRequest, called: ModelCalled | None) -> StepEnded:
-        return StepEnded(action.call, (await self._operations.ask_model(action, request, called),))
+    async def _model(self, start: ModelStart, shorten: Shorten) -> StepEnded:
+        return StepEnded(start.action.call, (await self._operations.ask_model(*start, shorten=shorten),))
 
     async def _summary(self, action: Summarize) -> StepEnded:
         return StepEnded(action.call, await self._operations.summarize(action))

@@ -43,6 +43,7 @@ class Reloader:
         clock: Clock,
         transport: Transport | None,
         learn: Callable[[tuple[str, ...]], None],
+        forget: Callable[[], None] | None = None,
     ) -> None:
         self._load = load
         self._unmet = unmet
@@ -53,6 +54,7 @@ class Reloader:
         self._versions = versions
         self._clock = clock
         self._learn = learn
+        self._forget = forget  # what was learned of models, which a reload may have changed
         self._lock = asyncio.Lock()
         self._transport = transport
         self.last: ReloadReport | None = None
@@ -127,6 +129,8 @@ class Reloader:
         self._mcp.mount(replace(loaded, registry=self._registry))
         dropped = self._registry.replace_with(loaded.registry, self._mcp.servers.names)
         self._versions.renew()
+        if self._forget is not None:
+            self._forget()
         changes = self._agents.replace_all(self._mcp.remake(loaded.agents), self._clock.now())
         for code in dropped:
             await _closed(code)

@@ -144,6 +144,7 @@ class _TraceFold:
             f"{OWN_PREFIX}.call": event.call,
             f"{OWN_PREFIX}.attempt": event.attempt,
         }
+        self._end(self._span_id(event.call, event.attempt - 1), at, {})  # a crash, or too long a request, ended it
         span_id = self._span_id(event.call, event.attempt)
         self._open[span_id] = self._open_span(f"chat {event.model}", at, attributes, event.path, "client")
 

@@ -267,10 +267,29 @@ def test_a_body_that_is_no_completion_is_a_bad_reply(body):
         ({"message": "slow down", "code": "429"}, "gateway_rate_limited"),
         ({"message": "no", "code": 401}, "gateway_auth"),
         ("broken", "gateway_error"),
-        ({"code": "context_length_exceeded"}, "gateway_error"),
+        ({"code": "context_length_exceeded"}, "gateway_context_length"),
+        ({"type": "overloaded_error", "message": "Overloaded"}, "gateway_error"),
+        ({"type": "rate_limit_error"}, "gateway_rate_limited"),
+        ({"type": "BadRequestError", "message": "no such tool"}, "gateway_rejected"),
     ],
 )
 def test_an_error_in_place_of_a_reply(error, code):
     with pytest.raises(ServiceError) as caught:
         decode_reply(json.dumps({"error": error}).encode(), {}, model="m")
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"object": "Error", "message": "EngineCore died"},
+        {"type": "overloaded_error", "message": "Overloaded"},
+        {"type": "InternalServerError", "code": 500},
+        {"error_type": "validation", "error": "no"},
+    ],
+)
+def test_an_object_that_is_an_error_is_no_chunk(error):
+    for body in (json.dumps(error).encode(), b"data: " + json.dumps(error).encode() + b"\n\ndata: [DONE]\n\n"):
+        with pytest.raises(ServiceError) as caught:
+            decode_reply(body, {}, model="m")
+        assert caught.value.code == "gateway_error"

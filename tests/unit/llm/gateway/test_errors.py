@@ -6,14 +6,15 @@ import pytest
 
 from journeyman.errors import ServiceError, ServiceTimeoutError, ServiceUnavailableError
 from journeyman.llm.gateway.errors import (
+    RequestRefusedError,
     bad_gateway_reply,
-    body_message,
+    bad_parameter,
     cut_stream,
     from_guard,
     from_transport,
     gateway_error,
+    is_error,
     reported_error,
-    shortened,
 )
 
 
@@ -60,26 +61,23 @@ def test_only_refusals_of_the_guard_are_translated() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "status"), [({"code": 429}, 429), ({"code": "503"}, 503), ({"code": "rate_limit"}, 500), ("text", 500)]
+    ("error", "status"), [({"code": 429}, 429), ({"code": "503"}, 503), ({"code": "rate_limit"}, 429), ("text", 500)]
 )
 def test_an_error_object_in_place_of_a_reply(error: object, status: int) -> None:
     assert reported_error(error).status == status
 
 
-@pytest.mark.parametrize(
-    ("body", "message"),
-    [
-        (b'{"error": {"message": "no"}}', "no"),
-        (b'{"error": "no"}', "no"),
-        (b'{"detail": "no"}', "no"),
-        (b"<html>", "<html>"),
-        (b"[1]", "[1]"),
-    ],
-)
-def test_what_an_error_body_says(body: bytes, message: str) -> None:
-    assert body_message(body) == message
+def test_an_error_of_a_request_keeps_the_complaint_and_names_what_it_refused() -> None:
+    error = gateway_error(400, "Unknown parameter: 'seed'.")
+    assert isinstance(error, RequestRefusedError)
+    assert error.complaint.text == "Unknown parameter: 'seed'."
+    named = bad_parameter(error, "seed")
+    assert (named.code, named.status, named.detail) == ("gateway_bad_parameter", 400, error.detail)
+    assert "`seed`" in named.message
 
 
-def test_long_words_of_a_gateway_are_cut_and_stand_on_one_line() -> None:
-    assert shortened("a\n b") == "a b"
-    assert len(shortened("x" * 5000)) == 300
+def test_an_object_that_is_an_error_is_told_from_a_chunk() -> None:
+    assert is_error({"object": "Error"})
+    assert is_error({"type": "overloaded_error"})
+    assert not is_error({"object": "chat.completion.chunk", "type": 7})
+    assert not is_error("error")
