@@ -21,7 +21,7 @@ from tests.harness.real_server import RealServer
 from tests.upgrade.replying_gateway import REPLIES, ReplyingGateway
 
 HERE = Path(__file__).parent
-STORED = HERE / "journal" / "replies.0.1.sqlite"
+STORED = HERE / "replies" / "replies.0.1.sqlite"
 
 
 async def ask(http: aiohttp.ClientSession, url: str, words: str) -> dict[str, Any]:
