@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from journeyman.agents.policy_merge import restricted_to as restricted_to
 from journeyman.agents.spec import AgentSpec as AgentSpec
 from journeyman.api.app import build_app
 from journeyman.clock import SystemClock

@@ -28,7 +28,7 @@ from journeyman.agent_files.variables import Expansion, expand
 from journeyman.agents.conditions import compile_approval
 from journeyman.agents.output import OutputSchema
 from journeyman.agents.prompt import Prompt, PromptError
-from journeyman.agents.spec import AgentSpec, GraphSpec, History, Limits, Output
+from journeyman.agents.spec import AgentSpec, GraphSpec, History, Limits, OnReached, Output
 from journeyman.egress.services import ServiceSpec
 from journeyman.errors import ConfigurationError, Problem, ValidationError
 from journeyman.events.quota import Quota
@@ -160,7 +160,7 @@ class _Definition:
             description=entries.description,
             prompt=entries.prompt,
             tools=tools,
-            limits=Limits(**entries.limits.model_dump()),
+            limits=Limits(**entries.limits.model_dump(), on_reached=OnReached()),
             quota=Quota(**entries.quota.model_dump()),
             history=History(**entries.history.model_dump()),
             output=output,

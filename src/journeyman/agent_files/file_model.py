@@ -152,7 +152,9 @@ class LimitsEntry(FileEntry):
     steps: int = Field(default=_LIMITS.steps, ge=1, le=10_000)
     tool_calls: int = Field(default=_LIMITS.tool_calls, ge=0, le=100_000)
     seconds: float = Field(default=_LIMITS.seconds, gt=0, le=30 * DAY)
-    tokens: int = Field(default=_LIMITS.tokens, ge=1, le=10**9)
+    tokens: int | None = Field(
+        default=1_000_000, ge=1, le=10**9, description="Input that no prompt cache had, and output; null: no limit"
+    )
     cost_usd: float = Field(default=_LIMITS.cost_usd, ge=0, le=10**6)
     repeats: int = Field(default=10, ge=0, le=1000)
 

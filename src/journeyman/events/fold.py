@@ -220,10 +220,9 @@ def _leave(state: AgentState, event: NodeLeft) -> AgentState:
         return replace(state, walk=walk)
     spent = event.spent or Spent()
     return replace(
-        state,
+        state.charged(spent.usage),
         walk=walk,
         children=children.child_left(state.children, event),
-        usage=state.usage + spent.usage,
         child_steps=state.child_steps + spent.steps,
         tool_calls=state.tool_calls + spent.tool_calls,
         errors=(*state.errors, event.error)[-10:] if event.error else state.errors,
@@ -255,6 +254,7 @@ def _apply_model(state: AgentState, event: ModelCalled | ModelReplied | ModelFai
                 calls=() if message.partial else _asked(event),
                 tool_calls=state.tool_calls + len(message.tool_calls),
                 usage=state.usage + event.usage,
+                uncached_tokens=state.uncached_tokens + event.usage.uncached_tokens,
                 model=event.model,
                 finish_reason=event.finish_reason,
                 empty_replies=state.empty_replies + 1 if is_empty_reply(event) else 0,
@@ -370,8 +370,7 @@ def _apply_in_code(state: AgentState, event: _InNode) -> AgentState:
             first = all(call.call != event.call for call in node.model_calls)
             state = replace(state, model_calls=state.model_calls + first)
         case ModelReplied():
-            usage = state.usage + event.usage
-            state = replace(state, usage=usage, model=event.model, finish_reason=event.finish_reason)
+            state = replace(state.charged(event.usage), model=event.model, finish_reason=event.finish_reason)
         case ToolCallStarted():
             state = replace(state, tool_calls=state.tool_calls + (event.attempt == 1))
         case ModelFailed(error=error) | ToolCallFinished(error=Failure() as error):
