@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from journeyman.agents.decision import ReachLimit
-from journeyman.agents.spec import Limits
+from journeyman.agents.spec import Limits, OnReached
 from journeyman.events.events import Bounds
 from journeyman.events.fold import AgentState
 
@@ -15,14 +15,19 @@ def exceeded(state: AgentState, limits: Limits) -> ReachLimit | None:
     tokens = _exceeded_tokens(state, limits)
     limits = effective_limits(limits, state.bounds)
     if state.tool_calls > limits.tool_calls:
-        return ReachLimit(limit="tool_calls", value=limits.tool_calls)
+        return reach_limit(limits, "tool_calls", limits.tool_calls)
     if tokens is not None:
-        return ReachLimit(limit="tokens", value=tokens)
+        return reach_limit(limits, "tokens", tokens)
     if (state.usage.cost_usd or 0.0) >= limits.cost_usd:
-        return ReachLimit(limit="cost_usd", value=limits.cost_usd)
+        return reach_limit(limits, "cost_usd", limits.cost_usd)
     if not state.calls and state.model_calls + state.child_steps >= limits.steps:
-        return ReachLimit(limit="steps", value=limits.steps)
+        return reach_limit(limits, "steps", limits.steps)
     return None
+
+
+def reach_limit(limits: Limits, name: str, value: float) -> ReachLimit:
+    """Return the limit of this name as reached, with what the agent's file says that happens then."""
+    return ReachLimit(limit=name, value=value, then=getattr(limits.on_reached, name) if limits.on_reached else "stop")
 
 
 def _exceeded_tokens(state: AgentState, limits: Limits) -> int | None:
@@ -49,7 +54,16 @@ def lower_limits(limits: Limits, others: Limits) -> Limits:
     """Return the lower one of each limit, counted as `limits` are. `repeats` 0 means no limit."""
     repeats = min(limits.repeats or others.repeats, others.repeats or limits.repeats)
     tokens = _lower_tokens(limits.tokens, others.tokens)
-    return msgspec.structs.replace(_bounded(limits, others), repeats=repeats, tokens=tokens)
+    on_reached = _strictest_reactions(limits.on_reached, others.on_reached)
+    return msgspec.structs.replace(_bounded(limits, others), repeats=repeats, tokens=tokens, on_reached=on_reached)
+
+
+def _strictest_reactions(reactions: OnReached | None, others: OnReached | None) -> OnReached | None:
+    """Return `reactions` with `stop` where others say so; None stays None, since it also tells how tokens count."""
+    if reactions is None or others is None:
+        return reactions
+    stops = [name for name in OnReached.__struct_fields__ if getattr(others, name) == "stop"]
+    return msgspec.structs.replace(reactions, **dict.fromkeys(stops, "stop"))
 
 
 def _bounded(limits: Limits, others: Limits | Bounds) -> Limits:

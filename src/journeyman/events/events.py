@@ -152,6 +152,7 @@ class LimitReached(_Event, frozen=True, kw_only=True, omit_defaults=True):
     limit: str
     value: float
     budget: str = ""  # the shared budget: `principal:NAME`, `key:ID`, `agent:NAME`
+    then: Literal["stop", "answer"] = "stop"  # answer: the model is asked once more, without tools
 
 
 class RunFinished(_Event, frozen=True, kw_only=True, omit_defaults=True):

@@ -96,6 +96,7 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     forked: RunForked | None = None  # set in a fork
     cancel: CancelRequested | None = None
     limit: LimitReached | None = None
+    answering: Literal["", "due", "done"] = ""  # whether the model is asked once more at the limit
     output: str = ""
     stopped_by: str | None = None
     error: Failure | None = None
