@@ -80,14 +80,15 @@ def _said(child: ChildState) -> str:
 class SteppedChildRuntime(SteppedRuntime):
     """`plans`: for each text that is said to the foreman, rounds of kinds of children."""
 
-    def __init__(self, plans: dict[str, Rounds], **rest: Any) -> None:
+    def __init__(self, plans: dict[str, Rounds], of_worker: Limits | None = None, **rest: Any) -> None:
         super().__init__(ParentPlans(plans), **rest)
+        self.of_worker = of_worker or Limits(steps=20)
         self.gone = ""  # an agent that is not served any more
 
     def catalog(self) -> AgentRegistry:
         model = ModelSettings(name="m")
         foreman = AgentSpec(type="foreman", name="foreman", model=model, limits=self.limits)
-        worker = AgentSpec(type="react_agent", name="test", model=model, tools=SPECS, limits=Limits(steps=20))
+        worker = AgentSpec(type="react_agent", name="test", model=model, tools=SPECS, limits=self.of_worker)
         agents = {spec.name: self.build(spec) for spec in (foreman, worker) if spec.name != self.gone}
         return AgentRegistry(agents, default="foreman")
 

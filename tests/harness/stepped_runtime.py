@@ -399,3 +399,22 @@ def check_transcript(messages: Sequence[Message]) -> None:
 
 
 STORAGE_FULL = StorageError("The disk is full.", code="storage_full")
+
+
+async def commits(runtime: SteppedRuntime, most: int) -> bool:
+    """Continue for this many commits. Returns whether the run ended before that."""
+    written = quiet = 0
+    while quiet < 6:
+        await runtime.settle(8)
+        if runtime.disk.held and written == most:
+            return False
+        quiet = 0 if runtime.disk.held or runtime.gates else quiet + 1
+        if runtime.disk.held:
+            runtime.disk.write()
+            written += 1
+        elif runtime.gates:
+            runtime.open_gate(0)
+        elif rows := await runtime.disk.approvals(None):
+            runtime.spawn(runtime.answer, rows[0].id, "approve")
+            await asyncio.sleep(0)
+    return True

@@ -37,6 +37,7 @@ PINNED: dict[str, tuple[str, Mapping[str, str]]] = {
     "second_thoughts": ("policies/second_thoughts.yaml", {}),
 }
 BUILT_IN = ("get_username", "current_time", "calculator")  # their code is the release's own, and changes with it
+LIMITS = ("steps", "tool_calls", "seconds", "tokens", "cost_usd", "repeats", "on_reached")  # in their stored order
 ELSEWHERE = {"source": "of the release", "code_hash": "of the release"}
 _KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV")
 
@@ -81,6 +82,9 @@ def without_our_code(data: bytes) -> bytes:
 def with_later_defaults(data: bytes) -> bytes:
     """The same with the defaults that a later release stores for keys that a file does not set."""
     content = json.loads(data)
+    limits = {"tokens": 1_000_000, **content["limits"], "on_reached": {}}
+    names = sorted(limits) if "variables" in content else [name for name in LIMITS if name in limits]
+    content["limits"] = {name: limits[name] for name in names}
     if output := content.get("output"):
         is_sorted = list(output) == sorted(output)  # it is where values of variables were replaced
         output["mode"] = "auto"

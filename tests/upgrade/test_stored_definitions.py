@@ -24,7 +24,7 @@ from tests.upgrade.definitions import (
     with_later_defaults,
     without_our_code,
 )
-from tests.upgrade.old_house import AgentSpec
+from tests.upgrade.old_house import AgentSpec, restricted_to
 
 
 @pytest.mark.parametrize("name", PINNED)
@@ -37,10 +37,18 @@ async def test_the_stored_form_is_the_same(name: str, tmp_path: Path) -> None:
     assert has_our_code(data) or expected != pinned(name) or version == versions()[name]
 
 
-@pytest.mark.parametrize("name", ["overridden", "nothing", "walk"])
-def test_a_definition_of_0_1_keeps_its_form_and_meaning(name: str) -> None:
-    spec = AgentSpec.decode(pinned(name), {})
+@pytest.mark.parametrize("name", PINNED)
+async def test_a_definition_of_0_1_keeps_its_form_and_meaning(name: str, tmp_path: Path) -> None:
+    given = {"UPGRADE_SHOP": "a shop", "UPGRADE_KEY": "a key", **PINNED[name][1]}
+    spec = AgentSpec.decode(pinned(name), given)
     assert json.loads(spec.encode()) == json.loads(pinned(name))
+    assert spec.encode() == pinned(name) or has_our_code(pinned(name))
+    assert (spec.limits.on_reached, spec.limits.tokens) == (
+        None,
+        json.loads(pinned(name))["limits"].get("tokens", 100_000),
+    )
+    today = AgentSpec.decode((await stored(name, tmp_path))[0], given)
+    assert restricted_to(spec, today).limits == spec.limits
     assert spec.output is None or spec.output.mode == ""
 
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from journeyman.agent_files.agent_nodes import AgentNode, agent_nodes
 from journeyman.agent_files.agent_types import AgentClass, AgentTypes, UnknownAgentTypeError, UnknownTypeProblem
 from journeyman.agent_files.document import Document, YamlPath
-from journeyman.agent_files.file_model import AgentFile, ToolEntry
+from journeyman.agent_files.file_model import AgentFile, LimitsEntry, ToolEntry
 from journeyman.agent_files.function_nodes import FunctionNodes
 from journeyman.agent_files.graph_entries import GraphEntries
 from journeyman.agent_files.mcp_entries import McpServerUse, server_problems, server_use, with_mcp_tools
@@ -28,7 +28,7 @@ from journeyman.agent_files.variables import Expansion, expand
 from journeyman.agents.conditions import compile_approval
 from journeyman.agents.output import OutputSchema
 from journeyman.agents.prompt import Prompt, PromptError
-from journeyman.agents.spec import AgentSpec, GraphSpec, History, Limits, Output
+from journeyman.agents.spec import AgentSpec, GraphSpec, History, Limits, OnReached, Output
 from journeyman.egress.services import ServiceSpec
 from journeyman.errors import ConfigurationError, Problem, ValidationError
 from journeyman.events.quota import Quota
@@ -160,7 +160,7 @@ class _Definition:
             description=entries.description,
             prompt=entries.prompt,
             tools=tools,
-            limits=Limits(**entries.limits.model_dump()),
+            limits=self._limits(entries.limits),
             quota=Quota(**entries.quota.model_dump()),
             history=History(**entries.history.model_dump()),
             output=output,
@@ -337,6 +337,10 @@ class _Definition:
                 except ValidationError as exc:
                     remedy = f"correct the approval of the tool {spec.name} in its code"
                     self._report(("tools",), exc.message, remedy)
+
+    @staticmethod
+    def _limits(entry: LimitsEntry) -> Limits:
+        return Limits(**entry.model_dump() | {"on_reached": OnReached(**entry.on_reached.model_dump())})
 
     def _output(self) -> Output | None:
         entry = self._entries.output

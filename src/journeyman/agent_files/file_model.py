@@ -15,7 +15,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError
 
-from journeyman.agents.spec import History, Limits
+from journeyman.agents.spec import History, Limits, OnReached, Reaction
 from journeyman.events.messages import JSON
 from journeyman.tools.spec import CacheTtl, Sandbox
 
@@ -25,6 +25,7 @@ MAX_EDGES = 400
 MAX_BRANCHES = 32  # of a fan-out or a join
 
 _LIMITS = Limits()
+_ON_REACHED = OnReached()
 _HISTORY = History()
 
 Seconds = Annotated[float, Field(gt=0, le=DAY)]
@@ -146,15 +147,29 @@ class McpServerEntry(FileEntry):
     tools: list[str] | None = Field(default=None, max_length=200, description="Only these, by their own names")
 
 
+class OnReachedEntry(FileEntry):
+    """What a run does at each of its limits. `answer`: it asks the model once more, without tools. `stop`: it ends."""
+
+    steps: Reaction = _ON_REACHED.steps
+    tool_calls: Reaction = _ON_REACHED.tool_calls
+    seconds: Reaction = _ON_REACHED.seconds
+    tokens: Reaction = _ON_REACHED.tokens
+    cost_usd: Reaction = _ON_REACHED.cost_usd
+    repeats: Reaction = _ON_REACHED.repeats
+
+
 class LimitsEntry(FileEntry):
     """Limits of one run."""
 
     steps: int = Field(default=_LIMITS.steps, ge=1, le=10_000)
     tool_calls: int = Field(default=_LIMITS.tool_calls, ge=0, le=100_000)
     seconds: float = Field(default=_LIMITS.seconds, gt=0, le=30 * DAY)
-    tokens: int = Field(default=_LIMITS.tokens, ge=1, le=10**9)
+    tokens: int | None = Field(
+        default=1_000_000, ge=1, le=10**9, description="Input that no prompt cache had, and output; null: no limit"
+    )
     cost_usd: float = Field(default=_LIMITS.cost_usd, ge=0, le=10**6)
     repeats: int = Field(default=10, ge=0, le=1000)
+    on_reached: OnReachedEntry = OnReachedEntry()
 
 
 class QuotaEntry(FileEntry):

@@ -96,10 +96,16 @@ class BaseAgent(ABC):
         return self._render(state)
 
     def request(self, state: AgentState, prompt: str) -> tuple[int, ModelRequest]:
-        """Return the number of the first stored message that a model call sees now, and the request for it."""
+        """Return the number of the first stored message that a model call sees now, and the request for it.
+
+        The last call at a limit keeps the tools, which providers want beside calls in the messages, but may use none.
+        """
         first_no, messages = context_window(state, self.spec.history)
         output, tools = self.spec.output, self.tools.definitions
-        return first_no, model_request(self.spec.model, self.model, prompt, messages, tools=tools, output=output)
+        choice = "none" if state.answering and tools else None
+        return first_no, model_request(
+            self.spec.model, self.model, prompt, messages, tools=tools, tool_choice=choice, output=output
+        )
 
     def node_request(self, path: Path, state: AgentState) -> tuple[int, ModelRequest]:
         """Return what `request` returns for the node at `path`: with the messages and the prompt of its branch."""

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 
-from journeyman.agents.spec import AgentSpec
+from journeyman.agents.spec import AgentSpec, Reaction
 from journeyman.agents.toolset import Toolset
 from journeyman.events.events import ROOT, Answerer, Decision, Failure, Path
 from journeyman.events.fold import AgentState
@@ -180,11 +180,15 @@ class AddMessage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReachLimit(msgspec.Struct, frozen=True, kw_only=True):
-    """A limit that is reached. It is recorded, and then the run finishes with the output it has."""
+    """A limit that is reached. It is recorded, and then the run finishes with the output it has.
+
+    With `then="answer"`, all that is open is closed first, and the agent may ask the model once more.
+    """
 
     limit: str
     value: float
     budget: str = ""  # the name of a shared budget; empty: the limit is that of the run
+    then: Reaction = "stop"
 
     @property
     def key(self) -> str:

@@ -17,6 +17,7 @@ def model_request(
     messages: Sequence[Message],
     *,
     tools: tuple[ToolDefinition, ...] = (),
+    tool_choice: str | None = None,
     output: Output | None = None,
     may_ask_again: bool = True,
 ) -> ModelRequest:
@@ -33,6 +34,7 @@ def model_request(
         model=model,
         messages=sent,
         tools=tools,
+        tool_choice=tool_choice,
         temperature=settings.temperature,
         max_tokens=settings.max_tokens,
         response_schema=output.schema if output else None,

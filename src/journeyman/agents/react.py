@@ -5,6 +5,7 @@ from __future__ import annotations
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.decision import Action, AddMessage, CallModel, Finish
 from journeyman.agents.history_summary import summary_action
+from journeyman.agents.last_answer import finish_at_limit, last_actions
 from journeyman.agents.limits import exceeded
 from journeyman.agents.repetition import loop_actions
 from journeyman.agents.spec import Output
@@ -22,10 +23,12 @@ class ReactAgent(BaseAgent):
 
     def decide(self, state: AgentState) -> tuple[Action, ...]:
         """Return the next model call, the tool calls that may start, or the end of the run."""
+        if state.answering:
+            return last_actions(state)
         if state.failure is not None:
             return (Finish(failure=state.failure),)
         if state.limit is not None:
-            return (Finish(output=self._answer(state), stopped_by=state.limit.limit),)
+            return (finish_at_limit(state),)
         if state.model_call is not None:
             return self._repeat_if_interrupted(state)
         return self._next(state)

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from journeyman.agents.decision import Action, ReachLimit
+from journeyman.agents.decision import Action
+from journeyman.agents.limits import reach_limit
 from journeyman.agents.spec import Limits
 from journeyman.agents.tool_calls import reject
 from journeyman.events.events import Failure
@@ -42,7 +43,7 @@ def loop_actions(state: AgentState, calls: Sequence[CallState], limits: Limits) 
     latest = list(islice(earlier, LONGEST))
     periods = [period for period, round_ in enumerate(latest, 1) if same_calls(round_.reply, reply)]
     if any(_REJECTION in latest[period - 1].answers for period in periods):
-        return (ReachLimit(limit="repeats", value=limits.repeats),)
+        return (reach_limit(limits, "repeats", limits.repeats),)
     if any(_is_loop(state.messages[:-1], period, limits.repeats) for period in periods):
         return tuple(reject(call, _CODE, _TEXT) for call in calls)
     return ()

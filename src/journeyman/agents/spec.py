@@ -16,6 +16,8 @@ from journeyman.events.quota import UNLIMITED, Quota
 from journeyman.events.rewriting import rewritten
 from journeyman.tools.spec import StoredTool, ToolSpec
 
+Reaction = Literal["answer", "stop"]
+
 
 class NewerDefinitionError(ConfigurationError):
     """A stored definition was written by a later release. Its run is left for that release to continue."""
@@ -32,15 +34,36 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     extra: dict[str, JSON] = {}
 
 
+class OnReached(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What a run does at each of its limits. `answer`: it asks the model once more, without tools. `stop`: it ends."""
+
+    steps: Reaction = "answer"
+    tool_calls: Reaction = "answer"
+    seconds: Reaction = "stop"
+    tokens: Reaction = "stop"
+    cost_usd: Reaction = "stop"
+    repeats: Reaction = "answer"
+
+
 class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """The limits of one run. `seconds` counts neither waiting for humans nor down time."""
+    """The limits of one run. `seconds` counts neither waiting for humans nor down time.
+
+    The defaults are those of definitions that 0.1 stored, which have no `on_reached`: a run stops at every limit, and
+    `tokens` counts all tokens. With `on_reached`, `tokens` does not count input tokens that a prompt cache had.
+    """
 
     steps: int = 25  # model calls
     tool_calls: int = 50
     seconds: float = 300.0
-    tokens: int = 100_000
+    tokens: int | None = 100_000  # None: no limit
     cost_usd: float = 1.0
     repeats: int = 0  # equal rounds of calls after which the next one is rejected; 0: no limit, as in older definitions
+    on_reached: OnReached | None = None
+
+    @property
+    def count_uncached(self) -> bool:
+        """Whether input tokens that a prompt cache had do not count."""
+        return self.on_reached is not None
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

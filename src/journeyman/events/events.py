@@ -54,14 +54,15 @@ class Parent(msgspec.Struct, frozen=True):
     depth: int = 1  # number of runs above this one
 
 
-class Bounds(msgspec.Struct, frozen=True):
+class Bounds(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the parent had left of its limits when it started this run. They hold beside those of the agent."""
 
     steps: int
     tool_calls: int
     seconds: float
-    tokens: int
+    tokens: int | None  # None: the parent has no such limit
     cost_usd: float
+    count_uncached: bool = False  # `tokens` does not count input tokens that a prompt cache had
 
 
 class Spent(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -151,6 +152,7 @@ class LimitReached(_Event, frozen=True, kw_only=True, omit_defaults=True):
     limit: str
     value: float
     budget: str = ""  # the shared budget: `principal:NAME`, `key:ID`, `agent:NAME`
+    then: Literal["stop", "answer"] = "stop"  # answer: the model is asked once more, without tools
 
 
 class RunFinished(_Event, frozen=True, kw_only=True, omit_defaults=True):

@@ -53,10 +53,11 @@ from journeyman.events.transcript import is_empty_reply, message_of, owned_reply
 
 replace = msgspec.structs.replace
 
-__all__ = ["DIRECT_CALL", "AgentState", "Status", "apply", "fold", "replace"]
+__all__ = ["ANSWER_CALL", "DIRECT_CALL", "AgentState", "Status", "apply", "fold", "replace"]
 
 _InNode = ModelCalled | ModelReplied | ModelFailed | ToolCallStarted | ToolCallFinished | ApprovalRequested
 
+ANSWER_CALL = "answer"  # the model call that a run makes at a limit
 DIRECT_CALL = "d.0"  # the step of the only call of a direct run
 
 
@@ -80,7 +81,9 @@ def apply(state: AgentState, seq: int, at: int, event: Event) -> AgentState:
 def _apply(state: AgentState, at: int, event: Event) -> AgentState:
     match event:
         case ModelCalled() | ModelReplied() | ModelFailed():
-            return _apply_in_node(state, event) if event.path.node else _apply_model(state, event)
+            state = _apply_in_node(state, event) if event.path.node else _apply_model(state, event)
+            ended = state.answering and event.call == ANSWER_CALL and type(event) is not ModelCalled
+            return replace(state, answering="done") if ended else state
         case ToolCallStarted() | ToolCallFinished() | ApprovalRequested():
             return _apply_in_node(state, event) if event.path.node else _apply_call(state, event)
         case ApprovalGiven():
@@ -163,9 +166,16 @@ def _apply_life(
         case CancelRequested():
             return replace(state, cancel=state.cancel or event)
         case LimitReached():
-            return replace(state, limit=state.limit or event)
+            return _reach_limit(state, event)
         case _:
             assert_never(event)
+
+
+def _reach_limit(state: AgentState, event: LimitReached) -> AgentState:
+    """Keep the first limit. If the run reaches another one while it answers, it stops."""
+    if state.limit is None:
+        return replace(state, limit=event, answering="due" if event.then == "answer" else "")
+    return replace(state, answering="done") if state.answering and event.limit != state.limit.limit else state
 
 
 def _direct_calls(direct: DirectCall | None) -> tuple[CallState, ...]:
@@ -220,10 +230,9 @@ def _leave(state: AgentState, event: NodeLeft) -> AgentState:
         return replace(state, walk=walk)
     spent = event.spent or Spent()
     return replace(
-        state,
+        state.charged(spent.usage),
         walk=walk,
         children=children.child_left(state.children, event),
-        usage=state.usage + spent.usage,
         child_steps=state.child_steps + spent.steps,
         tool_calls=state.tool_calls + spent.tool_calls,
         errors=(*state.errors, event.error)[-10:] if event.error else state.errors,
@@ -255,6 +264,7 @@ def _apply_model(state: AgentState, event: ModelCalled | ModelReplied | ModelFai
                 calls=() if message.partial else _asked(event),
                 tool_calls=state.tool_calls + len(message.tool_calls),
                 usage=state.usage + event.usage,
+                uncached_tokens=state.uncached_tokens + event.usage.uncached_tokens,
                 model=event.model,
                 finish_reason=event.finish_reason,
                 empty_replies=state.empty_replies + 1 if is_empty_reply(event) else 0,
@@ -370,8 +380,7 @@ def _apply_in_code(state: AgentState, event: _InNode) -> AgentState:
             first = all(call.call != event.call for call in node.model_calls)
             state = replace(state, model_calls=state.model_calls + first)
         case ModelReplied():
-            usage = state.usage + event.usage
-            state = replace(state, usage=usage, model=event.model, finish_reason=event.finish_reason)
+            state = replace(state.charged(event.usage), model=event.model, finish_reason=event.finish_reason)
         case ToolCallStarted():
             state = replace(state, tool_calls=state.tool_calls + (event.attempt == 1))
         case ModelFailed(error=error) | ToolCallFinished(error=Failure() as error):

@@ -97,6 +97,11 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
     cached_tokens: int = 0
     cost_usd: float | None = None
 
+    @property
+    def uncached_tokens(self) -> int:
+        """Input tokens that no prompt cache had. 0 if a gateway reports more cached tokens than input tokens."""
+        return max(0, self.input_tokens - self.cached_tokens)
+
     def __add__(self, other: Usage) -> Usage:
         known = [cost for cost in (self.cost_usd, other.cost_usd) if cost is not None]
         return Usage(

@@ -83,6 +83,9 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     corrections: int = 0  # messages added since the last tool result to ask again for an answer that fits the schema
     empty_replies: int = 0  # replies without text and calls since the last other one
     usage: Usage = Usage()
+    uncached_tokens: int = (
+        0  # of the input; summed over replies, since a reply may report more cached tokens than input
+    )
     model: str = ""
     finish_reason: str = ""  # of the last reply; empty: the model has not replied yet
     direct_call: ToolCallFinished | None = None  # the result of a direct run's only call
@@ -93,6 +96,7 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     forked: RunForked | None = None  # set in a fork
     cancel: CancelRequested | None = None
     limit: LimitReached | None = None
+    answering: Literal["", "due", "done"] = ""  # whether the model is asked once more at the limit
     output: str = ""
     stopped_by: str | None = None
     error: Failure | None = None
@@ -172,6 +176,10 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
         outer = self.in_branch(parent_of(name))
         return replace(into_branch(self, branch), messages=(*outer.messages, *branch.messages))
 
+    def charged(self, usage: Usage) -> AgentState:
+        """Return the state with the usage of one more reply, or of a child run."""
+        return replace(self, usage=self.usage + usage, uncached_tokens=self.uncached_tokens + usage.uncached_tokens)
+
     @property
     def last_reply(self) -> Message | None:
         """The model's newest message in this run. None if it has not replied yet."""
@@ -180,12 +188,12 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
 
 def apply_summary(state: AgentState, event: HistorySummarized) -> AgentState:
     """Return the state with a new summary. An attempt that failed only adds its usage and its error."""
-    old, usage = state.summary or Summary(), state.usage + event.usage
+    old, state = state.summary or Summary(), state.charged(event.usage)
     if not event.text:
         errors = (*state.errors, event.error)[-10:] if event.error else state.errors
-        return replace(state, summary=replace(old, failed=True), usage=usage, errors=errors)
+        return replace(state, summary=replace(old, failed=True), errors=errors)
     summary = replace(old, text=event.text, made=old.made + 1)
-    return replace(state, summary=summary, usage=usage, first_no=max(state.first_no, event.last_no + 1))
+    return replace(state, summary=summary, first_no=max(state.first_no, event.last_no + 1))
 
 
 def into_branch(state: AgentState, branch: BranchState) -> AgentState:

@@ -5,12 +5,14 @@ from collections.abc import Callable
 from typing import Any
 
 import jsonschema_rs
+import pytest
 
 from journeyman.agent_files.assembly import assemble
 from journeyman.agent_files.definition import LoadContext
 from journeyman.agent_files.file_model import agent_file_schema
 from journeyman.agent_files.yaml_reader import read_document
 from journeyman.agents.react import ReactAgent
+from journeyman.agents.spec import AgentSpec, Limits, OnReached
 from journeyman.events.fold import AgentState
 from tests.harness.agent_texts import defined
 
@@ -70,6 +72,25 @@ def test_a_file_of_one_line_is_enough(load_context: LoadContextFactory) -> None:
     assert (spec.name, spec.model.name, spec.tools, spec.limits.steps, spec.limits.repeats) == (
         "support", "offline", (), 25, 10,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("entry", "limits"),
+    [
+        ("{}", Limits(tokens=1_000_000, repeats=10, on_reached=OnReached())),
+        ("{tokens: null}", Limits(tokens=None, repeats=10, on_reached=OnReached())),
+        (
+            "{repeats: 0, on_reached: {steps: stop, cost_usd: answer}}",
+            Limits(tokens=1_000_000, on_reached=OnReached(steps="stop", cost_usd="answer")),
+        ),
+    ],
+)
+def test_limits_are_stored_with_what_happens_at_them(
+    entry: str, limits: Limits, load_context: LoadContextFactory
+) -> None:
+    spec = defined(f"type: react_agent\nlimits: {entry}", load_context()).spec
+    assert spec.limits == limits
+    assert AgentSpec.decode(spec.encode(), {}).limits == limits
 
 
 def test_the_schema_for_editors_accepts_what_loads() -> None:

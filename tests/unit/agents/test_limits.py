@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from journeyman.agents.limits import exceeded
-from journeyman.agents.spec import Limits
-from journeyman.events.fold import AgentState
+from journeyman.agents.limits import exceeded, lower_limits, remaining_limits
+from journeyman.agents.spec import Limits, OnReached
+from journeyman.events.events import Bounds
+from journeyman.events.fold import AgentState, replace
 from journeyman.events.messages import Usage
 from journeyman.events.open_calls import CallState
 
@@ -30,3 +31,46 @@ def test_limits(facts: dict[str, Any], limit: str | None) -> None:
     reached = exceeded(AgentState(**facts), LIMITS)
     assert (reached.limit if reached else None) == limit
     assert reached is None or reached.value == getattr(LIMITS, reached.limit)
+
+
+CACHED = AgentState(usage=Usage(1000, 40, 990), uncached_tokens=10)
+BOUNDS = Bounds(steps=9, tool_calls=9, seconds=9.0, tokens=500, cost_usd=1.0)
+NOW = Limits(tokens=100, on_reached=OnReached())
+
+
+@pytest.mark.parametrize(
+    ("limits", "bounds", "value"),
+    [
+        (Limits(tokens=1040), None, 1040),
+        (Limits(tokens=1041), None, None),
+        (NOW, None, None),
+        (Limits(tokens=50, on_reached=OnReached()), None, 50),
+        (Limits(tokens=None, on_reached=OnReached()), None, None),
+        (NOW, BOUNDS, 500),  # the parent counts all tokens
+        (NOW, replace(BOUNDS, count_uncached=True), None),
+        (NOW, replace(BOUNDS, tokens=40, count_uncached=True), 40),
+        (Limits(tokens=600), replace(BOUNDS, tokens=40), 40),
+        (NOW, replace(BOUNDS, tokens=None), None),
+    ],
+)
+def test_tokens_that_a_cache_had_count_for_definitions_of_0_1_alone(
+    limits: Limits, bounds: Bounds | None, value: int | None
+) -> None:
+    reached = exceeded(replace(CACHED, bounds=bounds), limits)
+    assert (reached and reached.value) == value
+
+
+def test_a_child_has_the_tokens_that_are_left_counted_as_the_strictest_above_it_counts() -> None:
+    assert remaining_limits(CACHED, Limits(tokens=2000)).tokens == 960
+    left = remaining_limits(CACHED, NOW)
+    assert (left.tokens, left.count_uncached) == (50, True)
+    below = remaining_limits(replace(CACHED, bounds=replace(BOUNDS, tokens=1060)), NOW)
+    assert (below.tokens, below.count_uncached) == (20, False)
+    assert remaining_limits(CACHED, Limits(tokens=None, on_reached=OnReached())).tokens is None
+
+
+def test_the_lower_limit_is_counted_as_it_was_when_the_run_began() -> None:
+    old, now = Limits(steps=9), Limits(tokens=1_000_000, on_reached=OnReached())
+    assert lower_limits(old, now) == old
+    assert lower_limits(replace(now, tokens=None), replace(now, tokens=7)) == replace(now, tokens=7)
+    assert lower_limits(replace(now, tokens=None), replace(now, tokens=None)).tokens is None

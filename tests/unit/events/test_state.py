@@ -54,6 +54,11 @@ def test_an_answer_is_news_until_something_was_made_of_it() -> None:
     assert [state.answered for state in (answered, asked, forked)] == [True, False, True]
 
 
+def test_more_cached_tokens_than_input_tokens_take_nothing_from_other_replies() -> None:
+    state = AgentState().charged(Usage(1000, 5, 200)).charged(Usage(10, 5, 900))
+    assert (state.uncached_tokens, state.usage) == (800, Usage(1010, 10, 1100))
+
+
 def test_the_last_reply_is_the_models_newest_message() -> None:
     assert STATE.last_reply == assistant("first")
     assert AgentState(messages=(user("hi"),)).last_reply is None

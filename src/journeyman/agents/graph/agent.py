@@ -19,7 +19,8 @@ from journeyman.agents.graph.compiled import CompiledNode, Graph, Render
 from journeyman.agents.graph.routing import Routing
 from journeyman.agents.history_summary import summary_action
 from journeyman.agents.history_window import context_window
-from journeyman.agents.limits import exceeded
+from journeyman.agents.last_answer import finish_at_limit, last_actions
+from journeyman.agents.limits import exceeded, reach_limit
 from journeyman.agents.model_request import model_request
 from journeyman.agents.repetition import loop_actions
 from journeyman.agents.spec import AgentSpec
@@ -55,13 +56,15 @@ class GraphAgent(BaseAgent):
 
     def decide(self, state: AgentState) -> Actions:
         """Return what the node of each token may start, or the moves of tokens whose nodes are finished."""
+        if state.answering:
+            return last_actions(state)
         if state.failure is not None:
             return (Finish(failure=state.failure),)
         if state.limit is not None:
-            return (Finish(output=_answer(state), stopped_by=state.limit.limit),)
+            return (finish_at_limit(state),)
         actions = _Decision(self, state).all()
         if any(type(action) is EnterNode for action in actions) and self._entered_too_many(state):
-            return (ReachLimit(limit="steps", value=self.spec.limits.steps),)
+            return (reach_limit(self.spec.limits, "steps", self.spec.limits.steps),)
         return actions
 
     def _entered_too_many(self, state: AgentState) -> bool:

@@ -10,7 +10,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.graph.drawing import GraphPicture, graph_of, graph_picture, mermaid
-from journeyman.agents.spec import ModelSettings
+from journeyman.agents.spec import Limits, ModelSettings
 from journeyman.api.dependencies import ApiDependencies
 from journeyman.api.openapi import content, lists, ref, response_schema
 from journeyman.api.paging import page_by_name
@@ -20,6 +20,7 @@ from journeyman.api.routes.tools import tool_answer
 from journeyman.api.schemas.agents import AgentAnswer, AgentSummary, ModelAnswer, VersionAnswer
 from journeyman.errors import NotFoundError
 from journeyman.events.codec import rfc3339
+from journeyman.events.messages import JSON
 from journeyman.runtime.served.reload_report import problem_text
 
 _GRAPH = response_schema(GraphPicture)
@@ -90,13 +91,19 @@ def _answer(dependencies: ApiDependencies, agent: BaseAgent) -> AgentAnswer:
             tool_answer(tool, metrics, dependencies.sandbox, known[tool.name].findings if tool.name in known else ())
             for tool in spec.tools
         ),
-        limits=msgspec.structs.asdict(spec.limits),
+        limits=_limits(spec.limits),
         history=msgspec.structs.asdict(spec.history),
         output=msgspec.structs.asdict(spec.output) if spec.output else None,
         versions=_versions(dependencies, agent),
         rolled_back=dependencies.agent_registry.is_rolled_back(agent.name),
         reload_problems=_reload_problems(dependencies),
     )
+
+
+def _limits(limits: Limits) -> dict[str, JSON]:
+    """Return the limits by name. `on_reached` is None for a definition that 0.1 stored."""
+    on_reached = limits.on_reached and msgspec.structs.asdict(limits.on_reached)
+    return {**msgspec.structs.asdict(limits), "on_reached": on_reached}
 
 
 def _versions(dependencies: ApiDependencies, agent: BaseAgent) -> tuple[VersionAnswer, ...]:

@@ -53,7 +53,7 @@ def instant_event(action: Instant, ids: Ids, now: Callable[[], int]) -> Event:
         case AddMessage():
             return MessageAdded(message=action.message, correction=action.correction, path=action.path)
         case ReachLimit():
-            return LimitReached(limit=action.limit, value=action.value, budget=action.budget)
+            return LimitReached(limit=action.limit, value=action.value, budget=action.budget, then=action.then)
         case EnterNode():
             return NodeEntered(call=action.call, attempt=action.attempt, joins=action.joins, path=action.path)
         case LeaveNode():

@@ -21,12 +21,23 @@ def closing_events(
     `text_of` returns what an open model call has said so far. `executing` names the tool calls whose code was running
     when the run was stopped: their outcome is unknown.
     """
+    return (*ends_of_open_work(state, text_of, executing), end)
+
+
+def ends_of_open_work(
+    state: AgentState, text_of: Callable[[str], str], executing: Collection[str], unrun: Failure | None = None
+) -> tuple[Event, ...]:
+    """Return the ends of all calls, child runs and nodes that are open.
+
+    Arguments as for `closing_events`; `unrun` is the failure of tool calls that were not run, if not that of an ended
+    run.
+    """
     models = (close_model(call, text_of(call.call)) for call in state.open_model_calls)
-    calls = (close_call(call, executing) for call in state.open_calls)
+    calls = (close_call(call, executing, unrun) for call in state.open_calls)
     working = {child.run_id for child in state.open_children}
     children = (_close_child(child) for child in state.open_children)
     nodes = (_close_node(node) for node in state.open_nodes if node.child not in working)
-    return (*models, *calls, *children, *nodes, end)
+    return (*models, *calls, *children, *nodes)
 
 
 def close_model(call: ModelCallState, text: str) -> ModelReplied | ModelFailed:
@@ -50,12 +61,12 @@ def _close_child(child: ChildState) -> NodeLeft:
     return NodeLeft(call=child.call, attempt=child.attempt, error=failure, path=child.path)
 
 
-def close_call(call: CallState, executing: Collection[str]) -> ToolCallFinished:
-    """Return the end of an open tool call, which is `outcome_unknown` if its code may have run."""
+def close_call(call: CallState, executing: Collection[str], unrun: Failure | None = None) -> ToolCallFinished:
+    """Return the end of an open tool call, which is `outcome_unknown` if its code may have run, else `unrun`."""
     if call.call in executing or call.status == "orphaned" or call.kind == "unknown_outcome":
         failure = Failure(OUTCOME_UNKNOWN, "The run ended while this call ran: whether it happened is unknown.")
     else:
-        failure = Failure("cancelled", "The run ended before this call ran.")
+        failure = unrun or Failure("cancelled", "The run ended before this call ran.")
     return ToolCallFinished(
         call=call.call, call_id=call.call_id, tool=call.tool, error=failure, attempts=call.attempt, path=call.path
     )

@@ -8,6 +8,7 @@ from functools import partial
 
 from journeyman.agents.decision import Action, Agent, AwaitChild, CallModel, CallTool, Finish, RunNode, Summarize
 from journeyman.agents.history_window import trimmed_request
+from journeyman.agents.last_answer import has_open_work, text_at_limit, unrun_failure
 from journeyman.agents.limits import effective_limits
 from journeyman.clock import Timer
 from journeyman.errors import BaseError
@@ -28,7 +29,7 @@ from journeyman.events.fold import AgentState, replace
 from journeyman.events.model_request import ModelRequest
 from journeyman.runtime.engine.action_events import instant_event, model_called, tool_started
 from journeyman.runtime.engine.children import Children, ChildrenStatus
-from journeyman.runtime.engine.end_events import closing_events
+from journeyman.runtime.engine.end_events import closing_events, ends_of_open_work
 from journeyman.runtime.engine.live import LiveRun
 from journeyman.runtime.engine.mailbox import (
     ActionRequested,
@@ -98,6 +99,10 @@ class Runner:
             messages: list[RunnerMessage] = [EventsReported(first), *await self._child_ends()]
             while True:
                 actions = self._decide(messages)
+                if self._must_close_work():
+                    await self._close_work()
+                    messages = []
+                    continue
                 if end := self._end(actions):
                     return await self._close(end)
                 if self._is_idle(actions):
@@ -329,20 +334,40 @@ class Runner:
     def _finished(self, action: Finish) -> Ended:
         if action.failure is not None:
             return RunFailed(error=action.failure)
-        return RunFinished(output=action.output or self._partial_reply(), stopped_by=action.stopped_by)
+        partial = self._partial_reply()
+        output = (partial or action.output) if self.state.answering else (action.output or partial)
+        if not output and action.stopped_by and self._agent.spec.limits.on_reached is not None:
+            output = text_at_limit(self.state, action.stopped_by)
+        return RunFinished(output=output, stopped_by=action.stopped_by)
+
+    def _must_close_work(self) -> bool:
+        """Return whether open work has to be closed, since the model is asked for the last time at a limit."""
+        return has_open_work(self.state) and self.state.cancel is None and self._fault is None
+
+    async def _close_work(self) -> None:
+        """Stop the steps and the children, and close every open call and node, without ending the run."""
+        await self._stop_work()
+        unrun = unrun_failure(self.state)
+        ends = ends_of_open_work(self.state, self._live.text_of, self._operations.executing, unrun)
+        self._recorder.add(*ends)
+        if has_open_work(self.state):  # closing it again would change nothing
+            self._fault = self._internal("work stays open at a limit")
 
     async def _close(self, end: Ended) -> AgentState:
         """End the run: stop its steps and its children, close every open call, record the end."""
-        await self._steps.stop()
-        for message in self._mailbox.take():
-            if type(message) is not StepRefused:  # if the journal still refuses, the submit below raises
-                self._take(message)
-        if self.state.open_children:
-            await self._end_children()
+        await self._stop_work()
         self._recorder.add(*closing_events(self.state, self._live.text_of, self._operations.executing, end))
         await self._recorder.submit()
         await self._recorder.wait_durable()
         return self.state
+
+    async def _stop_work(self) -> None:
+        await self._steps.stop()
+        for message in self._mailbox.take():
+            if type(message) is not StepRefused:  # if the journal still refuses, the next submit raises
+                self._take(message)
+        if self.state.open_children:
+            await self._end_children()
 
     async def _end_children(self) -> None:
         """Cancel the open children and wait, within a bound, for their ends."""
@@ -367,9 +392,10 @@ class Runner:
 
     def _limit_time(self) -> Timer:
         """Start the timer of `limits.seconds`. Time that the run used before counts."""
-        seconds = effective_limits(self._agent.spec.limits, self.state.bounds).seconds
-        left = seconds - self.state.active_us / 1_000_000
-        reached = EventsReported((LimitReached(limit="seconds", value=seconds),))
+        limits = effective_limits(self._agent.spec.limits, self.state.bounds)
+        left = limits.seconds - self.state.active_us / 1_000_000
+        then = limits.on_reached.seconds if limits.on_reached else "stop"
+        reached = EventsReported((LimitReached(limit="seconds", value=limits.seconds, then=then),))
         return self._clock.call_later(max(0.0, left), lambda: self._mailbox.put(reached))
 
     def _internal(self, reason: str) -> Failure:

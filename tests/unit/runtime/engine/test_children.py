@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +15,7 @@ from journeyman.events.origin import RequestOrigin
 from journeyman.journal.journal import RunFilter
 from journeyman.runtime.use_cases.requests import ForkRun, HumanAnswer, StartRun
 from tests.harness.stepped_child_runtime import SteppedChildRuntime
-from tests.harness.stepped_runtime import STORAGE_FULL, SteppedRuntime
+from tests.harness.stepped_runtime import STORAGE_FULL, SteppedRuntime, commits
 
 
 def family(*plan: Sequence[str], **rest: Any) -> SteppedChildRuntime:
@@ -255,25 +254,6 @@ async def test_a_crash_at_any_commit_loses_no_child_and_starts_none_twice(kind: 
             assert len(runtime.events(run, NodeLeft)) == 2
         crashes += 1
     assert crashes > 8
-
-
-async def commits(runtime: SteppedRuntime, most: int) -> bool:
-    """Continue for this many commits. Returns whether the run ended before that."""
-    written = quiet = 0
-    while quiet < 6:
-        await runtime.settle(8)
-        if runtime.disk.held and written == most:
-            return False
-        quiet = 0 if runtime.disk.held or runtime.gates else quiet + 1
-        if runtime.disk.held:
-            runtime.disk.write()
-            written += 1
-        elif runtime.gates:
-            runtime.open_gate(0)
-        elif rows := await runtime.disk.approvals(None):
-            runtime.spawn(runtime.answer, rows[0].id, "approve")
-            await asyncio.sleep(0)
-    return True
 
 
 async def test_a_thread_is_erased_with_what_its_children_said() -> None:
