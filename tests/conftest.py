@@ -9,11 +9,13 @@ import gc
 import signal
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 TEARDOWN_SECONDS = 60
+ARCHITECTURE = "tests/architecture/"
 ONLY_ALONE = "alone and not long"  # the `-m` of the second part of `make test`
 
 settings.register_profile("unhurried", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -33,11 +35,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Divide the examples of Hypothesis tests between `make test` and `make test-long`.
+    """Put the unit tests last and divide the examples of Hypothesis tests between `make test` and `make test-long`.
 
-    A test marked `long` keeps all of its examples. A derandomized one makes the same examples each time: `make test`
-    runs all of them.
+    Small files at the end keep all processes busy. A test marked `long` keeps all of its examples. A derandomized one
+    makes the same examples each time: `make test` runs all of them.
     """
+    items.sort(key=lambda item: "/unit/" in item.nodeid)
     part = config.option.examples
     if part == "all":
         return
@@ -55,6 +58,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         test._hypothesis_internal_use_settings = settings(own, max_examples=count)
     items[:] = [item for item in items if item not in done]
     config.hook.pytest_deselected(items=done)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Distribute tests by file and in their order, and `tests/architecture` as one: its files share syntax trees."""
+    from xdist.scheduler import LoadFileScheduling  # optional: not every run is distributed
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return ARCHITECTURE if nodeid.startswith(ARCHITECTURE) else super()._split_scope(nodeid)
+
+    config.option.loadscopereorder = False
+    return Scheduling(config, log)
 
 
 def pytest_collection_finish() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections import Counter
 
-from tests.harness.source_tree import ROOT, trees
+from tests.harness.source_tree import ROOT, SOURCE, nodes
 
 # A function that nothing in `src` calls by name -> who calls it.
 CALLED_FROM_OUTSIDE = {
@@ -28,8 +28,7 @@ def _defined() -> set[str]:
     plain = ("property", "staticmethod", "classmethod")
     return {
         node.name
-        for tree in trees().values()
-        for node in ast.walk(tree)
+        for _, node in nodes(ast.FunctionDef, ast.AsyncFunctionDef)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and not (node.name.startswith("__") and node.name.endswith("__"))
         and all(ast.unparse(decorator) in plain for decorator in node.decorator_list)
@@ -39,12 +38,11 @@ def _defined() -> set[str]:
 def _used() -> Counter[str]:
     """Count the names that the product, its benchmarks and its examples use; a name in a text counts as used."""
     used: Counter[str] = Counter()
-    for folder in ("src", "benchmarks", "examples"):
-        for tree in trees(ROOT / folder).values():
-            for node in ast.walk(tree):
-                match node:
-                    case ast.Name(id=name) | ast.Attribute(attr=name) | ast.Constant(value=str(name)):
-                        used[name] += 1
+    for folder in (SOURCE, ROOT / "benchmarks", ROOT / "examples"):
+        for _, node in nodes(ast.Name, ast.Attribute, ast.Constant, folder=folder):
+            match node:
+                case ast.Name(id=name) | ast.Attribute(attr=name) | ast.Constant(value=str(name)):
+                    used[name] += 1
     return used
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from tests.harness.source_tree import ROOT
+from tests.harness.source_tree import ROOT, tree
 
 LIST = ROOT / "tests/RENAMED.txt"
 
@@ -15,7 +15,7 @@ def test_each_renamed_test_is_there() -> None:
     gone = []
     for line in lines:
         file, _, name = line.partition(" -> ")[2].partition("::")
-        functions = ast.walk(ast.parse((ROOT / file).read_text())) if (ROOT / file).is_file() else ()
+        functions = ast.walk(tree(ROOT / file)) if (ROOT / file).is_file() else ()
         if not any(
             isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name for node in functions
         ):

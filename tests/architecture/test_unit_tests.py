@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from tests.harness.source_tree import ROOT, SOURCE, trees
+from tests.harness.source_tree import ROOT, SOURCE, nodes, trees
 
 MAP = ROOT / "tests/MAP.toml"
 UNIT = ROOT / "tests/unit"
@@ -90,22 +90,20 @@ def test_a_mirrored_test_loads_its_module() -> None:
 # --- which modules a suite loads
 
 
-@cache
-def _sources() -> dict[str, ast.Module]:
-    """Dotted name -> syntax tree, of Journeyman and of its tests."""
-    found = trees() | trees(ROOT / "tests")
-    return {_dotted(file): tree for file, tree in found.items()}
-
-
 def _dotted(file: str) -> str:
     parts = Path(file.removeprefix("src/")).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 @cache
-def _imports(module: str) -> frozenset[str]:
-    """The modules that a module imports, anywhere in it, or names as a text (a process that it starts)."""
-    return frozenset(name for node in ast.walk(_sources()[module]) for name in _named(node) if name in _sources())
+def _imports() -> dict[str, set[str]]:
+    """Dotted name -> the modules that it imports, anywhere in it, or names as a text (a process that it starts)."""
+    known = {_dotted(file) for folder in (SOURCE, ROOT / "tests") for file in trees(folder)}
+    found: dict[str, set[str]] = {name: set() for name in known}
+    for folder in (SOURCE, ROOT / "tests"):
+        for file, node in nodes(ast.Import, ast.ImportFrom, ast.Constant, folder=folder):
+            found[_dotted(file)] |= known.intersection(_named(node))
+    return found
 
 
 def _named(node: ast.AST) -> Iterator[str]:
@@ -131,5 +129,5 @@ def _loaded_by(suite: str) -> set[str]:
         module = waiting.pop()
         if module not in loaded:
             loaded.add(module)
-            waiting += _imports(module) if module in _sources() else ()
+            waiting += _imports().get(module, ())
     return loaded

@@ -68,7 +68,8 @@ def _words_in(folder: Path) -> list[str]:
 
 
 def _words_in_file(file: Path) -> list[str]:
-    lines = prose(file.read_text(encoding="utf-8"))
+    source = file.read_text(encoding="utf-8")
+    lines = prose(source) if found(source) else ()  # looking for comments takes twenty times as long
     return [f"{file.relative_to(ROOT)}:{line} {word}" for line, text in lines for word in found(text)]
 
 
