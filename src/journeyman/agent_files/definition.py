@@ -17,7 +17,13 @@ from journeyman.agent_files.document import Document, YamlPath
 from journeyman.agent_files.file_model import AgentFile, LimitsEntry, ToolEntry
 from journeyman.agent_files.function_nodes import FunctionNodes
 from journeyman.agent_files.graph_entries import GraphEntries
-from journeyman.agent_files.mcp_entries import McpServerUse, server_problems, server_use, with_mcp_tools
+from journeyman.agent_files.mcp_entries import (
+    McpServerUse,
+    server_problems,
+    server_use,
+    tool_count_problem,
+    with_mcp_tools,
+)
 from journeyman.agent_files.model_entries import ModelEntries
 from journeyman.agent_files.openapi_entries import OpenApiEntries
 from journeyman.agent_files.safety import literal_credentials
@@ -173,6 +179,8 @@ class _Definition:
             for problem in problems:
                 self._report(("tools",), problem, "correct the tool's entry")
             self._check_approvals(spec.tools)
+        if (crowded := tool_count_problem(spec)) is not None:
+            self._report(("tools",), crowded, "give the agent fewer tools", "warning")
         if agent_class is None:
             return None
         return LoadedAgent(
