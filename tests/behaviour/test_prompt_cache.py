@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -105,9 +106,9 @@ def threads_of(folder: Path, history: str) -> Iterator[Thread]:
         logging.disable(logging.NOTSET)
 
 
-@pytest.fixture
-def thread(tmp_path: Path) -> Iterator[Thread]:
-    with threads_of(tmp_path, "max_messages: 1000, max_tokens: 1000000") as made:
+@pytest.fixture(params=["false", "true"])
+def thread(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Thread]:
+    with threads_of(tmp_path, f"max_messages: 1000, max_tokens: 1000000, clock: {request.param}") as made:
         yield made
 
 
@@ -115,6 +116,14 @@ def thread(tmp_path: Path) -> Iterator[Thread]:
 def small(tmp_path: Path) -> Iterator[Thread]:
     with threads_of(tmp_path, "max_messages: 6") as made:
         yield made
+
+
+def test_the_time_stands_in_each_message_that_started_a_run(thread: Thread, request: pytest.FixtureRequest) -> None:
+    requests = thread.requests([("hi", [], {"text": "ok"}), ("go on", [], {"text": "ok"})])
+    sent = [message.text for message in requests[-1].messages if message.role == "user"]
+    timed = [re.fullmatch(r"(.*)\n\n\[Sent on \d{4}-\d\d-\d\d, \d\d:\d\d UTC\]", text) for text in sent]
+    assert [found and found[1] for found in timed] in (["hi", "go on"], [None, None])
+    assert bool(timed[0]) == ("true" in request.node.name)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))

@@ -242,7 +242,7 @@ class _Definition:
         """Return the warning that the prompt at `path` changes during a day, with the line of the error as below."""
         message = "the prompt shows a time that changes within a day, so models cannot reuse their cache of a thread"
         found = self._prompt_problem(path, PromptError(message, line=line))
-        return replace(found, remedy="write the date only: now.strftime('%Y-%m-%d')", severity="warning")
+        return replace(found, remedy="write the date only, or set `history: {clock: true}`", severity="warning")
 
     def _prompt_problem(self, path: YamlPath, error: PromptError) -> Problem:
         """Return the problem. In a block text, which begins below its `|`, it has the line of the error."""
