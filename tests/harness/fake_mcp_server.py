@@ -19,6 +19,8 @@ ECHO = {
     "inputSchema": {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]},
 }
 PLAIN = {"type": "object", "properties": {}}
+DSN = "postgres://app:hunter2@db/x with key-9876543210"
+TRACE = 'Traceback (most recent call last):\n  File "/app/db.py", line 41, in open'
 
 
 class FakeMcpServer:
@@ -30,6 +32,7 @@ class FakeMcpServer:
         self.tools += [
             {"name": name, "inputSchema": PLAIN} for name in ("huge", "progress", "fail", "grow", "pid", "env")
         ]
+        self.tools += [{"name": name, "inputSchema": PLAIN} for name in ("rpc", "trace") if "talks" in modes]
         self.calls: list[dict[str, Any]] = []
         self.cancelled: list[Any] = []
 
@@ -73,6 +76,14 @@ class FakeMcpServer:
             yield _text(id_, "x" * 5_000_000)
         elif name == "fail":
             yield _result(id_, content=[{"type": "text", "text": "no such order"}], isError=True)
+        elif name == "rpc":
+            text = f"no pool for {DSN}\n    at open (/app/db.js:41:9)"
+            yield {"jsonrpc": "2.0", "id": id_, "error": {"code": -32603, "message": text, "data": {"stack": text}}}
+        elif name == "trace":
+            yield _result(id_, content=[{"type": "text", "text": f"{TRACE}\nno pool for {DSN}"}], isError=True)
+        elif name == "die" and "talks" in self.modes:
+            print(f"{TRACE}\nOperationalError: no pool for {DSN}", file=sys.stderr, flush=True)
+            os._exit(1)
         elif name == "die":
             os.kill(os.getpid(), 9)
         elif name == "grow":
@@ -156,6 +167,8 @@ class FakeHttpMcpServer:
         self.requests.append((verb, headers, message))
         stateless = "stateless" in self.modes
         method = message.get("method")
+        if "old" in self.modes:
+            return await self._old(writer, verb)
         if verb != "POST":
             return await _reply(writer, 405)
         if "closed" in self.modes:
@@ -181,6 +194,15 @@ class FakeHttpMcpServer:
             return await _reply(writer, 200, json.dumps(answers[-1]).encode(), "application/json", self.session)
         stream = "".join(f"event: message\r\ndata: {json.dumps(answer)}\r\n\r\n" for answer in answers).encode()
         return await _reply(writer, 200, stream, "text/event-stream", self.session)
+
+    async def _old(self, writer: asyncio.StreamWriter, verb: str) -> None:
+        """Answer as a server of the HTTP+SSE transport: an endless stream that names the address for messages."""
+        if verb == "GET" or "old-post" in self.modes:
+            head = b"HTTP/1.1 200 x\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"
+            writer.write(head + b"event: endpoint\ndata: /messages?session=1\n\n")
+            await writer.drain()
+            await asyncio.Event().wait()
+        await _reply(writer, 405)
 
 
 async def _reply(

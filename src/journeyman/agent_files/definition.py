@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,7 +17,13 @@ from journeyman.agent_files.document import Document, YamlPath
 from journeyman.agent_files.file_model import AgentFile, LimitsEntry, ToolEntry
 from journeyman.agent_files.function_nodes import FunctionNodes
 from journeyman.agent_files.graph_entries import GraphEntries
-from journeyman.agent_files.mcp_entries import McpServerUse, server_problems, server_use, with_mcp_tools
+from journeyman.agent_files.mcp_entries import (
+    McpServerUse,
+    server_problems,
+    server_use,
+    tool_count_problem,
+    with_mcp_tools,
+)
 from journeyman.agent_files.model_entries import ModelEntries
 from journeyman.agent_files.openapi_entries import OpenApiEntries
 from journeyman.agent_files.safety import literal_credentials
@@ -28,6 +34,7 @@ from journeyman.agent_files.variables import Expansion, expand
 from journeyman.agents.conditions import compile_approval
 from journeyman.agents.output import OutputSchema
 from journeyman.agents.prompt import Prompt, PromptError
+from journeyman.agents.prompt_clock import time_within_a_day
 from journeyman.agents.spec import AgentSpec, GraphSpec, History, Limits, OnReached, Output
 from journeyman.egress.services import ServiceSpec
 from journeyman.errors import ConfigurationError, Problem, ValidationError
@@ -173,6 +180,8 @@ class _Definition:
             for problem in problems:
                 self._report(("tools",), problem, "correct the tool's entry")
             self._check_approvals(spec.tools)
+        if (crowded := tool_count_problem(spec)) is not None:
+            self._report(("tools",), crowded, "give the agent fewer tools", "warning")
         if agent_class is None:
             return None
         return LoadedAgent(
@@ -225,7 +234,15 @@ class _Definition:
             Prompt(text)
         except PromptError as exc:
             return self._prompt_problem(path, exc)
+        if (line := time_within_a_day(text)) is not None:
+            self.problems.append(self._clock_problem(path, line))
         return None
+
+    def _clock_problem(self, path: YamlPath, line: int) -> Problem:
+        """Return the warning that the prompt at `path` changes during a day, with the line of the error as below."""
+        message = "the prompt shows a time that changes within a day, so models cannot reuse their cache of a thread"
+        found = self._prompt_problem(path, PromptError(message, line=line))
+        return replace(found, remedy="write the date only, or set `history: {clock: true}`", severity="warning")
 
     def _prompt_problem(self, path: YamlPath, error: PromptError) -> Problem:
         """Return the problem. In a block text, which begins below its `|`, it has the line of the error."""

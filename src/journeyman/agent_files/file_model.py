@@ -186,6 +186,7 @@ class HistoryEntry(FileEntry):
     max_messages: int = Field(default=_HISTORY.max_messages, ge=1, le=10_000)
     max_tokens: int = Field(default=_HISTORY.max_tokens, ge=100, le=10_000_000)
     when_full: Literal["trim", "summarize"] = "trim"
+    clock: bool = False
 
 
 class OutputEntry(FileEntry):

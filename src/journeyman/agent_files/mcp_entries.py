@@ -15,11 +15,12 @@ from journeyman.agent_files.file_model import McpServerEntry, ToolEntry
 from journeyman.agent_files.tool_overrides import SchemaOverrideCheck, override_tool
 from journeyman.agents.spec import AgentSpec
 from journeyman.tools.mcp.config import McpServerConfig, mcp_tool_name
-from journeyman.tools.mcp.listing import unknown_tool
+from journeyman.tools.mcp.listing import McpTool, unknown_tool
 from journeyman.tools.spec import ToolSpec
 
 _NAME = re.compile(r"[a-z0-9-]+(?:_[a-z0-9-]+)*")
 _NAME_CAP = 32
+MAX_TOOLS_OF_MODELS = 128  # that one request to most models may have
 _RESERVED = ("accept", "content-type", "content-length", "host", "last-event-id", "transfer-encoding")
 _HEADER = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
@@ -30,11 +31,12 @@ EntryProblem = tuple[tuple[str, ...], str, str]  # path within the entry, messag
 class McpServerUse:
     """An MCP server as one agent uses it.
 
-    `allowed` are the full names of its tools that the agent has, None: all; `entries` override some of them.
+    `named` are the server's own names of the tools that the agent has, None: all. `entries` override some of the tools,
+    by their registered names.
     """
 
     config: McpServerConfig
-    allowed: frozenset[str] | None = None
+    named: tuple[str, ...] | None = None
     timeout_seconds: float | None = None
     entries: Mapping[str, ToolEntry] = field(default_factory=dict)
 
@@ -54,8 +56,8 @@ def server_use(name: str, entry: McpServerEntry, entries: Mapping[str, ToolEntry
         url=entry.url,
         headers=entry.headers,
     )
-    allowed = None if entry.tools is None else frozenset(mcp_tool_name(name, tool) for tool in entry.tools)
-    return McpServerUse(config=config, allowed=allowed, timeout_seconds=entry.timeout_seconds, entries=entries)
+    named = None if entry.tools is None else tuple(entry.tools)
+    return McpServerUse(config=config, named=named, timeout_seconds=entry.timeout_seconds, entries=entries)
 
 
 def server_problems(name: str, entry: McpServerEntry, folder: Path | None, path: str | None) -> list[EntryProblem]:
@@ -76,33 +78,74 @@ def server_problems(name: str, entry: McpServerEntry, folder: Path | None, path:
 def with_mcp_tools(
     spec: AgentSpec,
     servers: Sequence[McpServerUse],
-    listings: Mapping[str, Mapping[str, ToolSpec]],
+    listings: Mapping[str, Mapping[str, McpTool]],
     schema_overrides: SchemaOverrideCheck,
 ) -> tuple[AgentSpec, list[str]]:
-    """Return the definition with the tools that its servers list now, and the problems of overrides.
+    """Return the definition with the tools that its servers list now, and the problems of the agent's entries.
 
-    A tool that the agent names and its server does not list is replaced by one that is not available.
+    A server without a listing was not reached yet: the tools that the agent overrides are replaced by ones that are not
+    available. Tools that a server was found to lack are problems, and the agent does not have them.
     """
     prefixes = tuple(server.prefix for server in servers)
     tools = [tool for tool in spec.tools if not tool.name.startswith(prefixes)] if prefixes else list(spec.tools)
     problems: list[str] = []
     for server in servers:
-        tools += _tools_of(server, listings.get(server.config.name, {}), schema_overrides, problems)
+        listed = listings.get(server.config.name)
+        if listed is not None:
+            problems += _lacking(server, listed)
+        tools += _tools_of(server, listed, schema_overrides, problems)
     return msgspec.structs.replace(spec, tools=tuple(tools)), problems
 
 
+def tool_count_problem(spec: AgentSpec) -> str | None:
+    """Return the problem of an agent with more tools than most models accept. None: it has no such problem."""
+    if len(spec.tools) <= MAX_TOOLS_OF_MODELS:
+        return None
+    return f"{spec.name} has {len(spec.tools)} tools, and most models accept at most {MAX_TOOLS_OF_MODELS}"
+
+
+def _lacking(server: McpServerUse, listed: Mapping[str, McpTool]) -> list[str]:
+    """Return a sentence about each tool that the agent names and the server does not have."""
+    name = server.config.name
+    found = [
+        f"the MCP server {name} has no tool {tool[:200]!r}, which `mcp_servers.{name}.tools` names"
+        for tool in server.named or ()
+        if _registered(server, tool, listed) is None
+    ]
+    overridden = [tool for tool in server.entries if tool not in listed]
+    return [*found, *(f"the MCP server {name} has no tool {tool!r}, which `tools` names" for tool in overridden)]
+
+
+def _registered(server: McpServerUse, tool: str, listed: Mapping[str, McpTool]) -> str | None:
+    """Return the registered name of the tool that the agent names; None if the server has no such tool."""
+    own = next((name for name, each in listed.items() if each.own_name == tool), None)
+    name = mcp_tool_name(server.config.name, tool)
+    return own or (name if name in listed else None)
+
+
+def _chosen(server: McpServerUse, listed: Mapping[str, McpTool]) -> list[str]:
+    """Return the names of the listed tools that the agent has, in the order of the listing."""
+    if server.named is None:
+        return list(listed)
+    names = {_registered(server, tool, listed) for tool in server.named} | set(server.entries)
+    return [name for name in listed if name in names]
+
+
 def _tools_of(
-    server: McpServerUse, listed: Mapping[str, ToolSpec], schema_overrides: SchemaOverrideCheck, problems: list[str]
+    server: McpServerUse,
+    listed: Mapping[str, McpTool] | None,
+    schema_overrides: SchemaOverrideCheck,
+    problems: list[str],
 ) -> list[ToolSpec]:
+    """Return the server's tools as the agent has them. `listed` is None if the server was not reached yet."""
     tools = []
-    names = [name for name in listed if server.allowed is None or name in server.allowed or name in server.entries]
-    for name in dict.fromkeys([*names, *server.entries]):
-        spec = listed.get(name) or unknown_tool(name, server.config.name)
+    for name in server.entries if listed is None else _chosen(server, listed):
+        spec = unknown_tool(name, server.config.name) if listed is None else listed[name].spec
         if server.timeout_seconds is not None:
             spec = spec.with_policy(timeout_seconds=server.timeout_seconds)
         entry = server.entries.get(name)
         if entry is not None:
-            if name not in listed:  # its arguments are not known yet, so their overrides cannot be checked
+            if listed is None:  # its arguments are not known yet, so their overrides cannot be checked
                 entry = entry.model_copy(update={"arguments": None, "required": None})
             spec, found = override_tool(spec, entry, schema_overrides)
             problems += [f"{name}: {problem.message}" for problem in found if problem.severity == "error"]

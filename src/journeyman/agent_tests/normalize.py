@@ -99,7 +99,8 @@ def _plain(name: str, value: JSON) -> JSON:
 
 
 def plain_message(message: Data) -> Data:
-    """Return a message, with its text as the content if that is its only part."""
+    """Return a message without its time, and with its text as the content if that is its only part."""
+    message = {name: value for name, value in message.items() if name != "clock"}
     match message.get("content"):
         case [{"type": "text", "text": str(text), **rest}] if not rest:
             return {**message, "content": text}

@@ -20,6 +20,11 @@ SUMMARY = (
 SUMMARY_END = "[End of the summary. The conversation goes on below.]"
 
 
+def timed_input(message: Message, policy: History, now: int) -> Message:
+    """Return the message that starts a run, with the time recorded if the agent's models are shown it."""
+    return msgspec.structs.replace(message, clock=now) if policy.clock else message
+
+
 def context_window(state: AgentState, policy: History) -> tuple[int, tuple[Message, ...]]:
     """Return the number of the first message to send, and the messages: of the thread, then of the run.
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from journeyman.agents.spec import ModelSettings, Output
 from journeyman.events.answer_schema import schema_instruction, with_instruction
-from journeyman.events.messages import Message, system
+from journeyman.events.messages import Message, system, with_time_shown
 from journeyman.events.model_request import ModelRequest, ToolDefinition
 
 
@@ -27,7 +27,8 @@ def model_request(
     of the agent file. `output` is the typed answer that the reply should be; `may_ask_again`: whether the agent can ask
     again if it is not.
     """
-    sent = (system(prompt), *messages) if prompt else tuple(messages)
+    shown = tuple(map(with_time_shown, messages))
+    sent = (system(prompt), *shown) if prompt else shown
     if output is not None and _is_in_prompt(output, may_ask_again):
         sent = with_instruction(sent, schema_instruction(output.schema))
     return ModelRequest(

@@ -75,6 +75,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
     max_messages: int = 200
     max_tokens: int = 60_000  # estimated, see agents.history_window
     when_full: Literal["trim", "summarize"] = "trim"
+    clock: bool = False  # the message that starts a run says when it was sent
 
 
 class Output(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

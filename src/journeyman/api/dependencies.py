@@ -134,6 +134,7 @@ class ApiDependencies:
     not_ready: Callable[[], Mapping[str, object]] = dict
     details: Callable[[], Mapping[str, object]] = dict
     sandbox: Callable[[ToolSpec], Mapping[str, JSON]] = _no_sandbox
+    tool_problems: Callable[[str], Sequence[str]] = lambda agent: ()  # by the agent's name
     on_served: Callable[[RequestServed], None] = _ignore
     metrics: Callable[[str], Awaitable[tuple[bytes, str]]] = _no_metrics
     authenticator: Authenticator | None = None  # None: every caller is `local`

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import msgspec
@@ -72,6 +73,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     pinned: bool = False  # every model call on the thread sees it, however full the window is
     extra: dict[str, JSON] = {}
     owner: Owner | None = None
+    clock: int | None = None  # role user: when it was sent, in microseconds; the model reads it. None: it does not
 
     @property
     def text(self) -> str:
@@ -110,6 +112,15 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
             self.cached_tokens + other.cached_tokens,
             sum(known) if known else None,
         )
+
+
+def with_time_shown(message: Message) -> Message:
+    """Return the message as a model reads it: with the time at its end, if it has a `clock`."""
+    if message.clock is None:
+        return message
+    sent = datetime.fromtimestamp(message.clock // 1_000_000, UTC)
+    note = TextPart(f"\n\n[Sent on {sent:%Y-%m-%d, %H:%M} UTC]")
+    return msgspec.structs.replace(message, content=(*message.content, note), clock=None)
 
 
 def user(text: str) -> Message:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
 from journeyman.agent_files.definition import LoadedAgent
-from journeyman.agent_files.mcp_entries import with_mcp_tools
+from journeyman.agent_files.mcp_entries import tool_count_problem, with_mcp_tools
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.spec import AgentSpec
 from journeyman.clock import Clock
@@ -97,6 +97,7 @@ class McpConnections:
         self._guard = guard
         self._clean = clean
         self._connector = Connector(clock, self._timeouts)
+        self._problems: dict[str, tuple[str, ...]] = {}
         self.servers = McpServers(
             map(self._server, _configs(loaded).values()), registry, self._timeouts.grace, self._renew
         )
@@ -106,9 +107,12 @@ class McpConnections:
         self.servers.register_placeholders(spec.tools)
         return self._loaded.build(spec)
 
-    async def start(self) -> None:
-        """Connect to all servers. A server that takes long is added when it answers."""
-        await self.servers.start()
+    async def start(self, grace_seconds: float | None = None) -> None:
+        """Connect to all servers; wait for them at most `grace_seconds`, by default the grace period of a start.
+
+        A server that takes longer is added when it answers.
+        """
+        await self.servers.start(grace_seconds)
 
     async def aclose(self) -> None:
         """End all connections and processes."""
@@ -127,19 +131,33 @@ class McpConnections:
 
     def remake(self, agents: Iterable[LoadedAgent]) -> list[BaseAgent]:
         """Build these agents with the tools that servers list now, for new runs. Runs in progress keep their agents."""
-        listings = {
-            server: {name: tool.spec for name, tool in tools.items()} for server, tools in self.servers.listings.items()
-        }
         made = []
         for agent in agents:
-            spec, problems = with_mcp_tools(agent.spec, agent.mcp_servers, listings, schema_overrides)
-            for problem in problems:
-                _log.warning("agent %s: %s", spec.name, problem)
+            spec, problems = with_mcp_tools(agent.spec, agent.mcp_servers, self.servers.listings, schema_overrides)
+            crowded = tool_count_problem(spec)
+            self._report(spec.name, (*problems, *([crowded] if crowded else [])))
             try:
                 made.append(self.build(spec))
             except BaseError as exc:
                 _log.warning("agent %s stays as it was: %s", spec.name, exc.message)
         return made
+
+    def problems_of(self, agent: str) -> tuple[str, ...]:
+        """Return what is wrong with the agent's tools now: servers not available, tools that servers do not have."""
+        loaded = next((each for each in self._loaded.agents if each.spec.name == agent), None)
+        names = {server.config.name for server in loaded.mcp_servers} if loaded else set()
+        away = {name: problem for name, problem in self.servers.problems.items() if name in names}
+        sentences = [f"the MCP server {name} is not available now: {problem}" for name, problem in away.items()]
+        served = self._agents.agents.get(agent)
+        crowded = tool_count_problem(served.spec) if served else None
+        return tuple(dict.fromkeys((*sentences, *self._problems.get(agent, ()), *([crowded] if crowded else []))))
+
+    def _report(self, agent: str, problems: tuple[str, ...]) -> None:
+        """Remember the problems of an agent's tools, and log those that are new."""
+        for problem in problems:
+            if problem not in self._problems.get(agent, ()):
+                _log.warning("agent %s: %s", agent, problem)
+        self._problems[agent] = problems
 
     def _renew(self) -> None:
         """Rebuild the agents with MCP servers, because the tools of a server have changed."""

@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from journeyman.api.app import build_app
+from journeyman.cli.doctor.mcp import mcp_servers
 from journeyman.errors import ToolExecutionError
 from journeyman.server.application import Application
 from journeyman.server.composition import build
+from journeyman.server.serving.app import api_dependencies
 from journeyman.settings import Settings
+from tests.harness.asgi_client import request
 from tests.harness.mcp_fixtures import PEER, Host, calling, until
 
 AGENT = """
@@ -23,10 +27,19 @@ mcp_servers:
 """
 
 
-async def application(tmp_path: Path, mode: str = "") -> Application:
-    text = AGENT.format(python=sys.executable, peer=PEER, mode=f", {mode}" if mode else "")
-    (tmp_path / "support.yaml").write_text(text)
-    return await build(Settings(database_url="memory://"), tmp_path / "support.yaml", offline=True)
+POLICY = ("effects", "declared", "on_unknown", "approval", "timeout_seconds", "retries", "cache_ttl", "cache_scope")
+
+
+def written(tmp_path: Path, text: str, mode: str = "") -> Path:
+    """Write the agent file whose server behaves in this mode."""
+    file = tmp_path / "support.yaml"
+    file.write_text(text.format(python=sys.executable, peer=PEER, mode=f", {mode}" if mode else ""))
+    return file
+
+
+async def application(tmp_path: Path, mode: str = "", text: str = AGENT) -> Application:
+    settings = Settings(database_url="memory://", auth_mode="off")
+    return await build(settings, written(tmp_path, text, mode), offline=True)
 
 
 async def test_its_tools_are_the_agents(tmp_path: Path) -> None:
@@ -42,6 +55,46 @@ async def test_its_tools_are_the_agents(tmp_path: Path) -> None:
         await invoker.invoke(calling("grow"), Host())
         await until(lambda: app.agents.agents["support"].spec.tool("peer__new") is not None)
         assert app.agents.agents["support"].version != spec.version
+
+
+LACKING = AGENT.replace("peer__echo, effects", "peer__gone, effects").replace("[fail, grow, new]", "[echo, ecko]")
+PROBLEMS = (
+    "the MCP server peer has no tool 'ecko', which `mcp_servers.peer.tools` names",
+    "the MCP server peer has no tool 'peer__gone', which `tools` names",
+)
+
+
+async def test_tools_that_the_server_lacks_are_not_offered_and_are_reported(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with await application(tmp_path, text=LACKING) as app:
+        await until(lambda: [tool.name for tool in app.agents.agents["support"].spec.tools][1:] == ["peer__echo"])
+        answer = await request(build_app(api_dependencies(app)), "GET", "/agents/support")
+        assert answer.json()["problems"] == list(PROBLEMS)
+        assert [tool["name"] for tool in answer.json()["tools"]] == ["current_time", "peer__echo"]
+    assert [caplog.text.count(problem) for problem in PROBLEMS] == [1, 1]
+
+
+def test_the_doctor_reports_them(tmp_path: Path) -> None:
+    file = written(tmp_path, LACKING)
+    settings = Settings(database_url="memory://", default_model="offline")
+    assert mcp_servers(settings, file, ask=False).text == "1 server; --network also asks them for their tools"
+    found = mcp_servers(settings, file, ask=True)
+    assert (found.state, found.text) == ("warning", "; ".join(f"support: {problem}" for problem in PROBLEMS))
+
+
+async def test_a_tool_is_shown_with_the_same_policy_before_its_server_was_reached(tmp_path: Path) -> None:
+    shown = []
+    for mode in ("mute", ""):
+        async with await application(tmp_path, mode) as app:
+            api = build_app(api_dependencies(app))
+            agent = (await request(api, "GET", "/agents/support")).json()
+            shown.append((await request(api, "GET", "/tools/peer__echo")).json())
+            shown.append(next(tool for tool in agent["tools"] if tool["name"] == "peer__echo"))
+    policies = [{name: tool[name] for name in POLICY} for tool in shown]
+    assert policies[0] == policies[2]
+    assert policies[1] == policies[3]
+    assert (policies[0]["effects"], policies[1]["effects"]) == ("once", "none")
 
 
 async def test_a_server_that_hangs_delays_nothing_and_its_tool_says_so(tmp_path: Path) -> None:

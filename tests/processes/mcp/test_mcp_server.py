@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from journeyman.egress.traceparent import propagate
-from journeyman.errors import ToolExecutionError
+from journeyman.errors import ToolError, ToolExecutionError
 from journeyman.tools.failures import TransientToolError
 from journeyman.tools.mcp.config import McpServerConfig
 from journeyman.tools.mcp.server import McpServer
@@ -134,7 +134,7 @@ async def test_a_hung_process_is_replaced(running: Running) -> None:
 @pytest.mark.parametrize(
     ("mode", "says"),
     [
-        ("crash", "no configuration found"),
+        ("crash", "the MCP server peer ended"),
         ("garbage", "no messages"),
         ("flood", "ended"),
         ("ancient", "speaks only the revision '1999-01-01'"),
@@ -148,6 +148,48 @@ async def test_a_server_that_cannot_be_used_says_why(running: Running, mode: str
         with pytest.raises(ToolExecutionError) as unavailable:
             await server.call(calling("echo", text="x"), Host())
         assert unavailable.value.code == "tool_unavailable"
+
+
+@pytest.mark.parametrize("tool", ["rpc", "trace", "die"])
+async def test_a_failing_servers_own_words_are_in_the_log_only(
+    running: Running, caplog: pytest.LogCaptureFixture, tool: str
+) -> None:
+    with caplog.at_level("WARNING"):
+        async with running(command("talks")) as server:
+            server._clean = lambda texts: [str(text).replace("key-9876543210", "***") for text in texts]
+            with pytest.raises(ToolError) as failed:
+                await server.call(calling(tool), Host())
+            await until(lambda: "last words" in caplog.text)
+    shown = f"{failed.value} {server.problem}"
+    assert not [word for word in ("hunter2", "key-98", "db.js", "db.py", "no pool") if word in shown], shown
+    assert "no pool for postgres://[secret]@db/x with ***" in caplog.text
+    assert "hunter2" not in caplog.text
+
+
+async def test_the_last_words_of_a_server_that_never_started_are_logged_once(
+    running: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running(command("crash")) as server:
+        await until(lambda: server._last_words is not None)
+        for _ in range(2):
+            await server.attempted.wait()
+            await until(lambda: not server.attempted.is_set())
+    assert caplog.text.count("no configuration found") == 1
+
+
+@pytest.mark.parametrize("modes", [{"old"}, {"old", "old-post"}])
+async def test_the_old_transport_is_refused_once_by_name(
+    running: Running, caplog: pytest.LogCaptureFixture, modes: set[str]
+) -> None:
+    async with FakeHttpMcpServer(modes) as peer, running(http(peer)) as server:
+        assert "speaks the old HTTP+SSE transport, which is not supported" in (server.problem or "")
+        asked = len(peer.requests)
+        await asyncio.sleep(5 * QUICK.first_pause)
+        assert len(peer.requests) == asked
+        with pytest.raises(ToolExecutionError) as unavailable:
+            await server.call(calling("echo", text="x"), Host())
+        assert unavailable.value.code == "tool_unavailable"
+    assert caplog.text.count("HTTP+SSE") == 1
 
 
 async def test_a_line_that_is_no_message_costs_nothing(running: Running) -> None:

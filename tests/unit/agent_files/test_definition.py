@@ -14,7 +14,7 @@ from journeyman.agent_files.yaml_reader import read_document
 from journeyman.agents.react import ReactAgent
 from journeyman.agents.spec import AgentSpec, Limits, OnReached
 from journeyman.events.fold import AgentState
-from tests.harness.agent_texts import defined
+from tests.harness.agent_texts import define, defined
 
 LoadContextFactory = Callable[..., LoadContext]
 
@@ -103,3 +103,12 @@ def test_the_schema_for_editors_accepts_what_loads() -> None:
     assert check.is_valid({"type": "react_agent", "model": "m", "tools": ["a", {"name": "b"}]})
     assert not check.is_valid({"type": "react_agent", "tool": []})
     assert not check.is_valid({"type": "react_agent", "model": {"nam": "x"}})
+
+
+def test_a_prompt_with_the_time_of_day_is_a_warning_at_its_line(load_context: LoadContextFactory) -> None:
+    text = "type: react_agent\nmodel: offline\nprompt: |\n  You are kind.\n  It is {{ now }}.\n"
+    agent, problems = define(text, load_context())
+    assert agent is not None
+    assert [(problem.severity, problem.line) for problem in problems] == [("warning", 5)]
+    assert "changes within a day" in problems[0].message
+    assert define(text.replace("now", "now.date()"), load_context())[1] == []

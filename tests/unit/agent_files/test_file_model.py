@@ -71,4 +71,4 @@ def test_every_default_of_a_number_is_named() -> None:
         numbers = {name: field for name, field in entry.model_fields.items() if isinstance(field.default, int | float)}
         for name, field in numbers.items():
             rows = re.findall(rf"^\| `{name}` \|.*$", PAGE, re.MULTILINE)
-            assert any(str(field.default).removesuffix(".0") in row for row in rows), name
+            assert any(str(field.default).removesuffix(".0").lower() in row for row in rows), name

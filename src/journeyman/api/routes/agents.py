@@ -97,6 +97,7 @@ def _answer(dependencies: ApiDependencies, agent: BaseAgent) -> AgentAnswer:
         versions=_versions(dependencies, agent),
         rolled_back=dependencies.agent_registry.is_rolled_back(agent.name),
         reload_problems=_reload_problems(dependencies),
+        problems=tuple(dependencies.tool_problems(agent.name)),
     )
 
 

@@ -86,7 +86,7 @@ class VersionAnswer(Struct, frozen=True):
 
 
 class AgentAnswer(Struct, frozen=True, kw_only=True):
-    """An agent's definition. `tools` have the policies that apply to this agent."""
+    """An agent's definition. `tools` have the policies of this agent; `problems` say what is wrong with them."""
 
     name: str
     type: str
@@ -102,6 +102,7 @@ class AgentAnswer(Struct, frozen=True, kw_only=True):
     versions: tuple[VersionAnswer, ...]
     rolled_back: bool
     reload_problems: tuple[str, ...]
+    problems: tuple[str, ...] = ()
 
 
 class ChangeAnswer(Struct, frozen=True):

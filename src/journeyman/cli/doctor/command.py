@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from journeyman import __version__
 from journeyman.cli.commands.check import load_application
 from journeyman.cli.doctor import disk as disks
-from journeyman.cli.doctor import machine, network
+from journeyman.cli.doctor import machine, mcp, network
 from journeyman.cli.doctor.finding import CheckResult, run_check
 from journeyman.cli.exit_codes import FAILED, OK
 from journeyman.cli.output import AgentPath, CommandOutput, Json
@@ -31,7 +31,7 @@ def doctor(
         typer.Option(
             "--network",
             "--gateway",
-            help="Also ask the gateway, Redis and the key set. Nothing else uses the network.",
+            help="Also ask the gateway, Redis, the key set and MCP servers. Nothing else uses the network.",
         ),
     ] = False,
     json: Json = False,
@@ -68,7 +68,10 @@ def check_all(path: Path | None, ask_network: bool) -> Iterator[CheckResult]:
     yield run_check("address", lambda: network.address(settings))
     yield run_check("callers", lambda: network.callers(settings))
     yield run_check("tls", lambda: network.tls(settings))
-    yield run_check("agents", lambda: loadable_agents(settings, path))
+    agents = run_check("agents", lambda: loadable_agents(settings, path))
+    yield agents
+    if agents.state != "broken":
+        yield run_check("mcp", lambda: mcp.mcp_servers(settings, path, ask=ask_network))
     yield from _service_checks(settings, ask_network)
 
 

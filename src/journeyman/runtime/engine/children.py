@@ -8,6 +8,7 @@ from typing import Protocol
 import msgspec
 
 from journeyman.agents.decision import AwaitChild
+from journeyman.agents.history_window import timed_input
 from journeyman.agents.limits import remaining_limits
 from journeyman.agents.spec import Limits
 from journeyman.errors import BaseError, StateError
@@ -103,7 +104,7 @@ class Children:
             principal=state.principal,
             agent=agent.name,
             version=agent.version,
-            input=user(action.input),
+            input=timed_input(user(action.input), agent.spec.history, self._clock.now()),
             parent=Parent(state.run_id, action.call, depth + 1),
             bounds=remaining_limits(state, limits),
             stream=state.stream,

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 import msgspec
 
 from journeyman.agents.agent import BaseAgent
+from journeyman.agents.history_window import timed_input
 from journeyman.errors import ForbiddenError, NotFoundError, StateError, ToolNotFoundError, ValidationError
 from journeyman.events.codec import Entry
 from journeyman.events.events import ApprovalGiven, CancelRequested, DirectCall, Event, RunAccepted, RunFailed
@@ -80,7 +81,7 @@ class Runs:
             principal=principal,
             agent=agent.name,
             version=agent.version,
-            input=request.input,
+            input=timed_input(request.input, agent.spec.history, self._clock.now()),
             context=request.context,
             multitask=request.multitask,
             stream=request.stream,

@@ -132,6 +132,7 @@ def api_dependencies(application: Application) -> ApiDependencies:
         not_ready=application.not_ready,
         details=application.details,
         sandbox=application.sandbox,
+        tool_problems=application.mcp.problems_of,
         mask=lambda text: mask_by_shape(application.codec.clean(text)),
         start_traces=application.observers.traces is not None,
         debug=DebugPages(application) if settings.debug else None,

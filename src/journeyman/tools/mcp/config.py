@@ -43,9 +43,12 @@ class McpTimeouts(msgspec.Struct, frozen=True, kw_only=True):
     pages: int = 50  # of a list of tools
 
 
-def mcp_tool_name(server: str, tool: str) -> str:
-    """Return `server__tool` in `[a-zA-Z0-9_-]`. A name of more than 64 characters is cut and ends in a hash."""
+def mcp_tool_name(server: str, tool: str, *, hashed: bool = False) -> str:
+    """Return `server__tool` in `[a-zA-Z0-9_-]`. A name of more than 64 characters is cut and ends in a hash.
+
+    `hashed`: a shorter name ends in that hash, too. It is a hash of `tool`, the server's own name for the tool.
+    """
     name = f"{server}__{_NOT_IN_A_NAME.sub('_', tool)}"
-    if len(name) <= NAME_CAP:
+    if len(name) <= NAME_CAP and not hashed:
         return name
     return f"{name[: NAME_CAP - 9]}_{hashlib.sha256(tool.encode(errors='replace')).hexdigest()[:8]}"

@@ -8,6 +8,7 @@ import msgspec
 
 from journeyman.errors import ToolExecutionError
 from journeyman.events.messages import JSON
+from journeyman.tools.mcp.failure_text import shown_failure
 
 MAX_BLOCKS = 200
 _FAILURE_CAP = 2000  # characters of a failure's text
@@ -18,6 +19,7 @@ def content_text_of(result: dict[str, JSON]) -> str:
 
     Raises:
         ToolExecutionError: `tool_failed`: the server reports that the tool failed, or wants input from the user.
+            `detail` has the server's own words, which are for the log only.
     """
     kind = result.get("resultType", "complete")
     if kind != "complete":
@@ -31,7 +33,8 @@ def content_text_of(result: dict[str, JSON]) -> str:
     if not texts and result.get("structuredContent") is not None:
         text = msgspec.json.encode(result["structuredContent"]).decode()
     if result.get("isError") is True:
-        raise ToolExecutionError(text[:_FAILURE_CAP] or "the tool failed and did not say why")
+        shown = shown_failure(text)[:_FAILURE_CAP]
+        raise ToolExecutionError(shown or "the tool failed and did not say why", detail=text)
     return text
 
 

@@ -21,6 +21,7 @@ from journeyman.tools.mcp.messages import (
     MAX_MESSAGE,
     STATELESS_VERSION,
     LostError,
+    OldTransportError,
     Outgoing,
     RemoteError,
     RpcMessage,
@@ -34,6 +35,8 @@ from journeyman.tools.mcp.messages import (
 _CONNECT_SECONDS = 10.0
 _NOTIFY_SECONDS = 2.0  # to send a message whose answer does not matter
 _STREAM_SECONDS = 300.0  # without an event, after which the stream of notifications is opened anew
+_PROBE_SECONDS = 5.0  # to recognize the old transport
+_NO_POST = (400, 404, 405, 406, 415)  # how servers answer the first message if they cannot take it
 _DAY = 86_400.0
 _RESUMES = 5  # how often the rest of an answer that was cut off is requested
 _MAX_BACKGROUND = 32
@@ -87,6 +90,10 @@ class HttpChannel:
             if exc.code == "service_unreachable":
                 self._lose(exc.message)
             raise
+        except ServiceError as exc:
+            if outgoing.method == "initialize" and exc.status in _NO_POST and await self._has_old_transport():
+                raise OldTransportError(self._name) from exc
+            raise
         except asyncio.CancelledError:
             if self._version in HANDSHAKE_VERSIONS:  # in the stateless revision closing the response cancels the call
                 self._send_in_background(self._send(cancelled(outgoing.id)))
@@ -137,6 +144,20 @@ class HttpChannel:
                 raise ServiceError(text, code="service_bad_reply")
             return message
 
+    async def _has_old_transport(self) -> bool:
+        """Find out if the server has the HTTP+SSE transport: a GET opens a stream that begins with an `endpoint`."""
+        timeouts = Timeouts(_CONNECT_SECONDS, _PROBE_SECONDS, _PROBE_SECONDS, _PROBE_SECONDS)
+        get = Request("GET", self._url, self._all_headers({"Accept": "text/event-stream"}), b"", timeouts)
+        try:
+            async with self._transport.send(get) as response:
+                if response.status == 200 and _is_stream(response):
+                    await self._read_stream(response, _ReadPosition(None))
+        except OldTransportError:
+            return True
+        except ServiceError:
+            pass
+        return False
+
     async def _resume(self, position: _ReadPosition, seconds: float) -> RpcMessage:
         """Request the rest of an answer that ended early, which the handshake revisions allow. Returns the reply."""
         for _ in range(_RESUMES if self._version in HANDSHAKE_VERSIONS else 0):
@@ -152,6 +173,8 @@ class HttpChannel:
     async def _read_stream(self, response: Response, position: _ReadPosition) -> RpcMessage | None:
         """Handle the messages of an event stream until the wanted reply. Returns None if the stream ends before it."""
         async for event in self._events(response, position):
+            if event.event == "endpoint":  # how each stream of the old transport begins
+                raise OldTransportError(self._name)
             position.received(event)
             message = decode_rpc(event.text) if event.data else None
             if message is None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -47,9 +48,10 @@ def listing_of(server: str, described: Sequence[JSON]) -> Listing:
     """Read the tools that a server describes; those that cannot be used are refused one by one."""
     tools: dict[str, McpTool] = {}
     refused: list[str] = []
+    names = _names(server, described[:MAX_TOOLS])
     for entry in described[:MAX_TOOLS]:
         try:
-            tool = _tool(server, entry)
+            tool = _tool(server, entry, names)
         except (ValueError, ToolError, RecursionError) as exc:
             refused.append(f"{_shown(entry)}: {str(exc)[:300]}")
             continue
@@ -68,15 +70,36 @@ def unknown_tool(name: str, server: str) -> ToolSpec:
     return ToolSpec(name=name, description=text, parameters={"type": "object"}, source=f"MCP server {server}")
 
 
-def _tool(server: str, entry: JSON) -> McpTool:
-    own_name = entry.get("name") if isinstance(entry, dict) else None
-    if not isinstance(own_name, str) or not own_name or len(own_name) > MAX_NAME:
+def _names(server: str, described: Sequence[JSON]) -> dict[str, str]:
+    """Return the registered name of each tool by the server's own name for it.
+
+    Own names that would be registered as the same name get a hash, except for the one that needs no change. So the
+    names do not depend on the order of the list.
+    """
+    own_names = {name for entry in described if (name := _own_name(entry)) is not None}
+    counts = Counter(mcp_tool_name(server, name) for name in own_names)
+    return {
+        name: mcp_tool_name(server, name, hashed=counts[plain] > 1 and plain != f"{server}__{name}")
+        for name in own_names
+        if (plain := mcp_tool_name(server, name))
+    }
+
+
+def _own_name(entry: JSON) -> str | None:
+    """Return the server's own name for a tool; None if it has no usable name."""
+    name = entry.get("name") if isinstance(entry, dict) else None
+    return name if isinstance(name, str) and 0 < len(name) <= MAX_NAME else None
+
+
+def _tool(server: str, entry: JSON, names: Mapping[str, str]) -> McpTool:
+    own_name = _own_name(entry)
+    if own_name is None or not isinstance(entry, dict):
         raise ValueError("it has no usable name")
     parameters = _schema(entry.get("inputSchema"))
     description = entry.get("description") or entry.get("title") or ""
     text = _clean(description if isinstance(description, str) else "")
     spec = ToolSpec(
-        name=mcp_tool_name(server, own_name),
+        name=names[own_name],
         description=text,
         parameters=parameters,
         source=f"MCP server {server}",

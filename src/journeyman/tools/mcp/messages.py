@@ -8,6 +8,7 @@ import msgspec
 
 from journeyman.errors import ServiceError
 from journeyman.events.messages import JSON
+from journeyman.tools.mcp.failure_text import shown_failure
 
 HANDSHAKE_VERSION = "2025-11-25"
 HANDSHAKE_VERSIONS = (HANDSHAKE_VERSION, "2025-06-18", "2025-03-26", "2024-11-05")
@@ -54,24 +55,38 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RemoteError(ServiceError):
-    """The server answered with an error: `number` is the code of JSON-RPC, `data` what the server added."""
+    """The server answered with an error: `number` is the code of JSON-RPC, `detail` the server's own words."""
 
     default_code = "mcp_error"
 
     def __init__(self, fault: RpcFault) -> None:
-        super().__init__(fault.message[:1000] or f"error {fault.code}")
+        super().__init__(shown_failure(fault.message)[:1000] or f"error {fault.code}", detail=fault.message)
         self.number = fault.code
-        self.data = fault.data
 
 
 class LostError(ServiceError):
-    """The connection ended. `sent`: the request had been sent, so the server may have acted on it."""
+    """The connection ended. `sent`: the request had been sent, so the server may have acted on it.
+
+    `detail`: the last words that the server wrote to stderr, which are for the log only.
+    """
 
     default_code = "mcp_connection_lost"
 
-    def __init__(self, message: str, *, sent: bool = False) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, sent: bool = False, detail: str | None = None) -> None:
+        super().__init__(message, detail=detail)
         self.sent = sent
+
+
+class OldTransportError(ServiceError):
+    """The server speaks the HTTP+SSE transport of 2024, which is not supported."""
+
+    default_code = "mcp_refused"
+
+    def __init__(self, server: str) -> None:
+        super().__init__(
+            f"the MCP server {server} speaks the old HTTP+SSE transport, which is not supported: "
+            "give the `url` of its streamable HTTP endpoint"
+        )
 
 
 _decoder = msgspec.json.Decoder(RpcMessage)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -25,6 +26,9 @@ _LAUNCH = (
     "try: os.execvp(sys.argv[2], sys.argv[2:])\n"
     "except OSError as exc: os.write(2, f'cannot run {sys.argv[2]}: {exc.strerror}'.encode()); os._exit(127)\n"
 )
+
+
+_SYSTEM_ERRORS = frozenset(os.strerror(number) for number in errno.errorcode)
 
 
 class _Pipes(NamedTuple):
@@ -107,6 +111,12 @@ class ServerProcess:
         while not (ended := _has_ended(self._popen.pid)) and loop.time() < deadline:  # noqa: ASYNC110 - the kernel sets no Event
             await asyncio.sleep(0.005)
         return ended
+
+
+def launch_failure(words: str) -> str | None:
+    """Return why the command could not be run, if these words on stderr are the launcher's. None: they are not."""
+    beginning, _, reason = words.rpartition(": ")
+    return reason if beginning.startswith("cannot run ") and reason in _SYSTEM_ERRORS else None
 
 
 def _popen(config: McpServerConfig, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:

@@ -16,13 +16,15 @@ from journeyman.tools.failures import TransientToolError
 from journeyman.tools.mcp.channel import McpChannel
 from journeyman.tools.mcp.config import McpServerConfig, McpTimeouts
 from journeyman.tools.mcp.content import content_text_of
+from journeyman.tools.mcp.failure_text import without_passwords
 from journeyman.tools.mcp.listing import Listing, listing_of
-from journeyman.tools.mcp.messages import LostError, RemoteError
+from journeyman.tools.mcp.messages import LostError, OldTransportError, RemoteError
 from journeyman.tools.mcp.session import Session, SessionGuard, ToolsCall, unguarded
 from journeyman.tools.spec import CallHost, CallRequest
 
 _log = logging.getLogger(__name__)
 
+MAX_WORDS = 2000  # characters of a server's words in the log
 _SILENT_PROBES = 4  # unanswered during calls before the connection counts as lost: the server may just be busy
 
 Connect = Callable[[McpServerConfig], Awaitable[McpChannel]]
@@ -36,7 +38,7 @@ def _ignore(server: McpServer) -> None:
 class McpServer:
     """An MCP server and the connection to it, which `run` opens again whenever it ends.
 
-    `problem` says why the server is not available; None if it is.
+    `problem` says why the server is not available; None if it is. `was_listed`: its tools have been read at least once.
     """
 
     def __init__(
@@ -52,11 +54,12 @@ class McpServer:
         call_seconds: float = 30.0,
         clean: Clean = list,
     ) -> None:
-        """`clean` masks secrets in the descriptions of tools: a server may repeat those that it was started with."""
+        """`clean` masks secrets in what the server says: a server may repeat those that it was started with."""
         self._clean = clean
         self.config = config
         self.name = config.name
         self.listing = Listing()
+        self.was_listed = False
         self._listed: Callable[[McpServer], None] = _ignore
         self.problem: str | None = "it was not reached yet"
         self.attempted = asyncio.Event()  # set when the current attempt to connect has succeeded or failed
@@ -69,6 +72,8 @@ class McpServer:
         self._call_seconds = call_seconds
         self._session: Session | None = None
         self._was_connected = False  # in the latest attempt
+        self._refused = False  # the latest attempt found a transport that is not supported
+        self._last_words: JSON = None  # that were logged
 
     async def run(self, listed: Callable[[McpServer], None] | None = None) -> None:
         """Keep the server connected until cancelled. `listed` is called when its tools were read and have changed."""
@@ -79,7 +84,7 @@ class McpServer:
             try:
                 await self._connect_once()
             except* ServiceError as group:
-                self._report(_first(group).message)
+                self._report_end(_errors(group))
             except* Exception:  # noqa: BLE001 - the root of a task: no behaviour of a server may end it
                 _log.exception("MCP server %s: the connection failed unexpectedly", self.name)
                 self._report("the connection failed unexpectedly: see the log")
@@ -89,7 +94,7 @@ class McpServer:
                 self.attempted.set()
             lasted = self._clock.monotonic() - started
             failures = 1 if lasted >= self._timeouts.stable else failures + 1
-            await self._clock.sleep(self._pause(failures))
+            await self._clock.sleep(self._timeouts.refresh if self._refused else self._pause(failures))
 
     async def call(self, request: CallRequest, host: CallHost) -> str:
         """Call the tool `request.spec.name` and return its result. The executor cancels a call that takes too long.
@@ -122,7 +127,7 @@ class McpServer:
             mirrored=tool.mirrored,
         )
         try:
-            return content_text_of(await session.call(call, seconds + 1, host.progress))
+            result = await session.call(call, seconds + 1, host.progress)
         except asyncio.CancelledError:
             session.stale.set()  # reading the tools will show whether the server is slow or dead
             raise
@@ -131,7 +136,13 @@ class McpServer:
                 self._lose(session)
             raise
         except ServiceError as exc:
+            self._log_words(exc.message, exc.detail)
             raise _tool_error(exc) from exc
+        try:
+            return content_text_of(result)
+        except ToolExecutionError as exc:
+            self._log_words(exc.message, exc.detail)
+            raise
 
     def _lose(self, session: Session | None) -> None:
         """Make no further calls over this session; calls wait for the next attempt to connect."""
@@ -176,6 +187,7 @@ class McpServer:
                 await session.open()
                 await self._read_tools(session)
             self._session, self.problem, self._was_connected = session, None, True
+            self._refused = False
             self.attempted.set()
             _log.info("MCP server %s: %d tools, revision %s", self.name, len(self.listing.tools), session.version)
             tasks.create_task(self._listen(session))
@@ -225,12 +237,30 @@ class McpServer:
             return
         for sentence in listing.refused:
             _log.warning("MCP server %s: %s", self.name, sentence)
-        self.listing = listing
+        self.listing, self.was_listed = listing, True
         self._listed(self)
 
+    def _report_end(self, errors: Sequence[ServiceError]) -> None:
+        """Report why the connection ended, and log what the server said of it."""
+        self._refused = any(isinstance(error, OldTransportError) for error in errors)
+        self._report(errors[0].message)
+        for error in errors:
+            self._log_words(error.message, error.detail)
+
     def _report(self, message: str) -> None:
+        """Remember why the server is not available, and log it unless the attempt before failed for the same reason."""
+        if message != self.problem:
+            _log.warning("MCP server %s is not available: %s", self.name, message)
         self.problem = message
-        _log.warning("MCP server %s is not available: %s", self.name, message)
+
+    def _log_words(self, shown: str, words: str | None) -> None:
+        """Log the server's own words about a failure, masked, unless they are shown anyway or were logged last."""
+        if not words or words == shown:
+            return
+        (masked,) = self._clean([without_passwords(words)])
+        if masked != self._last_words:
+            _log.warning("MCP server %s: its last words: %s", self.name, str(masked)[-MAX_WORDS:])
+        self._last_words = masked
 
     def _pause(self, failures: int) -> float:
         longest = min(self._timeouts.longest_pause, self._timeouts.first_pause * 2 ** min(failures - 1, 10))
@@ -252,9 +282,10 @@ def _versions(listing: Listing) -> list[tuple[str, str]]:
     return [(tool.spec.name, tool.spec.code_hash) for tool in listing.tools.values()]
 
 
-def _first(group: ExceptionGroup[ServiceError]) -> ServiceError:
-    inner = group.exceptions[0]
-    return _first(inner) if isinstance(inner, ExceptionGroup) else inner
+def _errors(group: ExceptionGroup[ServiceError]) -> list[ServiceError]:
+    """Return the errors in a group of groups, one list of all."""
+    parts = (_errors(inner) if isinstance(inner, ExceptionGroup) else [inner] for inner in group.exceptions)
+    return [error for part in parts for error in part]
 
 
 def _tool_error(exc: ServiceError) -> ToolError:

@@ -7,13 +7,15 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterable, Mapping
 
+import msgspec
+
 from journeyman.errors import ToolRegistrationError
 from journeyman.tools.mcp.config import McpServerConfig
 from journeyman.tools.mcp.listing import McpTool
 from journeyman.tools.mcp.server import McpInvoker, McpServer
 from journeyman.tools.registry import RegisteredTool, ToolRegistry
 from journeyman.tools.schema.arguments import SchemaCheck
-from journeyman.tools.spec import ToolSpec
+from journeyman.tools.spec import ToolPolicy, ToolSpec
 
 _log = logging.getLogger(__name__)
 
@@ -64,13 +66,16 @@ class McpServers:
             server.run(self._register), name=f"mcp:{server.name}"
         )
 
-    async def start(self) -> None:
-        """Connect to all servers at the same time; wait for them, but not longer than the grace period."""
+    async def start(self, grace_seconds: float | None = None) -> None:
+        """Connect to all servers at the same time; wait for them, but not longer than the grace period.
+
+        `grace_seconds` replaces that period.
+        """
         self._started = True
         for server in self._servers.values():
             self._connect(server)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._grace):
+            async with asyncio.timeout(self._grace if grace_seconds is None else grace_seconds):
                 for server in self._servers.values():
                     await server.attempted.wait()
 
@@ -99,18 +104,20 @@ class McpServers:
 
     @property
     def listings(self) -> Mapping[str, Mapping[str, McpTool]]:
-        """The tools of each server by their registered names; empty until the server was reached."""
-        return {name: server.listing.tools for name, server in self._servers.items()}
+        """The tools of each server by their registered names. A server that was never reached is missing."""
+        return {name: server.listing.tools for name, server in self._servers.items() if server.was_listed}
 
     def register_placeholders(self, specs: Iterable[ToolSpec]) -> None:
-        """Register those of the tools that are missing, so that calls are answered before their server lists them."""
+        """Register those of the tools that are missing, so that calls are answered before their server lists them.
+
+        They are registered with the policy of every MCP tool, as the server's listing will register them.
+        """
         for spec in specs:
             server = spec.name.partition("__")[0]
             if server in self._servers and spec.name not in self._registry.tools:
-                self._replace(
-                    server,
-                    RegisteredTool(spec=spec, check=SchemaCheck(spec.parameters), invoker=self._invokers[server]),
-                )
+                plain = msgspec.structs.replace(spec, policy=ToolPolicy())
+                check, invoker = SchemaCheck(spec.parameters), self._invokers[server]
+                self._replace(server, RegisteredTool(spec=plain, check=check, invoker=invoker))
 
     def _register(self, server: McpServer) -> None:
         """Register the tools that a server lists now, and remove those that it does not list any more."""

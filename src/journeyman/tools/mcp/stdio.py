@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from journeyman.events.messages import JSON
 from journeyman.tools.mcp.channel import OnNotice
 from journeyman.tools.mcp.config import McpServerConfig
+from journeyman.tools.mcp.failure_text import without_passwords
 from journeyman.tools.mcp.messages import (
     LostError,
     Outgoing,
@@ -19,7 +20,7 @@ from journeyman.tools.mcp.messages import (
     notification,
     request,
 )
-from journeyman.tools.mcp.process import ServerProcess
+from journeyman.tools.mcp.process import ServerProcess, launch_failure
 
 _log = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ class StdioChannel:
                 else:
                     self._dispatch(message, on_notice)
             await asyncio.sleep(0)  # lets what it wrote to stderr before its end be read
-            raise LostError(self._how(garbage))
+            raise self._end(garbage)
         finally:
             self._lose(f"the MCP server {self._name} ended before it answered")
 
@@ -122,12 +123,15 @@ class StdioChannel:
 
     def _report_garbage(self, line: bytes, count: int) -> None:
         if count == 1:
-            sample = line[:200].decode(errors="replace").strip()
+            sample = without_passwords(line[:200].decode(errors="replace").strip())
             _log.warning("MCP server %s wrote a line to stdout that is no message: %r", self._name, sample)
 
-    def _how(self, garbage: int) -> str:
-        """Return how the connection ended."""
+    def _end(self, garbage: int) -> LostError:
+        """Return how the connection ended, in fixed words. What the process wrote to stderr is for the log only."""
+        words = self._process.last_stderr().strip()
         if garbage:
-            return f"the MCP server {self._name} writes lines to stdout that are no messages"
-        words = self._process.last_stderr().strip()[-500:]
-        return f"the MCP server {self._name} ended" + (f"; its last words: {words}" if words else "")
+            text = f"the MCP server {self._name} writes lines to stdout that are no messages"
+            return LostError(text, detail=words)
+        if (reason := launch_failure(words)) is not None:
+            return LostError(f"the MCP server {self._name} cannot be started: {reason}")
+        return LostError(f"the MCP server {self._name} ended", detail=words)

@@ -8,6 +8,7 @@ import pytest
 
 from journeyman.errors import ToolExecutionError
 from journeyman.tools.mcp.content import MAX_BLOCKS, content_text_of
+from journeyman.tools.mcp.failure_text import WITHHELD
 
 
 def text(words: str) -> dict[str, Any]:
@@ -15,6 +16,7 @@ def text(words: str) -> dict[str, Any]:
 
 
 UNKNOWN = "[a part of a kind that is not known here]"
+TRACE = 'Traceback (most recent call last):\n  File "/app/x.py", line 1, in f\nError: pg://app:hunter2@db'
 IMAGE = {"type": "image", "mimeType": "image/png", "data": "AAAA"}
 
 
@@ -46,6 +48,8 @@ def test_of_many_parts_the_rest_are_counted() -> None:
     [
         ({"isError": True, "content": [text("no such file")]}, "no such file"),
         ({"isError": True}, "did not say why"),
+        ({"isError": True, "content": [text(f"no connection\n{TRACE}")]}, f"^{WITHHELD}$"),
+        ({"isError": True, "content": [text("no connection to pg://app:hunter2@db/x")]}, r"to pg://\[secret\]@db/x"),
         ({"resultType": "input_required"}, "wants input from its user"),
         ({"resultType": "task"}, "a result of type 'task'"),
     ],

@@ -45,6 +45,19 @@ def test_a_name_is_given_once_and_a_list_has_an_end() -> None:
     assert f"only the first {MAX_TOOLS}" in many.refused[0]
 
 
+def test_names_that_collide_get_a_hash_of_the_servers_own_name_in_any_order() -> None:
+    own_names = ["read/file", "read_file", "read file", "list"]
+    for described in (own_names, own_names[::-1]):
+        listing = listing_of("files", [entry(name) for name in described])
+        assert listing.refused == ()
+        assert {name: tool.own_name for name, tool in listing.tools.items()} == {
+            "files__list": "list",
+            "files__read_file": "read_file",
+            "files__read_file_1214148e": "read file",
+            "files__read_file_9cc468c6": "read/file",
+        }
+
+
 def test_words_of_a_server_hide_nothing_and_are_capped() -> None:
     spec = listing_of("files", [entry(description="re\u200bad\x1b[2J" + "x" * 9999)]).tools["files__read"].spec
     assert spec.description.startswith("read[2Jx")

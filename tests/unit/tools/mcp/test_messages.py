@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from journeyman.tools.mcp.failure_text import WITHHELD
 from journeyman.tools.mcp.messages import (
     METHOD_NOT_FOUND,
     STATELESS_VERSION,
@@ -63,8 +64,14 @@ def test_a_server_may_ping_and_is_offered_nothing_else() -> None:
 
 def test_an_error_of_the_server_keeps_its_number() -> None:
     error = RemoteError(RpcFault(-32602, "x" * 5000, {"a": 1}))
-    assert (error.number, error.data, len(error.message)) == (-32602, {"a": 1}, 1000)
+    assert (error.number, len(error.message)) == (-32602, 1000)
     assert RemoteError(RpcFault(7)).message == "error 7"
+
+
+def test_a_stack_trace_is_for_the_log_only() -> None:
+    trace = "Error: no pool\n    at open (/app/db.js:41:9)"
+    error = RemoteError(RpcFault(-32603, trace))
+    assert (error.message, error.detail) == (WITHHELD, trace)
 
 
 def test_the_stateless_revision_says_who_asks_with_every_request() -> None:
