@@ -95,9 +95,8 @@ async def test_a_run_that_was_under_way_is_left(
         assert await runtime.types(run) == before
         assert (await runtime.runs.get("local", run)).status == "running"
     await runtime.journal.close()
-    assert [record.getMessage() for record in caplog.records if run in record.getMessage()] == [
-        f"run {run} is left for a later release of Journeyman: {caplog.records[0].args[1]}"  # type: ignore[index]
-    ]
+    [line] = [record.getMessage() for record in caplog.records if run in record.getMessage()]
+    assert line.startswith(f"run {run} is left for a later release of Journeyman: ")
 
 
 async def test_it_goes_on_where_its_definition_can_be_read(tmp_path: Path) -> None:
