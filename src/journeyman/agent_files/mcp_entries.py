@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -31,12 +31,14 @@ class McpServerUse:
     """An MCP server as one agent uses it.
 
     `allowed` are the full names of its tools that the agent has, None: all; `entries` override some of them.
+    `variables` are the names of the environment variables that it is given.
     """
 
     config: McpServerConfig
     allowed: frozenset[str] | None = None
     timeout_seconds: float | None = None
     entries: Mapping[str, ToolEntry] = field(default_factory=dict)
+    variables: frozenset[str] = frozenset()
 
     @property
     def prefix(self) -> str:
@@ -44,8 +46,17 @@ class McpServerUse:
         return f"{self.config.name}__"
 
 
-def server_use(name: str, entry: McpServerEntry, entries: Mapping[str, ToolEntry], folder: Path | None) -> McpServerUse:
-    """Return the server that `entry` describes. `entries` are the agent's overrides of its tools."""
+def server_use(
+    name: str,
+    entry: McpServerEntry,
+    entries: Mapping[str, ToolEntry],
+    folder: Path | None,
+    referenced: Collection[str] = (),
+) -> McpServerUse:
+    """Return the server that `entry` describes. `entries` are the agent's overrides of its tools.
+
+    `referenced` are the environment variables that the entry refers to.
+    """
     config = McpServerConfig(
         name=name,
         command=tuple(entry.command or ()),
@@ -55,7 +66,13 @@ def server_use(name: str, entry: McpServerEntry, entries: Mapping[str, ToolEntry
         headers=entry.headers,
     )
     allowed = None if entry.tools is None else frozenset(mcp_tool_name(name, tool) for tool in entry.tools)
-    return McpServerUse(config=config, allowed=allowed, timeout_seconds=entry.timeout_seconds, entries=entries)
+    return McpServerUse(
+        config=config,
+        allowed=allowed,
+        timeout_seconds=entry.timeout_seconds,
+        entries=entries,
+        variables=frozenset((*entry.env, *referenced)),
+    )
 
 
 def server_problems(name: str, entry: McpServerEntry, folder: Path | None, path: str | None) -> list[EntryProblem]:
