@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
-import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+import urllib.request
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 from aiohttp import web
@@ -118,40 +120,72 @@ async def test_the_openai_variables_are_the_gateway_of_a_model_that_is_named(
     assert peer.requests[0][1]["authorization"] == f"Bearer {KEYS['MAIN']}"
 
 
-@pytest.mark.parametrize("base", [None, "http://127.0.0.1:9/v1"])
-async def test_without_a_model_the_openai_variables_change_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, base: str | None
-) -> None:
-    def connect(*_: object) -> None:
-        raise AssertionError("a connection was made")
+WATCHED = """
+import sys
 
-    (tmp_path / "agent.yaml").write_text("type: react_agent\nname: plain\n")
-    settings = Settings.read(env_file=None, database_url="memory://", openai_base_url=base, openai_api_key=KEYS["MAIN"])
-    monkeypatch.setattr(socket.socket, "connect", connect)
-    monkeypatch.setattr(socket.socket, "connect_ex", connect)
-    async with await build(settings, tmp_path / "agent.yaml") as application:
-        assert "offline model" in await ask(application, "plain")
-        assert application.problems == ()
+def watch(event, arguments):
+    if event in ("socket.connect", "socket.getaddrinfo"):
+        print("connection:", arguments[-1], file=sys.stderr, flush=True)
+
+sys.addaudithook(watch)
+from journeyman.cli import main
+sys.exit(main(["serve", "agent.yaml", "--port", "0"]))
+"""
 
 
-def ready_line(folder: Path, **environment: str) -> str:
-    """Start a server with these variables, and return its ready line."""
-    command = [sys.executable, "-m", "journeyman", "serve", "agent.yaml", "--port", "0"]
+@contextmanager
+def serving(folder: Path, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Start a server with these variables, which reports the connections that it opens. Yields its ready line too."""
     known = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields}
-    variables = known | {"DATABASE_URL": "memory://"} | environment
+    variables = known | {"DATABASE_URL": "memory://", "LOG_LEVEL": "ERROR"} | environment
     with subprocess.Popen(
-        command, cwd=folder, env=variables, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [sys.executable, "-c", WATCHED],
+        cwd=folder,
+        env=variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as server:
         assert server.stdout is not None
-        line = server.stdout.readline().strip()
-        server.terminate()
-    return line
+        try:
+            yield server, server.stdout.readline().strip()
+        finally:
+            server.terminate()
+
+
+def status_of(url: str) -> str:
+    """Ask the server something, and return the status of its answer; "failed" if the gateway could not be asked."""
+    asked = urllib.request.Request(f"{url}/process", b'{"user_input": "hi"}', {"content-type": "application/json"})
+    try:
+        with urllib.request.urlopen(asked, timeout=20) as answer:
+            return str(json.load(answer)["status"])
+    except HTTPError:
+        return "failed"
 
 
 def test_the_ready_line_says_which_gateway_and_model_are_used(tmp_path: Path) -> None:
     (tmp_path / "agent.yaml").write_text("type: react_agent\nname: plain\n")
-    key = {"OPENAI_API_KEY": KEYS["MAIN"]}
-    assert ready_line(tmp_path, **key).endswith("(plain), models: offline")
     url = "http://ann:password@127.0.0.1:9/v1?api_key=in-the-query"
-    line = ready_line(tmp_path, OPENAI_BASE_URL=url, DEFAULT_MODEL="gpt-5", **key)
-    assert line.endswith("(plain), models: gpt-5 at http://127.0.0.1:9/v1")
+    given = {"OPENAI_BASE_URL": url, "OPENAI_API_KEY": KEYS["MAIN"], "DEFAULT_MODEL": "gpt-5"}
+    with serving(tmp_path, **given) as (_, line):
+        assert line.endswith("(plain), models: gpt-5 at http://127.0.0.1:9/v1")
+
+
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [
+        ({}, "finished"),
+        ({"OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}, "finished"),
+        ({"OPENAI_BASE_URL": "http://127.0.0.1:9/v1", "DEFAULT_MODEL": "gpt-5", "MAX_RETRIES": "0"}, "failed"),
+    ],
+)
+def test_without_a_model_the_openai_variables_make_no_connection(
+    tmp_path: Path, given: dict[str, str], status: str
+) -> None:
+    (tmp_path / "agent.yaml").write_text("type: react_agent\nname: plain\n")
+    with serving(tmp_path, OPENAI_API_KEY=KEYS["MAIN"], **given) as (server, line):
+        assert line.endswith("models: offline") is (status == "finished")
+        assert status_of(line.split()[4]) == status
+        server.terminate()
+        assert server.stderr is not None
+        assert ("connection:" in server.stderr.read()) is (status == "failed")

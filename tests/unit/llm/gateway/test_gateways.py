@@ -145,12 +145,3 @@ def test_each_gateway_has_a_guard_and_one_origin_shares_its_entry() -> None:
     assert {guard.name: guard.policy.max_connections for guard in guards}["deployments"] == 3
     changed = setup.services.renew([shared])
     assert changed == ("gateway:azure",)
-
-
-def test_a_spec_shows_no_key() -> None:
-    assert repr(AZURE) == "GatewaySpec('azure')"
-    assert GatewaySpec(url="https://u:password1@h/v1?api_key=secret-2", key="k").secrets == (
-        "k",
-        "password1",
-        "secret-2",
-    )
