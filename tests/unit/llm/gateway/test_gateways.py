@@ -145,3 +145,15 @@ def test_each_gateway_has_a_guard_and_one_origin_shares_its_entry() -> None:
     assert {guard.name: guard.policy.max_connections for guard in guards}["deployments"] == 3
     changed = setup.services.renew([shared])
     assert changed == ("gateway:azure",)
+
+
+async def test_opaque_fields_are_sent_to_the_gateway_that_they_came_from_only() -> None:
+    thinking = {"choices": [{"message": {"content": "hi", "reasoning_content": "hm"}, "finish_reason": "stop"}]}
+    replies = [FakeReply(json.dumps(thinking).encode(), headers={"content-type": "application/json"}), hello()]
+    setup = Setup(main=[hello()], azure=replies)
+    reply = await setup.models.call(ask(gateway="azure"))
+    messages = (user("hi"), reply.message, user("and now?"))
+    for name in ("", "azure"):
+        await setup.models.call(ask(gateway=name, messages=messages))
+    sent = {name: transport.requests[-1].body for name, transport in setup.transports.items() if transport.requests}
+    assert {name: b"reasoning_content" in body for name, body in sent.items()} == {"main": False, "azure": True}
