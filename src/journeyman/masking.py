@@ -11,6 +11,9 @@ from urllib.parse import quote, quote_plus, unquote
 MARK = "[secret]"
 MIN_LENGTH = 8  # characters: a shorter value would be found in ordinary text
 _USERINFO = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#@\s:]*:([^/?#@\s]+)@")
+_QUERY_SECRET = re.compile(
+    r"[?&][\w.-]*(?:key|token|secret|signature|sig|code|passw[\w.-]*|auth)=([^&#\s]+)", re.IGNORECASE
+)
 _URL_SAFE = str.maketrans("+/", "-_")
 
 
@@ -20,8 +23,9 @@ def is_secret(value: str) -> bool:
 
 
 def passwords(text: str) -> tuple[str, ...]:
-    """Return the passwords of the URLs in a text, both percent-encoded and decoded."""
-    return tuple(form for found in _USERINFO.findall(text) for form in dict.fromkeys((found, unquote(found))))
+    """Return the passwords and the credentials in queries of the URLs in a text, percent-encoded and decoded."""
+    credentials = [*_USERINFO.findall(text), *(_QUERY_SECRET.findall(text) if "://" in text else ())]
+    return tuple(form for found in credentials for form in dict.fromkeys((found, unquote(found))))
 
 
 class Mask:

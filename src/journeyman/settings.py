@@ -15,7 +15,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from journeyman.errors import ConfigurationError, Problem
 from journeyman.events.quota import Quota
-from journeyman.masking import passwords
+from journeyman.llm.gateway.address import check_url
+from journeyman.llm.gateway.gateway_spec import OPENAI_NAMES, GatewaySpec, SettingNames
+from journeyman.masking import MARK, passwords
 from journeyman.resilience.rate_limit import MAX_COUNT, Rate
 
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
@@ -38,6 +40,8 @@ class Settings(BaseSettings):
     # the gateway and the models
     litellm_gateway_url: str | None = None
     litellm_gateway_api_key: SecretStr | None = None
+    openai_base_url: str | None = None  # counts only together with the key, and without LITELLM_GATEWAY_URL
+    openai_api_key: SecretStr | None = None
     default_model: str | None = None
     timeout_seconds: float = Field(30, gt=0, le=86_400)  # idle time of a model or HTTP call; total time of a tool call
     max_retries: int = Field(3, ge=0, le=20)  # attempts after the first
@@ -110,6 +114,21 @@ class Settings(BaseSettings):
             raise ConfigurationError(
                 f"The file '{env_file}' cannot be read: {exc}. Make it a UTF-8 file of NAME=value lines."
             ) from exc
+
+    @property
+    def uses_openai_variables(self) -> bool:
+        """Whether OPENAI_BASE_URL and OPENAI_API_KEY are the gateway of agents that name a model."""
+        return None not in (self.openai_base_url, self.openai_api_key) and self.litellm_gateway_url is None
+
+    @property
+    def gateway(self) -> GatewaySpec | None:
+        """The gateway of models that name none. None: it is not set."""
+        url, key, names = self.litellm_gateway_url, self.litellm_gateway_api_key, SettingNames()
+        if self.uses_openai_variables:
+            url, key, names = self.openai_base_url, self.openai_api_key, OPENAI_NAMES
+        if url is None:
+            return None
+        return GatewaySpec(url=url, key=key.get_secret_value() if key else "", setting_names=names)
 
     @property
     def request_rate(self) -> Rate | None:
@@ -187,10 +206,11 @@ class Settings(BaseSettings):
 
     @field_validator("litellm_gateway_url")
     @classmethod
-    def _http_url(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("http://", "https://")):
-            raise ValueError("Begin the gateway's URL with http:// or https://, for example http://127.0.0.1:4000.")
-        return value.rstrip("/") if value else value
+    def _gateway_url(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        check_url(value)
+        return value if "?" in value else value.rstrip("/")
 
     @field_validator("database_url")
     @classmethod
@@ -241,6 +261,16 @@ class Settings(BaseSettings):
         if value and parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
             raise ValueError("Begin the URL of the issuer's key set with https://.")
         return value
+
+    @model_validator(mode="after")
+    def _usable_openai_url(self) -> Self:
+        """Check OPENAI_BASE_URL if it counts: otherwise it is the business of other programs."""
+        if self.uses_openai_variables:
+            try:
+                check_url(self.openai_base_url or "")
+            except ValueError as exc:
+                raise ValueError(f"OPENAI_BASE_URL cannot be used: {exc}") from None
+        return self
 
     @model_validator(mode="after")
     def _authenticated_or_local(self) -> Self:
@@ -323,8 +353,14 @@ def _problem(error: Any) -> Problem:
         return Problem(advice)
     field = Settings.model_fields.get(name.lower())
     secret = field is None or "SecretStr" in str(field.annotation)
-    value = "" if secret else f" is {str(error['input'])[:100]!r}"
+    value = "" if secret else f" is {_without_passwords(str(error['input']))[:100]!r}"
     return Problem(f"{name}{value}: {advice}", file=_origin(name))
+
+
+def _without_passwords(value: str) -> str:
+    for password in passwords(value):
+        value = value.replace(password, MARK)
+    return value
 
 
 def _origin(name: str) -> str:

@@ -149,3 +149,9 @@ def test_the_password_of_a_known_address_is_known_alone() -> None:
     mask = Mask(["postgresql://shop:p%40ss-word@db/x"])
     assert mask("PGPASSWORD=p@ss-word") == f"PGPASSWORD={MARK}"
     assert mask("the host is db") == "the host is db"
+
+
+def test_credentials_in_the_query_of_an_address_are_secrets() -> None:
+    url = "https://ann:pass%2Fword@h/v1?api-version=2025-04-01&api_key=in%2Fthe-query&access_token=token-2"
+    assert passwords(url) == ("pass%2Fword", "pass/word", "in%2Fthe-query", "in/the-query", "token-2")
+    assert passwords("no address: ?key=value") == ()

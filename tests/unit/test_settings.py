@@ -101,6 +101,8 @@ def test_all_problems_at_once_and_where_they_come_from(monkeypatch: pytest.Monke
         ({"database_url": "sqlite:///:memory:"}, "memory://"),
         ({"log_format": "pretty"}, "json, console or a pattern"),
         ({"litellm_gateway_url": "localhost:4000"}, "http://"),
+        ({"litellm_gateway_url": "http://127.0.0.1:4000/v1#part"}, "fragment"),
+        ({"openai_base_url": "localhost:4000", "openai_api_key": "sk-1"}, "OPENAI_BASE_URL"),
         ({"ssl_cert_path": "a.pem"}, "set both"),
         ({"enable_ssl": True}, "leave ENABLE_SSL out"),
         ({"ssl_cert_path": "a.pem", "ssl_key_path": "b.pem"}, "There is no file 'a.pem' and 'b.pem'"),
@@ -167,3 +169,30 @@ def test_a_host_open_to_others_is_accepted_with_authentication(alone: Path) -> N
     settings = Settings.read(host="0.0.0.0", auth_mode="required", api_key_file="key")
     assert settings.seed_key == "k" * 40
     assert settings.seed_key in settings.secrets()
+
+
+def test_a_refused_url_is_shown_without_its_credentials() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.read(litellm_gateway_url="https://ann:p%40ss-word@gateway.example/v1?api_key=in-the-query#part")
+    assert not [word for word in ("p%40ss-word", "in-the-query") if word in caught.value.message]
+
+
+def test_the_openai_variables_count_together_and_after_the_gateways_own() -> None:
+    openai = {"openai_base_url": "https://api.example/v1", "openai_api_key": "sk-openai"}
+    gateway = Settings.read(**openai).gateway
+    assert gateway is not None
+    assert (gateway.url, gateway.key, gateway.setting_names.key) == (
+        "https://api.example/v1",
+        "sk-openai",
+        "OPENAI_API_KEY",
+    )
+    assert Settings.read(openai_api_key="sk-openai").gateway is None
+    assert Settings.read(openai_base_url="not a url").gateway is None
+    own = Settings.read(litellm_gateway_url="http://own.example", litellm_gateway_api_key="sk-own", **openai).gateway
+    assert own is not None
+    assert (own.url, own.key) == ("http://own.example", "sk-own")
+
+
+def test_the_openai_variables_are_secrets_also_where_they_do_not_count() -> None:
+    settings = Settings.read(openai_api_key="sk-openai", openai_base_url="https://ann:password@h/v1?key=in-the-query")
+    assert {"sk-openai", "password", "in-the-query"} <= set(settings.secrets())

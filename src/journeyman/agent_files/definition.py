@@ -16,6 +16,7 @@ from journeyman.agent_files.agent_types import AgentClass, AgentTypes, UnknownAg
 from journeyman.agent_files.document import Document, YamlPath
 from journeyman.agent_files.file_model import AgentFile, LimitsEntry, ToolEntry
 from journeyman.agent_files.function_nodes import FunctionNodes
+from journeyman.agent_files.gateway_entries import GatewayUse, gateway_specs
 from journeyman.agent_files.graph_entries import GraphEntries
 from journeyman.agent_files.mcp_entries import (
     McpServerUse,
@@ -39,6 +40,7 @@ from journeyman.agents.spec import AgentSpec, GraphSpec, History, Limits, OnReac
 from journeyman.egress.services import ServiceSpec
 from journeyman.errors import ConfigurationError, Problem, ValidationError
 from journeyman.events.quota import Quota
+from journeyman.llm.gateway.gateway_spec import GatewaySpec
 from journeyman.tools.openapi.invoker import OpenApiTool
 from journeyman.tools.spec import ToolSpec
 
@@ -60,6 +62,7 @@ class LoadContext:
     environment: Mapping[str, str] = field(default_factory=dict)
     default_model: str | None = None
     gateway_configured: bool = False
+    openai_configured: bool = False  # OPENAI_BASE_URL and OPENAI_API_KEY are the gateway of models that are named
     offline: bool = False
     node_types: Collection[str] = ()  # registered node types of graphs
 
@@ -75,6 +78,8 @@ class LoadedAgent:
     secrets: frozenset[str] = frozenset()  # values from the environment, to be masked wherever people look
     file: Path | None = None
     services: tuple[ServiceSpec, ...] = ()  # not in `spec`, since they apply to the whole process
+    gateways: tuple[GatewaySpec, ...] = ()  # the same, and they hold secrets
+    gateway_uses: tuple[GatewayUse, ...] = ()  # gateways that it names, to be checked when all agents are loaded
     folder: Path | None = None  # what `script:FILE` is relative to
     agent_nodes: tuple[AgentNode, ...] = ()  # agents that its graph runs, to be checked when all are loaded
 
@@ -145,6 +150,7 @@ class _Definition:
             folder=self._folder,
             default_model=context.default_model,
             gateway_configured=context.gateway_configured,
+            openai_configured=context.openai_configured,
             offline=context.offline,
             problems=self.problems,
         )
@@ -191,6 +197,8 @@ class _Definition:
             mcp_servers=servers,
             secrets=self._expansion.secrets,
             services=services,
+            gateways=gateway_specs(entries.gateways, self._expansion, self._report),
+            gateway_uses=tuple(self._models.gateway_uses),
             file=self._file,
             folder=self._folder,
             agent_nodes=agent_nodes(spec.graph, self._document) if spec.graph else (),
@@ -319,7 +327,8 @@ class _Definition:
                 if not tool.spec.source.startswith("MCP server"):
                     message = f"the tool {tool.spec.name} is named like a tool of the MCP server {name}"
                     self._report(path, message, "rename one of the two")
-            servers.append(server_use(name, entry, self._mcp_entries(name), self._folder))
+            referenced = self._expansion.referenced(path)
+            servers.append(server_use(name, entry, self._mcp_entries(name), self._folder, referenced))
         return tuple(servers)
 
     def _mcp_entries(self, server: str) -> dict[str, ToolEntry]:

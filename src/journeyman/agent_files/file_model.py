@@ -49,7 +49,6 @@ CacheSeconds = Annotated[
     PlainValidator(_cache_ttl),
     WithJsonSchema({"anyOf": [{"const": "default"}, {"type": "number", "minimum": 0, "maximum": 30 * DAY}]}),
 ]
-ModelName = Annotated[str, Field(min_length=1, max_length=200)]
 RateText = Annotated[str, Field(min_length=1, max_length=40, description="10/second, 100/minute, 100/60s")]
 
 
@@ -74,14 +73,22 @@ class NamedEntry(FileEntry):
         return {"anyOf": [{"type": "string", "minLength": 1}, handler.resolve_ref_schema(handler(schema))]}
 
 
+class FallbackEntry(NamedEntry):
+    """A model to ask while that of the agent is not available. May be written as its name alone."""
+
+    gateway: Name | None = Field(default=None, description="A name under `gateways`; default: that of the model")
+
+
 class ModelEntry(NamedEntry):
-    """A model of the gateway, or `offline`, `script:FILE`, `replay:RUN`."""
+    """A model of a gateway, or `offline`, `script:FILE`, `replay:RUN`."""
+
+    gateway: Name | None = Field(default=None, description="A name under `gateways`; default: LITELLM_GATEWAY_URL")
 
     temperature: float | None = Field(default=None, ge=0, le=2)
     max_tokens: int | None = Field(default=None, ge=1, le=10_000_000)
     timeout_seconds: Seconds | None = None
-    fallbacks: list[ModelName] = Field(
-        default=[], max_length=8, description="Models of the gateway to ask, in order, while a circuit breaker is open"
+    fallbacks: list[FallbackEntry] = Field(
+        default=[], max_length=8, description="Models of gateways to ask, in order, while a circuit breaker is open"
     )
     extra: dict[str, Any] = Field(default={}, description="Passed on to the gateway unchanged")
 
@@ -216,6 +223,15 @@ class OpenApiEntry(FileEntry):
     auth: AuthEntry | None = None
 
 
+class GatewayEntry(FileEntry):
+    """An OpenAI-compatible server. The key is sent as Bearer, or in the header or query parameter that is named."""
+
+    url: str = Field(min_length=1, max_length=2000, description="Its base, or the whole URL of /chat/completions")
+    key: str | None = Field(default=None, max_length=4096, description="Written as ${NAME}")
+    header: str | None = Field(default=None, min_length=1, max_length=100, description="Header of the key: api-key")
+    query: str | None = Field(default=None, min_length=1, max_length=100, description="Query parameter of the key")
+
+
 class TimeoutEntry(FileEntry):
     """Timeouts of one try, in seconds."""
 
@@ -235,7 +251,7 @@ class BreakerEntry(FileEntry):
 class ServiceEntry(FileEntry):
     """How calls to one outside service are limited, retried and timed."""
 
-    match: str = Field(min_length=1, max_length=500, description="An origin, `gateway`, or `mcp:NAME`")
+    match: str = Field(min_length=1, max_length=500, description="An origin, `gateway`, `gateway:NAME`, or `mcp:NAME`")
     max_connections: int | None = Field(default=None, ge=1, le=10_000)
     rate_limit: RateText | None = None
     retries: int | None = Field(default=None, ge=0, le=20, description="after the first try")
@@ -315,6 +331,9 @@ class AgentFile(FileEntry):
     quota: QuotaEntry = QuotaEntry()
     history: HistoryEntry = HistoryEntry()
     output: OutputEntry | None = None
+    gateways: dict[Name, GatewayEntry] = Field(
+        default={}, max_length=20, description="Servers of models, beside LITELLM_GATEWAY_URL"
+    )
     services: dict[Name, ServiceEntry] = Field(default={}, max_length=100)
     sandbox: Sandbox = Field(default="best", description="What the worker processes of its tools must have")
     graph: GraphEntry | None = Field(default=None, description="Of a custom_react_agent: its nodes and edges")

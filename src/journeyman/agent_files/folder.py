@@ -9,6 +9,7 @@ from pathlib import Path
 from journeyman.agent_files.agent_nodes import reference_problems
 from journeyman.agent_files.definition import LoadContext, LoadedAgent, LoadedAgents, define_agent
 from journeyman.agent_files.document import Document
+from journeyman.agent_files.gateway_entries import gateway_problems
 from journeyman.agent_files.safety import file_permissions
 from journeyman.agent_files.yaml_reader import MAX_BYTES, read_document
 from journeyman.errors import Problem
@@ -46,7 +47,8 @@ def load_agents(path: Path, context: LoadContext) -> LoadedAgents:
     if not candidates:
         remedy = "write one that begins with `type: react_agent`"
         problems.append(Problem("there is no agent file in the folder", str(path), remedy=remedy))
-    references = reference_problems(agents, complete=len(agents) == candidates)
+    complete = len(agents) == candidates
+    references = [*reference_problems(agents, complete=complete), *gateway_problems(agents, complete=complete)]
     problems += [*_duplicates(agents), *_mcp_conflicts(agents), *references]
     return LoadedAgents(agents=tuple(agents), problems=tuple(problems))
 

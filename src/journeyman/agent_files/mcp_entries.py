@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -33,12 +33,14 @@ class McpServerUse:
 
     `named` are the server's own names of the tools that the agent has, None: all. `entries` override some of the tools,
     by their registered names.
+    `variables` are the names of the environment variables that it is given.
     """
 
     config: McpServerConfig
     named: tuple[str, ...] | None = None
     timeout_seconds: float | None = None
     entries: Mapping[str, ToolEntry] = field(default_factory=dict)
+    variables: frozenset[str] = frozenset()
 
     @property
     def prefix(self) -> str:
@@ -46,8 +48,17 @@ class McpServerUse:
         return f"{self.config.name}__"
 
 
-def server_use(name: str, entry: McpServerEntry, entries: Mapping[str, ToolEntry], folder: Path | None) -> McpServerUse:
-    """Return the server that `entry` describes. `entries` are the agent's overrides of its tools."""
+def server_use(
+    name: str,
+    entry: McpServerEntry,
+    entries: Mapping[str, ToolEntry],
+    folder: Path | None,
+    referenced: Collection[str] = (),
+) -> McpServerUse:
+    """Return the server that `entry` describes. `entries` are the agent's overrides of its tools.
+
+    `referenced` are the environment variables that the entry refers to.
+    """
     config = McpServerConfig(
         name=name,
         command=tuple(entry.command or ()),
@@ -57,7 +68,13 @@ def server_use(name: str, entry: McpServerEntry, entries: Mapping[str, ToolEntry
         headers=entry.headers,
     )
     named = None if entry.tools is None else tuple(entry.tools)
-    return McpServerUse(config=config, named=named, timeout_seconds=entry.timeout_seconds, entries=entries)
+    return McpServerUse(
+        config=config,
+        named=named,
+        timeout_seconds=entry.timeout_seconds,
+        entries=entries,
+        variables=frozenset((*entry.env, *referenced)),
+    )
 
 
 def server_problems(name: str, entry: McpServerEntry, folder: Path | None, path: str | None) -> list[EntryProblem]:

@@ -13,8 +13,10 @@ from journeyman.agent_files.agent_types import UnknownAgentTypeError, UnknownTyp
 from journeyman.agent_files.definition import LoadContext, LoadedAgent, define_agent
 from journeyman.agent_files.document import Document
 from journeyman.agent_files.folder import load_agents
+from journeyman.agent_files.gateway_entries import gateway_problems
 from journeyman.errors import ConfigurationError, Problem
 from journeyman.events.messages import JSON
+from journeyman.llm.gateway.gateway_spec import OPENAI_NAMES
 
 DEFAULT_NAME = "agent"
 DEFAULT_TYPE = "react_agent"
@@ -62,6 +64,7 @@ def load_environment_agent(environment: Mapping[str, str], context: LoadContext)
         environment=environment,
         default_model=environment.get("DEFAULT_MODEL") or None,
         gateway_configured=context.gateway_configured or bool(environment.get("LITELLM_GATEWAY_URL")),
+        openai_configured=context.openai_configured or all(map(environment.get, OPENAI_NAMES)),
     )
     return _load_document(Document(data=data, sources=_VARIABLES), context)
 
@@ -76,7 +79,8 @@ def _load_path(path: Path, context: LoadContext) -> LoadedAgent:
 
 def _load_document(document: Document, context: LoadContext) -> LoadedAgent:
     agent, problems = define_agent(document, context, default_name=DEFAULT_NAME)
-    problems += reference_problems([agent] if agent else [])
+    loaded = [agent] if agent else []
+    problems += [*reference_problems(loaded), *gateway_problems(loaded)]
     errors = [problem for problem in problems if problem.severity == "error"]
     if agent is None or errors:
         raise _error(errors)

@@ -18,7 +18,9 @@ from journeyman.agent_files.file_model import (
     AuthEntry,
     BreakerEntry,
     EdgeEntry,
+    FallbackEntry,
     FileEntry,
+    GatewayEntry,
     GraphEntry,
     HistoryEntry,
     LimitsEntry,
@@ -44,6 +46,7 @@ MAX_PROBLEMS = 100
 _ENTRIES: dict[tuple[str, ...], type[FileEntry]] = {
     (): AgentFile,
     ("model",): ModelEntry,
+    ("model", "fallbacks", "*"): FallbackEntry,
     ("tools", "*"): ToolEntry,
     ("tools", "*", "permissions"): PermissionsEntry,
     ("tools", "*", "approval"): ApprovalEntry,
@@ -58,12 +61,14 @@ _ENTRIES: dict[tuple[str, ...], type[FileEntry]] = {
     ("graph",): GraphEntry,
     ("graph", "nodes", "*"): NodeEntry,
     ("graph", "nodes", "*", "model"): ModelEntry,
+    ("graph", "nodes", "*", "model", "fallbacks", "*"): FallbackEntry,
     ("graph", "edges", "*"): EdgeEntry,
+    ("gateways", "*"): GatewayEntry,
     ("services", "*"): ServiceEntry,
     ("services", "*", "timeout"): TimeoutEntry,
     ("services", "*", "breaker"): BreakerEntry,
 }
-_NAMED: tuple[YamlPath, ...] = (("mcp_servers",), ("openapi",), ("services",), ("graph", "nodes"))
+_NAMED: tuple[YamlPath, ...] = (("mcp_servers",), ("openapi",), ("gateways",), ("services",), ("graph", "nodes"))
 """Mappings whose keys are names that the user chooses."""
 
 _KINDS = {
@@ -135,8 +140,8 @@ def _without(data: JSON, paths: list[YamlPath]) -> JSON:
                 data.get(part), dict
             ):
                 data[part].pop(key, None)
-            case ["services", name, *_] if isinstance(data.get("services"), dict):
-                data["services"].pop(name, None)
+            case ["services" | "gateways" as part, name, *_] if isinstance(data.get(part), dict):
+                data[part].pop(name, None)
             case ["graph", *inner]:
                 _without_part(data, inner)
             case [key, *_]:
@@ -201,7 +206,7 @@ def _wrong_kind(document: Document, path: YamlPath, kind: str) -> Problem:
     pattern = _pattern(path)
     if pattern == ("tools", "*", "approval"):
         kind = "never, always, a condition, or a mapping with `when`"
-    if pattern in (("model",), ("tools", "*"), ("graph", "nodes", "*", "model")):
+    if _ENTRIES.get(pattern) in (ModelEntry, FallbackEntry, ToolEntry):
         kind = "a name or a mapping with `name`"
     remedy = f"write {kind}"
     if kind == "text":

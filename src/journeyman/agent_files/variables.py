@@ -28,6 +28,12 @@ class Expansion:
         """The values that came from the environment."""
         return frozenset(self.variables.values())
 
+    def referenced(self, path: YamlPath) -> frozenset[str]:
+        """Return the names of the variables that the texts at `path` and below refer to."""
+        texts = (text for at, text in self.written.items() if at[: len(path)] == path)
+        bodies = (_BODY.fullmatch(found["body"] or "") for text in texts for found in _REFERENCE.finditer(text))
+        return frozenset(body["name"] for body in bodies if body)
+
     def report(self, path: YamlPath, message: str, remedy: str) -> None:
         """Add a problem. The same problem is not added twice in a row."""
         problem = self.document.problem(path, message, remedy)

@@ -43,6 +43,8 @@ def model_request(
         extra=settings.extra,
         timeout_seconds=settings.timeout_seconds,
         fallbacks=settings.fallbacks,
+        gateway=settings.gateway,
+        fallback_gateways=settings.fallback_gateways,
     )
 
 

@@ -32,6 +32,13 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     timeout_seconds: float | None = None
     fallbacks: tuple[str, ...] = ()  # models of the gateway, tried in order while a circuit breaker is open
     extra: dict[str, JSON] = {}
+    gateway: str = ""  # its name in `gateways` of the agent files; empty: that of the settings
+    fallback_gateways: tuple[str, ...] = ()  # of each fallback; empty: all have the gateway of the model
+
+    def targets(self) -> tuple[tuple[str, str], ...]:
+        """Return the model and its fallbacks, each as a gateway's name and a model's name."""
+        gateways = self.fallback_gateways or (self.gateway,) * len(self.fallbacks)
+        return ((self.gateway, self.name), *zip(gateways, self.fallbacks, strict=True))
 
 
 class OnReached(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -211,6 +218,12 @@ class AgentSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
     def version(self) -> str:
         """The content hash: 16 hexadecimal digits of the SHA-256 of `encode()`, so values of variables do not count."""
         return hashlib.sha256(self.encode()).hexdigest()[:16]
+
+    def models(self) -> tuple[tuple[str, str], ...]:
+        """Return all models that a run may ask, each once, as a gateway's name and a model's name."""
+        nodes = self.graph.nodes if self.graph else ()
+        settings = (self.model, *(node.model for node in nodes if node.model))
+        return tuple(dict.fromkeys(target for each in settings for target in each.targets()))
 
     def tool(self, name: str) -> ToolSpec | None:
         """Return the tool of this name, or None."""

@@ -15,6 +15,7 @@ from journeyman.resilience.rate_limit import Rate
 from journeyman.resilience.signals import Hook, ignore_signal
 
 GATEWAY = "gateway"
+_NAMED_GATEWAY = "gateway:"
 _MCP = "mcp:"
 _MAX_UNCONFIGURED = 256  # guards of origins that are not configured; beyond that, an idle one is dropped
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -29,7 +30,8 @@ _TIMEOUT_FIELDS = ("connect", "first_byte", "idle", "total")
 class ServiceSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An entry of `services` in an agent file.
 
-    `match` is an origin, `gateway` or `mcp:NAME`. A field that is None has its default; times are in seconds.
+    `match` is an origin, `gateway`, `gateway:NAME` or `mcp:NAME`. A field that is None has its default; times are in
+    seconds.
     """
 
     name: str
@@ -63,15 +65,15 @@ def normalized_match(match: str) -> str:
     """Return the `match` of a service in the form in which it is compared.
 
     Raises:
-        ValueError: It is neither an origin, `gateway` nor `mcp:NAME`.
+        ValueError: It is neither an origin, `gateway`, `gateway:NAME` nor `mcp:NAME`.
     """
-    if match == GATEWAY or (match.startswith(_MCP) and len(match) > len(_MCP)):
+    if match == GATEWAY or any(match.startswith(kind) and match != kind for kind in (_NAMED_GATEWAY, _MCP)):
         return match
     try:
         origin = origin_of(match)
         rest = urlsplit(match)
     except ValueError as exc:
-        text = "match is an origin like https://shop.example, `gateway`, or `mcp:` and a server's name"
+        text = "match is an origin like https://shop.example, `gateway`, or `gateway:` or `mcp:` and a name"
         raise ValueError(text) from exc
     if rest.path not in ("", "/") or rest.query or rest.fragment or "@" in rest.netloc:
         raise ValueError("match is an origin alone: scheme, host and port")
@@ -145,13 +147,13 @@ class Services:
         self._timeouts = Timeouts(min(_CONNECT, idle_seconds), idle_seconds, idle_seconds, max(_TOTAL, idle_seconds))
         self._named: dict[str, Destination] = {}  # configured services, the gateway and MCP servers, by match
         self._unconfigured: dict[str, Destination] = {}  # by origin
-        self._fixed: set[str] = set()  # matches of the gateway, whose client keeps its destination
+        self._fixed: set[str] = set()  # matches of the gateways, whose clients keep their destination
 
     def renew(self, specs: Iterable[ServiceSpec]) -> tuple[str, ...]:
         """Use these entries from now on; a service whose entry changed gets a new guard.
 
         Calls in progress end under the old guard. Returns the matches whose change needs a restart, since a client
-        keeps the destination (the gateway).
+        keeps the destination (a gateway).
         """
         renewed = {spec.match: spec for spec in specs}
         changed = {match for match in {*renewed, *self._specs} if renewed.get(match) != self._specs.get(match)}
@@ -163,19 +165,24 @@ class Services:
             self._unconfigured.pop(match, None)
         return tuple(sorted(fixed))
 
-    def gateway(self, url: str) -> Destination:
-        """Return the destination of the gateway at `url`; its entry matches `gateway` or the origin of `url`."""
-        policy = msgspec.structs.replace(self._policy, max_connections=_GATEWAY_CONNECTIONS)
-        timeouts = msgspec.structs.replace(self._timeouts, total=max(_GATEWAY_TOTAL, self._timeouts.idle))
+    def gateway(self, url: str, name: str = "") -> Destination:
+        """Return the destination of the gateway at `url`, which has this name in `gateways`.
+
+        Its entry matches `gateway:NAME` (`gateway` without a name), or the origin of `url`, which several gateways may
+        share.
+        """
+        match = f"{_NAMED_GATEWAY}{name}" if name else GATEWAY
         try:
             origin = origin_of(url)
         except ValueError:
             origin = url
-        spec = self._specs.get(GATEWAY) or self._specs.get(origin)
-        destination = self._create(GATEWAY, spec, policy, timeouts)
-        self._named[spec.match if spec else GATEWAY] = destination
-        self._fixed = {GATEWAY, origin}
-        return destination
+        spec = self._specs.get(match) or self._specs.get(origin)
+        if spec is None or spec.match not in self._fixed or spec.match not in self._named:
+            policy = msgspec.structs.replace(self._policy, max_connections=_GATEWAY_CONNECTIONS)
+            timeouts = msgspec.structs.replace(self._timeouts, total=max(_GATEWAY_TOTAL, self._timeouts.idle))
+            self._named[spec.match if spec else match] = self._create(match, spec, policy, timeouts)
+        self._fixed |= {match, origin}
+        return self._named[spec.match if spec else match]
 
     def mcp(self, server: str) -> Destination:
         """Return the destination of an MCP server, given its name in `mcp_servers`."""

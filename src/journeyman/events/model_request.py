@@ -31,4 +31,6 @@ class ModelRequest(msgspec.Struct, frozen=True, kw_only=True):
     response_mode: Literal["schema", "json", "prompt"] = "schema"
     extra: dict[str, JSON] = {}  # passed on to the gateway unchanged
     fallbacks: tuple[str, ...] = ()  # models to ask, in order, while the breaker of those before is open
+    gateway: str = ""  # its name in `gateways` of the agent files; empty: that of the settings
+    fallback_gateways: tuple[str, ...] = ()  # of each fallback; empty: all have the gateway of `model`
     timeout_seconds: float | None = None  # silence before the first byte and between bytes; None: the settings'

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from journeyman.clock import Clock
 from journeyman.errors import ConfigurationError, ServiceError
 from journeyman.llm.client import ModelClient, ModelReply, ModelRequest, TextDelta
 from journeyman.llm.fake.scripted import ScriptedModel
 from journeyman.llm.gateway.gateway import Gateway
+from journeyman.llm.gateway.gateway_spec import GatewaySpec
+from journeyman.llm.gateway.gateways import Gateways
 from journeyman.llm.gateway.wire_choices import WireChoices
 from journeyman.llm.offline.model import OfflineModel
 
@@ -17,21 +19,24 @@ _MAX_OPEN = 64
 
 
 class Models:
-    """A model client that routes by name: `offline`, `script:FILE` and `replay:RUN`; other names go to the gateway.
+    """A model client that routes by name: `offline`, `script:FILE` and `replay:RUN`; other names go to a gateway.
 
-    `replay` opens the recorded run named after `replay:`. Each script or recording is opened once and continues where
-    the last call left it; the 64 opened last stay open.
+    `gateway` is that of requests that name none, if it is not in `gateways`. `replay` opens the recorded run named
+    after `replay:`. Each script or recording is opened once and continues where the last call left it; the 64 opened
+    last stay open.
     """
 
     def __init__(
         self,
         gateway: ModelClient | None = None,
         *,
+        gateways: Gateways | None = None,
         offline: ModelClient | None = None,
         replay: Callable[[str], Awaitable[ModelClient]] | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._gateway = gateway
+        self._gateways = gateways
         self._offline = offline or OfflineModel()
         self._replay = replay
         self._clock = clock
@@ -39,39 +44,65 @@ class Models:
         self._opening = asyncio.Lock()
 
     async def call(self, request: ModelRequest, on_delta: Callable[[TextDelta], None] | None = None) -> ModelReply:
-        client = self._client_of(request.model) or await self._open(request.model)
+        client = self._client_of(request) or await self._open(request.model)
         return await client.call(request, on_delta)
 
     def learned(self) -> dict[tuple[str, str], WireChoices]:
         """Return what was learned, by gateway and model: which parts of its requests the model refuses."""
-        gateway = self._gateway
-        if not isinstance(gateway, Gateway):
-            return {}
-        return {(gateway.name, model): choices for model, choices in gateway.learned.figures().items()}
+        figures = ((gateway.name, gateway.learned.figures()) for gateway in self._clients())
+        return {(name, model): choices for name, models in figures for model, choices in models.items()}
 
     def forget_learned(self) -> None:
-        """Forget what was learned of the gateway's models."""
-        if isinstance(self._gateway, Gateway):
-            self._gateway.learned.forget()
+        """Forget what was learned of the models of all gateways."""
+        for gateway in self._clients():
+            gateway.learned.forget()
+
+    def _clients(self) -> tuple[Gateway, ...]:
+        """Return the clients of all gateways."""
+        alone = (self._gateway,) if isinstance(self._gateway, Gateway) else ()
+        return (*alone, *(self._gateways.clients() if self._gateways is not None else ()))
+
+    def gateway_url(self, name: str) -> str | None:
+        """Return the URL of the gateway of this name, or None. It may hold credentials."""
+        return self._gateways.url(name) if self._gateways is not None else None
+
+    def renew_gateways(self, named: Iterable[GatewaySpec]) -> None:
+        """Use these gateways beside that of the settings from now on."""
+        if self._gateways is not None:
+            self._gateways.renew(named)
 
     async def aclose(self) -> None:
         clients = [self._offline, *self._opened.values(), *([self._gateway] if self._gateway else [])]
         self._opened.clear()
         for client in clients:
             await client.aclose()
+        if self._gateways is not None:
+            await self._gateways.aclose()
 
-    def _client_of(self, model: str) -> ModelClient | None:
-        """Return the client of a model. None: its script or recording is not open yet."""
+    def _client_of(self, request: ModelRequest) -> ModelClient | None:
+        """Return the client of a request's model. None: its script or recording is not open yet."""
+        model = request.model
         if model == "offline":
             return self._offline
         if model.startswith(("script:", "replay:")):
             return self._opened.get(model)
-        if self._gateway is None:
+        return self._gateway_of(request.gateway, model)
+
+    def _gateway_of(self, name: str, model: str) -> ModelClient:
+        """Return the client of the gateway of this name. Raises ServiceError if there is none."""
+        client: ModelClient | None = self._gateways.get(name) if self._gateways is not None else None
+        client = client or (None if name else self._gateway)
+        if client is None and name:
+            raise ServiceError(
+                f"there is no gateway {name!r} for model {model!r}; define it under `gateways` in an agent file",
+                code="gateway_not_set",
+            )
+        if client is None:
             raise ServiceError(
                 f"no gateway is set for model {model!r}; set LITELLM_GATEWAY_URL, or use the model `offline`",
                 code="gateway_not_set",
             )
-        return self._gateway
+        return client
 
     async def _open(self, model: str) -> ModelClient:
         async with self._opening:  # two concurrent first calls must not open a script twice

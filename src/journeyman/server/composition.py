@@ -131,7 +131,8 @@ def join(
     read = partial(read_definition, secrets)
     versions = VersionResolver(journal, agents, mcp.build, _direct(registry, agents), read)
 
-    models, workers = models or models_behind(settings, services, journal, clock), workers or WorkerPool()
+    models = models or models_behind(settings, services, journal, clock, loaded.gateways)
+    workers = workers or WorkerPool()
     http = HttpClient(services, transport_of, clock)
     executor = executor_of(settings, registry, workers, clock, ids, cache, http)
     prices = read_prices(settings.prices_path)
@@ -153,7 +154,18 @@ def join(
     unmet = partial(unmet_sandbox, workers=workers)
     forget = models.forget_learned if isinstance(models, Models) else None
     reloader = Reloader(
-        load_again, unmet, registry, services, mcp, agents, versions, clock, loaded.transport, secrets.learn, forget
+        load_again,
+        unmet,
+        registry,
+        services,
+        mcp,
+        agents,
+        versions,
+        clock,
+        loaded.transport,
+        secrets.learn,
+        forget,
+        renew_gateways=models.renew_gateways if isinstance(models, Models) else None,
     )
     return Application(
         settings=settings,

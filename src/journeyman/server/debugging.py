@@ -16,7 +16,7 @@ from journeyman.events.codec import rfc3339
 from journeyman.events.fold import AgentState
 from journeyman.llm.gateway.learned import shown
 from journeyman.llm.routing import Models
-from journeyman.masking import MARK
+from journeyman.masking import MARK, passwords
 from journeyman.server.application import Application
 from journeyman.settings import Settings
 from journeyman.telemetry.logs.formatters import Masker
@@ -111,4 +111,9 @@ def masked_page(settings: Settings) -> dict[str, Any]:
 def _masked(value: Any) -> Any:
     if isinstance(value, SecretStr):
         return MARK
-    return _USERINFO.sub(MARK, value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    value = _USERINFO.sub(MARK, value)
+    for credential in passwords(value):
+        value = value.replace(credential, MARK)
+    return value

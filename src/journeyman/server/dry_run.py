@@ -24,6 +24,7 @@ from journeyman.settings import Settings
 from journeyman.tools.spec import CallRequest, ToolHost, ToolSpec
 
 PRINCIPAL = "local"
+NO_GATEWAY = {"litellm_gateway_url": None, "openai_base_url": None}
 MAX_ANSWERS = 100  # to approvals; a loop of them has no other limit
 _WAIT_SECONDS = 600.0
 _PAGE = 500
@@ -55,7 +56,7 @@ async def dry_run(settings: Settings, path: Path | None, request: DryRun) -> tup
     problem of the files, NotFoundError for an agent without a graph.
     """
     models = ScriptedModel.from_file(request.script) if request.script else None
-    memory = settings.model_copy(update={"database_url": "memory://", "litellm_gateway_url": None, "auth_mode": "off"})
+    memory = settings.model_copy(update={"database_url": "memory://", "auth_mode": "off", **NO_GATEWAY})
     loaded = await load(memory, path, offline=True)
     if errors := [problem for problem in loaded.problems if problem.severity == "error"]:
         await loaded.registry.aclose()

@@ -12,6 +12,7 @@ from journeyman.agent_files.agent_types import AgentTypes
 from journeyman.agent_files.assembly import assemble
 from journeyman.agent_files.definition import LoadContext, LoadedAgent, LoadedAgents
 from journeyman.agent_files.folder import load_agents
+from journeyman.agent_files.model_entries import needs_gateway
 from journeyman.agent_files.node_types import NodeTypes
 from journeyman.agent_files.single import load_environment_agent
 from journeyman.agents.agent import BaseAgent
@@ -21,6 +22,8 @@ from journeyman.agents.spec import AgentSpec
 from journeyman.egress.services import ServiceSpec, merged_services
 from journeyman.egress.transport import Transport
 from journeyman.errors import ConfigurationError, Problem
+from journeyman.llm.gateway.gateway_spec import GatewaySpec
+from journeyman.server.gateway_grants import grant_warnings
 from journeyman.server.outbound import openapi_tools, outside
 from journeyman.server.paths import agent_path, tools_path
 from journeyman.settings import Settings
@@ -42,6 +45,7 @@ class LoadedFiles:
     problems: tuple[Problem, ...]
     transport: Transport | None = None  # of tools that are outside services
     services: tuple[ServiceSpec, ...] = ()  # of all agents, each once
+    gateways: tuple[GatewaySpec, ...] = ()  # of all agents, each once
     openapi: tuple[OpenApiTool, ...] = ()  # to be registered when there are guards for them
 
     def build(self, spec: AgentSpec) -> BaseAgent:
@@ -51,12 +55,16 @@ class LoadedFiles:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The values of the environment that agents name or that tools may see: they are masked."""
+        """The values of the environment that agents name or that tools may see, and credentials of gateways.
+
+        They are masked.
+        """
         specs = [*(tool.spec for tool in self.registry.tools.values())]
         specs += [spec for agent in self.agents for spec in agent.spec.tools]
         granted = {name for spec in specs for name in spec.policy.permissions.env}
         values = (os.environ.get(name, "") for name in sorted(granted))
-        return (*(secret for agent in self.agents for secret in agent.secrets), *filter(None, values))
+        of_gateways = (secret for gateway in self.gateways for secret in gateway.secrets)
+        return (*(secret for agent in self.agents for secret in agent.secrets), *filter(None, values), *of_gateways)
 
 
 def agent_types(imported: ImportedFiles) -> AgentTypes:
@@ -73,6 +81,7 @@ def load_context(settings: Settings, registry: ToolRegistry, types: AgentTypes, 
         environment=os.environ,
         default_model=settings.default_model,
         gateway_configured=settings.litellm_gateway_url is not None,
+        openai_configured=settings.uses_openai_variables,
         offline=offline,
         node_types=NodeTypes(ImportedFiles()).names(),
     )
@@ -109,21 +118,39 @@ def _read(
     types = agent_types(imported)
     around = load_context(settings, registry, types, offline)
     loaded = _from_environment(settings, around) if agents_at is None else load_agents(agents_at, around)
-    return loaded_files(registry, types, loaded, imported)
+    return loaded_files(registry, types, loaded, imported, warn_of_grants=settings.uses_openai_variables)
 
 
 def loaded_files(
-    registry: ToolRegistry, types: AgentTypes, loaded: LoadedAgents, imported: ImportedFiles
+    registry: ToolRegistry,
+    types: AgentTypes,
+    loaded: LoadedAgents,
+    imported: ImportedFiles,
+    *,
+    warn_of_grants: bool = False,
 ) -> LoadedFiles:
-    """Return the loaded agents together with what their files add: OpenAPI tools and settings of services."""
+    """Return the loaded agents together with what their files add: OpenAPI tools, settings of services, gateways.
+
+    `warn_of_grants`: OPENAI_BASE_URL and OPENAI_API_KEY are the gateway, if an agent uses it.
+    """
     transport = outside(loaded.agents)
     services, contradictions = merged_services(spec for agent in loaded.agents for spec in agent.services)
+    gateways = {gateway.name: gateway for agent in loaded.agents for gateway in agent.gateways}
     openapi, found = openapi_tools(loaded.agents, registry.tools)
     checked = registry.check_problems(spec for agent in loaded.agents for spec in agent.spec.tools)
     nodes = NodeTypes(imported)
     coded = [problem for agent in loaded.agents for problem in _code_problems(agent, nodes)]
-    problems = (*registry.problems, *loaded.problems, *found, *map(_contradiction, contradictions), *checked, *coded)
-    return LoadedFiles(registry, types, nodes, loaded.agents, problems, transport, services, openapi)
+    granted = grant_warnings(loaded.agents) if warn_of_grants and any(map(_uses_gateway, loaded.agents)) else ()
+    found = [*found, *map(_contradiction, contradictions)]
+    problems = (*registry.problems, *loaded.problems, *found, *checked, *coded, *granted)
+    return LoadedFiles(
+        registry, types, nodes, loaded.agents, problems, transport, services, tuple(gateways.values()), openapi
+    )
+
+
+def _uses_gateway(agent: LoadedAgent) -> bool:
+    """Return whether a model of the agent, or a fallback of one, has the gateway of the settings."""
+    return any(not gateway and needs_gateway(name) for gateway, name in agent.spec.models())
 
 
 def _code_problems(agent: LoadedAgent, nodes: NodeTypes) -> tuple[Problem, ...]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
+from functools import partial
 
 from journeyman.agent_files.definition import LoadedAgent
 from journeyman.clock import Clock
@@ -15,6 +16,8 @@ from journeyman.ids import Ids
 from journeyman.journal.journal import Journal
 from journeyman.llm.client import ModelClient
 from journeyman.llm.gateway.gateway import Gateway
+from journeyman.llm.gateway.gateway_spec import GatewaySpec
+from journeyman.llm.gateway.gateways import Gateways
 from journeyman.llm.routing import Models
 from journeyman.runtime.recorded_model import recorded_replies
 from journeyman.settings import Settings
@@ -49,31 +52,39 @@ def transport_of(public_only: bool) -> Transport:
     return AiohttpTransport(_TOOL_CONNECTIONS, resolve=system_resolve if public_only else None)
 
 
-def models_behind(settings: Settings, services: Services, journal: Journal, clock: Clock) -> Models:
-    """Return the model client: by name the gateway, the offline model, a script or a replay."""
+def models_behind(
+    settings: Settings, services: Services, journal: Journal, clock: Clock, named: Iterable[GatewaySpec] = ()
+) -> Models:
+    """Return the model client: by name a gateway, the offline model, a script or a replay.
+
+    `named` are the gateways of agent files.
+    """
 
     async def replay(run_id: str) -> ModelClient:
         return await recorded_replies(journal, run_id)
 
-    return Models(gateway_of(settings, services, clock), replay=replay, clock=clock)
+    gateways = Gateways(partial(_gateway, services, clock), settings.gateway)
+    gateways.renew(named)
+    return Models(gateways=gateways, replay=replay, clock=clock)
 
 
-def gateway_of(settings: Settings, services: Services, clock: Clock) -> Gateway | None:
-    """Return the client of the gateway. None: no gateway is configured."""
-    url = settings.litellm_gateway_url
-    if url is None:
-        return None
+def _gateway(services: Services, clock: Clock, spec: GatewaySpec, others: Mapping[str, Gateway]) -> Gateway:
+    """Return the client of a gateway. `others` are all clients by name."""
     from journeyman.egress.pool import AiohttpTransport  # noqa: PLC0415 - 0.15 s and 12 MB, only where a gateway is set
 
-    key = settings.litellm_gateway_api_key
-    destination = services.gateway(url)
+    destination = services.gateway(spec.url, spec.name)
     return Gateway(
         AiohttpTransport(destination.guard.policy.max_connections),
-        url,
-        key.get_secret_value() if key else None,
+        spec.url,
+        spec.key,
         guard=destination.guard,
         timeouts=destination.timeouts,
         clock=clock,
+        name=spec.name,
+        header=spec.header,
+        query=spec.query,
+        setting_names=spec.setting_names,
+        others=others,
     )
 
 

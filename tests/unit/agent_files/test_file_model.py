@@ -11,6 +11,7 @@ from journeyman.agent_files.file_model import (
     AgentFile,
     AuthEntry,
     BreakerEntry,
+    GatewayEntry,
     HistoryEntry,
     LimitsEntry,
     ModelEntry,
@@ -49,6 +50,7 @@ ENTRIES = [
     LimitsEntry,
     HistoryEntry,
     OutputEntry,
+    GatewayEntry,
     ServiceEntry,
 ]
 

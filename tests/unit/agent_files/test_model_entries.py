@@ -6,6 +6,7 @@ import pytest
 
 from journeyman.agent_files.definition import LoadContext
 from journeyman.agent_files.model_entries import resolve_model
+from journeyman.agents.spec import ModelSettings
 from tests.harness.agent_texts import define, defined
 
 
@@ -47,6 +48,14 @@ def test_the_start_is_refused(named: str | None, default: str | None, gateway: b
         resolve_model(named, default, gateway, False)
 
 
+@pytest.mark.parametrize(
+    ("named", "default", "model"), [("m", None, "m"), (None, "d", "d"), (None, None, "offline"), ("", "", "offline")]
+)
+def test_the_openai_variables_count_where_a_model_is_named(named: str | None, default: str | None, model: str) -> None:
+    assert resolve_model(named, default, False, False, openai=True) == model
+    assert resolve_model(named, default, False, True, openai=True) == "offline"
+
+
 LoadContextFactory = Callable[..., LoadContext]
 
 
@@ -68,3 +77,48 @@ def test_fallbacks_are_models_of_the_gateway(load_context: LoadContextFactory) -
         "offline is no model of the gateway",
         "the model big is named twice",
     ]
+
+
+def test_models_and_fallbacks_of_named_gateways(load_context: LoadContextFactory) -> None:
+    text = """type: react_agent
+model:
+  name: big
+  gateway: azure
+  fallbacks: [small, {name: big, gateway: other}, {name: big, gateway: default}]
+"""
+    agent = defined(text, load_context(gateway_configured=True))
+    model = agent.spec.model
+    assert (model.gateway, model.fallbacks) == ("azure", ("small", "big", "big"))
+    assert model.fallback_gateways == ("azure", "other", "")
+    assert [(use.gateway, use.line) for use in agent.gateway_uses] == [("azure", 4), ("other", 5)]
+    plain = defined("type: react_agent\nmodel: {name: big, fallbacks: [small]}", load_context(gateway_configured=True))
+    assert plain.spec.model == ModelSettings(name="big", fallbacks=("small",))
+
+
+def test_a_named_gateway_needs_no_gateway_of_the_settings(load_context: LoadContextFactory) -> None:
+    assert defined("type: react_agent\nmodel: {name: big, gateway: azure}", load_context()).spec.model.name == "big"
+    offline = defined("type: react_agent\nmodel: {name: big, gateway: azure}", load_context(offline=True)).spec.model
+    assert (offline.name, offline.gateway) == ("offline", "")
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("{name: offline, gateway: azure}", "offline is no model of a gateway"),
+        ("{name: big, gateway: default}", "the model big needs a gateway"),
+        ("{name: big, gateway: azure, fallbacks: [big]}", "the model big is named twice"),
+        (
+            "{name: big, gateway: azure, fallbacks: [{name: small, gateway: default}]}",
+            "the model small needs a gateway",
+        ),
+        ("{name: big, gateway: azure, fallbacks: [7]}", "`model.fallbacks[0]` must be a name or a mapping with `name`"),
+        (
+            "{name: big, gateway: azure, fallbacks: [{name: a, gate: b}]}",
+            "the key `model.fallbacks[0].gate` is unknown",
+        ),
+    ],
+)
+def test_a_gateway_that_does_not_fit_is_reported(load_context: LoadContextFactory, model: str, message: str) -> None:
+    agent, problems = define(f"type: react_agent\nmodel: {model}\n", load_context())
+    assert agent is None
+    assert [problem.message.partition(", not")[0] for problem in problems] == [message]

@@ -12,7 +12,7 @@ from journeyman.agents.spec import AgentSpec, ModelSettings
 from journeyman.clock import ManualClock
 from journeyman.egress.services import Services
 from journeyman.journal.memory import MemoryJournal
-from journeyman.server.outbound import gateway_of, models_behind, openapi_tools, outside
+from journeyman.server.outbound import models_behind, openapi_tools, outside
 from journeyman.settings import Settings
 from journeyman.tools.openapi.invoker import OpenApiTool
 from journeyman.tools.openapi.tool import openapi_tool
@@ -26,7 +26,7 @@ def services() -> Services:
 
 
 def test_without_an_address_there_is_no_gateway() -> None:
-    assert gateway_of(SETTINGS, services(), ManualClock()) is None
+    assert SETTINGS.gateway is None
     models_behind(SETTINGS, services(), MemoryJournal(), ManualClock())
 
 

@@ -15,6 +15,7 @@ from urllib.request import Request, urlopen
 
 from journeyman.cli.client.connect import owner_url
 from journeyman.cli.doctor.finding import CheckResult
+from journeyman.llm.gateway.address import MODELS, endpoint_url, shown_url
 from journeyman.settings import Settings, is_loopback
 
 NETWORK_SECONDS = 5.0
@@ -132,25 +133,28 @@ def redis(settings: Settings) -> CheckResult:
 
 def gateway(settings: Settings) -> CheckResult:
     """Check that the gateway lists its models, accepts the key, and has the same time as this machine."""
-    if settings.litellm_gateway_url is None:
+    spec = settings.gateway
+    if spec is None:
         return CheckResult("gateway", "warning", "LITELLM_GATEWAY_URL is not set; the offline model answers")
-    key = settings.litellm_gateway_api_key
-    headers = {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
-    url = f"{settings.litellm_gateway_url}/models"
+    headers = {"Authorization": f"Bearer {spec.key}"} if spec.key else {}
+    url = endpoint_url(spec.url, MODELS)
+    shown, names = shown_url(url), spec.setting_names
     try:
         with urlopen(Request(url, headers=headers), timeout=NETWORK_SECONDS) as response:
             skew = clock_skew(response.headers.get("Date"), time.time())
             if abs(skew) > MAX_SKEW_SECONDS:
-                text = f"{url} answers {response.status}, but its clock and this machine's differ by {abs(skew):.0f} s"
+                text = (
+                    f"{shown} answers {response.status}, but its clock and this machine's differ by {abs(skew):.0f} s"
+                )
                 return CheckResult("gateway", "warning", text)
-            return CheckResult("gateway", "fine", f"{url} answers {response.status}")
+            return CheckResult("gateway", "fine", f"{shown} answers {response.status}")
     except HTTPError as exc:
         rejected = exc.code in (401, 403)
-        advice = "; correct LITELLM_GATEWAY_API_KEY" if rejected else ""
-        return CheckResult("gateway", "broken" if rejected else "warning", f"{url} answers {exc.code}{advice}")
+        advice = f"; correct {names.key}" if rejected else ""
+        return CheckResult("gateway", "broken" if rejected else "warning", f"{shown} answers {exc.code}{advice}")
     except (URLError, OSError) as exc:
         return CheckResult(
-            "gateway", "broken", f"{url} does not answer ({exc}); start the gateway, or correct LITELLM_GATEWAY_URL"
+            "gateway", "broken", f"{shown} does not answer ({exc}); start the gateway, or correct {names.url}"
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from itertools import islice
 
 import msgspec
@@ -17,8 +17,10 @@ from journeyman.events.answer_schema import schema_instruction, with_instruction
 from journeyman.events.messages import Owner
 from journeyman.llm.client import ModelReply, ModelRequest, TextDelta
 from journeyman.llm.gateway import errors
+from journeyman.llm.gateway.address import endpoint_url, with_parameter
 from journeyman.llm.gateway.complaint import Complaint, complaint_of
 from journeyman.llm.gateway.deltas import MAX_REPLY_BYTES, ReplyDecoder
+from journeyman.llm.gateway.gateway_spec import SettingNames
 from journeyman.llm.gateway.learned import LearnedChoices
 from journeyman.llm.gateway.opaque import owned
 from journeyman.llm.gateway.refused_part import refused_name, without_refused
@@ -34,7 +36,7 @@ OnDelta = Callable[[TextDelta], None]
 
 
 class Gateway:
-    """A model client that calls `url` + `/chat/completions` and sends its API key only there.
+    """A model client that calls `/chat/completions` at `url` and sends its API key only there.
 
     Every call passes `guard`, with a breaker for each model. Since a model call has no side effects, transient errors
     (429, 5xx, no connection, a timeout, an incomplete or invalid reply) are retried as the guard allows. While a
@@ -44,6 +46,9 @@ class Gateway:
 
     An error that names a part of the request which the model does not need is answered by the same request without it.
     That is no retry, and `learned` keeps what helped.
+
+    The key is sent as a bearer token, or in the `header` or the parameter `query`. `others` are all gateways by name,
+    for fallbacks.
     """
 
     def __init__(
@@ -56,12 +61,20 @@ class Gateway:
         timeouts: Timeouts,
         clock: Clock,
         name: str = "",
+        header: str = "",
+        query: str = "",
+        setting_names: SettingNames = SettingNames(),
+        others: Mapping[str, Gateway] | None = None,
     ) -> None:
         self.name = name
+        self._setting_names = setting_names
+        self._others = {} if others is None else others  # gateways may be added to it later
         self._transport = transport
-        self._url = url.rstrip("/") + "/chat/completions"
+        self._url = endpoint_url(url)
+        if query and api_key:
+            self._url = with_parameter(self._url, query, api_key)
         self._api_key = api_key or ""
-        self._headers = _headers(api_key)
+        self._headers = _headers("" if query else self._api_key, header, setting_names.key)
         self._guard = guard
         self._timeouts = timeouts
         self._clock = clock
@@ -69,12 +82,13 @@ class Gateway:
 
     async def call(self, request: ModelRequest, on_delta: OnDelta | None = None) -> ModelReply:
         attempts = _Attempts(self, request, on_delta)
-        for model in (request.model, *request.fallbacks):
+        for gateway, model in self._targets(request):
             try:
-                return await self._call_one(model, attempts)
+                return await gateway._call_one(model, attempts)
             except ServiceError as exc:
                 failure, refused = exc, errors.from_guard(exc)
-            if not self._guard.is_open(model):
+                gateway._name_own_settings(failure)
+            if not gateway._guard.is_open(model):
                 break
         if refused is not None:
             raise refused from failure
@@ -82,7 +96,7 @@ class Gateway:
 
     async def _call_one(self, model: str, attempts: _Attempts) -> ModelReply:
         """Call one model, again without the parts of the request that it refuses."""
-        attempt = attempts.of(model)
+        attempt = attempts.of(model, self)
         for _ in range(_MAX_CHANGES):
             try:
                 reply = await self._guard.call(attempt, _classify, key=model, first=attempts.made + 1)
@@ -96,6 +110,19 @@ class Gateway:
                 self.learned.remember(model, attempts.choices)
                 return reply
         return await self._guard.call(attempt, _classify, key=model, first=attempts.made + 1)
+
+    def _targets(self, request: ModelRequest) -> Iterator[tuple[Gateway, str]]:
+        """Yield the request's model and its fallbacks, each with its gateway; without those whose gateway is gone."""
+        yield self, request.model
+        names = request.fallback_gateways or (self.name,) * len(request.fallbacks)
+        for model, name in zip(request.fallbacks, names, strict=True):
+            gateway = self if name == self.name else self._others.get(name)
+            if gateway is not None:
+                yield gateway, model
+
+    def _name_own_settings(self, failure: ServiceError) -> None:
+        failure.message = self._setting_names.in_text(failure.message)
+        failure.args = (failure.message,)
 
     def http_request(self, request: ModelRequest, *, stream: bool, choices: WireChoices = USUAL) -> Request:
         """Return the HTTP request for a model request."""
@@ -150,10 +177,11 @@ class _Attempts:
         self.choices = USUAL
         self.made = 0
 
-    def of(self, model: str) -> Callable[[int], Awaitable[ModelReply]]:
-        """Return a function that makes one attempt with this model."""
-        if model != self._request.model:
+    def of(self, model: str, gateway: Gateway) -> Callable[[int], Awaitable[ModelReply]]:
+        """Return a function that makes one attempt with this model of this gateway."""
+        if model != self._request.model or gateway is not self._gateway:
             self._request = msgspec.structs.replace(self._request, model=model)
+            self._gateway = gateway
         self.choices = self._gateway.learned.of(model)
         self._http_request = None
         return self._make
@@ -240,12 +268,11 @@ def _with_idle_limit(timeouts: Timeouts, seconds: float) -> Timeouts:
     return Timeouts(min(timeouts.connect, seconds), seconds, seconds, max(timeouts.total, seconds))
 
 
-def _headers(api_key: str | None) -> Mapping[str, str]:
+def _headers(api_key: str, header: str, setting: str) -> Mapping[str, str]:
+    """Return the headers of all requests. Raises ConfigurationError if the key, which is that setting, is unusable."""
     headers = {"content-type": "application/json", "accept-encoding": "identity", "user-agent": "journeyman"}
     if api_key:
         if not (api_key.isascii() and api_key.isprintable()):
-            raise ConfigurationError(
-                "LITELLM_GATEWAY_API_KEY has characters that an HTTP header cannot contain. Set a valid key."
-            )
-        headers["authorization"] = f"Bearer {api_key}"
+            raise ConfigurationError(f"{setting} has characters that an HTTP header cannot contain. Set a valid key.")
+        headers[header.lower() or "authorization"] = api_key if header else f"Bearer {api_key}"
     return headers

@@ -11,6 +11,7 @@ from journeyman.clock import Clock
 from journeyman.egress.services import Services
 from journeyman.egress.transport import Transport
 from journeyman.errors import BaseError, Problem, StateError
+from journeyman.llm.gateway.gateway_spec import GatewaySpec
 from journeyman.runtime.served.agents import AgentRegistry
 from journeyman.runtime.served.reload_report import AgentChange, ReloadReport
 from journeyman.runtime.served.versions import VersionResolver
@@ -44,6 +45,7 @@ class Reloader:
         transport: Transport | None,
         learn: Callable[[tuple[str, ...]], None],
         forget: Callable[[], None] | None = None,
+        renew_gateways: Callable[[tuple[GatewaySpec, ...]], None] | None = None,
     ) -> None:
         self._load = load
         self._unmet = unmet
@@ -55,6 +57,7 @@ class Reloader:
         self._clock = clock
         self._learn = learn
         self._forget = forget  # what was learned of models, which a reload may have changed
+        self._renew_gateways = renew_gateways
         self._lock = asyncio.Lock()
         self._transport = transport
         self.last: ReloadReport | None = None
@@ -125,6 +128,8 @@ class Reloader:
             await loaded.transport.aclose()
         self._transport = self._transport or loaded.transport
         held = self._services.renew(loaded.services)
+        if self._renew_gateways is not None:
+            self._renew_gateways(loaded.gateways)
         register(loaded.registry, loaded.openapi, self._transport, self._services, self._clock)
         self._mcp.mount(replace(loaded, registry=self._registry))
         dropped = self._registry.replace_with(loaded.registry, self._mcp.servers.names)

@@ -13,9 +13,11 @@ from contextlib import contextmanager
 import uvicorn
 
 from journeyman.journal.sqlite.file_lock import publish_address
-from journeyman.server.application import DRAIN_SECONDS
+from journeyman.llm.routing import Models
+from journeyman.server.application import DRAIN_SECONDS, Application
 from journeyman.server.serving.app import App
 from journeyman.server.serving.connections import AnsweringSocket, ConnectionBounds, sweep, with_connection_bounds
+from journeyman.server.serving.used_models import used_models
 from journeyman.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -124,4 +126,12 @@ def _announce(app: App, listening: socket.socket) -> None:
     url = f"{scheme}://{shown}:{port}"
     if app.settings.database_path is not None:
         publish_address(app.settings.database_path, url.replace(shown, _WITHIN.get(host, shown)))
-    print(f"Journeyman is ready on {url} ({names}{resumed})", flush=True)  # noqa: T201
+    models = _models(application)
+    print(f"Journeyman is ready on {url} ({names}{resumed}){models}", flush=True)  # noqa: T201
+
+
+def _models(application: Application) -> str:
+    """Return the part of the ready line that names the models and their gateways."""
+    url_of = application.models.gateway_url if isinstance(application.models, Models) else lambda _: None
+    models = used_models((agent.spec for agent in application.agents.agents.values()), url_of)
+    return f", models: {models}" if models else ""

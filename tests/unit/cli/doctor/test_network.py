@@ -120,6 +120,12 @@ def test_a_gateway_that_is_not_there_or_not_set() -> None:
     assert network.gateway(settings()).state == "warning"
 
 
+def test_the_gateway_of_the_openai_variables_answers(serve: Serve) -> None:
+    url = serve(401, b"{}", {})
+    found = network.gateway(settings(openai_base_url=f"{url}/v1?api_key=in-the-query", openai_api_key="sk-secret"))
+    assert found.text == f"{url}/v1/models answers 401; correct OPENAI_API_KEY"
+
+
 def test_clocks_that_differ(serve: Serve) -> None:
     date = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
     found = network.gateway(settings(litellm_gateway_url=serve(200, b"{}", {"Date": date})))
