@@ -26,7 +26,7 @@ test: .venv/.dev          ## every suite, the long ones in a reduced dose: side 
 test-long: .venv/.dev .venv/.prometheus ## the full doses
 	$(PYTEST) tests -m "long or hypothesis" --examples rest --timeout 900
 
-lint: .venv/.dev          ## style, types, floors
+lint: .venv/.dev          ## style, types, layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
