@@ -127,7 +127,7 @@ def test_doctor(shell: Shell) -> None:
     of_the_machine = {findings.pop(name) for name in ("open files", "sandbox", "disk", "address")}
     assert of_the_machine <= {"fine", "warning", "broken"}
     wanted = ("journeyman", "python", "parts", "sqlite", "settings", "journal", "server", "clock", "files")
-    assert findings == dict.fromkeys((*wanted, "callers", "tls", "agents", "redis"), "fine")
+    assert findings == dict.fromkeys((*wanted, "callers", "tls", "agents", "mcp", "redis"), "fine")
 
 
 def test_doctor_beside_a_journal_says_what_is_wrong_with_it(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
