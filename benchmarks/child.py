@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO, Protocol
 
 _RANDOM = random.SystemRandom()
 
@@ -34,6 +35,24 @@ class ChildFailed(Exception):
     """The child ended, or did not do in time what it should; the message holds the end of its output."""
 
 
+class Process(Protocol):
+    """What a Child needs of a process."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def returncode(self) -> int | None: ...
+
+    def poll(self) -> int | None:
+        """Return the exit code, or None while the process runs."""
+        ...
+
+    def wait(self, timeout: float | None = None, /) -> int:
+        """Return the exit code when the process has ended. Raises `subprocess.TimeoutExpired`."""
+        ...
+
+
 class Child:
     """One process and all it starts. `logs` receives NAME.out and NAME.err, appended to."""
 
@@ -44,15 +63,20 @@ class Child:
         self.out, self.err = logs / f"{name}.out", logs / f"{name}.err"
         with self.out.open("ab") as out, self.err.open("ab") as err:
             self.started = time.monotonic()
-            self.process = subprocess.Popen(
-                list(argv),
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=err,
-                env=None if env is None else dict(env),
-                cwd=cwd,
-                start_new_session=True,
-            )
+            self.process = self._spawn(argv, out, err, env, cwd)
+
+    def _spawn(
+        self, argv: Sequence[str], out: BinaryIO, err: BinaryIO, env: Mapping[str, str] | None, cwd: Path | None
+    ) -> Process:
+        return subprocess.Popen(
+            list(argv),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            env=None if env is None else dict(env),
+            cwd=cwd,
+            start_new_session=True,
+        )
 
     @property
     def pid(self) -> int:

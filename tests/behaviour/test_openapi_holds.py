@@ -66,7 +66,7 @@ async def server(tmp_path: Path) -> AsyncIterator[RealServer]:
         "LOG_FORMAT": "json",
         "REQUEST_WAIT_SECONDS": "5",
     }
-    server = RealServer(tmp_path, tmp_path / "agent.yaml", settings)
+    server = RealServer(tmp_path, tmp_path / "agent.yaml", settings, preloaded=True)
     await server.start()
     yield server
     await server.close()

@@ -32,7 +32,7 @@ async def paying(folder: Path, **settings: str) -> AsyncIterator[tuple[RealServe
     (folder / "prices.yaml").write_text(PRICES)
     async with FakeGateway() as gateway:
         given = {"LITELLM_GATEWAY_URL": gateway.url, "PRICES_PATH": str(folder / "prices.yaml"), **settings}
-        server = RealServer(folder, folder / "agents", given)
+        server = RealServer(folder, folder / "agents", given, preloaded=True)
         async with ApiClient(server) as client:
             await server.start()
             try:

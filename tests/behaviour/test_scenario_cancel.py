@@ -46,7 +46,7 @@ async def scenario(env: ServerEnvironment, name: str) -> None:
 
     reply: Step = {"text": _HALF, "chunks": 20, "hold_after": 10}
     second = await env.client.start(reply_script(keys[1], reply), keys[1], thread_id=thread)
-    await env.gateway.reached(keys[1])
+    await env.reached(keys[1])
     await _cancel(env, second)
     env.gateway.release(keys[1])
 

@@ -42,7 +42,7 @@ async def _post_until_refused(env: ServerEnvironment, place: int, answered: dict
 
 @pytest.mark.alone
 async def test_sigterm_under_load_with_a_watcher(tmp_path: Path) -> None:
-    async with server_environment(tmp_path) as env:
+    async with server_environment(tmp_path, preloaded=False) as env:
         stuck = await env.client.start(
             reply_script("stuck", [["slow", {"label": "stuck", "seconds": 16}]], "Done."), "stuck"
         )
@@ -92,7 +92,7 @@ async def _quick(env: ServerEnvironment, key: str) -> float:
 async def test_a_watcher_that_stops_reading_delays_nobody(tmp_path: Path) -> None:
     """Its stream is 3 MB; while it reads nothing another reads all of it, and memory stays."""
     text = {"text": "x", "repeat": 1_500_000, "chunks": 200}
-    async with server_environment(tmp_path) as env:
+    async with server_environment(tmp_path, preloaded=False) as env:
         warm = await env.client.start(reply_script("warm", text), "warm")
         await env.settle(warm)
         before = rss_mb(env.server.pid)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.child import Child, ChildFailed, free_port
+from tests.harness.preloaded import PreloadedChild, can_be_forked
 
 ROOT = Path(__file__).parent.parent.parent
 _KEPT = ("PATH", "HOME", "LANG", "PYTHONPATH", "VIRTUAL_ENV", "TMPDIR")
@@ -17,9 +18,16 @@ READY_SECONDS = 30.0
 
 
 class RealServer:
-    """`path` is what `serve` is given; settings come on top of quiet defaults."""
+    """`path` is what `serve` is given; settings come on top of quiet defaults. `preloaded`: its process is forked."""
 
-    def __init__(self, folder: Path, path: Path, settings: Mapping[str, str], arguments: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        path: Path,
+        settings: Mapping[str, str],
+        arguments: Sequence[str] = (),
+        preloaded: bool = False,
+    ) -> None:
         self.folder, self.path, self.arguments = folder, path, tuple(arguments)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -27,6 +35,8 @@ class RealServer:
         self.starts = 0
         self.child: Child | None = None
         self._reviving = asyncio.Lock()
+        assert can_be_forked(settings) or not preloaded
+        self._preloaded = preloaded
         kept = {key: value for key, value in os.environ.items() if key in _KEPT}
         self.env = {
             **kept,
@@ -39,7 +49,8 @@ class RealServer:
 
     @property
     def argv(self) -> list[str]:
-        return [sys.executable, "-m", "journeyman", "serve", str(self.path), "--no-watch", *self.arguments]
+        """The arguments of `journeyman`."""
+        return ["serve", str(self.path), "--no-watch", *self.arguments]
 
     @property
     def pid(self) -> int:
@@ -53,7 +64,12 @@ class RealServer:
     def spawn(self, before: Sequence[str] = ()) -> Child:
         """Start the process, after the words of `before` (strace), and do not wait."""
         self.starts += 1
-        self.child = Child(f"server-{self.starts}", [*before, *self.argv], self.folder, self.env, cwd=ROOT)
+        name = f"server-{self.starts}"
+        if self._preloaded and not before:
+            self.child = PreloadedChild(name, self.argv, self.folder, self.env, cwd=ROOT)
+        else:
+            argv = [*before, sys.executable, "-m", "journeyman", *self.argv]
+            self.child = Child(name, argv, self.folder, self.env, cwd=ROOT)
         return self.child
 
     async def start(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -43,6 +44,14 @@ class ServerEnvironment:
         else:
             await self.client.answer(run_id, approval["approval"], "retry", of)
 
+    async def reached(self, marker: str) -> None:
+        """Wait until the gateway holds for this marker. A server that is killed meanwhile is started again."""
+        holds = asyncio.create_task(self.gateway.reached(marker))
+        while not holds.done():
+            await self.client.get("/livez")
+            await asyncio.wait([holds], timeout=0.05)
+        holds.result()
+
     async def violations(self, run_id: str, marker: str) -> list[str]:
         """Return the invariants that a finished run breaks, seen from its events, the effects log and the gateway."""
         events = await self.client.events(run_id)
@@ -60,7 +69,10 @@ class ServerEnvironment:
 
 @asynccontextmanager
 async def server_environment(
-    folder: Path, settings: Mapping[str, str] | None = None, agents: Mapping[str, str] | None = None
+    folder: Path,
+    settings: Mapping[str, str] | None = None,
+    agents: Mapping[str, str] | None = None,
+    preloaded: bool = True,
 ) -> AsyncIterator[ServerEnvironment]:
     """Start the server and wait until it is ready. On exit everything is stopped."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -68,7 +80,7 @@ async def server_environment(
         gateway = await stack.enter_async_context(FakeGateway())
         effects_log = EffectsLog(folder, agents)
         settings = {"LITELLM_GATEWAY_URL": gateway.url, "LITELLM_GATEWAY_API_KEY": "sk-test", **(settings or {})}
-        server = RealServer(folder, effects_log.agents, settings)
+        server = RealServer(folder, effects_log.agents, settings, preloaded=preloaded)
         stack.push_async_callback(server.close)
         tracer = Tracer(folder)
         stack.push_async_callback(tracer.close)
