@@ -11,8 +11,8 @@ export PYTHONDONTWRITEBYTECODE = # pytest keeps its rewritten modules: 5 s of CP
 run: .venv/.run           ## the server with the example agent on http://127.0.0.1:8000
 	$(BIN)/journeyman serve examples/support
 
-unit: .venv/.dev          ## the unit tests but those that measure CPU, in seconds
-	$(PYTEST) tests/unit -m "not long and not alone" --examples first $(SIDE_BY_SIDE)
+unit: .venv/.dev          ## the unit tests but those that measure CPU, with few examples of Hypothesis, in 15 s
+	$(PYTEST) tests/unit -m "not long and not alone" --examples few $(SIDE_BY_SIDE)
 
 check: .venv/.dev         ## one test file or folder: make check F=tests/unit/test_ids.py
 	$(PYTEST) $(F) -m "not long"

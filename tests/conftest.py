@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 TEARDOWN_SECONDS = 60
+FEW = 10  # examples
 ARCHITECTURE = "tests/architecture/"
 ONLY_ALONE = "alone and not long"  # the `-m` of the second part of `make test`
 
@@ -23,8 +24,11 @@ settings.load_profile("unhurried")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--examples`. `make test` runs the first half of the examples of Hypothesis, `make test-long` the others."""
-    parser.addoption("--examples", choices=("all", "first", "rest"), default="all")
+    """Add `--examples`. `make test` runs the first half of the examples of Hypothesis, `make test-long` the others.
+
+    `make unit` runs a few.
+    """
+    parser.addoption("--examples", choices=("all", "first", "rest", "few"), default="all")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -54,7 +58,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             done += [item] if part == "rest" else []
             continue
         first = (own.max_examples + 1) // 2
-        count = first if part == "first" else own.max_examples - first
+        count = {"first": first, "rest": own.max_examples - first, "few": min(first, FEW)}[part]
         test._hypothesis_internal_use_settings = settings(own, max_examples=count)
     items[:] = [item for item in items if item not in done]
     config.hook.pytest_deselected(items=done)
