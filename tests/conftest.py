@@ -42,7 +42,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Put the unit tests last and divide the examples of Hypothesis tests between `make test` and `make test-long`.
 
     Small files at the end keep all processes busy. A test marked `long` keeps all of its examples. A derandomized one
-    makes the same examples each time: `make test` runs all of them.
+    makes the same examples each time: `make test` runs all of them. In CI, Hypothesis derandomizes every test.
     """
     items.sort(key=lambda item: "/unit/" in item.nodeid)
     part = config.option.examples
@@ -54,7 +54,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         own = getattr(test, "_hypothesis_internal_use_settings", None)
         if item.get_closest_marker("long"):
             continue
-        if own is None or own.derandomize:
+        if own is None or own.derandomize or own.max_examples == 1:
             done += [item] if part == "rest" else []
             continue
         first = (own.max_examples + 1) // 2
