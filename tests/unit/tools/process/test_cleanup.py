@@ -13,11 +13,17 @@ import pytest
 from journeyman.tools.process.cleanup import ProcessBaseline
 
 
+class HarmlessBaseline(ProcessBaseline):
+    """A baseline that kills no process: those of this one belong to other tests."""
+
+    def _kill_descendants(self) -> None:
+        return None
+
+
 @pytest.fixture
 def baseline(monkeypatch: pytest.MonkeyPatch) -> Iterator[ProcessBaseline]:
     """The baseline of this process, which the cleanup must not harm: no child is killed and none is collected."""
-    made = ProcessBaseline(alone=False)
-    made._kill_descendants = lambda: None  # type: ignore[method-assign]
+    made = HarmlessBaseline(alone=False)
     yield made
     assert made.restore()
 
