@@ -32,9 +32,12 @@ def reach_limit(limits: Limits, name: str, value: float) -> ReachLimit:
 
 def _exceeded_tokens(state: AgentState, limits: Limits) -> int | None:
     """Return the limit of tokens that is reached, that of the agent or that of the parent; None if neither is."""
-    bounds = (limits,) if state.bounds is None else (limits, state.bounds)
-    reached = (each.tokens for each in bounds if each.tokens is not None and _used_tokens(state, each) >= each.tokens)
-    return min(reached, default=None)
+    reached = _reached_tokens(state, limits)
+    return reached if state.bounds is None else _lower_tokens(reached, _reached_tokens(state, state.bounds))
+
+
+def _reached_tokens(state: AgentState, bound: Limits | Bounds) -> int | None:
+    return bound.tokens if bound.tokens is not None and _used_tokens(state, bound) >= bound.tokens else None
 
 
 def _used_tokens(state: AgentState, counting: Limits | Bounds) -> int:

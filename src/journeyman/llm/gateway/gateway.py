@@ -19,10 +19,11 @@ from journeyman.llm.client import ModelReply, ModelRequest, TextDelta
 from journeyman.llm.gateway import errors
 from journeyman.llm.gateway.address import endpoint_url, with_parameter
 from journeyman.llm.gateway.complaint import Complaint, complaint_of
-from journeyman.llm.gateway.deltas import MAX_REPLY_BYTES, ReplyDecoder
+from journeyman.llm.gateway.deltas import MAX_REPLY_BYTES, ReplyDecoder, decode_reply
 from journeyman.llm.gateway.gateway_spec import SettingNames
 from journeyman.llm.gateway.learned import LearnedChoices
 from journeyman.llm.gateway.opaque import owned
+from journeyman.llm.gateway.plain_reply import plain_reply
 from journeyman.llm.gateway.refused_part import refused_name, without_refused
 from journeyman.llm.gateway.wire import encode_request
 from journeyman.llm.gateway.wire_choices import USUAL, WireChoices
@@ -229,8 +230,13 @@ def _with_schema_told(request: ModelRequest, choices: WireChoices) -> ModelReque
 
 async def _read_reply(response: Response, request: ModelRequest, attempt: int, on_delta: OnDelta | None) -> ModelReply:
     """Read the reply, whatever its content type and encoding are. `on_delta` gets its text."""
-    decoder = ReplyDecoder({tool.name for tool in request.tools}, streamed=on_delta is not None)
-    async for piece in _pieces(response, whole=on_delta is None):
+    tools = {tool.name for tool in request.tools}
+    if on_delta is None and _is_document(response.headers):
+        body = await response.read(MAX_REPLY_BYTES)
+        plain = plain_reply(body, response.headers, tools, attempts=attempt)
+        return plain or decode_reply(body, response.headers, tools, model=request.model, attempts=attempt)
+    decoder = ReplyDecoder(tools, streamed=on_delta is not None)
+    async for piece in _pieces(response):
         text = decoder.feed(piece)
         if text and on_delta is not None:
             on_delta(TextDelta(text, attempt))
@@ -242,15 +248,15 @@ async def _read_reply(response: Response, request: ModelRequest, attempt: int, o
     return reply
 
 
-async def _pieces(response: Response, *, whole: bool) -> AsyncIterator[bytes]:
-    """Return the body, decompressed; `whole`: in one piece, unless it is a stream of events."""
+def _is_document(headers: Mapping[str, str]) -> bool:
+    """Return whether the headers announce one document, and not compressed."""
+    return "event-stream" not in headers.get("content-type", "") and "content-encoding" not in headers
+
+
+async def _pieces(response: Response) -> AsyncIterator[bytes]:
+    """Return the body, decompressed, as it arrives."""
     try:
         inflate = decompressor(response.headers)
-        if whole and "event-stream" not in response.headers.get("content-type", ""):
-            body = await response.read(MAX_REPLY_BYTES)
-            for piece in inflate.feed(body) if inflate else (body,):
-                yield piece
-            return
         while chunk := await response.chunk():
             for piece in inflate.feed(chunk) if inflate else (chunk,):
                 yield piece

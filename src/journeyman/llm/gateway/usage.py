@@ -24,6 +24,8 @@ def usage_of(fields: Mapping[str, JSON], headers: Mapping[str, str]) -> Usage:
 
 
 def _dollars(value: JSON) -> float | None:
+    if value is None:
+        return None
     try:
         cost = float(value)
     except (TypeError, ValueError):

@@ -30,9 +30,11 @@ def encode_request(request: ModelRequest, *, stream: bool, choices: WireChoices 
 
     Fields that are not set are left out. `extra` never overrides another field, but null in it removes one.
     """
-    extra = {key: value for key, value in request.extra.items() if value is not None}
-    left_out = choices.dropped | (request.extra.keys() - extra.keys())
-    own = {key: value for key, value in _parameters(request, stream, choices).items() if key not in left_out}
+    extra, own = request.extra, _parameters(request, stream, choices)
+    if extra or choices.dropped:
+        extra = {key: value for key, value in extra.items() if value is not None}
+        left_out = choices.dropped | (request.extra.keys() - extra.keys())
+        own = {key: value for key, value in own.items() if key not in left_out}
     messages = sent_messages(request.messages, Owner(request.model, gateway), choices.without_opaque)
     return _encoder.encode(
         {**extra, "model": request.model, "messages": [_message(message, choices) for message in messages], **own}
