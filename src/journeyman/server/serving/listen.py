@@ -17,6 +17,7 @@ from journeyman.llm.routing import Models
 from journeyman.server.application import DRAIN_SECONDS, Application
 from journeyman.server.serving.app import App
 from journeyman.server.serving.connections import AnsweringSocket, ConnectionBounds, sweep, with_connection_bounds
+from journeyman.server.serving.garbage_collection import FrozenObjects
 from journeyman.server.serving.used_models import used_models
 from journeyman.settings import Settings
 
@@ -45,6 +46,7 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, app: App) -> None:
         super().__init__(config)
         self._app = app
+        self._frozen = FrozenObjects(lambda: app.application.reloader.last if app.application else None)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -68,6 +70,7 @@ class _Server(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         if counter % TICKS_A_SECOND == 0:
             sweep(self.server_state.connections, asyncio.get_running_loop().time())
+            self._frozen.renew_after_reload()
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

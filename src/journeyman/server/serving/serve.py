@@ -11,6 +11,7 @@ from pathlib import Path
 from journeyman.errors import BaseError, ConfigurationError
 from journeyman.server.paths import agent_path, tools_path
 from journeyman.server.reload.file_watch import FileWatch, roots, snapshot
+from journeyman.server.serving.garbage_collection import collect_seldom
 from journeyman.settings import Settings
 from journeyman.telemetry.logs import setup as logs
 from journeyman.tools.discovery.discovery import Discovery, discover
@@ -23,6 +24,7 @@ def serve(settings: Settings, path: Path | None = None, *, offline: bool = False
 
     With `watch`, agent and tool files that change are reloaded.
     """
+    collect_seldom()
     try:
         return asyncio.Runner(loop_factory=_loop_factory()).run(_serve(settings, path, offline, watch))
     except KeyboardInterrupt:
