@@ -180,14 +180,12 @@ def _judge(outcome: Outcome, points: int) -> None:
     assert len(outcome.hits) >= 0.8 * points, f"too few points were reached: {outcome.report()}"
 
 
-@pytest.mark.alone
 @pytest.mark.timeout(150)
 async def test_a_run_survives_a_kill_at_8_points(tmp_path: Path) -> None:
     required()
     _judge(await _in_environments(tmp_path, 8), 8)
 
 
-@pytest.mark.alone
 @pytest.mark.long
 async def test_a_run_survives_a_kill_at_60_points(tmp_path: Path) -> None:
     required()
@@ -207,14 +205,12 @@ async def _crowds(folder: Path, shares: Sequence[float], syscalls: Sequence[str]
         return sweep.outcome
 
 
-@pytest.mark.alone
 @pytest.mark.timeout(120)
 async def test_32_writing_clients_survive_a_kill(tmp_path: Path) -> None:
     required()
     _judge(await _crowds(tmp_path, [0.15], ("pwrite64", "write")), 2)
 
 
-@pytest.mark.alone
 @pytest.mark.long
 async def test_32_writing_clients_survive_a_kill_at_more_points(tmp_path: Path) -> None:
     required()
