@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, assert_never
+from typing import Any, Literal, assert_never
 
 import msgspec
 
@@ -43,6 +43,7 @@ from journeyman.events.events import (
     ToolCallStarted,
 )
 from journeyman.events.graph_position import interrupted_calls, joined_into, with_call
+from journeyman.events.limit_questions import limit_question_of, new_limit
 from journeyman.events.merge_patch import merge_patch
 from journeyman.events.messages import Message
 from journeyman.events.node_steps import after_answer, after_step, answered, is_asked, is_of_code, waiting
@@ -158,11 +159,10 @@ def _apply_life(
                 calls=_direct_calls(state.direct),
             )
         case RunPaused():
-            return replace(state, status="paused", waiting_for=event.waiting_for)
-        case RunResumed(epoch=epoch, reason="taken_over"):
-            return _orphan(replace(state, status="running", epoch=epoch))
-        case RunResumed(epoch=epoch):
-            return replace(state, status="running", epoch=epoch)
+            question = state.limit_question and state.limit_question.after_pause(event)
+            return replace(state, status="paused", waiting_for=event.waiting_for, limit_question=question)
+        case RunResumed():
+            return _resume(state, event)
         case CancelRequested():
             return replace(state, cancel=state.cancel or event)
         case LimitReached():
@@ -171,10 +171,18 @@ def _apply_life(
             assert_never(event)
 
 
+def _resume(state: AgentState, event: RunResumed) -> AgentState:
+    approved = state.limit_question is not None and state.limit_question.status == "approved"
+    question = None if approved else state.limit_question
+    state = replace(state, status="running", epoch=event.epoch, limit_question=question)
+    return _orphan(state) if event.reason == "taken_over" else state
+
+
 def _reach_limit(state: AgentState, event: LimitReached) -> AgentState:
     """Keep the first limit. If the run reaches another one while it answers, it stops."""
     if state.limit is None:
-        return replace(state, limit=event, answering="due" if event.then == "answer" else "")
+        answering: Literal["", "due"] = "due" if event.then == "answer" else ""
+        return replace(state, limit=event, answering=answering, limit_question=None)
     return replace(state, answering="done") if state.answering and event.limit != state.limit.limit else state
 
 
@@ -304,8 +312,10 @@ def _apply_call(state: AgentState, event: ToolCallStarted | ToolCallFinished | A
             )
         case ToolCallFinished():
             return _finish_call(state, event)
-        case ApprovalRequested():
+        case ApprovalRequested(limit=None):
             return replace(state, calls=waiting(state.calls, event))
+        case ApprovalRequested():
+            return replace(state, limit_question=limit_question_of(event))
         case _:
             assert_never(event)
 
@@ -315,6 +325,12 @@ def _with_call(state: AgentState, name: str, **changes: Any) -> AgentState:
 
 
 def _answer(state: AgentState, event: ApprovalGiven) -> AgentState:
+    question = state.limit_question
+    if question is not None and question.approval == event.approval:
+        if event.decision == "approve":
+            asked = question.asked
+            state = replace(state, raised={**state.raised, asked.name: new_limit(event, asked)})
+        return replace(state, limit_question=question.answered_by(event))
     if any(is_asked(call, event) for call in state.calls):
         return replace(state, calls=answered(state.calls, event))
     return replace(state, walk=after_answer(state.walk, event))
