@@ -15,7 +15,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError
 
-from journeyman.agents.spec import History, Limits, OnReached, Reaction
+from journeyman.agents.spec import History, Limits, Reaction
 from journeyman.events.messages import JSON
 from journeyman.tools.spec import CacheTtl, Sandbox
 
@@ -25,7 +25,6 @@ MAX_EDGES = 400
 MAX_BRANCHES = 32  # of a fan-out or a join
 
 _LIMITS = Limits()
-_ON_REACHED = OnReached()
 _HISTORY = History()
 
 Seconds = Annotated[float, Field(gt=0, le=DAY)]
@@ -154,15 +153,63 @@ class McpServerEntry(FileEntry):
     tools: list[str] | None = Field(default=None, max_length=200, description="Only these, by their own names")
 
 
-class OnReachedEntry(FileEntry):
-    """What a run does at each of its limits. `answer`: it asks the model once more, without tools. `stop`: it ends."""
+class LimitAskEntry(FileEntry):
+    """At a limit, ask a human whether the run may go on. May be written as `ask` alone."""
 
-    steps: Reaction = _ON_REACHED.steps
-    tool_calls: Reaction = _ON_REACHED.tool_calls
-    seconds: Reaction = _ON_REACHED.seconds
-    tokens: Reaction = _ON_REACHED.tokens
-    cost_usd: Reaction = _ON_REACHED.cost_usd
-    repeats: Reaction = _ON_REACHED.repeats
+    ask: Literal[True]
+    up_to: float | None = Field(
+        default=None, gt=0, le=10**9, description="The highest value of the limit; default: twice the limit"
+    )
+    by: Literal["anyone", "other"] = Field(default="anyone", description="other: not the principal whose run asks")
+
+
+def _reaction(value: Any) -> Reaction | LimitAskEntry:
+    """Return what a run does at a limit. The errors of a mapping name its keys."""
+    if isinstance(value, dict):
+        return LimitAskEntry.model_validate(value)
+    if value == "ask":
+        return LimitAskEntry(ask=True)
+    return _final_reaction(value, "'answer', 'stop' or 'ask'")
+
+
+def _reaction_to_time(value: Any) -> Reaction:
+    if value == "ask" or isinstance(value, dict):
+        message = "no human is asked at the limit of time, which stops work that hangs"
+        raise PydanticCustomError("ask_seconds", message)
+    return _final_reaction(value, "'answer' or 'stop'")
+
+
+def _final_reaction(value: Any, expected: str) -> Reaction:
+    if value == "answer":
+        return "answer"
+    if value == "stop":
+        return "stop"
+    raise PydanticKnownError("literal_error", {"expected": expected})
+
+
+# Validators instead of unions, as for CacheSeconds.
+AnyReaction = Annotated[
+    Any,
+    PlainValidator(_reaction, json_schema_input_type=Literal["answer", "stop", "ask"] | LimitAskEntry),
+]
+FinalReaction = Annotated[
+    Any,
+    PlainValidator(_reaction_to_time, json_schema_input_type=Literal["answer", "stop"]),
+]
+
+
+class OnReachedEntry(FileEntry):
+    """What a run does at each of its limits.
+
+    `answer`: it asks the model once more, without tools. `stop`: it ends. `ask`: it asks a human whether it may go on.
+    """
+
+    steps: AnyReaction = "answer"
+    tool_calls: AnyReaction = "answer"
+    seconds: FinalReaction = "stop"
+    tokens: AnyReaction = "stop"
+    cost_usd: AnyReaction = "stop"
+    repeats: AnyReaction = "answer"
 
 
 class LimitsEntry(FileEntry):

@@ -23,6 +23,7 @@ from journeyman.agent_files.file_model import (
     GatewayEntry,
     GraphEntry,
     HistoryEntry,
+    LimitAskEntry,
     LimitsEntry,
     McpServerEntry,
     ModelEntry,
@@ -53,6 +54,7 @@ _ENTRIES: dict[tuple[str, ...], type[FileEntry]] = {
     ("mcp_servers", "*"): McpServerEntry,
     ("limits",): LimitsEntry,
     ("limits", "on_reached"): OnReachedEntry,
+    **{("limits", "on_reached", name): LimitAskEntry for name in OnReachedEntry.model_fields},
     ("quota",): QuotaEntry,
     ("history",): HistoryEntry,
     ("output",): OutputEntry,
@@ -195,7 +197,8 @@ def _problem(document: Document, error: ErrorDetails, path: YamlPath) -> Problem
     if kind in _KINDS:
         return _wrong_kind(document, path, _KINDS[kind])
     if kind == "literal_error":
-        return document.problem(path, f"`{name}` cannot be this", f"use {context['expected'].replace(' or ', ', ')}")
+        expected = context["expected"].replace(" or ", ", ").replace("True", "true")
+        return document.problem(path, f"`{name}` cannot be this", f"use {expected}")
     if kind == "string_pattern_mismatch":
         return document.problem(path, f"`{name}` has characters that are not allowed", "use a-z, 0-9, _ and -")
     return document.problem(path, f"`{name}` cannot be used: {_lower(error['msg'])}", "see the reference of agent.yaml")

@@ -11,6 +11,7 @@ import msgspec
 
 from journeyman.agents.env_references import redacted_text, resolved_references, variable_values, with_references
 from journeyman.errors import ConfigurationError
+from journeyman.events.events import Answerer
 from journeyman.events.messages import JSON
 from journeyman.events.quota import UNLIMITED, Quota
 from journeyman.events.rewriting import rewritten
@@ -41,15 +42,27 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
         return ((self.gateway, self.name), *zip(gateways, self.fallbacks, strict=True))
 
 
-class OnReached(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """What a run does at each of its limits. `answer`: it asks the model once more, without tools. `stop`: it ends."""
+class LimitAsk(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """At a limit, ask a human whether the run may go on with a higher one. At `up_to` the run stops."""
 
-    steps: Reaction = "answer"
-    tool_calls: Reaction = "answer"
+    ask: bool  # always true: it names the form
+    up_to: float | None = None  # None: twice the limit
+    by: Answerer = "anyone"
+
+
+class OnReached(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What a run does at each of its limits.
+
+    `answer`: it asks the model once more, without tools. `stop`: it ends. `LimitAsk`: it asks a human. The limit of
+    time never asks: it is there to stop work that hangs.
+    """
+
+    steps: Reaction | LimitAsk = "answer"
+    tool_calls: Reaction | LimitAsk = "answer"
     seconds: Reaction = "stop"
-    tokens: Reaction = "stop"
-    cost_usd: Reaction = "stop"
-    repeats: Reaction = "answer"
+    tokens: Reaction | LimitAsk = "stop"
+    cost_usd: Reaction | LimitAsk = "stop"
+    repeats: Reaction | LimitAsk = "answer"
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
