@@ -68,5 +68,7 @@ def print_run(output: CommandOutput, run: dict[str, Any]) -> None:
         call = f" {approval['tool']} {compact_json(approval['arguments'])}" if approval["tool"] else ""
         output.line(f"{approval['message']}{call}")
         output.line(f"  journeyman approvals answer {approval['approval']} {'|'.join(approval['decisions'])}")
+        if approval["kind"] == "limit":
+            output.line(f"    with approve: --arguments '{compact_json(approval['arguments'])}', or a lower value")
     if run["status"] == "cancelled":
         output.line("cancelled")
