@@ -11,6 +11,7 @@ from pathlib import Path
 from journeyman.errors import BaseError, ConfigurationError
 from journeyman.server.paths import agent_path, tools_path
 from journeyman.server.reload.file_watch import FileWatch, roots, snapshot
+from journeyman.server.serving.allocator import return_large_blocks
 from journeyman.server.serving.garbage_collection import collect_seldom
 from journeyman.settings import Settings
 from journeyman.telemetry.logs import setup as logs
@@ -25,6 +26,7 @@ def serve(settings: Settings, path: Path | None = None, *, offline: bool = False
     With `watch`, agent and tool files that change are reloaded.
     """
     collect_seldom()
+    return_large_blocks()
     try:
         return asyncio.Runner(loop_factory=_loop_factory()).run(_serve(settings, path, offline, watch))
     except KeyboardInterrupt:
