@@ -9,9 +9,9 @@ from pathlib import Path
 
 from journeyman.agent_files.document import Document, YamlPath
 from journeyman.agent_files.file_model import AuthEntry, OpenApiEntry
+from journeyman.agent_files.foreign_document import MAX_FOREIGN_BYTES, read_foreign
 from journeyman.agent_files.safety import file_inside, file_permissions
 from journeyman.agent_files.variables import Expansion
-from journeyman.agent_files.yaml_reader import Rules, read_document
 from journeyman.errors import Problem, ToolValidationError
 from journeyman.tools.openapi.address import base_url
 from journeyman.tools.openapi.api import Api
@@ -20,13 +20,7 @@ from journeyman.tools.openapi.references import DocumentFault, UnusableError
 from journeyman.tools.openapi.tool import openapi_tool
 from journeyman.tools.schema.arguments import SchemaCheck
 
-RULES = Rules(
-    max_bytes=2 * 1024 * 1024,
-    max_depth=64,
-    max_nodes=200_000,
-    foreign=True,
-    beginning="begin with `openapi: 3.1.0`",
-)
+BEGINNING = "begin with `openapi: 3.1.0`"
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
@@ -111,12 +105,12 @@ class OpenApiEntries:
             file = file_inside(self._folder, name)
             self.problems += file_permissions(file)
             with file.open("rb") as stream:
-                content = stream.read(RULES.max_bytes + 1)
+                content = stream.read(MAX_FOREIGN_BYTES + 1)
         except (ValueError, OSError) as exc:
             reason = str(exc) if isinstance(exc, ValueError) else exc.strerror
             self.report(path, f"the document cannot be read: {reason}", "name a file beside the agent file")
             return None
-        document, problems = read_document(content, str(self._folder / name), RULES)
+        document, problems = read_foreign(content, str(self._folder / name), BEGINNING)
         self.problems += problems
         return document
 
