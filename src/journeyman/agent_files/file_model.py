@@ -265,7 +265,7 @@ class OpenApiEntry(FileEntry):
     """Operations of an OpenAPI document (3.0 or 3.1, YAML or JSON, beside the agent file) as tools."""
 
     document: str = Field(min_length=1, max_length=500)
-    operations: list[str] = Field(min_length=1, max_length=100, description="operationIds")
+    operations: list[str] = Field(min_length=1, max_length=100, description="operationIds, or METHOD /path")
     server: str | None = Field(default=None, min_length=1, description="Default: the document's first server")
     auth: AuthEntry | None = None
 

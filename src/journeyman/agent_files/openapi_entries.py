@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from journeyman.agent_files.document import Document, YamlPath
@@ -16,10 +16,11 @@ from journeyman.errors import Problem, ToolValidationError
 from journeyman.tools.openapi.address import base_url
 from journeyman.tools.openapi.api import Api
 from journeyman.tools.openapi.invoker import Credential, OpenApiTool
-from journeyman.tools.openapi.references import DocumentFault, UnusableError
+from journeyman.tools.openapi.references import DocumentFault, DocumentPath, UnusableError
 from journeyman.tools.openapi.tool import openapi_tool
 from journeyman.tools.schema.arguments import SchemaCheck
 
+MAX_UNRESOLVED = 3  # paths of a document that are reported if an operation is not found
 BEGINNING = "begin with `openapi: 3.1.0`"
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
@@ -131,41 +132,46 @@ class _Operations:
 
     def read(self, server: str | None, credential: Credential | None) -> None:
         """Add the tools of the chosen operations to those of the entries."""
-        for index, identifier in enumerate(self._entry.operations):
+        listed: set[tuple[str, str]] = set()
+        for index, name in enumerate(self._entry.operations):
             path: YamlPath = ("openapi", self._name, "operations", index)
-            if identifier not in self._api.operation_ids:
-                self._unknown(path, identifier)
-            elif identifier in self._entry.operations[:index]:
+            found = self._api.operation(name)
+            if found is None:
+                self._unknown(path, name)
+            elif found[:2] in listed:
                 self._entries.report(path, "the operation is listed twice", "remove one of the two")
-            elif tool := self._tool(identifier, server, credential):
-                self._add(path, tool)
+            elif tool := self._tool(name, found.location, server, credential):
+                self._add(path, tool, found.location)
+            listed |= {found[:2]} if found else set()
 
-    def _tool(self, identifier: str, server: str | None, credential: Credential | None) -> OpenApiTool | None:
-        reading, faults = self._api.read(identifier)
+    def _tool(
+        self, name: str, at: DocumentPath, server: str | None, credential: Credential | None
+    ) -> OpenApiTool | None:
+        reading, faults = self._api.read(name)
         base = server
         if self._entry.server is None:
             try:
-                base = self._api.server(identifier)
+                base = self._api.server(name)
             except UnusableError as exc:
                 faults = [*faults, exc.fault]
+        self._report(faults)
+        if reading is None or base is None or faults:
+            return None
+        location = self._document.location(at, key=True)
+        source = f"{self._entry.document}:{location.line}" if location else self._entry.document
+        return openapi_tool(self._name, reading, base, credential, source)
+
+    def _report(self, faults: Iterable[DocumentFault]) -> None:
         for fault in faults:
             problem = _problem(self._document, fault)
             if problem not in self._entries.problems:  # operations can share a fault
                 self._entries.problems.append(problem)
-        if reading is None or base is None or faults:
-            return None
-        location = self._document.location(self._api.location(identifier), key=True)
-        source = f"{self._entry.document}:{location.line}" if location else self._entry.document
-        return openapi_tool(self._name, reading, base, credential, source)
 
-    def _add(self, path: YamlPath, tool: OpenApiTool) -> None:
+    def _add(self, path: YamlPath, tool: OpenApiTool, at: DocumentPath) -> None:
         try:
             SchemaCheck(tool.spec.parameters).compile()
         except ToolValidationError as exc:
-            place = self._api.location(tool.operation.id)
-            self._entries.problems.append(
-                _problem(self._document, DocumentFault(place, exc.message, "correct the document"))
-            )
+            self._report([DocumentFault(at, exc.message, "correct the document")])
             return
         if tool.spec.name in self._entries.tools:
             message = f"two operations would be the tool {tool.spec.name}"
@@ -173,12 +179,13 @@ class _Operations:
             return
         self._entries.tools[tool.spec.name] = tool
 
-    def _unknown(self, path: YamlPath, identifier: str) -> None:
-        known = self._api.operation_ids
-        close = difflib.get_close_matches(identifier[:200], known, n=3, cutoff=0.6)
+    def _unknown(self, path: YamlPath, name: str) -> None:
+        known = self._api.names
+        close = difflib.get_close_matches(name[:200], known, n=3, cutoff=0.6)
         listed = ", ".join(known[:20])[:500] or "none"
         remedy = f"did you mean {', '.join(close)}?" if close else f"its operations: {listed}"
-        self._entries.report(path, f"the document has no operation {identifier[:100]!r}", remedy)
+        self._entries.report(path, f"the document has no operation {name[:100]!r}", remedy)
+        self._report(self._api.unresolved_paths(name)[:MAX_UNRESOLVED])
 
 
 def _problem(document: Document, fault: DocumentFault) -> Problem:
