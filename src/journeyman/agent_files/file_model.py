@@ -7,9 +7,11 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     BaseModel,
     ConfigDict,
+    Discriminator,
     Field,
     GetJsonSchemaHandler,
     PlainValidator,
+    Tag,
     WithJsonSchema,
     model_validator,
 )
@@ -22,6 +24,7 @@ from journeyman.tools.spec import CacheTtl, Sandbox
 DAY = 86_400
 MAX_NODES = 100  # of a graph
 MAX_EDGES = 400
+LIST_TAG, MAPPING_TAG = "[list]", "[mapping]"  # in the location of an error, of a key that may be either
 MAX_BRANCHES = 32  # of a fan-out or a join
 
 _LIMITS = Limits()
@@ -253,12 +256,33 @@ class OutputEntry(FileEntry):
     )
 
 
+class BasicEntry(FileEntry):
+    """A user and a password of HTTP Basic authentication."""
+
+    user: str = Field(min_length=1, max_length=1000)
+    password: str = Field(default="", max_length=4096, description="Without one, the user is the credential")
+
+
 class AuthEntry(FileEntry):
-    """The credential for an API: `header` and `value`, or `bearer`."""
+    """A credential for an API: `header` or `query` with `value`, or `bearer`, or `basic`."""
 
     header: str | None = Field(default=None, min_length=1, max_length=100)
+    query: str | None = Field(default=None, min_length=1, max_length=100, description="Name of a query parameter")
     value: str | None = Field(default=None, min_length=1, max_length=4096)
     bearer: str | None = Field(default=None, min_length=1, max_length=4096)
+    basic: BasicEntry | None = None
+
+
+def _list_or_mapping(value: Any) -> str:
+    return LIST_TAG if isinstance(value, list) else MAPPING_TAG
+
+
+# With a discriminator, an error has one of these tags in its location, and not the names of all members of the union.
+Auth = Annotated[
+    Annotated[AuthEntry, Tag(MAPPING_TAG)]
+    | Annotated[list[AuthEntry], Field(min_length=1, max_length=10), Tag(LIST_TAG)],
+    Discriminator(_list_or_mapping),
+]
 
 
 class OpenApiEntry(FileEntry):
@@ -267,7 +291,7 @@ class OpenApiEntry(FileEntry):
     document: str = Field(min_length=1, max_length=500)
     operations: list[str] = Field(min_length=1, max_length=100, description="operationIds, or METHOD /path")
     server: str | None = Field(default=None, min_length=1, description="Default: the document's first server")
-    auth: AuthEntry | None = None
+    auth: Auth | None = Field(default=None, description="One credential, or a list of them")
 
 
 class GatewayEntry(FileEntry):

@@ -7,15 +7,17 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from journeyman.agent_files.auth_entries import AuthEntries
 from journeyman.agent_files.document import Document, YamlPath
-from journeyman.agent_files.file_model import AuthEntry, OpenApiEntry
+from journeyman.agent_files.file_model import OpenApiEntry
 from journeyman.agent_files.foreign_document import MAX_FOREIGN_BYTES, read_foreign
 from journeyman.agent_files.safety import file_inside, file_permissions
 from journeyman.agent_files.variables import Expansion
 from journeyman.errors import Problem, ToolValidationError
 from journeyman.tools.openapi.address import base_url
 from journeyman.tools.openapi.api import Api
-from journeyman.tools.openapi.invoker import Credential, OpenApiTool
+from journeyman.tools.openapi.credential import Credential
+from journeyman.tools.openapi.invoker import OpenApiTool
 from journeyman.tools.openapi.references import DocumentFault, DocumentPath, UnusableError
 from journeyman.tools.openapi.tool import openapi_tool
 from journeyman.tools.schema.arguments import SchemaCheck
@@ -23,9 +25,6 @@ from journeyman.tools.schema.arguments import SchemaCheck
 MAX_UNRESOLVED = 3  # paths of a document that are reported if an operation is not found
 BEGINNING = "begin with `openapi: 3.1.0`"
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
-
-_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
-_RESERVED = frozenset({"host", "content-length", "content-type", "transfer-encoding", "connection", "idempotency-key"})
 
 
 class OpenApiEntries:
@@ -58,7 +57,7 @@ class OpenApiEntries:
         if not NAME.fullmatch(name):
             remedy = "use at most 32 of a-z, 0-9, _ and -"
             self.report(path, "the name has characters that are not allowed", remedy, key=True)
-        credential = self._credential(entry.auth, (*path, "auth"))
+        credentials = AuthEntries(self._expansion, self.report).read(entry.auth, (*path, "auth"))
         server = self._server(entry.server, (*path, "server"))
         document = self._read(entry.document, (*path, "document"))
         if document is None:
@@ -68,29 +67,7 @@ class OpenApiEntries:
         except UnusableError as exc:
             self.problems.append(_problem(document, exc.fault))
             return
-        _Operations(self, name, entry, document, api).read(server, credential)
-
-    def _credential(self, auth: AuthEntry | None, path: YamlPath) -> Credential | None:
-        if auth is None:
-            return None
-        for key in ("value", "bearer"):
-            if getattr(auth, key) is not None and (*path, key) not in self._expansion.written:
-                remedy = "put it into the environment and write ${NAME} here"
-                self.report((*path, key), f"`{key}` holds a literal credential", remedy)
-        if auth.bearer is not None and auth.header is None and auth.value is None:
-            credential = Credential("Authorization", f"Bearer {auth.bearer}")
-        elif auth.bearer is None and auth.header is not None and auth.value is not None:
-            credential = Credential(auth.header, auth.value)
-        else:
-            self.report(
-                path, "`auth` is not complete", 'write {header: X-Key, value: "${KEY}"} or {bearer: "${TOKEN}"}'
-            )
-            return None
-        if not _HEADER.fullmatch(credential.header) or credential.header.lower() in _RESERVED:
-            self.report((*path, "header"), "this header cannot be set", "name the one that the API asks for")
-        if not (credential.value.isascii() and credential.value.isprintable()):
-            self.report(path, "the credential has characters that a header cannot carry", "correct the variable")
-        return credential
+        _Operations(self, name, entry, document, api).read(server, credentials)
 
     def _server(self, server: str | None, path: YamlPath) -> str | None:
         if server is None:
@@ -130,7 +107,7 @@ class _Operations:
         self._document = document
         self._api = api
 
-    def read(self, server: str | None, credential: Credential | None) -> None:
+    def read(self, server: str | None, credentials: tuple[Credential, ...]) -> None:
         """Add the tools of the chosen operations to those of the entries."""
         listed: set[tuple[str, str]] = set()
         for index, name in enumerate(self._entry.operations):
@@ -140,14 +117,15 @@ class _Operations:
                 self._unknown(path, name)
             elif found[:2] in listed:
                 self._entries.report(path, "the operation is listed twice", "remove one of the two")
-            elif tool := self._tool(name, found.location, server, credential):
+            elif tool := self._tool(name, found.location, server, credentials):
                 self._add(path, tool, found.location)
             listed |= {found[:2]} if found else set()
 
     def _tool(
-        self, name: str, at: DocumentPath, server: str | None, credential: Credential | None
+        self, name: str, at: DocumentPath, server: str | None, credentials: tuple[Credential, ...]
     ) -> OpenApiTool | None:
-        reading, faults = self._api.read(name)
+        in_query = frozenset(each.name for each in credentials if each.place == "query")
+        reading, faults = self._api.read(name, in_query)
         base = server
         if self._entry.server is None:
             try:
@@ -159,7 +137,7 @@ class _Operations:
             return None
         location = self._document.location(at, key=True)
         source = f"{self._entry.document}:{location.line}" if location else self._entry.document
-        return openapi_tool(self._name, reading, base, credential, source)
+        return openapi_tool(self._name, reading, base, credentials, source)
 
     def _report(self, faults: Iterable[DocumentFault]) -> None:
         for fault in faults:

@@ -13,9 +13,12 @@ from pydantic_core import ErrorDetails
 
 from journeyman.agent_files.document import Document, YamlPath
 from journeyman.agent_files.file_model import (
+    LIST_TAG,
+    MAPPING_TAG,
     AgentFile,
     ApprovalEntry,
     AuthEntry,
+    BasicEntry,
     BreakerEntry,
     EdgeEntry,
     FallbackEntry,
@@ -60,6 +63,9 @@ _ENTRIES: dict[tuple[str, ...], type[FileEntry]] = {
     ("output",): OutputEntry,
     ("openapi", "*"): OpenApiEntry,
     ("openapi", "*", "auth"): AuthEntry,
+    ("openapi", "*", "auth", "basic"): BasicEntry,
+    ("openapi", "*", "auth", "*"): AuthEntry,
+    ("openapi", "*", "auth", "*", "basic"): BasicEntry,
     ("graph",): GraphEntry,
     ("graph", "nodes", "*"): NodeEntry,
     ("graph", "nodes", "*", "model"): ModelEntry,
@@ -115,7 +121,10 @@ def _validated(data: JSON) -> tuple[AgentFile | None, list[ErrorDetails]]:
     try:
         return AgentFile.model_validate(data), []
     except pydantic.ValidationError as exc:
-        return None, exc.errors(include_url=False, include_input=False, include_context=True)
+        errors = exc.errors(include_url=False, include_input=False, include_context=True)
+        for error in errors:
+            error["loc"] = tuple(part for part in error["loc"] if part not in (LIST_TAG, MAPPING_TAG))
+        return None, errors
 
 
 def _without(data: JSON, paths: list[YamlPath]) -> JSON:

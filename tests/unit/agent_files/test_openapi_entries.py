@@ -75,8 +75,7 @@ def test_chosen_operations_are_tools_of_the_agent(load) -> None:
     assert b"s3cret" not in agent.spec.encode()
     assert "s3cret-key" in agent.secrets
     assert [tool.base for tool in agent.openapi] == ["https://crm.example/v1"] * 2
-    assert agent.openapi[0].credential is not None
-    assert agent.openapi[0].credential.value == "Bearer s3cret-key"
+    assert [each.value for each in agent.openapi[0].credentials] == ["Bearer s3cret-key"]
 
 
 def test_the_version_follows_the_operation_and_not_its_credential(load) -> None:

@@ -62,8 +62,13 @@ class Api:
             return [fault for each, fault in self._elsewhere.items() if each == path]
         return list(self._elsewhere.values())
 
-    def read(self, name: str) -> tuple[ReadOperation | None, list[DocumentFault]]:
-        """Read an operation of the document. Returns it, or None and everything that is wrong with it."""
+    def read(
+        self, name: str, supplied: frozenset[str] = frozenset()
+    ) -> tuple[ReadOperation | None, list[DocumentFault]]:
+        """Read an operation of the document. Returns it, or None and everything that is wrong with it.
+
+        `supplied`: query parameters that are credentials, and so no arguments.
+        """
         found = self.operation(name)
         assert found is not None
         fault = None
@@ -73,7 +78,7 @@ class Api:
             fault = f"the method {found.method.upper()} is not supported", "choose another operation"
         if fault is not None:
             return None, [DocumentFault(found.location, *fault)]
-        reader = OperationReader(self._references, self._dialect)
+        reader = OperationReader(self._references, self._dialect, supplied)
         node = found.item.child(found.method)
         return reader.read(name, found.path, found.method, found.item, node), reader.faults
 

@@ -49,10 +49,14 @@ class ReadOperation(msgspec.Struct, frozen=True):
 
 
 class OperationReader:
-    """Reads one operation, and collects in `faults` what is wrong with it."""
+    """Reads one operation, and collects in `faults` what is wrong with it.
 
-    def __init__(self, references: References, dialect: tuple[int, int]) -> None:
+    `supplied`: query parameters that are no arguments.
+    """
+
+    def __init__(self, references: References, dialect: tuple[int, int], supplied: frozenset[str]) -> None:
         self._references = references
+        self._supplied = supplied
         self._schemas = Schemas(references, dialect)
         self._arguments = ArgumentSchema()
         self.faults: list[DocumentFault] = []
@@ -88,6 +92,8 @@ class OperationReader:
             self.faults.append(exc.fault)
             return found
         for each in given:
+            if each.value.get("in") == "query" and str(each.value.get("name")) in self._supplied:
+                continue
             try:
                 parameter = read_parameter(each, self._schemas, self._arguments, with_body)
             except UnusableError as exc:
