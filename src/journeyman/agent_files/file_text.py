@@ -8,7 +8,8 @@ from journeyman.agent_files.document import SourceLocation
 from journeyman.errors import Problem
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
-_BLANK_LINES = re.compile(r"(?:[^\S\n]*(?:#[^\n]*)?\n)*")
+_DIRECTIVE = re.compile(r"^%", re.MULTILINE)
+_CONTENT = re.compile(r"^[^\S\n]*[^\s#]", re.MULTILINE)  # a line that is neither blank nor a comment
 
 
 class UnreadableError(Exception):
@@ -59,8 +60,7 @@ def _reject_control_characters(text: str, file: str) -> None:
 
 def _reject_directives(text: str, file: str) -> None:
     """Check that the first line which is neither blank nor a comment is no directive. Raises UnreadableError."""
-    skipped = _BLANK_LINES.match(text)
-    start = skipped.end() if skipped else 0
-    if text.startswith("%", start):
-        line, _ = position_after(text[:start])
+    directive = _DIRECTIVE.search(text)
+    if directive is not None and not _CONTENT.search(text, 0, directive.start()):
+        line, _ = position_after(text[: directive.start()])
         raise UnreadableError(Problem("YAML directives (%…) are not allowed", file, line, 1, "remove the line"))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Protocol
 
 from journeyman.agent_files.document import Document, SourceLocation, YamlPath
 from journeyman.agent_files.file_text import UnreadableError, decode_text
-from journeyman.agent_files.foreign_json import SURROGATE_PAIR, JsonPlaces, parse_json
+from journeyman.agent_files.foreign_json import ESCAPE, JsonPlaces, parse_json
 from journeyman.agent_files.foreign_yaml import ForeignYaml
 from journeyman.errors import Problem
 
@@ -48,14 +47,20 @@ def read_foreign(content: bytes, file: str, beginning: str) -> tuple[ForeignDocu
                 return ForeignDocument(data=parse_json(text), file=file, places=JsonPlaces(text)), ()
             except ValueError:
                 pass  # read as YAML, it has its problems named
-        reader = ForeignYaml(file, SURROGATE_PAIR.sub(_joined, text), beginning, problems)
+        reader = ForeignYaml(file, _with_joined_pairs(text), beginning, problems)
         reader.read()
     except UnreadableError as exc:
         return None, (*problems, exc.problem)
     return ForeignDocument(data=reader.places.root, file=file, places=reader.places), tuple(problems)
 
 
-def _joined(pair: re.Match[str]) -> str:
-    """Return the character of a surrogate pair of JSON escapes, which YAML does not know."""
-    halves = (int(pair[2], 16), int(pair[3], 16))
-    return pair[1] + chr(0x10000 + ((halves[0] - 0xD800) << 10) + (halves[1] - 0xDC00))
+def _with_joined_pairs(text: str) -> str:
+    """Return the text with a character for each surrogate pair of JSON escapes, which YAML does not know."""
+    pieces: list[str] = []
+    copied = 0
+    for escape in ESCAPE.finditer(text) if "\\u" in text else ():
+        if escape[1]:
+            high, low = int(escape[1], 16), int(escape[2], 16)
+            pieces += (text[copied : escape.start()], chr(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00)))
+            copied = escape.end()
+    return "".join([*pieces, text[copied:]])

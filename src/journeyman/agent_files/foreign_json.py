@@ -14,20 +14,23 @@ from journeyman.agent_files.foreign_yaml import MAX_DEPTH, MAX_NODES
 from journeyman.agent_files.scalars import resolve_foreign
 from journeyman.events.messages import JSON
 
-SURROGATE_PAIR = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
+# One escape, so that an escaped backslash begins none. Its groups are a surrogate pair, and NUL or half of a pair.
+# No repeated group is in these patterns, since one would take memory for each repetition.
+ESCAPE = re.compile(
+    r"\\(?:u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|(u0000|u[dD][89a-fA-F])|.)", re.DOTALL
+)
 
-_STRING = r'"[^"\\]*(?:\\.[^"\\]*)*"'
+_STRING = r'"(?:[^"\\]++|\\.)*+"'
 _TOKEN = re.compile(rf"{_STRING}|[{{}}\[\],]")
 _KEY = re.compile(rf"\s*({_STRING})\s*:\s*")
 _SPACE = re.compile(r"\s*")
-_NOT_TEXT = re.compile(r"(?<!\\)(?:\\\\)*\\u(?:0000|[dD][89a-fA-F])")
 
 
 def parse_json(text: str) -> JSON:
     """Return the data of a JSON text. Numbers may have any size. Raises ValueError if anything is not in order."""
     if text.count(",") + text.count("{") + text.count("[") > MAX_NODES:
         raise ValueError("too many values")
-    if "\\u" in text and _NOT_TEXT.search(SURROGATE_PAIR.sub(r"\1", text)):
+    if "\\u" in text and any(escape[3] for escape in ESCAPE.finditer(text)):
         raise ValueError("a text holds NUL or half of a surrogate pair")
     try:
         data = json.loads(

@@ -113,9 +113,7 @@ class ForeignYaml:
             raise UnreadableError(problem)
 
     def _node(self, event: yaml.NodeEvent) -> None:
-        self._nodes += 1
-        if self._nodes > MAX_NODES:
-            self._stop(event, f"the file has more than {MAX_NODES} values", "make it smaller")
+        self._count(1, event)
         frame = self._stack[-1] if self._stack else None
         if frame is not None and frame.key is None and isinstance(frame.container, dict):
             self._key(event, frame)
@@ -129,6 +127,11 @@ class ForeignYaml:
             self._put(event, value, weight)
         else:
             self._alias(event)
+
+    def _count(self, values: int, where: yaml.Event | SourceLocation) -> None:
+        self._nodes += values
+        if self._nodes > MAX_NODES:
+            self._stop(where, f"the file has more than {MAX_NODES} values", "make it smaller")
 
     def _open(self, event: yaml.CollectionStartEvent) -> None:
         if len(self._stack) >= MAX_DEPTH:
@@ -190,6 +193,7 @@ class ForeignYaml:
             self.problems.append(Problem(problem, self._file, *_unpacked(mark), "write the keys out"))
             return
         assert isinstance(frame.container, dict)
+        self._count(sum(map(len, mappings)), _unpacked(mark))  # these are copied
         for key, item in (pair for mapping in mappings for pair in mapping.items()):
             if key not in frame.container:
                 frame.container[key] = item
@@ -208,6 +212,7 @@ class ForeignYaml:
         if event.anchor is not None:
             self._anchors[event.anchor] = (event.value, _Weight(len(event.value) + 1))
         frame.key, frame.key_mark = event.value, _mark(event)
+        frame.size += len(event.value) + 1
         frame.merge = event.value == "<<" and event.implicit[0]
         if event.value in frame.container and not frame.merge:
             index = list(frame.container).index(event.value)
@@ -237,8 +242,9 @@ class ForeignYaml:
             self._stop(event, f"more than {MAX_PROBLEMS} problems", "solve these first")
         self.problems.append(Problem(message, self._file, *event_location(event), remedy))
 
-    def _stop(self, event: yaml.Event, message: str, remedy: str) -> NoReturn:
-        raise UnreadableError(Problem(message, self._file, *event_location(event), remedy))
+    def _stop(self, where: yaml.Event | SourceLocation, message: str, remedy: str) -> NoReturn:
+        location = where if isinstance(where, SourceLocation) else event_location(where)
+        raise UnreadableError(Problem(message, self._file, *location, remedy))
 
 
 def _mark(event: yaml.Event) -> int:

@@ -23,6 +23,7 @@ from journeyman.tools.openapi.tool import openapi_tool
 from journeyman.tools.schema.arguments import SchemaCheck
 
 MAX_UNRESOLVED = 3  # paths of a document that are reported if an operation is not found
+MAX_COMPARED = 5_000  # names of operations, to find one that may be meant
 BEGINNING = "begin with `openapi: 3.1.0`"
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
@@ -159,7 +160,7 @@ class _Operations:
 
     def _unknown(self, path: YamlPath, name: str) -> None:
         known = self._api.names
-        close = difflib.get_close_matches(name[:200], known, n=3, cutoff=0.6)
+        close = difflib.get_close_matches(name[:200], known[:MAX_COMPARED], n=3, cutoff=0.6)
         listed = ", ".join(known[:20])[:500] or "none"
         remedy = f"did you mean {', '.join(close)}?" if close else f"its operations: {listed}"
         self._entries.report(path, f"the document has no operation {name[:100]!r}", remedy)

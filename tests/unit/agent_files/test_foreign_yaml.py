@@ -73,6 +73,12 @@ def test_aliases_count_as_if_they_were_written_out() -> None:
     assert problem(large)[2] == "the aliases stand for more than 32 MiB"
 
 
+def test_merged_keys_count_as_values() -> None:
+    base = "b: &b {" + ", ".join(f"k{n}: 1" for n in range(1_000)) + "}\n"
+    merges = "".join(f"m{n}: {{<<: *b}}\n" for n in range(1_100))
+    assert problem(base + merges)[2] == "the file has more than 1000000 values"
+
+
 def test_a_place_within_an_alias_is_that_of_its_anchor() -> None:
     document, _ = read_foreign(b"a: &x\n  b: 1\nc: *x\nd:\n  <<: *x\n  e: 2", "f", "begin")
     assert document is not None
