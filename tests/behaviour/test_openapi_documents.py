@@ -53,7 +53,7 @@ ON_LINUX = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="me
 
 
 def measured(folder: Path, name: str, text: str, chosen: range) -> tuple[float, float]:
-    """Return the CPU seconds and the MB that loading an agent with this document costs in a process of its own."""
+    """Return the CPU seconds and the MB that loading an agent with this document costs in a new process."""
     (folder / name).write_text(text)
     operations = ", ".join(f"things/{'post' if number % 3 == 0 else 'get'}-{number}" for number in chosen)
     (folder / "agent.yaml").write_text(AGENT % (name, operations))

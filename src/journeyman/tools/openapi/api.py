@@ -73,7 +73,10 @@ class Api:
         assert found is not None
         fault = None
         if len(self._by_id.get(name, ())) > 1:
-            fault = f"the operationId {name[:100]!r} is given twice", "make it unique, or name the operation `METHOD /path`"
+            fault = (
+                f"the operationId {name[:100]!r} is given twice",
+                "make it unique, or name the operation `METHOD /path`",
+            )
         elif found.method in _UNSUPPORTED:
             fault = f"the method {found.method.upper()} is not supported", "choose another operation"
         if fault is not None:

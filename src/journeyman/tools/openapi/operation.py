@@ -35,7 +35,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FormOperation(Operation, frozen=True, kw_only=True):
-    """An operation whose body is a form. A class of its own, since the tool's code hash covers the fields above."""
+    """An operation whose body is a form. This is another class, since the tool's code hash covers the fields above."""
 
     fields: dict[str, FieldEncoding]  # those that are not written as their values say
 

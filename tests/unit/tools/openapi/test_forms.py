@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from email.message import EmailMessage
+from email.parser import BytesParser
+from email.policy import HTTP
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -115,3 +118,16 @@ def test_a_deep_object_has_a_greatest_depth() -> None:
         value = {"a": value}
     with pytest.raises(ToolValidationError, match="more than 32 levels"):
         urlencoded({"f": value}, f=DEEP)
+
+
+@given(
+    st.dictionaries(st.sampled_from(["a", "b c", "d[0]"]), TEXTS | st.sampled_from(["--", "\r\n--form-"]), max_size=3)
+)
+def test_an_independent_parser_reads_the_parts(fields: dict[str, str]) -> None:
+    body = encode_form(MULTIPART, {}, fields)
+    message = BytesParser(policy=HTTP).parsebytes(f"Content-Type: {body.content_type}\r\n\r\n".encode() + body.content)
+    read = {}
+    for part in message.iter_parts():
+        assert isinstance(part, EmailMessage)
+        read[part.get_param("name", header="content-disposition")] = part.get_payload(decode=True)
+    assert read == {name: text.encode() for name, text in fields.items()}
