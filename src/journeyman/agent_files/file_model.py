@@ -19,6 +19,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError
 
 from journeyman.agents.spec import History, Limits, Reaction
 from journeyman.events.messages import JSON
+from journeyman.events.model_request import Api
 from journeyman.tools.spec import CacheTtl, Sandbox
 
 DAY = 86_400
@@ -93,6 +94,10 @@ class ModelEntry(NamedEntry):
         default=[], max_length=8, description="Models of gateways to ask, in order, while a circuit breaker is open"
     )
     extra: dict[str, Any] = Field(default={}, description="Passed on to the gateway unchanged")
+    api: Api = Field(
+        default="auto",
+        description="auto: chat completions, and the Responses API for a model that asks for it",
+    )
 
 
 class PermissionsEntry(FileEntry):

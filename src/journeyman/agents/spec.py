@@ -13,6 +13,7 @@ from journeyman.agents.env_references import redacted_text, resolved_references,
 from journeyman.errors import ConfigurationError
 from journeyman.events.events import Answerer
 from journeyman.events.messages import JSON
+from journeyman.events.model_request import Api
 from journeyman.events.quota import UNLIMITED, Quota
 from journeyman.events.rewriting import rewritten
 from journeyman.tools.spec import StoredTool, ToolSpec
@@ -35,6 +36,7 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     extra: dict[str, JSON] = {}
     gateway: str = ""  # its name in `gateways` of the agent files; empty: that of the settings
     fallback_gateways: tuple[str, ...] = ()  # of each fallback; empty: all have the gateway of the model
+    api: Api = "auto"
 
     def targets(self) -> tuple[tuple[str, str], ...]:
         """Return the model and its fallbacks, each as a gateway's name and a model's name."""

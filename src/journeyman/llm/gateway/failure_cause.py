@@ -34,6 +34,9 @@ _KINDS: dict[Cause, frozenset[str]] = {
             "moderationblocked",
             "invalidprompt",  # OpenAI, of prompts to reasoning models
             "prohibitedcontent",  # Gemini
+            "biopolicy",  # OpenAI, in a failed response, as the next two
+            "misalignmentpolicyviolation",
+            "imagecontentpolicyviolation",
         )
     ),
     "no_credit": frozenset(

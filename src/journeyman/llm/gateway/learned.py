@@ -51,6 +51,7 @@ def _union(one: WireChoices, other: WireChoices) -> WireChoices:
         max_completion_tokens=one.max_completion_tokens or other.max_completion_tokens,
         without_opaque=frozenset(opaque),
         empty_content=one.empty_content or other.empty_content,
+        responses=one.responses or other.responses,
     )
 
 
@@ -61,6 +62,8 @@ def _difference(known: WireChoices, both: WireChoices) -> str:
         changes.append("max_tokens is sent as max_completion_tokens")
     if both.empty_content and not known.empty_content:
         changes.append('missing content is sent as ""')
+    if both.responses and not known.responses:
+        changes.append("it is called by the Responses API")
     return ", ".join(changes)
 
 

@@ -23,7 +23,8 @@ DROPPABLE = (
     "seed",
     "reasoning_effort",
 )
-_NEVER_DROPPED = ("max_tokens", "max_completion_tokens", "tools", "tool_choice")
+_NEVER_DROPPED = ("max_tokens", "max_completion_tokens", "max_output_tokens", "tools", "tool_choice")
+_ONLY_PATHS = frozenset(("messages", "input", "reasoning", "text", "include", "store"))  # common words in a text
 _OTHER_NAMES: Mapping[str, str] = {  # of the same parameter at other APIs, in complaints that bridges pass on
     r"include_usage": "stream_options",
     r"response.?(?:mime.?type|schema)": "response_format",
@@ -46,7 +47,7 @@ def without_refused(
     complaint: Complaint, request: ModelRequest, owner: Owner, choices: WireChoices, *, stream: bool
 ) -> WireChoices | None:
     """Return the choices with which the request is sent again. None: no other choice answers the complaint."""
-    if not _IS_MISSED.search(complaint.text):
+    if not names_missing(complaint):
         named = _first_named(complaint, _own_parameters(request, choices, stream=stream))
         if named == "max_tokens":
             return _replace(choices, max_completion_tokens=True) if _wants_other_name(complaint) else None
@@ -59,6 +60,11 @@ def without_refused(
     return None
 
 
+def names_missing(complaint: Complaint) -> bool:
+    """Return whether the complaint is about what the request lacks, and not about what it has."""
+    return _IS_MISSED.search(complaint.text) is not None
+
+
 def refused_name(complaint: Complaint, request: ModelRequest) -> str | None:
     """Return the name of the refused parameter or field, for an error's sentence. None: the complaint names none.
 
@@ -66,7 +72,7 @@ def refused_name(complaint: Complaint, request: ModelRequest) -> str | None:
     """
     known = {*DROPPABLE, *_NEVER_DROPPED, *request.extra}
     for path in complaint.paths:
-        if _PATH.fullmatch(path) and re.split(r"[.\[]", path)[0] in known | {"messages"}:
+        if _PATH.fullmatch(path) and re.split(r"[.\[]", path)[0] in known | _ONLY_PATHS:
             return path
     sent = {squashed(name): name for name in known if name in request.extra or name not in ("tools", "tool_choice")}
     if request.tools:
