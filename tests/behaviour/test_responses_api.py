@@ -102,14 +102,14 @@ async def test_a_thread_with_tools_and_reasoning(tmp_path: Path, more: str, refu
     bodies = [body for body in sent if "input" in body]
     assert [body["reasoning"] for body in bodies] == [{"effort": "low"}] * 3
     assert all(after["input"][: len(before["input"])] == before["input"] for before, after in pairwise(bodies))
-    assert [item["type"] for item in bodies[-1]["input"]] == [
-        "message",
+    assert [item.get("type", item.get("role")) for item in bodies[-1]["input"]] == [
+        "user",
         "reasoning",
         "function_call",
         "function_call_output",
         "reasoning",
         "message",
-        "message",
+        "user",
     ]
 
 

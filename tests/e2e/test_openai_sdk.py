@@ -8,15 +8,17 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from benchmarks.child import Child, free_port
 from benchmarks.servers import ROOT, environment
+from tests.wires.player import Form, play, shapes
 
 VENV = ROOT / ".venv-openai"
 CLIENT = ROOT / "tests" / "harness" / "openai_sdk_client.py"
+TYPES = ROOT / "tests" / "harness" / "openai_sdk_types.py"
 SCRIPT = """\
 - text: "Let me look."
   tool_calls: [{name: lookup, arguments: {city: Paris}}, {name: now}]
@@ -80,3 +82,14 @@ def test_a_tool_loop(sdk: str, fake_llm: str, form: str) -> None:
     assert last["output"][-1]["content"][0]["text"] == "It is sunny, at noon."
     assert (first["status"], last["status"]) == ("completed", "completed")
     assert played["streamed"] == ("Let me look.It is sunny, at noon." if form == "streamed" else "")
+
+
+async def test_requests_of_all_shapes_fit_the_types(sdk: str) -> None:
+    """What a server sent is sent back as it came, so this is about the shapes that are accepted too."""
+    accepted = [shape for shape in shapes() if "responses" in shape["name"] and "refuses" not in shape]
+    played = [await play(shape, form) for shape in accepted for form in get_args(Form) if form in shape]
+    bodies = [body for each in played for body in each.requests if "input" in body]
+    assert len(bodies) > 50
+    lines = "\n".join(map(json.dumps, bodies)).encode()
+    done = subprocess.run([sdk, str(TYPES)], input=lines, capture_output=True, timeout=120)
+    assert (done.returncode, done.stdout.decode()) == (0, ""), done.stderr.decode()[-2000:]

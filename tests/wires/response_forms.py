@@ -19,7 +19,7 @@ def is_response(reply: Reply) -> bool:
 
 def is_of_reply(item: Reply) -> bool:
     """Return whether an item of a request came from a reply."""
-    return item["type"] != "function_call_output" and item.get("role") not in ("user", "system")
+    return item.get("type") != "function_call_output" and item.get("role") not in ("user", "system")
 
 
 def response_body(reply: Reply, streamed: bool) -> tuple[bytes, str]:

@@ -10,7 +10,7 @@ from journeyman.events.messages import Owner
 from journeyman.llm.client import ModelRequest
 from journeyman.llm.gateway.complaint import Complaint, squashed
 from journeyman.llm.gateway.output_items import OUTPUT, item_ids, item_names
-from journeyman.llm.gateway.refused_part import names_missing
+from journeyman.llm.gateway.refused_part import names_missing, refused_name
 from journeyman.llm.gateway.wire_choices import WireChoices
 
 _ASKS_FOR_IT = re.compile(
@@ -56,8 +56,10 @@ def without_refused_items(
     if any(not path.startswith("input") for path in complaint.paths):
         return None
     sent = item_names(request.messages, owner) - choices.without_opaque
-    named_fields = sent.intersection(complaint.words)
-    return _replace(choices, without_opaque=choices.without_opaque | named_fields) if named_fields else None
+    if not sent or (not complaint.paths and refused_name(complaint, request)):
+        return None
+    refused = sent.intersection(complaint.words) or {OUTPUT}  # a complaint that names nothing may be about any item
+    return _replace(choices, without_opaque=choices.without_opaque | refused)
 
 
 def lasting(choices: WireChoices) -> WireChoices:

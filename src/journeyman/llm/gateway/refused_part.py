@@ -77,7 +77,11 @@ def refused_name(complaint: Complaint, request: ModelRequest) -> str | None:
     sent = {squashed(name): name for name in known if name in request.extra or name not in ("tools", "tool_choice")}
     if request.tools:
         sent |= {"tools": "tools", "toolchoice": "tool_choice"}
-    return next((sent[word] for word in map(squashed, complaint.words) if word in sent), None)
+    named = next((sent[word] for word in map(squashed, complaint.words) if word in sent), None)
+    if named is not None:
+        return named
+    # reasoning_effort of `extra` is reasoning.effort at the Responses API
+    return next((name for name in request.extra if "_" in name and name.replace("_", ".") in complaint.text), None)
 
 
 def _own_parameters(request: ModelRequest, choices: WireChoices, *, stream: bool) -> frozenset[str]:

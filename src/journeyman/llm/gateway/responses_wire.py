@@ -114,7 +114,7 @@ def _items(message: Message, choices: WireChoices) -> Iterator[JSON]:
         output = _content(message.content)
         yield {"type": "function_call_output", "call_id": message.tool_call_id, "output": output}
     else:
-        yield {"type": "message", "role": message.role, "content": _content(message.content)}
+        yield {"role": message.role, "content": _content(message.content)}
 
 
 def _content(parts: tuple[Part, ...]) -> JSON:

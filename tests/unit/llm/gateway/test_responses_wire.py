@@ -21,7 +21,7 @@ def sent(*messages: Message, choices: WireChoices = USUAL, stream: bool = False,
 def test_nothing_is_stored_and_reasoning_comes_with_the_reply() -> None:
     assert sent(user("hi")) == {
         "model": "m",
-        "input": [{"type": "message", "role": "user", "content": "hi"}],
+        "input": [{"role": "user", "content": "hi"}],
         "store": False,
         "include": ["reasoning.encrypted_content"],
     }
