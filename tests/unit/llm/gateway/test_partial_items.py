@@ -52,6 +52,48 @@ def test_the_items_of_the_last_event_are_completed_by_those_of_the_stream() -> N
     ]
 
 
+def test_an_item_that_is_announced_twice_is_one() -> None:
+    items = PartialItems()
+    for name in ("no", "now"):
+        items.announce(ResponseEvent(output_index=0), call(id="a", name=name))
+    assert items.joined([]) == [call(id="a")]
+
+
+def test_a_complete_call_with_another_id_is_known_by_its_call_id() -> None:
+    items = PartialItems()
+    for number in (0, 1):
+        items.announce(ResponseEvent(output_index=0), call(id=f"a{number}", call_id=f"c{number}", mark=number))
+    items.complete(ResponseEvent(output_index=0), call(id="b1", call_id="c1"))
+    assert items.joined([]) == [call(id="a0", call_id="c0", mark=0), call(id="b1", call_id="c1", mark=1)]
+
+
+def test_an_item_of_the_last_event_is_that_of_its_id_then_of_its_call_then_of_its_type() -> None:
+    items = PartialItems()
+    for number in (0, 1):
+        items.complete(ResponseEvent(), {"type": "reasoning", "id": f"r{number}", "encrypted_content": f"s{number}"})
+        items.complete(ResponseEvent(), call(id=f"f{number}", call_id=f"c{number}", arguments=f'{{"a": {number}}}'))
+    final = [
+        {"type": "reasoning", "id": "other"},
+        {"type": "reasoning", "id": "r0"},
+        call(id="g1", call_id="c1"),
+        call(id="g0", call_id="c0"),
+    ]
+    assert items.joined(final) == [
+        {"type": "reasoning", "id": "other", "encrypted_content": "s1"},
+        {"type": "reasoning", "id": "r0", "encrypted_content": "s0"},
+        call(id="g1", call_id="c1", arguments='{"a": 1}'),
+        call(id="g0", call_id="c0", arguments='{"a": 0}'),
+    ]
+
+
+def test_a_text_that_the_last_event_leaves_out_is_kept() -> None:
+    items = PartialItems()
+    items.of(ResponseEvent(), "message").add_text("content", 0, "output_text", "hi")
+    part = {"type": "output_text", "annotations": []}
+    [item] = items.joined([{"type": "message", "id": "m", "content": [{**part, "text": ""}]}])
+    assert item == {"type": "message", "id": "m", "role": "assistant", "content": [{**part, "text": "hi"}]}
+
+
 def test_items_are_in_the_order_of_their_numbers_if_these_are_distinct() -> None:
     items = PartialItems()
     for number in (1, 0):
