@@ -26,7 +26,7 @@ from journeyman.llm.gateway.learned import LearnedChoices
 from journeyman.llm.gateway.opaque import owned
 from journeyman.llm.gateway.output_items import API
 from journeyman.llm.gateway.plain_reply import plain_reply
-from journeyman.llm.gateway.refused_by_responses import asks_for_responses, lasting, without_refused_items
+from journeyman.llm.gateway.refused_by_responses import asks_for_responses, without_refused_items
 from journeyman.llm.gateway.refused_part import refused_name, without_refused
 from journeyman.llm.gateway.responses_decoder import ResponsesDecoder
 from journeyman.llm.gateway.responses_wire import encode_responses_request
@@ -37,7 +37,6 @@ from journeyman.resilience.guard import ErrorClass, Guard
 _MIN_SECRET_LENGTH = 8  # characters; a shorter key would be found in ordinary words
 _ERROR_BYTES = 64 << 10
 _MAX_CHANGES = 8  # of one call's request, after errors that name a part of it
-_NO_OWNER = Owner("")
 
 OnDelta = Callable[[TextDelta], None]
 
@@ -117,7 +116,7 @@ class Gateway:
                     raise named from exc
                 raise
             else:
-                self.learned.remember(model, lasting(attempts.choices))
+                self.learned.remember(model, attempts.choices)
                 return reply
         return await self._guard.call(attempt, _classify, key=model, first=attempts.made + 1)
 
@@ -148,7 +147,7 @@ class Gateway:
 
     def uses_responses(self, api: Api, choices: WireChoices) -> bool:
         """Return whether requests of this `api` go to the Responses API."""
-        return api == "responses" or (api == "auto" and (self._means_responses or choices.responses))
+        return (choices.responses or self._means_responses) if api == "auto" else api == "responses"
 
     async def aclose(self) -> None:
         await self._transport.aclose()
@@ -189,7 +188,17 @@ class Gateway:
 class _Attempts:
     """The attempts of one call, with the models that it is sent to in turn."""
 
-    __slots__ = ("_api", "_first", "_gateway", "_http_request", "_on_delta", "_owner", "_request", "choices", "made")
+    __slots__ = (
+        "_api",
+        "_first",
+        "_gateway",
+        "_http_request",
+        "_on_delta",
+        "_request",
+        "_responses",
+        "choices",
+        "made",
+    )
 
     def __init__(self, gateway: Gateway, request: ModelRequest, on_delta: OnDelta | None) -> None:
         self._first = self._gateway = gateway
@@ -197,7 +206,7 @@ class _Attempts:
         self._on_delta = on_delta
         self._http_request: Request | None = None
         self._api: Api = request.api
-        self._owner = _NO_OWNER
+        self._responses = False
         self.choices = USUAL
         self.made = 0
 
@@ -207,8 +216,9 @@ class _Attempts:
             self._request = msgspec.structs.replace(self._request, model=model)
         self._gateway = gateway
         self._api = self._request.api if gateway is self._first else "auto"
-        self.choices = self._gateway.learned.of(model)
-        self._use(self._gateway.uses_responses(self._api, self.choices))
+        self.choices = gateway.learned.of(model)
+        self._responses = gateway.uses_responses(self._api, self.choices)
+        self._http_request = None
         return self._make
 
     def change_after(self, error: errors.RequestRefusedError) -> bool:
@@ -217,42 +227,40 @@ class _Attempts:
         It is left out or renamed, or the request goes to the other API.
         """
         complaint, stream = error.complaint, self._on_delta is not None
-        if self._owner.api:
-            choices = without_refused_items(complaint, self._request, self._owner, self.choices)
+        if self._responses:
+            choices = without_refused_items(complaint, self._request, self._owner(), self.choices)
         elif self._api == "auto" and asks_for_responses(complaint):
             choices = msgspec.structs.replace(self.choices, responses=True)
-        elif error.status == 404:
-            return False
         else:
-            choices = without_refused(complaint, self._request, self._owner, self.choices, stream=stream)
+            choices = without_refused(complaint, self._request, self._owner(), self.choices, stream=stream)
         if choices is None:
             return False
         self.choices = choices
-        self._use(bool(self._owner.api) or choices.responses)
+        self._responses = self._responses or choices.responses
+        self._http_request = None
         return True
 
     def named(self, error: errors.RequestRefusedError) -> ServiceError | None:
         """Return the error with the name of the refused parameter or field. None: the complaint names none."""
         if error.status == 404:
-            return errors.without_responses_api(error) if self._owner.api else None
+            return errors.without_responses_api(error) if self._responses else None
         name = refused_name(error.complaint, self._request)
         return None if name is None else errors.bad_parameter(error, name)
 
-    def _use(self, responses: bool) -> None:
-        """Make the next request anew, to this API."""
-        self._owner = Owner(self._request.model, self._gateway.name, API if responses else "")
-        self._http_request = None
+    def _owner(self) -> Owner:
+        model, gateway = self._request.model, self._gateway.name
+        return Owner(model, gateway, API) if self._responses else Owner(model, gateway)
 
     async def _make(self, number: int) -> ModelReply:
         self.made = number
-        request, on_delta, responses = self._request, self._on_delta, bool(self._owner.api)
+        request, on_delta, responses = self._request, self._on_delta, self._responses
         if self._http_request is None:
             self._http_request = self._gateway.http_request(
                 request, stream=on_delta is not None, choices=self.choices, responses=responses
             )
         read = ResponsesDecoder if responses else ReplyDecoder
         reply = await self._gateway.attempt(self._http_request, request, number, on_delta, read)
-        return owned(reply, self._owner)
+        return owned(reply, self._owner())
 
 
 def _classify(error: ServiceError) -> ErrorClass:

@@ -6,6 +6,7 @@ import logging
 
 import msgspec
 
+from journeyman.llm.gateway.refused_by_responses import lasting
 from journeyman.llm.gateway.wire_choices import USUAL, WireChoices
 
 _MAX_MODELS = 256
@@ -27,7 +28,7 @@ class LearnedChoices:
     def remember(self, model: str, choices: WireChoices) -> None:
         """Add these choices to what is known of the model, and log what is new."""
         known = self.of(model)
-        if choices is known or (both := _union(known, choices)) == known:
+        if choices is known or (both := _union(known, lasting(choices))) == known:
             return
         self._by_model.pop(model, None)
         while len(self._by_model) >= _MAX_MODELS:

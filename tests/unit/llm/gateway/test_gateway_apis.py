@@ -63,8 +63,14 @@ async def test_a_404_that_asks_for_the_api_is_understood() -> None:
     assert (await setup.gateway.call(request())).message.text == "hello"
 
 
+async def test_a_404_that_names_a_parameter_is_answered_without_it() -> None:
+    setup = Setup(refused("No endpoints found that support temperature", status=404), plain())
+    assert (await setup.gateway.call(request(temperature=0.5))).message.text == "hello"
+    assert "temperature" not in body(setup.transport.requests[1])
+
+
 async def test_other_404s_are_told_and_change_nothing() -> None:
-    setup = Setup(refused("The model `temperature` does not exist", "model", 404))
+    setup = Setup(refused("The model `m` does not exist", "model", 404))
     with pytest.raises(ServiceError, match="check the model's name") as caught:
         await setup.gateway.call(request(temperature=0.5))
     assert (caught.value.code, len(setup.transport.requests)) == ("gateway_rejected", 1)
