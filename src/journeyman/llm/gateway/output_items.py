@@ -7,6 +7,7 @@ call says. So nothing is stored twice, and what is redacted in a call is nowhere
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterable, Iterator, Set
 from typing import Any
 
@@ -21,6 +22,7 @@ API = "responses"  # the `api` of the owner of output items
 OUTPUT = "output"
 CALL = "function_call"
 TEXT_OF = {"output_text": "text", "text": "text", "refusal": "refusal"}  # types of parts, with the key of their text
+_MAX_ID = 64  # characters that OpenAI accepts; ChatGPT and GitHub Copilot give longer ids and refuse them then
 _OF_CALL = frozenset(("type", "call_id", "name", "arguments"))
 _NEEDED = frozenset(("type", "role", "content", "call_id", "name", "arguments", "text", "refusal"))
 
@@ -60,6 +62,11 @@ def sent_items(message: Message, refused: Set[str] = frozenset()) -> list[JSON]:
     calls = iter(message.tool_calls)
     items = (_sent_item(item, texts, calls, refused, spoken=bool(message.content)) for item in kept)
     return [item for item in items if item is not None]
+
+
+def sent_call_id(call_id: str) -> str:
+    """Return the id of a call as a request has it, which is another one if it is too long."""
+    return call_id if len(call_id) <= _MAX_ID else f"call_{hashlib.sha256(call_id.encode()).hexdigest()[:48]}"
 
 
 def item_names(messages: Iterable[Message], owner: Owner) -> frozenset[str]:
@@ -155,14 +162,14 @@ def _sent_item(
     kind = item.get("type")
     if kind == CALL:
         call = next(calls)
-        return {**_without(call.extra, refused), **_call_item(call)}
+        return {**_sendable(call.extra, refused), **_call_item(call)}
     if kind == "message":
         if _places(item) and not spoken:  # its text is only white space, which is not sent
             return None
         return _with_texts(item, texts, refused)
     if kind in refused or (kind == "reasoning" and not _says_something(item)):
         return None
-    return _without(item, refused)
+    return _sendable(item, refused)
 
 
 def _says_something(reasoning: Item) -> bool:
@@ -173,12 +180,12 @@ def _says_something(reasoning: Item) -> bool:
 def _with_texts(item: Item, texts: Iterator[str], refused: Set[str]) -> JSON | None:
     """Return a message item with its texts. None: it has no text."""
     if "content" not in item:
-        return {**_without(item, refused), "content": next(texts)}
+        return {**_sendable(item, refused), "content": next(texts)}
     if not isinstance(item["content"], list):
-        return _without(item, refused) if item["content"] else None
+        return _sendable(item, refused) if item["content"] else None
     parts = [_with_text(part, texts, refused) for part in item["content"]]
     parts = [part for part in parts if (key := _text_key(part)) is None or part.get(key)]
-    return {**_without(item, refused), "content": parts} if parts else None
+    return {**_sendable(item, refused), "content": parts} if parts else None
 
 
 def _with_text(part: JSON, texts: Iterator[str], refused: Set[str]) -> JSON:
@@ -199,10 +206,16 @@ def _new_items(message: Message) -> list[JSON]:
 def _call_item(call: ToolCall) -> Item:
     return {
         "type": CALL,
-        "call_id": call.id,
+        "call_id": sent_call_id(call.id),
         "name": repaired_name(call.name),
         "arguments": repaired_arguments(call.arguments),
     }
+
+
+def _sendable(item: Item, refused: Set[str]) -> Item:
+    """Return the fields of an item that are sent. Its id is not needed, so one that is too long is left out."""
+    item_id = item.get("id")
+    return _without(item, refused | {"id"} if isinstance(item_id, str) and len(item_id) > _MAX_ID else refused)
 
 
 def _without(fields: Item, names: Set[str]) -> Item:

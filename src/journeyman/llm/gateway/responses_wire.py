@@ -8,7 +8,7 @@ import msgspec
 
 from journeyman.events.messages import JSON, FilePart, ImagePart, Message, Owner, Part, TextPart
 from journeyman.llm.client import ModelRequest, ToolDefinition
-from journeyman.llm.gateway.output_items import API, sent_items
+from journeyman.llm.gateway.output_items import API, sent_call_id, sent_items
 from journeyman.llm.gateway.sent_messages import sent_messages
 from journeyman.llm.gateway.wire_choices import USUAL, WireChoices
 
@@ -112,7 +112,7 @@ def _items(message: Message, choices: WireChoices) -> Iterator[JSON]:
         yield from sent_items(message, choices.without_opaque)
     elif message.role == "tool":
         output = _content(message.content)
-        yield {"type": "function_call_output", "call_id": message.tool_call_id, "output": output}
+        yield {"type": "function_call_output", "call_id": sent_call_id(message.tool_call_id or ""), "output": output}
     else:
         yield {"role": message.role, "content": _content(message.content)}
 

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from journeyman.events.messages import Message, Owner, TextPart, ToolCall
-from journeyman.llm.gateway.output_items import OUTPUT, item_ids, item_names, reply_message, sent_items
+from journeyman.llm.gateway.output_items import OUTPUT, item_ids, item_names, reply_message, sent_call_id, sent_items
 
 OWNER = Owner("m", "", "responses")
 REASONING = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "sealed"}
@@ -78,6 +78,17 @@ def test_the_names_and_ids_of_items_are_those_of_their_owner() -> None:
     assert item_names(messages, OWNER) == named
     assert item_ids(messages, OWNER) == {"rs_1", "msg_1", "fc_1"}
     assert item_names(messages, Owner("m")) == item_ids(messages, Owner("m")) == frozenset()
+
+
+def test_ids_that_are_too_long_are_not_sent() -> None:
+    long = "x" * 65
+    message = stored({**REASONING, "id": long}, {**CALL, "id": long, "call_id": long})
+    reasoning, call = sent_items(message)
+    assert reasoning == {key: value for key, value in REASONING.items() if key != "id"}
+    assert call == {**{key: value for key, value in CALL.items() if key != "id"}, "call_id": sent_call_id(long)}
+    assert len(sent_call_id(long)) < 64
+    assert sent_call_id(long) != sent_call_id(long + "x")
+    assert sent_call_id("x" * 64) == "x" * 64
 
 
 def test_a_call_without_call_id_has_the_id_of_its_item() -> None:
