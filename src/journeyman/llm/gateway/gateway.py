@@ -27,7 +27,7 @@ from journeyman.llm.gateway.opaque import owned
 from journeyman.llm.gateway.output_items import API
 from journeyman.llm.gateway.plain_reply import plain_reply
 from journeyman.llm.gateway.refused_by_responses import asks_for_responses, without_refused_items
-from journeyman.llm.gateway.refused_part import refused_name, without_refused
+from journeyman.llm.gateway.refused_part import refused_name, without_refused, without_stream
 from journeyman.llm.gateway.responses_decoder import ResponsesDecoder
 from journeyman.llm.gateway.responses_wire import encode_responses_request
 from journeyman.llm.gateway.wire import encode_request
@@ -227,7 +227,9 @@ class _Attempts:
         It is left out or renamed, or the request goes to the other API.
         """
         complaint, stream = error.complaint, self._on_delta is not None
-        if self._responses:
+        if stream and (whole := without_stream(complaint, self._request, self.choices)) is not None:
+            choices: WireChoices | None = whole
+        elif self._responses:
             choices = without_refused_items(complaint, self._request, self._owner(), self.choices)
         elif self._api == "auto" and asks_for_responses(complaint):
             choices = msgspec.structs.replace(self.choices, responses=True)

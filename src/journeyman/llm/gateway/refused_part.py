@@ -35,6 +35,9 @@ _UNSUPPORTED = re.compile(
     r"unsupported|not (?:be )?(?:supported|permitted|allowed|recogni[sz]ed)|unrecogni[sz]ed|unknown|unexpected|extra",
     re.I,
 )
+_NO_STREAM = re.compile(  # OpenAI: o3-pro, and models that only verified organizations may stream
+    r"\bto stream this model|\bstreaming (?:is )?not supported|\bnot support(?:ed)? stream(?:ing)?\b", re.I
+)
 _IS_MISSED = re.compile(r"must be (?:passed|provided|sent|included|set)|must (?:start|begin) with|\bmissing\b", re.I)
 _NO_TEXT = frozenset(("null", "nil", "none", "nonetype", "string", "str", "empty", "missing", "required", "text"))
 _REASONING = re.compile(r"^(?:reasoning|thinking|signature)")
@@ -58,6 +61,15 @@ def without_refused(
     if not choices.empty_content and _names_null_content(complaint) and any(map(_is_null, request.messages)):
         return _replace(choices, empty_content=True)
     return None
+
+
+def without_stream(complaint: Complaint, request: ModelRequest, choices: WireChoices) -> WireChoices | None:
+    """Return the choices with which the reply comes in one piece. None: the complaint is not about streaming."""
+    if not ("stream" in complaint.paths or _NO_STREAM.search(complaint.text)):
+        return None
+    if "stream" in choices.dropped | request.extra.keys():
+        return None
+    return _replace(choices, dropped=choices.dropped | {"stream", "stream_options"})
 
 
 def names_missing(complaint: Complaint) -> bool:

@@ -143,6 +143,17 @@ async def test_text_is_streamed_and_a_reply_that_is_not_streamed_is_shown_at_onc
     assert body(setup.transport.requests[0])["stream"] is True
 
 
+@pytest.mark.parametrize(("api", "answer"), [("chat", plain), ("responses", response)])
+async def test_a_model_that_does_not_stream_is_asked_for_a_whole_reply(api: str, answer: Any) -> None:
+    verify = refused("Your organization must be verified to stream this model.", "stream")
+    setup = Setup(verify, answer("whole"), answer("again"))
+    for _ in range(2):
+        await setup.gateway.call(request(api=api), setup.deltas.append)
+    assert [delta.text for delta in setup.deltas] == ["whole", "again"]
+    assert ["stream" in body(sent) for sent in setup.transport.requests] == [True, False, False]
+    assert "stream_options" not in body(setup.transport.requests[-1])
+
+
 async def test_items_that_a_model_refuses_are_left_out_of_this_request_alone() -> None:
     call = {"type": "function_call", "id": "fc_1", "call_id": "c", "name": "t", "arguments": "{}"}
     asked = Setup(response("hm", REASONING, call))
