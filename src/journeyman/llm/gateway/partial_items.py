@@ -28,6 +28,9 @@ class PartialItems:
 
     def of(self, event: ResponseEvent, kind: str) -> PartialItem:
         """Return the item of this type that a piece belongs to. It begins here if it was not announced."""
+        last = self._items[-1] if self._items else None
+        if last is not None and last.kind == kind and event.item_id and last.fields.get("id") == event.item_id:
+            return last  # as for most pieces
         return self._found(event.item_id, event.output_index, kind) or self._begin(kind, event)
 
     def announce(self, event: ResponseEvent, item: Item) -> None:
