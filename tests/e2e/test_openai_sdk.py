@@ -84,9 +84,13 @@ def test_a_tool_loop(sdk: str, fake_llm: str, form: str) -> None:
     assert played["streamed"] == ("Let me look.It is sunny, at noon." if form == "streamed" else "")
 
 
+NOT_TYPED = ("responses_long_ids",)  # reasoning without an id, which the types demand and OpenAI does not
+
+
 async def test_requests_of_all_shapes_fit_the_types(sdk: str) -> None:
     """What a server sent is sent back as it came, so this is about the shapes that are accepted too."""
-    accepted = [shape for shape in shapes() if "responses" in shape["name"] and "refuses" not in shape]
+    ours = [shape for shape in shapes() if "responses" in shape["name"] and shape["name"] not in NOT_TYPED]
+    accepted = [shape for shape in ours if "refuses" not in shape]
     played = [await play(shape, form) for shape in accepted for form in get_args(Form) if form in shape]
     bodies = [body for each in played for body in each.requests if "input" in body]
     assert len(bodies) > 50
