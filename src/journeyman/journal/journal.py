@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from journeyman.errors import StorageError
 from journeyman.events.codec import Draft, Entry
 from journeyman.events.messages import JSON, Message
 from journeyman.events.quota import UNLIMITED, Quota
@@ -266,6 +267,11 @@ class Journal(Protocol):
     @property
     def healthy(self) -> bool:
         """False after a failed COMMIT or fsync: no more batches are accepted until a restart."""
+        ...
+
+    @property
+    def trouble(self) -> StorageError | None:
+        """Why commits fail now. None: they succeed. While `healthy`, the trouble may pass by itself."""
         ...
 
     @property

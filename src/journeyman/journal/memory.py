@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
-from journeyman.errors import BaseError
+from journeyman.errors import BaseError, StorageError
 from journeyman.events.charging import with_reserved
 from journeyman.events.codec import Entry
 from journeyman.events.events import ToolCallStarted
@@ -181,6 +181,10 @@ class MemoryJournal:
     @property
     def healthy(self) -> bool:
         return True
+
+    @property
+    def trouble(self) -> StorageError | None:
+        return None
 
     async def commit(self, batch: Batch) -> Committed:
         committed = self._transactions.commit(batch)

@@ -51,6 +51,7 @@ class SqliteTables:
         self._absent: set[str] = set()  # runs and threads that this transaction found to be missing
         self._last_number: int | None = None
         self._day = 0  # of the newest charge
+        self.last_event = 0  # number of the newest event of this transaction; 0: it has none
         self._changed = False
         self._new_runs: dict[str, Run] = {}
         self._dirty_runs: dict[str, Run] = {}
@@ -103,6 +104,7 @@ class SqliteTables:
             self._new_streams = []
         if self._new_events:
             self._db.executemany(Q["add_event"], self._new_events)
+            self.last_event = self._db.last_insert_rowid()
             self._new_events = []
 
     def committed(self) -> None:
@@ -134,6 +136,7 @@ class SqliteTables:
 
     def _clear_changes(self) -> None:
         self._changed = False
+        self.last_event = 0
         self._absent.clear()
         self._idle.clear()
         for rows in (self._new_runs, self._dirty_runs, self._new_threads, self._dirty_threads):

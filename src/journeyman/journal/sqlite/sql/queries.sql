@@ -204,6 +204,25 @@ ORDER BY updated_at, key LIMIT ?
 -- name: count_threads
 SELECT count(*) FROM threads WHERE NOT erasing
 
+-- name: position
+SELECT coalesce((SELECT value FROM meta WHERE key = 'epoch'), 0), coalesce((SELECT max(id) FROM events), 0),
+    coalesce((SELECT value FROM meta WHERE key = 'changes'), 0)
+
+-- name: count_change
+INSERT INTO meta (key, value) VALUES ('changes', 1) ON CONFLICT (key) DO UPDATE SET value = value + 1 RETURNING value
+
+-- name: lift_epoch
+UPDATE meta SET value = max(value, ?) WHERE key = 'epoch'
+
+-- name: kept_path
+SELECT path FROM file
+
+-- name: drop_kept_path
+DELETE FROM file
+
+-- name: keep_path
+INSERT INTO file (path) VALUES (?)
+
 -- name: epoch
 SELECT value FROM meta WHERE key = 'epoch'
 

@@ -1,0 +1,5 @@
+-- What a journal knows of its own file: the path that it was last opened under for writing.
+
+CREATE TABLE file (
+    path TEXT NOT NULL
+);
