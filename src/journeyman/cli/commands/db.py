@@ -1,4 +1,4 @@
-"""`journeyman db`: migrates, copies, verifies and prunes the journal file."""
+"""`journeyman db`: migrates, copies, restores, verifies and prunes the journal file."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from journeyman.clock import SystemClock
 from journeyman.errors import ConfigurationError, ValidationError
 from journeyman.journal.sqlite.backup import back_up
 from journeyman.journal.sqlite.journal import SqliteJournal
+from journeyman.journal.sqlite.restore import restore
 from journeyman.journal.sqlite.verify import verify_journal
 from journeyman.runtime.retention import Keep, Retention
 from journeyman.settings import Settings
 
-app = typer.Typer(help="Migrate, copy, verify and prune the journal file.")
+app = typer.Typer(help="Migrate, copy, restore, verify and prune the journal file.")
 MAX_DAMAGES = 100  # printed by `verify`
 MEGABYTE = 1_000_000
 
@@ -62,6 +63,18 @@ def _progress(json: bool) -> Callable[[float], None]:
     if json or not sys.stderr.isatty():
         return lambda share: None
     return lambda share: print(f"\r{share:.0%} ", end="\n" if share >= 1 else "", file=sys.stderr, flush=True)
+
+
+@app.command("restore")
+def restore_backup(
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="The backup to put in place. It stays as it is.")],
+    json: Json = False,
+) -> None:
+    """Put a backup in the place of the journal. The server must be stopped; the files there before are kept."""
+    path = _database_path(Settings.read())
+    kept = restore(source, path, _progress(json))
+    text = f"Restored {path} from {source}." + (f" What was there before is now {kept}." if kept else "")
+    CommandOutput(json=json).show({"path": str(path), "kept": str(kept) if kept else None}, text)
 
 
 @app.command("verify")
