@@ -45,7 +45,8 @@ def test_nothing_is_overwritten_and_nothing_is_copied_from_nowhere(shell: Shell)
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        ("UPDATE events SET data = '{\"x\":' WHERE seq = 3", "does not fit its schema"),
+        ("UPDATE events SET data = '{\"x\":' WHERE seq = 3", "event 3 is not as it was written"),
+        ("UPDATE events SET data = '{\"x\":', checksum = NULL WHERE seq = 3", "does not fit its schema"),
         ("DELETE FROM events WHERE seq = 2", "event 3 follows 1"),
         ("UPDATE runs SET status = 'failed'", "the row says"),
     ],

@@ -59,7 +59,7 @@ def backup(
 
 
 def _progress(json: bool) -> Callable[[float], None]:
-    """Return a function that prints the copied share (0 to 1) on one line, or nothing without a terminal."""
+    """Return a function that prints the finished share (0 to 1) on one line, or nothing without a terminal."""
     if json or not sys.stderr.isatty():
         return lambda share: None
     return lambda share: print(f"\r{share:.0%} ", end="\n" if share >= 1 else "", file=sys.stderr, flush=True)
@@ -82,14 +82,14 @@ def verify(
     file: Annotated[Path | None, typer.Argument(metavar="FILE", help="A backup. [the journal itself]")] = None,
     json: Json = False,
 ) -> None:
-    """Check a journal: SQLite's pages, gaps in streams, the state of every run, and rows against events.
+    """Check a journal: SQLite's pages, gaps in streams, checksums, the state of every run, and rows against events.
 
     A server may be running. Exit code 1: something is damaged.
     """
     path = file or journal_file(Settings.read())
     if not path.is_file():
         raise ConfigurationError(f"There is no file {path}. Give the path of a journal or of a backup.")
-    damages = verify_journal(path, MAX_DAMAGES)
+    damages = verify_journal(path, MAX_DAMAGES, _progress(json))
     text = "\n".join(damages) or f"{path} is not damaged."
     CommandOutput(json=json).show({"path": str(path), "damages": damages}, text)
     raise typer.Exit(FAILED if damages else OK)

@@ -21,6 +21,7 @@ from journeyman.journal.journal import ApiKeyRow, ApprovalRow, IdempotencyClaim,
 from journeyman.journal.sqlite.columns import (
     changed_run_values,
     changed_thread_values,
+    checksum,
     encode,
     new_run_values,
     new_thread_values,
@@ -204,7 +205,8 @@ class SqliteTables:
             new = entry.type == "run_accepted"  # the check found no such stream
             number = self._new_number(entry.stream) if new else self._number(entry.stream)
         self._changed = True
-        self._new_events.append((number, entry.seq, entry.type, entry.v, entry.at, entry.data))
+        seq, type, v, at, data = entry.seq, entry.type, entry.v, entry.at, entry.data
+        self._new_events.append((number, seq, type, v, at, data, checksum(seq, type, v, at, data)))
 
     def entries(self, stream: str, after: int, limit: int) -> Sequence[Entry]:
         self._flush_events()

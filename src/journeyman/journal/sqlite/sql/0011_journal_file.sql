@@ -3,3 +3,6 @@
 CREATE TABLE file (
     path TEXT NOT NULL
 );
+
+-- A checksum of each new event. Events of earlier releases have none.
+ALTER TABLE events ADD COLUMN checksum INTEGER;

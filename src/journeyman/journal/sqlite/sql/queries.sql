@@ -109,7 +109,7 @@ INSERT INTO streams (no, name) VALUES (?, ?)
 SELECT max(seq) FROM events WHERE stream = ?
 
 -- name: add_event
-INSERT INTO events (stream, seq, type, v, at, data) VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO events (stream, seq, type, v, at, data, checksum) VALUES (?, ?, ?, ?, ?, ?, ?)
 
 -- name: entries
 SELECT seq, type, v, at, data FROM events
@@ -255,3 +255,83 @@ DELETE FROM threads WHERE no = ?
 
 -- name: erase_stream
 DELETE FROM streams WHERE no = ?
+
+-- The following are of `db verify`. Temporary tables of the same names hold the rows that the events make.
+
+-- name: schema
+SELECT name, tbl_name, sql FROM main.sqlite_schema WHERE type IN ('table', 'index') ORDER BY type DESC
+
+-- name: last_event
+SELECT max(id) FROM events
+
+-- name: streams
+SELECT no, name FROM streams ORDER BY no
+
+-- name: events_of_stream
+SELECT seq, type, v, at, data, checksum FROM events WHERE stream = ? ORDER BY seq
+
+-- name: all_events
+SELECT e.id, e.stream, s.name, e.seq, e.type, e.v, e.at, e.data FROM events e JOIN streams s ON s.no = e.stream
+ORDER BY e.id
+
+-- name: gaps
+SELECT g.stream, s.name, g.seq, g.before, g.id > g.id_before
+FROM (
+    SELECT stream, seq, id, lag(seq, 1, 0) OVER (PARTITION BY stream ORDER BY seq) AS before,
+        lag(id, 1, 0) OVER (PARTITION BY stream ORDER BY seq) AS id_before
+    FROM events
+) g LEFT JOIN streams s ON s.no = g.stream
+WHERE g.seq != g.before + 1 OR g.id <= g.id_before OR s.no IS NULL
+
+-- name: erased_streams
+SELECT no FROM main.threads WHERE erasing
+UNION ALL SELECT accepted_no FROM main.runs WHERE thread IN (SELECT no FROM main.threads WHERE erasing)
+
+-- name: both_runs
+SELECT r.id, r.*, t.* FROM main.runs r LEFT JOIN temp.runs t ON t.accepted_no = r.accepted_no
+WHERE r.thread NOT IN (SELECT no FROM main.threads WHERE erasing)
+
+-- name: missing_runs
+SELECT id FROM temp.runs t WHERE NOT EXISTS (SELECT 1 FROM main.runs r WHERE r.accepted_no = t.accepted_no)
+
+-- name: both_threads
+SELECT r.key, r.*, t.* FROM main.threads r LEFT JOIN temp.threads t ON t.no = r.no WHERE NOT r.erasing
+
+-- name: missing_threads
+SELECT key FROM temp.threads t WHERE NOT EXISTS (SELECT 1 FROM main.threads r WHERE r.no = t.no)
+
+-- name: both_approvals
+SELECT r.id, r.*, t.* FROM main.approvals r LEFT JOIN temp.approvals t ON t.id = r.id
+WHERE r.run NOT IN (
+    SELECT id FROM main.runs WHERE thread IN (SELECT no FROM main.threads WHERE erasing)
+)
+
+-- name: missing_approvals
+SELECT id FROM temp.approvals t WHERE NOT EXISTS (SELECT 1 FROM main.approvals r WHERE r.id = t.id)
+
+-- name: both_contexts
+SELECT r.principal, r.*, t.* FROM main.contexts r LEFT JOIN temp.contexts t ON t.principal = r.principal
+WHERE r.principal NOT IN (
+    SELECT substr(s.name, length('principal:') + 1) FROM events e JOIN streams s ON s.no = e.stream
+    WHERE e.type = 'thread_erased'
+)
+
+-- name: both_messages
+SELECT coalesce(s.key, r.thread) || ' ' || r.no, r.*, t.* FROM main.messages r
+LEFT JOIN temp.messages t ON t.thread = r.thread AND t.no = r.no LEFT JOIN main.threads s ON s.no = r.thread
+WHERE s.erasing IS NOT 1
+
+-- name: missing_messages
+SELECT coalesce(s.key, t.thread) || ' ' || t.no FROM temp.messages t LEFT JOIN main.threads s ON s.no = t.thread
+WHERE NOT EXISTS (SELECT 1 FROM main.messages r WHERE r.thread = t.thread AND r.no = t.no)
+
+-- name: both_pending
+SELECT coalesce(s.key, r.thread), r.thread, r.stream, r.seq, t.thread, t.stream, t.seq FROM main.pending r
+LEFT JOIN temp.pending t ON t.thread = r.thread AND t.stream = r.stream AND t.seq = r.seq
+LEFT JOIN main.threads s ON s.no = r.thread
+WHERE s.erasing IS NOT 1
+
+-- name: both_budgets
+SELECT t.day, t.budget, t.tokens, t.cost_usd, coalesce(r.tokens, 0), coalesce(r.cost_usd, 0) FROM temp.budgets t
+LEFT JOIN main.budgets r ON r.day = t.day AND r.budget = t.budget
+WHERE t.day >= (SELECT coalesce(min(day), 0) FROM main.budgets)
