@@ -194,6 +194,12 @@ class StorageError(ResourceError):
     default_code = "storage_unavailable"
 
 
+class HistoryUnreadableError(StorageError):
+    """Raised when a stored event cannot be decoded while the journal is healthy: use another thread, or a fork."""
+
+    default_code = "history_unreadable"
+
+
 class JournalLostError(StorageError):
     """Raised when the journal's file was removed or replaced, or another program wrote to it: repair and restart.
 

@@ -17,6 +17,7 @@ from journeyman.api.security.request_context import RequestContext
 from journeyman.errors import (
     BaseError,
     ForbiddenError,
+    HistoryUnreadableError,
     IdempotencyError,
     NotFoundError,
     QueueFullError,
@@ -61,6 +62,7 @@ STATUS_OF_CLASS: dict[type[BaseException], int] = {
     ServiceUnavailableError: 503,
     ResourceError: 503,
     StorageError: 503,
+    HistoryUnreadableError: 409,
 }
 STATUS_OF_CODE = {
     "rate_limited": 429,
@@ -190,7 +192,7 @@ def _code_and_message(exc: BaseException, status: int) -> tuple[str, str]:
         return code, f"{phrase}. See /docs for the routes of this server."
     if not isinstance(exc, BaseError):
         return "internal_error", _GENERIC_MESSAGES[500]
-    if status == 500 or isinstance(exc, StorageError):
+    if status == 500 or (isinstance(exc, StorageError) and not isinstance(exc, HistoryUnreadableError)):
         return exc.code, _GENERIC_MESSAGES[status]
     return exc.code, valid_text(exc.message)
 

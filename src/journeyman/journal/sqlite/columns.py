@@ -71,6 +71,7 @@ def new_thread_values(thread: Thread, number: int) -> tuple[Any, ...]:
         thread.erasing,
         _or_null(thread.pinned),
         _or_null(thread.summary),
+        thread.unreadable,
     )
 
 
@@ -84,6 +85,7 @@ def changed_thread_values(thread: Thread, number: int) -> tuple[Any, ...]:
         thread.erasing,
         _or_null(thread.pinned),
         _or_null(thread.summary),
+        thread.unreadable,
         number,
     )
 

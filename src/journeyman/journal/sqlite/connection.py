@@ -8,7 +8,7 @@ from typing import Literal
 import apsw
 import msgspec
 
-from journeyman.errors import ConfigurationError, StorageError
+from journeyman.errors import ConfigurationError, HistoryUnreadableError, StorageError
 from journeyman.journal.sqlite.file_lock import NO_SPACE
 from journeyman.journal.sqlite.statements import migrations
 
@@ -35,7 +35,9 @@ def translate(exc: Exception, path: Path, number: int = 0) -> StorageError:
         return StorageError(f"{path} is locked by another process: end it or try again", retry_after=2)
     if isinstance(exc, apsw.NotADBError):
         return StorageError(f"{path} is not a journal (or is encrypted or damaged): restore a backup or choose another")
-    if isinstance(exc, apsw.CorruptError | UnicodeDecodeError | msgspec.MsgspecError):
+    if isinstance(exc, UnicodeDecodeError | msgspec.MsgspecError):
+        return HistoryUnreadableError(f"The journal holds data that cannot be decoded: {exc}.")
+    if isinstance(exc, apsw.CorruptError):
         return StorageError(f"{path} is damaged ({exc}): stop, keep the file, and restore a backup")
     if isinstance(exc, apsw.CantOpenError):
         return StorageError(f"{path} cannot be opened ({exc}): check the folder and its permissions")

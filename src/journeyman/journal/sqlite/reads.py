@@ -90,6 +90,7 @@ def thread_of(row: Sequence[Any]) -> Thread:
         next_no=(row[12] or 0) + 1,
         pinned=_numbers(row[13]) if row[13] else [],
         summary=_summary(row[14]) if row[14] else None,
+        unreadable=bool(row[15]),
     )
 
 

@@ -6,3 +6,6 @@ CREATE TABLE file (
 
 -- A checksum of each new event. Events of earlier releases have none.
 ALTER TABLE events ADD COLUMN checksum INTEGER;
+
+-- Threads whose history cannot be decoded: a run on them has failed by that.
+ALTER TABLE threads ADD COLUMN unreadable INTEGER NOT NULL DEFAULT 0;

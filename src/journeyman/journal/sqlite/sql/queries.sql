@@ -72,25 +72,26 @@ ORDER BY accepted_no
 -- name: thread
 SELECT t.no, t.key, t.principal, t.thread_id, t.created_at, t.updated_at, t.active_run, t.window_from, t.context,
     t.title, t.meta, t.erasing, (SELECT max(no) FROM messages WHERE thread = t.no), t.pinned,
-    t.summary
+    t.summary, t.unreadable
 FROM streams s JOIN threads t ON t.no = s.no
 WHERE s.name = ?
 
 -- name: threads
 SELECT t.no, t.key, t.principal, t.thread_id, t.created_at, t.updated_at, t.active_run, t.window_from, t.context,
     t.title, t.meta, t.erasing, (SELECT max(no) FROM messages WHERE thread = t.no), t.pinned,
-    t.summary
+    t.summary, t.unreadable
 FROM streams s JOIN threads t ON t.no = s.no
 WHERE s.name > ? AND s.name < ? AND t.principal = ? AND NOT t.erasing
 ORDER BY s.name LIMIT ?
 
 -- name: add_thread
 INSERT INTO threads (no, key, principal, thread_id, created_at, updated_at, active_run, window_from, context, title,
-    meta, erasing, pinned, summary)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    meta, erasing, pinned, summary, unreadable)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: save_thread
-UPDATE threads SET updated_at = ?, active_run = ?, window_from = ?, context = ?, erasing = ?, pinned = ?, summary = ?
+UPDATE threads SET updated_at = ?, active_run = ?, window_from = ?, context = ?, erasing = ?, pinned = ?, summary = ?,
+    unreadable = ?
 WHERE no = ?
 
 -- name: erasing
