@@ -7,7 +7,7 @@ transaction (`projection/`) and can be rebuilt from them.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -235,6 +235,14 @@ class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
     until: int | None = None
 
 
+class RunPage(list[RunRow]):
+    """Runs that match a filter, and where the search for more was broken off. None: it was not."""
+
+    def __init__(self, rows: Iterable[RunRow] = (), stopped_at: int | None = None) -> None:
+        super().__init__(rows)
+        self.stopped_at = stopped_at
+
+
 class FailureRow(msgspec.Struct, frozen=True, kw_only=True):
     """Failed runs of one agent with one error code: their number, times (µs since the epoch) and latest run."""
 
@@ -319,8 +327,11 @@ class Journal(Protocol):
         """Return a run. Returns None if there is no such run."""
         ...
 
-    async def runs(self, where: RunFilter, cursor: int | None = None, limit: int = 50) -> Sequence[RunRow]:
-        """Return the runs that match, newest first. `cursor` is the `accepted_no` of the last row seen."""
+    async def runs(self, where: RunFilter, cursor: int | None = None, limit: int = 50) -> RunPage:
+        """Return the runs that match, newest first. `cursor` is the `accepted_no` of the last row seen.
+
+        The search may be broken off before `limit` runs are found; `stopped_at` is the cursor to go on from then.
+        """
         ...
 
     async def failures(self, principal: str | None, limit: int = 50) -> Sequence[FailureRow]:

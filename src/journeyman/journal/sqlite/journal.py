@@ -25,6 +25,7 @@ from journeyman.journal.journal import (
     Idle,
     MessageRow,
     RunFilter,
+    RunPage,
     RunRow,
     Size,
     StoredDefinition,
@@ -324,7 +325,7 @@ class SqliteJournal:
     async def run(self, id: str) -> RunRow | None:
         return self._read_inline(lambda reads: reads.run(id))
 
-    async def runs(self, where: RunFilter, cursor: int | None = None, limit: int = 50) -> Sequence[RunRow]:
+    async def runs(self, where: RunFilter, cursor: int | None = None, limit: int = 50) -> RunPage:
         return await self._read_in_thread(lambda reads: reads.runs(where, cursor, limit))
 
     async def failures(self, principal: str | None, limit: int = 50) -> Sequence[FailureRow]:

@@ -9,3 +9,6 @@ ALTER TABLE events ADD COLUMN checksum INTEGER;
 
 -- Threads whose history cannot be decoded: a run on them has failed by that.
 ALTER TABLE threads ADD COLUMN unreadable INTEGER NOT NULL DEFAULT 0;
+
+-- The failed runs of a principal, the newest first. A run that succeeds does not touch it.
+CREATE INDEX runs_failed_of_principal ON runs (principal, ended_at) WHERE error_code IS NOT NULL;

@@ -45,11 +45,12 @@ SELECT tokens, cost_usd FROM budgets WHERE day = ? AND budget = ?
 -- name: reserved
 SELECT reserved FROM runs WHERE reserved IS NOT NULL
 
--- name: runs
+-- name: run_by_number
 SELECT r.accepted_no, r.id, t.key, r.principal, r.agent, r.version, r.parent, r.direct, r.has_input, r.status,
     r.epoch, r.accepted_at, r.started_at, r.ended_at, r.error_code, r.error_id, r.request_id, r.trace_id,
     (SELECT max(seq) FROM events WHERE stream = r.accepted_no), r.key, r.reserved
 FROM runs r JOIN threads t ON t.no = r.thread
+WHERE r.accepted_no = ?
 
 -- name: failures
 SELECT g.error_code, g.agent, g.count, g.first_at, g.last_at, r.id, r.error_id,
@@ -59,7 +60,21 @@ FROM (
         max(accepted_no) AS latest
     FROM (
         SELECT error_code, agent, ended_at, accepted_no FROM runs
-        WHERE error_code IS NOT NULL AND (?1 IS NULL OR principal = ?1) ORDER BY ended_at DESC LIMIT ?2
+        WHERE error_code IS NOT NULL ORDER BY ended_at DESC LIMIT ?1
+    )
+    GROUP BY error_code, agent
+) g JOIN runs r ON r.accepted_no = g.latest
+ORDER BY g.last_at DESC, g.error_code, g.agent LIMIT ?2
+
+-- name: failures_of_principal
+SELECT g.error_code, g.agent, g.count, g.first_at, g.last_at, r.id, r.error_id,
+    (SELECT max(seq) FROM events WHERE stream = r.accepted_no)
+FROM (
+    SELECT error_code, agent, count(*) AS count, min(ended_at) AS first_at, max(ended_at) AS last_at,
+        max(accepted_no) AS latest
+    FROM (
+        SELECT error_code, agent, ended_at, accepted_no FROM runs
+        WHERE error_code IS NOT NULL AND principal = ?1 ORDER BY ended_at DESC LIMIT ?2
     )
     GROUP BY error_code, agent
 ) g JOIN runs r ON r.accepted_no = g.latest
@@ -256,6 +271,64 @@ DELETE FROM threads WHERE no = ?
 
 -- name: erase_stream
 DELETE FROM streams WHERE no = ?
+
+-- The following lead to runs by one index each; `{matches}` stands for the statement of that name.
+
+-- name: matches
+(:principal IS NULL OR principal = :principal) AND (:status IS NULL OR status = :status)
+    AND (:agent IS NULL OR agent = :agent) AND (:parent IS NULL OR parent = :parent)
+    AND (:thread IS NULL OR thread = (SELECT no FROM streams WHERE name = :thread))
+    AND (:error_code IS NULL OR error_code = :error_code) AND (:error_id IS NULL OR error_id = :error_id)
+    AND (:request_id IS NULL OR request_id = :request_id) AND (:trace_id IS NULL OR trace_id = :trace_id)
+    AND (:since IS NULL OR accepted_at >= :since) AND (:until IS NULL OR accepted_at <= :until)
+    AND (:tool IS NULL OR EXISTS (
+        SELECT 1 FROM events WHERE stream = runs.accepted_no AND type = 'tool_call_started'
+            AND json_extract(CAST(data AS TEXT), '$.tool') = :tool
+    ))
+
+-- name: scan_all
+SELECT accepted_no, {matches} FROM runs
+WHERE accepted_no < :cursor ORDER BY accepted_no DESC LIMIT :most
+
+-- name: scan_by_principal
+SELECT accepted_no, {matches} FROM runs INDEXED BY runs_principal
+WHERE principal = :principal
+    AND accepted_no < :cursor ORDER BY accepted_no DESC LIMIT :most
+
+-- name: scan_open
+SELECT accepted_no, {matches} FROM runs INDEXED BY runs_open
+WHERE status IN ('queued', 'running', 'paused')
+    AND accepted_no < :cursor ORDER BY accepted_no DESC LIMIT :most
+
+-- name: scan_by_error_code
+SELECT accepted_no, {matches} FROM runs INDEXED BY runs_error_code
+WHERE error_code = :error_code
+    AND accepted_no < :cursor ORDER BY accepted_no DESC LIMIT :most
+
+-- name: scan_by_thread
+SELECT accepted_no, {matches} FROM runs INDEXED BY runs_thread
+WHERE thread = (SELECT no FROM streams WHERE name = :thread)
+    AND accepted_no < :cursor ORDER BY accepted_no DESC LIMIT :most
+
+-- name: scan_open_of_thread
+SELECT accepted_no, {matches} FROM runs INDEXED BY runs_open
+WHERE thread = (SELECT no FROM streams WHERE name = :thread) AND status IN ('queued', 'running', 'paused')
+    AND accepted_no < :cursor ORDER BY accepted_no DESC LIMIT :most
+
+-- name: scan_by_parent
+SELECT accepted_no, {matches} FROM runs INDEXED BY runs_parent
+WHERE parent = :parent
+    AND accepted_no < :cursor ORDER BY accepted_no DESC LIMIT :most
+
+-- name: scan_by_trace
+SELECT accepted_no, {matches} FROM runs INDEXED BY runs_trace
+WHERE trace_id = :trace_id
+    AND accepted_no < :cursor ORDER BY accepted_no DESC LIMIT :most
+
+-- name: scan_by_error_id
+SELECT accepted_no, {matches} FROM runs INDEXED BY runs_error_id
+WHERE error_id = :error_id
+    AND accepted_no < :cursor ORDER BY accepted_no DESC LIMIT :most
 
 -- The following are of `db verify`. Temporary tables of the same names hold the rows that the events make.
 
