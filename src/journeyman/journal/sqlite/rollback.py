@@ -32,8 +32,9 @@ def check_rollback(db: apsw.Connection, path: Path, noted: Position | None, acce
     else:
         raise StorageError(
             f"{path} is older than what was acknowledged: {_loss(found, noted)}. Its -wal was cut or removed, or an"
-            " older copy was put in its place. Put the newer files back. To go on without what is missing, start once"
-            f" with --accept-rollback or ACCEPT_ROLLBACK={noted.epoch}.",
+            " older copy was put in its place. Put the newer files back; `journeyman db restore FILE` puts a backup in"
+            " place. To go on without what is missing, start once with"
+            f" --accept-rollback or ACCEPT_ROLLBACK={noted.epoch}.",
             code="journal_rolled_back",
         )
     lift_epoch(db, noted)
