@@ -96,6 +96,8 @@ async def test_the_journal_file_is_lost_in_a_pause(
     assert f"the journal's file was {what} while the server ran" in ready.body["reasons"]["journal"]
     answers = [await say(server) for _ in range(3)]
     assert [(answer.status, answer.body["code"]) for answer in answers] == [(503, "journal_lost")] * 3
+    assert f"the journal's file was {what} while the server ran" in answers[0].body["error"]
+    assert str(server.folder) not in str(answers[0].body)
     assert (await ask(server, "GET", "/livez")).status == 200
     assert f"{server.database} was {what} while this server had it open" in server.tail(100_000)
 

@@ -19,6 +19,7 @@ from journeyman.errors import (
     ForbiddenError,
     HistoryUnreadableError,
     IdempotencyError,
+    JournalLostError,
     NotFoundError,
     QueueFullError,
     ResourceError,
@@ -192,6 +193,8 @@ def _code_and_message(exc: BaseException, status: int) -> tuple[str, str]:
         return code, f"{phrase}. See /docs for the routes of this server."
     if not isinstance(exc, BaseError):
         return "internal_error", _GENERIC_MESSAGES[500]
+    if isinstance(exc, JournalLostError):
+        return exc.code, f"Nothing can be written: {exc.reason}. Its operator has to repair the journal and restart."
     if status == 500 or (isinstance(exc, StorageError) and not isinstance(exc, HistoryUnreadableError)):
         return exc.code, _GENERIC_MESSAGES[status]
     return exc.code, valid_text(exc.message)
