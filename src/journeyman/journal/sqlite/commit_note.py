@@ -58,18 +58,18 @@ class CommitNote:
     def read(self) -> Position | None:
         """Return what the note says, or None if there is none that can be read."""
         try:
-            *numbers, checksum = map(int, self.path.read_bytes()[:SIZE].split())
+            epoch, event, changes, checksum = map(int, self.path.read_bytes()[:SIZE].split())
         except (OSError, ValueError):
             return None
-        return Position(*numbers) if len(numbers) == 3 and checksum == _checksum(*numbers) else None
+        return Position(epoch, event, changes) if checksum == zlib.crc32(_text(epoch, event, changes)) else None
 
     def write(self, at: Position) -> None:
         """Replace the note."""
         if self._fd is None:
             return
-        text = f"{at.epoch} {at.event} {at.changes} {_checksum(at.epoch, at.event, at.changes)}"
+        text = _text(at.epoch, at.event, at.changes)
         try:
-            os.pwrite(self._fd, text.encode().ljust(SIZE), 0)
+            os.pwrite(self._fd, (text + b"%d" % zlib.crc32(text)).ljust(SIZE), 0)
         except OSError as exc:
             self._give_up(exc)
 
@@ -86,5 +86,5 @@ class CommitNote:
         self.close()
 
 
-def _checksum(*numbers: int) -> int:
-    return zlib.crc32(repr(numbers).encode())
+def _text(epoch: int, event: int, changes: int) -> bytes:
+    return b"%d %d %d " % (epoch, event, changes)
