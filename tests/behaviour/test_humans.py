@@ -149,6 +149,30 @@ async def test_who_asks_may_not_answer_where_another_is_wanted(serve: Serve) -> 
         assert (await post(app, f"/runs/{paused['run_id']}/resume", body, 403))["code"] == "answer_by_other"
 
 
+async def test_the_model_is_told_which_arguments_a_human_gave(serve: Serve) -> None:
+    async with serve(turn("refund", amount=5000)) as app:
+        paused = await post(app, "/process", {"user_input": "refund 5000"})
+        answer = {"approval": paused["approvals"][0]["approval"], "decision": "approve", "arguments": {"amount": 50}}
+        await post(app, f"/runs/{paused['run_id']}/resume", {"answers": [answer]})
+        await until(app, paused["run_id"], "finished")
+        messages = (await request(app, "GET", f"/threads/{paused['thread_id']}/messages")).json()["items"]
+        told = messages[2]["message"]["content"][0]["text"]
+        assert told == 'refunded 50\n\n[A human changed the arguments of this call to {"amount":50}]'
+        events = (await request(app, "GET", f"/runs/{paused['run_id']}/events")).json()["items"]
+        finished = next(event["data"] for event in events if event["type"] == "tool_call_finished")
+        assert (finished["result"], finished["human"]) == ("refunded 50", {"arguments": {"amount": 50}})
+
+
+async def test_the_same_arguments_sent_back_are_no_change(serve: Serve) -> None:
+    async with serve(turn("refund", amount=5)) as app:
+        paused = await post(app, "/process", {"user_input": "refund 5"})
+        answer = {"approval": paused["approvals"][0]["approval"], "decision": "approve", "arguments": {"amount": 5}}
+        await post(app, f"/runs/{paused['run_id']}/resume", {"answers": [answer]})
+        await until(app, paused["run_id"], "finished")
+        messages = (await request(app, "GET", f"/threads/{paused['thread_id']}/messages")).json()["items"]
+        assert messages[2]["message"]["content"][0]["text"] == "refunded 5"
+
+
 async def test_an_interrupt_ends_what_waits_and_is_next(serve: Serve) -> None:
     async with serve(turn("refund", amount=5).replace("done", "second")) as app:
         first = await post(app, "/process", {"user_input": "refund", "thread_id": "t"})

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+
+import msgspec
 
 from journeyman.agents.decision import Action, AskHuman, CallTool, Settle
 from journeyman.agents.reply_endings import failure_of_cut, failure_of_unknown, usable_arguments
 from journeyman.agents.toolset import Toolset, arguments_hash
 from journeyman.errors import ToolError
-from journeyman.events.events import Failure
+from journeyman.events.events import Failure, HumanChange
 from journeyman.events.fold import AgentState
 from journeyman.events.messages import JSON
 from journeyman.events.model_request import ToolDefinition
@@ -60,7 +61,7 @@ def _closed_by_answer(call: CallState) -> Settle | None:
         case "deny":
             return _close(call, Failure("approval_denied", "A human refused this call. Do not try it again."))
         case "done" if call.kind != "question":
-            return _close(call, result=_result_of_done(call))
+            return _close(call, result=_result_of_done(call), human=_change_of_done(call))
         case "fail":
             return _close(call, _unknown_failure(call.tool))
         case _:
@@ -83,6 +84,13 @@ def _result_of_done(call: CallState) -> str:
     if call.answer is None and call.forked is not None:
         return call.forked.result or ""
     return call.answer or ""
+
+
+def _change_of_done(call: CallState) -> HumanChange | None:
+    """Return what the model reads of a human who said that a call was done. None: the result is that of a fork."""
+    if call.forked is not None and call.forked.result is not None and call.answer in (None, call.forked.result):
+        return call.edit
+    return msgspec.structs.replace(call.edit or HumanChange(), answered=True)
 
 
 def reject(call: CallState, code: str, message: str) -> Settle:
@@ -174,19 +182,23 @@ def _run(call: CallState, spec: ToolSpec, arguments: dict[str, JSON]) -> Action:
         spec=spec,
         arguments=arguments,
         attempt=call.attempt + 1,
+        human=call.edit,
         path=call.path,
     )
 
 
-def _close(call: CallState, failure: Failure | None = None, **rest: Any) -> Settle:
+def _close(
+    call: CallState, failure: Failure | None = None, result: str | None = None, human: HumanChange | None = None
+) -> Settle:
     return Settle(
         call=call.call,
         call_id=call.call_id,
         tool=call.tool,
         failure=failure,
+        result=result,
         attempts=call.attempt,
+        human=human or call.edit,
         path=call.path,
-        **rest,
     )
 
 

@@ -11,6 +11,7 @@ from typing import assert_never
 from journeyman.events.events import (
     ApprovalGiven,
     ApprovalRequested,
+    HumanChange,
     ModelCalled,
     ModelFailed,
     ModelReplied,
@@ -93,6 +94,8 @@ def answered(calls: tuple[CallState, ...], event: ApprovalGiven) -> tuple[CallSt
 
 def _with_answer(call: CallState, event: ApprovalGiven) -> CallState:
     arguments = call.arguments if event.arguments is None else event.arguments
+    if arguments != call.arguments:
+        call = replace(call, edit=HumanChange(arguments=event.arguments, hidden=event.hidden))
     if call.kind == "question" and event.decision == "done":
         call = replace(call, answers=(*call.answers, Answered(call.question, event.result or "")))
     return replace(call, status="answered", decision=event.decision, arguments=arguments, answer=event.result)

@@ -11,9 +11,12 @@ from journeyman.agents.decision import AskHuman, CallTool, Settle
 from journeyman.agents.tool_calls import next_action
 from journeyman.agents.toolset import Toolset, arguments_hash
 from journeyman.errors import BaseError, ToolError
+from journeyman.events.events import ApprovalGiven, ForkedCall, HumanChange
 from journeyman.events.fold import AgentState
 from journeyman.events.messages import JSON
+from journeyman.events.node_steps import answered
 from journeyman.events.open_calls import CallState
+from journeyman.runtime.engine.end_events import close_call
 from journeyman.tools.spec import StoredTool, ToolSpec
 
 STATE = AgentState(principal="me", thread_context={"vip": True})
@@ -181,3 +184,35 @@ def test_a_call_that_may_have_happened_is_never_called_refused(effects: str, too
     assert isinstance(action, Settle)
     assert action.failure is not None
     assert action.failure.code == "outcome_unknown"
+
+
+CHANGED = HumanChange(arguments={"n": 50})
+
+
+def test_the_arguments_of_a_human_are_told_with_any_end_of_the_call() -> None:
+    approved = call("answered", kind="tool", decision="approve", args_hash="v1.x", edit=CHANGED)
+    assert action_for(approved, spec()).human == CHANGED
+    assert action_for(call("answered", kind="unknown_outcome", decision="fail", edit=CHANGED), spec()).human == CHANGED
+    assert action_for(call("orphaned", edit=CHANGED), spec(), None).human == CHANGED
+    assert close_call(call("started", edit=CHANGED), ()).human == CHANGED
+    assert action_for(call(), spec()).human is None
+
+
+def test_a_call_that_a_human_said_was_done_says_so() -> None:
+    done = {"status": "answered", "kind": "unknown_outcome", "decision": "done"}
+    assert action_for(call(**done, answer="paid"), spec()).human == HumanChange(answered=True)
+    edited = action_for(call(**done, answer="paid", edit=CHANGED), spec()).human
+    assert edited == HumanChange(arguments={"n": 50}, answered=True)
+    forked = ForkedCall("m1.0", result="paid")
+    assert action_for(call(**done, answer="paid", forked=forked), spec()).human is None, "it is the parent's result"
+    assert action_for(call(**done, answer="else", forked=forked), spec()).human == HumanChange(answered=True)
+
+
+@pytest.mark.parametrize("decision", ["approve", "retry"])
+def test_an_answer_with_other_arguments_is_kept_as_an_edit(decision: Any) -> None:
+    asked = call("waiting", approval="a")
+    given = ApprovalGiven(approval="a", decision=decision, by="me", arguments={"n": 50}, hidden=("n",))
+    (edited,) = answered((asked,), given)
+    assert edited.edit == HumanChange(arguments={"n": 50}, hidden=("n",))
+    (same,) = answered((asked,), ApprovalGiven(approval="a", decision=decision, by="me", arguments={"n": 1}))
+    assert same.edit is None

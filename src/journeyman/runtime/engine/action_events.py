@@ -73,6 +73,7 @@ def closed_without_running(action: Settle) -> ToolCallFinished:
         result=action.result,
         error=action.failure,
         attempts=action.attempts,
+        human=action.human,
         path=action.path,
     )
 
@@ -160,6 +161,7 @@ def tool_finished(action: CallTool, outcome: ToolOutcome) -> ToolCallFinished:
         duration_ms=round(outcome.duration_ms, 3),
         attempts=outcome.attempts,
         cached=outcome.cached,
+        human=action.human,
         path=action.path,
     )
 

@@ -68,5 +68,11 @@ def close_call(call: CallState, executing: Collection[str], unrun: Failure | Non
     else:
         failure = unrun or Failure("cancelled", "The run ended before this call ran.")
     return ToolCallFinished(
-        call=call.call, call_id=call.call_id, tool=call.tool, error=failure, attempts=call.attempt, path=call.path
+        call=call.call,
+        call_id=call.call_id,
+        tool=call.tool,
+        error=failure,
+        attempts=call.attempt,
+        human=call.edit,
+        path=call.path,
     )
