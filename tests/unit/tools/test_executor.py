@@ -131,6 +131,22 @@ async def test_a_patch_that_is_not_json_fails_in_the_tool(registry, executor, re
     assert host.patches == []
 
 
+async def test_a_once_tool_that_returned_never_reads_like_one_that_did_not_run(registry, executor, request_for, host):
+    class Broken:
+        def model_dump(self, mode: str) -> object:
+            raise SystemExit("while its result is read")
+
+    @tool(effects="once")
+    async def pay() -> object:
+        """Pay."""
+        return {"receipt": Broken(), "amount": float("nan"), b"raw": 1}
+
+    outcome = await run(registry, executor, request_for, host, pay)
+    assert (outcome.failure, outcome.unknown) == (None, False)
+    assert outcome.result.startswith('{"receipt":"<Broken, ')
+    assert outcome.result.endswith('"amount":null,"<bytes, 3 bytes>":1}')
+
+
 async def test_resources_are_opened_once_and_closed_at_the_end(registry, executor, request_for, host):
     OPENED.clear()
 
