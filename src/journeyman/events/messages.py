@@ -62,8 +62,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A message.
 
     `extra` keeps opaque provider fields (reasoning, signatures), which are sent back unchanged. Its `content` is the
-    content of a reply as it came, if that is not only text. The fields, and those of the tool calls, belong to `owner`;
-    a message without them has none.
+    content of a reply as it came, if that is not only text. The fields, those of the tool calls, and call ids that not
+    every server takes belong to `owner`; a message without them has none.
     """
 
     role: Role
@@ -81,6 +81,11 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def text(self) -> str:
         """All text parts, joined."""
         return "".join(part.text for part in self.content if isinstance(part, TextPart))
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether there is nothing but white space in it, which some servers refuse like no text at all."""
+        return all(isinstance(part, TextPart) and (not part.text or part.text.isspace()) for part in self.content)
 
     @property
     def is_opaque(self) -> bool:

@@ -82,6 +82,8 @@ class Runs:
         ResourceError (`overloaded`, `shutting_down`, `quota_exhausted`).
         """
         agent = self._registry.resolve(request.agent)
+        if request.input.is_blank:
+            raise ValidationError("`user_input` is empty or only white space. Send some text.")
         thread_id = check_thread_id(request.thread_id) if request.thread_id is not None else self._ids.new("thread")
         key = ThreadRef(principal, thread_id).key
         if request.context:

@@ -8,12 +8,14 @@ import logging
 import pytest
 
 from journeyman import BaseAgent, tool
-from journeyman.errors import NotFoundError, StateError, ThreadBusyError
+from journeyman.errors import NotFoundError, StateError, ThreadBusyError, ValidationError
 from journeyman.events.events import ApprovalRequested
 from journeyman.events.fold import AgentState
+from journeyman.events.messages import Message, TextPart
+from journeyman.journal.journal import RunFilter
 from journeyman.llm.fake.scripted import ScriptedModel
 from journeyman.runtime.served.versions import VersionResolver
-from journeyman.runtime.use_cases.requests import HumanAnswer, StartCall
+from journeyman.runtime.use_cases.requests import HumanAnswer, StartCall, StartRun
 from tests.harness.runtime_in_memory import RuntimeInMemory, turns
 
 
@@ -37,6 +39,17 @@ async def test_answer_without_tools() -> None:
         assert await runtime.types(run) == [
             "run_accepted", "run_started", "model_called", "model_replied", "run_finished",
         ]  # fmt: skip
+
+
+@pytest.mark.parametrize("texts", [[""], [" "], ["\n\t\u3000\u00a0"], [" ", ""], []])
+async def test_white_space_alone_starts_no_run(texts: list[str]) -> None:
+    async with RuntimeInMemory(ScriptedModel(turns("Hello."))) as runtime:
+        blank = Message(role="user", content=tuple(map(TextPart, texts)))
+        with pytest.raises(ValidationError, match="only white space"):
+            await runtime.runs.start("me", StartRun(input=blank))
+        assert await runtime.runs.list("me", RunFilter(), None, 10) == []
+        said = Message(role="user", content=(TextPart(" "), TextPart(" hi ")))
+        assert (await runtime.runs.start("me", StartRun(input=said))).run_id
 
 
 async def test_tool_call_and_second_turn_sees_the_first() -> None:
