@@ -149,6 +149,39 @@ async def test_who_asks_may_not_answer_where_another_is_wanted(serve: Serve) -> 
         assert (await post(app, f"/runs/{paused['run_id']}/resume", body, 403))["code"] == "answer_by_other"
 
 
+async def test_approvals_of_one_reply_are_listed_in_the_order_of_its_calls(serve: Serve) -> None:
+    calls = ", ".join(f"{{name: refund, arguments: {{amount: {n}}}}}" for n in range(40))
+    async with serve(f"- {{tool_calls: [{calls}]}}\n- {{text: done}}\n") as app:
+        paused = await post(app, "/process", {"user_input": "refund all"})
+        assert [row["arguments"]["amount"] for row in paused["approvals"]] == list(range(40))
+        first = (await request(app, "GET", "/approvals?limit=25")).json()
+        rest = (await request(app, "GET", f"/approvals?limit=25&cursor={first['next_cursor']}")).json()
+        listed = [row["arguments"]["amount"] for row in (*first["items"], *rest["items"])]
+        assert listed == list(range(40))
+
+
+async def test_resume_and_cancel_answer_the_state_after_them(serve: Serve) -> None:
+    two = "{name: refund, arguments: {amount: 1}}, {name: refund, arguments: {amount: 2}}"
+    async with serve(f"- {{tool_calls: [{two}]}}\n- {{text: done}}\n") as app:
+        paused = await post(app, "/process", {"user_input": "refund both"})
+        first, second = (row["approval"] for row in paused["approvals"])
+        url, approve = f"/runs/{paused['run_id']}/resume", {"decision": "approve"}
+        after = await post(app, url, {"answers": [{"approval": first, **approve}]})
+        assert after["status"] in ("running", "paused")
+        assert [row["approval"] for row in after["approvals"]] == [second]
+        await until(app, paused["run_id"], "paused")
+        after = await post(app, url, {"answers": [{"approval": second, **approve}]})
+        assert after["status"] in ("running", "finished")
+        assert (after.get("approvals", []), after.get("waiting_for")) == ([], None)
+        await until(app, paused["run_id"], "finished")
+    async with serve(turn("refund", amount=1)) as app:
+        paused = await post(app, "/process", {"user_input": "refund"})
+        waiting = await post(app, "/process", {"user_input": "b", "thread_id": paused["thread_id"]}, 202)
+        for run in (waiting, paused):
+            ended = await post(app, f"/runs/{run['run_id']}/cancel", {})
+            assert (ended["status"], ended.get("approvals", [])) == ("cancelled", [])
+
+
 async def test_the_model_is_told_which_arguments_a_human_gave(serve: Serve) -> None:
     async with serve(turn("refund", amount=5000)) as app:
         paused = await post(app, "/process", {"user_input": "refund 5000"})

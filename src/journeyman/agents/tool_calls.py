@@ -40,17 +40,29 @@ def next_action(call: CallState, state: AgentState, tools: Toolset) -> Action | 
         return reject(call, exc.code, exc.message)
     if call.status == "asked":
         asks = tools.needs_approval(spec, arguments, state)
-        return _ask_to_run(call, spec, arguments) if asks else _run(call, spec, arguments)
+        return _ask_to_run(call, spec, arguments, _forked_reason(call)) if asks else _run(call, spec, arguments)
     if call.status == "orphaned" and spec.policy.effects == "once":
         return unknown_outcome(call, spec, arguments)
     allowed = call.forked is None or call.decision in ("approve", "retry")
     if not allowed and tools.needs_approval(spec, arguments, state):
-        return _ask_to_run(call, spec, arguments)
+        return _ask_to_run(call, spec, arguments, _forked_reason(call))
     if call.status == "orphaned":
         return _run_again(call, spec, arguments)
     if (call.decision in ("approve", "retry") or call.kind == "question") and not _is_approved_code(call, spec):
-        return _ask_to_run(call, spec, arguments)
+        return _ask_to_run(call, spec, arguments, _changed_reason(call))
     return _run(call, spec, arguments)
+
+
+def _forked_reason(call: CallState) -> str:
+    """Return why a human is asked again in a fork; empty if this was not asked before."""
+    return "It was asked before the fork, whose answers do not count here." if call.approval is not None else ""
+
+
+def _changed_reason(call: CallState) -> str:
+    """Return why a human is asked again after an answer was given for other code."""
+    if call.kind == "question":
+        return f"The code of {call.tool} changed since you answered its question."
+    return f"The code of {call.tool} changed since you approved."
 
 
 def _closed_by_answer(call: CallState) -> Settle | None:
@@ -101,7 +113,7 @@ def reject(call: CallState, code: str, message: str) -> Settle:
 def _run_again(call: CallState, spec: ToolSpec, arguments: dict[str, JSON]) -> Action:
     """Run a call again that a crash interrupted and whose effects allow it. If its code has changed, ask first."""
     if spec.code_hash != call.code_hash:
-        return _ask_to_run(call, spec, arguments)
+        return _ask_to_run(call, spec, arguments, f"The code of {call.tool} changed since this call was started.")
     return _run(call, spec, arguments)
 
 
@@ -157,14 +169,16 @@ def _question(call: CallState) -> str:
     return f"{call.tool} was done in the run that this one was forked from. Go on with its result there (done)?"
 
 
-def _ask_to_run(call: CallState, spec: ToolSpec, arguments: dict[str, JSON]) -> Action:
+def _ask_to_run(call: CallState, spec: ToolSpec, arguments: dict[str, JSON], reason: str = "") -> Action:
+    """Ask whether the call may run. `reason` says why it is asked again."""
     approval = spec.policy.approval
+    message = f"May {call.tool} run with these arguments?"
     return AskHuman(
         call=call.call,
         kind="tool",
         tool=call.tool,
         arguments=arguments,
-        message=f"May {call.tool} run with these arguments?",
+        message=f"{message} {reason}" if reason else message,
         args_hash=arguments_hash(spec, arguments),
         decisions=("approve", "deny"),
         deadline_seconds=approval.deadline_seconds,

@@ -139,6 +139,24 @@ def test_orphaned_runs_again_as_the_next_attempt(effects: str) -> None:
     assert action.attempt == 2
 
 
+def test_an_approval_that_is_asked_again_says_why() -> None:
+    asked = "May pay run with these arguments?"
+    changed = action_for(call("answered", decision="approve", args_hash="v1.x", approval="a"), spec(code_hash="v2"))
+    assert changed.message == f"{asked} The code of pay changed since you approved."
+    question = call("answered", decision="done", kind="question", args_hash="v1.x", approval="a")
+    assert action_for(question, spec(code_hash="v2")).message.endswith("changed since you answered its question.")
+    started = action_for(call("orphaned", attempt=1, code_hash="v0"), spec(effects="none"))
+    assert started.message == f"{asked} The code of pay changed since this call was started."
+    asking = spec(effects="none", approval="always")
+    for status in ("asked", "orphaned"):
+        forked = call(status, approval="a", forked=ForkedCall("m1.0"), code_hash="v1")
+        assert (
+            action_for(forked, asking).message
+            == f"{asked} It was asked before the fork, whose answers do not count here."
+        )
+    assert action_for(call(), asking).message == asked, "it is asked for the first time"
+
+
 def test_orphaned_asks_when_the_code_changed() -> None:
     action = action_for(call("orphaned", attempt=1, code_hash="v0"), spec(effects="none"))
     assert isinstance(action, AskHuman)

@@ -385,14 +385,20 @@ class Runs:
         result = result_of(state)
         if row.status == "queued":
             result = msgspec.structs.replace(result, waiting_for="thread")
-        return await self._with_approvals(result, state)
+        result = await self._with_approvals(result, state)
+        if row.status == "running" and result.status == "paused":  # answered or cancelled; it has not resumed yet
+            return msgspec.structs.replace(result, status="running", waiting_for=None)
+        return result
 
     async def _with_approvals(self, result: RunResult, state: AgentState) -> RunResult:
-        if result.status != "paused":
+        """Add the open approvals: of a paused run, or of one that works while some of its calls wait."""
+        if result.status != "paused" and not (result.status == "running" and state.open_approvals):
             return result
         approvals = await self._journal.approvals(None, run=result.run_id)
+        in_order = sorted(approvals, key=lambda row: row.seq)
         below = await self._approvals_below(state) if state.open_children else ()
-        return msgspec.structs.replace(result, approvals=(*approvals, *below), waiting_for="approval")
+        waiting_for = "approval" if result.status == "paused" else None
+        return msgspec.structs.replace(result, approvals=(*in_order, *below), waiting_for=waiting_for)
 
     async def _approvals_below(self, state: AgentState) -> tuple[ApprovalRow, ...]:
         """Return the open approvals of child runs, as the run's last pause named them."""
