@@ -78,9 +78,7 @@ class RunDriver:
             await recorder.wait_durable()
             await self._children.cancel(recorder.state)
         end = RunFailed(error=Failure(error.code, error.message, self._parts.ids.new("err")))
-        recorder.add(*closing_events(recorder.state, lambda call: "", (), end))
-        await recorder.submit()
-        await recorder.wait_durable()
+        await recorder.record_end(*closing_events(recorder.state, lambda call: "", (), end))
 
 
 def _first_events(state: AgentState, recovered: bool, epoch: int, has_news: bool) -> tuple[Event, ...] | None:

@@ -372,9 +372,10 @@ class Runner:
     async def _close(self, end: Ended) -> AgentState:
         """End the run: stop its steps and its children, close every open call, record the end."""
         await self._stop_work()
-        self._recorder.add(*closing_events(self.state, self._live.text_of, self._operations.executing, end))
-        await self._recorder.submit()
-        await self._recorder.wait_durable()
+        if self.state.cancel is not None:  # it may have come while the work was stopped
+            end = RunCancelled(by=self.state.cancel.by, reason=self.state.cancel.reason)
+        events = closing_events(self.state, self._live.text_of, self._operations.executing, end)
+        await self._recorder.record_end(*events)
         return self.state
 
     async def _stop_work(self) -> None:
