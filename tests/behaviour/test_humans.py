@@ -274,3 +274,45 @@ async def test_who_asks_for_a_higher_limit_may_not_give_it_where_another_is_want
         assert (asked["answerer"], asked["requested_by"]) == ("other", "local")
         body = {"answers": [{"approval": asked["approval"], "decision": "approve"}]}
         assert (await post(app, f"/runs/{paused['run_id']}/resume", body, 403))["code"] == "answer_by_other"
+
+
+GRAPH = """
+type: custom_react_agent
+model: script:turns.yaml
+graph:
+  start: write
+  nodes:
+    write: {type: llm, prompt: Write a letter.}
+    review: {type: approval, message: "Send this?\\n{{ reply }}"}
+    send: {type: function, call: "nodes:send"}
+  edges:
+    - {from: write, to: review}
+    - {from: review, to: send}
+    - {from: send, to: end}
+"""
+SEND = """
+async def send(ctx):
+    return ctx.answer("Sent: " + ctx.messages[-1].text)
+"""
+
+
+@pytest.mark.parametrize("decision", ["approve", "deny"])
+async def test_a_letter_is_reviewed_sent_and_confirmed_or_held_back(tmp_path: Path, decision: str) -> None:
+    (tmp_path / "agent.yaml").write_text(GRAPH)
+    (tmp_path / "nodes.py").write_text(SEND)
+    (tmp_path / "turns.yaml").write_text("- {text: 'Dear {{ Ann }}'}\n")
+    app = create_app(tmp_path / "agent.yaml", database_url=f"sqlite:///{tmp_path / 'j.db'}")
+    try:
+        paused = await post(app, "/process", {"user_input": "to Ann"})
+        (asked,) = paused["approvals"]
+        assert asked["message"] == "Send this?\nDear {{ Ann }}"
+        answers = [{"approval": asked["approval"], "decision": decision}]
+        await post(app, f"/runs/{paused['run_id']}/resume", {"answers": answers})
+        run = await until(app, paused["run_id"], "finished", "failed")
+        sent = ("Sent: Dear {{ Ann }}", None)
+        held = ("A human said no at the node review.", "denied")
+        assert (run["response"], run["stopped_by"]) == (sent if decision == "approve" else held)
+        messages = (await request(app, "GET", f"/threads/{paused['thread_id']}/messages")).json()["items"]
+        assert len(messages) == (3 if decision == "approve" else 2)
+    finally:
+        await app.stop()

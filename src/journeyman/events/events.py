@@ -316,6 +316,7 @@ class NodeLeft(_Step, frozen=True, kw_only=True, omit_defaults=True):
     result: JSON = None
     error: Failure | None = None
     spent: Spent | None = None  # by the child run
+    answer: str | None = None  # the answer with which the node ends the run; None: the run goes on
 
 
 class BranchEnded(_Step, frozen=True, kw_only=True, omit_defaults=True):

@@ -200,7 +200,7 @@ def _orphan(state: AgentState) -> AgentState:
 
 def _change_context(state: AgentState, event: ContextChanged) -> AgentState:
     if event.path.branch:
-        walk, conflict = state.walk.patched(event)
+        walk, conflict = state.walk.patched(event, state.thread_context)
         state = replace(state, walk=walk, failure=state.failure or conflict)
     if event.scope == "thread":
         return replace(state, thread_context=merge_patch(state.thread_context, event.patch))
