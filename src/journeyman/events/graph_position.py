@@ -7,7 +7,7 @@ calls are those of the AgentState.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -278,9 +278,21 @@ def is_parallel_to(branch: str, other: str) -> bool:
     return branch != other and not is_within(branch, other) and not is_within(other, branch)
 
 
-def with_call(calls: Iterable[CallState], name: str, **changes: Any) -> tuple[CallState, ...]:
+def with_call(calls: tuple[CallState, ...], name: str, **changes: Any) -> tuple[CallState, ...]:
     """Return the calls, with the named one changed."""
-    return tuple(replace(call, **changes) if call.call == name else call for call in calls)
+    place = place_of(calls, name)
+    return calls if place is None else (*calls[:place], replace(calls[place], **changes), *calls[place + 1 :])
+
+
+def place_of(calls: Sequence[CallState], name: str) -> int | None:
+    """Return the index of the named call, or None. The name of a call of a reply ends with it (`m2.17`).
+
+    A reply may have thousands of calls, and each of their events asks.
+    """
+    digits = name.rpartition(".")[2]
+    if digits.isdecimal() and (place := int(digits)) < len(calls) and calls[place].call == name:
+        return place
+    return next((place for place, call in enumerate(calls) if call.call == name), None)
 
 
 def interrupted_calls(calls: tuple[CallState, ...]) -> tuple[CallState, ...]:

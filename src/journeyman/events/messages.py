@@ -75,6 +75,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     pinned: bool = False  # every model call on the thread sees it, however full the window is
     extra: dict[str, JSON] = {}
     owner: Owner | None = None
+    dropped_calls: int = 0  # role assistant: calls of the reply that were dropped, since no limit allowed them
     clock: int | None = None  # role user: when it was sent, in microseconds; the model reads it. None: it does not
 
     @property
@@ -119,6 +120,15 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
             self.cached_tokens + other.cached_tokens,
             sum(known) if known else None,
         )
+
+
+def with_most_calls(message: Message, most: int) -> Message:
+    """Return the message with its first `most` calls, and with the number of those that were dropped."""
+    dropped = len(message.tool_calls) - most
+    if dropped <= 0:
+        return message
+    kept = message.tool_calls[:most]
+    return msgspec.structs.replace(message, tool_calls=kept, dropped_calls=message.dropped_calls + dropped)
 
 
 def with_time_shown(message: Message) -> Message:

@@ -89,7 +89,10 @@ def waiting(calls: tuple[CallState, ...], event: ApprovalRequested) -> tuple[Cal
 
 def answered(calls: tuple[CallState, ...], event: ApprovalGiven) -> tuple[CallState, ...]:
     """Return the calls, with the answer stored in the one that waits for it."""
-    return tuple(_with_answer(call, event) if is_asked(call, event) else call for call in calls)
+    for place, call in enumerate(calls):
+        if is_asked(call, event):
+            return (*calls[:place], _with_answer(call, event), *calls[place + 1 :])
+    return calls
 
 
 def _with_answer(call: CallState, event: ApprovalGiven) -> CallState:

@@ -19,7 +19,7 @@ from journeyman.agents.decision import (
 )
 from journeyman.agents.history_window import trimmed_request
 from journeyman.agents.last_answer import has_open_work, text_at_limit, unrun_failure
-from journeyman.agents.limits import effective_limits
+from journeyman.agents.limits import effective_limits, most_calls
 from journeyman.agents.raised_limits import actions_at_question, is_answered
 from journeyman.clock import Timer
 from journeyman.errors import BaseError
@@ -37,6 +37,7 @@ from journeyman.events.events import (
     RunResumed,
 )
 from journeyman.events.fold import AgentState, replace
+from journeyman.events.messages import with_most_calls
 from journeyman.events.model_request import ModelRequest
 from journeyman.runtime.engine.action_events import instant_event, model_called, tool_started
 from journeyman.runtime.engine.children import Children, ChildrenStatus
@@ -175,10 +176,11 @@ class Runner:
         self._recorder.add(*map(self._with_marks, events))
 
     def _with_marks(self, event: Event) -> Event:
-        """Mark the sensitive arguments of the calls in a model's reply."""
+        """Mark the sensitive arguments of the calls in a model's reply, and drop calls far beyond the limit."""
         if type(event) is not ModelReplied or not event.message.tool_calls:
             return event
-        message = self._agent.tools.mark_sensitive(event.message)
+        most = most_calls(self.state, self._agent.spec.limits)
+        message = self._agent.tools.mark_sensitive(with_most_calls(event.message, most))
         return event if message is event.message else replace(event, message=message)
 
     def _ask_agent(self) -> tuple[Action, ...]:

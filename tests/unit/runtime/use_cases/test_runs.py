@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
+import msgspec
 import pytest
 
 from journeyman import BaseAgent, tool
@@ -158,6 +159,23 @@ async def test_time_limit_ends_the_run() -> None:
         run = await runtime.start("a")
         result = await runtime.runs.wait(run, 5)
         assert (result.status, result.stopped_by) == ("finished", "seconds")
+
+
+@pytest.mark.parametrize(("before", "kept"), [(0, 4), (2, 2), (3, 1)])
+async def test_calls_far_beyond_the_limit_are_dropped_from_the_reply(before: int, kept: int) -> None:
+    call = {"name": "add", "arguments": {"a": 1, "b": 2}}
+    first = [{"tool_calls": [call] * before}] if before else []
+    model = ScriptedModel([*first, {"tool_calls": [call] * 15_000}, {"text": "enough"}])
+    async with RuntimeInMemory(model, [add], tool_calls=3) as runtime:
+        run = await runtime.start("go")
+        result = await runtime.runs.wait(run, 5)
+        assert (result.status, result.stopped_by) == ("finished", "tool_calls")
+        replies = [entry.event for entry in await runtime.journal.read(run) if entry.type == "model_replied"]
+        reply = replies[len(first)].message
+        assert (len(reply.tool_calls), reply.dropped_calls) == (kept, 15_000 - kept)
+        types = await runtime.types(run)
+        assert types.count("tool_call_finished") == before + kept
+        assert b"dropped_calls" not in msgspec.json.encode(reply.tool_calls)
 
 
 async def test_step_limit() -> None:
