@@ -386,8 +386,12 @@ class Runs:
         if row.status == "queued":
             result = msgspec.structs.replace(result, waiting_for="thread")
         result = await self._with_approvals(result, state)
-        if row.status == "running" and result.status == "paused":  # answered or cancelled; it has not resumed yet
-            return msgspec.structs.replace(result, status="running", waiting_for=None)
+        if row.status != "running":
+            return result
+        if result.status == "paused":  # answered or cancelled; it has not resumed yet
+            result = msgspec.structs.replace(result, status="running", waiting_for=None)
+        if self._scheduler.waits_for_slot(row.id):
+            result = msgspec.structs.replace(result, waiting_for="worker")
         return result
 
     async def _with_approvals(self, result: RunResult, state: AgentState) -> RunResult:

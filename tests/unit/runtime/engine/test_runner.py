@@ -250,6 +250,8 @@ async def test_slots_bound_what_runs_and_the_rest_waits_as_ids() -> None:
         await runtime.settle()
         assert runtime.worker.running == 1
         assert len(runtime.gates) == 1
+        waits = [(await runtime.runs.result("me", runtime.run_of(text))).waiting_for for text in "abc"]
+        assert waits == [None, "worker", "worker"]
         runtime.spawn(runtime.runs.cancel, "me", runtime.run_of("c"))
         await runtime.settle()
         runtime.disk.write()
