@@ -1,4 +1,4 @@
-"""What every journal keeps of files: whose they are, which threads name them, and when nobody does any more."""
+"""What every journal keeps of files: whose they are, which threads name them, and when none does any more."""
 
 from __future__ import annotations
 

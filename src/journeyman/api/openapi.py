@@ -14,6 +14,7 @@ from journeyman import ids
 from journeyman.agents.graph.drawing import GraphPicture
 from journeyman.api.problems import ProblemDetails
 from journeyman.api.schemas import agents as agent_schemas
+from journeyman.api.schemas import files as file_schemas
 from journeyman.api.schemas import keys as key_schemas
 from journeyman.api.schemas import runs as schemas
 from journeyman.api.security.scopes import OPEN, required_scope
@@ -60,6 +61,7 @@ _MODELS = (
     schemas.ThreadAnswer,
     schemas.MessageAnswer,
     schemas.AddedMessage,
+    file_schemas.FileAnswer,
     agent_schemas.ToolAnswer,
     agent_schemas.CacheCleared,
     key_schemas.Pruned,

@@ -1,4 +1,4 @@
-"""The store of files: bytes on the disk, a row in the journal for each, and the collection of what nobody needs."""
+"""The store of files: bytes on the disk, a row in the journal for each, and the collection of those without a use."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import BinaryIO, TypeVar
@@ -68,14 +68,17 @@ class FileStore:
 
     # --- in
 
-    async def receive(self, principal: str, name: str, chunks: AsyncIterator[bytes]) -> FileRow:
+    async def receive(self, principal: str, name: str, chunks: AsyncIterator[bytes], declared: int = 0) -> FileRow:
         """Store a file that arrives in chunks. Returns its row once bytes and row are durable.
 
-        A file that the principal has already is not stored again: its row is returned.
+        A file that the principal has already is not stored again: its row is returned. `declared` is the size that the
+        sender names; a file that says it is too large is refused before it is read.
 
         Raises ValidationError (`file_too_large`, `picture_too_large`, `file_empty`), StateError (`files_full`),
         ResourceError (`overloaded`), StorageError, and what `chunks` raises.
         """
+        if declared > self._limits.each:
+            raise file_too_large(self._limits.each)
         with self._place(principal):
             id = self._ids.new("file")
             incoming = _Incoming(self._blobs, id)
@@ -149,7 +152,7 @@ class FileStore:
         """Return the bytes of a file. Raises NotFoundError if they are gone."""
         return b"".join([piece async for piece in self.pieces(row)])
 
-    async def pieces(self, row: FileRow) -> AsyncIterator[bytes]:
+    async def pieces(self, row: FileRow) -> AsyncGenerator[bytes, None]:
         """Yield the bytes of a file in pieces. Raises NotFoundError if they are gone."""
         try:
             file = await self._in_thread(self._blobs.open, row.id)

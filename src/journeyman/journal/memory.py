@@ -160,8 +160,8 @@ class MemoryTables:
             self.files[file] = msgspec.structs.replace(row, unused_since=unused_since)
 
     def collect_files(self, before: int, limit: int) -> Sequence[str]:
-        unused = (row for row in self.files.values() if row.unused_since is not None and row.unused_since < before)
-        collected = [row.id for row in sorted(unused, key=lambda row: (row.unused_since or 0, row.id))[:limit]]
+        due = (row for row in self.files.values() if row.unused_since is not None and row.unused_since < before)
+        collected = [row.id for row in sorted(due, key=lambda row: (row.unused_since or 0, row.id))[:limit]]
         for id in collected:
             del self.files[id]
         return collected

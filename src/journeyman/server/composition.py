@@ -16,6 +16,8 @@ from journeyman.egress.client import HttpClient
 from journeyman.egress.services import Services
 from journeyman.errors import ConfigurationError, Problem
 from journeyman.events.codec import Codec
+from journeyman.files.blobs import DiskBlobs, MemoryBlobs, files_folder
+from journeyman.files.store import FileLimits, FileStore
 from journeyman.ids import Ids, RandomIds
 from journeyman.journal.journal import Journal
 from journeyman.journal.memory import MemoryJournal
@@ -119,6 +121,7 @@ def join(
     registry, codec, cache = loaded.registry, Codec(secrets.values), _cache(settings, clock, secrets)
     secrets.subscribe(codec.learn)
     journal = journal or _journal(settings, hub)
+    files = _files(settings, journal, clock, ids)
     services = _services(settings, loaded, clock, hub)
     register(registry, loaded.openapi, loaded.transport, services, clock)
 
@@ -181,6 +184,7 @@ def join(
         agents=agents,
         versions=versions,
         runtime=runtime,
+        files=files,
         observers=observers,
         exposition=observers.exposition(journal, services, runtime.scheduler, workers, windows),
         authentication=None if in_process else authentication(settings, journal, services, clock),
@@ -237,6 +241,13 @@ def _journal(settings: Settings, hub: FactHub) -> Journal:
         hook=hub.group_committed,
         accept_rollback=settings.accept_rollback,
     )
+
+
+def _files(settings: Settings, journal: Journal, clock: Clock, ids: Ids) -> FileStore:
+    """Return the store of files: beside the journal's file, or in memory like the journal."""
+    blobs = DiskBlobs(files_folder(journal.path)) if isinstance(journal, SqliteJournal) else MemoryBlobs()
+    limits = FileLimits(each=settings.file_max_bytes, all=settings.files_max_bytes)
+    return FileStore(journal, blobs, clock, ids, limits)
 
 
 def _cache(settings: Settings, clock: Clock, secrets: KnownSecrets) -> ToolCache | None:

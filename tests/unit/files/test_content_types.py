@@ -1,4 +1,4 @@
-"""A file's type is told by its bytes, whatever it is called."""
+"""The bytes of a file say its type, whatever it is called."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from journeyman.files.content_types import OCTETS, TEXT, content_type_of
         (b"", OCTETS),
     ],
 )
-def test_a_type_is_told_by_the_first_bytes(head: bytes, media_type: str) -> None:
+def test_the_first_bytes_say_the_type(head: bytes, media_type: str) -> None:
     assert content_type_of(head) == media_type
 
 

@@ -226,6 +226,11 @@ class SqliteJournal:
             self._lock.release()
 
     @property
+    def path(self) -> Path:
+        """The journal's file."""
+        return self._path
+
+    @property
     def epoch(self) -> int:
         return self._epoch
 
