@@ -75,7 +75,8 @@ class ModelEntries:
             shown = self._shown((*path, "name"), self._shown(path, named or ""))
             message, _, remedy = str(exc).partition(": ")
             self.report((*path, "name"), message.replace(named, shown) if named else message, remedy or None)
-        settings = (entry or ModelEntry(name="offline")).model_dump(exclude={"name", "fallbacks", "gateway"})
+        settings = (entry or ModelEntry(name="offline")).model_dump(exclude={"name", "fallbacks", "gateway", "vision"})
+        settings["vision"] = None if entry is None or entry.vision == "auto" else entry.vision
         if entry is None or not needs_gateway(name):
             return ModelSettings(name=name, **settings)
         fallbacks, gateways = self._fallbacks(name, gateway, entry, path)

@@ -44,6 +44,8 @@ from journeyman.events.events import (
 )
 from journeyman.events.fold import replace
 from journeyman.events.streams import ThreadRef, principal_stream
+from journeyman.files.blobs import MemoryBlobs
+from journeyman.files.store import FileStore
 from journeyman.ids import SequentialIds
 from journeyman.journal.journal import Append, ApprovalRow, Batch
 from journeyman.journal.memory import MemoryJournal
@@ -85,12 +87,13 @@ class ReplayEngine:
         self._codec = Codec()
         self._clock = ManualClock(recording.started_at)
         self._ids = SequentialIds()
+        self._files = FileStore(self._journal, MemoryBlobs(), self._clock, self._ids)
         self._performer = RecordedPerformer(recording.events, self._clock, self._ids)
         self._children = RecordedChildren(recording.events)
         self._budgets = RecordedBudgets(recording.events, self._journal, self._clock)
         self._agents = AgentRegistry({agent.name: agent} if agent else {})
         versions = VersionResolver(self._journal, self._agents, build, direct)
-        self._parts = RunParts(self._journal, self._codec, self._clock, self._ids, versions)
+        self._parts = RunParts(self._journal, self._codec, self._clock, self._ids, versions, self._files)
         self._principal = recording.accepted.principal
         make = ThreadRef if agent else ThreadRef.hidden
         self._thread = make(self._principal, THREAD)

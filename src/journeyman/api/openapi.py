@@ -18,7 +18,6 @@ from journeyman.api.schemas import files as file_schemas
 from journeyman.api.schemas import keys as key_schemas
 from journeyman.api.schemas import runs as schemas
 from journeyman.api.security.scopes import OPEN, required_scope
-from journeyman.events.messages import TextPart
 
 TITLE = "Journeyman"
 DESCRIPTION = (
@@ -145,7 +144,6 @@ def document(app: FastAPI, version: str, operations: Mapping[str, Mapping[str, O
     known = built.setdefault("components", {}).setdefault("schemas", {})
     known.update(components)
     _dedent(known)
-    _only_text_parts(known)
     for generated in ("HTTPValidationError", "ValidationError"):  # FastAPI's own: this API answers with ProblemDetails
         known.pop(generated, None)
     for path, methods in built["paths"].items():
@@ -163,18 +161,6 @@ def _dedent(schemas: dict[str, Any]) -> None:
     for schema in schemas.values():
         if "description" in schema:
             schema["description"] = cleandoc(schema["description"])
-
-
-def _only_text_parts(known: dict[str, Any]) -> None:
-    """Document only text parts of messages: the other kinds are decoded, but rejected (`unsupported_content`)."""
-    for model, field in (
-        ("ProcessRequest", "user_input"),
-        ("AddMessage", "content"),
-        ("MessageEditRequest", "content"),
-    ):
-        for option in known[model]["properties"][field]["anyOf"]:
-            if "items" in option:
-                option["items"] = ref(TextPart)
 
 
 def _security(method: str, path: str) -> list[dict[str, list[str]]]:

@@ -73,6 +73,8 @@ STATUS_OF_CODE = {
     "file_too_large": 413,
     "file_empty": 422,
     "picture_too_large": 422,
+    "not_a_picture": 422,
+    "unsupported_content": 422,
     "gateway_rate_limited": 503,
     "gateway_circuit_open": 503,
     "gateway_overloaded": 503,

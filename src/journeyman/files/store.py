@@ -17,6 +17,7 @@ from journeyman.clock import Clock
 from journeyman.errors import NotFoundError, ResourceError, StateError, StorageError, ValidationError
 from journeyman.files.blobs import Blobs, NewBlob
 from journeyman.files.content_types import HEAD_BYTES, OCTETS, PICTURES, content_type_of
+from journeyman.files.data_urls import data_url
 from journeyman.files.picture_sizes import MAX_PIXELS, MAX_SIDE, is_too_large, picture_size
 from journeyman.ids import Ids
 from journeyman.journal.journal import Batch, FileRow, Journal
@@ -152,12 +153,27 @@ class FileStore:
         """Return the bytes of a file. Raises NotFoundError if they are gone."""
         return b"".join([piece async for piece in self.pieces(row)])
 
-    async def pieces(self, row: FileRow) -> AsyncGenerator[bytes, None]:
-        """Yield the bytes of a file in pieces. Raises NotFoundError if they are gone."""
+    async def beginning(self, row: FileRow, most: int) -> bytes:
+        """Return at most `most` bytes from the beginning of a file. Raises NotFoundError if they are gone."""
+        return await self._in_thread(self._beginning, row, most)
+
+    async def data_url(self, row: FileRow) -> str:
+        """Return a file as a data URL. Raises NotFoundError if its bytes are gone."""
+        return await self._in_thread(lambda: data_url(row.media_type, self._beginning(row, row.size)))
+
+    def _beginning(self, row: FileRow, most: int) -> bytes:
+        with self._open_blob(row) as file:
+            return file.read(most)
+
+    def _open_blob(self, row: FileRow) -> BinaryIO:
         try:
-            file = await self._in_thread(self._blobs.open, row.id)
+            return self._blobs.open(row.id)
         except FileNotFoundError:
             raise NotFoundError(f"The bytes of the file {row.id!r} are gone.", code="file_not_found") from None
+
+    async def pieces(self, row: FileRow) -> AsyncGenerator[bytes, None]:
+        """Yield the bytes of a file in pieces. Raises NotFoundError if they are gone."""
+        file = await self._in_thread(self._open_blob, row)
         try:
             while piece := await self._in_thread(file.read, PIECE):
                 yield piece

@@ -17,6 +17,7 @@ from journeyman.egress.services import Services
 from journeyman.errors import ConfigurationError, Problem
 from journeyman.events.codec import Codec
 from journeyman.files.blobs import DiskBlobs, MemoryBlobs, files_folder
+from journeyman.files.outgoing import OutgoingFiles
 from journeyman.files.store import FileLimits, FileStore
 from journeyman.ids import Ids, RandomIds
 from journeyman.journal.journal import Journal
@@ -140,9 +141,9 @@ def join(
     executor = executor_of(settings, registry, workers, clock, ids, cache, http)
     prices = read_prices(settings.prices_path)
     runtime = build_runtime(
-        RunParts(journal, codec, clock, ids, versions),
+        RunParts(journal, codec, clock, ids, versions, files),
         agents,
-        Performer(models, tools(executor) if tools else executor, clock, ids, prices),
+        Performer(models, tools(executor) if tools else executor, clock, ids, prices, OutgoingFiles(files)),
         budgets=Budgets(journal, clock, settings.quota),
         prices=prices,
         observe=hub.run_committed,

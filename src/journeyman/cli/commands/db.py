@@ -16,6 +16,9 @@ from journeyman.cli.exit_codes import FAILED, OK
 from journeyman.cli.output import CommandOutput, Json, Url
 from journeyman.clock import SystemClock
 from journeyman.errors import ConfigurationError, ValidationError
+from journeyman.files.blobs import DiskBlobs, files_folder
+from journeyman.files.store import FileStore
+from journeyman.ids import RandomIds
 from journeyman.journal.sqlite.backup import back_up
 from journeyman.journal.sqlite.journal import SqliteJournal
 from journeyman.journal.sqlite.restore import restore
@@ -134,9 +137,11 @@ def _prune_on_server(server: HttpApiClient, body: dict[str, Any]) -> dict[str, A
 async def _prune_file(path: Path, keep: Keep) -> dict[str, Any]:
     journal = SqliteJournal(path)
     await journal.open()
+    files = FileStore(journal, DiskBlobs(files_folder(path)), SystemClock(), RandomIds())
     try:
-        erased, kept = await Retention(journal, SystemClock()).prune(keep)
+        erased, kept = await Retention(journal, SystemClock(), files).prune(keep)
     finally:
+        await files.aclose()
         await journal.close()
     return {"erased": erased, "threads": kept.threads, "bytes": kept.bytes}
 

@@ -11,9 +11,11 @@ from typing import Any, Protocol
 from journeyman.agents.decision import CallModel, CallTool, Summarize
 from journeyman.clock import Clock
 from journeyman.errors import BaseError, ServiceTimeoutError
+from journeyman.events.attachments import has_attachments
 from journeyman.events.events import Failure, HistorySummarized, ModelFailed, ModelReplied
 from journeyman.events.fold import AgentState, replace
 from journeyman.events.messages import JSON, Usage
+from journeyman.files.outgoing import OutgoingFiles
 from journeyman.ids import Ids
 from journeyman.llm.client import ModelClient, ModelReply, ModelRequest, TextDelta
 from journeyman.llm.prices import Prices
@@ -36,19 +38,32 @@ class Performer:
     """The only place where a run calls models and tools."""
 
     def __init__(
-        self, models: ModelClient, tools: ToolExecutor, clock: Clock, ids: Ids, prices: Prices | None = None
+        self,
+        models: ModelClient,
+        tools: ToolExecutor,
+        clock: Clock,
+        ids: Ids,
+        prices: Prices | None = None,
+        files: OutgoingFiles | None = None,
     ) -> None:
+        """Without `files`, parts that name a file are sent as they are."""
         self._models = models
         self._tools = tools
         self._clock = clock
         self._ids = ids
         self._prices = prices or Prices()
+        self._files = files
 
     async def call_model(
-        self, action: CallModel, request: ModelRequest, live: LiveRun, stream: bool
+        self, action: CallModel, request: ModelRequest, live: LiveRun, stream: bool, principal: str
     ) -> ModelReplied | ModelFailed:
-        """Ask the model. With `stream`, its text appears in `live` as it comes. Failures become ModelFailed."""
+        """Ask the model. With `stream`, its text appears in `live` as it comes. Failures become ModelFailed.
+
+        The files that the messages name are those of `principal`.
+        """
         began = self._clock.monotonic()
+        if self._files is not None and any(map(has_attachments, request.messages)):
+            request = await self._files.resolved(request, principal)
         asking = self._stream(action, request, live) if stream else self._models.call(request)
         try:
             reply = await (asking if action.timeout_seconds is None else _within(action.timeout_seconds, asking))
