@@ -36,11 +36,44 @@ class BlindGateway(PickyGateway):
         return "this model does not support image input" if "image_url" in json.dumps(body) else None
 
 
+class CallingGateway(PickyGateway):
+    """A gateway whose model calls every tool once, with arguments that name its place, and then says what it sees."""
+
+    def message(self, body: Body) -> Body:
+        if any(message["role"] == "tool" for message in body["messages"]):
+            return {"role": "assistant", "content": seen(body)}
+        functions = [tool["function"]["name"] for tool in body["tools"]]
+        calls = [
+            {"id": f"c{number}", "type": "function", "function": {"name": name, "arguments": "{}"}}
+            for number, name in enumerate(functions)
+        ]
+        return {"role": "assistant", "content": None, "tool_calls": calls}
+
+
+TOOLS = """
+from journeyman import ToolFile, tool
+
+PNG = bytes.fromhex("HEX")
+
+
+@tool(effects="none")
+async def shot() -> list:
+    \"\"\"Take a picture.\"\"\"
+    return ["Here it is.", ToolFile(PNG, "shot.png")]
+
+
+@tool(effects="none")
+def plot() -> ToolFile:
+    \"\"\"Draw a plot.\"\"\"
+    return ToolFile(PNG + b"other", "plot.png")
+"""
+
+
 @asynccontextmanager
 async def served(
-    folder: Path, gateway: PickyGateway, vision: str = "auto", database: str = "", **settings: Any
+    folder: Path, gateway: PickyGateway, vision: str = "auto", database: str = "", tools: str = "", **settings: Any
 ) -> AsyncIterator[App]:
-    (folder / "agent.yaml").write_text(FILE.replace("VISION", vision))
+    (folder / "agent.yaml").write_text(FILE.replace("VISION", vision) + tools)
     database = database or f"sqlite:///{folder / 'j.db'}"
     read = Settings.read(database_url=database, debug=True, litellm_gateway_url=gateway.url, max_retries=0, **settings)
     app = App(read, folder / "agent.yaml")
@@ -176,3 +209,31 @@ async def test_the_settings_bound_files(tmp_path: Path) -> None:
         await sent(app, b"2")
         full = await asked(app, {"type": "file", "url": "data:,3"})
         assert (full.status, full.json()["code"]) == (507, "files_full")
+
+
+async def test_pictures_of_tools_are_stored_and_shown_after_their_round(tmp_path: Path) -> None:
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools" / "pictures.py").write_text(TOOLS.replace("HEX", png(5, 5).hex()))
+    async with CallingGateway() as gateway, served(tmp_path, gateway, tools="tools: [shot, plot]") as app:
+        answer = (await asked(app)).json()
+        assert answer["response"] == "text text text text text+image_url+text+image_url", answer
+        events = (await request(app, "GET", f"/runs/{answer['run_id']}/events")).json()["items"]
+        ends = {each["data"]["tool"]: each["data"] for each in events if each["type"] == "tool_call_finished"}
+        assert ends["shot"]["result"] == "Here it is."
+        files = [ends[name]["files"] for name in ("shot", "plot")]
+        assert [[part["type"] for part in parts] for parts in files] == [["image"], ["image"]]
+        for (part,), data in zip(files, (png(5, 5), png(5, 5) + b"other"), strict=True):
+            assert (await request(app, "GET", f"/files/{part['file']}")).body == data
+        again = gateway.bodies[1]["messages"]
+        assert "[Its pictures and files follow.]" in again[2]["content"]
+
+
+async def test_a_result_that_does_not_fit_is_a_note_and_the_run_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools" / "pictures.py").write_text(TOOLS.replace("HEX", png(5, 5).hex()))
+    more = {"tools": "tools: [shot]", "files_max_bytes": 100}
+    async with CallingGateway() as gateway, served(tmp_path, gateway, **more) as app:
+        answer = (await asked(app)).json()
+        assert answer["response"] == "text text text"
+        assert "The file 'shot.png' was not kept. Your files would take" in gateway.bodies[1]["messages"][2]["content"]
+        assert stored(tmp_path) == []

@@ -15,7 +15,6 @@ from journeyman.events.codec import Codec
 from journeyman.events.messages import user
 from journeyman.events.quota import UNLIMITED, Quota
 from journeyman.files.blobs import MemoryBlobs
-from journeyman.files.outgoing import OutgoingFiles
 from journeyman.files.store import FileStore
 from journeyman.ids import SequentialIds
 from journeyman.journal.journal import Journal
@@ -73,8 +72,7 @@ class RuntimeInMemory:
         self.definitions = self.definitions_type(self.journal, self.catalog, self.build, self.direct)
         executor = Executor(self.registry, WorkerPool(), self.clock, random.Random(1), self.ids)
         self.files = FileStore(self.journal, MemoryBlobs(), self.clock, self.ids)
-        outgoing = OutgoingFiles(self.files)
-        performer = Performer(self.model, executor, self.clock, self.ids, self.prices, outgoing)
+        performer = Performer(self.model, executor, self.clock, self.ids, self.prices, self.files)
         self.budgets = Budgets(self.journal, self.clock, self.of_each)
         parts = RunParts(self.journal, self.codec, self.clock, self.ids, self.definitions, self.files)
         runtime = build_runtime(parts, self.catalog, performer, budgets=self.budgets, prices=self.prices)

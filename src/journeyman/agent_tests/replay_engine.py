@@ -328,6 +328,7 @@ def _outcome(event: ToolCallFinished) -> ToolOutcome:
         duration_ms=event.duration_ms,
         attempts=event.attempts,
         cached=event.cached,
+        parts=event.files,
     )
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable
+
 import msgspec
 
-from journeyman.errors import ValidationError
+from journeyman.errors import BaseError, StorageError, ValidationError
 from journeyman.events.attachments import has_attachments
 from journeyman.events.messages import FilePart, ImagePart, Message, Part, TextPart
 from journeyman.files.content_types import PICTURES
 from journeyman.files.data_urls import data_of
 from journeyman.files.store import FileStore
 from journeyman.journal.journal import FileRow
+
+log = logging.getLogger(__name__)
 
 
 async def with_files_stored(files: FileStore, principal: str, message: Message) -> Message:
@@ -26,6 +31,25 @@ async def with_files_stored(files: FileStore, principal: str, message: Message) 
         raise ValidationError(text, code="unsupported_content")
     content = [await _stored(files, principal, part, number) for number, part in enumerate(message.content, 1)]
     return msgspec.structs.replace(message, content=tuple(content))
+
+
+async def stored_results(
+    files: FileStore, principal: str, results: Iterable[tuple[str, bytes]]
+) -> tuple[tuple[ImagePart | FilePart, ...], str]:
+    """Store the files of a tool's result, given by name. Returns their parts, and a note of those that are not kept."""
+    parts: list[ImagePart | FilePart] = []
+    notes = ""
+    for name, data in results:
+        try:
+            row = await files.put(principal, name, data)
+        except BaseError as exc:
+            log.warning("a file of a result was not kept: %s", exc.message)
+            reason = "the disk failed" if isinstance(exc, StorageError) else exc.message
+            notes += f"\n[The file {name!r} was not kept. {reason}]"
+        else:
+            picture = row.media_type in PICTURES
+            parts.append(ImagePart(file=row.id) if picture else FilePart(file=row.id, name=name or row.name))
+    return tuple(parts), notes
 
 
 async def _stored(files: FileStore, principal: str, part: Part, number: int) -> Part:

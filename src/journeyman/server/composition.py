@@ -17,7 +17,6 @@ from journeyman.egress.services import Services
 from journeyman.errors import ConfigurationError, Problem
 from journeyman.events.codec import Codec
 from journeyman.files.blobs import DiskBlobs, MemoryBlobs, files_folder
-from journeyman.files.outgoing import OutgoingFiles
 from journeyman.files.store import FileLimits, FileStore
 from journeyman.ids import Ids, RandomIds
 from journeyman.journal.journal import Journal
@@ -143,7 +142,7 @@ def join(
     runtime = build_runtime(
         RunParts(journal, codec, clock, ids, versions, files),
         agents,
-        Performer(models, tools(executor) if tools else executor, clock, ids, prices, OutgoingFiles(files)),
+        Performer(models, tools(executor) if tools else executor, clock, ids, prices, files),
         budgets=Budgets(journal, clock, settings.quota),
         prices=prices,
         observe=hub.run_committed,

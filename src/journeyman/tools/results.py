@@ -15,6 +15,7 @@ import msgspec
 
 from journeyman.errors import ToolExecutionError
 from journeyman.events.messages import valid_text
+from journeyman.tools.tool_file import TextWithFiles, ToolFile, checked_files, has_files
 
 CUT_NOTE = 100  # characters beyond the cap for the note that a text was cut
 
@@ -67,6 +68,22 @@ def format_result(value: Any, cap: int) -> str:
     if len(text) > cap:
         text = f"{text[:cap]}\n[cut: {len(text) - cap} of {len(text)} characters are not shown]"
     return plain_text(text)
+
+
+def formatted_result(value: Any, cap: int) -> str | TextWithFiles:
+    """Return a tool's value as text, like `format_result`, with the files in it: it is one, or a list with some.
+
+    Raises:
+        ToolExecutionError: `tool_bad_result`: not JSON, or its files are too many or too large.
+    """
+    if type(value) is str or not (isinstance(value, TextWithFiles) or has_files(value)):
+        return format_result(value, cap)
+    if isinstance(value, TextWithFiles):
+        return TextWithFiles(format_result(value.text, cap), checked_files(value.files))
+    items = [value] if isinstance(value, ToolFile) else value
+    files = checked_files(item for item in items if isinstance(item, ToolFile))
+    texts = [item if isinstance(item, str) else _encoded(item) for item in items if not isinstance(item, ToolFile)]
+    return TextWithFiles(format_result("\n".join(texts), cap), files)
 
 
 def plain_json(value: Any) -> Any:

@@ -160,6 +160,7 @@ def tool_finished(action: CallTool, outcome: ToolOutcome) -> ToolCallFinished:
         duration_ms=round(outcome.duration_ms, 3),
         attempts=outcome.attempts,
         cached=outcome.cached,
+        files=outcome.parts,
         path=action.path,
     )
 

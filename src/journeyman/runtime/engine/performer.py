@@ -15,7 +15,9 @@ from journeyman.events.attachments import has_attachments
 from journeyman.events.events import Failure, HistorySummarized, ModelFailed, ModelReplied
 from journeyman.events.fold import AgentState, replace
 from journeyman.events.messages import JSON, Usage
+from journeyman.files.incoming import stored_results
 from journeyman.files.outgoing import OutgoingFiles
+from journeyman.files.store import FileStore
 from journeyman.ids import Ids
 from journeyman.llm.client import ModelClient, ModelReply, ModelRequest, TextDelta
 from journeyman.llm.prices import Prices
@@ -44,15 +46,16 @@ class Performer:
         clock: Clock,
         ids: Ids,
         prices: Prices | None = None,
-        files: OutgoingFiles | None = None,
+        files: FileStore | None = None,
     ) -> None:
-        """Without `files`, parts that name a file are sent as they are."""
+        """Without `files`, parts that name a file are sent as they are, and files of results are dropped."""
         self._models = models
         self._tools = tools
         self._clock = clock
         self._ids = ids
         self._prices = prices or Prices()
         self._files = files
+        self._outgoing = OutgoingFiles(files) if files is not None else None
 
     async def call_model(
         self, action: CallModel, request: ModelRequest, live: LiveRun, stream: bool, principal: str
@@ -62,8 +65,8 @@ class Performer:
         The files that the messages name are those of `principal`.
         """
         began = self._clock.monotonic()
-        if self._files is not None and any(map(has_attachments, request.messages)):
-            request = await self._files.resolved(request, principal)
+        if self._outgoing is not None and any(map(has_attachments, request.messages)):
+            request = await self._outgoing.resolved(request, principal)
         asking = self._stream(action, request, live) if stream else self._models.call(request)
         try:
             reply = await (asking if action.timeout_seconds is None else _within(action.timeout_seconds, asking))
@@ -119,7 +122,16 @@ class Performer:
             thread_context=state.thread_context,
             global_context=state.global_context,
         )
-        return await self._tools.execute(request, host)
+        outcome = await self._tools.execute(request, host)
+        return await self._with_files_kept(outcome, state.principal) if outcome.files else outcome
+
+    async def _with_files_kept(self, outcome: ToolOutcome, principal: str) -> ToolOutcome:
+        """Return the outcome with its files stored: the event of the call's end names them."""
+        if self._files is None:
+            return replace(outcome, files=())
+        named = [(file.name, file.data) for file in outcome.files]
+        parts, notes = await stored_results(self._files, principal, named)
+        return replace(outcome, result=f"{outcome.result or ''}{notes}", files=(), parts=parts)
 
     async def compute(self, name: str, make: Callable[[], JSON | Awaitable[JSON]]) -> JSON:
         """Return the value of `make`, which the code of a node remembers by this name."""
