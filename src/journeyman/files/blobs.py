@@ -156,11 +156,6 @@ class _MemoryBlob:
         self._data.clear()
 
 
-def files_folder(journal: Path) -> Path:
-    """Return the folder of the files that belong to the journal at this path."""
-    return journal.with_name(journal.name + ".files")
-
-
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY)

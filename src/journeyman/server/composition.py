@@ -16,11 +16,12 @@ from journeyman.egress.client import HttpClient
 from journeyman.egress.services import Services
 from journeyman.errors import ConfigurationError, Problem
 from journeyman.events.codec import Codec
-from journeyman.files.blobs import DiskBlobs, MemoryBlobs, files_folder
+from journeyman.files.blobs import DiskBlobs, MemoryBlobs
 from journeyman.files.store import FileLimits, FileStore
 from journeyman.ids import Ids, RandomIds
 from journeyman.journal.journal import Journal
 from journeyman.journal.memory import MemoryJournal
+from journeyman.journal.sqlite.file_bytes import files_folder
 from journeyman.journal.sqlite.journal import SqliteJournal
 from journeyman.llm.client import ModelClient
 from journeyman.llm.prices import read_prices
