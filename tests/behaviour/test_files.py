@@ -237,3 +237,16 @@ async def test_a_result_that_does_not_fit_is_a_note_and_the_run_goes_on(tmp_path
         assert answer["response"] == "text text text"
         assert "The file 'shot.png' was not kept. Your files would take" in gateway.bodies[1]["messages"][2]["content"]
         assert stored(tmp_path) == []
+
+
+async def test_the_offline_model_goes_on_after_a_picture_of_a_tool(tmp_path: Path) -> None:
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools" / "pictures.py").write_text(TOOLS.replace("HEX", png(5, 5).hex()))
+    async with PickyGateway() as gateway, served(tmp_path, gateway, tools="tools: [shot]") as app:
+        text = (tmp_path / "agent.yaml").read_text().replace("name: m,", "name: offline,")
+        (tmp_path / "agent.yaml").write_text(text)
+        await request(app, "POST", "/reload")
+        answer = (await request(app, "POST", "/process", json={"user_input": "Take a shot."})).json()
+        assert (answer["status"], answer.get("stopped_by")) == ("finished", None)
+        assert "Here it is." in answer["response"]
+        assert gateway.bodies == []

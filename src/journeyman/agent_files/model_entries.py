@@ -13,13 +13,14 @@ from journeyman.agent_files.safety import file_inside, file_permissions
 from journeyman.agent_files.variables import Expansion
 from journeyman.agents.spec import ModelSettings
 from journeyman.errors import Problem
+from journeyman.llm.client import is_built_in
 
 OFFLINE = "offline"
 
 
 def needs_gateway(model: str) -> bool:
     """Return whether the model is not a built-in one: `offline`, `script:FILE` or `replay:RUN`."""
-    return model != OFFLINE and not model.startswith(("script:", "replay:"))
+    return not is_built_in(model)
 
 
 def resolve_model(

@@ -67,5 +67,4 @@ def _download_headers(row: FileRow) -> dict[str, str]:
     return {
         "content-length": str(row.size),
         "content-disposition": f"attachment; filename*=UTF-8''{name}",
-        "x-content-type-options": "nosniff",
     }

@@ -158,12 +158,15 @@ class FileStore:
         return await self._in_thread(self._beginning, row, most)
 
     async def data_url(self, row: FileRow) -> str:
-        """Return a file as a data URL. Raises NotFoundError if its bytes are gone."""
+        """Return a file as a data URL. Raises NotFoundError if its bytes are gone, StorageError if the disk failed."""
         return await self._in_thread(lambda: data_url(row.media_type, self._beginning(row, row.size)))
 
     def _beginning(self, row: FileRow, most: int) -> bytes:
-        with self._open_blob(row) as file:
-            return file.read(most)
+        try:
+            with self._open_blob(row) as file:
+                return file.read(most)
+        except OSError as exc:
+            raise StorageError(f"the file {row.id} cannot be read ({exc.strerror}): check the disk") from exc
 
     def _open_blob(self, row: FileRow) -> BinaryIO:
         try:

@@ -19,7 +19,7 @@ from journeyman.files.incoming import stored_results
 from journeyman.files.outgoing import OutgoingFiles
 from journeyman.files.store import FileStore
 from journeyman.ids import Ids
-from journeyman.llm.client import ModelClient, ModelReply, ModelRequest, TextDelta
+from journeyman.llm.client import ModelClient, ModelReply, ModelRequest, TextDelta, is_built_in
 from journeyman.llm.prices import Prices
 from journeyman.runtime.engine.action_events import history_summarized_event, idempotency_key
 from journeyman.runtime.engine.live import LiveRun
@@ -65,15 +65,20 @@ class Performer:
         The files that the messages name are those of `principal`.
         """
         began = self._clock.monotonic()
-        if self._outgoing is not None and any(map(has_attachments, request.messages)):
-            request = await self._outgoing.resolved(request, principal)
-        asking = self._stream(action, request, live) if stream else self._models.call(request)
         try:
+            if any(map(has_attachments, request.messages)):
+                request = await self._with_files(request, principal)
+            asking = self._stream(action, request, live) if stream else self._models.call(request)
             reply = await (asking if action.timeout_seconds is None else _within(action.timeout_seconds, asking))
         except BaseError as exc:
             return self._model_failed(action, exc, self._since(began))
         usage = self._prices.priced(reply.usage, reply.model, request.model)
         return _model_replied(action, reply, usage, self._since(began))
+
+    async def _with_files(self, request: ModelRequest, principal: str) -> ModelRequest:
+        if self._outgoing is None or is_built_in(request.model):
+            return request
+        return await self._outgoing.resolved(request, principal)
 
     async def _stream(self, action: CallModel, request: ModelRequest, live: LiveRun) -> ModelReply:
         text = live.begin(action.call, action.attempt)
