@@ -108,7 +108,7 @@ async def _sweep(folder: Path, total: int) -> None:
 
 
 async def _leftovers(env: ServerEnvironment) -> list[str]:
-    """Return the files on the disk that nobody can get: the start deletes them."""
+    """Return the files on the disk that no client can get: the start deletes them."""
     names = [path.name for path in files_folder(env.server.database).iterdir()]
     wrong = [f"{name} is left" for name in names if name.endswith(".part")]
     for name in names:

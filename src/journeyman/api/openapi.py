@@ -18,6 +18,7 @@ from journeyman.api.schemas import files as file_schemas
 from journeyman.api.schemas import keys as key_schemas
 from journeyman.api.schemas import runs as schemas
 from journeyman.api.security.scopes import OPEN, required_scope
+from journeyman.events.messages import TextPart
 
 TITLE = "Journeyman"
 DESCRIPTION = (
@@ -61,6 +62,8 @@ _MODELS = (
     schemas.MessageAnswer,
     schemas.AddedMessage,
     file_schemas.FileAnswer,
+    file_schemas.PicturePart,
+    file_schemas.DocumentPart,
     agent_schemas.ToolAnswer,
     agent_schemas.CacheCleared,
     key_schemas.Pruned,
@@ -144,6 +147,7 @@ def document(app: FastAPI, version: str, operations: Mapping[str, Mapping[str, O
     known = built.setdefault("components", {}).setdefault("schemas", {})
     known.update(components)
     _dedent(known)
+    _describe_parts(known)
     for generated in ("HTTPValidationError", "ValidationError"):  # FastAPI's own: this API answers with ProblemDetails
         known.pop(generated, None)
     for path, methods in built["paths"].items():
@@ -161,6 +165,19 @@ def _dedent(schemas: dict[str, Any]) -> None:
     for schema in schemas.values():
         if "description" in schema:
             schema["description"] = cleandoc(schema["description"])
+
+
+def _describe_parts(known: dict[str, Any]) -> None:
+    """Document the parts of messages in requests as they are accepted: text, or a stored file by its id."""
+    parts = [ref(model) for model in (TextPart, file_schemas.PicturePart, file_schemas.DocumentPart)]
+    for model, field in (
+        ("ProcessRequest", "user_input"),
+        ("AddMessage", "content"),
+        ("MessageEditRequest", "content"),
+    ):
+        for option in known[model]["properties"][field]["anyOf"]:
+            if "items" in option:
+                option["items"] = {"anyOf": parts}
 
 
 def _security(method: str, path: str) -> list[dict[str, list[str]]]:

@@ -21,7 +21,7 @@ def part_note(part: ImagePart | FilePart, reason: str) -> TextPart:
     """Return the note in place of a part. `reason` says why it is not there."""
     name = f" {part.name!r}" if isinstance(part, FilePart) and part.name else ""
     id = f" ({part.file})" if part.file else ""
-    return TextPart(f"[{'Picture' if isinstance(part, ImagePart) else 'File'}{name}{id}: {reason}]")
+    return TextPart(f"\n[{'Picture' if isinstance(part, ImagePart) else 'File'}{name}{id}: {reason}]")
 
 
 def _noted(message: Message, kinds: Set[str]) -> Message:

@@ -26,10 +26,10 @@ async def with_files_stored(files: FileStore, principal: str, message: Message) 
     """
     if not has_attachments(message):
         return message
+    content = [await _stored(files, principal, part, number) for number, part in enumerate(message.content, 1)]
     if message.role != "user":
         text = "Only messages of the role `user` may have pictures and files."
         raise ValidationError(text, code="unsupported_content")
-    content = [await _stored(files, principal, part, number) for number, part in enumerate(message.content, 1)]
     return msgspec.structs.replace(message, content=tuple(content))
 
 

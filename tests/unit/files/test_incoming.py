@@ -71,4 +71,4 @@ async def test_other_parts_are_refused(files: FileStore, part: Part, code: str, 
 
 async def test_only_a_user_sends_files(files: FileStore) -> None:
     with pytest.raises(BaseError, match="role `user`"):
-        await with_files_stored(files, "ann", Message(role="assistant", content=(ImagePart("data:,x"),)))
+        await with_files_stored(files, "ann", Message(role="assistant", content=(FilePart("data:,x"),)))

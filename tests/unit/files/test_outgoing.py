@@ -83,14 +83,14 @@ async def test_a_text_is_shown_as_text_and_cut(files: FileStore) -> None:
 async def test_what_no_model_reads_is_a_note(files: FileStore) -> None:
     await files.put("ann", "a.zip", b"PK\x03\x04")
     (note,) = await parts_of(files, FilePart(file="file_2", name="a.zip"))
-    assert note == TextPart("[File 'a.zip' (file_2): application/zip, 4 bytes, which cannot be shown]")
+    assert note == TextPart("\n[File 'a.zip' (file_2): application/zip, 4 bytes, which cannot be shown]")
 
 
 async def test_a_model_that_sees_nothing_gets_notes(files: FileStore) -> None:
     (note,) = await parts_of(files, PNG, vision=False)
-    assert note == TextPart("[Picture (file_1): this model cannot see pictures]")
+    assert note == TextPart("\n[Picture (file_1): this model cannot see pictures]")
     (note,) = await parts_of(files, ImagePart("data:image/png;base64,AA=="), vision=False)
-    assert note == TextPart("[Picture: this model cannot see pictures]")
+    assert note == TextPart("\n[Picture: this model cannot see pictures]")
 
 
 async def test_a_data_url_of_an_old_message_is_sent_as_it_is(files: FileStore) -> None:
@@ -102,7 +102,7 @@ async def test_a_file_of_another_or_none_is_a_note(files: FileStore) -> None:
     await files.put("bob", "", png(2, 2))
     sent = await parts_of(files, ImagePart(file="file_2"), ImagePart(file="file_9"))
     notes = [part.text for part in sent if isinstance(part, TextPart)]
-    assert notes == ["[Picture (file_2): it was deleted]", "[Picture (file_9): it was deleted]"]
+    assert notes == ["\n[Picture (file_2): it was deleted]", "\n[Picture (file_9): it was deleted]"]
 
 
 async def test_the_newest_files_take_the_room_first(files: FileStore) -> None:

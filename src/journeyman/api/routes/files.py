@@ -16,9 +16,9 @@ from journeyman.api.security.request_context import context_of, request_principa
 from journeyman.events.codec import rfc3339
 from journeyman.journal.journal import FileRow
 
-_BYTES = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+_BYTES = {"application/octet-stream": {"schema": {"type": "string", "format": "binary", "minLength": 1}}}
 _ANY_BYTES = {"requestBody": {"required": True, "content": _BYTES}}
-_DOWNLOAD = {"description": "The file's bytes", "content": _BYTES}
+_DOWNLOAD = {"description": "The file's bytes", "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}
 
 
 def file_routes(dependencies: ApiDependencies) -> APIRouter:

@@ -6,6 +6,8 @@ import pytest
 
 from journeyman.events.messages import FilePart, ImagePart, Message, TextPart, user
 from journeyman.events.part_notes import FILE, PICTURE
+from journeyman.llm.gateway.complaint import complaint_in
+from journeyman.llm.gateway.errors import TRANSIENT, RequestRefusedError, gateway_error
 from journeyman.llm.gateway.refused_parts import names_parts, refused_parts
 
 SEEN = (Message(role="user", content=(TextPart("see"), ImagePart("data:image/png;base64,AA=="))),)
@@ -77,3 +79,18 @@ def test_files_are_refused_apart_from_pictures(text: str) -> None:
 @pytest.mark.parametrize(("text", "named"), [("No endpoints found that support image input", True), ("oops", False)])
 def test_a_refusal_is_told_without_the_request(text: str, named: bool) -> None:
     assert names_parts(text) is named
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "refused"),
+    [
+        (404, "No endpoints found that support image input", True),
+        (500, "image input is not supported - hint: you may need to provide the mmproj", True),
+        (404, "The model m does not exist", False),
+        (500, "internal error", False),
+    ],
+)
+def test_a_refusal_of_pictures_is_one_of_the_request_whatever_its_status(status: int, text: str, refused: bool) -> None:
+    error = gateway_error(status, complaint_in({"error": {"message": text}}))
+    assert isinstance(error, RequestRefusedError) is refused
+    assert (error.code in TRANSIENT) is (status == 500 and not refused)
