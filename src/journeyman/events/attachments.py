@@ -30,5 +30,14 @@ def has_attachments(message: Message) -> bool:
     return False
 
 
+def any_attachments(messages: Iterable[Message]) -> bool:
+    """Return whether any of the messages has parts other than text."""
+    for message in messages:
+        for part in message.content:
+            if type(part) is not TextPart:
+                return True
+    return False
+
+
 def _ids(parts: Iterable[Part]) -> tuple[str, ...]:
     return tuple(part.file for part in parts if isinstance(part, ImagePart | FilePart) and part.file)

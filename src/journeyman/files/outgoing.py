@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from journeyman.errors import NotFoundError
-from journeyman.events.attachments import has_attachments
+from journeyman.events.attachments import any_attachments, has_attachments
 from journeyman.events.messages import FilePart, ImagePart, Message, Part, TextPart, user
 from journeyman.events.model_request import ModelRequest
 from journeyman.events.part_notes import FILE, PICTURE, noted, part_note
@@ -34,7 +34,7 @@ class OutgoingFiles:
         If all of them together are too large, the oldest become notes. The result of a tool cannot hold pictures at
         most models, so those follow in a message of the user.
         """
-        if not any(map(has_attachments, request.messages)):
+        if not any_attachments(request.messages):
             return request
         shown = await self._shown_parts(request, principal)
         messages = [_with_parts(message, shown) for message in request.messages]

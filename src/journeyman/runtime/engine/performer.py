@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from journeyman.agents.decision import CallModel, CallTool, Summarize
 from journeyman.clock import Clock
 from journeyman.errors import BaseError, ServiceTimeoutError
-from journeyman.events.attachments import has_attachments
+from journeyman.events.attachments import any_attachments
 from journeyman.events.events import Failure, HistorySummarized, ModelFailed, ModelReplied
 from journeyman.events.fold import AgentState, replace
 from journeyman.events.messages import JSON, Usage
@@ -66,7 +66,7 @@ class Performer:
         """
         began = self._clock.monotonic()
         try:
-            if any(map(has_attachments, request.messages)):
+            if any_attachments(request.messages):
                 request = await self._with_files(request, principal)
             asking = self._stream(action, request, live) if stream else self._models.call(request)
             reply = await (asking if action.timeout_seconds is None else _within(action.timeout_seconds, asking))

@@ -83,7 +83,7 @@ def _block(block: Any, files: _Files) -> str:
 
 
 def _note(what: str, mime_type: Any, data: Any, files: _Files, name: str = "") -> str:
-    size = len(data) * 3 // 4 if isinstance(data, str) else 0
+    size = len(data) * 3 // 4 - data[-2:].count("=") if isinstance(data, str) else 0
     kind = f" of type {mime_type[:100]}" if isinstance(mime_type, str) else ""
     kept = files.add(data, name)
     return f"[{what}{kind}, {size} bytes]" if kept else f"[{what}{kind}, {size} bytes: not shown]"

@@ -60,7 +60,7 @@ def test_pictures_sounds_and_blobs_are_files() -> None:
         "see",
         "[image of type image/png, 3 bytes]",
         "[audio of type audio/wav, 3 bytes]",
-        "[resource file:///x/a.pdf of type application/pdf, 6 bytes]",
+        "[resource file:///x/a.pdf of type application/pdf, 4 bytes]",
     ]
 
 
