@@ -84,13 +84,13 @@ def test_a_refusal_is_told_without_the_request(text: str, named: bool) -> None:
 @pytest.mark.parametrize(
     ("status", "text", "refused"),
     [
-        (404, "No endpoints found that support image input", True),
+        (415, "No endpoints found that support image input", True),
         (500, "image input is not supported - hint: you may need to provide the mmproj", True),
-        (404, "The model m does not exist", False),
+        (501, "not implemented", False),
         (500, "internal error", False),
     ],
 )
 def test_a_refusal_of_pictures_is_one_of_the_request_whatever_its_status(status: int, text: str, refused: bool) -> None:
     error = gateway_error(status, complaint_in({"error": {"message": text}}))
     assert isinstance(error, RequestRefusedError) is refused
-    assert (error.code in TRANSIENT) is (status == 500 and not refused)
+    assert (error.code in TRANSIENT) is not refused
