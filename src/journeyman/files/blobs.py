@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from journeyman.errors import StateError, StorageError
+from journeyman.journal.sqlite.partial_file import sync_folder
 
 MOST_MEMORY = 256_000_000  # bytes of all files that are kept in memory
 _PARTIAL = ".part"  # the end of the name of a file that is not complete
@@ -154,15 +155,6 @@ class _MemoryBlob:
 
     def drop(self) -> None:
         self._data.clear()
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _unwritable(folder: Path, exc: OSError) -> StorageError:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import apsw
+
+from journeyman.journal.sqlite.partial_file import sync_file, sync_folder
 
 _IDS = "SELECT id FROM files ORDER BY id"
 _KNOWS_FILES = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'files'"
@@ -52,7 +53,7 @@ def _copy_file(source: Path, target: Path) -> None:
     partial = target.with_name(f"{target.name}.part")
     shutil.copyfile(source, partial)
     partial.chmod(0o600)
-    _sync(partial)
+    sync_file(partial)
     partial.rename(target)
 
 
@@ -71,9 +72,9 @@ def put_folder(folder: Path, target: Path) -> int:
     """Put a complete folder of files in its place, durably. Returns the bytes in it; 0 if there is no folder."""
     if not folder.is_dir():
         return 0
-    _sync_folder(folder)
+    sync_folder(folder)
     folder.rename(target)
-    _sync_folder(target.parent)
+    sync_folder(target.parent)
     return sum(path.stat().st_size for path in target.iterdir())
 
 
@@ -100,16 +101,3 @@ def _digest(path: Path) -> tuple[int, str] | None:
             return file.tell(), digest.hexdigest()
     except FileNotFoundError:
         return None
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
