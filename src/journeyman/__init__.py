@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from journeyman.settings import Settings
     from journeyman.tools.registry import ToolRegistry
     from journeyman.tools.tool import BaseTool, BlockingToolContext, Sensitive, ToolContext, ToolRetry, resource, tool
+    from journeyman.tools.tool_file import ToolFile
 
 _MODULES = {
     "AgentFactory": "server",
@@ -28,6 +29,7 @@ _MODULES = {
     "Sensitive": "tools.tool",
     "Settings": "settings",
     "ToolContext": "tools.tool",
+    "ToolFile": "tools.tool_file",
     "ToolRegistry": "tools.registry",
     "ToolRetry": "tools.tool",
     "create_app": "server",
@@ -47,6 +49,7 @@ __all__ = [
     "Sensitive",
     "Settings",
     "ToolContext",
+    "ToolFile",
     "ToolRegistry",
     "ToolRetry",
     "__version__",

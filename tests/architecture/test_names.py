@@ -21,6 +21,7 @@ PUBLIC = [
     "Sensitive",
     "Settings",
     "ToolContext",
+    "ToolFile",
     "ToolRegistry",
     "ToolRetry",
     "__version__",

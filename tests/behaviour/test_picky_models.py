@@ -60,6 +60,7 @@ async def test_what_a_model_refuses_is_learned_shown_and_forgotten_at_a_reload(t
                 "dropped": ["temperature"],
                 "max_completion_tokens": False,
                 "without_opaque": [],
+                "without_parts": [],
                 "empty_content": False,
                 "responses": False,
             }

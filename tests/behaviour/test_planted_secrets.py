@@ -362,6 +362,7 @@ BODIES: dict[str, Any] = {
     "cancel_run": {},
     "resume_run": {"answers": [{"approval": "no-such", "decision": "approve", "arguments": {"text": WORDS}}]},
     "fork_run": {"at": 1, "edits": {"messages": []}},
+    "send_file": {"a": WORDS},
     "prune": {"threads": 100_000},
     "create_key": {"name": WORDS[:40], "scopes": [WORDS[:40]]},
     "rotate_key": {},
@@ -378,6 +379,7 @@ async def walk(house: House) -> None:
     """Every route of the document, with each thing there is, and with a secret wherever a caller may write one."""
     house.document = (await house.ask("GET", "/openapi.json")).json()
     house.ids["name"] = ["leaky", "walker", *TOOL_NAMES, *OUTSIDE]
+    house.ids["file_id"] = ["file_none"]  # the bytes of a file come back to its principal as they were sent
     operations = [
         (method.upper(), path, operation)
         for path, methods in house.document["paths"].items()

@@ -19,6 +19,7 @@ ECHO = {
     "inputSchema": {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]},
 }
 PLAIN = {"type": "object", "properties": {}}
+PICTURE = "R0lGODlhAQABAAAAACw="  # the beginning of a GIF, in base64
 DSN = "postgres://app:hunter2@db/x with key-9876543210"
 TRACE = 'Traceback (most recent call last):\n  File "/app/db.py", line 41, in open'
 
@@ -66,7 +67,10 @@ class FakeMcpServer:
 
     def _call(self, id_: Any, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
         name, arguments = params["name"], params.get("arguments") or {}
-        if name == "echo":
+        if name == "echo" and arguments["text"] == "picture":
+            picture = {"type": "image", "mimeType": "image/gif", "data": PICTURE}
+            yield _result(id_, content=[{"type": "text", "text": "see"}, picture], resultType="complete")
+        elif name == "echo":
             yield _text(id_, arguments["text"])
         elif name == "pid":
             yield _text(id_, str(os.getpid()))

@@ -29,8 +29,11 @@ from journeyman.events.fold import AgentState, fold
 from journeyman.events.merge_patch import merge_patch
 from journeyman.events.messages import Message, Usage, user
 from journeyman.events.streams import ThreadRef
+from journeyman.files.blobs import MemoryBlobs
+from journeyman.files.store import FileStore
 from journeyman.ids import SequentialIds
 from journeyman.journal.journal import ApprovalRow, FailureRow, MessageRow, RunFilter, RunPage, RunRow, ThreadRow
+from journeyman.journal.memory import MemoryJournal
 from journeyman.runtime.engine.frames import Frame
 from journeyman.runtime.served.agents import AgentRegistry
 from journeyman.runtime.use_cases.forks import Forks
@@ -389,6 +392,7 @@ def make_ports(clock: Clock | None = None, limits: RequestLimits | None = None, 
         "runs": runs,
         "forks": FakeForks(runs),
         "threads": FakeThreads(),
+        "files": FileStore(MemoryJournal(), MemoryBlobs(), clock or ManualClock(), SequentialIds()),
         "agent_registry": AgentRegistry({"support": fake_agent()}),
         "tool_registry": FakeRegistry(TOOL),
         "clock": clock or ManualClock(),

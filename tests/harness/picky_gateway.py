@@ -34,12 +34,19 @@ class PickyGateway:
     async def __aexit__(self, *_: object) -> None:
         await self._runner.cleanup()
 
+    def refusal(self, body: Body) -> str | None:
+        """Return the complaint about a request. None: it is answered."""
+        return next((f"Unknown parameter: '{name}'." for name in self.refuses if name in body), None)
+
+    def message(self, body: Body) -> Body:
+        """Return the message of a reply."""
+        return {"role": "assistant", "content": self.answer(body)}
+
     async def _answer(self, request: web.Request) -> web.Response:
         body = await request.json()
         self.bodies.append(body)
-        for name in self.refuses:
-            if name in body:
-                return web.json_response({"error": {"message": f"Unknown parameter: '{name}'."}}, status=400)
-        message = {"role": "assistant", "content": self.answer(body)}
+        if (refusal := self.refusal(body)) is not None:
+            return web.json_response({"error": {"message": refusal}}, status=400)
+        message = self.message(body)
         usage = {"prompt_tokens": 1, "completion_tokens": 1}
         return web.json_response({"choices": [{"message": message, "finish_reason": "stop"}], "usage": usage})

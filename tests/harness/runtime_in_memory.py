@@ -14,6 +14,8 @@ from journeyman.clock import Clock, SystemClock
 from journeyman.events.codec import Codec
 from journeyman.events.messages import user
 from journeyman.events.quota import UNLIMITED, Quota
+from journeyman.files.blobs import MemoryBlobs
+from journeyman.files.store import FileStore
 from journeyman.ids import SequentialIds
 from journeyman.journal.journal import Journal
 from journeyman.journal.memory import MemoryJournal
@@ -69,9 +71,10 @@ class RuntimeInMemory:
         self.catalog = AgentRegistry({"test": self.agent})
         self.definitions = self.definitions_type(self.journal, self.catalog, self.build, self.direct)
         executor = Executor(self.registry, WorkerPool(), self.clock, random.Random(1), self.ids)
-        performer = Performer(self.model, executor, self.clock, self.ids, self.prices)
+        self.files = FileStore(self.journal, MemoryBlobs(), self.clock, self.ids)
+        performer = Performer(self.model, executor, self.clock, self.ids, self.prices, self.files)
         self.budgets = Budgets(self.journal, self.clock, self.of_each)
-        parts = RunParts(self.journal, self.codec, self.clock, self.ids, self.definitions)
+        parts = RunParts(self.journal, self.codec, self.clock, self.ids, self.definitions, self.files)
         runtime = build_runtime(parts, self.catalog, performer, budgets=self.budgets, prices=self.prices)
         self.worker, self.runs = runtime.scheduler, runtime.runs
         self.forks, self.threads = runtime.forks, runtime.threads
@@ -79,6 +82,7 @@ class RuntimeInMemory:
 
     async def __aexit__(self, *exc: object) -> None:
         await self.worker.stop(0)
+        await self.files.aclose()
 
     def spec(self) -> AgentSpec:
         specs = tuple(tool.spec for tool in self.registry.tools.values())

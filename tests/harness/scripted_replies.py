@@ -26,7 +26,7 @@ def reply_script(marker: str, *steps: Step) -> str:
 
 def next_reply(messages: Sequence[dict[str, Any]]) -> tuple[str, int, Step]:
     """Marker, number of the step (from 1) and the step that answers these messages."""
-    last = max(i for i, message in enumerate(messages) if message["role"] == "user")
+    last = max(i for i, message in enumerate(messages) if message["role"] == "user" and not _of_results(message))
     number = 1 + sum(message["role"] == "assistant" for message in messages[last + 1 :])
     text = messages[last]["content"]
     if not isinstance(text, str):
@@ -36,6 +36,12 @@ def next_reply(messages: Sequence[dict[str, Any]]) -> tuple[str, int, Step]:
     content = json.loads(text)
     steps = content["steps"]
     return content["marker"], number, steps[number - 1] if number <= len(steps) else "The plan is at its end."
+
+
+def _of_results(message: dict[str, Any]) -> bool:
+    """Whether the message holds the pictures of tool results, and nothing that a user said."""
+    content = message["content"]
+    return not isinstance(content, str) and content[0].get("text", "").startswith("[From the result of")
 
 
 def violations(messages: Sequence[dict[str, Any]]) -> list[str]:

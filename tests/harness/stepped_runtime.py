@@ -31,6 +31,8 @@ from journeyman.events.events import (
 )
 from journeyman.events.fold import AgentState, fold
 from journeyman.events.messages import JSON, Message, TextPart, ToolCall, user
+from journeyman.files.blobs import MemoryBlobs
+from journeyman.files.store import FileStore
 from journeyman.ids import SequentialIds
 from journeyman.journal.journal import Batch, Committed
 from journeyman.journal.memory import MemoryJournal, SettledBatch
@@ -162,7 +164,14 @@ class SteppedRuntime:
         catalog = self.catalog()
         self.definitions = VersionResolver(self.disk, catalog, self.build, self.direct)
         performer = Performer(self, _Tools(self), self.clock, self.ids)
-        parts = RunParts(self.disk, Codec(), self.clock, self.ids, self.definitions)
+        parts = RunParts(
+            self.disk,
+            Codec(),
+            self.clock,
+            self.ids,
+            self.definitions,
+            FileStore(self.disk, MemoryBlobs(), self.clock, self.ids),
+        )
         runtime = build_runtime(parts, catalog, performer, slots=self.slots)
         self.worker, self.runs = runtime.scheduler, runtime.runs
         self.forks, self.threads = runtime.forks, runtime.threads

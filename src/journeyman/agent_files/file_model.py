@@ -98,6 +98,9 @@ class ModelEntry(NamedEntry):
         default="auto",
         description="auto: chat completions, and the Responses API for a model that asks for it",
     )
+    vision: bool | Literal["auto"] = Field(
+        default="auto", description="Whether the model takes pictures and PDF; auto: they are sent until it refuses"
+    )
 
 
 class PermissionsEntry(FileEntry):

@@ -13,13 +13,14 @@ from journeyman.agent_files.safety import file_inside, file_permissions
 from journeyman.agent_files.variables import Expansion
 from journeyman.agents.spec import ModelSettings
 from journeyman.errors import Problem
+from journeyman.llm.client import is_built_in
 
 OFFLINE = "offline"
 
 
 def needs_gateway(model: str) -> bool:
     """Return whether the model is not a built-in one: `offline`, `script:FILE` or `replay:RUN`."""
-    return model != OFFLINE and not model.startswith(("script:", "replay:"))
+    return not is_built_in(model)
 
 
 def resolve_model(
@@ -75,7 +76,8 @@ class ModelEntries:
             shown = self._shown((*path, "name"), self._shown(path, named or ""))
             message, _, remedy = str(exc).partition(": ")
             self.report((*path, "name"), message.replace(named, shown) if named else message, remedy or None)
-        settings = (entry or ModelEntry(name="offline")).model_dump(exclude={"name", "fallbacks", "gateway"})
+        settings = (entry or ModelEntry(name="offline")).model_dump(exclude={"name", "fallbacks", "gateway", "vision"})
+        settings["vision"] = None if entry is None or entry.vision == "auto" else entry.vision
         if entry is None or not needs_gateway(name):
             return ModelSettings(name=name, **settings)
         fallbacks, gateways = self._fallbacks(name, gateway, entry, path)

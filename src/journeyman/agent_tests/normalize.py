@@ -1,7 +1,7 @@
 """Normalizes events so that two runs of an unchanged agent give equal ones.
 
-Ids, times, hashes, latencies, epochs and budget events are left out; approvals are numbered in the order of their
-requests; a message with one text part has that text as its content. Test files contain events in this form.
+Ids, times, hashes, latencies, epochs and budget events are left out; approvals and files are numbered in the order of
+their first mention; a message with one text part has that text as its content. Test files contain events in this form.
 """
 
 from __future__ import annotations
@@ -70,12 +70,15 @@ class NormalizedEvent(msgspec.Struct, frozen=True):
 def normalized_events(events: Iterable[Event]) -> list[NormalizedEvent]:
     """Return the events in normal form, without budget warnings."""
     approvals: dict[str, str] = {}
+    files: dict[str, str] = {}
     draft = Codec().draft
-    return [_normalized(draft(event), approvals) for event in events if type(event) is not BudgetWarned]
+    return [_normalized(draft(event), approvals, files) for event in events if type(event) is not BudgetWarned]
 
 
-def _normalized(draft: Any, approvals: dict[str, str]) -> NormalizedEvent:
+def _normalized(draft: Any, approvals: dict[str, str], files: dict[str, str]) -> NormalizedEvent:
     data: Data = msgspec.json.decode(draft.data)
+    for part in _file_parts(data):
+        part["file"] = files.setdefault(part["file"], f"f{len(files) + 1}")
     omitted = _OMITTED.get(draft.type, frozenset())
     data = {name: _plain(name, value) for name, value in data.items() if name not in omitted}
     if data.get("principal") == LOCAL:
@@ -90,6 +93,13 @@ def _normalized(draft: Any, approvals: dict[str, str]) -> NormalizedEvent:
         calls = data.get("calls", [])
         data["calls"] = [{name: value for name, value in call.items() if name != "idempotency_key"} for call in calls]
     return NormalizedEvent(draft.type, draft.v, data)
+
+
+def _file_parts(data: Data) -> list[Data]:
+    """Return the parts of an event that name stored files."""
+    messages = [data[name] for name in _MESSAGE_FIELDS if isinstance(data.get(name), dict)]
+    parts = [part for message in messages for part in message.get("content", ())] + list(data.get("files", ()))
+    return [part for part in parts if part.get("file")]
 
 
 def _plain(name: str, value: JSON) -> JSON:

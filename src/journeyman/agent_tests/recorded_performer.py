@@ -77,7 +77,7 @@ class RecordedPerformer(Performer):
     # --- the interface for the runtime
 
     async def call_model(
-        self, action: CallModel, request: ModelRequest, live: LiveRun, stream: bool
+        self, action: CallModel, request: ModelRequest, live: LiveRun, stream: bool, principal: str
     ) -> ModelReplied | ModelFailed:
         self.requests.setdefault(action.call, request)
         self._attempts[action.call] = action.attempt

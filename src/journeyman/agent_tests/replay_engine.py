@@ -18,6 +18,7 @@ from journeyman.agents.spec import AgentSpec
 from journeyman.agents.toolset import arguments_hash
 from journeyman.clock import ManualClock
 from journeyman.errors import BaseError
+from journeyman.events.attachments import attached_files
 from journeyman.events.codec import Codec
 from journeyman.events.events import (
     ApprovalGiven,
@@ -44,8 +45,10 @@ from journeyman.events.events import (
 )
 from journeyman.events.fold import replace
 from journeyman.events.streams import ThreadRef, principal_stream
+from journeyman.files.blobs import MemoryBlobs
+from journeyman.files.store import FileStore
 from journeyman.ids import SequentialIds
-from journeyman.journal.journal import Append, ApprovalRow, Batch
+from journeyman.journal.journal import Append, ApprovalRow, Batch, FileRow
 from journeyman.journal.memory import MemoryJournal
 from journeyman.llm.client import ModelRequest
 from journeyman.runtime.engine.run_parts import RunParts
@@ -59,6 +62,7 @@ from journeyman.tools.spec import ToolOutcome
 RUN, THREAD = "run_1", "test"
 IDLE_TURNS = 30  # turns of the event loop without a change, after which none will come
 MAX_TURNS = 100_000
+MOST_BYTES = 1 << 62  # of the files that a recording names: they have no bytes here
 EXHAUSTED_ROUNDS = 50  # times that steps beyond the end of the recording are ended with an error
 _UNKNOWN = Failure("outcome_unknown", "Whether it happened is unknown.")
 
@@ -85,12 +89,13 @@ class ReplayEngine:
         self._codec = Codec()
         self._clock = ManualClock(recording.started_at)
         self._ids = SequentialIds()
+        self._files = FileStore(self._journal, MemoryBlobs(), self._clock, self._ids)
         self._performer = RecordedPerformer(recording.events, self._clock, self._ids)
         self._children = RecordedChildren(recording.events)
         self._budgets = RecordedBudgets(recording.events, self._journal, self._clock)
         self._agents = AgentRegistry({agent.name: agent} if agent else {})
         versions = VersionResolver(self._journal, self._agents, build, direct)
-        self._parts = RunParts(self._journal, self._codec, self._clock, self._ids, versions)
+        self._parts = RunParts(self._journal, self._codec, self._clock, self._ids, versions, self._files)
         self._principal = recording.accepted.principal
         make = ThreadRef if agent else ThreadRef.hidden
         self._thread = make(self._principal, THREAD)
@@ -122,11 +127,31 @@ class ReplayEngine:
     # --- start
 
     async def _begin(self) -> None:
+        if rows := self._file_rows():
+            await self._journal.commit(Batch(at=self._clock.now(), appends=(), files=rows, most_file_bytes=MOST_BYTES))
         committed = await self._journal.commit(
             Batch(at=self._clock.now(), appends=tuple(self._first_appends()), epoch=self._journal.epoch)
         )
         self._scheduler.start_accepted(RUN, committed)
         await self._settle()
+
+    def _file_rows(self) -> tuple[FileRow, ...]:
+        """Return a row for each file that the recording names. A replay sends none, so it needs no bytes."""
+        said = (MessageAdded(message=message) for message in self._recording.history)
+        ids = {id for event in (*self._recording.events, *said) for id in attached_files(event)}
+        return tuple(
+            FileRow(
+                id=id,
+                principal=self._principal,
+                sha256=id,
+                size=0,
+                media_type="",
+                name="",
+                added_at=0,
+                unused_since=self._clock.now(),
+            )
+            for id in sorted(ids)
+        )
 
     def _first_appends(self) -> Iterator[Append]:
         recording, started = self._recording, self._recording.started
@@ -325,6 +350,7 @@ def _outcome(event: ToolCallFinished) -> ToolOutcome:
         duration_ms=event.duration_ms,
         attempts=event.attempts,
         cached=event.cached,
+        parts=event.files,
     )
 
 

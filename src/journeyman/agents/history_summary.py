@@ -9,7 +9,7 @@ from journeyman.agents.history_window import KEEP, evicted_messages
 from journeyman.agents.model_request import model_request
 from journeyman.agents.spec import AgentSpec
 from journeyman.events.fold import AgentState
-from journeyman.events.messages import Message, TextPart, user
+from journeyman.events.messages import FilePart, Message, TextPart, user
 from journeyman.events.model_request import ModelRequest
 
 INSTRUCTION = (
@@ -55,6 +55,9 @@ def _as_text(message: Message) -> str:
 
 def _parts(message: Message) -> Iterator[str]:
     for part in message.content:
-        yield part.text if isinstance(part, TextPart) else "[picture]"
+        if isinstance(part, TextPart):
+            yield part.text
+        else:
+            yield f"[file {part.name}]" if isinstance(part, FilePart) else "[picture]"
     for call in message.tool_calls:
         yield f"[calls {call.name} with {call.arguments}]"

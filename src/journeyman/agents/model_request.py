@@ -41,6 +41,7 @@ def model_request(
         response_schema=output.schema if output else None,
         response_mode=output.mode if output and output.mode in ("json", "prompt") else "schema",
         extra=settings.extra,
+        vision=settings.vision,
         timeout_seconds=settings.timeout_seconds,
         fallbacks=settings.fallbacks,
         gateway=settings.gateway,

@@ -37,6 +37,7 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     gateway: str = ""  # its name in `gateways` of the agent files; empty: that of the settings
     fallback_gateways: tuple[str, ...] = ()  # of each fallback; empty: all have the gateway of the model
     api: Api = "auto"
+    vision: bool | None = None  # whether the models take pictures and files; None: it is learned
 
     def targets(self) -> tuple[tuple[str, str], ...]:
         """Return the model and its fallbacks, each as a gateway's name and a model's name."""

@@ -27,6 +27,7 @@ from journeyman.api.routes.approvals import approval_routes
 from journeyman.api.routes.context import context_routes
 from journeyman.api.routes.debug import debug_routes
 from journeyman.api.routes.errors import error_routes
+from journeyman.api.routes.files import file_routes
 from journeyman.api.routes.health import health_routes
 from journeyman.api.routes.keys import key_routes
 from journeyman.api.routes.metrics import metrics_routes
@@ -118,6 +119,7 @@ def _add_routes(app: FastAPI, dependencies: ApiDependencies, authentication: Aut
         tool_routes,
         thread_routes,
         run_routes,
+        file_routes,
         context_routes,
         approval_routes,
         error_routes,

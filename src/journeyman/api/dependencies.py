@@ -15,6 +15,7 @@ from journeyman.auth.authenticator import Authenticator
 from journeyman.clock import Clock, SystemClock
 from journeyman.errors import StateError
 from journeyman.events.messages import JSON
+from journeyman.files.store import FileStore
 from journeyman.ids import Ids, RandomIds
 from journeyman.journal.journal import Size
 from journeyman.runtime.retention import Keep
@@ -68,6 +69,7 @@ class RequestLimits:
     body_bytes: int = 1 << 20  # on the wire
     body_idle_seconds: float = 5.0  # between two chunks
     body_total_seconds: float = 30.0
+    upload_seconds: float = 600.0  # for the whole of a file
     json_depth: int = 64
     json_nodes: int = 50_000
     string_chars: int = 512 * 1024
@@ -124,6 +126,7 @@ class ApiDependencies:
     runs: Runs
     forks: Forks
     threads: Threads
+    files: FileStore
     agent_registry: AgentRegistry
     tool_registry: ListedTools
     clear_cache: Callable[[str], Awaitable[int]] = nothing_cached  # by tool name; returns how many results were removed

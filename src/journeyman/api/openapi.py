@@ -14,6 +14,7 @@ from journeyman import ids
 from journeyman.agents.graph.drawing import GraphPicture
 from journeyman.api.problems import ProblemDetails
 from journeyman.api.schemas import agents as agent_schemas
+from journeyman.api.schemas import files as file_schemas
 from journeyman.api.schemas import keys as key_schemas
 from journeyman.api.schemas import runs as schemas
 from journeyman.api.security.scopes import OPEN, required_scope
@@ -60,6 +61,9 @@ _MODELS = (
     schemas.ThreadAnswer,
     schemas.MessageAnswer,
     schemas.AddedMessage,
+    file_schemas.FileAnswer,
+    file_schemas.PicturePart,
+    file_schemas.DocumentPart,
     agent_schemas.ToolAnswer,
     agent_schemas.CacheCleared,
     key_schemas.Pruned,
@@ -143,7 +147,7 @@ def document(app: FastAPI, version: str, operations: Mapping[str, Mapping[str, O
     known = built.setdefault("components", {}).setdefault("schemas", {})
     known.update(components)
     _dedent(known)
-    _only_text_parts(known)
+    _describe_parts(known)
     for generated in ("HTTPValidationError", "ValidationError"):  # FastAPI's own: this API answers with ProblemDetails
         known.pop(generated, None)
     for path, methods in built["paths"].items():
@@ -163,8 +167,9 @@ def _dedent(schemas: dict[str, Any]) -> None:
             schema["description"] = cleandoc(schema["description"])
 
 
-def _only_text_parts(known: dict[str, Any]) -> None:
-    """Document only text parts of messages: the other kinds are decoded, but rejected (`unsupported_content`)."""
+def _describe_parts(known: dict[str, Any]) -> None:
+    """Document the parts of messages in requests as they are accepted: text, or a stored file by its id."""
+    parts = [ref(model) for model in (TextPart, file_schemas.PicturePart, file_schemas.DocumentPart)]
     for model, field in (
         ("ProcessRequest", "user_input"),
         ("AddMessage", "content"),
@@ -172,7 +177,7 @@ def _only_text_parts(known: dict[str, Any]) -> None:
     ):
         for option in known[model]["properties"][field]["anyOf"]:
             if "items" in option:
-                option["items"] = ref(TextPart)
+                option["items"] = {"anyOf": parts}
 
 
 def _security(method: str, path: str) -> list[dict[str, list[str]]]:

@@ -17,14 +17,10 @@ from journeyman.ids import is_idempotency_key
 from journeyman.runtime.use_cases.requests import ForkRun, HumanAnswer, IdempotencyKey, MessageEdit, StartRun
 
 
-def user_message(role: Role, content: Content, path: str = "body.user_input") -> Message:
-    """Return a client's message. Raises RequestError (422, `unsupported_content`) for parts other than text."""
-    if isinstance(content, str):
-        return Message(role=role, content=(TextPart(content),))
-    for index, part in enumerate(content):
-        if not isinstance(part, TextPart):
-            raise RequestError("Only text parts are accepted yet.", code="unsupported_content", path=f"{path}[{index}]")
-    return Message(role=role, content=tuple(content))
+def user_message(role: Role, content: Content) -> Message:
+    """Return a client's message. Its parts are not checked yet."""
+    parts = (TextPart(content),) if isinstance(content, str) else tuple(content)
+    return Message(role=role, content=parts)
 
 
 def start_of(
@@ -73,11 +69,11 @@ def fork_of(run_id: str, body: ForkRequest, context: RequestContext, key: Idempo
         at=body.at,
         messages=tuple(
             MessageEdit(
-                content=user_message(edit.role, edit.content, f"body.edits.messages[{index}].content").content,
+                content=user_message(edit.role, edit.content).content,
                 replace=edit.replace,
                 role=edit.role,
             )
-            for index, edit in enumerate(body.edits.messages)
+            for edit in body.edits.messages
         ),
         context=body.edits.context,
         prompt=body.edits.prompt,

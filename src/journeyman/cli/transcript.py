@@ -100,7 +100,8 @@ class Transcript:
         error = data.get("error")
         result = error["message"] if error else " ".join((data.get("result") or "").split())
         duration = f"{data.get('duration_ms', 0):.0f} ms"
-        self._note(f"  {data['tool']} -> {shorten(result)} ({duration})", "red" if error else "dim")
+        files = "".join(f" + {part['file']}" for part in data.get("files", ()))
+        self._note(f"  {data['tool']} -> {shorten(result)}{files} ({duration})", "red" if error else "dim")
         self._open_calls.discard(data["call"])
         if not self._open_calls:
             early, self._early = self._early, []

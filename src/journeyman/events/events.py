@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 
 import msgspec
 
-from journeyman.events.messages import JSON, Message, Usage
+from journeyman.events.messages import JSON, FilePart, ImagePart, Message, Usage
 from journeyman.events.quota import Reservation
 
 Decision = Literal["approve", "deny", "retry", "done", "fail"]
@@ -281,7 +281,10 @@ class ToolCallStarted(_Step, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ToolCallFinished(_Step, frozen=True, kw_only=True, omit_defaults=True):
-    """A tool call ended. It has either a `result` (the text that the model reads) or an `error`."""
+    """A tool call ended. It has either a `result` (the text that the model reads) or an `error`.
+
+    `files` are the stored pictures and files that belong to the result.
+    """
 
     call: str
     call_id: str
@@ -292,6 +295,7 @@ class ToolCallFinished(_Step, frozen=True, kw_only=True, omit_defaults=True):
     attempts: int = 0  # 0: it was refused, cancelled or answered without running
     cached: bool = False
     human: HumanChange | None = None  # None: no human changed anything
+    files: tuple[ImagePart | FilePart, ...] = ()
 
 
 class NodeEntered(_Step, frozen=True, kw_only=True, omit_defaults=True):

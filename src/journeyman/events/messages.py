@@ -17,17 +17,19 @@ class TextPart(msgspec.Struct, frozen=True, tag_field="type", tag="text"):
     text: str
 
 
-class ImagePart(msgspec.Struct, frozen=True, tag_field="type", tag="image"):
-    """An image by URL (http, https or data)."""
+class ImagePart(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", tag="image"):
+    """A picture: a stored `file` by its id, or a URL (http, https or data)."""
 
-    url: str
+    url: str = ""
+    file: str = ""
 
 
-class FilePart(msgspec.Struct, frozen=True, tag_field="type", tag="file"):
-    """A file by URL (http, https or data) with the name shown to the model."""
+class FilePart(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", tag="file"):
+    """A stored `file` by its id, or a URL (http, https or data), with the name shown to the model."""
 
-    url: str
+    url: str = ""
     name: str = ""
+    file: str = ""
 
 
 Part = TextPart | ImagePart | FilePart
@@ -155,9 +157,9 @@ def assistant(text: str, *tool_calls: ToolCall) -> Message:
     return Message(role="assistant", content=(TextPart(text),) if text else (), tool_calls=tool_calls)
 
 
-def tool_result(call_id: str, name: str, text: str) -> Message:
-    """Return the result of a tool call as a message."""
-    return Message(role="tool", content=(TextPart(text),), tool_call_id=call_id, name=name)
+def tool_result(call_id: str, name: str, text: str, files: tuple[ImagePart | FilePart, ...] = ()) -> Message:
+    """Return the result of a tool call as a message, with the pictures and files that belong to it."""
+    return Message(role="tool", content=(TextPart(text), *files), tool_call_id=call_id, name=name)
 
 
 def valid_text(text: str) -> str:

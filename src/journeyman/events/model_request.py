@@ -36,4 +36,5 @@ class ModelRequest(msgspec.Struct, frozen=True, kw_only=True):
     gateway: str = ""  # its name in `gateways` of the agent files; empty: that of the settings
     fallback_gateways: tuple[str, ...] = ()  # of each fallback; empty: all have the gateway of `model`
     api: Api = "auto"  # of the model's gateway; fallbacks at other gateways have `auto`
+    vision: bool | None = None  # whether the model takes pictures and files; None: its gateway will say
     timeout_seconds: float | None = None  # silence before the first byte and between bytes; None: the settings'

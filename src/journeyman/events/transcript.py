@@ -30,7 +30,7 @@ def message_of(event: Event) -> Message | None:
     if isinstance(event, MessageAdded):
         return event.message
     if isinstance(event, ToolCallFinished):
-        return tool_result(event.call_id, event.tool, result_text(event))
+        return tool_result(event.call_id, event.tool, result_text(event), event.files)
     if isinstance(event, RunAccepted):
         return event.input
     return None

@@ -22,6 +22,7 @@ RunStatus = Literal["queued", "running", "paused", "finished", "failed", "cancel
 Owner = Literal["principal", "key", "agent"]  # what a quota can belong to
 
 OPEN: tuple[RunStatus, ...] = ("queued", "running", "paused")
+LEAST_FILE_BYTES = 4096  # that a file counts, since every file takes a block of the disk
 MOST_FAILURES = 10_000  # newest failed runs that `failures` groups
 
 
@@ -85,6 +86,30 @@ class ApiKeyRow(msgspec.Struct, frozen=True, kw_only=True):
     line: str = ""  # lineage: the key that it replaces by rotation and whose quota it shares; empty: itself
 
 
+class FileRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A stored file of a principal. Its bytes are not in the journal. Times are µs since the epoch.
+
+    `unused_since` is the time of its last upload while no thread names it, and 0 if the last thread that did was
+    erased. None: a thread names it.
+    """
+
+    id: str
+    principal: str
+    sha256: str  # of its bytes; a principal has them once
+    size: int
+    media_type: str
+    name: str
+    width: int | None = None  # of a picture, in pixels
+    height: int | None = None
+    added_at: int
+    unused_since: int | None
+
+    @property
+    def charged(self) -> int:
+        """The bytes that it takes of its principal's space."""
+        return max(self.size, LEAST_FILE_BYTES)
+
+
 class MostRuns(msgspec.Struct, frozen=True):
     """The limit of an owner's queued and running runs, checked when another run is accepted."""
 
@@ -108,6 +133,9 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     A RunAccepted with `copied` makes a fork: on a new thread, with its RunStarted among the copied events. A
     RunAccepted with a `parent` makes a child run: a step of the parent, under its epoch, must come before it in the
     batch, else StateError (`unfenced`).
+
+    A run, message or fork that names a file which its principal does not have raises NotFoundError (`file_not_found`);
+    files that take more than `most_file_bytes` raise StateError (`files_full`).
     """
 
     at: int  # µs since the epoch: the time of every event that is not a copy
@@ -115,6 +143,8 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     claim: IdempotencyClaim | None = None
     definitions: tuple[StoredDefinition, ...] = ()
     api_keys: tuple[ApiKeyRow, ...] = ()  # each is added, or replaces the key with its id
+    files: tuple[FileRow, ...] = ()  # each is added, unless its principal has a file with the same bytes
+    most_file_bytes: int = 0  # that the files of a principal may take
     epoch: int = 1  # of the runs that this batch starts
     max_queued: int = 16
     most_runs: tuple[MostRuns, ...] = ()
@@ -386,6 +416,25 @@ class Journal(Protocol):
 
     async def api_keys(self) -> Sequence[ApiKeyRow]:
         """Return all API keys by id, with revoked and expired ones."""
+        ...
+
+    async def file(self, id: str) -> FileRow | None:
+        """Return a stored file. Returns None if there is no such file."""
+        ...
+
+    async def file_with(self, principal: str, sha256: str) -> FileRow | None:
+        """Return the principal's file with these bytes. Returns None if it has none."""
+        ...
+
+    async def file_bytes(self, principal: str) -> int:
+        """Return how many bytes the files of a principal take."""
+        ...
+
+    async def collect_files(self, before: int, limit: int) -> Sequence[str]:
+        """Delete at most `limit` files that no thread names and that were last uploaded before this time (µs).
+
+        Returns their ids. Their bytes are the caller's to delete.
+        """
         ...
 
     async def used(self, budget: str, day: int) -> tuple[int, float]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from journeyman.errors import BaseError, StorageError
 from journeyman.events.charging import with_reserved
 from journeyman.events.codec import Entry
@@ -19,6 +21,7 @@ from journeyman.journal.journal import (
     Batch,
     Committed,
     FailureRow,
+    FileRow,
     IdempotencyClaim,
     Idle,
     MessageRow,
@@ -52,6 +55,8 @@ class MemoryTables:
         self.contexts: dict[str, dict[str, JSON]] = {}
         self.api_keys: dict[str, ApiKeyRow] = {}
         self.budgets: dict[tuple[int, str], tuple[int, float]] = {}  # (day, budget) -> charged tokens and dollars
+        self.files: dict[str, FileRow] = {}
+        self.file_references: set[tuple[str, str]] = set()  # (thread, file)
         self._accepted = 0
 
     def run(self, id: str) -> Run | None:
@@ -131,7 +136,46 @@ class MemoryTables:
     def save_global_context(self, principal: str, context: dict[str, JSON]) -> None:
         self.contexts[principal] = context
 
+    def file(self, id: str) -> FileRow | None:
+        return self.files.get(id)
+
+    def file_with(self, principal: str, sha256: str) -> FileRow | None:
+        return next((row for row in self.files.values() if (row.principal, row.sha256) == (principal, sha256)), None)
+
+    def file_bytes(self, principal: str) -> int:
+        return sum(row.charged for row in self.files.values() if row.principal == principal)
+
+    def add_file(self, row: FileRow) -> None:
+        self.files[row.id] = row
+
+    def set_unused(self, file: str, since: int) -> None:
+        self._change_use(file, since)
+
+    def refer_file(self, thread: str, file: str) -> None:
+        self.file_references.add((thread, file))
+        self._change_use(file, None)
+
+    def _change_use(self, file: str, unused_since: int | None) -> None:
+        if (row := self.files.get(file)) is not None:
+            self.files[file] = msgspec.structs.replace(row, unused_since=unused_since)
+
+    def collect_files(self, before: int, limit: int) -> Sequence[str]:
+        due = (row for row in self.files.values() if row.unused_since is not None and row.unused_since < before)
+        collected = [row.id for row in sorted(due, key=lambda row: (row.unused_since or 0, row.id))[:limit]]
+        for id in collected:
+            del self.files[id]
+        return collected
+
+    def _drop_references(self, thread: str) -> None:
+        dropped = {file for owner, file in self.file_references if owner == thread}
+        self.file_references = {each for each in self.file_references if each[0] != thread}
+        kept = {file for _, file in self.file_references}
+        for id in dropped - kept:
+            if (row := self.files.get(id)) is not None and row.unused_since is None:
+                self._change_use(id, 0)
+
     def erase_some(self, thread: str, limit: int) -> bool:
+        self._drop_references(thread)
         erased = {run.id for run in self.runs.values() if run.thread == thread}
         for stream in (*erased, thread_stream(thread)):
             self.events.pop(stream, None)
@@ -220,7 +264,7 @@ class MemoryJournal:
 
     async def size(self) -> Size:
         stored = sum(len(entry.data) for entries in self.tables.events.values() for entry in entries)
-        return Size(len(self.tables.threads), stored)
+        return Size(len(self.tables.threads), stored + sum(row.charged for row in self.tables.files.values()))
 
     async def read(self, stream: str, after: int = 0, limit: int = 1000) -> Sequence[Entry]:
         return self.tables.entries(stream, after, limit)
@@ -307,6 +351,18 @@ class MemoryJournal:
 
     async def api_keys(self) -> Sequence[ApiKeyRow]:
         return sorted(self.tables.api_keys.values(), key=lambda row: row.id)
+
+    async def file(self, id: str) -> FileRow | None:
+        return self.tables.file(id)
+
+    async def file_with(self, principal: str, sha256: str) -> FileRow | None:
+        return self.tables.file_with(principal, sha256)
+
+    async def file_bytes(self, principal: str) -> int:
+        return self.tables.file_bytes(principal)
+
+    async def collect_files(self, before: int, limit: int) -> Sequence[str]:
+        return self._transactions.collect_files(before, limit)
 
     async def used(self, budget: str, day: int) -> tuple[int, float]:
         reserved = (each for run in self.tables.runs.values() for each in run.reserved.values())

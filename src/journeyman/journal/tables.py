@@ -19,6 +19,7 @@ from journeyman.journal.journal import (
     OPEN,
     ApiKeyRow,
     ApprovalRow,
+    FileRow,
     IdempotencyClaim,
     Owner,
     RunRow,
@@ -186,6 +187,34 @@ class Tables(Protocol):
 
     def save_global_context(self, principal: str, context: dict[str, JSON]) -> None:
         """Replace the context of a principal."""
+        ...
+
+    def file(self, id: str) -> FileRow | None:
+        """Return a stored file. Returns None if there is no such file."""
+        ...
+
+    def file_with(self, principal: str, sha256: str) -> FileRow | None:
+        """Return the principal's file with these bytes. Returns None if it has none."""
+        ...
+
+    def file_bytes(self, principal: str) -> int:
+        """Return how many bytes the files of a principal take."""
+        ...
+
+    def add_file(self, row: FileRow) -> None:
+        """Store a file that is new."""
+        ...
+
+    def set_unused(self, file: str, since: int) -> None:
+        """Store when a file that no thread names was last uploaded."""
+        ...
+
+    def refer_file(self, thread: str, file: str) -> None:
+        """Store that the thread names the file. The file is in use from now on."""
+        ...
+
+    def collect_files(self, before: int, limit: int) -> Sequence[str]:
+        """Delete at most `limit` files that are unused since a time before this one (µs). Returns their ids."""
         ...
 
     def erase_some(self, thread: str, limit: int) -> bool:

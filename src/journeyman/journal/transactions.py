@@ -20,6 +20,7 @@ from journeyman.errors import (
     StateError,
     ThreadBusyError,
 )
+from journeyman.events.attachments import HOLDERS, attached_files
 from journeyman.events.codec import Codec, Draft, Entry
 from journeyman.events.events import (
     END_TYPES,
@@ -36,7 +37,7 @@ from journeyman.events.events import (
 )
 from journeyman.events.streams import EventRef, ThreadRef, is_run, is_thread, principal_stream, thread_key_of
 from journeyman.journal.idempotency import replayed_result
-from journeyman.journal.journal import Append, Batch, Committed, IdempotencyClaim, RunRow
+from journeyman.journal.journal import Append, Batch, Committed, FileRow, IdempotencyClaim, RunRow
 from journeyman.journal.projection.project import project, project_step
 from journeyman.journal.projection.thread_rows import is_pinned
 from journeyman.journal.tables import Run, Tables, Thread, require_run, require_thread
@@ -70,7 +71,19 @@ class Transactions:
         effects = _Effects()
         for append in batch.appends:
             self._check(append, batch, effects)
+        if batch.files:
+            self._check_space(batch)
         return None
+
+    def _check_space(self, batch: Batch) -> None:
+        """Check that the principals of new files have room for them."""
+        taken: dict[str, int] = {}
+        for row in batch.files:
+            if self._tables.file_with(row.principal, row.sha256) is None:
+                used = taken.get(row.principal) or self._tables.file_bytes(row.principal)
+                taken[row.principal] = used + row.charged
+        if any(used > batch.most_file_bytes for used in taken.values()):
+            raise files_full(batch.most_file_bytes)
 
     def _replay(self, claim: IdempotencyClaim, at: int) -> str | None:
         stored = self._tables.claim(claim.principal, claim.route, claim.key)
@@ -85,6 +98,7 @@ class Transactions:
             assert isinstance(event, RunAccepted)
             self._check_accept(stream, event, batch, effects)
             self._check_steps(drafts[1:], effects, may_end=False, forks=event.copied > 0)
+            self._check_files(drafts, event.principal)
         else:
             self._check_run(append, effects)
 
@@ -160,7 +174,16 @@ class Transactions:
             raise _thread_exists(key)
         if not creates and not exists:
             raise NotFoundError(f"There is no thread {ThreadRef.parse(key).id!r}.")
+        self._check_files(append.drafts, ThreadRef.parse(key).principal)
         effects.threads.add(key)
+
+    def _check_files(self, drafts: Sequence[Draft], principal: str) -> None:
+        """Check that the principal has the files that the events name."""
+        for draft in drafts:
+            for id in attached_files(draft.event) if type(draft.event) in HOLDERS else ():
+                row = self._tables.file(id)
+                if row is None or row.principal != principal:
+                    raise no_file(id)
 
     def _check_pins(self, thread: Thread, drafts: Sequence[Draft]) -> None:
         if not any(isinstance(draft.event, MessageAdded) and draft.event.message.pinned for draft in drafts):
@@ -227,7 +250,17 @@ class Transactions:
             self._tables.add_definition(definition)
         for row in batch.api_keys:
             self._tables.save_api_key(row)
+        for file in batch.files:
+            self._save_file(file)
         return Committed(entries=tuple(entries), external=tuple(external))
+
+    def _save_file(self, row: FileRow) -> None:
+        """Store a file, or that it was uploaded again."""
+        known = self._tables.file_with(row.principal, row.sha256)
+        if known is None:
+            self._tables.add_file(row)
+        elif known.unused_since is not None and row.unused_since is not None:
+            self._tables.set_unused(known.id, row.unused_since)
 
     def _collect_external(self, append: Append, external: list[Entry]) -> None:
         run = self._tables.run(append.stream)
@@ -347,6 +380,10 @@ class Transactions:
         draft = self._codec.draft(ThreadErased(thread=key, by=by))
         return self._append(principal_stream(thread.principal), draft, at)
 
+    def collect_files(self, before: int, limit: int) -> Sequence[str]:
+        """Delete at most `limit` unused files that were last uploaded before this time (µs). Returns their ids."""
+        return self._tables.collect_files(before, limit)
+
     def erase_some(self, key: str) -> bool:
         """Delete some rows of a thread that is being erased. Returns True once nothing is left."""
         return self._tables.erase_some(key, ERASED_AT_ONCE)
@@ -391,6 +428,18 @@ def _check_busy(thread: Thread | None, event: RunAccepted, batch: Batch, ahead: 
         raise QueueFullError(
             f"Thread {thread_id!r} already has {batch.max_queued} waiting runs. Try again when one has ended."
         )
+
+
+def no_file(id: str) -> NotFoundError:
+    """Return the error for a file that does not exist or belongs to another principal."""
+    text = f"There is no file {id!r}. Send it with `POST /files`, and use the id of the answer within a day."
+    return NotFoundError(text, code="file_not_found")
+
+
+def files_full(most: int) -> StateError:
+    """Return the error for a file that does not fit into its principal's space."""
+    text = f"Your files would take more than {most} bytes. Delete threads whose files you no longer need."
+    return StateError(text, code="files_full")
 
 
 def _check_epoch(run: Run, epoch: int) -> None:

@@ -12,7 +12,12 @@ from journeyman.events.model_request import ModelRequest, ToolDefinition
 
 CONTEXT_LENGTH = "gateway_context_length"  # the code of a failure: the request is too long for its model
 
-__all__ = ["CONTEXT_LENGTH", "ModelClient", "ModelReply", "ModelRequest", "TextDelta", "ToolDefinition"]
+__all__ = ["CONTEXT_LENGTH", "ModelClient", "ModelReply", "ModelRequest", "TextDelta", "ToolDefinition", "is_built_in"]
+
+
+def is_built_in(model: str) -> bool:
+    """Return whether the model is a built-in one: `offline`, `script:FILE` or `replay:RUN`. They see no pictures."""
+    return model == "offline" or model.startswith(("script:", "replay:"))
 
 
 class ModelReply(msgspec.Struct, frozen=True, kw_only=True):

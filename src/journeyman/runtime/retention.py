@@ -9,6 +9,7 @@ import msgspec
 
 from journeyman.clock import Clock
 from journeyman.errors import StateError, StorageError
+from journeyman.files.store import FileStore
 from journeyman.journal.journal import Idle, Journal, Size
 
 log = logging.getLogger(__name__)
@@ -42,8 +43,9 @@ class Keep(msgspec.Struct, frozen=True, kw_only=True):
 class Retention:
     """Erases threads that need not be kept."""
 
-    def __init__(self, journal: Journal, clock: Clock) -> None:
+    def __init__(self, journal: Journal, clock: Clock, files: FileStore) -> None:
         self._journal = journal
+        self._files = files
         self._clock = clock
 
     async def prune(self, keep: Keep) -> tuple[int, Size]:
@@ -59,6 +61,7 @@ class Retention:
             erased += len(gone)
             if not gone:
                 break
+            await self._files.collect()
         return erased, await self._journal.size()
 
     async def periodically(self, keep: Keep) -> None:

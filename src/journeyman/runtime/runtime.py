@@ -62,5 +62,5 @@ def build_runtime(
         forks=Forks(parts, runs, submission),
         threads=Threads(parts, scheduler),
         deadlines=ApprovalDeadlines(parts, scheduler),
-        retention=Retention(parts.journal, parts.clock),
+        retention=Retention(parts.journal, parts.clock, parts.files),
     )

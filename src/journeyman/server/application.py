@@ -13,6 +13,7 @@ from journeyman.egress.services import Services
 from journeyman.errors import JournalLostError, Problem, StorageError
 from journeyman.events.codec import Codec
 from journeyman.events.messages import JSON
+from journeyman.files.store import FileStore
 from journeyman.ids import Ids
 from journeyman.journal.journal import Journal
 from journeyman.llm.client import ModelClient
@@ -63,6 +64,7 @@ class Application:
     agents: AgentRegistry
     versions: VersionResolver
     runtime: Runtime
+    files: FileStore
     observers: Observers
     exposition: Exposition
     authentication: Authentication | None  # None: in-process use, where nothing is called over HTTP
@@ -118,6 +120,7 @@ class Application:
     def _push_built(self, stack: AsyncExitStack) -> None:
         """Push the closes of the parts that need no opening. The journal's lock is held until all are closed."""
         stack.push_async_callback(self.journal.close)
+        stack.push_async_callback(self.files.aclose)
         if self.windows is not None:
             stack.push_async_callback(self.windows.aclose)
         stack.push_async_callback(self.reloader.close_transport)
@@ -131,6 +134,7 @@ class Application:
 
     async def _open(self, stack: AsyncExitStack) -> None:
         await self.journal.open()
+        await self.files.open()
         if self.authentication is not None:
             await self.authentication.open(self.clock)
         await self.mcp.start()
@@ -143,6 +147,7 @@ class Application:
         self.observers.start(self.journal)
         if runs_processes(self.registry):
             _push_task(stack, asyncio.create_task(self.workers.isolation(), name="sandbox detection"))
+        _push_task(stack, asyncio.create_task(self.files.periodically(), name="unused files"))
         if (days := self.settings.retention_days) is not None:
             pruning = self.runtime.retention.periodically(Keep.of(days))
             _push_task(stack, asyncio.create_task(pruning, name="retention"))

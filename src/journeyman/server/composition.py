@@ -16,9 +16,12 @@ from journeyman.egress.client import HttpClient
 from journeyman.egress.services import Services
 from journeyman.errors import ConfigurationError, Problem
 from journeyman.events.codec import Codec
+from journeyman.files.blobs import DiskBlobs, MemoryBlobs
+from journeyman.files.store import FileLimits, FileStore
 from journeyman.ids import Ids, RandomIds
 from journeyman.journal.journal import Journal
 from journeyman.journal.memory import MemoryJournal
+from journeyman.journal.sqlite.file_bytes import files_folder
 from journeyman.journal.sqlite.journal import SqliteJournal
 from journeyman.llm.client import ModelClient
 from journeyman.llm.prices import read_prices
@@ -119,6 +122,7 @@ def join(
     registry, codec, cache = loaded.registry, Codec(secrets.values), _cache(settings, clock, secrets)
     secrets.subscribe(codec.learn)
     journal = journal or _journal(settings, hub)
+    files = _files(settings, journal, clock, ids)
     services = _services(settings, loaded, clock, hub)
     register(registry, loaded.openapi, loaded.transport, services, clock)
 
@@ -137,9 +141,9 @@ def join(
     executor = executor_of(settings, registry, workers, clock, ids, cache, http)
     prices = read_prices(settings.prices_path)
     runtime = build_runtime(
-        RunParts(journal, codec, clock, ids, versions),
+        RunParts(journal, codec, clock, ids, versions, files),
         agents,
-        Performer(models, tools(executor) if tools else executor, clock, ids, prices),
+        Performer(models, tools(executor) if tools else executor, clock, ids, prices, files),
         budgets=Budgets(journal, clock, settings.quota),
         prices=prices,
         observe=hub.run_committed,
@@ -181,6 +185,7 @@ def join(
         agents=agents,
         versions=versions,
         runtime=runtime,
+        files=files,
         observers=observers,
         exposition=observers.exposition(journal, services, runtime.scheduler, workers, windows),
         authentication=None if in_process else authentication(settings, journal, services, clock),
@@ -237,6 +242,13 @@ def _journal(settings: Settings, hub: FactHub) -> Journal:
         hook=hub.group_committed,
         accept_rollback=settings.accept_rollback,
     )
+
+
+def _files(settings: Settings, journal: Journal, clock: Clock, ids: Ids) -> FileStore:
+    """Return the store of files: beside the journal's file, or in memory like the journal."""
+    blobs = DiskBlobs(files_folder(journal.path)) if isinstance(journal, SqliteJournal) else MemoryBlobs()
+    limits = FileLimits(each=settings.file_max_bytes, all=settings.files_max_bytes)
+    return FileStore(journal, blobs, clock, ids, limits)
 
 
 def _cache(settings: Settings, clock: Clock, secrets: KnownSecrets) -> ToolCache | None:

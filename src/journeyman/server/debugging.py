@@ -104,8 +104,8 @@ def _service(destination: Destination) -> dict[str, Any]:
 
 def masked_page(settings: Settings) -> dict[str, Any]:
     """Return every setting by name. Of a secret only whether it is set."""
-    values = {name.upper(): getattr(settings, name) for name in sorted(type(settings).model_fields)}
-    return {name: _masked(value) for name, value in values.items()}
+    values = {name.upper(): getattr(settings, name) for name in type(settings).model_fields}
+    return {name: _masked(values[name]) for name in sorted(values)}
 
 
 def _masked(value: Any) -> Any:

@@ -26,9 +26,10 @@ from journeyman.tools.failures import TransientToolError, UnansweredToolError, d
 from journeyman.tools.process.pool import WorkerPool
 from journeyman.tools.rate_limits import ToolRateLimits
 from journeyman.tools.registry import RegisteredTool, ToolRegistry
-from journeyman.tools.results import CUT_NOTE, format_result, plain_text
+from journeyman.tools.results import CUT_NOTE, formatted_result, plain_text
 from journeyman.tools.spec import CallHost, CallRequest, Invoker, ToolOutcome, ToolSpec
 from journeyman.tools.tool import ToolRetry
+from journeyman.tools.tool_file import NOTES_CUT, TextWithFiles, kept_files
 from journeyman.tools.tool_host import HttpSender, RunToolHost
 
 _log = logging.getLogger(__name__)
@@ -84,7 +85,7 @@ class Executor:
         if cache is not None and (cached := await cache.get(request)) is not None:
             return ToolOutcome(result=cached, duration_ms=self._since(started), attempts=0, cached=True)
         call = _Call(request, RunToolHost(host, request, self._http))
-        result: str | None = None
+        result: str | TextWithFiles | None = None
         try:
             result = await self._with_retries(tool, call)
         except ToolError as failure:
@@ -92,6 +93,9 @@ class Executor:
                 return self._failed(call, failure, self._since(started))
         if call.host.question is not None:
             return ToolOutcome(question=call.host.question, attempts=call.started)
+        if isinstance(result, TextWithFiles):
+            spent = self._since(started)
+            return ToolOutcome(result=result.text, files=result.files, duration_ms=spent, attempts=call.started)
         if cache is not None and result is not None:
             cache.put(request, result)
         return ToolOutcome(result=result, duration_ms=self._since(started), attempts=call.started)
@@ -100,7 +104,7 @@ class Executor:
         """Return the milliseconds since `started`."""
         return (self._clock.monotonic() - started) * 1000
 
-    async def _with_retries(self, tool: RegisteredTool, call: _Call) -> str:
+    async def _with_retries(self, tool: RegisteredTool, call: _Call) -> str | TextWithFiles:
         """Run the tool until a try succeeds. Raises the ToolError of a try that must not be repeated."""
         while True:
             try:
@@ -111,16 +115,19 @@ class Executor:
                     raise
             await self._clock.sleep(pause)
 
-    async def _attempt(self, tool: RegisteredTool, call: _Call) -> str:
+    async def _attempt(self, tool: RegisteredTool, call: _Call) -> str | TextWithFiles:
         """Run the tool once, inline or in a worker, and return the text for the model. Raises ToolError."""
         await self._rates.wait(call.request.spec)
         if call.request.spec.policy.isolation == "inline" and tool.invoker is not None:
-            return format_result(await self._run(tool.invoker, call), call.request.spec.policy.output_cap)
+            return formatted_result(await self._run(tool.invoker, call), call.request.spec.policy.output_cap)
         if tool.target is None:
             raise ToolExecutionError(f"tool {tool.spec.name!r} cannot run in a process: define it in a module")
         async with self._workers.borrow(tool.target, call.request.spec, tool.files) as worker:
-            text = str(await self._run(worker, call))  # formatted and cut by the worker, but a worker is not trusted
-            return plain_text(text[: call.request.spec.policy.output_cap + CUT_NOTE])
+            # Formatted, checked and cut by the worker, but a worker is not trusted.
+            result, longest = await self._run(worker, call), call.request.spec.policy.output_cap + CUT_NOTE
+            if isinstance(result, TextWithFiles):
+                return TextWithFiles(plain_text(result.text[: longest + NOTES_CUT]), kept_files(result.files)[0])
+            return plain_text(str(result)[:longest])
 
     async def _run(self, invoker: Invoker, call: _Call) -> JSON:
         """Record the start of the try, then run it within the time limit."""

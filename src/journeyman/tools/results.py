@@ -9,6 +9,7 @@ from typing import Any
 from journeyman.errors import ToolExecutionError
 from journeyman.events.messages import valid_text
 from journeyman.tools.returned_values import as_json, plain_value
+from journeyman.tools.tool_file import TextWithFiles, ToolFile, has_files, kept_files
 
 CUT_NOTE = 100  # characters beyond the cap for the note that a text was cut
 
@@ -48,6 +49,23 @@ def _text(value: Any) -> str:
         return _encode(value)
     except BaseException:  # noqa: BLE001 - encoding runs the tool's code, which may raise anything
         return _encode(plain_value(value))
+
+
+def formatted_result(value: Any, cap: int) -> str | TextWithFiles:
+    """Return a tool's value as text, like `format_result`, with the files in it: it is one, or a list with some.
+
+    Files that are too many or too large are left out, and the text says so.
+    """
+    if type(value) is str or not (isinstance(value, TextWithFiles) or has_files(value)):
+        return format_result(value, cap)
+    if isinstance(value, TextWithFiles):
+        texts, given = [value.text], value.files
+    else:
+        items = [value] if isinstance(value, ToolFile) else value
+        texts = [_text(item) for item in items if not isinstance(item, ToolFile)]
+        given = tuple(item for item in items if isinstance(item, ToolFile))
+    files, notes = kept_files(given)
+    return TextWithFiles("\n".join([format_result("\n".join(texts), cap), *notes]), files)
 
 
 def plain_json(value: Any) -> Any:

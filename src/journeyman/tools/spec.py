@@ -8,8 +8,9 @@ import msgspec
 
 from journeyman.egress.http_messages import HttpReply, HttpRequest
 from journeyman.events.events import Answerer, Failure
-from journeyman.events.messages import JSON
+from journeyman.events.messages import JSON, FilePart, ImagePart
 from journeyman.tools.permissions import Permissions, ProcessLimits
+from journeyman.tools.tool_file import ToolFile
 
 Effects = Literal["none", "idempotent", "once"]
 OnUnknown = Literal["ask", "tell"]
@@ -221,6 +222,8 @@ class ToolOutcome(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int = 1
     cached: bool = False
     question: Question | None = None
+    files: tuple[ToolFile, ...] = ()  # of the result, as the tool returned them
+    parts: tuple[ImagePart | FilePart, ...] = ()  # the same files, once they are stored
 
 
 class Invoker(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from base64 import b64decode
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from journeyman.server.composition import build
 from journeyman.server.serving.app import api_dependencies
 from journeyman.settings import Settings
 from tests.harness.asgi_client import request
+from tests.harness.fake_mcp_server import PICTURE
 from tests.harness.mcp_fixtures import PEER, Host, calling, until
 
 AGENT = """
@@ -55,6 +57,18 @@ async def test_its_tools_are_the_agents(tmp_path: Path) -> None:
         await invoker.invoke(calling("grow"), Host())
         await until(lambda: app.agents.agents["support"].spec.tool("peer__new") is not None)
         assert app.agents.agents["support"].version != spec.version
+
+
+async def test_a_picture_of_a_server_is_a_file_of_the_caller(tmp_path: Path) -> None:
+    async with await application(tmp_path, text=AGENT.replace(", approval: always", "")) as app:
+        api = build_app(api_dependencies(app))
+        body = {"tool_name": "peer__echo", "arguments": {"text": "picture"}}
+        answer = (await request(api, "POST", "/execute_tool", json=body)).json()
+        assert answer["response"] == "see\n[image of type image/gif, 14 bytes]"
+        events = (await request(api, "GET", f"/runs/{answer['run_id']}/events")).json()["items"]
+        (end,) = [event["data"] for event in events if event["type"] == "tool_call_finished"]
+        assert [part["type"] for part in end["files"]] == ["image"]
+        assert (await request(api, "GET", f"/files/{end['files'][0]['file']}")).body == b64decode(PICTURE)
 
 
 LACKING = AGENT.replace("peer__echo, effects", "peer__gone, effects").replace("[fail, grow, new]", "[echo, ecko]")

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from journeyman import tool
+from journeyman import ToolFile, tool
 from journeyman.agent_tests.comparison import Comparison, compare
 from journeyman.agent_tests.normalize import normalized_events
 from journeyman.agent_tests.parsing import parse_test
@@ -21,11 +21,14 @@ from journeyman.agents.agent import BaseAgent
 from journeyman.agents.spec import Limits, ModelSettings
 from journeyman.errors import NotFoundError, StateError
 from journeyman.events.events import ModelCalled, ModelReplied, RunCancelled, RunResumed
+from journeyman.events.messages import FilePart, ImagePart, Message, TextPart
 from journeyman.events.quota import Quota
+from journeyman.files.data_urls import data_url
 from journeyman.llm.client import ModelReply, ModelRequest, TextDelta
 from journeyman.llm.fake.scripted import ScriptedModel
-from journeyman.runtime.use_cases.requests import HumanAnswer, StartCall
+from journeyman.runtime.use_cases.requests import HumanAnswer, StartCall, StartRun
 from journeyman.tools.spec import ApprovalPolicy
+from tests.harness.pictures import png
 from tests.harness.random_runs import RandomRuns, random_run
 from tests.harness.runtime_in_memory import RuntimeInMemory, turns
 from tests.harness.stepped_runtime import SteppedRuntime
@@ -248,3 +251,29 @@ async def test_a_run_that_a_shared_budget_ended_is_replayed_to_the_same_end() ->
         recording = await exported(runtime, run, runtime.agent)
         comparison = compare(recording, await played(recording, runtime.agent, runtime))
         assert (comparison.text(), comparison.equal) == ("", True)
+
+
+@tool(effects="none")
+async def shot() -> list[Any]:
+    """Take a picture."""
+    return ["Here.", ToolFile(png(), "shot.png")]
+
+
+async def test_a_run_with_files_becomes_a_test_that_needs_none_of_their_bytes() -> None:
+    model = ScriptedModel(turns("seen", {"shot": {}}, "both"))
+    async with RuntimeInMemory(model, [shot]) as runtime:
+        for text in ("one", "two"):
+            parts = (TextPart(text), ImagePart(data_url("image/png", png(2, 2))), FilePart("data:,x", "x"))
+            request = StartRun(input=Message(role="user", content=parts), thread_id="t")
+            run = (await runtime.runs.start("local", request)).run_id
+            await runtime.runs.wait(run, 5)
+        recording = await exported(runtime, run, runtime.agent)
+        comparison = compare(recording, await played(recording, runtime.agent, runtime))
+        assert (comparison.text(), comparison.equal) == ("", True)
+        named = [part["file"] for event in normalized_events(recording.events) for part in parts_of(event.data)]
+        assert named == ["f1", "f2", "f3"]
+
+
+def parts_of(data: dict[str, Any]) -> list[dict[str, Any]]:
+    content = data.get("input", {}).get("content", [])
+    return [part for part in (*content, *data.get("files", ())) if "file" in part]

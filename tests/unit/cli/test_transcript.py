@@ -41,6 +41,9 @@ def test_tool_calls() -> None:
     assert shown(CALL, RETURN) == '· add(a=1, b="x")\n  add -> 3 (4 ms)\n'
     failed = event(3, "tool_call_finished", call="m1.0", tool="add", error={"code": "c", "message": "no"})
     assert "add -> no" in shown(CALL, failed)
+    files = [{"type": "image", "file": "file_1"}]
+    drawn = event(3, "tool_call_finished", call="m1.0", tool="add", result="3", duration_ms=4.2, files=files)
+    assert "  add -> 3 + file_1 (4 ms)" in shown(CALL, drawn)
 
 
 def test_text_that_arrives_before_the_end_of_a_call_waits_for_it() -> None:

@@ -51,7 +51,7 @@ class Scene:
         self.deadlines = self.make()
 
     def make(self) -> ApprovalDeadlines:
-        return ApprovalDeadlines(RunParts(self.journal, codec, self.clock, SequentialIds(), None), self.told)  # type: ignore[arg-type]
+        return ApprovalDeadlines(RunParts(self.journal, codec, self.clock, SequentialIds(), None, None), self.told)  # type: ignore[arg-type]
 
     async def ask(self, run: str, seconds: float, default: str = "deny", result: str | None = None) -> int:
         deadline = self.clock.now() + round(seconds * SECOND)

@@ -13,6 +13,9 @@ from journeyman.clock import ManualClock
 from journeyman.events.codec import Codec
 from journeyman.events.events import RunAccepted, RunFinished
 from journeyman.events.messages import user
+from journeyman.files.blobs import MemoryBlobs
+from journeyman.files.store import FileStore
+from journeyman.ids import SequentialIds
 from journeyman.journal.journal import Append, Batch
 from journeyman.journal.memory import MemoryJournal
 from journeyman.runtime.retention import PERIOD_SECONDS, Keep, Retention
@@ -33,6 +36,10 @@ async def spoke(
         await journal.commit(Batch(at=clock.now(), appends=(end,)))
 
 
+def retention(journal: MemoryJournal, clock: ManualClock) -> Retention:
+    return Retention(journal, clock, FileStore(journal, MemoryBlobs(), clock, SequentialIds()))
+
+
 async def left(journal: MemoryJournal) -> list[str]:
     return [row.thread_id for row in await journal.threads("ann", None, 1000)]
 
@@ -50,7 +57,7 @@ async def test_by_age(journal: MemoryJournal) -> None:
     await spoke(journal, clock, "open", ends=False)
     clock.advance(3 * DAY)
     await spoke(journal, clock, "new")
-    erased, _ = await Retention(journal, clock).prune(Keep(seconds=2 * DAY))
+    erased, _ = await retention(journal, clock).prune(Keep(seconds=2 * DAY))
     assert erased == 1
     assert await left(journal) == ["new", "open"]
 
@@ -60,7 +67,7 @@ async def test_by_count_the_oldest_go(journal: MemoryJournal) -> None:
     for number in range(250):
         await spoke(journal, clock, f"t{number:03}")
         clock.advance(1)
-    assert await Retention(journal, clock).prune(Keep(threads=3)) == (247, await journal.size())
+    assert await retention(journal, clock).prune(Keep(threads=3)) == (247, await journal.size())
     assert await left(journal) == ["t247", "t248", "t249"]
 
 
@@ -69,7 +76,7 @@ async def test_by_size(journal: MemoryJournal) -> None:
     for number in range(20):
         await spoke(journal, clock, f"t{number:02}", text="x" * 10_000)
         clock.advance(1)
-    await Retention(journal, clock).prune(Keep(bytes=100_000))
+    await retention(journal, clock).prune(Keep(bytes=100_000))
     assert 50_000 < (await journal.size()).bytes <= 100_000
     assert "t19" in await left(journal)
 
@@ -81,7 +88,7 @@ async def test_bounds_hold_as_far_as_idle_threads_go(ended: list[bool], threads:
     for number, ends in enumerate(ended):
         await spoke(journal, clock, f"t{number:02}", text="x" * 100 * number, ends=ends)
         clock.advance(1)
-    await Retention(journal, clock).prune(Keep(threads=threads, bytes=size))
+    await retention(journal, clock).prune(Keep(threads=threads, bytes=size))
     open_ones = [f"t{number:02}" for number, ends in enumerate(ended) if not ends]
     rest = await left(journal)
     assert set(open_ones) <= set(rest)
@@ -91,14 +98,14 @@ async def test_bounds_hold_as_far_as_idle_threads_go(ended: list[bool], threads:
 
 async def test_nothing_asked_nothing_erased(journal: MemoryJournal) -> None:
     await spoke(journal, ManualClock(), "t")
-    assert await Retention(journal, ManualClock()).prune(Keep()) == (0, await journal.size())
+    assert await retention(journal, ManualClock()).prune(Keep()) == (0, await journal.size())
     assert await left(journal) == ["t"]
 
 
 async def test_it_comes_back_every_hour(journal: MemoryJournal) -> None:
     clock = ManualClock()
     await spoke(journal, clock, "t")
-    task = asyncio.create_task(Retention(journal, clock).periodically(Keep(seconds=PERIOD_SECONDS / 2)))
+    task = asyncio.create_task(retention(journal, clock).periodically(Keep(seconds=PERIOD_SECONDS / 2)))
     await asyncio.sleep(0)
     assert await left(journal) == ["t"]
     clock.advance(PERIOD_SECONDS)

@@ -128,7 +128,7 @@ def _add_messages(router: APIRouter, dependencies: ApiDependencies) -> None:
         context = context_of(request.scope)
         raw = await read_route_body(request, dependencies.limits)
         body = convert(raw, AddMessage)
-        message = user_message(body.role, body.content, "body.content")
+        message = user_message(body.role, body.content)
         message = msgspec.structs.replace(message, pinned=body.pinned)
         key = key_of(context, f"/threads/{thread_id}/messages", raw)
         no = await dependencies.threads.add_message(context.principal, thread_id, message, key=key)

@@ -36,7 +36,7 @@ Input = Annotated[str, Meta(min_length=1, pattern=NOT_BLANK)] | Parts
 
 
 class ProcessRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A message for an agent. Its parts must be text.
+    """A message for an agent. A picture or a file is named by `file`, its id, or is a data URL in `url`.
 
     `multitask` decides what happens if the thread already has a run in progress. With `on_disconnect: cancel`, the run
     is cancelled if the client disconnects.

@@ -35,6 +35,8 @@ ROUTES: Mapping[tuple[str, str], str] = {
     ("POST", "/threads/{thread_id}/messages"): "run",
     ("GET", "/threads/{thread_id}/context"): "read",
     ("PATCH", "/threads/{thread_id}/context"): "run",
+    ("POST", "/files"): "run",
+    ("GET", "/files/{file_id}"): "read",
     ("GET", "/context"): "read",
     ("PATCH", "/context"): "run",
     ("GET", "/runs"): "read",

@@ -16,7 +16,11 @@ from journeyman.cli.exit_codes import FAILED, OK
 from journeyman.cli.output import CommandOutput, Json, Url
 from journeyman.clock import SystemClock
 from journeyman.errors import ConfigurationError, ValidationError
+from journeyman.files.blobs import DiskBlobs
+from journeyman.files.store import FileStore
+from journeyman.ids import RandomIds
 from journeyman.journal.sqlite.backup import back_up
+from journeyman.journal.sqlite.file_bytes import files_folder
 from journeyman.journal.sqlite.journal import SqliteJournal
 from journeyman.journal.sqlite.restore import restore
 from journeyman.journal.sqlite.verify import verify_journal
@@ -51,7 +55,7 @@ def backup(
     target: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write; it must not exist.")],
     json: Json = False,
 ) -> None:
-    """Copy the journal as it is now. A server may be running."""
+    """Copy the journal and its files as they are now. A server may be running."""
     source = journal_file(Settings.read())
     size = back_up(source, target, _progress(json))
     text = f"Copied the journal to {target} ({size / MEGABYTE:.1f} MB). Check it with `journeyman db verify {target}`."
@@ -82,7 +86,7 @@ def verify(
     file: Annotated[Path | None, typer.Argument(metavar="FILE", help="A backup. [the journal itself]")] = None,
     json: Json = False,
 ) -> None:
-    """Check a journal: SQLite's pages, gaps in streams, checksums, the state of every run, and rows against events.
+    """Check a journal: SQLite's pages, gaps, checksums, the state of every run, rows against events, and files.
 
     A server may be running. Exit code 1: something is damaged.
     """
@@ -134,9 +138,11 @@ def _prune_on_server(server: HttpApiClient, body: dict[str, Any]) -> dict[str, A
 async def _prune_file(path: Path, keep: Keep) -> dict[str, Any]:
     journal = SqliteJournal(path)
     await journal.open()
+    files = FileStore(journal, DiskBlobs(files_folder(path)), SystemClock(), RandomIds())
     try:
-        erased, kept = await Retention(journal, SystemClock()).prune(keep)
+        erased, kept = await Retention(journal, SystemClock(), files).prune(keep)
     finally:
+        await files.aclose()
         await journal.close()
     return {"erased": erased, "threads": kept.threads, "bytes": kept.bytes}
 

@@ -1,4 +1,4 @@
-"""Copies a SQLite journal as it is at one moment, while its owner goes on writing."""
+"""Copies a SQLite journal with its files as it is at one moment, while its owner goes on writing."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import apsw
 
 from journeyman.errors import ConfigurationError
 from journeyman.journal.sqlite.connection import check_current, connect_reader, translate
+from journeyman.journal.sqlite.file_bytes import copy_files, file_ids, files_folder, partial_folder, put_folder
 from journeyman.journal.sqlite.partial_file import PartialFile, append_errno, sync_file, unwritable
 
 PAGES = 1000  # copied between two reports of progress
@@ -19,19 +20,42 @@ Check = Callable[[apsw.Connection, Path], object]  # raises if the source must n
 
 
 def back_up(source: Path, target: Path, progress: Progress = lambda part: None) -> int:
-    """Copy the journal at `source` to `target`. Returns its size in bytes.
+    """Copy the journal at `source` to `target`, with its folder of files. Returns the bytes of both.
 
-    The copy holds everything that was acknowledged before the call. `target` appears only when it is complete.
+    The copy holds everything that was acknowledged before the call. `target` appears only when it is complete, after
+    its files.
     Raises ConfigurationError if there is no journal or `target` exists, StorageError if the disk failed.
     """
     if not source.is_file():
         raise ConfigurationError(f"There is no journal at {source}. Name its file with DATABASE_URL.")
-    if target.exists():
-        raise ConfigurationError(f"{target} already exists. Choose another file.")
-    with PartialFile(target) as partial:
-        copy_journal(source, partial.path, target, check_current, progress)
+    for taken in (target, files_folder(target)):
+        if taken.exists():
+            raise ConfigurationError(f"{taken} already exists. Choose another file.")
+    with PartialFile(target) as partial, partial_folder(partial.path) as folder:
+
+        def check(db: apsw.Connection, path: Path) -> None:
+            """Copy the files of now, too: one whose thread is erased meanwhile may be in the copy's events."""
+            check_current(db, path)
+            copy_files(file_ids(db), files_folder(source), folder)
+
+        copy_journal(source, partial.path, target, check, progress)
+        copy_files_of(partial.path, source, folder)
+        size = put_folder(folder, files_folder(target))
         partial.add()
-    return target.stat().st_size
+    return size + target.stat().st_size
+
+
+def copy_files_of(journal: Path, source: Path, folder: Path) -> None:
+    """Copy the files that `journal` names from those of `source` to a folder, and drop what it does not name there."""
+    try:
+        with contextlib.closing(connect_reader(journal)) as db:
+            ids = file_ids(db)
+    except apsw.Error as exc:
+        raise translate(exc, source) from exc
+    try:
+        copy_files(ids, files_folder(source), folder)
+    except OSError as exc:
+        raise unwritable(exc, folder) from exc
 
 
 def copy_journal(source: Path, partial: Path, target: Path, check: Check, progress: Progress) -> None:

@@ -21,6 +21,7 @@ from journeyman.journal.journal import (
     Batch,
     Committed,
     FailureRow,
+    FileRow,
     IdempotencyClaim,
     Idle,
     MessageRow,
@@ -225,6 +226,11 @@ class SqliteJournal:
             self._lock.release()
 
     @property
+    def path(self) -> Path:
+        """The journal's file."""
+        return self._path
+
+    @property
     def epoch(self) -> int:
         return self._epoch
 
@@ -378,6 +384,19 @@ class SqliteJournal:
 
     async def api_keys(self) -> Sequence[ApiKeyRow]:
         return await self._read_in_thread(lambda reads: reads.api_keys())
+
+    async def file(self, id: str) -> FileRow | None:
+        return self._read_inline(lambda reads: reads.file(id))
+
+    async def file_with(self, principal: str, sha256: str) -> FileRow | None:
+        return self._read_inline(lambda reads: reads.file_with(principal, sha256))
+
+    async def file_bytes(self, principal: str) -> int:
+        return self._read_inline(lambda reads: reads.file_bytes(principal))
+
+    async def collect_files(self, before: int, limit: int) -> Sequence[str]:
+        ids: Sequence[str] = await self._writing().call(lambda transactions: transactions.collect_files(before, limit))
+        return ids
 
     async def used(self, budget: str, day: int) -> tuple[int, float]:
         return self._read_inline(lambda reads: reads.used(budget, day))

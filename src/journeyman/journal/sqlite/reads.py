@@ -19,6 +19,7 @@ from journeyman.journal.journal import (
     ApiKeyRow,
     ApprovalRow,
     FailureRow,
+    FileRow,
     IdempotencyClaim,
     Idle,
     MessageRow,
@@ -95,6 +96,13 @@ def read_claim(row: Sequence[Any] | None) -> IdempotencyClaim | None:
         return None
     principal, route, key, body_hash, made, expires = row
     return IdempotencyClaim(principal=principal, route=route, key=key, body_hash=body_hash, made=made, expires=expires)
+
+
+def file_of(row: Sequence[Any] | None) -> FileRow | None:
+    """Return a stored file from the columns of the table `files`. Returns None if there is no row."""
+    if row is None:
+        return None
+    return FileRow(**dict(zip(FileRow.__struct_fields__, row, strict=True)))
 
 
 class Reads:
@@ -194,6 +202,15 @@ class Reads:
     def api_keys(self) -> Sequence[ApiKeyRow]:
         return [api_key_of(row[0]) for row in self.db.execute(Q["api_keys"])]
 
+    def file(self, id: str) -> FileRow | None:
+        return file_of(self.db.execute(Q["file"], (id,)).fetchone())
+
+    def file_with(self, principal: str, sha256: str) -> FileRow | None:
+        return file_of(self.db.execute(Q["file_with"], (principal, sha256)).fetchone())
+
+    def file_bytes(self, principal: str) -> int:
+        return self._one(Q["file_bytes"], principal) or 0
+
     def erasing(self) -> list[str]:
         """Return the keys of the threads whose erasure was begun and not finished."""
         return [row[0] for row in self.db.execute(Q["erasing"])]
@@ -204,7 +221,8 @@ class Reads:
     def size(self) -> Size:
         pages = self.db.pragma("page_count") - self.db.pragma("freelist_count")
         threads: int = self.db.execute(Q["count_threads"]).fetchall()[0][0]  # type: ignore[assignment]
-        return Size(threads, pages * self.db.pragma("page_size"))
+        files: int = self.db.execute(Q["bytes_of_files"]).fetchall()[0][0]  # type: ignore[assignment]
+        return Size(threads, pages * self.db.pragma("page_size") + files)
 
     def epoch(self) -> int:
         row = self.db.execute(Q["epoch"]).fetchone()

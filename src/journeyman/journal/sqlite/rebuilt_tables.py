@@ -17,7 +17,7 @@ from journeyman.journal.sqlite.statements import Q
 from journeyman.journal.sqlite.tables import SqliteTables
 from journeyman.journal.tables import Run, Thread
 
-REBUILT = ("threads", "runs", "messages", "pending", "approvals", "contexts", "budgets")
+REBUILT = ("threads", "runs", "messages", "pending", "approvals", "contexts", "budgets", "file_references")
 GROUP = 1000  # events projected between two flushes
 
 
@@ -57,6 +57,10 @@ class RebuiltTables(SqliteTables):
         if thread.key not in self._threads:
             self.thread(thread.key)
         super().save_thread(thread)
+
+    def refer_file(self, thread: str, file: str) -> None:
+        """Store a reference. The row of the file itself is not made from events."""
+        self._write("refer_file", (self._number_of(thread), file))
 
     def entries(self, stream: str, after: int, limit: int) -> Sequence[Entry]:
         return [Entry(stream, *row) for row in self._db.execute(Q["entries"], (stream, after, limit))]

@@ -8,9 +8,10 @@ from pathlib import Path
 import apsw
 
 from journeyman.errors import ConfigurationError
-from journeyman.journal.sqlite.backup import Progress, copy_journal
+from journeyman.journal.sqlite.backup import Progress, copy_files_of, copy_journal
 from journeyman.journal.sqlite.commit_note import CommitNote, read_position
 from journeyman.journal.sqlite.connection import schema_of
+from journeyman.journal.sqlite.file_bytes import files_folder, partial_folder, put_folder
 from journeyman.journal.sqlite.file_lock import FileLock, real_path
 from journeyman.journal.sqlite.partial_file import PartialFile, sync_file, unwritable
 from journeyman.journal.sqlite.rollback import lift_epoch
@@ -29,10 +30,12 @@ def restore(source: Path, journal: Path, progress: Progress = lambda part: None)
     path, lock = real_path(journal), FileLock(journal)
     lock.take()
     try:
-        with PartialFile(path) as partial:
+        with PartialFile(path) as partial, partial_folder(partial.path) as folder:
             copy_journal(source, partial.path, path, schema_of, progress)
+            copy_files_of(partial.path, source, folder)
             _continue_epochs(partial.path, path)
             kept = _set_aside(path)
+            put_folder(folder, files_folder(path))
             partial.replace()
             return kept
     finally:
@@ -55,7 +58,7 @@ def _continue_epochs(copy: Path, path: Path) -> None:
 
 
 def _set_aside(path: Path) -> Path | None:
-    """Rename the journal and its log. Returns the journal's new path, or None if there was nothing.
+    """Rename the journal, its log and its files. Returns the journal's new path, or None if there was nothing.
 
     A process that is killed in between leaves a log without its journal, which no start accepts.
     """
@@ -66,6 +69,8 @@ def _set_aside(path: Path) -> Path | None:
             path.rename(kept)
             if log.exists():
                 log.rename(kept.with_name(f"{kept.name}-wal"))
+        if kept is not None and files_folder(path).is_dir():
+            files_folder(path).rename(files_folder(kept))
         for name in (log, path.with_name(f"{path.name}-shm")):
             name.unlink(missing_ok=True)
     except OSError as exc:

@@ -32,6 +32,7 @@ _COMPARED = {
     "context": ("both_contexts", ""),
     "message": ("both_messages", "missing_messages"),
     "waiting message": ("both_pending", ""),
+    "file reference": ("both_file_references", "missing_file_references"),
 }
 
 

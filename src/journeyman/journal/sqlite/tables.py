@@ -17,7 +17,14 @@ import msgspec
 from journeyman.events.codec import Entry
 from journeyman.events.messages import JSON
 from journeyman.events.streams import event_key_range, thread_stream
-from journeyman.journal.journal import ApiKeyRow, ApprovalRow, IdempotencyClaim, Owner, StoredDefinition
+from journeyman.journal.journal import (
+    ApiKeyRow,
+    ApprovalRow,
+    FileRow,
+    IdempotencyClaim,
+    Owner,
+    StoredDefinition,
+)
 from journeyman.journal.sqlite.columns import (
     changed_run_values,
     changed_thread_values,
@@ -26,7 +33,7 @@ from journeyman.journal.sqlite.columns import (
     new_run_values,
     new_thread_values,
 )
-from journeyman.journal.sqlite.reads import approval_of, read_claim, run_of, thread_of
+from journeyman.journal.sqlite.reads import approval_of, file_of, read_claim, run_of, thread_of
 from journeyman.journal.sqlite.statements import Q
 from journeyman.journal.tables import Run, Thread
 
@@ -331,6 +338,45 @@ class SqliteTables:
         self._contexts[principal] = context
         self._write("save_context", (principal, encode(context)))
 
+    # --- files
+
+    def file(self, id: str) -> FileRow | None:
+        return file_of(self._db.execute(Q["file"], (id,)).fetchone())
+
+    def file_with(self, principal: str, sha256: str) -> FileRow | None:
+        return file_of(self._db.execute(Q["file_with"], (principal, sha256)).fetchone())
+
+    def file_bytes(self, principal: str) -> int:
+        row = self._db.execute(Q["file_bytes"], (principal,)).fetchone()
+        return int(row[0]) if row is not None else 0
+
+    def add_file(self, row: FileRow) -> None:
+        self._write("add_file", msgspec.structs.astuple(row))
+        self._write("take_file_space", (row.principal, row.charged))
+
+    def set_unused(self, file: str, since: int) -> None:
+        self._write("set_unused", (since, file))
+
+    def refer_file(self, thread: str, file: str) -> None:
+        self._write("refer_file", (self._number_of(thread), file))
+        self._write("set_unused", (None, file))
+
+    def collect_files(self, before: int, limit: int) -> Sequence[str]:
+        rows = [file_of(row) for row in self._db.execute(Q["unused_files"], (before, limit))]
+        collected = [row for row in rows if row is not None]
+        for row in collected:
+            self._write("drop_file", (row.id,))
+            self._write("take_file_space", (row.principal, -row.charged))
+        return [row.id for row in collected]
+
+    def _drop_references(self, thread: int, limit: int) -> int:
+        """Drop at most `limit` references of a thread to files. Returns how many were dropped."""
+        files = [row[0] for row in self._db.execute(Q["referred_files"], (thread, limit))]
+        for file in files:
+            self._write("drop_reference", (thread, file))
+            self._write("set_unused_if_free", (file,))
+        return len(files)
+
     # --- erasure
 
     def erase_some(self, thread: str, limit: int) -> bool:
@@ -345,6 +391,7 @@ class SqliteTables:
                 left -= 1
         left -= self._delete("erase_events", (number, max(left, 0)))
         left -= self._delete("erase_messages", (number, number, max(left, 0)))
+        left -= self._drop_references(number, max(left, 0))
         if left <= 0:
             return False
         self._write("erase_claims_at", event_key_range(thread_stream(thread)))

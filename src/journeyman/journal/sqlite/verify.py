@@ -1,4 +1,4 @@
-"""Checks a SQLite journal: its pages, gaps in streams, checksums, whether every run folds, and rows against events.
+"""Checks a SQLite journal: its pages, gaps in streams, checksums, whether every run folds, rows against events, files.
 
 Memory stays bounded: a run's events are folded one by one, and the rows that the events make are written to temporary
 tables on the disk, which SQLite compares with the journal's.
@@ -7,7 +7,7 @@ tables on the disk, which SQLite compares with the journal's.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from journeyman.events.fold import AgentState, apply
 from journeyman.events.streams import is_run
 from journeyman.journal.sqlite.columns import checksum
 from journeyman.journal.sqlite.connection import UNREADABLE, check_current, connect_reader, translate
+from journeyman.journal.sqlite.file_bytes import damaged_files, files_folder
 from journeyman.journal.sqlite.rebuilt_tables import RebuiltTables, allow_temporary_tables
 from journeyman.journal.sqlite.row_comparison import compare_rows
 from journeyman.journal.sqlite.statements import Q
@@ -42,7 +43,7 @@ def verify_journal(path: Path, most: int, progress: Progress = no_progress) -> l
         db = connect_reader(path)
         try:
             check_current(db, path)
-            return list(islice(damages(db, progress), most))
+            return list(islice(chain(damages(db, progress), damaged_files(db, files_folder(path))), most))
         finally:
             db.close()
     except UNREADABLE as exc:

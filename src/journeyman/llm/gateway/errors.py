@@ -13,6 +13,7 @@ from journeyman.errors import ServiceError, ServiceTimeoutError, ServiceUnavaila
 from journeyman.events.messages import JSON, valid_text
 from journeyman.llm.gateway.complaint import Complaint, complaint_in
 from journeyman.llm.gateway.failure_cause import Cause, cause_of
+from journeyman.llm.gateway.refused_parts import names_parts
 
 TRANSIENT = frozenset(
     (
@@ -71,6 +72,9 @@ _SENTENCES: dict[Cause, tuple[str, str]] = {
 }
 
 
+_ALSO_OF_PARTS = (415, 500, 501)  # with which some servers refuse pictures
+
+
 class RequestRefusedError(ServiceError):
     """Raised when the gateway refused a request for what is in it (400, 422), or for what it does not have (404).
 
@@ -92,6 +96,9 @@ def gateway_error(status: int, complaint: Complaint | str, retry_after: float | 
         kind, code, sentence = _describe_status(status)
     else:
         kind, (code, sentence) = ServiceError, _SENTENCES[cause]
+    if status in _ALSO_OF_PARTS and names_parts(complaint.text):
+        sentence = f"the gateway rejected the request ({status})"
+        kind, code = RequestRefusedError, "gateway_rejected"
     detail = complaint.message
     message = f"{sentence}; the log has its words" if detail else sentence
     error = kind(message, code=code, status=status, retry_after=retry_after, detail=detail or None)

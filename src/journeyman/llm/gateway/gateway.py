@@ -16,6 +16,7 @@ from journeyman.errors import ConfigurationError, ServiceError
 from journeyman.events.answer_schema import schema_instruction, with_instruction
 from journeyman.events.messages import Owner
 from journeyman.events.model_request import Api
+from journeyman.events.part_notes import noted
 from journeyman.llm.client import ModelReply, ModelRequest, TextDelta
 from journeyman.llm.gateway import errors
 from journeyman.llm.gateway.address import RESPONSES, endpoint_url, means_responses, with_parameter
@@ -28,6 +29,7 @@ from journeyman.llm.gateway.output_items import API
 from journeyman.llm.gateway.plain_reply import plain_reply
 from journeyman.llm.gateway.refused_by_responses import asks_for_responses, without_refused_items
 from journeyman.llm.gateway.refused_part import refused_name, without_refused, without_stream
+from journeyman.llm.gateway.refused_parts import without_refused_parts
 from journeyman.llm.gateway.responses_decoder import ResponsesDecoder
 from journeyman.llm.gateway.responses_wire import encode_responses_request
 from journeyman.llm.gateway.wire import encode_request
@@ -139,6 +141,9 @@ class Gateway:
         """Return the HTTP request for a model request; `responses`: to the Responses API."""
         if request.response_schema is not None and request.response_mode == "schema":
             request = _with_schema_told(request, choices)
+        if choices.without_parts:
+            messages = noted(request.messages, choices.without_parts)
+            request = msgspec.structs.replace(request, messages=messages)
         encode, url = (encode_responses_request, self._responses_url) if responses else (encode_request, self._url)
         body = encode(request, stream=stream, choices=choices, gateway=self.name)
         idle = request.timeout_seconds
@@ -229,6 +234,8 @@ class _Attempts:
         complaint, stream = error.complaint, self._on_delta is not None
         if stream and (whole := without_stream(complaint, self._request, self.choices)) is not None:
             choices: WireChoices | None = whole
+        elif (noted_parts := without_refused_parts(complaint.text, self._request, self.choices)) is not None:
+            choices = noted_parts
         elif self._responses:
             choices = without_refused_items(complaint, self._request, self._owner(), self.choices)
         elif self._api == "auto" and asks_for_responses(complaint):

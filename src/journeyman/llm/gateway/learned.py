@@ -51,6 +51,7 @@ def _union(one: WireChoices, other: WireChoices) -> WireChoices:
         dropped=one.dropped | other.dropped,
         max_completion_tokens=one.max_completion_tokens or other.max_completion_tokens,
         without_opaque=frozenset(opaque),
+        without_parts=one.without_parts | other.without_parts,
         empty_content=one.empty_content or other.empty_content,
         responses=one.responses or other.responses,
     )
@@ -59,6 +60,7 @@ def _union(one: WireChoices, other: WireChoices) -> WireChoices:
 def _difference(known: WireChoices, both: WireChoices) -> str:
     changes = [f"{name} is left out" for name in sorted(both.dropped - known.dropped)]
     changes += [f"the field {name} is not sent back" for name in sorted(both.without_opaque - known.without_opaque)]
+    changes += [f"{kind} parts are sent as notes" for kind in sorted(both.without_parts - known.without_parts)]
     if both.max_completion_tokens and not known.max_completion_tokens:
         changes.append("max_tokens is sent as max_completion_tokens")
     if both.empty_content and not known.empty_content:

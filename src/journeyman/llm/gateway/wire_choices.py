@@ -16,6 +16,7 @@ class WireChoices(msgspec.Struct, frozen=True, kw_only=True):
     dropped: frozenset[str] = frozenset()
     max_completion_tokens: bool = False  # the name under which `max_tokens` is sent
     without_opaque: frozenset[str] = frozenset()
+    without_parts: frozenset[str] = frozenset()  # `image`, `file`: they are sent as notes
     empty_content: bool = False  # a message of calls alone has the content "" instead of null
     responses: bool = False  # requests go to the Responses API
 

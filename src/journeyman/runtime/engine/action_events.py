@@ -162,6 +162,7 @@ def tool_finished(action: CallTool, outcome: ToolOutcome) -> ToolCallFinished:
         attempts=outcome.attempts,
         cached=outcome.cached,
         human=action.human,
+        files=outcome.parts,
         path=action.path,
     )
 

@@ -11,11 +11,15 @@ from typing import Any, Protocol
 from journeyman.agents.decision import CallModel, CallTool, Summarize
 from journeyman.clock import Clock
 from journeyman.errors import BaseError, ServiceTimeoutError
+from journeyman.events.attachments import any_attachments
 from journeyman.events.events import Failure, HistorySummarized, ModelFailed, ModelReplied
 from journeyman.events.fold import AgentState, replace
 from journeyman.events.messages import JSON, Usage
+from journeyman.files.incoming import stored_results
+from journeyman.files.outgoing import OutgoingFiles
+from journeyman.files.store import FileStore
 from journeyman.ids import Ids
-from journeyman.llm.client import ModelClient, ModelReply, ModelRequest, TextDelta
+from journeyman.llm.client import ModelClient, ModelReply, ModelRequest, TextDelta, is_built_in
 from journeyman.llm.prices import Prices
 from journeyman.runtime.engine.action_events import history_summarized_event, idempotency_key
 from journeyman.runtime.engine.live import LiveRun
@@ -36,26 +40,45 @@ class Performer:
     """The only place where a run calls models and tools."""
 
     def __init__(
-        self, models: ModelClient, tools: ToolExecutor, clock: Clock, ids: Ids, prices: Prices | None = None
+        self,
+        models: ModelClient,
+        tools: ToolExecutor,
+        clock: Clock,
+        ids: Ids,
+        prices: Prices | None = None,
+        files: FileStore | None = None,
     ) -> None:
+        """Without `files`, parts that name a file are sent as they are, and files of results are dropped."""
         self._models = models
         self._tools = tools
         self._clock = clock
         self._ids = ids
         self._prices = prices or Prices()
+        self._files = files
+        self._outgoing = OutgoingFiles(files) if files is not None else None
 
     async def call_model(
-        self, action: CallModel, request: ModelRequest, live: LiveRun, stream: bool
+        self, action: CallModel, request: ModelRequest, live: LiveRun, stream: bool, principal: str
     ) -> ModelReplied | ModelFailed:
-        """Ask the model. With `stream`, its text appears in `live` as it comes. Failures become ModelFailed."""
+        """Ask the model. With `stream`, its text appears in `live` as it comes. Failures become ModelFailed.
+
+        The files that the messages name are those of `principal`.
+        """
         began = self._clock.monotonic()
-        asking = self._stream(action, request, live) if stream else self._models.call(request)
         try:
+            if any_attachments(request.messages):
+                request = await self._with_files(request, principal)
+            asking = self._stream(action, request, live) if stream else self._models.call(request)
             reply = await (asking if action.timeout_seconds is None else _within(action.timeout_seconds, asking))
         except BaseError as exc:
             return self._model_failed(action, exc, self._since(began))
         usage = self._prices.priced(reply.usage, reply.model, request.model)
         return _model_replied(action, reply, usage, self._since(began))
+
+    async def _with_files(self, request: ModelRequest, principal: str) -> ModelRequest:
+        if self._outgoing is None or is_built_in(request.model):
+            return request
+        return await self._outgoing.resolved(request, principal)
 
     async def _stream(self, action: CallModel, request: ModelRequest, live: LiveRun) -> ModelReply:
         text = live.begin(action.call, action.attempt)
@@ -104,7 +127,16 @@ class Performer:
             thread_context=state.thread_context,
             global_context=state.global_context,
         )
-        return await self._tools.execute(request, host)
+        outcome = await self._tools.execute(request, host)
+        return await self._with_files_kept(outcome, state.principal) if outcome.files else outcome
+
+    async def _with_files_kept(self, outcome: ToolOutcome, principal: str) -> ToolOutcome:
+        """Return the outcome with its files stored: the event of the call's end names them."""
+        if self._files is None:
+            return replace(outcome, files=())
+        named = [(file.name, file.data) for file in outcome.files]
+        parts, notes = await stored_results(self._files, principal, named)
+        return replace(outcome, result=f"{outcome.result or ''}{notes}", files=(), parts=parts)
 
     async def compute(self, name: str, make: Callable[[], JSON | Awaitable[JSON]]) -> JSON:
         """Return the value of `make`, which the code of a node remembers by this name."""

@@ -128,12 +128,16 @@ class StepOperations:
         return event
 
     async def _ask(self, action: CallModel, request: ModelRequest, shorten: Shorten) -> ModelEnd:
-        event = await self._performer.call_model(action, request, self._live, self.state.stream)
+        event = await self._call_model(action, request)
         if not isinstance(event, ModelFailed) or event.error.code != CONTEXT_LENGTH or (again := shorten()) is None:
             return event
         if again.called is not None:
             await self.record(again.called)
-        return await self._performer.call_model(again.action, again.request, self._live, self.state.stream)
+        return await self._call_model(again.action, again.request)
+
+    def _call_model(self, action: CallModel, request: ModelRequest) -> Awaitable[ModelEnd]:
+        state = self.state
+        return self._performer.call_model(action, request, self._live, state.stream, state.principal)
 
     async def summarize(self, action: Summarize) -> tuple[Event, ...]:
         """Ask the model for a summary, its cost reserved as for any model call. Returns the events to record."""

@@ -20,7 +20,9 @@ from journeyman.events.events import (
     ThreadCreated,
 )
 from journeyman.events.fold import AgentState, replace
+from journeyman.events.messages import Message
 from journeyman.events.streams import ThreadRef
+from journeyman.files.incoming import with_files_stored
 from journeyman.ids import APPROVAL
 from journeyman.journal.journal import Append, MessageRow
 from journeyman.runtime.engine.context_limits import check_context
@@ -34,7 +36,7 @@ from journeyman.runtime.use_cases.fork_events import (
     prefix,
     unfinished_calls,
 )
-from journeyman.runtime.use_cases.requests import ForkRun, Started
+from journeyman.runtime.use_cases.requests import ForkRun, MessageEdit, Started
 from journeyman.runtime.use_cases.runs import Runs
 from journeyman.runtime.use_cases.submission import Submission
 
@@ -48,6 +50,7 @@ class Forks:
         self._submission = submission
         self._versions = parts.agents
         self._codec = parts.codec
+        self._files = parts.files
         self._clock = parts.clock
         self._ids = parts.ids
 
@@ -65,6 +68,7 @@ class Forks:
         copied = prefix(parent.id, entries, request.at)
         if copied.state.direct is not None:
             raise StateError("A direct tool call cannot be forked. Call the tool again.", code="not_forkable")
+        request = await self._with_files_stored(principal, request)
         edited = _edits(copied, request, principal)
         agent = await self._agent(copied.state, request)
         run_id, thread_id = self._ids.new("run"), self._ids.new("thread")
@@ -87,6 +91,14 @@ class Forks:
             principal, run_id, appends, request.key, definition, agent.spec, origin
         )
         return await self._runs.started(principal, submitted, thread_id)
+
+    async def _with_files_stored(self, principal: str, request: ForkRun) -> ForkRun:
+        """Return the request with the ids of stored files in its edits."""
+        edits = [
+            replace(edit, content=(await with_files_stored(self._files, principal, _message_of(edit))).content)
+            for edit in request.messages
+        ]
+        return replace(request, messages=tuple(edits))
 
     async def _seen_messages(self, copied: Prefix) -> Sequence[MessageRow]:
         """Return the stored messages that the run saw when it started, with pinned ones from before its view first."""
@@ -143,6 +155,10 @@ def _other_answerer(spec: AgentSpec) -> Iterator[str]:
     yield from (tool.name for tool in spec.tools if tool.policy.approval.by == "other")
     reactions = msgspec.structs.asdict(spec.limits.on_reached) if spec.limits.on_reached else {}
     yield from (f"limits.{name}" for name, ask in reactions.items() if isinstance(ask, LimitAsk) and ask.by == "other")
+
+
+def _message_of(edit: MessageEdit) -> Message:
+    return Message(role=edit.role, content=edit.content)
 
 
 def _summary_of(thread: Append) -> int | None:

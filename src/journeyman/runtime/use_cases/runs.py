@@ -10,6 +10,7 @@ from journeyman.agents.agent import BaseAgent
 from journeyman.agents.history_window import timed_input
 from journeyman.agents.raised_limits import check_new_limit
 from journeyman.errors import ForbiddenError, NotFoundError, StateError, ToolNotFoundError, ValidationError
+from journeyman.events.attachments import has_attachments
 from journeyman.events.codec import Entry
 from journeyman.events.events import (
     ApprovalGiven,
@@ -24,6 +25,7 @@ from journeyman.events.fold import AgentState, fold
 from journeyman.events.messages import JSON
 from journeyman.events.redaction import redacted_draft
 from journeyman.events.streams import ThreadRef
+from journeyman.files.incoming import with_files_stored
 from journeyman.journal.idempotency import replayed_result
 from journeyman.journal.journal import (
     Append,
@@ -69,6 +71,7 @@ class Runs:
         self._registry = registry
         self._versions = parts.agents
         self._codec = parts.codec
+        self._files = parts.files
         self._clock = parts.clock
         self._ids = parts.ids
         self._submission = submission
@@ -88,12 +91,15 @@ class Runs:
         key = ThreadRef(principal, thread_id).key
         if request.context:
             await self._check_context(key, request.context)
+        message = request.input
+        if has_attachments(message):
+            message = await with_files_stored(self._files, principal, message)
         accepted = RunAccepted(
             thread=key,
             principal=principal,
             agent=agent.name,
             version=agent.version,
-            input=timed_input(request.input, agent.spec.history, self._clock.now()),
+            input=timed_input(message, agent.spec.history, self._clock.now()),
             context=request.context,
             multitask=request.multitask,
             stream=request.stream,

@@ -18,6 +18,7 @@ from journeyman.events.streams import (
     thread_key_of,
     thread_stream,
 )
+from journeyman.files.incoming import with_files_stored
 from journeyman.journal.journal import (
     OPEN,
     Append,
@@ -47,6 +48,7 @@ class Threads:
         self._journal = parts.journal
         self._scheduler = scheduler
         self._codec = parts.codec
+        self._files = parts.files
         self._clock = parts.clock
         self._ids = parts.ids
 
@@ -83,9 +85,10 @@ class Threads:
         return await self._journal.threads(principal, cursor or last_hidden_key(principal), limit)
 
     async def erase(self, principal: str, thread_id: str) -> None:
-        """Cancel the thread's runs, then delete the thread with its messages, and the threads of child runs."""
+        """Cancel the thread's runs, then delete the thread, its messages and files, and the threads of child runs."""
         row = await self.get(principal, thread_id)
         await self._erase(row.key, principal)
+        await self._files.collect()
 
     async def _erase(self, key: str, principal: str) -> None:
         await self._cancel_all(key, principal)
@@ -139,6 +142,7 @@ class Threads:
         Returns None while the thread has a run in progress: the message is numbered when that ends.
         """
         thread = ThreadRef(principal, thread_id)
+        message = await with_files_stored(self._files, principal, message)
         event = MessageAdded(message=message, by=principal)
         added = await self._append(thread.stream, event, principal, key)
         return await self._journal.message_no(thread.key, added.stream, added.seq)

@@ -15,12 +15,13 @@ from journeyman.ids import Ids
 from journeyman.tools.failures import TransientToolError
 from journeyman.tools.mcp.channel import McpChannel
 from journeyman.tools.mcp.config import McpServerConfig, McpTimeouts
-from journeyman.tools.mcp.content import content_text_of
+from journeyman.tools.mcp.content import content_of
 from journeyman.tools.mcp.failure_text import without_passwords
 from journeyman.tools.mcp.listing import Listing, listing_of
 from journeyman.tools.mcp.messages import LostError, OldTransportError, RemoteError
 from journeyman.tools.mcp.session import Session, SessionGuard, ToolsCall, unguarded
 from journeyman.tools.spec import CallHost, CallRequest
+from journeyman.tools.tool_file import TextWithFiles
 
 _log = logging.getLogger(__name__)
 
@@ -96,7 +97,7 @@ class McpServer:
             failures = 1 if lasted >= self._timeouts.stable else failures + 1
             await self._clock.sleep(self._timeouts.refresh if self._refused else self._pause(failures))
 
-    async def call(self, request: CallRequest, host: CallHost) -> str:
+    async def call(self, request: CallRequest, host: CallHost) -> str | TextWithFiles:
         """Call the tool `request.spec.name` and return its result. The executor cancels a call that takes too long.
 
         Raises ToolExecutionError: `tool_unavailable` (nothing was sent), `tool_crashed` (the connection ended during
@@ -112,7 +113,7 @@ class McpServer:
         except LostError as exc:
             raise _tool_error(exc) from exc
 
-    async def _call(self, request: CallRequest, host: CallHost) -> str:
+    async def _call(self, request: CallRequest, host: CallHost) -> str | TextWithFiles:
         """Make the call once. Raises LostError if the connection is lost, ToolExecutionError for other failures."""
         seconds = request.spec.policy.timeout_seconds or self._call_seconds
         session = await self._connected(min(self._timeouts.call_wait, seconds / 2))
@@ -139,7 +140,7 @@ class McpServer:
             self._log_words(exc.message, exc.detail)
             raise _tool_error(exc) from exc
         try:
-            return content_text_of(result)
+            return content_of(result)
         except ToolExecutionError as exc:
             self._log_words(exc.message, exc.detail)
             raise
@@ -274,7 +275,7 @@ class McpInvoker:
     def __init__(self, server: McpServer) -> None:
         self._server = server
 
-    async def invoke(self, request: CallRequest, host: CallHost) -> str:
+    async def invoke(self, request: CallRequest, host: CallHost) -> str | TextWithFiles:
         return await self._server.call(request, host)
 
 

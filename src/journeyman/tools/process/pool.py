@@ -22,6 +22,7 @@ from journeyman.tools.process.worker import ToolWorker
 from journeyman.tools.sandbox.confinement import Confinement
 from journeyman.tools.sandbox.detection import AvailableIsolation, confinement, detect, shortcomings
 from journeyman.tools.spec import CallRequest, ToolHost, ToolSpec
+from journeyman.tools.tool_file import TextWithFiles
 
 _HARMLESS_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
 _LOAD_SECONDS = 15.0  # to start the process and import a tool's file
@@ -40,7 +41,7 @@ class BorrowedWorker:
         self.worker = worker
         self._target = target
 
-    async def invoke(self, request: CallRequest, host: ToolHost) -> str:
+    async def invoke(self, request: CallRequest, host: ToolHost) -> str | TextWithFiles:
         """Run the tool. Returns its result as the text for the model; raises as `spec.Invoker.invoke` does."""
         return await self.worker.run(self._target, request, host)
 

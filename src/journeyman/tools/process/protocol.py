@@ -17,6 +17,7 @@ from journeyman.errors import Problem
 from journeyman.events.messages import JSON
 from journeyman.tools.process.import_target import ImportTarget
 from journeyman.tools.spec import CallRequest, Question, ToolSpec
+from journeyman.tools.tool_file import ToolFile
 
 HEADER = struct.Struct(">I")
 MAX_FRAME = 16 * 1024 * 1024  # bytes
@@ -114,6 +115,7 @@ class Done(_Frame, frozen=True, kw_only=True):
     """From a worker: the call is over. `result` is the text for the model; None if it failed."""
 
     result: str | None = None
+    files: tuple[ToolFile, ...] = ()
     code: str = ""
     message: str = ""
     detail: str | None = None

@@ -35,6 +35,7 @@ from journeyman.tools.process.protocol import (
 from journeyman.tools.sandbox.confinement import MEBIBYTE, Confinement
 from journeyman.tools.spec import CallHost, CallRequest, Question, ToolHost, Unanswered
 from journeyman.tools.tool import ToolRetry
+from journeyman.tools.tool_file import TextWithFiles
 
 _log = logging.getLogger("journeyman.tool")
 
@@ -82,14 +83,15 @@ class ToolWorker:
         self._versions[_code_of(target)] = _version(target)
         self._child.output.take()
 
-    async def run(self, target: ImportTarget, request: CallRequest, host: ToolHost) -> str:
+    async def run(self, target: ImportTarget, request: CallRequest, host: ToolHost) -> str | TextWithFiles:
         """Run a prepared tool. Returns its result as the text for the model; raises as `spec.Invoker.invoke` does."""
         with self._child.output.limited(self.confinement.limits.output_mb * MEBIBYTE, self._stop_printing):
             done = await self._done(target, request, host)
         self._retired = self._retired or not done.reusable
         if done.result is not None:
             self._child.output.take()
-            return valid_text(done.result)
+            text = valid_text(done.result)
+            return TextWithFiles(text, done.files) if done.files else text
         raise self._failure(done)
 
     async def _done(self, target: ImportTarget, request: CallRequest, host: ToolHost) -> Done:

@@ -44,12 +44,13 @@ from journeyman.tools.process.protocol import (
     RunTool,
     ToolLoaded,
 )
-from journeyman.tools.results import format_result
+from journeyman.tools.results import formatted_result
 from journeyman.tools.sandbox.confinement import FIRST_OF_NAMESPACE, Confinement, allow_cpu, confine
 from journeyman.tools.sandbox.kernel import die_with
 from journeyman.tools.schema.signature import Signature, read_signature
 from journeyman.tools.spec import CallRequest, Question, Unanswered
 from journeyman.tools.tool import BaseTool, ToolRetry
+from journeyman.tools.tool_file import TextWithFiles
 from journeyman.user_code.importing import Package
 
 _NICE = 10
@@ -223,7 +224,8 @@ class _CallLoop:
         try:
             allow_cpu(time.process_time(), self._limits)
             value = self._run(tool, request, host)
-            done = Done(result=format_result(value, request.spec.policy.output_cap))
+            result = formatted_result(value, request.spec.policy.output_cap)
+            done = _done(result)
         except BaseException as exc:  # noqa: BLE001 - a tool may raise anything, SystemExit too
             done = _failed(exc)
         host.close()
@@ -261,6 +263,12 @@ class _CallLoop:
     def _close(self) -> None:
         if self._resources is not None:
             self._wait_for(self._resources.aclose())
+
+
+def _done(result: str | TextWithFiles) -> Done:
+    if isinstance(result, TextWithFiles):
+        return Done(result=result.text, files=result.files)
+    return Done(result=result)
 
 
 def _failed(exc: BaseException) -> Done:

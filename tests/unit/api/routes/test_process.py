@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 
 from journeyman.api.app import build_app
 from journeyman.api.dependencies import RequestLimits
+from journeyman.events.messages import FilePart, ImagePart
 from journeyman.runtime.engine.frames import Delta, Progress, Reconnect, Snapshot
 from tests.harness.asgi_client import abandon, request, stream
 from tests.harness.fake_use_cases import FakeRuns, make_ports
@@ -41,13 +42,16 @@ async def test_the_answer() -> None:
     )  # fmt: skip
 
 
-async def test_parts_are_text_for_now() -> None:
-    app = build_app(make_ports())
+async def test_a_message_may_have_parts() -> None:
+    ports = make_ports()
+    app = build_app(ports)
     parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
     answer = await request(app, "POST", "/process", json={"user_input": parts})
     assert answer.json()["response"] == "echo: ab"
-    image = await request(app, "POST", "/process", json={"user_input": [{"type": "image", "url": "https://x/y"}]})
-    assert (image.status, image.json()["code"]) == (422, "unsupported_content")
+    seen = [{"type": "image", "file": "file_1"}, {"type": "file", "url": "data:,x", "name": "x"}]
+    assert (await request(app, "POST", "/process", json={"user_input": seen})).status == 200
+    given = ports.runs.inputs["run_2"].input.content  # type: ignore[attr-defined]
+    assert given == (ImagePart(file="file_1"), FilePart("data:,x", "x"))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from journeyman.egress.services import Services
 from journeyman.egress.transport import FakeReply, FakeTransport
 from journeyman.errors import ServiceError
-from journeyman.events.messages import Message, Owner, ToolCall, tool_result, user
+from journeyman.events.messages import ImagePart, Message, Owner, ToolCall, tool_result, user
 from journeyman.llm.client import ModelReply, ModelRequest, TextDelta
 from journeyman.llm.gateway.gateway import Gateway
 from journeyman.llm.gateway.wire_choices import WireChoices
@@ -183,3 +183,14 @@ async def test_a_fallback_at_another_gateway_chooses_its_own_api() -> None:
     assert reply.message.text == "from elsewhere"
     assert {sent.url for sent in first.requests} == {"http://gateway.example/v1/responses"}
     assert [sent.url for sent in other.requests] == ["http://other.example/v1/chat/completions"]
+
+
+async def test_pictures_that_are_refused_become_notes_at_this_api_too() -> None:
+    seen = Message(role="user", content=(ImagePart("data:image/png;base64,AA==", "file_1"),))
+    setup = Setup(refused("Image input is not supported by this model.", "input[0].content[0]"), response(), response())
+    for _ in range(2):
+        await setup.gateway.call(request(messages=(seen,), api="responses"))
+    first, second, later = (body(sent)["input"][0]["content"] for sent in setup.transport.requests)
+    assert first[0]["type"] == "input_image"
+    assert second == later
+    assert "this model cannot see pictures" in json.dumps(second)

@@ -11,7 +11,7 @@ import pytest
 
 from journeyman.egress.transport import FakeReply, Request
 from journeyman.errors import ServiceError
-from journeyman.events.messages import Message, Owner, ToolCall, system, tool_result, user
+from journeyman.events.messages import ImagePart, Message, Owner, TextPart, ToolCall, system, tool_result, user
 from journeyman.llm.client import ModelRequest
 from journeyman.llm.gateway.learned import LearnedChoices, shown
 from journeyman.llm.gateway.wire_choices import USUAL, WireChoices
@@ -102,6 +102,26 @@ async def test_an_opaque_field_and_null_content_are_learned() -> None:
     assert sent["content"] == ""
     assert "x" not in sent
     assert setup.gateway.learned.of("m") == WireChoices(without_opaque=frozenset({"x"}), empty_content=True)
+
+
+@pytest.mark.parametrize("status", [400, 404, 422, 500])
+async def test_refused_pictures_are_sent_as_notes_then_and_later(status: int) -> None:
+    seen = Message(role="user", content=(TextPart("what is it?"), ImagePart("data:image/png;base64,AA==", "file_1")))
+    request = ModelRequest(model="m", messages=(seen,))
+    setup = Setup(refused("This model does not support image input", status=status), plain(), plain(), max_retries=0)
+    assert [await call(setup, request), await call(setup, request)] == ["hello", "hello"]
+    first, second, later = (body(sent)["messages"][0]["content"] for sent in setup.transport.requests)
+    assert first[1]["type"] == "image_url"
+    assert second == later == "what is it?\n[Picture (file_1): this model cannot see pictures]"
+    assert setup.gateway.learned.of("m") == WireChoices(without_parts=frozenset({"image"}))
+
+
+async def test_a_model_that_is_said_to_see_is_not_asked_again_without_its_pictures() -> None:
+    seen = Message(role="user", content=(ImagePart("data:image/png;base64,AA=="),))
+    setup = Setup(refused("This model does not support image input"))
+    with pytest.raises(ServiceError):
+        await call(setup, ModelRequest(model="m", messages=(seen,), vision=True))
+    assert len(setup.transport.requests) == 1
 
 
 async def test_the_schema_is_in_the_prompt_where_response_format_is_refused() -> None:

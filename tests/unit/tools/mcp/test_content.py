@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from journeyman.errors import ToolExecutionError
-from journeyman.tools.mcp.content import MAX_BLOCKS, content_text_of
+from journeyman.tools.mcp.content import MAX_BLOCKS, content_of
 from journeyman.tools.mcp.failure_text import WITHHELD
+from journeyman.tools.tool_file import MOST_BYTES, MOST_FILES, TextWithFiles, ToolFile
 
 
 def text(words: str) -> dict[str, Any]:
@@ -27,7 +28,8 @@ IMAGE = {"type": "image", "mimeType": "image/png", "data": "AAAA"}
         ({"content": []}, ""),
         ({"content": [], "structuredContent": {"n": 1}}, '{"n":1}'),
         ({"content": [text("a")], "structuredContent": {"n": 1}}, "a"),
-        ({"content": [IMAGE]}, "[image of type image/png, 3 bytes: not shown]"),
+        ({"content": [{**IMAGE, "data": "?"}]}, "[image of type image/png, 0 bytes: not shown]"),
+        ({"content": [{**IMAGE, "data": None}]}, "[image of type image/png, 0 bytes: not shown]"),
         ({"content": [{"type": "resource_link", "uri": "file:///a", "name": "a"}]}, "[resource a file:///a]"),
         ({"content": [{"type": "resource", "resource": {"uri": "u", "text": "t"}}]}, "[resource u]\nt"),
         ({"content": [{"type": "dance"}, 7]}, f"{UNKNOWN}\n{UNKNOWN}"),
@@ -35,12 +37,39 @@ IMAGE = {"type": "image", "mimeType": "image/png", "data": "AAAA"}
     ],
 )
 def test_what_a_model_reads(result: dict[str, Any], read: str) -> None:
-    assert content_text_of(result) == read
+    assert content_of(result) == read
 
 
 def test_of_many_parts_the_rest_are_counted() -> None:
-    lines = content_text_of({"content": [text("x")] * (MAX_BLOCKS + 5)}).splitlines()
+    read = content_of({"content": [text("x")] * (MAX_BLOCKS + 5)})
+    assert isinstance(read, str)
+    lines = read.splitlines()
     assert (len(lines), lines[-1]) == (MAX_BLOCKS + 1, "[5 more parts are not shown]")
+
+
+def test_pictures_sounds_and_blobs_are_files() -> None:
+    sound = {"type": "audio", "mimeType": "audio/wav", "data": "AAAA"}
+    blob = {
+        "type": "resource",
+        "resource": {"uri": "file:///x/a.pdf", "mimeType": "application/pdf", "blob": "JVBERg=="},
+    }
+    read = content_of({"content": [text("see"), IMAGE, sound, blob]})
+    assert isinstance(read, TextWithFiles)
+    assert read.files == (ToolFile(b"\0\0\0"), ToolFile(b"\0\0\0"), ToolFile(b"%PDF", "a.pdf"))
+    assert read.text.splitlines() == [
+        "see",
+        "[image of type image/png, 3 bytes]",
+        "[audio of type audio/wav, 3 bytes]",
+        "[resource file:///x/a.pdf of type application/pdf, 4 bytes]",
+    ]
+
+
+def test_files_beyond_the_bounds_of_a_result_are_notes() -> None:
+    read = content_of({"content": [IMAGE] * (MOST_FILES + 1)})
+    assert isinstance(read, TextWithFiles)
+    assert (len(read.files), read.text.count("not shown")) == (MOST_FILES, 1)
+    huge = {**IMAGE, "data": "A" * (MOST_BYTES // 3 * 4 + 8)}
+    assert "not shown" in str(content_of({"content": [huge]}))
 
 
 @pytest.mark.parametrize(
@@ -56,4 +85,4 @@ def test_of_many_parts_the_rest_are_counted() -> None:
 )
 def test_a_call_that_failed(result: dict[str, Any], why: str) -> None:
     with pytest.raises(ToolExecutionError, match=why):
-        content_text_of(result)
+        content_of(result)

@@ -212,6 +212,50 @@ SELECT data FROM contexts WHERE principal = ?
 -- name: save_context
 INSERT INTO contexts (principal, data) VALUES (?, ?) ON CONFLICT (principal) DO UPDATE SET data = excluded.data
 
+-- name: file
+SELECT id, principal, sha256, size, media_type, name, width, height, added_at, unused_since FROM files WHERE id = ?
+
+-- name: file_with
+SELECT id, principal, sha256, size, media_type, name, width, height, added_at, unused_since FROM files
+WHERE principal = ? AND sha256 = ?
+
+-- name: unused_files
+SELECT id, principal, sha256, size, media_type, name, width, height, added_at, unused_since FROM files
+WHERE unused_since IS NOT NULL AND unused_since < ? ORDER BY unused_since LIMIT ?
+
+-- name: add_file
+INSERT INTO files (id, principal, sha256, size, media_type, name, width, height, added_at, unused_since)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: set_unused
+UPDATE files SET unused_since = ? WHERE id = ?
+
+-- name: set_unused_if_free
+UPDATE files SET unused_since = 0
+WHERE id = ? AND unused_since IS NULL AND NOT EXISTS (SELECT 1 FROM file_references r WHERE r.file = files.id)
+
+-- name: drop_file
+DELETE FROM files WHERE id = ?
+
+-- name: file_bytes
+SELECT bytes FROM file_space WHERE principal = ?
+
+-- name: bytes_of_files
+SELECT coalesce(sum(bytes), 0) FROM file_space
+
+-- name: take_file_space
+INSERT INTO file_space (principal, bytes) VALUES (?, ?)
+ON CONFLICT (principal) DO UPDATE SET bytes = bytes + excluded.bytes
+
+-- name: refer_file
+INSERT OR IGNORE INTO file_references (thread, file) VALUES (?, ?)
+
+-- name: referred_files
+SELECT file FROM file_references WHERE thread = ? LIMIT ?
+
+-- name: drop_reference
+DELETE FROM file_references WHERE thread = ? AND file = ?
+
 -- name: idle_threads
 SELECT key, updated_at FROM threads
 WHERE NOT erasing AND no NOT IN (SELECT thread FROM runs WHERE status IN ('queued', 'running', 'paused'))
@@ -409,3 +453,12 @@ WHERE s.erasing IS NOT 1
 SELECT t.day, t.budget, t.tokens, t.cost_usd, coalesce(r.tokens, 0), coalesce(r.cost_usd, 0) FROM temp.budgets t
 LEFT JOIN main.budgets r ON r.day = t.day AND r.budget = t.budget
 WHERE t.day >= (SELECT coalesce(min(day), 0) FROM main.budgets)
+
+-- name: both_file_references
+SELECT s.key || ' ' || r.file, r.*, t.* FROM main.file_references r JOIN main.threads s ON s.no = r.thread
+LEFT JOIN temp.file_references t ON t.thread = r.thread AND t.file = r.file WHERE NOT s.erasing
+
+-- name: missing_file_references
+SELECT coalesce(s.key, t.thread) || ' ' || t.file FROM temp.file_references t
+LEFT JOIN main.threads s ON s.no = t.thread
+WHERE NOT EXISTS (SELECT 1 FROM main.file_references r WHERE r.thread = t.thread AND r.file = t.file)
