@@ -29,6 +29,7 @@ _OTHER_NAMES: Mapping[str, str] = {  # of the same parameter at other APIs, in c
     r"include_usage": "stream_options",
     r"response.?(?:mime.?type|schema)": "response_format",
     r"json[ _](?:schema|object|mode)|structured.?outputs?|guided_json|output_(?:config|format)": "response_format",
+    r"\bgrammar\b": "response_format",  # TGI
 }
 _RENAMED = "max_completion_tokens"
 _UNSUPPORTED = re.compile(

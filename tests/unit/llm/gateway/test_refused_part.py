@@ -44,6 +44,8 @@ def after(body: Any, request: ModelRequest = REQUEST, choices: WireChoices = USU
 
 
 DROPPED = [
+    # https://github.com/huggingface/text-generation-inference/blob/main/router/src/server.rs
+    ({"error": "Tool error: Grammar and tools are mutually exclusive", "error_type": "tool_error"}, "response_format"),
     # https://github.com/johny-b/llmcomp/issues/69
     (openai("Unsupported value: 'temperature' does not support 0 with this model.", "temperature"), "temperature"),
     # https://github.com/HKUDS/nanobot/issues/370
