@@ -65,7 +65,7 @@ async def purge(folder: str = "everything") -> str:
 
 
 class Played(msgspec.Struct, frozen=True):
-    """What came of a shape: the run's result and events, and the bodies of the requests."""
+    """What came of a shape: the last run's result, the events of all runs, and the bodies of the requests."""
 
     result: RunResult
     events: list[Event]
@@ -81,6 +81,12 @@ class Played(msgspec.Struct, frozen=True):
         """The calls that ran, in the order in which they were asked for."""
         ran = {event.call: [event.tool, event.arguments] for event in self.events if isinstance(event, ToolCallStarted)}
         return [ran[call] for call in sorted(ran)]
+
+    @property
+    def tokens(self) -> list[list[int]]:
+        """The input, output and cached tokens of each reply."""
+        usages = [reply.usage for reply in self.replies]
+        return [[usage.input_tokens, usage.output_tokens, usage.cached_tokens] for usage in usages]
 
     @property
     def failures(self) -> list[str]:
@@ -135,11 +141,14 @@ async def play(shape: Shape, form: Form) -> Played:
     )
     tools = [lookup, now, add, purge, *map(_tool_named, shape.get("tools", ()))]
     async with ShapeRuntime(shape, gateway, tools) as runtime:
-        started = await runtime.runs.start("local", StartRun(input=user("go"), stream=form == "streamed"))
-        result = await runtime.runs.wait(started.run_id, 10)
-        entries = await runtime.journal.read(started.run_id)
+        events: list[Event] = []
+        for question in shape.get("questions", ["go"]):
+            asked = StartRun(input=user(question), thread_id="thread", stream=form == "streamed")
+            started = await runtime.runs.start("local", asked)
+            result = await runtime.runs.wait(started.run_id, 10)
+            events += [entry.event for entry in await runtime.journal.read(started.run_id)]
     bodies = [json.loads(request.body) for request in transport.requests]
-    return Played(result, [entry.event for entry in entries], bodies)
+    return Played(result, events, bodies)
 
 
 def problems(shape: Shape, form: Form, played: Played) -> list[str]:
@@ -203,6 +212,8 @@ def encoded(reply: dict[str, Any], form: Form = "plain") -> FakeReply:
         body = gzip.compress(body, mtime=0)
     headers = {"content-type": reply.get("type", content_type), **reply.get("headers", {})}
     pieces: list[Any] = [body[:7], body[7:]] if form == "streamed" else [body]
+    if size := reply.get("pieces"):
+        pieces = [body[start : start + size] for start in range(0, len(body), size)]
     status = 200 if is_response(reply) else reply.get("status", 200)
     return FakeReply([*pieces, cut_off(URL)] if reply.get("cut") else pieces, status=status, headers=headers)
 
