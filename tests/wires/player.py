@@ -17,8 +17,9 @@ from journeyman.agents.react import ReactAgent
 from journeyman.agents.spec import AgentSpec, ModelSettings, Output
 from journeyman.agents.toolset import Toolset
 from journeyman.clock import ManualClock
+from journeyman.egress.pool import AiohttpTransport
 from journeyman.egress.services import Services
-from journeyman.egress.transport import FakeReply, FakeTransport, Request, cut_off
+from journeyman.egress.transport import Exchange, FakeReply, FakeTransport, Request, cut_off
 from journeyman.events.events import Event, ModelReplied, ToolCallFinished, ToolCallStarted
 from journeyman.events.messages import Message, user
 from journeyman.llm.gateway.gateway import Gateway
@@ -109,7 +110,7 @@ class ShapeRuntime(RuntimeInMemory):
 
     def spec(self) -> AgentSpec:
         output = Output(**self._shape["output"]) if "output" in self._shape else None
-        model = ModelSettings(name="scripted", **self._shape.get("model", {}))
+        model = ModelSettings(**{"name": "scripted", **self._shape.get("model", {})})
         return msgspec.structs.replace(super().spec(), model=model, output=output)
 
     def build(self, spec: AgentSpec) -> ReactAgent:
@@ -131,14 +132,35 @@ def shapes() -> Iterator[Shape]:
         yield from json.loads(file.read_text())
 
 
-async def play(shape: Shape, form: Form) -> Played:
-    """Run an agent against a server that replies as the shape says."""
-    transport = FakeTransport(*(_server(shape, form),) * 20)
+class RecordingTransport:
+    """A transport that keeps the requests it sends. It is open as long as its context."""
+
+    def __init__(self) -> None:
+        self.requests: list[Request] = []
+        self._transport = AiohttpTransport()
+
+    async def __aenter__(self) -> RecordingTransport:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._transport.aclose()
+
+    def send(self, request: Request) -> Exchange:
+        self.requests.append(request)
+        return self._transport.send(request)
+
+    async def aclose(self) -> None:
+        """Leave the connections open for the other requests of the test."""
+
+
+async def play(
+    shape: Shape, form: Form, server: RecordingTransport | None = None, url: str = URL, key: str | None = None
+) -> Played:
+    """Run an agent against a server that replies as the shape says, or against the real `server` at this URL."""
+    transport = server or FakeTransport(*(_server(shape, form),) * 20)
     services = Services(clock=NeverWaiting(), rng=random.Random(1))
-    destination = services.gateway(URL)
-    gateway = Gateway(
-        transport, URL, None, guard=destination.guard, timeouts=destination.timeouts, clock=NeverWaiting()
-    )
+    destination = services.gateway(url)
+    gateway = Gateway(transport, url, key, guard=destination.guard, timeouts=destination.timeouts, clock=NeverWaiting())
     tools = [lookup, now, add, purge, *map(_tool_named, shape.get("tools", ()))]
     async with ShapeRuntime(shape, gateway, tools) as runtime:
         events: list[Event] = []
@@ -188,14 +210,17 @@ def _server(shape: Shape, form: Form) -> Any:
     replies = iter(shape[form])
 
     def answer(request: Request) -> FakeReply:
-        body = json.loads(request.body)
-        for refusal in shape.get("refuses", ()):
-            if _has(body, refusal["key"], refusal.get("value", _ANY)):
-                return encoded(refusal, form)
+        refused = refusal_of(shape, json.loads(request.body))
         usual = _RESPONSE if request.url.endswith("/responses") else _COMPLETION
-        return encoded(next(replies, usual), form)
+        return encoded(refused or next(replies, usual), form)
 
     return answer
+
+
+def refusal_of(shape: Shape, body: Any) -> dict[str, Any] | None:
+    """Return the reply of a server that refuses a part of the request; None if it refuses none."""
+    refusals = shape.get("refuses", ())
+    return next((each for each in refusals if _has(body, each["key"], each.get("value", _ANY))), None)
 
 
 def _has(body: Any, key: str, value: Any) -> bool:

@@ -150,8 +150,8 @@ def _chunks(server: Server, round_: Round, finish: str) -> list[Any]:
     for chunk in chunks[-len(ended) :]:
         chunk["choices"][0] |= ends
     chunks[-1] |= filled(streamed.get("last_chunk", {}), {"usage": USAGE})
-    tail = [{"choices": [], "usage": "$usage"}]
-    return [*chunks, *filled(streamed.get("tail", tail), {"usage": USAGE})]
+    tail = filled(streamed.get("tail", [{"choices": [], "usage": "$usage"}]), {"usage": USAGE})
+    return [*chunks, *(_chunk(streamed, {}) | chunk for chunk in tail)]
 
 
 def _chunk(streamed: dict[str, Any], delta: dict[str, Any], index: int = 0) -> dict[str, Any]:
