@@ -19,10 +19,11 @@ from benchmarks.servers import ROOT, environment
 from tests.harness.api_client import ApiClient
 from tests.harness.real_server import RealServer
 from tests.harness.sse_client import process
-from tests.wires import server_replies
 from tests.wires.matrix import FORMS, PLAYS
 from tests.wires.player import Form, RecordingTransport, play
-from tests.wires.server_replies import TYPED, servers
+from tests.wires.rounds import TYPED
+from tests.wires.rounds import rounds as rounds_of
+from tests.wires.server_shapes import loop, servers
 
 VENV = ROOT / ".venv-litellm"
 KEY = "sk-proxy-for-tests"
@@ -198,7 +199,7 @@ async def test_a_wrong_key_is_refused_and_never_shown(proxy: str, tmp_path: Path
 async def test_the_rounds_of_a_server_behind_litellm(proxy: str, rounds: str, name: str, case: str, form: Form) -> None:
     """As in the matrix: the calls that run, the answer, and what comes back to the server, through the proxy."""
     server = servers()[NUMBERS[name]]
-    shape = server_replies.loop(server, form) | {"questions": ["go", "again"] if case == "loop" else ["go"]}
+    shape = loop(server, form) | {"questions": ["go", "again"] if case == "loop" else ["go"]}
     shape["model"] = {"name": f"{NUMBERS[name]}-{case}", **shape["model"]}
     async with aiohttp.ClientSession(trust_env=False) as http, RecordingTransport() as transport:
         seen = f"{rounds}/{NUMBERS[name]}/{case}"
@@ -206,14 +207,14 @@ async def test_the_rounds_of_a_server_behind_litellm(proxy: str, rounds: str, na
         played = await play(shape, form, transport, proxy, KEY)
         requests = await (await http.get(seen)).json()
     assert (played.result.response, played.result.error) == (TYPED, None)
-    calls = [call for round_ in server_replies.rounds(server) for call in round_.calls] if case == "loop" else []
+    calls = [call for round_ in rounds_of(server) for call in round_.calls] if case == "loop" else []
     assert played.calls == [[tool, json.loads(arguments)] for tool, arguments in calls]
     assert played.failures == (["reply_cut", "reply_cut"] if case == "cut" else [])
     assert case != "error" or len(requests) == 2
     if case == "loop" and "thought" in server["plain"]:
         said = [message for message in requests[-1]["messages"] if message["role"] == "assistant"]
         thoughts = [message.get("reasoning_content", message.get("reasoning")) for message in said]
-        assert thoughts == [round_.thought for round_ in server_replies.rounds(server)[:-1]]
+        assert thoughts == [round_.thought for round_ in rounds_of(server)[:-1]]
 
 
 def test_the_proxy_itself_answers(proxy: str) -> None:

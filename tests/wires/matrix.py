@@ -9,33 +9,19 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, get_args
 
-from journeyman.llm.gateway.opaque import OUTPUT_ONLY
 from tests.harness.source_tree import ROOT
 from tests.wires.player import Form, Played, play
-from tests.wires.server_replies import (
-    TYPED,
-    USAGE,
-    Round,
-    Server,
-    cut,
-    cut_round,
-    failing,
-    loop,
-    message,
-    rounds,
-    servers,
-)
+from tests.wires.rounds import TYPED, USAGE, Server, cut_round, rounds
+from tests.wires.server_shapes import cut, failing, loop, servers, wire_of
 
 FORMS: tuple[Form, ...] = get_args(Form)
 PAGE = ROOT / "docs/reference/models.md"
 BEGIN, END = "<!-- matrix: written by tests/wires/matrix.py -->\n", "<!-- end of the matrix -->\n"
 NOT_PLAYED = ("OpenAI (Responses)", "Azure OpenAI (Responses)")
 ALWAYS = 19  # errors, more than any run retries
-_READ = ("refusal", "function_call", "tool_calls", "role")
-_RESULTS = {"lookup": "Zürich 😀 is sunny", "now": "12:00", "add": "5"}
 
 Problems = list[str]
 
@@ -50,7 +36,7 @@ async def loop_problems(server: Server, form: Form) -> Problems:
         "the answer": (played.result.response, TYPED),
         "the error": (played.result.error, None),
         "the tokens": (played.tokens, [[USAGE["prompt_tokens"], USAGE["completion_tokens"], 4]] * len(rounds(server))),
-        "how the schema was sent": (typed_by(played), typed(server, form)),
+        "how the schema was sent": (wire_of(server).typed_by(played.requests[-1]), typed(server, form)),
     }
     return [*_differences(expected), *_not_sent_back(server, form, played), *_not_asked(server, played)]
 
@@ -66,8 +52,9 @@ async def cut_problems(server: Server, form: Form) -> Problems:
         "the answer": (played.result.response, TYPED),
         "the error": (played.result.error, None),
     }
-    first = [reply for reply in _replies(played.requests[-1])[:1] for reply in [{**reply, "tool_calls": None}]]
-    expected["what comes back"] = (first, [{**returned(server, round_, form), "tool_calls": None}])
+    wire = wire_of(server)
+    said = wire.without_calls(wire.conversation(server, round_, form))
+    expected["what comes back"] = (wire.without_calls(wire.sent_back(played.requests[-1])), said)
     return _differences(expected)
 
 
@@ -97,57 +84,22 @@ def error_code(server: Server, form: Form) -> str:
 
 
 def typed(server: Server, form: Form) -> str:
-    """Return how the schema must reach the server's model, see `typed_by`."""
+    """Return how the schema must reach the server's model, by the names of `typed_by`."""
     by = server.get("typed", "schema")
     return str(by[form] if isinstance(by, dict) else by)
 
 
-def returned(server: Server, round_: Round, form: Form = "plain") -> dict[str, Any]:
-    """Return the reply of a round as a request must send it back: all that came, but what no request may hold."""
-    came = message(server, round_)
-    sent = {key: value for key, value in came.items() if key not in (*_READ, *OUTPUT_ONLY)}
-    sent |= {"role": "assistant", "content": sent.get("content") or None}
-    sent |= server.get("only_streamed", {}) if form == "streamed" else {}
-    if round_.calls:
-        sent["tool_calls"] = [_sent_call(call, server, form) for call in came["tool_calls"]]
-    return sent
-
-
-def _sent_call(call: dict[str, Any], server: Server, form: Form) -> dict[str, Any]:
-    missing = server.get("only_plain", ()) if form == "streamed" else ()
-    function = call.get("function") or {key: call[key] for key in ("name", "arguments")}
-    function = {key: value for key, value in function.items() if key not in missing}
-    if not isinstance(function["arguments"], str):  # a text in the form whose calls have texts
-        separators = (",", ":") if "$object" in json.dumps(server[form]["call"]) else None
-        function["arguments"] = json.dumps(function["arguments"], ensure_ascii=False, separators=separators)
-    kept = {key: value for key, value in call.items() if key not in ("index", "name", "arguments")}
-    return {**kept, "type": "function", "function": function}
-
-
 def _not_sent_back(server: Server, form: Form, played: Played) -> Problems:
-    """Return what differs in the messages of the requests: each holds the replies and results before it."""
-    said = [_conversation(server, round_, form) for round_ in rounds(server)[:-1]]
-    wrong = []
-    for number, request in enumerate(played.requests):
-        found = [sent for sent in request["messages"] if sent["role"] in ("assistant", "tool")]
-        whole = [sent for part in said for sent in part]
-        if found != whole[: len(found)]:
-            wrong.append(f"request {number} has {found} instead of {whole[: len(found)]}")
-    if len(_replies(played.requests[-1])) != len(said):
-        wrong.append(f"the last request has {len(_replies(played.requests[-1]))} replies instead of {len(said)}")
-    return wrong
-
-
-def _conversation(server: Server, round_: Round, form: Form) -> list[dict[str, Any]]:
-    reply = returned(server, round_, form)
-    ids = server.get("ids", {}).get(str(round_.number))
-    for call, given in zip(reply.get("tool_calls", ()), ids or (), strict=False):
-        call["id"] = given
-    results = [
-        {"role": "tool", "tool_call_id": call["id"], "content": _RESULTS[call["function"]["name"]]}
-        for call in reply.get("tool_calls", ())
+    """Return what differs in the requests: each holds the replies and results before it, and the last holds all."""
+    wire = wire_of(server)
+    said = [sent for round_ in rounds(server)[:-1] for sent in wire.conversation(server, round_, form)]
+    held = [wire.sent_back(request) for request in played.requests]
+    wrong = [
+        f"request {number} has {found} instead of {said[: len(found)]}"
+        for number, found in enumerate(held)
+        if found != said[: len(found)]
     ]
-    return [reply, *results]
+    return wrong if held[-1] == said else [*wrong, f"the last request has {len(held[-1])} messages, not {len(said)}"]
 
 
 def _not_asked(server: Server, played: Played) -> Problems:
@@ -158,18 +110,6 @@ def _not_asked(server: Server, played: Played) -> Problems:
         for number, request in enumerate(played.requests)
         if any(request.get(key) != value for key, value in asked.items())
     ]
-
-
-def _replies(request: dict[str, Any]) -> list[dict[str, Any]]:
-    return [sent for sent in request["messages"] if sent["role"] == "assistant"]
-
-
-def typed_by(played: Played) -> str:
-    """Return how the schema of the answer reached the model: as `response_format`, or in the prompt."""
-    request = played.requests[-1]
-    if "response_format" in request:
-        return "schema" if request["response_format"]["type"] == "json_schema" else "json"
-    return "prompt" if "answer" in json.dumps(request["messages"][0]) else "none"
 
 
 def _differences(expected: dict[str, tuple[Any, Any]]) -> Problems:
@@ -197,7 +137,7 @@ def _row(server: Server) -> str:
     played = "yes" if server.get("parallel", True) else "yes; one call a reply"
     code = f"`{error_code(server, 'streamed')}`"
     links = " ".join(f"[{number}]({source})" for number, source in enumerate(server["sources"], 1))
-    cells = (server["name"], played, _typed_answer(server), code, ", ".join(_come_back(server)), links)
+    cells = (server["name"], played, _typed_answer(server), code, ", ".join(_fields(server)), links)
     return f"| {' | '.join(cells)} |"
 
 
@@ -208,15 +148,10 @@ def _typed_answer(server: Server) -> str:
     return ways["plain"]
 
 
-def _come_back(server: Server) -> Iterator[str]:
-    """Yield the names of the fields that come back and that the OpenAI API does not have."""
-    reply = returned(server, rounds(server)[0]) | returned(server, rounds(server)[2])
-    yield from (f"`{name}`" for name in reply if name not in ("role", "content", "tool_calls"))
-    if isinstance(reply["content"], list):
-        yield "`content` with its parts"
-    call = returned(server, rounds(server)[0])["tool_calls"][0]
-    yield from (f"`{name}` of calls" for name in call if name not in ("id", "type", "function"))
-    yield from (f"`{name}` of functions" for name in call["function"] if name not in ("name", "arguments"))
+def _fields(server: Server) -> list[str]:
+    """Return the fields that come back, each once."""
+    made = (name for round_ in rounds(server)[:3:2] for name in wire_of(server).opaque_fields(server, round_))
+    return list(dict.fromkeys(made))
 
 
 def page_with(matrix: str) -> str:

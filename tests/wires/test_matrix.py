@@ -12,7 +12,8 @@ from tests.harness.source_tree import ROOT
 from tests.wires import matrix
 from tests.wires.mutations import MUTATIONS, mutated_source
 from tests.wires.player import Form
-from tests.wires.server_replies import Server, servers
+from tests.wires.rounds import Server
+from tests.wires.server_shapes import servers
 
 ALL = servers()
 PLAYS = [(server, name, form) for server in ALL for name in matrix.PLAYS for form in matrix.FORMS]

@@ -14,13 +14,13 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.wires import server_replies
+from tests.wires import server_shapes
 from tests.wires.player import Form, Shape, encoded, refusal_of
 
 PLAYS = {
-    "loop": server_replies.loop,
-    "cut": server_replies.cut,
-    "error": lambda server, form: server_replies.failing(server, form, times=1),
+    "loop": server_shapes.loop,
+    "cut": server_shapes.cut,
+    "error": lambda server, form: server_shapes.failing(server, form, times=1),
 }
 
 
@@ -28,7 +28,7 @@ class Upstream:
     """The servers, with the requests to each play of theirs."""
 
     def __init__(self) -> None:
-        self._servers = server_replies.servers()
+        self._servers = server_shapes.servers()
         self._requests: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
 
     def app(self) -> web.Application:
