@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from types import ModuleType
 
-from tests.wires import chat_rounds
+from tests.wires import chat_rounds, response_rounds
 from tests.wires.player import Form, Shape
 from tests.wires.rounds import OUTPUT, ROUNDS, Server, cut_round, rounds
 
@@ -21,7 +21,7 @@ def servers() -> list[Server]:
 
 def wire_of(server: Server) -> ModuleType:
     """Return the module that writes what the server sends."""
-    return chat_rounds
+    return response_rounds if "items" in server else chat_rounds
 
 
 def loop(server: Server, form: Form) -> Shape:

@@ -19,7 +19,9 @@ ALL = servers()
 PLAYS = [(server, name, form) for server in ALL for name in matrix.PLAYS for form in matrix.FORMS]
 PLAYED = (
     "OpenAI (chat)",
+    "OpenAI (Responses)",
     "Azure OpenAI (chat)",
+    "Azure OpenAI (Responses)",
     "Gemini",
     "Anthropic",
     "Mistral",
