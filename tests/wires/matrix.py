@@ -102,8 +102,8 @@ def _not_sent_back(server: Server, form: Form, played: Played) -> Problems:
 
 
 def _not_asked(server: Server, played: Played) -> Problems:
-    """Return the requests that do not ask for reasoning, as the agent's `extra` says."""
-    asked = server.get("reasoning", {})
+    """Return the requests that do not ask for reasoning, as the agent's `extra` says and the server needs it."""
+    asked = {**server.get("reasoning", {}), **server.get("needs", {})}
     return [
         f"request {number} does not ask for reasoning"
         for number, request in enumerate(played.requests)

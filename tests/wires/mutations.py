@@ -64,6 +64,35 @@ _LINES = (
     Mutation(f"{GATEWAY}.wire", 'body = {**message.extra, "role": "assistant"}', 'body = {"role": "assistant"}'),
     Mutation("journeyman.llm.finish_reasons", '"model_length",  # Mistral', ""),
     Mutation("journeyman.llm.finish_reasons", 'case "cut":', 'case "cut" if not calls:'),
+    Mutation(f"{GATEWAY}.responses_decoder", "self.done = self.done or self._response.ended", "pass"),
+    Mutation(
+        f"{GATEWAY}.partial_response", 'if response.get("error") or status in ("failed", "cancelled"):', "if False:"
+    ),
+    Mutation(f"{GATEWAY}.partial_response", 'usage = self._response.get("usage")', "usage = None"),
+    Mutation(f"{GATEWAY}.output_items", 'kept.append({"type": CALL})', "pass"),
+    Mutation(
+        f"{GATEWAY}.output_items",
+        "extra = json_text.storable({key: value for key, value in item.items() if key not in _OF_CALL})",
+        "extra = {}",
+    ),
+    Mutation(
+        f"{GATEWAY}.output_items",
+        'return {**item, "content": [_without_text(part, texts) for part in content]}',
+        "return item",
+    ),
+    Mutation(f"{GATEWAY}.output_items", 'call_id = item.get("call_id") or item.get("id")', 'call_id = item.get("id")'),
+    Mutation(
+        f"{GATEWAY}.output_items",
+        "return {name: value for name, value in part.items() if name != key}",
+        'return {"type": part["type"]}',
+    ),
+    Mutation(f"{GATEWAY}.output_items", "part = {**part, key: next(texts)}", "part = {**part, key: None}"),
+    Mutation(f"{GATEWAY}.partial_items", "streamed.pop(twin[0])", "pass"),
+    Mutation(
+        f"{GATEWAY}.responses_wire",
+        'body: dict[str, JSON] = {"store": False, "include": [REASONING]}',
+        "body: dict[str, JSON] = {}",
+    ),
 )
 MUTATIONS = dict(enumerate(_LINES))
 
