@@ -35,12 +35,25 @@ async def look(text: str, wait: float = 0.0) -> str:
     return text
 """
 AGENT = """
-type: react_agent
+type: TYPE
 model: offline
 prompt: "Today is {{ now.strftime('%Y-%m-%d') }}. You are {{ agent.name }}."
 tools: [look]
 limits: {repeats: 50}
 history: {HISTORY}
+"""
+GRAPH = """
+graph:
+  start: work
+  nodes:
+    work: {type: llm}
+    act: {type: tools}
+    sum_up: {type: llm, prompt: "Sum up.", tools: []}
+  edges:
+    - {from: work, to: act, when: "state.tool_calls.size() > 0"}
+    - {from: work, to: sum_up}
+    - {from: act, to: work}
+    - {from: sum_up, to: end}
 """
 TYPED = """
 output: {retries: 3, schema: {type: object, required: [n], properties: {n: {type: integer}}}}
@@ -73,9 +86,10 @@ class Thread:
     """An agent for many threads, whose model is given a new script for each."""
 
     def __init__(self, runner: asyncio.Runner, folder: Path, history: str, more: str = "") -> None:
+        kind = "custom_react_agent" if "graph:" in more else "react_agent"
         (folder / "tools").mkdir()
         (folder / "tools" / "look.py").write_text(TOOLS)
-        (folder / "agent.yaml").write_text(AGENT.replace("HISTORY", history) + more)
+        (folder / "agent.yaml").write_text(AGENT.replace("TYPE", kind).replace("HISTORY", history) + more)
         self._runner = runner
         self._factory = AgentFactory(folder / "agent.yaml", journal=MemoryJournal(), models=self)
         self._agent = runner.run(self._factory.create_agent())
@@ -169,6 +183,23 @@ def test_a_retry_of_a_typed_answer_continues_the_request_before(typed: Thread, r
     requests = typed.requests(scripts)
     assert len(requests) == sum(len(turns) + 1 for _, turns, _ in scripts)
     for before, after in itertools.pairwise(requests):
+        assert continues(before, after), f"{before.messages}\n{after.messages}"
+
+
+@pytest.fixture
+def graph(tmp_path: Path) -> Iterator[Thread]:
+    with threads_of(tmp_path, "max_messages: 1000, max_tokens: 1000000", GRAPH) as made:
+        yield made
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(runs=threads)
+def test_each_node_of_a_graph_has_its_own_prefix(graph: Thread, runs: list[Any]) -> None:
+    requests = graph.requests([(text, [*rounds, {"text": "Done."}], answer) for text, rounds, answer in runs])
+    working = [request for request in requests if request.tools]
+    summing = [request for request in requests if not request.tools]
+    assert (len(working), len(summing)) == (sum(len(rounds) + 1 for _, rounds, _ in runs), len(runs))
+    for before, after in (*itertools.pairwise(working), *itertools.pairwise(summing)):
         assert continues(before, after), f"{before.messages}\n{after.messages}"
 
 
