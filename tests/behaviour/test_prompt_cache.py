@@ -78,7 +78,7 @@ def with_ids(made: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 rounds = st.fixed_dictionaries({"text": texts, "tool_calls": st.lists(calls, min_size=1, max_size=3).map(with_ids)})
 answers = st.fixed_dictionaries({"text": st.sampled_from(["Well.", "ok", "é"])})
-runs = st.tuples(st.sampled_from(["hi", "go on", "\u2028"]), st.lists(rounds, max_size=3), answers)
+runs = st.tuples(st.sampled_from(["hi", "go on", "a\u2028"]), st.lists(rounds, max_size=3), answers)
 threads = st.lists(runs, min_size=1, max_size=4)
 
 
