@@ -7,7 +7,7 @@ import contextlib
 import itertools
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from journeyman import AgentFactory
+from journeyman.agents.history_summary import INSTRUCTION
 from journeyman.llm.client import ModelRequest
 from journeyman.llm.gateway.wire import encode_request
 from journeyman.testing import MemoryJournal, ScriptedModel
@@ -34,12 +35,28 @@ async def look(text: str, wait: float = 0.0) -> str:
     return text
 """
 AGENT = """
-type: react_agent
+type: TYPE
 model: offline
 prompt: "Today is {{ now.strftime('%Y-%m-%d') }}. You are {{ agent.name }}."
 tools: [look]
 limits: {repeats: 50}
 history: {HISTORY}
+"""
+GRAPH = """
+graph:
+  start: work
+  nodes:
+    work: {type: llm}
+    act: {type: tools}
+    sum_up: {type: llm, prompt: "Sum up.", tools: []}
+  edges:
+    - {from: work, to: act, when: "state.tool_calls.size() > 0"}
+    - {from: work, to: sum_up}
+    - {from: act, to: work}
+    - {from: sum_up, to: end}
+"""
+TYPED = """
+output: {retries: 3, schema: {type: object, required: [n], properties: {n: {type: integer}}}}
 """
 
 texts = st.sampled_from(["", "a", "bad", 'é\n"quoted"', "x" * 300])
@@ -61,17 +78,18 @@ def with_ids(made: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 rounds = st.fixed_dictionaries({"text": texts, "tool_calls": st.lists(calls, min_size=1, max_size=3).map(with_ids)})
 answers = st.fixed_dictionaries({"text": st.sampled_from(["Well.", "ok", "é"])})
-runs = st.tuples(st.sampled_from(["hi", "go on", "\u2028"]), st.lists(rounds, max_size=3), answers)
+runs = st.tuples(st.sampled_from(["hi", "go on", "a\u2028"]), st.lists(rounds, max_size=3), answers)
 threads = st.lists(runs, min_size=1, max_size=4)
 
 
 class Thread:
     """An agent for many threads, whose model is given a new script for each."""
 
-    def __init__(self, runner: asyncio.Runner, folder: Path, history: str) -> None:
+    def __init__(self, runner: asyncio.Runner, folder: Path, history: str, more: str = "") -> None:
+        kind = "custom_react_agent" if "graph:" in more else "react_agent"
         (folder / "tools").mkdir()
         (folder / "tools" / "look.py").write_text(TOOLS)
-        (folder / "agent.yaml").write_text(AGENT.replace("HISTORY", history))
+        (folder / "agent.yaml").write_text(AGENT.replace("TYPE", kind).replace("HISTORY", history) + more)
         self._runner = runner
         self._factory = AgentFactory(folder / "agent.yaml", journal=MemoryJournal(), models=self)
         self._agent = runner.run(self._factory.create_agent())
@@ -81,9 +99,9 @@ class Thread:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._script, name)
 
-    def requests(self, runs: list[Any]) -> list[ModelRequest]:
-        """Run a new thread, and return every request that the model was sent."""
-        self._script = ScriptedModel([turn for _, rounds, answer in runs for turn in (*rounds, answer)])
+    def requests(self, runs: list[Any], first: Sequence[dict[str, Any]] = ()) -> list[ModelRequest]:
+        """Run a new thread, and return every request that the model was sent. `first`: turns before those of runs."""
+        self._script = ScriptedModel([*first, *(turn for _, rounds, answer in runs for turn in (*rounds, answer))])
         self._count += 1
         for text, _, _ in runs:
             self._runner.run(self._agent.run(text, thread_id=f"t{self._count}"))
@@ -94,12 +112,12 @@ class Thread:
 
 
 @contextlib.contextmanager
-def threads_of(folder: Path, history: str) -> Iterator[Thread]:
-    """Open an agent with this `history`. The calls that fail are not logged."""
+def threads_of(folder: Path, history: str, more: str = "") -> Iterator[Thread]:
+    """Open an agent with this `history`, and `more` of its file. The calls that fail are not logged."""
     logging.disable(logging.WARNING)
     try:
         with asyncio.Runner() as runner:
-            made = Thread(runner, folder, history)
+            made = Thread(runner, folder, history, more)
             yield made
             made.close()
     finally:
@@ -144,6 +162,72 @@ def test_only_a_full_window_cuts_whole_messages_from_the_beginning(small: Thread
             for cut in range(len(before.messages))
         )
         assert any(continues(each, after) for each in cuts)
+
+
+@pytest.fixture
+def typed(tmp_path: Path) -> Iterator[Thread]:
+    with threads_of(tmp_path, "max_messages: 1000, max_tokens: 1000000", TYPED) as made:
+        yield made
+
+
+wrong_answers = st.lists(st.sampled_from(["Well.", '{"n": "one"}', "{", "```json\n{}\n```"]), max_size=3)
+typed_runs = st.tuples(st.sampled_from(["hi", "go on"]), st.lists(rounds, max_size=2), wrong_answers)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(runs=st.lists(typed_runs, min_size=1, max_size=3))
+def test_a_retry_of_a_typed_answer_continues_the_request_before(typed: Thread, runs: list[Any]) -> None:
+    scripts = [
+        (text, [*rounds, *({"text": each} for each in wrong)], {"text": '{"n": 1}'}) for text, rounds, wrong in runs
+    ]
+    requests = typed.requests(scripts)
+    assert len(requests) == sum(len(turns) + 1 for _, turns, _ in scripts)
+    for before, after in itertools.pairwise(requests):
+        assert continues(before, after), f"{before.messages}\n{after.messages}"
+
+
+@pytest.fixture
+def graph(tmp_path: Path) -> Iterator[Thread]:
+    with threads_of(tmp_path, "max_messages: 1000, max_tokens: 1000000", GRAPH) as made:
+        yield made
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(runs=threads)
+def test_each_node_of_a_graph_has_its_own_prefix(graph: Thread, runs: list[Any]) -> None:
+    requests = graph.requests([(text, [*rounds, {"text": "Done."}], answer) for text, rounds, answer in runs])
+    working = [request for request in requests if request.tools]
+    summing = [request for request in requests if not request.tools]
+    assert (len(working), len(summing)) == (sum(len(rounds) + 1 for _, rounds, _ in runs), len(runs))
+    for before, after in (*itertools.pairwise(working), *itertools.pairwise(summing)):
+        assert continues(before, after), f"{before.messages}\n{after.messages}"
+
+
+SUMMARIES = [{"when": "^(Summary of what came|The conversation:)", "text": f"Summary {n}."} for n in range(40)]
+
+
+@pytest.fixture
+def summarized(tmp_path: Path) -> Iterator[Thread]:
+    with threads_of(tmp_path, "max_messages: 6, when_full: summarize") as made:
+        yield made
+
+
+def test_a_full_window_is_summarized(summarized: Thread) -> None:
+    requests = summarized.requests([("hi", [], {"text": "ok"})] * 6, SUMMARIES)
+    assert any(request.messages[0].text == INSTRUCTION for request in requests)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(runs=threads)
+def test_only_a_summary_changes_the_prefix(summarized: Thread, runs: list[Any]) -> None:
+    requests = summarized.requests(runs, SUMMARIES)
+    kinds = [request.messages[0].text == INSTRUCTION for request in requests]
+    assert kinds.count(False) == sum(len(rounds) + 1 for _, rounds, _ in runs)
+    latest: ModelRequest | None = None  # since the last summary
+    for request, is_summary in zip(requests, kinds, strict=True):
+        if not is_summary and latest is not None:
+            assert continues(latest, request), f"{latest.messages}\n{request.messages}"
+        latest = None if is_summary else request
 
 
 def continues(before: ModelRequest, after: ModelRequest) -> bool:

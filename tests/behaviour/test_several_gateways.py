@@ -17,6 +17,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from journeyman.events.events import ModelCalled, ModelReplied
 from journeyman.events.messages import user
 from journeyman.runtime.use_cases.requests import StartRun
 from journeyman.server.application import Application
@@ -71,10 +72,16 @@ def write(folder: Path, urls: dict[str, str]) -> None:
 
 
 async def ask(application: Application, agent: str) -> str:
+    return (await answered(application, agent))[0]
+
+
+async def answered(application: Application, agent: str) -> tuple[str, list[str]]:
+    """Run an agent: its answer, and the gateways that its events name."""
     started = await application.runs.start("local", StartRun(input=user("hi"), agent=agent))
     result = await application.runs.wait(started.run_id, 30)
     assert result.error is None
-    return result.response
+    events = [entry.event for entry in await application.journal.read(started.run_id)]
+    return result.response, [event.gateway for event in events if isinstance(event, ModelCalled | ModelReplied)]
 
 
 async def test_each_agent_asks_its_gateway_with_its_key(
@@ -88,8 +95,8 @@ async def test_each_agent_asks_its_gateway_with_its_key(
         env_file=None, database_url="memory://", litellm_gateway_url=f"{main}/v1", litellm_gateway_api_key=KEYS["MAIN"]
     )
     async with await build(settings, tmp_path) as application:
-        for agent in ("plain", "azure", "google"):
-            assert await ask(application, agent) == "hello"
+        for agent, gateway in (("plain", ""), ("azure", "azure"), ("google", "google")):
+            assert await answered(application, agent) == ("hello", [gateway, gateway])
         assert set(KEYS.values()) <= set(application.secrets.values)
         write(tmp_path, {name: url for name, (_, url) in peers.items()} | {"AZURE": f"{peers['AZURE'][1]}/moved"})
         assert (await application.reloader.reload()).applied

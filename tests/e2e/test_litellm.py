@@ -1,4 +1,4 @@
-"""A real LiteLLM proxy as the gateway, in front of `journeyman fake-llm`: plain and streamed, with tools."""
+"""A real LiteLLM proxy as the gateway, in front of `journeyman fake-llm` and of the servers of the matrix."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from benchmarks.child import Child, free_port
@@ -18,6 +19,11 @@ from benchmarks.servers import ROOT, environment
 from tests.harness.api_client import ApiClient
 from tests.harness.real_server import RealServer
 from tests.harness.sse_client import process
+from tests.wires.matrix import FORMS, PLAYS
+from tests.wires.player import Form, RecordingTransport, play
+from tests.wires.rounds import TYPED
+from tests.wires.rounds import rounds as rounds_of
+from tests.wires.server_shapes import loop, servers
 
 VENV = ROOT / ".venv-litellm"
 KEY = "sk-proxy-for-tests"
@@ -48,9 +54,35 @@ CONFIG = """\
 model_list:
   - model_name: house-model
     litellm_params: {{model: openai/offline, api_base: "{upstream}/v1", api_key: sk-upstream}}
+{models}
 general_settings: {{master_key: {key}}}
-litellm_settings: {{telemetry: false, drop_params: true}}
+litellm_settings: {{telemetry: false, drop_params: true, num_retries: 0}}
+router_settings: {{num_retries: 0, disable_cooldowns: true}}
 """
+MODEL = """\
+  - model_name: {number}-{play}
+    litellm_params:
+      model: {provider}/m
+      api_base: "{upstream}/{number}/{play}/v1"
+      api_key: sk-upstream
+      max_retries: 0
+"""
+# Servers of the matrix, and LiteLLM's provider for each. Mistral is left out: LiteLLM does not pass on its thinking
+# parts and `model_length`.
+PROVIDERS = {
+    "OpenAI (chat)": "openai",
+    "DeepSeek": "deepseek",
+    "Groq": "groq",
+    "Cerebras": "cerebras",
+    "xAI": "xai",
+    "Qwen (DashScope)": "dashscope",
+    "Kimi (Moonshot)": "moonshot",
+    "OpenRouter": "openrouter",
+    "vLLM": "hosted_vllm",
+    "Fireworks": "openai",
+}
+NUMBERS = {server["name"]: number for number, server in enumerate(servers())}
+ROUNDS = [(name, play, form) for name in PROVIDERS for play in PLAYS for form in FORMS]
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
@@ -75,12 +107,31 @@ def proxy_command() -> str:
 
 
 @pytest.fixture(scope="module")
-def proxy(proxy_command: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """`fake-llm`, and LiteLLM in front of it: the URL of LiteLLM."""
+def rounds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of the servers of the matrix."""
+    port = free_port()
+    argv = [sys.executable, "-m", "tests.wires.upstream", str(port)]
+    path = {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
+    child = Child("upstream", argv, tmp_path_factory.mktemp("upstream"), environment(**path), cwd=ROOT)
+    try:
+        child.wait_http(f"http://127.0.0.1:{port}/0/loop", 30)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        child.kill_group()
+
+
+@pytest.fixture(scope="module")
+def proxy(proxy_command: str, rounds: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """`fake-llm` and the servers of the matrix, and LiteLLM in front of them: the URL of LiteLLM."""
     folder = tmp_path_factory.mktemp("litellm")
     port, upstream = free_port(), free_port()
     config = folder / "config.yaml"
-    config.write_text(CONFIG.format(upstream=f"http://127.0.0.1:{upstream}", key=KEY))
+    models = "".join(
+        MODEL.format(number=NUMBERS[name], play=play, provider=provider, upstream=rounds)
+        for name, provider in PROVIDERS.items()
+        for play in PLAYS
+    )
+    config.write_text(CONFIG.format(upstream=f"http://127.0.0.1:{upstream}", models=models, key=KEY))
     argv = [sys.executable, "-m", "journeyman", "fake-llm", "--port", str(upstream)]
     fake = Child("fake-llm", argv, folder, environment(), cwd=ROOT)
     settings = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_TELEMETRY": "False", "NO_PROXY": "127.0.0.1"}
@@ -144,7 +195,29 @@ async def test_a_wrong_key_is_refused_and_never_shown(proxy: str, tmp_path: Path
         await server.close()
 
 
+@pytest.mark.parametrize(("name", "case", "form"), ROUNDS, ids=[f"{name}-{case}-{form}" for name, case, form in ROUNDS])
+async def test_the_rounds_of_a_server_behind_litellm(proxy: str, rounds: str, name: str, case: str, form: Form) -> None:
+    """As in the matrix: the calls that run, the answer, and what comes back to the server, through the proxy."""
+    server = servers()[NUMBERS[name]]
+    shape = loop(server, form) | {"questions": ["go", "again"] if case == "loop" else ["go"]}
+    shape["model"] = {"name": f"{NUMBERS[name]}-{case}", **shape["model"]}
+    async with aiohttp.ClientSession(trust_env=False) as http, RecordingTransport() as transport:
+        seen = f"{rounds}/{NUMBERS[name]}/{case}"
+        await http.delete(seen)
+        played = await play(shape, form, transport, proxy, KEY)
+        requests = await (await http.get(seen)).json()
+    assert (played.result.response, played.result.error) == (TYPED, None)
+    calls = [call for round_ in rounds_of(server) for call in round_.calls] if case == "loop" else []
+    assert played.calls == [[tool, json.loads(arguments)] for tool, arguments in calls]
+    assert played.failures == (["reply_cut", "reply_cut"] if case == "cut" else [])
+    assert case != "error" or len(requests) == 2
+    if case == "loop" and "thought" in server["plain"]:
+        said = [message for message in requests[-1]["messages"] if message["role"] == "assistant"]
+        thoughts = [message.get("reasoning_content", message.get("reasoning")) for message in said]
+        assert thoughts == [round_.thought for round_ in rounds_of(server)[:-1]]
+
+
 def test_the_proxy_itself_answers(proxy: str) -> None:
     request = urllib.request.Request(f"{proxy}/v1/models", headers={"Authorization": f"Bearer {KEY}"})
     with urllib.request.urlopen(request, timeout=10) as answer:
-        assert [item["id"] for item in json.load(answer)["data"]] == ["house-model"]
+        assert "house-model" in [item["id"] for item in json.load(answer)["data"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
@@ -34,13 +35,31 @@ REPLIES: dict[str, tuple[str, dict[str, Any]]] = {  # by the first words of a th
     ),
     "empty": ("m", {"message": {"content": ""}, "finish_reason": "stop"}),
 }
+CUT_REPLIES: dict[str, tuple[str, dict[str, Any]]] = {
+    "asked": (
+        "m",
+        {
+            "message": {
+                "content": None,
+                "reasoning_content": "hm",
+                "tool_calls": [
+                    {"id": "c1", "type": "function", "function": {"name": "refund", "arguments": '{"amount": 5}'}}
+                ],
+            },
+            "finish_reason": "length",
+        },
+    ),
+    "ran": REPLIES["purge"],
+    "think": REPLIES["think"],
+}
 AFTERWARDS = ("m", {"message": {"content": "done"}, "finish_reason": "stop"})
 
 
 class ReplyingGateway:
     """`async with ReplyingGateway() as gateway`. `requests` holds the messages of the requests, by a thread's words."""
 
-    def __init__(self) -> None:
+    def __init__(self, replies: Mapping[str, tuple[str, dict[str, Any]]] = REPLIES) -> None:
+        self._replies = replies
         self.requests: dict[str, list[list[dict[str, Any]]]] = {}
 
     async def __aenter__(self) -> ReplyingGateway:
@@ -61,7 +80,7 @@ class ReplyingGateway:
         seen = self.requests.setdefault(words, [])
         seen.append(messages)
         model, choice = (
-            AFTERWARDS if messages[-1]["role"] == "tool" or "more" in messages[-1]["content"] else REPLIES[words]
+            AFTERWARDS if messages[-1]["role"] == "tool" or "more" in messages[-1]["content"] else self._replies[words]
         )
         usage = {"prompt_tokens": 5, "completion_tokens": 2}
         return web.json_response({"model": model, "choices": [{"index": 0, **choice}], "usage": usage})

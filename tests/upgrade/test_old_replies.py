@@ -1,4 +1,4 @@
-"""Threads of 0.1 whose replies had opaque fields, were empty or were cut go on under today's code."""
+"""Threads, open runs and exported tests of 0.1 whose replies had opaque fields, were empty or cut go on today."""
 
 from __future__ import annotations
 
@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 
+from tests.harness.cli_runner import shell_of, without_our_variables
 from tests.harness.real_server import RealServer
+from tests.upgrade.old_house import differing_events
+from tests.upgrade.record_cut_replies import CUT, EXPORTS
 from tests.upgrade.record_replies import HERE, STORED
-from tests.upgrade.replying_gateway import ReplyingGateway
+from tests.upgrade.replying_gateway import CUT_REPLIES, ReplyingGateway
 
 RUNS: dict[str, str] = json.loads(STORED.with_name("replies.json").read_text())
+CUT_RUNS: dict[str, str] = json.loads(CUT.with_name("cut.json").read_text())
 
 
 class Client:
@@ -74,3 +79,46 @@ async def _a_call_under_way(client: Client, gateway: ReplyingGateway) -> None:
     """It had started when 0.1 was killed, so it runs again with the arguments that 0.1 gave it."""
     assert (await client.finished(RUNS["purge"]))["response"] == "done"
     assert gateway.requests["purge"][-1][-1]["content"] == "purged everything"
+
+
+async def test_a_call_of_a_cut_reply_that_waited_does_not_run(tmp_path: Path) -> None:
+    """0.1 asked for its approval. Given today, the call gets `reply_cut`; its reasoning goes back to the model."""
+    shutil.copytree(HERE / "agents" / "replies", tmp_path / "replies")
+    async with ReplyingGateway(CUT_REPLIES) as gateway, aiohttp.ClientSession(trust_env=False) as http:
+        settings = {"LITELLM_GATEWAY_URL": gateway.url, "AUTH_MODE": "off"}
+        server = RealServer(tmp_path, tmp_path / "replies", settings)
+        shutil.copyfile(CUT, server.database)
+        try:
+            await server.start()
+            client, run = Client(http, server.url), f"/runs/{CUT_RUNS['asked']}"
+            shown = await client.ask("GET", run)
+            assert (shown["status"], shown["finish_reason"]) == ("paused", "length")
+            answers = [{"approval": shown["approvals"][0]["approval"], "decision": "approve"}]
+            await client.ask("POST", f"{run}/resume", {"answers": answers})
+            assert (await client.finished(CUT_RUNS["asked"]))["response"] == "done"
+            _, asked, result = gateway.requests["asked"][-1]
+            assert asked["reasoning_content"] == "hm"
+            assert json.loads(result["content"])["error"]["code"] == "reply_cut"
+            assert await client.more("ran") == "done"
+        finally:
+            await server.close()
+
+
+def test_exported_tests_differ_only_where_a_cut_reply_was_acted_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_our_variables(monkeypatch)
+    monkeypatch.setenv("DEFAULT_MODEL", "offline")
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(HERE / "agents" / "replies", tmp_path / "replies", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in EXPORTS:
+        shutil.copyfile(CUT.with_name(f"{name}.yaml"), tmp_path / f"{name}.agent-test.yaml")
+    with shell_of(capsys) as shell:
+        _, said = shell("test", ".", "--json")
+    tests = {Path(each["file"]).name.partition(".")[0]: each for each in json.loads(said)["tests"]}
+    found = {name: None if each["passed"] else differing_events(each["difference"]) for name, each in tests.items()}
+    acted_on = [
+        "event 5 does not happen any more: tool_call_started m1.0",
+        "event 6, tool_call_finished m1.0, differs:",
+    ]
+    assert found == {"think": None, "ran": acted_on}

@@ -17,8 +17,9 @@ from journeyman.agents.react import ReactAgent
 from journeyman.agents.spec import AgentSpec, ModelSettings, Output
 from journeyman.agents.toolset import Toolset
 from journeyman.clock import ManualClock
+from journeyman.egress.pool import AiohttpTransport
 from journeyman.egress.services import Services
-from journeyman.egress.transport import FakeReply, FakeTransport, Request, cut_off
+from journeyman.egress.transport import Exchange, FakeReply, FakeTransport, Request, cut_off
 from journeyman.events.events import Event, ModelReplied, ToolCallFinished, ToolCallStarted
 from journeyman.events.messages import Message, user
 from journeyman.llm.gateway.gateway import Gateway
@@ -65,7 +66,7 @@ async def purge(folder: str = "everything") -> str:
 
 
 class Played(msgspec.Struct, frozen=True):
-    """What came of a shape: the run's result and events, and the bodies of the requests."""
+    """What came of a shape: the last run's result, the events of all runs, and the bodies of the requests."""
 
     result: RunResult
     events: list[Event]
@@ -81,6 +82,12 @@ class Played(msgspec.Struct, frozen=True):
         """The calls that ran, in the order in which they were asked for."""
         ran = {event.call: [event.tool, event.arguments] for event in self.events if isinstance(event, ToolCallStarted)}
         return [ran[call] for call in sorted(ran)]
+
+    @property
+    def tokens(self) -> list[list[int]]:
+        """The input, output and cached tokens of each reply."""
+        usages = [reply.usage for reply in self.replies]
+        return [[usage.input_tokens, usage.output_tokens, usage.cached_tokens] for usage in usages]
 
     @property
     def failures(self) -> list[str]:
@@ -103,7 +110,7 @@ class ShapeRuntime(RuntimeInMemory):
 
     def spec(self) -> AgentSpec:
         output = Output(**self._shape["output"]) if "output" in self._shape else None
-        model = ModelSettings(name="scripted", **self._shape.get("model", {}))
+        model = ModelSettings(**{"name": "scripted", **self._shape.get("model", {})})
         return msgspec.structs.replace(super().spec(), model=model, output=output)
 
     def build(self, spec: AgentSpec) -> ReactAgent:
@@ -125,21 +132,45 @@ def shapes() -> Iterator[Shape]:
         yield from json.loads(file.read_text())
 
 
-async def play(shape: Shape, form: Form) -> Played:
-    """Run an agent against a server that replies as the shape says."""
-    transport = FakeTransport(*(_server(shape, form),) * 20)
+class RecordingTransport:
+    """A transport that keeps the requests it sends. It is open as long as its context."""
+
+    def __init__(self) -> None:
+        self.requests: list[Request] = []
+        self._transport = AiohttpTransport()
+
+    async def __aenter__(self) -> RecordingTransport:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._transport.aclose()
+
+    def send(self, request: Request) -> Exchange:
+        self.requests.append(request)
+        return self._transport.send(request)
+
+    async def aclose(self) -> None:
+        """Leave the connections open for the other requests of the test."""
+
+
+async def play(
+    shape: Shape, form: Form, server: RecordingTransport | None = None, url: str = URL, key: str | None = None
+) -> Played:
+    """Run an agent against a server that replies as the shape says, or against the real `server` at this URL."""
+    transport = server or FakeTransport(*(_server(shape, form),) * 20)
     services = Services(clock=NeverWaiting(), rng=random.Random(1))
-    destination = services.gateway(URL)
-    gateway = Gateway(
-        transport, URL, None, guard=destination.guard, timeouts=destination.timeouts, clock=NeverWaiting()
-    )
+    destination = services.gateway(url)
+    gateway = Gateway(transport, url, key, guard=destination.guard, timeouts=destination.timeouts, clock=NeverWaiting())
     tools = [lookup, now, add, purge, *map(_tool_named, shape.get("tools", ()))]
     async with ShapeRuntime(shape, gateway, tools) as runtime:
-        started = await runtime.runs.start("local", StartRun(input=user("go"), stream=form == "streamed"))
-        result = await runtime.runs.wait(started.run_id, 10)
-        entries = await runtime.journal.read(started.run_id)
+        events: list[Event] = []
+        for question in shape.get("questions", ["go"]):
+            asked = StartRun(input=user(question), thread_id="thread", stream=form == "streamed")
+            started = await runtime.runs.start("local", asked)
+            result = await runtime.runs.wait(started.run_id, 10)
+            events += [entry.event for entry in await runtime.journal.read(started.run_id)]
     bodies = [json.loads(request.body) for request in transport.requests]
-    return Played(result, [entry.event for entry in entries], bodies)
+    return Played(result, events, bodies)
 
 
 def problems(shape: Shape, form: Form, played: Played) -> list[str]:
@@ -179,14 +210,17 @@ def _server(shape: Shape, form: Form) -> Any:
     replies = iter(shape[form])
 
     def answer(request: Request) -> FakeReply:
-        body = json.loads(request.body)
-        for refusal in shape.get("refuses", ()):
-            if _has(body, refusal["key"], refusal.get("value", _ANY)):
-                return encoded(refusal, form)
+        refused = refusal_of(shape, json.loads(request.body))
         usual = _RESPONSE if request.url.endswith("/responses") else _COMPLETION
-        return encoded(next(replies, usual), form)
+        return encoded(refused or next(replies, usual), form)
 
     return answer
+
+
+def refusal_of(shape: Shape, body: Any) -> dict[str, Any] | None:
+    """Return the reply of a server that refuses a part of the request; None if it refuses none."""
+    refusals = shape.get("refuses", ())
+    return next((each for each in refusals if _has(body, each["key"], each.get("value", _ANY))), None)
 
 
 def _has(body: Any, key: str, value: Any) -> bool:
@@ -203,6 +237,8 @@ def encoded(reply: dict[str, Any], form: Form = "plain") -> FakeReply:
         body = gzip.compress(body, mtime=0)
     headers = {"content-type": reply.get("type", content_type), **reply.get("headers", {})}
     pieces: list[Any] = [body[:7], body[7:]] if form == "streamed" else [body]
+    if size := reply.get("pieces"):
+        pieces = [body[start : start + size] for start in range(0, len(body), size)]
     status = 200 if is_response(reply) else reply.get("status", 200)
     return FakeReply([*pieces, cut_off(URL)] if reply.get("cut") else pieces, status=status, headers=headers)
 

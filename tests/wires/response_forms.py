@@ -9,7 +9,7 @@ from typing import Any
 from journeyman.llm.fake.responses_wire import response_events
 
 Reply = dict[str, Any]
-_OF_TRANSPORT = ("headers", "type", "gzip", "cut")
+_OF_TRANSPORT = ("headers", "type", "gzip", "cut", "pieces")
 
 
 def is_response(reply: Reply) -> bool:

@@ -244,6 +244,7 @@ class ModelCalled(_Step, frozen=True, kw_only=True, omit_defaults=True):
     messages: int = 0  # number of messages sent, with the system prompt
     request_hash: str = ""
     reserved: Reservation | None = None  # of shared budgets
+    gateway: str = ""  # its name in the agent files; empty: that of the settings, or none
 
 
 class ModelReplied(_Step, frozen=True, kw_only=True, omit_defaults=True):
@@ -256,6 +257,7 @@ class ModelReplied(_Step, frozen=True, kw_only=True, omit_defaults=True):
     attempt: int = 1
     finish_reason: str = "stop"
     latency_ms: float = 0.0
+    gateway: str = ""  # the one that answered, which may be that of a fallback
 
 
 class ModelFailed(_Step, frozen=True, kw_only=True, omit_defaults=True):

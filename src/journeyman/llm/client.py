@@ -28,6 +28,7 @@ class ModelReply(msgspec.Struct, frozen=True, kw_only=True):
     usage: Usage = Usage()
     finish_reason: str = "stop"  # stop | tool_calls | length | content_filter
     attempts: int = 1  # including the first
+    gateway: str = ""  # the name of the gateway that answered; empty: that of the settings, or none
 
 
 class TextDelta(msgspec.Struct, frozen=True):

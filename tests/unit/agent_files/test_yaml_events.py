@@ -22,7 +22,7 @@ def test_events_tell_where_they_are() -> None:
 @pytest.mark.parametrize(
     ("text", "line", "remedy"),
     [
-        ("a: [1", 1, "check indentation"),
+        ("a: 1\n  b: 2", 2, "check indentation"),
         ("a: 1\n\tb: 2", 2, "spaces, not with tabs"),
         ("a: {b: ${X}}", 1, "put ${…} in quotes"),
     ],

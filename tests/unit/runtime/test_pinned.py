@@ -39,3 +39,21 @@ async def test_a_pinned_message_stays_while_the_window_moves_and_goes_with_a_for
         again = await runtime.start("and now?", forked.thread_id)
         await runtime.runs.wait(again, 5)
         assert model.requests[-1].messages[0].text == "Be French."
+
+
+async def test_the_requests_of_a_thread_with_pinned_messages_continue_each_other_until_its_window_is_full() -> None:
+    model = ScriptedModel(turns(*(f"answer {number}" for number in range(14))))
+    async with Short(model) as runtime:
+        await runtime.threads.create("local", "t")
+        whole = 0
+        for number in range(12):
+            if number in (1, 4):
+                rule = msgspec.structs.replace(user(f"Rule {number}."), pinned=True)
+                await runtime.threads.add_message("local", "t", rule)
+            await runtime.runs.wait(await runtime.start(f"question {number}", "t"), 5)
+            before, after = ([None] * 2 + [request.messages for request in model.requests])[-2:]
+            if before is not None and after[: len(before)] != before:
+                assert len(before) + 2 + (number in (1, 4)) > 8
+                whole += 1
+        assert 3 <= whole <= 6
+        assert [message.text for message in model.requests[-1].messages][:2] == ["Rule 1.", "Rule 4."]

@@ -60,7 +60,7 @@ def _is_default(dependencies: ApiDependencies, agent: BaseAgent) -> bool:
 
 def _model(model: ModelSettings) -> ModelAnswer:
     """Describe the model without `extra`, whose values are passed to the gateway and may be secret."""
-    return ModelAnswer(model.name, model.temperature, model.max_tokens)
+    return ModelAnswer(model.name, model.gateway or None, model.temperature, model.max_tokens)
 
 
 def _summary(dependencies: ApiDependencies, agent: BaseAgent) -> AgentSummary:

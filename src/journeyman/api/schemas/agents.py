@@ -10,9 +10,10 @@ from journeyman.events.messages import JSON
 
 
 class ModelAnswer(Struct, frozen=True):
-    """The model that an agent uses. Null: the gateway's default applies."""
+    """The model that an agent uses. Null: the gateway's default applies; of `gateway`: it is that of the settings."""
 
     name: str
+    gateway: str | None
     temperature: float | None
     max_tokens: int | None
 

@@ -61,7 +61,7 @@ _CONTEXT_LENGTH = re.compile(
     r"|\b(?:prompt|input|request|conversation) (?:is )?too (?:long|large)\b"
     r"|too many (?:input |prompt )?tokens"
     r"|reduce the length of"
-    r"|input token count .{0,40}exceeds"
+    r"|input (?:token count|length) .{0,40}exceeds|tokens .{0,40}exceed max message tokens"
     r"|range of input length"
     r"|model token limit|maximum model length"
     r"|`inputs` tokens"

@@ -282,7 +282,7 @@ def _with_schema_told(request: ModelRequest, choices: WireChoices) -> ModelReque
     """Return the request with the schema of its answer in the prompt, if the model refuses `response_format`."""
     schema = request.response_schema
     removed = any(request.extra.get(name, ...) is None for name in ("response_format", "text"))
-    refused = removed or "response_format" in choices.dropped
+    refused = removed or choices.json_object or "response_format" in choices.dropped
     if schema is None or not refused:
         return request
     return msgspec.structs.replace(request, messages=with_instruction(request.messages, schema_instruction(schema)))

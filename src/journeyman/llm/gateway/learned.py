@@ -52,6 +52,7 @@ def _union(one: WireChoices, other: WireChoices) -> WireChoices:
         max_completion_tokens=one.max_completion_tokens or other.max_completion_tokens,
         without_opaque=frozenset(opaque),
         without_parts=one.without_parts | other.without_parts,
+        json_object=one.json_object or other.json_object,
         empty_content=one.empty_content or other.empty_content,
         responses=one.responses or other.responses,
     )
@@ -63,6 +64,8 @@ def _difference(known: WireChoices, both: WireChoices) -> str:
     changes += [f"{kind} parts are sent as notes" for kind in sorted(both.without_parts - known.without_parts)]
     if both.max_completion_tokens and not known.max_completion_tokens:
         changes.append("max_tokens is sent as max_completion_tokens")
+    if both.json_object and not known.json_object:
+        changes.append("a typed answer is asked for as a JSON object")
     if both.empty_content and not known.empty_content:
         changes.append('missing content is sent as ""')
     if both.responses and not known.responses:

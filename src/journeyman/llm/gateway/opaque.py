@@ -23,7 +23,12 @@ _replace = msgspec.structs.replace
 
 
 def owned(reply: ModelReply, owner: Owner) -> ModelReply:
-    """Return the reply with the owner of its opaque fields, and of call ids that are not plain, if it has any."""
+    """Return the reply with the name of its gateway, and with the owner of its opaque fields, if it has any.
+
+    Call ids that are not plain have an owner too.
+    """
+    if owner.gateway:
+        reply = _replace(reply, gateway=owner.gateway)
     message = reply.message
     if not message.is_opaque and all(is_plain(call.id) for call in message.tool_calls):
         return reply

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from journeyman.events.messages import JSON
 
-_JOINED = frozenset(("reasoning", "reasoning_content", "text", "thinking", "summary", "data"))
+_JOINED = frozenset(("reasoning", "reasoning_content", "reasoning_text", "text", "thinking", "summary", "data"))
 _GROWING = ("text", "thinking", "summary")  # a block with one of these may come in pieces that carry no index
 _MAX_DEPTH = 32
 

@@ -29,6 +29,7 @@ _OTHER_NAMES: Mapping[str, str] = {  # of the same parameter at other APIs, in c
     r"include_usage": "stream_options",
     r"response.?(?:mime.?type|schema)": "response_format",
     r"json[ _](?:schema|object|mode)|structured.?outputs?|guided_json|output_(?:config|format)": "response_format",
+    r"\bgrammar\b": "response_format",  # TGI
 }
 _RENAMED = "max_completion_tokens"
 _UNSUPPORTED = re.compile(
@@ -39,6 +40,8 @@ _NO_STREAM = re.compile(  # OpenAI: o3-pro, and models that only verified organi
     r"\bto stream this model|\bstreaming (?:is )?not supported|\bnot support(?:ed)? stream(?:ing)?\b", re.I
 )
 _IS_MISSED = re.compile(r"must be (?:passed|provided|sent|included|set)|must (?:start|begin) with|\bmissing\b", re.I)
+_OF_SCHEMA = re.compile(r"json[ _]schema|response_format.{0,3}type", re.I)
+_BESIDE_TOOLS = re.compile(r"\btools?\b|\bfunctions?\b|\bstream", re.I)  # where a JSON object is refused too
 _NO_TEXT = frozenset(("null", "nil", "none", "nonetype", "string", "str", "empty", "missing", "required", "text"))
 _REASONING = re.compile(r"^(?:reasoning|thinking|signature)")
 _PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_.\[\]]{0,59}")
@@ -54,6 +57,8 @@ def without_refused(
         named = _first_named(complaint, _own_parameters(request, choices, stream=stream))
         if named == "max_tokens":
             return _replace(choices, max_completion_tokens=True) if _wants_other_name(complaint) else None
+        if named == "response_format" and not choices.json_object and _names_schema_alone(complaint, request):
+            return _replace(choices, json_object=True)
         if named is not None:
             return _replace(choices, dropped=choices.dropped | {named})
         if fields := _opaque_fields(complaint, request.messages, owner, choices):
@@ -115,6 +120,13 @@ def _first_named(complaint: Complaint, names: Iterable[str]) -> str | None:
     text = " ".join((*complaint.paths, complaint.text))
     others = (name for pattern, name in _OTHER_NAMES.items() if re.search(pattern, text, re.I))
     return next((name for name in others if name in by_word.values()), None)
+
+
+def _names_schema_alone(complaint: Complaint, request: ModelRequest) -> bool:
+    """Return whether a schema of the answer is refused, and a plain JSON object may not be."""
+    if request.response_mode != "schema" or _BESIDE_TOOLS.search(complaint.text):
+        return False
+    return _OF_SCHEMA.search(complaint.text) is not None
 
 
 def _wants_other_name(complaint: Complaint) -> bool:

@@ -55,9 +55,10 @@ def _parameters(request: ModelRequest, stream: bool, choices: WireChoices) -> di
         body["temperature"] = request.temperature
     if request.max_tokens is not None:
         body["max_completion_tokens" if choices.max_completion_tokens else "max_tokens"] = request.max_tokens
-    if request.response_schema is not None and request.response_mode == "json":
+    mode = request.response_mode
+    if request.response_schema is not None and (mode == "json" or (mode == "schema" and choices.json_object)):
         body["response_format"] = {"type": "json_object"}
-    elif request.response_schema is not None and request.response_mode == "schema":
+    elif request.response_schema is not None and mode == "schema":
         schema = {"name": "answer", "schema": request.response_schema}
         body["response_format"] = {"type": "json_schema", "json_schema": schema}
     if stream:

@@ -15,6 +15,7 @@ class WireChoices(msgspec.Struct, frozen=True, kw_only=True):
 
     dropped: frozenset[str] = frozenset()
     max_completion_tokens: bool = False  # the name under which `max_tokens` is sent
+    json_object: bool = False  # a typed answer is asked for as a JSON object, and the prompt has its schema
     without_opaque: frozenset[str] = frozenset()
     without_parts: frozenset[str] = frozenset()  # `image`, `file`: they are sent as notes
     empty_content: bool = False  # a message of calls alone has the content "" instead of null

@@ -111,6 +111,7 @@ def model_called(action: CallModel, state: AgentState, model: str, request: Mode
         first_no=first_no,
         messages=len(request.messages),
         request_hash=_request_hash(state, request, first_no),
+        gateway=request.gateway,
         path=action.path,
     )
 

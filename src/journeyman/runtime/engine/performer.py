@@ -166,5 +166,6 @@ def _model_replied(action: CallModel, reply: ModelReply, usage: Usage, latency_m
         usage=usage,
         finish_reason=reply.finish_reason,
         latency_ms=latency_ms,
+        gateway=reply.gateway,
         path=action.path,
     )

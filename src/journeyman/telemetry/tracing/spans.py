@@ -144,6 +144,8 @@ class _TraceFold:
             f"{OWN_PREFIX}.call": event.call,
             f"{OWN_PREFIX}.attempt": event.attempt,
         }
+        if event.gateway:
+            attributes[f"{OWN_PREFIX}.gateway"] = event.gateway
         self._end(self._span_id(event.call, event.attempt - 1), at, {})  # a crash, or too long a request, ended it
         span_id = self._span_id(event.call, event.attempt)
         self._open[span_id] = self._open_span(f"chat {event.model}", at, attributes, event.path, "client")
@@ -156,6 +158,8 @@ class _TraceFold:
         }
         if event.model:
             attributes["gen_ai.response.model"] = event.model
+        if event.gateway:
+            attributes[f"{OWN_PREFIX}.gateway"] = event.gateway
         self._end(self._span_id(event.call, event.attempt), at, attributes)
 
     def _history_summarized(self, at: int, event: HistorySummarized) -> None:

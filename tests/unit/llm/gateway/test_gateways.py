@@ -94,7 +94,7 @@ async def test_fallbacks_of_other_gateways_answer_while_the_breaker_is_open() ->
             await setup.models.call(request)
     deltas: list[TextDelta] = []
     reply = await setup.models.call(request, deltas.append)
-    assert reply.message.text == "hello"
+    assert (reply.message.text, reply.gateway) == ("hello", "azure")
     assert (reply.attempts, [delta.attempt for delta in deltas]) == (2, [2])
     assert json.loads(setup.transports["azure"].requests[0].body)["model"] == "deploy"
     assert not setup.transports["gemini"].requests

@@ -127,13 +127,18 @@ async def test_a_model_that_is_said_to_see_is_not_asked_again_without_its_pictur
 async def test_the_schema_is_in_the_prompt_where_response_format_is_refused() -> None:
     schema = {"type": "object", "required": ["answer"]}
     request = ModelRequest(model="m", messages=(system("Be brief."), user("hi")), response_schema=schema)
-    setup = Setup(refused("This response_format type is unavailable now"), plain())
+    refusal = refused("This response_format type is unavailable now")
+    setup = Setup(refusal, refusal, plain(), plain())
     await call(setup, request)
-    first, second = map(body, setup.transport.requests)
+    await call(setup, request)
+    first, second, third, next_call = map(body, setup.transport.requests)
     assert first["messages"][0]["content"] == "Be brief."
-    assert "response_format" not in second
-    assert second["messages"][0]["content"].startswith("Be brief.\n\nAnswer with JSON alone")
-    assert json.dumps(schema, separators=(",", ":")) in second["messages"][0]["content"]
+    assert second["response_format"] == {"type": "json_object"}
+    assert "response_format" not in third
+    for told in (second, third):
+        assert told["messages"][0]["content"].startswith("Be brief.\n\nAnswer with JSON alone")
+        assert json.dumps(schema, separators=(",", ":")) in told["messages"][0]["content"]
+    assert next_call == third
 
 
 async def test_each_model_learns_alone() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import msgspec
+
 from journeyman.events.messages import Message, Owner, TextPart, ToolCall, assistant
 from journeyman.llm.client import ModelReply
 from journeyman.llm.gateway.opaque import OUTPUT_ONLY, opaque_names, owned, sendable
@@ -51,6 +53,7 @@ def test_refused_fields_are_left_out_by_name_at_any_level() -> None:
 
 def test_a_reply_without_opaque_fields_has_no_owner() -> None:
     plain = ModelReply(message=assistant("a"), model="m")
-    assert owned(plain, OWNER) is plain
+    assert owned(plain, Owner("m")) is plain
+    assert owned(plain, OWNER) == msgspec.structs.replace(plain, gateway=OWNER.gateway)
     thinking = ModelReply(message=Message(role="assistant", extra={"reasoning": ""}), model="m")
     assert owned(thinking, OWNER).message.owner == OWNER

@@ -21,6 +21,7 @@ def joined(key: str, *pieces: Any) -> Any:
     [
         ("reasoning", ("a", None, "b"), "ab"),
         ("reasoning_content", (None, ""), ""),
+        ("reasoning_text", ("a", "b"), "ab"),  # GitHub Copilot
         ("provider", ("x", "x"), "x"),
         ("provider", ("x", "y"), "y"),
         ("reasoning", ("a", {"b": 1}), {"b": 1}),

@@ -44,6 +44,8 @@ def after(body: Any, request: ModelRequest = REQUEST, choices: WireChoices = USU
 
 
 DROPPED = [
+    # https://github.com/huggingface/text-generation-inference/blob/main/router/src/server.rs
+    ({"error": "Tool error: Grammar and tools are mutually exclusive", "error_type": "tool_error"}, "response_format"),
     # https://github.com/johny-b/llmcomp/issues/69
     (openai("Unsupported value: 'temperature' does not support 0 with this model.", "temperature"), "temperature"),
     # https://github.com/HKUDS/nanobot/issues/370
@@ -59,13 +61,6 @@ DROPPED = [
     (openai("Unknown parameter: 'stream_options'.", "stream_options", "unknown_parameter"), "stream_options"),
     # https://github.com/Pythagora-io/gpt-pilot/issues/1022
     (openai("Unrecognized request argument supplied: stream_options. Please contact us", ""), "stream_options"),
-    # https://github.com/bytedance/deer-flow/issues/545
-    (openai("This response_format type is unavailable now", code="invalid_request_error"), "response_format"),
-    # https://github.com/browser-use/browser-use/pull/215
-    (
-        openai("Failed to deserialize the JSON body: response_format.type `json_schema` is unavailable"),
-        "response_format",
-    ),
     # https://github.com/Simpleyyt/ai-manus/issues/101
     (
         [{"error": {"code": 400, "message": "Function calling with a response mime type: 'application/json' is no"}}],
@@ -81,6 +76,27 @@ DROPPED = [
 @pytest.mark.parametrize(("body", "name"), DROPPED)
 def test_a_parameter_that_is_named_is_dropped(body: Any, name: str) -> None:
     assert after(body) == WireChoices(dropped=frozenset({name}))
+
+
+OTHER_TYPE = [
+    # https://github.com/bytedance/deer-flow/issues/545
+    openai("This response_format type is unavailable now", code="invalid_request_error"),
+    # https://github.com/browser-use/browser-use/pull/215
+    openai("Failed to deserialize the JSON body: response_format.type `json_schema` is unavailable"),
+]
+
+
+@pytest.mark.parametrize("body", OTHER_TYPE)
+def test_a_schema_that_is_refused_becomes_a_json_object(body: Any) -> None:
+    assert after(body) == WireChoices(json_object=True)
+    again = after(body, choices=WireChoices(json_object=True))
+    assert again == WireChoices(json_object=True, dropped=frozenset({"response_format"}))
+
+
+def test_a_schema_that_is_refused_beside_tools_is_dropped() -> None:
+    # https://github.com/agno-agi/agno/issues/1065: so is a json_object
+    body = openai("'response_format' json_schema cannot be combined with tool/function calling")
+    assert after(body) == WireChoices(dropped=frozenset({"response_format"}))
 
 
 def test_max_tokens_is_renamed_and_only_for_its_name() -> None:

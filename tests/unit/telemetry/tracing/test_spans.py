@@ -191,3 +191,10 @@ def test_a_fork_has_only_spans_of_its_own_events() -> None:
         ("invoke_agent support", 7, 9),
     ]
     assert found[0].attributes["gen_ai.provider.name"] == "journeyman"
+
+
+def test_the_span_of_a_model_call_names_the_gateway_that_answered() -> None:
+    replied = ModelReplied(call="m1", model="small", message=assistant("hi"), gateway="us")
+    calls = (ModelCalled(call="m1", model="gpt-5", gateway="eu"), replied, ModelCalled(call="m2", model="gpt-5"))
+    found = spans_of_run("r1", entries(ACCEPTED, RunStarted(epoch=1), *calls, RunCancelled()))
+    assert [span.attributes.get("journeyman.gateway") for span in found] == ["us", None, None]
