@@ -10,7 +10,14 @@ from journeyman.events.messages import JSON
 from journeyman.llm.client import ModelReply
 from journeyman.llm.gateway import json_text
 from journeyman.llm.gateway.chunks import any_decoder, chunk_decoder
-from journeyman.llm.gateway.errors import bad_gateway_reply, cut_stream, is_complaint, is_error, reported_complaint, reported_error
+from journeyman.llm.gateway.errors import (
+    bad_gateway_reply,
+    cut_stream,
+    is_complaint,
+    is_error,
+    reported_complaint,
+    reported_error,
+)
 from journeyman.llm.gateway.partial_reply import PartialReply
 
 MAX_REPLY_BYTES = 32 << 20

@@ -201,7 +201,9 @@ def is_complaint(said: JSON) -> bool:
     status = said.get("base_resp")  # MiniMax; 0 is success
     if isinstance(status, dict):
         return bool(status.get("status_code"))
-    return bool(said.get("errors")) or any(said.get(key) and isinstance(said[key], str | list) for key in _SENTENCE_KEYS)
+    return bool(said.get("errors")) or any(
+        said.get(key) and isinstance(said[key], str | list) for key in _SENTENCE_KEYS
+    )
 
 
 def _status_of(complaint: Complaint) -> int:
