@@ -45,7 +45,7 @@ class ReplyDecoder:
         self._size = 0
         self._document: list[bytes] | None = None
         self._reader = SseReader(MAX_REPLY_BYTES)
-        self._without_choices = b""  # the last chunk without choices, which may be an error
+        self._without_choices = b""  # the last chunk that is not a part of a reply: it may be an error
         self._reply = PartialReply(tools)
         self._pieces = self._reply.first.text.pieces
 
@@ -88,7 +88,7 @@ class ReplyDecoder:
         else:
             self._last_event()
             if not self._reply.ended and self._without_choices:
-                _raise_complaint(self._without_choices)
+                raise_complaint(self._without_choices)
             if not self.done and not self._reply.ended:
                 raise self._no_end()
         if self._reply.is_blank:
@@ -115,12 +115,12 @@ class ReplyDecoder:
         try:
             chunk = json_text.read_json_text(document, chunk_decoder)
         except ValueError as exc:
-            _raise_reported(document)
+            raise_reported(document)
             raise bad_gateway_reply(f"it is not a chat completion ({exc})") from exc
         if chunk.error:
-            _raise_reported(document)
+            raise_reported(document)
         if not chunk.choices:
-            _raise_complaint(document)
+            raise_complaint(document)
         self._reply.add(chunk, whole=True)
 
     def _last_event(self) -> None:
@@ -153,7 +153,7 @@ class ReplyDecoder:
                 self._chunks_by_line(data, exc)
                 return
         if chunk.choices is None or chunk.error:
-            _raise_reported(data)
+            raise_reported(data)
         if not chunk.choices:
             self._without_choices = data
         self._reply.add(chunk)
@@ -162,7 +162,7 @@ class ReplyDecoder:
         """Read each line as an event: some servers leave out the blank lines between events."""
         lines = data.split(b"\n")
         if len(lines) == 1:
-            _raise_reported(data)
+            raise_reported(data)
             raise bad_gateway_reply(f"a chunk of its stream is not one ({error})") from error
         for line in lines:
             if not self.done:
@@ -184,14 +184,14 @@ def _without_done(document: bytes) -> bytes:
     return body[:-6].rstrip().removesuffix(b"data:") if body.endswith(b"[DONE]") else body
 
 
-def _raise_reported(data: bytes) -> None:
+def raise_reported(data: bytes) -> None:
     """Raise the error that stands where a chunk should be: `{"object": "error"}` and the like."""
     said = _json_or_text(data)
     if is_error(said):
         raise reported_error(said)
 
 
-def _raise_complaint(data: bytes) -> None:
+def raise_complaint(data: bytes) -> None:
     """Raise the error that is all there is of a reply: also one without `error`, such as `{"detail": "…"}`."""
     said = _json_or_text(data)
     if is_error(said):

@@ -61,6 +61,7 @@ DROPPED = [
     (openai("Unrecognized request argument supplied: stream_options. Please contact us", ""), "stream_options"),
     # https://github.com/bytedance/deer-flow/issues/545
     (openai("This response_format type is unavailable now", code="invalid_request_error"), "response_format"),
+    (openai("unsupported response format"), "response_format"),
     # https://github.com/browser-use/browser-use/pull/215
     (
         openai("Failed to deserialize the JSON body: response_format.type `json_schema` is unavailable"),
