@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from journeyman.errors import ConfigurationError, Problem
 from journeyman.events.quota import Quota
-from journeyman.llm.gateway.address import check_url
+from journeyman.llm.gateway.address import check_credentials, check_url
 from journeyman.llm.gateway.gateway_spec import OPENAI_NAMES, GatewaySpec, SettingNames
 from journeyman.masking import MARK, passwords
 from journeyman.resilience.rate_limit import MAX_COUNT, Rate
@@ -273,6 +273,16 @@ class Settings(BaseSettings):
                 check_url(self.openai_base_url or "")
             except ValueError as exc:
                 raise ValueError(f"OPENAI_BASE_URL cannot be used: {exc}") from None
+        return self
+
+    @model_validator(mode="after")
+    def _one_gateway_credential(self) -> Self:
+        """Check that requests to the gateway carry one credential: with two, every model call would fail."""
+        url, key = self.litellm_gateway_url, self.litellm_gateway_api_key
+        try:
+            check_credentials(url or "", key.get_secret_value() if key else None)
+        except ValueError as exc:
+            raise ValueError(f"LITELLM_GATEWAY_URL cannot be used: {exc}") from None
         return self
 
     @model_validator(mode="after")

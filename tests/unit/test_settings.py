@@ -102,6 +102,7 @@ def test_all_problems_at_once_and_where_they_come_from(monkeypatch: pytest.Monke
         ({"log_format": "pretty"}, "json, console or a pattern"),
         ({"litellm_gateway_url": "localhost:4000"}, "http://"),
         ({"litellm_gateway_url": "http://127.0.0.1:4000/v1#part"}, "fragment"),
+        ({"litellm_gateway_url": "https://u:p@h/v1", "litellm_gateway_api_key": "sk-1"}, "only one"),
         ({"openai_base_url": "localhost:4000", "openai_api_key": "sk-1"}, "OPENAI_BASE_URL"),
         ({"ssl_cert_path": "a.pem"}, "set both"),
         ({"enable_ssl": True}, "leave ENABLE_SSL out"),

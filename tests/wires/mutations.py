@@ -27,7 +27,7 @@ class Mutation(NamedTuple):
 
 
 _LINES = (
-    Mutation(f"{GATEWAY}.deltas", 'if data == b"[DONE]":', "if False:"),
+    Mutation(f"{GATEWAY}.deltas", 'if data.strip(b\'"\').upper() == b"[DONE]":', "if False:"),
     Mutation(f"{GATEWAY}.deltas", "if not self.done and not self._reply.ended:", "if False:"),
     Mutation(f"{GATEWAY}.deltas", "if is_error(said):", "if False:"),
     Mutation(f"{GATEWAY}.partial_reply", "if chunk.error:", "if False:"),

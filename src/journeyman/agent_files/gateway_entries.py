@@ -11,7 +11,7 @@ from journeyman.agent_files.document import Document, YamlPath
 from journeyman.agent_files.file_model import GatewayEntry
 from journeyman.agent_files.variables import Expansion
 from journeyman.errors import Problem
-from journeyman.llm.gateway.address import check_url
+from journeyman.llm.gateway.address import check_credentials, check_url
 from journeyman.llm.gateway.gateway_spec import GatewaySpec, SettingNames
 
 DEFAULT_GATEWAY = "default"  # in agent files, the gateway of the settings
@@ -93,6 +93,7 @@ def _entry_problems(
         yield (), "the gateway's name cannot be default, which is the one of LITELLM_GATEWAY_URL", "rename it"
     try:
         check_url(entry.url)
+        check_credentials(entry.url, None if entry.header or entry.query else entry.key)
     except ValueError as exc:
         yield ("url",), "the gateway's `url` cannot be used", str(exc)
     if entry.key and ("gateways", name, "key") not in expansion.written:

@@ -14,9 +14,13 @@ from journeyman.errors import ValidationError
 from journeyman.events.messages import JSON
 
 MAX_LISTED = 10  # problems that the model is shown at once
-_BLANK = "\ufeff \t\r\n"
-_THINKING_END = re.compile(r"</(?:think|thinking|reasoning|thought)>", re.I)
-_FENCE = re.compile(r"```[A-Za-z0-9_+-]*[ \t]*\r?\n(.*?)```|```(?:json)?(.*?)```", re.S | re.I)
+_BLANK = "\ufeff \t\r\n\u00a0\u200b"
+_TAG = r"(?:\w{1,20}:)?(?:think|thinking|reasoning|thought)"
+_THINKING_END = re.compile(rf"</{_TAG}>|\[/THINK\]", re.I)
+_THINKING = re.compile(rf"(?:<({_TAG})>.*?</\1>\s*)+", re.S | re.I)
+_FENCED = re.compile(r"^[ \t]*(`{3,}|~{3,})[ \t]*[\w+-]*[ \t]*\r?\n(.*?)(?:^[ \t]*\1[ \t]*\r?$|\Z)", re.S | re.M)
+_FENCED_WHOLE = re.compile(r"```[\w+-]*\s(.*?)(?:```)?", re.S)
+_FENCED_IN_LINE = re.compile(r"```(?:[\w+-]*[ \t]*\r?\n|(?:json)?)(.*?)```", re.S | re.I)
 
 
 class OutputSchema:
@@ -59,14 +63,27 @@ def json_of(text: str) -> str:
     text = text.strip(_BLANK)
     if _is_json(text):
         return text
-    answer = _THINKING_END.split(text)[-1].strip(_BLANK)
-    if answer and _is_json(answer):
+    answers = [_THINKING_END.split(text)[-1]]
+    if thinking := _THINKING.match(text):  # the JSON may have such a tag in a text
+        answers.append(text[thinking.end() :])
+    return next(filter(None, map(_json_in, answers)), text)
+
+
+def _json_in(answer: str) -> str:
+    """Return the JSON that an answer is, or that its only code fence with JSON has. Empty: there is none."""
+    answer = answer.strip(_BLANK)
+    if _is_json(answer):
         return answer
-    # a text in it may have another fence, and some models do not close theirs
-    whole = re.fullmatch(r"```[A-Za-z0-9_+-]*\s(.*?)(?:```)?", answer, re.S)
-    blocks = [whole[1]] if whole else [found[1] or found[2] or "" for found in _FENCE.finditer(answer)]
-    found = [block for block in (block.strip(_BLANK) for block in blocks) if block and _is_json(block)]
-    return found[0] if len(found) == 1 else text
+    whole = _FENCED_WHOLE.fullmatch(answer)
+    # fences on lines of their own, then one around the whole answer, then any: a text in the JSON may have fences
+    for blocks in (
+        [found[2] for found in _FENCED.finditer(answer)],
+        [whole[1]] if whole else [],
+        [found[1] for found in _FENCED_IN_LINE.finditer(answer)],
+    ):
+        if found := list(filter(_is_json, (block.strip(_BLANK) for block in blocks))):
+            return found[0] if len(found) == 1 else ""
+    return ""
 
 
 def _is_json(text: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from journeyman.events.finish_reasons import CONTENT_FILTER, EMPTY, LENGTH, STOP, TOOL_CALLS, UNKNOWN
@@ -30,34 +31,54 @@ _CUT = (
     "max_completion_tokens",
     "model_context_window_exceeded",  # Anthropic
     "error_limit",  # Cohere
+    "token_limit",  # watsonx
+    "max_length",
+    "max_new_tokens",
+    "context_length_exceeded",
 )
 _FILTERED = (
     "content_filter",
     "safety",
     "recitation",
-    "blocklist",  # Gemini, as the next four
+    "blocklist",  # Gemini, as the next six
     "prohibited_content",
     "spii",
     "language",
     "image_safety",
+    "image_prohibited_content",
+    "image_recitation",
+    "model_armor",  # Vertex
     "content_filtered",  # Bedrock
     "guardrail_intervened",  # Bedrock
     "refusal",  # Anthropic
     "sensitive",  # Zhipu
     "error_toxic",  # Cohere
+    "content_policy_violation",
+    "moderation",
 )
+_NO_LETTERS = re.compile(r"[^a-z]+")
+
+
+def _letters(reason: str) -> str:
+    """Return the letters of a reason in lower case, without the name of the type in front of it."""
+    return _NO_LETTERS.sub("", reason.lower()).removeprefix("finishreason")
+
+
 _ENDINGS: dict[str, Ending] = {
-    **dict.fromkeys(_GOOD, "good"),
-    **dict.fromkeys(_CUT, "cut"),
-    **dict.fromkeys(_FILTERED, "filtered"),
+    **dict.fromkeys(map(_letters, _GOOD), "good"),
+    **dict.fromkeys(map(_letters, _CUT), "cut"),
+    **dict.fromkeys(map(_letters, _FILTERED), "filtered"),
     "error": "error",
 }
 _BY_SEVERITY: tuple[Ending, ...] = ("error", "cut", "filtered", "unknown", "good")
 
 
 def ending_of(reason: JSON) -> Ending:
-    """Return how a reply with this finish reason ended. The case of letters does not matter."""
-    return _ENDINGS.get(reason.strip().lower(), "unknown") if isinstance(reason, str) else "unknown"
+    """Return how a reply with this finish reason ended. Only its letters matter, and not their case.
+
+    So `tool-calls`, `toolUse` and `FinishReason.MAX_TOKENS`, as bridges write them, are the reasons that they name.
+    """
+    return _ENDINGS.get(_letters(reason), "unknown") if isinstance(reason, str) else "unknown"
 
 
 def worst_ending(endings: list[Ending]) -> Ending:

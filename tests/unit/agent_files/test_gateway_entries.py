@@ -39,6 +39,7 @@ def test_a_gateway_is_read_and_is_no_part_of_the_definition(load_context: LoadCo
         ("default: {url: 'https://h/v1'}", "cannot be default"),
         ("azure: {url: 'h/v1'}", "`url` cannot be used"),
         ("azure: {url: 'https://h/v1#x'}", "`url` cannot be used"),
+        ("azure: {url: 'https://u:p@h/v1', key: '${KEY}'}", "`url` cannot be used"),
         ("azure: {}", "`gateways.azure.url` is missing"),
         ("azure: {url: 'https://h', adress: x}", "the key `gateways.azure.adress` is unknown"),
         ("azure: {url: 'https://h', key: none}", "`key` is not a variable"),

@@ -61,6 +61,15 @@ JSON_TEXT = '{"city": "Bern"}'
         f"Thinking without a start.\n</think>{JSON_TEXT}",
         f"<think>hm</think>```json\n{JSON_TEXT}\n```",
         f"Run `x`:\n```sh\nx --json\n```\nIt says:\n```json\n{JSON_TEXT}\n```",
+        f"```json\n{JSON_TEXT}\n```\nI hope that helps!",
+        f"```json\r\n{JSON_TEXT}\r\n```\r\nI hope that helps!",
+        f"```sh\nx --json\n```\n```json\n{JSON_TEXT}\n```",
+        f"```json {JSON_TEXT}``` there",
+        f"~~~json\n{JSON_TEXT}\n~~~",
+        f"````json\n{JSON_TEXT}\n````",
+        f"<seed:think>hm</seed:think>{JSON_TEXT}",
+        f"[THINK]hm[/THINK]{JSON_TEXT}",
+        f"\u200b{JSON_TEXT}\u00a0",
     ],
 )
 def test_the_json_of_a_reply_is_found(text: str) -> None:
@@ -76,6 +85,7 @@ def test_the_json_of_a_reply_is_found(text: str) -> None:
         f"It is {JSON_TEXT}",
         f"```json\n{JSON_TEXT}\n```\nor\n```json\n{{}}\n```",
         "```json\n{\n```",
+        f"<think>```json\n{JSON_TEXT}\n```</think> I cannot say",
         "[" * 100_000,
         "```" * 1000,
     ],
@@ -88,6 +98,8 @@ def test_json_that_quotes_fences_and_thinking_stays_whole() -> None:
     quoted = '{"text": "```json {} ``` </think> x"}'
     assert json_of(quoted) == quoted
     assert json_of('```json\n{"text": "```sh x```"}\n```') == '{"text": "```sh x```"}'
+    assert json_of('```json\n{"text": "```sh x```"}\n```\nThat is it.') == '{"text": "```sh x```"}'
+    assert json_of('<think>hm</think>\n{"text": "</think>"}') == '{"text": "</think>"}'
 
 
 @pytest.mark.parametrize("text", ['{"city": "Bern", "city": "Rom"}', '{"city": "Bern", "x": [{"a": 1, "a": 1}]}'])

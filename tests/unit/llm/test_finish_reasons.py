@@ -13,8 +13,23 @@ from journeyman.llm.finish_reasons import Ending, ending_of, stored_reason, wors
     ("reasons", "ending"),
     [
         (("stop", "STOP", "tool_calls", "function_call", "eos", "end_turn", "Tool_Use", "completed"), "good"),
-        (("length", "MAX_TOKENS", "model_length"), "cut"),
-        (("content_filter", "SAFETY", "recitation", "PROHIBITED_CONTENT"), "filtered"),
+        (("tool-calls", "toolUse", "FINISH_REASON_STOP", "FinishReason.STOP", " end-turn "), "good"),
+        (
+            (
+                "length",
+                "MAX_TOKENS",
+                "model_length",
+                "max-tokens",
+                "maxTokens",
+                "FinishReason.MAX_TOKENS",
+                "token_limit",
+            ),
+            "cut",
+        ),
+        (
+            ("content_filter", "SAFETY", "recitation", "PROHIBITED_CONTENT", "content-filter", "IMAGE_RECITATION"),
+            "filtered",
+        ),
         (("error", "ERROR"), "error"),
         (("abort", "", "other", None, 3, {}), "unknown"),
     ],

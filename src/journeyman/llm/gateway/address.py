@@ -29,6 +29,16 @@ def check_url(url: str) -> None:
         )
 
 
+def check_credentials(url: str, bearer: str | None) -> None:
+    """Check that the URL has no user if requests carry a bearer token: both are sent in the same header.
+
+    Raises:
+        ValueError: The URL has a user too.
+    """
+    if bearer and "@" in urlsplit(url).netloc:
+        raise ValueError("Remove the user from the gateway's URL, or unset its key: a request can carry only one.")
+
+
 def endpoint_url(url: str, endpoint: str = CHAT) -> str:
     """Return the URL of an endpoint. The gateway's URL may end with an endpoint already, and its query is kept."""
     parts = urlsplit(url)

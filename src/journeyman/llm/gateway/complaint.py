@@ -16,10 +16,13 @@ _MAX_TEXT = 4000  # characters that are searched
 _MAX_ITEMS = 20  # of a list that are read
 _MAX_DEPTH = 6
 _KIND_FIELDS = ("code", "type", "status", "error_type", "reason")
-_TEXT_FIELDS = (*_KIND_FIELDS, "message", "msg", "detail", "details", "description", "raw", "metadata", "innererror")
+_SENTENCE_FIELDS = ("message", "msg", "detail", "details", "error_msg", "status_msg", "errors")
+_TEXT_FIELDS = (*_KIND_FIELDS, *_SENTENCE_FIELDS, "description", "raw", "metadata", "innererror")
 _NUMBER_FIELDS = ("code", "status_code", "status")
 _NESTED_FIELDS = (
     "error",
+    "errors",  # Cloudflare
+    "base_resp",  # MiniMax
     "message",
     "detail",
     "details",
@@ -38,7 +41,7 @@ class Complaint(msgspec.Struct, frozen=True, kw_only=True):
 
     `kinds` are its codes and types in lower case without punctuation. `paths` are the fields of the request that it
     names as such. Its own words are in `message` (short, for the log) and `text` (to search). `flagged`: it lists the
-    reasons of a moderation. `number`: its numeric code, 0 if it has none.
+    reasons of a moderation. `number`: its code if that is an HTTP status of a failure, else 0.
     """
 
     message: str = ""
@@ -73,11 +76,11 @@ def complaint_in(error: JSON) -> Complaint:
         return Complaint(message=shortened(text), text=text[:_MAX_TEXT])
     objects = list(_objects(error))
     return Complaint(
-        message=shortened(_message(error.get("error") or error)),
+        message=shortened(_message(objects)),
         text="\n".join(text for each in objects for text in _texts(each))[:_MAX_TEXT],
         kinds=frozenset(squashed(str(each[key])) for each in objects for key in _KIND_FIELDS if each.get(key)),
         paths=tuple(path for each in objects for path in _paths(each)),
-        flagged=any(each.get("reasons") or each.get("flagged_input") for each in objects),
+        flagged=any(each.get("reasons") or each.get("flagged_input") or each.get("contentFilter") for each in objects),
         number=next(filter(None, (_number(each.get(key)) for each in objects for key in _NUMBER_FIELDS)), 0),
     )
 
@@ -102,6 +105,8 @@ def _texts(fields: dict[str, JSON]) -> Iterator[str]:
         value = fields.get(key)
         if isinstance(value, str):
             yield value
+        elif isinstance(value, list):
+            yield from (item for item in value[:_MAX_ITEMS] if isinstance(item, str))
     reasons = fields.get("reasons")
     yield from (str(reason) for reason in reasons[:_MAX_ITEMS]) if isinstance(reasons, list) else ()
 
@@ -116,13 +121,18 @@ def _paths(fields: dict[str, JSON]) -> Iterator[str]:
 
 
 def _number(code: JSON) -> int:
-    return int(code) if isinstance(code, str) and code.isdecimal() and len(code) == 3 else json_text.count(code)
+    """Return the HTTP status that a code is. 0: it is another number, or none."""
+    number = json_text.count(code)
+    return number if 400 <= number <= 599 else 0
 
 
-def _message(error: JSON) -> str:
-    if isinstance(error, dict):
-        error = error.get("message") or error.get("detail") or error.get("type") or ""
-    return error if isinstance(error, str) else str(error)
+def _message(objects: list[dict[str, JSON]]) -> str:
+    """Return the sentence that says most closely what is wrong; empty if there is none."""
+    for key in (*_SENTENCE_FIELDS, "error", "type"):
+        for said in (each.get(key) for each in reversed(objects[:2])):
+            if said and not isinstance(said, dict | bool):
+                return said if isinstance(said, str) else str(said)
+    return ""
 
 
 def shortened(text: str) -> str:

@@ -10,7 +10,14 @@ from journeyman.events.messages import JSON
 from journeyman.llm.client import ModelReply
 from journeyman.llm.gateway import json_text
 from journeyman.llm.gateway.chunks import any_decoder, chunk_decoder
-from journeyman.llm.gateway.errors import bad_gateway_reply, cut_stream, is_error, reported_error
+from journeyman.llm.gateway.errors import (
+    bad_gateway_reply,
+    cut_stream,
+    is_complaint,
+    is_error,
+    reported_complaint,
+    reported_error,
+)
 from journeyman.llm.gateway.partial_reply import PartialReply
 
 MAX_REPLY_BYTES = 32 << 20
@@ -38,6 +45,7 @@ class ReplyDecoder:
         self._size = 0
         self._document: list[bytes] | None = None
         self._reader = SseReader(MAX_REPLY_BYTES)
+        self._without_choices = b""  # the last chunk that is not a part of a reply: it may be an error
         self._reply = PartialReply(tools)
         self._pieces = self._reply.first.text.pieces
 
@@ -79,6 +87,8 @@ class ReplyDecoder:
             self._read_document(_without_done(b"".join(self._document)))
         else:
             self._last_event()
+            if not self._reply.ended and self._without_choices:
+                raise_complaint(self._without_choices)
             if not self.done and not self._reply.ended:
                 raise self._no_end()
         if self._reply.is_blank:
@@ -105,9 +115,12 @@ class ReplyDecoder:
         try:
             chunk = json_text.read_json_text(document, chunk_decoder)
         except ValueError as exc:
+            raise_reported(document)
             raise bad_gateway_reply(f"it is not a chat completion ({exc})") from exc
-        if not chunk.choices and not chunk.error:
-            _raise_reported(document)
+        if chunk.error:
+            raise_reported(document)
+        if not chunk.choices:
+            raise_complaint(document)
         self._reply.add(chunk, whole=True)
 
     def _last_event(self) -> None:
@@ -125,9 +138,9 @@ class ReplyDecoder:
         data = (event.data or b"").strip()
         if event.event == "error":
             raise reported_error(_json_or_text(data))
-        if data == b"[DONE]":
+        if data.strip(b'"').upper() == b"[DONE]":
             self.done = True
-        elif data:
+        elif data and data != b"null":
             self._chunk(data)
 
     def _chunk(self, data: bytes) -> None:
@@ -139,14 +152,17 @@ class ReplyDecoder:
             except ValueError as exc:
                 self._chunks_by_line(data, exc)
                 return
-        if chunk.choices is None and not chunk.error:
-            _raise_reported(data)
+        if chunk.choices is None or chunk.error:
+            raise_reported(data)
+        if not chunk.choices:
+            self._without_choices = data
         self._reply.add(chunk)
 
     def _chunks_by_line(self, data: bytes, error: ValueError) -> None:
         """Read each line as an event: some servers leave out the blank lines between events."""
         lines = data.split(b"\n")
         if len(lines) == 1:
+            raise_reported(data)
             raise bad_gateway_reply(f"a chunk of its stream is not one ({error})") from error
         for line in lines:
             if not self.done:
@@ -168,16 +184,24 @@ def _without_done(document: bytes) -> bytes:
     return body[:-6].rstrip().removesuffix(b"data:") if body.endswith(b"[DONE]") else body
 
 
-def _raise_reported(data: bytes) -> None:
+def raise_reported(data: bytes) -> None:
     """Raise the error that stands where a chunk should be: `{"object": "error"}` and the like."""
     said = _json_or_text(data)
     if is_error(said):
         raise reported_error(said)
 
 
+def raise_complaint(data: bytes) -> None:
+    """Raise the error that is all there is of a reply: also one without `error`, such as `{"detail": "…"}`."""
+    said = _json_or_text(data)
+    if is_error(said):
+        raise reported_error(said)
+    if is_complaint(said):
+        raise reported_complaint(said)
+
+
 def _json_or_text(data: bytes) -> JSON:
     try:
-        said = json_text.read_json_text(data, any_decoder)
+        return json_text.read_json_text(data, any_decoder)
     except ValueError:
         return data.decode(errors="replace")
-    return (said.get("error") or said) if isinstance(said, dict) else said

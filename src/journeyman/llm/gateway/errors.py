@@ -7,8 +7,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from journeyman.errors import ServiceError, ServiceTimeoutError, ServiceUnavailableError
 from journeyman.events.messages import JSON, valid_text
 from journeyman.llm.gateway.complaint import Complaint, complaint_in
@@ -58,6 +56,7 @@ _STATUS_OF_KIND = (  # parts of squashed codes and types, for errors that name n
     ("imagetoo", 400),
     ("imagefile", 400),
 )
+_SENTENCE_KEYS = ("message", "msg", "detail", "error_msg")
 _SENTENCES: dict[Cause, tuple[str, str]] = {
     "context_length": (
         "gateway_context_length",
@@ -174,18 +173,48 @@ def cut_stream(why: str = "the stream ended before the reply did") -> ServiceErr
 
 
 def reported_error(error: JSON) -> ServiceError:
-    """Return the error for one that a reply reports in the place of an answer. Without a known status it is a 500."""
+    """Return the error for one that a reply reports in the place of an answer.
+
+    Without a known status it is a 400 if its words tell the cause, else a 500.
+    """
     complaint = complaint_in(error)
-    status = complaint.number if 400 <= complaint.number <= 599 else _status_of(complaint.kinds)
-    return gateway_error(status, complaint)
+    return gateway_error(_status_of(complaint) or 500, complaint)
+
+
+def reported_complaint(said: JSON) -> ServiceError:
+    """Return the error for a complaint that is all there is of a reply, and that does not say it is an error."""
+    complaint = complaint_in(said)
+    if status := _status_of(complaint):
+        return gateway_error(status, complaint)
+    error = bad_gateway_reply("it has a message in the place of an answer, which the log has")
+    error.detail = complaint.message
+    return error
 
 
 def is_error(said: JSON) -> bool:
-    """Return whether a JSON value without choices says that it is an error."""
+    """Return whether a JSON value that is no chat completion says that it is an error. Gemini puts errors in a list."""
+    if isinstance(said, list):
+        return any(map(is_error, said[:1]))
+    if isinstance(said, dict) and said.get("error"):
+        return True
     kinds = (said.get("object"), said.get("type")) if isinstance(said, dict) else ()
     return any(isinstance(kind, str) and kind.lower().endswith("error") for kind in kinds)
 
 
-def _status_of(kinds: Iterable[str]) -> int:
-    kinds = tuple(kinds)
-    return next((status for part, status in _STATUS_OF_KIND if any(part in kind for kind in kinds)), 500)
+def is_complaint(said: JSON) -> bool:
+    """Return whether a JSON object without choices can only be a complaint, since it has a sentence for people."""
+    if not isinstance(said, dict):
+        return False
+    status = said.get("base_resp")  # MiniMax; 0 is success
+    if isinstance(status, dict):
+        return bool(status.get("status_code"))
+    return bool(said.get("errors")) or any(
+        said.get(key) and isinstance(said[key], str | list) for key in _SENTENCE_KEYS
+    )
+
+
+def _status_of(complaint: Complaint) -> int:
+    """Return the status that a complaint means: a 400 if only its words tell the cause. 0: nothing tells it."""
+    named = (status for part, status in _STATUS_OF_KIND if any(part in kind for kind in complaint.kinds))
+    status = complaint.number or next(named, 0)
+    return status or (0 if cause_of(400, complaint) == "other" else 400)

@@ -78,7 +78,8 @@ _FILTERED = re.compile(
     r"|content exists risk"  # DeepSeek
     r"|inappropriate content|sensitive content|considered high risk"
     r"|blocked by .{0,20}guardrail"
-    r"|responsible.?ai",
+    r"|responsible.?ai"
+    r"|敏感",  # Zhipu: sensitive
     re.I,
 )
 _NO_CREDIT = re.compile(
@@ -90,7 +91,8 @@ _NO_CREDIT = re.compile(
     r"|payment required"
     r"|key limit exceeded"  # OpenRouter
     r"|top up|recharge"
-    r"|account is in good standing",  # DashScope
+    r"|account is in good standing"  # DashScope
+    r"|欠费|余额不足",  # Zhipu: in arrears, balance too low
     re.I,
 )
 _OF_A_MINUTE = re.compile(r"per.?minute|retry in|resource.?exhausted", re.I)

@@ -11,7 +11,9 @@ import msgspec
 from journeyman.events.messages import JSON, valid_text
 
 T = TypeVar("T")
-_MAX_DEPTH = 32
+_MAX_DEPTH = 100
+_MAX_DIGITS = 15
+_MAX_COUNT = 1 << 50  # tokens; sums of them fit into a database
 
 
 def read_json_text(data: bytes, decoder: msgspec.json.Decoder[T]) -> T:
@@ -46,7 +48,21 @@ def storable(value: JSON, depth: int = _MAX_DEPTH) -> JSON:
 
 
 def count(value: Any) -> int:
-    """Return a number of tokens as an integer, or 0 if the value is not a valid number."""
-    if isinstance(value, int):
-        return max(int(value), 0)
-    return int(value) if isinstance(value, float) and math.isfinite(value) and value > 0 else 0
+    """Return a number of tokens as an integer, or 0 if the value is not one that a request can have.
+
+    Some gateways write numbers as texts.
+    """
+    if isinstance(value, str) and value.isdecimal() and len(value) <= _MAX_DIGITS:
+        value = int(value)
+    if not isinstance(value, int | float) or not 0 < value <= _MAX_COUNT:  # NaN is not in between
+        return 0
+    return int(value)
+
+
+def position(value: JSON) -> int | str | None:
+    """Return an index as it can be compared: `"1"` and `1.0` are 1. None: the value is no index."""
+    if isinstance(value, str):
+        return int(value) if value.isdecimal() and len(value) <= _MAX_DIGITS else value or None
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) else None

@@ -27,7 +27,7 @@ _PLAIN_TYPES = (None, "", "function")
 class CallPiece(msgspec.Struct):
     """What one entry of `tool_calls` says, with empty texts for what it leaves out."""
 
-    index: int | None
+    index: int | str | None
     id: str
     name: str
     arguments: str
@@ -43,7 +43,7 @@ class PartialCalls:
         self._calls: list[PartialCall] = []
         self._last: PartialCall | None = None  # that began; it may be one that is dropped
         self._by_id: dict[str, list[PartialCall]] = {}
-        self._by_index: dict[int | None, PartialCall] = {}  # the last of each index
+        self._by_index: dict[int | str | None, PartialCall] = {}  # the last of each index
         self.dropped = 0  # calls beyond the most that are kept
 
     def __bool__(self) -> bool:
@@ -113,7 +113,7 @@ class PartialCalls:
         same = self._by_id.get(piece.id, [])
         return next((call for call in same if call.index == piece.index), same[-1] if same else None)
 
-    def _of_index(self, index: int | None) -> PartialCall | None:
+    def _of_index(self, index: int | str | None) -> PartialCall | None:
         if index is None:
             return self._last
         return self._by_index.get(index)
@@ -154,7 +154,7 @@ class PartialCall:
 
     __slots__ = ("_checks", "_fields", "_function_fields", "_pieces", "id", "index", "name")
 
-    def __init__(self, index: int | None) -> None:
+    def __init__(self, index: int | str | None) -> None:
         self.index = index
         self.id = self.name = ""
         self._pieces: list[str] = []
@@ -225,7 +225,7 @@ def _read_piece(entry: JSON) -> CallPiece:
     known = _OF_CALL | _OF_FUNCTION if function is None else _OF_CALL
     name = said.get("name")
     return CallPiece(
-        index=index if isinstance(index, int) else None,
+        index=json_text.position(index),
         id=call_id if isinstance(call_id, str) else "",
         name=name if isinstance(name, str) else "",
         arguments=as_text(said.get("arguments")),

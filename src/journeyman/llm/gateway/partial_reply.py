@@ -24,7 +24,7 @@ class PartialReply:
     def __init__(self, tools: Collection[str] = ()) -> None:
         self.first = PartialChoice(tools)
         self._tools = tools
-        self._others: dict[int, PartialChoice] = {}
+        self._others: dict[int | str, PartialChoice] = {}
         self._model: JSON = None
         self._usage: dict[str, JSON] = {}
 
@@ -57,7 +57,8 @@ class PartialReply:
         for place, choice in enumerate(choices or ()):
             if choice.usage:
                 self._count(choice.usage)
-            index = choice.index if isinstance(choice.index, int) else place
+            index = json_text.position(choice.index)
+            index = place if index is None else index
             (self.first if index == 0 else self._other(index)).add(choice, whole=whole)
 
     def complete(self, headers: Mapping[str, str], *, model: str, attempts: int) -> ModelReply:
@@ -91,12 +92,12 @@ class PartialReply:
         """
         if not self._others:
             return self.first, [self.first]
-        others = [self._others[index] for index in sorted(self._others)]
+        others = [self._others[index] for index in sorted(self._others, key=_order)]
         speaking = next((choice for choice in (self.first, *others) if choice.said_something), self.first)
         calling = [self.first] if self.first.has_calls else [choice for choice in others if choice.has_calls]
         return speaking, calling
 
-    def _other(self, index: int) -> PartialChoice:
+    def _other(self, index: int | str) -> PartialChoice:
         if index not in self._others:
             if len(self._others) >= 128:
                 raise bad_gateway_reply("it has too many choices")
@@ -200,6 +201,10 @@ class PartialChoice:
         for key, value in message.items():
             if key not in _READ:
                 self._extra.add(key, value)
+
+
+def _order(index: int | str) -> tuple[bool, int, str]:
+    return (True, 0, index) if isinstance(index, str) else (False, index, "")
 
 
 def _storable(choices: list[PartialChoice]) -> dict[str, JSON]:

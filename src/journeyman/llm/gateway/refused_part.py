@@ -27,6 +27,7 @@ _NEVER_DROPPED = ("max_tokens", "max_completion_tokens", "max_output_tokens", "t
 _ONLY_PATHS = frozenset(("messages", "input", "reasoning", "text", "include", "store"))  # common words in a text
 _OTHER_NAMES: Mapping[str, str] = {  # of the same parameter at other APIs, in complaints that bridges pass on
     r"include_usage": "stream_options",
+    r"response.?format": "response_format",
     r"response.?(?:mime.?type|schema)": "response_format",
     r"json[ _](?:schema|object|mode)|structured.?outputs?|guided_json|output_(?:config|format)": "response_format",
     r"\bgrammar\b": "response_format",  # TGI

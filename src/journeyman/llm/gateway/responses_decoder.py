@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 
 from journeyman.llm.client import ModelReply
 from journeyman.llm.gateway import json_text
-from journeyman.llm.gateway.deltas import ReplyDecoder
+from journeyman.llm.gateway.deltas import ReplyDecoder, raise_complaint, raise_reported
 from journeyman.llm.gateway.errors import bad_gateway_reply, is_error, reported_error
 from journeyman.llm.gateway.partial_response import PartialResponse
 from journeyman.llm.gateway.response_events import event_decoder, response_decoder
@@ -25,6 +25,8 @@ class ResponsesDecoder(ReplyDecoder):
             self._read_document(b"".join(self._document))
         elif not self.done:
             self._last_event()
+            if not self.done and self._without_choices:
+                raise_complaint(self._without_choices)
             if not self.done:
                 raise self._no_end()
         return self._response.complete(headers, model=model, attempts=attempts)
@@ -33,10 +35,12 @@ class ResponsesDecoder(ReplyDecoder):
         try:
             response = json_text.read_json_text(document, response_decoder)
         except ValueError as exc:
+            raise_reported(document)
             raise bad_gateway_reply(f"it is not a response ({exc})") from exc
-        if response.get("error") or is_error(response):
-            raise reported_error(response.get("error") or response)
+        if is_error(response):
+            raise reported_error(response)
         if not isinstance(response.get("output"), list) and not response.get("status"):
+            raise_complaint(document)
             raise bad_gateway_reply("it is not a response: it has no `output`")
         self._response.end(response)
 
@@ -50,6 +54,8 @@ class ResponsesDecoder(ReplyDecoder):
             raise reported_error(self._whole(data))
         if event.type is None and event.status:
             self._response.end(self._whole(data))
+        elif event.type is None:
+            self._without_choices = data
         elif event.type == "error" and not event.error:
             raise reported_error(self._whole(data))
         else:

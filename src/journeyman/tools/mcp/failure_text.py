@@ -6,6 +6,7 @@ import re
 
 WITHHELD = "an internal failure of the MCP server; its words are in the log"
 _PASSWORD = re.compile(r"(?<=://)[^/?#@\s\"']*(?=@)")  # the user and password of an address
+_PASSWORD_FIELD = re.compile(r"\b((?:password|passwd|pwd)=)(?:'[^'\n]*'|\"[^\"\n]*\"|[^\s;,&'\"]+)", re.I)
 # How the stack traces of Python, JavaScript, Java, .NET, Go, Rust, Ruby and PHP look, line by line.
 _STACK_TRACE = re.compile(
     r"Traceback \(most recent call last\)|Stack trace:|stack backtrace:|\bgoroutine \d+ \[|\bpanicked at "
@@ -26,5 +27,6 @@ def shown_failure(text: str) -> str:
 
 
 def without_passwords(text: str) -> str:
-    """Return the text with the user and password of each address replaced."""
-    return _PASSWORD.sub("[secret]", text) if "://" in text else text
+    """Return the text with the user and password of each address replaced, and those of connection strings."""
+    text = _PASSWORD.sub("[secret]", text) if "://" in text else text
+    return _PASSWORD_FIELD.sub(r"\1[secret]", text) if "=" in text else text

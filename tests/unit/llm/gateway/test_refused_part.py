@@ -61,6 +61,7 @@ DROPPED = [
     (openai("Unknown parameter: 'stream_options'.", "stream_options", "unknown_parameter"), "stream_options"),
     # https://github.com/Pythagora-io/gpt-pilot/issues/1022
     (openai("Unrecognized request argument supplied: stream_options. Please contact us", ""), "stream_options"),
+    (openai("unsupported response format"), "response_format"),
     # https://github.com/Simpleyyt/ai-manus/issues/101
     (
         [{"error": {"code": 400, "message": "Function calling with a response mime type: 'application/json' is no"}}],

@@ -44,3 +44,7 @@ def test_passwords_of_addresses_are_replaced() -> None:
         "postgres://[secret]@db/x and https://x.example/a@b"
     )
     assert shown_failure("cannot reach redis://:pw@cache") == "cannot reach redis://[secret]@cache"
+    assert shown_failure("host=db user=app password=hunter2 sslmode=off") == (
+        "host=db user=app password=[secret] sslmode=off"
+    )
+    assert shown_failure("Server=db;Pwd='a b;c';Timeout=5") == "Server=db;Pwd=[secret];Timeout=5"
