@@ -93,6 +93,13 @@ class AskedLimit(msgspec.Struct, frozen=True):
     up_to: float
 
 
+class ScriptTurn(msgspec.Struct, frozen=True):
+    """The turn that a model call took from a script or a recording: its model name, and the turn's number from 1."""
+
+    script: str
+    number: int
+
+
 class _Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The base of all events."""
 
@@ -256,6 +263,7 @@ class ModelReplied(_Step, frozen=True, kw_only=True, omit_defaults=True):
     attempt: int = 1
     finish_reason: str = "stop"
     latency_ms: float = 0.0
+    turn: ScriptTurn | None = None  # None: the model is neither a script nor a recording
 
 
 class ModelFailed(_Step, frozen=True, kw_only=True, omit_defaults=True):
@@ -265,6 +273,7 @@ class ModelFailed(_Step, frozen=True, kw_only=True, omit_defaults=True):
     error: Failure
     attempt: int = 1
     latency_ms: float = 0.0
+    turn: ScriptTurn | None = None  # as in ModelReplied
 
 
 class ToolCallStarted(_Step, frozen=True, kw_only=True, omit_defaults=True):
@@ -417,6 +426,7 @@ class HistorySummarized(_Event, frozen=True, kw_only=True, omit_defaults=True):
     latency_ms: float = 0.0
     error: Failure | None = None
     reserved: Reservation | None = None  # of shared budgets, while the model was asked
+    turn: ScriptTurn | None = None  # as in ModelReplied
 
 
 Event = (

@@ -17,8 +17,9 @@ from journeyman.events.messages import JSON, Usage
 from journeyman.ids import Ids
 from journeyman.llm.client import ModelClient, ModelReply, ModelRequest, TextDelta
 from journeyman.llm.prices import Prices
-from journeyman.runtime.engine.action_events import history_summarized_event, idempotency_key
+from journeyman.runtime.engine.action_events import history_summarized_event, idempotency_key, taken_turn
 from journeyman.runtime.engine.live import LiveRun
+from journeyman.runtime.engine.script_turns import ScriptTurns, TurnsOfRun
 from journeyman.tools.spec import CallHost, CallRequest, ToolOutcome
 
 log = logging.getLogger(__name__)
@@ -36,13 +37,25 @@ class Performer:
     """The only place where a run calls models and tools."""
 
     def __init__(
-        self, models: ModelClient, tools: ToolExecutor, clock: Clock, ids: Ids, prices: Prices | None = None
+        self,
+        models: ModelClient,
+        tools: ToolExecutor,
+        clock: Clock,
+        ids: Ids,
+        prices: Prices | None = None,
+        turns: ScriptTurns | None = None,
     ) -> None:
+        """`turns` chooses the turns of scripts and recordings. None: each of them counts its calls itself."""
+        self._turns = turns
         self._models = models
         self._tools = tools
         self._clock = clock
         self._ids = ids
         self._prices = prices or Prices()
+
+    def turns_of(self, run_id: str) -> TurnsOfRun | None:
+        """Return what chooses the turns of scripts and recordings for a run's model calls. None: nothing does."""
+        return self._turns.of_run(run_id) if self._turns is not None else None
 
     async def call_model(
         self, action: CallModel, request: ModelRequest, live: LiveRun, stream: bool
@@ -53,9 +66,9 @@ class Performer:
         try:
             reply = await (asking if action.timeout_seconds is None else _within(action.timeout_seconds, asking))
         except BaseError as exc:
-            return self._model_failed(action, exc, self._since(began))
+            return self._model_failed(action, request, exc, self._since(began))
         usage = self._prices.priced(reply.usage, reply.model, request.model)
-        return _model_replied(action, reply, usage, self._since(began))
+        return _model_replied(action, request, reply, usage, self._since(began))
 
     async def _stream(self, action: CallModel, request: ModelRequest, live: LiveRun) -> ModelReply:
         text = live.begin(action.call, action.attempt)
@@ -67,10 +80,16 @@ class Performer:
         live.finish(text)
         return reply
 
-    def _model_failed(self, action: CallModel, error: BaseError, latency_ms: float) -> ModelFailed:
-        failure = self._failure(error)
+    def _model_failed(
+        self, action: CallModel, request: ModelRequest, error: BaseError, latency_ms: float
+    ) -> ModelFailed:
         return ModelFailed(
-            call=action.call, attempt=action.attempt, error=failure, latency_ms=latency_ms, path=action.path
+            call=action.call,
+            attempt=action.attempt,
+            error=self._failure(error),
+            latency_ms=latency_ms,
+            turn=taken_turn(request),
+            path=action.path,
         )
 
     def _failure(self, error: BaseError) -> Failure:
@@ -125,7 +144,9 @@ async def _within(seconds: float, asking: Coroutine[Any, Any, ModelReply]) -> Mo
         raise ServiceTimeoutError(f"The model did not reply within {seconds:g} seconds.", code="node_timeout") from exc
 
 
-def _model_replied(action: CallModel, reply: ModelReply, usage: Usage, latency_ms: float) -> ModelReplied:
+def _model_replied(
+    action: CallModel, request: ModelRequest, reply: ModelReply, usage: Usage, latency_ms: float
+) -> ModelReplied:
     return ModelReplied(
         call=action.call,
         attempt=action.attempt,
@@ -134,5 +155,6 @@ def _model_replied(action: CallModel, reply: ModelReply, usage: Usage, latency_m
         usage=usage,
         finish_reason=reply.finish_reason,
         latency_ms=latency_ms,
+        turn=taken_turn(request),
         path=action.path,
     )
