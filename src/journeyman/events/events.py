@@ -129,7 +129,10 @@ class RunAccepted(_Event, frozen=True, kw_only=True, omit_defaults=True):
     bounds: Bounds | None = None  # of a child run
     multitask: Multitask = "queue"
     stream: bool = False  # a client follows the text: ask the gateway to stream
-    copied: int = 0  # in a fork: events 1 to this one are copies of its parent's, without effects outside the run
+    copied: int = (
+        0  # in a fork or a retry: events 1 to this one are copies of its parent's, without effects outside the run
+    )
+    retries: str | None = None  # the failed run of this thread that this one retries; its events are the copied ones
     request_id: str | None = None
     trace_id: str | None = None
     caller_span: str | None = None  # the caller's span in that trace
