@@ -193,14 +193,21 @@ def test_a_failed_run_goes_on(shell: Shell) -> None:
     folder = Path("desk")
     folder.mkdir()
     (folder / "agent.yaml").write_text("type: react_agent\nname: desk\nmodel: script:turns.yaml\n")
-    (folder / "turns.yaml").write_text("- {error: auth}\n- {text: Here I am.}\n")
-    assert shell("run", "hello", "desk")[0] == 1
-    [run] = shell.json("runs", "list")["items"]
+    (folder / "turns.yaml").write_text("- {text: Hi.}\n- {error: auth}\n- {text: Here I am.}\n")
+    assert shell("run", "hello", "desk", "--thread", "t")[0] == 0
+    assert shell("run", "where are you?", "desk", "--thread", "t")[0] == 1
+    run = shell.json("runs", "list")["items"][0]
     retried = shell.json("runs", "retry", run["run_id"], "desk")
     assert (retried["code"], retried["response"]) == (0, "Here I am.")
     assert retried["thread_id"] == run["thread_id"]
     accepted = json.loads(shell("runs", "events", retried["run_id"], "--json")[1].splitlines()[0])
     assert accepted["data"]["retries"] == run["run_id"]
+    replayed = shell.json("runs", "replay", retried["run_id"], "desk")
+    assert (replayed["code"], replayed["equal"]) == (0, True), replayed
+    file = "desk/tests/again.agent-test.yaml"
+    assert shell("runs", "export", retried["run_id"], "desk", "--as-test", "-o", file)[0] == 0
+    assert "number" not in Path(file).read_text()
+    assert shell("test", file, "--agent", "desk")[0] == 0
     assert shell.json("runs", "show", run["run_id"])["status"] == "failed"
     assert shell("runs", "retry", run["run_id"], "desk")[0] == 1
     assert f"Fork run {run['run_id']} instead" in shell.err
