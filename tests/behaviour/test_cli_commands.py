@@ -188,6 +188,31 @@ def test_time_travel(shell: Shell) -> None:
     assert shell(*fork, "2", "support", "--replace", "one")[0] == 2
 
 
+def test_a_failed_run_goes_on(shell: Shell) -> None:
+    """A new run on the same thread; the old one stays failed."""
+    folder = Path("desk")
+    folder.mkdir()
+    (folder / "agent.yaml").write_text("type: react_agent\nname: desk\nmodel: script:turns.yaml\n")
+    (folder / "turns.yaml").write_text("- {text: Hi.}\n- {error: auth}\n- {text: Here I am.}\n")
+    assert shell("run", "hello", "desk", "--thread", "t")[0] == 0
+    assert shell("run", "where are you?", "desk", "--thread", "t")[0] == 1
+    run = shell.json("runs", "list")["items"][0]
+    retried = shell.json("runs", "retry", run["run_id"], "desk")
+    assert (retried["code"], retried["response"]) == (0, "Here I am.")
+    assert retried["thread_id"] == run["thread_id"]
+    accepted = json.loads(shell("runs", "events", retried["run_id"], "--json")[1].splitlines()[0])
+    assert accepted["data"]["retries"] == run["run_id"]
+    replayed = shell.json("runs", "replay", retried["run_id"], "desk")
+    assert (replayed["code"], replayed["equal"]) == (0, True), replayed
+    file = "desk/tests/again.agent-test.yaml"
+    assert shell("runs", "export", retried["run_id"], "desk", "--as-test", "-o", file)[0] == 0
+    assert "number" not in Path(file).read_text()
+    assert shell("test", file, "--agent", "desk")[0] == 0
+    assert shell.json("runs", "show", run["run_id"])["status"] == "failed"
+    assert shell("runs", "retry", run["run_id"], "desk")[0] == 1
+    assert f"Fork run {run['run_id']} instead" in shell.err
+
+
 def test_a_run_becomes_a_test_that_names_what_changed(shell: Shell) -> None:
     """SPEC 11: `runs export --as-test` and `test`, with --update and --junit; `runs replay`."""
     shell("run", "Where is order 1042?", "support")

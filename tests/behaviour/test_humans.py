@@ -86,7 +86,7 @@ async def test_a_question_survives_a_restart_and_of_two_answers_one_wins(serve: 
         paused = await post(app, "/process", {"user_input": "a shirt"})
         (asked,) = paused["approvals"]
         assert (asked["kind"], asked["message"], asked["decisions"]) == ("question", "Which size?", ["done", "deny"])
-    async with serve("- {text: a shirt in L}\n") as app:
+    async with serve("- {text: its turn is used}\n- {text: a shirt in L}\n") as app:
         (listed,) = (await request(app, "GET", "/approvals")).json()["items"]
         assert listed == asked
         body = {"answers": [{"approval": asked["approval"], "decision": "done", "result": "L"}]}
@@ -134,7 +134,7 @@ async def test_a_deadline_is_kept_by_the_server_that_comes_after(serve: Serve) -
     async with serve(turn("refund", amount=5), policy) as app:
         paused = await post(app, "/process", {"user_input": "refund"})
         assert paused["status"] == "paused"
-    async with serve("- {text: not refunded}\n", policy) as app:
+    async with serve("- {text: its turn is used}\n- {text: not refunded}\n", policy) as app:
         run = await until(app, paused["run_id"], "finished")
         assert run["response"] == "not refunded"
         assert "approval_denied" in (await request(app, "GET", f"/runs/{paused['run_id']}/events")).text
@@ -242,7 +242,7 @@ async def test_a_limit_is_raised_over_http_after_a_restart(serve: Serve) -> None
             " value in `arguments` (more than 1, at most 4)."
         )
         assert asked["decisions"] == ["approve", "deny"]
-    async with serve(refunds, "never", ASKING) as app:
+    async with serve(both + refunds, "never", ASKING) as app:
         (listed,) = (await request(app, "GET", "/approvals")).json()["items"]
         assert listed == asked
         path = f"/runs/{paused['run_id']}/resume"

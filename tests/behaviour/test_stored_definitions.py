@@ -44,7 +44,7 @@ async def paused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, di
     (folder / "turns.yaml").write_text(CALLS)
     [run] = await served(folder, ("POST", "/process", {"user_input": "hi"}))
     (folder / "agent.yaml").write_text(AGENT.replace("First; ${SHOP_KEY} in it", "Second").replace("${SHOP_KEY}", "x"))
-    (folder / "turns.yaml").write_text(f"- {{text: 'It is {ROTATED}.'}}\n")  # a script begins anew with its process
+    (folder / "turns.yaml").write_text(f"{CALLS}- {{text: 'It is {ROTATED}.'}}\n")
     answers = {"answers": [{"approval": run["approvals"][0]["approval"], "decision": "approve"}]}
     return run["run_id"], answers
 

@@ -30,6 +30,7 @@ BODIES: dict[str, Any] = {
     "cancel_run": None,
     "resume_run": {"answers": [{"approval": "APPROVAL", "decision": "approve"}]},
     "fork_run": {"at": 1},
+    "retry_run": None,
     "prune": {"threads": 1000},
     "create_key": {"name": "mine", "scopes": ["read"]},
     "rotate_key": {},

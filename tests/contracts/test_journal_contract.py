@@ -774,6 +774,54 @@ async def test_a_fork_needs_a_new_thread_and_only_a_fork_brings_its_start(journa
     assert await journal.run("f1") is None
 
 
+def retried(run: str, of: str, *past: Event) -> Append:
+    append = forked(run, T, past)
+    accepted = append.drafts[0].event
+    assert isinstance(accepted, RunAccepted)
+    drafts = (draft(msgspec.structs.replace(accepted, retries=of)), *append.drafts[1:])
+    return msgspec.structs.replace(append, drafts=drafts)
+
+
+async def test_a_retry_is_on_the_thread_of_its_run_as_long_as_that_is_the_last_that_started(journal: Journal) -> None:
+    changed = ContextChanged(scope="thread", patch={"noted": True})
+    await commit(journal, accepted("r1"))
+    await commit(journal, step("r1", changed, RunFailed(error=Failure("x", "no"))))
+    await commit(
+        journal, Append(stream=thread_stream(T), drafts=(draft(ContextChanged(scope="thread", patch={"noted": 0})),))
+    )
+    committed = await commit(journal, retried("r2", "r1", changed))
+    assert [entry.seq for entry in committed.entries] == [1, 2, 3, 4]
+    thread, run = await journal.thread(T), await journal.run("r2")
+    assert thread is not None
+    assert run is not None
+    assert (thread.active_run, thread.context, run.status) == ("r2", {"noted": 0}, "running")
+    for later in ("r1", "r2"):
+        with pytest.raises(StateError) as caught:
+            await commit(journal, retried("r3", "r1"))
+        assert caught.value.code == "thread_moved_on"
+        if later == "r1":
+            await commit(journal, step("r2", RunFailed(error=Failure("x", "no")), epoch=run.epoch))
+    await commit(journal, retried("r3", "r2"))
+    await commit(
+        journal, step("r3", ContextChanged(scope="thread", patch={"noted": 2}), RunFinished(), epoch=run.epoch)
+    )
+    after = await journal.thread(T)
+    assert after is not None
+    assert after.context == {"noted": 2}, "what the retry does itself counts"
+    with pytest.raises(StateError, match="has gone on"):
+        await commit(journal, retried("r9", "r1"))
+
+
+async def test_a_run_that_was_cancelled_in_the_queue_has_not_started(journal: Journal) -> None:
+    await commit(journal, accepted("r1"))
+    await commit(journal, accepted("r2"))
+    await commit(journal, step("r2", RunCancelled()))
+    await commit(journal, step("r1", RunFailed(error=Failure("x", "no"))))
+    await commit(journal, retried("r3", "r1"))
+    with pytest.raises(StateError):
+        await commit(journal, retried("r4", "r1"))
+
+
 async def test_a_fork_of_a_fork_is_a_run_of_now(journal: Journal) -> None:
     thread = ThreadRef("ann", "fork").key
     past = (RunForked(parent="r0", at=2, epoch=1), MessageReplaced(seq=1, place=0, message=user("ho")), SEEN)

@@ -41,6 +41,7 @@ from journeyman.runtime.use_cases.requests import (
     ForkRun,
     HumanAnswer,
     IdempotencyKey,
+    RetryRun,
     RunResult,
     StartCall,
     Started,
@@ -266,6 +267,7 @@ class FakeForks(Forks):
     def __init__(self, runs: FakeRuns) -> None:
         self.runs = runs
         self.asked: list[ForkRun] = []
+        self.retried: list[RetryRun] = []
 
     async def fork(self, principal: str, request: ForkRun) -> Started:
         await self.runs.get(principal, request.run_id)
@@ -275,6 +277,15 @@ class FakeForks(Forks):
         self.asked.append(request)
         run_id = self.runs._add(StartRun(input=user(f"at {request.at}")), "fork", "support")
         return Started(run_id=run_id, thread_id="fork")
+
+    async def retry(self, principal: str, request: RetryRun) -> Started:
+        row = await self.runs.get(principal, request.run_id)
+        thread = ThreadRef.parse(row.thread).id
+        earlier = self.runs._replayed(request.key)
+        if earlier is not None:
+            return Started(run_id=earlier, thread_id=thread, replayed=True)
+        self.retried.append(request)
+        return Started(run_id=self.runs._add(StartRun(input=user("again")), thread, "support"), thread_id=thread)
 
 
 class FakeThreads(Threads):

@@ -72,7 +72,7 @@ class RuntimeInMemory:
         self.definitions = self.definitions_type(self.journal, self.catalog, self.build, self.direct)
         executor = Executor(self.registry, WorkerPool(), self.clock, random.Random(1), self.ids)
         self.files = FileStore(self.journal, MemoryBlobs(), self.clock, self.ids)
-        performer = Performer(self.model, executor, self.clock, self.ids, self.prices, self.files)
+        performer = Performer(self.model, executor, self.clock, self.ids, self.prices, files=self.files)
         self.budgets = Budgets(self.journal, self.clock, self.of_each)
         parts = RunParts(self.journal, self.codec, self.clock, self.ids, self.definitions, self.files)
         runtime = build_runtime(parts, self.catalog, performer, budgets=self.budgets, prices=self.prices)

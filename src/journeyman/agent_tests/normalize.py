@@ -19,14 +19,16 @@ from journeyman.events.messages import JSON, Message
 Data = dict[str, JSON]
 
 _OMITTED: Mapping[str, frozenset[str]] = {
-    "run_accepted": frozenset({"thread", "version", "parent", "multitask", "stream", "request_id", "trace_id", "key"}),
+    "run_accepted": frozenset(
+        {"thread", "version", "parent", "multitask", "stream", "request_id", "trace_id", "key", "retries"}
+    ),
     "run_started": frozenset({"epoch", "first_no", "last_no", "summary", "summary_stream"}),
-    "history_summarized": frozenset({"latency_ms", "reserved"}),
+    "history_summarized": frozenset({"latency_ms", "reserved", "turn"}),
     "run_resumed": frozenset({"epoch"}),
     "run_forked": frozenset({"parent", "epoch"}),
     "model_called": frozenset({"request_hash", "first_no", "reserved"}),
-    "model_replied": frozenset({"latency_ms"}),
-    "model_failed": frozenset({"latency_ms"}),
+    "model_replied": frozenset({"latency_ms", "turn"}),
+    "model_failed": frozenset({"latency_ms", "turn"}),
     "tool_call_started": frozenset({"idempotency_key", "code_hash"}),
     "tool_call_finished": frozenset({"duration_ms", "human"}),  # `human` follows from the answers
     "approval_requested": frozenset({"args_hash", "deadline"}),

@@ -107,18 +107,27 @@ async def read_recording(journal: Journal, run_id: str) -> Recording:
     recording = recording_of(run_id, entries)
     accepted, started = recording.accepted, recording.started
     rows = await load_view(journal, accepted.thread, started.first_no, started.last_no)
+    before = rows[0].no - 1 if rows else started.last_no
     stored = await journal.definition(accepted.version) if accepted.version else None
     return msgspec.structs.replace(
         recording,
-        events=tuple(_renumbered(event, rows[0].no - 1 if rows else started.last_no) for event in recording.events),
+        events=tuple(_renumbered(event, before, accepted.retries is not None) for event in recording.events),
         history=tuple(row.message for row in rows),
         summary=await load_summary(journal, started.summary_stream, started.summary or 0),
         definition=_definition(stored.data) if stored else None,
     )
 
 
-def _renumbered(event: Event, before: int) -> Event:
-    """Return the event, with the message numbers of a summary counted from the first message of the history."""
+def _renumbered(event: Event, before: int, retried: bool) -> Event:
+    """Return the event, with the message numbers of a summary counted from the first message of the history.
+
+    `retried`: it is an event of a retry, whose copies are counted so too: they are replayed as those of a fork.
+    """
+    if retried and isinstance(event, RunStarted):
+        pinned = tuple(no - before for no in event.pinned if no > before)
+        return msgspec.structs.replace(event, first_no=1, last_no=event.last_no - before, pinned=pinned)
+    if retried and isinstance(event, ModelCalled):
+        return msgspec.structs.replace(event, first_no=max(1, event.first_no - before))
     if not isinstance(event, HistorySummarized):
         return event
     return msgspec.structs.replace(event, first_no=event.first_no - before, last_no=event.last_no - before)

@@ -166,6 +166,7 @@ class ReplayEngine:
             version=self._agent.version if self._agent else None,
             parent=None,
             multitask="queue",
+            retries=None,  # its copies are replayed as those of a fork, on a new thread
         )
         prefix = [self._prefix_event(event) for event in recording.events[1 : recording.prefix_length]]
         times = (self._clock.now(),) * (1 + len(prefix)) if prefix else ()

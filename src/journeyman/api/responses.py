@@ -159,6 +159,7 @@ def run_answer(row: RunRow, result: RunResult) -> RunAnswer:
         approvals=tuple(map(approval_answer, result.approvals)),
         forked_from=result.forked_from,
         forked_at=result.forked_at,
+        retried_from=result.retried_from,
     )
 
 

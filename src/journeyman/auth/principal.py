@@ -12,7 +12,7 @@ from journeyman.events.quota import UNLIMITED, Quota
 from journeyman.resilience.rate_limit import Rate
 
 SCOPES: dict[str, str] = {
-    "run": "start, cancel and fork runs; make, change and erase threads and contexts",
+    "run": "start, cancel, fork and retry runs; make, change and erase threads and contexts",
     "read": "look at threads, runs, events, agents, tools and metrics",
     "tools": "call a tool directly",
     "approve": "see and answer one's own approvals",

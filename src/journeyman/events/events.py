@@ -93,6 +93,13 @@ class AskedLimit(msgspec.Struct, frozen=True):
     up_to: float
 
 
+class ScriptTurn(msgspec.Struct, frozen=True):
+    """The turn that a model call took from a script or a recording: its model name, and the turn's number from 1."""
+
+    script: str
+    number: int
+
+
 class _Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The base of all events."""
 
@@ -122,7 +129,10 @@ class RunAccepted(_Event, frozen=True, kw_only=True, omit_defaults=True):
     bounds: Bounds | None = None  # of a child run
     multitask: Multitask = "queue"
     stream: bool = False  # a client follows the text: ask the gateway to stream
-    copied: int = 0  # in a fork: events 1 to this one are copies of its parent's, without effects outside the run
+    copied: int = (
+        0  # in a fork or a retry: events 1 to this one are copies of its parent's, without effects outside the run
+    )
+    retries: str | None = None  # the failed run of this thread that this one retries; its events are the copied ones
     request_id: str | None = None
     trace_id: str | None = None
     caller_span: str | None = None  # the caller's span in that trace
@@ -258,6 +268,7 @@ class ModelReplied(_Step, frozen=True, kw_only=True, omit_defaults=True):
     finish_reason: str = "stop"
     latency_ms: float = 0.0
     gateway: str = ""  # the one that answered, which may be that of a fallback
+    turn: ScriptTurn | None = None  # None: the model is neither a script nor a recording
 
 
 class ModelFailed(_Step, frozen=True, kw_only=True, omit_defaults=True):
@@ -267,6 +278,7 @@ class ModelFailed(_Step, frozen=True, kw_only=True, omit_defaults=True):
     error: Failure
     attempt: int = 1
     latency_ms: float = 0.0
+    turn: ScriptTurn | None = None  # as in ModelReplied
 
 
 class ToolCallStarted(_Step, frozen=True, kw_only=True, omit_defaults=True):
@@ -423,6 +435,7 @@ class HistorySummarized(_Event, frozen=True, kw_only=True, omit_defaults=True):
     latency_ms: float = 0.0
     error: Failure | None = None
     reserved: Reservation | None = None  # of shared budgets, while the model was asked
+    turn: ScriptTurn | None = None  # as in ModelReplied
 
 
 Event = (

@@ -141,6 +141,7 @@ def _apply_life(
                 parent=event.parent,
                 bounds=event.bounds,
                 stream=event.stream,
+                retries=event.retries,
                 origin=RequestOrigin.of(event),
             )
         case RunStarted():

@@ -94,7 +94,8 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     walk: GraphPosition = GraphPosition()  # the position in the graph; golden journals know the field by this name
     errors: tuple[Failure, ...] = ()  # the last ten
     failure: Failure | None = None  # the final failure of the model call
-    forked: RunForked | None = None  # set in a fork
+    forked: RunForked | None = None  # set in a fork and in a retry
+    retries: str | None = None  # the failed run that this one retries; None: it is no retry
     cancel: CancelRequested | None = None
     limit: LimitReached | None = None
     answering: Literal["", "due", "done"] = ""  # whether the model is asked once more at the limit

@@ -130,9 +130,10 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     to every open run of the thread. More than `max_queued` waiting runs (twice that many behind an interrupt) raise
     QueueFullError; so does a limit of `most_runs` that is reached (`too_many_runs`).
 
-    A RunAccepted with `copied` makes a fork: on a new thread, with its RunStarted among the copied events. A
-    RunAccepted with a `parent` makes a child run: a step of the parent, under its epoch, must come before it in the
-    batch, else StateError (`unfenced`).
+    A RunAccepted with `copied` makes a fork: on a new thread, with its RunStarted among the copied events. With
+    `retries` it is on the thread of the run that it retries, which must be the last that has started there, else
+    StateError (`thread_moved_on`). A RunAccepted with a `parent` makes a child run: a step of the parent, under its
+    epoch, must come before it in the batch, else StateError (`unfenced`).
 
     A run, message or fork that names a file which its principal does not have raises NotFoundError (`file_not_found`);
     files that take more than `most_file_bytes` raise StateError (`files_full`).

@@ -72,6 +72,10 @@ class MemoryTables:
     def open_runs(self) -> Sequence[Run]:
         return [run for run in self.runs.values() if run.open]
 
+    def last_started(self, thread: str) -> str | None:
+        started = [run for run in self.runs.values() if run.thread == thread and run.started_at is not None]
+        return max(started, key=lambda run: run.accepted_no).id if started else None
+
     def at_work(self, owner: Owner, name: str) -> int:
         runs = (run for run in self.runs.values() if run.status in ("queued", "running") and run.parent is None)
         return sum(getattr(run, owner) == name for run in runs)

@@ -32,7 +32,7 @@ from journeyman.journal.journal import (
 class Run(msgspec.Struct, kw_only=True):
     """The working copy of a run's row.
 
-    `last_seq` and `open_approvals` come from other tables. `copied` is not stored.
+    `last_seq` and `open_approvals` come from other tables. `copied` and `retries` are not stored.
     """
 
     id: str
@@ -45,7 +45,8 @@ class Run(msgspec.Struct, kw_only=True):
     parent: str | None = None
     direct: bool = False  # a lone tool call, which adds no messages
     has_input: bool = False  # the first event holds the user's message
-    copied: int = 0  # while a fork is written: events 1 to this one are copies of its parent's
+    copied: int = 0  # while a fork or a retry is written: events 1 to this one are copies of its parent's
+    retries: bool = False  # while a retry is written
     status: RunStatus = "queued"
     epoch: int = 0
     started_at: int | None = None
@@ -111,6 +112,10 @@ class Tables(Protocol):
 
     def open_runs(self) -> Sequence[Run]:
         """Return all runs that have not ended, oldest first."""
+        ...
+
+    def last_started(self, thread: str) -> str | None:
+        """Return the newest run of a thread that has started. Returns None if none has."""
         ...
 
     def at_work(self, owner: Owner, name: str) -> int:

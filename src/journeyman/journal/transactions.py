@@ -143,12 +143,24 @@ class Transactions:
             raise _being_erased(event.thread)
         if batch.most_runs and event.parent is None:
             self._check_most_runs(batch)
-        if thread is not None and event.copied:
+        if event.retries is not None:
+            self._check_retry(event.thread, event.retries)
+        elif thread is not None and event.copied:
             raise _thread_exists(event.thread)
         if thread is not None and thread.unreadable:
             raise _unreadable(thread)
         if (thread is not None and thread.active_run is not None) or ahead:
             _check_busy(thread, event, batch, ahead)
+
+    def _check_retry(self, thread: str, retried: str) -> None:
+        """Check that no run has started on the thread since the one that is to be retried."""
+        last = self._tables.last_started(thread) if self._tables.thread(thread) is not None else None
+        if last != retried:
+            text = (
+                f"Thread {ThreadRef.parse(thread).id!r} has gone on: a later run has started on it."
+                f" Fork run {retried} instead (`POST /runs/{retried}/fork`), which makes a new thread."
+            )
+            raise StateError(text, code="thread_moved_on")
 
     def _check_most_runs(self, batch: Batch) -> None:
         for limit in batch.most_runs:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Container, Iterable
+from typing import Protocol
 
 from journeyman.clock import Clock
 from journeyman.errors import ConfigurationError, ServiceError
@@ -18,12 +19,20 @@ from journeyman.llm.offline.model import OfflineModel
 _MAX_OPEN = 64
 
 
+class TurnedModel(ModelClient, Protocol):
+    """A model client of a script or a recording, whose turns are numbered from 1."""
+
+    def next_turn(self, request: ModelRequest, used: Container[int]) -> int:
+        """Return the number of the first turn that fits the request and is not in `used`; 0 if there is none."""
+        ...
+
+
 class Models:
     """A model client that routes by name: `offline`, `script:FILE` and `replay:RUN`; other names go to a gateway.
 
     `gateway` is that of requests that name none, if it is not in `gateways`. `replay` opens the recorded run named
-    after `replay:`. Each script or recording is opened once and continues where the last call left it; the 64 opened
-    last stay open.
+    after `replay:`. Each script or recording is opened once; the 64 opened last stay open. The turn of a request says
+    which of its replies is the answer; a request without one continues where the last such call left it.
     """
 
     def __init__(
@@ -32,7 +41,7 @@ class Models:
         *,
         gateways: Gateways | None = None,
         offline: ModelClient | None = None,
-        replay: Callable[[str], Awaitable[ModelClient]] | None = None,
+        replay: Callable[[str], Awaitable[TurnedModel]] | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._gateway = gateway
@@ -40,12 +49,23 @@ class Models:
         self._offline = offline or OfflineModel()
         self._replay = replay
         self._clock = clock
-        self._opened: dict[str, ModelClient] = {}
+        self._opened: dict[str, TurnedModel] = {}
         self._opening = asyncio.Lock()
 
     async def call(self, request: ModelRequest, on_delta: Callable[[TextDelta], None] | None = None) -> ModelReply:
         client = self._client_of(request) or await self._open(request.model)
         return await client.call(request, on_delta)
+
+    async def next_turn(self, request: ModelRequest, used: Container[int]) -> int | None:
+        """Return the turn of its script or recording that a call takes if those in `used` are used; 0: none is left.
+
+        None: the script or recording cannot be opened, as the call will say.
+        """
+        try:
+            client = await self._open(request.model)
+        except ServiceError:
+            return None
+        return client.next_turn(request, used)
 
     def learned(self) -> dict[tuple[str, str], WireChoices]:
         """Return what was learned, by gateway and model: which parts of its requests the model refuses."""
@@ -104,7 +124,7 @@ class Models:
             )
         return client
 
-    async def _open(self, model: str) -> ModelClient:
+    async def _open(self, model: str) -> TurnedModel:
         async with self._opening:  # two concurrent first calls must not open a script twice
             if (client := self._opened.get(model)) is None:
                 client = await self._create(model)
@@ -113,7 +133,7 @@ class Models:
                 self._opened[model] = client
         return client
 
-    async def _create(self, model: str) -> ModelClient:
+    async def _create(self, model: str) -> TurnedModel:
         kind, _, name = model.partition(":")
         if kind == "replay":
             if self._replay is None:

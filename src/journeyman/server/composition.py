@@ -31,6 +31,7 @@ from journeyman.resilience.window import MemoryWindows
 from journeyman.runtime.engine.budgets import Budgets
 from journeyman.runtime.engine.performer import Performer, ToolExecutor
 from journeyman.runtime.engine.run_parts import RunParts
+from journeyman.runtime.engine.script_turns import ScriptTurns
 from journeyman.runtime.runtime import build_runtime
 from journeyman.runtime.served.agents import AgentRegistry
 from journeyman.runtime.served.versions import VersionResolver
@@ -140,10 +141,11 @@ def join(
     http = HttpClient(services, transport_of, clock)
     executor = executor_of(settings, registry, workers, clock, ids, cache, http)
     prices = read_prices(settings.prices_path)
+    turns = ScriptTurns(journal, models.next_turn) if isinstance(models, Models) else None
     runtime = build_runtime(
         RunParts(journal, codec, clock, ids, versions, files),
         agents,
-        Performer(models, tools(executor) if tools else executor, clock, ids, prices, files),
+        Performer(models, tools(executor) if tools else executor, clock, ids, prices, turns, files),
         budgets=Budgets(journal, clock, settings.quota),
         prices=prices,
         observe=hub.run_committed,

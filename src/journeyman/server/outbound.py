@@ -14,11 +14,10 @@ from journeyman.egress.transport import Transport
 from journeyman.errors import Problem
 from journeyman.ids import Ids
 from journeyman.journal.journal import Journal
-from journeyman.llm.client import ModelClient
 from journeyman.llm.gateway.gateway import Gateway
 from journeyman.llm.gateway.gateway_spec import GatewaySpec
 from journeyman.llm.gateway.gateways import Gateways
-from journeyman.llm.routing import Models
+from journeyman.llm.routing import Models, TurnedModel
 from journeyman.runtime.recorded_model import recorded_replies
 from journeyman.settings import Settings
 from journeyman.tools.cache.cache import ToolCache
@@ -60,7 +59,7 @@ def models_behind(
     `named` are the gateways of agent files.
     """
 
-    async def replay(run_id: str) -> ModelClient:
+    async def replay(run_id: str) -> TurnedModel:
         return await recorded_replies(journal, run_id)
 
     gateways = Gateways(partial(_gateway, services, clock), settings.gateway)

@@ -1,4 +1,4 @@
-"""Routes of runs: list, read, cancel, answer, fork."""
+"""Routes of runs: list, read, cancel, answer, fork, retry."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from journeyman.api.json_body import convert, read_route_body
 from journeyman.api.openapi import IDEMPOTENT, accepts, lists, response_schema
 from journeyman.api.paging import cut
 from journeyman.api.parameters import Cursor, Moment, PageSize, RunPath, Seq, Text
-from journeyman.api.requests import answer_of, fork_of, key_of
+from journeyman.api.requests import answer_of, fork_of, key_of, request_origin
 from journeyman.api.responses import (
     json_response,
     page,
@@ -28,6 +28,7 @@ from journeyman.api.schemas.runs import ForkRequest, ProcessAnswer, ResumeReques
 from journeyman.api.security.request_context import context_of, request_principal
 from journeyman.events.streams import ThreadRef
 from journeyman.journal.journal import RunFilter, RunStatus
+from journeyman.runtime.use_cases.requests import RetryRun
 
 CANCEL_SECONDS = 1.0  # how long the answer to a cancel waits for the run's end
 
@@ -41,6 +42,7 @@ def run_routes(dependencies: ApiDependencies) -> APIRouter:
     _add_single(router, dependencies)
     _add_changes(router, dependencies)
     _add_fork(router, dependencies)
+    _add_retry(router, dependencies)
     return router
 
 
@@ -150,6 +152,23 @@ def _add_fork(router: APIRouter, dependencies: ApiDependencies) -> None:
         started = await dependencies.forks.fork(
             context.principal, fork_of(run_id, convert(raw, ForkRequest), context, key)
         )
+        return json_response(process_answer(await dependencies.runs.wait(started.run_id, 0.0)), 202)
+
+
+def _add_retry(router: APIRouter, dependencies: ApiDependencies) -> None:
+    @router.post(
+        "/runs/{run_id}/retry",
+        operation_id="retry_run",
+        summary="A new run on the same thread that goes on from before this one failed",
+        status_code=202,
+        responses=response_schema(ProcessAnswer, status=202, text="The new run is durable and runs"),
+        openapi_extra=IDEMPOTENT,
+    )
+    async def retry_run(request: Request, run_id: RunPath) -> Response:
+        context = context_of(request.scope)
+        key = key_of(context, f"/runs/{run_id}/retry", None)
+        retry = RetryRun(run_id=run_id, key=key, origin=request_origin(context))
+        started = await dependencies.forks.retry(context.principal, retry)
         return json_response(process_answer(await dependencies.runs.wait(started.run_id, 0.0)), 202)
 
 

@@ -222,7 +222,7 @@ class RunSummary(Struct, frozen=True, kw_only=True):
 class RunAnswer(RunSummary, frozen=True, kw_only=True):
     """A run with its result, or its status so far.
 
-    A fork names the run that it was copied from and the last copied seq.
+    A fork names the run that it was copied from and the last copied seq; a retry, the failed run.
     """
 
     response: str
@@ -234,6 +234,7 @@ class RunAnswer(RunSummary, frozen=True, kw_only=True):
     approvals: tuple[ApprovalAnswer, ...]
     forked_from: str | None = None
     forked_at: int | None = None
+    retried_from: str | None = None
     finish_reason: str | None = None
 
 

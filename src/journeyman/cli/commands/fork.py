@@ -1,4 +1,4 @@
-"""`journeyman runs fork`: repeats a run up to an event and continues differently."""
+"""`journeyman runs fork` and `runs retry`: repeat a run up to an event, and continue differently or try again."""
 
 from __future__ import annotations
 
@@ -50,6 +50,22 @@ def fork(
         if not json:
             output.line(f"Started run {forked['run_id']} on thread {forked['thread_id']}.")
         run = wait_for_end(client, forked)
+    print_run(output, run)
+    raise typer.Exit(EXIT_CODES.get(run["status"], FAILED))
+
+
+def retry(run_id: RunId, path: AgentPath = None, offline: Offline = False, url: Url = None, json: Json = False) -> None:
+    """Begin a new run on the thread of a failed run, from before the failure, wait for it, and print the answer.
+
+    The failed run stays unchanged. Tool calls that were in progress are handled as after a crash, depending on the
+    effects of the tool. If a later run has started on the thread, use `runs fork`.
+    """
+    output = CommandOutput(json=json)
+    with connect(Settings.read(agent_path=path), url, offline=offline) as client:
+        retried = client.call("POST", f"/runs/{quote(run_id, safe='')}/retry")
+        if not json:
+            output.line(f"Started run {retried['run_id']} on thread {retried['thread_id']}.")
+        run = wait_for_end(client, retried)
     print_run(output, run)
     raise typer.Exit(EXIT_CODES.get(run["status"], FAILED))
 

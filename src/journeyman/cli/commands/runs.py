@@ -10,7 +10,7 @@ import typer
 
 from journeyman.auth.principal import LOCAL_NAME
 from journeyman.cli.client.queries import queries
-from journeyman.cli.commands.fork import fork
+from journeyman.cli.commands.fork import fork, retry
 from journeyman.cli.commands.replay import export, replay
 from journeyman.cli.commands.threads import message_text
 from journeyman.cli.output import CommandOutput, Json, Limit, RunId, Url, cell, compact_json
@@ -20,8 +20,9 @@ from journeyman.settings import Settings
 MAX_SHOWN_EVENTS = 1000  # by `runs show`
 MAX_TRACED_EVENTS = 10_000
 
-app = typer.Typer(help="List, show, replay, export and fork runs.", no_args_is_help=True)
+app = typer.Typer(help="List, show, replay, export, fork and retry runs.", no_args_is_help=True)
 app.command("fork")(fork)
+app.command("retry")(retry)
 app.command("replay")(replay)
 app.command("export")(export)
 

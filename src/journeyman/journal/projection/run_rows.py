@@ -64,6 +64,7 @@ def run_accepted(tables: Tables, entry: Entry, event: RunAccepted) -> None:
         direct=event.direct is not None,
         has_input=event.input is not None,
         copied=event.copied,
+        retries=event.retries is not None,
         request_id=event.request_id,
         trace_id=event.trace_id,
         key=event.key,
@@ -114,7 +115,7 @@ def _forked(tables: Tables, entry: Entry, event: RunForked, run: Run) -> None:
     """End the copied part of a fork: from here on, its events happen in the fork itself."""
     if entry.seq <= run.copied or not run.copied:  # a copy itself: the parent was a fork too
         return
-    run.copied = 0
+    run.copied, run.retries = 0, False
     run.accepted_at = run.started_at = entry.at
     tables.save_run(run)
     thread = require_thread(tables, run.thread)
@@ -196,7 +197,7 @@ def _context_changed(tables: Tables, entry: Entry, event: ContextChanged, run: R
     if event.scope == "global":
         if not run.copied:  # a copied event already changed it, in the parent
             patch_global(tables, run.principal, event)
-    else:
+    elif not run.retries:  # the same: the failed run changed it, on this thread
         patch_thread(tables, require_thread(tables, run.thread), event)
 
 

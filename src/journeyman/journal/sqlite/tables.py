@@ -250,6 +250,11 @@ class SqliteTables:
         ids = [row[0] for row in self._db.execute(Q["open_run_ids"])]
         return [run for run in map(self.run, ids) if run is not None]
 
+    def last_started(self, thread: str) -> str | None:
+        self.flush()
+        rows = self._db.execute(Q["last_started"], (self._number_of(thread),)).fetchall()
+        return str(rows[0][0]) if rows else None
+
     def at_work(self, owner: Owner, name: str) -> int:
         self.flush()
         return self._highest(f"at_work_of_{owner}", (name,))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,7 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class ScriptedModel:
-    """A model client whose calls each take the first unused turn that fits.
+    """A model client whose calls each take the first unused turn that fits, unless their request names its turn.
 
     `requests` keeps the last 1,000 requests.
     """
@@ -101,7 +101,7 @@ class ScriptedModel:
     async def call(self, request: ModelRequest, on_delta: Callable[[TextDelta], None] | None = None) -> ModelReply:
         self.requests.append(request)
         self._calls += 1
-        number, turn = self._take_turn(request)
+        number, turn = self._take_turn(request) if request.turn is None else self._named_turn(request)
         if turn.delay_ms > 0:
             await self._clock.sleep(turn.delay_ms / 1000)
         text = valid_text(turn.text)
@@ -123,15 +123,36 @@ class ScriptedModel:
     async def aclose(self) -> None:
         return None
 
+    def next_turn(self, request: ModelRequest, used: Container[int]) -> int:
+        """Return the number of the first turn that fits the request and is not in `used`; 0 if there is none."""
+        left = ((number, turn) for number, turn in enumerate(self._turns, 1) if number not in used)
+        return next((number for number, _ in _fitting(left, _last_text(request))), 0)
+
+    def _named_turn(self, request: ModelRequest) -> tuple[int, Turn]:
+        if request.turn and request.turn <= len(self._turns):
+            return request.turn, self._turns[request.turn - 1]
+        message = (
+            f"{self._name} has no turn left in this thread that fits {shortened(_last_text(request))!r}: "
+            f"it has {len(self._turns)} turns; add a turn"
+        )
+        raise ServiceError(message, code="script_exhausted")
+
     def _take_turn(self, request: ModelRequest) -> tuple[int, Turn]:
-        last_text = next((one.text for one in reversed(request.messages) if one.role in ("user", "tool")), "")
-        for index, (number, turn) in enumerate(self._left):
-            if turn.when is None or re.search(turn.when, last_text):
-                del self._left[index]
-                return number, turn
+        last_text = _last_text(request)
+        for taken in _fitting(self._left, last_text):
+            self._left.remove(taken)
+            return taken
         left = f"; the {len(self._left)} left do not fit {shortened(last_text)!r}" if self._left else ""
         message = f"{self._name} has no turn for call {self._calls}: it has {len(self._turns)} turns{left}; add a turn"
         raise ServiceError(message, code="script_exhausted")
+
+
+def _last_text(request: ModelRequest) -> str:
+    return next((one.text for one in reversed(request.messages) if one.role in ("user", "tool")), "")
+
+
+def _fitting(turns: Iterable[tuple[int, Turn]], text: str) -> Iterator[tuple[int, Turn]]:
+    return ((number, turn) for number, turn in turns if turn.when is None or re.search(turn.when, text))
 
 
 async def _stream_words(text: str, on_delta: Callable[[TextDelta], None]) -> None:

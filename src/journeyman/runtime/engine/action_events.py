@@ -31,6 +31,7 @@ from journeyman.events.events import (
     ModelCalled,
     NodeEntered,
     NodeLeft,
+    ScriptTurn,
     ToolCallFinished,
     ToolCallStarted,
 )
@@ -123,9 +124,15 @@ def _request_hash(state: AgentState, request: ModelRequest, first_no: int) -> st
     return hashlib.sha256(own).hexdigest()[:16]
 
 
+def taken_turn(request: ModelRequest) -> ScriptTurn | None:
+    """Return the turn that the request takes from its script or recording. None: it takes none."""
+    return ScriptTurn(request.model, request.turn) if request.turn else None
+
+
 def history_summarized_event(action: Summarize, outcome: ModelReply | Failure, latency_ms: float) -> HistorySummarized:
     """Return the outcome of a summary. A text that is empty or too long is recorded as the error `summary_unusable`."""
     event = HistorySummarized(first_no=action.first_no, last_no=action.last_no, text="", latency_ms=latency_ms)
+    event = event if action.request.turn is None else replace(event, turn=taken_turn(action.request))
     if isinstance(outcome, Failure):
         return replace(event, error=outcome)
     event = replace(event, model=outcome.model, usage=outcome.usage)

@@ -21,8 +21,9 @@ from journeyman.files.store import FileStore
 from journeyman.ids import Ids
 from journeyman.llm.client import ModelClient, ModelReply, ModelRequest, TextDelta, is_built_in
 from journeyman.llm.prices import Prices
-from journeyman.runtime.engine.action_events import history_summarized_event, idempotency_key
+from journeyman.runtime.engine.action_events import history_summarized_event, idempotency_key, taken_turn
 from journeyman.runtime.engine.live import LiveRun
+from journeyman.runtime.engine.script_turns import ScriptTurns, TurnsOfRun
 from journeyman.tools.spec import CallHost, CallRequest, ToolOutcome
 
 log = logging.getLogger(__name__)
@@ -46,9 +47,14 @@ class Performer:
         clock: Clock,
         ids: Ids,
         prices: Prices | None = None,
+        turns: ScriptTurns | None = None,
         files: FileStore | None = None,
     ) -> None:
-        """Without `files`, parts that name a file are sent as they are, and files of results are dropped."""
+        """`turns` chooses the turns of scripts and recordings. None: each of them counts its calls itself.
+
+        Without `files`, parts that name a file are sent as they are, and files of results are dropped.
+        """
+        self._turns = turns
         self._models = models
         self._tools = tools
         self._clock = clock
@@ -56,6 +62,10 @@ class Performer:
         self._prices = prices or Prices()
         self._files = files
         self._outgoing = OutgoingFiles(files) if files is not None else None
+
+    def turns_of(self, run_id: str) -> TurnsOfRun | None:
+        """Return what chooses the turns of scripts and recordings for a run's model calls. None: nothing does."""
+        return self._turns.of_run(run_id) if self._turns is not None else None
 
     async def call_model(
         self, action: CallModel, request: ModelRequest, live: LiveRun, stream: bool, principal: str
@@ -71,9 +81,9 @@ class Performer:
             asking = self._stream(action, request, live) if stream else self._models.call(request)
             reply = await (asking if action.timeout_seconds is None else _within(action.timeout_seconds, asking))
         except BaseError as exc:
-            return self._model_failed(action, exc, self._since(began))
+            return self._model_failed(action, request, exc, self._since(began))
         usage = self._prices.priced(reply.usage, reply.model, request.model)
-        return _model_replied(action, reply, usage, self._since(began))
+        return _model_replied(action, request, reply, usage, self._since(began))
 
     async def _with_files(self, request: ModelRequest, principal: str) -> ModelRequest:
         if self._outgoing is None or is_built_in(request.model):
@@ -90,10 +100,16 @@ class Performer:
         live.finish(text)
         return reply
 
-    def _model_failed(self, action: CallModel, error: BaseError, latency_ms: float) -> ModelFailed:
-        failure = self._failure(error)
+    def _model_failed(
+        self, action: CallModel, request: ModelRequest, error: BaseError, latency_ms: float
+    ) -> ModelFailed:
         return ModelFailed(
-            call=action.call, attempt=action.attempt, error=failure, latency_ms=latency_ms, path=action.path
+            call=action.call,
+            attempt=action.attempt,
+            error=self._failure(error),
+            latency_ms=latency_ms,
+            turn=taken_turn(request),
+            path=action.path,
         )
 
     def _failure(self, error: BaseError) -> Failure:
@@ -157,7 +173,9 @@ async def _within(seconds: float, asking: Coroutine[Any, Any, ModelReply]) -> Mo
         raise ServiceTimeoutError(f"The model did not reply within {seconds:g} seconds.", code="node_timeout") from exc
 
 
-def _model_replied(action: CallModel, reply: ModelReply, usage: Usage, latency_ms: float) -> ModelReplied:
+def _model_replied(
+    action: CallModel, request: ModelRequest, reply: ModelReply, usage: Usage, latency_ms: float
+) -> ModelReplied:
     return ModelReplied(
         call=action.call,
         attempt=action.attempt,
@@ -167,5 +185,6 @@ def _model_replied(action: CallModel, reply: ModelReply, usage: Usage, latency_m
         finish_reason=reply.finish_reason,
         latency_ms=latency_ms,
         gateway=reply.gateway,
+        turn=taken_turn(request),
         path=action.path,
     )

@@ -27,6 +27,7 @@ from journeyman.runtime.engine.mailbox import Mailbox
 from journeyman.runtime.engine.model_budget import BudgetMeter
 from journeyman.runtime.engine.performer import Performer
 from journeyman.runtime.engine.recorder import Recorder
+from journeyman.runtime.engine.script_turns import TurnsOfRun, has_turns
 from journeyman.runtime.engine.tool_call import ToolCallHost
 from journeyman.tools.spec import ToolOutcome
 
@@ -71,6 +72,7 @@ class StepOperations:
         self._live = live
         self._performer = performer
         self._meter = meter
+        self._turns = performer.turns_of(recorder.state.run_id)
         self.executing: set[str] = set()
 
     @property
@@ -128,19 +130,27 @@ class StepOperations:
         return event
 
     async def _ask(self, action: CallModel, request: ModelRequest, shorten: Shorten) -> ModelEnd:
-        event = await self._call_model(action, request)
+        event = await self._call(action, request)
         if not isinstance(event, ModelFailed) or event.error.code != CONTEXT_LENGTH or (again := shorten()) is None:
             return event
         if again.called is not None:
             await self.record(again.called)
-        return await self._call_model(again.action, again.request)
+        return await self._call(again.action, again.request)
 
-    def _call_model(self, action: CallModel, request: ModelRequest) -> Awaitable[ModelEnd]:
+    def _call(self, action: CallModel, request: ModelRequest) -> Awaitable[ModelEnd]:
+        if self._turns is not None and has_turns(request):
+            return self._call_scripted(self._turns, action, request)
         state = self.state
         return self._performer.call_model(action, request, self._live, state.stream, state.principal)
 
+    async def _call_scripted(self, turns: TurnsOfRun, action: CallModel, request: ModelRequest) -> ModelEnd:
+        request, state = await turns.with_turn(request), self.state
+        return await self._performer.call_model(action, request, self._live, state.stream, state.principal)
+
     async def summarize(self, action: Summarize) -> tuple[Event, ...]:
         """Ask the model for a summary, its cost reserved as for any model call. Returns the events to record."""
+        if self._turns is not None and has_turns(action.request):
+            action = replace(action, request=await self._turns.with_turn(action.request))
         if not self._meter.shared:
             return (await self._performer.summarize(action),)
         reservation = await self._meter.reserve(action.request)

@@ -54,7 +54,8 @@ class ForkIdentity(msgspec.Struct, frozen=True, kw_only=True):
 
     `seen` is the number of stored messages that its thread begins with, `shift` by how much their numbers are lower
     than in the parent's thread. `approvals` maps the parent's approval ids to new ones. `other_answerer` names the
-    tools and limits (`limits.steps`) whose approvals another principal must give.
+    tools and limits (`limits.steps`) whose approvals another principal must give. A retry sees the thread as its parent
+    did, so its message numbers stay.
     """
 
     thread: str
@@ -66,6 +67,7 @@ class ForkIdentity(msgspec.Struct, frozen=True, kw_only=True):
     pinned: tuple[int, ...] = ()
     summary: int | None = None  # seq, in the fork's thread, of the summary that the parent began with
     origin: RequestOrigin = UNKNOWN_ORIGIN
+    retries: str | None = None  # the failed run, on whose thread the new one is; None: the new one has a new thread
 
 
 def prefix(run_id: str, entries: Sequence[Entry], at: int) -> Prefix:
@@ -84,7 +86,7 @@ def prefix(run_id: str, entries: Sequence[Entry], at: int) -> Prefix:
         event, before = entry.event, state
         state = apply(state, entry.seq, entry.at, event)
         _place(places, pending, before, state, entry.seq, event)
-        usable = usable if _is_over(state) else entry.seq
+        usable = usable if is_over(state) else entry.seq
     if usable < state.seq:
         raise StateError(
             f"After event {at} the run has ended or is about to. Fork it at event {usable} or earlier.",
@@ -95,7 +97,8 @@ def prefix(run_id: str, entries: Sequence[Entry], at: int) -> Prefix:
     return Prefix(tuple(entries[: state.seq]), state, started, places)
 
 
-def _is_over(state: AgentState) -> bool:
+def is_over(state: AgentState) -> bool:
+    """Return whether the run has ended or is about to, so that no other run can go on from here."""
     return state.ended or state.cancel is not None or state.limit is not None or state.failure is not None
 
 
@@ -131,8 +134,9 @@ def _copied(event: Event, own: ForkIdentity, at: int) -> Event:
                 multitask="queue",
                 stream=True,
                 copied=at,
+                retries=own.retries,
             )
-        case RunStarted():
+        case RunStarted() if own.retries is None:
             return replace(
                 event,
                 first_no=1,
@@ -141,10 +145,10 @@ def _copied(event: Event, own: ForkIdentity, at: int) -> Event:
                 summary=own.summary,
                 summary_stream=thread_stream(own.thread) if own.summary else "",
             )
-        case HistorySummarized():
+        case HistorySummarized() if own.retries is None:
             first_no, last_no = max(1, event.first_no - own.shift), max(0, event.last_no - own.shift)
             return replace(event, first_no=first_no, last_no=last_no)
-        case ModelCalled():
+        case ModelCalled() if own.retries is None:
             return replace(event, first_no=max(1, event.first_no - own.shift))
         case ApprovalRequested():  # without the deadline, which was the parent's
             subject = f"limits.{event.limit.name}" if event.limit else event.tool

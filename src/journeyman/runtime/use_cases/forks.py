@@ -1,4 +1,7 @@
-"""The use case of forks: a new run on a new thread that copies the beginning of another run, with edits."""
+"""The use cases of forks and retries: a new run that copies the beginning of another.
+
+A fork has a new thread and edits. A retry is on the thread of the run that failed.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from journeyman.agents.agent import BaseAgent
 from journeyman.agents.policy_merge import restricted_to
 from journeyman.agents.spec import AgentSpec, LimitAsk
 from journeyman.errors import StateError
+from journeyman.events.codec import Entry
 from journeyman.events.events import (
     ApprovalRequested,
     ContextChanged,
@@ -36,13 +40,14 @@ from journeyman.runtime.use_cases.fork_events import (
     prefix,
     unfinished_calls,
 )
-from journeyman.runtime.use_cases.requests import ForkRun, MessageEdit, Started
+from journeyman.runtime.use_cases.requests import ForkRun, MessageEdit, RetryRun, Started
+from journeyman.runtime.use_cases.retry_point import retry_point
 from journeyman.runtime.use_cases.runs import Runs
 from journeyman.runtime.use_cases.submission import Submission
 
 
 class Forks:
-    """Forks runs of the caller's principal. Raises NotFoundError for the run of another principal."""
+    """Forks and retries runs of the caller's principal. Raises NotFoundError for the run of another principal."""
 
     def __init__(self, parts: RunParts, runs: Runs, submission: Submission) -> None:
         self._journal = parts.journal
@@ -72,12 +77,7 @@ class Forks:
         edited = _edits(copied, request, principal)
         agent = await self._agent(copied.state, request)
         run_id, thread_id = self._ids.new("run"), self._ids.new("thread")
-        forked = RunForked(
-            parent=parent.id,
-            at=copied.at,
-            epoch=self._journal.epoch,
-            calls=unfinished_calls(copied, entries[copied.at :]),
-        )
+        forked = self._forked(parent.id, copied, entries)
         seen = await self._seen_messages(copied)
         thread = await self._thread(thread_id, principal, copied, seen)
         identity = self._identity(ThreadRef(principal, thread_id).key, copied, seen, agent, request)
@@ -99,6 +99,34 @@ class Forks:
             for edit in request.messages
         ]
         return replace(request, messages=tuple(edits))
+
+    async def retry(self, principal: str, request: RetryRun) -> Started:
+        """Start a new run on the thread of a failed run, with copies of its events up to the last one before its end.
+
+        Returns once the new run is durable. The failed run does not change.
+
+        Raises NotFoundError (no such run or agent), StateError (`not_retryable`; `thread_moved_on`: a later run has
+        started on the thread), ConfigurationError (the agent cannot be built any more), and what `Submission.submit`
+        raises.
+        """
+        failed = await self._runs.get(principal, request.run_id)
+        entries = await read_all(self._journal, failed.id)
+        copied = prefix(failed.id, entries, retry_point(failed, entries))
+        fork = ForkRun(run_id=failed.id, at=copied.at, origin=request.origin)
+        agent = await self._agent(copied.state, fork)
+        identity = self._identity(failed.thread, copied, (), agent, fork)
+        identity = replace(identity, retries=failed.id)
+        run_id, forked = self._ids.new("run"), self._forked(failed.id, copied, entries)
+        run = self._append(run_id, (*copied_events(copied, identity), forked), [one.at for one in copied.entries])
+        submitted = await self._submission.submit(
+            principal, run_id, (run,), request.key, self._versions.to_store(agent), agent.spec, request.origin
+        )
+        return await self._runs.started(principal, submitted, ThreadRef.parse(failed.thread).id)
+
+    def _forked(self, parent: str, copied: Prefix, entries: Sequence[Entry]) -> RunForked:
+        """Return the event that ends the copies of a new run."""
+        calls = unfinished_calls(copied, entries[copied.at :])
+        return RunForked(parent=parent, at=copied.at, epoch=self._journal.epoch, calls=calls)
 
     async def _seen_messages(self, copied: Prefix) -> Sequence[MessageRow]:
         """Return the stored messages that the run saw when it started, with pinned ones from before its view first."""

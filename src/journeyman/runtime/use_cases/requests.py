@@ -55,6 +55,14 @@ class ForkRun(msgspec.Struct, frozen=True, kw_only=True):
     origin: RequestOrigin = UNKNOWN_ORIGIN
 
 
+class RetryRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A request to retry a run that failed: a new run on its thread goes on from before the failure."""
+
+    run_id: str
+    key: IdempotencyKey | None = None
+    origin: RequestOrigin = UNKNOWN_ORIGIN
+
+
 class StartCall(msgspec.Struct, frozen=True, kw_only=True):
     """A request for a direct tool call, recorded as a run without an agent."""
 
@@ -97,6 +105,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     last_seq: int = 0
     forked_from: str | None = None  # the run that this one was copied from, up to the seq `forked_at`
     forked_at: int | None = None
+    retried_from: str | None = None  # the failed run that this one retries
 
 
 class HumanAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,7 +119,7 @@ class HumanAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 def result_of(state: AgentState) -> RunResult:
     """Return the result of a run, or its status so far."""
-    direct = state.direct_call
+    direct, forked = state.direct_call, state.forked if state.retries is None else None
     return RunResult(
         run_id=state.run_id,
         thread_id=state.thread_id,
@@ -127,6 +136,7 @@ def result_of(state: AgentState) -> RunResult:
         duration_ms=direct.duration_ms if direct else 0.0,
         cached=direct.cached if direct else False,
         last_seq=state.seq,
-        forked_from=state.forked.parent if state.forked else None,
-        forked_at=state.forked.at if state.forked else None,
+        forked_from=forked.parent if forked else None,
+        forked_at=forked.at if forked else None,
+        retried_from=state.retries,
     )

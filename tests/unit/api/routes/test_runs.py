@@ -65,6 +65,19 @@ async def test_cancel() -> None:
     assert (await request(app, "POST", "/runs/nope/cancel")).status == 404
 
 
+async def test_a_retry_has_no_body_and_its_key_makes_one_run() -> None:
+    ports = make_ports()
+    app = build_app(ports)
+    run = (await request(app, "POST", "/process", json={"user_input": "hello"})).json()
+    both = [await request(app, "POST", f"/runs/{run['run_id']}/retry", headers={"Idempotency-Key": "k"}) for _ in "ab"]
+    assert [answer.status for answer in both] == [202, 202]
+    assert len({answer.json()["run_id"] for answer in both} | {run["run_id"]}) == 2
+    assert both[0].json()["thread_id"] == run["thread_id"]
+    (asked,) = ports.forks.retried  # type: ignore[attr-defined]
+    assert (asked.run_id, asked.key.key) == (run["run_id"], "k")
+    assert (await request(app, "POST", "/runs/nope/retry")).status == 404
+
+
 async def test_a_fork_and_its_edits() -> None:
     ports = make_ports()
     app = build_app(ports)

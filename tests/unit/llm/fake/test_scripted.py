@@ -128,3 +128,14 @@ def test_a_file_that_is_no_script(tmp_path: Path, text: str, reason: str):
 def test_a_file_that_is_not_there():
     with pytest.raises(ConfigurationError, match="No such file"):
         ScriptedModel.from_file("/nowhere/script.yaml")
+
+
+async def test_a_request_may_name_its_turn():
+    model = ScriptedModel([{"text": "a"}, {"text": "b", "when": "^never$"}, {"text": "c"}])
+    assert [model.next_turn(ask(), used) for used in ((), {1}, {1, 3}, {3})] == [1, 3, 0, 1]
+    named = ModelRequest(model="m", messages=(user("hi"),), turn=3)
+    assert [(await model.call(named)).message.text for _ in range(2)] == ["c", "c"]
+    assert (await model.call(ask())).message.text == "a", "a call that names none takes the next one"
+    with pytest.raises(ServiceError, match="no turn left in this thread that fits 'hi': it has 3 turns") as caught:
+        await model.call(ModelRequest(model="m", messages=(user("hi"),), turn=0))
+    assert caught.value.code == "script_exhausted"

@@ -20,6 +20,9 @@ WHERE accepted_no = ?
 -- name: open_run_ids
 SELECT id FROM runs WHERE status IN ('queued', 'running', 'paused') ORDER BY accepted_no
 
+-- name: last_started
+SELECT id FROM runs WHERE thread = ? AND started_at IS NOT NULL ORDER BY accepted_no DESC LIMIT 1
+
 -- name: at_work_of_principal
 SELECT count(*) FROM runs WHERE status IN ('queued', 'running', 'paused') AND status != 'paused' AND parent IS NULL
     AND principal = ?
