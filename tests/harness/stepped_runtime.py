@@ -165,7 +165,7 @@ class SteppedRuntime:
         parts = RunParts(self.disk, Codec(), self.clock, self.ids, self.definitions)
         runtime = build_runtime(parts, catalog, performer, slots=self.slots)
         self.worker, self.runs = runtime.scheduler, runtime.runs
-        self.forks, self.threads = runtime.forks, runtime.threads
+        self.forks, self.threads, self.lacking = runtime.forks, runtime.threads, runtime.lacking
         await self.worker.recover()
 
     def catalog(self) -> AgentRegistry:

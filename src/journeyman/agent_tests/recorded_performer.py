@@ -26,7 +26,7 @@ from journeyman.ids import Ids
 from journeyman.llm.client import CONTEXT_LENGTH, ModelRequest, TextDelta
 from journeyman.llm.fake.replay import ReplayModel
 from journeyman.runtime.engine.live import LiveRun
-from journeyman.runtime.engine.performer import Performer
+from journeyman.runtime.engine.performer import MayRetry, Performer
 from journeyman.tools.spec import CallHost, CallRequest, ToolOutcome
 
 T = TypeVar("T")
@@ -77,7 +77,12 @@ class RecordedPerformer(Performer):
     # --- the interface for the runtime
 
     async def call_model(
-        self, action: CallModel, request: ModelRequest, live: LiveRun, stream: bool
+        self,
+        action: CallModel,
+        request: ModelRequest,
+        live: LiveRun,
+        stream: bool,
+        may_retry: MayRetry | None = None,
     ) -> ModelReplied | ModelFailed:
         self.requests.setdefault(action.call, request)
         self._attempts[action.call] = action.attempt

@@ -158,17 +158,22 @@ def _apply_life(
                 calls=_direct_calls(state.direct),
             )
         case RunPaused():
-            return replace(state, status="paused", waiting_for=event.waiting_for)
-        case RunResumed(epoch=epoch, reason="taken_over"):
-            return _orphan(replace(state, status="running", epoch=epoch))
-        case RunResumed(epoch=epoch):
-            return replace(state, status="running", epoch=epoch)
+            since = state.lacked_at or (at if event.lacks is not None else 0)
+            return replace(state, status="paused", waiting_for=event.waiting_for, lacks=event.lacks, lacked_at=since)
+        case RunResumed():
+            return _resume(state, event)
         case CancelRequested():
             return replace(state, cancel=state.cancel or event)
         case LimitReached():
             return _reach_limit(state, event)
         case _:
             assert_never(event)
+
+
+def _resume(state: AgentState, event: RunResumed) -> AgentState:
+    """Continue the run. Steps are interrupted by a take-over, and by a pause for what the run lacked."""
+    resumed = replace(state, status="running", epoch=event.epoch, lacks=None)
+    return _orphan(resumed) if event.reason != "answered" or state.lacks is not None else resumed
 
 
 def _reach_limit(state: AgentState, event: LimitReached) -> AgentState:
@@ -269,6 +274,7 @@ def _apply_model(state: AgentState, event: ModelCalled | ModelReplied | ModelFai
                 finish_reason=event.finish_reason,
                 empty_replies=state.empty_replies + 1 if is_empty_reply(event) else 0,
                 failure=None,
+                lacked_at=0,
             )
         case ModelFailed(error=error):
             return replace(state, model_call=None, failure=error, errors=(*state.errors, error)[-10:])

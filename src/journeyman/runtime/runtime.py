@@ -8,11 +8,13 @@ from journeyman.llm.prices import Prices
 from journeyman.runtime.approval_deadlines import ApprovalDeadlines
 from journeyman.runtime.engine.budgets import Budgets
 from journeyman.runtime.engine.children import Children
+from journeyman.runtime.engine.gateway_patience import GatewayPatience
 from journeyman.runtime.engine.model_budget import BudgetMeters
 from journeyman.runtime.engine.performer import Performer
 from journeyman.runtime.engine.recorder import Observe
 from journeyman.runtime.engine.run_parts import RunParts
 from journeyman.runtime.engine.scheduler import RUN_SLOTS, RunScheduler
+from journeyman.runtime.lacking_runs import IsHere, LackingRuns
 from journeyman.runtime.retention import Retention
 from journeyman.runtime.served.agents import AgentRegistry
 from journeyman.runtime.use_cases.forks import Forks
@@ -23,7 +25,7 @@ from journeyman.runtime.use_cases.threads import Threads
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
-    """The scheduler of runs, the use cases over it, and what works beside it: deadlines and retention."""
+    """The scheduler of runs, the use cases over it, and what works beside it: deadlines, retention, runs that wait."""
 
     budgets: Budgets
     scheduler: RunScheduler
@@ -32,6 +34,7 @@ class Runtime:
     threads: Threads
     deadlines: ApprovalDeadlines
     retention: Retention
+    lacking: LackingRuns
 
 
 def build_runtime(
@@ -44,15 +47,18 @@ def build_runtime(
     observe: Observe | None = None,
     children: Children | None = None,
     slots: int = RUN_SLOTS,
+    patience: GatewayPatience | None = None,
+    is_here: IsHere | None = None,
 ) -> Runtime:
     """Build the runtime over these parts. Nothing is started: `scheduler.recover()` and `deadlines.start()` do that.
 
     `registry` holds the agents for new runs. Without `budgets` and `prices` nothing is limited or priced. `observe`
-    is called with each committed batch of a run. `children` replaces what starts child runs.
+    is called with each committed batch of a run. `children` replaces what starts child runs. `patience` is that with
+    gateways that are away; None: model calls fail then. `is_here` asks a gateway whether it is back; None: it is.
     """
     budgets = budgets or Budgets(parts.journal, parts.clock)
     meters = BudgetMeters(budgets, prices or Prices())
-    scheduler = RunScheduler(parts, performer, meters, observe, slots, children)
+    scheduler = RunScheduler(parts, performer, meters, observe, slots, children, patience)
     submission = Submission(parts, scheduler, budgets)
     runs = Runs(parts, scheduler, registry, submission)
     return Runtime(
@@ -63,4 +69,5 @@ def build_runtime(
         threads=Threads(parts, scheduler),
         deadlines=ApprovalDeadlines(parts, scheduler),
         retention=Retention(parts.journal, parts.clock),
+        lacking=LackingRuns(parts, scheduler, is_here, patience.seconds if patience else None),
     )

@@ -140,6 +140,8 @@ class Application:
         self.recovered = await self.runtime.scheduler.recover()
         stack.push_async_callback(self.runtime.deadlines.aclose)
         self.runtime.deadlines.start()
+        stack.push_async_callback(self.runtime.lacking.aclose)
+        self.runtime.lacking.look()
         self.observers.start(self.journal)
         if runs_processes(self.registry):
             _push_task(stack, asyncio.create_task(self.workers.isolation(), name="sandbox detection"))

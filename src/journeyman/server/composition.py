@@ -26,6 +26,7 @@ from journeyman.llm.routing import Models
 from journeyman.resilience.shared_window import RedisWindows
 from journeyman.resilience.window import MemoryWindows
 from journeyman.runtime.engine.budgets import Budgets
+from journeyman.runtime.engine.gateway_patience import GatewayPatience
 from journeyman.runtime.engine.performer import Performer, ToolExecutor
 from journeyman.runtime.engine.run_parts import RunParts
 from journeyman.runtime.runtime import build_runtime
@@ -129,7 +130,7 @@ def join(
     for agent in loaded.agents:
         agents.put(mcp.build(agent.spec), clock.now())
     read = partial(read_definition, secrets)
-    versions = VersionResolver(journal, agents, mcp.build, _direct(registry, agents), read)
+    versions = VersionResolver(journal, agents, mcp.build, _direct(registry, agents), read, lambda: registry.tools)
 
     models = models or models_behind(settings, services, journal, clock, loaded.gateways)
     workers = workers or WorkerPool()
@@ -143,12 +144,15 @@ def join(
         budgets=Budgets(journal, clock, settings.quota),
         prices=prices,
         observe=hub.run_committed,
+        patience=None if in_process else _patience(settings, clock),
+        is_here=models.is_here if isinstance(models, Models) else None,
     )
     names = LabelNames(partial(models_of, agents), services.is_configured)
     traces, untraced = tracing(os.environ)
     observers = watched_by(registry, clock, names, traces, debug=settings.debug)
     observers.subscribe(hub)
     hub.on_run(runtime.deadlines.observe)
+    hub.on_run(runtime.lacking.observe)
 
     windows = _windows(settings, clock, ids)
     unmet = partial(unmet_sandbox, workers=workers)
@@ -166,6 +170,7 @@ def join(
         secrets.learn,
         forget,
         renew_gateways=models.renew_gateways if isinstance(models, Models) else None,
+        applied=runtime.lacking.look,
     )
     return Application(
         settings=settings,
@@ -201,6 +206,12 @@ def read_definition(secrets: KnownSecrets, data: bytes) -> AgentSpec:
     spec = AgentSpec.decode(data, os.environ)
     secrets.learn(spec.variables.values())
     return spec
+
+
+def _patience(settings: Settings, clock: Clock) -> GatewayPatience | None:
+    """Return the patience with gateways that are away. None: model calls fail at once."""
+    seconds = settings.gateway_patience_seconds
+    return None if seconds == 0 else GatewayPatience(clock=clock, seconds=seconds)
 
 
 def _windows(settings: Settings, clock: Clock, ids: Ids) -> MemoryWindows | RedisWindows | None:

@@ -161,7 +161,8 @@ class ApprovalAnswer(Struct, frozen=True, kw_only=True):
 class ProcessAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The result of a run, or its status so far.
 
-    `waiting_for` says what the run waits for: `approval`, `thread` (another run of the thread) or `worker`.
+    `waiting_for` says what the run waits for: `approval`, `thread` (another run of the thread), `worker`, or what the
+    server lacks: `agent`, `tool`, `node`, `gateway` or `release`, with a sentence in `waiting_reason`.
     `finish_reason` is that of the run's last reply.
     """
 
@@ -175,6 +176,7 @@ class ProcessAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     stopped_by: str | None = None
     finish_reason: str | None = None
     waiting_for: str | None = None
+    waiting_reason: str | None = None
     error: Failure | None = None
     approvals: tuple[ApprovalAnswer, ...] = ()
 
@@ -192,12 +194,16 @@ class ExecuteToolAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     cached: bool
     status: RunStatus
     waiting_for: str | None = None
+    waiting_reason: str | None = None
     error: Failure | None = None
     approvals: tuple[ApprovalAnswer, ...] = ()
 
 
 class RunSummary(Struct, frozen=True, kw_only=True):
-    """A run in a list. `parent` is the run that started it and waits for it."""
+    """A run in a list. `parent` is the run that started it and waits for it.
+
+    `waiting_reason` says what the run waits for if the server lacks it.
+    """
 
     run_id: str
     thread_id: str
@@ -213,6 +219,7 @@ class RunSummary(Struct, frozen=True, kw_only=True):
     error_id: str | None
     request_id: str | None
     trace_id: str | None
+    waiting_reason: str | None = None
 
 
 class RunAnswer(RunSummary, frozen=True, kw_only=True):

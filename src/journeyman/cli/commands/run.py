@@ -9,12 +9,17 @@ import typer
 from journeyman.cli.client.api_client import ApiClient
 from journeyman.cli.client.connect import connect
 from journeyman.cli.client.follow_run import StreamFollower
-from journeyman.cli.exit_codes import FAILED, OK, WAITING
+from journeyman.cli.exit_codes import FAILED, LACKING, OK, WAITING
 from journeyman.cli.output import AgentPath, CommandOutput, Json, Offline, Url, compact_json
 from journeyman.cli.reply_ending import ending_note
 from journeyman.settings import Settings
 
-EXIT_CODES = {"finished": OK, "paused": WAITING}  # by status; any other means FAILED
+
+def exit_code_of(run: dict[str, Any]) -> int:
+    """Return the exit code of a command that ran this run."""
+    if run["status"] == "paused":
+        return WAITING if run.get("approvals") else LACKING
+    return OK if run["status"] == "finished" else FAILED
 
 
 def run(
@@ -29,7 +34,8 @@ def run(
     """Send one message to an agent and print the answer. Ctrl-C cancels the run.
 
     If a server uses the same journal, the message goes to that server and its agents. Otherwise the agent runs in this
-    process. Exit code 6: the run waits for a human, and `journeyman approvals` shows for what.
+    process. Exit code 6: the run waits for a human, and `journeyman approvals` shows for what. Exit code 7: the run
+    waits for what its server lacks.
     """
     settings = Settings.read(agent_path=path)
     body = {"user_input": text, "agent": agent, "thread_id": thread, "on_disconnect": "cancel"}
@@ -37,7 +43,7 @@ def run(
         response = client.call("POST", "/process", {key: value for key, value in body.items() if value})
         response = wait_for_end(client, response)
     print_run(CommandOutput(json=json), response)
-    raise typer.Exit(EXIT_CODES.get(response["status"], FAILED))
+    raise typer.Exit(exit_code_of(response))
 
 
 def wait_for_end(client: ApiClient, run: dict[str, Any]) -> dict[str, Any]:
@@ -64,6 +70,8 @@ def print_run(output: CommandOutput, run: dict[str, Any]) -> None:
         output.line(f"failed: {run['error']['message']} [{run['error']['code']}]")
     if run.get("waiting_for") == "thread":
         output.line(f"Run {run['run_id']} waits for another run of thread {run['thread_id']} to end.")
+    if run.get("waiting_reason"):
+        output.line(f"Run {run['run_id']} waits. {run['waiting_reason']}")
     for approval in run.get("approvals") or ():
         call = f" {approval['tool']} {compact_json(approval['arguments'])}" if approval["tool"] else ""
         output.line(f"{approval['message']}{call}")

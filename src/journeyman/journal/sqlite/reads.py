@@ -70,6 +70,7 @@ def run_of(row: Sequence[Any]) -> Run:
         last_seq=row[18] or 0,
         key=row[19],
         reserved=reserved_of(row[20]) if row[20] else {},
+        lacks=row[21],
     )
 
 
@@ -121,6 +122,10 @@ class Reads:
         conditions, values = _conditions(where, cursor)
         sql = f"{Q['runs']} WHERE {' AND '.join(conditions)} ORDER BY r.accepted_no DESC LIMIT ?"
         return [run_of(row).row() for row in self.db.execute(sql, (*values, limit))]
+
+    def lacking(self, after: int, limit: int) -> Sequence[RunRow]:
+        rows = self.db.execute(Q["lacking"], (after, limit))
+        return [run_of(row).row() for row in rows]
 
     def failures(self, principal: str | None, limit: int) -> Sequence[FailureRow]:
         rows = self.db.execute(Q["failures"], (principal, MOST_FAILURES, limit))

@@ -128,4 +128,7 @@ def _comparable(row: Any) -> Any:
     names = getattr(row, "__struct_fields__", None)
     if names is None:
         return row
-    return {name: getattr(row, name) for name in names if name not in _NOT_IN_EVENTS}
+    fields = {name: getattr(row, name) for name in names if name not in _NOT_IN_EVENTS}
+    if str(fields.get("lacks")).startswith("release:"):  # noted in the row alone
+        fields["lacks"] = None
+    return fields

@@ -17,18 +17,20 @@ from journeyman.events.answer_schema import schema_instruction, with_instruction
 from journeyman.events.messages import Owner
 from journeyman.llm.client import ModelReply, ModelRequest, TextDelta
 from journeyman.llm.gateway import errors
-from journeyman.llm.gateway.address import endpoint_url, with_parameter
+from journeyman.llm.gateway.address import MODELS, endpoint_url, with_parameter
 from journeyman.llm.gateway.complaint import Complaint, complaint_of
 from journeyman.llm.gateway.deltas import MAX_REPLY_BYTES, ReplyDecoder
 from journeyman.llm.gateway.gateway_spec import SettingNames
 from journeyman.llm.gateway.learned import LearnedChoices
 from journeyman.llm.gateway.opaque import owned
+from journeyman.llm.gateway.outage import AWAY_STATUSES
 from journeyman.llm.gateway.refused_part import refused_name, without_refused
 from journeyman.llm.gateway.wire import encode_request
 from journeyman.llm.gateway.wire_choices import USUAL, WireChoices
 from journeyman.resilience.guard import ErrorClass, Guard
 
 _MIN_SECRET_LENGTH = 8  # characters; a shorter key would be found in ordinary words
+PROBE_SECONDS = 2.0  # how long a gateway may take to answer the question whether it is here
 _ERROR_BYTES = 64 << 10
 _MAX_CHANGES = 8  # of one call's request, after errors that name a part of it
 
@@ -70,9 +72,10 @@ class Gateway:
         self._setting_names = setting_names
         self._others = {} if others is None else others  # gateways may be added to it later
         self._transport = transport
-        self._url = endpoint_url(url)
+        self._url, self._models_url = endpoint_url(url), endpoint_url(url, MODELS)
         if query and api_key:
             self._url = with_parameter(self._url, query, api_key)
+            self._models_url = with_parameter(self._models_url, query, api_key)
         self._api_key = api_key or ""
         self._headers = _headers("" if query else self._api_key, header, setting_names.key)
         self._guard = guard
@@ -132,6 +135,15 @@ class Gateway:
         idle = request.timeout_seconds
         timeouts = self._timeouts if idle is None else _with_idle_limit(self._timeouts, idle)
         return Request("POST", self._url, with_traceparent(self._headers), body, timeouts)
+
+    async def is_here(self) -> bool:
+        """Return whether the gateway answers now, by a request for its models that no model is asked for."""
+        timeouts = Timeouts(PROBE_SECONDS, PROBE_SECONDS, PROBE_SECONDS, PROBE_SECONDS)
+        try:
+            async with self._transport.send(Request("GET", self._models_url, self._headers, b"", timeouts)) as response:
+                return response.status not in AWAY_STATUSES
+        except ServiceError:
+            return False
 
     async def aclose(self) -> None:
         await self._transport.aclose()

@@ -24,6 +24,11 @@ from journeyman.tools.spec import CallHost, CallRequest, ToolOutcome
 log = logging.getLogger(__name__)
 
 
+RETRY_SECONDS = 1.0  # between tries of a step that waits while other work of its run goes on
+
+MayRetry = Callable[[BaseError], Awaitable[bool]]
+
+
 class ToolExecutor(Protocol):
     """Executes tool calls. Implemented by `tools.executor`."""
 
@@ -45,15 +50,26 @@ class Performer:
         self._prices = prices or Prices()
 
     async def call_model(
-        self, action: CallModel, request: ModelRequest, live: LiveRun, stream: bool
+        self,
+        action: CallModel,
+        request: ModelRequest,
+        live: LiveRun,
+        stream: bool,
+        may_retry: MayRetry | None = None,
     ) -> ModelReplied | ModelFailed:
-        """Ask the model. With `stream`, its text appears in `live` as it comes. Failures become ModelFailed."""
+        """Ask the model. With `stream`, its text appears in `live` as it comes. Failures become ModelFailed.
+
+        `may_retry` is given each failure and returns whether to ask again; None: never.
+        """
         began = self._clock.monotonic()
-        asking = self._stream(action, request, live) if stream else self._models.call(request)
-        try:
-            reply = await (asking if action.timeout_seconds is None else _within(action.timeout_seconds, asking))
-        except BaseError as exc:
-            return self._model_failed(action, exc, self._since(began))
+        while True:
+            asking = self._stream(action, request, live) if stream else self._models.call(request)
+            try:
+                reply = await (asking if action.timeout_seconds is None else _within(action.timeout_seconds, asking))
+                break
+            except BaseError as exc:
+                if may_retry is None or not await may_retry(exc):
+                    return self._model_failed(action, exc, self._since(began))
         usage = self._prices.priced(reply.usage, reply.model, request.model)
         return _model_replied(action, reply, usage, self._since(began))
 
@@ -105,6 +121,10 @@ class Performer:
             global_context=state.global_context,
         )
         return await self._tools.execute(request, host)
+
+    async def pause_before_retry(self) -> None:
+        """Pause before another try of a step that lacked something."""
+        await self._clock.sleep(RETRY_SECONDS)
 
     async def compute(self, name: str, make: Callable[[], JSON | Awaitable[JSON]]) -> JSON:
         """Return the value of `make`, which the code of a node remembers by this name."""

@@ -10,7 +10,15 @@ from journeyman.agents.agent import BaseAgent
 from journeyman.agents.history_window import timed_input
 from journeyman.errors import ForbiddenError, NotFoundError, StateError, ToolNotFoundError, ValidationError
 from journeyman.events.codec import Entry
-from journeyman.events.events import ApprovalGiven, CancelRequested, DirectCall, Event, RunAccepted, RunFailed
+from journeyman.events.events import (
+    ApprovalGiven,
+    CancelRequested,
+    DirectCall,
+    Event,
+    RunAccepted,
+    RunFailed,
+    RunPaused,
+)
 from journeyman.events.fold import AgentState, fold
 from journeyman.events.messages import JSON
 from journeyman.events.redaction import redacted_draft
@@ -31,6 +39,7 @@ from journeyman.runtime.engine.run_parts import RunParts
 from journeyman.runtime.engine.scheduler import RunScheduler
 from journeyman.runtime.engine.state_loading import read_all
 from journeyman.runtime.served.agents import AgentRegistry
+from journeyman.runtime.served.lacks import lack_of_row, sentence_of
 from journeyman.runtime.use_cases.idempotency import idempotency_claim
 from journeyman.runtime.use_cases.requests import (
     HumanAnswer,
@@ -165,10 +174,22 @@ class Runs:
         """
         row = await self._row(run_id)
         if row.status != "queued":
-            return row.status != "running"
-        thread = await self._journal.thread(row.thread)
-        ahead = await self._journal.run(thread.active_run) if thread and thread.active_run else None
+            return row.status != "running" and not await self._only_lacks(row)
+        ahead = await self._run_ahead(row)
         return ahead is not None and ahead.status == "paused"
+
+    async def _run_ahead(self, row: RunRow) -> RunRow | None:
+        """Return the run that has the slot of a queued run's thread. None: the slot is free."""
+        thread = await self._journal.thread(row.thread)
+        return await self._journal.run(thread.active_run) if thread and thread.active_run else None
+
+    async def _only_lacks(self, row: RunRow) -> bool:
+        """Check whether a run is paused for what it lacks, and for no human."""
+        if row.status != "paused" or row.lacks is None:
+            return False
+        last = await self._journal.read(row.id, row.last_seq - 1, 1)
+        event = last[0].event if last else None
+        return isinstance(event, RunPaused) and not event.waiting_for
 
     async def watch(
         self, principal: str, run_id: str, after: int = 0, *, until_pause: bool = False
@@ -359,7 +380,11 @@ class Runs:
         state = fold(row.id, ((entry.seq, entry.at, entry.event) for entry in entries))
         result = result_of(state)
         if row.status == "queued":
-            result = msgspec.structs.replace(result, waiting_for="thread")
+            ahead = await self._run_ahead(row)
+            result = msgspec.structs.replace(result, waiting_for="thread", waiting_reason=_reason_of(ahead))
+        elif row.status == "running" and row.lacks is not None:
+            lack = lack_of_row(row.lacks)
+            result = msgspec.structs.replace(result, waiting_for=lack.kind, waiting_reason=sentence_of(lack))
         return await self._with_approvals(result, state)
 
     async def _with_approvals(self, result: RunResult, state: AgentState) -> RunResult:
@@ -367,12 +392,25 @@ class Runs:
             return result
         approvals = await self._journal.approvals(None, run=result.run_id)
         below = await self._approvals_below(state) if state.open_children else ()
-        return msgspec.structs.replace(result, approvals=(*approvals, *below), waiting_for="approval")
+        lack = state.lacks
+        return msgspec.structs.replace(
+            result,
+            approvals=(*approvals, *below),
+            waiting_for="approval" if lack is None or approvals or below else lack.kind,
+            waiting_reason=sentence_of(lack) if lack is not None else None,
+        )
 
     async def _approvals_below(self, state: AgentState) -> tuple[ApprovalRow, ...]:
         """Return the open approvals of child runs, as the run's last pause named them."""
         rows = [await self._journal.approval(approval) for approval in state.waiting_for]
         return tuple(row for row in rows if row is not None and row.run != state.run_id and row.answer is None)
+
+
+def _reason_of(ahead: RunRow | None) -> str | None:
+    """Return a sentence about the run that a queued run waits for. None: that run is under way."""
+    if ahead is None or ahead.lacks is None:
+        return None
+    return f"The run {ahead.id} of this thread waits. {sentence_of(lack_of_row(ahead.lacks))}"
 
 
 def _given(answer: HumanAnswer, approval: ApprovalRow, by: str) -> ApprovalGiven:

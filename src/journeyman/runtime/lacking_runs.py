@@ -1,0 +1,212 @@
+"""Starts the runs that waited for what this process lacked, once it is here.
+
+While it waits, a run has no task and no timer. The runs are found by an index of the journal: at the start, after a
+reload, and when a gateway answers again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+from journeyman.agents.spec import NewerDefinitionError
+from journeyman.clock import Timer
+from journeyman.errors import BaseError
+from journeyman.events.codec import Draft
+from journeyman.events.events import RunPaused
+from journeyman.events.fold import AgentState
+from journeyman.journal.journal import RunRow
+from journeyman.runtime.engine.run_parts import RunParts
+from journeyman.runtime.engine.scheduler import RunScheduler
+from journeyman.runtime.served.lacks import LackingError, lack_of_row
+
+log = logging.getLogger(__name__)
+
+PROBE_SECONDS = 1.0  # between two looks whether a gateway is here
+LONGEST_SECONDS = 60.0  # between two starts of runs whose gateway answers and fails their calls
+AT_ONCE = 500  # rows read at a time
+FIRST_RATE = 20.0  # runs a second that go on once their gateway is here; doubled each second
+_TICK = 0.1
+
+IsHere = Callable[[str], Awaitable[bool]]  # given the name of a gateway
+
+
+class LackingRuns:
+    """Looks whether what runs wait for is here, and starts those runs.
+
+    `is_here` asks a gateway. `patience` is the longest wait for a gateway in seconds, after which its runs go on and
+    fail; None: without an end.
+    """
+
+    def __init__(
+        self, parts: RunParts, scheduler: RunScheduler, is_here: IsHere | None, patience: float | None = None
+    ) -> None:
+        """`is_here`: None: each gateway is."""
+        self._journal = parts.journal
+        self._versions = parts.agents
+        self._scheduler = scheduler
+        self._clock = parts.clock
+        self._is_here = is_here
+        self._patience = patience
+        self._gateways: dict[str, float] = {}  # gateways that runs wait for -> monotonic time of the next look
+        self._delays: dict[str, tuple[float, float]] = {}  # gateway -> when its runs were started last, and the delay
+        self._timer: Timer | None = None
+        self._look: asyncio.Task[None] | None = None
+        self._again = False
+        self._closed = False
+
+    # --- being told
+
+    def look(self) -> None:
+        """Look for all runs that lack something, soon: at the start and after a reload."""
+        self._again = True
+        self._start()
+
+    def observe(self, run: AgentState, drafts: Sequence[Draft]) -> None:
+        """Note the gateways that runs wait for from now on."""
+        if run.lacks is None:
+            return
+        for draft in drafts:
+            event = draft.event
+            if type(event) is RunPaused and event.lacks is not None:
+                log.warning("a run waits: %s", f"{event.lacks.kind} {event.lacks.name}".strip(), extra=_facts(run))
+                if event.lacks.kind == "gateway":
+                    self._note(event.lacks.name)
+
+    async def aclose(self) -> None:
+        """Stop the timer and a look in progress."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._look is not None:
+            self._look.cancel()
+            await asyncio.wait([self._look])
+
+    def _note(self, gateway: str) -> None:
+        now = self._clock.monotonic()
+        if gateway not in self._gateways:
+            started, delay = self._delays.pop(gateway, (now, 0.0))
+            if 0 < now - started < LONGEST_SECONDS + delay:  # it answers, and fails the calls
+                delay = min(LONGEST_SECONDS, max(PROBE_SECONDS, 2 * delay))
+                self._delays[gateway] = (now, delay)
+            else:
+                delay = 0.0
+            self._gateways[gateway] = now + max(PROBE_SECONDS, delay)
+        self._arm()
+
+    def _arm(self) -> None:
+        if self._timer is None and self._gateways and not self._closed:
+            self._timer = self._clock.call_later(PROBE_SECONDS, self._due)
+
+    def _due(self) -> None:
+        self._timer = None
+        self._start()
+
+    def _start(self) -> None:
+        if self._look is None and not self._closed:
+            self._look = asyncio.create_task(self._run(), name="lacking runs")
+
+    # --- looking
+
+    async def _run(self) -> None:
+        """Look once, and again if that was asked for meanwhile. This is the root of a task."""
+        try:
+            await self._look_once()
+        except BaseError as exc:
+            log.error("runs that wait cannot be looked for: %s", exc.message, extra={"code": exc.code})
+        except Exception:
+            log.exception("a look for runs that wait failed")
+        finally:
+            self._look = None
+        if self._again:
+            self._start()
+        else:
+            self._arm()
+
+    async def _look_once(self) -> None:
+        everything, self._again = self._again, False
+        if everything:
+            await self._note_all()
+        here = {name for name in list(self._gateways) if await self._may_start(name)}
+        if not everything and not here and self._patience is None:
+            return
+        await self._start_found(here, everything)
+        now = self._clock.monotonic()
+        for name in here:
+            self._gateways.pop(name, None)
+            self._delays[name] = (now, self._delays.get(name, (0.0, 0.0))[1])
+
+    async def _note_all(self) -> None:
+        """Note the gateways that stored runs wait for."""
+        now = self._clock.monotonic()
+        async for row in self._rows():
+            lack = lack_of_row(row.lacks or "")
+            if lack.kind == "gateway":
+                self._gateways.setdefault(lack.name, now)
+
+    async def _may_start(self, gateway: str) -> bool:
+        if self._gateways[gateway] > self._clock.monotonic():
+            return False
+        return self._is_here is None or await self._is_here(gateway)
+
+    async def _start_found(self, here: set[str], everything: bool) -> None:
+        """Start the runs that have what they lacked. Runs of a gateway go on one after the other, more each second."""
+        found: dict[tuple[str | None, ...], bool] = {}
+        began, started = self._clock.monotonic(), 0
+        async for row in self._rows():
+            lack = lack_of_row(row.lacks or "")
+            if lack.kind == "gateway":
+                if lack.name not in here and not await self._is_overdue(row):
+                    continue
+                while started >= allowed_by(self._clock.monotonic() - began):
+                    await self._clock.sleep(_TICK)
+                started += 1
+                self._scheduler.notify(row.id)
+            elif everything and await self._is_found(row, found):
+                self._scheduler.start(row.id, recovered=lack.kind == "release")
+
+    async def _rows(self) -> AsyncIterator[RunRow]:
+        """Yield the runs that lack something, oldest first."""
+        after = 0
+        while rows := await self._journal.lacking(after, AT_ONCE):
+            for row in rows:
+                yield row
+            after = rows[-1].accepted_no
+
+    async def _is_found(self, row: RunRow, found: dict[tuple[str | None, ...], bool]) -> bool:
+        """Return whether the agent, tool, code or release that the run lacks is here. `found` keeps what is known."""
+        key = (row.lacks, row.agent, row.version)
+        if key not in found:
+            found[key] = await self._find(row)
+        return found[key]
+
+    async def _find(self, row: RunRow) -> bool:
+        lack = lack_of_row(row.lacks or "")
+        if lack.kind == "operator":
+            return False
+        if row.version is None:  # a lone tool call
+            return self._versions.lack_of_tool(row.agent or "", lack.name) is None
+        try:
+            await self._versions.of_version(row.agent or "", row.version)
+        except (LackingError, NewerDefinitionError):
+            return False
+        return True
+
+    async def _is_overdue(self, row: RunRow) -> bool:
+        """Return whether the run has waited for its gateway for as long as it may."""
+        if self._patience is None:
+            return False
+        last = await self._journal.read(row.id, row.last_seq - 1, 1)
+        return bool(last) and self._clock.now() - last[0].at >= self._patience * 1_000_000
+
+
+def allowed_by(seconds: float) -> float:
+    """Return how many runs may have gone on, so many seconds after the first."""
+    whole = int(seconds)
+    done = FIRST_RATE * (2.0**whole - 1)
+    return 1 + done + FIRST_RATE * 2.0**whole * (seconds - whole)
+
+
+def _facts(run: AgentState) -> dict[str, object]:
+    return {"run_id": run.run_id, "thread_id": run.thread_id, "agent": run.agent}
