@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from journeyman.agents.spec import AgentSpec, NodeSpec
+from journeyman.errors import StateError
 from journeyman.events.events import Lack, RunPaused, RunResumed, ToolCallStarted
 from journeyman.runtime.use_cases.requests import HumanAnswer, StartCall
 from tests.harness.incomplete_runtime import (
@@ -139,6 +140,25 @@ async def test_a_pause_for_a_human_stays_one_and_the_answer_acts_when_the_tool_i
         assert [pause.lacks for pause in await pauses(runtime, run_id)] == [None, Lack("tool", "look")]
         await runtime.stop()
         await runtime.boot(desk())
+        await runtime.pass_time(1)
+        assert (await runtime.state(run_id)).status == "finished"
+
+
+async def test_an_answer_that_would_run_code_that_is_not_here_is_refused_before_it_is_recorded() -> None:
+    async with incomplete(desk(), gateway=FickleGateway(paying)) as runtime:
+        run_id = await runtime.start("a")
+        [asked] = await runtime.journal.approvals(None)
+        await runtime.stop()
+        for away in ((), (look,)):
+            await runtime.boot(tools=away)
+            before = await runtime.types(run_id)
+            with pytest.raises(StateError) as refused:
+                await runtime.runtime.runs.answer("local", run_id, [HumanAnswer(approval=asked.id, decision="approve")])
+            assert refused.value.code == "tool_away"
+            assert await runtime.types(run_id) == before
+            await runtime.stop()
+        await runtime.boot(desk())
+        await runtime.runtime.runs.answer("local", run_id, [HumanAnswer(approval=asked.id, decision="approve")])
         await runtime.pass_time(1)
         assert (await runtime.state(run_id)).status == "finished"
 

@@ -19,7 +19,7 @@ from journeyman.events.fold import AgentState
 from journeyman.journal.journal import RunRow
 from journeyman.runtime.engine.run_parts import RunParts
 from journeyman.runtime.engine.scheduler import RunScheduler
-from journeyman.runtime.served.lacks import LackingError, lack_of_row
+from journeyman.runtime.served.lacks import LackingError, lack_of_row, sentence_of
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class LackingRuns:
         for draft in drafts:
             event = draft.event
             if type(event) is RunPaused and event.lacks is not None:
-                log.warning("a run waits: %s", f"{event.lacks.kind} {event.lacks.name}".strip(), extra=_facts(run))
+                log.warning("run %s waits. %s", run.run_id, sentence_of(event.lacks), extra=_facts(run))
                 if event.lacks.kind == "gateway":
                     self._note(event.lacks.name)
 

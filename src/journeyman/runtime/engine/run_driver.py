@@ -67,6 +67,7 @@ class RunDriver:
         except NewerDefinitionError:  # the release that wrote it can continue the run, so nothing is recorded here
             raise
         except LackingError as exc:
+            log.warning("%s %s", exc.message, exc.__cause__ or "", extra={"run_id": recorder.state.run_id})
             await self._wait_for(exc.lack, recorder, mailbox, recovered)
             return
         except BaseError as exc:

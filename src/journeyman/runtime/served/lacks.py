@@ -10,7 +10,7 @@ from journeyman.errors import BaseError
 from journeyman.events.events import Lack
 
 _SENTENCES = {
-    "agent": "The agent {name!r} is not here: start the server with its folder.",
+    "agent": "The agent {name!r} is not here: start the server with its folder and variables.",
     "tool": "The tool {name!r} is not here: start the server with the folder of its code.",
     "node": "The code of the node {name!r} is not here: start the server with the folder of its agent.",
     "gateway": "The gateway{named} cannot be used now: the run goes on when it answers.",

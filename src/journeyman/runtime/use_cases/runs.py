@@ -8,6 +8,7 @@ import msgspec
 
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.history_window import timed_input
+from journeyman.agents.spec import NewerDefinitionError
 from journeyman.errors import ForbiddenError, NotFoundError, StateError, ToolNotFoundError, ValidationError
 from journeyman.events.codec import Entry
 from journeyman.events.events import (
@@ -39,7 +40,7 @@ from journeyman.runtime.engine.run_parts import RunParts
 from journeyman.runtime.engine.scheduler import RunScheduler
 from journeyman.runtime.engine.state_loading import read_all
 from journeyman.runtime.served.agents import AgentRegistry
-from journeyman.runtime.served.lacks import lack_of_row, sentence_of
+from journeyman.runtime.served.lacks import LackingError, lack_of_row, sentence_of
 from journeyman.runtime.use_cases.idempotency import idempotency_claim
 from journeyman.runtime.use_cases.requests import (
     HumanAnswer,
@@ -240,8 +241,8 @@ class Runs:
     ) -> RunResult:
         """Answer approvals of the run and of its child runs, all in one transaction. Each can be answered once.
 
-        `anyone` allows the run of another principal. Raises NotFoundError, StateError (`approval_closed`),
-        ForbiddenError (`answer_by_other`), ValidationError (the decision is not allowed), IdempotencyError.
+        `anyone` allows the run of another principal. Raises NotFoundError, StateError (`approval_closed`; `agent_away`
+        and `tool_away`: what the answer would run is not here), ForbiddenError (`answer_by_other`), ValidationError (the decision is not allowed), IdempotencyError.
         """
         if not answers:
             raise ValidationError("Send at least one answer: {approval, decision}.")
@@ -292,6 +293,8 @@ class Runs:
             raise ForbiddenError(text, code="answer_by_other")
         if answer.decision not in approval.decisions:
             raise ValidationError(f"Answer with one of: {', '.join(approval.decisions)}.")
+        if answer.decision in ("approve", "retry"):
+            await self._check_code(approval)
         if answer.arguments is not None:
             if answer.decision not in ("approve", "retry") or not approval.tool:
                 raise ValidationError("`arguments` are only allowed with `approve` or `retry` of a tool call.")
@@ -303,6 +306,19 @@ class Runs:
         if approval.kind == "question" and answer.decision == "done" and answer.result is approval.result is None:
             raise ValidationError("`result` is missing: it is the answer to the question.")
         return approval
+
+    async def _check_code(self, approval: ApprovalRow) -> None:
+        """Check that what the answer would run is here. Raises StateError (`agent_away`, `tool_away`)."""
+        row = await self._row(approval.run)
+        try:
+            if row.version is not None:
+                await self._versions.of_version(row.agent or "", row.version)
+            elif (lack := self._versions.lack_of_tool(row.agent or "", approval.tool)) is not None:
+                raise LackingError(lack)
+        except (LackingError, NewerDefinitionError) as exc:
+            away = isinstance(exc, LackingError) and exc.lack.kind == "tool"
+            text = f"{exc.message} The answer was not recorded; `deny`, `done` and `fail` are taken."
+            raise StateError(text, code="tool_away" if away else "agent_away") from exc
 
     async def _is_descendant(self, run_id: str, ancestor: str) -> bool:
         """Check whether a run is `ancestor` itself, or a child run below it."""
