@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 
 from journeyman.agents.spec import NewerDefinitionError
 from journeyman.clock import Timer
 from journeyman.errors import BaseError
 from journeyman.events.codec import Draft
-from journeyman.events.events import RunPaused
+from journeyman.events.events import Lack, RunPaused
 from journeyman.events.fold import AgentState
 from journeyman.journal.journal import RunRow
 from journeyman.runtime.engine.run_parts import RunParts
@@ -50,13 +51,55 @@ class LackingRuns:
         self._is_here = is_here
         self._patience = patience
         self._gateways: dict[str, float] = {}  # gateways that runs wait for -> monotonic time of the next look
+        self._waiting: dict[str, Lack] = {}  # what each run that waits lacks
         self._delays: dict[str, tuple[float, float]] = {}  # gateway -> when its runs were started last, and the delay
         self._timer: Timer | None = None
         self._look: asyncio.Task[None] | None = None
         self._again = False
         self._closed = False
 
-    # --- being told
+    # --- what runs wait for
+
+    def counts(self) -> Counter[Lack]:
+        """Return how many runs wait, by what they lack."""
+        return Counter(self._waiting.values())
+
+    def counts_by_kind(self) -> dict[str, int]:
+        """Return how many runs wait, by the kind of what they lack."""
+        found: Counter[str] = Counter(lack.kind for lack in self._waiting.values())
+        return dict(found)
+
+    async def unserved(self, rows: Iterable[RunRow]) -> list[str]:
+        """Return a sentence for each agent whose open runs cannot go on in this process."""
+        groups = Counter((row.agent or "", row.version) for row in rows)
+        found: Counter[tuple[str, Lack]] = Counter()
+        for (agent, version), count in groups.items():
+            lack = await self._lack_of(agent, version)
+            if lack is not None:
+                found[agent, lack] += count
+        return [self._sentence(agent, lack, count) for (agent, lack), count in found.items()]
+
+    async def _lack_of(self, agent: str, version: str | None) -> Lack | None:
+        """Return what runs of this version lack here, or None. Lone calls are looked at when they go on."""
+        if version is None:
+            return None
+        try:
+            await self._versions.of_version(agent, version)
+        except LackingError as exc:
+            return exc.lack
+        except NewerDefinitionError:
+            return Lack("release")
+        except BaseError:  # the run fails when it is driven
+            return None
+        return None
+
+    def _sentence(self, agent: str, lack: Lack, count: int) -> str:
+        runs = f"The journal has {count} open run{'s' if count > 1 else ''} of agent {agent!r}"
+        if not self._versions.serves(agent) and lack.kind != "release":
+            return f"{runs}, which is not here: start with its folder; `serve --strict` refuses."
+        return f"{runs}. {sentence_of(lack)}"
+
+    # --- news
 
     def look(self) -> None:
         """Look for all runs that lack something, soon: at the start and after a reload."""
@@ -64,12 +107,14 @@ class LackingRuns:
         self._start()
 
     def observe(self, run: AgentState, drafts: Sequence[Draft]) -> None:
-        """Note the gateways that runs wait for from now on."""
-        if run.lacks is None:
+        """Note what a run waits for from now on, or that it waits no longer."""
+        if run.lacks is None or run.ended:
+            self._waiting.pop(run.run_id, None)
             return
         for draft in drafts:
             event = draft.event
             if type(event) is RunPaused and event.lacks is not None:
+                self._waiting[run.run_id] = event.lacks
                 log.warning("run %s waits. %s", run.run_id, sentence_of(event.lacks), extra=_facts(run))
                 if event.lacks.kind == "gateway":
                     self._note(event.lacks.name)
@@ -138,10 +183,10 @@ class LackingRuns:
             self._delays[name] = (now, self._delays.get(name, (0.0, 0.0))[1])
 
     async def _note_all(self) -> None:
-        """Note the gateways that stored runs wait for."""
+        """Note what stored runs wait for."""
         now = self._clock.monotonic()
         async for row in self._rows():
-            lack = lack_of_row(row.lacks or "")
+            lack = self._waiting[row.id] = lack_of_row(row.lacks or "")
             if lack.kind == "gateway":
                 self._gateways.setdefault(lack.name, now)
 

@@ -64,10 +64,12 @@ async def build(
     ids: Ids | None = None,
     discover: Discover = discover,
     observers: type[Observers] = Observers,
+    strict: bool = False,
 ) -> Application:
     """Load and check the agents and tools, and build the application; nothing is opened before it is entered.
 
-    Raises ConfigurationError that lists every problem of agents and tools.
+    With `strict`, an application whose journal has open runs that cannot go on does not open. Raises ConfigurationError
+    that lists every problem of agents and tools.
     """
     imported = ImportedFiles()
     loaded = await load(settings, path, offline=offline, discover=discover, imported=imported)
@@ -84,7 +86,7 @@ async def build(
         """Load the files for a reload."""
         return await load(settings, path, offline=offline, imported=imported, earlier=registry)
 
-    return join(settings, loaded, journal, models, clock, ids, workers, load_again, watched_by=observers)
+    return join(settings, loaded, journal, models, clock, ids, workers, load_again, watched_by=observers, strict=strict)
 
 
 async def unmet_sandbox(loaded: LoadedFiles, workers: WorkerPool) -> list[Problem]:
@@ -108,6 +110,7 @@ def join(
     tools: Callable[[ToolExecutor], ToolExecutor] | None = None,
     watched_by: type[Observers] = Observers,
     in_process: bool = False,
+    strict: bool = False,
 ) -> Application:
     """Build the parts over what was loaded; nothing is opened before the application is entered.
 
@@ -187,13 +190,14 @@ def join(
         versions=versions,
         runtime=runtime,
         observers=observers,
-        exposition=observers.exposition(journal, services, runtime.scheduler, workers, windows),
+        exposition=observers.exposition(journal, services, runtime, workers, windows),
         authentication=None if in_process else authentication(settings, journal, services, clock),
         windows=windows,
         reloader=reloader,
         secrets=secrets,
         clock=clock,
         ids=ids,
+        strict=strict,
         problems=(*untraced, *(problem for problem in loaded.problems if problem.severity != "error")),
     )
 

@@ -10,7 +10,7 @@ import typer
 from journeyman.cli.client.connect import connect
 from journeyman.cli.client.follow_run import StreamFollower
 from journeyman.cli.client.queries import queries
-from journeyman.cli.commands.run import exit_code_of, print_run
+from journeyman.cli.commands.run import again_with, exit_code_of, print_run
 from journeyman.cli.output import AgentPath, CommandOutput, Json, Limit, Offline, Url
 from journeyman.errors import NotFoundError, ValidationError
 from journeyman.settings import Settings
@@ -72,7 +72,7 @@ def answer(
             for _ in StreamFollower(client).rejoin(run_id, run["last_seq"]):
                 pass
             run = client.call("GET", f"/runs/{run_id}")
-    print_run(CommandOutput(json=json), run)
+    print_run(CommandOutput(json=json), run, again_with(path, url, offline))
     raise typer.Exit(exit_code_of(run))
 
 

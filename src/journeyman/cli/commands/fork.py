@@ -9,7 +9,7 @@ import typer
 
 from journeyman.cli.client.connect import connect
 from journeyman.cli.commands.approvals import parse_json_object
-from journeyman.cli.commands.run import exit_code_of, print_run, wait_for_end
+from journeyman.cli.commands.run import again_with, exit_code_of, print_run, wait_for_end
 from journeyman.cli.output import AgentPath, CommandOutput, Json, Offline, RunId, Url
 from journeyman.errors import ValidationError
 from journeyman.settings import Settings
@@ -49,7 +49,7 @@ def fork(
         if not json:
             output.line(f"Started run {forked['run_id']} on thread {forked['thread_id']}.")
         run = wait_for_end(client, forked)
-    print_run(output, run)
+    print_run(output, run, again_with(path, url, offline))
     raise typer.Exit(exit_code_of(run))
 
 

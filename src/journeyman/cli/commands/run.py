@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -42,7 +44,7 @@ def run(
     with connect(settings, url, offline=offline) as client:
         response = client.call("POST", "/process", {key: value for key, value in body.items() if value})
         response = wait_for_end(client, response)
-    print_run(CommandOutput(json=json), response)
+    print_run(CommandOutput(json=json), response, again_with(path, url, offline))
     raise typer.Exit(exit_code_of(response))
 
 
@@ -55,8 +57,17 @@ def wait_for_end(client: ApiClient, run: dict[str, Any]) -> dict[str, Any]:
     return run
 
 
-def print_run(output: CommandOutput, run: dict[str, Any]) -> None:
-    """Print a run's answer, its error, or what it waits for and how to continue it."""
+def again_with(path: Path | None, url: str | None, offline: bool) -> str:
+    """Return the arguments by which another command reaches the same agents, as a shell takes them."""
+    given = ([str(path)] if path else []) + (["--url", url] if url else []) + (["--offline"] if offline else [])
+    return "".join(f" {shlex.quote(each)}" for each in given)
+
+
+def print_run(output: CommandOutput, run: dict[str, Any], arguments: str = "") -> None:
+    """Print a run's answer, its error, or what it waits for and the commands that continue it.
+
+    `arguments` of these commands say where its agents are, as by `again_with`.
+    """
     if output.json:
         output.data(run)
         return
@@ -75,6 +86,8 @@ def print_run(output: CommandOutput, run: dict[str, Any]) -> None:
     for approval in run.get("approvals") or ():
         call = f" {approval['tool']} {compact_json(approval['arguments'])}" if approval["tool"] else ""
         output.line(f"{approval['message']}{call}")
-        output.line(f"  journeyman approvals answer {approval['approval']} {'|'.join(approval['decisions'])}")
+        for decision in approval["decisions"]:
+            result = " --result TEXT" if decision == "done" and approval["kind"] == "question" else ""
+            output.line(f"  journeyman approvals answer {approval['approval']} {decision}{result}{arguments}")
     if run["status"] == "cancelled":
         output.line("cancelled")

@@ -74,7 +74,7 @@ def list_runs(
     filters |= {"since": since, "until": until, "principal": principal}
     where = {name: value for name, value in filters.items() if value is not None}
     items = queries(Settings.read(), url, principal or LOCAL_NAME).runs(where, limit)
-    columns = ("run_id", "status", "agent", "thread_id", "accepted_at", "last_seq", "error_code")
+    columns = ("run_id", "status", "agent", "thread_id", "accepted_at", "last_seq", "error_code", "waiting_reason")
     CommandOutput(json=json).items(items, columns, "No run matches." if where else "There are no runs yet.")
 
 

@@ -41,7 +41,7 @@ def _serve(options: argparse.Namespace) -> int:
     settings = Settings.read(host=options.host, port=options.port)
     logs.configure(settings.log_level, settings.log_format, settings.secrets())
     watch = sys.stdout.isatty() and is_loopback(settings.host) if options.watch is None else options.watch
-    return serve(settings, options.path, offline=options.offline, watch=watch)
+    return serve(settings, options.path, offline=options.offline, watch=watch, strict=options.strict)
 
 
 def argument_parser() -> argparse.ArgumentParser:
@@ -53,6 +53,7 @@ def argument_parser() -> argparse.ArgumentParser:
     add("path", nargs="?", type=Path, help="an agent file, or a folder of them (AGENT_PATH, else agent.yaml)")
     add("--offline", action="store_true", help="use the built-in offline model in place of the agents' models")
     add("--watch", action=argparse.BooleanOptionalAction, help="reload agent and tool files when they change")
+    add("--strict", action="store_true", help="refuse to start if the journal has open runs that cannot go on here")
     add("--host", help="the address to listen on (HOST; 127.0.0.1)")
     add("--port", type=int, help="the port to listen on, 0 for any free one (PORT; 8000)")
     return parser

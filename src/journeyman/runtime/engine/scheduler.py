@@ -14,7 +14,7 @@ from journeyman.agents.spec import NewerDefinitionError
 from journeyman.errors import BaseError, StaleEpochError, StorageError
 from journeyman.events.codec import Entry
 from journeyman.events.fold import AgentState
-from journeyman.journal.journal import Batch, Committed, Pending
+from journeyman.journal.journal import Batch, Committed, Pending, RunRow
 from journeyman.runtime.engine.children import Children
 from journeyman.runtime.engine.gateway_patience import GatewayPatience
 from journeyman.runtime.engine.live import LiveRun
@@ -124,9 +124,14 @@ class RunScheduler:
 
     # --- starting and notifying
 
-    async def recover(self) -> int:
-        """Take over every run of the process before this one and start those in progress. Returns their number."""
+    async def recover(self, check: Callable[[Sequence[RunRow]], Awaitable[None]] | None = None) -> int:
+        """Take over every run of the process before this one and start those in progress. Returns their number.
+
+        `check` is given the running and paused ones first, and may refuse to start any by raising.
+        """
         rows = await self._journal.take_over()
+        if check is not None:
+            await check(rows)
         running = [row for row in rows if row.status == "running"]
         for row in running:
             self.start(row.id, recovered=True)

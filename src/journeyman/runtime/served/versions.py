@@ -95,6 +95,10 @@ class VersionResolver:
         served = self._catalog.agents.get(agent)
         return Lack("tool", tool) if served is None or served.spec.tool(tool) is not None else None
 
+    def serves(self, name: str) -> bool:
+        """Return whether an agent of this name is served now."""
+        return name in self._catalog.agents
+
     def current(self, name: str) -> BaseAgent:
         """Return the agent of that name as it is served now. Raises NotFoundError."""
         return self._catalog.resolve(name)

@@ -242,7 +242,8 @@ class Runs:
         """Answer approvals of the run and of its child runs, all in one transaction. Each can be answered once.
 
         `anyone` allows the run of another principal. Raises NotFoundError, StateError (`approval_closed`; `agent_away`
-        and `tool_away`: what the answer would run is not here), ForbiddenError (`answer_by_other`), ValidationError (the decision is not allowed), IdempotencyError.
+        and `tool_away`: what the answer would run is not here), ForbiddenError (`answer_by_other`), ValidationError
+        (the decision is not allowed), IdempotencyError.
         """
         if not answers:
             raise ValidationError("Send at least one answer: {approval, decision}.")

@@ -18,18 +18,21 @@ from journeyman.tools.discovery.discovery import Discovery, discover
 EXIT_OK, EXIT_FAILED, EXIT_CONFIGURATION = 0, 1, 3
 
 
-def serve(settings: Settings, path: Path | None = None, *, offline: bool = False, watch: bool = False) -> int:
+def serve(
+    settings: Settings, path: Path | None = None, *, offline: bool = False, watch: bool = False, strict: bool = False
+) -> int:
     """Serve until SIGINT or SIGTERM. Returns the exit code; prints every problem, with a remedy, if it cannot start.
 
-    With `watch`, agent and tool files that change are reloaded.
+    With `watch`, agent and tool files that change are reloaded. With `strict`, a start is refused if the journal has
+    open runs that cannot go on here.
     """
     try:
-        return asyncio.Runner(loop_factory=_loop_factory()).run(_serve(settings, path, offline, watch))
+        return asyncio.Runner(loop_factory=_loop_factory()).run(_serve(settings, path, offline, watch, strict))
     except KeyboardInterrupt:
         return EXIT_OK
 
 
-async def _serve(settings: Settings, path: Path | None, offline: bool, watch: bool) -> int:
+async def _serve(settings: Settings, path: Path | None, offline: bool, watch: bool, strict: bool) -> int:
     look = partial(snapshot, roots(settings, path))
     seen = look() if watch else {}
     tools = tools_path(settings, agent_path(settings, path))
@@ -44,7 +47,7 @@ async def _serve(settings: Settings, path: Path | None, offline: bool, watch: bo
         return await found
 
     mask = partial(logs.configure, settings.log_level, settings.log_format)  # the agent files may name more secrets
-    app = App(settings, path, offline=offline, discover=discovered, on_secrets=mask)
+    app = App(settings, path, offline=offline, discover=discovered, on_secrets=mask, strict=strict)
     try:
         await app.start()
     except BaseError as exc:

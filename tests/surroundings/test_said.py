@@ -1,0 +1,126 @@
+"""A server that is started without the folder of an open run says so, everywhere, and goes on with it later."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from journeyman.errors import ConfigurationError
+from journeyman.server.serving.app import App
+from journeyman.settings import Settings
+from tests.harness.asgi_client import request
+
+AGENT = """\
+type: react_agent
+name: desk
+model: script:turns.yaml
+tools: [{name: pay, approval: always}]
+"""
+TURNS = "- {tool_calls: [{name: pay, arguments: {amount: 5}}]}\n- {text: 'It is paid.'}\n"
+TOOLS = '''\
+from journeyman import tool
+
+
+@tool(effects="once")
+async def pay(amount: int) -> str:
+    """Pay.
+
+    Args:
+        amount: How much.
+    """
+    return f"paid {amount}"
+'''
+OTHER = "type: react_agent\nname: other\nmodel: offline\n"
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    """Return a folder with an agent and its tool, and one that has another agent."""
+    full, empty = tmp_path / "full", tmp_path / "empty"
+    for folder in (full, empty):
+        folder.mkdir()
+    (full / "agent.yaml").write_text(AGENT)
+    (full / "turns.yaml").write_text(TURNS)
+    (full / "tools").mkdir()
+    (full / "tools" / "pay_tools.py").write_text(TOOLS)
+    (empty / "agent.yaml").write_text(OTHER)
+    return full, empty
+
+
+@asynccontextmanager
+async def served(folder: Path, *, strict: bool = False) -> AsyncIterator[App]:
+    database = f"sqlite:///{folder.parent / 'j.db'}"
+    tools = folder / "tools"
+    settings = Settings.read(
+        env_file=None, database_url=database, debug=True, tools_path=tools if tools.exists() else None
+    )
+    app = App(settings, folder / "agent.yaml", strict=strict)
+    try:
+        await app.start()
+        yield app
+    finally:
+        await app.stop()
+
+
+async def get(app: App, path: str) -> Any:
+    return (await request(app, "GET", path)).json()
+
+
+async def test_a_restart_in_another_folder_and_back(
+    folders: tuple[Path, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    full, empty = folders
+    async with served(full) as app:
+        run = (await request(app, "POST", "/process", json={"user_input": "hi"})).json()
+        assert run["status"] == "paused", run
+        [approval] = run["approvals"]
+    with caplog.at_level(logging.WARNING):
+        async with served(empty) as app:
+            assert "1 open run of agent 'desk', which is not here: start with its folder" in caplog.text
+            assert (await get(app, f"/runs/{run['run_id']}"))["status"] == "paused"
+            resume = {"answers": [{"approval": approval["approval"], "decision": "approve"}]}
+            refused = await request(app, "POST", f"/runs/{run['run_id']}/resume", json=resume)
+            assert (refused.status, refused.json()["code"]) == (409, "tool_away")
+    with pytest.raises(ConfigurationError, match="1 open run of agent 'desk'"):
+        async with served(empty, strict=True):
+            pass
+    (full / "turns.yaml").write_text("- {text: 'It is paid.'}\n")  # a script begins anew with its process
+    async with served(full, strict=True) as app:
+        await request(app, "POST", f"/runs/{run['run_id']}/resume", json=resume)
+        events = await request(app, "GET", f"/runs/{run['run_id']}/events", headers={"accept": "text/event-stream"})
+        assert "run_finished" in events.text
+
+
+async def test_a_run_that_waits_is_shown_everywhere(folders: tuple[Path, Path]) -> None:
+    full, empty = folders
+    async with served(full) as app:
+        run = (await request(app, "POST", "/process", json={"user_input": "hi"})).json()
+        [approval] = run["approvals"]
+    async with served(empty) as app:
+        deny = {"answers": [{"approval": approval["approval"], "decision": "deny"}]}
+        await request(app, "POST", f"/runs/{run['run_id']}/resume", json=deny)
+        sentence = "The tool 'pay' is not here: start the server with the folder of its code."
+        while (shown := await get(app, f"/runs/{run['run_id']}"))["waiting_for"] == "approval":
+            pass
+        assert (shown["waiting_for"], shown["waiting_reason"]) == ("tool", sentence)
+        [listed] = (await get(app, "/runs"))["items"]
+        assert listed["waiting_reason"] == sentence
+        ready = await request(app, "GET", "/readyz")
+        assert (ready.status, ready.json()["details"]["waiting"]) == (200, {"tool": 1})
+        [lacking] = (await get(app, "/debug/state"))["runs"]["lacking"]
+        assert lacking == {"kind": "tool", "name": "pay", "runs": 1, "reason": sentence}
+        metrics = (await request(app, "GET", "/metrics")).text
+        assert 'journeyman_runs_lacking{kind="tool"} 1.0' in metrics
+    async with served(empty) as app:  # the next process knows it from the index
+        while (await get(app, "/readyz"))["details"].get("waiting") != {"tool": 1}:
+            pass
+        assert (await request(app, "POST", f"/runs/{run['run_id']}/cancel")).status in (200, 202)
+        while (await get(app, f"/runs/{run['run_id']}"))["status"] != "cancelled":
+            pass
+        while "waiting" in (await get(app, "/readyz"))["details"]:
+            pass
