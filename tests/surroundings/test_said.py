@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from journeyman.errors import ConfigurationError
+from journeyman.cli.client.without_server import cancel_in_journal
+from journeyman.errors import ConfigurationError, StateError
 from journeyman.server.serving.app import App
 from journeyman.settings import Settings
 from tests.harness.asgi_client import request
@@ -124,3 +125,51 @@ async def test_a_run_that_waits_is_shown_everywhere(folders: tuple[Path, Path]) 
             pass
         while "waiting" in (await get(app, "/readyz"))["details"]:
             pass
+
+
+async def waiting(folders: tuple[Path, Path], count: int = 1) -> list[str]:
+    """Return runs that wait for the tool `pay`."""
+    full, empty = folders
+    runs = []
+    for _ in range(count):
+        async with served(full) as app:  # a script begins anew with its process
+            runs.append((await request(app, "POST", "/process", json={"user_input": "hi"})).json())
+    async with served(empty) as app:
+        for run in runs:
+            deny = {"answers": [{"approval": run["approvals"][0]["approval"], "decision": "deny"}]}
+            await request(app, "POST", f"/runs/{run['run_id']}/resume", json=deny)
+        while (await get(app, "/readyz"))["details"].get("waiting") != {"tool": count}:
+            pass
+    return [run["run_id"] for run in runs]
+
+
+async def test_a_server_cancels_runs_that_wait(folders: tuple[Path, Path]) -> None:
+    runs = await waiting(folders, 2)
+    async with served(folders[1]) as app:
+        for body in ({"agent": "other"}, {"waiting_for": "gateway"}, {"older_than": 3600}):
+            none = await request(app, "POST", "/runs/cancel", json=body)
+            assert none.json() == {"count": 0, "run_ids": []}
+        done = await request(
+            app, "POST", "/runs/cancel", json={"waiting_for": "tool", "agent": "desk", "older_than": 0}
+        )
+        assert done.json() == {"count": 2, "run_ids": runs}
+        for run in runs:
+            while (await get(app, f"/runs/{run}"))["status"] != "cancelled":
+                pass
+
+
+async def test_the_command_line_cancels_them_without_a_server(folders: tuple[Path, Path]) -> None:
+    [run] = await waiting(folders)
+    settings = Settings.read(env_file=None, database_url=f"sqlite:///{folders[0].parent / 'j.db'}")
+    assert await cancel_in_journal(settings, {"agent": "other"}) == []
+    assert await cancel_in_journal(settings, {"agent": "desk"}) == [run]
+    async with served(folders[1]) as app:
+        assert (await get(app, f"/runs/{run}"))["status"] == "cancelled"
+
+
+async def test_the_command_line_cancels_one_run_without_a_server(folders: tuple[Path, Path]) -> None:
+    [run] = await waiting(folders)
+    settings = Settings.read(env_file=None, database_url=f"sqlite:///{folders[0].parent / 'j.db'}")
+    assert await cancel_in_journal(settings, {}, run) == [run]
+    with pytest.raises(StateError):
+        await cancel_in_journal(settings, {}, run)

@@ -21,6 +21,7 @@ from journeyman.runtime.use_cases.forks import Forks
 from journeyman.runtime.use_cases.runs import Runs
 from journeyman.runtime.use_cases.submission import Submission
 from journeyman.runtime.use_cases.threads import Threads
+from journeyman.runtime.use_cases.waiting_runs import WaitingRuns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,7 @@ class Runtime:
     runs: Runs
     forks: Forks
     threads: Threads
+    waiting: WaitingRuns
     deadlines: ApprovalDeadlines
     retention: Retention
     lacking: LackingRuns
@@ -67,6 +69,7 @@ def build_runtime(
         runs=runs,
         forks=Forks(parts, runs, submission),
         threads=Threads(parts, scheduler),
+        waiting=WaitingRuns(parts, scheduler),
         deadlines=ApprovalDeadlines(parts, scheduler),
         retention=Retention(parts.journal, parts.clock),
         lacking=LackingRuns(parts, scheduler, is_here, patience.seconds if patience else None),

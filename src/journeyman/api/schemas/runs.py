@@ -56,6 +56,24 @@ class ExecuteToolRequest(Struct, frozen=True, kw_only=True, forbid_unknown_field
     agent: Name | None = None
 
 
+class CancelWaitingRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which of the runs that wait for what is not here are cancelled; without a field: all of them.
+
+    `older_than` is in seconds, since the run began to wait.
+    """
+
+    waiting_for: Literal["agent", "tool", "node", "gateway", "release", "operator"] | None = None
+    agent: Name | None = None
+    older_than: Annotated[float, Meta(ge=0)] | None = None
+
+
+class CancelledRuns(Struct, frozen=True, kw_only=True):
+    """How many runs were cancelled, and their ids."""
+
+    count: int
+    run_ids: list[str]
+
+
 class CreateThread(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A new thread. Without `thread_id`, the server makes an id."""
 

@@ -128,6 +128,7 @@ def api_dependencies(application: Application) -> ApiDependencies:
         forks=application.forks,
         runs=application.runs,
         threads=application.threads,
+        waiting=application.runtime.waiting,
         agent_registry=application.agents,
         tool_registry=application.registry,
         clear_cache=application.cache.clear if application.cache else nothing_cached,
