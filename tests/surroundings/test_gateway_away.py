@@ -127,7 +127,7 @@ async def test_what_may_have_been_billed_is_asked_twice_and_then_fails() -> None
     async with incomplete(desk()) as runtime:
         runtime.gateway.failure = ServiceTimeoutError("late", code="gateway_timeout")
         run_id = await runtime.start("a")
-        assert (await runtime.state(run_id)).lacks == Lack("gateway")
+        assert (await runtime.state(run_id)).lacks == Lack("gateway", billed=True)
 
         async def here(name: str) -> bool:
             return True

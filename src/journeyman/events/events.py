@@ -125,11 +125,13 @@ class RunStarted(_Event, frozen=True, kw_only=True, omit_defaults=True):
 class Lack(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a run needs that the process does not have: an agent, a tool, the code of a node, a gateway, a release.
 
-    `name` names it; the gateway of the settings has no name.
+    `name` names it; the gateway of the settings has no name. `billed`: it may have billed
+    a call that it did not answer.
     """
 
     kind: Literal["agent", "tool", "node", "gateway", "release", "operator"]
     name: str = ""
+    billed: bool = False
 
 
 class RunPaused(_Event, frozen=True, kw_only=True, omit_defaults=True):

@@ -159,7 +159,9 @@ def _apply_life(
             )
         case RunPaused():
             since = state.lacked_at or (at if event.lacks is not None else 0)
-            return replace(state, status="paused", waiting_for=event.waiting_for, lacks=event.lacks, lacked_at=since)
+            billed = state.billed or (event.lacks is not None and event.lacks.billed)
+            paused = replace(state, status="paused", waiting_for=event.waiting_for, lacks=event.lacks)
+            return replace(paused, lacked_at=since, billed=billed)
         case RunResumed():
             return _resume(state, event)
         case CancelRequested():
@@ -275,6 +277,7 @@ def _apply_model(state: AgentState, event: ModelCalled | ModelReplied | ModelFai
                 empty_replies=state.empty_replies + 1 if is_empty_reply(event) else 0,
                 failure=None,
                 lacked_at=0,
+                billed=False,
             )
         case ModelFailed(error=error):
             return replace(state, model_call=None, failure=error, errors=(*state.errors, error)[-10:])

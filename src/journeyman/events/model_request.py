@@ -33,4 +33,5 @@ class ModelRequest(msgspec.Struct, frozen=True, kw_only=True):
     fallbacks: tuple[str, ...] = ()  # models to ask, in order, while the breaker of those before is open
     gateway: str = ""  # its name in `gateways` of the agent files; empty: that of the settings
     fallback_gateways: tuple[str, ...] = ()  # of each fallback; empty: all have the gateway of `model`
+    again: bool = False  # an earlier try may have been billed: one that times out or is cut is not made again
     timeout_seconds: float | None = None  # silence before the first byte and between bytes; None: the settings'

@@ -104,6 +104,7 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     waiting_for: tuple[str, ...] = ()  # approvals named by the last pause
     lacks: Lack | None = None  # what the run needs and its process did not have at the last pause
     lacked_at: int = 0  # when the run first paused for what it lacks, since the model's last reply; 0: it did not
+    billed: bool = False  # whether it paused since then for a call that may have been billed
 
     @property
     def thread_id(self) -> str:

@@ -16,7 +16,7 @@ from journeyman.clock import Timer
 from journeyman.errors import BaseError
 from journeyman.events.codec import Draft
 from journeyman.events.events import Lack, RunPaused
-from journeyman.events.fold import AgentState
+from journeyman.events.fold import AgentState, replace
 from journeyman.journal.journal import RunRow
 from journeyman.runtime.engine.run_parts import RunParts
 from journeyman.runtime.engine.scheduler import RunScheduler
@@ -41,7 +41,12 @@ class LackingRuns:
     """
 
     def __init__(
-        self, parts: RunParts, scheduler: RunScheduler, is_here: IsHere | None, patience: float | None = None
+        self,
+        parts: RunParts,
+        scheduler: RunScheduler,
+        is_here: IsHere | None,
+        patience: float | None = None,
+        first_rate: float = FIRST_RATE,
     ) -> None:
         """`is_here`: None: each gateway is."""
         self._journal = parts.journal
@@ -50,6 +55,7 @@ class LackingRuns:
         self._clock = parts.clock
         self._is_here = is_here
         self._patience = patience
+        self._first_rate = first_rate
         self._gateways: dict[str, float] = {}  # gateways that runs wait for -> monotonic time of the next look
         self._waiting: dict[str, Lack] = {}  # what each run that waits lacks
         self._delays: dict[str, tuple[float, float]] = {}  # gateway -> when its runs were started last, and the delay
@@ -114,7 +120,7 @@ class LackingRuns:
         for draft in drafts:
             event = draft.event
             if type(event) is RunPaused and event.lacks is not None:
-                self._waiting[run.run_id] = event.lacks
+                self._waiting[run.run_id] = replace(event.lacks, billed=False)
                 log.warning("run %s waits. %s", run.run_id, sentence_of(event.lacks), extra=_facts(run))
                 if event.lacks.kind == "gateway":
                     self._note(event.lacks.name)
@@ -204,7 +210,7 @@ class LackingRuns:
             if lack.kind == "gateway":
                 if lack.name not in here and not await self._is_overdue(row):
                     continue
-                while started >= allowed_by(self._clock.monotonic() - began):
+                while started >= allowed_by(self._clock.monotonic() - began, self._first_rate):
                     await self._clock.sleep(_TICK)
                 started += 1
                 self._scheduler.notify(row.id)
@@ -246,11 +252,11 @@ class LackingRuns:
         return bool(last) and self._clock.now() - last[0].at >= self._patience * 1_000_000
 
 
-def allowed_by(seconds: float) -> float:
-    """Return how many runs may have gone on, so many seconds after the first."""
-    whole = int(seconds)
-    done = FIRST_RATE * (2.0**whole - 1)
-    return 1 + done + FIRST_RATE * 2.0**whole * (seconds - whole)
+def allowed_by(seconds: float, first: float = FIRST_RATE) -> float:
+    """Return how many runs may have gone on, so many seconds after the first, if `first` do in the first second."""
+    whole = min(int(seconds), 32)
+    done = first * (2.0**whole - 1)
+    return 1 + done + first * 2.0**whole * (seconds - whole)
 
 
 def _facts(run: AgentState) -> dict[str, object]:

@@ -14,7 +14,7 @@ from journeyman.runtime.engine.performer import Performer
 from journeyman.runtime.engine.recorder import Observe
 from journeyman.runtime.engine.run_parts import RunParts
 from journeyman.runtime.engine.scheduler import RUN_SLOTS, RunScheduler
-from journeyman.runtime.lacking_runs import IsHere, LackingRuns
+from journeyman.runtime.lacking_runs import FIRST_RATE, IsHere, LackingRuns
 from journeyman.runtime.retention import Retention
 from journeyman.runtime.served.agents import AgentRegistry
 from journeyman.runtime.use_cases.forks import Forks
@@ -51,12 +51,14 @@ def build_runtime(
     slots: int = RUN_SLOTS,
     patience: GatewayPatience | None = None,
     is_here: IsHere | None = None,
+    first_rate: float = FIRST_RATE,
 ) -> Runtime:
     """Build the runtime over these parts. Nothing is started: `scheduler.recover()` and `deadlines.start()` do that.
 
     `registry` holds the agents for new runs. Without `budgets` and `prices` nothing is limited or priced. `observe`
     is called with each committed batch of a run. `children` replaces what starts child runs. `patience` is that with
     gateways that are away; None: model calls fail then. `is_here` asks a gateway whether it is back; None: it is.
+    `first_rate`: runs a second that go on then at first.
     """
     budgets = budgets or Budgets(parts.journal, parts.clock)
     meters = BudgetMeters(budgets, prices or Prices())
@@ -72,5 +74,5 @@ def build_runtime(
         waiting=WaitingRuns(parts, scheduler),
         deadlines=ApprovalDeadlines(parts, scheduler),
         retention=Retention(parts.journal, parts.clock),
-        lacking=LackingRuns(parts, scheduler, is_here, patience.seconds if patience else None),
+        lacking=LackingRuns(parts, scheduler, is_here, patience.seconds if patience else None, first_rate),
     )

@@ -155,6 +155,8 @@ class Application:
 
     async def _check_open_runs(self, rows: Sequence[RunRow]) -> None:
         """Name the open runs that cannot go on here. Raises ConfigurationError if there are some and it is strict."""
+        if any(row.status == "running" for row in rows):
+            self.services.begin_slowly()
         unserved = await self.runtime.lacking.unserved(rows)
         if unserved and self.strict:
             raise ConfigurationError("\n".join(unserved))

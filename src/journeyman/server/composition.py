@@ -149,6 +149,7 @@ def join(
         observe=hub.run_committed,
         patience=None if in_process else _patience(settings, clock),
         is_here=models.is_here if isinstance(models, Models) else None,
+        first_rate=settings.gateway_first_rate,
     )
     names = LabelNames(partial(models_of, agents), services.is_configured)
     traces, untraced = tracing(os.environ)
@@ -238,6 +239,7 @@ def _services(settings: Settings, loaded: LoadedFiles, clock: Clock, hub: FactHu
         hook=hub.signalled,
         retries=settings.max_retries,
         idle_seconds=settings.timeout_seconds,
+        first_rate=settings.gateway_first_rate,
     )
 
 

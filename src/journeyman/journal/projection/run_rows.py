@@ -99,7 +99,7 @@ def _paused(tables: Tables, entry: Entry, event: RunPaused, run: Run) -> None:
     runnable = answered or childless or _is_cancelled(tables, run, entry.seq)
     run.status = "running" if runnable else "paused"
     run.lacks = None if event.lacks is None or run.copied else lacks_of(event.lacks)
-    if run.lacks is not None:
+    if event.lacks is not None and not event.lacks.billed:
         run.reserved = {}  # nothing was asked of a model that could not be reached
     tables.save_run(run)
 

@@ -23,7 +23,7 @@ from journeyman.llm.gateway.deltas import MAX_REPLY_BYTES, ReplyDecoder
 from journeyman.llm.gateway.gateway_spec import SettingNames
 from journeyman.llm.gateway.learned import LearnedChoices
 from journeyman.llm.gateway.opaque import owned
-from journeyman.llm.gateway.outage import AWAY_STATUSES
+from journeyman.llm.gateway.outage import AWAY_STATUSES, outage_of
 from journeyman.llm.gateway.refused_part import refused_name, without_refused
 from journeyman.llm.gateway.wire import encode_request
 from journeyman.llm.gateway.wire_choices import USUAL, WireChoices
@@ -102,7 +102,7 @@ class Gateway:
         attempt = attempts.of(model, self)
         for _ in range(_MAX_CHANGES):
             try:
-                reply = await self._guard.call(attempt, _classify, key=model, first=attempts.made + 1)
+                reply = await self._guard.call(attempt, attempts.classify, key=model, first=attempts.made + 1)
             except errors.RequestRefusedError as exc:
                 if attempts.change_after(exc.complaint):
                     continue
@@ -112,7 +112,7 @@ class Gateway:
             else:
                 self.learned.remember(model, attempts.choices)
                 return reply
-        return await self._guard.call(attempt, _classify, key=model, first=attempts.made + 1)
+        return await self._guard.call(attempt, attempts.classify, key=model, first=attempts.made + 1)
 
     def _targets(self, request: ModelRequest) -> Iterator[tuple[Gateway, str]]:
         """Yield the request's model and its fallbacks, each with its gateway; without those whose gateway is gone."""
@@ -138,6 +138,8 @@ class Gateway:
 
     async def is_here(self) -> bool:
         """Return whether the gateway answers now, by a request for its models that no model is asked for."""
+        if self._guard.closed_for() > PROBE_SECONDS:
+            return False
         timeouts = Timeouts(PROBE_SECONDS, PROBE_SECONDS, PROBE_SECONDS, PROBE_SECONDS)
         try:
             async with self._transport.send(Request("GET", self._models_url, self._headers, b"", timeouts)) as response:
@@ -198,6 +200,11 @@ class _Attempts:
         self._http_request = None
         return self._make
 
+    @property
+    def classify(self) -> Callable[[ServiceError], ErrorClass]:
+        """Return what says whether a failed attempt is made again."""
+        return _classify_again if self._request.again else _classify
+
     def change_after(self, complaint: Complaint) -> bool:
         """Leave out, or rename, the part of the request that the complaint names. Returns whether there is one."""
         owner = Owner(self._request.model, self._gateway.name)
@@ -228,6 +235,12 @@ def _classify(error: ServiceError) -> ErrorClass:
     transient = error.code in errors.TRANSIENT
     is_alive = error.status in (400, 429)  # it limits the rate, or its model's reply was unusable
     return ErrorClass(failing=transient and not is_alive, repeatable=transient)
+
+
+def _classify_again(error: ServiceError) -> ErrorClass:
+    """Classify an error of a call that may have been billed before."""
+    found = _classify(error)
+    return ErrorClass(found.failing, found.repeatable and outage_of(error) != "billed")
 
 
 def _with_schema_told(request: ModelRequest, choices: WireChoices) -> ModelRequest:

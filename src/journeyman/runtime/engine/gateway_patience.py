@@ -58,7 +58,7 @@ class CallPatience:
         self._began: dict[str, float] = {}  # call -> when its first try of this outage failed
         self._tries: dict[str, int] = {}
         self._taken_over = False
-        self.waiting: set[str] = set()  # calls that wait for their gateway
+        self.waiting: dict[str, Lack] = {}  # calls that wait for their gateway
 
     def note_take_over(self) -> None:
         """Remember that an earlier process drove the run, whose caller is gone."""
@@ -70,7 +70,8 @@ class CallPatience:
         With `waits`, the call waits for its gateway after `STEP_SECONDS`; the run may pause and cancel it then.
         """
         outage = outage_of(error)
-        if outage is None or self._must_fail(action, error) or (outage == "billed" and action.attempt > 1):
+        billed = outage == "billed"
+        if outage is None or self._must_fail(action, error) or (billed and self._recorder.state.billed):
             return False
         now, call = self._clock.monotonic(), action.call
         began = self._began.setdefault(call, now)
@@ -78,21 +79,19 @@ class CallPatience:
         if self._is_used_up(now - began):
             return False
         pause = _BACKOFF.pause(tries, self._patience.rng.random(), error.retry_after)
-        in_step = outage == "away" and error.code != NOT_SET and now + pause - began <= STEP_SECONDS
-        if not in_step:
-            if not waits or (outage == "billed" and tries > 1):
+        if billed or error.code == NOT_SET or now + pause - began > STEP_SECONDS:
+            if not waits or (billed and tries > 1):
                 return False
             log.warning("a model call waits for its gateway: %s", error.message, extra={"code": error.code})
-            await self._wait(call, request.gateway)
+            await self._wait(call, Lack("gateway", request.gateway, billed))
             pause = RETRY_SECONDS
         await self._clock.sleep(pause)
         return True
 
-    async def _wait(self, call: str, gateway: str) -> None:
-        self.waiting.add(call)
-        await self._mailbox.wait_for(call, Lack("gateway", gateway))
-        self.waiting.discard(call)
-        self._began.pop(call)
+    async def _wait(self, call: str, lack: Lack) -> None:
+        self.waiting[call] = lack
+        await self._mailbox.wait_for(call, lack)
+        del self.waiting[call], self._began[call]
 
     def _is_used_up(self, seconds: float) -> bool:
         """Return whether the run has waited for as long as it may. `seconds`: since the call's first failure here."""

@@ -153,7 +153,8 @@ class StepOperations:
             try:
                 event = await perform(self._ask(action, request, shorten, waits))
             except asyncio.CancelledError:
-                if self._patience is not None and action.call in self._patience.waiting:
+                lack = self._patience.waiting.get(action.call) if self._patience is not None else None
+                if lack is not None and not lack.billed:
                     reservation.release()
                 raise
             reservation.settle(event)
@@ -168,6 +169,8 @@ class StepOperations:
         return await self._call(again.action, again.request, waits)
 
     def _call(self, action: CallModel, request: ModelRequest, waits: bool) -> Awaitable[ModelEnd]:
+        if self.state.billed:
+            request = replace(request, again=True)
         may_retry = None if self._patience is None else partial(self._patience.may_retry, action, request, waits)
         return self._performer.call_model(action, request, self._live, self.state.stream, may_retry)
 

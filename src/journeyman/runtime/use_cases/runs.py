@@ -399,10 +399,11 @@ class Runs:
         if row.status == "queued":
             ahead = await self._run_ahead(row)
             result = msgspec.structs.replace(result, waiting_for="thread", waiting_reason=_reason_of(ahead))
-        elif row.status == "running" and row.lacks is not None:
+        result = await self._with_approvals(result, state)
+        if row.status == "running" and row.lacks is not None:  # noted in the row alone
             lack = lack_of_row(row.lacks)
             result = msgspec.structs.replace(result, waiting_for=lack.kind, waiting_reason=sentence_of(lack))
-        return await self._with_approvals(result, state)
+        return result
 
     async def _with_approvals(self, result: RunResult, state: AgentState) -> RunResult:
         if result.status != "paused":
