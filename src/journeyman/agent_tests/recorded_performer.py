@@ -91,7 +91,7 @@ class RecordedPerformer(Performer):
         outcome = await _delivered(self._replies, action.call)
         return replace(outcome, attempt=action.attempt, path=action.path)
 
-    async def summarize(self, action: Summarize) -> HistorySummarized:
+    async def summarize(self, action: Summarize, may_retry: MayRetry | None = None) -> HistorySummarized:
         summary = await _delivered(self._summaries, action.call)
         return replace(summary, first_no=action.first_no, last_no=action.last_no)
 

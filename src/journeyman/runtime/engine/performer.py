@@ -95,13 +95,19 @@ class Performer:
         log.warning("model call failed: %s", error.message, extra=facts)
         return failure
 
-    async def summarize(self, action: Summarize) -> HistorySummarized:
-        """Ask the model for a summary. A failure is returned as the event's error: the run goes on without it."""
+    async def summarize(self, action: Summarize, may_retry: MayRetry | None = None) -> HistorySummarized:
+        """Ask the model for a summary. A failure is returned as the event's error: the run goes on without it.
+
+        `may_retry` as for `call_model`.
+        """
         began = self._clock.monotonic()
-        try:
-            reply = await self._models.call(action.request)
-        except BaseError as exc:
-            return history_summarized_event(action, self._failure(exc), self._since(began))
+        while True:
+            try:
+                reply = await self._models.call(action.request)
+                break
+            except BaseError as exc:
+                if may_retry is None or not await may_retry(exc):
+                    return history_summarized_event(action, self._failure(exc), self._since(began))
         usage = self._prices.priced(reply.usage, reply.model, action.request.model)
         return history_summarized_event(action, replace(reply, usage=usage), self._since(began))
 

@@ -29,7 +29,7 @@ from journeyman.runtime.engine.gateway_patience import CallPatience
 from journeyman.runtime.engine.live import LiveRun
 from journeyman.runtime.engine.mailbox import Mailbox
 from journeyman.runtime.engine.model_budget import BudgetMeter
-from journeyman.runtime.engine.performer import Performer
+from journeyman.runtime.engine.performer import MayRetry, Performer
 from journeyman.runtime.engine.recorder import Recorder
 from journeyman.runtime.engine.tool_call import ToolCallHost
 from journeyman.tools.spec import ToolOutcome
@@ -177,15 +177,21 @@ class StepOperations:
     async def summarize(self, action: Summarize) -> tuple[Event, ...]:
         """Ask the model for a summary, its cost reserved as for any model call. Returns the events to record."""
         if not self._meter.shared:
-            return (await self._performer.summarize(action),)
+            return (await self._performer.summarize(action, self._may_retry_summary(action)),)
         reservation = await self._meter.reserve(action.request)
         if isinstance(reservation, LimitReached):
             return (reservation,)
         with reservation:
-            event: HistorySummarized = await self._performer.summarize(action)
+            event: HistorySummarized = await self._performer.summarize(action, self._may_retry_summary(action))
             event = replace(event, reserved=reservation.reservation)
             reservation.settle(event)
         return (*reservation.warnings, event)
+
+    def _may_retry_summary(self, action: Summarize) -> MayRetry | None:
+        """Return what decides whether a summary is asked for again: a run does not wait for one."""
+        if self._patience is None:
+            return None
+        return partial(self._patience.may_retry, CallModel(call=action.call), action.request, False)
 
     # --- tools
 
