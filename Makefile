@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 BIN := .venv/bin
 PYTEST := $(PY) -m pytest
-SIDE_BY_SIDE := -n 2 --dist loadfile
+SIDE_BY_SIDE := --dist loadfile
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYTHONDONTWRITEBYTECODE = # pytest keeps its rewritten modules: 5 s of CPU less for each process
 
@@ -12,14 +12,14 @@ run: .venv/.run           ## the server with the example agent on http://127.0.0
 	$(BIN)/journeyman serve examples/support
 
 unit: .venv/.dev          ## the unit tests but those that measure CPU, with few examples of Hypothesis, in 15 s
-	$(PYTEST) tests/unit -m "not long and not alone" --examples few $(SIDE_BY_SIDE)
+	$(PYTEST) tests/unit -m "not long and not alone" --examples few -n 2 $(SIDE_BY_SIDE)
 
 check: .venv/.dev         ## one test file or folder: make check F=tests/unit/test_ids.py
 	$(PYTEST) $(F) -m "not long"
 
 test: .venv/.dev          ## every suite, the long ones in a reduced dose: side by side, then what needs the machine alone
 	@failed=0; \
-	$(PYTEST) tests -m "not long and not alone" --examples first $(SIDE_BY_SIDE) || failed=1; \
+	$(PYTEST) tests -m "not long and not alone" --examples first -n 3 $(SIDE_BY_SIDE) || failed=1; \
 	$(PYTEST) tests -m "alone and not long" --examples first || failed=1; \
 	exit $$failed
 

@@ -19,6 +19,8 @@ FEW = 10  # examples
 ARCHITECTURE = "tests/architecture/"
 ONLY_ALONE = "alone and not long"  # the `-m` of the second part of `make test`
 
+gc.set_threshold(100_000, 20, 100)  # collecting and running the tests leaves little garbage and keeps many objects
+
 settings.register_profile("unhurried", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
 

@@ -217,6 +217,32 @@ def test_a_run_becomes_a_test_that_names_what_changed(shell: Shell) -> None:
     assert shell("test", file)[0] == 3
 
 
+def test_a_limit_is_raised_and_the_run_becomes_a_test_that_holds(shell: Shell) -> None:
+    agent = Path("support/agent.yaml")
+    limits = "limits: {steps: 1, on_reached: {steps: {ask: true, up_to: 5}}, "
+    agent.write_text(agent.read_text().replace("limits: {steps: 10, ", limits))
+    code, out = shell("run", "Where is order 1042?", "support")
+    assert code == 6
+    assert "The run has reached its limit `steps` (1). May it go on?" in out
+    assert "with approve: --arguments '{\"steps\":5}', or a lower value" in out
+    [approval] = shell.json("approvals")["items"]
+    assert (approval["kind"], approval["arguments"]) == ("limit", {"steps": 5})
+    answer = ("approvals", "answer", approval["approval"], "approve", "support", "--arguments")
+    assert shell(*answer, '{"steps": 9}')[0] != 0
+    assert "at most 5" in shell.err
+    code, out = shell(*answer, '{"steps": 3}')
+    assert (code, "1042" in out) == (0, True)
+    [run] = shell.json("runs", "list")["items"]
+    assert run["status"] == "finished"
+    replayed = shell.json("runs", "replay", run["run_id"], "support")
+    assert (replayed["code"], replayed["equal"]) == (0, True)
+    file = "support/tests/order.agent-test.yaml"
+    assert shell("runs", "export", run["run_id"], "support", "--as-test", "-o", file)[0] == 0
+    assert shell("test", "support")[0] == 0
+    agent.write_text(agent.read_text().replace("up_to: 5", "up_to: 2"))
+    assert shell("test", file)[0] == 1
+
+
 def test_a_new_project_brings_a_test_that_holds(shell: Shell) -> None:
     """SPEC 11: `init` writes a first agent test."""
     assert shell("init", "fresh")[0] == 0

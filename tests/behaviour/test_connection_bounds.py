@@ -20,11 +20,15 @@ from journeyman.server.serving.connections import (
     with_connection_bounds,
 )
 
-BOUNDS = ConnectionBounds(head_seconds=0.2, head_bytes=8192, connections=8)
+BOUNDS = ConnectionBounds(head_seconds=0.2, head_bytes=8192, connections=8, send_seconds=0.5)
+LARGE = 30 << 20  # bytes, more than the kernel keeps for a client
 REQUEST = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 
 
 async def hello(scope: Any, receive: Any, send: Any) -> None:
+    if scope["path"] == "/large":
+        await send_large(scope, receive, send)
+        return
     if scope["type"] == "websocket":
         await receive()
         await send({"type": "websocket.accept"})
@@ -37,6 +41,23 @@ async def hello(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b"hello"})
 
 
+async def send_large(scope: Any, receive: Any, send: Any) -> None:
+    """Send more than a client reads that does not read: in one frame, in one body, or in a stream without end."""
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.send", "bytes": bytes(LARGE)})
+    else:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": bytes(LARGE), "more_body": scope["query_string"] == b"open"})
+    while not (await receive())["type"].endswith("disconnect"):
+        pass
+
+
+class ReadingSocket(AnsweringSocket):
+    bounds = BOUNDS
+
+
 class Bounded(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         sweep(self.server_state.connections, asyncio.get_running_loop().time())
@@ -46,7 +67,7 @@ class Bounded(uvicorn.Server):
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
     config = uvicorn.Config(
-        hello, port=0, log_level="critical", http=with_connection_bounds(BOUNDS), ws=AnsweringSocket, lifespan="off"
+        hello, port=0, log_level="critical", http=with_connection_bounds(BOUNDS), ws=ReadingSocket, lifespan="off"
     )
     server = Bounded(config)
     task = asyncio.create_task(server.serve())
@@ -109,6 +130,40 @@ async def test_an_answer_behind_a_broken_frame_is_for_a_client_that_is_gone(
     assert socket.close_code == 1002
     await say(port, REQUEST.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n"))
     assert caplog.records == []
+
+
+UPGRADE = (
+    b"connection: upgrade\r\nupgrade: websocket\r\n"
+    b"sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+)
+
+
+@pytest.mark.parametrize("target", [b"/large", b"/large?open", b"/large websocket"])
+async def test_a_client_that_stops_reading_is_let_go(port: int, target: bytes) -> None:
+    path, _, upgrade = target.partition(b" ")
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+    writer.write(b"GET " + path + b" HTTP/1.1\r\nhost: x\r\n" + (UPGRADE if upgrade else b"") + b"\r\n")
+    await reader.readuntil(b"\r\n\r\n")
+    await asyncio.sleep(BOUNDS.send_seconds + 0.7)  # reads nothing
+    read = 0
+    with suppress(ConnectionError):
+        async with asyncio.timeout(5):
+            while piece := await reader.read(1 << 20):
+                read += len(piece)
+    assert read < LARGE
+    writer.close()
+
+
+async def test_a_client_that_reads_slowly_gets_all(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=64 << 10)
+    writer.write(REQUEST.replace(b"GET /", b"GET /large"))
+    read, begin = 0, asyncio.get_running_loop().time()
+    async with asyncio.timeout(20):
+        while read < LARGE:
+            read += len(await reader.read(1 << 20))
+            if read > (time := asyncio.get_running_loop().time() - begin) * (20 << 20):
+                await asyncio.sleep(read / (20 << 20) - time)  # 20 MB a second, longer than the bound
+    writer.close()
 
 
 async def test_a_silent_connection_is_closed_without_a_word(port: int) -> None:

@@ -42,6 +42,7 @@ tools:
   - order
   - order_apart
   - {name: refund, approval: %s}
+limits: %s
 """
 
 
@@ -55,11 +56,11 @@ Serve = Callable[..., Any]
 @pytest.fixture
 def serve(tmp_path: Path) -> Serve:
     @asynccontextmanager
-    async def served(turns: str, approval: str = "always") -> AsyncIterator[Any]:
+    async def served(turns: str, approval: str = "always", limits: str = "{}") -> AsyncIterator[Any]:
         (tmp_path / "tools").mkdir(exist_ok=True)
         (tmp_path / "tools" / "shop.py").write_text(TOOLS)
         (tmp_path / "turns.yaml").write_text(turns)
-        (tmp_path / "agent.yaml").write_text(AGENT % approval)
+        (tmp_path / "agent.yaml").write_text(AGENT % (approval, limits))
         app = create_app(tmp_path / "agent.yaml", database_url=f"sqlite:///{tmp_path / 'j.db'}")
         yield app
         await app.stop()
@@ -167,3 +168,52 @@ async def test_an_interrupt_ends_what_waits_and_is_next(serve: Serve) -> None:
             ["user", "assistant", "user", "user", "assistant"],  # the waiting run's turn came before its end
         )
         assert messages[0]["message"]["content"][0]["text"] == "refund", "its finished messages stay"
+
+
+ASKING = "{tool_calls: 1, on_reached: {tool_calls: {ask: true, up_to: 4}, steps: ask}}"
+
+
+async def test_a_limit_is_raised_over_http_after_a_restart(serve: Serve) -> None:
+    refunds = turn("refund", amount=1) * 2
+    both = "- {tool_calls: [{name: refund, arguments: {amount: 2}}, {name: refund, arguments: {amount: 3}}]}\n"
+    async with serve(both, "never", ASKING) as app:
+        paused = await post(app, "/process", {"user_input": "refund"})
+        (asked,) = paused["approvals"]
+        assert (asked["kind"], asked["call"], asked["arguments"]) == ("limit", "tool_calls", {"tool_calls": 4})
+        assert asked["message"] == (
+            "The run has reached its limit `tool_calls` (1). May it go on? `approve` raises the limit to 4, or to the"
+            " value in `arguments` (more than 1, at most 4)."
+        )
+        assert asked["decisions"] == ["approve", "deny"]
+    async with serve(refunds, "never", ASKING) as app:
+        (listed,) = (await request(app, "GET", "/approvals")).json()["items"]
+        assert listed == asked
+        path = f"/runs/{paused['run_id']}/resume"
+        for value, words in ((1, "more than 1"), (5, "at most 4"), ("2", "a number N"), (1.5, "whole number")):
+            answer = {"approval": asked["approval"], "decision": "approve", "arguments": {"tool_calls": value}}
+            assert words in (await post(app, path, {"answers": [answer]}, 400))["detail"]
+        answer = {"approval": asked["approval"], "decision": "approve", "arguments": {"tool_calls": 2}}
+        await post(app, path, {"answers": [answer]})
+        async with asyncio.timeout(
+            10
+        ):  # a run that was answered is shown as paused, without approvals, until it goes on
+            while not (again := await until(app, paused["run_id"], "paused"))["approvals"]:
+                await asyncio.sleep(0.01)
+        assert again["approvals"][0]["message"].startswith("The run has reached its limit `tool_calls` (2).")
+        answer = {"approval": again["approvals"][0]["approval"], "decision": "deny"}
+        await post(app, path, {"answers": [answer]})
+        ended = await until(app, paused["run_id"], "finished")
+        assert (ended["stopped_by"], ended["response"][:40]) == (
+            "tool_calls",
+            "The run reached its limit `tool_calls` b",
+        )
+
+
+async def test_who_asks_for_a_higher_limit_may_not_give_it_where_another_is_wanted(serve: Serve) -> None:
+    limits = "{tool_calls: 0, on_reached: {tool_calls: {ask: true, up_to: 1, by: other}}}"
+    async with serve(turn("refund", amount=5), "never", limits) as app:
+        paused = await post(app, "/process", {"user_input": "refund"})
+        (asked,) = paused["approvals"]
+        assert (asked["answerer"], asked["requested_by"]) == ("other", "local")
+        body = {"answers": [{"approval": asked["approval"], "decision": "approve"}]}
+        assert (await post(app, f"/runs/{paused['run_id']}/resume", body, 403))["code"] == "answer_by_other"

@@ -61,6 +61,7 @@ async def test_what_a_model_refuses_is_learned_shown_and_forgotten_at_a_reload(t
                 "max_completion_tokens": False,
                 "without_opaque": [],
                 "empty_content": False,
+                "responses": False,
             }
         ]
         assert (await request(app, "POST", "/reload", json={})).status == 200

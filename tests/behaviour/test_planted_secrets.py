@@ -52,6 +52,11 @@ mcp_servers:
   pipe: {command: COMMAND, env: {TOKEN: "${MCP_ENV}"}}
 openapi:
   crm: {document: crm.yaml, server: "URL/crm", auth: {bearer: "${CRM_TOKEN}"}, operations: [look, broken, moved]}
+  sms:
+    document: crm.yaml
+    server: "URL/sms"
+    operations: [look, broken]
+    auth: [{basic: {user: "${SMS_USER}", password: "${SMS_PASSWORD}"}}, {query: key, value: "${SMS_QUERY}"}]
 services:
   gateway: {match: gateway, retries: 0, breaker: {failures: 1000}}
 limits: {steps: 4, tool_calls: 6, seconds: 30}
@@ -154,7 +159,7 @@ async def guarded(text: str) -> str:
 '''
 TOOL_NAMES = ["leak_env", "leak_raise", "leak_exit", "leak_inline", "leak_chain", "kept"]
 OUTSIDE = ["wire__tell", "wire__fail", "wire__refuse", "pipe__tell", "pipe__fail", "pipe__refuse"]
-OUTSIDE += ["crm__look", "crm__broken", "crm__moved"]
+OUTSIDE += ["crm__look", "crm__broken", "crm__moved", "sms__look", "sms__broken"]
 ADDRESS = f"http://ann:{ADDRESS_PASSWORD}@127.0.0.1:1/x"
 SECRETS = known()
 WORDS = said(SECRETS)

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness import invariants
+from tests.harness.effects_log import AGENT
 from tests.harness.scripted_replies import reply_script
 from tests.harness.server_environment import ServerEnvironment, server_environment
 from tests.harness.strace import SYSCALLS, busiest, killing, required, spread
@@ -144,9 +145,9 @@ async def _run_ids(env: ServerEnvironment) -> list[str]:
 
 
 @asynccontextmanager
-async def sweeping(folder: Path) -> AsyncIterator[Sweep]:
+async def sweeping(folder: Path, worker: str = AGENT) -> AsyncIterator[Sweep]:
     """An environment, a run to warm it up, and a run under strace that counts."""
-    async with server_environment(folder) as env:
+    async with server_environment(folder, agents={"worker": worker}) as env:
         await _drive(env, "warm", _plan("warm"))
         reference = await _transcript(env, "warm")
         await env.tracer.attach(env.server.pid, ["-f", "-e", f"trace={','.join(SYSCALLS)}"])
@@ -155,10 +156,12 @@ async def sweeping(folder: Path) -> AsyncIterator[Sweep]:
         yield Sweep(env, reference, busiest(env.tracer.log))
 
 
-async def _in_environments(folder: Path, total: int, environments: int = 2) -> Outcome:
+async def _in_environments(folder: Path, total: int, environments: int = 2, worker: str = AGENT) -> Outcome:
     """Share the points between environments that run at the same time; each counts for itself."""
     async with AsyncExitStack() as stack:
-        sweeps = [await stack.enter_async_context(sweeping(folder / f"environment-{n}")) for n in range(environments)]
+        sweeps = [
+            await stack.enter_async_context(sweeping(folder / f"environment-{n}", worker)) for n in range(environments)
+        ]
         points = spread(sweeps[0].counts, total)
 
         async def sweep(each: Sweep, own: Sequence[Point]) -> None:
@@ -180,18 +183,25 @@ def _judge(outcome: Outcome, points: int) -> None:
     assert len(outcome.hits) >= 0.8 * points, f"too few points were reached: {outcome.report()}"
 
 
-@pytest.mark.alone
 @pytest.mark.timeout(150)
 async def test_a_run_survives_a_kill_at_8_points(tmp_path: Path) -> None:
     required()
     _judge(await _in_environments(tmp_path, 8), 8)
 
 
-@pytest.mark.alone
 @pytest.mark.long
 async def test_a_run_survives_a_kill_at_60_points(tmp_path: Path) -> None:
     required()
     _judge(await _in_environments(tmp_path, 60), 60)
+
+
+@pytest.mark.alone
+@pytest.mark.long
+async def test_a_run_that_asks_at_its_limits_survives_a_kill_at_40_points(tmp_path: Path) -> None:
+    required()
+    ask = "{ask: true, up_to: 9}"
+    limits = f"limits: {{steps: 1, tool_calls: 3, on_reached: {{steps: {ask}, tool_calls: {ask}}}}}\n"
+    _judge(await _in_environments(tmp_path, 40, worker=AGENT + limits), 40)
 
 
 async def _crowds(folder: Path, shares: Sequence[float], syscalls: Sequence[str]) -> Outcome:
@@ -207,14 +217,12 @@ async def _crowds(folder: Path, shares: Sequence[float], syscalls: Sequence[str]
         return sweep.outcome
 
 
-@pytest.mark.alone
 @pytest.mark.timeout(120)
 async def test_32_writing_clients_survive_a_kill(tmp_path: Path) -> None:
     required()
     _judge(await _crowds(tmp_path, [0.15], ("pwrite64", "write")), 2)
 
 
-@pytest.mark.alone
 @pytest.mark.long
 async def test_32_writing_clients_survive_a_kill_at_more_points(tmp_path: Path) -> None:
     required()

@@ -68,14 +68,12 @@ async def _sweep(folder: Path, total: int) -> None:
     assert killed >= 0.7 * len(points), f"only {killed} of {points} were reached"
 
 
-@pytest.mark.alone
 @pytest.mark.timeout(120)
 async def test_a_start_survives_a_kill(tmp_path: Path) -> None:
     required()
     await _sweep(tmp_path, 2)
 
 
-@pytest.mark.alone
 @pytest.mark.long
 async def test_a_start_survives_a_kill_at_more_points(tmp_path: Path) -> None:
     required()

@@ -6,8 +6,6 @@ import asyncio
 import time
 from pathlib import Path
 
-import pytest
-
 from benchmarks.usage import tree
 from tests.harness.scripted_replies import reply_script
 from tests.harness.server_environment import server_environment
@@ -21,7 +19,6 @@ def _runs(pid: int) -> bool:
     return state != "Z"
 
 
-@pytest.mark.alone
 async def test_tool_processes_end_with_their_server(tmp_path: Path) -> None:
     async with server_environment(tmp_path) as env:
         run = await env.client.start(reply_script("orphan", [["crunch", {"label": "orphan"}]], "Done."), "orphan")

@@ -15,6 +15,7 @@ TEXTS = ("a", "b", "c")
 THREADS = (THREAD, "another")
 DECISIONS = {
     "tool": ("approve", "deny", "approve_other"),
+    "limit": ("approve", "deny", "approve"),
     "unknown_outcome": ("retry", "done", "fail"),
     "question": ("done", "done", "deny"),
 }

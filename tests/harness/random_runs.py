@@ -13,7 +13,7 @@ from journeyman.agents.agent import BaseAgent
 from journeyman.agents.output import OutputSchema
 from journeyman.agents.prompt import Prompt
 from journeyman.agents.react import ReactAgent
-from journeyman.agents.spec import AgentSpec, Output
+from journeyman.agents.spec import AgentSpec, LimitAsk, OnReached, Output
 from journeyman.agents.toolset import Toolset
 from journeyman.errors import BaseError
 from journeyman.events.fold import AgentState
@@ -75,6 +75,13 @@ async def late() -> str:
     return "never"
 
 
+ASK = LimitAsk(ask=True, up_to=3)
+LIMITS: dict[int, dict[str, Any]] = {
+    2: {"steps": 2},
+    3: {"tool_calls": 2},
+    4: {"steps": 1, "tool_calls": 1, "on_reached": OnReached(steps=ASK, tool_calls=ASK)},
+    5: {"steps": 2, "on_reached": OnReached(steps=ASK)},
+}
 SHAKEN: dict[str, int] = {}
 NAMES = ("look", "look", "note", "slow", "slow", "broken", "shaky", "pay", "late", "nope")
 TOOLS = (look, note, slow, broken, shaky, pay, late)
@@ -142,7 +149,7 @@ async def random_run(seed: int) -> tuple[RandomRuns, str]:
     """A runtime, entered, and a run in it that has ended or rests."""
     rng = random.Random(seed)
     output = seed % 5 == 1
-    limits: dict[str, Any] = {"steps": 2} if seed % 7 == 2 else {"tool_calls": 2} if seed % 7 == 3 else {}
+    limits = LIMITS.get(seed % 7, {})
     turns = [*script(rng, False), *script(rng, output), *script(rng, output), *script(rng, output)]
     runtime = RandomRuns(ScriptedModel(turns), output, **limits)
     await runtime.__aenter__()

@@ -417,8 +417,8 @@ def check_transcript(messages: Sequence[Message]) -> None:
 STORAGE_FULL = StorageError("The disk is full.", code="storage_full")
 
 
-async def commits(runtime: SteppedRuntime, most: int) -> bool:
-    """Continue for this many commits. Returns whether the run ended before that."""
+async def commits(runtime: SteppedRuntime, most: int, decision: str = "approve") -> bool:
+    """Continue for this many commits. Returns whether the run ended before that. Approvals get this decision."""
     written = quiet = 0
     while quiet < 6:
         await runtime.settle(8)
@@ -431,6 +431,6 @@ async def commits(runtime: SteppedRuntime, most: int) -> bool:
         elif runtime.gates:
             runtime.open_gate(0)
         elif rows := await runtime.disk.approvals(None):
-            runtime.spawn(runtime.answer, rows[0].id, "approve")
+            runtime.spawn(runtime.answer, rows[0].id, decision)
             await asyncio.sleep(0)
     return True

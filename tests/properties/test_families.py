@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from journeyman.agents.spec import Limits
+from journeyman.agents.spec import LimitAsk, Limits, OnReached
 from journeyman.events.events import NodeEntered, NodeLeft, RunAccepted
 from journeyman.events.fold import AgentState
 from journeyman.events.messages import Usage
@@ -19,7 +19,8 @@ KINDS = ("worker", "looker", "asker", "payer", "boss", "nobody")
 rounds = st.lists(st.lists(st.sampled_from(KINDS), min_size=1, max_size=3), max_size=2)
 plans = st.fixed_dictionaries(dict.fromkeys(TEXTS, rounds))
 choices = st.lists(st.integers(0, 2**20), min_size=5, max_size=80)
-limits = st.sampled_from((Limits(), Limits(), Limits(steps=2), Limits(tokens=5)))
+ASKING = Limits(steps=2, on_reached=OnReached(steps=LimitAsk(ask=True, up_to=5)))
+limits = st.sampled_from((Limits(), Limits(), Limits(steps=2), Limits(tokens=5), ASKING))
 
 
 def play(plan: dict[str, list[list[str]]], picks: list[int], limit: Limits, answered: bool, slots: int) -> None:

@@ -10,10 +10,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from journeyman.agents.spec import GraphSpec, Limits
-from journeyman.events.events import BranchEnded, NodeEntered, NodeLeft, ToolCallFinished, ToolCallStarted
+from journeyman.agents.spec import GraphSpec, LimitAsk, Limits, OnReached
+from journeyman.events.events import (
+    ApprovalRequested,
+    BranchEnded,
+    NodeEntered,
+    NodeLeft,
+    ToolCallFinished,
+    ToolCallStarted,
+)
 from journeyman.events.fold import AgentState
+from journeyman.events.messages import JSON
 from journeyman.events.transcript import in_call_order
+from journeyman.journal.journal import ApprovalRow
 from tests.harness.random_graphs import Block, Builder, blocks
 from tests.harness.stepped_graph_runtime import SteppedGraphRuntime
 from tests.harness.stepped_runtime import check_transcript
@@ -57,13 +66,19 @@ async def lived(runtime: SteppedGraphRuntime, picks: list[int], crashes: list[in
         elif runtime.gates:
             runtime.open_gate(pick % len(runtime.gates))
         elif rows := await runtime.disk.approvals(None):
-            runtime.spawn(runtime.answer, rows[0].id, "approve")
+            runtime.spawn(runtime.answer, rows[0].id, "approve", _little_more(runtime, rows[0]))
             await runtime.settle(6)
         elif (run := runtime.disk.tables.runs.get(RUN)) is not None and run.ended_at is not None:
             return runtime.state(RUN)
         elif not runtime.disk.held:
             runtime.clock.advance(3)
     raise AssertionError(f"no end: {runtime.types(RUN)[-20:]}")
+
+
+def _little_more(runtime: SteppedGraphRuntime, row: ApprovalRow) -> dict[str, JSON] | None:
+    """Return the value of a limit that lets the run go on to the next question. None: it is another approval."""
+    question = runtime.state(row.run).limit_question if row.kind == "limit" else None
+    return {row.call: min(question.asked.value + 2, question.asked.up_to)} if question else None
 
 
 def outcome(state: AgentState) -> dict[str, Any]:
@@ -138,6 +153,38 @@ def test_a_crash_after_any_commit_changes_nothing(block: Block, picks: list[int]
 @given(blocks, choices, kills, st.integers(1, 4))
 def test_any_graph_ends_within_its_limits(block: Block, picks: list[int], crashes: list[int], steps: int) -> None:
     play(("loop", block, 1000), picks, crashes, Limits(steps=steps, tool_calls=30))
+
+
+ASKING = Limits(
+    steps=1,
+    tool_calls=0,
+    on_reached=OnReached(steps=LimitAsk(ask=True, up_to=40), tool_calls=LimitAsk(ask=True, up_to=200)),
+)
+
+
+def play_asking(block: Block, picks: list[int], crashes: list[int]) -> None:
+    graph = Builder().graph(block)
+    expected = asyncio.run(lived(world_of(graph), [], []))
+    asking = world_of(graph, ASKING)
+    state = asyncio.run(lived(asking, picks, crashes))
+    check(asking, state)
+    asked = [(event.limit.name, event.limit.value) for event in asking.events(RUN, ApprovalRequested) if event.limit]
+    assert len(asked) == len(set(asked)), asked
+    if not expected.stopped_by:
+        assert outcome(state) == outcome(expected)
+
+
+@settings(DOSE, max_examples=100, derandomize=True)
+@given(blocks, choices, kills)
+def test_limits_that_humans_raise_change_nothing(block: Block, picks: list[int], crashes: list[int]) -> None:
+    play_asking(block, picks, crashes)
+
+
+@pytest.mark.long
+@settings(DOSE, max_examples=1000)
+@given(blocks, choices, kills)
+def test_limits_that_humans_raise_often_change_nothing(block: Block, picks: list[int], crashes: list[int]) -> None:
+    play_asking(block, picks, crashes)
 
 
 @pytest.mark.long

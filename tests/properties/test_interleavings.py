@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from journeyman.agents.spec import Limits
+from journeyman.agents.spec import LimitAsk, Limits, OnReached
 from journeyman.events.events import (
     ApprovalGiven,
     ApprovalRequested,
@@ -27,7 +27,9 @@ plans = st.fixed_dictionaries(
     {text: st.lists(st.lists(st.sampled_from(NAMES), min_size=1, max_size=4), max_size=3) for text in TEXTS}
 )
 choices = st.lists(st.integers(0, 2**20), min_size=5, max_size=80)
-limits = st.sampled_from((Limits(), Limits(), Limits(steps=2), Limits(tool_calls=3)))
+ASK = LimitAsk(ask=True, up_to=3)
+ASKING = Limits(steps=1, tool_calls=2, on_reached=OnReached(steps=ASK, tool_calls=ASK))
+limits = st.sampled_from((Limits(), Limits(), Limits(steps=2), Limits(tool_calls=3), ASKING))
 
 
 def play(plan: dict[str, list[list[str]]], picks: list[int], limit: Limits, answered: bool, slots: int) -> None:
@@ -76,7 +78,10 @@ def _check_calls(runtime: SteppedRuntime, run_id: str, state: AgentState) -> Non
         assert set(finished) == asked, runtime.types(run_id)
         assert not state.open_calls
         assert state.model_call is None
-    open_by_call = Counter(event.call for event in runtime.events(run_id, ApprovalRequested))
+    requested = runtime.events(run_id, ApprovalRequested)
+    open_by_call = Counter(event.call for event in requested if event.limit is None)
+    questions = [(event.limit.name, event.limit.value) for event in requested if event.limit is not None]
+    assert len(questions) == len(set(questions)), questions
     given = Counter(event.approval for event in runtime.events(run_id, ApprovalGiven))
     assert max(given.values(), default=1) == 1
     assert set(open_by_call) <= asked

@@ -24,6 +24,7 @@ from journeyman.events.messages import Message, user
 from journeyman.llm.gateway.gateway import Gateway
 from journeyman.runtime.use_cases.requests import RunResult, StartRun
 from tests.harness.runtime_in_memory import RuntimeInMemory
+from tests.wires.response_forms import is_response, response_body
 
 SHAPES = Path(__file__).parent / "shapes"
 URL = "http://gateway.example/v1"
@@ -31,6 +32,12 @@ ANSWER = "Grüße 😀, the answer is 42."
 Form = Literal["plain", "streamed"]
 Shape = dict[str, Any]
 _ANY = object()  # any value of a key
+_COMPLETION = {"message": {"content": ANSWER}, "finish": "stop"}
+_TEXT = {"type": "output_text", "text": ANSWER, "annotations": []}
+_RESPONSE = {
+    "output": [{"type": "message", "id": "msg_0", "status": "completed", "role": "assistant", "content": [_TEXT]}],
+    "status": "completed",
+}
 
 
 @tool(effects="none")
@@ -176,7 +183,8 @@ def _server(shape: Shape, form: Form) -> Any:
         for refusal in shape.get("refuses", ()):
             if _has(body, refusal["key"], refusal.get("value", _ANY)):
                 return encoded(refusal, form)
-        return encoded(next(replies, {"message": {"content": ANSWER}, "finish": "stop"}), form)
+        usual = _RESPONSE if request.url.endswith("/responses") else _COMPLETION
+        return encoded(next(replies, usual), form)
 
     return answer
 
@@ -190,14 +198,13 @@ def _has(body: Any, key: str, value: Any) -> bool:
 
 def encoded(reply: dict[str, Any], form: Form = "plain") -> FakeReply:
     """Return a reply of a shape as the transport gives it."""
-    body, content_type = _body(reply)
+    body, content_type = response_body(reply, form == "streamed") if is_response(reply) else _body(reply)
     if reply.get("gzip"):
         body = gzip.compress(body, mtime=0)
     headers = {"content-type": reply.get("type", content_type), **reply.get("headers", {})}
     pieces: list[Any] = [body[:7], body[7:]] if form == "streamed" else [body]
-    return FakeReply(
-        [*pieces, cut_off(URL)] if reply.get("cut") else pieces, status=reply.get("status", 200), headers=headers
-    )
+    status = 200 if is_response(reply) else reply.get("status", 200)
+    return FakeReply([*pieces, cut_off(URL)] if reply.get("cut") else pieces, status=status, headers=headers)
 
 
 def _body(reply: dict[str, Any]) -> tuple[bytes, str]:

@@ -7,11 +7,15 @@ from typing import get_args
 import pytest
 
 from tests.wires.player import Form, Shape, play, shapes
+from tests.wires.response_forms import is_of_reply
 
-SENT = [(shape, form) for shape in shapes() if "sent" in shape for form in get_args(Form)]
+SENT = [(shape, form) for shape in shapes() if "sent" in shape for form in get_args(Form) if form in shape]
 
 
 @pytest.mark.parametrize(("shape", "form"), SENT, ids=[f"{shape['name']}-{form}" for shape, form in SENT])
 async def test_the_last_request_holds_the_replies_before(shape: Shape, form: Form) -> None:
-    messages = (await play(shape, form)).requests[-1]["messages"]
-    assert [message for message in messages if message["role"] == "assistant"] == shape["sent"]
+    body = (await play(shape, form)).requests[-1]
+    if "input" in body:
+        assert [item for item in body["input"] if is_of_reply(item)] == shape["sent"]
+    else:
+        assert [message for message in body["messages"] if message["role"] == "assistant"] == shape["sent"]

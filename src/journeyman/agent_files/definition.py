@@ -14,10 +14,11 @@ from typing import Any, Protocol
 from journeyman.agent_files.agent_nodes import AgentNode, agent_nodes
 from journeyman.agent_files.agent_types import AgentClass, AgentTypes, UnknownAgentTypeError, UnknownTypeProblem
 from journeyman.agent_files.document import Document, YamlPath
-from journeyman.agent_files.file_model import AgentFile, LimitsEntry, ToolEntry
+from journeyman.agent_files.file_model import AgentFile, ToolEntry
 from journeyman.agent_files.function_nodes import FunctionNodes
 from journeyman.agent_files.gateway_entries import GatewayUse, gateway_specs
 from journeyman.agent_files.graph_entries import GraphEntries
+from journeyman.agent_files.limit_entries import limits_of
 from journeyman.agent_files.mcp_entries import (
     McpServerUse,
     server_problems,
@@ -36,7 +37,7 @@ from journeyman.agents.conditions import compile_approval
 from journeyman.agents.output import OutputSchema
 from journeyman.agents.prompt import Prompt, PromptError
 from journeyman.agents.prompt_clock import time_within_a_day
-from journeyman.agents.spec import AgentSpec, GraphSpec, History, Limits, OnReached, Output
+from journeyman.agents.spec import AgentSpec, GraphSpec, History, Output
 from journeyman.egress.services import ServiceSpec
 from journeyman.errors import ConfigurationError, Problem, ValidationError
 from journeyman.events.quota import Quota
@@ -173,7 +174,7 @@ class _Definition:
             description=entries.description,
             prompt=entries.prompt,
             tools=tools,
-            limits=self._limits(entries.limits),
+            limits=limits_of(entries.limits, self._report),
             quota=Quota(**entries.quota.model_dump()),
             history=History(**entries.history.model_dump()),
             output=output,
@@ -363,10 +364,6 @@ class _Definition:
                 except ValidationError as exc:
                     remedy = f"correct the approval of the tool {spec.name} in its code"
                     self._report(("tools",), exc.message, remedy)
-
-    @staticmethod
-    def _limits(entry: LimitsEntry) -> Limits:
-        return Limits(**entry.model_dump() | {"on_reached": OnReached(**entry.on_reached.model_dump())})
 
     def _output(self) -> Output | None:
         entry = self._entries.output

@@ -7,25 +7,28 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     BaseModel,
     ConfigDict,
+    Discriminator,
     Field,
     GetJsonSchemaHandler,
     PlainValidator,
+    Tag,
     WithJsonSchema,
     model_validator,
 )
 from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError
 
-from journeyman.agents.spec import History, Limits, OnReached, Reaction
+from journeyman.agents.spec import History, Limits, Reaction
 from journeyman.events.messages import JSON
+from journeyman.events.model_request import Api
 from journeyman.tools.spec import CacheTtl, Sandbox
 
 DAY = 86_400
 MAX_NODES = 100  # of a graph
 MAX_EDGES = 400
+LIST_TAG, MAPPING_TAG = "[list]", "[mapping]"  # in the location of an error, of a key that may be either
 MAX_BRANCHES = 32  # of a fan-out or a join
 
 _LIMITS = Limits()
-_ON_REACHED = OnReached()
 _HISTORY = History()
 
 Seconds = Annotated[float, Field(gt=0, le=DAY)]
@@ -91,6 +94,10 @@ class ModelEntry(NamedEntry):
         default=[], max_length=8, description="Models of gateways to ask, in order, while a circuit breaker is open"
     )
     extra: dict[str, Any] = Field(default={}, description="Passed on to the gateway unchanged")
+    api: Api = Field(
+        default="auto",
+        description="auto: chat completions, and the Responses API for a model that asks for it",
+    )
 
 
 class PermissionsEntry(FileEntry):
@@ -154,15 +161,63 @@ class McpServerEntry(FileEntry):
     tools: list[str] | None = Field(default=None, max_length=200, description="Only these, by their own names")
 
 
-class OnReachedEntry(FileEntry):
-    """What a run does at each of its limits. `answer`: it asks the model once more, without tools. `stop`: it ends."""
+class LimitAskEntry(FileEntry):
+    """At a limit, ask a human whether the run may go on. May be written as `ask` alone."""
 
-    steps: Reaction = _ON_REACHED.steps
-    tool_calls: Reaction = _ON_REACHED.tool_calls
-    seconds: Reaction = _ON_REACHED.seconds
-    tokens: Reaction = _ON_REACHED.tokens
-    cost_usd: Reaction = _ON_REACHED.cost_usd
-    repeats: Reaction = _ON_REACHED.repeats
+    ask: Literal[True]
+    up_to: float | None = Field(
+        default=None, gt=0, le=10**9, description="The highest value of the limit; default: twice the limit"
+    )
+    by: Literal["anyone", "other"] = Field(default="anyone", description="other: not the principal whose run asks")
+
+
+def _reaction(value: Any) -> Reaction | LimitAskEntry:
+    """Return what a run does at a limit. The errors of a mapping name its keys."""
+    if isinstance(value, dict):
+        return LimitAskEntry.model_validate(value)
+    if value == "ask":
+        return LimitAskEntry(ask=True)
+    return _final_reaction(value, "'answer', 'stop' or 'ask'")
+
+
+def _reaction_to_time(value: Any) -> Reaction:
+    if value == "ask" or isinstance(value, dict):
+        message = "no human is asked at the limit of time, which stops work that hangs"
+        raise PydanticCustomError("ask_seconds", message)
+    return _final_reaction(value, "'answer' or 'stop'")
+
+
+def _final_reaction(value: Any, expected: str) -> Reaction:
+    if value == "answer":
+        return "answer"
+    if value == "stop":
+        return "stop"
+    raise PydanticKnownError("literal_error", {"expected": expected})
+
+
+# Validators instead of unions, as for CacheSeconds.
+AnyReaction = Annotated[
+    Any,
+    PlainValidator(_reaction, json_schema_input_type=Literal["answer", "stop", "ask"] | LimitAskEntry),
+]
+FinalReaction = Annotated[
+    Any,
+    PlainValidator(_reaction_to_time, json_schema_input_type=Literal["answer", "stop"]),
+]
+
+
+class OnReachedEntry(FileEntry):
+    """What a run does at each of its limits.
+
+    `answer`: it asks the model once more, without tools. `stop`: it ends. `ask`: it asks a human whether it may go on.
+    """
+
+    steps: AnyReaction = "answer"
+    tool_calls: AnyReaction = "answer"
+    seconds: FinalReaction = "stop"
+    tokens: AnyReaction = "stop"
+    cost_usd: AnyReaction = "stop"
+    repeats: AnyReaction = "answer"
 
 
 class LimitsEntry(FileEntry):
@@ -206,21 +261,42 @@ class OutputEntry(FileEntry):
     )
 
 
+class BasicEntry(FileEntry):
+    """A user and a password of HTTP Basic authentication."""
+
+    user: str = Field(min_length=1, max_length=1000)
+    password: str = Field(default="", max_length=4096, description="Without one, the user is the credential")
+
+
 class AuthEntry(FileEntry):
-    """The credential for an API: `header` and `value`, or `bearer`."""
+    """A credential for an API: `header` or `query` with `value`, or `bearer`, or `basic`."""
 
     header: str | None = Field(default=None, min_length=1, max_length=100)
+    query: str | None = Field(default=None, min_length=1, max_length=100, description="Name of a query parameter")
     value: str | None = Field(default=None, min_length=1, max_length=4096)
     bearer: str | None = Field(default=None, min_length=1, max_length=4096)
+    basic: BasicEntry | None = None
+
+
+def _list_or_mapping(value: Any) -> str:
+    return LIST_TAG if isinstance(value, list) else MAPPING_TAG
+
+
+# With a discriminator, an error has one of these tags in its location, and not the names of all members of the union.
+Auth = Annotated[
+    Annotated[AuthEntry, Tag(MAPPING_TAG)]
+    | Annotated[list[AuthEntry], Field(min_length=1, max_length=10), Tag(LIST_TAG)],
+    Discriminator(_list_or_mapping),
+]
 
 
 class OpenApiEntry(FileEntry):
     """Operations of an OpenAPI document (3.0 or 3.1, YAML or JSON, beside the agent file) as tools."""
 
     document: str = Field(min_length=1, max_length=500)
-    operations: list[str] = Field(min_length=1, max_length=100, description="operationIds")
+    operations: list[str] = Field(min_length=1, max_length=100, description="operationIds, or METHOD /path")
     server: str | None = Field(default=None, min_length=1, description="Default: the document's first server")
-    auth: AuthEntry | None = None
+    auth: Auth | None = Field(default=None, description="One credential, or a list of them")
 
 
 class GatewayEntry(FileEntry):

@@ -4,33 +4,28 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from journeyman.agent_files.auth_entries import AuthEntries
 from journeyman.agent_files.document import Document, YamlPath
-from journeyman.agent_files.file_model import AuthEntry, OpenApiEntry
+from journeyman.agent_files.file_model import OpenApiEntry
+from journeyman.agent_files.foreign_document import MAX_FOREIGN_BYTES, read_foreign
 from journeyman.agent_files.safety import file_inside, file_permissions
 from journeyman.agent_files.variables import Expansion
-from journeyman.agent_files.yaml_reader import Rules, read_document
 from journeyman.errors import Problem, ToolValidationError
 from journeyman.tools.openapi.address import base_url
 from journeyman.tools.openapi.api import Api
-from journeyman.tools.openapi.invoker import Credential, OpenApiTool
-from journeyman.tools.openapi.references import DocumentFault, UnusableError
+from journeyman.tools.openapi.credential import Credential
+from journeyman.tools.openapi.invoker import OpenApiTool
+from journeyman.tools.openapi.references import DocumentFault, DocumentPath, UnusableError
 from journeyman.tools.openapi.tool import openapi_tool
 from journeyman.tools.schema.arguments import SchemaCheck
 
-RULES = Rules(
-    max_bytes=2 * 1024 * 1024,
-    max_depth=64,
-    max_nodes=200_000,
-    foreign=True,
-    beginning="begin with `openapi: 3.1.0`",
-)
+MAX_UNRESOLVED = 3  # paths of a document that are reported if an operation is not found
+MAX_COMPARED = 5_000  # names of operations, to find one that may be meant
+BEGINNING = "begin with `openapi: 3.1.0`"
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
-
-_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
-_RESERVED = frozenset({"host", "content-length", "content-type", "transfer-encoding", "connection", "idempotency-key"})
 
 
 class OpenApiEntries:
@@ -63,7 +58,7 @@ class OpenApiEntries:
         if not NAME.fullmatch(name):
             remedy = "use at most 32 of a-z, 0-9, _ and -"
             self.report(path, "the name has characters that are not allowed", remedy, key=True)
-        credential = self._credential(entry.auth, (*path, "auth"))
+        credentials = AuthEntries(self._expansion, self.report).read(entry.auth, (*path, "auth"))
         server = self._server(entry.server, (*path, "server"))
         document = self._read(entry.document, (*path, "document"))
         if document is None:
@@ -73,29 +68,7 @@ class OpenApiEntries:
         except UnusableError as exc:
             self.problems.append(_problem(document, exc.fault))
             return
-        _Operations(self, name, entry, document, api).read(server, credential)
-
-    def _credential(self, auth: AuthEntry | None, path: YamlPath) -> Credential | None:
-        if auth is None:
-            return None
-        for key in ("value", "bearer"):
-            if getattr(auth, key) is not None and (*path, key) not in self._expansion.written:
-                remedy = "put it into the environment and write ${NAME} here"
-                self.report((*path, key), f"`{key}` holds a literal credential", remedy)
-        if auth.bearer is not None and auth.header is None and auth.value is None:
-            credential = Credential("Authorization", f"Bearer {auth.bearer}")
-        elif auth.bearer is None and auth.header is not None and auth.value is not None:
-            credential = Credential(auth.header, auth.value)
-        else:
-            self.report(
-                path, "`auth` is not complete", 'write {header: X-Key, value: "${KEY}"} or {bearer: "${TOKEN}"}'
-            )
-            return None
-        if not _HEADER.fullmatch(credential.header) or credential.header.lower() in _RESERVED:
-            self.report((*path, "header"), "this header cannot be set", "name the one that the API asks for")
-        if not (credential.value.isascii() and credential.value.isprintable()):
-            self.report(path, "the credential has characters that a header cannot carry", "correct the variable")
-        return credential
+        _Operations(self, name, entry, document, api).read(server, credentials)
 
     def _server(self, server: str | None, path: YamlPath) -> str | None:
         if server is None:
@@ -111,12 +84,12 @@ class OpenApiEntries:
             file = file_inside(self._folder, name)
             self.problems += file_permissions(file)
             with file.open("rb") as stream:
-                content = stream.read(RULES.max_bytes + 1)
+                content = stream.read(MAX_FOREIGN_BYTES + 1)
         except (ValueError, OSError) as exc:
             reason = str(exc) if isinstance(exc, ValueError) else exc.strerror
             self.report(path, f"the document cannot be read: {reason}", "name a file beside the agent file")
             return None
-        document, problems = read_document(content, str(self._folder / name), RULES)
+        document, problems = read_foreign(content, str(self._folder / name), BEGINNING)
         self.problems += problems
         return document
 
@@ -135,43 +108,49 @@ class _Operations:
         self._document = document
         self._api = api
 
-    def read(self, server: str | None, credential: Credential | None) -> None:
+    def read(self, server: str | None, credentials: tuple[Credential, ...]) -> None:
         """Add the tools of the chosen operations to those of the entries."""
-        for index, identifier in enumerate(self._entry.operations):
+        listed: set[tuple[str, str]] = set()
+        for index, name in enumerate(self._entry.operations):
             path: YamlPath = ("openapi", self._name, "operations", index)
-            if identifier not in self._api.operation_ids:
-                self._unknown(path, identifier)
-            elif identifier in self._entry.operations[:index]:
+            found = self._api.operation(name)
+            if found is None:
+                self._unknown(path, name)
+            elif found[:2] in listed:
                 self._entries.report(path, "the operation is listed twice", "remove one of the two")
-            elif tool := self._tool(identifier, server, credential):
-                self._add(path, tool)
+            elif tool := self._tool(name, found.location, server, credentials):
+                self._add(path, tool, found.location)
+            listed |= {found[:2]} if found else set()
 
-    def _tool(self, identifier: str, server: str | None, credential: Credential | None) -> OpenApiTool | None:
-        reading, faults = self._api.read(identifier)
+    def _tool(
+        self, name: str, at: DocumentPath, server: str | None, credentials: tuple[Credential, ...]
+    ) -> OpenApiTool | None:
+        in_query = frozenset(each.name for each in credentials if each.place == "query")
+        reading, faults = self._api.read(name, in_query)
         base = server
         if self._entry.server is None:
             try:
-                base = self._api.server(identifier)
+                base = self._api.server(name)
             except UnusableError as exc:
                 faults = [*faults, exc.fault]
+        self._report(faults)
+        if reading is None or base is None or faults:
+            return None
+        location = self._document.location(at, key=True)
+        source = f"{self._entry.document}:{location.line}" if location else self._entry.document
+        return openapi_tool(self._name, reading, base, credentials, source)
+
+    def _report(self, faults: Iterable[DocumentFault]) -> None:
         for fault in faults:
             problem = _problem(self._document, fault)
             if problem not in self._entries.problems:  # operations can share a fault
                 self._entries.problems.append(problem)
-        if reading is None or base is None or faults:
-            return None
-        location = self._document.location(self._api.location(identifier), key=True)
-        source = f"{self._entry.document}:{location.line}" if location else self._entry.document
-        return openapi_tool(self._name, reading, base, credential, source)
 
-    def _add(self, path: YamlPath, tool: OpenApiTool) -> None:
+    def _add(self, path: YamlPath, tool: OpenApiTool, at: DocumentPath) -> None:
         try:
             SchemaCheck(tool.spec.parameters).compile()
         except ToolValidationError as exc:
-            place = self._api.location(tool.operation.id)
-            self._entries.problems.append(
-                _problem(self._document, DocumentFault(place, exc.message, "correct the document"))
-            )
+            self._report([DocumentFault(at, exc.message, "correct the document")])
             return
         if tool.spec.name in self._entries.tools:
             message = f"two operations would be the tool {tool.spec.name}"
@@ -179,12 +158,13 @@ class _Operations:
             return
         self._entries.tools[tool.spec.name] = tool
 
-    def _unknown(self, path: YamlPath, identifier: str) -> None:
-        known = self._api.operation_ids
-        close = difflib.get_close_matches(identifier[:200], known, n=3, cutoff=0.6)
+    def _unknown(self, path: YamlPath, name: str) -> None:
+        known = self._api.names
+        close = difflib.get_close_matches(name[:200], known[:MAX_COMPARED], n=3, cutoff=0.6)
         listed = ", ".join(known[:20])[:500] or "none"
         remedy = f"did you mean {', '.join(close)}?" if close else f"its operations: {listed}"
-        self._entries.report(path, f"the document has no operation {identifier[:100]!r}", remedy)
+        self._entries.report(path, f"the document has no operation {name[:100]!r}", remedy)
+        self._report(self._api.unresolved_paths(name)[:MAX_UNRESOLVED])
 
 
 def _problem(document: Document, fault: DocumentFault) -> Problem:

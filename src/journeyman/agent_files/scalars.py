@@ -8,6 +8,7 @@ import re
 from journeyman.events.messages import JSON
 
 LARGEST_INTEGER = 2**63 - 1
+MAX_DIGITS = 40  # of a whole number of another's document, which is exact up to there: 128 bits
 
 _WORDS: dict[str, JSON] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
@@ -30,6 +31,20 @@ def resolve_plain(text: str) -> JSON:
     if _FLOAT.fullmatch(text):
         return _finite(float(text))
     return text
+
+
+def resolve_foreign(text: str) -> JSON:
+    """Return the value of an unquoted scalar of another's document, in which a number may have any size.
+
+    A whole number of more than 40 digits becomes a float, and a number that is not finite stays text.
+    """
+    try:
+        return resolve_plain(text)
+    except ValueError:
+        if len(text) <= MAX_DIGITS and _INTEGER.fullmatch(text):
+            return int(text)
+        number = float(text) if _INTEGER.fullmatch(text) else math.inf
+        return number if math.isfinite(number) else text
 
 
 def _integer(text: str) -> int:

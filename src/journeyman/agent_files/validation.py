@@ -13,9 +13,12 @@ from pydantic_core import ErrorDetails
 
 from journeyman.agent_files.document import Document, YamlPath
 from journeyman.agent_files.file_model import (
+    LIST_TAG,
+    MAPPING_TAG,
     AgentFile,
     ApprovalEntry,
     AuthEntry,
+    BasicEntry,
     BreakerEntry,
     EdgeEntry,
     FallbackEntry,
@@ -23,6 +26,7 @@ from journeyman.agent_files.file_model import (
     GatewayEntry,
     GraphEntry,
     HistoryEntry,
+    LimitAskEntry,
     LimitsEntry,
     McpServerEntry,
     ModelEntry,
@@ -53,11 +57,15 @@ _ENTRIES: dict[tuple[str, ...], type[FileEntry]] = {
     ("mcp_servers", "*"): McpServerEntry,
     ("limits",): LimitsEntry,
     ("limits", "on_reached"): OnReachedEntry,
+    **{("limits", "on_reached", name): LimitAskEntry for name in OnReachedEntry.model_fields},
     ("quota",): QuotaEntry,
     ("history",): HistoryEntry,
     ("output",): OutputEntry,
     ("openapi", "*"): OpenApiEntry,
     ("openapi", "*", "auth"): AuthEntry,
+    ("openapi", "*", "auth", "basic"): BasicEntry,
+    ("openapi", "*", "auth", "*"): AuthEntry,
+    ("openapi", "*", "auth", "*", "basic"): BasicEntry,
     ("graph",): GraphEntry,
     ("graph", "nodes", "*"): NodeEntry,
     ("graph", "nodes", "*", "model"): ModelEntry,
@@ -113,7 +121,10 @@ def _validated(data: JSON) -> tuple[AgentFile | None, list[ErrorDetails]]:
     try:
         return AgentFile.model_validate(data), []
     except pydantic.ValidationError as exc:
-        return None, exc.errors(include_url=False, include_input=False, include_context=True)
+        errors = exc.errors(include_url=False, include_input=False, include_context=True)
+        for error in errors:
+            error["loc"] = tuple(part for part in error["loc"] if part not in (LIST_TAG, MAPPING_TAG))
+        return None, errors
 
 
 def _without(data: JSON, paths: list[YamlPath]) -> JSON:
@@ -195,7 +206,8 @@ def _problem(document: Document, error: ErrorDetails, path: YamlPath) -> Problem
     if kind in _KINDS:
         return _wrong_kind(document, path, _KINDS[kind])
     if kind == "literal_error":
-        return document.problem(path, f"`{name}` cannot be this", f"use {context['expected'].replace(' or ', ', ')}")
+        expected = context["expected"].replace(" or ", ", ").replace("True", "true")
+        return document.problem(path, f"`{name}` cannot be this", f"use {expected}")
     if kind == "string_pattern_mismatch":
         return document.problem(path, f"`{name}` has characters that are not allowed", "use a-z, 0-9, _ and -")
     return document.problem(path, f"`{name}` cannot be used: {_lower(error['msg'])}", "see the reference of agent.yaml")

@@ -13,7 +13,7 @@ import msgspec
 
 from journeyman.agents.spec import AgentSpec, Reaction
 from journeyman.agents.toolset import Toolset
-from journeyman.events.events import ROOT, Answerer, Decision, Failure, Path
+from journeyman.events.events import ROOT, Answerer, AskedLimit, Decision, Failure, Path
 from journeyman.events.fold import AgentState
 from journeyman.events.messages import JSON, Message
 from journeyman.events.model_request import ModelRequest
@@ -83,7 +83,7 @@ class AskHuman(msgspec.Struct, frozen=True, kw_only=True):
     """An approval to open. No task waits for the answer, which arrives as an external event."""
 
     call: str
-    kind: Literal["tool", "unknown_outcome", "node", "question"]
+    kind: Literal["tool", "unknown_outcome", "node", "question", "limit"]
     tool: str
     arguments: dict[str, JSON]
     message: str
@@ -94,6 +94,7 @@ class AskHuman(msgspec.Struct, frozen=True, kw_only=True):
     default: Decision | None = None
     answerer: Answerer = "anyone"
     hidden: tuple[str, ...] = ()  # arguments that are redacted for people
+    limit: AskedLimit | None = None  # of the kind `limit`: what was reached
     path: Path = ROOT
 
     @property

@@ -45,6 +45,7 @@ def model_request(
         fallbacks=settings.fallbacks,
         gateway=settings.gateway,
         fallback_gateways=settings.fallback_gateways,
+        api=settings.api,
     )
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
 import msgspec
 
 from journeyman.agents.decision import Action
-from journeyman.agents.limits import reach_limit
+from journeyman.agents.limits import effective_limits, reached_action
 from journeyman.agents.spec import Limits
 from journeyman.agents.tool_calls import reject
 from journeyman.events.events import Failure
@@ -35,25 +35,47 @@ def loop_actions(state: AgentState, calls: Sequence[CallState], limits: Limits) 
     """Detect an agent that loops.
 
     If the last `limits.repeats` rounds made the same calls and got the same answers, reject the new calls with an
-    explanation; if the model repeats them after that, end the run. Returns an empty tuple if there is no loop.
+    explanation; if the model repeats them after that, the limit is reached. Returns an empty tuple if there is no loop.
     """
     if not limits.repeats or not state.messages or any(call.status != "asked" for call in calls):
         return ()
+    if "repeats" in state.raised:
+        return _actions_above_limit(state, calls, limits)
     reply, earlier = state.messages[-1], rounds(state.messages[:-1])
     latest = list(islice(earlier, LONGEST))
-    periods = [period for period, round_ in enumerate(latest, 1) if same_calls(round_.reply, reply)]
+    periods = _periods(latest, reply)
     if any(_REJECTION in latest[period - 1].answers for period in periods):
-        return (reach_limit(limits, "repeats", limits.repeats),)
-    if any(_is_loop(state.messages[:-1], period, limits.repeats) for period in periods):
+        return (reached_action(state, limits, "repeats", limits.repeats),)
+    if any(_is_loop(rounds(state.messages[:-1]), period, limits.repeats) for period in periods):
         return tuple(reject(call, _CODE, _TEXT) for call in calls)
     return ()
 
 
-def _is_loop(messages: Sequence[Message], period: int, repeats: int) -> bool:
-    """Return whether the messages end with `repeats` equal periods of `period` rounds each."""
+def _actions_above_limit(state: AgentState, calls: Sequence[CallState], limits: Limits) -> tuple[Action, ...]:
+    """Detect a loop after a human has allowed more rounds. All rounds that ran count, also those before a rejection.
+
+    If these calls were rejected before, the model knows, and the limit is reached at once.
+    """
+    repeats, reply = effective_limits(limits, state).repeats, state.messages[-1]
+    earlier = list(rounds(state.messages[:-1]))
+    ran = [round_ for round_ in earlier if _REJECTION not in round_.answers]
+    if not any(_is_loop(ran, period, repeats) for period in _periods(ran[:LONGEST], reply)):
+        return ()
+    if any(_REJECTION in round_.answers and same_calls(round_.reply, reply) for round_ in earlier):
+        return (reached_action(state, limits, "repeats", repeats),)
+    return tuple(reject(call, _CODE, _TEXT) for call in calls)
+
+
+def _periods(latest: Sequence[Round], reply: Message) -> list[int]:
+    """Return how many rounds ago the calls of the reply were made before."""
+    return [period for period, round_ in enumerate(latest, 1) if same_calls(round_.reply, reply)]
+
+
+def _is_loop(earlier: Iterable[Round], period: int, repeats: int) -> bool:
+    """Return whether the rounds, the newest first, begin with `repeats` equal periods of `period` rounds each."""
     wanted = period * repeats
     seen: list[Round] = []
-    for round_ in islice(rounds(messages), wanted):
+    for round_ in islice(earlier, wanted):
         if len(seen) >= period and not _same(seen[len(seen) - period], round_):
             return False
         seen.append(round_)

@@ -11,7 +11,9 @@ import msgspec
 
 from journeyman.agents.env_references import redacted_text, resolved_references, variable_values, with_references
 from journeyman.errors import ConfigurationError
+from journeyman.events.events import Answerer
 from journeyman.events.messages import JSON
+from journeyman.events.model_request import Api
 from journeyman.events.quota import UNLIMITED, Quota
 from journeyman.events.rewriting import rewritten
 from journeyman.tools.spec import StoredTool, ToolSpec
@@ -34,6 +36,7 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     extra: dict[str, JSON] = {}
     gateway: str = ""  # its name in `gateways` of the agent files; empty: that of the settings
     fallback_gateways: tuple[str, ...] = ()  # of each fallback; empty: all have the gateway of the model
+    api: Api = "auto"
 
     def targets(self) -> tuple[tuple[str, str], ...]:
         """Return the model and its fallbacks, each as a gateway's name and a model's name."""
@@ -41,15 +44,27 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
         return ((self.gateway, self.name), *zip(gateways, self.fallbacks, strict=True))
 
 
-class OnReached(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """What a run does at each of its limits. `answer`: it asks the model once more, without tools. `stop`: it ends."""
+class LimitAsk(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """At a limit, ask a human whether the run may go on with a higher one. At `up_to` the run stops."""
 
-    steps: Reaction = "answer"
-    tool_calls: Reaction = "answer"
+    ask: bool  # always true: it names the form
+    up_to: float | None = None  # None: twice the limit
+    by: Answerer = "anyone"
+
+
+class OnReached(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What a run does at each of its limits.
+
+    `answer`: it asks the model once more, without tools. `stop`: it ends. `LimitAsk`: it asks a human. The limit of
+    time never asks: it is there to stop work that hangs.
+    """
+
+    steps: Reaction | LimitAsk = "answer"
+    tool_calls: Reaction | LimitAsk = "answer"
     seconds: Reaction = "stop"
-    tokens: Reaction = "stop"
-    cost_usd: Reaction = "stop"
-    repeats: Reaction = "answer"
+    tokens: Reaction | LimitAsk = "stop"
+    cost_usd: Reaction | LimitAsk = "stop"
+    repeats: Reaction | LimitAsk = "answer"
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -73,6 +73,14 @@ class Spent(msgspec.Struct, frozen=True, omit_defaults=True):
     tool_calls: int = 0
 
 
+class AskedLimit(msgspec.Struct, frozen=True):
+    """A limit of a run that a human may raise: its name, its value now, and the highest value that it may get."""
+
+    name: str  # steps, tool_calls, tokens, cost_usd or repeats
+    value: float
+    up_to: float
+
+
 class _Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The base of all events."""
 
@@ -338,11 +346,12 @@ class ApprovalRequested(_Step, frozen=True, kw_only=True, omit_defaults=True):
     """The run asks a human.
 
     Kinds: `tool` (may this call run?), `unknown_outcome` (did the call happen?), `node` (an approval node of a graph),
-    `question` (asked by a tool's code; the answer is the `result` of `done`).
+    `question` (asked by a tool's code; the answer is the `result` of `done`), `limit` (may the run go on? the answer is
+    the limit's new value in the `arguments` of `approve`).
     """
 
     approval: str
-    kind: Literal["tool", "unknown_outcome", "node", "question"]
+    kind: Literal["tool", "unknown_outcome", "node", "question", "limit"]
     call: str = ""
     tool: str = ""
     arguments: dict[str, JSON] = {}
@@ -354,6 +363,7 @@ class ApprovalRequested(_Step, frozen=True, kw_only=True, omit_defaults=True):
     default: Decision | None = None  # the decision when the deadline has passed
     answerer: Answerer = "anyone"
     hidden: tuple[str, ...] = ()  # names of the arguments that are redacted for people
+    limit: AskedLimit | None = None  # of the kind `limit`: what was reached
 
 
 class ApprovalGiven(_Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -362,7 +372,7 @@ class ApprovalGiven(_Event, frozen=True, kw_only=True, omit_defaults=True):
     approval: str
     decision: Decision
     by: str
-    arguments: dict[str, JSON] | None = None  # with `approve`: run with these arguments instead
+    arguments: dict[str, JSON] | None = None  # with `approve`: run with these instead; the new value of a limit
     hidden: tuple[str, ...] = ()  # names of the arguments that are redacted for people
     result: str | None = None  # with `done`: the result to continue with
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, assert_never
+from typing import Any, Literal, assert_never
 
 import msgspec
 
@@ -43,6 +43,7 @@ from journeyman.events.events import (
     ToolCallStarted,
 )
 from journeyman.events.graph_position import interrupted_calls, joined_into, with_call
+from journeyman.events.limit_questions import limit_question_of, new_limit
 from journeyman.events.merge_patch import merge_patch
 from journeyman.events.messages import Message
 from journeyman.events.node_steps import after_answer, after_step, answered, is_asked, is_of_code, waiting
@@ -158,10 +159,11 @@ def _apply_life(
                 calls=_direct_calls(state.direct),
             )
         case RunPaused():
+            question = state.limit_question and state.limit_question.after_pause(event)
             since = state.lacked_at or (at if event.lacks is not None else 0)
             billed = state.billed or (event.lacks is not None and event.lacks.billed)
-            paused = replace(state, status="paused", waiting_for=event.waiting_for, lacks=event.lacks)
-            return replace(paused, lacked_at=since, billed=billed)
+            paused = replace(state, status="paused", waiting_for=event.waiting_for, limit_question=question)
+            return replace(paused, lacks=event.lacks, lacked_at=since, billed=billed)
         case RunResumed():
             return _resume(state, event)
         case CancelRequested():
@@ -174,14 +176,17 @@ def _apply_life(
 
 def _resume(state: AgentState, event: RunResumed) -> AgentState:
     """Continue the run. Steps are interrupted by a take-over, and by a pause for what the run lacked."""
-    resumed = replace(state, status="running", epoch=event.epoch, lacks=None)
+    approved = state.limit_question is not None and state.limit_question.status == "approved"
+    question = None if approved else state.limit_question
+    resumed = replace(state, status="running", epoch=event.epoch, limit_question=question, lacks=None)
     return _orphan(resumed) if event.reason != "answered" or state.lacks is not None else resumed
 
 
 def _reach_limit(state: AgentState, event: LimitReached) -> AgentState:
     """Keep the first limit. If the run reaches another one while it answers, it stops."""
     if state.limit is None:
-        return replace(state, limit=event, answering="due" if event.then == "answer" else "")
+        answering: Literal["", "due"] = "due" if event.then == "answer" else ""
+        return replace(state, limit=event, answering=answering, limit_question=None)
     return replace(state, answering="done") if state.answering and event.limit != state.limit.limit else state
 
 
@@ -313,8 +318,10 @@ def _apply_call(state: AgentState, event: ToolCallStarted | ToolCallFinished | A
             )
         case ToolCallFinished():
             return _finish_call(state, event)
-        case ApprovalRequested():
+        case ApprovalRequested(limit=None):
             return replace(state, calls=waiting(state.calls, event))
+        case ApprovalRequested():
+            return replace(state, limit_question=limit_question_of(event))
         case _:
             assert_never(event)
 
@@ -324,6 +331,12 @@ def _with_call(state: AgentState, name: str, **changes: Any) -> AgentState:
 
 
 def _answer(state: AgentState, event: ApprovalGiven) -> AgentState:
+    question = state.limit_question
+    if question is not None and question.approval == event.approval:
+        if event.decision == "approve":
+            asked = question.asked
+            state = replace(state, raised={**state.raised, asked.name: new_limit(event, asked)})
+        return replace(state, limit_question=question.answered_by(event))
     if any(is_asked(call, event) for call in state.calls):
         return replace(state, calls=answered(state.calls, event))
     return replace(state, walk=after_answer(state.walk, event))

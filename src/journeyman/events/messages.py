@@ -36,11 +36,13 @@ Part = TextPart | ImagePart | FilePart
 class Owner(msgspec.Struct, frozen=True, omit_defaults=True):
     """The model that opaque fields came from and alone get back: its name as asked, and the name of its gateway.
 
-    An empty `gateway` is the gateway of the settings.
+    An empty `gateway` is the gateway of the settings. The fields of one API have no meaning at another: an empty `api`
+    is chat completions, `responses` the Responses API.
     """
 
     model: str
     gateway: str = ""
+    api: str = ""
 
 
 class ToolCall(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -8,6 +8,8 @@ import msgspec
 
 from journeyman.events.messages import JSON, Message
 
+Api = Literal["auto", "chat", "responses"]  # of a gateway; auto: chat completions until a model asks for the other
+
 
 class ToolDefinition(msgspec.Struct, frozen=True):
     """A tool as a model sees it. `parameters` is a JSON Schema of type object."""
@@ -33,5 +35,6 @@ class ModelRequest(msgspec.Struct, frozen=True, kw_only=True):
     fallbacks: tuple[str, ...] = ()  # models to ask, in order, while the breaker of those before is open
     gateway: str = ""  # its name in `gateways` of the agent files; empty: that of the settings
     fallback_gateways: tuple[str, ...] = ()  # of each fallback; empty: all have the gateway of `model`
+    api: Api = "auto"  # of the model's gateway; fallbacks at other gateways have `auto`
     again: bool = False  # an earlier try may have been billed: one that times out or is cut is not made again
     timeout_seconds: float | None = None  # silence before the first byte and between bytes; None: the settings'

@@ -20,6 +20,7 @@ from journeyman.events.events import (
     ToolCallFinished,
 )
 from journeyman.events.graph_position import BranchState, GraphPosition, NodeState, parent_of
+from journeyman.events.limit_questions import LimitQuestion
 from journeyman.events.messages import JSON, Message, Usage
 from journeyman.events.open_calls import CallState, ModelCallState
 from journeyman.events.origin import UNKNOWN_ORIGIN, RequestOrigin
@@ -98,6 +99,8 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     cancel: CancelRequested | None = None
     limit: LimitReached | None = None
     answering: Literal["", "due", "done"] = ""  # whether the model is asked once more at the limit
+    limit_question: LimitQuestion | None = None  # whether the run may go on beyond a limit
+    raised: dict[str, float] = {}  # name of a limit -> the value to which humans have raised it
     output: str = ""
     stopped_by: str | None = None
     error: Failure | None = None
@@ -166,13 +169,24 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def open_approvals(self) -> tuple[str, ...]:
-        """The approvals that wait for an answer, of calls and of nodes."""
+        """The approvals that wait for an answer, of calls, of nodes and of a limit."""
         calls = tuple(call.approval for call in self.all_calls if call.status == "waiting" and call.approval)
-        return (*calls, *(node.approval for node in self.walk.nodes if node.status == "waiting" and node.approval))
+        nodes = (node.approval for node in self.walk.nodes if node.status == "waiting" and node.approval)
+        return (*calls, *nodes, *((self.limit_question.approval,) if self.limit_question and self.held else ()))
+
+    @property
+    def held(self) -> bool:
+        """Whether the run begins nothing new, since a human is asked whether it may go on beyond a limit."""
+        return self.limit_question is not None and self.limit_question.status == "waiting" and not self.ended
 
     @property
     def answered(self) -> bool:
-        """Whether a human's answer has not been acted on. In a fork, also whether a human has to be asked again."""
+        """Whether a human's answer has not been acted on. In a fork, also whether a human has to be asked again.
+
+        While a question about a limit is open, no other answer is acted on.
+        """
+        if self.limit_question is not None:
+            return self.limit_question.status != "waiting"
         return any(
             call.status == "answered" or (self.forked is not None and call.asks_again) for call in self.all_calls
         ) or any(node.status == "answered" for node in self.walk.nodes)

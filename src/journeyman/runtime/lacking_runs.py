@@ -101,7 +101,9 @@ class LackingRuns:
 
     def _sentence(self, agent: str, lack: Lack, count: int) -> str:
         runs = f"The journal has {count} open run{'s' if count > 1 else ''} of agent {agent!r}"
-        if not self._versions.serves(agent) and lack.kind != "release":
+        if lack.kind == "release":
+            return f"{runs}, whose definition this release cannot read: start the one that wrote it."
+        if not self._versions.serves(agent):
             return f"{runs}, which is not here: start with its folder; `serve --strict` refuses."
         return f"{runs}. {sentence_of(lack)}"
 

@@ -116,7 +116,7 @@ class AgentFactory:
         if self._from_environment:
             agent = load_environment_agent(os.environ, around)
         else:
-            agent = load_agent(self._config, around)
+            agent = await asyncio.to_thread(load_agent, self._config, around)  # a document of an API may take seconds
         loaded = loaded_files(registry, self._types, LoadedAgents(agents=(agent,), problems=()), self._imported)
         if errors := [problem for problem in loaded.problems[len(registry.problems) :] if problem.severity == "error"]:
             raise ConfigurationError("The agent cannot be made:", errors)

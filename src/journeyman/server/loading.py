@@ -109,7 +109,7 @@ async def load(
         earlier=earlier,
     )
     read = partial(_read, settings, agents_at, registry, offline, imported or ImportedFiles())
-    return read() if earlier is None else await asyncio.to_thread(read)  # at the start nothing else waits for the loop
+    return await asyncio.to_thread(read)  # a document of an API may take seconds
 
 
 def _read(

@@ -122,3 +122,11 @@ def test_a_gateway_that_does_not_fit_is_reported(load_context: LoadContextFactor
     agent, problems = define(f"type: react_agent\nmodel: {model}\n", load_context())
     assert agent is None
     assert [problem.message.partition(", not")[0] for problem in problems] == [message]
+
+
+def test_the_api_of_a_model(load_context: LoadContextFactory) -> None:
+    text = "type: react_agent\nmodel: {name: m, api: responses}"
+    assert defined(text, load_context(gateway_configured=True)).spec.model.api == "responses"
+    assert defined("type: react_agent\nmodel: m", load_context(gateway_configured=True)).spec.model.api == "auto"
+    _, problems = define("type: react_agent\nmodel: {name: m, api: soap}", load_context(gateway_configured=True))
+    assert [problem.line for problem in problems] == [2]

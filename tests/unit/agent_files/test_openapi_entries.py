@@ -45,6 +45,8 @@ paths:
         content: {application/json: {schema: {type: object, properties: {text: {type: string, pattern: '('}}}}}
     put:
       operationId: putNote
+  /nodes:
+    patch: {summary: A node}
 """
 
 
@@ -73,8 +75,7 @@ def test_chosen_operations_are_tools_of_the_agent(load) -> None:
     assert b"s3cret" not in agent.spec.encode()
     assert "s3cret-key" in agent.secrets
     assert [tool.base for tool in agent.openapi] == ["https://crm.example/v1"] * 2
-    assert agent.openapi[0].credential is not None
-    assert agent.openapi[0].credential.value == "Bearer s3cret-key"
+    assert [each.value for each in agent.openapi[0].credentials] == ["Bearer s3cret-key"]
 
 
 def test_the_version_follows_the_operation_and_not_its_credential(load) -> None:
@@ -135,6 +136,8 @@ def test_json_with_everything_that_json_has(load) -> None:
         ("{document: crm.yaml, operations: [removeCustomer]}", "{name: session", "is a cookie"),
         ("{document: crm.yaml, operations: [addCustomer]}", "'other.yaml", "leads out of the document"),
         ("{document: crm.yaml, operations: [addNote]}", "operationId: addNote", "is no JSON Schema"),
+        ("{document: crm.yaml, operations: [getCustomer, 'GET /customers/{id}']}", "'GET", "listed twice"),
+        ("{document: crm.yaml, operations: [PATCH /notes]}", "PATCH", "'PATCH /notes' (did you mean PATCH /nodes?)"),
     ],
 )  # fmt: skip
 def test_every_problem_has_its_place(load, entry: str, place: str, message: str) -> None:
@@ -163,6 +166,49 @@ tools: [crm__nothing, cut__putNote, other]""")
         ("crm.yaml", 18),
         ("crm.yaml", 25),
     ]
+
+
+def test_an_operation_is_named_by_its_method_and_path(load) -> None:
+    agent, problems = load("openapi: {crm: {document: crm.yaml, operations: [PATCH /nodes]}}")
+    assert not problems
+    assert agent is not None
+    (spec,) = agent.spec.tools
+    assert (spec.name, spec.description, spec.policy.effects) == ("crm__PATCH__nodes", "A node", "once")
+
+
+def test_a_path_in_another_file_is_named(load) -> None:
+    document = CRM.replace("components:", "") + "  /users: {$ref: 'paths/users.yaml'}\n"
+    _, problems = load("openapi: {crm: {document: crm.yaml, operations: [getUser]}}", document)
+    assert [each.message for each in problems] == [
+        "`openapi.crm.operations[0]`: the document has no operation 'getUser'",
+        "the reference 'paths/users.yaml' leads out of the document",
+    ]
+
+
+def test_anchors_and_bounds_of_any_size_in_a_document(load) -> None:
+    document = """\
+openapi: 3.1.0
+servers: [{url: https://h.example}]
+paths:
+  /a:
+    get:
+      operationId: a
+      parameters:
+        - &n {name: n, in: query, schema: &big {type: integer, minimum: -9223372036854775809, maximum: 1e30}}
+        - {<<: *n, name: m}
+        - {name: u, in: query, schema: {type: integer, maximum: 18446744073709551616}}
+"""
+    agent, problems = load("openapi: {api: {document: api.yaml, operations: [a]}}", document, "api.yaml")
+    assert not problems
+    assert agent is not None
+    spec = type(agent.spec).decode(agent.spec.encode(), {})
+    bounds = {"type": "integer", "minimum": -9223372036854775809, "maximum": 1e30}
+    assert spec.tools[0].parameters["properties"] == {
+        "n": bounds,
+        "m": bounds,
+        "u": {"type": "integer", "maximum": 18446744073709551616},
+    }
+    assert spec.version == agent.spec.version
 
 
 def test_two_entries_may_not_make_one_tool(load) -> None:

@@ -93,6 +93,12 @@ def test_what_is_encoded_is_decoded_as_it_was() -> None:
     assert SPEC.encode() == AgentSpec.decode(SPEC.encode(), {}).encode()
 
 
+def test_the_api_of_a_model_is_stored_only_if_it_is_chosen() -> None:
+    assert b'"api"' not in SPEC.encode()
+    chosen = msgspec.structs.replace(SPEC, model=ModelSettings(name="m", api="responses"))
+    assert AgentSpec.decode(chosen.encode(), {}) == chosen
+
+
 def test_the_version_follows_what_a_run_depends_on() -> None:
     assert len(SPEC.version) == 16
     assert msgspec.structs.replace(SPEC).version == SPEC.version

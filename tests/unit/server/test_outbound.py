@@ -32,7 +32,7 @@ def test_without_an_address_there_is_no_gateway() -> None:
 
 def tool(name: str, source: str) -> OpenApiTool:
     reading = read(document({"parameters": [ID]}))
-    made = openapi_tool("shop", reading, "https://shop.example", None, source)
+    made = openapi_tool("shop", reading, "https://shop.example", (), source)
     return msgspec.structs.replace(made, spec=msgspec.structs.replace(made.spec, name=name))
 
 

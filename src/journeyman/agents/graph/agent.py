@@ -20,8 +20,9 @@ from journeyman.agents.graph.routing import Routing
 from journeyman.agents.history_summary import summary_action
 from journeyman.agents.history_window import context_window
 from journeyman.agents.last_answer import finish_at_limit, last_actions
-from journeyman.agents.limits import exceeded, reach_limit
+from journeyman.agents.limits import exceeded, reached_action
 from journeyman.agents.model_request import model_request
+from journeyman.agents.raised_limits import raised_limits
 from journeyman.agents.repetition import loop_actions
 from journeyman.agents.spec import AgentSpec
 from journeyman.agents.tool_calls import next_action, reject_unavailable, skipped
@@ -63,12 +64,11 @@ class GraphAgent(BaseAgent):
         if state.limit is not None:
             return (finish_at_limit(state),)
         actions = _Decision(self, state).all()
-        if any(type(action) is EnterNode for action in actions) and self._entered_too_many(state):
-            return (reach_limit(self.spec.limits, "steps", self.spec.limits.steps),)
+        if any(type(action) is EnterNode for action in actions):
+            steps = raised_limits(self.spec.limits, state).steps
+            if sum(state.walk.visits.values()) >= steps * ENTRIES_PER_STEP:
+                return (reached_action(state, self.spec.limits, "steps", steps),)
         return actions
-
-    def _entered_too_many(self, state: AgentState) -> bool:
-        return sum(state.walk.visits.values()) >= self.spec.limits.steps * ENTRIES_PER_STEP
 
     def conclude(self, state: AgentState) -> Finish:
         """Finish with the last reply of a model on the main branch as the answer."""
@@ -170,7 +170,7 @@ class _Decision:
             timeout_seconds=compiled.spec.timeout_seconds,
         )
 
-    def _limit(self, view: AgentState) -> ReachLimit | None:
+    def _limit(self, view: AgentState) -> ReachLimit | AskHuman | None:
         counted = replace(view, model_calls=view.model_calls + self._new_model_calls) if self._new_model_calls else view
         return exceeded(counted, self._agent.spec.limits)
 

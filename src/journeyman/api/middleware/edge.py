@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -15,6 +15,7 @@ from journeyman.api.problems import RequestError, send_problem
 from journeyman.api.security.client_address import TrustedProxies
 from journeyman.api.security.host_policy import HEADERS, SAFE_METHODS, STRICT_POLICY, HostPolicy
 from journeyman.api.security.request_context import RequestContext, begin_context, request_headers
+from journeyman.api.security.unread_bytes import LARGE_BYTES, UnreadBytes, too_much_unread
 from journeyman.auth.principal import LOCAL
 from journeyman.clock import Clock
 from journeyman.events.trace import TraceContext, parsed, trace_of
@@ -39,6 +40,7 @@ class EdgeMiddleware:
         self._default_caller = LOCAL if dependencies.authenticator is None else None
         self._proxies = TrustedProxies(dependencies.trusted_proxies)
         self._start_traces = dependencies.start_traces
+        self._unread = UnreadBytes()
         self._policy = HostPolicy(dependencies.allowed_hosts, dependencies.cors_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,11 +54,13 @@ class EdgeMiddleware:
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
         context = begin_context(scope, self._new_context(scope))
         _bind(context)
-        answer = _Answer(send, context, self._clock)
+        answer = _Answer(send, context, self._clock, self._unread)
         started = self._clock.monotonic()
         try:
             self._check(scope["method"], context.headers)
             await self._app(scope, receive, answer)
+            if answer.refused:
+                await send_problem(answer, too_much_unread(), context, self._ids, self._mask)
         except ClientDisconnected:
             return
         except Exception as exc:  # noqa: BLE001 - the root of a request: logged, answered, never passed on
@@ -65,6 +69,7 @@ class EdgeMiddleware:
             else:
                 await send_problem(answer, exc, context, self._ids, self._mask)
         finally:
+            answer.release()
             seconds = (answer.started_at or self._clock.monotonic()) - started
             path = self._path_template(scope)
             self._on_served(RequestServed(scope["method"], path, answer.status, seconds, context.problem_code))
@@ -127,14 +132,21 @@ def _bind(context: RequestContext) -> None:
 
 
 class _Answer:
-    """ASGI `send` that adds the headers of every answer and notes its status, and when it started."""
+    """ASGI `send` that adds the headers of every answer and notes its status, and when it started.
 
-    __slots__ = ("_clock", "_context", "_send", "started_at", "status")
+    A large body is sent in slices, so that a client which does not read holds one slice in the connection's buffer. If
+    its principal has too much unread already, an answer is dropped (`refused`), and a stream is ended.
+    """
 
-    def __init__(self, send: Send, context: RequestContext, clock: Clock) -> None:
+    __slots__ = ("_clock", "_context", "_counted", "_send", "_unread", "refused", "started_at", "status")
+
+    def __init__(self, send: Send, context: RequestContext, clock: Clock, unread: UnreadBytes) -> None:
         self._send = send
         self._context = context
         self._clock = clock
+        self._unread = unread
+        self._counted = 0  # bytes of a large answer, or of a large frame of a stream, while it is sent
+        self.refused = False
         self.status = 0  # until the answer has started
         self.started_at = 0.0
 
@@ -144,15 +156,50 @@ class _Answer:
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
+            headers = message.get("headers", [])
+            known = dict(headers)
+            length = int(known.get(b"content-length", 0))
+            self.refused = length > LARGE_BYTES and not self._count(length)
+            if self.refused:
+                return
+            message["headers"] = self._complete(headers, known.keys())
             self.status = message["status"]
             self.started_at = self._clock.monotonic()
-            message["headers"] = self._complete(message.get("headers", []))
-        await self._send(message)
+        elif len(message.get("body", b"")) > LARGE_BYTES and not self.refused:
+            await self._send_large(message["body"], more_body=message.get("more_body", False))
+            return
+        if not self.refused:
+            await self._send(message)
 
-    def _complete(self, given: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    def release(self) -> None:
+        """Count what was sent as read, or its client as gone."""
+        if self._counted:
+            self._unread.remove(self._context.principal, self._counted)
+            self._counted = 0
+
+    async def _send_large(self, body: bytes, *, more_body: bool) -> None:
+        """Send in slices. Raises ClientDisconnected for a frame of a stream for which there is no room."""
+        is_frame = not self._counted
+        if is_frame and not self._count(len(body)):
+            raise ClientDisconnected
+        for start in range(0, len(body), LARGE_BYTES):
+            end = start + LARGE_BYTES
+            more = more_body or end < len(body)
+            await self._send({"type": "http.response.body", "body": body[start:end], "more_body": more})
+        if is_frame:
+            self.release()
+
+    def _count(self, length: int) -> bool:
+        """Count the bytes as unread. Returns False if there is no room for them."""
+        if self._context.caller is not None:
+            if not self._unread.add(self._context.principal, length):
+                return False
+            self._counted = length
+        return True
+
+    def _complete(self, given: list[tuple[bytes, bytes]], names: Set[bytes]) -> list[tuple[bytes, bytes]]:
         request_id = (b"x-request-id", self._context.request_id.encode())
         headers = [*given, *HEADERS, *self._context.rate_limit_headers, request_id]
-        names = {name for name, _ in given}
         if STRICT_POLICY[0] not in names:
             headers.append(STRICT_POLICY)
         if b"cache-control" not in names:

@@ -93,8 +93,8 @@ class AddMessage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class AnswerRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A human's answer to one approval.
 
-    `arguments` replace those of the call; allowed with `approve` and `retry`. `result` is what the model reads as the
-    call's result; allowed with `done`.
+    `arguments` replace those of the call; allowed with `approve` and `retry`. For an approval of the kind `limit` they
+    hold the limit's new value. `result` is what the model reads as the call's result; allowed with `done`.
     """
 
     approval: RunId
@@ -155,6 +155,7 @@ class UsageAnswer(Struct, frozen=True):
 class ApprovalAnswer(Struct, frozen=True, kw_only=True):
     """An open approval or question, and how it may be answered.
 
+    With the kind `limit`, `arguments` hold the highest value that the limit may get, under the limit's name.
     `result` is used with the decision `done` unless the answer gives another. At the `deadline`, the answer is
     `default`. If `answerer` is `other`, the principal `requested_by` may not answer.
     """

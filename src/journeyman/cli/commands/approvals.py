@@ -40,7 +40,8 @@ def answer(
     approval: Annotated[str, typer.Argument(metavar="ID", help="The approval's id, as `approvals list` shows it.")],
     decision: Annotated[str, typer.Argument(metavar="DECISION", help=" | ".join(DECISIONS))],
     arguments: Annotated[
-        str | None, typer.Option(help="With approve: run the call with these arguments instead (a JSON object).")
+        str | None,
+        typer.Option(help="With approve: run the call with these instead, or raise the limit to this (a JSON object)."),
     ] = None,
     result: Annotated[
         str | None, typer.Option(help="With done: the result of the call, or the answer to a question.")
@@ -54,7 +55,7 @@ def answer(
 
     A call that asks for permission: `approve` lets it run, `deny` refuses it. A call whose outcome is unknown after a
     crash: `retry` runs it again, `done` continues with --result, and `fail` lets it fail. A question of a tool: `done`
-    answers it with --result.
+    answers it with --result. A limit that the run has reached: `approve` raises it, `deny` ends the run.
     """
     if decision not in DECISIONS:
         raise ValidationError(f"{decision!r} is not a decision. Use one of: {', '.join(DECISIONS)}.")

@@ -7,15 +7,19 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Annotated
 
+import msgspec
 import typer
 
+from journeyman.agents.raised_limits import check_new_limit
 from journeyman.cli.client.api_client import ApiClient, Frame
 from journeyman.cli.client.connect import connect
 from journeyman.cli.client.follow_run import END_FRAMES, StreamFollower
 from journeyman.cli.exit_codes import FAILED, WAITING
 from journeyman.cli.output import AgentPath, CommandOutput, Offline, Url
 from journeyman.cli.transcript import Transcript, question_text
-from journeyman.errors import BaseError, StateError
+from journeyman.errors import BaseError, StateError, ValidationError
+from journeyman.events.events import AskedLimit
+from journeyman.events.messages import JSON
 from journeyman.settings import Settings
 
 
@@ -119,6 +123,8 @@ class Chat:
         for approval in list(transcript.approvals.values()):
             decision = _ask_decision(ask, question_text(approval), list(approval["decisions"]))
             answer = {"approval": approval["approval"], "decision": decision}
+            if decision == "approve" and (limit := approval.get("limit")) is not None:
+                answer["arguments"] = _ask_limit(ask, msgspec.convert(limit, AskedLimit))
             if decision == "done":
                 answer["result"] = ask(
                     "your answer: " if approval["kind"] == "question" else "the result of the call: "
@@ -127,6 +133,17 @@ class Chat:
         transcript.resume()
         self._client.call("POST", f"/runs/{follower.run_id}/resume", {"answers": answers})
         self._show(follower, transcript, follower.rejoin())
+
+
+def _ask_limit(ask: Callable[[str], str], asked: AskedLimit) -> dict[str, JSON]:
+    """Ask until the answer is a value that the limit may get, and return it. An empty answer is the highest value."""
+    lowest, highest = f"{asked.value:.12g}", f"{asked.up_to:.12g}"
+    while True:
+        text = ask(f"the new limit (more than {lowest}, at most {highest}; nothing means {highest}): ").strip()
+        with suppress(msgspec.DecodeError, ValidationError):
+            arguments: dict[str, JSON] = {asked.name: msgspec.json.decode(text or highest)}
+            check_new_limit(asked, arguments)
+            return arguments
 
 
 def _ask_decision(ask: Callable[[str], str], question: str, decisions: list[str]) -> str:

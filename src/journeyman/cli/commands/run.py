@@ -86,6 +86,8 @@ def print_run(output: CommandOutput, run: dict[str, Any], arguments: str = "") -
     for approval in run.get("approvals") or ():
         call = f" {approval['tool']} {compact_json(approval['arguments'])}" if approval["tool"] else ""
         output.line(f"{approval['message']}{call}")
+        if approval["kind"] == "limit":
+            output.line(f"    with approve: --arguments '{compact_json(approval['arguments'])}', or a lower value")
         for decision in approval["decisions"]:
             result = " --result TEXT" if decision == "done" and approval["kind"] == "question" else ""
             output.line(f"  journeyman approvals answer {approval['approval']} {decision}{result}{arguments}")

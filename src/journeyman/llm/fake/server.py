@@ -11,7 +11,13 @@ import msgspec
 from journeyman.clock import Clock
 from journeyman.errors import ServiceError, ValidationError
 from journeyman.events.messages import JSON
-from journeyman.llm.client import ModelClient
+from journeyman.llm.client import ModelClient, ModelReply
+from journeyman.llm.fake.responses_wire import (
+    ResponsesRequest,
+    decode_responses_request,
+    response,
+    response_events,
+)
 from journeyman.llm.fake.wire import ChatRequest, chunks, completion, decode_request, failure
 
 Scope = MutableMapping[str, Any]
@@ -20,6 +26,10 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _MAX_BODY = 32 << 20
+_DECODERS: dict[str, Callable[[bytes], ChatRequest]] = {
+    "/chat/completions": decode_request,
+    "/responses": decode_responses_request,
+}
 _encoder = msgspec.json.Encoder()
 _STATUSES = {
     "gateway_rate_limited": 429,
@@ -35,7 +45,7 @@ _STATUSES = {
 
 
 def fake_llm_app(model: ModelClient, *, clock: Clock, models: Iterable[str] = ("offline",)) -> ASGIApp:
-    """Return an ASGI app that serves `/chat/completions` and `/models`, both also under `/v1`.
+    """Return an ASGI app that serves `/chat/completions`, `/responses` and `/models`, all also under `/v1`.
 
     Errors of a scripted model are sent as HTTP statuses, invalid JSON or streams that break off.
     """
@@ -60,8 +70,8 @@ class _FakeServer:
             path = scope["path"].rstrip("/").removeprefix("/v1")
             if path == "/models" and scope["method"] == "GET":
                 await _send_json(send, 200, self._listing())
-            elif path == "/chat/completions" and scope["method"] == "POST":
-                await self._chat(receive, send)
+            elif path in _DECODERS and scope["method"] == "POST":
+                await self._answer(_DECODERS[path], receive, send)
             else:
                 await _send_json(send, 404, failure("no such page", "invalid_request_error", "not_found"))
 
@@ -78,31 +88,29 @@ class _FakeServer:
         data = [{"id": name, "object": "model", "created": 0, "owned_by": "journeyman"} for name in self._models]
         return {"object": "list", "data": data}
 
-    async def _chat(self, receive: Receive, send: Send) -> None:
+    async def _answer(self, decode: Callable[[bytes], ChatRequest], receive: Receive, send: Send) -> None:
         pieces: list[str] = []
-        chat: ChatRequest | None = None
+        asked: ChatRequest | None = None
         try:
-            chat = decode_request(await _body(receive))
+            asked = decode(await _body(receive))
             reply = await self._model.call(
-                chat.request, (lambda delta: pieces.append(delta.text)) if chat.stream else None
+                asked.request, (lambda delta: pieces.append(delta.text)) if asked.stream else None
             )
         except ValidationError as exc:
             await _send_json(send, 400, failure(exc.message, "invalid_request_error", exc.code))
         except ServiceError as exc:
-            await self._send_error(send, exc, chat, pieces)
+            await self._send_error(send, exc, asked, pieces)
         else:
-            number, created, name = next(self._numbers), self._clock.now() // 1_000_000, chat.request.model
-            if chat.stream:
-                usage = chat.include_usage
-                events = [_event(one) for one in chunks(reply, pieces, name, number, created, include_usage=usage)]
-                await _send_stream(send, [*events, b"data: [DONE]\n\n"], ends=True)
+            number, created = next(self._numbers), self._clock.now() // 1_000_000
+            if not asked.stream:
+                await _send_json(send, 200, _whole(reply, asked, number, created))
             else:
-                await _send_json(send, 200, completion(reply, name, number, created))
+                await _send_stream(send, _events(reply, asked, pieces, number, created), ends=True)
 
-    async def _send_error(self, send: Send, error: ServiceError, chat: ChatRequest | None, pieces: list[str]) -> None:
-        streamed = chat is not None and chat.stream
+    async def _send_error(self, send: Send, error: ServiceError, asked: ChatRequest | None, pieces: list[str]) -> None:
+        streamed = asked is not None and asked.stream
         if error.code == "gateway_cut_stream":
-            cut = [_event({"choices": [{"index": 0, "delta": {"content": piece}}]}) for piece in pieces]
+            cut = [_event(_piece(asked, piece)) for piece in pieces]
             await _send_stream(send, cut or [b'{"choices": ['], ends=False)
             raise _ConnectionCut from error
         if error.code == "gateway_bad_reply":
@@ -112,6 +120,29 @@ class _FakeServer:
         fallback = 500 if error.code.startswith("gateway_") else 400  # no retry helps when a script is exhausted
         status = error.status or _STATUSES.get(error.code, fallback)
         await _send_json(send, status, failure(error.message, "api_error", error.code), retry_after=error.retry_after)
+
+
+def _whole(reply: ModelReply, asked: ChatRequest, number: int, created: int) -> JSON:
+    """Return a reply that is not streamed."""
+    if isinstance(asked, ResponsesRequest):
+        return response(reply, asked, number, created)
+    return completion(reply, asked.request.model, number, created)
+
+
+def _events(reply: ModelReply, asked: ChatRequest, pieces: list[str], number: int, created: int) -> Iterable[bytes]:
+    """Return a streamed reply. That of the Responses API ends with its last event, without `[DONE]`."""
+    if isinstance(asked, ResponsesRequest):
+        whole = response(reply, asked, number, created)
+        return (b"event: " + event["type"].encode() + b"\n" + _event(event) for event in response_events(whole, pieces))
+    name, usage = asked.request.model, asked.include_usage
+    events = map(_event, chunks(reply, pieces, name, number, created, include_usage=usage))
+    return itertools.chain(events, [b"data: [DONE]\n\n"])
+
+
+def _piece(asked: ChatRequest | None, text: str) -> JSON:
+    if isinstance(asked, ResponsesRequest):
+        return {"type": "response.output_text.delta", "output_index": 0, "content_index": 0, "delta": text}
+    return {"choices": [{"index": 0, "delta": {"content": text}}]}
 
 
 async def _body(receive: Receive) -> bytes:

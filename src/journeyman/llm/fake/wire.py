@@ -12,7 +12,7 @@ from journeyman.events.messages import JSON, FilePart, ImagePart, Message, Part,
 from journeyman.llm.client import ModelReply, ModelRequest, ToolDefinition
 from journeyman.llm.gateway.partial_text import content_text
 
-_ROLES: dict[str, Role] = {
+ROLES: dict[str, Role] = {
     "system": "system",
     "developer": "system",
     "user": "user",
@@ -98,9 +98,9 @@ def _messages(messages: Iterable[_Message]) -> Iterator[Message]:
 
 
 def _message(message: _Message, name: str | None) -> Message:
-    role = _ROLES.get(message.role)
+    role = ROLES.get(message.role)
     if role is None:
-        raise ValidationError(f"a message has the unknown role {message.role!r}; use one of {', '.join(_ROLES)}")
+        raise ValidationError(f"a message has the unknown role {message.role!r}; use one of {', '.join(ROLES)}")
     return Message(
         role=role,
         content=tuple(_parts(message.content)),
@@ -144,7 +144,7 @@ def _schema(response_format: dict[str, Any]) -> dict[str, JSON] | None:
 
 def completion(reply: ModelReply, model: str, number: int, created: int) -> JSON:
     """Return the body of a reply that is not streamed; `created` is in seconds since the epoch."""
-    message: dict[str, JSON] = {"content": reply.message.text or None, **reply.message.extra, "role": "assistant"}
+    message: dict[str, JSON] = {"content": reply.message.text or None, **_opaque(reply), "role": "assistant"}
     if reply.message.tool_calls:
         message["tool_calls"] = [_call(call) for call in reply.message.tool_calls]
     return {
@@ -166,7 +166,7 @@ def chunks(
     def chunk(delta: JSON, finish_reason: str | None = None) -> JSON:
         return {**head, "choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}]}
 
-    extra = reply.message.extra
+    extra = _opaque(reply)
     yield chunk({"role": "assistant", "content": "", **extra})
     for piece in () if "content" in extra else pieces:
         yield chunk({"content": piece})
@@ -175,6 +175,12 @@ def chunks(
     yield chunk({}, reply.finish_reason)
     if include_usage:
         yield {**head, "choices": [], "usage": _usage(reply)}
+
+
+def _opaque(reply: ModelReply) -> dict[str, JSON]:
+    """Return the opaque fields of a reply, unless they are of the other API."""
+    owner = reply.message.owner
+    return {} if owner is not None and owner.api else reply.message.extra
 
 
 def _call(call: ToolCall) -> dict[str, JSON]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from urllib.parse import quote, urlsplit, urlunsplit
 
 CHAT = "/chat/completions"
+RESPONSES = "/responses"
 MODELS = "/models"
-_ENDPOINTS = (CHAT, "/responses")  # a URL may end with one of these
+_ENDPOINTS = (CHAT, RESPONSES)  # a URL may end with one of these
 
 
 def check_url(url: str) -> None:
@@ -34,6 +35,11 @@ def endpoint_url(url: str, endpoint: str = CHAT) -> str:
     path = parts.path.rstrip("/")
     base = next((path.removesuffix(known) for known in _ENDPOINTS if path.endswith(known)), path)
     return urlunsplit((parts.scheme, parts.netloc, base + endpoint, parts.query, ""))
+
+
+def means_responses(url: str) -> bool:
+    """Return whether the gateway's URL is that of its Responses API."""
+    return urlsplit(url).path.rstrip("/").endswith(RESPONSES)
 
 
 def with_parameter(url: str, name: str, value: str) -> str:

@@ -153,6 +153,15 @@ class ReplyDecoder:
                 self._event(SseEvent(line))
 
 
+def decode_reply(
+    body: bytes, headers: Mapping[str, str], tools: Collection[str] = (), *, model: str, attempts: int = 1
+) -> ModelReply:
+    """Return the reply in a complete body, as `ReplyDecoder` reads it. Raises ServiceError if it cannot be used."""
+    decoder = ReplyDecoder(tools, streamed=False)
+    decoder.feed(body)
+    return decoder.reply(headers, model=model, attempts=attempts)
+
+
 def _without_done(document: bytes) -> bytes:
     """Return a complete reply without `data: [DONE]` at its end: some servers end it like a stream."""
     body = document.rstrip()

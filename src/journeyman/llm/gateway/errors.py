@@ -52,6 +52,10 @@ _STATUS_OF_KIND = (  # parts of squashed codes and types, for errors that name n
     ("invalidrequest", 400),
     ("invalidargument", 400),
     ("unsupported", 400),
+    ("invalidimage", 400),  # OpenAI, in a failed response, as the next three
+    ("invalidbase64", 400),
+    ("imagetoo", 400),
+    ("imagefile", 400),
 )
 _SENTENCES: dict[Cause, tuple[str, str]] = {
     "context_length": (
@@ -68,7 +72,10 @@ _SENTENCES: dict[Cause, tuple[str, str]] = {
 
 
 class RequestRefusedError(ServiceError):
-    """Raised when the gateway refused a request for what is in it (400, 422). `complaint` says what that is."""
+    """Raised when the gateway refused a request for what is in it (400, 422), or for what it does not have (404).
+
+    `complaint` says what that is.
+    """
 
     complaint: Complaint = Complaint()
 
@@ -100,6 +107,16 @@ def bad_parameter(error: RequestRefusedError, name: str) -> ServiceError:
     return ServiceError(message, code="gateway_bad_parameter", status=error.status, detail=error.detail)
 
 
+def without_responses_api(error: RequestRefusedError) -> ServiceError:
+    """Return the error for a 404 of the Responses API, which the gateway or its model may not have."""
+    sentence = (
+        f"the gateway rejected the request to its Responses API ({error.status}); check the model's name, "
+        "LITELLM_GATEWAY_URL and `api` in `model`"
+    )
+    message = f"{sentence}; the log has its words" if error.detail else sentence
+    return ServiceError(message, code=error.code, status=error.status, detail=error.detail)
+
+
 def _describe_status(status: int) -> tuple[type[ServiceError], str, str]:
     if status in (401, 403):
         sentence = f"the gateway refused the key ({status}); set LITELLM_GATEWAY_API_KEY to a valid one"
@@ -116,7 +133,7 @@ def _describe_status(status: int) -> tuple[type[ServiceError], str, str]:
         return ServiceError, "gateway_rejected", f"the gateway was not asked ({status}): {reason}"
     hint = "; check the model's name and LITELLM_GATEWAY_URL" if status == 404 else ""
     return (
-        RequestRefusedError if status in (400, 422) else ServiceError,
+        RequestRefusedError if status in (400, 404, 422) else ServiceError,
         "gateway_rejected",
         f"the gateway rejected the request ({status}){hint}",
     )

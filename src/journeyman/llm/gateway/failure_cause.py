@@ -34,6 +34,9 @@ _KINDS: dict[Cause, frozenset[str]] = {
             "moderationblocked",
             "invalidprompt",  # OpenAI, of prompts to reasoning models
             "prohibitedcontent",  # Gemini
+            "biopolicy",  # OpenAI, in a failed response, as the next two
+            "misalignmentpolicyviolation",
+            "imagecontentpolicyviolation",
         )
     ),
     "no_credit": frozenset(
@@ -98,7 +101,7 @@ _TOO_LARGE_FOR_ITS_RATE = re.compile(r"request too large for", re.I)  # OpenAI, 
 def cause_of(status: int, complaint: Complaint) -> Cause:
     """Return why the gateway did not answer."""
     for cause, kinds in _KINDS.items():
-        if not kinds.isdisjoint(complaint.kinds):
+        if not kinds.isdisjoint(complaint.kinds) and not _is_about_id(complaint):
             return cause
     text = complaint.text
     if _UNUSABLE_REPLY.search(text):
@@ -112,6 +115,11 @@ def cause_of(status: int, complaint: Complaint) -> Cause:
     if status in (400, 403, 413, 422, 451):
         return _cause_of_refusal(complaint)
     return "no_credit" if status == 401 and _NO_CREDIT.search(text) else "other"
+
+
+def _is_about_id(complaint: Complaint) -> bool:
+    """Return whether a text that is too long is an id, such as `input[2].call_id`, which no shorter window helps."""
+    return "stringabovemaxlength" in complaint.kinds and any(path.endswith("id") for path in complaint.paths)
 
 
 def _cause_of_limit(text: str) -> Cause:

@@ -15,16 +15,22 @@ from journeyman.egress.transport import Request, Response, Timeouts, Transport
 from journeyman.errors import ConfigurationError, ServiceError
 from journeyman.events.answer_schema import schema_instruction, with_instruction
 from journeyman.events.messages import Owner
+from journeyman.events.model_request import Api
 from journeyman.llm.client import ModelReply, ModelRequest, TextDelta
 from journeyman.llm.gateway import errors
-from journeyman.llm.gateway.address import MODELS, endpoint_url, with_parameter
+from journeyman.llm.gateway.address import MODELS, RESPONSES, endpoint_url, means_responses, with_parameter
 from journeyman.llm.gateway.complaint import Complaint, complaint_of
-from journeyman.llm.gateway.deltas import MAX_REPLY_BYTES, ReplyDecoder
+from journeyman.llm.gateway.deltas import MAX_REPLY_BYTES, ReplyDecoder, decode_reply
 from journeyman.llm.gateway.gateway_spec import SettingNames
 from journeyman.llm.gateway.learned import LearnedChoices
 from journeyman.llm.gateway.opaque import owned
 from journeyman.llm.gateway.outage import AWAY_STATUSES, outage_of
-from journeyman.llm.gateway.refused_part import refused_name, without_refused
+from journeyman.llm.gateway.output_items import API
+from journeyman.llm.gateway.plain_reply import plain_reply
+from journeyman.llm.gateway.refused_by_responses import asks_for_responses, without_refused_items
+from journeyman.llm.gateway.refused_part import refused_name, without_refused, without_stream
+from journeyman.llm.gateway.responses_decoder import ResponsesDecoder
+from journeyman.llm.gateway.responses_wire import encode_responses_request
 from journeyman.llm.gateway.wire import encode_request
 from journeyman.llm.gateway.wire_choices import USUAL, WireChoices
 from journeyman.resilience.guard import ErrorClass, Guard
@@ -38,7 +44,7 @@ OnDelta = Callable[[TextDelta], None]
 
 
 class Gateway:
-    """A model client that calls `/chat/completions` at `url` and sends its API key only there.
+    """A model client that calls `/chat/completions` or `/responses` at `url` and sends its API key only there.
 
     Every call passes `guard`, with a breaker for each model. Since a model call has no side effects, transient errors
     (429, 5xx, no connection, a timeout, an incomplete or invalid reply) are retried as the guard allows. While a
@@ -47,7 +53,8 @@ class Gateway:
     the settings has none.
 
     An error that names a part of the request which the model does not need is answered by the same request without it.
-    That is no retry, and `learned` keeps what helped.
+    That is no retry, and `learned` keeps what helped. A model that asks for the Responses API gets it in the same way,
+    unless the request's `api` says which one to use. A URL that ends with `/responses` says so too.
 
     The key is sent as a bearer token, or in the `header` or the parameter `query`. `others` are all gateways by name,
     for fallbacks.
@@ -72,9 +79,13 @@ class Gateway:
         self._setting_names = setting_names
         self._others = {} if others is None else others  # gateways may be added to it later
         self._transport = transport
-        self._url, self._models_url = endpoint_url(url), endpoint_url(url, MODELS)
+        self._url, self._responses_url = endpoint_url(url), endpoint_url(url, RESPONSES)
+        self._means_responses = means_responses(url)
         if query and api_key:
             self._url = with_parameter(self._url, query, api_key)
+            self._responses_url = with_parameter(self._responses_url, query, api_key)
+        self._models_url = endpoint_url(url, MODELS)
+        if query and api_key:
             self._models_url = with_parameter(self._models_url, query, api_key)
         self._api_key = api_key or ""
         self._headers = _headers("" if query else self._api_key, header, setting_names.key)
@@ -104,7 +115,7 @@ class Gateway:
             try:
                 reply = await self._guard.call(attempt, attempts.classify, key=model, first=attempts.made + 1)
             except errors.RequestRefusedError as exc:
-                if attempts.change_after(exc.complaint):
+                if attempts.change_after(exc):
                     continue
                 if (named := attempts.named(exc)) is not None:
                     raise named from exc
@@ -127,14 +138,21 @@ class Gateway:
         failure.message = self._setting_names.in_text(failure.message)
         failure.args = (failure.message,)
 
-    def http_request(self, request: ModelRequest, *, stream: bool, choices: WireChoices = USUAL) -> Request:
-        """Return the HTTP request for a model request."""
+    def http_request(
+        self, request: ModelRequest, *, stream: bool, choices: WireChoices = USUAL, responses: bool = False
+    ) -> Request:
+        """Return the HTTP request for a model request; `responses`: to the Responses API."""
         if request.response_schema is not None and request.response_mode == "schema":
             request = _with_schema_told(request, choices)
-        body = encode_request(request, stream=stream, choices=choices, gateway=self.name)
+        encode, url = (encode_responses_request, self._responses_url) if responses else (encode_request, self._url)
+        body = encode(request, stream=stream, choices=choices, gateway=self.name)
         idle = request.timeout_seconds
         timeouts = self._timeouts if idle is None else _with_idle_limit(self._timeouts, idle)
-        return Request("POST", self._url, with_traceparent(self._headers), body, timeouts)
+        return Request("POST", url, with_traceparent(self._headers), body, timeouts)
+
+    def uses_responses(self, api: Api, choices: WireChoices) -> bool:
+        """Return whether requests of this `api` go to the Responses API."""
+        return (choices.responses or self._means_responses) if api == "auto" else api == "responses"
 
     async def is_here(self) -> bool:
         """Return whether the gateway answers now, by a request for its models that no model is asked for."""
@@ -151,9 +169,14 @@ class Gateway:
         await self._transport.aclose()
 
     async def attempt(
-        self, http_request: Request, request: ModelRequest, attempt: int, on_delta: OnDelta | None
+        self,
+        http_request: Request,
+        request: ModelRequest,
+        attempt: int,
+        on_delta: OnDelta | None,
+        read: type[ReplyDecoder] = ReplyDecoder,
     ) -> ModelReply:
-        """Make one attempt and return its reply.
+        """Make one attempt and return its reply, which `read` decodes.
 
         Raises:
             ServiceError: With the code of the gateway's failure.
@@ -162,7 +185,7 @@ class Gateway:
             async with self._transport.send(http_request) as response:
                 if not 200 <= response.status < 300:
                     raise await self._error_of(response)
-                return await _read_reply(response, request, attempt, on_delta)
+                return await _read_reply(response, request, attempt, on_delta, read)
         except ServiceError as exc:
             if exc.code.startswith("service_"):
                 raise errors.from_transport(exc) from exc
@@ -181,22 +204,36 @@ class Gateway:
 class _Attempts:
     """The attempts of one call, with the models that it is sent to in turn."""
 
-    __slots__ = ("_gateway", "_http_request", "_on_delta", "_request", "choices", "made")
+    __slots__ = (
+        "_api",
+        "_first",
+        "_gateway",
+        "_http_request",
+        "_on_delta",
+        "_request",
+        "_responses",
+        "choices",
+        "made",
+    )
 
     def __init__(self, gateway: Gateway, request: ModelRequest, on_delta: OnDelta | None) -> None:
-        self._gateway = gateway
+        self._first = self._gateway = gateway
         self._request = request
         self._on_delta = on_delta
         self._http_request: Request | None = None
+        self._api: Api = request.api
+        self._responses = False
         self.choices = USUAL
         self.made = 0
 
     def of(self, model: str, gateway: Gateway) -> Callable[[int], Awaitable[ModelReply]]:
         """Return a function that makes one attempt with this model of this gateway."""
-        if model != self._request.model or gateway is not self._gateway:
+        if model != self._request.model:
             self._request = msgspec.structs.replace(self._request, model=model)
-            self._gateway = gateway
-        self.choices = self._gateway.learned.of(model)
+        self._gateway = gateway
+        self._api = self._request.api if gateway is self._first else "auto"
+        self.choices = gateway.learned.of(model)
+        self._responses = gateway.uses_responses(self._api, self.choices)
         self._http_request = None
         return self._make
 
@@ -205,30 +242,48 @@ class _Attempts:
         """Return what says whether a failed attempt is made again."""
         return _classify_again if self._request.again else _classify
 
-    def change_after(self, complaint: Complaint) -> bool:
-        """Leave out, or rename, the part of the request that the complaint names. Returns whether there is one."""
-        owner = Owner(self._request.model, self._gateway.name)
-        stream = self._on_delta is not None
-        choices = without_refused(complaint, self._request, owner, self.choices, stream=stream)
+    def change_after(self, error: errors.RequestRefusedError) -> bool:
+        """Change the part of the request that the error's complaint names. Returns whether there is one.
+
+        It is left out or renamed, or the request goes to the other API.
+        """
+        complaint, stream = error.complaint, self._on_delta is not None
+        if stream and (whole := without_stream(complaint, self._request, self.choices)) is not None:
+            choices: WireChoices | None = whole
+        elif self._responses:
+            choices = without_refused_items(complaint, self._request, self._owner(), self.choices)
+        elif self._api == "auto" and asks_for_responses(complaint):
+            choices = msgspec.structs.replace(self.choices, responses=True)
+        else:
+            choices = without_refused(complaint, self._request, self._owner(), self.choices, stream=stream)
         if choices is None:
             return False
         self.choices = choices
+        self._responses = self._responses or choices.responses
         self._http_request = None
         return True
 
     def named(self, error: errors.RequestRefusedError) -> ServiceError | None:
         """Return the error with the name of the refused parameter or field. None: the complaint names none."""
+        if error.status == 404:
+            return errors.without_responses_api(error) if self._responses else None
         name = refused_name(error.complaint, self._request)
         return None if name is None else errors.bad_parameter(error, name)
 
+    def _owner(self) -> Owner:
+        model, gateway = self._request.model, self._gateway.name
+        return Owner(model, gateway, API) if self._responses else Owner(model, gateway)
+
     async def _make(self, number: int) -> ModelReply:
         self.made = number
-        request, on_delta = self._request, self._on_delta
+        request, on_delta, responses = self._request, self._on_delta, self._responses
         if self._http_request is None:
-            stream = on_delta is not None
-            self._http_request = self._gateway.http_request(request, stream=stream, choices=self.choices)
-        reply = await self._gateway.attempt(self._http_request, request, number, on_delta)
-        return owned(reply, Owner(request.model, self._gateway.name))
+            self._http_request = self._gateway.http_request(
+                request, stream=on_delta is not None, choices=self.choices, responses=responses
+            )
+        read = ResponsesDecoder if responses else ReplyDecoder
+        reply = await self._gateway.attempt(self._http_request, request, number, on_delta, read)
+        return owned(reply, self._owner())
 
 
 def _classify(error: ServiceError) -> ErrorClass:
@@ -246,16 +301,24 @@ def _classify_again(error: ServiceError) -> ErrorClass:
 def _with_schema_told(request: ModelRequest, choices: WireChoices) -> ModelRequest:
     """Return the request with the schema of its answer in the prompt, if the model refuses `response_format`."""
     schema = request.response_schema
-    refused = "response_format" in choices.dropped or request.extra.get("response_format", ...) is None
+    removed = any(request.extra.get(name, ...) is None for name in ("response_format", "text"))
+    refused = removed or "response_format" in choices.dropped
     if schema is None or not refused:
         return request
     return msgspec.structs.replace(request, messages=with_instruction(request.messages, schema_instruction(schema)))
 
 
-async def _read_reply(response: Response, request: ModelRequest, attempt: int, on_delta: OnDelta | None) -> ModelReply:
+async def _read_reply(
+    response: Response, request: ModelRequest, attempt: int, on_delta: OnDelta | None, read: type[ReplyDecoder]
+) -> ModelReply:
     """Read the reply, whatever its content type and encoding are. `on_delta` gets its text."""
-    decoder = ReplyDecoder({tool.name for tool in request.tools}, streamed=on_delta is not None)
-    async for piece in _pieces(response, whole=on_delta is None):
+    tools = {tool.name for tool in request.tools}
+    if on_delta is None and read is ReplyDecoder and _is_document(response.headers):
+        body = await response.read(MAX_REPLY_BYTES)
+        plain = plain_reply(body, response.headers, tools, attempts=attempt)
+        return plain or decode_reply(body, response.headers, tools, model=request.model, attempts=attempt)
+    decoder = read(tools, streamed=on_delta is not None)
+    async for piece in _pieces(response):
         text = decoder.feed(piece)
         if text and on_delta is not None:
             on_delta(TextDelta(text, attempt))
@@ -267,15 +330,15 @@ async def _read_reply(response: Response, request: ModelRequest, attempt: int, o
     return reply
 
 
-async def _pieces(response: Response, *, whole: bool) -> AsyncIterator[bytes]:
-    """Return the body, decompressed; `whole`: in one piece, unless it is a stream of events."""
+def _is_document(headers: Mapping[str, str]) -> bool:
+    """Return whether the headers announce one document, and not compressed."""
+    return "event-stream" not in headers.get("content-type", "") and "content-encoding" not in headers
+
+
+async def _pieces(response: Response) -> AsyncIterator[bytes]:
+    """Return the body, decompressed, as it arrives."""
     try:
         inflate = decompressor(response.headers)
-        if whole and "event-stream" not in response.headers.get("content-type", ""):
-            body = await response.read(MAX_REPLY_BYTES)
-            for piece in inflate.feed(body) if inflate else (body,):
-                yield piece
-            return
         while chunk := await response.chunk():
             for piece in inflate.feed(chunk) if inflate else (chunk,):
                 yield piece

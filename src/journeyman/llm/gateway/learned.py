@@ -6,6 +6,7 @@ import logging
 
 import msgspec
 
+from journeyman.llm.gateway.refused_by_responses import lasting
 from journeyman.llm.gateway.wire_choices import USUAL, WireChoices
 
 _MAX_MODELS = 256
@@ -27,7 +28,7 @@ class LearnedChoices:
     def remember(self, model: str, choices: WireChoices) -> None:
         """Add these choices to what is known of the model, and log what is new."""
         known = self.of(model)
-        if choices is known or (both := _union(known, choices)) == known:
+        if choices is known or (both := _union(known, lasting(choices))) == known:
             return
         self._by_model.pop(model, None)
         while len(self._by_model) >= _MAX_MODELS:
@@ -51,6 +52,7 @@ def _union(one: WireChoices, other: WireChoices) -> WireChoices:
         max_completion_tokens=one.max_completion_tokens or other.max_completion_tokens,
         without_opaque=frozenset(opaque),
         empty_content=one.empty_content or other.empty_content,
+        responses=one.responses or other.responses,
     )
 
 
@@ -61,6 +63,8 @@ def _difference(known: WireChoices, both: WireChoices) -> str:
         changes.append("max_tokens is sent as max_completion_tokens")
     if both.empty_content and not known.empty_content:
         changes.append('missing content is sent as ""')
+    if both.responses and not known.responses:
+        changes.append("it is called by the Responses API")
     return ", ".join(changes)
 
 

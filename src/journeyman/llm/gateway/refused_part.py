@@ -23,7 +23,8 @@ DROPPABLE = (
     "seed",
     "reasoning_effort",
 )
-_NEVER_DROPPED = ("max_tokens", "max_completion_tokens", "tools", "tool_choice")
+_NEVER_DROPPED = ("max_tokens", "max_completion_tokens", "max_output_tokens", "tools", "tool_choice")
+_ONLY_PATHS = frozenset(("messages", "input", "reasoning", "text", "include", "store"))  # common words in a text
 _OTHER_NAMES: Mapping[str, str] = {  # of the same parameter at other APIs, in complaints that bridges pass on
     r"include_usage": "stream_options",
     r"response.?(?:mime.?type|schema)": "response_format",
@@ -33,6 +34,9 @@ _RENAMED = "max_completion_tokens"
 _UNSUPPORTED = re.compile(
     r"unsupported|not (?:be )?(?:supported|permitted|allowed|recogni[sz]ed)|unrecogni[sz]ed|unknown|unexpected|extra",
     re.I,
+)
+_NO_STREAM = re.compile(  # OpenAI: o3-pro, and models that only verified organizations may stream
+    r"\bto stream this model|\bstreaming (?:is )?not supported|\bnot support(?:ed)? stream(?:ing)?\b", re.I
 )
 _IS_MISSED = re.compile(r"must be (?:passed|provided|sent|included|set)|must (?:start|begin) with|\bmissing\b", re.I)
 _NO_TEXT = frozenset(("null", "nil", "none", "nonetype", "string", "str", "empty", "missing", "required", "text"))
@@ -46,7 +50,7 @@ def without_refused(
     complaint: Complaint, request: ModelRequest, owner: Owner, choices: WireChoices, *, stream: bool
 ) -> WireChoices | None:
     """Return the choices with which the request is sent again. None: no other choice answers the complaint."""
-    if not _IS_MISSED.search(complaint.text):
+    if not names_missing(complaint):
         named = _first_named(complaint, _own_parameters(request, choices, stream=stream))
         if named == "max_tokens":
             return _replace(choices, max_completion_tokens=True) if _wants_other_name(complaint) else None
@@ -59,6 +63,20 @@ def without_refused(
     return None
 
 
+def without_stream(complaint: Complaint, request: ModelRequest, choices: WireChoices) -> WireChoices | None:
+    """Return the choices with which the reply comes in one piece. None: the complaint is not about streaming."""
+    if not ("stream" in complaint.paths or _NO_STREAM.search(complaint.text)):
+        return None
+    if "stream" in choices.dropped | request.extra.keys():
+        return None
+    return _replace(choices, dropped=choices.dropped | {"stream", "stream_options"})
+
+
+def names_missing(complaint: Complaint) -> bool:
+    """Return whether the complaint is about what the request lacks, and not about what it has."""
+    return _IS_MISSED.search(complaint.text) is not None
+
+
 def refused_name(complaint: Complaint, request: ModelRequest) -> str | None:
     """Return the name of the refused parameter or field, for an error's sentence. None: the complaint names none.
 
@@ -66,12 +84,16 @@ def refused_name(complaint: Complaint, request: ModelRequest) -> str | None:
     """
     known = {*DROPPABLE, *_NEVER_DROPPED, *request.extra}
     for path in complaint.paths:
-        if _PATH.fullmatch(path) and re.split(r"[.\[]", path)[0] in known | {"messages"}:
+        if _PATH.fullmatch(path) and re.split(r"[.\[]", path)[0] in known | _ONLY_PATHS:
             return path
     sent = {squashed(name): name for name in known if name in request.extra or name not in ("tools", "tool_choice")}
     if request.tools:
         sent |= {"tools": "tools", "toolchoice": "tool_choice"}
-    return next((sent[word] for word in map(squashed, complaint.words) if word in sent), None)
+    named = next((sent[word] for word in map(squashed, complaint.words) if word in sent), None)
+    if named is not None:
+        return named
+    # reasoning_effort of `extra` is reasoning.effort at the Responses API
+    return next((name for name in request.extra if "_" in name and name.replace("_", ".") in complaint.text), None)
 
 
 def _own_parameters(request: ModelRequest, choices: WireChoices, *, stream: bool) -> frozenset[str]:

@@ -13,7 +13,7 @@ COST_HEADER = "x-litellm-response-cost"
 
 def usage_of(fields: Mapping[str, JSON], headers: Mapping[str, str]) -> Usage:
     """Return tokens and cost. What the gateway did not give is 0, and None for the cost."""
-    details = fields.get("prompt_tokens_details")
+    details = fields.get("prompt_tokens_details", fields.get("input_tokens_details"))
     cached = details.get("cached_tokens") if isinstance(details, dict) else fields.get("prompt_cache_hit_tokens")
     return Usage(
         json_text.count(fields.get("prompt_tokens", fields.get("input_tokens"))),
@@ -24,6 +24,8 @@ def usage_of(fields: Mapping[str, JSON], headers: Mapping[str, str]) -> Usage:
 
 
 def _dollars(value: JSON) -> float | None:
+    if value is None:
+        return None
     try:
         cost = float(value)
     except (TypeError, ValueError):

@@ -30,9 +30,11 @@ def encode_request(request: ModelRequest, *, stream: bool, choices: WireChoices 
 
     Fields that are not set are left out. `extra` never overrides another field, but null in it removes one.
     """
-    extra = {key: value for key, value in request.extra.items() if value is not None}
-    left_out = choices.dropped | (request.extra.keys() - extra.keys())
-    own = {key: value for key, value in _parameters(request, stream, choices).items() if key not in left_out}
+    extra, own = request.extra, _parameters(request, stream, choices)
+    if extra or choices.dropped:
+        extra = {key: value for key, value in extra.items() if value is not None}
+        left_out = choices.dropped | (request.extra.keys() - extra.keys())
+        own = {key: value for key, value in own.items() if key not in left_out}
     messages = sent_messages(request.messages, Owner(request.model, gateway), choices.without_opaque)
     return _encoder.encode(
         {**extra, "model": request.model, "messages": [_message(message, choices) for message in messages], **own}
@@ -111,14 +113,22 @@ def _call(call: ToolCall) -> JSON:
 
     Gateways refuse a whole conversation for one invalid name, or for arguments that are not JSON.
     """
-    name = call.name if _NAME.fullmatch(call.name) else re.sub(r"[^A-Za-z0-9_-]+", "_", call.name) or "unnamed"
-    arguments = call.arguments
-    try:
-        _arguments.decode(arguments)
-    except (ValueError, RecursionError):
-        arguments = _encoder.encode({"not_json": arguments}).decode() if arguments.strip() else "{}"
-    function = {"name": name, "arguments": arguments}
+    function = {"name": repaired_name(call.name), "arguments": repaired_arguments(call.arguments)}
     if not call.extra:
         return {"id": call.id, "type": "function", "function": function}
     function = {**call.extra.get("function", {}), **function}
     return {**call.extra, "id": call.id, "type": "function", "function": function}
+
+
+def repaired_name(name: str) -> str:
+    """Return the name of a call, with other characters in the place of those that gateways refuse."""
+    return name if _NAME.fullmatch(name) else re.sub(r"[^A-Za-z0-9_-]+", "_", name) or "unnamed"
+
+
+def repaired_arguments(arguments: str) -> str:
+    """Return the arguments of a call as a JSON object, which they are unless the model wrote something else."""
+    try:
+        _arguments.decode(arguments)
+    except (ValueError, RecursionError):
+        return _encoder.encode({"not_json": arguments}).decode() if arguments.strip() else "{}"
+    return arguments

@@ -93,6 +93,7 @@ def _approval(action: AskHuman, ids: Ids, now: Callable[[], int]) -> ApprovalReq
         default=action.default,
         answerer=action.answerer,
         hidden=action.hidden,
+        limit=action.limit,
         path=action.path,
     )
 

@@ -158,6 +158,10 @@ class RunDriver:
         """Fail a run that cannot be driven, unless it has nothing to do now (`first` is None) or has ended."""
         if first is None or recorder.state.ended:
             return
+        cancel = recorder.state.cancel
+        if cancel is not None:
+            await self._end(recorder, first, RunCancelled(by=cancel.by, reason=cancel.reason))
+            return
         failure = Failure(error.code, error.message, self._parts.ids.new("err"))
         await self._end(recorder, first, RunFailed(error=failure))
 

@@ -6,10 +6,21 @@ import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from journeyman.agents.decision import Action, Agent, AwaitChild, CallModel, CallTool, Finish, RunNode, Summarize
+from journeyman.agents.decision import (
+    Action,
+    Agent,
+    AskHuman,
+    AwaitChild,
+    CallModel,
+    CallTool,
+    Finish,
+    RunNode,
+    Summarize,
+)
 from journeyman.agents.history_window import trimmed_request
 from journeyman.agents.last_answer import has_open_work, text_at_limit, unrun_failure
 from journeyman.agents.limits import effective_limits
+from journeyman.agents.raised_limits import actions_at_question, is_answered
 from journeyman.clock import Timer
 from journeyman.errors import BaseError
 from journeyman.events.events import (
@@ -193,6 +204,9 @@ class Runner:
         return event if message is event.message else replace(event, message=message)
 
     def _ask_agent(self) -> tuple[Action, ...]:
+        held = actions_at_question(self.state)
+        if held is not None:
+            return held
         try:
             return self._agent.decide(self.state)
         except Exception:  # an agent type may be a user's code: its fault fails the run, not the server
@@ -211,6 +225,8 @@ class Runner:
                 pass
             case AwaitChild():
                 self._begin_child(action)
+                return True
+            case AskHuman(limit=asked) if asked is not None and is_answered(asked, self.state):
                 return True
             case _:
                 self._recorder.add(instant_event(action, self._ids, self._clock.now))
@@ -434,7 +450,7 @@ class Runner:
 
     def _limit_time(self) -> Timer:
         """Start the timer of `limits.seconds`. Time that the run used before counts."""
-        limits = effective_limits(self._agent.spec.limits, self.state.bounds)
+        limits = effective_limits(self._agent.spec.limits, self.state)
         left = limits.seconds - self.state.active_us / 1_000_000
         then = limits.on_reached.seconds if limits.on_reached else "stop"
         reached = EventsReported((LimitReached(limit="seconds", value=limits.seconds, then=then),))

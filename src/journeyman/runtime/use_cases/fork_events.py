@@ -54,7 +54,7 @@ class ForkIdentity(msgspec.Struct, frozen=True, kw_only=True):
 
     `seen` is the number of stored messages that its thread begins with, `shift` by how much their numbers are lower
     than in the parent's thread. `approvals` maps the parent's approval ids to new ones. `other_answerer` names the
-    tools whose approvals another principal must give.
+    tools and limits (`limits.steps`) whose approvals another principal must give.
     """
 
     thread: str
@@ -147,7 +147,8 @@ def _copied(event: Event, own: ForkIdentity, at: int) -> Event:
         case ModelCalled():
             return replace(event, first_no=max(1, event.first_no - own.shift))
         case ApprovalRequested():  # without the deadline, which was the parent's
-            answerer = "other" if event.tool in own.other_answerer else event.answerer
+            subject = f"limits.{event.limit.name}" if event.limit else event.tool
+            answerer = "other" if subject in own.other_answerer else event.answerer
             approval = own.approvals[event.approval]
             return replace(event, approval=approval, deadline=None, default=None, answerer=answerer)
         case ApprovalGiven():

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.policy_merge import restricted_to
+from journeyman.agents.spec import AgentSpec, LimitAsk
 from journeyman.errors import StateError
 from journeyman.events.events import (
     ApprovalRequested,
@@ -115,7 +116,7 @@ class Forks:
             pinned=tuple(no for no, row in enumerate(seen, 1) if row.message.pinned),
             shift=copied.started.last_no - len(seen),
             approvals={one.approval: self._ids.new("appr") for one in asked if isinstance(one, ApprovalRequested)},
-            other_answerer=frozenset(tool.name for tool in agent.spec.tools if tool.policy.approval.by == "other"),
+            other_answerer=frozenset(_other_answerer(agent.spec)),
             origin=request.origin,
         )
 
@@ -134,6 +135,13 @@ class Forks:
 
     def _append(self, stream: str, events: Sequence[Event], times: Sequence[int]) -> Append:
         return Append(stream=stream, drafts=tuple(map(self._codec.draft, events)), times=tuple(times))
+
+
+def _other_answerer(spec: AgentSpec) -> Iterator[str]:
+    """Yield the names of the tools and limits whose approvals another principal must give."""
+    yield from (tool.name for tool in spec.tools if tool.policy.approval.by == "other")
+    reactions = msgspec.structs.asdict(spec.limits.on_reached) if spec.limits.on_reached else {}
+    yield from (f"limits.{name}" for name, ask in reactions.items() if isinstance(ask, LimitAsk) and ask.by == "other")
 
 
 def _summary_of(thread: Append) -> int | None:

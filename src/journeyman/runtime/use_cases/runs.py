@@ -8,12 +8,14 @@ import msgspec
 
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.history_window import timed_input
+from journeyman.agents.raised_limits import check_new_limit
 from journeyman.agents.spec import NewerDefinitionError
 from journeyman.errors import ForbiddenError, NotFoundError, StateError, ToolNotFoundError, ValidationError
 from journeyman.events.codec import Entry
 from journeyman.events.events import (
     ApprovalGiven,
     CancelRequested,
+    Decision,
     DirectCall,
     Event,
     RunAccepted,
@@ -290,23 +292,35 @@ class Runs:
         if approval.answer is not None:
             raise StateError("This approval was answered already, or its run has ended.", code="approval_closed")
         if approval.answerer == "other" and by == run.principal:
-            text = "Another principal must answer this approval: its tool requires `by: other`."
+            whose = "limit" if approval.kind == "limit" else "tool"
+            text = f"Another principal must answer this approval: its {whose} requires `by: other`."
             raise ForbiddenError(text, code="answer_by_other")
         if answer.decision not in approval.decisions:
             raise ValidationError(f"Answer with one of: {', '.join(approval.decisions)}.")
         if answer.decision in ("approve", "retry"):
             await self._check_code(approval)
         if answer.arguments is not None:
-            if answer.decision not in ("approve", "retry") or not approval.tool:
-                raise ValidationError("`arguments` are only allowed with `approve` or `retry` of a tool call.")
-            state = await self.state(run.principal, approval.run)
-            agent = await self._versions.of(state)
-            agent.tools.check(approval.tool, answer.arguments)
+            await self._check_arguments(run, approval, answer.decision, answer.arguments)
         if answer.result is not None and answer.decision != "done":
             raise ValidationError("`result` is only allowed with `done`.")
         if approval.kind == "question" and answer.decision == "done" and answer.result is approval.result is None:
             raise ValidationError("`result` is missing: it is the answer to the question.")
         return approval
+
+    async def _check_arguments(
+        self, run: RunRow, approval: ApprovalRow, decision: Decision, arguments: dict[str, JSON]
+    ) -> None:
+        if approval.kind == "limit" and decision == "approve":
+            question = (await self.state(run.principal, approval.run)).limit_question
+            if question is not None and question.approval == approval.id:  # else it was answered just now
+                check_new_limit(question.asked, arguments)
+            return
+        if decision not in ("approve", "retry") or not approval.tool:
+            raise ValidationError(
+                "`arguments` are only allowed with `approve` of a limit, and with `approve` or `retry` of a tool call."
+            )
+        agent = await self._versions.of(await self.state(run.principal, approval.run))
+        agent.tools.check(approval.tool, arguments)
 
     async def _check_code(self, approval: ApprovalRow) -> None:
         """Check that what the answer would run is here. Raises StateError (`agent_away`, `tool_away`)."""
@@ -432,11 +446,12 @@ def _reason_of(ahead: RunRow | None) -> str | None:
 
 
 def _given(answer: HumanAnswer, approval: ApprovalRow, by: str) -> ApprovalGiven:
+    offered = approval.arguments if approval.kind == "limit" and answer.decision == "approve" else None
     return ApprovalGiven(
         approval=answer.approval,
         decision=answer.decision,
         by=by,
-        arguments=answer.arguments,
+        arguments=offered if answer.arguments is None else answer.arguments,
         hidden=approval.hidden if answer.arguments else (),
         result=approval.result if answer.decision == "done" and answer.result is None else answer.result,
     )

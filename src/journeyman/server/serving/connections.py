@@ -14,6 +14,8 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import CloseCode
 from websockets.protocol import State
 
+READ_BYTES = 64 << 10
+
 
 class ConnectionBounds(msgspec.Struct, frozen=True, kw_only=True):
     """The limits of connections until the head of a request is read."""
@@ -21,6 +23,28 @@ class ConnectionBounds(msgspec.Struct, frozen=True, kw_only=True):
     head_seconds: float = 10.0  # from the connection, or the request's first byte, to the end of its headers
     head_bytes: int = 64 * 1024
     connections: int = 4096  # open at once, WebSockets left out
+    send_seconds: float = 30.0  # for which a client may read next to nothing of what was written
+
+
+class WriteProgress:
+    """How a client reads what the server has written, as seen once a second.
+
+    A client that reads less than 64 KB in `send_seconds`, and not all, has stopped reading.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._most = 0  # bytes in the buffer since then
+        self._since = 0.0
+
+    def has_stopped(self, unread: int, now: float) -> bool:
+        """Return whether the client has stopped reading. `unread`: the bytes in the connection's buffer."""
+        if not unread or self._most - unread >= min(READ_BYTES, self._most):
+            self._most, self._since = unread, now
+        elif not self._most:
+            self._since = now
+        self._most = max(self._most, unread)
+        return unread > 0 and now - self._since >= self._seconds
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -32,6 +56,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(*args, **given)
         self.waiting_since: float | None = None  # for the rest of a head; None: it is complete
         self._head_bytes = 0
+        self.progress = WriteProgress(self.bounds.send_seconds)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -78,6 +103,12 @@ class BoundedProtocol(HttpToolsProtocol):
 class AnsweringSocket(WebSocketsSansIOProtocol):
     """A WebSocket that answers frames it cannot read. uvicorn's keeps such a connection open in silence."""
 
+    bounds = ConnectionBounds()
+
+    def __init__(self, *args: Any, **given: Any) -> None:
+        super().__init__(*args, **given)
+        self.progress = WriteProgress(self.bounds.send_seconds)
+
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         if self.conn.handshake_exc is not None and not self.handshake_initiated and not self.transport.is_closing():
@@ -116,7 +147,16 @@ def _answer(status: HTTPStatus, text: str, more: str = "") -> bytes:
     return f"{head}content-type: text/plain; charset=utf-8\r\ncontent-length: {len(text)}\r\n\r\n{text}".encode()
 
 
-def sweep(connections: Iterable[object], now: float) -> None:
-    """Close the connections whose heads are overdue: one pass over all of them instead of a timer for each."""
-    for connection in [one for one in connections if isinstance(one, BoundedProtocol)]:
-        connection.refuse_if_slow(now)
+def sweep(connections: Iterable[object], now: float) -> bool:
+    """End the connections whose heads are overdue or whose clients have stopped reading.
+
+    One pass over all of them takes the place of a timer for each. Returns whether a client had stopped reading.
+    """
+    stopped = False
+    for connection in [one for one in connections if isinstance(one, BoundedProtocol | AnsweringSocket)]:
+        if connection.progress.has_stopped(connection.transport.get_write_buffer_size(), now):
+            connection.transport.abort()
+            stopped = True
+        elif isinstance(connection, BoundedProtocol):
+            connection.refuse_if_slow(now)
+    return stopped

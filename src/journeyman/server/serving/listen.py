@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -17,6 +18,7 @@ from journeyman.llm.routing import Models
 from journeyman.server.application import DRAIN_SECONDS, Application
 from journeyman.server.serving.app import App
 from journeyman.server.serving.connections import AnsweringSocket, ConnectionBounds, sweep, with_connection_bounds
+from journeyman.server.serving.garbage_collection import FrozenObjects
 from journeyman.server.serving.used_models import used_models
 from journeyman.settings import Settings
 
@@ -45,6 +47,8 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, app: App) -> None:
         super().__init__(config)
         self._app = app
+        self._clients_stopped = False
+        self._frozen = FrozenObjects(lambda: app.application.reloader.last if app.application else None)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -67,8 +71,14 @@ class _Server(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         if counter % TICKS_A_SECOND == 0:
-            sweep(self.server_state.connections, asyncio.get_running_loop().time())
+            self._each_second()
         return await super().on_tick(counter)
+
+    def _each_second(self) -> None:
+        if self._clients_stopped:  # a second ago: their requests have ended, and left cycles that hold large answers
+            gc.collect()
+        self._clients_stopped = sweep(self.server_state.connections, asyncio.get_running_loop().time())
+        self._frozen.renew_after_reload()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         if self._app.application is not None:

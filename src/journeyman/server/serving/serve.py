@@ -11,6 +11,8 @@ from pathlib import Path
 from journeyman.errors import BaseError, ConfigurationError
 from journeyman.server.paths import agent_path, tools_path
 from journeyman.server.reload.file_watch import FileWatch, roots, snapshot
+from journeyman.server.serving.allocator import return_large_blocks
+from journeyman.server.serving.garbage_collection import collect_seldom
 from journeyman.settings import Settings
 from journeyman.telemetry.logs import setup as logs
 from journeyman.tools.discovery.discovery import Discovery, discover
@@ -26,6 +28,8 @@ def serve(
     With `watch`, agent and tool files that change are reloaded. With `strict`, a start is refused if the journal has
     open runs that cannot go on here.
     """
+    collect_seldom()
+    return_large_blocks()
     try:
         return asyncio.Runner(loop_factory=_loop_factory()).run(_serve(settings, path, offline, watch, strict))
     except KeyboardInterrupt:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from journeyman.events.messages import JSON
 from journeyman.tools.openapi.address import first_server
@@ -13,8 +14,21 @@ _VERSION = re.compile(r"3\.(0|1)\.\d+")
 _UNSUPPORTED = ("options", "trace")
 
 
+class FoundOperation(NamedTuple):
+    """An operation of a document: its path, its method in small letters, and the path item that holds it."""
+
+    path: str
+    method: str
+    item: Node
+
+    @property
+    def location(self) -> DocumentPath:
+        """Where it is in the document."""
+        return (*self.item.path, self.method)
+
+
 class Api:
-    """The operations of one document by their `operationId`."""
+    """The operations of one document, each named by its `operationId` or by `METHOD /path`."""
 
     def __init__(self, data: JSON) -> None:
         """Find the operations in a document. Raises UnusableError if it is not OpenAPI 3.0 or 3.1."""
@@ -26,45 +40,73 @@ class Api:
         self._root = Node(data, ())
         self._dialect = (3, int(found[1]))
         self._references = References(data)
-        self._operations: dict[str, list[tuple[str, str, Node]]] = {}  # id -> path, method, path item
+        self._by_id: dict[str, list[FoundOperation]] = {}
+        self._by_path: dict[str, FoundOperation] = {}  # METHOD /path
+        self._unnamed: list[str] = []  # keys of `_by_path` that have no operationId
+        self._elsewhere: dict[str, DocumentFault] = {}  # paths behind a reference that cannot be resolved
         self._find(self._root.mapping("paths"))
 
     @property
-    def operation_ids(self) -> list[str]:
-        """The `operationId` of every operation that has one."""
-        return list(self._operations)
+    def names(self) -> list[str]:
+        """The `operationId` of every operation, or `METHOD /path` where there is none."""
+        return [*self._by_id, *self._unnamed]
 
-    def location(self, identifier: str) -> DocumentPath:
-        """Return where the operation is in the document."""
-        _, method, item = self._operations[identifier][0]
-        return (*item.path, method)
+    def operation(self, name: str) -> FoundOperation | None:
+        """Return the operation of this name; None if there is none."""
+        return self._by_id[name][0] if name in self._by_id else self._by_path.get(name)
 
-    def read(self, identifier: str) -> tuple[ReadOperation | None, list[DocumentFault]]:
-        """Read an operation of the document. Returns it, or None and everything that is wrong with it."""
-        path, method, item = self._operations[identifier][0]
-        location = (*item.path, method)
-        if len(self._operations[identifier]) > 1:
-            return None, [DocumentFault(location, f"the operationId {identifier!r} is given twice", "make it unique")]
-        if method in _UNSUPPORTED:
-            return None, [
-                DocumentFault(location, f"the method {method.upper()} is not supported", "choose another operation")
-            ]
-        reader = OperationReader(self._references, self._dialect)
-        return reader.read(identifier, path, method, item, item.child(method)), reader.faults
+    def unresolved_paths(self, name: str) -> list[DocumentFault]:
+        """Return why paths cannot be read that may hold the operation of this name, which is not in the document."""
+        _, _, path = name.partition(" ")
+        if path.startswith("/"):
+            return [fault for each, fault in self._elsewhere.items() if each == path]
+        return list(self._elsewhere.values())
 
-    def server(self, identifier: str) -> str:
+    def read(
+        self, name: str, supplied: frozenset[str] = frozenset()
+    ) -> tuple[ReadOperation | None, list[DocumentFault]]:
+        """Read an operation of the document. Returns it, or None and everything that is wrong with it.
+
+        `supplied`: query parameters that are credentials, and so no arguments.
+        """
+        found = self.operation(name)
+        assert found is not None
+        fault = None
+        if len(self._by_id.get(name, ())) > 1:
+            fault = (
+                f"the operationId {name[:100]!r} is given twice",
+                "make it unique, or name the operation `METHOD /path`",
+            )
+        elif found.method in _UNSUPPORTED:
+            fault = f"the method {found.method.upper()} is not supported", "choose another operation"
+        if fault is not None:
+            return None, [DocumentFault(found.location, *fault)]
+        reader = OperationReader(self._references, self._dialect, supplied)
+        node = found.item.child(found.method)
+        return reader.read(name, found.path, found.method, found.item, node), reader.faults
+
+    def server(self, name: str) -> str:
         """Return the base URL that the document gives for an operation. Raises UnusableError."""
-        _, method, item = self._operations[identifier][0]
-        return first_server(item.child(method), item, self._root)
+        found = self.operation(name)
+        assert found is not None
+        return first_server(found.item.child(found.method), found.item, self._root)
 
     def _find(self, paths: Node) -> None:
         for path in paths.value:
             try:
                 item = self._references.resolve(paths.child(path))
-            except UnusableError:
-                continue  # operations behind a reference that cannot be resolved count as unknown
+            except UnusableError as exc:
+                self._elsewhere[path] = exc.fault
+                continue
             for method in (*METHODS, *_UNSUPPORTED):
                 operation = item.value.get(method)
-                identifier = operation.get("operationId") if isinstance(operation, dict) else None
-                if isinstance(identifier, str) and identifier:
-                    self._operations.setdefault(identifier, []).append((path, method, item))
+                if isinstance(operation, dict):
+                    self._add(FoundOperation(path, method, item), operation.get("operationId"))
+
+    def _add(self, found: FoundOperation, identifier: JSON) -> None:
+        name = f"{found.method.upper()} {found.path}"
+        self._by_path[name] = found
+        if isinstance(identifier, str) and identifier:
+            self._by_id.setdefault(identifier, []).append(found)
+        else:
+            self._unnamed.append(name)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from urllib.parse import quote
 
 import msgspec
 
-from journeyman.errors import ToolValidationError
 from journeyman.events.messages import JSON
-from journeyman.tools.openapi.operation import FIELD, Operation
+from journeyman.tools.openapi.forms import encode_form
+from journeyman.tools.openapi.operation import FIELD, FormOperation, Operation
 from journeyman.tools.openapi.parameters import BODY, Parameter
+from journeyman.tools.openapi.value_text import json_text, parameter_text, quoted, unusable_argument
 
 MAX_URL = 8 * 1024  # characters
 MAX_HEADER = 4 * 1024
@@ -42,13 +41,19 @@ def prepare(operation: Operation, base: str, arguments: dict[str, JSON]) -> Prep
     if query:
         url = f"{url}?{query}"
     if len(url) > MAX_URL:
-        raise _invalid(f"arguments: the address they make is longer than {MAX_URL} characters")
+        raise unusable_argument(f"arguments: the address they make is longer than {MAX_URL} characters")
     headers = {each.name: _header(each, value) for each, value in given if each.location == "header"}
     body = b""
     if operation.body != "none" and BODY in arguments:
-        body = _encoded(arguments[BODY]).encode()
-        headers["Content-Type"] = operation.media
+        body, headers["Content-Type"] = _body(operation, arguments[BODY])
     return PreparedRequest(url, headers, body)
+
+
+def _body(operation: Operation, value: JSON) -> tuple[bytes, str]:
+    """Return the body and its content type."""
+    if isinstance(operation, FormOperation):
+        return encode_form(operation.media, operation.fields, value)
+    return json_text(value).encode(), operation.media
 
 
 def _path(operation: Operation, values: dict[str, tuple[Parameter, JSON]]) -> str:
@@ -62,24 +67,26 @@ def _segment(template: str, values: dict[str, tuple[Parameter, JSON]]) -> str:
         return template
     missing = next((name for name in names if name not in values), None)
     if missing is not None:
-        raise _invalid(f"{missing}: is required")
+        raise unusable_argument(f"{missing}: is required")
     segment = FIELD.sub(lambda match: _simple(*values[match[1]], quoted), template)
     if segment in ("", ".", ".."):
-        raise _invalid(f"{names[0]}: must not be empty, . or ..")
+        raise unusable_argument(f"{names[0]}: must not be empty, . or ..")
     return segment
 
 
 def _header(parameter: Parameter, value: JSON) -> str:
     text = _simple(parameter, value, str)
     if len(text) > MAX_HEADER or not text.isascii() or not text.isprintable():
-        raise _invalid(f"{parameter.argument}: a header carries at most {MAX_HEADER} printable ASCII characters")
+        raise unusable_argument(
+            f"{parameter.argument}: a header carries at most {MAX_HEADER} printable ASCII characters"
+        )
     return text
 
 
 def _simple(parameter: Parameter, value: JSON, quote_part: Quote) -> str:
     """Return a value in the style `simple`, the one of paths and headers."""
     if parameter.style == "json":
-        return quote_part(_encoded(value))
+        return quote_part(json_text(value))
     if isinstance(value, list):
         return ",".join(quote_part(parameter_text(item)) for item in value)
     if isinstance(value, dict):
@@ -92,7 +99,7 @@ def _query(parameter: Parameter, value: JSON) -> list[str]:
     """Return the `name=value` pairs of a query parameter."""
     name = quoted(parameter.name)
     if parameter.style == "json":
-        return [f"{name}={quoted(_encoded(value))}"]
+        return [f"{name}={quoted(json_text(value))}"]
     if isinstance(value, list):
         items = [quoted(parameter_text(item)) for item in value]
         if parameter.explode or parameter.style == "deepObject":
@@ -107,31 +114,3 @@ def _query(parameter: Parameter, value: JSON) -> list[str]:
         separator = _SEPARATORS[parameter.style]
         return [f"{name}={separator.join(part for pair in pairs for part in pair)}"] if pairs else []
     return [f"{name}={quoted(parameter_text(value))}"]
-
-
-def quoted(text: str) -> str:
-    """Percent-encode all but letters, digits and `-._~`, so that nothing in the text can act as a part of the URL."""
-    return quote(text, safe="", errors="replace")
-
-
-def parameter_text(value: JSON) -> str:
-    """Return a value as text: strings as they are, whole numbers without a point, nested values as JSON."""
-    if isinstance(value, str):
-        return value
-    if value is None:
-        return ""
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-        value = int(value)
-    return _encoded(value)
-
-
-def _encoded(value: JSON) -> str:
-    """Return the value as compact JSON in ASCII. Raises ToolValidationError."""
-    try:
-        return json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    except (TypeError, ValueError, RecursionError) as exc:
-        raise _invalid("arguments: not JSON") from exc
-
-
-def _invalid(message: str) -> ToolValidationError:
-    return ToolValidationError(message, code="invalid_arguments")

@@ -21,6 +21,7 @@ from journeyman.events.messages import JSON
 from journeyman.resilience.guard import ErrorClass
 from journeyman.tools.failures import UnansweredToolError
 from journeyman.tools.openapi.call import prepare
+from journeyman.tools.openapi.credential import Credential, headers_with, url_with
 from journeyman.tools.openapi.operation import Operation
 from journeyman.tools.openapi.reply import read_reply
 from journeyman.tools.registry import RegisteredTool
@@ -33,23 +34,13 @@ _UNBOUNDED = Timeouts(connect=10.0, first_byte=_DAY, idle=_DAY, total=_DAY)
 _HEADERS = {"Accept": "application/json, */*;q=0.5", "Accept-Encoding": "identity", "User-Agent": "journeyman"}
 
 
-class Credential(msgspec.Struct, frozen=True):
-    """A header that authenticates requests. Its `repr` does not show the value."""
-
-    header: str
-    value: str
-
-    def __repr__(self) -> str:
-        return f"Credential({self.header!r}, ***)"
-
-
 class OpenApiTool(msgspec.Struct, frozen=True, kw_only=True):
     """An operation of one API, ready to be registered."""
 
     spec: ToolSpec
     operation: Operation
     base: str  # scheme://host[:port][/path]
-    credential: Credential | None = None
+    credentials: tuple[Credential, ...] = ()
 
     def registered(self, transport: Transport, services: Services, clock: Clock) -> RegisteredTool:
         """Return the tool with its check and invoker, for the registry."""
@@ -63,7 +54,7 @@ class OpenApiInvoker:
     def __init__(self, tool: OpenApiTool, transport: Transport, services: Services, clock: Clock) -> None:
         self._operation = tool.operation
         self._base = tool.base
-        self._credential = tool.credential
+        self._credentials = tool.credentials
         self._transport = transport
         self._services = services
         self._clock = clock
@@ -125,11 +116,9 @@ class OpenApiInvoker:
         headers = {**_HEADERS, **prepared.headers}
         if call.spec.policy.effects != "none":
             headers["Idempotency-Key"] = call.idempotency_key
-        if self._credential is not None:
-            replaced = self._credential.header.lower()
-            headers = {name: value for name, value in headers.items() if name.lower() != replaced}
-            headers[self._credential.header] = self._credential.value
-        return Request(self._operation.method, prepared.url, headers, prepared.body, timeouts)
+        headers = headers_with(headers, self._credentials)
+        url = url_with(prepared.url, self._credentials)
+        return Request(self._operation.method, url, headers, prepared.body, timeouts)
 
 
 class _RetryableRefusalError(RefusedError):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from journeyman.events.messages import JSON
 from journeyman.tools.openapi.address import has_dot_segment
+from journeyman.tools.openapi.body import TakenBody, taken_body
+from journeyman.tools.openapi.forms import FieldEncoding
 from journeyman.tools.openapi.parameters import BODY, ArgumentSchema, Parameter, merged_parameters, read_parameter
 from journeyman.tools.openapi.references import DocumentFault, Node, References, UnusableError
 from journeyman.tools.openapi.schemas import DESCRIPTION_CAP, Schemas, short_text
@@ -32,6 +34,12 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     media: str = "application/json"  # of the body
 
 
+class FormOperation(Operation, frozen=True, kw_only=True):
+    """An operation whose body is a form. This is another class, since the tool's code hash covers the fields above."""
+
+    fields: dict[str, FieldEncoding]  # those that are not written as their values say
+
+
 class ReadOperation(msgspec.Struct, frozen=True):
     """An operation, and the description and schema that a model gets of it."""
 
@@ -41,10 +49,14 @@ class ReadOperation(msgspec.Struct, frozen=True):
 
 
 class OperationReader:
-    """Reads one operation, and collects in `faults` what is wrong with it."""
+    """Reads one operation, and collects in `faults` what is wrong with it.
 
-    def __init__(self, references: References, dialect: tuple[int, int]) -> None:
+    `supplied`: query parameters that are no arguments.
+    """
+
+    def __init__(self, references: References, dialect: tuple[int, int], supplied: frozenset[str]) -> None:
         self._references = references
+        self._supplied = supplied
         self._schemas = Schemas(references, dialect)
         self._arguments = ArgumentSchema()
         self.faults: list[DocumentFault] = []
@@ -58,15 +70,19 @@ class OperationReader:
         schema = self._schema(node)
         if self.faults:
             return None
-        operation = Operation(
-            id=identifier,
-            method=method.upper(),
-            path=path,
-            parameters=tuple(parameters),
-            body="none" if body is None else "required" if BODY in self._arguments.required else "optional",
-            media=str(body.path[-1]) if body else "application/json",
-        )
+        operation = self._operation(identifier, method.upper(), path, tuple(parameters), body)
         return ReadOperation(operation, self._description(operation, node), schema)
+
+    def _operation(
+        self, identifier: str, method: str, path: str, parameters: tuple[Parameter, ...], body: TakenBody | None
+    ) -> Operation:
+        if body is None:
+            return Operation(id=identifier, method=method, path=path, parameters=parameters)
+        common: dict[str, Any] = {
+            **{"id": identifier, "method": method, "path": path, "parameters": parameters},
+            **{"body": "required" if body.is_required else "optional", "media": body.media},
+        }
+        return FormOperation(**common, fields=body.fields) if body.is_form else Operation(**common)
 
     def _parameters(self, item: Node, node: Node, with_body: bool) -> list[Parameter]:
         found: list[Parameter] = []
@@ -76,6 +92,8 @@ class OperationReader:
             self.faults.append(exc.fault)
             return found
         for each in given:
+            if each.value.get("in") == "query" and str(each.value.get("name")) in self._supplied:
+                continue
             try:
                 parameter = read_parameter(each, self._schemas, self._arguments, with_body)
             except UnusableError as exc:
@@ -94,36 +112,28 @@ class OperationReader:
             name = min(declared ^ named)
             self._fault(item, f"the path parameter {name[:60]!r} is not both in the path and declared", "correct it")
 
-    def _body(self, node: Node) -> Node | None:
-        """Return the JSON media type of the request's body; None if it has none."""
+    def _body(self, node: Node) -> TakenBody | None:
         try:
-            if "requestBody" not in node.value:
-                return None
-            request = self._references.resolve(node.child("requestBody"))
-            content = request.mapping("content")
-            media = next((name for name in content.value if _is_json(name)), None)
-            if media is not None:
-                self._body_holder = request
-                return content.mapping(media)
-            if request.value.get("required") is True:
-                kinds = ", ".join(content.value)[:100] or "nothing"
-                self._fault(content, f"the request's body is {kinds}, and only JSON is supported", "choose another")
+            return taken_body(self._references, node)
         except UnusableError as exc:
             self.faults.append(exc.fault)
-        return None
+            return None
 
-    def _read_body(self, body: Node | None) -> None:
+    def _read_body(self, body: TakenBody | None) -> None:
         """Add the body to the arguments."""
         if body is None:
             return
-        holder = self._body_holder.value
+        default: JSON = {"type": "object"} if body.is_form else {}
         try:
-            schema = self._schemas.convert(body.child("schema")) if "schema" in body.value else {}
+            has_schema = "schema" in body.content.value
+            schema = self._schemas.convert(body.content.child("schema")) if has_schema else default
         except UnusableError as exc:
             self.faults.append(exc.fault)
             return
-        description = short_text(holder.get("description"), DESCRIPTION_CAP)
-        self._arguments.add(BODY, schema, holder.get("required") is True, description)
+        if body.is_form and isinstance(schema, dict) and "object" not in schema.get("type", ["object"]):
+            self._fault(body.content, "the schema of a form must be an object", "correct the document")
+        description = short_text(body.request.value.get("description"), DESCRIPTION_CAP)
+        self._arguments.add(BODY, schema, body.is_required, description)
 
     def _schema(self, node: Node) -> dict[str, JSON]:
         schema: dict[str, JSON] = {"type": "object", "properties": self._arguments.properties}
@@ -148,8 +158,3 @@ class OperationReader:
 
     def _fault(self, node: Node, message: str, remedy: str) -> None:
         self.faults.append(DocumentFault(node.path, message, remedy))
-
-
-def _is_json(media: str) -> bool:
-    kind = media.partition(";")[0].strip().lower()
-    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))

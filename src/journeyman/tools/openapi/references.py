@@ -78,6 +78,9 @@ class References:
         reference, location = node.value["$ref"], (*node.path, "$ref")
         if not isinstance(reference, str):
             raise UnusableError(location, "a $ref must be text", "write #/components/…")
+        if reference.startswith("#") and not reference.startswith("#/"):
+            message = f"the reference {reference[:100]!r} is no path in the document"
+            raise UnusableError(location, message, "write #/components/…")
         if not reference.startswith("#/"):
             message = f"the reference {reference[:100]!r} leads out of the document"
             raise UnusableError(location, message, "put what it names into the document: nothing is fetched")

@@ -9,6 +9,7 @@ from journeyman.events.messages import JSON
 from journeyman.tools.openapi.references import DocumentPath, Node, References, UnusableError
 
 MAX_DEFINITIONS = 100
+MAX_PARTS = 20_000  # schemas within one another: more never fit into the schema of a tool
 DESCRIPTION_CAP = 300  # characters
 
 # Keyword -> whether its subschemas apply to the same value: a cycle of such schemas could never be checked.
@@ -47,6 +48,7 @@ class Schemas:
         self._names: dict[DocumentPath, str] = {}
         self._waiting: list[Node] = []
         self._same_value: dict[str, set[str]] = {}  # definition -> definitions that apply to the same value
+        self._parts = 0
         self.definitions: dict[str, JSON] = {}
 
     def convert(self, node: Node) -> JSON:
@@ -62,6 +64,10 @@ class Schemas:
     def _schema(self, node: Node, owner: str | None, same: bool = True) -> JSON:
         """Convert a schema. `same`: it applies to the same value as the definition `owner`."""
         value = node.value
+        self._parts += 1
+        if self._parts > MAX_PARTS:
+            message = f"the operation's schemas have more than {MAX_PARTS} parts"
+            raise UnusableError(node.path, message, "choose a smaller operation, or cut the document")
         if isinstance(value, bool):
             return value
         if not isinstance(value, dict):

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from fastapi import FastAPI
+from starlette.responses import Response
+from starlette.types import Message
 
 from journeyman.api.app import build_app
+from journeyman.api.json_body import ClientDisconnected
+from journeyman.api.middleware.edge import EdgeMiddleware, _Answer
+from journeyman.api.security.request_context import RequestContext
+from journeyman.api.security.unread_bytes import LARGE_BYTES, UnreadBytes
+from journeyman.auth.principal import LOCAL
 from journeyman.clock import ManualClock
 from journeyman.telemetry.metrics.recorders import RequestServed
 from tests.harness.asgi_client import request
@@ -114,3 +122,68 @@ async def test_unknown_routes_and_methods_are_problems() -> None:
         answer = await request(app, method, path, json={})
         assert (answer.status, answer.json()["code"]) == (405, "method_not_allowed")
         assert answer.headers["allow"]
+
+
+async def test_a_large_answer_is_sent_in_slices_and_one_too_many_is_refused() -> None:
+    context = RequestContext(LOCAL, "req_1", {})
+    unread, sent = UnreadBytes(3 * LARGE_BYTES), []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    def answer() -> _Answer:
+        return _Answer(send, context, ManualClock(), unread)
+
+    def start(body: bytes) -> Message:
+        return {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]}
+
+    first, second, body = answer(), answer(), b"ab" * LARGE_BYTES
+    await first(start(body))
+    await first({"type": "http.response.body", "body": body})
+    assert [len(message["body"]) for message in sent[1:]] == [LARGE_BYTES, LARGE_BYTES]
+    assert [message["more_body"] for message in sent[1:]] == [True, False]
+    assert b"".join(message["body"] for message in sent[1:]) == body
+    count = len(sent)
+    await second(start(body))
+    await second({"type": "http.response.body", "body": body})
+    assert (second.refused, second.started, len(sent)) == (True, False, count)
+    first.release()
+    await second(start(body))
+    assert (second.refused, second.started) == (False, True)
+
+
+async def test_a_large_frame_of_a_stream_is_sent_in_slices() -> None:
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    answer = _Answer(send, RequestContext(None, "req_1", {}), ManualClock(), UnreadBytes())
+    await answer({"type": "http.response.body", "body": b"x" * (LARGE_BYTES + 1), "more_body": True})
+    assert [(len(message["body"]), message["more_body"]) for message in sent] == [(LARGE_BYTES, True), (1, True)]
+
+
+async def test_a_stream_ends_at_a_large_frame_for_which_there_is_no_room() -> None:
+    async def send(message: Message) -> None:
+        pass
+
+    unread = UnreadBytes(LARGE_BYTES)
+    answer = _Answer(send, RequestContext(LOCAL, "req_1", {}), ManualClock(), unread)
+    frame = {"type": "http.response.body", "body": b"x" * (LARGE_BYTES + 1), "more_body": True}
+    await answer(frame)
+    await answer(frame)  # the first one is sent, and so counts no more
+    assert unread.add(LOCAL.principal, 1)
+    with pytest.raises(ClientDisconnected):
+        await answer(frame)
+
+
+async def test_an_answer_without_room_is_an_error_that_says_so() -> None:
+    """FastAPI would take an exception out of `send` for a fault of the server."""
+    inner = FastAPI()
+    inner.add_api_route("/large", lambda: Response(b"x" * (2 * LARGE_BYTES)))
+    edge = EdgeMiddleware(inner, make_ports(), {})
+    assert len((await request(edge, "GET", "/large")).body) == 2 * LARGE_BYTES
+    edge._unread.add(LOCAL.principal, 64 << 20)
+    refused = await request(edge, "GET", "/large")
+    assert (refused.status, refused.json()["code"]) == (503, "too_much_unread")
+    assert "retry-after" in refused.headers

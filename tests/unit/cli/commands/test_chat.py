@@ -79,3 +79,27 @@ def test_an_error_is_printed_and_the_conversation_continues() -> None:
     conversation.say("two")
     assert stream.getvalue() == "error: gone\n"
     assert conversation.status == "finished"
+
+
+def test_a_limit_is_raised_to_the_value_that_the_human_gives() -> None:
+    asked = event(
+        2,
+        "approval_requested",
+        approval="a1",
+        kind="limit",
+        call="steps",
+        arguments={"steps": 6},
+        message="The run has reached its limit `steps` (3).",
+        decisions=["approve", "deny"],
+        limit={"name": "steps", "value": 3.0, "up_to": 6.0},
+    )
+    resumed = event(4, "run_resumed", epoch=1)
+    client = ScriptedApiClient([ACCEPTED, asked, event(3, "run_paused")], [resumed, FINISHED])
+    replies = iter(["a", "many", "7", "3", "5"])
+    questions: list[str] = []
+    conversation, _ = chat(client, lambda question: questions.append(question) or next(replies))  # type: ignore[func-returns-value]
+    conversation.say("go")
+    answer = {"approval": "a1", "decision": "approve", "arguments": {"steps": 5}}
+    assert ("POST", "/runs/r1/resume", {"answers": [answer]}) in client.requests
+    assert questions[0] == "The run has reached its limit `steps` (3). [approve/deny] "
+    assert set(questions[1:]) == {"the new limit (more than 3, at most 6; nothing means 6): "}

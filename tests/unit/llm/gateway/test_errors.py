@@ -23,7 +23,7 @@ from journeyman.llm.gateway.errors import (
     [
         (401, "gateway_auth", ServiceError),
         (403, "gateway_auth", ServiceError),
-        (404, "gateway_rejected", ServiceError),
+        (404, "gateway_rejected", RequestRefusedError),
         (302, "gateway_rejected", ServiceError),
         (429, "gateway_rate_limited", ServiceUnavailableError),
         (408, "gateway_timeout", ServiceTimeoutError),

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from journeyman.llm.gateway.complaint import complaint_of
+from journeyman.llm.gateway.complaint import complaint_in, complaint_of
 from journeyman.llm.gateway.errors import TRANSIENT, gateway_error, reported_error
+from journeyman.llm.gateway.failure_cause import cause_of
 from tests.wires.player import SHAPES, Shape
 
 REFUSALS = [shape for shape in json.loads((SHAPES / "errors.json").read_text()) if "refuses" in shape]
@@ -56,3 +57,9 @@ def test_what_the_request_said_is_no_part_of_the_complaint() -> None:
 
 def test_no_body_at_all_is_a_rejection() -> None:
     assert gateway_error(400, complaint_of(b"")).code == "gateway_rejected"
+
+
+def test_an_id_that_is_too_long_is_no_long_request() -> None:
+    said = {"code": "string_above_max_length", "param": "input[2].call_id", "message": "string too long"}
+    assert cause_of(400, complaint_in(said)) == "other"
+    assert cause_of(400, complaint_in({**said, "param": "messages[1].content"})) == "context_length"

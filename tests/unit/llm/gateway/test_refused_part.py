@@ -9,8 +9,8 @@ import pytest
 
 from journeyman.events.messages import Message, Owner, ToolCall, tool_result, user
 from journeyman.llm.client import ModelRequest, ToolDefinition
-from journeyman.llm.gateway.complaint import complaint_of
-from journeyman.llm.gateway.refused_part import refused_name, without_refused
+from journeyman.llm.gateway.complaint import complaint_in, complaint_of
+from journeyman.llm.gateway.refused_part import refused_name, without_refused, without_stream
 from journeyman.llm.gateway.wire_choices import USUAL, WireChoices
 
 OWNER = Owner("m")
@@ -167,3 +167,23 @@ def test_what_is_never_dropped_is_named(body: Any, name: str) -> None:
 def test_nothing_else_is_named(body: Any) -> None:
     assert after(body) is None
     assert refused_name(complaint_of(json.dumps(body).encode()), REQUEST) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "whole"),
+    [
+        ({"message": "Your organization must be verified to stream this model.", "param": "stream"}, True),
+        ({"message": "Streaming is not supported for this model."}, True),
+        ({"message": "o3-pro does not support streaming"}, True),
+        ({"message": "stream_options is only allowed when stream is enabled", "param": "stream_options"}, False),
+        ({"message": "the upstream closed its stream"}, False),
+    ],
+)
+def test_a_model_that_does_not_stream(said: dict[str, str], whole: bool) -> None:
+    request = ModelRequest(model="m", messages=())
+    choices = without_stream(complaint_in(said), request, USUAL)
+    assert choices == (WireChoices(dropped=frozenset({"stream", "stream_options"})) if whole else None)
+    assert choices is None or without_stream(complaint_in(said), request, choices) is None
+    assert (
+        without_stream(complaint_in(said), ModelRequest(model="m", messages=(), extra={"stream": True}), USUAL) is None
+    )

@@ -27,3 +27,38 @@ def test_a_method_or_an_id_that_cannot_be_chosen() -> None:
 @pytest.mark.parametrize("path", ["things", "/a b", "/a/../b", "/a/%2e%2E/b", "/a?b", "/a#b", "/ä"])
 def test_invalid_paths(path: str) -> None:
     assert "characters that a path may not have" in messages(document({}, path))[0]
+
+
+def test_an_operation_without_an_id_is_named_by_method_and_path() -> None:
+    data = document({"parameters": [ID]})
+    data["paths"]["/things"] = {"post": {"summary": "New"}, "delete": {"operationId": ""}}
+    data["paths"]["/same"] = {"$ref": "#/paths/~1things"}
+    api = Api(data)
+    assert api.names == ["op", "POST /things", "DELETE /things", "POST /same", "DELETE /same"]
+    for name in ("POST /things", "POST /same", "GET /things/{id}"):
+        reading, faults = api.read(name)
+        assert not faults
+        assert reading is not None
+        assert f"{reading.operation.method} {reading.operation.path}" == reading.operation.id == name
+    assert api.server("POST /same") == "https://api.example/v1"
+    for name in ("post /things", "POST", "GET /none", "", "POST things"):
+        assert api.operation(name) is None
+
+
+def test_an_id_that_is_given_twice_can_be_chosen_by_its_path() -> None:
+    data = document({}, "/a")
+    data["paths"]["/b"] = data["paths"]["/a"]
+    reading, _ = Api(data).read("GET /b")
+    assert reading is not None
+    assert reading.operation.path == "/b"
+
+
+def test_paths_in_other_files_are_named() -> None:
+    data = document({}, "/a")
+    data["paths"] |= {"/users": {"$ref": "./paths/users.yaml"}, "/b": {"$ref": "#/none"}, "/c": 5}
+    api = Api(data)
+    (fault,) = api.unresolved_paths("GET /users")
+    assert fault.path == ("paths", "/users", "$ref")
+    assert fault.message == "the reference './paths/users.yaml' leads out of the document"
+    assert len(api.unresolved_paths("getUser")) == 3
+    assert not api.unresolved_paths("GET /a")

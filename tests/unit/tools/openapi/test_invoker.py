@@ -13,7 +13,8 @@ from journeyman.egress.transport import FakeReply, FakeTransport, cut_off, timed
 from journeyman.ids import SequentialIds
 from journeyman.resilience.rate_limit import parse_rate
 from journeyman.tools.executor import Executor
-from journeyman.tools.openapi.invoker import Credential, OpenApiTool
+from journeyman.tools.openapi.credential import Credential
+from journeyman.tools.openapi.invoker import OpenApiTool
 from journeyman.tools.openapi.operation import Operation, ReadOperation
 from journeyman.tools.openapi.parameters import Parameter
 from journeyman.tools.openapi.reply import READ_CAP
@@ -41,7 +42,7 @@ class Hosted:
     """A tool behind a fake transport, executed in the same way as in the server."""
 
     def __init__(
-        self, *replies: Any, method: str = "GET", credential: Credential | None = None, **service: Any
+        self, *replies: Any, method: str = "GET", credentials: tuple[Credential, ...] = (), **service: Any
     ) -> None:
         self.clock = EagerClock()
         named = [ServiceSpec(name="crm", match="https://api.example:8443", **service)] if service else []
@@ -53,7 +54,7 @@ class Hosted:
         )
         schema = {"type": "object", "properties": {"body": {"type": "object"}, "X-P": {"type": "string"}}}
         self.tool: OpenApiTool = openapi_tool(
-            "crm", ReadOperation(operation, "Things", schema), BASE, credential, "crm.yaml:3"
+            "crm", ReadOperation(operation, "Things", schema), BASE, credentials, "crm.yaml:3"
         )
 
     async def call(self, request_for: Any, host: Any, **arguments: Any) -> ToolOutcome:
@@ -83,7 +84,7 @@ async def test_a_post_with_a_body_a_credential_and_a_key(request_for: Any, host:
     hosted = Hosted(
         FakeReply(b'{"id": 1,  "ok": true}', status=201, headers=JSON_REPLY),
         method="POST",
-        credential=Credential("X-Key", "s3cret-value"),
+        credentials=(Credential(name="X-Key", value="s3cret-value"),),
     )
     outcome = await hosted.call(request_for, host, body={"a": "é"})
     assert outcome.result == '{"id":1,"ok":true}'
@@ -104,7 +105,7 @@ async def test_a_get_sends_no_key_and_no_body(request_for: Any, host: Any) -> No
 
 
 async def test_a_credential_cannot_be_overridden_by_an_argument(request_for: Any, host: Any) -> None:
-    hosted = Hosted(FakeReply(b"ok"), credential=Credential("x-p", "ours"))
+    hosted = Hosted(FakeReply(b"ok"), credentials=(Credential(name="x-p", value="ours"),))
     await hosted.call(request_for, host, **{"X-P": "theirs"})
     sent = hosted.transport.requests[0].headers
     assert [value for name, value in sent.items() if name.lower() == "x-p"] == ["ours"]

@@ -50,6 +50,7 @@ def test_the_operations_parameters_stand_in_place_of_the_paths() -> None:
         ({"parameters": [ID, {"$ref": "other.yaml#/q"}]}, "leads out of the document"),
         ({"parameters": [ID, {"$ref": "https://evil.example/#/q"}]}, "leads out of the document"),
         ({"parameters": [ID, {"$ref": "#/components/none"}]}, "names nothing"),
+        ({"parameters": [ID, {"$ref": "#query"}]}, "the reference '#query' is no path in the document"),
         ({"parameters": [ID, {"$ref": "#/loop/a"}]}, "nothing but references"),
         ({"parameters": "many"}, "`parameters` must be a list"),
         ({}, "the path parameter 'id' is not both in the path and declared"),

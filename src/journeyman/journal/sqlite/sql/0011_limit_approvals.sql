@@ -1,0 +1,2 @@
+-- Approvals may have the kind `limit`, and their answer raises a limit of the run.
+-- A release that does not know this must not continue these runs: the higher schema number makes it refuse the file.
