@@ -200,3 +200,22 @@ class StorageError(ResourceError):
     """Raised when the journal cannot be read or written: check the disk and its free space."""
 
     default_code = "storage_unavailable"
+
+
+class HistoryUnreadableError(StorageError):
+    """Raised when a stored event cannot be decoded while the journal is healthy: use another thread, or a fork."""
+
+    default_code = "history_unreadable"
+
+
+class JournalLostError(StorageError):
+    """Raised when the journal's file was removed or replaced, or another program wrote to it: repair and restart.
+
+    `reason` says which of these, without the path.
+    """
+
+    default_code = "journal_lost"
+
+    def __init__(self, message: str, reason: str = "the journal's file was lost") -> None:
+        super().__init__(message)
+        self.reason = reason

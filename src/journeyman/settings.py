@@ -68,6 +68,7 @@ class Settings(BaseSettings):
     database_url: str = "sqlite:///journeyman.db"
     batch_size: int = Field(100, ge=1, le=10_000)  # events that one group commit writes
     retention_days: float | None = Field(None, gt=0)
+    accept_rollback: int | None = Field(None, ge=1)  # the number of the loss of commits that is accepted, good once
     redis_url: SecretStr | None = None
 
     # the server

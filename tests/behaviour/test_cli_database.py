@@ -31,6 +31,21 @@ def test_a_backup_is_the_journal_and_is_checked(shell: Shell) -> None:
     _talk(shell, "a")
 
 
+def test_a_backup_is_restored_and_one_that_is_put_in_place_by_hand_is_refused(shell: Shell) -> None:
+    _talk(shell, "a")
+    assert shell("db", "backup", "copy.db")[0] == 0
+    _talk(shell, "b")
+    Path("kept.db").write_bytes(Path("copy.db").read_bytes())
+    Path("journeyman.db").unlink()
+    Path("copy.db").rename("journeyman.db")
+    assert shell("run", "What is 2 + 3?", "support")[0] == 3
+    restored = shell.json("db", "restore", "kept.db")
+    assert (restored["code"], Path(restored["kept"]).name) == (0, "journeyman.db.replaced")
+    assert shell.json("db", "verify")["damages"] == []
+    _talk(shell, "a")
+    assert shell("db", "restore", "nowhere.db")[0] == 3
+
+
 def test_nothing_is_overwritten_and_nothing_is_copied_from_nowhere(shell: Shell) -> None:
     assert shell("db", "backup", "copy.db")[0] == 3
     _talk(shell, "a")
@@ -45,7 +60,8 @@ def test_nothing_is_overwritten_and_nothing_is_copied_from_nowhere(shell: Shell)
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        ("UPDATE events SET data = '{\"x\":' WHERE seq = 3", "does not fit its schema"),
+        ("UPDATE events SET data = '{\"x\":' WHERE seq = 3", "event 3 is not as it was written"),
+        ("UPDATE events SET data = '{\"x\":', checksum = NULL WHERE seq = 3", "does not fit its schema"),
         ("DELETE FROM events WHERE seq = 2", "event 3 follows 1"),
         ("UPDATE runs SET status = 'failed'", "the row says"),
     ],

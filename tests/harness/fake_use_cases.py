@@ -30,7 +30,7 @@ from journeyman.events.merge_patch import merge_patch
 from journeyman.events.messages import Message, Usage, user
 from journeyman.events.streams import ThreadRef
 from journeyman.ids import SequentialIds
-from journeyman.journal.journal import ApprovalRow, FailureRow, MessageRow, RunFilter, RunRow, ThreadRow
+from journeyman.journal.journal import ApprovalRow, FailureRow, MessageRow, RunFilter, RunPage, RunRow, ThreadRow
 from journeyman.runtime.engine.frames import Frame
 from journeyman.runtime.served.agents import AgentRegistry
 from journeyman.runtime.use_cases.forks import Forks
@@ -66,6 +66,7 @@ class FakeRuns(Runs):
         self.watchers = 0
         self.approvals_open: list[ApprovalRow] = []
         self.asked: list[RunFilter] = []
+        self.stopped_at: int | None = None
         self.principals: list[str] = []  # of runs that were started
         self.failed: list[tuple[FailureRow, str]] = []
 
@@ -234,10 +235,10 @@ class FakeRuns(Runs):
             raise NotFoundError(f"There is no run {run_id!r}.")
         return self.rows[run_id]
 
-    async def list(self, principal: str, where: RunFilter, cursor: int | None, limit: int) -> Sequence[RunRow]:
+    async def list(self, principal: str, where: RunFilter, cursor: int | None, limit: int) -> RunPage:
         self.asked.append(where)
         rows = [row for row in reversed(self.rows.values()) if cursor is None or row.accepted_no < cursor]
-        return [row for row in rows if where.status in (None, row.status)][:limit]
+        return RunPage([row for row in rows if where.status in (None, row.status)][:limit], self.stopped_at)
 
     async def failures(self, principal: str, limit: int) -> Sequence[tuple[FailureRow, str]]:
         return self.failed[:limit]

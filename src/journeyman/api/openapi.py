@@ -113,8 +113,8 @@ def response_schema(model: type | None = None, *, status: int = 200, text: str =
     return {status: {"description": text, "content": content(schema)}, **problems()}
 
 
-def lists(model: type) -> dict[int | str, Any]:
-    """Describe a page: its items, and the cursor of the next page."""
+def lists(model: type, *, partial: bool = False) -> dict[int | str, Any]:
+    """Describe a page: its items, and the cursor of the next page. `partial`: the search for them may be broken off."""
     schema = {
         "type": "object",
         "required": ["items", "next_cursor"],
@@ -123,6 +123,8 @@ def lists(model: type) -> dict[int | str, Any]:
             "next_cursor": {"type": ["string", "null"]},
         },
     }
+    if partial:
+        schema["properties"]["partial"] = {"type": "boolean"}  # type: ignore[index]
     return {200: {"description": "A page", "content": content(schema)}, **problems()}
 
 

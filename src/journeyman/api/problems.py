@@ -17,7 +17,9 @@ from journeyman.api.security.request_context import RequestContext
 from journeyman.errors import (
     BaseError,
     ForbiddenError,
+    HistoryUnreadableError,
     IdempotencyError,
+    JournalLostError,
     NotFoundError,
     QueueFullError,
     ResourceError,
@@ -61,6 +63,7 @@ STATUS_OF_CLASS: dict[type[BaseException], int] = {
     ServiceUnavailableError: 503,
     ResourceError: 503,
     StorageError: 503,
+    HistoryUnreadableError: 409,
 }
 STATUS_OF_CODE = {
     "rate_limited": 429,
@@ -190,7 +193,9 @@ def _code_and_message(exc: BaseException, status: int) -> tuple[str, str]:
         return code, f"{phrase}. See /docs for the routes of this server."
     if not isinstance(exc, BaseError):
         return "internal_error", _GENERIC_MESSAGES[500]
-    if status == 500 or isinstance(exc, StorageError):
+    if isinstance(exc, JournalLostError):
+        return exc.code, f"Nothing can be written: {exc.reason}. Its operator has to repair the journal and restart."
+    if status == 500 or (isinstance(exc, StorageError) and not isinstance(exc, HistoryUnreadableError)):
         return exc.code, _GENERIC_MESSAGES[status]
     return exc.code, valid_text(exc.message)
 

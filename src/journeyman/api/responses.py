@@ -47,6 +47,11 @@ def page(items: Sequence[Any], next_cursor: str | None) -> Response:
     return json_response({"items": items, "next_cursor": next_cursor})
 
 
+def partial_page(items: Sequence[Any], next_cursor: str) -> Response:
+    """Return the response with what a search has found before it was broken off. `next_cursor` goes on from there."""
+    return json_response({"items": items, "next_cursor": next_cursor, "partial": True})
+
+
 async def send_json(send: Send, status: int, value: Any, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
     """Answer from a plain ASGI route: two messages and nothing else."""
     body = encode(value)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar, get_args
 
 import msgspec
 
-from journeyman.errors import StorageError
+from journeyman.errors import HistoryUnreadableError, StorageError
 from journeyman.events.events import Event
 from journeyman.events.messages import JSON, valid_text
 from journeyman.events.rewriting import rewritten
@@ -100,7 +100,8 @@ class Codec:
 def decode_event(type: str, v: int, data: bytes) -> Event:
     """Decode a stored event.
 
-    Raises StorageError if the type is unknown, the version is newer than this release, or the data does not fit.
+    Raises StorageError if the type is unknown or the version is newer than this release, HistoryUnreadableError if the
+    data does not fit.
     """
     decoder = _DECODERS.get(type)
     if decoder is None:
@@ -111,7 +112,7 @@ def decode_event(type: str, v: int, data: bytes) -> Event:
             return decoder.decode(data)  # type: ignore[no-any-return]
         return _upcast(type, v, current, data)
     except (msgspec.MsgspecError, UnicodeDecodeError, LookupError, TypeError) as exc:  # upcasters raise the last two
-        raise StorageError(f"The journal holds a {type} event that does not fit its schema: {exc}") from exc
+        raise HistoryUnreadableError(f"The journal holds a {type} event that does not fit its schema: {exc}") from exc
 
 
 def _upcast(type: str, v: int, current: int, data: bytes) -> Event:

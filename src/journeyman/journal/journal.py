@@ -7,11 +7,12 @@ transaction (`projection/`) and can be rebuilt from them.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 import msgspec
 
+from journeyman.errors import StorageError
 from journeyman.events.codec import Draft, Entry
 from journeyman.events.messages import JSON, Message
 from journeyman.events.quota import UNLIMITED, Quota
@@ -235,6 +236,14 @@ class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
     until: int | None = None
 
 
+class RunPage(list[RunRow]):
+    """Runs that match a filter, and where the search for more was broken off. None: it was not."""
+
+    def __init__(self, rows: Iterable[RunRow] = (), stopped_at: int | None = None) -> None:
+        super().__init__(rows)
+        self.stopped_at = stopped_at
+
+
 class FailureRow(msgspec.Struct, frozen=True, kw_only=True):
     """Failed runs of one agent with one error code: their number, times (µs since the epoch) and latest run."""
 
@@ -267,6 +276,11 @@ class Journal(Protocol):
     @property
     def healthy(self) -> bool:
         """False after a failed COMMIT or fsync: no more batches are accepted until a restart."""
+        ...
+
+    @property
+    def trouble(self) -> StorageError | None:
+        """Why commits fail now. None: they succeed. While `healthy`, the trouble may pass by itself."""
         ...
 
     @property
@@ -328,8 +342,11 @@ class Journal(Protocol):
         """Return a run. Returns None if there is no such run."""
         ...
 
-    async def runs(self, where: RunFilter, cursor: int | None = None, limit: int = 50) -> Sequence[RunRow]:
-        """Return the runs that match, newest first. `cursor` is the `accepted_no` of the last row seen."""
+    async def runs(self, where: RunFilter, cursor: int | None = None, limit: int = 50) -> RunPage:
+        """Return the runs that match, newest first. `cursor` is the `accepted_no` of the last row seen.
+
+        The search may be broken off before `limit` runs are found; `stopped_at` is the cursor to go on from then.
+        """
         ...
 
     async def failures(self, principal: str | None, limit: int = 50) -> Sequence[FailureRow]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
-from journeyman.errors import BaseError
+from journeyman.errors import BaseError, StorageError
 from journeyman.events.charging import with_reserved
 from journeyman.events.codec import Entry
 from journeyman.events.events import ToolCallStarted
@@ -24,6 +24,7 @@ from journeyman.journal.journal import (
     MessageRow,
     Owner,
     RunFilter,
+    RunPage,
     RunRow,
     Size,
     StoredDefinition,
@@ -182,6 +183,10 @@ class MemoryJournal:
     def healthy(self) -> bool:
         return True
 
+    @property
+    def trouble(self) -> StorageError | None:
+        return None
+
     async def commit(self, batch: Batch) -> Committed:
         committed = self._transactions.commit(batch)
         self._commits += 1
@@ -231,12 +236,12 @@ class MemoryJournal:
         run = self.tables.run(id)
         return run.row() if run is not None else None
 
-    async def runs(self, where: RunFilter, cursor: int | None = None, limit: int = 50) -> Sequence[RunRow]:
+    async def runs(self, where: RunFilter, cursor: int | None = None, limit: int = 50) -> RunPage:
         newest_first = sorted(self.tables.runs.values(), key=lambda run: -run.accepted_no)
         found = [run for run in newest_first if (cursor is None or run.accepted_no < cursor) and _matches(run, where)]
         if where.tool is not None:
             found = [run for run in found if self._used_tool(run.id, where.tool)]
-        return [run.row() for run in found[:limit]]
+        return RunPage(run.row() for run in found[:limit])
 
     def _used_tool(self, run_id: str, tool: str) -> bool:
         started = [entry.event for entry in self.tables.events[run_id] if entry.type == "tool_call_started"]

@@ -83,6 +83,7 @@ class Thread(msgspec.Struct, kw_only=True):
     meta: dict[str, JSON] = {}
     pinned: list[int] = []  # numbers of the pinned messages
     summary: tuple[str, int] | None = None  # (stream, seq) of the newest summary of the messages before `window_from`
+    unreadable: bool = False  # a run has failed because the thread's history cannot be decoded
     erasing: bool = False  # the erasure has begun and will be finished
     next_no: int = 1
     queue: list[str] = []  # runs that wait for the slot, in order of acceptance

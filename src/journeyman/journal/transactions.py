@@ -13,6 +13,7 @@ from typing import NoReturn
 import msgspec
 
 from journeyman.errors import (
+    HistoryUnreadableError,
     NotFoundError,
     QueueFullError,
     StaleEpochError,
@@ -119,6 +120,8 @@ class Transactions:
             self._check_most_runs(batch)
         if thread is not None and event.copied:
             raise _thread_exists(event.thread)
+        if thread is not None and thread.unreadable:
+            raise _unreadable(thread)
         if (thread is not None and thread.active_run is not None) or ahead:
             _check_busy(thread, event, batch, ahead)
 
@@ -283,14 +286,17 @@ class Transactions:
         run = require_run(self._tables, thread.queue[0])
         run.epoch = max(run.epoch, batch.epoch)
         accepted = newest if newest is not None and len(thread.queue) == 1 else self._accepted(run)
-        assert isinstance(accepted, RunAccepted)
         entries.append(self._step(run, self._codec.draft(self._started(run, thread)), batch.at))
-        if accepted.context:
+        if isinstance(accepted, RunAccepted) and accepted.context:
             changed = ContextChanged(scope="thread", patch=accepted.context)
             entries.append(self._step(run, self._codec.draft(changed), batch.at))
 
-    def _accepted(self, run: Run) -> Event:
-        return self._tables.entries(run.id, 0, 1)[0].event
+    def _accepted(self, run: Run) -> Event | None:
+        """Return the first event of a run, or None if it cannot be read: the run is started, and ends by that."""
+        try:
+            return self._tables.entries(run.id, 0, 1)[0].event
+        except HistoryUnreadableError:
+            return None
 
     def _started(self, run: Run, thread: Thread) -> RunStarted:
         return RunStarted(
@@ -392,6 +398,14 @@ def _check_queued(drafts: Sequence[Draft]) -> None:
     for draft in drafts:
         if draft.type not in (*END_TYPES, "limit_reached"):
             raise StateError("The run has not started yet, so it can only be ended.", code="run_queued")
+
+
+def _unreadable(thread: Thread) -> StateError:
+    text = (
+        f"The stored history of thread {thread.thread_id!r} cannot be read: a run on it has failed by that. Start"
+        " another thread, or fork a run before the damaged event."
+    )
+    return StateError(text, code="history_unreadable")
 
 
 def _being_erased(key: str) -> StateError:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from journeyman.clock import Clock
 from journeyman.egress.client import HttpClient
 from journeyman.egress.services import Services
-from journeyman.errors import ConfigurationError, Problem
+from journeyman.errors import ConfigurationError, JournalLostError, Problem, StorageError
 from journeyman.events.codec import Codec
 from journeyman.events.messages import JSON
 from journeyman.ids import Ids
@@ -169,13 +169,19 @@ class Application:
 
     # --- state, for probes and pages
 
+    @property
+    def disk_failed(self) -> bool:
+        """Whether a commit or a flush failed for good: only a new process can find out what is on the disk."""
+        trouble = self.journal.trouble
+        return trouble is not None and not self.journal.healthy and not isinstance(trouble, JournalLostError)
+
     def not_ready(self) -> Mapping[str, object]:
         """Return the reasons why no work is taken now, by name. Empty: the application is ready."""
         reasons: dict[str, object] = {}
         if not self.started:
             reasons["starting"] = "the journal is being opened"
-        elif not self.journal.healthy:
-            reasons["journal"] = "a commit failed: see the log, free or repair the disk, restart"
+        elif (trouble := self.journal.trouble) is not None:
+            reasons["journal"] = _journal_reason(trouble, self.journal.healthy)
         if self.runtime.scheduler.stopping:
             reasons["shutting_down"] = "the process is draining"
         return reasons
@@ -198,6 +204,17 @@ class Application:
         if isolation is None and spec.policy.isolation == "process":
             return {}
         return describe_tool_isolation(spec, isolation or AvailableIsolation())
+
+
+def _journal_reason(trouble: StorageError, passing: bool) -> str:
+    """Return why commits fail, without the path, which the log has: strangers can read it."""
+    if isinstance(trouble, JournalLostError):
+        return f"{trouble.reason}: see the log, repair the journal, restart"
+    if trouble.code == "storage_full":
+        return "the disk is full: free some space"
+    if passing:
+        return "the journal's file is locked by another process"
+    return "a commit failed: see the log, repair the disk, restart"
 
 
 def _push_task(stack: AsyncExitStack, task: asyncio.Task[object]) -> None:

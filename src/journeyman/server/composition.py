@@ -248,7 +248,12 @@ def _journal(settings: Settings, hub: FactHub) -> Journal:
     file = settings.database_path
     if file is None:
         return MemoryJournal()
-    return SqliteJournal(file, batch_size=settings.batch_size, hook=hub.group_committed)
+    return SqliteJournal(
+        file,
+        batch_size=settings.batch_size,
+        hook=hub.group_committed,
+        accept_rollback=settings.accept_rollback,
+    )
 
 
 def _cache(settings: Settings, clock: Clock, secrets: KnownSecrets) -> ToolCache | None:

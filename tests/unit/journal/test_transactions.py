@@ -44,7 +44,7 @@ from journeyman.journal.journal import (
 from journeyman.journal.memory import MemoryTables
 from journeyman.journal.sqlite.connection import apply_migrations
 from journeyman.journal.sqlite.tables import SqliteTables
-from journeyman.journal.sqlite.verify import differences
+from journeyman.journal.sqlite.verify import damages
 from journeyman.journal.transactions import Transactions
 
 draft = Codec().draft
@@ -192,7 +192,7 @@ def compare(history: list[Any]) -> None:
         tables.rolled_back()
         for key, thread in memory.threads.items():
             assert tables.thread(key) == thread
-        assert list(differences(db)) == []
+        assert list(damages(db)) == []
 
 
 def test_the_model_reaches_deep_states() -> None:

@@ -15,7 +15,15 @@ from journeyman.api.openapi import IDEMPOTENT, accepts, lists, response_schema
 from journeyman.api.paging import cut
 from journeyman.api.parameters import Cursor, Moment, PageSize, RunPath, Seq, Text
 from journeyman.api.requests import answer_of, fork_of, key_of
-from journeyman.api.responses import json_response, page, process_answer, run_answer, run_summary, state_answer
+from journeyman.api.responses import (
+    json_response,
+    page,
+    partial_page,
+    process_answer,
+    run_answer,
+    run_summary,
+    state_answer,
+)
 from journeyman.api.schemas.runs import (
     CancelledRuns,
     CancelWaitingRequest,
@@ -45,7 +53,9 @@ def run_routes(dependencies: ApiDependencies) -> APIRouter:
 
 
 def _add_list(router: APIRouter, dependencies: ApiDependencies) -> None:
-    @router.get("/runs", operation_id="list_runs", summary="Runs, newest first", responses=lists(RunSummary))
+    @router.get(
+        "/runs", operation_id="list_runs", summary="Runs, newest first", responses=lists(RunSummary, partial=True)
+    )
     async def list_runs(
         request: Request,
         status: Status = None,
@@ -78,6 +88,8 @@ def _add_list(router: APIRouter, dependencies: ApiDependencies) -> None:
         )
         rows = await dependencies.runs.list(principal, where, cursors.number_place("runs", cursor), limit + 1)
         shown, following = cut(rows, limit, "runs", lambda row: row.accepted_no)
+        if following is None and rows.stopped_at is not None:
+            return partial_page([run_summary(row) for row in shown], cursors.encode_cursor("runs", rows.stopped_at))
         return page([run_summary(row) for row in shown], following)
 
 

@@ -139,7 +139,7 @@ class ServerQueries:
             page = self._client.call("GET", f"{path}?{urlencode({**query, 'limit': size})}")
             found += page["items"]
             cursor = page.get("next_cursor")
-            if cursor is None or not page["items"]:
+            if cursor is None or not (page["items"] or page.get("partial")):
                 break
             query = {name: value for name, value in query.items() if name != "after"} | {"cursor": str(cursor)}
         return found
@@ -158,8 +158,7 @@ class JournalFileQueries:
             filters["thread"] = ThreadRef(self._principal, filters["thread"]).key
         for name in filters.keys() & {"since", "until"}:
             filters[name] = microseconds(filters[name])
-        rows = self._read(lambda journal: journal.runs(RunFilter(**filters), None, limit))
-        return [_run(row) for row in rows]
+        return [_run(row) for row in self._read(lambda journal: _runs(journal, RunFilter(**filters), limit))]
 
     def run(self, run_id: str) -> Item:
         return _run(self._read(lambda journal: _run_row(journal, run_id)))
@@ -223,6 +222,16 @@ class JournalFileQueries:
                 await journal.close()
 
         return asyncio.run(with_journal())
+
+
+async def _runs(journal: Journal, where: RunFilter, limit: int) -> list[RunRow]:
+    """Return the newest runs that match, however many rows have to be looked through."""
+    page = await journal.runs(where, None, limit)
+    found = list(page)
+    while page.stopped_at is not None and len(found) < limit:
+        page = await journal.runs(where, page.stopped_at, limit - len(found))
+        found += page
+    return found
 
 
 async def _run_row(journal: Journal, run_id: str) -> RunRow:

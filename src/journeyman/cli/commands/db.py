@@ -1,4 +1,4 @@
-"""`journeyman db`: migrates, copies, verifies and prunes the journal file."""
+"""`journeyman db`: migrates, copies, restores, verifies and prunes the journal file."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from journeyman.clock import SystemClock
 from journeyman.errors import ConfigurationError, ValidationError
 from journeyman.journal.sqlite.backup import back_up
 from journeyman.journal.sqlite.journal import SqliteJournal
+from journeyman.journal.sqlite.restore import restore
 from journeyman.journal.sqlite.verify import verify_journal
 from journeyman.runtime.retention import Keep, Retention
 from journeyman.settings import Settings
 
-app = typer.Typer(help="Migrate, copy, verify and prune the journal file.")
+app = typer.Typer(help="Migrate, copy, restore, verify and prune the journal file.")
 MAX_DAMAGES = 100  # printed by `verify`
 MEGABYTE = 1_000_000
 
@@ -58,10 +59,22 @@ def backup(
 
 
 def _progress(json: bool) -> Callable[[float], None]:
-    """Return a function that prints the copied share (0 to 1) on one line, or nothing without a terminal."""
+    """Return a function that prints the finished share (0 to 1) on one line, or nothing without a terminal."""
     if json or not sys.stderr.isatty():
         return lambda share: None
     return lambda share: print(f"\r{share:.0%} ", end="\n" if share >= 1 else "", file=sys.stderr, flush=True)
+
+
+@app.command("restore")
+def restore_backup(
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="The backup to put in place. It stays as it is.")],
+    json: Json = False,
+) -> None:
+    """Put a backup in the place of the journal. The server must be stopped; the files there before are kept."""
+    path = _database_path(Settings.read())
+    kept = restore(source, path, _progress(json))
+    text = f"Restored {path} from {source}." + (f" What was there before is now {kept}." if kept else "")
+    CommandOutput(json=json).show({"path": str(path), "kept": str(kept) if kept else None}, text)
 
 
 @app.command("verify")
@@ -69,14 +82,14 @@ def verify(
     file: Annotated[Path | None, typer.Argument(metavar="FILE", help="A backup. [the journal itself]")] = None,
     json: Json = False,
 ) -> None:
-    """Check a journal: SQLite's pages, gaps in streams, the state of every run, and rows against events.
+    """Check a journal: SQLite's pages, gaps in streams, checksums, the state of every run, and rows against events.
 
     A server may be running. Exit code 1: something is damaged.
     """
     path = file or journal_file(Settings.read())
     if not path.is_file():
         raise ConfigurationError(f"There is no file {path}. Give the path of a journal or of a backup.")
-    damages = verify_journal(path, MAX_DAMAGES)
+    damages = verify_journal(path, MAX_DAMAGES, _progress(json))
     text = "\n".join(damages) or f"{path} is not damaged."
     CommandOutput(json=json).show({"path": str(path), "damages": damages}, text)
     raise typer.Exit(FAILED if damages else OK)

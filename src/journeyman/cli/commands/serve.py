@@ -34,11 +34,14 @@ def serve_main(arguments: Sequence[str]) -> int:
 
 def _serve(options: argparse.Namespace) -> int:
     # The server's imports are two thirds of its start, so the command line is checked before them.
+    from journeyman.journal.sqlite.rollback import ANY_ROLLBACK
     from journeyman.server import serve
     from journeyman.settings import Settings, is_loopback
     from journeyman.telemetry.logs import setup as logs
 
     settings = Settings.read(host=options.host, port=options.port)
+    if options.accept_rollback:
+        settings = settings.model_copy(update={"accept_rollback": ANY_ROLLBACK})
     logs.configure(settings.log_level, settings.log_format, settings.secrets())
     watch = sys.stdout.isatty() and is_loopback(settings.host) if options.watch is None else options.watch
     return serve(settings, options.path, offline=options.offline, watch=watch, strict=options.strict)
@@ -54,6 +57,11 @@ def argument_parser() -> argparse.ArgumentParser:
     add("--offline", action="store_true", help="use the built-in offline model in place of the agents' models")
     add("--watch", action=argparse.BooleanOptionalAction, help="reload agent and tool files when they change")
     add("--strict", action="store_true", help="refuse to start if the journal has open runs that cannot go on here")
+    add(
+        "--accept-rollback",
+        action="store_true",
+        help="go on with a journal that has lost commits which were acknowledged",
+    )
     add("--host", help="the address to listen on (HOST; 127.0.0.1)")
     add("--port", type=int, help="the port to listen on, 0 for any free one (PORT; 8000)")
     return parser

@@ -13,24 +13,11 @@ from pathlib import Path
 
 from journeyman.cli.client.connect import owner_url
 from journeyman.cli.doctor.finding import CheckResult, State
+from journeyman.journal.sqlite.mounts import file_system, is_mount_point, is_shared, read_mounts
 from journeyman.settings import Settings
 
 MIN_FREE_BYTES = 256 << 20  # on the journal's disk
 SLOW_FLUSH_SECONDS = 0.05  # every step of a run waits for a flush
-_NETWORK_FILE_SYSTEMS = {
-    "nfs",
-    "nfs4",
-    "cifs",
-    "smb3",
-    "smbfs",
-    "9p",
-    "ceph",
-    "glusterfs",
-    "lustre",
-    "afs",
-    "fuse.sshfs",
-}
-MOUNTS = Path("/proc/mounts")
 
 
 def journal_files(path: Path | None) -> tuple[Path, ...]:
@@ -74,30 +61,29 @@ def _schema(path: Path) -> str:
 
 
 def disk(path: Path | None, mounts: str | None = None) -> CheckResult:
-    """Check that the disk is local and its flushes are fast. Writes and removes a small file."""
+    """Check that the disk is local, that the file is no mount point, and that flushes are fast.
+
+    Writes and removes a small file.
+    """
     if path is None:
         return CheckResult("disk", "fine", "not needed without a journal file")
     if mounts is None:
-        mounts = MOUNTS.read_text() if MOUNTS.exists() else ""
-    kind = file_system(path.parent.resolve(), mounts)
-    if kind in _NETWORK_FILE_SYSTEMS:
-        text = f"{kind} is a network share, whose locks and flushes are unreliable; put the journal on a local disk"
+        mounts = read_mounts()
+    if is_mount_point(path.resolve(), mounts):
+        text = f"{path} is itself a mount point; mount its folder, since the -wal beside it must survive as well"
+        return CheckResult("disk", "broken", text)
+    kind = file_system(path.resolve().parent, mounts)
+    if is_shared(kind):
+        text = (
+            f"{kind} is a network share or a FUSE file system, whose locks and flushes are unreliable; "
+            "put the journal on a local disk"
+        )
         return CheckResult("disk", "warning", text)
     seconds = flush_seconds(path.parent)
     text = f"{kind or 'unknown file system'}, a flush takes {seconds * 1000:.1f} ms"
     if seconds >= SLOW_FLUSH_SECONDS:
         return CheckResult("disk", "warning", f"{text}, which slows down every step of a run; use a faster disk")
     return CheckResult("disk", "fine", text)
-
-
-def file_system(folder: Path, mounts: str) -> str:
-    """Return the file system type of the folder, from the text of /proc/mounts, or "" if it is unknown."""
-    longest, kind = -1, ""
-    for line in mounts.splitlines():
-        _, mount_point, mount_kind = line.split(" ")[:3]
-        if folder.is_relative_to(mount_point.replace("\\040", " ")) and len(mount_point) >= longest:
-            longest, kind = len(mount_point), mount_kind
-    return kind
 
 
 def flush_seconds(folder: Path, times: int = 5) -> float:

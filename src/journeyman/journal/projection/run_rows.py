@@ -140,6 +140,10 @@ def _finished(tables: Tables, entry: Entry, event: RunFinished, run: Run) -> Non
 
 
 def _failed(tables: Tables, entry: Entry, event: RunFailed, run: Run) -> None:
+    if event.error.code == "history_unreadable" and not run.copied:
+        thread = require_thread(tables, run.thread)
+        thread.unreadable = True
+        tables.save_thread(thread)
     _end(tables, entry, run, "failed", event.error)
 
 

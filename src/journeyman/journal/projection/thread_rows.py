@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from journeyman.errors import HistoryUnreadableError
 from journeyman.events.charging import charge
 from journeyman.events.codec import Entry
 from journeyman.events.events import (
@@ -51,7 +52,10 @@ def number_message(tables: Tables, thread: Thread, stream: str, seq: int) -> Non
 
 def is_pinned(tables: Tables, stream: str, seq: int) -> bool:
     """Return whether the message of an event is pinned."""
-    message = stored_message(tables.entries(stream, seq - 1, 1)[0].event)
+    try:
+        message = stored_message(tables.entries(stream, seq - 1, 1)[0].event)
+    except HistoryUnreadableError:
+        return False
     return message is not None and message.pinned
 
 

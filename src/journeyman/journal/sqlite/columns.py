@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -71,6 +73,7 @@ def new_thread_values(thread: Thread, number: int) -> tuple[Any, ...]:
         thread.erasing,
         _or_null(thread.pinned),
         _or_null(thread.summary),
+        thread.unreadable,
     )
 
 
@@ -84,8 +87,22 @@ def changed_thread_values(thread: Thread, number: int) -> tuple[Any, ...]:
         thread.erasing,
         _or_null(thread.pinned),
         _or_null(thread.summary),
+        thread.unreadable,
         number,
     )
+
+
+def checksum(seq: int, type: str, v: int, at: int, data: bytes) -> int:
+    """Return the checksum that is stored with an event: CRC-32 of its data, begun with its other columns.
+
+    It is shifted into the range of signed numbers, which SQLite stores in 4 bytes.
+    """
+    return zlib.crc32(data, (_seed(type) + seq + v + at) & 0xFFFFFFFF) - 0x80000000
+
+
+@cache
+def _seed(type: str) -> int:
+    return zlib.crc32(type.encode())
 
 
 def _or_null(value: Any) -> bytes | None:

@@ -8,7 +8,8 @@ from typing import Literal
 import apsw
 import msgspec
 
-from journeyman.errors import ConfigurationError, StorageError
+from journeyman.errors import ConfigurationError, HistoryUnreadableError, StorageError
+from journeyman.journal.sqlite.file_lock import NO_SPACE
 from journeyman.journal.sqlite.statements import migrations
 
 APPLICATION_ID = 0x4A4F5552  # "JOUR": marks the file as a journal
@@ -21,20 +22,31 @@ UNREADABLE = (apsw.Error, UnicodeDecodeError, msgspec.MsgspecError)  # raised wh
 Synchronous = Literal["FULL", "NORMAL"]
 
 
-def translate(exc: Exception, path: Path) -> StorageError:
-    """Return the StorageError that tells an operator what happened and what to do."""
-    if isinstance(exc, apsw.FullError):
+def translate(exc: Exception, path: Path, number: int = 0) -> StorageError:
+    """Return the StorageError that tells an operator what happened and what to do.
+
+    `number` is the errno of the system call behind it. An error with `retry_after` passes by itself: nothing was
+    written, and later commits may succeed.
+    """
+    if isinstance(exc, apsw.FullError) or (number in NO_SPACE and not _is_failed_sync(exc)):
         text = f"the disk under {path} is full: free some space; reading goes on"
         return StorageError(text, code="storage_full", retry_after=10)
     if isinstance(exc, apsw.BusyError | apsw.LockedError):
         return StorageError(f"{path} is locked by another process: end it or try again", retry_after=2)
     if isinstance(exc, apsw.NotADBError):
         return StorageError(f"{path} is not a journal (or is encrypted or damaged): restore a backup or choose another")
-    if isinstance(exc, apsw.CorruptError | UnicodeDecodeError | msgspec.MsgspecError):
+    if isinstance(exc, UnicodeDecodeError | msgspec.MsgspecError):
+        return HistoryUnreadableError(f"The journal holds data that cannot be decoded: {exc}.")
+    if isinstance(exc, apsw.CorruptError):
         return StorageError(f"{path} is damaged ({exc}): stop, keep the file, and restore a backup")
     if isinstance(exc, apsw.CantOpenError):
         return StorageError(f"{path} cannot be opened ({exc}): check the folder and its permissions")
     return StorageError(f"{path} could not be read or written ({exc}): check the disk, then restart")
+
+
+def _is_failed_sync(exc: Exception) -> bool:
+    """Return whether a flush failed: what was written before it may be lost, so it cannot be tried again."""
+    return getattr(exc, "extendedresult", 0) in (apsw.SQLITE_IOERR_FSYNC, apsw.SQLITE_IOERR_DIR_FSYNC)
 
 
 def refuse_unsafe_sqlite(version: str) -> None:
@@ -47,12 +59,20 @@ def refuse_unsafe_sqlite(version: str) -> None:
 
 
 def connect_writer(path: Path, synchronous: Synchronous = "FULL", vfs: str | None = None) -> apsw.Connection:
-    """Open the one connection that writes and checkpoints. A new file is readable by its owner only."""
+    """Open the one connection that writes and checkpoints. Its FileLock has made the file. Raises StorageError."""
     refuse_unsafe_sqlite(apsw.sqlite_lib_version())
     flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
-    if vfs is None and not path.exists():
-        path.touch(mode=0o600)
     db = apsw.Connection(str(path), flags=flags, vfs=vfs, statementcachesize=128)
+    try:
+        _set_up_writer(db, synchronous)
+    except apsw.Error as exc:
+        number = db.system_errno
+        db.close()
+        raise translate(exc, path, number) from exc
+    return db
+
+
+def _set_up_writer(db: apsw.Connection, synchronous: Synchronous) -> None:
     db.set_busy_timeout(BUSY_MS)
     db.pragma("journal_mode", "wal")
     db.pragma("synchronous", synchronous)
@@ -61,7 +81,6 @@ def connect_writer(path: Path, synchronous: Synchronous = "FULL", vfs: str | Non
     db.pragma("secure_delete", True)
     db.pragma("cache_size", -8000)
     _keep_plans(db)
-    return db
 
 
 def connect_reader(path: Path) -> apsw.Connection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,11 +25,14 @@ from journeyman.journal.journal import (
     Idle,
     MessageRow,
     RunFilter,
+    RunPage,
     RunRow,
     Size,
     StoredDefinition,
     ThreadRow,
 )
+from journeyman.journal.sqlite.commit_guard import CommitGuard
+from journeyman.journal.sqlite.commit_note import CommitNote, read_position
 from journeyman.journal.sqlite.connection import (
     UNREADABLE,
     Synchronous,
@@ -38,12 +42,18 @@ from journeyman.journal.sqlite.connection import (
     connect_writer,
     translate,
 )
-from journeyman.journal.sqlite.file_lock import FileLock
+from journeyman.journal.sqlite.file_identity import FileIdentity
+from journeyman.journal.sqlite.file_lock import FileLock, real_path, refuse_lone_log
+from journeyman.journal.sqlite.kept_name import keep_name, refuse_other_name
+from journeyman.journal.sqlite.mounts import file_system, is_mount_point, is_shared, read_mounts
 from journeyman.journal.sqlite.reads import Reads
+from journeyman.journal.sqlite.rollback import check_rollback
 from journeyman.journal.sqlite.statements import Q
-from journeyman.journal.sqlite.writer import GroupCommitted, Ticket, Writer, ignore_group
+from journeyman.journal.sqlite.writer import IDLE_SECONDS, GroupCommitted, Ticket, Writer, ignore_group
 from journeyman.journal.subscriptions import StreamNotifier
 from journeyman.journal.transactions import Transactions
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -60,7 +70,9 @@ class SqliteJournal:
     pages go to two reader threads.
 
     `read_only` takes no lock and refuses commits, to read beside a running server. `hook` is called on the loop after
-    each group commit. `vfs`, `synchronous` and `checkpoint_pages` (of the WAL, 4 KB each) are for tests of power cuts.
+    each group commit. `accept_rollback` is the number of the loss of commits that is accepted, or ANY_ROLLBACK. For
+    tests: `vfs`, `synchronous` and `checkpoint_pages` (of the WAL, 4 KB each), `idle_seconds` (between two looks at the
+    file) and `mounts` (the table of mounts).
     """
 
     def __init__(
@@ -74,8 +86,11 @@ class SqliteJournal:
         synchronous: Synchronous = "FULL",
         checkpoint_pages: int = 1000,
         hook: Callable[[GroupCommitted], None] = ignore_group,
+        idle_seconds: float = IDLE_SECONDS,
+        mounts: Callable[[], str] = read_mounts,
+        accept_rollback: int | None = None,
     ) -> None:
-        self._path = Path(path)
+        self._path = real_path(Path(path))
         self._batch_size = batch_size
         self._max_queue = max_queue
         self._read_only = read_only
@@ -83,7 +98,11 @@ class SqliteJournal:
         self._synchronous: Synchronous = synchronous
         self._checkpoint_pages = checkpoint_pages
         self._hook = hook
-        self._lock = FileLock(self._path)
+        self._idle_seconds = idle_seconds
+        self._mounts = mounts
+        self._accept_rollback = accept_rollback
+        self._lock = FileLock(Path(path))
+        self._note = CommitNote(self._path)
         self.notifier = StreamNotifier()
         self._epoch = 0
         self._inline_reads: Reads | None = None
@@ -102,19 +121,26 @@ class SqliteJournal:
             await self.close()
             raise
         if db is not None:
-            self._writer = Writer(
-                db,
-                self._path,
-                loop,
-                self._committed,
-                batch_size=self._batch_size,
-                max_queue=self._max_queue,
-                checkpoint_pages=self._checkpoint_pages,
-                hook=self._hook,
-            )
-            self._writer.start()
+            self._writer = self._start_writer(db, loop)
             for key in await self._read_in_thread(lambda reads: reads.erasing()):
                 await self._erase(key)
+
+    def _start_writer(self, db: apsw.Connection, loop: asyncio.AbstractEventLoop) -> Writer:
+        watch = FileIdentity(self._path, shared=is_shared(file_system(self._path.parent, self._mounts())))
+        writer = Writer(
+            db,
+            self._path,
+            loop,
+            self._committed,
+            batch_size=self._batch_size,
+            max_queue=self._max_queue,
+            checkpoint_pages=self._checkpoint_pages,
+            guard=CommitGuard(db, self._path, watch, self._note),
+            hook=self._hook,
+            idle_seconds=self._idle_seconds,
+        )
+        writer.start()
+        return writer
 
     def _open_files(self) -> apsw.Connection | None:
         """Open the connections. Returns the writing one, None if the journal is read-only."""
@@ -129,17 +155,48 @@ class SqliteJournal:
             raise translate(exc, self._path) from exc
 
     def _open_writer(self) -> apsw.Connection:
-        """Take the lock, migrate the file and raise its epoch."""
+        """Take the locks, migrate the file and raise its epoch."""
+        self._check_place()
         self._lock.take()
+        refuse_lone_log(self._path)
+        refuse_other_name(self._path)
         db = connect_writer(self._path, self._synchronous, self._vfs)
         try:
-            apply_migrations(db, self._path)
-            rows: list[tuple[int]] = db.execute(Q["raise_epoch"]).fetchall()  # type: ignore[assignment]
-            self._epoch = rows[0][0]
+            self._begin_epoch(db)
+        except apsw.Error as exc:
+            number = db.system_errno
+            db.close()
+            raise translate(exc, self._path, number) from exc
         except BaseException:
             db.close()
             raise
         return db
+
+    def _check_place(self) -> None:
+        """Check where the file is. Raises ConfigurationError if it is itself a mount point."""
+        mounts = self._mounts()
+        if is_mount_point(self._path, mounts):
+            raise ConfigurationError(
+                f"{self._path} is itself a mount point: mount its folder, not the file. The log {self._path.name}-wal "
+                "beside it holds committed data and must survive as well."
+            )
+        kind = file_system(self._path.parent, mounts)
+        if is_shared(kind):
+            logger.warning(
+                "%s is on a shared or FUSE file system (%s), whose locks and flushes are unreliable: put the journal on"
+                " a local disk",
+                self._path,
+                kind,
+            )
+
+    def _begin_epoch(self, db: apsw.Connection) -> None:
+        apply_migrations(db, self._path)
+        check_rollback(db, self._path, self._note.read(), self._accept_rollback)
+        rows: list[tuple[int]] = db.execute(Q["raise_epoch"]).fetchall()  # type: ignore[assignment]
+        self._epoch = rows[0][0]
+        keep_name(db, self._path)
+        self._note.open()
+        self._note.write(read_position(db))
 
     def _existing(self) -> Path:
         if not self._path.exists():
@@ -164,6 +221,7 @@ class SqliteJournal:
                     reads.close()
             self._inline_reads = None
             self._idle_reads.clear()
+            self._note.close()
             self._lock.release()
 
     @property
@@ -173,6 +231,10 @@ class SqliteJournal:
     @property
     def healthy(self) -> bool:
         return self._writer is None or self._writer.healthy
+
+    @property
+    def trouble(self) -> StorageError | None:
+        return self._writer.trouble if self._writer is not None else None
 
     # --- writing
 
@@ -269,7 +331,7 @@ class SqliteJournal:
     async def run(self, id: str) -> RunRow | None:
         return self._read_inline(lambda reads: reads.run(id))
 
-    async def runs(self, where: RunFilter, cursor: int | None = None, limit: int = 50) -> Sequence[RunRow]:
+    async def runs(self, where: RunFilter, cursor: int | None = None, limit: int = 50) -> RunPage:
         return await self._read_in_thread(lambda reads: reads.runs(where, cursor, limit))
 
     async def failures(self, principal: str | None, limit: int = 50) -> Sequence[FailureRow]:

@@ -23,20 +23,15 @@ from journeyman.journal.journal import (
     Idle,
     MessageRow,
     RunFilter,
+    RunPage,
     RunRow,
     Size,
     StoredDefinition,
     ThreadRow,
 )
+from journeyman.journal.sqlite.run_scan import scan_runs
 from journeyman.journal.sqlite.statements import Q
 from journeyman.journal.tables import Run, Thread
-
-# Fields of RunFilter that are compared with the run's column of the same name.
-_EQUAL = ("principal", "status", "agent", "parent", "error_code", "error_id", "request_id", "trace_id")
-_USED_TOOL = (
-    "EXISTS (SELECT 1 FROM events WHERE stream = r.accepted_no AND type = 'tool_call_started'"
-    " AND json_extract(CAST(data AS TEXT), '$.tool') = ?)"
-)
 
 _numbers = msgspec.json.Decoder(list[int]).decode
 _summary = msgspec.json.Decoder(tuple[str, int]).decode
@@ -91,6 +86,7 @@ def thread_of(row: Sequence[Any]) -> Thread:
         next_no=(row[12] or 0) + 1,
         pinned=_numbers(row[13]) if row[13] else [],
         summary=_summary(row[14]) if row[14] else None,
+        unreadable=bool(row[15]),
     )
 
 
@@ -118,17 +114,20 @@ class Reads:
         row = self.db.execute(Q["run"], (id,)).fetchone()
         return run_of(row).row() if row is not None else None
 
-    def runs(self, where: RunFilter, cursor: int | None, limit: int) -> Sequence[RunRow]:
-        conditions, values = _conditions(where, cursor)
-        sql = f"{Q['runs']} WHERE {' AND '.join(conditions)} ORDER BY r.accepted_no DESC LIMIT ?"
-        return [run_of(row).row() for row in self.db.execute(sql, (*values, limit))]
+    def runs(self, where: RunFilter, cursor: int | None, limit: int) -> RunPage:
+        found = scan_runs(self.db, where, cursor, limit)
+        rows = [self.db.execute(Q["run_by_number"], (number,)).fetchone() for number in found.numbers]
+        return RunPage((run_of(row).row() for row in rows if row is not None), found.stopped_at)
 
     def lacking(self, after: int, limit: int) -> Sequence[RunRow]:
         rows = self.db.execute(Q["lacking"], (after, limit))
         return [run_of(row).row() for row in rows]
 
     def failures(self, principal: str | None, limit: int) -> Sequence[FailureRow]:
-        rows = self.db.execute(Q["failures"], (principal, MOST_FAILURES, limit))
+        if principal is None:
+            rows = self.db.execute(Q["failures"], (MOST_FAILURES, limit))
+        else:
+            rows = self.db.execute(Q["failures_of_principal"], (principal, MOST_FAILURES, limit))
         return [
             FailureRow(
                 code=code,
@@ -225,17 +224,3 @@ def _message(no: int, stream: str, seq: int, at: int, type: str, v: int, data: b
     message = stored_message(decode_event(type, v, data))
     assert message is not None, (stream, seq)
     return MessageRow(no=no, stream=stream, seq=seq, at=at, message=message)
-
-
-def _conditions(where: RunFilter, cursor: int | None) -> tuple[list[str], list[Any]]:
-    """Return the SQL conditions of a filter and the values that they bind."""
-    conditions: list[tuple[str, Any]] = [(f"r.{name} = ?", getattr(where, name)) for name in _EQUAL]
-    conditions += [
-        ("r.thread = (SELECT no FROM streams WHERE name = ?)", where.thread and thread_stream(where.thread)),
-        (_USED_TOOL, where.tool),
-        ("r.accepted_at >= ?", where.since),
-        ("r.accepted_at <= ?", where.until),
-        ("r.accepted_no < ?", cursor),
-    ]
-    given = [(condition, value) for condition, value in conditions if value is not None]
-    return ["1", *(condition for condition, _ in given)], [value for _, value in given]

@@ -17,7 +17,8 @@ def migrations() -> list[str]:
 def named_statements() -> dict[str, str]:
     """Return the statement of each name, as one line without line breaks."""
     found = re.split(r"^-- name: (\w+)$", (_FOLDER / "queries.sql").read_text(), flags=re.MULTILINE)[1:]
-    return {name: " ".join(text.split()) for name, text in zip(found[::2], found[1::2], strict=True)}
+    statements = {name: " ".join(text.split()) for name, text in zip(found[::2], found[1::2], strict=True)}
+    return {name: text.replace("{matches}", statements["matches"]) for name, text in statements.items()}
 
 
 Q = named_statements()

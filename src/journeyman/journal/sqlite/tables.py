@@ -21,6 +21,7 @@ from journeyman.journal.journal import ApiKeyRow, ApprovalRow, IdempotencyClaim,
 from journeyman.journal.sqlite.columns import (
     changed_run_values,
     changed_thread_values,
+    checksum,
     encode,
     new_run_values,
     new_thread_values,
@@ -51,6 +52,7 @@ class SqliteTables:
         self._absent: set[str] = set()  # runs and threads that this transaction found to be missing
         self._last_number: int | None = None
         self._day = 0  # of the newest charge
+        self.last_event = 0  # number of the newest event of this transaction; 0: it has none
         self._changed = False
         self._new_runs: dict[str, Run] = {}
         self._dirty_runs: dict[str, Run] = {}
@@ -103,6 +105,7 @@ class SqliteTables:
             self._new_streams = []
         if self._new_events:
             self._db.executemany(Q["add_event"], self._new_events)
+            self.last_event = self._db.last_insert_rowid()
             self._new_events = []
 
     def committed(self) -> None:
@@ -134,6 +137,7 @@ class SqliteTables:
 
     def _clear_changes(self) -> None:
         self._changed = False
+        self.last_event = 0
         self._absent.clear()
         self._idle.clear()
         for rows in (self._new_runs, self._dirty_runs, self._new_threads, self._dirty_threads):
@@ -201,7 +205,8 @@ class SqliteTables:
             new = entry.type == "run_accepted"  # the check found no such stream
             number = self._new_number(entry.stream) if new else self._number(entry.stream)
         self._changed = True
-        self._new_events.append((number, entry.seq, entry.type, entry.v, entry.at, entry.data))
+        seq, type, v, at, data = entry.seq, entry.type, entry.v, entry.at, entry.data
+        self._new_events.append((number, seq, type, v, at, data, checksum(seq, type, v, at, data)))
 
     def entries(self, stream: str, after: int, limit: int) -> Sequence[Entry]:
         self._flush_events()

@@ -1,8 +1,12 @@
-"""Checks a SQLite journal: SQLite's own check, whether every run folds, and whether the rows match the events."""
+"""Checks a SQLite journal: its pages, gaps in streams, checksums, whether every run folds, and rows against events.
+
+Memory stays bounded: a run's events are folded one by one, and the rows that the events make are written to temporary
+tables on the disk, which SQLite compares with the journal's.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,26 +16,24 @@ import apsw
 from journeyman.errors import BaseError
 from journeyman.events.codec import Entry
 from journeyman.events.fold import AgentState, apply
-from journeyman.journal.memory import MemoryTables
-from journeyman.journal.projection.project import project
-from journeyman.journal.sqlite.connection import check_current, connect_reader, translate
-from journeyman.journal.sqlite.tables import SqliteTables
+from journeyman.events.streams import is_run
+from journeyman.journal.sqlite.columns import checksum
+from journeyman.journal.sqlite.connection import UNREADABLE, check_current, connect_reader, translate
+from journeyman.journal.sqlite.rebuilt_tables import RebuiltTables, allow_temporary_tables
+from journeyman.journal.sqlite.row_comparison import compare_rows
+from journeyman.journal.sqlite.statements import Q
 
-_RUNS = "SELECT accepted_no, id FROM runs ORDER BY accepted_no"
-_EVENTS_OF = "SELECT seq, type, v, at, data FROM events WHERE stream = ? ORDER BY seq"
-_EVENTS = "SELECT s.name, seq, type, v, at, data FROM events JOIN streams s ON s.no = events.stream ORDER BY events.id"
-_MESSAGES = """SELECT t.key, m.no, s.name, m.seq FROM messages m JOIN threads t ON t.no = m.thread
-    JOIN streams s ON s.no = m.stream"""
-_CONTEXTS = "SELECT principal FROM contexts"
-# Principals that erased a thread: changes of their context may have been erased with its runs.
-_ERASERS = """SELECT DISTINCT substr(s.name, length('principal:') + 1) FROM events e JOIN streams s ON s.no = e.stream
-    WHERE e.type = 'thread_erased'"""
-_BUDGETS = "SELECT day, budget, tokens, cost_usd FROM budgets"
-_ROUNDING = 0.0001  # dollars: the order of additions changes a sum of floats
-_NOT_IN_EVENTS = ("accepted_no", "epoch")  # numbers have gaps, take-overs raise epochs
+REPORTED = 5000  # events or streams between two reports of progress
+FOLDING, PROJECTING = 0.45, 0.95  # the parts of the work that are done when these steps end
+
+Progress = Callable[[float], None]  # gets the checked part, 0 to 1
 
 
-def verify_journal(path: Path, most: int) -> list[str]:
+def no_progress(part: float) -> None:
+    """Do nothing: the default of functions that report progress."""
+
+
+def verify_journal(path: Path, most: int, progress: Progress = no_progress) -> list[str]:
     """Return what is wrong with the journal at `path`, in at most `most` lines. Safe while its owner writes.
 
     Raises ConfigurationError if another release wrote it, StorageError if it cannot be read.
@@ -40,95 +42,121 @@ def verify_journal(path: Path, most: int) -> list[str]:
         db = connect_reader(path)
         try:
             check_current(db, path)
-            return list(islice(damages(db), most))
+            return list(islice(damages(db, progress), most))
         finally:
             db.close()
-    except apsw.Error as exc:
+    except UNREADABLE as exc:
         raise translate(exc, path) from exc
 
 
-def damages(db: apsw.Connection) -> Iterator[str]:
+def damages(db: apsw.Connection, progress: Progress = no_progress) -> Iterator[str]:
     """Return a line for each problem. Reads in one transaction, so a writer may go on."""
-    with db:
-        broken = [text for (text,) in db.execute("PRAGMA integrity_check") if text != "ok"]
-        yield from broken or (broken := list(_unfolded(db)))
-        if not broken:
-            yield from differences(db)
+    allow_temporary_tables(db)
+    db.execute("BEGIN")
+    try:
+        broken = False
+        for check in (_broken_pages, _gaps, _unreadable, differences):
+            for line in check(db, progress):
+                broken = True
+                yield line
+            if broken:  # what follows would only repeat it
+                return
+    finally:
+        db.execute("COMMIT")
+    progress(1.0)
 
 
-def _unfolded(db: apsw.Connection) -> Iterator[str]:
-    """Return a line for each run whose events cannot be read or folded by this release."""
-    runs: list[tuple[int, str]] = db.execute(_RUNS).fetchall()  # type: ignore[assignment]
-    for number, name in runs:
-        state = AgentState(run_id=name)
-        try:
-            for row in db.execute(_EVENTS_OF, (number,)):
-                entry = Entry(name, *row)
-                state = apply(state, entry.seq, entry.at, entry.event)
-        except BaseError as exc:
-            yield f"run {name}: {exc.message}"
+def _broken_pages(db: apsw.Connection, progress: Progress) -> Iterator[str]:
+    return (text for (text,) in db.execute("PRAGMA integrity_check") if text != "ok")
 
 
-def differences(db: apsw.Connection) -> Iterator[str]:
-    """Return a line for each row that does not match the events, and for each gap in a stream.
+def _gaps(db: apsw.Connection, progress: Progress) -> Iterator[str]:
+    """Return a line for each gap in a stream, and for each event out of order or without a stream.
 
-    Holds the whole journal in memory.
+    Of a stream that is being erased, the events that are left need not begin with the first.
     """
-    rebuilt = MemoryTables()
-    last: dict[str, int] = {}
-    for row in db.execute(_EVENTS):
-        entry = Entry(*row)
-        if entry.seq != last.get(entry.stream, 0) + 1:
-            yield f"stream {entry.stream}: event {entry.seq} follows {last.get(entry.stream, 0)}"
-        last[entry.stream] = entry.seq
-        rebuilt.append(entry)
-        project(rebuilt, entry, entry.event)
-    stored = SqliteTables(db)
-    yield from _compare("run", rebuilt.runs, {key: stored.run(key) for key in _ids(db, "SELECT id FROM runs")})
-    threads = {key: stored.thread(key) for key in _ids(db, "SELECT key FROM threads WHERE NOT erasing")}
-    yield from _compare("thread", rebuilt.threads, threads)
-    approvals = {key: stored.approval(key) for key in _ids(db, "SELECT id FROM approvals")}
-    yield from _compare("approval", rebuilt.approvals, approvals)
-    contexts = {key: stored.global_context(key) for key in _ids(db, _CONTEXTS)}
-    complete = contexts.keys() - set(_ids(db, _ERASERS))
-    rebuilt_contexts = {key: rebuilt.contexts.get(key) for key in complete}
-    yield from _undercharged(db, rebuilt)
-    yield from _compare("context", rebuilt_contexts, {key: contexts[key] for key in complete})
-    yield from _compare("message", _numbered(rebuilt), {(row[0], row[1]): row[2:] for row in db.execute(_MESSAGES)})
+    erased = _erased_streams(db)
+    for number, name, seq, before, in_order in db.execute(Q["gaps"]):
+        if name is None:
+            yield f"stream number {number}: it has event {seq}, but no name"
+        elif number not in erased:
+            yield f"stream {name}: event {seq} follows {before}" + ("" if in_order else ", and was stored before it")
 
 
-def _undercharged(db: apsw.Connection, rebuilt: MemoryTables) -> Iterator[str]:
-    """Return a line for each budget's day with a lower charge than the events. Erased runs make it higher."""
-    stored: dict[Any, Any] = {(day, budget): used for day, budget, *used in db.execute(_BUDGETS)}
-    first = min((day for day, _ in stored), default=0)  # rows of older days were dropped
-    for (day, budget), (tokens, cost_usd) in rebuilt.budgets.items():
-        found = stored.get((day, budget), (0, 0.0))
-        if day >= first and (tokens > found[0] or cost_usd > found[1] + _ROUNDING):
-            yield f"budget {budget} of day {day}: the events say {(tokens, cost_usd)}, the row says {tuple(found)}"
+def _unreadable(db: apsw.Connection, progress: Progress) -> Iterator[str]:
+    """Return a line for each stream with an event that cannot be read or folded, or is not as it was written."""
+    last = max(_first_value(db, "last_stream"), 1)
+    erased = _erased_streams(db)
+    for number, name in db.execute(Q["streams"]):
+        if number % REPORTED == 0:
+            progress(FOLDING * number / last)
+        if number not in erased and (wrong := _fold_error(db, number, name)) is not None:
+            kind = "run" if is_run(name) else "stream"
+            yield f"{kind} {name}: {wrong}"
 
 
-def _ids(db: apsw.Connection, sql: str) -> list[Any]:
-    return [row[0] for row in db.execute(sql)]
+def _fold_error(db: apsw.Connection, number: int, name: str) -> str | None:
+    """Return why a stream cannot be read. Returns None if it can, and all of its events are as they were written."""
+    state, seq = AgentState(run_id=name), 0
+    try:
+        for *columns, stored in db.execute(Q["events_of_stream"], (number,)):
+            entry = Entry(name, *columns)
+            seq = entry.seq
+            if stored is not None and not _is_as_written(entry, stored):
+                return f"event {entry.seq} is not as it was written (its checksum differs)"
+            event = entry.event
+            if is_run(name):
+                state = apply(state, entry.seq, entry.at, event)
+    except BaseError as exc:
+        return exc.message
+    except UNREADABLE as exc:
+        return f"event {seq + 1} cannot be read ({exc})"
+    return None
 
 
-def _numbered(tables: MemoryTables) -> dict[Any, Any]:
-    """Return the event of each message, by thread and number."""
-    return {(key, no): message for key, messages in tables.messages.items() for no, message in enumerate(messages, 1)}
+def _is_as_written(entry: Entry, stored: int) -> bool:
+    """Return whether the columns still have the stored checksum. Text in place of bytes has none."""
+    try:
+        return checksum(entry.seq, entry.type, entry.v, entry.at, entry.data) == stored
+    except TypeError:
+        return False
 
 
-def _compare(kind: str, rebuilt: dict[Any, Any], stored: dict[Any, Any]) -> Iterator[str]:
-    for key in rebuilt.keys() | stored.keys():
-        expected, found = _comparable(rebuilt.get(key)), _comparable(stored.get(key))
-        if expected != found:
-            yield f"{kind} {key}: the events say {expected}, the row says {found}"
+def differences(db: apsw.Connection, progress: Progress = no_progress) -> Iterator[str]:
+    """Return a line for each row that does not match the events, with the fields that differ."""
+    rebuilt = RebuiltTables(db)
+    try:
+        failed = _project_all(db, rebuilt, progress)
+        if failed is not None:
+            yield failed
+        else:
+            yield from compare_rows(db)
+    finally:
+        rebuilt.drop()
 
 
-def _comparable(row: Any) -> Any:
-    """Return the fields of a row that the events determine."""
-    names = getattr(row, "__struct_fields__", None)
-    if names is None:
-        return row
-    fields = {name: getattr(row, name) for name in names if name not in _NOT_IN_EVENTS}
-    if str(fields.get("lacks")).startswith("release:"):  # noted in the row alone
-        fields["lacks"] = None
-    return fields
+def _project_all(db: apsw.Connection, rebuilt: RebuiltTables, progress: Progress) -> str | None:
+    """Make all rows again. Returns the line of the first event that does not fit those before it, else None."""
+    last, erased = max(_first_value(db, "last_event"), 1), _erased_streams(db)
+    for id, number, *columns in db.execute(Q["all_events"]):
+        if number in erased:
+            continue
+        entry = Entry(*columns)
+        try:
+            rebuilt.project(entry)
+        except Exception as exc:  # noqa: BLE001  whatever damaged events do to the projection
+            return f"stream {entry.stream}: event {entry.seq} does not fit the events before it ({exc!r})"
+        if id % REPORTED == 0:
+            progress(FOLDING + (PROJECTING - FOLDING) * id / last)
+    rebuilt.finish()
+    return None
+
+
+def _erased_streams(db: apsw.Connection) -> set[int]:
+    """Return the numbers of the streams of threads that are being erased: some of their rows are gone already."""
+    return {number for (number,) in db.execute(Q["erased_streams"])}
+
+
+def _first_value(db: apsw.Connection, query: str) -> int:
+    row: Any = db.execute(Q[query]).fetchone()
+    return row[0] or 0

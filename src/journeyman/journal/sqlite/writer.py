@@ -19,13 +19,14 @@ from typing import Any
 import apsw
 import msgspec
 
-from journeyman.errors import ResourceError, StateError, StorageError
+from journeyman.errors import JournalLostError, ResourceError, StateError, StorageError
 from journeyman.journal.journal import Batch, Committed
+from journeyman.journal.sqlite.commit_guard import CommitGuard
 from journeyman.journal.sqlite.connection import translate
 from journeyman.journal.sqlite.tables import SqliteTables
 from journeyman.journal.transactions import Transactions
 
-TRANSIENT = (apsw.FullError, apsw.BusyError, apsw.LockedError)  # nothing was written, later commits may succeed
+IDLE_SECONDS = 1.0  # between two looks at the file while nothing is written
 
 logger = logging.getLogger(__name__)
 
@@ -106,9 +107,13 @@ class Writer:
         batch_size: int,
         max_queue: int,
         checkpoint_pages: int,
+        guard: CommitGuard,
         hook: Callable[[GroupCommitted], None] = ignore_group,
+        idle_seconds: float = IDLE_SECONDS,
     ) -> None:
         self._hook = hook
+        self._guard = guard
+        self._idle_seconds = idle_seconds
         self._db = db
         self._path = path
         self._loop = loop
@@ -123,7 +128,8 @@ class Writer:
         self._wake_up: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._asleep = False
         self._stopping = False
-        self._failed: StorageError | None = None
+        self._failed: StorageError | None = None  # no more commits until a restart
+        self._refusing: StorageError | None = None  # the last commit failed, later ones may succeed
         self._in_flight = 0  # tickets submitted and not settled
         self._waiting: list[asyncio.Future[None]] = []  # callers that wait for room in the queue
         self._wal_pages = 0
@@ -186,6 +192,11 @@ class Writer:
     def healthy(self) -> bool:
         return self._failed is None
 
+    @property
+    def trouble(self) -> StorageError | None:
+        """Return why commits fail now. None: the last one succeeded."""
+        return self._failed or self._refusing
+
     def stop(self, seconds: float) -> bool:
         """Accept no more work, write what waits, checkpoint and close the connection.
 
@@ -237,7 +248,7 @@ class Writer:
                 return []
             self._asleep = True
             if not (self._results or self._accepts or self._stopping):
-                self._wake_up.get()
+                self._sleep()
             self._asleep = False
         group: list[Ticket] = []
         room = self._batch_size
@@ -248,14 +259,50 @@ class Writer:
                 group.append(ticket)
         return group
 
+    def _sleep(self) -> None:
+        """Wait until there is work, or until it is time to look at the file."""
+        try:
+            self._wake_up.get(timeout=self._idle_seconds)
+        except queue.Empty:
+            self._look()
+
+    def _look(self) -> None:
+        """Look at the file while nothing is written. If the last commit failed, try one, so that readiness returns."""
+        if self._failed is not None:
+            return
+        try:
+            if self._refusing is not None:
+                self._commit_nothing()
+            self._guard.look()
+        except apsw.Error as exc:
+            number = self._db.system_errno
+            self._roll_back()
+            self._fail([], exc, number)
+        except JournalLostError as exc:
+            self._roll_back()
+            self._give_up(exc)
+
+    def _commit_nothing(self) -> None:
+        """Commit a count, to find out whether commits succeed again."""
+        self._db.execute("BEGIN IMMEDIATE")
+        position = self._guard.count(0)
+        self._db.execute("COMMIT")
+        self._refusing = None
+        self._guard.committed(position)
+
     def _commit(self, group: list[Ticket]) -> float:
         """Write a group in one transaction. Returns the seconds that it took."""
         start = time.perf_counter()
         try:
             self._transaction(group)
         except apsw.Error as exc:
+            number = self._db.system_errno
             self._roll_back()
-            self._fail(group, exc)
+            self._fail(group, exc, number)
+        except JournalLostError as exc:
+            self._roll_back()
+            self._give_up(exc)
+            _fail_all(group, exc)
         except Exception as exc:  # noqa: BLE001  a bug that one batch meets must not fail the others of its group
             self._roll_back()
             self._one_by_one(group, exc)
@@ -267,14 +314,20 @@ class Writer:
         if self._failed is not None:
             raise self._failed
         self._db.execute("BEGIN IMMEDIATE")
+        if self._guard.is_foreign():
+            self._tables.rolled_back()
         for ticket in group:
             self._perform(ticket)
         if not self._tables.changed:
             self._db.execute("ROLLBACK")
+            self._guard.look()  # what a repeated request repeats must still be there
             return
         self._tables.flush()
+        position = self._guard.count(self._tables.last_event)
         self._db.execute("COMMIT")
         self._tables.committed()
+        self._refusing = None
+        self._guard.committed(position)
         self._counts["commits"] += 1
         self._counts["batches"] += len(group)
         self._counts["events"] += sum([ticket.weight for ticket in group])
@@ -300,15 +353,21 @@ class Writer:
         group[0].fail(exc if isinstance(exc, StorageError) else error)
         logger.error("a batch could not be written", exc_info=exc)
 
-    def _fail(self, group: list[Ticket], exc: apsw.Error) -> None:
-        """Fail a group. After an error that is not transient, the writer accepts no more work."""
-        error = translate(exc, self._path)
+    def _fail(self, group: list[Ticket], exc: apsw.Error, number: int) -> None:
+        """Fail a group. After an error that does not pass by itself, the writer accepts no more work."""
+        error = translate(exc, self._path, number)
         error.__cause__ = exc
-        if not isinstance(exc, TRANSIENT):
+        if error.retry_after is None:
+            self._give_up(error)
+        else:
+            self._refusing = error
+        _fail_all(group, error)
+
+    def _give_up(self, error: StorageError) -> None:
+        """Accept no more work."""
+        if self._failed is None:
             self._failed = error
             logger.error("the journal accepts no more work: %s", error)
-        for ticket in group:
-            ticket.fail(error)
 
     def _roll_back(self) -> None:
         self._tables.rolled_back()
@@ -340,12 +399,19 @@ class Writer:
         try:
             self._db.wal_checkpoint(mode=mode)
             self._counts["checkpoints"] += 1
-        except TRANSIENT as exc:
-            logger.warning("the journal's WAL could not be checkpointed yet: %s", exc)
         except apsw.Error as exc:
-            self._fail([], exc)
+            error = translate(exc, self._path, self._db.system_errno)
+            if error.retry_after is None:
+                self._give_up(error)
+            else:
+                logger.warning("the journal's WAL could not be checkpointed yet: %s", error)
 
     def _close(self) -> None:
         if self._failed is None:
             self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
         self._db.close()
+
+
+def _fail_all(group: list[Ticket], error: StorageError) -> None:
+    for ticket in group:
+        ticket.fail(error)

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from journeyman.agents.spec import NewerDefinitionError
-from journeyman.errors import BaseError, StaleEpochError, StorageError
+from journeyman.errors import BaseError, HistoryUnreadableError, StaleEpochError, StorageError
 from journeyman.events.codec import Entry
 from journeyman.events.fold import AgentState
 from journeyman.journal.journal import Batch, Committed, Pending, RunRow
@@ -26,6 +26,7 @@ from journeyman.runtime.engine.run_driver import RunDriver
 from journeyman.runtime.engine.run_parts import RunParts
 from journeyman.runtime.engine.run_waiters import RunWaiters
 from journeyman.runtime.engine.state_loading import load_state
+from journeyman.runtime.engine.unreadable_history import end_unreadable
 from journeyman.telemetry.logs.setup import bind, bind_only
 
 log = logging.getLogger(__name__)
@@ -227,9 +228,11 @@ class RunScheduler:
         except NewerDefinitionError as exc:
             log.error("run %s is left for a later release of Journeyman: %s", run_id, exc.message)
             await self._note_release(run_id)
+        except HistoryUnreadableError as exc:
+            retry = await self._end_unreadable(run_id, exc)
         except StorageError as exc:
             log.error("the run cannot be recorded: %s", exc.message, extra={"run_id": run_id})
-            retry = self._journal.healthy
+            retry = _passes(exc) and self._journal.healthy
         except Exception:
             log.exception("a run's task failed", extra={"run_id": run_id})
         finally:
@@ -258,6 +261,23 @@ class RunScheduler:
             await self._journal.note_lack(run_id, "release:")
         except BaseError as exc:
             log.error("a run's row cannot be changed: %s", exc.message, extra={"run_id": run_id})
+
+    async def _end_unreadable(self, run_id: str, cause: HistoryUnreadableError) -> bool:
+        """End a run whose history cannot be read. Returns whether that has to be tried again."""
+        row = await self._journal.run(run_id)
+        if row is None or row.ended_at is not None:
+            return False
+        try:
+            committed = await end_unreadable(self._parts, row, cause)
+        except StorageError as exc:
+            log.error("the run cannot be ended: %s", exc.message, extra={"run_id": run_id})
+            return _passes(exc) and self._journal.healthy
+        for entry in committed.entries:
+            if entry.type == "run_started":
+                self.start(entry.stream)
+        if row.parent is not None:
+            self.notify(row.parent)
+        return False
 
     def _notify_parent(self, state: AgentState) -> None:
         """Notify the run that waits for this one if this one has ended, is paused, or goes on after a pause."""
@@ -316,6 +336,11 @@ async def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
         task.cancel()
     if cancelled:
         await asyncio.wait(cancelled, timeout=STOP_SECONDS)
+
+
+def _passes(error: StorageError) -> bool:
+    """Return whether a disk that is full or a file that is locked is the cause: everything else stays as it is."""
+    return error.code == "storage_full" or error.retry_after is not None
 
 
 def _bind(state: AgentState) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from journeyman.errors import NotFoundError, StateError
+from journeyman.errors import HistoryUnreadableError, NotFoundError, StateError
 from journeyman.events.codec import Entry
 from journeyman.events.events import (
     ApprovalGiven,
@@ -181,10 +181,21 @@ def unfinished_calls(prefix: Prefix, later: Sequence[Entry]) -> tuple[ForkedCall
 def _outcomes(later: Sequence[Entry]) -> Iterator[tuple[str, str]]:
     """Yield the results of calls as the model read them, by call id. Calls with an unknown outcome have none."""
     for entry in later:
-        event = entry.event
-        if not isinstance(event, ToolCallFinished) or (event.error and event.error.code in UNKNOWN_OUTCOMES):
+        event = _finished_call(entry)
+        if event is None or (event.error and event.error.code in UNKNOWN_OUTCOMES):
             continue
         yield event.call, error_text(event.error) if event.error else event.result or ""
+
+
+def _finished_call(entry: Entry) -> ToolCallFinished | None:
+    """Return the end of a call, or None if the entry is something else or cannot be read."""
+    if entry.type != "tool_call_finished":
+        return None
+    try:
+        event = entry.event
+    except HistoryUnreadableError:
+        return None
+    return event if isinstance(event, ToolCallFinished) else None
 
 
 def edit_events(

@@ -34,6 +34,7 @@ from journeyman.journal.journal import (
     FailureRow,
     IdempotencyClaim,
     RunFilter,
+    RunPage,
     RunRow,
 )
 from journeyman.runtime.engine.context_limits import check_context, check_thread_id
@@ -365,8 +366,9 @@ class Runs:
             raise NotFoundError(f"There is no run {run_id!r}.")
         return row
 
-    async def list(self, principal: str, where: RunFilter, cursor: int | None, limit: int) -> Sequence[RunRow]:
-        """Return runs, the newest first. The cursor of the next page is the last row's `accepted_no`."""
+    async def list(self, principal: str, where: RunFilter, cursor: int | None, limit: int) -> RunPage:
+        """Return runs, the newest first. The cursor of the next page is the last row's `accepted_no`, or `stopped_at`
+        if the search was broken off."""
         mine = msgspec.structs.replace(where, principal=principal)
         return await self._journal.runs(mine, cursor, limit)
 

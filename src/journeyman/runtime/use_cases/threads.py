@@ -101,10 +101,10 @@ class Threads:
 
     async def _runs(self, where: RunFilter) -> AsyncIterator[RunRow]:
         cursor: int | None = None
-        while page := await self._journal.runs(where, cursor, PAGE):
+        while (page := await self._journal.runs(where, cursor, PAGE)) or page.stopped_at is not None:
             for row in page:
                 yield row
-            cursor = page[-1].accepted_no
+            cursor = page[-1].accepted_no if page.stopped_at is None else page.stopped_at
 
     async def _cancel_all(self, key: str, principal: str) -> None:
         for status in OPEN:

@@ -37,8 +37,9 @@ async def listen(app: App) -> int:
         await app.stop()
         return EXIT_FAILED
     _announce(app, listening)
-    await _Server(_config(app), app).serve([listening])
-    return EXIT_OK
+    server = _Server(_config(app), app)
+    await server.serve([listening])
+    return EXIT_FAILED if server.failed else EXIT_OK
 
 
 class _Server(uvicorn.Server):
@@ -49,6 +50,7 @@ class _Server(uvicorn.Server):
         self._app = app
         self._clients_stopped = False
         self._frozen = FrozenObjects(lambda: app.application.reloader.last if app.application else None)
+        self.failed = False  # the server ended by itself
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -79,6 +81,14 @@ class _Server(uvicorn.Server):
             gc.collect()
         self._clients_stopped = sweep(self.server_state.connections, asyncio.get_running_loop().time())
         self._frozen.renew_after_reload()
+        self._exit_if_disk_failed()
+
+    def _exit_if_disk_failed(self) -> None:
+        """Begin the drain if the journal takes no more commits because the disk failed: a restart may repair that."""
+        application = self._app.application
+        if application is not None and application.disk_failed and not self.should_exit:
+            log.error("the server stops, since its journal cannot be written: repair the disk, then start it again")
+            self.failed = self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         if self._app.application is not None:

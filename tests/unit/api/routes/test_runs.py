@@ -13,6 +13,17 @@ async def get(app: Any, path: str) -> Any:
     return answer.json()
 
 
+async def test_a_search_that_was_broken_off_says_so_and_goes_on() -> None:
+    ports = make_ports()
+    app = build_app(ports)
+    ports.runs.stopped_at = 7  # type: ignore[attr-defined]
+    page = await get(app, "/runs?agent=none")
+    assert (page["items"], page["partial"]) == ([], True)
+    ports.runs.stopped_at = None  # type: ignore[attr-defined]
+    rest = await get(app, f"/runs?agent=none&cursor={page['next_cursor']}")
+    assert rest == {"items": [], "next_cursor": None}
+
+
 async def test_runs() -> None:
     ports = make_ports()
     app = build_app(ports)

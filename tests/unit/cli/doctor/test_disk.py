@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from journeyman.cli.doctor import disk as disks
 from journeyman.settings import Settings
 
@@ -22,18 +20,10 @@ def test_the_journal_can_be_written_and_is_ours(tmp_path: Path) -> None:
     assert disks.journal(None).state == "warning"
 
 
-MOUNTS = "a / ext4 rw 0 0\nb /data nfs4 rw 0 0\nc /data/my\\040disk xfs rw 0 0\n"
-
-
-@pytest.mark.parametrize(
-    ("folder", "kind"), [("/var/x", "ext4"), ("/data/y", "nfs4"), ("/data/my disk/z", "xfs"), ("/database", "ext4")]
-)
-def test_the_file_system_of_a_folder(folder: str, kind: str) -> None:
-    assert disks.file_system(Path(folder), MOUNTS) == kind
-
-
 def test_a_network_share_is_no_place_for_a_journal(tmp_path: Path) -> None:
     assert "network share" in disks.disk(tmp_path / "x.db", f"a {tmp_path} nfs4 rw 0 0\n").text
+    assert "FUSE" in disks.disk(tmp_path / "x.db", f"a {tmp_path} virtiofs rw 0 0\n").text
+    assert disks.disk(tmp_path / "x.db", f"a {tmp_path}/x.db ext4 rw 0 0\n").state == "broken"
     assert "a flush takes" in disks.disk(tmp_path / "x.db", "").text
     assert not list(tmp_path.iterdir()), "nothing is left behind"
 

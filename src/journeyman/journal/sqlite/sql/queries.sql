@@ -45,11 +45,12 @@ SELECT tokens, cost_usd FROM budgets WHERE day = ? AND budget = ?
 -- name: reserved
 SELECT reserved FROM runs WHERE reserved IS NOT NULL
 
--- name: runs
+-- name: run_by_number
 SELECT r.accepted_no, r.id, t.key, r.principal, r.agent, r.version, r.parent, r.direct, r.has_input, r.status,
     r.epoch, r.accepted_at, r.started_at, r.ended_at, r.error_code, r.error_id, r.request_id, r.trace_id,
     (SELECT max(seq) FROM events WHERE stream = r.accepted_no), r.key, r.reserved, r.lacks
 FROM runs r JOIN threads t ON t.no = r.thread
+WHERE r.accepted_no = ?
 
 -- name: lacking
 SELECT r.accepted_no, r.id, t.key, r.principal, r.agent, r.version, r.parent, r.direct, r.has_input, r.status,
@@ -66,7 +67,21 @@ FROM (
         max(accepted_no) AS latest
     FROM (
         SELECT error_code, agent, ended_at, accepted_no FROM runs
-        WHERE error_code IS NOT NULL AND (?1 IS NULL OR principal = ?1) ORDER BY ended_at DESC LIMIT ?2
+        WHERE error_code IS NOT NULL ORDER BY ended_at DESC LIMIT ?1
+    )
+    GROUP BY error_code, agent
+) g JOIN runs r ON r.accepted_no = g.latest
+ORDER BY g.last_at DESC, g.error_code, g.agent LIMIT ?2
+
+-- name: failures_of_principal
+SELECT g.error_code, g.agent, g.count, g.first_at, g.last_at, r.id, r.error_id,
+    (SELECT max(seq) FROM events WHERE stream = r.accepted_no)
+FROM (
+    SELECT error_code, agent, count(*) AS count, min(ended_at) AS first_at, max(ended_at) AS last_at,
+        max(accepted_no) AS latest
+    FROM (
+        SELECT error_code, agent, ended_at, accepted_no FROM runs
+        WHERE error_code IS NOT NULL AND principal = ?1 ORDER BY ended_at DESC LIMIT ?2
     )
     GROUP BY error_code, agent
 ) g JOIN runs r ON r.accepted_no = g.latest
@@ -79,25 +94,26 @@ ORDER BY accepted_no
 -- name: thread
 SELECT t.no, t.key, t.principal, t.thread_id, t.created_at, t.updated_at, t.active_run, t.window_from, t.context,
     t.title, t.meta, t.erasing, (SELECT max(no) FROM messages WHERE thread = t.no), t.pinned,
-    t.summary
+    t.summary, t.unreadable
 FROM streams s JOIN threads t ON t.no = s.no
 WHERE s.name = ?
 
 -- name: threads
 SELECT t.no, t.key, t.principal, t.thread_id, t.created_at, t.updated_at, t.active_run, t.window_from, t.context,
     t.title, t.meta, t.erasing, (SELECT max(no) FROM messages WHERE thread = t.no), t.pinned,
-    t.summary
+    t.summary, t.unreadable
 FROM streams s JOIN threads t ON t.no = s.no
 WHERE s.name > ? AND s.name < ? AND t.principal = ? AND NOT t.erasing
 ORDER BY s.name LIMIT ?
 
 -- name: add_thread
 INSERT INTO threads (no, key, principal, thread_id, created_at, updated_at, active_run, window_from, context, title,
-    meta, erasing, pinned, summary)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    meta, erasing, pinned, summary, unreadable)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: save_thread
-UPDATE threads SET updated_at = ?, active_run = ?, window_from = ?, context = ?, erasing = ?, pinned = ?, summary = ?
+UPDATE threads SET updated_at = ?, active_run = ?, window_from = ?, context = ?, erasing = ?, pinned = ?, summary = ?,
+    unreadable = ?
 WHERE no = ?
 
 -- name: erasing
@@ -116,7 +132,7 @@ INSERT INTO streams (no, name) VALUES (?, ?)
 SELECT max(seq) FROM events WHERE stream = ?
 
 -- name: add_event
-INSERT INTO events (stream, seq, type, v, at, data) VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO events (stream, seq, type, v, at, data, checksum) VALUES (?, ?, ?, ?, ?, ?, ?)
 
 -- name: entries
 SELECT seq, type, v, at, data FROM events
@@ -211,6 +227,25 @@ ORDER BY updated_at, key LIMIT ?
 -- name: count_threads
 SELECT count(*) FROM threads WHERE NOT erasing
 
+-- name: position
+SELECT coalesce((SELECT value FROM meta WHERE key = 'epoch'), 0), coalesce((SELECT max(id) FROM events), 0),
+    coalesce((SELECT value FROM meta WHERE key = 'changes'), 0)
+
+-- name: count_change
+INSERT INTO meta (key, value) VALUES ('changes', 1) ON CONFLICT (key) DO UPDATE SET value = value + 1 RETURNING value
+
+-- name: lift_epoch
+UPDATE meta SET value = max(value, ?) WHERE key = 'epoch'
+
+-- name: kept_path
+SELECT path FROM file
+
+-- name: drop_kept_path
+DELETE FROM file
+
+-- name: keep_path
+INSERT INTO file (path) VALUES (?)
+
 -- name: epoch
 SELECT value FROM meta WHERE key = 'epoch'
 
@@ -243,3 +278,141 @@ DELETE FROM threads WHERE no = ?
 
 -- name: erase_stream
 DELETE FROM streams WHERE no = ?
+
+-- The following lead to runs by one index each; `{matches}` stands for the statement of that name.
+
+-- name: matches
+(:principal IS NULL OR principal = :principal) AND (:status IS NULL OR status = :status)
+    AND (:agent IS NULL OR agent = :agent) AND (:parent IS NULL OR parent = :parent)
+    AND (:thread IS NULL OR thread = (SELECT no FROM streams WHERE name = :thread))
+    AND (:error_code IS NULL OR error_code = :error_code) AND (:error_id IS NULL OR error_id = :error_id)
+    AND (:request_id IS NULL OR request_id = :request_id) AND (:trace_id IS NULL OR trace_id = :trace_id)
+    AND (:since IS NULL OR accepted_at >= :since) AND (:until IS NULL OR accepted_at <= :until)
+    AND (:tool IS NULL OR EXISTS (
+        SELECT 1 FROM events WHERE stream = runs.accepted_no AND type = 'tool_call_started'
+            AND json_extract(CAST(data AS TEXT), '$.tool') = :tool
+    ))
+
+-- name: scan_all
+SELECT accepted_no, {matches} FROM runs
+WHERE accepted_no < :cursor ORDER BY accepted_no DESC LIMIT :most
+
+-- name: scan_by_principal
+SELECT accepted_no, {matches} FROM runs INDEXED BY runs_principal
+WHERE principal = :principal
+    AND accepted_no < :cursor ORDER BY accepted_no DESC LIMIT :most
+
+-- name: scan_open
+SELECT accepted_no, {matches} FROM runs INDEXED BY runs_open
+WHERE status IN ('queued', 'running', 'paused')
+    AND accepted_no < :cursor ORDER BY accepted_no DESC LIMIT :most
+
+-- name: scan_by_error_code
+SELECT accepted_no, {matches} FROM runs INDEXED BY runs_error_code
+WHERE error_code = :error_code
+    AND accepted_no < :cursor ORDER BY accepted_no DESC LIMIT :most
+
+-- name: scan_by_thread
+SELECT accepted_no, {matches} FROM runs INDEXED BY runs_thread
+WHERE thread = (SELECT no FROM streams WHERE name = :thread)
+    AND accepted_no < :cursor ORDER BY accepted_no DESC LIMIT :most
+
+-- name: scan_open_of_thread
+SELECT accepted_no, {matches} FROM runs INDEXED BY runs_open
+WHERE thread = (SELECT no FROM streams WHERE name = :thread) AND status IN ('queued', 'running', 'paused')
+    AND accepted_no < :cursor ORDER BY accepted_no DESC LIMIT :most
+
+-- name: scan_by_parent
+SELECT accepted_no, {matches} FROM runs INDEXED BY runs_parent
+WHERE parent = :parent
+    AND accepted_no < :cursor ORDER BY accepted_no DESC LIMIT :most
+
+-- name: scan_by_trace
+SELECT accepted_no, {matches} FROM runs INDEXED BY runs_trace
+WHERE trace_id = :trace_id
+    AND accepted_no < :cursor ORDER BY accepted_no DESC LIMIT :most
+
+-- name: scan_by_error_id
+SELECT accepted_no, {matches} FROM runs INDEXED BY runs_error_id
+WHERE error_id = :error_id
+    AND accepted_no < :cursor ORDER BY accepted_no DESC LIMIT :most
+
+-- The following are of `db verify`. Temporary tables of the same names hold the rows that the events make.
+
+-- name: schema
+SELECT name, tbl_name, sql FROM main.sqlite_schema WHERE type IN ('table', 'index') ORDER BY type DESC
+
+-- name: last_event
+SELECT max(id) FROM events
+
+-- name: streams
+SELECT no, name FROM streams ORDER BY no
+
+-- name: events_of_stream
+SELECT seq, type, v, at, data, checksum FROM events WHERE stream = ? ORDER BY seq
+
+-- name: all_events
+SELECT e.id, e.stream, s.name, e.seq, e.type, e.v, e.at, e.data FROM events e JOIN streams s ON s.no = e.stream
+ORDER BY e.id
+
+-- name: gaps
+SELECT g.stream, s.name, g.seq, g.before, g.id > g.id_before
+FROM (
+    SELECT stream, seq, id, lag(seq, 1, 0) OVER (PARTITION BY stream ORDER BY seq) AS before,
+        lag(id, 1, 0) OVER (PARTITION BY stream ORDER BY seq) AS id_before
+    FROM events
+) g LEFT JOIN streams s ON s.no = g.stream
+WHERE g.seq != g.before + 1 OR g.id <= g.id_before OR s.no IS NULL
+
+-- name: erased_streams
+SELECT no FROM main.threads WHERE erasing
+UNION ALL SELECT accepted_no FROM main.runs WHERE thread IN (SELECT no FROM main.threads WHERE erasing)
+
+-- name: both_runs
+SELECT r.id, r.*, t.* FROM main.runs r LEFT JOIN temp.runs t ON t.accepted_no = r.accepted_no
+WHERE r.thread NOT IN (SELECT no FROM main.threads WHERE erasing)
+
+-- name: missing_runs
+SELECT id FROM temp.runs t WHERE NOT EXISTS (SELECT 1 FROM main.runs r WHERE r.accepted_no = t.accepted_no)
+
+-- name: both_threads
+SELECT r.key, r.*, t.* FROM main.threads r LEFT JOIN temp.threads t ON t.no = r.no WHERE NOT r.erasing
+
+-- name: missing_threads
+SELECT key FROM temp.threads t WHERE NOT EXISTS (SELECT 1 FROM main.threads r WHERE r.no = t.no)
+
+-- name: both_approvals
+SELECT r.id, r.*, t.* FROM main.approvals r LEFT JOIN temp.approvals t ON t.id = r.id
+WHERE r.run NOT IN (
+    SELECT id FROM main.runs WHERE thread IN (SELECT no FROM main.threads WHERE erasing)
+)
+
+-- name: missing_approvals
+SELECT id FROM temp.approvals t WHERE NOT EXISTS (SELECT 1 FROM main.approvals r WHERE r.id = t.id)
+
+-- name: both_contexts
+SELECT r.principal, r.*, t.* FROM main.contexts r LEFT JOIN temp.contexts t ON t.principal = r.principal
+WHERE r.principal NOT IN (
+    SELECT substr(s.name, length('principal:') + 1) FROM events e JOIN streams s ON s.no = e.stream
+    WHERE e.type = 'thread_erased'
+)
+
+-- name: both_messages
+SELECT coalesce(s.key, r.thread) || ' ' || r.no, r.*, t.* FROM main.messages r
+LEFT JOIN temp.messages t ON t.thread = r.thread AND t.no = r.no LEFT JOIN main.threads s ON s.no = r.thread
+WHERE s.erasing IS NOT 1
+
+-- name: missing_messages
+SELECT coalesce(s.key, t.thread) || ' ' || t.no FROM temp.messages t LEFT JOIN main.threads s ON s.no = t.thread
+WHERE NOT EXISTS (SELECT 1 FROM main.messages r WHERE r.thread = t.thread AND r.no = t.no)
+
+-- name: both_pending
+SELECT coalesce(s.key, r.thread), r.thread, r.stream, r.seq, t.thread, t.stream, t.seq FROM main.pending r
+LEFT JOIN temp.pending t ON t.thread = r.thread AND t.stream = r.stream AND t.seq = r.seq
+LEFT JOIN main.threads s ON s.no = r.thread
+WHERE s.erasing IS NOT 1
+
+-- name: both_budgets
+SELECT t.day, t.budget, t.tokens, t.cost_usd, coalesce(r.tokens, 0), coalesce(r.cost_usd, 0) FROM temp.budgets t
+LEFT JOIN main.budgets r ON r.day = t.day AND r.budget = t.budget
+WHERE t.day >= (SELECT coalesce(min(day), 0) FROM main.budgets)
