@@ -149,6 +149,63 @@ async def test_who_asks_may_not_answer_where_another_is_wanted(serve: Serve) -> 
         assert (await post(app, f"/runs/{paused['run_id']}/resume", body, 403))["code"] == "answer_by_other"
 
 
+async def test_approvals_of_one_reply_are_listed_in_the_order_of_its_calls(serve: Serve) -> None:
+    calls = ", ".join(f"{{name: refund, arguments: {{amount: {n}}}}}" for n in range(40))
+    async with serve(f"- {{tool_calls: [{calls}]}}\n- {{text: done}}\n") as app:
+        paused = await post(app, "/process", {"user_input": "refund all"})
+        assert [row["arguments"]["amount"] for row in paused["approvals"]] == list(range(40))
+        first = (await request(app, "GET", "/approvals?limit=25")).json()
+        rest = (await request(app, "GET", f"/approvals?limit=25&cursor={first['next_cursor']}")).json()
+        listed = [row["arguments"]["amount"] for row in (*first["items"], *rest["items"])]
+        assert listed == list(range(40))
+
+
+async def test_resume_and_cancel_answer_the_state_after_them(serve: Serve) -> None:
+    two = "{name: refund, arguments: {amount: 1}}, {name: refund, arguments: {amount: 2}}"
+    async with serve(f"- {{tool_calls: [{two}]}}\n- {{text: done}}\n") as app:
+        paused = await post(app, "/process", {"user_input": "refund both"})
+        first, second = (row["approval"] for row in paused["approvals"])
+        url, approve = f"/runs/{paused['run_id']}/resume", {"decision": "approve"}
+        after = await post(app, url, {"answers": [{"approval": first, **approve}]})
+        assert after["status"] in ("running", "paused")
+        assert [row["approval"] for row in after["approvals"]] == [second]
+        await until(app, paused["run_id"], "paused")
+        after = await post(app, url, {"answers": [{"approval": second, **approve}]})
+        assert after["status"] in ("running", "finished")
+        assert (after.get("approvals", []), after.get("waiting_for")) == ([], None)
+        await until(app, paused["run_id"], "finished")
+    async with serve(turn("refund", amount=1)) as app:
+        paused = await post(app, "/process", {"user_input": "refund"})
+        waiting = await post(app, "/process", {"user_input": "b", "thread_id": paused["thread_id"]}, 202)
+        for run in (waiting, paused):
+            ended = await post(app, f"/runs/{run['run_id']}/cancel", {})
+            assert (ended["status"], ended.get("approvals", [])) == ("cancelled", [])
+
+
+async def test_the_model_is_told_which_arguments_a_human_gave(serve: Serve) -> None:
+    async with serve(turn("refund", amount=5000)) as app:
+        paused = await post(app, "/process", {"user_input": "refund 5000"})
+        answer = {"approval": paused["approvals"][0]["approval"], "decision": "approve", "arguments": {"amount": 50}}
+        await post(app, f"/runs/{paused['run_id']}/resume", {"answers": [answer]})
+        await until(app, paused["run_id"], "finished")
+        messages = (await request(app, "GET", f"/threads/{paused['thread_id']}/messages")).json()["items"]
+        told = messages[2]["message"]["content"][0]["text"]
+        assert told == 'refunded 50\n\n[A human changed the arguments of this call to {"amount":50}]'
+        events = (await request(app, "GET", f"/runs/{paused['run_id']}/events")).json()["items"]
+        finished = next(event["data"] for event in events if event["type"] == "tool_call_finished")
+        assert (finished["result"], finished["human"]) == ("refunded 50", {"arguments": {"amount": 50}})
+
+
+async def test_the_same_arguments_sent_back_are_no_change(serve: Serve) -> None:
+    async with serve(turn("refund", amount=5)) as app:
+        paused = await post(app, "/process", {"user_input": "refund 5"})
+        answer = {"approval": paused["approvals"][0]["approval"], "decision": "approve", "arguments": {"amount": 5}}
+        await post(app, f"/runs/{paused['run_id']}/resume", {"answers": [answer]})
+        await until(app, paused["run_id"], "finished")
+        messages = (await request(app, "GET", f"/threads/{paused['thread_id']}/messages")).json()["items"]
+        assert messages[2]["message"]["content"][0]["text"] == "refunded 5"
+
+
 async def test_an_interrupt_ends_what_waits_and_is_next(serve: Serve) -> None:
     async with serve(turn("refund", amount=5).replace("done", "second")) as app:
         first = await post(app, "/process", {"user_input": "refund", "thread_id": "t"})
@@ -217,3 +274,45 @@ async def test_who_asks_for_a_higher_limit_may_not_give_it_where_another_is_want
         assert (asked["answerer"], asked["requested_by"]) == ("other", "local")
         body = {"answers": [{"approval": asked["approval"], "decision": "approve"}]}
         assert (await post(app, f"/runs/{paused['run_id']}/resume", body, 403))["code"] == "answer_by_other"
+
+
+GRAPH = """
+type: custom_react_agent
+model: script:turns.yaml
+graph:
+  start: write
+  nodes:
+    write: {type: llm, prompt: Write a letter.}
+    review: {type: approval, message: "Send this?\\n{{ reply }}"}
+    send: {type: function, call: "nodes:send"}
+  edges:
+    - {from: write, to: review}
+    - {from: review, to: send}
+    - {from: send, to: end}
+"""
+SEND = """
+async def send(ctx):
+    return ctx.answer("Sent: " + ctx.messages[-1].text)
+"""
+
+
+@pytest.mark.parametrize("decision", ["approve", "deny"])
+async def test_a_letter_is_reviewed_sent_and_confirmed_or_held_back(tmp_path: Path, decision: str) -> None:
+    (tmp_path / "agent.yaml").write_text(GRAPH)
+    (tmp_path / "nodes.py").write_text(SEND)
+    (tmp_path / "turns.yaml").write_text("- {text: 'Dear {{ Ann }}'}\n")
+    app = create_app(tmp_path / "agent.yaml", database_url=f"sqlite:///{tmp_path / 'j.db'}")
+    try:
+        paused = await post(app, "/process", {"user_input": "to Ann"})
+        (asked,) = paused["approvals"]
+        assert asked["message"] == "Send this?\nDear {{ Ann }}"
+        answers = [{"approval": asked["approval"], "decision": decision}]
+        await post(app, f"/runs/{paused['run_id']}/resume", {"answers": answers})
+        run = await until(app, paused["run_id"], "finished", "failed")
+        sent = ("Sent: Dear {{ Ann }}", None)
+        held = ("A human said no at the node review.", "denied")
+        assert (run["response"], run["stopped_by"]) == (sent if decision == "approve" else held)
+        messages = (await request(app, "GET", f"/threads/{paused['thread_id']}/messages")).json()["items"]
+        assert len(messages) == (3 if decision == "approve" else 2)
+    finally:
+        await app.stop()

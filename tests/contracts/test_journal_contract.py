@@ -307,6 +307,27 @@ async def test_outside_facts_come_back_and_are_never_refused_under_a_valid_epoch
     assert (await commit(journal, step("r1", said("x"), known=7))).external == ()
 
 
+@pytest.mark.parametrize("end", [RunFinished(output="done"), RunFailed(error=Failure("tool_failed", "no"))])
+async def test_no_end_but_the_cancellation_is_taken_behind_a_cancel(journal: Journal, end: Event) -> None:
+    await commit(journal, accepted("r1"))
+    await commit(journal, outside("r1", CancelRequested(by="bob")))
+    with pytest.raises(StateError) as refused:
+        await commit(journal, step("r1", said("x"), end, known=2))
+    assert refused.value.code == "cancel_requested"
+    assert await types(journal, "r1") == ["run_accepted", "run_started", "cancel_requested"], "it left no trace"
+    await commit(journal, step("r1", said("x"), known=2))
+    await commit(journal, step("r1", RunCancelled(by="bob"), known=2))
+    assert (await types(journal, "r1"))[-1] == "run_cancelled"
+
+
+async def test_another_outside_fact_does_not_refuse_an_end(journal: Journal) -> None:
+    await commit(journal, accepted("r1"))
+    await commit(journal, step("r1", asks("a1"), known=2))
+    await commit(journal, outside("r1", ApprovalGiven(approval="a1", decision="deny", by="bob")))
+    done = await commit(journal, step("r1", RunFinished(), known=3))
+    assert [entry.type for entry in done.entries] == ["run_finished"]
+
+
 async def test_an_approval_is_answered_once_and_closed_by_the_end(journal: Journal) -> None:
     await commit(journal, accepted("r1"))
     await commit(journal, step("r1", asks("a1", arguments={"x": 1}), asks("a2"), RunPaused(waiting_for=("a1", "a2"))))

@@ -32,6 +32,7 @@ def before_call(context: Any, case: Any, arguments: Any) -> None:
         _give_cursor(case)
     if isinstance(case.body, dict | list):
         case.body = _exact(case.body)
+        _give_words(case.body)
         _give_body(case)
 
 
@@ -45,6 +46,13 @@ def after_call(context: Any, case: Any, response: Any) -> None:
             _cursors[case.operation.label] = answer["next_cursor"]
         if len(_approvals) < 100:
             _approvals.extend(answer.get("approvals", ()))
+
+
+def _give_words(body: Any) -> None:
+    """A message has a word in one of its parts: no schema says which."""
+    parts = body.get("user_input") if isinstance(body, dict) else None
+    if isinstance(parts, list) and not any(str(part.get("text", "")).strip() for part in parts):
+        parts[0] = {**parts[0], "text": "hi"} if parts[0].get("type") == "text" else parts[0]
 
 
 def _give_cursor(case: Any) -> None:

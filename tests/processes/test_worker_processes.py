@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -60,11 +61,13 @@ MISBEHAVIOUR = {
     "error": ("tool_failed", "RuntimeError: no file …/keys.txt"),
     "connection": ("tool_failed", "ConnectionResetError: peer went away"),
     "again": ("tool_failed", "busy"),
-    "nan": ("tool_bad_result", "not JSON"),
-    "bytes": ("tool_bad_result", "bytes is not JSON"),
-    "foreign": ("tool_bad_result", "object is not JSON"),
-    "cycle": ("tool_bad_result", "Circular"),
-    "deep": ("tool_bad_result", "too deep"),
+}
+NOT_JSON = {
+    "nan": '{"value":null}',
+    "bytes": '{"value":"<bytes, 3 bytes>"}',
+    "foreign": '"<object, 16 bytes>"',
+    "cycle": '["<list, 88 bytes>"]',
+    "deep": "[" * 100 + '"<list, 88 bytes>"' + "]" * 100,
 }
 
 
@@ -77,6 +80,14 @@ async def test_misbehaviour_is_a_failure_with_a_stable_code(call, how, isolation
     assert message in outcome.failure.message
     assert not outcome.unknown
     assert outcome.attempts == (3 if how in ("connection", "again") else 1)
+
+
+@pytest.mark.parametrize("isolation", ["inline", "blocking"])
+@pytest.mark.parametrize("how", NOT_JSON)
+async def test_a_returned_value_that_is_not_json_is_a_result(call, how, isolation):
+    outcome = await call(isolation, how=how)
+    assert outcome.failure is None
+    assert re.sub(r"\d+ bytes", "N bytes", outcome.result) == re.sub(r"\d+ bytes", "N bytes", NOT_JSON[how])
 
 
 @pytest.mark.parametrize("isolation", ["inline", "blocking"])

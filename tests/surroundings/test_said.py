@@ -106,7 +106,7 @@ async def test_a_run_that_waits_is_shown_everywhere(folders: tuple[Path, Path]) 
         deny = {"answers": [{"approval": approval["approval"], "decision": "deny"}]}
         await request(app, "POST", f"/runs/{run['run_id']}/resume", json=deny)
         sentence = "The tool 'pay' is not here: start the server with the folder of its code."
-        while (shown := await get(app, f"/runs/{run['run_id']}"))["waiting_for"] == "approval":
+        while (shown := await get(app, f"/runs/{run['run_id']}"))["waiting_for"] != "tool":
             pass
         assert (shown["waiting_for"], shown["waiting_reason"]) == ("tool", sentence)
         [listed] = (await get(app, "/runs"))["items"]

@@ -16,6 +16,15 @@ def test_random_ids_have_a_kind_and_128_bits_and_never_repeat() -> None:
     assert len(set(made)) == len(made)
 
 
+def test_ids_of_approvals_sort_as_they_were_made() -> None:
+    ids = RandomIds()
+    made = [ids.new("appr") for _ in range(1000)]
+    assert all(re.fullmatch(r"appr_[0-9a-f]{32}", each) for each in made)
+    assert made == sorted(set(made))
+    assert RandomIds().new("appr") > made[0], "those of a later process come later"
+    assert len({each[-19:] for each in made}) == len(made)
+
+
 def test_sequential_ids_count_over_all_kinds() -> None:
     ids = SequentialIds()
     assert [ids.new("run"), ids.new("thread"), ids.new("run")] == ["run_1", "thread_2", "run_3"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -16,7 +16,7 @@ from journeyman.agents.graph.agent import GraphAgent
 from journeyman.agents.graph.compiled import CompiledNode, Graph
 from journeyman.agents.output import OutputSchema
 from journeyman.agents.policy_merge import strictest_spec
-from journeyman.agents.prompt import Prompt
+from journeyman.agents.prompt import MESSAGE_NAMES, PROMPT_NAMES, Prompt
 from journeyman.agents.react import DirectAgent
 from journeyman.agents.spec import AgentSpec, GraphSpec, ModelSettings, NodeSpec
 from journeyman.agents.toolset import Arguments, Toolset
@@ -80,9 +80,9 @@ def _model_name(model: ModelSettings, folder: Path | None) -> str:
     return model.name
 
 
-def _renderer(spec: AgentSpec, text: str | None) -> Callable[[AgentState], str]:
+def _renderer(spec: AgentSpec, text: str | None, names: Collection[str] = PROMPT_NAMES) -> Callable[[AgentState], str]:
     """Return a function that renders the prompt of a node, or for None that of the agent."""
-    prompt = Prompt(spec.prompt, template=not spec.prompt_is_text) if text is None else Prompt(text)
+    prompt = Prompt(spec.prompt, template=not spec.prompt_is_text) if text is None else Prompt(text, names=names)
     about: dict[str, JSON] = {
         "name": spec.name,
         "description": spec.description,
@@ -91,8 +91,13 @@ def _renderer(spec: AgentSpec, text: str | None) -> Callable[[AgentState], str]:
     }
 
     def render(state: AgentState) -> str:
+        reply = state.last_reply if "reply" in names else None
         return prompt.render(
-            agent=about, thread=state.thread_context, global_=state.global_context, now=state.started_at
+            agent=about,
+            thread=state.thread_context,
+            global_=state.global_context,
+            now=state.started_at,
+            reply=reply.text if reply else "",
         )
 
     return render
@@ -114,7 +119,7 @@ def _graph(
             settings=settings,
             model=_model_name(settings, folder),
             tools=tuple(offered),
-            render=_renderer(spec, text),
+            render=_renderer(spec, text, MESSAGE_NAMES if node.type == "approval" else PROMPT_NAMES),
             work=NodeWork(functions[node.name], node.config) if node.name in functions else None,
         )
 

@@ -35,7 +35,7 @@ from journeyman.agent_files.validation import MAX_PROBLEMS, validate_agent_file,
 from journeyman.agent_files.variables import Expansion, expand
 from journeyman.agents.conditions import compile_approval
 from journeyman.agents.output import OutputSchema
-from journeyman.agents.prompt import Prompt, PromptError
+from journeyman.agents.prompt import MESSAGE_NAMES, PROMPT_NAMES, Prompt, PromptError
 from journeyman.agents.prompt_clock import time_within_a_day
 from journeyman.agents.spec import AgentSpec, GraphSpec, History, Output
 from journeyman.egress.services import ServiceSpec
@@ -238,9 +238,9 @@ class _Definition:
             self.problems.append(problem)
 
     def _prompt_fault(self, path: YamlPath, text: str) -> Problem | None:
-        """Return the problem of the prompt at `path`, or None."""
+        """Return the problem of the prompt at `path`, or None. The message of an approval node may use more names."""
         try:
-            Prompt(text)
+            Prompt(text, names=MESSAGE_NAMES if path[-1] == "message" else PROMPT_NAMES)
         except PromptError as exc:
             return self._prompt_problem(path, exc)
         if (line := time_within_a_day(text)) is not None:

@@ -28,7 +28,7 @@ _OMITTED: Mapping[str, frozenset[str]] = {
     "model_replied": frozenset({"latency_ms"}),
     "model_failed": frozenset({"latency_ms"}),
     "tool_call_started": frozenset({"idempotency_key", "code_hash"}),
-    "tool_call_finished": frozenset({"duration_ms"}),
+    "tool_call_finished": frozenset({"duration_ms", "human"}),  # `human` follows from the answers
     "approval_requested": frozenset({"args_hash", "deadline"}),
     "approval_given": frozenset({"by"}),
     "cancel_requested": frozenset({"by"}),

@@ -13,7 +13,7 @@ import msgspec
 
 from journeyman.agents.spec import AgentSpec, Reaction
 from journeyman.agents.toolset import Toolset
-from journeyman.events.events import ROOT, Answerer, AskedLimit, Decision, Failure, Path
+from journeyman.events.events import ROOT, Answerer, AskedLimit, Decision, Failure, HumanChange, Path
 from journeyman.events.fold import AgentState
 from journeyman.events.messages import JSON, Message
 from journeyman.events.model_request import ModelRequest
@@ -56,6 +56,7 @@ class CallTool(msgspec.Struct, frozen=True, kw_only=True):
     spec: ToolSpec
     arguments: dict[str, JSON]
     attempt: int = 1
+    human: HumanChange | None = None  # the arguments are a human's; None: they are the model's
     path: Path = ROOT
 
     @property
@@ -72,6 +73,7 @@ class Settle(msgspec.Struct, frozen=True, kw_only=True):
     failure: Failure | None = None
     result: str | None = None
     attempts: int = 0
+    human: HumanChange | None = None  # None: no human changed the call
     path: Path = ROOT
 
     @property

@@ -70,6 +70,15 @@ def _used_tokens(state: AgentState, counting: Limits | Bounds) -> int:
     return read + state.usage.output_tokens
 
 
+def most_calls(state: AgentState, limits: Limits) -> int:
+    """Return how many calls of the next reply can matter: those that the limit leaves, and one more, which reaches it.
+
+    If a human may raise the limit, it counts as it is at most.
+    """
+    highest = _highest(state, limits, "tool_calls") or 0
+    return max(0, max(effective_limits(limits, state).tool_calls, int(highest)) - state.tool_calls) + 1
+
+
 def effective_limits(limits: Limits, state: AgentState) -> Limits:
     """Return the limits of a run: those of its agent, as humans have raised them, and for a child run not more than its
     parent had left.

@@ -6,7 +6,7 @@ Only text of agent files is compiled; text of users or models is passed in as va
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ MAX_CHARACTERS = 256 * 1024  # of a rendered prompt
 MAX_DEPTH = 50  # of a template's syntax tree
 MAX_NODES = 5000
 PROMPT_NAMES = ("agent", "context", "now")
+MESSAGE_NAMES = (*PROMPT_NAMES, "reply")  # of the message of an approval node
 
 _MARKUP = re.compile(r"\{[{%#]")
 
@@ -38,13 +39,13 @@ class PromptError(BaseError):
 class Prompt:
     """A compiled prompt. Text without markup is used as it is, and does not load Jinja."""
 
-    def __init__(self, text: str, *, template: bool = True) -> None:
-        """Compile `text`. With `template=False` braces have no meaning.
+    def __init__(self, text: str, *, template: bool = True, names: Collection[str] = PROMPT_NAMES) -> None:
+        """Compile `text`, which may use these names. With `template=False` braces have no meaning.
 
         Raises PromptError for a syntax error, an unknown name, or a reference to another template.
         """
         self.text = text
-        self._template = _compile(text) if template and _MARKUP.search(text) else None
+        self._template = _compile(text, names) if template and _MARKUP.search(text) else None
 
     def render(
         self,
@@ -53,8 +54,11 @@ class Prompt:
         thread: Mapping[str, JSON],
         global_: Mapping[str, JSON],
         now: int,
+        reply: str = "",
     ) -> str:
         """Return the system prompt. `now` is in microseconds since the epoch; templates see it as a datetime in UTC.
+
+        `reply` is the last reply of the run, for a prompt that may use this name.
 
         Raises PromptError, for example if the context does not have a name that the template uses.
         """
@@ -64,6 +68,7 @@ class Prompt:
             "agent": agent,
             "context": {"thread": thread, "global": global_},
             "now": datetime.fromtimestamp(now // 1_000_000, UTC),
+            "reply": reply,
         }
         return _render(self._template, values)
 
@@ -73,7 +78,7 @@ def parse_prompt(text: str) -> jinja2.nodes.Template:
     return _environment().parse(text)
 
 
-def _compile(text: str) -> jinja2.Template:
+def _compile(text: str, names: Collection[str]) -> jinja2.Template:
     # Loaded here: 120 ms and 6 MB, needed only for prompts with markup.
     from jinja2 import TemplateSyntaxError, meta  # noqa: PLC0415
 
@@ -88,10 +93,10 @@ def _compile(text: str) -> jinja2.Template:
         raise PromptError("the prompt nests too deeply") from exc
     if any(True for _ in meta.find_referenced_templates(tree)):
         raise PromptError("the prompt may not include, import or extend another template")
-    unknown = sorted(meta.find_undeclared_variables(tree) - {*PROMPT_NAMES, *environment.globals})
+    unknown = sorted(meta.find_undeclared_variables(tree) - {*names, *environment.globals})
     if unknown:
         raise PromptError(
-            f"the prompt uses the unknown name {unknown[0]!r}; it sees {', '.join(PROMPT_NAMES)}"
+            f"the prompt uses the unknown name {unknown[0]!r}; it sees {', '.join(names)}"
             f" (for example context.thread.{unknown[0]})",
             line=_line_of(text, unknown[0]),
         )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+
+import msgspec
 
 from journeyman.agents.decision import Action, AskHuman, CallTool, Settle
 from journeyman.agents.reply_endings import failure_of_cut, failure_of_unknown, usable_arguments
 from journeyman.agents.toolset import Toolset, arguments_hash
 from journeyman.errors import ToolError
-from journeyman.events.events import Failure
+from journeyman.events.events import Failure, HumanChange
 from journeyman.events.fold import AgentState
 from journeyman.events.messages import JSON
 from journeyman.events.model_request import ToolDefinition
@@ -39,17 +40,29 @@ def next_action(call: CallState, state: AgentState, tools: Toolset) -> Action | 
         return reject(call, exc.code, exc.message)
     if call.status == "asked":
         asks = tools.needs_approval(spec, arguments, state)
-        return _ask_to_run(call, spec, arguments) if asks else _run(call, spec, arguments)
+        return _ask_to_run(call, spec, arguments, _forked_reason(call)) if asks else _run(call, spec, arguments)
     if call.status == "orphaned" and spec.policy.effects == "once":
         return unknown_outcome(call, spec, arguments)
     allowed = call.forked is None or call.decision in ("approve", "retry")
     if not allowed and tools.needs_approval(spec, arguments, state):
-        return _ask_to_run(call, spec, arguments)
+        return _ask_to_run(call, spec, arguments, _forked_reason(call))
     if call.status == "orphaned":
         return _run_again(call, spec, arguments)
     if (call.decision in ("approve", "retry") or call.kind == "question") and not _is_approved_code(call, spec):
-        return _ask_to_run(call, spec, arguments)
+        return _ask_to_run(call, spec, arguments, _changed_reason(call))
     return _run(call, spec, arguments)
+
+
+def _forked_reason(call: CallState) -> str:
+    """Return why a human is asked again in a fork; empty if this was not asked before."""
+    return "It was asked before the fork, whose answers do not count here." if call.approval is not None else ""
+
+
+def _changed_reason(call: CallState) -> str:
+    """Return why a human is asked again after an answer was given for other code."""
+    if call.kind == "question":
+        return f"The code of {call.tool} changed since you answered its question."
+    return f"The code of {call.tool} changed since you approved."
 
 
 def _closed_by_answer(call: CallState) -> Settle | None:
@@ -60,7 +73,7 @@ def _closed_by_answer(call: CallState) -> Settle | None:
         case "deny":
             return _close(call, Failure("approval_denied", "A human refused this call. Do not try it again."))
         case "done" if call.kind != "question":
-            return _close(call, result=_result_of_done(call))
+            return _close(call, result=_result_of_done(call), human=_change_of_done(call))
         case "fail":
             return _close(call, _unknown_failure(call.tool))
         case _:
@@ -85,6 +98,13 @@ def _result_of_done(call: CallState) -> str:
     return call.answer or ""
 
 
+def _change_of_done(call: CallState) -> HumanChange | None:
+    """Return what the model reads of a human who said that a call was done. None: the result is that of a fork."""
+    if call.forked is not None and call.forked.result is not None and call.answer in (None, call.forked.result):
+        return call.edit
+    return msgspec.structs.replace(call.edit or HumanChange(), answered=True)
+
+
 def reject(call: CallState, code: str, message: str) -> Settle:
     """Close a call that must not run. If a crash interrupted it, its outcome is unknown, since it may have happened."""
     return _close(call, _unknown_failure(call.tool) if call.status == "orphaned" else Failure(code, message))
@@ -93,7 +113,7 @@ def reject(call: CallState, code: str, message: str) -> Settle:
 def _run_again(call: CallState, spec: ToolSpec, arguments: dict[str, JSON]) -> Action:
     """Run a call again that a crash interrupted and whose effects allow it. If its code has changed, ask first."""
     if spec.code_hash != call.code_hash:
-        return _ask_to_run(call, spec, arguments)
+        return _ask_to_run(call, spec, arguments, f"The code of {call.tool} changed since this call was started.")
     return _run(call, spec, arguments)
 
 
@@ -149,14 +169,16 @@ def _question(call: CallState) -> str:
     return f"{call.tool} was done in the run that this one was forked from. Go on with its result there (done)?"
 
 
-def _ask_to_run(call: CallState, spec: ToolSpec, arguments: dict[str, JSON]) -> Action:
+def _ask_to_run(call: CallState, spec: ToolSpec, arguments: dict[str, JSON], reason: str = "") -> Action:
+    """Ask whether the call may run. `reason` says why it is asked again."""
     approval = spec.policy.approval
+    message = f"May {call.tool} run with these arguments?"
     return AskHuman(
         call=call.call,
         kind="tool",
         tool=call.tool,
         arguments=arguments,
-        message=f"May {call.tool} run with these arguments?",
+        message=f"{message} {reason}" if reason else message,
         args_hash=arguments_hash(spec, arguments),
         decisions=("approve", "deny"),
         deadline_seconds=approval.deadline_seconds,
@@ -174,19 +196,23 @@ def _run(call: CallState, spec: ToolSpec, arguments: dict[str, JSON]) -> Action:
         spec=spec,
         arguments=arguments,
         attempt=call.attempt + 1,
+        human=call.edit,
         path=call.path,
     )
 
 
-def _close(call: CallState, failure: Failure | None = None, **rest: Any) -> Settle:
+def _close(
+    call: CallState, failure: Failure | None = None, result: str | None = None, human: HumanChange | None = None
+) -> Settle:
     return Settle(
         call=call.call,
         call_id=call.call_id,
         tool=call.tool,
         failure=failure,
+        result=result,
         attempts=call.attempt,
+        human=human or call.edit,
         path=call.path,
-        **rest,
     )
 
 

@@ -30,9 +30,15 @@ def user_message(role: Role, content: Content, path: str = "body.user_input") ->
 def start_of(
     body: ProcessRequest, context: RequestContext, *, stream: bool, key: IdempotencyKey | None = None
 ) -> StartRun:
-    """Return the run to start. With `stream`, the gateway is asked to stream its replies."""
+    """Return the run to start. With `stream`, the gateway is asked to stream its replies.
+
+    Raises RequestError (422) if the input is only white space.
+    """
+    message = user_message("user", body.user_input)
+    if message.is_blank:
+        raise RequestError("`body.user_input` is only white space: send some text.", path="body.user_input")
     return StartRun(
-        input=user_message("user", body.user_input),
+        input=message,
         agent=body.agent,
         thread_id=body.thread_id,
         context=body.context,

@@ -65,6 +65,18 @@ class Bounds(msgspec.Struct, frozen=True, omit_defaults=True):
     count_uncached: bool = False  # `tokens` does not count input tokens that a prompt cache had
 
 
+class HumanChange(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a human changed about a tool call, which the model would otherwise not know.
+
+    `arguments` were given instead of the model's; None: they are the model's. With `answered`, a human said that the
+    call was done, and wrote its result if there is one.
+    """
+
+    arguments: dict[str, JSON] | None = None
+    hidden: tuple[str, ...] = ()  # names of the arguments that are redacted for people and in the model's note
+    answered: bool = False
+
+
 class Spent(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a child run and its own children have used."""
 
@@ -295,6 +307,7 @@ class ToolCallFinished(_Step, frozen=True, kw_only=True, omit_defaults=True):
     duration_ms: float = 0.0
     attempts: int = 0  # 0: it was refused, cancelled or answered without running
     cached: bool = False
+    human: HumanChange | None = None  # None: no human changed anything
 
 
 class NodeEntered(_Step, frozen=True, kw_only=True, omit_defaults=True):
@@ -319,6 +332,7 @@ class NodeLeft(_Step, frozen=True, kw_only=True, omit_defaults=True):
     result: JSON = None
     error: Failure | None = None
     spent: Spent | None = None  # by the child run
+    answer: str | None = None  # the answer with which the node ends the run; None: the run goes on
 
 
 class BranchEnded(_Step, frozen=True, kw_only=True, omit_defaults=True):

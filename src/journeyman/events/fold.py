@@ -46,7 +46,7 @@ from journeyman.events.graph_position import interrupted_calls, joined_into, wit
 from journeyman.events.limit_questions import limit_question_of, new_limit
 from journeyman.events.merge_patch import merge_patch
 from journeyman.events.messages import Message
-from journeyman.events.node_steps import after_answer, after_step, answered, is_asked, is_of_code, waiting
+from journeyman.events.node_steps import after_answer, after_step, answered, is_of_code, waiting
 from journeyman.events.open_calls import CallState, ModelCallState, unallowed_decisions
 from journeyman.events.origin import RequestOrigin
 from journeyman.events.state import AgentState, Status, Summary, apply_summary, into_branch, out_of_branch
@@ -204,7 +204,7 @@ def _orphan(state: AgentState) -> AgentState:
 
 def _change_context(state: AgentState, event: ContextChanged) -> AgentState:
     if event.path.branch:
-        walk, conflict = state.walk.patched(event)
+        walk, conflict = state.walk.patched(event, state.thread_context)
         state = replace(state, walk=walk, failure=state.failure or conflict)
     if event.scope == "thread":
         return replace(state, thread_context=merge_patch(state.thread_context, event.patch))
@@ -337,8 +337,9 @@ def _answer(state: AgentState, event: ApprovalGiven) -> AgentState:
             asked = question.asked
             state = replace(state, raised={**state.raised, asked.name: new_limit(event, asked)})
         return replace(state, limit_question=question.answered_by(event))
-    if any(is_asked(call, event) for call in state.calls):
-        return replace(state, calls=answered(state.calls, event))
+    calls = answered(state.calls, event)
+    if calls is not state.calls:
+        return replace(state, calls=calls)
     return replace(state, walk=after_answer(state.walk, event))
 
 
@@ -347,8 +348,9 @@ def _finish_call(state: AgentState, event: ToolCallFinished) -> AgentState:
     state = _with_call(state, event.call, status="finished", message=message_of(event))
     if event.error is not None:
         state = replace(state, errors=(*state.errors, event.error)[-10:])
-    if any(call.status != "finished" for call in state.calls):
-        return state
+    for call in reversed(state.calls):  # the last calls finish last, as a rule: this finds one at once
+        if call.status != "finished":
+            return state
     if state.direct is not None:
         return replace(state, calls=(), output=event.result or "", failure=event.error, direct_call=event)
     results = tuple(call.message for call in state.calls if call.message is not None)

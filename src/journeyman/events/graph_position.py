@@ -7,7 +7,7 @@ calls are those of the AgentState.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -30,6 +30,7 @@ replace = msgspec.structs.replace
 # waiting, answered: an approval of the node itself. left: the next node is not recorded yet.
 # ended: the branch waits at a join, or has ended.
 NodeStatus = Literal["entered", "orphaned", "waiting", "answered", "left", "ended"]
+CONTEXT_CONFLICT = "context_conflict"  # code of the failure of branches that change the same key
 WORKING = ("entered", "orphaned", "waiting", "answered")
 
 
@@ -49,6 +50,7 @@ class NodeState(msgspec.Struct, frozen=True, kw_only=True):
     decision: Decision | None = None
     result: JSON = None
     error: Failure | None = None
+    answer: str | None = None  # left: the answer with which it ends the run
     edge: int | None = None  # ended: the number of the edge of the join at which it waits; None: the branch is over
     # Calls of the node's own code:
     calls: tuple[CallState, ...] = ()  # open
@@ -75,6 +77,7 @@ class BranchState(msgspec.Struct, frozen=True, kw_only=True):
     model_call: ModelCallState | None = None
     corrections: int = 0
     patched: dict[str, str] = {}  # context key (scope.key) -> the node that last changed it
+    before: dict[str, JSON] = {}  # key of the thread's context -> its value before the change; None: it had none
 
 
 class GraphPosition(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,6 +157,7 @@ class GraphPosition(msgspec.Struct, frozen=True, kw_only=True):
                 status="left",
                 result=event.result,
                 error=event.error,
+                answer=event.answer,
                 failures=current.failures + (event.error is not None),
                 outcomes=succeeded if event.error is not None else {},
             )
@@ -174,15 +178,22 @@ class GraphPosition(msgspec.Struct, frozen=True, kw_only=True):
         ended = set(joins) if branch in joins else {branch}
         gone = {name for name in self.branches if name in joins or any(is_within(name, outer) for outer in ended)}
         patched = {key: node for name in gone for key, node in self.branches[name].patched.items()}
+        before = {key: value for name in gone for key, value in self.branches[name].before.items()}
         branches = {name: state for name, state in self.branches.items() if name not in gone or name == branch}
         if merged := branches.get(branch):
             own = messages if branch in joins else (*merged.messages, *messages)
             node = replace(merged.node, status="left", edge=None)
-            branches[branch] = replace(merged, node=node, messages=own, patched={**merged.patched, **patched})
+            both = {"patched": {**merged.patched, **patched}, "before": {**before, **merged.before}}
+            branches[branch] = replace(merged, node=node, messages=own, **both)
         return replace(self, branches=branches), messages
 
-    def patched(self, event: ContextChanged) -> tuple[GraphPosition, Failure | None]:
-        """Return the position after a branch changed the context.
+    @property
+    def context_before(self) -> dict[str, JSON]:
+        """Keys of the thread's context that the branches changed, as they were before. None: the key was not there."""
+        return {key: value for branch in self.branches.values() for key, value in branch.before.items()}
+
+    def patched(self, event: ContextChanged, context: Mapping[str, JSON]) -> tuple[GraphPosition, Failure | None]:
+        """Return the position after a branch changed a context. `context` is the thread's before the change.
 
         Also returns a failure if a parallel branch has changed the same key.
         """
@@ -191,9 +202,10 @@ class GraphPosition(msgspec.Struct, frozen=True, kw_only=True):
         if branch is None:
             return self, None
         keys = dict.fromkeys((f"{event.scope}.{key}" for key in event.patch), path.node)
-        position = replace(
-            self, branches={**self.branches, path.branch: replace(branch, patched={**branch.patched, **keys})}
-        )
+        known = self.context_before
+        new = {key: known.get(key, context.get(key)) for key in event.patch} if event.scope == "thread" else {}
+        changed = replace(branch, patched={**branch.patched, **keys}, before={**new, **branch.before})
+        position = replace(self, branches={**self.branches, path.branch: changed})
         for name, other in self.branches.items():
             if is_parallel_to(name, path.branch) and (conflicts := sorted(keys.keys() & other.patched)):
                 return position, _conflict(conflicts[0], other.patched[conflicts[0]], path.node)
@@ -266,9 +278,21 @@ def is_parallel_to(branch: str, other: str) -> bool:
     return branch != other and not is_within(branch, other) and not is_within(other, branch)
 
 
-def with_call(calls: Iterable[CallState], name: str, **changes: Any) -> tuple[CallState, ...]:
+def with_call(calls: tuple[CallState, ...], name: str, **changes: Any) -> tuple[CallState, ...]:
     """Return the calls, with the named one changed."""
-    return tuple(replace(call, **changes) if call.call == name else call for call in calls)
+    place = place_of(calls, name)
+    return calls if place is None else (*calls[:place], replace(calls[place], **changes), *calls[place + 1 :])
+
+
+def place_of(calls: Sequence[CallState], name: str) -> int | None:
+    """Return the index of the named call, or None. The name of a call of a reply ends with it (`m2.17`).
+
+    A reply may have thousands of calls, and each of their events asks.
+    """
+    digits = name.rpartition(".")[2]
+    if digits.isdecimal() and (place := int(digits)) < len(calls) and calls[place].call == name:
+        return place
+    return next((place for place, call in enumerate(calls) if call.call == name), None)
 
 
 def interrupted_calls(calls: tuple[CallState, ...]) -> tuple[CallState, ...]:
@@ -292,7 +316,7 @@ def _failed(outcome: ToolCallFinished | Message) -> bool:
 def _conflict(key: str, first: str, second: str) -> Failure:
     scope, _, name = key.partition(".")
     return Failure(
-        "context_conflict",
+        CONTEXT_CONFLICT,
         f"The nodes {first} and {second} run beside each other, and both changed {name!r} of the {scope} context."
         " Give each a key of its own, or let one run after the other.",
     )

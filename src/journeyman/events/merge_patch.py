@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
+
 from journeyman.events.messages import JSON
 
 
@@ -22,3 +24,16 @@ def merge_patch(target: Mapping[str, JSON], patch: Mapping[str, JSON]) -> dict[s
         else:
             merged[key] = value
     return merged
+
+
+def patch_between(now: Mapping[str, JSON], then: Mapping[str, JSON]) -> dict[str, JSON]:
+    """Return the patch that makes `then` of `now`. Neither may hold null in an object, as no merged context does."""
+    patch: dict[str, JSON] = {key: None for key in now if key not in then}
+    for key, value in then.items():
+        old = now.get(key)
+        if isinstance(value, dict) and isinstance(old, dict):
+            if inner := patch_between(old, value):
+                patch[key] = inner
+        elif key not in now or msgspec.json.encode(old) != msgspec.json.encode(value):  # in Python, true equals 1
+            patch[key] = value
+    return patch

@@ -62,8 +62,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A message.
 
     `extra` keeps opaque provider fields (reasoning, signatures), which are sent back unchanged. Its `content` is the
-    content of a reply as it came, if that is not only text. The fields, and those of the tool calls, belong to `owner`;
-    a message without them has none.
+    content of a reply as it came, if that is not only text. The fields, those of the tool calls, and call ids that not
+    every server takes belong to `owner`; a message without them has none.
     """
 
     role: Role
@@ -75,12 +75,18 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     pinned: bool = False  # every model call on the thread sees it, however full the window is
     extra: dict[str, JSON] = {}
     owner: Owner | None = None
+    dropped_calls: int = 0  # role assistant: calls of the reply that were dropped, since no limit allowed them
     clock: int | None = None  # role user: when it was sent, in microseconds; the model reads it. None: it does not
 
     @property
     def text(self) -> str:
         """All text parts, joined."""
         return "".join(part.text for part in self.content if isinstance(part, TextPart))
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether there is nothing but white space in it, which some servers refuse like no text at all."""
+        return all(isinstance(part, TextPart) and (not part.text or part.text.isspace()) for part in self.content)
 
     @property
     def is_opaque(self) -> bool:
@@ -114,6 +120,15 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
             self.cached_tokens + other.cached_tokens,
             sum(known) if known else None,
         )
+
+
+def with_most_calls(message: Message, most: int) -> Message:
+    """Return the message with its first `most` calls, and with the number of those that were dropped."""
+    dropped = len(message.tool_calls) - most
+    if dropped <= 0:
+        return message
+    kept = message.tool_calls[:most]
+    return msgspec.structs.replace(message, tool_calls=kept, dropped_calls=message.dropped_calls + dropped)
 
 
 def with_time_shown(message: Message) -> Message:

@@ -11,6 +11,7 @@ from typing import assert_never
 from journeyman.events.events import (
     ApprovalGiven,
     ApprovalRequested,
+    HumanChange,
     ModelCalled,
     ModelFailed,
     ModelReplied,
@@ -88,11 +89,16 @@ def waiting(calls: tuple[CallState, ...], event: ApprovalRequested) -> tuple[Cal
 
 def answered(calls: tuple[CallState, ...], event: ApprovalGiven) -> tuple[CallState, ...]:
     """Return the calls, with the answer stored in the one that waits for it."""
-    return tuple(_with_answer(call, event) if is_asked(call, event) else call for call in calls)
+    for place, call in enumerate(calls):
+        if is_asked(call, event):
+            return (*calls[:place], _with_answer(call, event), *calls[place + 1 :])
+    return calls
 
 
 def _with_answer(call: CallState, event: ApprovalGiven) -> CallState:
     arguments = call.arguments if event.arguments is None else event.arguments
+    if arguments != call.arguments:
+        call = replace(call, edit=HumanChange(arguments=event.arguments, hidden=event.hidden))
     if call.kind == "question" and event.decision == "done":
         call = replace(call, answers=(*call.answers, Answered(call.question, event.result or "")))
     return replace(call, status="answered", decision=event.decision, arguments=arguments, answer=event.result)

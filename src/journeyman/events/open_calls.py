@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from journeyman.events.events import ROOT, Decision, ForkedCall, Path
+from journeyman.events.events import ROOT, Decision, ForkedCall, HumanChange, Path
 from journeyman.events.messages import JSON, Message
 
 CallStatus = Literal["asked", "started", "orphaned", "waiting", "answered", "finished"]
@@ -40,6 +40,7 @@ class CallState(msgspec.Struct, frozen=True, kw_only=True):
     message: Message | None = None  # the result as the model reads it, once finished
     path: Path = ROOT
     finish_reason: str = "stop"  # of the reply that asked for it
+    edit: HumanChange | None = None  # the arguments that a human gave instead; None: they are the model's
 
     @property
     def asks_again(self) -> bool:

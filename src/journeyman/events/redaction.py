@@ -30,7 +30,7 @@ def redacted_data(data: bytes) -> bytes:
     if _MARK not in data:
         return data
     event: Any = msgspec.json.decode(data)
-    for item in (event, event.get("direct"), *_calls(event.get("message"))):
+    for item in (event, event.get("direct"), event.get("human"), *_calls(event.get("message"))):
         if isinstance(item, dict) and item.get("hidden") and "arguments" in item:
             item["arguments"] = redacted_arguments(item["arguments"], item["hidden"])
     return msgspec.json.encode(event)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 
 from journeyman.events.events import (
@@ -14,6 +16,7 @@ from journeyman.events.events import (
     ToolCallFinished,
 )
 from journeyman.events.messages import Message, Owner, tool_result
+from journeyman.events.redaction import redacted_arguments
 
 
 def message_of(event: Event) -> Message | None:
@@ -27,7 +30,7 @@ def message_of(event: Event) -> Message | None:
     if isinstance(event, MessageAdded):
         return event.message
     if isinstance(event, ToolCallFinished):
-        return tool_result(event.call_id, event.tool, _result_text(event))
+        return tool_result(event.call_id, event.tool, result_text(event))
     if isinstance(event, RunAccepted):
         return event.input
     return None
@@ -57,8 +60,23 @@ def error_text(error: Failure) -> str:
     return msgspec.json.encode({"error": {"code": error.code, "message": error.message}}).decode()
 
 
-def _result_text(event: ToolCallFinished) -> str:
-    return error_text(event.error) if event.error is not None else event.result or ""
+def result_text(event: ToolCallFinished) -> str:
+    """Return the outcome of a call as the model reads it, with a note of what a human changed about the call."""
+    text = error_text(event.error) if event.error is not None else event.result or ""
+    return text if event.human is None else "\n\n".join((*filter(None, (text,)), *_notes(event)))
+
+
+def _notes(event: ToolCallFinished) -> Iterator[str]:
+    """Yield what a human changed about the call, in words for the model. Redacted arguments stay redacted."""
+    if event.human is None:
+        return
+    if event.human.arguments is not None:
+        shown = msgspec.json.encode(redacted_arguments(event.human.arguments, event.human.hidden)).decode()
+        yield f"[A human changed the arguments of this call to {shown}]"
+    if event.human.answered and event.result:
+        yield "[A human said that this call was done, and wrote the result above.]"
+    elif event.human.answered:
+        yield "[A human said that this call was done.]"
 
 
 def in_call_order(messages: tuple[Message, ...]) -> tuple[Message, ...]:

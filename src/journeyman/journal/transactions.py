@@ -41,6 +41,7 @@ from journeyman.journal.projection.project import project, project_step
 from journeyman.journal.projection.thread_rows import is_pinned
 from journeyman.journal.tables import Run, Tables, Thread, require_run, require_thread
 
+CANCEL_REQUESTED = "cancel_requested"  # code of the refusal of an end behind a cancel
 MOST_PINNED = 16  # pinned messages of one thread: every model call sees them all
 ERASED_AT_ONCE = 500  # rows per transaction of an erasure, so that other batches wait for milliseconds only
 
@@ -102,7 +103,17 @@ class Transactions:
                 _check_queued(append.drafts)
             self._check_steps(append.drafts, effects, may_end=True)
             if append.drafts and append.drafts[-1].type in END_TYPES:
+                self._check_end(run, append)
                 effects.ended.add(run.id)
+
+    def _check_end(self, run: Run, append: Append) -> None:
+        """Refuse the end of a run whose writer does not know yet that a cancel was acknowledged, unless it is that."""
+        if append.known >= run.last_seq or append.drafts[-1].type == "run_cancelled":
+            return
+        unknown = self._tables.entries(append.stream, append.known, run.last_seq - append.known)
+        if any(entry.type == "cancel_requested" for entry in unknown):
+            text = "A cancel of this run was recorded before its end. Record run_cancelled instead."
+            raise StateError(text, code=CANCEL_REQUESTED)
 
     def _check_accept(self, run_id: str, event: RunAccepted, batch: Batch, effects: _Effects) -> None:
         if run_id in effects.runs or self._tables.run(run_id) is not None:

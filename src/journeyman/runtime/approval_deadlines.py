@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 DEADLINE = "deadline"  # the name in `answered_by` of a default answer
 AT_ONCE = 50  # approvals read and answered in one round
+LOOK_SECONDS = 30.0  # timers count no time in which the machine sleeps, and miss a clock that was set
 RETRY_SECONDS = 5.0  # after a round that the journal refused
 _RETRY_US = round(RETRY_SECONDS * 1_000_000)
 
@@ -47,7 +48,18 @@ class ApprovalDeadlines:
         if self._timer is not None:
             self._timer.cancel()
         self._armed = deadline
-        self._timer = self._clock.call_later(max(0, deadline - self._clock.now()) / 1_000_000, self._due)
+        self._wait(deadline)
+
+    def _wait(self, deadline: int) -> None:
+        seconds = max(0, deadline - self._clock.now()) / 1_000_000
+        self._timer = self._clock.call_later(min(seconds, LOOK_SECONDS), self._look_at_clock)
+
+    def _look_at_clock(self) -> None:
+        """Answer what is due, or wait on if the wall clock says that nothing is."""
+        if self._armed is not None and self._armed > self._clock.now():
+            self._wait(self._armed)
+        else:
+            self._due()
 
     def observe(self, run: AgentState, drafts: Sequence[Draft]) -> None:
         """Arm the timer for the approvals that were committed with a deadline."""

@@ -5,16 +5,24 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections.abc import Awaitable
 
 import msgspec
 
 from journeyman.clock import Clock
-from journeyman.errors import ToolError, ToolExecutionError, ToolNotFoundError
+from journeyman.errors import (
+    BaseError,
+    ServiceError,
+    ServiceUnavailableError,
+    ToolError,
+    ToolExecutionError,
+    ToolNotFoundError,
+)
 from journeyman.events.events import Failure
 from journeyman.events.messages import JSON
 from journeyman.ids import Ids
 from journeyman.tools.cache.cache import ToolCache
-from journeyman.tools.failures import TransientToolError, UnansweredToolError
+from journeyman.tools.failures import TransientToolError, UnansweredToolError, detail_of, failure_of, readable
 from journeyman.tools.process.pool import WorkerPool
 from journeyman.tools.rate_limits import ToolRateLimits
 from journeyman.tools.registry import RegisteredTool, ToolRegistry
@@ -122,7 +130,7 @@ class Executor:
         await call.host.starting(request.attempt)
         try:
             async with asyncio.timeout(limit):
-                return await invoker.invoke(request, call.host)
+                return await _translated(invoker.invoke(request, call.host))
         except TimeoutError as exc:
             raise ToolTimeoutError(f"the tool did not answer within {limit:g} seconds and was stopped") from exc
 
@@ -165,6 +173,23 @@ class Executor:
             "detail": getattr(failure, "detail", None),
         }
         _log.warning("tool %s failed: %s", request.spec.name, failure.message, extra=facts)
+
+
+async def _translated(invoked: Awaitable[JSON]) -> JSON:
+    """Await a call. An error of a library becomes one of the call, since it must not fail the whole run.
+
+    Whether the call took effect is unknown then. Errors of the journal pass: the run cannot go on here.
+    """
+    try:
+        return await invoked
+    except ServiceUnavailableError as exc:  # nothing was sent
+        raise failure_of(exc) from exc
+    except ServiceError as exc:
+        raise UnansweredToolError(exc.message, code=exc.code, detail=detail_of(exc)) from exc
+    except (BaseError, TimeoutError):
+        raise
+    except Exception as exc:
+        raise UnansweredToolError(readable(exc), detail=detail_of(exc)) from exc
 
 
 class _Call:

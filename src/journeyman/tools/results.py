@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
-import datetime
-import enum
 import json
 import re
-from pathlib import PurePath
 from typing import Any
-from uuid import UUID
-
-import msgspec
 
 from journeyman.errors import ToolExecutionError
 from journeyman.events.messages import valid_text
+from journeyman.tools.returned_values import as_json, plain_value
 
 CUT_NOTE = 100  # characters beyond the cap for the note that a text was cut
 
@@ -31,46 +25,37 @@ def plain_text(text: str) -> str:
     return _HIDDEN.sub("", text) if _HIDDEN.search(text) else text
 
 
-def _as_json(value: Any) -> Any:
-    """Return a value that JSON lacks as one that it has. Raises TypeError."""
-    if hasattr(type(value), "model_dump"):  # a pydantic model
-        return value.model_dump(mode="json")
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    if isinstance(value, msgspec.Struct):
-        return msgspec.structs.asdict(value)
-    if isinstance(value, set | frozenset):
-        return list(value)
-    if isinstance(value, enum.Enum):
-        return value.value
-    if isinstance(value, datetime.date | datetime.time):
-        return value.isoformat()
-    if isinstance(value, UUID | PurePath):
-        return str(value)
-    if type(value).__name__ == "Decimal":  # by its name, so that workers need not import decimal
-        return str(value)
-    raise TypeError(f"a value of type {type(value).__name__} is not JSON")
-
-
 # The standard encoder refuses NaN, bytes and cycles. msgspec's would write null and base64, and crash on cycles; to
 # look for them in Python first would take longer than the 5 microseconds that msgspec saves.
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_as_json).encode
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=as_json).encode
 
 
 def format_result(value: Any, cap: int) -> str:
     """Return a string as it is, any other value as compact JSON; without invisible characters, cut at `cap`.
 
-    Raises:
-        ToolExecutionError: `tool_bad_result`: not JSON (NaN, bytes, a cycle, nested too deep, an unknown type).
+    What JSON lacks is replaced: the tool has returned, so nothing about its value may read like a failure.
     """
-    text = str.__str__(value) if isinstance(value, str) else _encoded(value)
+    text = _text(value)
     if len(text) > cap:
         text = f"{text[:cap]}\n[cut: {len(text) - cap} of {len(text)} characters are not shown]"
     return plain_text(text)
 
 
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return str.__str__(value)
+    try:
+        return _encode(value)
+    except BaseException:  # noqa: BLE001 - encoding runs the tool's code, which may raise anything
+        return _encode(plain_value(value))
+
+
 def plain_json(value: Any) -> Any:
-    """Return a copy of `value` as plain JSON data with valid text. Raises like `format_result`."""
+    """Return a copy of `value` as plain JSON data with valid text.
+
+    Raises:
+        ToolExecutionError: `tool_bad_result`: not JSON (NaN, bytes, a cycle, nested too deep, an unknown type).
+    """
     return json.loads(valid_text(_encoded(value)))
 
 

@@ -5,15 +5,25 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import random
+import signal
+import sys
 
 import msgspec
 import pytest
+import uvloop
 
+from journeyman.clock import SystemClock
 from journeyman.egress.traceparent import propagate
 from journeyman.errors import ToolError, ToolExecutionError
+from journeyman.ids import RandomIds
 from journeyman.tools.failures import TransientToolError
+from journeyman.tools.mcp.channel import McpChannel
 from journeyman.tools.mcp.config import McpServerConfig
+from journeyman.tools.mcp.messages import LostError, Outgoing
 from journeyman.tools.mcp.server import McpServer
+from journeyman.tools.mcp.stdio import StdioChannel
+from journeyman.tools.process.pool import scrubbed_environment
 from tests.harness.fake_mcp_server import FakeHttpMcpServer
 from tests.harness.mcp_fixtures import QUICK, Host, Running, calling, command, until
 
@@ -231,3 +241,74 @@ async def test_at_the_end_no_process_is_left(running: Running) -> None:
         pid = int(await server.call(calling("pid"), Host()))
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+LOOPS = [uvloop.Loop, asyncio.SelectorEventLoop]
+
+
+def opened(config: McpServerConfig, channels: list[StdioChannel]) -> McpServer:
+    async def connect(config: McpServerConfig) -> McpChannel:
+        channels.append(await StdioChannel.open(config, scrubbed_environment(), QUICK.exit))
+        return channels[-1]
+
+    clock, rng = SystemClock(), random.Random(1)
+    return McpServer(config, connect, clock=clock, ids=RandomIds(), rng=rng, timeouts=QUICK, call_seconds=5.0)
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_server_that_closes_its_input_loses_the_connection_and_no_run(loop: type[asyncio.AbstractEventLoop]) -> None:
+    deaf = "import os, time; os.close(0); time.sleep(60)"
+
+    async def call_it() -> None:
+        channel = await StdioChannel.open(
+            McpServerConfig(name="peer", command=(sys.executable, "-c", deaf)), scrubbed_environment(), 0.1
+        )
+        reading = asyncio.create_task(channel.run(lambda notice: None))
+        try:
+            async with asyncio.timeout(10):
+                for number in range(1000):
+                    outgoing = Outgoing(id=f"r{number}", method="tools/call", params={}, headers={}, seconds=1.0)
+                    with pytest.raises((LostError, TimeoutError)) as ended:
+                        async with asyncio.timeout(0.02):
+                            await channel.send_request(outgoing)
+                    if ended.type is LostError:
+                        break
+            assert "closed its input" in str(ended.value)
+            assert not ended.value.sent, "it may be sent over the next connection"
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+            await channel.aclose()
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(call_it())
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_calls_into_the_moment_after_the_death_of_a_server(loop: type[asyncio.AbstractEventLoop]) -> None:
+    """20 calls a millisecond around the kill: each is answered, or fails with an error of a tool."""
+
+    async def kill_it() -> None:
+        channels: list[StdioChannel] = []
+        server = opened(command(), channels)
+        running = asyncio.create_task(server.run())
+        try:
+            async with asyncio.timeout(20):
+                for _ in range(3):
+                    await server.attempted.wait()
+                    calls: list[asyncio.Task[str]] = []
+                    for millisecond in range(20):
+                        if millisecond == 3:
+                            os.killpg(channels[-1].pid, signal.SIGKILL)
+                        new = (server.call(calling("echo", text="x"), Host()) for _ in range(20))
+                        calls += map(asyncio.create_task, new)
+                        await asyncio.sleep(0.001)
+                    ended = await asyncio.gather(*calls, return_exceptions=True)
+                    wrong = [each for each in ended if each != "x" and not isinstance(each, ToolError)]
+                    assert wrong == []
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(kill_it())

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from journeyman.agents.limits import exceeded, lower_limits, remaining_limits
-from journeyman.agents.spec import Limits, OnReached
+from journeyman.agents.limits import exceeded, lower_limits, most_calls, remaining_limits
+from journeyman.agents.spec import LimitAsk, Limits, OnReached
 from journeyman.events.events import Bounds
 from journeyman.events.fold import AgentState, replace
 from journeyman.events.messages import Usage
@@ -74,3 +74,24 @@ def test_the_lower_limit_is_counted_as_it_was_when_the_run_began() -> None:
     assert lower_limits(old, now) == old
     assert lower_limits(replace(now, tokens=None), replace(now, tokens=7)) == replace(now, tokens=7)
     assert lower_limits(replace(now, tokens=None), replace(now, tokens=None)).tokens is None
+
+
+@pytest.mark.parametrize(
+    ("limits", "state", "most"),
+    [
+        (Limits(tool_calls=3), AgentState(), 4),
+        (Limits(tool_calls=3), AgentState(tool_calls=2), 2),
+        (Limits(tool_calls=3), AgentState(tool_calls=9), 1),
+        (
+            Limits(tool_calls=3, on_reached=OnReached(tool_calls=LimitAsk(ask=True, up_to=7))),
+            AgentState(tool_calls=2),
+            6,
+        ),
+        (Limits(tool_calls=3, on_reached=OnReached(tool_calls=LimitAsk(ask=True))), AgentState(), 7),
+        (Limits(tool_calls=9), AgentState(bounds=Bounds(steps=1, tool_calls=2, seconds=1, tokens=None, cost_usd=1)), 3),
+    ],
+)
+def test_a_reply_keeps_the_calls_that_a_limit_may_allow_and_one_more(
+    limits: Limits, state: AgentState, most: int
+) -> None:
+    assert most_calls(state, limits) == most

@@ -11,9 +11,12 @@ from journeyman.agents.decision import AskHuman, CallTool, Settle
 from journeyman.agents.tool_calls import next_action
 from journeyman.agents.toolset import Toolset, arguments_hash
 from journeyman.errors import BaseError, ToolError
+from journeyman.events.events import ApprovalGiven, ForkedCall, HumanChange
 from journeyman.events.fold import AgentState
 from journeyman.events.messages import JSON
+from journeyman.events.node_steps import answered
 from journeyman.events.open_calls import CallState
+from journeyman.runtime.engine.end_events import close_call
 from journeyman.tools.spec import StoredTool, ToolSpec
 
 STATE = AgentState(principal="me", thread_context={"vip": True})
@@ -136,6 +139,24 @@ def test_orphaned_runs_again_as_the_next_attempt(effects: str) -> None:
     assert action.attempt == 2
 
 
+def test_an_approval_that_is_asked_again_says_why() -> None:
+    asked = "May pay run with these arguments?"
+    changed = action_for(call("answered", decision="approve", args_hash="v1.x", approval="a"), spec(code_hash="v2"))
+    assert changed.message == f"{asked} The code of pay changed since you approved."
+    question = call("answered", decision="done", kind="question", args_hash="v1.x", approval="a")
+    assert action_for(question, spec(code_hash="v2")).message.endswith("changed since you answered its question.")
+    started = action_for(call("orphaned", attempt=1, code_hash="v0"), spec(effects="none"))
+    assert started.message == f"{asked} The code of pay changed since this call was started."
+    asking = spec(effects="none", approval="always")
+    for status in ("asked", "orphaned"):
+        forked = call(status, approval="a", forked=ForkedCall("m1.0"), code_hash="v1")
+        assert (
+            action_for(forked, asking).message
+            == f"{asked} It was asked before the fork, whose answers do not count here."
+        )
+    assert action_for(call(), asking).message == asked, "it is asked for the first time"
+
+
 def test_orphaned_asks_when_the_code_changed() -> None:
     action = action_for(call("orphaned", attempt=1, code_hash="v0"), spec(effects="none"))
     assert isinstance(action, AskHuman)
@@ -181,3 +202,35 @@ def test_a_call_that_may_have_happened_is_never_called_refused(effects: str, too
     assert isinstance(action, Settle)
     assert action.failure is not None
     assert action.failure.code == "outcome_unknown"
+
+
+CHANGED = HumanChange(arguments={"n": 50})
+
+
+def test_the_arguments_of_a_human_are_told_with_any_end_of_the_call() -> None:
+    approved = call("answered", kind="tool", decision="approve", args_hash="v1.x", edit=CHANGED)
+    assert action_for(approved, spec()).human == CHANGED
+    assert action_for(call("answered", kind="unknown_outcome", decision="fail", edit=CHANGED), spec()).human == CHANGED
+    assert action_for(call("orphaned", edit=CHANGED), spec(), None).human == CHANGED
+    assert close_call(call("started", edit=CHANGED), ()).human == CHANGED
+    assert action_for(call(), spec()).human is None
+
+
+def test_a_call_that_a_human_said_was_done_says_so() -> None:
+    done = {"status": "answered", "kind": "unknown_outcome", "decision": "done"}
+    assert action_for(call(**done, answer="paid"), spec()).human == HumanChange(answered=True)
+    edited = action_for(call(**done, answer="paid", edit=CHANGED), spec()).human
+    assert edited == HumanChange(arguments={"n": 50}, answered=True)
+    forked = ForkedCall("m1.0", result="paid")
+    assert action_for(call(**done, answer="paid", forked=forked), spec()).human is None, "it is the parent's result"
+    assert action_for(call(**done, answer="else", forked=forked), spec()).human == HumanChange(answered=True)
+
+
+@pytest.mark.parametrize("decision", ["approve", "retry"])
+def test_an_answer_with_other_arguments_is_kept_as_an_edit(decision: Any) -> None:
+    asked = call("waiting", approval="a")
+    given = ApprovalGiven(approval="a", decision=decision, by="me", arguments={"n": 50}, hidden=("n",))
+    (edited,) = answered((asked,), given)
+    assert edited.edit == HumanChange(arguments={"n": 50}, hidden=("n",))
+    (same,) = answered((asked,), ApprovalGiven(approval="a", decision=decision, by="me", arguments={"n": 1}))
+    assert same.edit is None

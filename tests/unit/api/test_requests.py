@@ -38,3 +38,10 @@ async def test_idempotency_key() -> None:
 async def test_a_key_that_is_none(key: str, shared_app: ASGIApp) -> None:
     answer = await process(shared_app, "hi", headers={"idempotency-key": key})
     assert (answer.status, answer.json()["code"]) == (422, "invalid_idempotency_key")
+
+
+@pytest.mark.parametrize("given", [" ", "\n\u3000", [{"type": "text", "text": " "}, {"type": "text", "text": ""}]])
+async def test_white_space_alone_is_no_input(given: Any, shared_app: ASGIApp) -> None:
+    answer = await process(shared_app, given)
+    assert (answer.status, answer.json()["code"]) == (422, "invalid_request")
+    assert "body.user_input" in answer.text

@@ -35,8 +35,9 @@ from journeyman.events.events import (
     ToolCallStarted,
 )
 from journeyman.events.fold import AgentState, fold, replace
-from journeyman.events.graph_position import NodeState, is_parallel_to, is_within
+from journeyman.events.graph_position import NodeState, is_parallel_to, is_within, place_of, with_call
 from journeyman.events.messages import ToolCall, Usage, assistant, user
+from journeyman.events.open_calls import CallState
 from journeyman.journal.projection.branch_messages import joined_seqs
 
 BEGIN: tuple[Event, ...] = (
@@ -450,3 +451,14 @@ def test_outside_facts_commute_with_steps_of_branches() -> None:
     outside = (left("b", B, result=1), CancelRequested(by="me"))
     orders = [(*own, *outside), (*outside, *own), (own[0], outside[0], own[1], outside[1])]
     assert len({repr(after(*FORKED, *order)) for order in orders}) == 1
+
+
+def test_a_call_is_found_by_the_number_in_its_name_and_only_by_its_whole_name() -> None:
+    calls = tuple(
+        CallState(call=name, call_id="c", tool="t", arguments="") for name in ("m2.0", "m2.1", "f#1.t1", "x.0")
+    )
+    assert [place_of(calls, each.call) for each in calls] == [0, 1, 2, 3]
+    assert [place_of(calls, name) for name in ("m1.0", "m2.2", "m2.9", "m2.-1", "m2.", "", "m2.²")] == [None] * 7
+    changed = with_call(calls, "m2.1", status="started")
+    assert [each.status for each in changed] == ["asked", "started", "asked", "asked"]
+    assert with_call(calls, "m9.1", status="started") is calls

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from journeyman.events.merge_patch import merge_patch
+from journeyman.events.merge_patch import merge_patch, patch_between
 
 # The object cases of RFC 7396, appendix A, and a few of ours.
 CASES: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
@@ -42,3 +43,12 @@ def test_the_cases_of_the_rfc(target: dict[str, Any], patch: dict[str, Any], exp
 def test_a_patch_applied_twice_is_a_patch_applied_once(target: dict[str, Any], patch: dict[str, Any]) -> None:
     once = merge_patch(target, patch)
     assert merge_patch(once, patch) == once
+
+
+@settings(max_examples=150, deadline=None, database=None)
+@given(objects, objects)
+def test_the_patch_between_two_contexts_leads_from_one_to_the_other(one: dict[str, Any], other: dict[str, Any]) -> None:
+    now, then = merge_patch({}, one), merge_patch({}, other)  # as contexts are: without null in objects
+    reached = merge_patch(now, patch_between(now, then))
+    assert json.dumps(reached, sort_keys=True) == json.dumps(then, sort_keys=True)
+    assert patch_between(then, then) == {}

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from journeyman.events.events import (
     DirectCall,
     Failure,
+    HumanChange,
     MessageAdded,
     MessageReplaced,
     ModelReplied,
@@ -15,6 +18,7 @@ from journeyman.events.events import (
     ToolCallFinished,
 )
 from journeyman.events.messages import Message, Owner, ToolCall, assistant, tool_result, user
+from journeyman.events.redaction import redacted_data
 from journeyman.events.transcript import in_call_order, message_of, stored_message
 
 replace = msgspec.structs.replace
@@ -41,6 +45,34 @@ def test_opaque_fields_of_release_0_1_belong_to_the_model_that_replied() -> None
 def test_an_error_reads_as_compact_json_without_the_id_for_operators() -> None:
     failed = ToolCallFinished(call="m1.0", call_id="c", tool="calc", error=Failure("tool_failed", "no", "err_1"))
     assert message_of(failed) == tool_result("c", "calc", '{"error":{"code":"tool_failed","message":"no"}}')
+
+
+def told(result: str | None = None, error: Failure | None = None, **change: Any) -> str:
+    human = HumanChange(**change)
+    event = ToolCallFinished(call="m1.0", call_id="c", tool="pay", result=result, error=error, human=human)
+    message = message_of(event)
+    assert message is not None
+    return message.text
+
+
+def test_a_result_says_what_a_human_changed() -> None:
+    assert told("paid", arguments={"n": 50}) == 'paid\n\n[A human changed the arguments of this call to {"n":50}]'
+    written = "[A human said that this call was done, and wrote the result above.]"
+    assert told("paid by hand", answered=True) == f"paid by hand\n\n{written}"
+    assert told("", answered=True) == "[A human said that this call was done.]"
+    both = told("by hand", answered=True, arguments={"n": 50})
+    assert both == f'by hand\n\n[A human changed the arguments of this call to {{"n":50}}]\n\n{written}'
+    failed = told(error=Failure("tool_failed", "no"), arguments={"n": 50})
+    assert failed.startswith('{"error":{"code":"tool_failed","message":"no"}}\n\n[A human changed')
+
+
+def test_a_sensitive_argument_of_a_human_is_told_to_nobody() -> None:
+    text = told("paid", arguments={"n": 50, "card": "4111"}, hidden=("card",))
+    assert text.endswith('to {"n":50,"card":"[sensitive]"}]')
+    event = ToolCallFinished(
+        call="m1.0", call_id="c", tool="pay", result="x", human=HumanChange({"card": "4111"}, ("card",))
+    )
+    assert b"4111" not in redacted_data(msgspec.json.encode(event))
 
 
 def test_a_replacement_holds_a_message_but_adds_none() -> None:

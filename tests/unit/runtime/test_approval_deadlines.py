@@ -21,6 +21,14 @@ SECOND = 1_000_000
 codec = Codec()
 
 
+class SleepingClock(ManualClock):
+    """A manual clock whose wall time can be moved alone, as when the machine has slept or its clock was set."""
+
+    def shift_wall(self, seconds: float) -> None:
+        """Move the wall time. Wakes no sleeper."""
+        self._now += int(seconds * 1_000_000)
+
+
 class Told:
     """The worker's part: commits, and fails when told to."""
 
@@ -38,7 +46,7 @@ class Told:
 class Scene:
     def __init__(self) -> None:
         self.journal = MemoryJournal()
-        self.clock = ManualClock()
+        self.clock = SleepingClock()
         self.told = Told(self.journal)
         self.deadlines = self.make()
 
@@ -88,6 +96,21 @@ async def test_the_default_is_given_when_its_time_has_come_and_not_before() -> N
     late = await scene.given("r1")
     assert late is not None
     assert (late.decision, late.result) == ("deny", None)
+    await scene.deadlines.aclose()
+
+
+async def test_a_deadline_that_passed_while_the_machine_slept_is_seen_within_30_seconds() -> None:
+    scene = Scene()
+    scene.deadlines.arm(await scene.ask("r1", 3600))
+    scene.clock.shift_wall(3600)  # timers have counted none of this
+    await scene.pass_time(30)
+    assert await scene.given("r1") is not None
+    scene.deadlines.arm(await scene.ask("r2", 3600))
+    scene.clock.shift_wall(-3600)
+    await scene.pass_time(3601)
+    assert await scene.given("r2") is None, "the clock was set back"
+    await scene.pass_time(3600)
+    assert await scene.given("r2") is not None
     await scene.deadlines.aclose()
 
 

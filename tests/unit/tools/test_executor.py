@@ -6,10 +6,11 @@ import random
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from journeyman.clock import ManualClock
-from journeyman.errors import StaleEpochError, ToolExecutionError
+from journeyman.errors import ServiceError, ServiceUnavailableError, StaleEpochError, ToolExecutionError
 from journeyman.ids import SequentialIds
 from journeyman.tools.executor import Executor
 from journeyman.tools.process.pool import WorkerPool
@@ -129,6 +130,71 @@ async def test_a_patch_that_is_not_json_fails_in_the_tool(registry, executor, re
     outcome = await run(registry, executor, request_for, host, bad_patch)
     assert outcome.failure.code == "tool_bad_result"
     assert host.patches == []
+
+
+async def test_a_once_tool_that_returned_never_reads_like_one_that_did_not_run(registry, executor, request_for, host):
+    class Broken:
+        def model_dump(self, mode: str) -> object:
+            raise SystemExit("while its result is read")
+
+    @tool(effects="once")
+    async def pay() -> object:
+        """Pay."""
+        return {"receipt": Broken(), "amount": float("nan"), b"raw": 1}
+
+    outcome = await run(registry, executor, request_for, host, pay)
+    assert (outcome.failure, outcome.unknown) == (None, False)
+    assert outcome.result.startswith('{"receipt":"<Broken, ')
+    assert outcome.result.endswith('"amount":null,"<bytes, 3 bytes>":1}')
+
+
+class ForeignInvoker:
+    """An invoker whose library raises what it likes."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    async def invoke(self, request: object, host: object) -> object:
+        raise self.error
+
+
+FOREIGN = [
+    (RuntimeError("the handler is closed"), "tool_failed", True),
+    (AttributeError("'NoneType' object has no attribute 'write'"), "tool_failed", True),
+    (ConnectionResetError("gone"), "tool_failed", True),
+    (ServiceError("cut", code="service_cut"), "service_cut", True),
+    (ServiceUnavailableError("not sent", code="circuit_open"), "circuit_open", False),
+]
+
+
+@pytest.mark.parametrize(("error", "code", "may_have_run"), FOREIGN, ids=lambda value: str(value)[:12])
+@pytest.mark.parametrize("effects", ["once", "none"])
+async def test_an_error_of_a_library_fails_the_call_and_not_the_run(
+    registry, executor, request_for, host, error, code, may_have_run, effects
+):
+    @tool(effects=effects)
+    async def far() -> str:
+        """Call something far away."""
+        return ""
+
+    registered = await registry.register_tool(far)
+    registry.remove("far")
+    outcome = await executor.execute(
+        request_for(registry.add(msgspec.structs.replace(registered, invoker=ForeignInvoker(error)))), host
+    )
+    unknown = effects == "once" and may_have_run
+    assert outcome.unknown is unknown
+    assert outcome.failure.code == ("outcome_unknown" if unknown else code)
+
+
+async def test_an_error_of_the_journal_passes(registry, executor, request_for, host):
+    registered = await registry.register_tool(greet)
+    registry.remove("greet")
+    invoker = ForeignInvoker(StaleEpochError("another process has the run"))
+    with pytest.raises(StaleEpochError):
+        await executor.execute(
+            request_for(registry.add(msgspec.structs.replace(registered, invoker=invoker)), {"name": "Ann"}), host
+        )
 
 
 async def test_resources_are_opened_once_and_closed_at_the_end(registry, executor, request_for, host):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from journeyman.agents.agent import BaseAgent, OutputCheck
 from journeyman.agents.decision import (
     Action,
+    AddMessage,
     AskHuman,
     AwaitChild,
     CallModel,
@@ -31,6 +32,7 @@ from journeyman.errors import BaseError
 from journeyman.events.events import Failure, Path
 from journeyman.events.fold import AgentState, replace
 from journeyman.events.graph_position import NodeState
+from journeyman.events.messages import assistant
 from journeyman.events.model_request import ModelRequest
 from journeyman.events.open_calls import CallState
 
@@ -108,12 +110,22 @@ class _Decision:
         walk = self._state.walk
         if walk.node is None:
             return (self._routing.enter("", self._graph.start),)
+        answer = next((node.answer for node in walk.nodes if node.answer is not None and node.status == "left"), None)
+        if answer is not None:
+            return self._answer(answer)
         if not walk.branches:
             return self._act(walk.node) or ((self._agent.conclude(self._state),) if _has_ended(walk.node) else ())
         actions: list[Action] = []
         for node in tuple(walk.nodes):
             actions += self._act_or_join(node)
         return tuple(actions)
+
+    def _answer(self, text: str) -> Actions:
+        """End the run with the words of a node's code, as a message of the main branch."""
+        message = assistant(text)
+        if self._state.messages[-1:] == (message,):
+            return (self._agent.conclude(self._state),)
+        return (*self._routing.skipped_calls(""), AddMessage(message=message, correction=False))
 
     def _act_or_join(self, node: NodeState) -> Actions:
         """Act for the token of a branch. A branch that has fanned out waits until all its parts have ended."""

@@ -16,6 +16,8 @@ from journeyman.events.fold import AgentState
 from journeyman.events.graph_position import BranchState, NodeState
 from journeyman.events.messages import Message, assistant
 
+APPROVAL_DENIED = "approval_denied"
+DENIED = "denied"  # why a run ended that a human did not let go on
 Moves = tuple[Action, ...]
 BREAKER_OPEN = "circuit_open"  # end of the codes of calls that an open circuit breaker rejected
 
@@ -75,16 +77,18 @@ class Routing:
     def _failed(self, spec: NodeSpec, node: NodeState, error: Failure) -> Moves:
         if spec.on_error is not None:
             return (self.enter(node.path.branch, spec.on_error),)
+        if error.code == APPROVAL_DENIED:
+            return (Finish(output=error.message, stopped_by=DENIED),)
         return (Finish(failure=error),)
 
     def _along(self, compiled: CompiledEdge, node: NodeState) -> Moves:
         branch, edge = node.path.branch, compiled.edge
         if branch and len(edge.origins) > 1:
             to = ", ".join(edge.targets)
-            return (*self._skipped(branch), EndBranch(to=to, edge=compiled.number, path=node.path))
+            return (*self.skipped_calls(branch), EndBranch(to=to, edge=compiled.number, path=node.path))
         if edge.targets != (END,):
             return self._into(edge, branch, node.call)
-        return (*self._skipped(branch), EndBranch(path=node.path)) if branch else ()
+        return (*self.skipped_calls(branch), EndBranch(path=node.path)) if branch else ()
 
     def _into(self, edge: EdgeSpec, branch: str, call: str, joins: tuple[str, ...] = ()) -> Moves:
         """Return the move to the edge's target in this branch, or to several targets, each in a new branch."""
@@ -94,9 +98,9 @@ class Routing:
         entered = [
             self.enter(f"{within}.{index}", target, () if index else joins) for index, target in enumerate(edge.targets)
         ]
-        return (*self._skipped(branch), *entered)
+        return (*self.skipped_calls(branch), *entered)
 
-    def _skipped(self, branch: str) -> Moves:
+    def skipped_calls(self, branch: str) -> Moves:
         """Close the calls that no tools node has run, since each call of a reply must have an answer."""
         calls = self._state.in_branch(branch).calls
         return tuple(skipped(call) for call in calls if call.status == "asked")

@@ -39,6 +39,8 @@ from journeyman.events.streams import ThreadRef
 from journeyman.journal.journal import RunFilter, RunStatus
 from journeyman.runtime.use_cases.waiting_runs import WaitingFilter
 
+CANCEL_SECONDS = 1.0  # how long the answer to a cancel waits for the run's end
+
 Status = Annotated[RunStatus | None, Query()]
 
 
@@ -134,7 +136,10 @@ def _add_changes(router: APIRouter, dependencies: ApiDependencies) -> None:
     async def cancel_run(request: Request, run_id: RunPath) -> Response:
         context = context_of(request.scope)
         key = key_of(context, f"/runs/{run_id}/cancel", None)
-        return json_response(process_answer(await dependencies.runs.cancel(context.principal, run_id, key=key)))
+        result = await dependencies.runs.cancel(context.principal, run_id, key=key)
+        if result.status in ("queued", "running"):
+            result = await dependencies.runs.wait(run_id, CANCEL_SECONDS)
+        return json_response(process_answer(result))
 
     @router.post(
         "/runs/{run_id}/resume",

@@ -17,6 +17,7 @@ PRINCIPAL = principal.NAME
 SCOPE = f"^({'|'.join(principal.SCOPES)})(?!\\n)$"
 
 FORMS = {  # what callers read instead of the pattern
+    r"\S": "it is only white space: send some text",
     THREAD_ID: "a thread id is 1 to 200 of [A-Za-z0-9._~:@+=-], not . or ..",
     RESOURCE_NAME: "a name or id is 1 to 200 of [A-Za-z0-9_.:/-]",
     PRINCIPAL: "a name is 1 to 128 of [A-Za-z0-9._:@|+=~-]",
@@ -28,6 +29,8 @@ Name = Annotated[str, Meta(pattern=RESOURCE_NAME)]
 RunId = Annotated[str, Meta(pattern=RESOURCE_NAME)]
 Parts = Annotated[list[TextPart | ImagePart | FilePart], Meta(min_length=1, max_length=1000)]
 Content = Annotated[str, Meta(min_length=1)] | Parts
+NOT_BLANK = r"\S"
+Input = Annotated[str, Meta(min_length=1, pattern=NOT_BLANK)] | Parts
 
 # --- requests
 
@@ -39,7 +42,7 @@ class ProcessRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     is cancelled if the client disconnects.
     """
 
-    user_input: Content
+    user_input: Input
     thread_id: ThreadId | None = None
     agent: Name | None = None
     context: dict[str, Any] | None = None

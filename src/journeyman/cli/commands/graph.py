@@ -100,7 +100,8 @@ def _condition_text(condition: EvaluatedCondition) -> str:
 
 
 def _result_lines(result: RunResult) -> Iterator[str]:
-    yield f"{result.status}{f', stopped at the limit {result.stopped_by}' if result.stopped_by else ''}"
+    stopped = f", stopped at the limit {result.stopped_by}" if result.stopped_by else ""
+    yield f"{result.status}{', denied by a human' if result.stopped_by == 'denied' else stopped}"
     if result.error is not None:
         yield f"{result.error.message} [{result.error.code}]"
     if result.response:

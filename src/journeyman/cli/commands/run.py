@@ -74,7 +74,8 @@ def print_run(output: CommandOutput, run: dict[str, Any], arguments: str = "") -
     if run.get("response"):
         output.line(run["response"])
     if run.get("stopped_by"):
-        output.line(f"(stopped at the limit: {run['stopped_by']})")
+        limit = f"stopped at the limit: {run['stopped_by']}"
+        output.line("(a human said no)" if run["stopped_by"] == "denied" else f"({limit})")
     if note := ending_note(run.get("finish_reason")):
         output.line(note)
     if run.get("error"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,6 +34,7 @@ def serve_main(arguments: Sequence[str]) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it would end the process until the server handles it
     # The server's imports are two thirds of its start, so the command line is checked before them.
     from journeyman.journal.sqlite.rollback import ANY_ROLLBACK
     from journeyman.server import serve

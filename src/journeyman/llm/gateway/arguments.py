@@ -47,7 +47,12 @@ def decoded_once(text: str) -> str:
     return inner if is_object(inner) or inner.strip() in _NOTHING else text
 
 
+def is_nothing(text: str) -> bool:
+    """Return whether the text is how some models write that a call has no arguments."""
+    return text.strip() in _NOTHING
+
+
 def complete_arguments(text: str, *, ended_well: bool) -> str:
     """Return the arguments of a call of a reply that has ended. Empty ones are `{}` if it ended well."""
     text = decoded_once(text)
-    return "{}" if ended_well and text.strip() in _NOTHING else text
+    return "{}" if ended_well and is_nothing(text) else text

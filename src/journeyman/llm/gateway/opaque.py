@@ -8,6 +8,7 @@ import msgspec
 
 from journeyman.events.messages import JSON, Message, Owner, ToolCall
 from journeyman.llm.client import ModelReply
+from journeyman.llm.gateway.call_ids import is_plain
 
 # Fields of a reply's message that no request may hold, each with its public source.
 OUTPUT_ONLY: Mapping[str, str] = {
@@ -22,10 +23,11 @@ _replace = msgspec.structs.replace
 
 
 def owned(reply: ModelReply, owner: Owner) -> ModelReply:
-    """Return the reply with the owner of its opaque fields, if it has any."""
-    if not reply.message.is_opaque:
+    """Return the reply with the owner of its opaque fields, and of call ids that are not plain, if it has any."""
+    message = reply.message
+    if not message.is_opaque and all(is_plain(call.id) for call in message.tool_calls):
         return reply
-    return _replace(reply, message=_replace(reply.message, owner=owner))
+    return _replace(reply, message=_replace(message, owner=owner))
 
 
 def sendable(message: Message, owner: Owner, refused: Set[str]) -> Message:

@@ -14,7 +14,7 @@ from typing import Any
 from journeyman.events.messages import JSON, Message, Owner, TextPart, ToolCall, valid_text
 from journeyman.llm.gateway import json_text
 from journeyman.llm.gateway.arguments import as_text, complete_arguments
-from journeyman.llm.gateway.partial_calls import distinct
+from journeyman.llm.gateway.partial_calls import MAX_CALLS, distinct
 from journeyman.llm.gateway.tool_names import known_name
 from journeyman.llm.gateway.wire import repaired_arguments, repaired_name
 
@@ -34,8 +34,11 @@ def reply_message(items: Iterable[Item], tools: Collection[str], *, ended_well: 
     texts: list[str] = []
     calls: list[ToolCall] = []
     kept: list[JSON] = []
+    dropped = 0
     for item in items:
-        if item.get("type") == CALL:
+        if item.get("type") == CALL and len(calls) >= MAX_CALLS:
+            dropped += 1
+        elif item.get("type") == CALL:
             calls.append(_call(item, tools, ended_well))
             kept.append({"type": CALL})
         else:
@@ -44,6 +47,7 @@ def reply_message(items: Iterable[Item], tools: Collection[str], *, ended_well: 
         role="assistant",
         content=tuple(TextPart(valid_text(text)) for text in texts),
         tool_calls=distinct(calls) if calls else (),
+        dropped_calls=dropped,
         extra={OUTPUT: json_text.storable(kept)} if kept else {},
     )
 

@@ -17,7 +17,7 @@ from journeyman.llm.gateway.errors import bad_gateway_reply
 from journeyman.llm.gateway.opaque_fields import OpaqueFields
 from journeyman.llm.gateway.tool_names import joined_name, known_name
 
-_MAX_CALLS = 1024
+MAX_CALLS = 1024
 _MAX_CHECKS = 64  # of one call's open arguments; each reads all of them
 _OF_CALL = frozenset(("id", "index", "function"))
 _OF_FUNCTION = frozenset(("name", "arguments"))
@@ -41,6 +41,10 @@ class PartialCalls:
     def __init__(self, tools: Collection[str] = ()) -> None:
         self._tools = tools
         self._calls: list[PartialCall] = []
+        self._last: PartialCall | None = None  # that began; it may be one that is dropped
+        self._by_id: dict[str, list[PartialCall]] = {}
+        self._by_index: dict[int | None, PartialCall] = {}  # the last of each index
+        self.dropped = 0  # calls beyond the most that are kept
 
     def __bool__(self) -> bool:
         return bool(self._calls)
@@ -53,20 +57,23 @@ class PartialCalls:
         if not whole and self._calls and self._is_rest(entries):
             return
         earlier = len(self._calls)
-        used: list[PartialCall] = []
+        used: set[PartialCall] = set()
         for entry in entries if isinstance(entries, list) else [entries]:
             if entry is not None:
                 piece = _read_piece(entry)
                 call = self._continued(piece, used, whole, earlier) or self._begin(piece)
+                had_id = call.id
                 call.add(piece, self._tools)
-                used.append(call)
+                if call.id and not had_id:
+                    self._by_id.setdefault(call.id, []).append(call)
+                used.add(call)
 
     def _is_rest(self, entries: JSON) -> bool:
         """Add a piece of the last call's arguments if it is the only one and says nothing else, as most do."""
         if type(entries) is not list or len(entries) != 1 or type(entry := entries[0]) is not dict or len(entry) != 2:
             return False
-        function, last = entry.get("function"), self._calls[-1]
-        if type(function) is not dict or len(function) != 1 or entry.get("index", "") != last.index:
+        function, last = entry.get("function"), self._last
+        if last is None or type(function) is not dict or len(function) != 1 or entry.get("index", "") != last.index:
             return False
         arguments = function.get("arguments")
         if type(arguments) is not str or not arguments:
@@ -79,13 +86,15 @@ class PartialCalls:
         return [call.complete(self._tools, ended_well) for call in self._calls if not call.is_blank]
 
     def _begin(self, piece: CallPiece) -> PartialCall:
-        if len(self._calls) >= _MAX_CALLS:
-            raise bad_gateway_reply(f"it has more than {_MAX_CALLS} tool calls")
-        call = PartialCall(piece.index)
-        self._calls.append(call)
+        """Begin a call. One too many is read to its end like the others, and dropped."""
+        call = self._last = self._by_index[piece.index] = PartialCall(piece.index)
+        if len(self._calls) < MAX_CALLS:
+            self._calls.append(call)
+        else:
+            self.dropped += 1
         return call
 
-    def _continued(self, piece: CallPiece, used: list[PartialCall], whole: bool, earlier: int) -> PartialCall | None:
+    def _continued(self, piece: CallPiece, used: set[PartialCall], whole: bool, earlier: int) -> PartialCall | None:
         """Return the call that the piece belongs to; None if it begins one. `used`: the calls of the same list."""
         if piece.id and (call := self._of_id(piece)) is not None:
             return None if _begins_again(call, piece, call in used, whole) else call
@@ -101,22 +110,22 @@ class PartialCalls:
         return None if self._begins_by_name(call, piece, call in used) else call
 
     def _of_id(self, piece: CallPiece) -> PartialCall | None:
-        same = [call for call in self._calls if call.id == piece.id]
+        same = self._by_id.get(piece.id, [])
         return next((call for call in same if call.index == piece.index), same[-1] if same else None)
 
     def _of_index(self, index: int | None) -> PartialCall | None:
         if index is None:
-            return self._calls[-1] if self._calls else None
-        return next((call for call in reversed(self._calls) if call.index == index), None)
+            return self._last
+        return self._by_index.get(index)
 
     def _last_if_nameless(self, piece: CallPiece) -> PartialCall | None:
         """Return the last call if a piece with a new index can only be its rest: some servers count every piece."""
-        last = self._calls[-1] if self._calls else None
+        last = self._last
         if last is None or piece.id or piece.name or not piece.arguments or is_object(last.arguments):
             return None
         return last
 
-    def _sent_before(self, piece: CallPiece, used: list[PartialCall], earlier: int) -> PartialCall | None:
+    def _sent_before(self, piece: CallPiece, used: set[PartialCall], earlier: int) -> PartialCall | None:
         """Return the call that an earlier complete message had under this name."""
         before = (call for call in self._calls[:earlier] if call not in used)
         return next((call for call in before if call.name == piece.name), None)

@@ -72,6 +72,7 @@ class PartialReply:
             role="assistant",
             content=(TextPart(text),) if text else (),
             tool_calls=distinct(calls) if calls else (),
+            dropped_calls=sum(choice.dropped_calls for choice in calling),
             extra=_storable([*calling, speaking] if self._others else [speaking]),
         )
         return ModelReply(
@@ -124,6 +125,11 @@ class PartialChoice:
     def has_calls(self) -> bool:
         """Whether it asks for a tool."""
         return bool(self._calls or self._legacy)
+
+    @property
+    def dropped_calls(self) -> int:
+        """The number of its calls that were dropped, since they were too many."""
+        return self._calls.dropped or self._legacy.dropped
 
     @property
     def said_something(self) -> bool:

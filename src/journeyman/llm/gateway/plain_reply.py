@@ -13,6 +13,7 @@ import msgspec
 from journeyman.events.messages import JSON, Message, TextPart, ToolCall
 from journeyman.llm.client import ModelReply
 from journeyman.llm.finish_reasons import ending_of, stored_reason
+from journeyman.llm.gateway.partial_calls import MAX_CALLS
 from journeyman.llm.gateway.usage import usage_of
 
 _NUL = b"\\u0000"  # stored texts have none
@@ -80,7 +81,9 @@ def plain_reply(body: bytes, headers: Mapping[str, str], tools: Collection[str],
 
 
 def _calls(entries: Collection[_Call], tools: Collection[str]) -> tuple[ToolCall, ...] | None:
-    """Return the calls. None: an id is missing or not the only one, or a name or the arguments need a closer look."""
+    """Return the calls. None: they are too many, an id is missing or not the only one, or one needs a closer look."""
+    if len(entries) > MAX_CALLS:
+        return None
     calls: dict[str, ToolCall] = {}
     for entry in entries:
         name, arguments = entry.function.name, entry.function.arguments

@@ -8,6 +8,7 @@ import msgspec
 
 from journeyman.events.messages import JSON, FilePart, ImagePart, Message, Owner, Part, TextPart
 from journeyman.llm.client import ModelRequest, ToolDefinition
+from journeyman.llm.gateway.call_ids import with_sent_ids
 from journeyman.llm.gateway.output_items import API, sent_call_id, sent_items
 from journeyman.llm.gateway.sent_messages import sent_messages
 from journeyman.llm.gateway.wire_choices import USUAL, WireChoices
@@ -103,7 +104,8 @@ def _tool_choice(choice: str) -> JSON:
 
 
 def _input(request: ModelRequest, choices: WireChoices, gateway: str) -> list[JSON]:
-    messages = sent_messages(request.messages, Owner(request.model, gateway, API), choices.without_opaque)
+    owner = Owner(request.model, gateway, API)
+    messages = sent_messages(with_sent_ids(request.messages, owner), owner, choices.without_opaque)
     return [item for message in messages for item in _items(message, choices)]
 
 

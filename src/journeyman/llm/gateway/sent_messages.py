@@ -32,7 +32,7 @@ def sent_messages(messages: Iterable[Message], owner: Owner, refused: Set[str] =
             if not message.tool_calls and not message.content and "content" not in message.extra:
                 gap = True
                 continue
-        elif (text := _PLACEHOLDERS.get(message.role)) and _is_blank(message):
+        elif (text := _PLACEHOLDERS.get(message.role)) and message.is_blank:
             message = _replace(message, content=(TextPart(text),))
         if gap and sent and message.role == sent[-1].role == "user":
             message = _joined(sent.pop(), message)
@@ -52,14 +52,9 @@ def _is_plain(message: Message) -> bool:
 def _reply(message: Message, owner: Owner, refused: Set[str]) -> Message:
     if message.partial:  # it was stopped: its calls never ran, and its signatures do not fit the rest
         message = Message(role="assistant", content=(TextPart(message.text),))
-    if message.content and _is_blank(message):
+    if message.content and message.is_blank:
         message = _replace(message, content=())
     return sendable(message, owner, refused)
-
-
-def _is_blank(message: Message) -> bool:
-    """Return whether there is nothing but white space in it, which some servers refuse like no text at all."""
-    return all(isinstance(part, TextPart) and (not part.text or part.text.isspace()) for part in message.content)
 
 
 def _joined(first: Message, second: Message) -> Message:

@@ -17,10 +17,12 @@ from journeyman.events.messages import (
     ToolCall,
 )
 from journeyman.llm.client import ModelRequest, ToolDefinition
+from journeyman.llm.gateway.arguments import is_nothing
+from journeyman.llm.gateway.call_ids import with_sent_ids
 from journeyman.llm.gateway.sent_messages import sent_messages
 from journeyman.llm.gateway.wire_choices import USUAL, WireChoices
 
-_NAME = re.compile(r"[A-Za-z0-9_-]+")
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _encoder = msgspec.json.Encoder()
 _arguments = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -35,7 +37,8 @@ def encode_request(request: ModelRequest, *, stream: bool, choices: WireChoices 
         extra = {key: value for key, value in extra.items() if value is not None}
         left_out = choices.dropped | (request.extra.keys() - extra.keys())
         own = {key: value for key, value in own.items() if key not in left_out}
-    messages = sent_messages(request.messages, Owner(request.model, gateway), choices.without_opaque)
+    owner = Owner(request.model, gateway)
+    messages = sent_messages(with_sent_ids(request.messages, owner), owner, choices.without_opaque)
     return _encoder.encode(
         {**extra, "model": request.model, "messages": [_message(message, choices) for message in messages], **own}
     )
@@ -122,7 +125,7 @@ def _call(call: ToolCall) -> JSON:
 
 def repaired_name(name: str) -> str:
     """Return the name of a call, with other characters in the place of those that gateways refuse."""
-    return name if _NAME.fullmatch(name) else re.sub(r"[^A-Za-z0-9_-]+", "_", name) or "unnamed"
+    return name if _NAME.fullmatch(name) else re.sub(r"[^A-Za-z0-9_-]+", "_", name)[:64] or "unnamed"
 
 
 def repaired_arguments(arguments: str) -> str:
@@ -130,5 +133,5 @@ def repaired_arguments(arguments: str) -> str:
     try:
         _arguments.decode(arguments)
     except (ValueError, RecursionError):
-        return _encoder.encode({"not_json": arguments}).decode() if arguments.strip() else "{}"
+        return _encoder.encode({"not_json": arguments}).decode() if not is_nothing(arguments) else "{}"
     return arguments

@@ -35,7 +35,7 @@ from journeyman.events.events import (
     ToolCallStarted,
 )
 from journeyman.events.fold import AgentState, replace
-from journeyman.ids import Ids
+from journeyman.ids import APPROVAL, Ids
 from journeyman.llm.client import ModelReply, ModelRequest
 from journeyman.tools.spec import ToolOutcome
 
@@ -73,6 +73,7 @@ def closed_without_running(action: Settle) -> ToolCallFinished:
         result=action.result,
         error=action.failure,
         attempts=action.attempts,
+        human=action.human,
         path=action.path,
     )
 
@@ -80,7 +81,7 @@ def closed_without_running(action: Settle) -> ToolCallFinished:
 def _approval(action: AskHuman, ids: Ids, now: Callable[[], int]) -> ApprovalRequested:
     seconds = action.deadline_seconds
     return ApprovalRequested(
-        approval=ids.new("appr"),
+        approval=ids.new(APPROVAL),
         kind=action.kind,
         call=action.call,
         tool=action.tool,
@@ -160,6 +161,7 @@ def tool_finished(action: CallTool, outcome: ToolOutcome) -> ToolCallFinished:
         duration_ms=round(outcome.duration_ms, 3),
         attempts=outcome.attempts,
         cached=outcome.cached,
+        human=action.human,
         path=action.path,
     )
 

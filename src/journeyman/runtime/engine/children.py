@@ -8,6 +8,7 @@ from typing import Protocol
 import msgspec
 
 from journeyman.agents.decision import AwaitChild
+from journeyman.agents.graph.routing import APPROVAL_DENIED, DENIED
 from journeyman.agents.history_window import timed_input
 from journeyman.agents.limits import remaining_limits
 from journeyman.agents.spec import Limits
@@ -172,6 +173,8 @@ class Children:
         entries = await read_all(self._journal, row.id)
         state = fold(row.id, ((entry.seq, entry.at, entry.event) for entry in entries))
         spent = Spent(state.usage, state.model_calls + state.child_steps, state.tool_calls)
+        if state.stopped_by == DENIED:  # the parent reacts to it as to its own approvals
+            return _left(child, error=Failure(APPROVAL_DENIED, state.output), spent=spent)
         if state.status == "finished":
             return _left(child, result=state.output, spent=spent)
         cancelled = Failure("child_cancelled", f"The run {row.id} of agent {child.agent!r} was cancelled.")

@@ -6,9 +6,19 @@ from collections.abc import Callable, Collection
 
 from journeyman.agents.tool_calls import OUTCOME_UNKNOWN
 from journeyman.events.child_runs import ChildState
-from journeyman.events.events import Ended, Event, Failure, ModelFailed, ModelReplied, NodeLeft, ToolCallFinished
+from journeyman.events.events import (
+    ContextChanged,
+    Ended,
+    Event,
+    Failure,
+    ModelFailed,
+    ModelReplied,
+    NodeLeft,
+    ToolCallFinished,
+)
 from journeyman.events.fold import AgentState
-from journeyman.events.graph_position import NodeState
+from journeyman.events.graph_position import CONTEXT_CONFLICT, NodeState
+from journeyman.events.merge_patch import patch_between
 from journeyman.events.messages import Message, TextPart
 from journeyman.events.open_calls import CallState, ModelCallState
 
@@ -21,7 +31,19 @@ def closing_events(
     `text_of` returns what an open model call has said so far. `executing` names the tool calls whose code was running
     when the run was stopped: their outcome is unknown.
     """
-    return (*ends_of_open_work(state, text_of, executing), end)
+    return (*ends_of_open_work(state, text_of, executing), *_restored_context(state), end)
+
+
+def _restored_context(state: AgentState) -> tuple[ContextChanged, ...]:
+    """Return the change that takes back what parallel branches did to the thread's context, if they were in conflict.
+
+    The later of two changes of one key would stay otherwise, and the next run of the thread would believe it.
+    """
+    if state.failure is None or state.failure.code != CONTEXT_CONFLICT:
+        return ()
+    then = {**state.thread_context, **state.walk.context_before}
+    patch = patch_between(state.thread_context, {key: value for key, value in then.items() if value is not None})
+    return (ContextChanged(scope="thread", patch=patch),) if patch else ()
 
 
 def ends_of_open_work(
@@ -68,5 +90,11 @@ def close_call(call: CallState, executing: Collection[str], unrun: Failure | Non
     else:
         failure = unrun or Failure("cancelled", "The run ended before this call ran.")
     return ToolCallFinished(
-        call=call.call, call_id=call.call_id, tool=call.tool, error=failure, attempts=call.attempt, path=call.path
+        call=call.call,
+        call_id=call.call_id,
+        tool=call.tool,
+        error=failure,
+        attempts=call.attempt,
+        human=call.edit,
+        path=call.path,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, NamedTuple, Protocol, TypeVar
 
 from journeyman.events.events import Path
 from journeyman.events.fold import AgentState
@@ -14,6 +14,12 @@ from journeyman.tools.authoring.context import Context
 _log = logging.getLogger("journeyman.node")
 
 T = TypeVar("T")
+
+
+class Answer(NamedTuple):
+    """What a node returns to end the run with an answer. Made by `NodeContext.answer`."""
+
+    text: str
 
 
 class NodeHost(Protocol):
@@ -79,6 +85,15 @@ class NodeContext:
     def log(self) -> logging.LoggerAdapter[logging.Logger]:
         """A standard logger whose records carry the run and the node."""
         return logging.LoggerAdapter(_log, {"run_id": self.run_id, "node": self.node})
+
+    def answer(self, text: str) -> Answer:
+        """Return what the code returns to end the run with this answer: `return ctx.answer("It is sold out.")`.
+
+        Raises ValueError if the text is empty or only white space.
+        """
+        if not text.strip():
+            raise ValueError("An answer needs some text.")
+        return Answer(text)
 
     async def call_model(self, text: str | Sequence[Message], *, system: str = "") -> str:
         """Ask the agent's model and return its text. The reply does not become part of the conversation.

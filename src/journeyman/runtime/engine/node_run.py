@@ -8,13 +8,14 @@ import logging
 from journeyman.agents.decision import Agent, RunNode
 from journeyman.errors import BaseError, StaleEpochError, StorageError, ToolExecutionError, ValidationError
 from journeyman.events.events import ContextChanged, Event, Failure, NodeLeft
+from journeyman.events.fold import replace
 from journeyman.events.messages import JSON
 from journeyman.ids import Ids
 from journeyman.runtime.engine.context_limits import check_context
 from journeyman.runtime.engine.end_events import close_call, close_model
 from journeyman.runtime.engine.mailbox import Mailbox, StepEnded
 from journeyman.runtime.engine.node_calls import NodeCalls
-from journeyman.runtime.engine.node_context import NodeContext
+from journeyman.runtime.engine.node_context import Answer, NodeContext
 from journeyman.runtime.engine.node_tasks import NodeTasks
 from journeyman.runtime.engine.step_operations import StepOperations
 from journeyman.tools.failures import detail_of, readable
@@ -76,10 +77,12 @@ class NodeRun:
         models = (close_model(call, "") for call in node.model_calls)
         return (*models, *(close_call(call, self._operations.executing) for call in node.calls))
 
-    def _left_with(self, result: JSON) -> tuple[Event, ...]:
-        """Return the events of a node that returned `result`, which is a patch of the thread's context."""
+    def _left_with(self, result: JSON | Answer) -> tuple[Event, ...]:
+        """Return the events of a node that returned `result`: a patch of the thread's context, or the run's answer."""
         if result is None:
             return (self._left(),)
+        if isinstance(result, Answer):
+            return (replace(self._left(), answer=result.text),)
         try:
             patch = plain_json(result)
             if not isinstance(patch, dict):

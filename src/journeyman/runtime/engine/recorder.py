@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from journeyman.errors import StateError
 from journeyman.events.codec import Draft, Entry
-from journeyman.events.events import Event
+from journeyman.events.events import Event, RunCancelled
 from journeyman.events.fold import AgentState, apply
 from journeyman.journal.journal import Append, Batch, Committed, Pending, StoredDefinition
+from journeyman.journal.transactions import CANCEL_REQUESTED
 from journeyman.runtime.engine.run_parts import RunParts
+from journeyman.runtime.engine.state_loading import load_state
 
 Observe = Callable[[AgentState, Sequence[Draft]], None]  # given a run and what it committed; must not block or raise
 
@@ -98,6 +101,31 @@ class Recorder:
         if self._pending is pending:  # several steps may wait at one barrier
             self._pending = None
             self._absorb(committed)
+
+    async def record_end(self, *events: Event) -> None:
+        """Record the last events of the run, durably. If a cancel was faster, the run ends as cancelled instead.
+
+        Raises as `wait_durable`.
+        """
+        self.add(*events)
+        await self.submit()
+        try:
+            await self.wait_durable()
+        except StateError as exc:
+            if exc.code != CANCEL_REQUESTED:
+                raise
+            await self._record_cancelled(self._submitted[:-1])
+
+    async def _record_cancelled(self, drafts: Sequence[Draft]) -> None:
+        """Record the events of a refused batch again, with the cancellation as the end of the run."""
+        self._pending = None
+        self.state = await load_state(self._journal, self.state.run_id)
+        self._known = self.state.seq
+        cancel = self.state.cancel
+        assert cancel is not None, "the journal refused the end because of it"
+        self.add(*(draft.event for draft in drafts), RunCancelled(by=cancel.by, reason=cancel.reason))
+        await self.submit()
+        await self.wait_durable()
 
     async def catch_up(self) -> None:
         """Apply the events that others have appended to the run."""

@@ -172,9 +172,7 @@ class RunDriver:
             await recorder.submit()
             await recorder.wait_durable()
             await self._children.cancel(recorder.state)
-        recorder.add(*closing_events(recorder.state, lambda call: "", (), end))
-        await recorder.submit()
-        await recorder.wait_durable()
+        await recorder.record_end(*closing_events(recorder.state, lambda call: "", (), end))
 
 
 def _may_go_on(state: AgentState, children: ChildrenStatus) -> bool:

@@ -19,7 +19,7 @@ from journeyman.agents.decision import (
 )
 from journeyman.agents.history_window import trimmed_request
 from journeyman.agents.last_answer import has_open_work, text_at_limit, unrun_failure
-from journeyman.agents.limits import effective_limits
+from journeyman.agents.limits import effective_limits, most_calls
 from journeyman.agents.raised_limits import actions_at_question, is_answered
 from journeyman.clock import Timer
 from journeyman.errors import BaseError
@@ -38,6 +38,7 @@ from journeyman.events.events import (
     RunResumed,
 )
 from journeyman.events.fold import AgentState, replace
+from journeyman.events.messages import with_most_calls
 from journeyman.events.model_request import ModelRequest
 from journeyman.runtime.engine.action_events import instant_event, model_called, tool_started
 from journeyman.runtime.engine.children import Children, ChildrenStatus
@@ -197,10 +198,11 @@ class Runner:
         self._recorder.add(*map(self._with_marks, events))
 
     def _with_marks(self, event: Event) -> Event:
-        """Mark the sensitive arguments of the calls in a model's reply."""
+        """Mark the sensitive arguments of the calls in a model's reply, and drop calls far beyond the limit."""
         if type(event) is not ModelReplied or not event.message.tool_calls:
             return event
-        message = self._agent.tools.mark_sensitive(event.message)
+        most = most_calls(self.state, self._agent.spec.limits)
+        message = self._agent.tools.mark_sensitive(with_most_calls(event.message, most))
         return event if message is event.message else replace(event, message=message)
 
     def _ask_agent(self) -> tuple[Action, ...]:
@@ -413,9 +415,10 @@ class Runner:
     async def _close(self, end: Ended) -> AgentState:
         """End the run: stop its steps and its children, close every open call, record the end."""
         await self._stop_work()
-        self._recorder.add(*closing_events(self.state, self._live.text_of, self._operations.executing, end))
-        await self._recorder.submit()
-        await self._recorder.wait_durable()
+        if self.state.cancel is not None:  # it may have come while the work was stopped
+            end = RunCancelled(by=self.state.cancel.by, reason=self.state.cancel.reason)
+        events = closing_events(self.state, self._live.text_of, self._operations.executing, end)
+        await self._recorder.record_end(*events)
         return self.state
 
     async def _stop_work(self) -> None:

@@ -110,6 +110,10 @@ class RunScheduler:
         """The number of runs that wait for a slot."""
         return len(self._backlog)
 
+    def waits_for_slot(self, run_id: str) -> bool:
+        """Return whether a run is queued because all slots are taken."""
+        return run_id in self._backlog
+
     def active(self, limit: int) -> list[tuple[str, AgentState | None]]:
         """Return the runs in progress with their states, the earliest started first; a state is None while loading."""
         return [(run_id, each.state) for run_id, each in itertools.islice(self._active.items(), limit)]

@@ -29,7 +29,7 @@ from journeyman.events.fold import AgentState, apply, replace
 from journeyman.events.messages import JSON, Message
 from journeyman.events.origin import UNKNOWN_ORIGIN, RequestOrigin
 from journeyman.events.streams import thread_stream
-from journeyman.events.transcript import error_text
+from journeyman.events.transcript import result_text
 from journeyman.runtime.use_cases.requests import MessageEdit
 
 UNKNOWN_OUTCOMES = ("outcome_unknown", "cancelled")  # error codes that leave open what a call did
@@ -184,7 +184,7 @@ def _outcomes(later: Sequence[Entry]) -> Iterator[tuple[str, str]]:
         event = _finished_call(entry)
         if event is None or (event.error and event.error.code in UNKNOWN_OUTCOMES):
             continue
-        yield event.call, error_text(event.error) if event.error else event.result or ""
+        yield event.call, result_text(event)
 
 
 def _finished_call(entry: Entry) -> ToolCallFinished | None:

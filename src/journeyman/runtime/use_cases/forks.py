@@ -21,6 +21,7 @@ from journeyman.events.events import (
 )
 from journeyman.events.fold import AgentState, replace
 from journeyman.events.streams import ThreadRef
+from journeyman.ids import APPROVAL
 from journeyman.journal.journal import Append, MessageRow
 from journeyman.runtime.engine.context_limits import check_context
 from journeyman.runtime.engine.run_parts import RunParts
@@ -115,7 +116,7 @@ class Forks:
             seen=len(seen),
             pinned=tuple(no for no, row in enumerate(seen, 1) if row.message.pinned),
             shift=copied.started.last_no - len(seen),
-            approvals={one.approval: self._ids.new("appr") for one in asked if isinstance(one, ApprovalRequested)},
+            approvals={one.approval: self._ids.new(APPROVAL) for one in asked if isinstance(one, ApprovalRequested)},
             other_answerer=frozenset(_other_answerer(agent.spec)),
             origin=request.origin,
         )

@@ -85,6 +85,8 @@ class Runs:
         ResourceError (`overloaded`, `shutting_down`, `quota_exhausted`).
         """
         agent = self._registry.resolve(request.agent)
+        if request.input.is_blank:
+            raise ValidationError("`user_input` is empty or only white space. Send some text.")
         thread_id = check_thread_id(request.thread_id) if request.thread_id is not None else self._ids.new("thread")
         key = ThreadRef(principal, thread_id).key
         if request.context:
@@ -416,21 +418,31 @@ class Runs:
             ahead = await self._run_ahead(row)
             result = msgspec.structs.replace(result, waiting_for="thread", waiting_reason=_reason_of(ahead))
         result = await self._with_approvals(result, state)
-        if row.status == "running" and row.lacks is not None:  # noted in the row alone
+        if row.status != "running":
+            return result
+        if result.status == "paused":  # answered or cancelled; it has not resumed yet
+            result = msgspec.structs.replace(result, status="running", waiting_for=None, waiting_reason=None)
+        if self._scheduler.waits_for_slot(row.id):
+            result = msgspec.structs.replace(result, waiting_for="worker")
+        if row.lacks is not None:  # noted in the row alone
             lack = lack_of_row(row.lacks)
             result = msgspec.structs.replace(result, waiting_for=lack.kind, waiting_reason=sentence_of(lack))
         return result
 
     async def _with_approvals(self, result: RunResult, state: AgentState) -> RunResult:
-        if result.status != "paused":
+        """Add the open approvals: of a paused run, or of one that works while some of its calls wait."""
+        if result.status != "paused" and not (result.status == "running" and state.open_approvals):
             return result
         approvals = await self._journal.approvals(None, run=result.run_id)
+        in_order = sorted(approvals, key=lambda row: row.seq)
         below = await self._approvals_below(state) if state.open_children else ()
+        if result.status != "paused":
+            return msgspec.structs.replace(result, approvals=(*in_order, *below), waiting_for=None)
         lack = state.lacks
         return msgspec.structs.replace(
             result,
-            approvals=(*approvals, *below),
-            waiting_for="approval" if lack is None or approvals or below else lack.kind,
+            approvals=(*in_order, *below),
+            waiting_for="approval" if lack is None or in_order or below else lack.kind,
             waiting_reason=sentence_of(lack) if lack is not None else None,
         )
 

@@ -19,6 +19,7 @@ from journeyman.server.application import DRAIN_SECONDS, Application
 from journeyman.server.serving.app import App
 from journeyman.server.serving.connections import AnsweringSocket, ConnectionBounds, sweep, with_connection_bounds
 from journeyman.server.serving.garbage_collection import FrozenObjects
+from journeyman.server.serving.start_signals import StartSignals
 from journeyman.server.serving.used_models import used_models
 from journeyman.settings import Settings
 
@@ -30,15 +31,16 @@ EXIT_OK, EXIT_FAILED = 0, 1
 _WITHIN = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # how commands on this machine reach a server that is open to all
 
 
-async def listen(app: App) -> int:
-    """Serve a started application until SIGINT or SIGTERM. Returns the exit code."""
+async def listen(app: App, early: StartSignals) -> int:
+    """Serve a started application until SIGINT or SIGTERM. `early`: the signals until now. Returns the exit code."""
     listening = _listen(app.settings)
     if listening is None:
         await app.stop()
         return EXIT_FAILED
-    _announce(app, listening)
     server = _Server(_config(app), app)
-    await server.serve([listening])
+    with server.signals(early):  # before the ready line, whose reader may send one
+        _announce(app, listening)
+        await server.serve([listening])
     return EXIT_FAILED if server.failed else EXIT_OK
 
 
@@ -51,20 +53,30 @@ class _Server(uvicorn.Server):
         self._clients_stopped = False
         self._frozen = FrozenObjects(lambda: app.application.reloader.last if app.application else None)
         self.failed = False  # the server ended by itself
+        self._hurried = asyncio.Event()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Let SIGINT and SIGTERM start the drain; the process then ends with exit code 0.
+        """Do nothing: `signals` handles them."""
+        yield
+
+    @contextmanager
+    def signals(self, early: StartSignals) -> Iterator[None]:
+        """Let SIGINT and SIGTERM start the drain, and end it if they come again. The exit code is 0 then.
 
         SIGHUP reloads, except on a terminal, where it means that the terminal was closed.
         """
         loop = asyncio.get_running_loop()
-        signals = [signal.SIGINT, signal.SIGTERM]
-        for number in signals:
-            loop.add_signal_handler(number, self.handle_exit, number, None)
-        if self._app.application is not None and not sys.stdout.isatty():
-            loop.add_signal_handler(signal.SIGHUP, self._app.application.reloader.ask)
-            signals.append(signal.SIGHUP)
+        signals = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+        for number in signals[:2]:
+            loop.add_signal_handler(number, self._stop)
+        application = self._app.application
+        if application is not None and not sys.stdout.isatty():
+            loop.add_signal_handler(signal.SIGHUP, application.reloader.ask)
+            if early.reload_asked:
+                application.reloader.ask()
+        else:
+            loop.add_signal_handler(signal.SIGHUP, self._stop)
         try:
             yield
         finally:
@@ -90,10 +102,34 @@ class _Server(uvicorn.Server):
             log.error("the server stops, since its journal cannot be written: repair the disk, then start it again")
             self.failed = self.should_exit = True
 
+    def _stop(self) -> None:
+        """Start the drain; the second time, end it."""
+        if self.should_exit:
+            self._hurried.set()
+        self.should_exit = True
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Drain the runs, then close the connections. A second signal leaves both no more time."""
+        logging.getLogger("uvicorn.error").addFilter(_is_unplanned)
         if self._app.application is not None:
-            await self._app.application.drain(0.0 if self.force_exit else DRAIN_SECONDS)
+            await self._drain(self._app.application)
+        if self._hurried.is_set():
+            self.config.timeout_graceful_shutdown = 0
         await super().shutdown(sockets)
+
+    async def _drain(self, application: Application) -> None:
+        draining = asyncio.create_task(application.drain(DRAIN_SECONDS))
+        hurried = asyncio.create_task(self._hurried.wait())
+        await asyncio.wait([draining, hurried], return_when=asyncio.FIRST_COMPLETED)
+        hurried.cancel()
+        if not draining.done():
+            await application.drain(0.0)
+        await draining
+
+
+def _is_unplanned(record: logging.LogRecord) -> bool:
+    """Drop the stack of a request that the shutdown cancels: it is no error."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], asyncio.CancelledError)
 
 
 def _config(app: App) -> uvicorn.Config:

@@ -13,6 +13,7 @@ from journeyman.server.paths import agent_path, tools_path
 from journeyman.server.reload.file_watch import FileWatch, roots, snapshot
 from journeyman.server.serving.allocator import return_large_blocks
 from journeyman.server.serving.garbage_collection import collect_seldom
+from journeyman.server.serving.start_signals import StartSignals
 from journeyman.settings import Settings
 from journeyman.telemetry.logs import setup as logs
 from journeyman.tools.discovery.discovery import Discovery, discover
@@ -30,13 +31,29 @@ def serve(
     """
     collect_seldom()
     return_large_blocks()
+    signals = StartSignals()
+    signals.install()
     try:
-        return asyncio.Runner(loop_factory=_loop_factory()).run(_serve(settings, path, offline, watch, strict))
+        return asyncio.Runner(loop_factory=_loop_factory()).run(_start(settings, path, offline, watch, strict, signals))
     except KeyboardInterrupt:
         return EXIT_OK
 
 
-async def _serve(settings: Settings, path: Path | None, offline: bool, watch: bool, strict: bool) -> int:
+async def _start(
+    settings: Settings, path: Path | None, offline: bool, watch: bool, strict: bool, signals: StartSignals
+) -> int:
+    signals.starting(asyncio.current_task())
+    try:
+        return await _serve(settings, path, offline, watch, strict, signals)
+    except asyncio.CancelledError:
+        if signals.ended:
+            return EXIT_OK
+        raise
+
+
+async def _serve(
+    settings: Settings, path: Path | None, offline: bool, watch: bool, strict: bool, signals: StartSignals
+) -> int:
     look = partial(snapshot, roots(settings, path))
     seen = look() if watch else {}
     tools = tools_path(settings, agent_path(settings, path))
@@ -59,11 +76,11 @@ async def _serve(settings: Settings, path: Path | None, offline: bool, watch: bo
         return EXIT_CONFIGURATION if isinstance(exc, ConfigurationError) else EXIT_FAILED
     assert app.application is not None
     if not watch:
-        return await listen(app)
+        return await listen(app, signals)
     reloading, clock = app.application.reloader, app.application.clock
     watching = asyncio.create_task(FileWatch(look, reloading.reload_logged, clock, seen).run())
     try:
-        return await listen(app)
+        return await listen(app, signals)
     finally:
         watching.cancel()
         await asyncio.wait([watching])

@@ -77,8 +77,13 @@ class ServerProcess:
             return b""
 
     def write(self, message: bytes) -> None:
-        """Send a line, without waiting."""
-        self._writer.write(message + b"\n")
+        """Send a line, without waiting. Raises BrokenPipeError if the process has closed its stdin, or has ended."""
+        if self._writer.transport.is_closing():
+            raise BrokenPipeError
+        try:
+            self._writer.write(message + b"\n")
+        except RuntimeError as exc:  # uvloop's error for a pipe that it has closed
+            raise BrokenPipeError from exc
 
     def last_stderr(self) -> str:
         """Return what the process wrote to stderr, at most the last 16 KiB."""

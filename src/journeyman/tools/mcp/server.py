@@ -147,6 +147,7 @@ class McpServer:
     def _lose(self, session: Session | None) -> None:
         """Make no further calls over this session; calls wait for the next attempt to connect."""
         if session is not None and self._session is session:
+            session.stale.set()  # reading the tools will show that the connection is lost, and open the next one
             self._session = None
             self.attempted.clear()
 

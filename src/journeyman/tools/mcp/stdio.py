@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Mapping
 
@@ -72,18 +73,19 @@ class StdioChannel:
         reply: asyncio.Future[RpcMessage] = asyncio.get_running_loop().create_future()
         self._waiting[outgoing.id] = reply
         try:
-            self._process.write(request(outgoing))
+            self._write(request(outgoing))
             return await reply
         except asyncio.CancelledError:
             if self._lost is None and outgoing.method != "initialize" and self._process.unsent < _MAX_UNSENT:
-                self._process.write(cancelled(outgoing.id))
+                with contextlib.suppress(LostError):
+                    self._write(cancelled(outgoing.id))
             raise
         finally:
             del self._waiting[outgoing.id]
 
     async def notify(self, method: str, params: dict[str, JSON]) -> None:
         self._check_open()
-        self._process.write(notification(method, params))
+        self._write(notification(method, params))
 
     async def listen(self) -> bool:
         return False  # notifications come over the same pipe as replies
@@ -102,7 +104,7 @@ class StdioChannel:
                 waiting.set_result(message)
         elif message.method is not None and message.id is not None:
             if self._process.unsent < _MAX_UNSENT:
-                self._process.write(answer_to(message))
+                self._write(answer_to(message))
         elif message.method is not None:
             on_notice(message)
 
@@ -112,6 +114,13 @@ class StdioChannel:
             raise LostError(self._lost)
         if self._process.unsent > _MAX_UNSENT:
             raise LostError(f"the MCP server {self._name} does not read what is sent to it")
+
+    def _write(self, message: bytes) -> None:
+        """Send a line. Raises LostError if the server has closed its stdin: nothing was sent then."""
+        try:
+            self._process.write(message)
+        except OSError as exc:
+            raise LostError(f"the MCP server {self._name} has closed its input") from exc
 
     def _lose(self, reason: str) -> None:
         """End the channel for this reason, the first one counts, and fail all requests that wait for a reply."""

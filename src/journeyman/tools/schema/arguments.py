@@ -89,7 +89,7 @@ def check_for_schema(tool: str, schema: dict[str, JSON]) -> ArgumentCheck:
 
 
 def decode_arguments(raw: str | bytes | dict[str, JSON]) -> dict[str, JSON]:
-    """Return a call's arguments as a dict; an empty text gives an empty dict.
+    """Return a call's arguments as a dict; an empty text and null give an empty dict.
 
     Raises:
         ToolValidationError: `invalid_arguments`: not JSON, or not an object.
@@ -102,6 +102,8 @@ def decode_arguments(raw: str | bytes | dict[str, JSON]) -> dict[str, JSON]:
         values = _decode(raw)
     except (msgspec.MsgspecError, RecursionError, UnicodeError) as exc:
         raise ToolValidationError(f"arguments: not JSON: {exc}", code="invalid_arguments") from exc
+    if values is None:
+        return {}
     if not isinstance(values, dict):
         raise ToolValidationError("arguments: must be a JSON object", code="invalid_arguments")
     return values

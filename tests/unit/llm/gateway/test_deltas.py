@@ -145,8 +145,16 @@ def test_calls_are_distinguished_when_all_have_index_zero_or_none():
     assert repeated_id.message.tool_calls == (ToolCall("a", "t", "{}"),)
 
 
-def test_the_number_of_calls_is_bounded():
-    assert failure(*(chunk(call(i, f"c{i}", "t", "{}")) for i in range(1025)), DONE) == "gateway_bad_reply"
+@pytest.mark.parametrize("index", [True, False])
+def test_the_number_of_calls_is_bounded(index):
+    pieces = []
+    for i in range(1500):  # a name, then the arguments in a piece that says neither
+        place = i if index else None
+        pieces += [chunk(call(place, f"c{i}", "t", "")), chunk(call(place, "", "", f'{{"n": {i}}}'))]
+    reply = fold(*pieces, DONE).message
+    assert [each.id for each in reply.tool_calls] == [f"c{i}" for i in range(1024)]
+    assert reply.tool_calls[-1].arguments == '{"n": 1023}', "pieces of dropped calls are dropped with them"
+    assert reply.dropped_calls == 1500 - 1024
 
 
 def test_blocks_of_reasoning_are_joined_until_signed():

@@ -101,3 +101,11 @@ def test_names_and_arguments_are_repaired_when_they_are_sent() -> None:
     [call] = sent_items(msgspec.structs.replace(message, owner=OWNER))
     assert isinstance(call, dict)
     assert (call["name"], call["arguments"]) == ("a_b", '{"not_json":"{"}')
+
+
+def test_calls_beyond_the_most_are_dropped_with_their_items() -> None:
+    calls = [{**CALL, "call_id": f"call_{number}"} for number in range(1500)]
+    message = stored(spoken("Much."), *calls)
+    assert (len(message.tool_calls), message.dropped_calls) == (1024, 476)
+    assert len(message.extra[OUTPUT]) == 1 + 1024
+    assert len(sent_items(message)) == 1 + 1024

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 
 from journeyman.events.messages import (
@@ -132,6 +133,9 @@ def test_a_stopped_reply_goes_as_its_text_without_calls_and_not_at_all_when_empt
     [
         ("add", '{"a": 1}', ("add", '{"a": 1}')),
         ("a b.c", "", ("a_b_c", "{}")),
+        ("add", " null ", ("add", "{}")),
+        ("x" * 70, '""', ("x" * 64, "{}")),
+        ("x." * 40, "{}", (("x_" * 40)[:64], "{}")),
         ("", '{"a": ', ("unnamed", '{"not_json":"{\\"a\\": "}')),
         ("add", "[1]", ("add", '{"not_json":"[1]"}')),
     ],
@@ -139,3 +143,18 @@ def test_a_stopped_reply_goes_as_its_text_without_calls_and_not_at_all_when_empt
 def test_a_call_that_gateways_would_refuse_is_repaired(name, arguments, as_sent):
     call = sent(assistant("", ToolCall("c", name, arguments)))["messages"][0]["tool_calls"][0]["function"]
     assert (call["name"], call["arguments"]) == as_sent
+
+
+def test_the_ids_of_two_replies_differ():
+    turn = (assistant("", ToolCall("call_1", "add", "{}")), tool_result("call_1", "add", "1"))
+    messages = sent(user("a"), *turn, *turn)["messages"]
+    assert messages[1]["tool_calls"][0]["id"] == messages[2]["tool_call_id"] == "call_1"
+    assert messages[3]["tool_calls"][0]["id"] == messages[4]["tool_call_id"] == "call_1_2"
+
+
+def test_an_odd_id_of_another_model_is_replaced_beside_its_opaque_fields():
+    call = ToolCall("functions.add:0", "add", "{}", extra={"sig": "x"})
+    reply = msgspec.structs.replace(assistant("", call), extra={"reasoning": "hm"}, owner=Owner("other"))
+    messages = sent(user("a"), reply, tool_result("functions.add:0", "add", "1"))["messages"]
+    assert messages[1]["tool_calls"][0]["id"] == messages[2]["tool_call_id"] == "functions_add_0"
+    assert "reasoning" not in messages[1]

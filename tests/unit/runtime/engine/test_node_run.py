@@ -188,7 +188,7 @@ async def test_one_branch_may_wait_for_a_human_while_the_other_works() -> None:
     assert (state.status, state.output) == ("finished", "Right. says 3")
 
 
-async def test_a_no_fails_the_run_or_takes_its_way() -> None:
+async def test_a_no_ends_the_run_or_takes_its_way() -> None:
     def reviewed(**more: Any) -> GraphSpec:
         return graph(
             node("review", "approval", message="?", **more),
@@ -198,7 +198,8 @@ async def test_a_no_fails_the_run_or_takes_its_way() -> None:
         )
 
     state = await played(SteppedGraphRuntime({}, graph=reviewed()), decision=lambda row: "deny")
-    assert (state.status, state.error and state.error.code) == ("failed", "approval_denied")
+    assert (state.status, state.stopped_by, state.error) == ("finished", "denied", None)
+    assert state.output == "A human said no at the node review."
     state = await played(SteppedGraphRuntime({}, graph=reviewed(on_error="sorry")), decision=lambda row: "deny")
     assert (state.status, state.output) == ("finished", "Sorry. says 2")
     state = await played(SteppedGraphRuntime({}, graph=reviewed()), decision=lambda row: "approve")
@@ -572,8 +573,64 @@ async def test_limits_hold_in_code_too() -> None:
 
 
 async def test_two_branches_that_give_one_key_fail_the_run_and_both_are_named() -> None:
+    async def first(ctx: Any) -> dict[str, Any]:
+        return {"kept": {"by": "first", "list": [1]}, "same": "old"}
+
     async def code(ctx: Any) -> dict[str, Any]:
-        return {"same": ctx.node}
+        await ctx.context.patch(thread={f"own_{ctx.node}": 1, "kept": {"by": None, "extra": ctx.node}})
+        return {"same": {"nested": ctx.node}}
+
+    shape = graph(
+        node("start", "function"),
+        node("plan", prompt="Plan."),
+        node("f", "function"),
+        node("g", "function"),
+        edge("start", "plan"),
+        edge("plan", "f g"),
+        edge("f g", "end"),
+    )
+    runtime = SteppedGraphRuntime({}, graph=shape, code={"start": first, "f": code, "g": code})
+    state = await played(runtime)
+    assert state.thread_context == {"kept": {"by": "first", "list": [1]}, "same": "old"}
+    row = await runtime.disk.thread(state.thread)
+    assert row is not None
+    assert row.context == state.thread_context, "the next run begins with it"
+    assert runtime.types(runtime.run_ids[0])[-2:] == ["context_changed", "run_failed"]
+    assert state.error is not None
+    assert (state.status, state.error.code) == ("failed", "context_conflict")
+    assert "f and g" in state.error.message
+
+
+async def test_code_may_end_the_run_with_words() -> None:
+    async def code(ctx: Any) -> Any:
+        with pytest.raises(ValueError, match="some text"):
+            ctx.answer(" ")
+        return ctx.answer("It is sold out.")
+
+    shape = graph(
+        node("plan", prompt="Plan."),
+        node("stock", "function"),
+        node("order", prompt="Order."),
+        edge("plan", "stock"),
+        edge("stock", "order"),
+        edge("order", "end"),
+    )
+    runtime = SteppedGraphRuntime({"Plan.": (("look", "put"),)}, graph=shape, code={"stock": code})
+    state = await played(runtime)
+    assert (state.status, state.output, state.stopped_by) == ("finished", "It is sold out.", None)
+    assert entered(runtime) == ["plan#1", "stock#1"]
+    assert [message.role for message in state.messages] == ["user", "assistant", "tool", "tool", "assistant"]
+    rows = await runtime.disk.messages(state.thread, 1, 99)
+    assert rows[-1].message.text == "It is sold out."
+    assert len(runtime.requests) == 1, "no model was asked for the answer"
+
+
+async def test_code_in_a_branch_ends_the_whole_run_with_words() -> None:
+    async def code(ctx: Any) -> Any:
+        return ctx.answer("Enough.")
+
+    async def wait(ctx: Any) -> None:
+        await asyncio.Event().wait()
 
     shape = graph(
         node("plan", prompt="Plan."),
@@ -582,10 +639,12 @@ async def test_two_branches_that_give_one_key_fail_the_run_and_both_are_named() 
         edge("plan", "f g"),
         edge("f g", "end"),
     )
-    state = await played(SteppedGraphRuntime({}, graph=shape, code={"f": code, "g": code}))
-    assert state.error is not None
-    assert (state.status, state.error.code) == ("failed", "context_conflict")
-    assert "f and g" in state.error.message
+    runtime = SteppedGraphRuntime({}, graph=shape, code={"f": code, "g": wait})
+    state = await played(runtime)
+    assert (state.status, state.output) == ("finished", "Enough.")
+    rows = await runtime.disk.messages(state.thread, 1, 99)
+    assert rows[-1].message.text == "Enough."
+    assert [event.error.code for event in runtime.events(runtime.run_ids[0], NodeLeft) if event.error] == ["cancelled"]
 
 
 async def test_joins_may_part_again_and_branches_may_end_by_themselves() -> None:

@@ -107,6 +107,27 @@ async def test_cancel_while_the_call_runs_leaves_its_outcome_unknown() -> None:
         assert codes == ["outcome_unknown", "cancelled"]
 
 
+async def test_a_cancel_that_was_durable_before_the_end_wins() -> None:
+    async with world_of() as runtime:
+        runtime.disk.write()
+        await runtime.settle()
+        while runtime.disk.held:
+            runtime.disk.write()
+            await runtime.settle()
+        runtime.open_gate(0)
+        await runtime.settle()
+        ending = runtime.disk.held.pop()
+        assert [draft.type for draft in ending.batch.appends[0].drafts][-1] == "run_finished"
+        runtime.spawn(runtime.runs.cancel, "me", "run_1")
+        await runtime.settle()
+        runtime.disk.held.append(ending)
+        await runtime.let_go()
+        assert runtime.types("run_1")[-3:] == ["cancel_requested", "model_replied", "run_cancelled"]
+        assert runtime.state("run_1").status == "cancelled"
+        assert [state.status for state in runtime.rested if state.run_id == "run_1"] == ["cancelled"]
+        assert runtime.state("run_1").messages[-1].role == "assistant", "its reply stays"
+
+
 async def test_cancel_of_a_queued_run_as_its_turn_comes() -> None:
     async with world_of() as runtime:
         runtime.spawn(runtime.say, "b")
@@ -230,6 +251,8 @@ async def test_slots_bound_what_runs_and_the_rest_waits_as_ids() -> None:
         await runtime.settle()
         assert runtime.worker.running == 1
         assert len(runtime.gates) == 1
+        waits = [(await runtime.runs.result("me", runtime.run_of(text))).waiting_for for text in "abc"]
+        assert waits == [None, "worker", "worker"]
         runtime.spawn(runtime.runs.cancel, "me", runtime.run_of("c"))
         await runtime.settle()
         runtime.disk.write()

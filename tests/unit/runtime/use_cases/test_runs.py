@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 
+import msgspec
 import pytest
 
 from journeyman import BaseAgent, tool
-from journeyman.errors import NotFoundError, StateError, ThreadBusyError
+from journeyman.errors import NotFoundError, StateError, ThreadBusyError, ValidationError
 from journeyman.events.events import ApprovalRequested
 from journeyman.events.fold import AgentState
+from journeyman.events.messages import Message, TextPart
+from journeyman.journal.journal import RunFilter
 from journeyman.llm.fake.scripted import ScriptedModel
 from journeyman.runtime.served.versions import VersionResolver
-from journeyman.runtime.use_cases.requests import HumanAnswer, StartCall
+from journeyman.runtime.use_cases.requests import HumanAnswer, StartCall, StartRun
 from tests.harness.runtime_in_memory import RuntimeInMemory, turns
 
 
@@ -37,6 +40,17 @@ async def test_answer_without_tools() -> None:
         assert await runtime.types(run) == [
             "run_accepted", "run_started", "model_called", "model_replied", "run_finished",
         ]  # fmt: skip
+
+
+@pytest.mark.parametrize("texts", [[""], [" "], ["\n\t\u3000\u00a0"], [" ", ""], []])
+async def test_white_space_alone_starts_no_run(texts: list[str]) -> None:
+    async with RuntimeInMemory(ScriptedModel(turns("Hello."))) as runtime:
+        blank = Message(role="user", content=tuple(map(TextPart, texts)))
+        with pytest.raises(ValidationError, match="only white space"):
+            await runtime.runs.start("me", StartRun(input=blank))
+        assert await runtime.runs.list("me", RunFilter(), None, 10) == []
+        said = Message(role="user", content=(TextPart(" "), TextPart(" hi ")))
+        assert (await runtime.runs.start("me", StartRun(input=said))).run_id
 
 
 async def test_tool_call_and_second_turn_sees_the_first() -> None:
@@ -145,6 +159,23 @@ async def test_time_limit_ends_the_run() -> None:
         run = await runtime.start("a")
         result = await runtime.runs.wait(run, 5)
         assert (result.status, result.stopped_by) == ("finished", "seconds")
+
+
+@pytest.mark.parametrize(("before", "kept"), [(0, 4), (2, 2), (3, 1)])
+async def test_calls_far_beyond_the_limit_are_dropped_from_the_reply(before: int, kept: int) -> None:
+    call = {"name": "add", "arguments": {"a": 1, "b": 2}}
+    first = [{"tool_calls": [call] * before}] if before else []
+    model = ScriptedModel([*first, {"tool_calls": [call] * 15_000}, {"text": "enough"}])
+    async with RuntimeInMemory(model, [add], tool_calls=3) as runtime:
+        run = await runtime.start("go")
+        result = await runtime.runs.wait(run, 5)
+        assert (result.status, result.stopped_by) == ("finished", "tool_calls")
+        replies = [entry.event for entry in await runtime.journal.read(run) if entry.type == "model_replied"]
+        reply = replies[len(first)].message
+        assert (len(reply.tool_calls), reply.dropped_calls) == (kept, 15_000 - kept)
+        types = await runtime.types(run)
+        assert types.count("tool_call_finished") == before + kept
+        assert b"dropped_calls" not in msgspec.json.encode(reply.tool_calls)
 
 
 async def test_step_limit() -> None:

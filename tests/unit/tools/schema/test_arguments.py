@@ -95,6 +95,7 @@ def test_arguments_that_are_no_json_object(raw):
 def test_arguments_from_text_and_dict():
     assert decode_arguments(' {"a": 1} ') == {"a": 1}
     assert decode_arguments("") == {}
+    assert decode_arguments(" null ") == {}
     given = {"a": 1}
     assert decode_arguments(given) is given
 
