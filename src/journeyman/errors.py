@@ -54,6 +54,14 @@ class ConfigurationError(BaseError):
         super().__init__("\n".join([message, *(f"  {problem}" for problem in self.problems)]))
 
 
+class NodeCodeError(ConfigurationError):
+    """Raised when the code of graph nodes cannot be used. `node` is the first of them."""
+
+    def __init__(self, message: str, problems: Iterable[Problem] = (), *, node: str) -> None:
+        super().__init__(message, problems)
+        self.node = node
+
+
 class ValidationError(BaseError):
     """Raised when a caller's input is invalid. Nothing was changed: correct the input and send it again."""
 

@@ -44,6 +44,10 @@ class Settings(BaseSettings):
     openai_api_key: SecretStr | None = None
     default_model: str | None = None
     timeout_seconds: float = Field(30, gt=0, le=86_400)  # idle time of a model or HTTP call; total time of a tool call
+    gateway_patience_seconds: float | None = Field(None, ge=0)  # how long a run waits for its gateway; None: no end
+    gateway_first_rate: float = Field(
+        20, gt=0
+    )  # calls a second after a restart, an outage or a 429; doubled each second
     max_retries: int = Field(3, ge=0, le=20)  # attempts after the first
     prices_path: Path | None = None
 

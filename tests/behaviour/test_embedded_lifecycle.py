@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 
 from journeyman import AgentFactory, create_app
 from journeyman.errors import ConfigurationError
+from journeyman.events.codec import Codec
+from journeyman.events.events import RunAccepted
+from journeyman.events.messages import user
+from journeyman.journal.journal import Append, Batch, StoredDefinition
 from journeyman.journal.sqlite.journal import SqliteJournal
 from journeyman.testing import ScriptedModel
 from tests.harness.asgi_client import request
@@ -66,3 +74,43 @@ async def test_a_served_application_refuses_to_start_where_nobody_could_call(
         await (request(app, "GET", "/livez") if mounted else app.start())
     assert await lock_is_free(file)
     await app.stop()
+
+
+async def left_under_way(file: Path, agent: Path) -> str:
+    """Return a run of this agent that an earlier process accepted and did not finish."""
+    app = create_app(agent)
+    await app.start()
+    assert app.application is not None
+    served = app.application.agents.agents["a"]
+    await app.stop()
+    journal = SqliteJournal(file)
+    await journal.open()
+    accepted = RunAccepted(
+        thread="local/t", principal="local", agent="a", version=served.version, input=user("Anybody?")
+    )
+    append = Append(stream="run_left", drafts=(Codec().draft(accepted),))
+    definition = StoredDefinition(served.version, served.spec.encode())
+    await journal.commit(Batch(at=1, appends=(append,), definitions=(definition,), epoch=journal.epoch))
+    await journal.close()
+    return "run_left"
+
+
+async def test_a_mounted_application_resumes_runs_without_a_request(file: Path, tmp_path: Path) -> None:
+    agent = tmp_path / "agent.yaml"
+    agent.write_text("type: react_agent\nname: a\nprompt: Hi.\nmodel: offline\n")
+    run = await left_under_way(file, agent)
+    agents = create_app(agent)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await agents.start()
+        yield
+        await agents.stop()
+
+    app = FastAPI(lifespan=lifespan)
+    app.mount("/agents", agents)
+    async with app.router.lifespan_context(app), asyncio.timeout(20):
+        assert agents.application is not None
+        while (row := await agents.application.journal.run(run)) is None or row.status != "finished":
+            await asyncio.sleep(0)
+    assert await lock_is_free(file)

@@ -266,6 +266,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
             "AGENT_PATH": str(tmp_path),
             "JWT_AUDIENCE": "journeyman",
             "JWT_ISSUER": "https://idp.example",
+            "GATEWAY_PATIENCE_SECONDS": "0",
         }
         for name, value in (ENVIRONMENT | own).items():
             monkeypatch.setenv(name, value)
@@ -370,7 +371,7 @@ BODIES: dict[str, Any] = {
     "reload": {},
     "roll_back_agent": {"version": WORDS[:60]},
 }
-NO_BODY = {"erase_thread", "clear_tool_cache"}
+NO_BODY = {"erase_thread", "clear_tool_cache", "retry_run"}
 LAST = ("revoke_key", "erase_thread")  # what takes away comes at the end
 GATEWAY_KEY = SETTINGS["LITELLM_GATEWAY_API_KEY"]
 

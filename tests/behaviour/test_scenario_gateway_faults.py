@@ -16,6 +16,7 @@ from tests.harness.server_environment import ServerEnvironment, server_environme
 from tests.harness.sse_client import process
 
 _RETRIES = 1
+_BILLED = 2 * (1 + _RETRIES)  # calls that may have been billed: once more after a wait
 _OK = "It went well in the end."
 
 
@@ -43,14 +44,13 @@ def _code(body: dict[str, Any]) -> str:
 
 
 _DEAD: list[tuple[str, dict[str, Any], int, str, int]] = [
-    ("limited", {"fault": 429, "headers": {"Retry-After": "0"}}, 503, "gateway_rate_limited", 1 + _RETRIES),
     ("refused", {"fault": 401}, 502, "gateway_auth", 1),
     ("forbidden", {"fault": 403}, 502, "gateway_auth", 1),
     ("broken", {"fault": 500}, 502, "gateway_error", 1 + _RETRIES),
-    ("silent", {"fault": "hang"}, 504, "gateway_timeout", 1 + _RETRIES),
+    ("silent", {"fault": "hang"}, 504, "gateway_timeout", _BILLED),
     ("garbled", {"fault": "garbage"}, 502, "gateway_bad_reply", 1 + _RETRIES),
     ("empty", {"fault": "empty_choices"}, 502, "gateway_bad_reply", 1 + _RETRIES),
-    ("cut", {"fault": "cut"}, 502, "gateway_cut_stream", 1 + _RETRIES),
+    ("cut", {"fault": "cut"}, 502, "gateway_cut_stream", _BILLED),
 ]
 
 
@@ -84,6 +84,18 @@ async def test_the_same_while_somebody_watches(
     assert frames[-1].type == "run_failed"
     assert frames[-1].data["data"]["error"]["code"] == code
     assert env.gateway.calls[name, 1] <= calls
+
+
+@pytest.mark.parametrize("step", [{"fault": 429, "headers": {"Retry-After": "60"}}, {"fault": 503}], ids=["429", "503"])
+async def test_a_run_waits_for_a_gateway_that_takes_no_calls(tmp_path: Path, step: dict[str, Any]) -> None:
+    settings = {"MAX_RETRIES": "0", "REQUEST_WAIT_SECONDS": "11"}
+    async with server_environment(tmp_path, settings) as waiting:
+        body = {"user_input": reply_script("limited", {**step, "then": _OK}), "agent": "worker"}
+        answer = await waiting.client.post("/process", body)
+        assert answer.status == 202, answer.body
+        run = await waiting.client.run(answer.body["run_id"])
+        assert (run["status"], run["waiting_for"]) in (("paused", "gateway"), ("running", None))
+        assert run["error"] is None
 
 
 _PASSING: list[tuple[str, dict[str, Any]]] = [

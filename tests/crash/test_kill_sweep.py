@@ -41,9 +41,13 @@ async def _drive(env: ServerEnvironment, marker: str, text: str) -> str:
     return str(answer["run_id"])
 
 
+# behind a result that a human wrote, since a kill left the outcome unknown
+_NOTE = "\\n\\n[A human said that this call was done, and wrote the result above.]"
+
+
 async def _transcript(env: ServerEnvironment, marker: str) -> list[object]:
     messages = invariants.transcript(await env.client.messages(f"thread-{marker}"))
-    return [str(message).replace(marker, "MARKER") for message in messages]
+    return [str(message).replace(marker, "MARKER").replace(_NOTE, "") for message in messages]
 
 
 @dataclass

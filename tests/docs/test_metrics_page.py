@@ -25,6 +25,7 @@ def families() -> list[Family]:
         guards=dict,
         journal=dict,
         runs=lambda: {"running": 0, "waiting": 0, "streams": 0},
+        lacking=dict,
         workers=dict,
         limits_away=lambda: False,
     )

@@ -49,6 +49,7 @@ from journeyman.runtime.use_cases.requests import (
 )
 from journeyman.runtime.use_cases.runs import Runs
 from journeyman.runtime.use_cases.threads import Threads
+from journeyman.runtime.use_cases.waiting_runs import WaitingFilter, WaitingRuns
 from journeyman.tools.lint.checks import LintFinding
 from journeyman.tools.spec import ToolSpec
 
@@ -288,6 +289,16 @@ class FakeForks(Forks):
         return Started(run_id=self.runs._add(StartRun(input=user("again")), thread, "support"), thread_id=thread)
 
 
+class FakeWaitingRuns(WaitingRuns):
+    """No run waits."""
+
+    def __init__(self) -> None:
+        pass
+
+    async def cancel(self, by: str, where: WaitingFilter) -> list[str]:
+        return ["run_w"] if where.agent != "nobody" else []
+
+
 class FakeThreads(Threads):
     def __init__(self) -> None:
         self.rows: dict[str, ThreadRow] = {}
@@ -404,6 +415,7 @@ def make_ports(clock: Clock | None = None, limits: RequestLimits | None = None, 
         "forks": FakeForks(runs),
         "threads": FakeThreads(),
         "files": FileStore(MemoryJournal(), MemoryBlobs(), clock or ManualClock(), SequentialIds()),
+        "waiting": FakeWaitingRuns(),
         "agent_registry": AgentRegistry({"support": fake_agent()}),
         "tool_registry": FakeRegistry(TOOL),
         "clock": clock or ManualClock(),

@@ -32,6 +32,8 @@ class ServerEnvironment:
             run = await self.client.until(run_id, ("paused", "finished", "failed", "cancelled"), seconds)
             if run["status"] != "paused":
                 return run
+            if not run["approvals"]:
+                await asyncio.sleep(0.05)  # it waits for the gateway
             for approval in run["approvals"]:
                 await self.answer_one(run_id, approval)
 

@@ -7,6 +7,7 @@ tools wait at gates. Nothing here depends on timing, so one list of choices give
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from journeyman.agents.react import DirectAgent, ReactAgent
 from journeyman.agents.spec import AgentSpec, Limits, ModelSettings
 from journeyman.agents.toolset import Toolset
 from journeyman.clock import ManualClock
-from journeyman.errors import BaseError, StorageError, ToolError
+from journeyman.errors import BaseError, ServiceUnavailableError, StorageError, ToolError
 from journeyman.events.codec import Codec, Entry
 from journeyman.events.events import (
     ApprovalGiven,
@@ -37,6 +38,7 @@ from journeyman.ids import SequentialIds
 from journeyman.journal.journal import Batch, Committed
 from journeyman.journal.memory import MemoryJournal, SettledBatch
 from journeyman.llm.client import ModelReply, ModelRequest, TextDelta
+from journeyman.runtime.engine.gateway_patience import GatewayPatience
 from journeyman.runtime.engine.performer import Performer
 from journeyman.runtime.engine.run_parts import RunParts
 from journeyman.runtime.runtime import build_runtime
@@ -147,6 +149,8 @@ class SteppedRuntime:
     limits: Limits = field(default_factory=Limits)
     specs: tuple[ToolSpec, ...] = SPECS
     slots: int = 512
+    patient: bool = False  # whether runs wait for a gateway that is away
+    away: bool = False  # whether the gateway is
     disk: SimulatedDisk = field(default_factory=SimulatedDisk)
     clock: ManualClock = field(default_factory=ManualClock)
     ids: SequentialIds = field(default_factory=SequentialIds)
@@ -172,10 +176,20 @@ class SteppedRuntime:
             self.definitions,
             FileStore(self.disk, MemoryBlobs(), self.clock, self.ids),
         )
-        runtime = build_runtime(parts, catalog, performer, slots=self.slots)
+        patience = GatewayPatience(clock=self.clock, rng=random.Random(1)) if self.patient else None
+        runtime = build_runtime(
+            parts, catalog, performer, slots=self.slots, observe=self._observe, patience=patience, is_here=self.is_here
+        )
         self.worker, self.runs = runtime.scheduler, runtime.runs
-        self.forks, self.threads = runtime.forks, runtime.threads
+        self.forks, self.threads, self.lacking = runtime.forks, runtime.threads, runtime.lacking
         await self.worker.recover()
+
+    def _observe(self, run: AgentState, drafts: Any) -> None:
+        self.lacking.observe(run, drafts)
+
+    async def is_here(self, name: str) -> bool:
+        """Answer the probe of a gateway."""
+        return not self.away
 
     def catalog(self) -> AgentRegistry:
         return AgentRegistry({"test": self.agent()})
@@ -320,6 +334,8 @@ class SteppedRuntime:
         while (how := await self.gate(f"model {run_id}")).startswith("say:"):
             if on_delta is not None:
                 on_delta(TextDelta(how.removeprefix("say:")))
+        if self.away:
+            raise ServiceUnavailableError("The gateway is away.", code="gateway_unreachable")
         if how == "error":
             raise BaseError("The gateway failed.", code="gateway_error")
         return ModelReply(message=self._reply(text, number), model="m")

@@ -1,0 +1,1 @@
+"""Runs whose neighbours are away: agent files, tools, code of nodes, gateways."""

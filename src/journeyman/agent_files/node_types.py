@@ -11,7 +11,7 @@ from typing import Any
 from journeyman.agent_files.agent_types import FileImporter
 from journeyman.agent_files.safety import file_inside, file_permissions
 from journeyman.agents.spec import GraphSpec, NodeSpec
-from journeyman.errors import ConfigurationError, Problem
+from journeyman.errors import ConfigurationError, NodeCodeError, Problem
 from journeyman.events.messages import JSON
 
 ENTRY_POINT_GROUP = "journeyman.nodes"
@@ -55,19 +55,21 @@ class NodeTypes:
         return tuple(sorted({*_registered, *(point.name for point in self._plugins())}))
 
     def functions(self, graph: GraphSpec, folder: Path | None) -> dict[str, NodeFunction]:
-        """Return the code of the nodes that have some, by node name. Raises ConfigurationError with all problems."""
+        """Return the code of the nodes that have some, by node name. Raises NodeCodeError with all problems."""
         found: dict[str, NodeFunction] = {}
         problems: list[Problem] = []
+        missing = ""
         for node in graph.nodes:
             try:
                 function = self._function(node, folder)
             except ConfigurationError as exc:
+                missing = missing or node.name
                 problems += exc.problems or [Problem(exc.message)]
                 continue
             if function is not None:
                 found[node.name] = function
         if problems:
-            raise ConfigurationError("The code of nodes cannot be used:", dict.fromkeys(problems))
+            raise NodeCodeError("The code of nodes cannot be used:", dict.fromkeys(problems), node=missing)
         return found
 
     def _function(self, node: NodeSpec, folder: Path | None) -> NodeFunction | None:

@@ -13,7 +13,7 @@ import msgspec
 
 from journeyman.errors import StorageError
 from journeyman.events.codec import EVENT_TYPES, Codec, decode_event
-from journeyman.events.events import BudgetWarned, Event
+from journeyman.events.events import BudgetWarned, Event, RunPaused, RunResumed
 from journeyman.events.messages import JSON, Message
 
 Data = dict[str, JSON]
@@ -70,11 +70,25 @@ class NormalizedEvent(msgspec.Struct, frozen=True):
 
 
 def normalized_events(events: Iterable[Event]) -> list[NormalizedEvent]:
-    """Return the events in normal form, without budget warnings."""
+    """Return the events in normal form: without budget warnings, and without waits for what a server lacked.
+
+    A run that went on after such a wait reads as one that went on after a crash: its open steps began anew.
+    """
     approvals: dict[str, str] = {}
     files: dict[str, str] = {}
     draft = Codec().draft
-    return [_normalized(draft(event), approvals, files) for event in events if type(event) is not BudgetWarned]
+    kept = (event for event in events if type(event) is not BudgetWarned and not _is_wait(event))
+    return [_normalized(draft(_resumed(event)), approvals, files) for event in kept]
+
+
+def _is_wait(event: Event) -> bool:
+    return isinstance(event, RunPaused) and event.lacks is not None
+
+
+def _resumed(event: Event) -> Event:
+    if isinstance(event, RunResumed) and event.reason == "found":
+        return msgspec.structs.replace(event, reason="taken_over")
+    return event
 
 
 def _normalized(draft: Any, approvals: dict[str, str], files: dict[str, str]) -> NormalizedEvent:

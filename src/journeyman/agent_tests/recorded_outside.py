@@ -110,12 +110,6 @@ class RecordedChildren(Children):
     def _recorded_end(self, child: ChildState) -> NodeLeft:
         return replace(self._ended[_step(child)], path=child.path)
 
-    async def has_news(self, state: AgentState) -> bool:
-        if not state.open_children:
-            return any(child.status == "orphaned" for child in state.children)
-        status = await self.status(state)
-        return status.working or bool(status.ended)
-
     async def cancel(self, state: AgentState) -> None:
         return None
 

@@ -26,7 +26,7 @@ from journeyman.ids import Ids
 from journeyman.llm.client import CONTEXT_LENGTH, ModelRequest, TextDelta
 from journeyman.llm.fake.replay import ReplayModel
 from journeyman.runtime.engine.live import LiveRun
-from journeyman.runtime.engine.performer import Performer
+from journeyman.runtime.engine.performer import MayRetry, Performer
 from journeyman.tools.spec import CallHost, CallRequest, ToolOutcome
 
 T = TypeVar("T")
@@ -77,7 +77,13 @@ class RecordedPerformer(Performer):
     # --- the interface for the runtime
 
     async def call_model(
-        self, action: CallModel, request: ModelRequest, live: LiveRun, stream: bool, principal: str
+        self,
+        action: CallModel,
+        request: ModelRequest,
+        live: LiveRun,
+        stream: bool,
+        principal: str,
+        may_retry: MayRetry | None = None,
     ) -> ModelReplied | ModelFailed:
         self.requests.setdefault(action.call, request)
         self._attempts[action.call] = action.attempt
@@ -86,7 +92,7 @@ class RecordedPerformer(Performer):
         outcome = await _delivered(self._replies, action.call)
         return replace(outcome, attempt=action.attempt, path=action.path)
 
-    async def summarize(self, action: Summarize) -> HistorySummarized:
+    async def summarize(self, action: Summarize, may_retry: MayRetry | None = None) -> HistorySummarized:
         summary = await _delivered(self._summaries, action.call)
         return replace(summary, first_no=action.first_no, last_no=action.last_no)
 

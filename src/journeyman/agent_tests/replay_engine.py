@@ -29,6 +29,7 @@ from journeyman.events.events import (
     Event,
     Failure,
     HistorySummarized,
+    Lack,
     LimitReached,
     MessageAdded,
     ModelCalled,
@@ -216,7 +217,9 @@ class ReplayEngine:
                 await self._attempt(self._runs.cancel(self._principal, RUN, first.reason))
             case LimitReached(limit="seconds", value=seconds):
                 self._clock.advance(seconds)
-            case RunResumed(reason="taken_over"):
+            case RunPaused(lacks=Lack()):
+                pass
+            case RunResumed(reason="taken_over" | "found"):
                 await self._restart()
             case RunPaused() | RunResumed():
                 self._update_waiting_children(first)

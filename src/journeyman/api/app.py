@@ -145,8 +145,12 @@ def _add_routes(app: FastAPI, dependencies: ApiDependencies, authentication: Aut
 
 
 def _allowed(routes: Sequence[BaseRoute], scope: Scope) -> str:
-    """Return the methods of this path for an Allow header: each of them has a separate route."""
+    """Return the methods of this path for an Allow header: each of them has a separate route.
+
+    A path that is a route itself, such as `/runs/cancel`, does not have those of `/runs/{run_id}`.
+    """
     found = [route for route in routes if isinstance(route, Route) and route.matches(scope)[0] is not Match.NONE]
+    found = [route for route in found if route.path == scope["path"]] or found
     return ", ".join(sorted(set[str]().union(*(route.methods or () for route in found))))
 
 

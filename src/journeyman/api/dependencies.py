@@ -24,6 +24,7 @@ from journeyman.runtime.served.reload_report import AgentChange, ReloadReport
 from journeyman.runtime.use_cases.forks import Forks
 from journeyman.runtime.use_cases.runs import Runs
 from journeyman.runtime.use_cases.threads import Threads
+from journeyman.runtime.use_cases.waiting_runs import WaitingRuns
 from journeyman.telemetry.metrics.recorders import RequestServed
 from journeyman.tools.lint.checks import LintFinding
 from journeyman.tools.spec import ToolSpec
@@ -127,6 +128,7 @@ class ApiDependencies:
     forks: Forks
     threads: Threads
     files: FileStore
+    waiting: WaitingRuns
     agent_registry: AgentRegistry
     tool_registry: ListedTools
     clear_cache: Callable[[str], Awaitable[int]] = nothing_cached  # by tool name; returns how many results were removed

@@ -38,6 +38,8 @@ _PROBLEM = {"$ref": _REF.format(name="ProblemDetails")}
 _MODELS = (
     schemas.ProcessRequest,
     schemas.ExecuteToolRequest,
+    schemas.CancelWaitingRequest,
+    schemas.CancelledRuns,
     schemas.CreateThread,
     schemas.AddMessage,
     schemas.ResumeRequest,

@@ -29,6 +29,7 @@ from journeyman.events.open_calls import CallState
 from journeyman.events.redaction import redacted_arguments
 from journeyman.events.streams import ThreadRef
 from journeyman.journal.journal import ApprovalRow, RunRow
+from journeyman.runtime.served.lacks import lack_of_row, sentence_of
 from journeyman.runtime.use_cases.requests import RunResult
 
 _ENCODER = msgspec.json.Encoder()
@@ -103,6 +104,7 @@ def process_answer(result: RunResult) -> ProcessAnswer:
         stopped_by=result.stopped_by,
         finish_reason=result.finish_reason,
         waiting_for=result.waiting_for,
+        waiting_reason=result.waiting_reason,
         error=result.error,
         approvals=tuple(map(approval_answer, result.approvals)) if result.approvals else (),
     )
@@ -118,6 +120,7 @@ def tool_call_answer(result: RunResult) -> ExecuteToolAnswer:
         cached=result.cached,
         status=result.status,
         waiting_for=result.waiting_for,
+        waiting_reason=result.waiting_reason,
         error=result.error,
         approvals=tuple(map(approval_answer, result.approvals)) if result.approvals else (),
     )
@@ -146,6 +149,7 @@ def run_answer(row: RunRow, result: RunResult) -> RunAnswer:
     """Describe one run. Status and seq are those of whichever of the two was read later."""
     fields = _run_fields(row)
     fields["status"] = result.status
+    fields["waiting_reason"] = result.waiting_reason
     fields["last_seq"] = max(row.last_seq, result.last_seq)
     return RunAnswer(
         **fields,
@@ -179,6 +183,7 @@ def _run_fields(row: RunRow) -> dict[str, Any]:
         "error_id": row.error_id,
         "request_id": row.request_id,
         "trace_id": row.trace_id,
+        "waiting_reason": sentence_of(lack_of_row(row.lacks)) if row.lacks is not None else None,
     }
 
 

@@ -35,7 +35,7 @@ from journeyman.errors import BaseError
 
 EPILOG = (
     "Exit codes: 0 done, 1 failed, 2 usage, 3 configuration, 4 not found, 5 no server answers, "
-    "6 waits for a human, 130 interrupted."
+    "6 waits for a human, 7 waits for what is not here, 130 interrupted."
 )
 
 

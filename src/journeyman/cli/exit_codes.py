@@ -18,6 +18,7 @@ CONFIGURATION = 3  # settings, an agent file or a tool file cannot be used
 NOT_FOUND = 4  # no such run, thread, agent, tool or approval
 UNREACHABLE = 5  # no server answers at the given address
 WAITING = 6  # the run waits for a human
+LACKING = 7  # the run waits for what its server lacks: an agent, a tool, a gateway
 INTERRUPTED = 130  # Ctrl-C
 
 

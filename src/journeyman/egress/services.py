@@ -127,7 +127,10 @@ class Destination(msgspec.Struct, frozen=True):
 
 
 class Services:
-    """All destinations of a process. `idle_seconds` is the default limit until the first byte and between bytes."""
+    """All destinations of a process. `idle_seconds` is the default limit until the first byte and between bytes.
+
+    `first_rate` are the calls a second to a gateway after a start with open runs, an outage or a 429.
+    """
 
     def __init__(
         self,
@@ -138,11 +141,13 @@ class Services:
         hook: Hook = ignore_signal,
         retries: int = 3,
         idle_seconds: float = 30.0,
+        first_rate: float = 20.0,
     ) -> None:
         self._specs = {spec.match: spec for spec in specs}
         self._clock = clock
         self._rng = rng
         self._hook = hook
+        self._first_rate = first_rate
         self._policy = GuardPolicy(retries=retries)
         self._timeouts = Timeouts(min(_CONNECT, idle_seconds), idle_seconds, idle_seconds, max(_TOTAL, idle_seconds))
         self._named: dict[str, Destination] = {}  # configured services, the gateway and MCP servers, by match
@@ -178,11 +183,22 @@ class Services:
             origin = url
         spec = self._specs.get(match) or self._specs.get(origin)
         if spec is None or spec.match not in self._fixed or spec.match not in self._named:
-            policy = msgspec.structs.replace(self._policy, max_connections=_GATEWAY_CONNECTIONS)
+            policy = msgspec.structs.replace(
+                self._policy,
+                max_connections=_GATEWAY_CONNECTIONS,
+                waits_for_slot=True,
+                paced=True,
+                first_rate=self._first_rate,
+            )
             timeouts = msgspec.structs.replace(self._timeouts, total=max(_GATEWAY_TOTAL, self._timeouts.idle))
             self._named[spec.match if spec else match] = self._create(match, spec, policy, timeouts)
         self._fixed |= {match, origin}
         return self._named[spec.match if spec else match]
+
+    def begin_slowly(self) -> None:
+        """Pace the calls to the gateways from now on, since many runs go on at the same time after a start."""
+        for match in self._named.keys() & self._fixed:
+            self._named[match].guard.begin_slowly()
 
     def mcp(self, server: str) -> Destination:
         """Return the destination of an MCP server, given its name in `mcp_servers`."""

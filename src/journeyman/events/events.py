@@ -152,20 +152,36 @@ class RunStarted(_Event, frozen=True, kw_only=True, omit_defaults=True):
     global_context: dict[str, JSON] = {}
 
 
+class Lack(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a run needs that the process does not have: an agent, a tool, the code of a node, a gateway, a release.
+
+    `name` names it; the gateway of the settings has no name. `billed`: it may have billed
+    a call that it did not answer.
+    """
+
+    kind: Literal["agent", "tool", "node", "gateway", "release", "operator"]
+    name: str = ""
+    billed: bool = False
+
+
 class RunPaused(_Event, frozen=True, kw_only=True, omit_defaults=True):
-    """The run has nothing to do until an approval is answered or a child run ends.
+    """The run has nothing to do until an approval is answered, a child run ends, or what it lacks is here.
 
     `waiting_for` names the open approvals, with those of child runs.
     """
 
     waiting_for: tuple[str, ...] = ()
+    lacks: Lack | None = None  # None: nothing
 
 
 class RunResumed(_Event, frozen=True, kw_only=True, omit_defaults=True):
-    """The run continues: after a pause, or under a higher epoch after a take-over."""
+    """The run continues: after a pause, or under a higher epoch after a take-over.
+
+    `found`: what the run lacked is here.
+    """
 
     epoch: int
-    reason: Literal["answered", "taken_over"] = "answered"
+    reason: Literal["answered", "taken_over", "found"] = "answered"
 
 
 class CancelRequested(_Event, frozen=True, kw_only=True, omit_defaults=True):

@@ -161,7 +161,10 @@ def _apply_life(
             )
         case RunPaused():
             question = state.limit_question and state.limit_question.after_pause(event)
-            return replace(state, status="paused", waiting_for=event.waiting_for, limit_question=question)
+            since = state.lacked_at or (at if event.lacks is not None else 0)
+            billed = state.billed or (event.lacks is not None and event.lacks.billed)
+            paused = replace(state, status="paused", waiting_for=event.waiting_for, limit_question=question)
+            return replace(paused, lacks=event.lacks, lacked_at=since, billed=billed)
         case RunResumed():
             return _resume(state, event)
         case CancelRequested():
@@ -173,10 +176,11 @@ def _apply_life(
 
 
 def _resume(state: AgentState, event: RunResumed) -> AgentState:
+    """Continue the run. Steps are interrupted by a take-over, and by a pause for what the run lacked."""
     approved = state.limit_question is not None and state.limit_question.status == "approved"
     question = None if approved else state.limit_question
-    state = replace(state, status="running", epoch=event.epoch, limit_question=question)
-    return _orphan(state) if event.reason == "taken_over" else state
+    resumed = replace(state, status="running", epoch=event.epoch, limit_question=question, lacks=None)
+    return _orphan(resumed) if event.reason != "answered" or state.lacks is not None else resumed
 
 
 def _reach_limit(state: AgentState, event: LimitReached) -> AgentState:
@@ -278,6 +282,8 @@ def _apply_model(state: AgentState, event: ModelCalled | ModelReplied | ModelFai
                 finish_reason=event.finish_reason,
                 empty_replies=state.empty_replies + 1 if is_empty_reply(event) else 0,
                 failure=None,
+                lacked_at=0,
+                billed=False,
             )
         case ModelFailed(error=error):
             return replace(state, model_call=None, failure=error, errors=(*state.errors, error)[-10:])

@@ -38,4 +38,5 @@ class ModelRequest(msgspec.Struct, frozen=True, kw_only=True):
     api: Api = "auto"  # of the model's gateway; fallbacks at other gateways have `auto`
     vision: bool | None = None  # whether the model takes pictures and files; None: its gateway will say
     turn: int | None = None  # of its script or recording; 0: none is left; None: the client takes the next one itself
+    again: bool = False  # an earlier try may have been billed: one that times out or is cut is not made again
     timeout_seconds: float | None = None  # silence before the first byte and between bytes; None: the settings'

@@ -13,6 +13,7 @@ from journeyman.events.events import (
     DirectCall,
     Failure,
     HistorySummarized,
+    Lack,
     LimitReached,
     Parent,
     RunForked,
@@ -105,6 +106,9 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     stopped_by: str | None = None
     error: Failure | None = None
     waiting_for: tuple[str, ...] = ()  # approvals named by the last pause
+    lacks: Lack | None = None  # what the run needs and its process did not have at the last pause
+    lacked_at: int = 0  # when the run first paused for what it lacks, since the model's last reply; 0: it did not
+    billed: bool = False  # whether it paused since then for a call that may have been billed
 
     @property
     def thread_id(self) -> str:
@@ -126,6 +130,11 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def ended(self) -> bool:
         return self.status in ("finished", "failed", "cancelled")
+
+    @property
+    def only_lacks(self) -> bool:
+        """Whether the run is paused for what it lacks, and for no human."""
+        return self.status == "paused" and self.lacks is not None and not self.waiting_for
 
     @property
     def all_calls(self) -> tuple[CallState, ...]:

@@ -183,6 +183,7 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     error_id: str | None = None
     request_id: str | None = None
     trace_id: str | None = None
+    lacks: str | None = None  # what it waits for and its process did not have, as `kind:name`; None: nothing
 
 
 class ThreadRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -332,6 +333,20 @@ class Journal(Protocol):
 
     async def take_over(self) -> Sequence[RunRow]:
         """Raise every open run to the epoch of this start. Returns the running and paused ones, oldest first."""
+        ...
+
+    async def lacking(self, after: int = 0, limit: int = 500) -> Sequence[RunRow]:
+        """Return the runs that wait for what their process lacked, oldest first, by an index.
+
+        `after` is the `accepted_no` of the last row seen.
+        """
+        ...
+
+    async def note_lack(self, run_id: str, lacks: str | None) -> None:
+        """Note in a run's row alone what the run lacks, for a run whose events this release must not append to.
+
+        None: it lacks nothing any more.
+        """
         ...
 
     async def erase_thread(self, key: str, at: int, by: str) -> bool:

@@ -77,7 +77,7 @@ class MemoryTables:
         return max(started, key=lambda run: run.accepted_no).id if started else None
 
     def at_work(self, owner: Owner, name: str) -> int:
-        runs = (run for run in self.runs.values() if run.status in ("queued", "running") and run.parent is None)
+        runs = (run for run in self.runs.values() if _is_at_work(run) and run.parent is None)
         return sum(getattr(run, owner) == name for run in runs)
 
     def spend(self, budget: str, day: int, tokens: int, cost_usd: float) -> None:
@@ -253,6 +253,13 @@ class MemoryJournal:
     async def take_over(self) -> Sequence[RunRow]:
         return self._transactions.take_over(self._epoch)
 
+    async def lacking(self, after: int = 0, limit: int = 500) -> Sequence[RunRow]:
+        found = [run for run in self.tables.runs.values() if run.lacks is not None and run.accepted_no > after]
+        return [run.row() for run in sorted(found, key=_accepted)[:limit]]
+
+    async def note_lack(self, run_id: str, lacks: str | None) -> None:
+        self._transactions.note_lack(run_id, lacks)
+
     async def erase_thread(self, key: str, at: int, by: str) -> bool:
         tombstone = self._transactions.begin_erasure(key, at, by)
         if tombstone is None:
@@ -374,6 +381,14 @@ class MemoryJournal:
 
     def stats(self) -> Mapping[str, float]:
         return {"queue_depth": 0, "commits": self._commits, "batches": self._commits, "commit_seconds": 0.0}
+
+
+def _accepted(run: Run) -> int:
+    return run.accepted_no
+
+
+def _is_at_work(run: Run) -> bool:
+    return run.status in ("queued", "running") or (run.status == "paused" and run.lacks is not None)
 
 
 def _is_made_by(claim: IdempotencyClaim, thread: str, runs: set[str]) -> bool:

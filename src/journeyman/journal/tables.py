@@ -56,6 +56,7 @@ class Run(msgspec.Struct, kw_only=True):
     request_id: str | None = None
     trace_id: str | None = None
     key: str | None = None  # the API key whose quota the run uses
+    lacks: str | None = None  # what the run waits for, as `kind:name`; None: nothing but answers and child runs
     reserved: dict[str, Reservation] = {}  # open model call -> its reservation
     last_seq: int = 0
     open_approvals: list[str] = []

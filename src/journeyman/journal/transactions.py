@@ -376,6 +376,13 @@ class Transactions:
             self._tables.save_run(run)
         return [run.row() for run in runs if run.status != "queued"]
 
+    def note_lack(self, run_id: str, lacks: str | None) -> None:
+        """Note in the row of an open run what the run lacks, without an event. None: nothing."""
+        run = self._tables.run(run_id)
+        if run is not None and run.open:
+            run.lacks = lacks
+            self._tables.save_run(run)
+
     def begin_erasure(self, key: str, at: int, by: str) -> Entry | None:
         """Append the tombstone of a thread and refuse everything else on the thread from now on.
 

@@ -86,6 +86,13 @@ class Models:
         """Return the URL of the gateway of this name, or None. It may hold credentials."""
         return self._gateways.url(name) if self._gateways is not None else None
 
+    async def is_here(self, name: str) -> bool:
+        """Return whether the gateway of this name is set and answers now; an empty name: that of the settings."""
+        client = self._gateways.get(name) if self._gateways is not None else None
+        if client is None:
+            return not name and self._gateway is not None
+        return await client.is_here()
+
     def renew_gateways(self, named: Iterable[GatewaySpec]) -> None:
         """Use these gateways beside that of the settings from now on."""
         if self._gateways is not None:

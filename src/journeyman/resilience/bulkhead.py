@@ -31,15 +31,19 @@ class Bulkhead:
         self.inside += 1
         return True
 
-    async def enter(self, seconds: float) -> bool:
-        """Take a slot, waiting for at most `seconds`. False: there was no slot in time, or the queue is full."""
+    async def enter(self, seconds: float | None) -> bool:
+        """Take a slot, waiting for at most `seconds`; None: for as long as the caller does.
+
+        False: there was no slot in time, or the queue is full.
+        """
         if self.enter_now():
             return True
         if len(self._waiting) >= self._max_waiting:
             return False
         turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting[turn] = None
-        timer = self._clock.call_later(seconds, lambda: None if turn.done() else turn.set_result(False))
+        expire = lambda: None if turn.done() else turn.set_result(False)  # noqa: E731
+        timer = None if seconds is None else self._clock.call_later(seconds, expire)
         try:
             return await turn
         except asyncio.CancelledError:
@@ -47,7 +51,8 @@ class Bulkhead:
                 self.leave()  # the slot was granted at the moment of the cancellation
             raise
         finally:
-            timer.cancel()
+            if timer is not None:
+                timer.cancel()
             self._waiting.pop(turn, None)
 
     def leave(self) -> None:

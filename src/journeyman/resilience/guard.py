@@ -19,6 +19,7 @@ from journeyman.clock import Clock
 from journeyman.errors import ServiceError, ServiceTimeoutError, ServiceUnavailableError
 from journeyman.resilience.breaker import Breaker
 from journeyman.resilience.bulkhead import Bulkhead
+from journeyman.resilience.pace import Pace
 from journeyman.resilience.rate_limit import Rate, RateLimit
 from journeyman.resilience.retry import Backoff, RetryBudget
 from journeyman.resilience.signals import (
@@ -47,6 +48,9 @@ class GuardPolicy(msgspec.Struct, frozen=True, kw_only=True):
     backoff: Backoff = Backoff()
     failures: int = 5  # consecutive failures that open the breaker
     open_seconds: float = 2.0
+    waits_for_slot: bool = False  # whether a call waits for a slot for as long as its caller does
+    paced: bool = False  # whether a 429 closes the service for all callers, and calls after it are paced
+    first_rate: float = 20.0  # calls a second after that, doubled each second
 
 
 class ErrorClass(NamedTuple):
@@ -96,6 +100,8 @@ class Guard:
         self._rate = RateLimit(policy.rate) if policy.rate else None
         self._budget = RetryBudget(now=clock.monotonic())
         self._breakers: dict[str, Breaker] = {}
+        self._paces: dict[str, Pace] = {}  # by key, while calls are paced
+        self._common: Pace | None = None  # of keys that have none, after a start
 
     async def call(
         self,
@@ -125,12 +131,26 @@ class Guard:
         breaker = self._breakers.get(key) or self._add_breaker(key)
         if breaker.state != "closed":
             self._check_open(breaker, key)
-        if not self._bulkhead.enter_now() and not await self._bulkhead.enter(self.policy.wait_seconds):
+        if not self._bulkhead.enter_now() and not await self._bulkhead.enter(self._slot_seconds):
             raise self._refused(key, "service_overloaded", f"has {self.policy.max_connections} calls under way", 1.0)
         try:
             return await self._attempt_repeatedly(breaker, attempt, classify, key, first, timeout)
         finally:
             self._bulkhead.leave()
+
+    @property
+    def _slot_seconds(self) -> float | None:
+        return None if self.policy.waits_for_slot else self.policy.wait_seconds
+
+    def begin_slowly(self) -> None:
+        """Pace the calls from now on: many runs go on at the same time after a start."""
+        if self.policy.paced:
+            self._common = Pace(self.policy.first_rate, self._clock.monotonic())
+
+    def closed_for(self) -> float:
+        """Return the seconds until the service takes calls of every key again, as it has said itself."""
+        now = self._clock.monotonic()
+        return max((pace.closed_for(now) for pace in self._paces.values()), default=0.0)
 
     def is_open(self, key: str = "") -> bool:
         """Return whether the breaker of `key` would refuse a call now."""
@@ -170,6 +190,8 @@ class Guard:
         last = number + self.policy.retries
         error: ServiceError | None = None
         while True:
+            if self._paces or self._common is not None:
+                await self._wait_for_turn(key, error)
             if self._rate is not None:
                 await self._wait_for_rate(self._rate, key)
             ticket = self._admit(breaker, key, error)
@@ -186,7 +208,8 @@ class Guard:
             pause = self._pause_after(breaker, ticket, classify(error), error, key, number, number < last)
             if pause is None:
                 raise error
-            await self._clock.sleep(pause)
+            if pause > 0:
+                await self._clock.sleep(pause)
             number += 1
 
     async def _with_timeout(self, attempt: Awaitable[T], seconds: float) -> T:
@@ -204,6 +227,38 @@ class Guard:
         limit.take(now)
         if delay > 0:
             await self._clock.sleep(delay)
+
+    async def _wait_for_turn(self, key: str, error: ServiceError | None) -> None:
+        """Wait for the call's turn while calls are paced. Raises if the service is closed for longer than that."""
+        while (pace := self._pace_of(key)) is not None:
+            closed = pace.closed_for(self._clock.monotonic())
+            if closed > self.policy.wait_seconds:
+                raise error or self._refused(key, "service_throttled", "wants no calls for a time", closed)
+            delay, refusals = pace.take_turn(self._clock.monotonic()), pace.refusals
+            if delay > 0:
+                await self._clock.sleep(delay)
+            if pace.refusals == refusals:  # else the service was closed while this call waited
+                return
+
+    def _pace_of(self, key: str) -> Pace | None:
+        """Return the pace of this key's calls, None if they have none any more."""
+        now = self._clock.monotonic()
+        if self._common is not None and self._common.is_over(now):
+            self._common = None
+        pace = self._paces.get(key)
+        if pace is not None and pace.is_over(now):
+            del self._paces[key]
+            pace = None
+        return pace or self._common
+
+    def _close(self, key: str, seconds: float) -> None:
+        """Close the service for the calls of this key, since it refused one for their number."""
+        now = self._clock.monotonic()
+        if key not in self._paces:
+            if len(self._paces) >= _MAX_BREAKERS:
+                del self._paces[next(iter(self._paces))]
+            self._paces[key] = Pace(self.policy.first_rate, now)
+        self._paces[key].refused(now, seconds)
 
     def _check_open(self, breaker: Breaker, key: str) -> None:
         wait = breaker.retry_in(self._clock.monotonic())
@@ -226,6 +281,8 @@ class Guard:
         breaker.succeeded(ticket)
         if breaker.state is not before:
             self._report_change(breaker, key, before)
+            if self.policy.paced and key not in self._paces:
+                self._paces[key] = Pace(self.policy.first_rate, self._clock.monotonic())
 
     def _pause_after(
         self,
@@ -244,6 +301,13 @@ class Guard:
         else:
             breaker.succeeded(ticket)
         self._report_change(breaker, key, before)
+        if self.policy.paced and error.status == 429:
+            pause = self.policy.backoff.pause(number, self._rng.random(), error.retry_after)
+            self._close(key, pause)
+            if error_class.repeatable and may_retry:
+                self._hook(Retried(self.name, key, number, error.code, pause))
+                return 0.0
+            return None
         if not (error_class.repeatable and may_retry) or breaker.state != "closed":
             return None
         if not self._budget.withdraw(now):

@@ -8,30 +8,35 @@ from journeyman.llm.prices import Prices
 from journeyman.runtime.approval_deadlines import ApprovalDeadlines
 from journeyman.runtime.engine.budgets import Budgets
 from journeyman.runtime.engine.children import Children
+from journeyman.runtime.engine.gateway_patience import GatewayPatience
 from journeyman.runtime.engine.model_budget import BudgetMeters
 from journeyman.runtime.engine.performer import Performer
 from journeyman.runtime.engine.recorder import Observe
 from journeyman.runtime.engine.run_parts import RunParts
 from journeyman.runtime.engine.scheduler import RUN_SLOTS, RunScheduler
+from journeyman.runtime.lacking_runs import FIRST_RATE, IsHere, LackingRuns
 from journeyman.runtime.retention import Retention
 from journeyman.runtime.served.agents import AgentRegistry
 from journeyman.runtime.use_cases.forks import Forks
 from journeyman.runtime.use_cases.runs import Runs
 from journeyman.runtime.use_cases.submission import Submission
 from journeyman.runtime.use_cases.threads import Threads
+from journeyman.runtime.use_cases.waiting_runs import WaitingRuns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
-    """The scheduler of runs, the use cases over it, and what works beside it: deadlines and retention."""
+    """The scheduler of runs, the use cases over it, and what works beside it: deadlines, retention, runs that wait."""
 
     budgets: Budgets
     scheduler: RunScheduler
     runs: Runs
     forks: Forks
     threads: Threads
+    waiting: WaitingRuns
     deadlines: ApprovalDeadlines
     retention: Retention
+    lacking: LackingRuns
 
 
 def build_runtime(
@@ -44,15 +49,20 @@ def build_runtime(
     observe: Observe | None = None,
     children: Children | None = None,
     slots: int = RUN_SLOTS,
+    patience: GatewayPatience | None = None,
+    is_here: IsHere | None = None,
+    first_rate: float = FIRST_RATE,
 ) -> Runtime:
     """Build the runtime over these parts. Nothing is started: `scheduler.recover()` and `deadlines.start()` do that.
 
     `registry` holds the agents for new runs. Without `budgets` and `prices` nothing is limited or priced. `observe`
-    is called with each committed batch of a run. `children` replaces what starts child runs.
+    is called with each committed batch of a run. `children` replaces what starts child runs. `patience` is that with
+    gateways that are away; None: model calls fail then. `is_here` asks a gateway whether it is back; None: it is.
+    `first_rate`: runs a second that go on then at first.
     """
     budgets = budgets or Budgets(parts.journal, parts.clock)
     meters = BudgetMeters(budgets, prices or Prices())
-    scheduler = RunScheduler(parts, performer, meters, observe, slots, children)
+    scheduler = RunScheduler(parts, performer, meters, observe, slots, children, patience)
     submission = Submission(parts, scheduler, budgets)
     runs = Runs(parts, scheduler, registry, submission)
     return Runtime(
@@ -61,6 +71,8 @@ def build_runtime(
         runs=runs,
         forks=Forks(parts, runs, submission),
         threads=Threads(parts, scheduler),
+        waiting=WaitingRuns(parts, scheduler),
         deadlines=ApprovalDeadlines(parts, scheduler),
         retention=Retention(parts.journal, parts.clock, parts.files),
+        lacking=LackingRuns(parts, scheduler, is_here, patience.seconds if patience else None, first_rate),
     )

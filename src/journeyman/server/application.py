@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from journeyman.clock import Clock
 from journeyman.egress.client import HttpClient
 from journeyman.egress.services import Services
-from journeyman.errors import JournalLostError, Problem, StorageError
+from journeyman.errors import ConfigurationError, JournalLostError, Problem, StorageError
 from journeyman.events.codec import Codec
 from journeyman.events.messages import JSON
 from journeyman.files.store import FileStore
 from journeyman.ids import Ids
-from journeyman.journal.journal import Journal
+from journeyman.journal.journal import Journal, RunRow
 from journeyman.llm.client import ModelClient
 from journeyman.resilience.shared_window import RedisWindows
 from journeyman.resilience.window import MemoryWindows
@@ -38,6 +39,8 @@ from journeyman.tools.process.pool import WorkerPool
 from journeyman.tools.registry import ToolRegistry
 from journeyman.tools.sandbox.detection import AvailableIsolation, describe_isolation, describe_tool_isolation
 from journeyman.tools.spec import ToolSpec
+
+log = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 10.0  # how long runs may finish after a SIGTERM before they are suspended
 
@@ -74,6 +77,7 @@ class Application:
     clock: Clock
     ids: Ids
     problems: tuple[Problem, ...] = ()  # warnings of loading
+    strict: bool = False  # whether a start with open runs that cannot go on here is refused
     recovered: int = 0  # runs that were in progress when the process before this one ended
     started: bool = False
     _closing: AsyncExitStack | None = field(default=None, init=False)
@@ -141,9 +145,11 @@ class Application:
         stack.push_async_callback(self.observers.aclose)
         stack.push_async_callback(self.reloader.aclose)
         stack.push_async_callback(self.drain, 0.0)
-        self.recovered = await self.runtime.scheduler.recover()
+        self.recovered = await self.runtime.scheduler.recover(self._check_open_runs)
         stack.push_async_callback(self.runtime.deadlines.aclose)
         self.runtime.deadlines.start()
+        stack.push_async_callback(self.runtime.lacking.aclose)
+        self.runtime.lacking.look()
         self.observers.start(self.journal)
         if runs_processes(self.registry):
             _push_task(stack, asyncio.create_task(self.workers.isolation(), name="sandbox detection"))
@@ -151,6 +157,16 @@ class Application:
         if (days := self.settings.retention_days) is not None:
             pruning = self.runtime.retention.periodically(Keep.of(days))
             _push_task(stack, asyncio.create_task(pruning, name="retention"))
+
+    async def _check_open_runs(self, rows: Sequence[RunRow]) -> None:
+        """Name the open runs that cannot go on here. Raises ConfigurationError if there are some and it is strict."""
+        if any(row.status == "running" for row in rows):
+            self.services.begin_slowly()
+        unserved = await self.runtime.lacking.unserved(rows)
+        if unserved and self.strict:
+            raise ConfigurationError("\n".join(unserved))
+        for sentence in unserved:
+            log.warning("%s", sentence)
 
     async def drain(self, seconds: float = DRAIN_SECONDS) -> None:
         """Accept nothing new, let runs finish for `seconds`, then suspend the rest. Streams are told to reconnect."""
@@ -176,11 +192,13 @@ class Application:
         return reasons
 
     def details(self) -> Mapping[str, object]:
-        """Return what `/readyz` adds: how workers are confined (once known), a refused reload, and absent Redis."""
+        """Return what `/readyz` adds: how workers are confined, a refused reload, runs that wait, and absent Redis."""
         isolation, last = self.workers.known_isolation, self.reloader.last
         found: dict[str, object] = {} if isolation is None else {"sandbox": describe_isolation(isolation)}
         if last is not None and not last.applied:
             found["reload"] = f"refused for {len(last.problems)} problems: see the log, or GET /agents/{{name}}"
+        if waiting := self.runtime.lacking.counts_by_kind():
+            found["waiting"] = waiting  # by kind alone: the page is open to everyone
         if self.windows is not None and self.windows.away:
             found["limits"] = "Redis is away: limits are those of this process"
         return found

@@ -29,6 +29,7 @@ from journeyman.llm.routing import Models
 from journeyman.resilience.shared_window import RedisWindows
 from journeyman.resilience.window import MemoryWindows
 from journeyman.runtime.engine.budgets import Budgets
+from journeyman.runtime.engine.gateway_patience import GatewayPatience
 from journeyman.runtime.engine.performer import Performer, ToolExecutor
 from journeyman.runtime.engine.run_parts import RunParts
 from journeyman.runtime.engine.script_turns import ScriptTurns
@@ -67,10 +68,12 @@ async def build(
     ids: Ids | None = None,
     discover: Discover = discover,
     observers: type[Observers] = Observers,
+    strict: bool = False,
 ) -> Application:
     """Load and check the agents and tools, and build the application; nothing is opened before it is entered.
 
-    Raises ConfigurationError that lists every problem of agents and tools.
+    With `strict`, an application whose journal has open runs that cannot go on does not open. Raises ConfigurationError
+    that lists every problem of agents and tools.
     """
     imported = ImportedFiles()
     loaded = await load(settings, path, offline=offline, discover=discover, imported=imported)
@@ -87,7 +90,7 @@ async def build(
         """Load the files for a reload."""
         return await load(settings, path, offline=offline, imported=imported, earlier=registry)
 
-    return join(settings, loaded, journal, models, clock, ids, workers, load_again, watched_by=observers)
+    return join(settings, loaded, journal, models, clock, ids, workers, load_again, watched_by=observers, strict=strict)
 
 
 async def unmet_sandbox(loaded: LoadedFiles, workers: WorkerPool) -> list[Problem]:
@@ -111,6 +114,7 @@ def join(
     tools: Callable[[ToolExecutor], ToolExecutor] | None = None,
     watched_by: type[Observers] = Observers,
     in_process: bool = False,
+    strict: bool = False,
 ) -> Application:
     """Build the parts over what was loaded; nothing is opened before the application is entered.
 
@@ -134,7 +138,7 @@ def join(
     for agent in loaded.agents:
         agents.put(mcp.build(agent.spec), clock.now())
     read = partial(read_definition, secrets)
-    versions = VersionResolver(journal, agents, mcp.build, _direct(registry, agents), read)
+    versions = VersionResolver(journal, agents, mcp.build, _direct(registry, agents), read, lambda: registry.tools)
 
     models = models or models_behind(settings, services, journal, clock, loaded.gateways)
     workers = workers or WorkerPool()
@@ -149,12 +153,16 @@ def join(
         budgets=Budgets(journal, clock, settings.quota),
         prices=prices,
         observe=hub.run_committed,
+        patience=None if in_process else _patience(settings, clock),
+        is_here=models.is_here if isinstance(models, Models) else None,
+        first_rate=settings.gateway_first_rate,
     )
     names = LabelNames(partial(models_of, agents), services.is_configured)
     traces, untraced = tracing(os.environ)
     observers = watched_by(registry, clock, names, traces, debug=settings.debug)
     observers.subscribe(hub)
     hub.on_run(runtime.deadlines.observe)
+    hub.on_run(runtime.lacking.observe)
 
     windows = _windows(settings, clock, ids)
     unmet = partial(unmet_sandbox, workers=workers)
@@ -172,6 +180,7 @@ def join(
         secrets.learn,
         forget,
         renew_gateways=models.renew_gateways if isinstance(models, Models) else None,
+        applied=runtime.lacking.look,
     )
     return Application(
         settings=settings,
@@ -189,13 +198,14 @@ def join(
         runtime=runtime,
         files=files,
         observers=observers,
-        exposition=observers.exposition(journal, services, runtime.scheduler, workers, windows),
+        exposition=observers.exposition(journal, services, runtime, workers, windows),
         authentication=None if in_process else authentication(settings, journal, services, clock),
         windows=windows,
         reloader=reloader,
         secrets=secrets,
         clock=clock,
         ids=ids,
+        strict=strict,
         problems=(*untraced, *(problem for problem in loaded.problems if problem.severity != "error")),
     )
 
@@ -208,6 +218,12 @@ def read_definition(secrets: KnownSecrets, data: bytes) -> AgentSpec:
     spec = AgentSpec.decode(data, os.environ)
     secrets.learn(spec.variables.values())
     return spec
+
+
+def _patience(settings: Settings, clock: Clock) -> GatewayPatience | None:
+    """Return the patience with gateways that are away. None: model calls fail at once."""
+    seconds = settings.gateway_patience_seconds
+    return None if seconds == 0 else GatewayPatience(clock=clock, seconds=seconds)
 
 
 def _windows(settings: Settings, clock: Clock, ids: Ids) -> MemoryWindows | RedisWindows | None:
@@ -230,6 +246,7 @@ def _services(settings: Settings, loaded: LoadedFiles, clock: Clock, hub: FactHu
         hook=hub.signalled,
         retries=settings.max_retries,
         idle_seconds=settings.timeout_seconds,
+        first_rate=settings.gateway_first_rate,
     )
 
 

@@ -17,6 +17,7 @@ from journeyman.events.fold import AgentState
 from journeyman.llm.gateway.learned import shown
 from journeyman.llm.routing import Models
 from journeyman.masking import MARK, passwords
+from journeyman.runtime.served.lacks import sentence_of
 from journeyman.server.application import Application
 from journeyman.settings import Settings
 from journeyman.telemetry.logs.formatters import Masker
@@ -44,6 +45,10 @@ class DebugPages:
                     "running": scheduler.running,
                     "waiting": scheduler.backlog,
                     "streams": scheduler.watched.total(),
+                    "lacking": [
+                        {"kind": lack.kind, "name": lack.name, "runs": count, "reason": sentence_of(lack)}
+                        for lack, count in parts.runtime.lacking.counts().most_common(MOST_RUNS)
+                    ],
                     "stopping": scheduler.stopping,
                     "active": [_run(run_id, state) for run_id, state in scheduler.active(MOST_RUNS)],
                 },

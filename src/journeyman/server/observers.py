@@ -16,7 +16,7 @@ from journeyman.events.fold import AgentState
 from journeyman.journal.journal import Journal
 from journeyman.resilience.signals import Signal
 from journeyman.resilience.window import Windows
-from journeyman.runtime.engine.scheduler import RunScheduler
+from journeyman.runtime.runtime import Runtime
 from journeyman.runtime.served.agents import AgentRegistry
 from journeyman.server.facts import FactHub
 from journeyman.telemetry.logs.formatters import log_events, log_signal
@@ -89,9 +89,10 @@ class Observers:
         log_signal(signal)
 
     def exposition(
-        self, journal: Journal, services: Services, worker: RunScheduler, workers: WorkerPool, windows: Windows | None
+        self, journal: Journal, services: Services, runtime: Runtime, workers: WorkerPool, windows: Windows | None
     ) -> Exposition:
         """Return the exposition of all metrics."""
+        worker = runtime.scheduler
         sources = MetricSources(
             version=__version__,
             tools=self._registry.get_metrics,
@@ -103,6 +104,7 @@ class Observers:
                 "waiting": worker.backlog,
                 "streams": worker.watched.total(),
             },
+            lacking=runtime.lacking.counts_by_kind,
             workers=workers.figures,
             limits_away=lambda: windows is not None and windows.away,
         )

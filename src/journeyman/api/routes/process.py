@@ -46,7 +46,8 @@ class Process:
 
     async def _answer(self, result: RunResult, send: Send) -> None:
         raise_gateway_failure(result)
-        status = 202 if result.status in ("queued", "running") else 200
+        waits = result.status == "paused" and not result.approvals
+        status = 202 if waits or result.status in ("queued", "running") else 200
         await send_json(send, status, process_answer(result), _headers(result.run_id, result.thread_id))
 
     async def _stream(
@@ -89,7 +90,7 @@ OPERATION: openapi.Operation = {
             },
         },
         "202": {
-            "description": "The run is still running, or waits for another run of its thread",
+            "description": "The run is still running, or waits for another run of its thread, or for what is not here",
             "content": openapi.content(openapi.ref(ProcessAnswer)),
         },
         **openapi.problems(),

@@ -24,11 +24,21 @@ from journeyman.api.responses import (
     run_summary,
     state_answer,
 )
-from journeyman.api.schemas.runs import ForkRequest, ProcessAnswer, ResumeRequest, RunAnswer, RunSummary, StateAnswer
+from journeyman.api.schemas.runs import (
+    CancelledRuns,
+    CancelWaitingRequest,
+    ForkRequest,
+    ProcessAnswer,
+    ResumeRequest,
+    RunAnswer,
+    RunSummary,
+    StateAnswer,
+)
 from journeyman.api.security.request_context import context_of, request_principal
 from journeyman.events.streams import ThreadRef
 from journeyman.journal.journal import RunFilter, RunStatus
 from journeyman.runtime.use_cases.requests import RetryRun
+from journeyman.runtime.use_cases.waiting_runs import WaitingFilter
 
 CANCEL_SECONDS = 1.0  # how long the answer to a cancel waits for the run's end
 
@@ -105,6 +115,19 @@ def _add_single(router: APIRouter, dependencies: ApiDependencies) -> None:
 
 
 def _add_changes(router: APIRouter, dependencies: ApiDependencies) -> None:
+    @router.post(
+        "/runs/cancel",
+        operation_id="cancel_waiting_runs",
+        summary="Cancel runs that wait for what is not here",
+        responses=response_schema(CancelledRuns),
+        openapi_extra=accepts(CancelWaitingRequest),
+    )
+    async def cancel_waiting(request: Request) -> Response:
+        asked = convert(await read_route_body(request, dependencies.limits), CancelWaitingRequest)
+        where = WaitingFilter(waiting_for=asked.waiting_for, agent=asked.agent, older_than=asked.older_than)
+        run_ids = await dependencies.waiting.cancel(request_principal(request), where)
+        return json_response(CancelledRuns(count=len(run_ids), run_ids=run_ids))
+
     @router.post(
         "/runs/{run_id}/cancel",
         operation_id="cancel_run",

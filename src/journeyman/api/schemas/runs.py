@@ -59,6 +59,24 @@ class ExecuteToolRequest(Struct, frozen=True, kw_only=True, forbid_unknown_field
     agent: Name | None = None
 
 
+class CancelWaitingRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which of the runs that wait for what is not here are cancelled; without a field: all of them.
+
+    `older_than` is in seconds, since the run began to wait.
+    """
+
+    waiting_for: Literal["agent", "tool", "node", "gateway", "release", "operator"] | None = None
+    agent: Name | None = None
+    older_than: Annotated[float, Meta(ge=0)] | None = None
+
+
+class CancelledRuns(Struct, frozen=True, kw_only=True):
+    """How many runs were cancelled, and their ids."""
+
+    count: int
+    run_ids: list[str]
+
+
 class CreateThread(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A new thread. Without `thread_id`, the server makes an id."""
 
@@ -165,7 +183,8 @@ class ApprovalAnswer(Struct, frozen=True, kw_only=True):
 class ProcessAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The result of a run, or its status so far.
 
-    `waiting_for` says what the run waits for: `approval`, `thread` (another run of the thread) or `worker`.
+    `waiting_for` says what the run waits for: `approval`, `thread` (another run of the thread), `worker`, or what the
+    server lacks: `agent`, `tool`, `node`, `gateway` or `release`, with a sentence in `waiting_reason`.
     `finish_reason` is that of the run's last reply.
     """
 
@@ -179,6 +198,7 @@ class ProcessAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     stopped_by: str | None = None
     finish_reason: str | None = None
     waiting_for: str | None = None
+    waiting_reason: str | None = None
     error: Failure | None = None
     approvals: tuple[ApprovalAnswer, ...] = ()
 
@@ -196,12 +216,16 @@ class ExecuteToolAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     cached: bool
     status: RunStatus
     waiting_for: str | None = None
+    waiting_reason: str | None = None
     error: Failure | None = None
     approvals: tuple[ApprovalAnswer, ...] = ()
 
 
 class RunSummary(Struct, frozen=True, kw_only=True):
-    """A run in a list. `parent` is the run that started it and waits for it."""
+    """A run in a list. `parent` is the run that started it and waits for it.
+
+    `waiting_reason` says what the run waits for if the server lacks it.
+    """
 
     run_id: str
     thread_id: str
@@ -217,6 +241,7 @@ class RunSummary(Struct, frozen=True, kw_only=True):
     error_id: str | None
     request_id: str | None
     trace_id: str | None
+    waiting_reason: str | None = None
 
 
 class RunAnswer(RunSummary, frozen=True, kw_only=True):

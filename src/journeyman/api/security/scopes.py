@@ -44,6 +44,7 @@ ROUTES: Mapping[tuple[str, str], str] = {
     ("GET", "/runs/{run_id}/state"): "read",
     ("GET", "/runs/{run_id}/events"): "read",
     ("POST", "/runs/{run_id}/cancel"): "run",
+    ("POST", "/runs/cancel"): "admin",
     ("POST", "/runs/{run_id}/resume"): "approve",
     ("POST", "/runs/{run_id}/fork"): "run",
     ("POST", "/runs/{run_id}/retry"): "run",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 from urllib.parse import quote
 
 from journeyman.cli.client.api_client import ApiClient, Frame
@@ -52,7 +53,7 @@ class StreamFollower:
                     if frame.type == "reconnect":
                         break
                     yield frame
-                    if frame.type in END_FRAMES or frame.type == "run_paused":
+                    if frame.type in END_FRAMES or (frame.type == "run_paused" and waits_for_human(frame.data)):
                         return
                 if empty and not self._is_active():
                     return
@@ -82,3 +83,9 @@ class StreamFollower:
         self.run_id = frame.data["run_id"]
         if frame.type == "run_accepted":
             self.thread_id = ThreadRef.parse(frame.data["data"]["thread"]).id
+
+
+def waits_for_human(data: dict[str, Any]) -> bool:
+    """Return whether a run that pauses waits for a human, by the frame's data, and not for what its server lacks."""
+    paused = data["data"]
+    return bool(paused.get("waiting_for")) or not paused.get("lacks")

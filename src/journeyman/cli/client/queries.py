@@ -28,6 +28,7 @@ from journeyman.journal.journal import (
 )
 from journeyman.journal.sqlite.journal import SqliteJournal
 from journeyman.runtime.engine.state_loading import read_all
+from journeyman.runtime.served.lacks import lack_of_row, sentence_of
 from journeyman.settings import Settings
 
 if TYPE_CHECKING:
@@ -253,6 +254,8 @@ def _run(row: RunRow) -> Item:
         del item[name]
     for name in ("accepted_at", "started_at", "ended_at"):
         item[name] = _time(item[name])
+    lacks = item.pop("lacks")
+    item["waiting_reason"] = None if lacks is None else sentence_of(lack_of_row(lacks))
     return {"run_id": item.pop("id"), "thread_id": ThreadRef.parse(item.pop("thread")).id, **item}
 
 

@@ -10,8 +10,7 @@ import typer
 from journeyman.cli.client.connect import connect
 from journeyman.cli.client.follow_run import StreamFollower
 from journeyman.cli.client.queries import queries
-from journeyman.cli.commands.run import EXIT_CODES, print_run
-from journeyman.cli.exit_codes import FAILED
+from journeyman.cli.commands.run import again_with, exit_code_of, print_run
 from journeyman.cli.output import AgentPath, CommandOutput, Json, Limit, Offline, Url
 from journeyman.errors import NotFoundError, ValidationError
 from journeyman.settings import Settings
@@ -74,13 +73,14 @@ def answer(
             for _ in StreamFollower(client).rejoin(run_id, run["last_seq"]):
                 pass
             run = client.call("GET", f"/runs/{run_id}")
-    print_run(CommandOutput(json=json), run)
-    raise typer.Exit(EXIT_CODES.get(run["status"], FAILED))
+    print_run(CommandOutput(json=json), run, again_with(path, url, offline))
+    raise typer.Exit(exit_code_of(run))
 
 
 def _is_active(run: dict[str, Any]) -> bool:
     """Return whether the run is running, or will be soon because its last open approval was answered."""
-    return run["status"] in ("queued", "running") or (run["status"] == "paused" and not run["approvals"])
+    answered = run["status"] == "paused" and not run["approvals"] and not run.get("waiting_reason")
+    return answered or run["status"] in ("queued", "running")
 
 
 def _find_run(settings: Settings, url: str | None, approval: str) -> str:

@@ -9,8 +9,7 @@ import typer
 
 from journeyman.cli.client.connect import connect
 from journeyman.cli.commands.approvals import parse_json_object
-from journeyman.cli.commands.run import EXIT_CODES, print_run, wait_for_end
-from journeyman.cli.exit_codes import FAILED
+from journeyman.cli.commands.run import again_with, exit_code_of, print_run, wait_for_end
 from journeyman.cli.output import AgentPath, CommandOutput, Json, Offline, RunId, Url
 from journeyman.errors import ValidationError
 from journeyman.settings import Settings
@@ -50,8 +49,8 @@ def fork(
         if not json:
             output.line(f"Started run {forked['run_id']} on thread {forked['thread_id']}.")
         run = wait_for_end(client, forked)
-    print_run(output, run)
-    raise typer.Exit(EXIT_CODES.get(run["status"], FAILED))
+    print_run(output, run, again_with(path, url, offline))
+    raise typer.Exit(exit_code_of(run))
 
 
 def retry(run_id: RunId, path: AgentPath = None, offline: Offline = False, url: Url = None, json: Json = False) -> None:
@@ -66,8 +65,8 @@ def retry(run_id: RunId, path: AgentPath = None, offline: Offline = False, url: 
         if not json:
             output.line(f"Started run {retried['run_id']} on thread {retried['thread_id']}.")
         run = wait_for_end(client, retried)
-    print_run(output, run)
-    raise typer.Exit(EXIT_CODES.get(run["status"], FAILED))
+    print_run(output, run, again_with(path, url, offline))
+    raise typer.Exit(exit_code_of(run))
 
 
 def _replacement(option: str) -> dict[str, Any]:

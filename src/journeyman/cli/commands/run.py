@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -9,12 +11,17 @@ import typer
 from journeyman.cli.client.api_client import ApiClient
 from journeyman.cli.client.connect import connect
 from journeyman.cli.client.follow_run import StreamFollower
-from journeyman.cli.exit_codes import FAILED, OK, WAITING
+from journeyman.cli.exit_codes import FAILED, LACKING, OK, WAITING
 from journeyman.cli.output import AgentPath, CommandOutput, Json, Offline, Url, compact_json
 from journeyman.cli.reply_ending import ending_note
 from journeyman.settings import Settings
 
-EXIT_CODES = {"finished": OK, "paused": WAITING}  # by status; any other means FAILED
+
+def exit_code_of(run: dict[str, Any]) -> int:
+    """Return the exit code of a command that ran this run."""
+    if run["status"] == "paused":
+        return WAITING if run.get("approvals") else LACKING
+    return OK if run["status"] == "finished" else FAILED
 
 
 def run(
@@ -29,15 +36,16 @@ def run(
     """Send one message to an agent and print the answer. Ctrl-C cancels the run.
 
     If a server uses the same journal, the message goes to that server and its agents. Otherwise the agent runs in this
-    process. Exit code 6: the run waits for a human, and `journeyman approvals` shows for what.
+    process. Exit code 6: the run waits for a human, and `journeyman approvals` shows for what. Exit code 7: the run
+    waits for what its server lacks.
     """
     settings = Settings.read(agent_path=path)
     body = {"user_input": text, "agent": agent, "thread_id": thread, "on_disconnect": "cancel"}
     with connect(settings, url, offline=offline) as client:
         response = client.call("POST", "/process", {key: value for key, value in body.items() if value})
         response = wait_for_end(client, response)
-    print_run(CommandOutput(json=json), response)
-    raise typer.Exit(EXIT_CODES.get(response["status"], FAILED))
+    print_run(CommandOutput(json=json), response, again_with(path, url, offline))
+    raise typer.Exit(exit_code_of(response))
 
 
 def wait_for_end(client: ApiClient, run: dict[str, Any]) -> dict[str, Any]:
@@ -49,8 +57,17 @@ def wait_for_end(client: ApiClient, run: dict[str, Any]) -> dict[str, Any]:
     return run
 
 
-def print_run(output: CommandOutput, run: dict[str, Any]) -> None:
-    """Print a run's answer, its error, or what it waits for and how to continue it."""
+def again_with(path: Path | None, url: str | None, offline: bool) -> str:
+    """Return the arguments by which another command reaches the same agents, as a shell takes them."""
+    given = ([str(path)] if path else []) + (["--url", url] if url else []) + (["--offline"] if offline else [])
+    return "".join(f" {shlex.quote(each)}" for each in given)
+
+
+def print_run(output: CommandOutput, run: dict[str, Any], arguments: str = "") -> None:
+    """Print a run's answer, its error, or what it waits for and the commands that continue it.
+
+    `arguments` of these commands say where its agents are, as by `again_with`.
+    """
     if output.json:
         output.data(run)
         return
@@ -65,11 +82,15 @@ def print_run(output: CommandOutput, run: dict[str, Any]) -> None:
         output.line(f"failed: {run['error']['message']} [{run['error']['code']}]")
     if run.get("waiting_for") == "thread":
         output.line(f"Run {run['run_id']} waits for another run of thread {run['thread_id']} to end.")
+    if run.get("waiting_reason"):
+        output.line(f"Run {run['run_id']} waits. {run['waiting_reason']}")
     for approval in run.get("approvals") or ():
         call = f" {approval['tool']} {compact_json(approval['arguments'])}" if approval["tool"] else ""
         output.line(f"{approval['message']}{call}")
-        output.line(f"  journeyman approvals answer {approval['approval']} {'|'.join(approval['decisions'])}")
         if approval["kind"] == "limit":
             output.line(f"    with approve: --arguments '{compact_json(approval['arguments'])}', or a lower value")
+        for decision in approval["decisions"]:
+            result = " --result TEXT" if decision == "done" and approval["kind"] == "question" else ""
+            output.line(f"  journeyman approvals answer {approval['approval']} {decision}{result}{arguments}")
     if run["status"] == "cancelled":
         output.line("cancelled")

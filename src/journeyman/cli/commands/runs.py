@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import msgspec
 import typer
 
 from journeyman.auth.principal import LOCAL_NAME
+from journeyman.cli.client.connect import configure_quiet_logs, journal_file, running_server
+from journeyman.cli.client.http_client import HttpApiClient
 from journeyman.cli.client.queries import queries
 from journeyman.cli.commands.fork import fork, retry
 from journeyman.cli.commands.replay import export, replay
 from journeyman.cli.commands.threads import message_text
 from journeyman.cli.output import CommandOutput, Json, Limit, RunId, Url, cell, compact_json
+from journeyman.errors import ValidationError
 from journeyman.events.codec import rfc3339
 from journeyman.settings import Settings
 
@@ -75,8 +80,50 @@ def list_runs(
     filters |= {"since": since, "until": until, "principal": principal}
     where = {name: value for name, value in filters.items() if value is not None}
     items = queries(Settings.read(), url, principal or LOCAL_NAME).runs(where, limit)
-    columns = ("run_id", "status", "agent", "thread_id", "accepted_at", "last_seq", "error_code")
+    columns = ("run_id", "status", "agent", "thread_id", "accepted_at", "last_seq", "error_code", "waiting_reason")
     CommandOutput(json=json).items(items, columns, "No run matches." if where else "There are no runs yet.")
+
+
+@app.command("cancel")
+def cancel(
+    run_id: Annotated[str | None, typer.Argument(metavar="RUN", help="The run to cancel.")] = None,
+    waiting: Annotated[bool, typer.Option("--waiting", help="Cancel all runs that wait for what is not here.")] = False,
+    agent: Annotated[str | None, typer.Option(help="With --waiting: only runs of this agent.")] = None,
+    older_than: Annotated[
+        float | None, typer.Option(min=0, help="With --waiting: only runs that wait for this many seconds or longer.")
+    ] = None,
+    url: Url = None,
+    json: Json = False,
+) -> None:
+    """Cancel one run, or all that wait for what is not here. It needs no server and none of their agents."""
+    if waiting == (run_id is not None):
+        raise ValidationError("Name a run, or pass --waiting.")
+    settings, output = Settings.read(), CommandOutput(json=json)
+    server = running_server(settings, url)
+    if run_id is not None:
+        cancelled = _cancel_on_server(server, run_id) if server else _cancel_in_journal(settings, run_id=run_id)
+    else:
+        where = {name: value for name, value in (("agent", agent), ("older_than", older_than)) if value is not None}
+        cancelled = _cancel_on_server(server, None, where) if server else _cancel_in_journal(settings, where)
+    result = {"count": len(cancelled), "run_ids": cancelled}
+    output.show(result, "\n".join(cancelled) or "No run waits for what is not here.")
+
+
+def _cancel_on_server(server: HttpApiClient, run_id: str | None, where: dict[str, Any] | None = None) -> list[str]:
+    with server as client:
+        if run_id is not None:
+            client.call("POST", f"/runs/{quote(run_id, safe='')}/cancel", {})
+            return [run_id]
+        found: list[str] = client.call("POST", "/runs/cancel", where or {})["run_ids"]
+        return found
+
+
+def _cancel_in_journal(settings: Settings, where: dict[str, Any] | None = None, run_id: str | None = None) -> list[str]:
+    from journeyman.cli.client.without_server import cancel_in_journal  # imports the server's parts
+
+    configure_quiet_logs(settings)
+    journal_file(settings)
+    return asyncio.run(cancel_in_journal(settings, where or {}, run_id))
 
 
 @app.command("show")

@@ -46,7 +46,7 @@ def _serve(options: argparse.Namespace) -> int:
         settings = settings.model_copy(update={"accept_rollback": ANY_ROLLBACK})
     logs.configure(settings.log_level, settings.log_format, settings.secrets())
     watch = sys.stdout.isatty() and is_loopback(settings.host) if options.watch is None else options.watch
-    return serve(settings, options.path, offline=options.offline, watch=watch)
+    return serve(settings, options.path, offline=options.offline, watch=watch, strict=options.strict)
 
 
 def argument_parser() -> argparse.ArgumentParser:
@@ -58,6 +58,7 @@ def argument_parser() -> argparse.ArgumentParser:
     add("path", nargs="?", type=Path, help="an agent file, or a folder of them (AGENT_PATH, else agent.yaml)")
     add("--offline", action="store_true", help="use the built-in offline model in place of the agents' models")
     add("--watch", action=argparse.BooleanOptionalAction, help="reload agent and tool files when they change")
+    add("--strict", action="store_true", help="refuse to start if the journal has open runs that cannot go on here")
     add(
         "--accept-rollback",
         action="store_true",

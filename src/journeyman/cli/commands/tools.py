@@ -14,7 +14,7 @@ import typer
 from journeyman.cli.client.connect import configure_quiet_logs, connect, running_server
 from journeyman.cli.commands.approvals import parse_json_object
 from journeyman.cli.commands.check import load_application, problem_lines
-from journeyman.cli.commands.run import print_run
+from journeyman.cli.commands.run import again_with, print_run
 from journeyman.cli.exit_codes import CONFIGURATION, FAILED, OK, WAITING
 from journeyman.cli.output import AgentPath, CommandOutput, Json, Url, compact_json
 from journeyman.errors import Problem, ToolError
@@ -142,7 +142,7 @@ def call(
     with connect(settings, url, offline=True) as client:
         run = client.call("POST", "/execute_tool", body)
     waiting = bool(run.get("approvals"))
-    print_run(output, {"status": "paused" if waiting else "finished", **run})
+    print_run(output, {"status": "paused" if waiting else "finished", **run}, again_with(path, url, False))
     raise typer.Exit(WAITING if waiting else FAILED if run.get("error") else OK)
 
 

@@ -13,6 +13,7 @@ from journeyman.events.events import (
     ContextChanged,
     Failure,
     HistorySummarized,
+    Lack,
     MessageAdded,
     MessageReplaced,
     ModelCalled,
@@ -94,10 +95,19 @@ def _paused(tables: Tables, entry: Entry, event: RunPaused, run: Run) -> None:
     Such a run stays "running": its status is how recovery finds it after a crash.
     """
     answered = not all(is_waiting(tables, run, approval) for approval in event.waiting_for)
-    childless = run.copied > 0 and not event.waiting_for  # a fork does not wait for the children of its parent
+    # A fork does not wait for the children of its parent, nor for what the parent lacked.
+    childless = run.copied > 0 and (not event.waiting_for or event.lacks is not None)
     runnable = answered or childless or _is_cancelled(tables, run, entry.seq)
     run.status = "running" if runnable else "paused"
+    run.lacks = None if event.lacks is None or run.copied else lacks_of(event.lacks)
+    if event.lacks is not None and not event.lacks.billed:
+        run.reserved = {}  # nothing was asked of a model that could not be reached
     tables.save_run(run)
+
+
+def lacks_of(lack: Lack) -> str:
+    """Return what a run lacks as its row has it: `kind:name`."""
+    return f"{lack.kind}:{lack.name}"
 
 
 def _is_cancelled(tables: Tables, run: Run, before: int) -> bool:
@@ -108,6 +118,9 @@ def _resumed(tables: Tables, entry: Entry, event: RunResumed, run: Run) -> None:
     """Charge what an earlier process reserved: the model may have answered its calls."""
     run.status = "running"
     settle_all(tables, run)
+    if run.lacks is not None:
+        run.lacks = None
+        _wake_parents(tables, run)
     tables.save_run(run)
 
 
@@ -141,6 +154,7 @@ def _cancelled(tables: Tables, entry: Entry, event: RunCancelled, run: Run) -> N
 
 def _end(tables: Tables, entry: Entry, run: Run, status: RunStatus, error: Failure | None = None) -> None:
     run.status = status
+    run.lacks = None
     run.ended_at = entry.at
     if error is not None:
         run.error_code, run.error_id = error.code, error.error_id

@@ -36,6 +36,7 @@ def new_run_values(run: Run, thread: int) -> tuple[Any, ...]:
         run.trace_id,
         run.key,
         _or_null(run.reserved),
+        run.lacks,
     )
 
 
@@ -49,6 +50,7 @@ def changed_run_values(run: Run) -> tuple[Any, ...]:
         run.ended_at,
         run.error_code,
         run.error_id,
+        run.lacks,
         _or_null(run.reserved),
         run.accepted_no,
     )

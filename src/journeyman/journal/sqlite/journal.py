@@ -267,6 +267,12 @@ class SqliteJournal:
         rows: Sequence[RunRow] = await self._writing().call(lambda transactions: transactions.take_over(self._epoch))
         return rows
 
+    async def note_lack(self, run_id: str, lacks: str | None) -> None:
+        await self._writing().call(lambda transactions: transactions.note_lack(run_id, lacks))
+
+    async def lacking(self, after: int = 0, limit: int = 500) -> Sequence[RunRow]:
+        return await self._read_in_thread(lambda reads: reads.lacking(after, limit))
+
     async def erase_thread(self, key: str, at: int, by: str) -> bool:
         tombstone: Entry | None = await self._writing().call(
             lambda transactions: transactions.begin_erasure(key, at, by)

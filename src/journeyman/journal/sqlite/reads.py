@@ -66,6 +66,7 @@ def run_of(row: Sequence[Any]) -> Run:
         last_seq=row[18] or 0,
         key=row[19],
         reserved=reserved_of(row[20]) if row[20] else {},
+        lacks=row[21],
     )
 
 
@@ -125,6 +126,10 @@ class Reads:
         found = scan_runs(self.db, where, cursor, limit)
         rows = [self.db.execute(Q["run_by_number"], (number,)).fetchone() for number in found.numbers]
         return RunPage((run_of(row).row() for row in rows if row is not None), found.stopped_at)
+
+    def lacking(self, after: int, limit: int) -> Sequence[RunRow]:
+        rows = self.db.execute(Q["lacking"], (after, limit))
+        return [run_of(row).row() for row in rows]
 
     def failures(self, principal: str | None, limit: int) -> Sequence[FailureRow]:
         if principal is None:

@@ -86,6 +86,8 @@ def _decoded(kind: str, names: list[str], values: Any) -> dict[str, Any]:
             data = _DATA[kind](value)
             stored = msgspec.structs.asdict(data) if isinstance(data, msgspec.Struct) else data
             fields |= {f"data.{name}": value for name, value in stored.items()}
+        elif name == "lacks" and str(value).startswith("release:"):
+            fields[name] = None  # it is noted in the row alone
         elif name in _DECODED and value is not None:
             fields[name] = _DECODED[name](value) or None if name in _EMPTY_IS_NULL else _DECODED[name](value)
         else:

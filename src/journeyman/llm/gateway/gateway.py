@@ -19,12 +19,13 @@ from journeyman.events.model_request import Api
 from journeyman.events.part_notes import noted
 from journeyman.llm.client import ModelReply, ModelRequest, TextDelta
 from journeyman.llm.gateway import errors
-from journeyman.llm.gateway.address import RESPONSES, endpoint_url, means_responses, with_parameter
+from journeyman.llm.gateway.address import MODELS, RESPONSES, endpoint_url, means_responses, with_parameter
 from journeyman.llm.gateway.complaint import Complaint, complaint_of
 from journeyman.llm.gateway.deltas import MAX_REPLY_BYTES, ReplyDecoder, decode_reply
 from journeyman.llm.gateway.gateway_spec import SettingNames
 from journeyman.llm.gateway.learned import LearnedChoices
 from journeyman.llm.gateway.opaque import owned
+from journeyman.llm.gateway.outage import AWAY_STATUSES, outage_of
 from journeyman.llm.gateway.output_items import API
 from journeyman.llm.gateway.plain_reply import plain_reply
 from journeyman.llm.gateway.refused_by_responses import asks_for_responses, without_refused_items
@@ -37,6 +38,7 @@ from journeyman.llm.gateway.wire_choices import USUAL, WireChoices
 from journeyman.resilience.guard import ErrorClass, Guard
 
 _MIN_SECRET_LENGTH = 8  # characters; a shorter key would be found in ordinary words
+PROBE_SECONDS = 2.0  # how long a gateway may take to answer the question whether it is here
 _ERROR_BYTES = 64 << 10
 _MAX_CHANGES = 8  # of one call's request, after errors that name a part of it
 
@@ -84,6 +86,9 @@ class Gateway:
         if query and api_key:
             self._url = with_parameter(self._url, query, api_key)
             self._responses_url = with_parameter(self._responses_url, query, api_key)
+        self._models_url = endpoint_url(url, MODELS)
+        if query and api_key:
+            self._models_url = with_parameter(self._models_url, query, api_key)
         self._api_key = api_key or ""
         self._headers = _headers("" if query else self._api_key, header, setting_names.key)
         self._guard = guard
@@ -110,7 +115,7 @@ class Gateway:
         attempt = attempts.of(model, self)
         for _ in range(_MAX_CHANGES):
             try:
-                reply = await self._guard.call(attempt, _classify, key=model, first=attempts.made + 1)
+                reply = await self._guard.call(attempt, attempts.classify, key=model, first=attempts.made + 1)
             except errors.RequestRefusedError as exc:
                 if attempts.change_after(exc):
                     continue
@@ -120,7 +125,7 @@ class Gateway:
             else:
                 self.learned.remember(model, attempts.choices)
                 return reply
-        return await self._guard.call(attempt, _classify, key=model, first=attempts.made + 1)
+        return await self._guard.call(attempt, attempts.classify, key=model, first=attempts.made + 1)
 
     def _targets(self, request: ModelRequest) -> Iterator[tuple[Gateway, str]]:
         """Yield the request's model and its fallbacks, each with its gateway; without those whose gateway is gone."""
@@ -153,6 +158,17 @@ class Gateway:
     def uses_responses(self, api: Api, choices: WireChoices) -> bool:
         """Return whether requests of this `api` go to the Responses API."""
         return (choices.responses or self._means_responses) if api == "auto" else api == "responses"
+
+    async def is_here(self) -> bool:
+        """Return whether the gateway answers now, by a request for its models that no model is asked for."""
+        if self._guard.closed_for() > PROBE_SECONDS:
+            return False
+        timeouts = Timeouts(PROBE_SECONDS, PROBE_SECONDS, PROBE_SECONDS, PROBE_SECONDS)
+        try:
+            async with self._transport.send(Request("GET", self._models_url, self._headers, b"", timeouts)) as response:
+                return response.status not in AWAY_STATUSES
+        except ServiceError:
+            return False
 
     async def aclose(self) -> None:
         await self._transport.aclose()
@@ -226,6 +242,11 @@ class _Attempts:
         self._http_request = None
         return self._make
 
+    @property
+    def classify(self) -> Callable[[ServiceError], ErrorClass]:
+        """Return what says whether a failed attempt is made again."""
+        return _classify_again if self._request.again else _classify
+
     def change_after(self, error: errors.RequestRefusedError) -> bool:
         """Change the part of the request that the error's complaint names. Returns whether there is one.
 
@@ -276,6 +297,12 @@ def _classify(error: ServiceError) -> ErrorClass:
     transient = error.code in errors.TRANSIENT
     is_alive = error.status in (400, 429)  # it limits the rate, or its model's reply was unusable
     return ErrorClass(failing=transient and not is_alive, repeatable=transient)
+
+
+def _classify_again(error: ServiceError) -> ErrorClass:
+    """Classify an error of a call that may have been billed before."""
+    found = _classify(error)
+    return ErrorClass(found.failing, found.repeatable and outage_of(error) != "billed")
 
 
 def _with_schema_told(request: ModelRequest, choices: WireChoices) -> ModelRequest:

@@ -114,6 +114,15 @@ class BudgetReservation:
             budget.settle(self.reservation, tokens, cost_usd)
         self._released()
 
+    def release(self) -> None:
+        """Charge nothing: no model was asked."""
+        if self._settled:
+            return
+        self._settled = True
+        for budget in self._budgets:
+            budget.settle(self.reservation, 0, 0.0)
+        self._released()
+
     def __enter__(self) -> BudgetReservation:
         return self
 

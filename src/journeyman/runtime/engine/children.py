@@ -19,6 +19,7 @@ from journeyman.events.events import (
     CancelRequested,
     Event,
     Failure,
+    Lack,
     NodeEntered,
     NodeLeft,
     Parent,
@@ -58,12 +59,13 @@ class ChildrenStatus(msgspec.Struct, frozen=True):
     """The status of a run's open children.
 
     `ended` are the ends to record, `working` says whether a child works, and `waiting_for` are the approvals for which
-    the others are paused.
+    the others are paused. `lacks` is what one of them lacks; None: none lacks anything.
     """
 
     ended: tuple[NodeLeft, ...] = ()
     working: bool = False
     waiting_for: tuple[str, ...] = ()
+    lacks: Lack | None = None
 
 
 class Children:
@@ -130,30 +132,38 @@ class Children:
     async def status(self, state: AgentState) -> ChildrenStatus:
         """Return the status of the run's open children, as the journal has it now."""
         ended, waiting, working = list[NodeLeft](), list[str](), False
+        lacks: Lack | None = None
         for child in state.open_children:
             row = await self._journal.run(child.run_id or "")
             if row is None or row.ended_at is not None:
                 ended.append(await self._end(child, row))
-            elif asked := await self._asked(row):
-                waiting += asked
+            elif (paused := await self._pause_of(row)) is not None:
+                waiting += paused.waiting_for
+                lacks = lacks or paused.lacks
             else:
                 working = True
-        return ChildrenStatus(tuple(ended), working, tuple(waiting))
+        return ChildrenStatus(tuple(ended), working, tuple(waiting), lacks)
 
-    async def has_news(self, state: AgentState) -> bool:
-        """Return whether a paused run must go on: a child has ended or works, or must start anew after a fork."""
+    def has_news(self, state: AgentState, status: ChildrenStatus) -> bool:
+        """Return whether a paused run must go on: a child has ended or works, or must start anew after a fork.
+
+        `status` is that of its open children.
+        """
         if not state.open_children:
             return any(child.status == "orphaned" for child in state.children)
-        status = await self.status(state)
         return status.working or bool(status.ended)
 
-    async def _asked(self, row: RunRow) -> tuple[str, ...]:
-        """Return the approvals for which the child is paused, those of its children too; empty if it is not paused."""
+    def notify(self, run_id: str) -> None:
+        """Let the run that waits for a child look at its children again."""
+        self._host.notify(run_id)
+
+    async def _pause_of(self, row: RunRow) -> RunPaused | None:
+        """Return the pause in which the child waits for answers or lacks something. None: it works."""
         if row.status != "paused":
-            return ()
+            return None
         last = await self._journal.read(row.id, row.last_seq - 1, 1)
         event = last[0].event if last else None
-        return event.waiting_for if isinstance(event, RunPaused) else ()
+        return event if isinstance(event, RunPaused) and (event.waiting_for or event.lacks) else None
 
     async def _end(self, child: ChildState, row: RunRow | None) -> NodeLeft:
         """Return the event that ends the child for its parent: its run has ended, or was erased if `row` is None."""

@@ -8,7 +8,7 @@ import msgspec
 
 from journeyman.agents.decision import Action
 from journeyman.errors import BaseError
-from journeyman.events.events import Event, Failure
+from journeyman.events.events import Event, Failure, Lack
 
 
 class EventsReported(msgspec.Struct, frozen=True):
@@ -22,6 +22,14 @@ class ActionRequested(msgspec.Struct, frozen=True):
     """An action that a node's code needs before it can continue, such as a question to a human."""
 
     action: Action
+
+
+class StepLacking(msgspec.Struct, frozen=True):
+    """A step has what it needs no longer. It goes on when `retry` is resolved, unless the run pauses first."""
+
+    call: str
+    lack: Lack
+    retry: asyncio.Future[None]
 
 
 class StepEnded(msgspec.Struct, frozen=True):
@@ -46,7 +54,7 @@ class StepRefused(msgspec.Struct, frozen=True):
     error: BaseError
 
 
-RunnerMessage = EventsReported | ActionRequested | StepEnded | StepFailed | StepRefused
+RunnerMessage = EventsReported | ActionRequested | StepLacking | StepEnded | StepFailed | StepRefused
 
 
 class Mailbox:
@@ -70,6 +78,12 @@ class Mailbox:
         recorded: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.put(EventsReported(events, recorded))
         await recorded
+
+    async def wait_for(self, call: str, lack: Lack) -> None:
+        """Report what a step lacks, and wait until it shall try again."""
+        retry: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.put(StepLacking(call, lack, retry))
+        await retry
 
     def notify(self) -> None:
         """Wake the runner because others have appended events to its run."""

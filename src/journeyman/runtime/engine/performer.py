@@ -29,6 +29,11 @@ from journeyman.tools.spec import CallHost, CallRequest, ToolOutcome
 log = logging.getLogger(__name__)
 
 
+RETRY_SECONDS = 1.0  # between tries of a step that waits while other work of its run goes on
+
+MayRetry = Callable[[BaseError], Awaitable[bool]]
+
+
 class ToolExecutor(Protocol):
     """Executes tool calls. Implemented by `tools.executor`."""
 
@@ -68,22 +73,37 @@ class Performer:
         return self._turns.of_run(run_id) if self._turns is not None else None
 
     async def call_model(
-        self, action: CallModel, request: ModelRequest, live: LiveRun, stream: bool, principal: str
+        self,
+        action: CallModel,
+        request: ModelRequest,
+        live: LiveRun,
+        stream: bool,
+        principal: str,
+        may_retry: MayRetry | None = None,
     ) -> ModelReplied | ModelFailed:
         """Ask the model. With `stream`, its text appears in `live` as it comes. Failures become ModelFailed.
 
-        The files that the messages name are those of `principal`.
+        The files that the messages name are those of `principal`. `may_retry` is given each failure and returns whether
+        to ask again; None: never.
         """
         began = self._clock.monotonic()
-        try:
-            if any_attachments(request.messages):
-                request = await self._with_files(request, principal)
-            asking = self._stream(action, request, live) if stream else self._models.call(request)
-            reply = await (asking if action.timeout_seconds is None else _within(action.timeout_seconds, asking))
-        except BaseError as exc:
-            return self._model_failed(action, request, exc, self._since(began))
+        while True:
+            try:
+                reply = await self._reply(action, request, live, stream, principal)
+                break
+            except BaseError as exc:
+                if may_retry is None or not await may_retry(exc):
+                    return self._model_failed(action, request, exc, self._since(began))
         usage = self._prices.priced(reply.usage, reply.model, request.model)
         return _model_replied(action, request, reply, usage, self._since(began))
+
+    async def _reply(
+        self, action: CallModel, request: ModelRequest, live: LiveRun, stream: bool, principal: str
+    ) -> ModelReply:
+        if any_attachments(request.messages):
+            request = await self._with_files(request, principal)
+        asking = self._stream(action, request, live) if stream else self._models.call(request)
+        return await (asking if action.timeout_seconds is None else _within(action.timeout_seconds, asking))
 
     async def _with_files(self, request: ModelRequest, principal: str) -> ModelRequest:
         if self._outgoing is None or is_built_in(request.model):
@@ -118,13 +138,19 @@ class Performer:
         log.warning("model call failed: %s", error.message, extra=facts)
         return failure
 
-    async def summarize(self, action: Summarize) -> HistorySummarized:
-        """Ask the model for a summary. A failure is returned as the event's error: the run goes on without it."""
+    async def summarize(self, action: Summarize, may_retry: MayRetry | None = None) -> HistorySummarized:
+        """Ask the model for a summary. A failure is returned as the event's error: the run goes on without it.
+
+        `may_retry` as for `call_model`.
+        """
         began = self._clock.monotonic()
-        try:
-            reply = await self._models.call(action.request)
-        except BaseError as exc:
-            return history_summarized_event(action, self._failure(exc), self._since(began))
+        while True:
+            try:
+                reply = await self._models.call(action.request)
+                break
+            except BaseError as exc:
+                if may_retry is None or not await may_retry(exc):
+                    return history_summarized_event(action, self._failure(exc), self._since(began))
         usage = self._prices.priced(reply.usage, reply.model, action.request.model)
         return history_summarized_event(action, replace(reply, usage=usage), self._since(began))
 
@@ -153,6 +179,10 @@ class Performer:
         named = [(file.name, file.data) for file in outcome.files]
         parts, notes = await stored_results(self._files, principal, named)
         return replace(outcome, result=f"{outcome.result or ''}{notes}", files=(), parts=parts)
+
+    async def pause_before_retry(self) -> None:
+        """Pause before another try of a step that lacked something."""
+        await self._clock.sleep(RETRY_SECONDS)
 
     async def compute(self, name: str, make: Callable[[], JSON | Awaitable[JSON]]) -> JSON:
         """Return the value of `make`, which the code of a node remembers by this name."""

@@ -25,6 +25,10 @@ class RunWaiters:
         self._clock = clock
         self._runs: dict[str, _WaitersOfRun] = {}
 
+    def __contains__(self, run_id: str) -> bool:
+        """Return whether a caller waits for this run."""
+        return run_id in self._runs
+
     async def wait(
         self, run_id: str, thread: str, seconds: float, is_idle: Callable[[], Awaitable[bool]]
     ) -> AgentState | None:

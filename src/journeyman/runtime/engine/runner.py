@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from journeyman.agents.decision import (
@@ -27,6 +27,7 @@ from journeyman.events.events import (
     Ended,
     Event,
     Failure,
+    Lack,
     LimitReached,
     ModelCalled,
     ModelReplied,
@@ -42,6 +43,7 @@ from journeyman.events.model_request import ModelRequest
 from journeyman.runtime.engine.action_events import instant_event, model_called, tool_started
 from journeyman.runtime.engine.children import Children, ChildrenStatus
 from journeyman.runtime.engine.end_events import closing_events, ends_of_open_work
+from journeyman.runtime.engine.gateway_patience import CallPatience, GatewayPatience
 from journeyman.runtime.engine.live import LiveRun
 from journeyman.runtime.engine.mailbox import (
     ActionRequested,
@@ -50,6 +52,7 @@ from journeyman.runtime.engine.mailbox import (
     RunnerMessage,
     StepEnded,
     StepFailed,
+    StepLacking,
     StepRefused,
 )
 from journeyman.runtime.engine.model_budget import BudgetMeter
@@ -65,8 +68,16 @@ ROUNDS = 1000  # how often an agent may decide in a row without any work being d
 CHILD_SECONDS = 30.0  # how long a run that ends waits for the ends of its children
 
 
+def _is_never_attended(run_id: str) -> bool:
+    return False
+
+
+def _is_taken_over(event: Event) -> bool:
+    return isinstance(event, RunResumed) and event.reason == "taken_over"
+
+
 class Runner:
-    """Drives one run until it ends or is idle: nothing is open but questions to humans and child runs.
+    """Drives one run until it ends or is idle: only questions, child runs and what it lacks are open.
 
     Its steps, and those that append events to its run from outside, reach it by `mailbox`.
     """
@@ -81,7 +92,10 @@ class Runner:
         performer: Performer,
         children: Children,
         meter: BudgetMeter,
+        patience: GatewayPatience | None = None,
+        is_attended: Callable[[str], bool] = _is_never_attended,
     ) -> None:
+        """`patience`: with gateways that are away; None: model calls fail then. `is_attended` as in CallPatience."""
         self._clock = parts.clock
         self._ids = parts.ids
         self._agent = agent
@@ -90,10 +104,13 @@ class Runner:
         self._live = live
         self._children = children
         self._meter = meter
-        self._operations = StepOperations(recorder, mailbox, live, performer, meter)
+        self._patience = CallPatience(patience, mailbox, recorder, is_attended, agent.spec) if patience else None
+        lack_of_tool = partial(parts.agents.lack_of_tool, agent.spec.name)
+        self._operations = StepOperations(recorder, mailbox, live, performer, meter, self._patience, lack_of_tool)
         self._steps = Steps(self._operations, mailbox, parts.ids)
         self._prompt: str | None = None
         self._model_starts: dict[str, tuple[ModelStart, Shorten]] = {}
+        self._lacking: dict[str, StepLacking] = {}  # steps that wait for what they lack, by call
         self._fault: Failure | None = None
 
     @property
@@ -107,6 +124,8 @@ class Runner:
         Raises StaleEpochError and StorageError. If the runner is cancelled, the run is resumed by the next start.
         """
         timer = self._limit_time()
+        if self._patience is not None and any(_is_taken_over(event) for event in first):
+            self._patience.note_take_over()
         try:
             messages: list[RunnerMessage] = [EventsReported(first), *await self._child_ends()]
             while True:
@@ -127,6 +146,7 @@ class Runner:
                 self._confirm(messages)
                 self._perform(actions)
                 await self._start_children()
+                self._retry_lacking()
                 messages = await self._next_messages()
         finally:
             timer.cancel()
@@ -161,6 +181,8 @@ class Runner:
                 self._add(events)
             case ActionRequested(action):
                 self._announce(action)
+            case StepLacking(call):
+                self._lacking[call] = message
             case StepEnded(call, events, action):
                 self._steps.ended(call)
                 self._add(events)
@@ -300,7 +322,7 @@ class Runner:
     # --- idle and end
 
     def _is_idle(self, actions: Sequence[Action]) -> bool:
-        return not actions and not len(self._steps)
+        return not actions and len(self._steps) == len(self._lacking)
 
     async def _become_idle(self) -> RunnerMessage | None:
         """Stop driving the run: it pauses, or stays running while a child works.
@@ -313,11 +335,29 @@ class Runner:
             return EventsReported(status.ended)
         if status.working:
             await self._recorder.wait_durable()
-            return EventsReported() if self._has_news(asked) else None
-        self._recorder.add(RunPaused(waiting_for=(*self.state.open_approvals, *status.waiting_for)))
+            return EventsReported() if self._has_news(asked) or self._retry_lacking() else None
+        lack = await self._stop_lacking() or status.lacks
+        self._recorder.add(RunPaused(waiting_for=(*self.state.open_approvals, *status.waiting_for), lacks=lack))
         await self._recorder.submit()
         await self._recorder.wait_durable()
         return EventsReported((RunResumed(epoch=self.state.epoch),)) if self._has_news(asked) else None
+
+    def _retry_lacking(self) -> bool:
+        """Let the steps try again that lack something, since the run goes on beside them. Returns whether there are."""
+        if not self._lacking:
+            return False
+        lacking, self._lacking = self._lacking, {}
+        for step in lacking.values():
+            if not step.retry.done():
+                step.retry.set_result(None)
+        return True
+
+    async def _stop_lacking(self) -> Lack | None:
+        """Stop the steps that lack something, so that the run waits without tasks. Returns what the first lacks."""
+        lacking, self._lacking = self._lacking, {}
+        if lacking:
+            await self._steps.stop()
+        return next((step.lack for step in lacking.values()), None)
 
     async def _child_status(self) -> ChildrenStatus:
         """Return the status of the open children, after starting those that were decided on last."""
@@ -344,7 +384,8 @@ class Runner:
         for action in actions:
             if type(action) is Finish:
                 return self._finished(action)
-        if self._is_idle(actions) and not self.state.open_approvals and not self.state.open_children:
+        waits = self.state.open_approvals or self.state.open_children or self._lacking
+        if self._is_idle(actions) and not waits:
             reason = f"agent {self._agent.spec.name} decided nothing, and nothing is open"
             return RunFailed(error=self._internal(reason))
         return None
@@ -382,8 +423,9 @@ class Runner:
 
     async def _stop_work(self) -> None:
         await self._steps.stop()
+        self._lacking.clear()
         for message in self._mailbox.take():
-            if type(message) is not StepRefused:  # if the journal still refuses, the next submit raises
+            if type(message) not in (StepRefused, StepLacking):  # if the journal still refuses, the next submit raises
                 self._take(message)
         if self.state.open_children:
             await self._end_children()

@@ -11,11 +11,12 @@ from functools import partial
 from typing import Any
 
 from journeyman.agents.spec import NewerDefinitionError
-from journeyman.errors import HistoryUnreadableError, StaleEpochError, StorageError
+from journeyman.errors import BaseError, HistoryUnreadableError, StaleEpochError, StorageError
 from journeyman.events.codec import Entry
 from journeyman.events.fold import AgentState
-from journeyman.journal.journal import Batch, Committed, Pending
+from journeyman.journal.journal import Batch, Committed, Pending, RunRow
 from journeyman.runtime.engine.children import Children
+from journeyman.runtime.engine.gateway_patience import GatewayPatience
 from journeyman.runtime.engine.live import LiveRun
 from journeyman.runtime.engine.mailbox import Mailbox
 from journeyman.runtime.engine.model_budget import BudgetMeters
@@ -78,14 +79,19 @@ class RunScheduler:
         observe: Observe | None = None,
         slots: int = RUN_SLOTS,
         children: Children | None = None,
+        patience: GatewayPatience | None = None,
     ) -> None:
-        """`meters` makes the budget meter of each run. `children` starts child runs; None: this scheduler runs them."""
+        """`meters` makes the budget meter of each run. `children` starts child runs; None: this scheduler runs them.
+
+        `patience` is that with gateways that are away; None: model calls fail then.
+        """
         self._parts = parts
         self._journal = parts.journal
         self._clock = parts.clock
         self._observe = observe
         self._slots = slots
-        self._driver = RunDriver(parts, performer, children or Children(parts, self), meters)
+        own = children or Children(parts, self)
+        self._driver = RunDriver(parts, performer, own, meters, patience, self.is_attended)
         self._active: dict[str, _ActiveRun] = {}
         self._backlog: dict[str, bool] = {}  # runs that wait for a slot, in order: whether they are recovered
         self._waiters = RunWaiters(parts.clock)
@@ -112,6 +118,10 @@ class RunScheduler:
         """Return the runs in progress with their states, the earliest started first; a state is None while loading."""
         return [(run_id, each.state) for run_id, each in itertools.islice(self._active.items(), limit)]
 
+    def is_attended(self, run_id: str) -> bool:
+        """Return whether a caller waits for the run's answer, or watches it, at this moment."""
+        return run_id in self.watched or run_id in self._waiters
+
     def live(self, run_id: str) -> LiveRun | None:
         """Return what a run shows live, or None if it is not in progress."""
         active = self._active.get(run_id)
@@ -119,9 +129,14 @@ class RunScheduler:
 
     # --- starting and notifying
 
-    async def recover(self) -> int:
-        """Take over every run of the process before this one and start those in progress. Returns their number."""
+    async def recover(self, check: Callable[[Sequence[RunRow]], Awaitable[None]] | None = None) -> int:
+        """Take over every run of the process before this one and start those in progress. Returns their number.
+
+        `check` is given the running and paused ones first, and may refuse to start any by raising.
+        """
         rows = await self._journal.take_over()
+        if check is not None:
+            await check(rows)
         running = [row for row in rows if row.status == "running"]
         for row in running:
             self.start(row.id, recovered=True)
@@ -216,6 +231,7 @@ class RunScheduler:
             log.warning("another process took the run over", extra={"run_id": run_id})
         except NewerDefinitionError as exc:
             log.error("run %s is left for a later release of Journeyman: %s", run_id, exc.message)
+            await self._note_release(run_id)
         except HistoryUnreadableError as exc:
             retry = await self._end_unreadable(run_id, exc)
         except StorageError as exc:
@@ -242,6 +258,13 @@ class RunScheduler:
             if entry.type == "run_started":
                 self.start(entry.stream)
         return recorder.state
+
+    async def _note_release(self, run_id: str) -> None:
+        """Note in the run's row that it waits for a later release; its events are left to that release."""
+        try:
+            await self._journal.note_lack(run_id, "release:")
+        except BaseError as exc:
+            log.error("a run's row cannot be changed: %s", exc.message, extra={"run_id": run_id})
 
     async def _end_unreadable(self, run_id: str, cause: HistoryUnreadableError) -> bool:
         """End a run whose history cannot be read. Returns whether that has to be tried again."""
@@ -278,7 +301,8 @@ class RunScheduler:
     def _release_waiters(self, run_id: str, state: AgentState | None) -> None:
         if state is not None and state.status == "running":  # it waits for a child that works: so do its callers
             return
-        self._waiters.release(run_id, state)
+        if state is None or not state.only_lacks:  # else its callers wait with it
+            self._waiters.release(run_id, state)
         if state is not None and state.status == "paused":
             self._waiters.release_thread(state.thread)
 

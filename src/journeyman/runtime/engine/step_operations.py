@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import NamedTuple
 
 from journeyman.agents.decision import Action, CallModel, CallTool, Summarize
@@ -11,6 +13,7 @@ from journeyman.events.events import (
     Event,
     Failure,
     HistorySummarized,
+    Lack,
     LimitReached,
     ModelCalled,
     ModelFailed,
@@ -22,10 +25,11 @@ from journeyman.events.messages import JSON
 from journeyman.events.model_request import ModelRequest
 from journeyman.llm.client import CONTEXT_LENGTH
 from journeyman.runtime.engine.action_events import tool_finished
+from journeyman.runtime.engine.gateway_patience import CallPatience
 from journeyman.runtime.engine.live import LiveRun
 from journeyman.runtime.engine.mailbox import Mailbox
 from journeyman.runtime.engine.model_budget import BudgetMeter
-from journeyman.runtime.engine.performer import Performer
+from journeyman.runtime.engine.performer import MayRetry, Performer
 from journeyman.runtime.engine.recorder import Recorder
 from journeyman.runtime.engine.script_turns import TurnsOfRun, has_turns
 from journeyman.runtime.engine.tool_call import ToolCallHost
@@ -53,6 +57,15 @@ def _unshortened() -> None:
     return None
 
 
+def _never_waits(tool: str) -> Lack | None:
+    return None
+
+
+def _is_not_here(outcome: ToolOutcome) -> bool:
+    """Return whether there was no code to run."""
+    return outcome.failure is not None and outcome.failure.code == "tool_not_found" and outcome.attempts == 0
+
+
 async def _await_end(asking: Awaitable[ModelEnd]) -> ModelEnd:
     return await asking
 
@@ -61,11 +74,19 @@ class StepOperations:
     """The operations of one run's steps, used by the steps of its agent and by the code of graph nodes alike.
 
     `executing` holds the tool calls whose code is running and must not run twice. Their outcome is unknown if the run
-    ends now.
+    ends now. `patience` decides what follows a failure of a gateway; None: the call fails. `lack_of_tool` returns what
+    a run lacks if a tool's code is not here, or None if the call fails then.
     """
 
     def __init__(
-        self, recorder: Recorder, mailbox: Mailbox, live: LiveRun, performer: Performer, meter: BudgetMeter
+        self,
+        recorder: Recorder,
+        mailbox: Mailbox,
+        live: LiveRun,
+        performer: Performer,
+        meter: BudgetMeter,
+        patience: CallPatience | None = None,
+        lack_of_tool: Callable[[str], Lack | None] = _never_waits,
     ) -> None:
         self._recorder = recorder
         self._mailbox = mailbox
@@ -73,6 +94,8 @@ class StepOperations:
         self._performer = performer
         self._meter = meter
         self._turns = performer.turns_of(recorder.state.run_id)
+        self._patience = patience
+        self._lack_of_tool = lack_of_tool
         self.executing: set[str] = set()
 
     @property
@@ -104,46 +127,60 @@ class StepOperations:
         called: ModelCalled | None,
         perform: Perform = _await_end,
         shorten: Shorten = _unshortened,
+        waits: bool = False,
     ) -> ModelEnd | LimitReached:
         """Ask the model: reserve the cost, record the start, wait at the barrier, ask, settle the cost.
 
         `called` is the start to record; None: it is recorded already, and nothing is reserved. `perform` awaits the
         call, for a caller that must know when it is performed. If the request is too long for the model, it is sent
-        once more as `shorten` makes it. Returns LimitReached if a shared budget is used up.
+        once more as `shorten` makes it. With `waits`, the call waits for a gateway that is away. Returns LimitReached
+        if a shared budget is used up.
         """
         if called is not None and self._meter.shared:
-            return await self._ask_reserved(action, request, called, perform, shorten)
+            return await self._ask_reserved(ModelStart(action, request, called), perform, shorten, waits)
         if called is not None:
             await self.record(called)
-        return await perform(self._ask(action, request, shorten))
+        return await perform(self._ask(action, request, shorten, waits))
 
     async def _ask_reserved(
-        self, action: CallModel, request: ModelRequest, called: ModelCalled, perform: Perform, shorten: Shorten
+        self, start: ModelStart, perform: Perform, shorten: Shorten, waits: bool
     ) -> ModelEnd | LimitReached:
+        action, request, called = start
+        assert called is not None, action
         reservation = await self._meter.reserve(request)
         if isinstance(reservation, LimitReached):
             return reservation
         with reservation:
             await self.record_durably(*reservation.warnings, replace(called, reserved=reservation.reservation))
-            event = await perform(self._ask(action, request, shorten))
+            try:
+                event = await perform(self._ask(action, request, shorten, waits))
+            except asyncio.CancelledError:
+                lack = self._patience.waiting.get(action.call) if self._patience is not None else None
+                if lack is not None and not lack.billed:
+                    reservation.release()
+                raise
             reservation.settle(event)
         return event
 
-    async def _ask(self, action: CallModel, request: ModelRequest, shorten: Shorten) -> ModelEnd:
-        event = await self._call(action, request)
+    async def _ask(self, action: CallModel, request: ModelRequest, shorten: Shorten, waits: bool) -> ModelEnd:
+        event = await self._call(action, request, waits)
         if not isinstance(event, ModelFailed) or event.error.code != CONTEXT_LENGTH or (again := shorten()) is None:
             return event
         if again.called is not None:
             await self.record(again.called)
-        return await self._call(again.action, again.request)
+        return await self._call(again.action, again.request, waits)
 
-    def _call(self, action: CallModel, request: ModelRequest) -> Awaitable[ModelEnd]:
+    def _call(self, action: CallModel, request: ModelRequest, waits: bool) -> Awaitable[ModelEnd]:
         if self._turns is not None and has_turns(request):
             return self._call_scripted(self._turns, action, request)
         state = self.state
-        return self._performer.call_model(action, request, self._live, state.stream, state.principal)
+        if state.billed:
+            request = replace(request, again=True)
+        may_retry = None if self._patience is None else partial(self._patience.may_retry, action, request, waits)
+        return self._performer.call_model(action, request, self._live, state.stream, state.principal, may_retry)
 
     async def _call_scripted(self, turns: TurnsOfRun, action: CallModel, request: ModelRequest) -> ModelEnd:
+        """Call a script, which never lacks its turn: a failure that it plays is final."""
         request, state = await turns.with_turn(request), self.state
         return await self._performer.call_model(action, request, self._live, state.stream, state.principal)
 
@@ -152,25 +189,37 @@ class StepOperations:
         if self._turns is not None and has_turns(action.request):
             action = replace(action, request=await self._turns.with_turn(action.request))
         if not self._meter.shared:
-            return (await self._performer.summarize(action),)
+            return (await self._performer.summarize(action, self._may_retry_summary(action)),)
         reservation = await self._meter.reserve(action.request)
         if isinstance(reservation, LimitReached):
             return (reservation,)
         with reservation:
-            event: HistorySummarized = await self._performer.summarize(action)
+            event: HistorySummarized = await self._performer.summarize(action, self._may_retry_summary(action))
             event = replace(event, reserved=reservation.reservation)
             reservation.settle(event)
         return (*reservation.warnings, event)
 
+    def _may_retry_summary(self, action: Summarize) -> MayRetry | None:
+        """Return what decides whether a summary is asked for again: a run does not wait for one."""
+        if self._patience is None or has_turns(action.request):
+            return None
+        return partial(self._patience.may_retry, CallModel(call=action.call), action.request, False)
+
     # --- tools
 
-    async def run_tool(self, action: CallTool, recorded: int) -> ToolCallFinished | Action:
+    async def run_tool(self, action: CallTool, recorded: int, waits: bool = False) -> ToolCallFinished | Action:
         """Run a tool. `recorded` is the last attempt whose start is recorded already (0: none).
 
-        Returns the event of the call's end, or the action that must come first: a question to a human.
+        With `waits`, the run waits for a tool whose code is not here. Returns the event of the call's end, or the
+        action that must come first: a question to a human.
         """
         host = ToolCallHost(action, self._recorder, self._mailbox, self._live, self.executing, recorded)
-        return self.after_tool(action, await self._performer.call_tool(action, self.state, host))
+        outcome = await self._performer.call_tool(action, self.state, host)
+        while waits and _is_not_here(outcome) and (lack := self._lack_of_tool(action.spec.name)) is not None:
+            await self._mailbox.wait_for(action.call, lack)
+            await self._performer.pause_before_retry()
+            outcome = await self._performer.call_tool(action, self.state, host)
+        return self.after_tool(action, outcome)
 
     def after_tool(self, action: CallTool, outcome: ToolOutcome) -> ToolCallFinished | Action:
         """Return what follows from a tool's outcome, as `run_tool` does."""

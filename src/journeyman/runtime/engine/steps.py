@@ -114,14 +114,14 @@ class Steps:
         return self._state.cancel is not None or (task is not None and task.cancelling() > 0)
 
     async def _model(self, start: ModelStart, shorten: Shorten) -> StepEnded:
-        return StepEnded(start.action.call, (await self._operations.ask_model(*start, shorten=shorten),))
+        return StepEnded(start.action.call, (await self._operations.ask_model(*start, shorten=shorten, waits=True),))
 
     async def _summary(self, action: Summarize) -> StepEnded:
         return StepEnded(action.call, await self._operations.summarize(action))
 
     async def _tool(self, action: CallTool, recorded: int) -> StepEnded:
         try:
-            ended = await self._operations.run_tool(action, recorded)
+            ended = await self._operations.run_tool(action, recorded, waits=True)
         except asyncio.CancelledError:
             if self._is_cancelled():
                 raise

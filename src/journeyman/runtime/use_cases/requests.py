@@ -96,7 +96,9 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     usage: Usage = Usage()
     stopped_by: str | None = None
     finish_reason: str | None = None  # of the last reply; None: the model has not replied
-    waiting_for: str | None = None  # approval | thread | worker; None: it has ended or is running
+    # approval | thread | worker | what it lacks: agent | tool | node | gateway | release; None: it is over or running
+    waiting_for: str | None = None
+    waiting_reason: str | None = None  # a sentence about what it lacks, or what the run ahead lacks; None: nothing
     error: Failure | None = None
     approvals: tuple[ApprovalRow, ...] = ()
     tool: str | None = None  # of a direct call

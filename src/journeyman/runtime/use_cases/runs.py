@@ -9,6 +9,7 @@ import msgspec
 from journeyman.agents.agent import BaseAgent
 from journeyman.agents.history_window import timed_input
 from journeyman.agents.raised_limits import check_new_limit
+from journeyman.agents.spec import NewerDefinitionError
 from journeyman.errors import ForbiddenError, NotFoundError, StateError, ToolNotFoundError, ValidationError
 from journeyman.events.attachments import has_attachments
 from journeyman.events.codec import Entry
@@ -20,6 +21,7 @@ from journeyman.events.events import (
     Event,
     RunAccepted,
     RunFailed,
+    RunPaused,
 )
 from journeyman.events.fold import AgentState, fold
 from journeyman.events.messages import JSON
@@ -43,6 +45,7 @@ from journeyman.runtime.engine.run_parts import RunParts
 from journeyman.runtime.engine.scheduler import RunScheduler
 from journeyman.runtime.engine.state_loading import read_all
 from journeyman.runtime.served.agents import AgentRegistry
+from journeyman.runtime.served.lacks import LackingError, lack_of_row, sentence_of
 from journeyman.runtime.use_cases.idempotency import idempotency_claim
 from journeyman.runtime.use_cases.requests import (
     HumanAnswer,
@@ -183,10 +186,22 @@ class Runs:
         """
         row = await self._row(run_id)
         if row.status != "queued":
-            return row.status != "running"
-        thread = await self._journal.thread(row.thread)
-        ahead = await self._journal.run(thread.active_run) if thread and thread.active_run else None
+            return row.status != "running" and not await self._only_lacks(row)
+        ahead = await self._run_ahead(row)
         return ahead is not None and ahead.status == "paused"
+
+    async def _run_ahead(self, row: RunRow) -> RunRow | None:
+        """Return the run that has the slot of a queued run's thread. None: the slot is free."""
+        thread = await self._journal.thread(row.thread)
+        return await self._journal.run(thread.active_run) if thread and thread.active_run else None
+
+    async def _only_lacks(self, row: RunRow) -> bool:
+        """Check whether a run is paused for what it lacks, and for no human."""
+        if row.status != "paused" or row.lacks is None:
+            return False
+        last = await self._journal.read(row.id, row.last_seq - 1, 1)
+        event = last[0].event if last else None
+        return isinstance(event, RunPaused) and not event.waiting_for
 
     async def watch(
         self, principal: str, run_id: str, after: int = 0, *, until_pause: bool = False
@@ -237,8 +252,9 @@ class Runs:
     ) -> RunResult:
         """Answer approvals of the run and of its child runs, all in one transaction. Each can be answered once.
 
-        `anyone` allows the run of another principal. Raises NotFoundError, StateError (`approval_closed`),
-        ForbiddenError (`answer_by_other`), ValidationError (the decision is not allowed), IdempotencyError.
+        `anyone` allows the run of another principal. Raises NotFoundError, StateError (`approval_closed`; `agent_away`
+        and `tool_away`: what the answer would run is not here), ForbiddenError (`answer_by_other`), ValidationError
+        (the decision is not allowed), IdempotencyError.
         """
         if not answers:
             raise ValidationError("Send at least one answer: {approval, decision}.")
@@ -290,6 +306,8 @@ class Runs:
             raise ForbiddenError(text, code="answer_by_other")
         if answer.decision not in approval.decisions:
             raise ValidationError(f"Answer with one of: {', '.join(approval.decisions)}.")
+        if answer.decision in ("approve", "retry"):
+            await self._check_code(approval)
         if answer.arguments is not None:
             await self._check_arguments(run, approval, answer.decision, answer.arguments)
         if answer.result is not None and answer.decision != "done":
@@ -312,6 +330,19 @@ class Runs:
             )
         agent = await self._versions.of(await self.state(run.principal, approval.run))
         agent.tools.check(approval.tool, arguments)
+
+    async def _check_code(self, approval: ApprovalRow) -> None:
+        """Check that what the answer would run is here. Raises StateError (`agent_away`, `tool_away`)."""
+        row = await self._row(approval.run)
+        try:
+            if row.version is not None:
+                await self._versions.of_version(row.agent or "", row.version)
+            elif (lack := self._versions.lack_of_tool(row.agent or "", approval.tool)) is not None:
+                raise LackingError(lack)
+        except (LackingError, NewerDefinitionError) as exc:
+            away = isinstance(exc, LackingError) and exc.lack.kind == "tool"
+            text = f"{exc.message} The answer was not recorded; `deny`, `done` and `fail` are taken."
+            raise StateError(text, code="tool_away" if away else "agent_away") from exc
 
     async def _is_descendant(self, run_id: str, ancestor: str) -> bool:
         """Check whether a run is `ancestor` itself, or a child run below it."""
@@ -390,14 +421,18 @@ class Runs:
         state = fold(row.id, ((entry.seq, entry.at, entry.event) for entry in entries))
         result = result_of(state)
         if row.status == "queued":
-            result = msgspec.structs.replace(result, waiting_for="thread")
+            ahead = await self._run_ahead(row)
+            result = msgspec.structs.replace(result, waiting_for="thread", waiting_reason=_reason_of(ahead))
         result = await self._with_approvals(result, state)
         if row.status != "running":
             return result
         if result.status == "paused":  # answered or cancelled; it has not resumed yet
-            result = msgspec.structs.replace(result, status="running", waiting_for=None)
+            result = msgspec.structs.replace(result, status="running", waiting_for=None, waiting_reason=None)
         if self._scheduler.waits_for_slot(row.id):
             result = msgspec.structs.replace(result, waiting_for="worker")
+        if row.lacks is not None:  # noted in the row alone
+            lack = lack_of_row(row.lacks)
+            result = msgspec.structs.replace(result, waiting_for=lack.kind, waiting_reason=sentence_of(lack))
         return result
 
     async def _with_approvals(self, result: RunResult, state: AgentState) -> RunResult:
@@ -407,13 +442,27 @@ class Runs:
         approvals = await self._journal.approvals(None, run=result.run_id)
         in_order = sorted(approvals, key=lambda row: row.seq)
         below = await self._approvals_below(state) if state.open_children else ()
-        waiting_for = "approval" if result.status == "paused" else None
-        return msgspec.structs.replace(result, approvals=(*in_order, *below), waiting_for=waiting_for)
+        if result.status != "paused":
+            return msgspec.structs.replace(result, approvals=(*in_order, *below), waiting_for=None)
+        lack = state.lacks
+        return msgspec.structs.replace(
+            result,
+            approvals=(*in_order, *below),
+            waiting_for="approval" if lack is None or in_order or below else lack.kind,
+            waiting_reason=sentence_of(lack) if lack is not None else None,
+        )
 
     async def _approvals_below(self, state: AgentState) -> tuple[ApprovalRow, ...]:
         """Return the open approvals of child runs, as the run's last pause named them."""
         rows = [await self._journal.approval(approval) for approval in state.waiting_for]
         return tuple(row for row in rows if row is not None and row.run != state.run_id and row.answer is None)
+
+
+def _reason_of(ahead: RunRow | None) -> str | None:
+    """Return a sentence about the run that a queued run waits for. None: that run is under way."""
+    if ahead is None or ahead.lacks is None:
+        return None
+    return f"The run {ahead.id} of this thread waits. {sentence_of(lack_of_row(ahead.lacks))}"
 
 
 def _given(answer: HumanAnswer, approval: ApprovalRow, by: str) -> ApprovalGiven:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 
 from journeyman.events.codec import Entry
-from journeyman.events.events import END_TYPES, ModelReplied
+from journeyman.events.events import END_TYPES, ModelReplied, RunPaused
 from journeyman.events.redaction import redacted_draft
 from journeyman.journal.journal import Journal
 from journeyman.journal.subscriptions import Subscription
@@ -24,7 +24,7 @@ class Watch:
         self._scheduler = scheduler
         self._run_id = run_id
         self._seen = after
-        self._last_types = (*END_TYPES, "run_paused") if until_pause else END_TYPES
+        self._until_pause = until_pause
         self._ended = False
         self._live_position: StreamPosition | None = None
 
@@ -88,9 +88,17 @@ class Watch:
     def _note(self, entry: Entry) -> bool:
         """Move the position past an entry. Returns whether it is the last one."""
         self._seen = entry.seq
-        self._ended = entry.type in self._last_types
+        self._ended = entry.type in END_TYPES or (self._until_pause and _waits_for_human(entry))
         if entry.type == "model_replied" and self._live_position is not None:
             event = entry.event
             assert isinstance(event, ModelReplied)
             self._live_position.replied(event.call)
         return self._ended
+
+
+def _waits_for_human(entry: Entry) -> bool:
+    """Return whether the run pauses for a human, rather than for what it lacks."""
+    if entry.type != "run_paused":
+        return False
+    event = entry.event
+    return isinstance(event, RunPaused) and (bool(event.waiting_for) or event.lacks is None)

@@ -46,6 +46,7 @@ class Reloader:
         learn: Callable[[tuple[str, ...]], None],
         forget: Callable[[], None] | None = None,
         renew_gateways: Callable[[tuple[GatewaySpec, ...]], None] | None = None,
+        applied: Callable[[], None] | None = None,
     ) -> None:
         self._load = load
         self._unmet = unmet
@@ -58,6 +59,7 @@ class Reloader:
         self._learn = learn
         self._forget = forget  # what was learned of models, which a reload may have changed
         self._renew_gateways = renew_gateways
+        self._applied = applied  # called once new files are used
         self._lock = asyncio.Lock()
         self._transport = transport
         self.last: ReloadReport | None = None
@@ -137,6 +139,8 @@ class Reloader:
         if self._forget is not None:
             self._forget()
         changes = self._agents.replace_all(self._mcp.remake(loaded.agents), self._clock.now())
+        if self._applied is not None:
+            self._applied()
         for code in dropped:
             await _closed(code)
         warnings = [problem for problem in loaded.problems if problem.severity != "error"]

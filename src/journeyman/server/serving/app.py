@@ -39,8 +39,13 @@ class App:
         discover: Discover = discover,
         observers: type[Observers] = Observers,
         on_secrets: Callable[[tuple[str, ...]], None] | None = None,
+        strict: bool = False,
     ) -> None:
-        """`on_secrets` is called with the values to mask when the files are read, and when a reload names more."""
+        """`on_secrets` is called with the values to mask when the files are read, and when a reload names more.
+
+        `strict` refuses a start whose journal has open runs that cannot go on.
+        """
+        self._strict = strict
         self._on_secrets = on_secrets
         self.settings = settings
         self.application: Application | None = None
@@ -67,6 +72,7 @@ class App:
                     offline=self._offline,
                     discover=self._discover,
                     observers=self._observers,
+                    strict=self._strict,
                 )
                 self._mask(self.application.secrets)
                 try:
@@ -123,6 +129,7 @@ def api_dependencies(application: Application) -> ApiDependencies:
         runs=application.runs,
         threads=application.threads,
         files=application.files,
+        waiting=application.runtime.waiting,
         agent_registry=application.agents,
         tool_registry=application.registry,
         clear_cache=application.cache.clear if application.cache else nothing_cached,

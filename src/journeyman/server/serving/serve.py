@@ -21,32 +21,39 @@ from journeyman.tools.discovery.discovery import Discovery, discover
 EXIT_OK, EXIT_FAILED, EXIT_CONFIGURATION = 0, 1, 3
 
 
-def serve(settings: Settings, path: Path | None = None, *, offline: bool = False, watch: bool = False) -> int:
+def serve(
+    settings: Settings, path: Path | None = None, *, offline: bool = False, watch: bool = False, strict: bool = False
+) -> int:
     """Serve until SIGINT or SIGTERM. Returns the exit code; prints every problem, with a remedy, if it cannot start.
 
-    With `watch`, agent and tool files that change are reloaded.
+    With `watch`, agent and tool files that change are reloaded. With `strict`, a start is refused if the journal has
+    open runs that cannot go on here.
     """
     collect_seldom()
     return_large_blocks()
     signals = StartSignals()
     signals.install()
     try:
-        return asyncio.Runner(loop_factory=_loop_factory()).run(_start(settings, path, offline, watch, signals))
+        return asyncio.Runner(loop_factory=_loop_factory()).run(_start(settings, path, offline, watch, strict, signals))
     except KeyboardInterrupt:
         return EXIT_OK
 
 
-async def _start(settings: Settings, path: Path | None, offline: bool, watch: bool, signals: StartSignals) -> int:
+async def _start(
+    settings: Settings, path: Path | None, offline: bool, watch: bool, strict: bool, signals: StartSignals
+) -> int:
     signals.starting(asyncio.current_task())
     try:
-        return await _serve(settings, path, offline, watch, signals)
+        return await _serve(settings, path, offline, watch, strict, signals)
     except asyncio.CancelledError:
         if signals.ended:
             return EXIT_OK
         raise
 
 
-async def _serve(settings: Settings, path: Path | None, offline: bool, watch: bool, signals: StartSignals) -> int:
+async def _serve(
+    settings: Settings, path: Path | None, offline: bool, watch: bool, strict: bool, signals: StartSignals
+) -> int:
     look = partial(snapshot, roots(settings, path))
     seen = look() if watch else {}
     tools = tools_path(settings, agent_path(settings, path))
@@ -61,7 +68,7 @@ async def _serve(settings: Settings, path: Path | None, offline: bool, watch: bo
         return await found
 
     mask = partial(logs.configure, settings.log_level, settings.log_format)  # the agent files may name more secrets
-    app = App(settings, path, offline=offline, discover=discovered, on_secrets=mask)
+    app = App(settings, path, offline=offline, discover=discovered, on_secrets=mask, strict=strict)
     try:
         await app.start()
     except BaseError as exc:

@@ -43,6 +43,7 @@ class MetricSources(msgspec.Struct, frozen=True, kw_only=True):
     guards: Callable[[], Mapping[str, GuardFigures]]  # configured service -> values
     journal: Callable[[], Mapping[str, float]]
     runs: Callable[[], Mapping[str, int]]  # running, waiting (for a slot), streams
+    lacking: Callable[[], Mapping[str, int]]  # kind of what is not here -> runs that wait for it
     workers: Callable[[], Mapping[str, int]]  # limit, busy, idle
     limits_away: Callable[[], bool]  # whether limits should be shared, but Redis cannot be reached
 
@@ -52,6 +53,12 @@ def collect(sources: MetricSources) -> list[Family]:
     return [
         gauge("journeyman_build_info", "The release.", "version", samples={(sources.version,): 1.0}),
         *_runs(sources.runs()),
+        gauge(
+            "journeyman_runs_lacking",
+            "Runs that wait for what this process lacks, by its kind.",
+            "kind",
+            samples={(kind,): float(count) for kind, count in sources.lacking().items()},
+        ),
         *_tools(sources.tools(), sources.tool_durations()),
         *_guards(sources.guards()),
         *_journal(sources.journal()),

@@ -151,7 +151,8 @@ class RunMetrics:
         self._run_ended(run, event)
 
     def _run_paused(self, run: AgentState, event: RunPaused) -> None:
-        self.pauses.add((run.agent or NO_AGENT,))
+        if event.waiting_for or event.lacks is None:
+            self.pauses.add((run.agent or NO_AGENT,))
 
     def _run_resumed(self, run: AgentState, event: RunResumed) -> None:
         if event.reason == "taken_over":

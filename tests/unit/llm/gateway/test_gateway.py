@@ -184,7 +184,7 @@ async def test_pauses_grow_with_jitter():
     [
         ("3", 3.25),
         ("0.5", 0.75),
-        ("100000", 60.25),
+        ("9", 9.25),
         ("-5", 0.25),
         ("Tue, 14 Nov 2023 22:13:25 GMT", 5.25),
         ("Tue, 14 Nov 2000 22:13:25 GMT", 0.25),
@@ -197,6 +197,16 @@ async def test_retry_after_is_honoured_capped_or_ignored(header, pause):
     setup = Setup(FakeReply(b"", status=429, headers={"Retry-After": header}), plain())
     await setup.call()
     assert setup.clock.slept == [pytest.approx(pause)]
+
+
+async def test_a_call_does_not_wait_longer_than_ten_seconds_for_a_gateway_that_wants_none():
+    setup = Setup(FakeReply(b"", status=429, headers={"Retry-After": "100000"}), plain())
+    error = await setup.failure()
+    assert (error.code, error.retry_after) == ("gateway_rate_limited", 60)
+    other = await setup.failure()
+    assert other.code == "gateway_throttled"
+    assert other.retry_after == pytest.approx(60.25)
+    assert not await setup.gateway.is_here()
 
 
 async def test_retry_after_is_kept_on_the_error():

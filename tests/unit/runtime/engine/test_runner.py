@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
 import pytest
 
+from journeyman.agents.agent import BaseAgent
 from journeyman.agents.react import ReactAgent
 from journeyman.agents.spec import AgentSpec, ModelSettings
 from journeyman.errors import ConfigurationError, StaleEpochError, StateError
-from journeyman.events.events import ApprovalGiven, RunResumed, ToolCallFinished
+from journeyman.events.events import ApprovalGiven, Lack, RunResumed, ToolCallFinished
 from journeyman.events.messages import user
 from journeyman.events.transcript import in_call_order
 from journeyman.journal.journal import Append, Batch
@@ -315,24 +316,48 @@ async def test_a_caller_that_goes_away_in_its_commit_loses_no_wake_up() -> None:
         assert runtime.state(runtime.run_of("b")).status == "finished"
 
 
-async def test_a_definition_that_is_gone_fails_the_run_and_closes_its_calls() -> None:
+async def without_its_agent(runtime: SteppedRuntime) -> Callable[[AgentSpec], BaseAgent]:
+    """Restart the runtime without the type of its agent. Returns what builds it."""
+    await until_tools(runtime)
+    runtime.disk.write()
+    await runtime.settle()
+    await runtime.crash()
+
+    def no_build(spec: AgentSpec) -> ReactAgent:
+        raise ConfigurationError("The type of this agent is not registered any more.")
+
+    build, runtime.build = runtime.build, no_build  # type: ignore[method-assign, assignment]
+    runtime.agent = lambda: build(AgentSpec(type="react_agent", name="test", model=ModelSettings(name="other")))  # type: ignore[method-assign]
+    await runtime.boot()
+    await runtime.let_go()
+    return build
+
+
+async def test_a_run_waits_for_an_agent_that_is_not_here_and_goes_on_with_it() -> None:
     async with world_of(["pay", "look", "pay_asked"]) as runtime:
-        await until_tools(runtime)
-        runtime.disk.write()
-        await runtime.settle()
-        await runtime.crash()
-
-        def no_build(spec: AgentSpec) -> ReactAgent:
-            raise ConfigurationError("The type of this agent is not registered any more.")
-
-        build, runtime.build = runtime.build, no_build  # type: ignore[method-assign, assignment]
-        runtime.agent = lambda: build(AgentSpec(type="react_agent", name="test", model=ModelSettings(name="other")))  # type: ignore[method-assign]
-        await runtime.boot()
-        await runtime.let_go()
+        build = await without_its_agent(runtime)
+        assert runtime.types("run_1")[-2:] == ["run_resumed", "run_paused"]
         state = runtime.state("run_1")
-        assert state.status == "failed"
-        assert state.error is not None
-        assert state.error.code == "configuration_error"
+        assert (state.status, state.lacks) == ("paused", Lack("agent", "test"))
+        await runtime.crash()
+        await runtime.boot()  # without it once more: nothing is written
+        await runtime.let_go()
+        assert runtime.types("run_1")[-2:] == ["run_resumed", "run_paused"]
+        await runtime.crash()
+        runtime.build = build  # type: ignore[method-assign]
+        await runtime.boot()
+        runtime.lacking.look()
+        await runtime.let_go(decision=lambda row: "done" if row.kind == "unknown_outcome" else "approve")
+        assert [event.reason for event in runtime.events("run_1", RunResumed)][:2] == ["taken_over", "found"]
+        assert runtime.state("run_1").status == "finished"
+
+
+async def test_a_run_is_cancelled_without_its_agent() -> None:
+    async with world_of(["pay", "look", "pay_asked"]) as runtime:
+        await without_its_agent(runtime)
+        runtime.spawn(runtime.runs.cancel, "me", "run_1")
+        await runtime.let_go()
+        assert runtime.state("run_1").status == "cancelled"
         codes = {event.call: event.error.code for event in runtime.events("run_1", ToolCallFinished)}
         assert codes == {"m1.0": "outcome_unknown", "m1.1": "outcome_unknown", "m1.2": "cancelled"}
         rows = await runtime.disk.messages(f"me/{THREAD}", 1, 100)

@@ -16,7 +16,7 @@ from journeyman import tool
 from journeyman.agents.react import DirectAgent, ReactAgent
 from journeyman.agents.spec import AgentSpec, ModelSettings, NewerDefinitionError
 from journeyman.agents.toolset import Toolset
-from journeyman.errors import ConfigurationError, NotFoundError
+from journeyman.errors import ConfigurationError, NotFoundError, StateError
 from journeyman.events.events import DirectCall
 from journeyman.events.fold import AgentState
 from journeyman.journal.journal import Batch
@@ -104,10 +104,17 @@ async def test_it_goes_on_where_its_definition_can_be_read(tmp_path: Path) -> No
     run, approval = await paused(path)
     change_definitions(path, lambda definition: definition.update(patience=3))
     async with RuntimeInMemory(ScriptedModel(turns("paid")), [look, pay], SqliteJournal(path), **CHANGED) as runtime:
-        await runtime.runs.answer("local", run, [HumanAnswer(approval=approval, decision="approve")])
+        answer = HumanAnswer(approval=approval, decision="approve")
+        with pytest.raises(StateError) as refused:
+            await runtime.runs.answer("local", run, [answer])
+        assert refused.value.code == "agent_away"
+        await runtime.runs.answer("local", run, [HumanAnswer(approval=approval, decision="deny")])
         while runtime.worker.running:
             await asyncio.sleep(0.01)
         assert (await runtime.types(run))[-2:] == ["run_paused", "approval_given"]
+        assert [row.lacks for row in await runtime.journal.lacking()] == ["release:"]
+        result = await runtime.runs.result("local", run)
+        assert result.waiting_for == "release"
     await runtime.journal.close()
     change_definitions(path, lambda definition: definition.pop("patience"))
     async with RuntimeInMemory(ScriptedModel(turns("paid")), [look, pay], SqliteJournal(path), **CHANGED) as runtime:

@@ -61,6 +61,7 @@ class Instrumented:
             guards=self.services.configured,
             journal=dict,
             runs=lambda: {"running": 0, "waiting": 0, "streams": 0},
+            lacking=dict,
             workers=dict,
             limits_away=lambda: False,
         )

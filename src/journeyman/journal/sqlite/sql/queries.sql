@@ -3,18 +3,18 @@
 -- name: run
 SELECT r.accepted_no, r.id, t.key, r.principal, r.agent, r.version, r.parent, r.direct, r.has_input, r.status,
     r.epoch, r.accepted_at, r.started_at, r.ended_at, r.error_code, r.error_id, r.request_id, r.trace_id,
-    (SELECT max(seq) FROM events WHERE stream = r.accepted_no), r.key, r.reserved
+    (SELECT max(seq) FROM events WHERE stream = r.accepted_no), r.key, r.reserved, r.lacks
 FROM streams s JOIN runs r ON r.accepted_no = s.no JOIN threads t ON t.no = r.thread
 WHERE s.name = ?
 
 -- name: add_run
 INSERT INTO runs (accepted_no, id, thread, principal, agent, version, parent, direct, has_input, status, epoch,
-    accepted_at, started_at, ended_at, error_code, error_id, request_id, trace_id, key, reserved)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    accepted_at, started_at, ended_at, error_code, error_id, request_id, trace_id, key, reserved, lacks)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: save_run
 UPDATE runs SET status = ?, epoch = ?, accepted_at = ?, started_at = ?, ended_at = ?, error_code = ?, error_id = ?,
-    reserved = ?
+    lacks = ?, reserved = ?
 WHERE accepted_no = ?
 
 -- name: open_run_ids
@@ -24,16 +24,16 @@ SELECT id FROM runs WHERE status IN ('queued', 'running', 'paused') ORDER BY acc
 SELECT id FROM runs WHERE thread = ? AND started_at IS NOT NULL ORDER BY accepted_no DESC LIMIT 1
 
 -- name: at_work_of_principal
-SELECT count(*) FROM runs WHERE status IN ('queued', 'running', 'paused') AND status != 'paused' AND parent IS NULL
-    AND principal = ?
+SELECT count(*) FROM runs WHERE status IN ('queued', 'running', 'paused') AND (status != 'paused' OR lacks IS NOT NULL)
+    AND parent IS NULL AND principal = ?
 
 -- name: at_work_of_key
-SELECT count(*) FROM runs WHERE status IN ('queued', 'running', 'paused') AND status != 'paused' AND parent IS NULL
-    AND key = ?
+SELECT count(*) FROM runs WHERE status IN ('queued', 'running', 'paused') AND (status != 'paused' OR lacks IS NOT NULL)
+    AND parent IS NULL AND key = ?
 
 -- name: at_work_of_agent
-SELECT count(*) FROM runs WHERE status IN ('queued', 'running', 'paused') AND status != 'paused' AND parent IS NULL
-    AND agent = ?
+SELECT count(*) FROM runs WHERE status IN ('queued', 'running', 'paused') AND (status != 'paused' OR lacks IS NOT NULL)
+    AND parent IS NULL AND agent = ?
 
 -- name: spend
 INSERT INTO budgets (day, budget, tokens, cost_usd) VALUES (?, ?, ?, ?)
@@ -51,9 +51,16 @@ SELECT reserved FROM runs WHERE reserved IS NOT NULL
 -- name: run_by_number
 SELECT r.accepted_no, r.id, t.key, r.principal, r.agent, r.version, r.parent, r.direct, r.has_input, r.status,
     r.epoch, r.accepted_at, r.started_at, r.ended_at, r.error_code, r.error_id, r.request_id, r.trace_id,
-    (SELECT max(seq) FROM events WHERE stream = r.accepted_no), r.key, r.reserved
+    (SELECT max(seq) FROM events WHERE stream = r.accepted_no), r.key, r.reserved, r.lacks
 FROM runs r JOIN threads t ON t.no = r.thread
 WHERE r.accepted_no = ?
+
+-- name: lacking
+SELECT r.accepted_no, r.id, t.key, r.principal, r.agent, r.version, r.parent, r.direct, r.has_input, r.status,
+    r.epoch, r.accepted_at, r.started_at, r.ended_at, r.error_code, r.error_id, r.request_id, r.trace_id,
+    (SELECT max(seq) FROM events WHERE stream = r.accepted_no), r.key, r.reserved, r.lacks
+FROM runs r INDEXED BY runs_lacks JOIN threads t ON t.no = r.thread
+WHERE r.lacks IS NOT NULL AND r.accepted_no > ? ORDER BY r.accepted_no LIMIT ?
 
 -- name: failures
 SELECT g.error_code, g.agent, g.count, g.first_at, g.last_at, r.id, r.error_id,
