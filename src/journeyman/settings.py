@@ -45,6 +45,7 @@ class Settings(BaseSettings):
     default_model: str | None = None
     timeout_seconds: float = Field(30, gt=0, le=86_400)  # idle time of a model or HTTP call; total time of a tool call
     max_retries: int = Field(3, ge=0, le=20)  # attempts after the first
+    gateway_reply_bytes: int = Field(64 << 20, ge=1 << 20, le=1 << 40)  # of large replies of one gateway, being read
     prices_path: Path | None = None
 
     # agents and tools
