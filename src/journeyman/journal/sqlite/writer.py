@@ -208,6 +208,9 @@ class Writer:
         Returns False if that takes longer than `seconds`.
         """
         self._stopping = True
+        if self._thread.ident is None:  # it could not be started
+            self._db.close()
+            return True
         self._wake_up.put(None)
         self._thread.join(seconds)
         return not self._thread.is_alive()
