@@ -49,6 +49,7 @@ class Settings(BaseSettings):
         20, gt=0
     )  # calls a second after a restart, an outage or a 429; doubled each second
     max_retries: int = Field(3, ge=0, le=20)  # attempts after the first
+    gateway_reply_bytes: int = Field(64 << 20, ge=1 << 20, le=1 << 40)  # of large replies of one gateway, being read
     prices_path: Path | None = None
 
     # agents and tools

@@ -190,6 +190,9 @@ class _Response:
         except (aiohttp.ClientError, OSError) as exc:
             raise _service_error(exc, self._request, self._timeout.seconds) from exc
 
+    def extend(self, seconds: float) -> None:
+        self._timeout.extend(seconds)
+
 
 def _service_error(exc: Exception, request: Request, seconds: float) -> ServiceError:
     """Return the ServiceError for an aiohttp error. `seconds` is the limit that a timeout exceeded."""

@@ -68,6 +68,10 @@ class ExchangeTimeout:
         self.seconds = seconds
         return self
 
+    def extend(self, seconds: float) -> None:
+        """Let all waits together end this much later."""
+        self._ends_at += seconds
+
     def expire(self) -> None:
         """Cancel the task that waits, which then raises TimeoutError."""
         if self._task is not None:

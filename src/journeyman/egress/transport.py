@@ -55,6 +55,10 @@ class Response(Protocol):
         """Return the next bytes of the body as soon as they arrive; empty at its end."""
         ...
 
+    def extend(self, seconds: float) -> None:
+        """Extend the total time limit by the time in which the caller did not read, which is not the service's."""
+        ...
+
 
 class Exchange(Protocol):
     """A context manager that sends the request and gives the response.
@@ -234,3 +238,6 @@ class _FakeResponse:
             elif piece:
                 return piece
         return b""
+
+    def extend(self, seconds: float) -> None:
+        """Do nothing: a script has no total time limit."""

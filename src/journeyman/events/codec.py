@@ -31,6 +31,7 @@ EVENT_TYPES: dict[str, type[Any]] = {_snake(cls.__name__): cls for cls in get_ar
 _NAMES: dict[type[Any], str] = {cls: name for name, cls in EVENT_TYPES.items()}
 _DECODERS = {name: msgspec.json.Decoder(cls) for name, cls in EVENT_TYPES.items()}
 _ENCODER = msgspec.json.Encoder()
+_LARGE_BYTES = 1 << 20
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # The journal looks things up by these fields. If they were masked, two principals or threads could become one.
@@ -85,6 +86,8 @@ class Codec:
         if self.mask.is_in_json(data):
             event = rewritten(event, self.mask, IDENTIFIERS)
             data = _ENCODER.encode(event)
+        if len(data) > _LARGE_BYTES:  # the encoder allocates up to half as much again, and keeps it
+            data = bytes(memoryview(data))
         return Draft(_NAMES[type(event)], event.VERSION, data, event)
 
     def clean(self, text: str) -> str:

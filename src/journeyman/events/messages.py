@@ -164,8 +164,9 @@ def tool_result(call_id: str, name: str, text: str, files: tuple[ImagePart | Fil
 
 def valid_text(text: str) -> str:
     """Make text of models and tools fit to store: lone surrogates become U+FFFD, NUL is removed."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if not text.isascii():  # which is known without looking at the text
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text.replace("\x00", "") if "\x00" in text else text

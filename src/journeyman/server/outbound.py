@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from functools import partial
 
 from journeyman.agent_files.definition import LoadedAgent
@@ -17,6 +17,7 @@ from journeyman.journal.journal import Journal
 from journeyman.llm.gateway.gateway import Gateway
 from journeyman.llm.gateway.gateway_spec import GatewaySpec
 from journeyman.llm.gateway.gateways import Gateways
+from journeyman.llm.gateway.reply_bytes import ReplyBytes
 from journeyman.llm.routing import Models, TurnedModel
 from journeyman.runtime.recorded_model import recorded_replies
 from journeyman.settings import Settings
@@ -62,12 +63,21 @@ def models_behind(
     async def replay(run_id: str) -> TurnedModel:
         return await recorded_replies(journal, run_id)
 
-    gateways = Gateways(partial(_gateway, services, clock), settings.gateway)
+    def reply_bytes() -> ReplyBytes:
+        return ReplyBytes(clock, settings.gateway_reply_bytes, lambda: journal.stats().get("unwritten_bytes", 0))
+
+    gateways = Gateways(partial(_gateway, services, clock, reply_bytes), settings.gateway)
     gateways.renew(named)
     return Models(gateways=gateways, replay=replay, clock=clock)
 
 
-def _gateway(services: Services, clock: Clock, spec: GatewaySpec, others: Mapping[str, Gateway]) -> Gateway:
+def _gateway(
+    services: Services,
+    clock: Clock,
+    reply_bytes: Callable[[], ReplyBytes],
+    spec: GatewaySpec,
+    others: Mapping[str, Gateway],
+) -> Gateway:
     """Return the client of a gateway. `others` are all clients by name."""
     from journeyman.egress.pool import AiohttpTransport  # noqa: PLC0415 - 0.15 s and 12 MB, only where a gateway is set
 
@@ -84,6 +94,7 @@ def _gateway(services: Services, clock: Clock, spec: GatewaySpec, others: Mappin
         query=spec.query,
         setting_names=spec.setting_names,
         others=others,
+        reply_bytes=reply_bytes(),
     )
 
 

@@ -65,3 +65,11 @@ async def test_a_timed_out_task_can_wait_again(timer):
             await _never(ExchangeTimeout(timer, 1.0), 0.001)
     async with asyncio.timeout(1):
         await asyncio.sleep(0)
+
+
+async def test_time_in_which_nothing_was_read_is_not_counted_in_the_total(timer):
+    timeout = ExchangeTimeout(timer, 0.02)
+    timeout.extend(60)
+    with pytest.raises(TimeoutError):
+        await _never(timeout, 0.03)
+    assert timeout.seconds == 0.03

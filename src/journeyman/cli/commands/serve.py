@@ -8,7 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from journeyman.cli.exit_codes import exit_code
+from journeyman.cli.exit_codes import FAILED, exit_code
+from journeyman.cli.start_failures import lack_behind, lack_of_memory
 from journeyman.errors import BaseError
 
 DESCRIPTION = """Serve agents over HTTP.
@@ -24,6 +25,8 @@ version that they began with. --watch is on by default at a terminal while HOST 
 def serve_main(arguments: Sequence[str]) -> int:
     """Serve until the server is stopped, and return the exit code."""
     options = argument_parser().parse_args(arguments)
+    if (lack := lack_of_memory()) is not None:
+        return _failed(lack)
     try:
         return _serve(options)
     except BaseError as exc:
@@ -31,6 +34,15 @@ def serve_main(arguments: Sequence[str]) -> int:
 
         print_error(exc)
         return exit_code(exc)
+    except (MemoryError, ImportError, OSError, RuntimeError) as exc:
+        if (lack := lack_behind(exc)) is None:
+            raise
+        return _failed(lack)
+
+
+def _failed(sentence: str) -> int:
+    print(sentence, file=sys.stderr)
+    return FAILED
 
 
 def _serve(options: argparse.Namespace) -> int:

@@ -46,11 +46,12 @@ def ignore_group(group: GroupCommitted) -> None:
 class Ticket:
     """Submitted work: the port's `Pending`. The writer thread sets its outcome, the loop's thread settles it."""
 
-    __slots__ = ("_done", "_error", "_result", "_waiters", "truncate", "weight", "work")
+    __slots__ = ("_done", "_error", "_result", "_waiters", "size", "truncate", "weight", "work")
 
     def __init__(self, work: Batch | Callable[[Transactions], Any], weight: int, truncate: bool = False) -> None:
         self.work = work
         self.weight = weight  # number of events
+        self.size = 0  # bytes of its events
         self.truncate = truncate  # empty the WAL before the ticket is settled
         self._result: Any = None
         self._error: Exception | None = None
@@ -131,6 +132,7 @@ class Writer:
         self._failed: StorageError | None = None  # no more commits until a restart
         self._refusing: StorageError | None = None  # the last commit failed, later ones may succeed
         self._in_flight = 0  # tickets submitted and not settled
+        self._unwritten_bytes = 0  # of their events
         self._waiting: list[asyncio.Future[None]] = []  # callers that wait for room in the queue
         self._wal_pages = 0
         self._checkpointed_at = 0
@@ -148,7 +150,9 @@ class Writer:
     def submit(self, batch: Batch) -> Ticket:
         """Queue a batch. A batch that cannot be queued is settled at once, with an error."""
         weight = sum([len(append.drafts) for append in batch.appends])
-        return self._enqueue(Ticket(batch, weight), self._accepts if batch.accept else self._results)
+        ticket = Ticket(batch, weight)
+        ticket.size = sum([len(draft.data) for append in batch.appends for draft in append.drafts])
+        return self._enqueue(ticket, self._accepts if batch.accept else self._results)
 
     def call(self, job: Callable[[Transactions], Any], truncate: bool = False) -> Ticket:
         """Queue a job, which the writer thread runs in a transaction."""
@@ -168,6 +172,7 @@ class Writer:
             ticket.settle()
             return ticket
         self._in_flight += 1
+        self._unwritten_bytes += ticket.size
         tickets.append(ticket)
         if self._asleep:  # the writer thread looks at its queues once more after it has set this
             self._asleep = False
@@ -203,17 +208,22 @@ class Writer:
         Returns False if that takes longer than `seconds`.
         """
         self._stopping = True
+        if self._thread.ident is None:  # it could not be started
+            self._db.close()
+            return True
         self._wake_up.put(None)
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
     def stats(self) -> Mapping[str, float]:
-        return {"queue_depth": self._in_flight, "commit_seconds": self._commit_seconds, **self._counts}
+        facts = {"queue_depth": self._in_flight, "unwritten_bytes": self._unwritten_bytes}
+        return {**facts, "commit_seconds": self._commit_seconds, **self._counts}
 
     def _settle(self, group: list[Ticket], seconds: float) -> None:
         """Hand the outcomes of a group to those that wait for them, and notify the readers of its streams."""
         self._in_flight -= len(group)
         for ticket in group:
+            self._unwritten_bytes -= ticket.size
             ticket.settle()
         committed = [each for ticket in group if (each := ticket.committed) is not None]
         self._on_commit(committed)
@@ -234,6 +244,7 @@ class Writer:
                 if any(ticket.truncate for ticket in group):
                     self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
                 self._hand_over(group, seconds)
+                del group  # its batches may be large, and the next one may be long in coming
                 self._checkpoint_if_due()
         finally:
             self._close()

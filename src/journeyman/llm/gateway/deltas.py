@@ -25,6 +25,7 @@ _BOM = b"\xef\xbb\xbf"
 _DOCUMENT = (b"{", b"[")
 _EVENTS = (b"data", b"event", b"id", b"retry", b":")
 _HEAD = 64
+_ENVELOPE = 256  # bytes of an event that nothing is kept of
 _decode = chunk_decoder.decode
 
 
@@ -39,6 +40,7 @@ class ReplyDecoder:
     def __init__(self, tools: Collection[str] = (), *, streamed: bool = True) -> None:
         self.done = False  # [DONE] was read: nothing more will come
         self.shown = False  # text was returned
+        self.held = 0  # bytes that are kept of the body, about
         self._streamed = streamed
         self._start = b""  # bytes that do not tell yet what the body is
         self._head = b""
@@ -62,9 +64,13 @@ class ReplyDecoder:
             data = self._begin(data)
         if self._document is not None:
             self._document.append(data)
+            self.held = self._size
             return ""
         before = len(self._pieces)
-        for event in self._reader.feed(data):
+        events = self._reader.feed(data)
+        if (kept := len(data) - _ENVELOPE * len(events)) > 0:
+            self.held += kept
+        for event in events:
             chunk = event.data
             if chunk and not self.done:
                 if chunk.startswith(b"{") and event.event != "error":

@@ -31,6 +31,7 @@ from journeyman.llm.gateway.plain_reply import plain_reply
 from journeyman.llm.gateway.refused_by_responses import asks_for_responses, without_refused_items
 from journeyman.llm.gateway.refused_part import refused_name, without_refused, without_stream
 from journeyman.llm.gateway.refused_parts import without_refused_parts
+from journeyman.llm.gateway.reply_bytes import LARGE_BYTES, CountedReply, ReplyBytes
 from journeyman.llm.gateway.responses_decoder import ResponsesDecoder
 from journeyman.llm.gateway.responses_wire import encode_responses_request
 from journeyman.llm.gateway.wire import encode_request
@@ -40,6 +41,7 @@ from journeyman.resilience.guard import ErrorClass, Guard
 _MIN_SECRET_LENGTH = 8  # characters; a shorter key would be found in ordinary words
 PROBE_SECONDS = 2.0  # how long a gateway may take to answer the question whether it is here
 _ERROR_BYTES = 64 << 10
+_SHORT_DIGITS = len(str(LARGE_BYTES)) - 1
 _MAX_CHANGES = 8  # of one call's request, after errors that name a part of it
 
 OnDelta = Callable[[TextDelta], None]
@@ -59,7 +61,7 @@ class Gateway:
     unless the request's `api` says which one to use. A URL that ends with `/responses` says so too.
 
     The key is sent as a bearer token, or in the `header` or the parameter `query`. `others` are all gateways by name,
-    for fallbacks.
+    for fallbacks. While the replies that are being read fill `reply_bytes`, a call waits before it reads on.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Gateway:
         query: str = "",
         setting_names: SettingNames = SettingNames(),
         others: Mapping[str, Gateway] | None = None,
+        reply_bytes: ReplyBytes | None = None,
     ) -> None:
         self.name = name
         self._setting_names = setting_names
@@ -95,6 +98,7 @@ class Gateway:
         self._timeouts = timeouts
         self._clock = clock
         self.learned = LearnedChoices()
+        self.reply_bytes = reply_bytes or ReplyBytes(clock)
 
     async def call(self, request: ModelRequest, on_delta: OnDelta | None = None) -> ModelReply:
         attempts = _Attempts(self, request, on_delta)
@@ -186,15 +190,18 @@ class Gateway:
         Raises:
             ServiceError: With the code of the gateway's failure.
         """
+        counted = CountedReply(self.reply_bytes)
         try:
             async with self._transport.send(http_request) as response:
                 if not 200 <= response.status < 300:
                     raise await self._error_of(response)
-                return await _read_reply(response, request, attempt, on_delta, read)
+                return await _read_reply(response, counted, request, attempt, on_delta, read)
         except ServiceError as exc:
             if exc.code.startswith("service_"):
                 raise errors.from_transport(exc) from exc
             raise
+        finally:
+            counted.release()
 
     async def _error_of(self, response: Response) -> ServiceError:
         secret = self._api_key if len(self._api_key) >= _MIN_SECRET_LENGTH else ""  # some gateways quote the key
@@ -316,12 +323,18 @@ def _with_schema_told(request: ModelRequest, choices: WireChoices) -> ModelReque
 
 
 async def _read_reply(
-    response: Response, request: ModelRequest, attempt: int, on_delta: OnDelta | None, read: type[ReplyDecoder]
+    response: Response,
+    counted: CountedReply,
+    request: ModelRequest,
+    attempt: int,
+    on_delta: OnDelta | None,
+    read: type[ReplyDecoder],
 ) -> ModelReply:
     """Read the reply, whatever its content type and encoding are. `on_delta` gets its text."""
     tools = {tool.name for tool in request.tools}
     if on_delta is None and read is ReplyDecoder and _is_document(response.headers):
-        body = await response.read(MAX_REPLY_BYTES)
+        read_body = response.read(MAX_REPLY_BYTES) if _is_short(response.headers) else _document(response, counted)
+        body = await read_body
         plain = plain_reply(body, response.headers, tools, attempts=attempt)
         return plain or decode_reply(body, response.headers, tools, model=request.model, attempts=attempt)
     decoder = read(tools, streamed=on_delta is not None)
@@ -331,6 +344,8 @@ async def _read_reply(
             on_delta(TextDelta(text, attempt))
         if decoder.done:
             break
+        if decoder.held > LARGE_BYTES and not counted.grow(decoder.held):
+            response.extend(await counted.wait(decoder.held))
     reply = decoder.reply(response.headers, model=request.model, attempts=attempt)
     if on_delta is not None and reply.message.text and not decoder.shown:
         on_delta(TextDelta(reply.message.text, attempt))
@@ -340,6 +355,31 @@ async def _read_reply(
 def _is_document(headers: Mapping[str, str]) -> bool:
     """Return whether the headers announce one document, and not compressed."""
     return "event-stream" not in headers.get("content-type", "") and "content-encoding" not in headers
+
+
+def _is_short(headers: Mapping[str, str]) -> bool:
+    """Return whether the headers announce a body of at most five digits of bytes, as most are: it is not counted."""
+    return 0 < len(headers.get("content-length", "")) <= _SHORT_DIGITS
+
+
+async def _document(response: Response, counted: CountedReply) -> bytes:
+    """Return the body. If its length is announced, it is counted before it is read."""
+    length = response.headers.get("content-length", "")
+    if length.isdecimal():
+        size = int(length[:9])
+        if size <= MAX_REPLY_BYTES and not counted.grow(size):  # a larger one is refused unread
+            response.extend(await counted.wait(size))
+        return await response.read(MAX_REPLY_BYTES)
+    pieces: list[bytes] = []
+    size = 0
+    while piece := await response.chunk():
+        pieces.append(piece)
+        size += len(piece)
+        if size > MAX_REPLY_BYTES:
+            raise errors.bad_gateway_reply(f"it is larger than {MAX_REPLY_BYTES} bytes")
+        if not counted.grow(size):
+            response.extend(await counted.wait(size))
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 async def _pieces(response: Response) -> AsyncIterator[bytes]:

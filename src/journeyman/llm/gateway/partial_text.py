@@ -54,7 +54,9 @@ class PartialText:
         if self._held:
             self.pieces.append(valid_text(self._held))
             self._held = ""
-        return "".join(self.pieces)
+        text = "".join(self.pieces)
+        self.pieces[:] = (text,)  # a long text is not kept twice
+        return text
 
     def _add(self, content: JSON) -> None:
         if isinstance(content, str):

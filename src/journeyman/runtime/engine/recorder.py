@@ -135,6 +135,7 @@ class Recorder:
     def _absorb(self, committed: Committed) -> None:
         if self._observe is not None:
             self._observe(self.state, self._submitted)
+        self._submitted = ()
         self._apply(committed.external)
         for entry in committed.entries:
             if entry.stream == self.state.run_id:

@@ -14,6 +14,7 @@ from journeyman.errors import ConfigurationError, ServiceError, ServiceTimeoutEr
 from journeyman.events.messages import Owner, user
 from journeyman.llm.client import ModelReply, ModelRequest, TextDelta
 from journeyman.llm.gateway.gateway import Gateway
+from journeyman.llm.gateway.reply_bytes import CountedReply, ReplyBytes
 from journeyman.resilience.signals import ignore_signal
 
 URL = "http://gateway.example:4000/v1/"
@@ -315,3 +316,62 @@ async def test_a_rejected_request_does_not_count_as_a_failure():
     for _ in range(10):
         assert (await setup.failure()).code == "gateway_rejected"
     await setup.call()
+
+
+MIB = 1 << 20
+LARGE = [event({"content": "x" * MIB})] * 3
+LARGE_END = [event({}, "stop"), b"data: [DONE]\n\n"]
+
+
+@pytest.mark.parametrize(
+    ("form", "streamed"), [("events", True), ("document", True), ("document", False), ("no length", False)]
+)
+async def test_a_reply_for_which_there_is_no_room_is_not_read(form, streamed):
+    body = {"model": "gpt", "choices": [{"message": {"content": "x" * 3 * MIB}, "finish_reason": "stop"}]}
+    whole = json.dumps(body).encode()
+    headers = {"content-length": str(len(whole))} if form == "document" else {}
+    read: list[int] = []
+
+    def pieces():
+        for number, piece in enumerate([*LARGE, *LARGE_END] if form == "events" else [whole[:MIB], whole[MIB:]]):
+            read.append(number)
+            yield piece
+
+    reply = FakeReply(headers=headers)
+    setup = Setup(reply)
+    reply.body = pieces()  # read as they are asked for
+    setup.gateway.reply_bytes = ReplyBytes(setup.clock, 4 * MIB)
+    other = CountedReply(setup.gateway.reply_bytes)
+    assert other.grow(4 * MIB)
+    call = asyncio.create_task(setup.stream() if streamed else setup.call())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert setup.gateway.reply_bytes.waiting == 1
+    assert read == ([] if (form, streamed) == ("document", False) else [0])
+    other.release()
+    assert len((await call).message.text) == 3 * MIB
+    assert setup.gateway.reply_bytes.held == 0
+
+
+@pytest.mark.parametrize("ending", ["cut", "too large", "bad", "cancelled"])
+async def test_a_reply_that_fails_makes_room(ending):
+    last = {"cut": cut_off(URL), "too large": b"x" * (33 << 20), "bad": b"{]\n\n", "cancelled": 10.0}[ending]
+    setup = Setup(stream(*LARGE, last), max_retries=0)
+    if ending == "cancelled":
+        setup.clock = setup.transport._clock = ManualClock()  # type: ignore[assignment]
+    call = asyncio.create_task(setup.stream())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    if ending == "cancelled":
+        assert setup.gateway.reply_bytes.held > 2 * MIB
+        call.cancel()
+    with pytest.raises((ServiceError, asyncio.CancelledError)):
+        await call
+    assert setup.gateway.reply_bytes.held == 0
+
+
+async def test_a_small_reply_passes_large_ones_that_wait():
+    setup = Setup(plain())
+    large = CountedReply(setup.gateway.reply_bytes)
+    assert large.grow(1 << 30)
+    assert (await setup.call()).message.text == "hello"
