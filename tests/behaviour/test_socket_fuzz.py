@@ -237,7 +237,7 @@ async def _assault(server: RealServer, level: str, shots: int, slow: int) -> Non
     assert attack.statuses.total() == shots
     more = count - files
     assert {name for name in more if not name.startswith("journal.db")} == set(), more
-    assert count["journal.db"] <= DATABASE_CONNECTIONS, count
+    assert count["journal.db"] <= DATABASE_CONNECTIONS + 1, count  # one more holds the lock of the file
     assert after - before < GROWTH_MB, figures
     witness.close()
 

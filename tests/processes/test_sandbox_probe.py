@@ -16,6 +16,7 @@ def test_a_cancelled_detection_leaves_no_process() -> None:
         looking.cancel()
         await asyncio.wait([looking])
 
+    gc.collect()  # what other tests have left
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         asyncio.run(look())
