@@ -21,8 +21,11 @@ from journeyman.journal.journal import Journal
 from journeyman.journal.sqlite.writer import GroupCommitted
 from journeyman.resilience.signals import Signal
 from journeyman.server.observers import Observers
+from journeyman.server.serving.allocator import return_large_blocks
 from journeyman.server.serving.app import App
+from journeyman.server.serving.garbage_collection import collect_seldom
 from journeyman.server.serving.listen import listen
+from journeyman.server.serving.start_signals import StartSignals
 from journeyman.settings import Settings
 from journeyman.telemetry.logs import setup as logs
 from journeyman.telemetry.metrics.recorders import LabelNames, RequestServed, ServerMetrics
@@ -66,9 +69,11 @@ class Blind(Observers):
 async def serve(agents: Path) -> int:
     app = App(Settings.read(), agents, observers=Blind)
     await app.start()
-    return await listen(app)
+    return await listen(app, StartSignals())
 
 
 if __name__ == "__main__":
     logs.configure("ERROR", "json")
+    collect_seldom()
+    return_large_blocks()
     sys.exit(asyncio.Runner(loop_factory=uvloop.new_event_loop).run(serve(Path(sys.argv[1]))))
