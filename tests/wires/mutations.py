@@ -29,8 +29,6 @@ class Mutation(NamedTuple):
 _LINES = (
     Mutation(f"{GATEWAY}.deltas", 'if data.strip(b\'"\').upper() == b"[DONE]":', "if False:"),
     Mutation(f"{GATEWAY}.deltas", "if not self.done and not self._reply.ended:", "if False:"),
-    Mutation(f"{GATEWAY}.deltas", "if is_error(said):", "if False:"),
-    Mutation(f"{GATEWAY}.partial_reply", "if chunk.error:", "if False:"),
     Mutation(f"{GATEWAY}.partial_reply", 'if ending == "error":', "if False:"),
     Mutation(f"{GATEWAY}.partial_reply", "if key not in _READ:", "if key not in _READ and value:"),
     Mutation(f"{GATEWAY}.partial_reply", "if not content or len(delta) > 1:", "if not content and len(delta) > 1:"),
