@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -84,6 +85,15 @@ def test_a_server_that_starts_survives_sighup_and_ends_well_at_sigterm(serve: Se
     assert "Traceback" not in errors
 
 
+def is_draining(url: str) -> bool:
+    """Return whether the server says that it takes no more work."""
+    try:
+        with urllib.request.urlopen(f"{url}/readyz", timeout=10):
+            return False
+    except urllib.error.HTTPError as refused:
+        return refused.code == 503
+
+
 def test_a_second_sigterm_shortens_the_drain_which_logs_no_stack(serve: Serve) -> None:
     server = serve()
     assert server.stdout is not None
@@ -104,7 +114,7 @@ def test_a_second_sigterm_shortens_the_drain_which_logs_no_stack(serve: Serve) -
         wait_until(lambda: bool(json.loads(urllib.request.urlopen(runs).read())["items"]))
         began = time.monotonic()
         server.send_signal(signal.SIGTERM)
-        time.sleep(0.3)
+        wait_until(lambda: is_draining(url))
         assert server.poll() is None, "it drains"
         server.send_signal(signal.SIGTERM)
         _, errors = server.communicate(timeout=30)

@@ -296,7 +296,7 @@ class FakeWaitingRuns(WaitingRuns):
         pass
 
     async def cancel(self, by: str, where: WaitingFilter) -> list[str]:
-        return ["run_w"] if where.agent != "nobody" else []
+        return ["run_w"] if where.agent != "other" else []
 
 
 class FakeThreads(Threads):

@@ -11,6 +11,7 @@ from journeyman.llm.client import ModelRequest, ToolDefinition
 from journeyman.llm.gateway.call_ids import with_sent_ids
 from journeyman.llm.gateway.output_items import API, sent_call_id, sent_items
 from journeyman.llm.gateway.sent_messages import sent_messages
+from journeyman.llm.gateway.wire import sent_content
 from journeyman.llm.gateway.wire_choices import USUAL, WireChoices
 
 REASONING = "reasoning.encrypted_content"
@@ -113,16 +114,10 @@ def _items(message: Message, choices: WireChoices) -> Iterator[JSON]:
     if message.role == "assistant":
         yield from sent_items(message, choices.without_opaque)
     elif message.role == "tool":
-        output = _content(message.content)
+        output = sent_content(message.content, _part)
         yield {"type": "function_call_output", "call_id": sent_call_id(message.tool_call_id or ""), "output": output}
     else:
-        yield {"role": message.role, "content": _content(message.content)}
-
-
-def _content(parts: tuple[Part, ...]) -> JSON:
-    if all(isinstance(part, TextPart) for part in parts):
-        return "".join(part.text for part in parts if isinstance(part, TextPart))
-    return [_part(part) for part in parts]
+        yield {"role": message.role, "content": sent_content(message.content, _part)}
 
 
 def _part(part: Part) -> JSON:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import msgspec
 
@@ -86,19 +87,20 @@ def _message(message: Message, choices: WireChoices) -> JSON:
         # most servers accept null beside tool calls; some refuse a message without `content`
         if "content" not in body:
             empty = "" if choices.empty_content else None
-            body["content"] = _content(message.content) if message.content else empty
+            body["content"] = sent_content(message.content, _part) if message.content else empty
         return body
     if message.role == "tool":
-        return {"role": "tool", "tool_call_id": message.tool_call_id, "content": _content(message.content)}
-    return {"role": message.role, "content": _content(message.content)}
+        return {"role": "tool", "tool_call_id": message.tool_call_id, "content": sent_content(message.content, _part)}
+    return {"role": message.role, "content": sent_content(message.content, _part)}
 
 
-def _content(parts: tuple[Part, ...]) -> JSON:
+def sent_content(parts: tuple[Part, ...], encode: Callable[[Part], JSON]) -> JSON:
+    """Return content as a text if it is only text, and else as a list of its parts, each encoded by `encode`."""
     if len(parts) == 1 and isinstance(parts[0], TextPart):
         return parts[0].text
     if all(isinstance(part, TextPart) for part in parts):
         return "".join(part.text for part in parts if isinstance(part, TextPart))
-    return [_part(part) for part in parts]
+    return [encode(part) for part in parts]
 
 
 def _part(part: Part) -> JSON:
