@@ -13,6 +13,7 @@ TEXT = (ROOT / "docs/security.md").read_text()
 COLUMNS = ["mechanism here", "module", "test"]
 RISKS = [str(number) for number in range(1, 28)]
 RULES = [f"R{number}" for number in range(1, 22)]
+WALLS = [f"W{number}" for number in range(1, 14)]
 Rows = list[list[str]]
 
 
@@ -25,7 +26,7 @@ def table(name: str) -> Rows:
     return [[cell.strip() for cell in line[1:-1].split("|")] for line in section(name) if line.startswith("|")]
 
 
-TABLES = {name: table(name) for name in ("Risks", "Rules")}
+TABLES = {name: table(name) for name in ("Risks", "Rules", "Walls")}
 ROWS = [row for rows in TABLES.values() for row in rows[2:]]
 NOT_HERE = [line for line in section("Not here") if line]
 
@@ -43,13 +44,14 @@ def paths(cell: str) -> list[str]:
 
 def numbers(lines: list[str]) -> list[str]:
     """What each begins with: the number of a risk or a rule; no number, nothing."""
-    return [match[1] for line in lines if (match := re.match(r"(R?\d+) ", line))]
+    return [match[1] for line in lines if (match := re.match(r"([RW]?\d+) ", line))]
 
 
 def test_each_table_has_the_four_columns() -> None:
     assert {name: rows[0] for name, rows in TABLES.items()} == {
         "Risks": ["risk", *COLUMNS],
         "Rules": ["rule", *COLUMNS],
+        "Walls": ["attack", *COLUMNS],
     }
     assert {tuple(rows[1]) for rows in TABLES.values()} == {("---",) * 4}
 
@@ -61,7 +63,13 @@ def test_every_number_is_in_its_table_or_said_not_to_be_here(name: str, expected
     missing = numbers([line.removeprefix("- ") for line in NOT_HERE])
     assert claimed == [number for number in expected if number in claimed], "in order, once, and no other"
     assert not set(expected) - set(claimed) - set(missing)
-    assert set(missing) <= {*RISKS, *RULES}
+    assert set(missing) <= {*RISKS, *RULES, *WALLS}
+
+
+def test_the_walls_are_in_order() -> None:
+    claimed = numbers([row[0] for row in TABLES["Walls"][2:]])
+    assert len(claimed) == len(TABLES["Walls"]) - 2, "every row has a number"
+    assert claimed == [number for number in WALLS for _ in range(claimed.count(number))], "in order, and no other"
 
 
 def test_no_cell_is_empty() -> None:

@@ -371,7 +371,7 @@ class _Definition:
             return None
         schema: dict[str, Any] = entry.json_schema
         try:
-            OutputSchema(schema)
+            OutputSchema(schema).refuse_if_costly()
         except ValidationError as exc:
             self._report(("output", "schema"), f"the schema of the output is {exc.message}", "correct it")
             return None

@@ -148,7 +148,7 @@ class _Operations:
 
     def _add(self, path: YamlPath, tool: OpenApiTool, at: DocumentPath) -> None:
         try:
-            SchemaCheck(tool.spec.parameters).compile()
+            SchemaCheck(tool.spec.parameters).refuse_if_costly()
         except ToolValidationError as exc:
             self._report([DocumentFault(at, exc.message, "correct the document")])
             return

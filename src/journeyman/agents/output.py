@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from itertools import islice
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from journeyman.errors import ValidationError
 from journeyman.events.messages import JSON
+from journeyman.tools.schema.foreign_schema import ForeignSchema
 
 MAX_LISTED = 10  # problems that the model is shown at once
 _BLANK = "\ufeff \t\r\n\u00a0\u200b"
@@ -32,15 +30,11 @@ class OutputSchema:
         With `unique_keys` an object that gives a key twice does not fit.
         """
         self._unique_keys = unique_keys
-        import jsonschema_rs  # noqa: PLC0415  it takes 3 MB: only for typed answers
+        self._schema = ForeignSchema(schema)
 
-        try:
-            self._validator: Any = jsonschema_rs.validator_for(
-                dict(schema), offline=True, pattern_options=jsonschema_rs.RegexOptions()
-            )
-        except ValueError as exc:
-            reason = str(getattr(exc, "message", exc)).splitlines()[0]
-            raise ValidationError(f"not a JSON Schema: {reason}", code="invalid_schema") from exc
+    def refuse_if_costly(self) -> None:
+        """Raise ValidationError (`invalid_schema`) if replies could be too costly to check against the schema."""
+        self._schema.refuse_if_costly()
 
     def check(self, text: str) -> str | None:
         """Return one line for each problem of `text`, for the model to read. None: it is JSON that fits."""
@@ -50,8 +44,7 @@ class OutputSchema:
             return f"the reply is not JSON: {exc}"
         if self._unique_keys and (key := _repeated_key(text)) is not None:
             return f"the key {key!r} is given twice in one object"
-        errors = islice(self._validator.iter_errors(value), MAX_LISTED)
-        lines = [f"{_pointer(error.instance_path)}: {error.message}" for error in errors]
+        lines = [f"{_pointer(path)}: {message}" for path, message in self._schema.problems(value, MAX_LISTED)]
         return "\n".join(lines) or None
 
 
@@ -109,5 +102,5 @@ def _repeated_key(text: str) -> str | None:
     return repeated[0] if repeated else None
 
 
-def _pointer(path: list[str | int]) -> str:
+def _pointer(path: Sequence[str | int]) -> str:
     return "/" + "/".join(str(part) for part in path)

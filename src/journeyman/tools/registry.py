@@ -308,7 +308,7 @@ class ToolRegistry:
         if self._isolation == "process" and not tool.declares_isolation:
             tool = msgspec.structs.replace(tool, spec=tool.spec.with_policy(isolation="process"))
         if not tool.inline:
-            check = check_for_schema(tool.spec.name, tool.spec.parameters)
+            check = check_for_schema(tool.spec.name, tool.spec.parameters, own=True)
             return RegisteredTool(spec=tool.spec, check=check, target=tool.target, files=files)
         module = package.load(Path(tool.target.file))
         if isinstance(module, Problem):
@@ -319,5 +319,5 @@ class ToolRegistry:
 
 def _check_of(described: Described) -> ArgumentCheck:
     if described.arguments is None:
-        return SchemaCheck(described.spec.parameters).compile()
+        return SchemaCheck(described.spec.parameters, own=True).compile()
     return PlainCheck(described.arguments) if described.signature.plain else ConvertedCheck(described.arguments)

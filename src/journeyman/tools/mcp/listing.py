@@ -107,7 +107,7 @@ def _tool(server: str, entry: JSON, names: Mapping[str, str]) -> McpTool:
     )
     check = check_for_schema(spec.name, parameters)
     if isinstance(check, SchemaCheck):
-        check.compile()
+        check.refuse_if_costly()
     return McpTool(own_name=own_name, spec=spec, check=check, mirrored=mirrored(parameters))
 
 

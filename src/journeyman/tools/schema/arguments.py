@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
-from journeyman.errors import ToolValidationError
+from journeyman.errors import ToolValidationError, ValidationError
 from journeyman.events.messages import JSON
 from journeyman.tools.schema.compiled import Arguments, invalid_arguments
+from journeyman.tools.schema.foreign_schema import ForeignSchema, SchemaProblem
 from journeyman.tools.schema.simple_schema import arguments_of
+
+_PROBLEMS_FOUND = 100
 
 _decode = msgspec.json.Decoder().decode
 
@@ -47,29 +50,37 @@ class ConvertedCheck:
 class SchemaCheck:
     """The check by a JSON Schema, for tools whose Python types this process does not know."""
 
-    def __init__(self, schema: dict[str, JSON]) -> None:
+    def __init__(self, schema: dict[str, JSON], *, own: bool = False) -> None:
+        """`own`: the schema is of the user's own code, whose checks may take any time."""
         self._schema = schema
+        self._own = own
 
     @cached_property
-    def _validator(self) -> Any:
-        # Importing this takes 0.1 s and 8 MB, so it waits for the first call that needs it.
-        import jsonschema_rs  # noqa: PLC0415
-
+    def _compiled(self) -> ForeignSchema:
+        """The compiled schema: at the first call that needs it, since the library takes 0.1 s and 8 MB."""
         try:
-            # The mask keeps values out of the messages, since they may be secrets.
-            return jsonschema_rs.validator_for(self._schema, mask="the value", retriever=_no_network)
-        except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as exc:
-            raise ToolValidationError(f"the schema of the arguments is no JSON Schema: {str(exc)[:200]}") from exc
+            return ForeignSchema(self._schema, mask="the value")  # values may be secrets
+        except ValidationError as exc:
+            reason = exc.message.partition(": ")[2]
+            raise ToolValidationError(f"the schema of the arguments is no JSON Schema: {reason}") from exc
 
     def compile(self) -> SchemaCheck:
         """Compile the schema now and not at the first call. Raises ToolValidationError if it is invalid."""
-        assert self._validator is not None
+        assert self._compiled is not None
         return self
 
+    def refuse_if_costly(self) -> None:
+        """Raise ToolValidationError if the schema is invalid, or if values could be too costly to check against it."""
+        compiled = self._compiled
+        try:
+            compiled.refuse_if_costly()
+        except ValidationError as exc:
+            raise ToolValidationError(f"the schema of the arguments is {exc.message}") from exc
+
     def check(self, values: dict[str, JSON]) -> dict[str, JSON]:
-        if self._validator.is_valid(values):
-            return values
-        raise invalid_arguments([_readable(error) for error in self._validator.iter_errors(values)])
+        if problems := self._compiled.problems(values, _PROBLEMS_FOUND, bounded=not self._own):
+            raise invalid_arguments([_readable(problem) for problem in problems])
+        return values
 
 
 class BothChecks:
@@ -82,10 +93,10 @@ class BothChecks:
         return self._second.check(self._first.check(values))
 
 
-def check_for_schema(tool: str, schema: dict[str, JSON]) -> ArgumentCheck:
+def check_for_schema(tool: str, schema: dict[str, JSON], *, own: bool = False) -> ArgumentCheck:
     """Return a check for a schema: by pydantic if the schema is simple, by jsonschema-rs otherwise."""
     arguments = arguments_of(schema)
-    return SchemaCheck(schema) if arguments is None else PlainCheck(Arguments(tool, arguments))
+    return SchemaCheck(schema, own=own) if arguments is None else PlainCheck(Arguments(tool, arguments))
 
 
 def decode_arguments(raw: str | bytes | dict[str, JSON]) -> dict[str, JSON]:
@@ -109,10 +120,6 @@ def decode_arguments(raw: str | bytes | dict[str, JSON]) -> dict[str, JSON]:
     return values
 
 
-def _no_network(uri: str) -> JSON:
-    raise ValueError(f"a schema must not refer to {uri[:100]}: write it out")
-
-
-def _readable(error: Any) -> str:
-    field = ".".join(str(part) for part in error.instance_path) or "arguments"
-    return f"{field}: {error.message[:300]}"
+def _readable(problem: SchemaProblem) -> str:
+    field = ".".join(str(part) for part in problem.path) or "arguments"
+    return f"{field}: {problem.message[:300]}"

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from journeyman.errors import Problem
+from journeyman.errors import Problem, ValidationError
 from journeyman.events.messages import JSON
+from journeyman.tools.schema.foreign_schema import ForeignSchema
 from journeyman.tools.spec import ToolSpec
 
 _TYPES = ("string", "integer", "number", "boolean", "null", "array", "object")
@@ -122,18 +123,15 @@ def _required_mismatches(spec: ToolSpec, override: Mapping[str, JSON]) -> list[M
 
 
 def _unusable_schema(spec: ToolSpec, override: Mapping[str, JSON]) -> list[Mismatch]:
-    """Return the fragments that are not valid JSON Schema, such as a pattern that does not compile."""
+    """Return the fragments that are not valid JSON Schema, or too costly to check."""
     if not override.get("arguments"):
         return []
-    import jsonschema_rs  # noqa: PLC0415 - 0.1 s and 8 MB, only for agents that narrow arguments
-
     found = []
     for name, fragment in override["arguments"].items():
         try:
-            jsonschema_rs.validator_for(dict(fragment))
-        except (jsonschema_rs.ValidationError, ValueError) as exc:
-            reason = str(exc).splitlines()[0][:200]
-            found.append(_mismatch(spec, ("arguments", name), f"argument {name!r}: not JSON Schema: {reason}"))
+            ForeignSchema(dict(fragment)).refuse_if_costly()
+        except ValidationError as exc:
+            found.append(_mismatch(spec, ("arguments", name), f"argument {name!r}: {exc.message}"))
     return found
 
 

@@ -109,7 +109,7 @@ def test_schema_check_names_field_and_problem_and_hides_values():
 
 
 def test_schema_check_never_fetches():
-    with pytest.raises(ToolValidationError, match="no JSON Schema"):
+    with pytest.raises(ToolValidationError, match="must not refer to http"):
         SchemaCheck({"$ref": "http://127.0.0.1:9/x"}).compile()
 
 
@@ -121,3 +121,19 @@ def test_a_validator_that_raises_anything_is_a_refusal():
         deep = {"street": deep}
     with pytest.raises(ToolValidationError):
         ConvertedCheck(arguments).check({"home": deep})
+
+
+def test_the_schema_of_ones_own_code_may_be_costly():
+    steps = {f"a{n}": {"anyOf": [{"$ref": f"#/$defs/a{n + 1}"}] * 2} for n in range(13)}
+    schema = {"properties": {"x": {"$ref": "#/$defs/a0"}}, "$defs": {**steps, "a13": {"type": "string"}}}
+    schema["properties"]["y"] = {"items": {"type": "integer"}}
+    own = SchemaCheck(schema, own=True).compile()
+    assert own.check({"x": "yes"}) == {"x": "yes"}
+    long = {"x": "yes", "y": list(range(60_000))}
+    assert own.check(long) == long
+    with pytest.raises(ToolValidationError, match="x: does not fit its schema"):
+        own.check({"x": 1})
+    with pytest.raises(ToolValidationError, match="too costly to check: it has more than 10000 subschemas"):
+        SchemaCheck(schema).refuse_if_costly()
+    with pytest.raises(ToolValidationError, match="too large to be checked"):
+        SchemaCheck(schema).check(long)
