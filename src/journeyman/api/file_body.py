@@ -11,13 +11,17 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from journeyman.api.dependencies import RequestLimits
-from journeyman.api.json_body import ClientDisconnected
+from journeyman.api.json_body import ClientDisconnected, check_again
 from journeyman.api.problems import RequestError
+from journeyman.api.security.request_context import RequestContext
 from journeyman.journal.journal import FileRow
 
 
-async def body_chunks(receive: Receive, limits: RequestLimits) -> AsyncIterator[bytes]:
-    """Yield a body as it arrives, however long it is. Raises RequestError (408) and ClientDisconnected."""
+async def body_chunks(context: RequestContext, receive: Receive, limits: RequestLimits) -> AsyncIterator[bytes]:
+    """Yield a body as it arrives, however long it is.
+
+    Raises RequestError (408), ClientDisconnected, and UnauthenticatedError if the credential became invalid meanwhile.
+    """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + limits.upload_seconds
     more = True
@@ -30,6 +34,8 @@ async def body_chunks(receive: Receive, limits: RequestLimits) -> AsyncIterator[
         if message["type"] == "http.disconnect":
             raise ClientDisconnected
         more = message.get("more_body", False)
+        if not more:
+            await check_again(context)
         yield message.get("body", b"")
 
 

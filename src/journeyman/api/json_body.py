@@ -14,7 +14,8 @@ from journeyman.api.dependencies import RequestLimits
 from journeyman.api.field_errors import reason_and_path, wrong_fields
 from journeyman.api.problems import RequestError
 from journeyman.api.schemas.runs import LARGEST_INTEGER
-from journeyman.api.security.request_context import context_of
+from journeyman.api.security.request_context import RequestContext, context_of
+from journeyman.auth.authenticator import unauthenticated
 from journeyman.events.messages import JSON
 
 T = TypeVar("T")
@@ -31,20 +32,24 @@ class ClientDisconnected(Exception):
     """The client closed the connection, or no longer reads what it is sent."""
 
 
-async def read_json(headers: dict[bytes, bytes], receive: Receive, limits: RequestLimits) -> JSON:
-    """Read a request's body as plain JSON data. Raises RequestError (408, 413, 415, 422) and ClientDisconnected."""
-    media_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+async def read_json(context: RequestContext, receive: Receive, limits: RequestLimits) -> JSON:
+    """Read a request's body as plain JSON data.
+
+    Raises RequestError (408, 413, 415, 422), ClientDisconnected and UnauthenticatedError: see `read_body`.
+    """
+    media_type = context.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
     if media_type not in _JSON_TYPES:
         raise RequestError("Send a JSON body with `Content-Type: application/json`.", status=415, code="not_json")
-    return parse(await read_body(headers, receive, limits), limits)
+    return parse(await read_body(context, receive, limits), limits)
 
 
-async def read_body(headers: dict[bytes, bytes], receive: Receive, limits: RequestLimits) -> bytes:
+async def read_body(context: RequestContext, receive: Receive, limits: RequestLimits) -> bytes:
     """Read the bytes of a body. They are counted as they arrive, whatever Content-Length says.
 
-    Raises RequestError (408, 413) and ClientDisconnected.
+    Raises RequestError (408, 413), ClientDisconnected, and UnauthenticatedError if the credential became invalid while
+    the body arrived.
     """
-    declared = headers.get(b"content-length", b"")
+    declared = context.headers.get(b"content-length", b"")
     if declared.isdigit() and (len(declared) > 15 or int(declared) > limits.body_bytes):
         raise _too_large(limits)
     try:
@@ -52,9 +57,17 @@ async def read_body(headers: dict[bytes, bytes], receive: Receive, limits: Reque
             message = await _chunk(receive, limits, 0)
             if not message.get("more_body", False):
                 return message.get("body", b"")  # type: ignore[no-any-return]
-            return await _rest(message.get("body", b""), receive, limits, timeout)
+            body = await _rest(message.get("body", b""), receive, limits, timeout)
     except TimeoutError as exc:
         raise RequestError("The body arrived too slowly.", status=408, code="body_timeout") from exc
+    await check_again(context)
+    return body
+
+
+async def check_again(context: RequestContext) -> None:
+    """Raise UnauthenticatedError if the credential of a request became invalid while its body arrived."""
+    if context.is_valid is not None and not await context.is_valid():
+        raise unauthenticated()
 
 
 async def _rest(first: bytes, receive: Receive, limits: RequestLimits, timeout: asyncio.Timeout) -> bytes:
@@ -187,8 +200,8 @@ def _made_whole(value: JSON, reason: str, path: str) -> bool:
 
 
 async def read_route_body(request: Request, limits: RequestLimits) -> JSON:
-    """Read the JSON body of a FastAPI request. Raises RequestError and ClientDisconnected."""
-    return await read_json(context_of(request.scope).headers, request.receive, limits)
+    """Read the JSON body of a FastAPI request. Raises RequestError, ClientDisconnected and UnauthenticatedError."""
+    return await read_json(context_of(request.scope), request.receive, limits)
 
 
 async def merge_patch_of(request: Request, limits: RequestLimits) -> dict[str, JSON]:

@@ -12,6 +12,7 @@ from journeyman.api.dependencies import RequestLimits
 from journeyman.api.file_body import FileDownload, body_chunks, declared_length
 from journeyman.api.json_body import ClientDisconnected
 from journeyman.api.problems import RequestError
+from journeyman.api.security.request_context import RequestContext
 from journeyman.journal.journal import FileRow
 
 ROW = FileRow(
@@ -27,7 +28,8 @@ async def chunks_of(*messages: dict[str, Any], **limits: float) -> list[bytes]:
             await asyncio.Event().wait()
         return waiting.pop(0)
 
-    return [chunk async for chunk in body_chunks(receive, RequestLimits(**limits))]  # type: ignore[arg-type]
+    context = RequestContext(caller=None, request_id="r", headers={})
+    return [chunk async for chunk in body_chunks(context, receive, RequestLimits(**limits))]  # type: ignore[arg-type]
 
 
 async def test_a_body_is_read_chunk_by_chunk_to_its_end() -> None:

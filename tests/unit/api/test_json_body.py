@@ -14,6 +14,8 @@ from journeyman.api.json_body import ClientDisconnected, convert, parse, read_bo
 from journeyman.api.problems import RequestError
 from journeyman.api.schemas.keys import CreateKey
 from journeyman.api.schemas.runs import LARGEST_INTEGER, ForkRequest, ProcessRequest
+from journeyman.api.security.request_context import RequestContext
+from journeyman.errors import UnauthenticatedError
 
 LIMITS = RequestLimits(string_chars=100, json_nodes=1000)
 
@@ -121,22 +123,45 @@ def chunk(body: bytes, more: bool = False) -> dict[str, object]:
     return {"type": "http.request", "body": body, "more_body": more}
 
 
+def request(headers: dict[bytes, bytes] | None = None, *, valid: bool | None = None) -> RequestContext:
+    """Return the context of a request; `valid` says whether its credential still is."""
+    context = RequestContext(caller=None, request_id="r", headers=headers or {})
+
+    async def is_valid() -> bool:
+        return bool(valid)
+
+    context.is_valid = None if valid is None else is_valid
+    return context
+
+
+@pytest.mark.parametrize("valid", [True, False])
+async def test_a_credential_is_looked_up_again_when_its_body_took_a_while(valid: bool) -> None:
+    at_once = messages(chunk(b"{}"))
+    assert await read_body(request(valid=valid), at_once, LIMITS) == b"{}"  # type: ignore[arg-type]
+    in_parts = read_body(request(valid=valid), messages(chunk(b"{", True), chunk(b"}")), LIMITS)  # type: ignore[arg-type]
+    if valid:
+        assert await in_parts == b"{}"
+        return
+    with pytest.raises(UnauthenticatedError):
+        await in_parts
+
+
 async def test_a_body_in_chunks() -> None:
     receive = messages(chunk(b'{"a"', True), chunk(b"", True), chunk(b":1}"))
-    assert await read_body({}, receive, LIMITS) == b'{"a":1}'  # type: ignore[arg-type]
+    assert await read_body(request(), receive, LIMITS) == b'{"a":1}'  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("headers", [{}, {b"content-length": b"3"}, {b"content-length": b"99999999999999999999"}])
 async def test_the_cap_counts_what_comes(headers: dict[bytes, bytes]) -> None:
     receive = messages(chunk(b"x" * 60, True), chunk(b"x" * 60))
     with pytest.raises(RequestError) as refused:
-        await read_body(headers, receive, RequestLimits(body_bytes=100))  # type: ignore[arg-type]
+        await read_body(request(headers), receive, RequestLimits(body_bytes=100))  # type: ignore[arg-type]
     assert refused.value.status == 413
 
 
 async def test_a_client_that_leaves_in_its_body() -> None:
     with pytest.raises(ClientDisconnected):
-        await read_body({}, messages(chunk(b"{", True), {"type": "http.disconnect"}), LIMITS)  # type: ignore[arg-type]
+        await read_body(request(), messages(chunk(b"{", True), {"type": "http.disconnect"}), LIMITS)  # type: ignore[arg-type]
 
 
 def test_a_field_that_does_not_fit_is_named() -> None:

@@ -53,14 +53,16 @@ class AuthenticationMiddleware:
         caller.check(scope)
         return on_behalf_of(context, caller)
 
-    async def authenticate_socket(self, context: RequestContext, credential: str | None) -> Caller:
-        """Return the caller that opens a WebSocket. Each of its commands is authorized later.
+    async def authenticate_socket(
+        self, context: RequestContext, credential: str | None, *, again: bool = False
+    ) -> Caller:
+        """Return the caller that opens a WebSocket or, `again`, sends a command by it. Commands are authorized later.
 
         Raises UnauthenticatedError, ForbiddenError and ValidationError (X-On-Behalf-Of), and ResourceError
         (`rate_limited`) after too many failed attempts from this address.
         """
         try:
-            caller = context.caller or await self._authenticate(credential)
+            caller = (None if again else context.caller) or await self._authenticate(credential)
         except UnauthenticatedError:
             await self.count_anonymous(context)
             raise

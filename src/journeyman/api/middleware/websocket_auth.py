@@ -55,6 +55,12 @@ class WebSocketAuthentication:
         await self._accept()
         return caller
 
+    async def authenticate_again(self) -> Caller:
+        """Return the caller of a command: its credential is looked up each time. Raises UnauthenticatedError."""
+        if not self.can_expire:
+            return self._context.known
+        return await self._authentication.authenticate_socket(self._context, self._credential, again=True)
+
     @property
     def can_expire(self) -> bool:
         """Whether the socket came with a credential, which may expire or be revoked."""

@@ -24,7 +24,7 @@ class ExecuteTool:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         context = context_of(scope)
-        raw = await read_json(context.headers, receive, self._dependencies.limits)
+        raw = await read_json(context, receive, self._dependencies.limits)
         body = convert(raw, ExecuteToolRequest)
         call = StartCall(
             tool=body.tool_name,

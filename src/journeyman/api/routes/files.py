@@ -39,7 +39,7 @@ def file_routes(dependencies: ApiDependencies) -> APIRouter:
         if context.headers.get(b"content-type", b"").lower().startswith(b"multipart/"):
             text = "Send the bytes of the file as the body, not a form: curl --data-binary @FILE."
             raise RequestError(text, status=415, code="not_a_file")
-        chunks = body_chunks(request.receive, limits)
+        chunks = body_chunks(context, request.receive, limits)
         row = await files.receive(context.principal, name or "", chunks, declared_length(context.headers))
         return json_response(file_answer(row), 201)
 

@@ -26,7 +26,7 @@ class Process:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         context = context_of(scope)
-        raw = await read_json(context.headers, receive, self._dependencies.limits)
+        raw = await read_json(context, receive, self._dependencies.limits)
         body = convert(raw, ProcessRequest)
         stream = not body.background and b"text/event-stream" in context.headers.get(b"accept", b"")
         start = start_of(body, context, stream=stream or body.background, key=key_of(context, PATH, raw))

@@ -37,7 +37,7 @@ def reload_routes(dependencies: ApiDependencies) -> APIRouter:
         openapi_extra=accepts(RollbackRequest),
     )
     async def roll_back(request: Request, name: NamePath) -> Response:
-        raw = await read_body(context_of(request.scope).headers, request.receive, dependencies.limits)
+        raw = await read_body(context_of(request.scope), request.receive, dependencies.limits)
         asked = convert(parse(raw, dependencies.limits), RollbackRequest) if raw else RollbackRequest()
         return json_response(_change(await dependencies.roll_back(name, asked.version)))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from typing import NoReturn
 
 from starlette.types import Receive, Scope, Send
 
@@ -33,7 +34,7 @@ from journeyman.api.websocket_messages import (
     Subscribe,
     encode_frame,
 )
-from journeyman.errors import ResourceError, StateError
+from journeyman.errors import ResourceError, StateError, UnauthenticatedError
 from journeyman.runtime.engine.frames import Frame
 from journeyman.telemetry.logs.setup import bind
 
@@ -96,6 +97,9 @@ class _Socket:
     async def _watch_credential(self) -> None:
         """Close the socket when its credential is no longer valid, whatever it follows."""
         await self._authentication.expired()
+        await self._close_unauthenticated()
+
+    async def _close_unauthenticated(self) -> NoReturn:
         await self._send_frame({"type": "websocket.close", "code": _POLICY, "reason": "unauthenticated"})
         raise ClientDisconnected
 
@@ -120,6 +124,9 @@ class _Socket:
             await self._perform(convert(value, Command), group)  # type: ignore[arg-type]
         except ClientDisconnected:
             raise
+        except UnauthenticatedError as exc:
+            await self._refuse(command_id, exc)
+            await self._close_unauthenticated()
         except Exception as exc:  # noqa: BLE001 - the root of a task: logged and answered
             await self._refuse(command_id, exc)
         finally:
@@ -132,6 +139,7 @@ class _Socket:
         )
 
     async def _perform(self, command: Command, group: asyncio.TaskGroup) -> None:
+        self._context.authenticated(await self._authentication.authenticate_again())
         principal = self._context.principal
         self._context.known.check(COMMANDS[type(command).__struct_config__.tag])  # type: ignore[index]
         if self._dependencies.rate_limiter is not None and not isinstance(command, Subscribe):

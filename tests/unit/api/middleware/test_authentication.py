@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from journeyman.api.security import scopes as access
-from tests.harness.asgi_client import request, stream
+from tests.harness.asgi_client import http_scope, request, stream
 from tests.harness.secured_api import ALL, GUARDED, SecuredApp, filled, turn
 
 
@@ -127,3 +127,37 @@ async def test_a_run_that_is_to_end_with_its_client_ends_with_its_credential(sec
         await secured.keys.revoke(new.row.id)
         await turn(secured, 5)
     assert secured.runs.cancelled == [("run_1", "disconnected")]
+
+
+SLOW = {
+    "/process": b'{"user_input": "hi"}',
+    "/execute_tool": b'{"tool": "t", "arguments": {}}',
+    "/runs/run_1/resume": b'{"answers": [{"approval": "a", "decision": "approve"}]}',
+    "/runs/run_1/fork": b"{}",
+    "/threads": b"{}",
+    "/files": b"bytes of a file",
+    "/keys": b'{"name": "more", "scopes": ["admin"]}',
+}
+
+
+@pytest.mark.parametrize("path", SLOW)
+async def test_a_key_that_is_revoked_while_a_body_arrives_changes_nothing(secured: SecuredApp, path: str) -> None:
+    new = await secured.keys.create("slow", ["admin"])
+    body = SLOW[path]
+    kind = "application/octet-stream" if path == "/files" else "application/json"
+    headers = {"authorization": f"Bearer {new.secret}", "content-type": kind}
+    sent: list[dict[str, Any]] = []
+    parts = [body[:5], body[5:]]
+
+    async def receive() -> dict[str, Any]:
+        if len(parts) == 1:
+            await secured.keys.revoke(new.row.id)
+        return {"type": "http.request", "body": parts.pop(0), "more_body": bool(parts)}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    await secured.app(http_scope("POST", path, headers), receive, send)  # type: ignore[arg-type]
+    assert sent[0]["status"] == 401
+    assert secured.runs.principals == []
+    assert [row.name for row in await secured.keys.list()].count("more") == 0

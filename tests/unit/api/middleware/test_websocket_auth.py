@@ -82,3 +82,31 @@ async def test_a_socket_ends_with_its_credential(secured: SecuredApp) -> None:
         await secured.keys.revoke(new.row.id)
         await turn(secured, 5)
         assert (await client.outbound.get())["code"] == 1008
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        {"type": "start", "id": "1", "user_input": "hi"},
+        {"type": "resume", "id": "1", "run_id": "r", "answers": [{"approval": "a", "decision": "approve"}]},
+        {"type": "input", "id": "1", "run_id": "r", "text": "yes"},
+        {"type": "cancel", "id": "1", "run_id": "r"},
+        {"type": "subscribe", "id": "1", "run_id": "r"},
+    ],
+)
+@pytest.mark.parametrize("first", [True, False])
+async def test_no_command_of_a_revoked_credential_is_performed(
+    secured: SecuredApp, command: dict[str, Any], first: bool
+) -> None:
+    """A revocation counts at once, not at the next look at the open connections."""
+    new = await secured.keys.create("all", ["run", "read", "approve"])
+    async with socket(secured.app, headers={} if first else {"authorization": f"Bearer {new.secret}"}) as client:
+        if first:
+            await client.send({"type": "authenticate", "id": "0", "token": new.secret})
+            await client.receive()
+        await secured.keys.revoke(new.row.id)
+        await client.send(command)
+        answer = await client.receive()
+        assert (answer["id"], answer["status"], answer["code"]) == ("1", 401, "unauthenticated")
+        assert (await client.outbound.get())["code"] == 1008
+    assert secured.runs.principals == []
