@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -224,6 +225,7 @@ def test_a_run_becomes_a_test_that_names_what_changed(shell: Shell) -> None:
     file = "support/tests/order.agent-test.yaml"
     code, out = shell("runs", "export", run["run_id"], "support", "--as-test", "-o", file)
     assert (code, file in out) == (0, True)
+    assert stat.S_IMODE(Path(file).stat().st_mode) == 0o600
     assert shell("runs", "export", run["run_id"], "support", "--as-test", "-o", file)[0] == 2
     assert shell("runs", "export", run["run_id"], "support")[0] == 2
     Path("journeyman.db").unlink()  # the file holds all that it needs

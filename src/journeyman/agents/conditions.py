@@ -18,6 +18,8 @@ APPROVAL_NAMES = frozenset({"args", "context", "tool", "principal"})
 
 MAX_LENGTH = 1000  # characters; the native parser recurses, and overflows its stack at some tens of thousands
 
+MAX_STEPS = 10_000  # of macros in one another: with a thousand values, three of them would take a thousand million
+
 _CONVERSIONS = {"bytes", "double", "duration", "dyn", "int", "string", "timestamp", "type", "uint"}
 _TESTS = {"contains", "endsWith", "has", "matches", "size", "startsWith"}
 _DATES = {"getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear", "getFullYear", "getMonth"}
@@ -26,6 +28,8 @@ _FUNCTIONS = frozenset(_CONVERSIONS | _TESTS | _DATES | _TIMES)
 _TYPES = frozenset({"bool", "bytes", "double", "duration", "int", "list", "map", "string", "timestamp", "type", "uint"})
 _OPERATOR = re.compile(r"@.*|[!_-].*_.*|_.*")
 _MACRO_VARIABLE = re.compile(r"\.\s*(?:all|exists|exists_one|existsOne|map|filter)\s*\(\s*([A-Za-z_]\w*)\s*,")
+_TEXT = re.compile(r"[rR]?(?:\"\"\".*?\"\"\"|'''.*?'''|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')", re.DOTALL)
+_LOOP = re.compile(r"(\.\s*(?:all|exists|exists_one|existsOne|map|filter)\s*)?\(|\)|\bin\b(?!\s*\[)")
 _EVALUATION_ERRORS = (ValueError, TypeError, LookupError, ArithmeticError, RuntimeError)
 
 
@@ -41,9 +45,12 @@ class Condition:
     def __init__(self, text: str, program: Any) -> None:
         self.text = text
         self._program = program
+        self._loops = _nested_macros(text)
 
     def holds(self, values: Mapping[str, JSON]) -> bool:
         """Return whether the condition is true of `values`. Raises ConditionError if the result is not a boolean."""
+        if self._loops > 1 and _steps(self.text, values, self._loops) > MAX_STEPS:
+            raise ConditionError(f"The condition {self.text!r} takes more than {MAX_STEPS} steps with these values.")
         try:
             answer = self._program.execute(dict(values))
         except _EVALUATION_ERRORS as exc:
@@ -75,6 +82,43 @@ def compile_condition(text: str, names: Collection[str]) -> Condition:
 def compile_approval(text: str) -> Condition:
     """Compile the condition of a tool's approval, or return it from the cache. Raises as `compile_condition`."""
     return compile_condition(text, APPROVAL_NAMES)
+
+
+def _nested_macros(text: str) -> int:
+    """Return how many macros are in one another, at most: each goes through all values for each of the outer one.
+
+    A search by `in` in what is not a list in the text goes through all values as well.
+    """
+    open_ones: list[bool] = []
+    most = 0
+    for found in _LOOP.finditer(_TEXT.sub("''", text)):
+        if found[0] == ")":
+            del open_ones[-1:]
+        elif found[0].endswith("("):
+            open_ones.append(found[1] is not None)
+            most = max(most, sum(open_ones))
+        else:
+            most = max(most, sum(open_ones) + 1)
+    return most
+
+
+def _steps(text: str, values: Mapping[str, JSON], loops: int) -> int:
+    """Return the most steps that the macros of a condition can take with these values.
+
+    A list is no longer than the longest of the values, or than all that the text adds to one another.
+    """
+    longest, waiting = text.count(",") + 1, list(values.values())
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            longest = max(longest, len(value))
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            longest = max(longest, len(value))
+            waiting.extend(value)
+        if longest > MAX_STEPS:
+            break
+    return int((longest * (text.count("+") + 1)) ** loops)
 
 
 def _check_known(text: str, kind: str, used: Collection[str], known: Collection[str]) -> None:

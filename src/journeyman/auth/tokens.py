@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from base64 import urlsafe_b64decode
 from binascii import Error as Base64Error
 from collections.abc import Iterable, Mapping
@@ -28,7 +29,7 @@ _SHAPE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _HEADER = frozenset(("alg", "typ", "kid"))  # no others: not crit, jku, jwk, x5u, x5c, b64, zip, enc
 _TYPES = frozenset(("JWT", "AT+JWT", "APPLICATION/AT+JWT"))
 _REQUIRED = ("exp", "sub", "aud", "iss")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})  # control, format, surrogates, private, separators
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,9 +138,15 @@ def principal_of(subject: str) -> str:
 
 
 def _is_subject(subject: str) -> bool:
-    """Check a subject. It may not be a key's principal, or `local`, which owns what was made without authentication."""
-    reserved = subject.startswith(KEY_PREFIX) or subject == LOCAL_NAME
-    return bool(subject.strip()) and len(subject) <= MOST_SUBJECT and not reserved and not _CONTROL.search(subject)
+    """Check a subject: it may not be or look like another's.
+
+    So it is no principal of a key, nor `local`, which owns what was made without authentication, in whatever letters,
+    and has no character that is not seen.
+    """
+    plain = unicodedata.normalize("NFKC", subject).casefold()
+    reserved = plain.startswith(KEY_PREFIX) or plain == LOCAL_NAME
+    seen = not any(unicodedata.category(character) in _UNSEEN for character in subject)
+    return bool(subject) and subject == subject.strip() and len(subject) <= MOST_SUBJECT and not reserved and seen
 
 
 def _scopes(claims: Mapping[str, Any]) -> frozenset[str] | None:

@@ -22,7 +22,8 @@ from journeyman.egress.traceparent import with_traceparent
 from journeyman.egress.transport import Request, Transport
 
 _MAX_REDIRECTS = 5
-_FIRST_ORIGIN_HEADERS = ("authorization", "cookie", "proxy-authorization", "idempotency-key")
+# Any other header may carry a credential, whatever its name is, and goes to the first origin only.
+_HEADERS_OF_EVERY_ORIGIN = frozenset({"accept", "accept-language", "cache-control", "range", "user-agent"})
 _UNSENDABLE_HEADERS = ("host", "content-length", "transfer-encoding", "connection")
 
 
@@ -60,7 +61,7 @@ class HttpClient:
             if target is None:
                 return reply
             if target.origin != address.origin:
-                kept = {name: value for name, value in request.headers.items() if name not in _FIRST_ORIGIN_HEADERS}
+                kept = {key: value for key, value in request.headers.items() if key.lower() in _HEADERS_OF_EVERY_ORIGIN}
                 request = msgspec.structs.replace(request, headers=kept)
             address = target
         raise address_refused(request.url, f"it redirects more than {_MAX_REDIRECTS} times")

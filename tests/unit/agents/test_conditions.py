@@ -103,3 +103,37 @@ def test_a_condition_does_not_load_the_command_line_of_its_library() -> None:
 
 def test_the_condition_of_an_approval_is_compiled_once() -> None:
     assert compile_approval("args.amount > 5") is compile_approval("args.amount > 5")
+
+
+NESTED = "args.xs.all(a, args.xs.exists(b, a == b))"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        NESTED,
+        "args.xs.all(a, a in args.xs)",
+        "args.xs . map (a, a).all(a, ((args.xs.filter(b, b == a)).size()) > 0)",
+        "(args.xs + args.xs).all(a, args.xs.exists_one(b, a == b) || true)",
+        "[args.xs, args.xs].all(a, a.all(b, a.all(c, b == b)))",
+    ],
+)
+def test_macros_in_one_another_take_a_bounded_number_of_steps(text: str) -> None:
+    condition = compile_condition(text, {"args"})
+    few, many = {"args": {"xs": list(range(10))}}, {"args": {"xs": list(range(3_000))}}
+    assert condition.holds(few)
+    with pytest.raises(ConditionError, match="takes more than 10000 steps"):
+        condition.holds(many)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "args.xs.all(a, a >= 0)",
+        "args.xs.filter(a, a > 1).map(a, a + 1).all(a, a > 0)",
+        "args.xs.all(a, a in [1, 2] || true) && size('.all(.all(') > 0",
+        "5 in args.xs && args.xs.all(a, (a >= (0)))",
+    ],
+)
+def test_one_macro_goes_through_any_number_of_values(text: str) -> None:
+    assert compile_condition(text, {"args"}).holds({"args": {"xs": list(range(20_000))}})

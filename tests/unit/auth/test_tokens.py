@@ -62,6 +62,37 @@ def test_a_subject_cannot_be_the_delegate_of_another_principal() -> None:
     assert principal_of("key%2Fann") != principal_of("key/ann")
 
 
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "key:shop",
+        "KEY:shop",
+        "\uff4b\uff45\uff59:shop",
+        "key\ufe55shop",
+        "local",
+        "Local",
+        "\uff4cocal",
+        " ann",
+        "ann\u00a0",
+        "ann\u200b",
+        "\u202eann",
+        "an\u00adn",
+        "ann\U000e0041",
+        "ann\u2028",
+        "ann\ue000",
+    ],
+)
+async def test_a_subject_that_looks_like_another_is_refused(tokens: TokenVerifier, subject: str) -> None:
+    assert await tokens.verify(good(sub=subject)) is None
+
+
+@pytest.mark.parametrize(
+    "subject", ["auth0|5f7c", "Ann Lee", "josé@example.org", "王芳", "keyring", "spiffe://a/b", "d-42"]
+)
+async def test_ordinary_subjects_are_accepted(tokens: TokenVerifier, subject: str) -> None:
+    assert await tokens.verify(good(sub=subject)) is not None
+
+
 ATTACKS = {
     "none": unsigned,
     "none with the old signature": f"{segment({'alg': 'none'})}.{good().split('.', 1)[1]}",

@@ -79,7 +79,9 @@ def export(
         return
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(text, encoding="utf-8")
+        # for its owner alone: it holds what users said and what tools answered
+        with open(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
     except OSError as exc:
         raise ConfigurationError(f"The file {out} cannot be written ({exc.strerror}). Choose another path.") from exc
     CommandOutput().line(f"made {out}\nnext: journeyman test {out}")
