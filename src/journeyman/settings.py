@@ -18,7 +18,7 @@ from journeyman.events.quota import Quota
 from journeyman.llm.gateway.address import check_credentials, check_url
 from journeyman.llm.gateway.gateway_spec import OPENAI_NAMES, GatewaySpec, SettingNames
 from journeyman.masking import MARK, passwords
-from journeyman.resilience.rate_limit import MAX_COUNT, Rate
+from journeyman.resilience.rate_limit import Rate
 
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 Names = Annotated[tuple[str, ...], NoDecode]  # comma-separated in the environment
@@ -100,7 +100,7 @@ class Settings(BaseSettings):
     jwt_audience: str | None = None
     jwt_issuer: str | None = None
     rate_limit_enabled: bool | None = None  # None: only with AUTH_MODE=required
-    rate_limit_requests: int = Field(100, ge=1, le=MAX_COUNT)
+    rate_limit_requests: int = Field(100, ge=1, le=1_000_000)
     rate_limit_period: float = Field(60, gt=0, le=86_400)
     quota_tokens_per_day: int | None = Field(None, ge=0, le=10**15)
     quota_usd_per_day: float | None = Field(None, ge=0, le=10**9)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from journeyman.clock import ManualClock, SystemClock
 from journeyman.ids import RandomIds
-from journeyman.resilience.rate_limit import Rate
+from journeyman.resilience.rate_limit import MAX_COUNT, Rate
 from journeyman.resilience.shared_window import AWAY_SECONDS, RedisWindows
 from journeyman.resilience.window import Limit, MemoryWindows, Windows
 from tests.harness.redis_server import RedisServer, redis_server
@@ -68,6 +68,19 @@ async def test_requests_are_admitted_up_to_the_limit_and_again_when_the_first_is
     assert (await windows_under_test.admit([limit()])).admitted, "what was refused does not count"
 
 
+async def test_above_ten_thousand_requests_are_counted_in_slots(windows_under_test: WindowsUnderTest) -> None:
+    large, small = limit("large", MAX_COUNT + 1), limit("small", 2)
+    first, second = [await windows_under_test.admit([large, small]) for _ in range(2)]
+    assert [first.admitted, second.admitted] == [True, True]
+    refused = await windows_under_test.admit([large, small])
+    assert (refused.admitted, refused.limit) == (False, small)
+    result = await windows_under_test.admit([large])
+    assert result.remaining == MAX_COUNT + 1 - 3, "what was refused does not count"
+    assert 0 < result.reset <= SECONDS * 1.01
+    await windows_under_test.pass_time(SECONDS * 1.01 + 0.02)
+    assert (await windows_under_test.admit([large])).remaining == MAX_COUNT
+
+
 async def test_keys_are_independent(windows_under_test: WindowsUnderTest) -> None:
     for _ in range(3):
         await windows_under_test.admit([limit()])
@@ -92,7 +105,7 @@ PROCESS = """
 import asyncio, sys
 from journeyman.clock import SystemClock
 from journeyman.ids import RandomIds
-from journeyman.resilience.rate_limit import Rate
+from journeyman.resilience.rate_limit import MAX_COUNT, Rate
 from journeyman.resilience.shared_window import CONNECTIONS, RedisWindows
 from journeyman.resilience.window import Limit
 

@@ -10,7 +10,7 @@ from typing import Any
 from journeyman.clock import Clock
 from journeyman.errors import ConfigurationError
 from journeyman.ids import Ids
-from journeyman.resilience.window import Limit, MemoryWindows, WindowResult
+from journeyman.resilience.window import Limit, MemoryWindows, WindowResult, slot_seconds
 
 log = logging.getLogger(__name__)
 
@@ -19,25 +19,50 @@ CONNECTIONS = 16
 AWAY_SECONDS = 1.0  # pause between two attempts to reach Redis
 
 # One script, so that the step is atomic for all processes. Times are those of Redis. KEYS: the windows. ARGV: a unique
-# member, then the count and the length (µs) of each window. Returns whether all windows had room, then for each window
-# the number of calls in it and the age (µs) of the oldest one.
+# member, then the count, the length (µs) and the length of a slot (µs, or 0) of each window. A window without slots is
+# a sorted set of times, one with slots a hash of counts. Returns whether all windows had room, then for each window the
+# number of calls in it and the age (µs) of the oldest one.
 _SCRIPT = """
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local room = 1
+local counts, oldest = {}, {}
 for index, key in ipairs(KEYS) do
-    redis.call('ZREMRANGEBYSCORE', key, '-inf', now - ARGV[2 * index + 1])
-    if redis.call('ZCARD', key) >= tonumber(ARGV[2 * index]) then room = 0 end
+    local length, slot = tonumber(ARGV[3 * index]), tonumber(ARGV[3 * index + 1])
+    counts[index], oldest[index] = 0, now
+    if slot == 0 then
+        redis.call('ZREMRANGEBYSCORE', key, '-inf', now - length)
+        counts[index] = redis.call('ZCARD', key)
+        local first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
+        oldest[index] = tonumber(first[2] or now)
+    else
+        local slots = redis.call('HGETALL', key)
+        for place = 1, #slots, 2 do
+            local began = slots[place] * slot
+            if began + slot <= now - length then
+                redis.call('HDEL', key, slots[place])
+            else
+                counts[index] = counts[index] + slots[place + 1]
+                oldest[index] = math.min(oldest[index], began + slot)
+            end
+        end
+    end
+    if counts[index] >= tonumber(ARGV[3 * index - 1]) then room = 0 end
 end
 local answer = {room}
 for index, key in ipairs(KEYS) do
+    local length, slot = tonumber(ARGV[3 * index]), tonumber(ARGV[3 * index + 1])
     if room == 1 then
-        redis.call('ZADD', key, now, ARGV[1])
-        redis.call('PEXPIRE', key, math.ceil(ARGV[2 * index + 1] / 1000) + 1000)
+        counts[index] = counts[index] + 1
+        if slot == 0 then
+            redis.call('ZADD', key, now, ARGV[1])
+        else
+            redis.call('HINCRBY', key, string.format('%.0f', math.floor(now / slot)), 1)
+        end
+        redis.call('PEXPIRE', key, math.ceil((length + slot) / 1000) + 1000)
     end
-    local oldest = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
-    table.insert(answer, redis.call('ZCARD', key))
-    table.insert(answer, oldest[2] and now - oldest[2] or 0)
+    table.insert(answer, counts[index])
+    table.insert(answer, now - oldest[index])
 end
 return answer
 """
@@ -100,10 +125,13 @@ class RedisWindows:
         return True
 
     async def _run_script(self, limits: Sequence[Limit]) -> list[int]:
-        keys = [self._prefix + limit.key for limit in limits]
+        slots = [int(slot_seconds(limit.rate) * 1_000_000) for limit in limits]
+        keys = [
+            f"{self._prefix}{limit.key}{':slots' if slot else ''}" for limit, slot in zip(limits, slots, strict=True)
+        ]
         arguments: list[str | int] = [self._ids.new("req")]
-        for limit in limits:
-            arguments += (limit.rate.count, int(limit.rate.seconds * 1_000_000))
+        for limit, slot in zip(limits, slots, strict=True):
+            arguments += (limit.rate.count, int(limit.rate.seconds * 1_000_000), slot)
         answer: list[int] = await self._script(keys=keys, args=arguments)
         return answer
 

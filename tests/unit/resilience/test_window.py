@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from journeyman.clock import ManualClock
-from journeyman.resilience.rate_limit import Rate
+from journeyman.resilience.rate_limit import MAX_COUNT, Rate
 from journeyman.resilience.window import Limit, MemoryWindows
 
 ANN, ALL = Limit("ann", Rate(2, 10.0)), Limit("all", Rate(3, 10.0))
@@ -43,3 +47,31 @@ def test_a_place_is_free_when_its_time_is_over(after: float, admitted: bool) -> 
         windows.admit_now([ANN])
     clock.advance(after)
     assert windows.admit_now([ANN]).admitted is admitted
+
+
+@settings(max_examples=10)
+@given(st.lists(st.floats(0, 3), max_size=40))
+def test_no_period_ever_has_more_than_its_limit_though_requests_are_counted_in_slots(pauses: list[float]) -> None:
+    clock, times = ManualClock(), []
+    windows, many = MemoryWindows(clock), MAX_COUNT + 1
+    for pause in pauses:
+        clock.advance(pause)
+        admitted = sum(windows.admit_now([Limit("all", Rate(many, 10.0))]).admitted for _ in range(many // 4))
+        times += [clock.monotonic()] * admitted
+    for end, last in enumerate(times):
+        if end >= many:
+            assert last - times[end - many] >= 10.0
+
+
+def test_many_requests_take_no_memory_each() -> None:
+    clock = ManualClock()
+    windows, limit = MemoryWindows(clock), Limit("all", Rate(1_000_000, 10.0))
+    tracemalloc.start()
+    for _ in range(10_000):
+        clock.advance(0.001)
+        result = windows.admit_now([limit])
+    assert tracemalloc.get_traced_memory()[0] < 20_000
+    tracemalloc.stop()
+    assert 1_000_000 - result.remaining == 10_000
+    clock.advance(5.0)
+    assert 1_000_000 - windows.admit_now([limit]).remaining in range(5_000, 5_110)
