@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
-from journeyman.auth.api_keys import ApiKeys, usable
+from journeyman.auth.api_keys import SEED_ID, ApiKeys, usable
 from journeyman.auth.authenticator import Authenticator
 from journeyman.auth.key_set import MOST_BYTES, KeySet
 from journeyman.auth.remembered import VerificationCache
@@ -17,6 +18,8 @@ from journeyman.ids import RandomSecretSource
 from journeyman.journal.journal import Journal
 from journeyman.resilience.guard import ErrorClass
 from journeyman.settings import Settings
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,12 +35,21 @@ class Authentication:
 
     async def open(self, clock: Clock) -> None:
         """Store the key of the settings, if there is one. Raises ConfigurationError if no caller could ever
-        authenticate."""
+        authenticate: a key that was made from a setting which is gone is no way in."""
         if self.seed is not None:
             await self.keys.seed(self.seed)
-        if self.authenticator is None or self.tokens:
+        if self.authenticator is None:
             return
-        if not any(usable(row, clock.now()) for row in await self.keys.list()):
+        ways = [row for row in await self.keys.list() if usable(row, clock.now())]
+        if self.seed is None and any(row.id == SEED_ID for row in ways):
+            ways = [row for row in ways if row.id != SEED_ID]
+            _LOG.warning(
+                "the key %r, made from API_KEY, is still accepted though API_KEY is gone: set it again, or run "
+                "`journeyman keys revoke %s`",
+                SEED_ID,
+                SEED_ID,
+            )
+        if not ways and not self.tokens:
             raise ConfigurationError(
                 "AUTH_MODE=required, but there is no key and no JWT_… setting, so nobody could call: make the first "
                 "key with `journeyman keys create admin --scopes admin`, or set API_KEY"

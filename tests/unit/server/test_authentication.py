@@ -17,10 +17,10 @@ SEED = "seed-of-the-first-admin-key-0123456789"
 TOKENS = {"jwt_secret_key": "s" * 43, "jwt_audience": "journeyman", "jwt_issuer": "tests"}
 
 
-def made(**given: object) -> Authentication:
+def made(journal: MemoryJournal | None = None, **given: object) -> Authentication:
     clock = ManualClock()
     settings = Settings.read(env_file=None, **given)
-    return authentication(settings, MemoryJournal(), Services(clock=clock, rng=random.Random(1)), clock)
+    return authentication(settings, journal or MemoryJournal(), Services(clock=clock, rng=random.Random(1)), clock)
 
 
 async def test_authentication_can_be_off() -> None:
@@ -53,3 +53,28 @@ def test_what_a_token_must_fulfil() -> None:
     policy = token_policy(Settings.read(env_file=None, auth_mode="required", **TOKENS))
     assert policy is not None
     assert (policy.algorithm, policy.audience, policy.issuer) == ("HS256", "journeyman", "tests")
+
+
+async def test_a_key_whose_setting_is_gone_is_named_at_each_start(caplog: pytest.LogCaptureFixture) -> None:
+    journal = MemoryJournal()
+    first = made(journal, auth_mode="required", api_key=SEED)
+    await first.open(ManualClock())
+    await first.keys.create("ops", ["admin"])
+    assert not any("API_KEY" in message for message in caplog.messages)
+    for _ in range(2):
+        later = made(journal, auth_mode="required")
+        await later.open(ManualClock())
+        assert "API_KEY is gone" in caplog.text
+        caplog.clear()
+    await later.keys.revoke("seed")
+    await made(journal, auth_mode="required").open(ManualClock())
+    assert not any("API_KEY" in message for message in caplog.messages)
+
+
+async def test_a_key_whose_setting_is_gone_is_no_way_in() -> None:
+    journal = MemoryJournal()
+    await made(journal, auth_mode="required", api_key=SEED).open(ManualClock())
+    with pytest.raises(ConfigurationError, match="nobody could call"):
+        await made(journal, auth_mode="required").open(ManualClock())
+    await made(journal, auth_mode="required", **TOKENS).open(ManualClock())
+    await made(journal, auth_mode="required", api_key=SEED).open(ManualClock())
