@@ -14,6 +14,7 @@ from journeyman.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
+FIRST_PROJECT = ROOT / "src/journeyman/cli/first_project"
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text()
 
 
@@ -47,14 +48,13 @@ def test_what_the_image_copies_is_not_ignored() -> None:
     assert {name for names in copied for name in names.split()} <= kept
 
 
-def test_every_service_has_an_image_with_a_tag_and_starts_again() -> None:
+def test_every_service_has_an_image_with_a_digest_and_starts_again() -> None:
     services = _compose()["services"]
     assert set(services) == {"journeyman", "litellm", "redis", "prometheus", "grafana"}
     for name, service in services.items():
         assert service["restart"] == "unless-stopped", name
-        image = service.get("image", "built:here")
-        assert re.search(r":[^:/]+$", image.rstrip("}")), name
-        assert not image.endswith(":latest"), name
+        image = service.get("image", f"built:here@sha256:{'0' * 64}")
+        assert re.search(r":(?!latest)[^:/@]+@sha256:[0-9a-f]{64}$", image.rstrip("}")), name
         for port in service.get("ports", ()):
             assert port.startswith("127.0.0.1:"), f"{name} listens to the world"
 
@@ -73,6 +73,26 @@ def test_the_variables_of_compose_are_settings_and_named_in_the_example() -> Non
     example = (DEPLOY / ".env.example").read_text()
     asked = set(re.findall(r"\$\{([A-Z_]+)", (DEPLOY / "compose.yaml").read_text())) - {"LITELLM_IMAGE"}
     assert not {name for name in asked if f"{name}=" not in example}
+
+
+def test_base_images_are_named_by_their_digest() -> None:
+    for path in (DEPLOY / "Dockerfile", FIRST_PROJECT / "Dockerfile"):
+        [base] = re.findall(r"^ARG PYTHON=(.+)$", path.read_text(), re.MULTILINE)
+        assert re.fullmatch(r"python:3\.11-slim-bookworm@sha256:[0-9a-f]{64}", base), path
+
+
+def test_actions_are_named_by_their_commit() -> None:
+    for path in (ROOT / ".github/workflows/ci.yml", FIRST_PROJECT / "workflow.yaml"):
+        used = re.findall(r"uses: (.+)$", path.read_text(), re.MULTILINE)
+        assert used
+        assert not [name for name in used if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", name)], path
+
+
+def test_what_looks_at_the_server_cannot_reach_its_proxy() -> None:
+    networks = {name: set(service["networks"]) for name, service in _compose()["services"].items()}
+    assert not networks["grafana"] & networks["litellm"]
+    assert not networks["prometheus"] & networks["redis"]
+    assert networks["journeyman"] == networks["litellm"] | networks["prometheus"]
 
 
 def test_the_workflow_calls_make() -> None:
