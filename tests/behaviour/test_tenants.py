@@ -16,7 +16,7 @@ import pytest
 from tests.harness.asgi_client import Answer, request, socket
 from tests.harness.multi_tenant_app import MultiTenantApp, multi_tenant_app
 
-SCOPES = "run read tools approve"
+SCOPES = "run fork read tools approve"
 MARKER = "marker-of-ann"
 NEVER = {"thread_id": "thread-that-never-was", "run_id": "run_that_never_was", "file_id": "file_that_never_was"}
 NO_TENANTS = {"name", "key_id"}  # path parameters that name agents, tools and keys: the same for everybody

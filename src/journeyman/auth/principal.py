@@ -12,7 +12,8 @@ from journeyman.events.quota import UNLIMITED, Quota
 from journeyman.resilience.rate_limit import Rate
 
 SCOPES: dict[str, str] = {
-    "run": "start, cancel, fork and retry runs; make, change and erase threads and contexts",
+    "run": "start, cancel and retry runs; make, change and erase threads and contexts",
+    "fork": "fork runs, and write messages of the assistant: both put words into an agent's mouth",
     "read": "look at threads, runs, events, agents, tools and metrics",
     "tools": "call a tool directly",
     "approve": "see and answer one's own approvals",

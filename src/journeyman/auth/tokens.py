@@ -7,6 +7,7 @@ the set. An invalid token is always answered with None, without a reason.
 from __future__ import annotations
 
 import json
+import logging
 import re
 import unicodedata
 from base64 import urlsafe_b64decode
@@ -23,6 +24,7 @@ from journeyman.clock import Clock
 ALGORITHMS = ("HS256", "RS256", "ES256")
 SECRET_BYTES = 32  # at least, of an HS256 secret
 MOST_BYTES = 8192  # of a token
+_LOG = logging.getLogger(__name__)
 LEEWAY_SECONDS = 10  # between the issuer's clock and this one
 MOST_SUBJECT = 256  # characters
 _SHAPE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
@@ -66,6 +68,7 @@ class TokenVerifier:
         self._policy = policy
         self._keys = keys
         self._clock = clock
+        self._has_warned = False
 
     async def verify(self, token: str) -> Caller | None:
         """Return the caller that the token names; None if it is not valid.
@@ -77,7 +80,18 @@ class TokenVerifier:
             return None
         key = await self._keys.key(header.get("kid"))
         claims = None if key is None else claims_of(token, key, self._policy)
-        return None if claims is None else caller_of(claims, self._clock.now())
+        caller = None if claims is None else caller_of(claims, self._clock.now())
+        return None if caller is None else self._with_fork(caller)
+
+    def _with_fork(self, caller: Caller) -> Caller:
+        """Return the caller with the scope `fork` if its token has `run`, as it could fork before there was `fork`."""
+        if "run" not in caller.scopes or "fork" in caller.scopes:
+            return caller
+        if not self._has_warned:
+            self._has_warned = True
+            text = "a token with the scope `run` and without `fork` may still fork; from the next release on it may not"
+            _LOG.warning("%s (principal %s)", text, caller.principal)
+        return msgspec.structs.replace(caller, scopes=caller.scopes | {"fork"})
 
 
 def is_token(credential: str) -> bool:

@@ -27,7 +27,7 @@ from tests.harness.forged_tokens import (
 async def test_a_good_token_opens(tokens: TokenVerifier) -> None:
     caller = await tokens.verify(good())
     assert caller is not None
-    assert (caller.principal, caller.scopes, caller.key_id) == ("ann", {"run", "read"}, None)
+    assert (caller.principal, caller.scopes, caller.key_id) == ("ann", {"run", "fork", "read"}, None)
     assert caller.expires_at == (NOW + 70) * 1_000_000
 
 
@@ -37,10 +37,10 @@ async def test_a_good_token_opens(tokens: TokenVerifier) -> None:
         ({"scope": None, "scopes": ["tools", "openid"]}, {"tools"}),
         ({"scope": "openid  profile admin"}, {"admin"}),
         ({"scope": None}, set()),
-        ({"aud": ["other", "journeyman"]}, {"run", "read"}),
-        ({"exp": NOW + 60.5}, {"run", "read"}),
-        ({"nbf": NOW + 9}, {"run", "read"}),
-        ({"exp": NOW - 9}, {"run", "read"}),
+        ({"aud": ["other", "journeyman"]}, {"run", "fork", "read"}),
+        ({"exp": NOW + 60.5}, {"run", "fork", "read"}),
+        ({"nbf": NOW + 9}, {"run", "fork", "read"}),
+        ({"exp": NOW - 9}, {"run", "fork", "read"}),
     ],
 )
 async def test_other_good_tokens(tokens: TokenVerifier, changes: dict[str, Any], scopes: set[str]) -> None:
@@ -52,7 +52,22 @@ async def test_other_good_tokens(tokens: TokenVerifier, changes: dict[str, Any],
 async def test_made_here_and_believed_here(tokens: TokenVerifier) -> None:
     caller = await tokens.verify(sign(POLICY, SECRET, "bob", ["run"], NOW * 1_000_000, 900))
     assert caller is not None
-    assert (caller.principal, caller.scopes) == ("bob", {"run"})
+    assert (caller.principal, caller.scopes) == ("bob", {"run", "fork"})
+
+
+async def test_a_token_that_could_fork_still_may_with_one_warning(
+    tokens: TokenVerifier, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):
+        caller = await tokens.verify(good())
+        assert caller is not None
+        assert caller.may("fork")
+    [warning] = caplog.messages
+    assert "from the next release on it may not (principal ann)" in warning
+    caplog.clear()
+    for scope in ("run fork", "read"):
+        assert await tokens.verify(good(scope=scope)) is not None
+    assert caplog.messages == []
 
 
 def test_a_subject_cannot_be_the_delegate_of_another_principal() -> None:

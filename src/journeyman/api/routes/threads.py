@@ -128,6 +128,8 @@ def _add_messages(router: APIRouter, dependencies: ApiDependencies) -> None:
         context = context_of(request.scope)
         raw = await read_route_body(request, dependencies.limits)
         body = convert(raw, AddMessage)
+        if body.role == "assistant":
+            context.known.check("fork")
         message = user_message(body.role, body.content)
         message = msgspec.structs.replace(message, pinned=body.pinned)
         key = key_of(context, f"/threads/{thread_id}/messages", raw)

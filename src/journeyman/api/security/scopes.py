@@ -46,7 +46,7 @@ ROUTES: Mapping[tuple[str, str], str] = {
     ("POST", "/runs/{run_id}/cancel"): "run",
     ("POST", "/runs/cancel"): "admin",
     ("POST", "/runs/{run_id}/resume"): "approve",
-    ("POST", "/runs/{run_id}/fork"): "run",
+    ("POST", "/runs/{run_id}/fork"): "fork",
     ("POST", "/runs/{run_id}/retry"): "run",
     ("GET", "/approvals"): "approve",
     ("GET", "/errors"): "read",

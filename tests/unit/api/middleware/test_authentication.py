@@ -161,3 +161,19 @@ async def test_a_key_that_is_revoked_while_a_body_arrives_changes_nothing(secure
     assert sent[0]["status"] == 401
     assert secured.runs.principals == []
     assert [row.name for row in await secured.keys.list()].count("more") == 0
+
+
+async def test_a_message_of_the_assistant_needs_a_scope_of_its_own(secured: SecuredApp) -> None:
+    key = await secured.keys.create("writer", ["run"])
+    both = await secured.keys.create("forger", ["run", "fork"])
+    for secret, role, status in (
+        (key.secret, "user", 201),
+        (key.secret, "assistant", 403),
+        (both.secret, "assistant", 201),
+    ):
+        headers = {"authorization": f"Bearer {secret}"}
+        answer = await request(secured.app, "POST", "/threads", json={"thread_id": f"t{status}{role}"}, headers=headers)
+        body = {"role": role, "content": "Yes."}
+        thread = answer.json()["thread_id"]
+        answer = await request(secured.app, "POST", f"/threads/{thread}/messages", json=body, headers=headers)
+        assert (answer.status, answer.json().get("code")) == (status, None if status == 201 else "missing_scope")
