@@ -484,6 +484,36 @@ async def test_listings_go_by_cursor_and_never_cross_principals(journal: Journal
     assert [row.key for row in await journal.threads("ann/x")] == ["ann/x/t1", "ann/x/t3", "ann/x/t5"]
 
 
+async def test_runs_are_found_by_the_beginning_of_their_ids(journal: Journal) -> None:
+    for number, run in enumerate(("run_ab1%", "run_ab2", "run_ab23456", "run_ab23457", "run_b")):
+        await commit(journal, accepted(run, thread=f"ann/t{number}"), at=number)
+    await commit(journal, accepted("run_ab23458", thread="bob/t"), at=9)
+
+    async def found(prefix: str, principal: str | None = "ann", cursor: int | None = None) -> list[str]:
+        return [row.id for row in await journal.runs(RunFilter(id=prefix, principal=principal), cursor, 10)]
+
+    assert await found("run_ab2") == ["run_ab23457", "run_ab23456", "run_ab2"]
+    assert await found("run_ab2345") == ["run_ab23457", "run_ab23456"]
+    assert await found("run_ab2345", None) == ["run_ab23458", "run_ab23457", "run_ab23456"]
+    assert await found("run_ab1%") == ["run_ab1%"]
+    assert await found("run_ab%") == await found("RUN_AB") == await found("run_ab234567") == []
+    newest = (await journal.runs(RunFilter(id="run_ab2345", principal="ann")))[0]
+    assert await found("run_ab2345", cursor=newest.accepted_no) == ["run_ab23456"]
+
+
+async def test_threads_are_listed_newest_first_without_hidden_ones(journal: Journal) -> None:
+    for number, thread in enumerate(("ann/b", "ann/a", "ann/!call", "ann/x/c", "ann/ab", "bob/a")):
+        await commit(journal, accepted(f"r{number}", thread=thread), at=number)
+    await commit(journal, step("r0", RunFinished()), at=7)  # its end is a later use of the thread
+
+    rows = await journal.newest_threads("ann", limit=2)
+    rest = await journal.newest_threads("ann", (rows[-1].updated_at, rows[-1].key))
+    assert [row.key for row in (*rows, *rest)] == ["ann/b", "ann/ab", "ann/a"]
+    assert [row.key for row in await journal.newest_threads("ann", prefix="a")] == ["ann/ab", "ann/a"]
+    assert [row.key for row in await journal.newest_threads("ann", prefix="!")] == []
+    assert [row.key for row in await journal.newest_threads("ann/x")] == ["ann/x/c"]
+
+
 async def test_failures_are_grouped_by_agent_and_code(journal: Journal) -> None:
     failed = [("a", "boom"), ("b", "boom"), ("a", "boom"), ("a", "late"), (None, "boom")]
     for number, (agent, code) in enumerate(failed):

@@ -251,8 +251,12 @@ class Size(msgspec.Struct, frozen=True):
 
 
 class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """The filter of `runs`: every field that is not None must match. Times are µs since the epoch."""
+    """The filter of `runs`: every field that is not None must match. Times are µs since the epoch.
 
+    `id` is the beginning of the run's id.
+    """
+
+    id: str | None = None
     principal: str | None = None
     thread: str | None = None
     status: str | None = None
@@ -390,6 +394,15 @@ class Journal(Protocol):
 
     async def threads(self, principal: str, cursor: str | None = None, limit: int = 50) -> Sequence[ThreadRow]:
         """Return a principal's threads by key, ascending. `cursor` is the last key seen."""
+        ...
+
+    async def newest_threads(
+        self, principal: str, cursor: tuple[int, str] | None = None, limit: int = 50, prefix: str = ""
+    ) -> Sequence[ThreadRow]:
+        """Return a principal's threads without hidden ones, those that were updated last first.
+
+        `cursor` is (`updated_at`, `key`) of the last thread seen, `prefix` the beginning of the threads' ids.
+        """
         ...
 
     async def messages(self, thread: str, first_no: int, last_no: int) -> Sequence[MessageRow]:

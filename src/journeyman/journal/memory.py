@@ -12,7 +12,7 @@ from journeyman.events.charging import with_reserved
 from journeyman.events.codec import Entry
 from journeyman.events.events import ToolCallStarted
 from journeyman.events.messages import JSON
-from journeyman.events.streams import event_key_range, thread_stream
+from journeyman.events.streams import event_key_range, thread_stream, visible_key_range
 from journeyman.events.transcript import stored_message
 from journeyman.journal.journal import (
     MOST_FAILURES,
@@ -313,6 +313,14 @@ class MemoryJournal:
         after = sorted((thread for thread in owned if cursor is None or thread.key > cursor), key=lambda row: row.key)
         return [thread.row() for thread in after[:limit]]
 
+    async def newest_threads(
+        self, principal: str, cursor: tuple[int, str] | None = None, limit: int = 50, prefix: str = ""
+    ) -> Sequence[ThreadRow]:
+        first, end = visible_key_range(principal, prefix)
+        owned = [row for row in self.tables.threads.values() if row.principal == principal and first <= row.key < end]
+        owned.sort(key=lambda row: (row.updated_at, row.key), reverse=True)
+        return [row.row() for row in owned if cursor is None or (row.updated_at, row.key) < cursor][:limit]
+
     async def messages(self, thread: str, first_no: int, last_no: int) -> Sequence[MessageRow]:
         first_no = max(first_no, 1)
         found = self.tables.messages.get(thread, [])[first_no - 1 : max(last_no, 0)]
@@ -413,7 +421,7 @@ def _failure_row(runs: Sequence[Run]) -> FailureRow:
 
 def _matches(run: Run, where: RunFilter) -> bool:
     wanted = ((getattr(where, name), getattr(run, name)) for name in _EQUAL)
-    if any(value is not None and value != found for value, found in wanted):
+    if any(value is not None and value != found for value, found in wanted) or not run.id.startswith(where.id or ""):
         return False
     since, until = where.since or 0, where.until
     return run.accepted_at >= since and (until is None or run.accepted_at <= until)

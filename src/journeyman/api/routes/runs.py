@@ -13,7 +13,7 @@ from journeyman.api.dependencies import ApiDependencies
 from journeyman.api.json_body import convert, read_route_body
 from journeyman.api.openapi import IDEMPOTENT, accepts, lists, response_schema
 from journeyman.api.paging import cut
-from journeyman.api.parameters import Cursor, Moment, PageSize, RunPath, Seq, Text
+from journeyman.api.parameters import Cursor, IdPrefix, Moment, PageSize, RunPath, Seq, Text
 from journeyman.api.requests import answer_of, fork_of, key_of, request_origin
 from journeyman.api.responses import (
     json_response,
@@ -62,6 +62,7 @@ def _add_list(router: APIRouter, dependencies: ApiDependencies) -> None:
     )
     async def list_runs(
         request: Request,
+        id: IdPrefix = None,
         status: Status = None,
         agent: Text = None,
         thread: Text = None,
@@ -78,6 +79,7 @@ def _add_list(router: APIRouter, dependencies: ApiDependencies) -> None:
     ) -> Response:
         principal = request_principal(request)
         where = RunFilter(
+            id=id,
             status=status,
             agent=agent,
             thread=None if thread is None else ThreadRef(principal, thread).key,
@@ -92,9 +94,11 @@ def _add_list(router: APIRouter, dependencies: ApiDependencies) -> None:
         )
         rows = await dependencies.runs.list(principal, where, cursors.number_place("runs", cursor), limit + 1)
         shown, following = cut(rows, limit, "runs", lambda row: row.accepted_no)
+        digests = await dependencies.runs.digests(shown)
+        items = [run_summary(row, digests[row.id]) for row in shown]
         if following is None and rows.stopped_at is not None:
-            return partial_page([run_summary(row) for row in shown], cursors.encode_cursor("runs", rows.stopped_at))
-        return page([run_summary(row) for row in shown], following)
+            return partial_page(items, cursors.encode_cursor("runs", rows.stopped_at))
+        return page(items, following)
 
 
 def _add_single(router: APIRouter, dependencies: ApiDependencies) -> None:

@@ -349,6 +349,11 @@ class SqliteJournal:
     async def threads(self, principal: str, cursor: str | None = None, limit: int = 50) -> Sequence[ThreadRow]:
         return await self._read_in_thread(lambda reads: reads.threads(principal, cursor, limit))
 
+    async def newest_threads(
+        self, principal: str, cursor: tuple[int, str] | None = None, limit: int = 50, prefix: str = ""
+    ) -> Sequence[ThreadRow]:
+        return await self._read_in_thread(lambda reads: reads.newest_threads(principal, cursor, limit, prefix))
+
     async def messages(self, thread: str, first_no: int, last_no: int) -> Sequence[MessageRow]:
         def messages(reads: Reads) -> Sequence[MessageRow]:
             return reads.messages(thread, first_no, last_no)

@@ -12,7 +12,7 @@ from journeyman.events.charging import with_reserved
 from journeyman.events.codec import Entry, decode_event
 from journeyman.events.messages import JSON
 from journeyman.events.quota import Reservation
-from journeyman.events.streams import thread_key_range, thread_stream
+from journeyman.events.streams import thread_key_range, thread_stream, visible_key_range
 from journeyman.events.transcript import stored_message
 from journeyman.journal.journal import (
     MOST_FAILURES,
@@ -33,6 +33,8 @@ from journeyman.journal.journal import (
 from journeyman.journal.sqlite.run_scan import scan_runs
 from journeyman.journal.sqlite.statements import Q
 from journeyman.journal.tables import Run, Thread
+
+_LATEST = 2**63 - 1  # later than every time
 
 _numbers = msgspec.json.Decoder(list[int]).decode
 _summary = msgspec.json.Decoder(tuple[str, int]).decode
@@ -166,6 +168,16 @@ class Reads:
         first, end = thread_key_range(principal)
         after = cursor if cursor is not None else first
         rows = self.db.execute(Q["threads"], (thread_stream(after), thread_stream(end), principal, limit))
+        return [thread_of(row).row() for row in rows]
+
+    def newest_threads(
+        self, principal: str, cursor: tuple[int, str] | None, limit: int, prefix: str
+    ) -> Sequence[ThreadRow]:
+        first, end = visible_key_range(principal, prefix)
+        at, key = cursor or (_LATEST, "")
+        rows = self.db.execute(
+            Q["newest_threads"], (thread_stream(first), thread_stream(end), principal, at, key, limit)
+        )
         return [thread_of(row).row() for row in rows]
 
     def messages(self, thread: str, first_no: int, last_no: int) -> Sequence[MessageRow]:

@@ -56,6 +56,7 @@ from journeyman.runtime.use_cases.requests import (
     StartRun,
     result_of,
 )
+from journeyman.runtime.use_cases.run_digests import RunDigest, read_digests
 from journeyman.runtime.use_cases.submission import Submission, Submitted
 from journeyman.runtime.use_cases.watch import Watch
 
@@ -379,6 +380,10 @@ class Runs:
         if the search was broken off."""
         mine = msgspec.structs.replace(where, principal=principal)
         return await self._journal.runs(mine, cursor, limit)
+
+    async def digests(self, rows: Sequence[RunRow]) -> Mapping[str, RunDigest]:
+        """Return what a list shows of these runs beside their rows, by their ids."""
+        return await read_digests(self._journal, rows)
 
     async def failures(self, principal: str, limit: int) -> Sequence[tuple[FailureRow, str]]:
         """Return groups of failed runs by agent and error code, the latest failure first.

@@ -34,6 +34,10 @@ async def test_runs() -> None:
     rest = await get(app, f"/runs?limit=2&cursor={listed['next_cursor']}")
     assert [item["run_id"] for item in rest["items"]] == ["run_1"]
     assert [item["run_id"] for item in (await get(app, "/runs?status=paused"))["items"]] == ["run_3"]
+    newest = listed["items"][1]
+    assert (newest["question"], newest["usage"]["input_tokens"]) == ("hi", 3)
+    await get(app, "/runs?id=run_2&thread=t")
+    assert ports.runs.asked[-1].id == "run_2"  # type: ignore[attr-defined]
     await get(app, "/runs?thread=t&tool=x&since=2026-01-01T00:00:00Z&until=2026-01-02")
     where = ports.runs.asked[-1]  # type: ignore[attr-defined]
     assert (where.thread, where.tool) == ("local/t", "x")
