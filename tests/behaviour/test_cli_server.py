@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
@@ -28,6 +29,12 @@ def start(*arguments: str) -> tuple[subprocess.Popen[str], str]:
     return server, server.stdout.readline()
 
 
+def refused(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """The end of a server that cannot start."""
+    command = [sys.executable, "-m", "journeyman", "serve", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=os.environ | variables, timeout=60)
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for name in Settings.model_fields:
@@ -48,10 +55,26 @@ def test_beside_a_server(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
         for arguments in (["runs", "list"], ["threads"], ["runs", "list", "--url", url], ["agents"], ["tools", "list"]):
             assert main(arguments) == 0
         assert capsys.readouterr().out.count("support") >= 3
-        second = subprocess.run(
-            [sys.executable, "-m", "journeyman", "serve", "support"], capture_output=True, text=True
-        )
+        for arguments in (
+            ["runs", "show", "last"],
+            ["threads", "show", "last"],
+            ["errors"],
+            ["runs", "list", "--wide"],
+        ):
+            for more in ([], ["--url", url]):
+                assert main([*arguments, *more]) == 0
+        capsys.readouterr()
+        assert main(["runs", "events", "last", "--follow"]) == 0
+        assert "run_finished" in capsys.readouterr().out
+        assert main(["run", "And order 1043?", "--thread", "last"]) == 0
+        assert main(["threads", "delete", "last", "--yes"]) == 0
+        capsys.readouterr()
+        assert main(["threads", "--json"]) == 0
+        assert capsys.readouterr().out.count("thread_id") == 0
+        second = refused("support")
         assert (second.returncode, pid in second.stderr) == (3, True)
+        port = refused("support", "--port", url.rpartition(":")[2], DATABASE_URL="memory://")
+        assert (port.returncode, "Choose another PORT" in port.stderr) == (3, True)
     finally:
         server.send_signal(signal.SIGTERM)
     assert server.wait(timeout=30) == 0

@@ -16,6 +16,7 @@ from journeyman.cli.commands import (
     chat,
     check,
     db,
+    errors,
     fake_llm,
     graph,
     keys,
@@ -79,6 +80,7 @@ def build_cli() -> typer.Typer:
     app.add_typer(threads.app, name="threads")
     app.add_typer(runs.app, name="runs")
     app.add_typer(approvals.app, name="approvals")
+    app.command("errors")(errors.errors)
     app.add_typer(keys.app, name="keys")
     app.command("token")(keys.token)
     app.add_typer(db.app, name="db")

@@ -13,7 +13,7 @@ from journeyman.api.dependencies import ApiDependencies
 from journeyman.api.json_body import convert, merge_patch_of, read_route_body
 from journeyman.api.openapi import IDEMPOTENT, accepts, lists, problems, response_schema
 from journeyman.api.paging import cut
-from journeyman.api.parameters import Cursor, IdPrefix, PageSize, ThreadPath
+from journeyman.api.parameters import After, Cursor, IdPrefix, PageSize, ThreadPath
 from journeyman.api.requests import key_of, user_message
 from journeyman.api.responses import json_response, page, run_summary
 from journeyman.api.schemas.runs import (
@@ -124,9 +124,9 @@ def _add_messages(router: APIRouter, dependencies: ApiDependencies) -> None:
         responses=lists(MessageAnswer),
     )
     async def list_messages(
-        request: Request, thread_id: ThreadPath, cursor: Cursor = None, limit: PageSize = 50
+        request: Request, thread_id: ThreadPath, after: After = None, cursor: Cursor = None, limit: PageSize = 50
     ) -> Response:
-        place = cursors.number_place("messages", cursor) or 0
+        place = cursors.number_place("messages", cursor) or after or 0
         rows = await dependencies.threads.messages(request_principal(request), thread_id, place, limit + 1)
         shown, following = cut(rows, limit, "messages", lambda row: row.no)
         return page([message_answer(row) for row in shown], following)

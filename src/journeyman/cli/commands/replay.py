@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from journeyman.cli.client.identifiers import find_run
 from journeyman.cli.client.queries import queries
 from journeyman.cli.commands.test import log_errors_only
 from journeyman.cli.exit_codes import FAILED
@@ -32,7 +33,8 @@ def replay(run_id: RunId, path: AgentPath = None, url: Url = None, json: Json = 
     from journeyman.agent_tests.replay import ReplayReport, replay_run, with_prompts
 
     settings = Settings.read(agent_path=path)
-    recording = queries(settings, url).recording(run_id)
+    source = queries(settings, url)
+    recording = source.recording(run_id := find_run(source, run_id))
 
     async def compare(application: Application) -> ReplayReport:
         return await replay_run(await with_prompts(recording, application), application)
@@ -69,7 +71,8 @@ def export(
             f"The file {out} exists already. Choose another name, or run `journeyman test --update {out}`."
         )
     settings = Settings.read(agent_path=path)
-    stored = queries(settings, url).recording(run_id)
+    source = queries(settings, url)
+    stored = source.recording(run_id := find_run(source, run_id))
     recording = _with_agents(settings, path, stored, lambda application: with_prompts(stored, application))
     text = file_text(
         recording, agent=_agent_reference(settings, path, out), description=_description(run_id, recording)

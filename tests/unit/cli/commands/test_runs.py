@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+from journeyman.cli import main
 from tests.harness.cli_runner import Shell
 
 
@@ -24,3 +27,33 @@ def test_events_are_one_a_line(shell: Shell) -> None:
 def test_a_run_that_is_not_there_has_the_exit_code_of_its_error(shell: Shell) -> None:
     code, out = shell("runs", "show", "run_9")
     assert (code != 0, out) == (True, "")
+
+
+def test_a_list_shows_the_question_and_what_was_used(shell: Shell) -> None:
+    for command in (("runs",), ("runs", "list"), ("runs", "--limit", "1")):
+        code, out = shell(*command)
+        heading, line = out.splitlines()
+        assert (code, heading.split()[:4]) == (0, ["RUN", "ID", "STATUS", "AGENT"])
+        assert "hi" in line.split()
+
+
+def test_a_run_is_named_by_the_beginning_of_its_id_and_as_the_last(shell: Shell) -> None:
+    for name in ("run", "last", "run_1"):
+        for command in ("show", "events", "trace"):
+            code, out = shell("runs", command, name, "--json")
+            assert (code, "run_1" in out or "spans" in out or "items" in out) == (0, True)
+    assert shell("runs", "show", "run_2")[0] == 4
+
+
+def test_an_ended_run_is_followed_without_a_server(shell: Shell) -> None:
+    code, out = shell("runs", "events", "last", "--follow", "--after", "2", "--json")
+    assert (code, json.loads(out.splitlines()[-1])["type"]) == (0, "run_finished")
+
+
+def test_a_list_of_events_that_was_cut_says_so(shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["runs", "events", "last", "--limit", "1"]) == 0
+    assert "later events than these 1" in capsys.readouterr().err
+
+
+def test_an_ended_run_is_not_cancelled(shell: Shell) -> None:
+    assert shell("runs", "cancel", "last")[0] == 1
