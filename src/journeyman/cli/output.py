@@ -66,6 +66,11 @@ class CommandOutput:
         self._wide = wide or not self._stream.isatty()
         self._colours = self._stream.isatty() and not os.environ.get("NO_COLOR")
 
+    @property
+    def room(self) -> int | None:
+        """How many characters a line may have, so that it fits the terminal. None: any number."""
+        return None if self._wide else shutil.get_terminal_size().columns
+
     def show(self, data: object, text: str) -> None:
         """Write `data` with --json, or `text` without."""
         if self.json:
@@ -87,8 +92,7 @@ class CommandOutput:
         elif not shown:
             self.line(empty)
         else:
-            room = None if self._wide else shutil.get_terminal_size().columns
-            for line in table_lines(shown, columns, room):
+            for line in table_lines(shown, columns, self.room):
                 self.line(line)
         if cut:
             self.note(f"There are more than these {len(shown)}. Pass --limit N or --all.")

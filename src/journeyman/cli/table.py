@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-MIN_WIDTH = 12  # characters, to which a column is shortened at most
+MIN_WIDTH = 16  # characters, to which a column is shortened at most
 _GAP = "  "
 _ID = re.compile(r"([a-z]+_[0-9a-f]{8})[0-9a-f]{8,}")  # made by the server; the first part is mostly unique
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z")
@@ -89,11 +89,11 @@ def cell(value: Any) -> str:
 
 
 def short_cell(value: Any) -> str:
-    """Return a value as `cell` does, with an id shortened and a time in local time, to the second."""
+    """Return a value as `cell` does, with an id shortened and a time in local time, to the minute."""
     if isinstance(value, str) and (match := _ID.fullmatch(value)) is not None:
         return match[1]
     if isinstance(value, str) and _TIME.fullmatch(value):
-        return datetime.fromisoformat(value).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        return datetime.fromisoformat(value).astimezone().strftime("%Y-%m-%d %H:%M")
     return cell(value)
 
 

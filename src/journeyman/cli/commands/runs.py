@@ -30,6 +30,7 @@ from journeyman.settings import Settings
 
 MAX_SHOWN_EVENTS = 1000  # by `runs show`
 MAX_TRACED_EVENTS = 10_000
+MAX_DATA_CHARACTERS = 160  # of an event, on its line
 
 app = typer.Typer(help="List, show, follow, cancel, replay, export, fork and retry runs.", invoke_without_command=True)
 
@@ -177,7 +178,7 @@ def show_run(
     if json:
         output.data({**run, "events": events})
         return
-    _print_fields(output, run)
+    _print_fields(output, {name: value for name, value in run_cells(run).items() if name != "usage"})
     output.line()
     _print_events(output, events)
 
@@ -278,6 +279,8 @@ def trace(run_id: RunId, url: Url = None, json: Json = False) -> None:
 
 def _print_events(output: CommandOutput, items: list[dict[str, Any]]) -> None:
     for item in items:
-        data = compact_json(item["data"])
-        text = data if len(data) <= 160 else data[:159] + "…"
-        output.line(f"{item['seq']:>4}  {str(item['at'])[11:23]}  {item['type']:<18}  {text}")
+        start = f"{item['seq']:>4}  {str(item['at'])[11:23]}  {item['type']:<18}  "
+        most, data = MAX_DATA_CHARACTERS, compact_json(item["data"])
+        if output.room is not None:
+            most = max(10, min(most, output.room - len(start)))
+        output.line(start + (data if len(data) <= most else data[: most - 1] + "…"))

@@ -1,0 +1,30 @@
+"""A command line that says only how to use it imports little."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from journeyman.cli.command_table import COMMANDS
+
+LOADED = """
+import contextlib, io, sys
+from journeyman.cli import main
+with contextlib.redirect_stdout(io.StringIO()):
+    main(sys.argv[1:])
+print(*sys.modules)
+"""
+HEAVY = ("pydantic", "apsw", "starlette", "fastapi", "asyncio", "journeyman.settings", "journeyman.journal")
+
+
+def test_the_help_imports_no_command_and_nothing_heavy() -> None:
+    ended = subprocess.run([sys.executable, "-c", LOADED, "--help"], capture_output=True, text=True, timeout=60)
+    modules = ended.stdout.split()
+    assert "journeyman.cli.app" in modules, ended.stderr
+    assert [name for name in HEAVY if name in modules] == []
+    loaded = {entry.module for entry in COMMANDS.values()} - {"journeyman.cli.app"}
+    assert loaded & set(modules) == set()
+
+
+def test_each_command_has_a_line_of_help() -> None:
+    assert all(entry.help.endswith(".") and len(entry.help) < 72 for entry in COMMANDS.values())
