@@ -169,7 +169,7 @@ class Logs:
     """Everything that is logged, down to DEBUG, in each of the formats."""
 
     def __init__(self) -> None:
-        self.streams = {name: io.StringIO() for name in ("json", "console", "pattern")}
+        self.streams = {name: io.StringIO() for name in ("json", "console", "terminal", "pattern")}
         self.root = logging.getLogger()
         self.before = self.root.handlers[:], self.root.level
 
@@ -178,7 +178,8 @@ class Logs:
         ids = RandomIds()
         formatters = {
             "json": JsonFormatter(_bound.get, ids),
-            "console": ConsoleFormatter(_bound.get, ids, colours=False),
+            "console": ConsoleFormatter(_bound.get, ids, Masker(secrets), terminal=False),
+            "terminal": ConsoleFormatter(_bound.get, ids, Masker(secrets), terminal=True),
             "pattern": PatternFormatter("%(levelname)s %(name)s %(message)s", _bound.get),
         }
         self.root.handlers[:] = []

@@ -62,8 +62,9 @@ def configure(
     stream = stream or sys.stderr
     handler: logging.Handler = logging.NullHandler()
     if stream is not None:  # sys.stderr is None if descriptor 2 was closed at the start
-        handler = LineHandler(stream, Masker(secrets))
-        handler.setFormatter(_formatter(format, stream, ids or RandomIds()))
+        mask = Masker(secrets)
+        handler = LineHandler(stream, mask)
+        handler.setFormatter(_formatter(format, stream, ids or RandomIds(), mask))
     root = logging.getLogger()
     for old in list(root.handlers):
         root.removeHandler(old)
@@ -74,12 +75,12 @@ def configure(
     logging.captureWarnings(True)
 
 
-def _formatter(format: str | None, stream: TextIO, ids: Ids) -> logging.Formatter:
+def _formatter(format: str | None, stream: TextIO, ids: Ids, mask: Masker) -> logging.Formatter:
     terminal = stream.isatty()
     match format or ("console" if terminal else "json"):
         case "json":
             return JsonFormatter(_bound.get, ids)
         case "console":
-            return ConsoleFormatter(_bound.get, ids, colours=terminal)
+            return ConsoleFormatter(_bound.get, ids, mask, terminal=terminal)
         case pattern:
             return PatternFormatter(pattern, _bound.get)
