@@ -448,6 +448,7 @@ COMMANDS = {
     "check": [[]],
     "db": [["verify"], ["backup", "copy.db"], ["migrate"]],
     "doctor": [["--gateway"]],
+    "errors": [[], ["--json"]],
     "graph": [["--agent", "walker", "--json"]],
     "keys": [["list"], ["list", "--json"]],
     "run": [["say all", "--agent", "leaky"], ["call leak_chain {}", "--agent", "leaky", "--json"]],
@@ -458,7 +459,7 @@ COMMANDS = {
     "tools": [["list", "--json"], ["check"], ["call", "leak_chain", "--json", "{}"],
               ["call", "leak_inline", "--json", "{}", "--inline"]],
 }  # fmt: skip
-ELSEWHERE = {"serve", "init", "chat", "schema", "reload", "rollback", "token", "test", "fake-llm"}
+ELSEWHERE = {"serve", "init", "chat", "schema", "reload", "rollback", "token", "test", "fake-llm", "completion"}
 """Commands that read neither journal nor agents, that talk to a server (its answers are searched above), or that are
 `run` with a terminal. `token` prints the token that it makes; `test` plays what `runs export` wrote."""
 

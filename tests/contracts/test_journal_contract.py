@@ -61,6 +61,7 @@ from journeyman.journal.journal import (
     Journal,
     RunFilter,
     StoredDefinition,
+    ToolOutputRow,
 )
 from journeyman.journal.memory import MemoryJournal
 from journeyman.journal.sqlite.journal import SqliteJournal
@@ -697,6 +698,23 @@ async def test_a_waiter_that_goes_away_takes_nothing_from_the_others(journal: Jo
 
 
 # --- erasure
+
+
+async def test_what_tools_printed_is_kept_with_the_run_and_erased_with_it(journal: Journal) -> None:
+    def printed(run: str, call: str, at: int, text: str) -> ToolOutputRow:
+        return ToolOutputRow(run=run, call=call, tool="pay", at=at, text=text)
+
+    await commit(journal, accepted("r1"), accepted("r2", thread="ann/other"))
+    await commit(journal, outputs=(printed("r1", "m1.1", 12, "b"), printed("r1", "m1.0", 11, "a")))
+    await commit(journal, outputs=(printed("r2", "m1.0", 13, "kept"), printed("r9", "m1.0", 13, "of no run")))
+    await commit(journal, outputs=(printed("r1", "m1.1", 14, "b again"),))
+    assert [(row.call, row.text) for row in await journal.tool_outputs("r1")] == [("m1.0", "a"), ("m1.1", "b again")]
+    assert await journal.tool_outputs("r9") == []
+
+    await commit(journal, step("r1", RunFinished()), step("r2", RunFinished()))
+    await journal.erase_thread(T, 20, "ann")
+    assert await journal.tool_outputs("r1") == []
+    assert list(await journal.tool_outputs("r2")) == [printed("r2", "m1.0", 13, "kept")]
 
 
 async def test_an_erased_thread_leaves_only_its_tombstone(journal: Journal) -> None:

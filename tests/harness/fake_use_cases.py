@@ -32,7 +32,16 @@ from journeyman.events.streams import ThreadRef
 from journeyman.files.blobs import MemoryBlobs
 from journeyman.files.store import FileStore
 from journeyman.ids import SequentialIds
-from journeyman.journal.journal import ApprovalRow, FailureRow, MessageRow, RunFilter, RunPage, RunRow, ThreadRow
+from journeyman.journal.journal import (
+    ApprovalRow,
+    FailureRow,
+    MessageRow,
+    RunFilter,
+    RunPage,
+    RunRow,
+    ThreadRow,
+    ToolOutputRow,
+)
 from journeyman.journal.memory import MemoryJournal
 from journeyman.runtime.engine.frames import Frame
 from journeyman.runtime.served.agents import AgentRegistry
@@ -247,6 +256,10 @@ class FakeRuns(Runs):
 
     async def digests(self, rows: Sequence[RunRow]) -> Mapping[str, RunDigest]:
         return {row.id: RunDigest("hi", self.results[row.id].usage) for row in rows}
+
+    async def tool_outputs(self, principal: str, run_id: str) -> Sequence[ToolOutputRow]:
+        await self.get(principal, run_id)
+        return [ToolOutputRow(run=run_id, call="m1.0", tool="pay", at=AT, text="paid\n")]
 
     async def failures(self, principal: str, limit: int) -> Sequence[tuple[FailureRow, str]]:
         return self.failed[:limit]

@@ -32,6 +32,7 @@ from journeyman.journal.journal import (
     Size,
     StoredDefinition,
     ThreadRow,
+    ToolOutputRow,
 )
 from journeyman.journal.subscriptions import StreamNotifier
 from journeyman.journal.tables import Run, Thread
@@ -56,6 +57,7 @@ class MemoryTables:
         self.api_keys: dict[str, ApiKeyRow] = {}
         self.budgets: dict[tuple[int, str], tuple[int, float]] = {}  # (day, budget) -> charged tokens and dollars
         self.files: dict[str, FileRow] = {}
+        self.outputs: dict[tuple[str, str], ToolOutputRow] = {}
         self.file_references: set[tuple[str, str]] = set()  # (thread, file)
         self._accepted = 0
 
@@ -178,6 +180,9 @@ class MemoryTables:
             if (row := self.files.get(id)) is not None and row.unused_since is None:
                 self._change_use(id, 0)
 
+    def save_output(self, row: ToolOutputRow) -> None:
+        self.outputs[row.run, row.call] = row
+
     def erase_some(self, thread: str, limit: int) -> bool:
         self._drop_references(thread)
         erased = {run.id for run in self.runs.values() if run.thread == thread}
@@ -185,6 +190,7 @@ class MemoryTables:
             self.events.pop(stream, None)
             self.runs.pop(stream, None)
         self.approvals = {id: row for id, row in self.approvals.items() if row.run not in erased}
+        self.outputs = {key: row for key, row in self.outputs.items() if row.run not in erased}
         self.claims = {key: claim for key, claim in self.claims.items() if not _is_made_by(claim, thread, erased)}
         self.messages.pop(thread, None)
         self.threads.pop(thread, None)
@@ -331,6 +337,9 @@ class MemoryJournal:
         message = stored_message(entry.event)
         assert message is not None, entry
         return MessageRow(no=no, stream=stream, seq=seq, at=entry.at, message=message)
+
+    async def tool_outputs(self, run: str) -> Sequence[ToolOutputRow]:
+        return sorted((row for row in self.tables.outputs.values() if row.run == run), key=lambda row: row.at)
 
     async def global_context(self, principal: str) -> dict[str, JSON]:
         return self.tables.global_context(principal)

@@ -33,8 +33,10 @@ from journeyman.api.schemas.runs import (
     RunAnswer,
     RunSummary,
     StateAnswer,
+    ToolOutputAnswer,
 )
 from journeyman.api.security.request_context import context_of, request_principal
+from journeyman.events.codec import rfc3339
 from journeyman.events.streams import ThreadRef
 from journeyman.journal.journal import RunFilter, RunStatus
 from journeyman.runtime.use_cases.requests import RetryRun
@@ -50,6 +52,7 @@ def run_routes(dependencies: ApiDependencies) -> APIRouter:
     router = APIRouter(tags=["runs"])
     _add_list(router, dependencies)
     _add_single(router, dependencies)
+    _add_tool_output(router, dependencies)
     _add_changes(router, dependencies)
     _add_fork(router, dependencies)
     _add_retry(router, dependencies)
@@ -116,6 +119,19 @@ def _add_single(router: APIRouter, dependencies: ApiDependencies) -> None:
     )
     async def get_state(request: Request, run_id: RunPath, at: Seq = None) -> Response:
         return json_response(state_answer(await dependencies.runs.state(request_principal(request), run_id, at)))
+
+
+def _add_tool_output(router: APIRouter, dependencies: ApiDependencies) -> None:
+    @router.get(
+        "/runs/{run_id}/tool_output",
+        operation_id="list_tool_output",
+        summary="What the run's tools printed in worker processes",
+        responses=lists(ToolOutputAnswer),
+    )
+    async def list_tool_output(request: Request, run_id: RunPath) -> Response:
+        rows = await dependencies.runs.tool_outputs(request_principal(request), run_id)
+        answers = [ToolOutputAnswer(call=row.call, tool=row.tool, at=rfc3339(row.at), text=row.text) for row in rows]
+        return page(answers, None)
 
 
 def _add_changes(router: APIRouter, dependencies: ApiDependencies) -> None:

@@ -266,6 +266,15 @@ class RunAnswer(RunSummary, frozen=True, kw_only=True):
     finish_reason: str | None = None
 
 
+class ToolOutputAnswer(Struct, frozen=True, kw_only=True):
+    """The last 4 KB that a tool call printed in its worker process, with secrets masked."""
+
+    call: str
+    tool: str
+    at: str
+    text: str
+
+
 class ErrorGroup(Struct, frozen=True, kw_only=True):
     """Failed runs of one agent with the same error code. `message` and `error_id` are those of `latest_run`."""
 

@@ -14,7 +14,7 @@ from journeyman.auth.principal import LOCAL_NAME
 from journeyman.cli.client.api_client import ApiClient
 from journeyman.cli.client.connect import journal_file, running_server
 from journeyman.cli.client.server_lists import server_items
-from journeyman.errors import NotFoundError
+from journeyman.errors import ForbiddenError, NotFoundError
 from journeyman.events.codec import EVENT_TYPES, Entry, microseconds, rfc3339
 from journeyman.events.events import RunFailed
 from journeyman.events.fold import AgentState, fold
@@ -70,6 +70,10 @@ class Queries(Protocol):
 
     def state(self, run_id: str, at: int) -> Item:
         """Return the run's state after event `at`. Raises NotFoundError if there is no such run or event."""
+        ...
+
+    def tool_output(self, run_id: str) -> list[Item]:
+        """Return what the run's tools printed in worker processes: nothing if the key may not read it."""
         ...
 
     def recording(self, run_id: str) -> Recording:
@@ -130,6 +134,12 @@ class ServerQueries:
     def state(self, run_id: str, at: int) -> Item:
         state: Item = self._client.call("GET", f"/runs/{quote(run_id, safe='')}/state?at={at}")
         return state
+
+    def tool_output(self, run_id: str) -> list[Item]:
+        try:
+            return server_items(self._client, f"/runs/{quote(run_id, safe='')}/tool_output", FILE_PAGE_SIZE)
+        except (ForbiddenError, NotFoundError):  # without the scope `admin`, or of a server before this release
+            return []
 
     def recording(self, run_id: str) -> Recording:
         from journeyman.agent_tests.recording import recording_of  # 0.4 s, needed by few commands
@@ -220,6 +230,10 @@ class JournalFileQueries:
 
         item: Item = msgspec.to_builtins(state_answer(self._read(read)))
         return item
+
+    def tool_output(self, run_id: str) -> list[Item]:
+        rows = self._read(lambda journal: journal.tool_outputs(run_id))
+        return [{"call": row.call, "tool": row.tool, "at": rfc3339(row.at), "text": row.text} for row in rows]
 
     def recording(self, run_id: str) -> Recording:
         from journeyman.agent_tests.recording import read_recording  # 0.4 s, needed by few commands

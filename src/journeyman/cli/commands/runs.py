@@ -175,12 +175,17 @@ def show_run(
         _print_state(output, source.state(run_id, at))
         return
     run, events = source.run(run_id), source.events(run_id, 0, MAX_SHOWN_EVENTS)
+    printed = source.tool_output(run_id)
     if json:
-        output.data({**run, "events": events})
+        output.data({**run, "events": events, "tool_output": printed})
         return
     _print_fields(output, {name: value for name, value in run_cells(run).items() if name != "usage"})
     output.line()
     _print_events(output, events)
+    for each in printed:
+        output.line(f"\n{each['tool']} ({each['call']}) printed:")
+        for line in each["text"].splitlines():
+            output.line(f"    {line}")
 
 
 def _print_state(output: CommandOutput, state: dict[str, Any]) -> None:

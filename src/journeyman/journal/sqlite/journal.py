@@ -31,6 +31,7 @@ from journeyman.journal.journal import (
     Size,
     StoredDefinition,
     ThreadRow,
+    ToolOutputRow,
 )
 from journeyman.journal.sqlite.commit_guard import CommitGuard
 from journeyman.journal.sqlite.commit_note import CommitNote, read_position
@@ -395,6 +396,9 @@ class SqliteJournal:
 
     async def api_keys(self) -> Sequence[ApiKeyRow]:
         return await self._read_in_thread(lambda reads: reads.api_keys())
+
+    async def tool_outputs(self, run: str) -> Sequence[ToolOutputRow]:
+        return await self._read_in_thread(lambda reads: reads.tool_outputs(run))
 
     async def file(self, id: str) -> FileRow | None:
         return self._read_inline(lambda reads: reads.file(id))

@@ -29,6 +29,7 @@ from journeyman.journal.journal import (
     Size,
     StoredDefinition,
     ThreadRow,
+    ToolOutputRow,
 )
 from journeyman.journal.sqlite.run_scan import scan_runs
 from journeyman.journal.sqlite.statements import Q
@@ -218,6 +219,10 @@ class Reads:
 
     def api_keys(self) -> Sequence[ApiKeyRow]:
         return [api_key_of(row[0]) for row in self.db.execute(Q["api_keys"])]
+
+    def tool_outputs(self, run: str) -> Sequence[ToolOutputRow]:
+        rows = self.db.execute(Q["tool_outputs"], (run,))
+        return [ToolOutputRow(run=run, call=call, tool=tool, at=at, text=text) for call, tool, at, text in rows]
 
     def file(self, id: str) -> FileRow | None:
         return file_of(self.db.execute(Q["file"], (id,)).fetchone())

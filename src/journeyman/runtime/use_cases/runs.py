@@ -38,6 +38,7 @@ from journeyman.journal.journal import (
     RunFilter,
     RunPage,
     RunRow,
+    ToolOutputRow,
 )
 from journeyman.runtime.engine.context_limits import check_context, check_thread_id
 from journeyman.runtime.engine.frames import Frame
@@ -402,6 +403,11 @@ class Runs:
         """Return a run's events after the seq `after`, with sensitive arguments redacted."""
         await self.get(principal, run_id)
         return [redacted_draft(entry) for entry in await self._journal.read(run_id, after, limit)]
+
+    async def tool_outputs(self, principal: str, run_id: str) -> Sequence[ToolOutputRow]:
+        """Return what the run's tools printed in worker processes. Raises NotFoundError."""
+        await self.get(principal, run_id)
+        return await self._journal.tool_outputs(run_id)
 
     async def state(self, principal: str, run_id: str, at: int | None = None) -> AgentState:
         """Return the run's state after the event `at`, or after all events if it is None. Raises NotFoundError."""

@@ -145,7 +145,7 @@ class JsonFormatter(logging.Formatter):
 class ConsoleFormatter(logging.Formatter):
     """Formats a record as a line for people: time, level, message and fields, with a stack below it.
 
-    On a terminal, a record may have a shorter line of its own, texts of several lines are below theirs, and a stack has
+    On a terminal, a record may have a shorter line instead, texts of several lines are below theirs, and a stack has
     no frames of libraries. `mask` masks such texts before their lines are indented.
     """
 

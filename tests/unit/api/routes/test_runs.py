@@ -59,6 +59,14 @@ async def test_runs() -> None:
         assert (await request(app, "GET", path)).status == 404
 
 
+async def test_what_tools_printed() -> None:
+    app = build_app(make_ports())
+    await request(app, "POST", "/process", json={"user_input": "one"})
+    (printed,) = (await get(app, "/runs/run_1/tool_output"))["items"]
+    assert (printed["call"], printed["tool"], printed["text"]) == ("m1.0", "pay", "paid\n")
+    assert (await request(app, "GET", "/runs/nope/tool_output")).status == 404
+
+
 async def test_cancel() -> None:
     app = build_app(make_ports())
     await request(app, "POST", "/process", json={"user_input": "hang", "background": True})

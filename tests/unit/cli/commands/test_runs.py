@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from journeyman.cli import main
+from journeyman.journal.journal import Batch, ToolOutputRow
+from journeyman.journal.sqlite.journal import SqliteJournal
 from tests.harness.cli_runner import Shell
+
+
+@pytest.fixture
+async def printed(journal_file: Path) -> str:
+    """What a tool of the run has printed."""
+    journal = SqliteJournal(journal_file)
+    await journal.open()
+    row = ToolOutputRow(run="run_1", call="m1.0", tool="pay", at=1, text="paid 20 euros")
+    await journal.commit(Batch(at=1, appends=(), outputs=(row,)))
+    await journal.close()
+    return row.text
 
 
 def test_runs_are_listed_and_shown(shell: Shell) -> None:
@@ -57,3 +71,10 @@ def test_a_list_of_events_that_was_cut_says_so(shell: Shell, capsys: pytest.Capt
 
 def test_an_ended_run_is_not_cancelled(shell: Shell) -> None:
     assert shell("runs", "cancel", "last")[0] == 1
+
+
+def test_what_tools_printed_is_shown_below_the_events(printed: str, shell: Shell) -> None:
+    code, out = shell("runs", "show", "run_1")
+    assert (code, out.splitlines()[-2:]) == (0, ["pay (m1.0) printed:", f"    {printed}"])
+    (shown,) = json.loads(shell("runs", "show", "run_1", "--json")[1])["tool_output"]
+    assert (shown["call"], shown["tool"], shown["text"]) == ("m1.0", "pay", printed)

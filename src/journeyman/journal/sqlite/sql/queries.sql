@@ -230,6 +230,14 @@ SELECT data FROM contexts WHERE principal = ?
 -- name: save_context
 INSERT INTO contexts (principal, data) VALUES (?, ?) ON CONFLICT (principal) DO UPDATE SET data = excluded.data
 
+-- name: tool_outputs
+SELECT o.call, o.tool, o.at, o.text FROM tool_output o
+WHERE o.run = (SELECT no FROM streams WHERE name = ?) ORDER BY o.at, o.call
+
+-- name: save_output
+INSERT INTO tool_output (run, call, tool, at, text) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (run, call) DO UPDATE SET tool = excluded.tool, at = excluded.at, text = excluded.text
+
 -- name: file
 SELECT id, principal, sha256, size, media_type, name, width, height, added_at, unused_since FROM files WHERE id = ?
 
@@ -324,6 +332,9 @@ DELETE FROM claims WHERE made = ?
 
 -- name: erase_claims_at
 DELETE FROM claims WHERE made >= ? AND made < ?
+
+-- name: erase_outputs
+DELETE FROM tool_output WHERE run = ?
 
 -- name: erase_run
 DELETE FROM runs WHERE accepted_no = ?
