@@ -1,6 +1,13 @@
-"""Durations, tokens and costs as people read them. Pure."""
+"""Durations, costs and ids as people read them. Pure."""
 
 from __future__ import annotations
+
+ID_CHARACTERS = 12  # of a run's id: enough for commands, which take the beginning of an id
+
+
+def short_id(run_id: str) -> str:
+    """Return the beginning of a run's id, or all of an id that is not much longer."""
+    return run_id if len(run_id) <= 2 * ID_CHARACTERS else run_id[:ID_CHARACTERS]
 
 
 def duration_text(seconds: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from journeyman.events.amounts import cost_text, duration_text
+from journeyman.events.amounts import cost_text, duration_text, short_id
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,7 @@ def test_a_duration(seconds: float, text: str) -> None:
 )
 def test_a_cost(usd: float, text: str) -> None:
     assert cost_text(usd) == text
+
+
+def test_a_long_id_is_shortened() -> None:
+    assert [short_id(id) for id in ("run_1", "run_0123456789abcdef0123456789abcdef")] == ["run_1", "run_01234567"]

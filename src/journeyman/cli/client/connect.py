@@ -79,12 +79,15 @@ def _client_in_process(settings: Settings, offline: bool) -> ApiClient:
 def configure_quiet_logs(settings: Settings) -> Callable[[tuple[str, ...]], None]:
     """Log warnings and errors only, unless LOG_LEVEL is set, so that a command's output is its result.
 
+    How its runs end is not logged then: the command prints it.
+
     Returns a function that takes all secrets to mask, to be called once more of them are known.
     """
     from journeyman.telemetry.logs import setup as logs
 
-    level = settings.log_level if "log_level" in settings.model_fields_set else "WARNING"
-    mask = partial(logs.configure, level, settings.log_format)
+    chosen = "log_level" in settings.model_fields_set
+    level = settings.log_level if chosen else "WARNING"
+    mask = partial(logs.configure, level, settings.log_format, ended_runs=chosen)
     mask(settings.secrets())
     return mask
 

@@ -15,6 +15,7 @@ from typing import Any, TextIO
 
 import msgspec
 
+from journeyman.events.amounts import short_id
 from journeyman.events.codec import Draft
 from journeyman.events.fold import AgentState
 from journeyman.events.redaction import redacted_data
@@ -164,6 +165,8 @@ class ConsoleFormatter(logging.Formatter):
         if self._terminal and (short := getattr(record, ON_TERMINAL, None)) is not None:
             return f"{time} {level} {_escape(_cut(str(short)))}"
         below = self._take_blocks(data, record)
+        if self._terminal:
+            _shorten_ids(data)
         rest = [f"{name}={_escape(str(value))}" for name, value in data.items() if name not in _SHOWN_BY_CONSOLE]
         tail = self._paint(" ".join([*rest, data["logger"]]), "2")
         line = f"{time} {level} {_escape(data['message'])}  {tail}"
@@ -184,6 +187,15 @@ class ConsoleFormatter(logging.Formatter):
 
     def _paint(self, text: str, colour: str) -> str:
         return f"\x1b[{colour}m{text}\x1b[0m" if self._terminal else text
+
+
+def _shorten_ids(data: dict[str, Any]) -> None:
+    """Leave the run's id of the bound ids, and of that the beginning: commands find the run by it."""
+    for name in IDS:
+        if name != "run_id":
+            data.pop(name, None)
+    if isinstance(run := data.get("run_id"), str):
+        data["run_id"] = short_id(run)
 
 
 class PatternFormatter(logging.Formatter):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from journeyman.events.amounts import cost_text, duration_text
+from journeyman.events.amounts import cost_text, duration_text, short_id
 from journeyman.events.fold import AgentState
-
-ID_CHARACTERS = 12  # of a run's id: enough for commands, which take the beginning of an id
 
 
 class RunLine:
@@ -18,9 +16,8 @@ class RunLine:
         """Return the line, without its time and level."""
         state = self._state
         name = state.agent or (state.direct.tool if state.direct else "a run")
-        run_id = state.run_id if len(state.run_id) <= 2 * ID_CHARACTERS else state.run_id[:ID_CHARACTERS]
         took = f" ({', '.join(used)})" if (used := _used(state)) else ""
-        return f"{name}: {_ending(state)}{took}  {run_id}"
+        return f"{name}: {_ending(state)}{took}  {short_id(state.run_id)}"
 
 
 def _ending(state: AgentState) -> str:

@@ -145,6 +145,20 @@ def test_a_record_may_have_a_short_line_for_terminals() -> None:
         text = sink.getvalue()
         assert ("support: finished" in text, "/runs/run_1" in text) == (terminal, not terminal)
         assert ON_TERMINAL not in text
+    sink = started(None, terminal=True, ended_runs=False)
+    LOGGER.warning("run failed: /runs/run_1", extra=extra)
+    LOGGER.warning("another line")
+    assert "another line" in sink.getvalue()
+    assert len(sink.getvalue().splitlines()) == 1
+
+
+def test_of_the_ids_a_terminal_shows_the_beginning_of_the_runs() -> None:
+    sink = started(None, terminal=True)
+    with logs.bound(run_id="run_0123456789abcdef0123456789abcdef", request_id="req_1", principal="local"):
+        LOGGER.warning("careful", extra={"tool": "pay"})
+    text = sink.getvalue()
+    assert "run_id=run_01234567 tool=pay" in text
+    assert "req_1" not in text
 
 
 def test_a_pattern_may_name_the_ids() -> None:
