@@ -12,7 +12,8 @@ import msgspec
 
 MIN_WIDTH = 16  # characters, to which a column is shortened at most
 _GAP = "  "
-_ID = re.compile(r"([a-z]+_[0-9a-f]{8})[0-9a-f]{8,}")  # made by the server; the first part is mostly unique
+_ID = re.compile(r"[a-z]+_[0-9a-f]{16,}")  # made by the server
+_LEAST_DIGITS = 8  # that are shown of an id
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z")
 
 
@@ -24,13 +25,28 @@ def table_lines(items: Sequence[Mapping[str, Any]], columns: Sequence[str], room
     """
     if room is not None:
         columns = [name for name in columns if any(has_value(item.get(name)) for item in items)]
-    to_text = cell if room is None else short_cell
-    rows = [[name.upper().replace("_", " ") for name in columns]]
-    rows += [[to_text(item.get(name)) for name in columns] for item in items]
-    widths = [max(map(text_width, column)) for column in zip(*rows, strict=True)]
+    texts = [_texts(name, items, short=room is not None) for name in columns]
+    rows = list(zip(*texts, strict=True))
+    widths = [max(map(text_width, column)) for column in texts]
     if room is not None:
         widths = fitting_widths(widths, room)
     return [_GAP.join(map(padded, row, widths)).rstrip() for row in rows]
+
+
+def _texts(name: str, items: Sequence[Mapping[str, Any]], *, short: bool) -> list[str]:
+    """Return the heading and the cells of a column. With `short`, ids have as many digits as tell them apart."""
+    values = [item.get(name) for item in items]
+    ids = {value for value in values if isinstance(value, str) and _ID.fullmatch(value)}
+    digits = _LEAST_DIGITS
+    while len({shortened(id, digits) for id in ids}) < len(ids):
+        digits += 1
+    cells = [short_cell(value, digits) if short else cell(value) for value in values]
+    return [name.upper().replace("_", " "), *cells]
+
+
+def shortened(id: str, digits: int) -> str:
+    """Return the beginning of an id that the server made: its kind and this many digits."""
+    return id[: id.index("_") + 1 + digits]
 
 
 def fitting_widths(widths: Sequence[int], room: int) -> list[int]:
@@ -88,10 +104,10 @@ def cell(value: Any) -> str:
     return " ".join(value.split()) if isinstance(value, str) else compact_json(value)
 
 
-def short_cell(value: Any) -> str:
+def short_cell(value: Any, digits: int = _LEAST_DIGITS) -> str:
     """Return a value as `cell` does, with an id shortened and a time in local time, to the minute."""
-    if isinstance(value, str) and (match := _ID.fullmatch(value)) is not None:
-        return match[1]
+    if isinstance(value, str) and _ID.fullmatch(value):
+        return shortened(value, digits)
     if isinstance(value, str) and _TIME.fullmatch(value):
         return datetime.fromisoformat(value).astimezone().strftime("%Y-%m-%d %H:%M")
     return cell(value)

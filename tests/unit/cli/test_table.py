@@ -33,6 +33,12 @@ def test_the_last_columns_are_left_out_where_there_is_no_room_at_all() -> None:
     assert table_lines(items, ("run_id", "question", "thread_id"), 30)[1] == "run_01234567  xxxxxxxxxxxxxxx…"
 
 
+def test_ids_are_shown_with_as_many_digits_as_tell_them_apart() -> None:
+    ids = [f"appr_0643a1b2{tail}" for tail in ("c3d41", "c3d52", "c4d53")]
+    shown = table_lines([{"approval": id + "0" * 19} for id in ids], ("approval",), 60)[1:]
+    assert shown == ["appr_0643a1b2c3d4", "appr_0643a1b2c3d5", "appr_0643a1b2c4d5"]
+
+
 def test_a_wide_table_shows_whole_values() -> None:
     assert RUN in table_lines([{"run_id": RUN}], ("run_id",))[1]
 

@@ -11,6 +11,13 @@ from journeyman.errors import NotFoundError, ValidationError
 
 LAST = "last"
 MAX_CANDIDATES = 10  # named in an error
+_LISTS = {
+    "run": "`journeyman runs`",
+    "thread": "`journeyman threads`",
+    "open approval": "`journeyman approvals`",
+    "key": "`journeyman keys`",
+    "version": "`GET /agents/NAME`",
+}
 _WHOLE_RUN = re.compile(r"run_[0-9a-f]{32}")
 
 
@@ -75,15 +82,10 @@ def _first(kind: str, items: Sequence[Mapping[str, Any]], name: str) -> str:
 
 def _only(kind: str, text: str, items: Sequence[Mapping[str, Any]], name: str) -> str:
     if not items:
-        lists = {"run": "runs", "thread": "threads", "open approval": "approvals", "key": "keys list"}[kind]
-        raise NotFoundError(
-            f"There is no {kind} {text!r}, nor one whose id begins so. `journeyman {lists}` lists them."
-        )
+        raise NotFoundError(f"There is no {kind} {text!r}, nor one that begins so. {_LISTS[kind]} lists them.")
     ids = [str(item[name]) for item in items]
     if len(ids) > 1:
         more = ", …" if len(ids) > MAX_CANDIDATES else ""
-        raise ValidationError(
-            f"Several {kind}s have ids that begin with {text!r}: {', '.join(ids[:MAX_CANDIDATES])}{more}. "
-            "Write more of the id."
-        )
+        candidates = ", ".join(ids[:MAX_CANDIDATES])
+        raise ValidationError(f"Several {kind}s begin with {text!r}: {candidates}{more}. Write more of it.")
     return ids[0]

@@ -91,6 +91,8 @@ def test_what_names_several_or_none_is_an_error_with_the_candidates(
     assert named in failed.value.message
 
 
-def test_a_key() -> None:
+def test_a_key_or_a_version() -> None:
     assert only_id("key", "ab", ["abc", "xyz", "a"]) == "abc"
     assert only_id("key", "a", ["abc", "xyz", "a"]) == "a"
+    with pytest.raises(NotFoundError, match="/agents/"):
+        only_id("version", "b", ["abc"])
