@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from journeyman.clock import ManualClock
-from journeyman.errors import ResourceError
+from journeyman.errors import NotFoundError, ResourceError
 from journeyman.events.codec import Codec
 from journeyman.journal.memory import MemoryJournal
 from journeyman.llm.fake.scripted import ScriptedModel
@@ -39,6 +39,14 @@ async def kept(*texts: str) -> list[str]:
 async def test_the_last_attempt_is_kept() -> None:
     assert await kept("first", "second\n") == ["second\n"]
     assert await kept() == []
+
+
+async def test_another_principal_reads_nothing() -> None:
+    async with RuntimeInMemory(ScriptedModel(turns("hello"))) as runtime:
+        run = await runtime.start("hi", "t")
+        await runtime.runs.wait(run, 5)
+        with pytest.raises(NotFoundError):
+            await runtime.runs.tool_outputs("bob", run)
 
 
 async def test_secrets_are_masked_before_the_text_is_cut() -> None:
