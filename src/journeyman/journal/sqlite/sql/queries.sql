@@ -113,9 +113,12 @@ ORDER BY s.name LIMIT ?
 SELECT t.no, t.key, t.principal, t.thread_id, t.created_at, t.updated_at, t.active_run, t.window_from, t.context,
     t.title, t.meta, t.erasing, (SELECT max(no) FROM messages WHERE thread = t.no), t.pinned,
     t.summary, t.unreadable
-FROM streams s JOIN threads t ON t.no = s.no
-WHERE s.name >= ? AND s.name < ? AND t.principal = ? AND NOT t.erasing AND (t.updated_at, t.key) < (?, ?)
-ORDER BY t.updated_at DESC, t.key DESC LIMIT ?
+FROM (
+    SELECT t.no FROM streams s JOIN threads t ON t.no = s.no
+    WHERE s.name >= ? AND s.name < ? AND t.principal = ? AND NOT t.erasing AND (t.updated_at, t.key) < (?, ?)
+    ORDER BY t.updated_at DESC, t.key DESC LIMIT ?
+) newest JOIN threads t ON t.no = newest.no
+ORDER BY t.updated_at DESC, t.key DESC
 
 -- name: add_thread
 INSERT INTO threads (no, key, principal, thread_id, created_at, updated_at, active_run, window_from, context, title,
