@@ -132,7 +132,7 @@ async def test_another_tenants_ids_are_ids_of_nothing(tenants: Tenants) -> None:
         body = tenants.body(operation) if method in ("POST", "PATCH", "PUT") else None
         theirs, asked = await tenants.api.queries("bob", method, filled(path, tenants.ids), body)
         nothing, asked_of_nothing = await tenants.api.queries("bob", method, filled(path, NEVER), body)
-        refused = 403 if ROUTES[method, path] == "admin" else 404  # nobody here is an admin
+        refused = 403 if ROUTES[method, path] == "admin" else 404  # none of these tenants is an admin
         assert theirs.status == refused, (method, path, theirs.text)
         assert plain(theirs, tenants.ids) == plain(nothing, NEVER), (method, path)
         assert asked == asked_of_nothing, (method, path)

@@ -38,13 +38,13 @@ def _texts(name: str, items: Sequence[Mapping[str, Any]], *, short: bool) -> lis
     values = [item.get(name) for item in items]
     ids = {value for value in values if isinstance(value, str) and _ID.fullmatch(value)}
     digits = _LEAST_DIGITS
-    while len({shortened(id, digits) for id in ids}) < len(ids):
+    while len({id_beginning(id, digits) for id in ids}) < len(ids):
         digits += 1
     cells = [short_cell(value, digits) if short else cell(value) for value in values]
     return [name.upper().replace("_", " "), *cells]
 
 
-def shortened(id: str, digits: int) -> str:
+def id_beginning(id: str, digits: int) -> str:
     """Return the beginning of an id that the server made: its kind and this many digits."""
     return id[: id.index("_") + 1 + digits]
 
@@ -107,7 +107,7 @@ def cell(value: Any) -> str:
 def short_cell(value: Any, digits: int = _LEAST_DIGITS) -> str:
     """Return a value as `cell` does, with an id shortened and a time in local time, to the minute."""
     if isinstance(value, str) and _ID.fullmatch(value):
-        return shortened(value, digits)
+        return id_beginning(value, digits)
     if isinstance(value, str) and _TIME.fullmatch(value):
         return datetime.fromisoformat(value).astimezone().strftime("%Y-%m-%d %H:%M")
     return cell(value)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, build_opener
@@ -14,7 +15,9 @@ from journeyman.cli.client.api_client import ApiClient
 from journeyman.cli.client.http_client import HttpApiClient
 from journeyman.errors import ConfigurationError
 from journeyman.journal.sqlite.file_lock import owner_of
-from journeyman.settings import Settings, is_loopback
+
+if TYPE_CHECKING:
+    from journeyman.settings import Settings
 
 PROBE_SECONDS = 2.0
 
@@ -53,6 +56,8 @@ def owner_url(database: Path | None) -> str | None:
     The owner writes its address to the lock file. An address that is not loopback is not trusted, and one that does
     not answer is left over from a server that was killed.
     """
+    from journeyman.settings import is_loopback  # its module takes 0.1 s, which a help text need not wait for
+
     url = owner_of(database)[1] if database is not None else ""
     return url if is_loopback(urlsplit(url).hostname or "") and is_answering(url) else None
 

@@ -34,10 +34,10 @@ from journeyman.journal.sqlite.journal import SqliteJournal
 from journeyman.runtime.engine.state_loading import read_all
 from journeyman.runtime.served.lacks import lack_of_row, sentence_of
 from journeyman.runtime.use_cases.run_digests import RunDigest, read_digests
-from journeyman.settings import Settings
 
 if TYPE_CHECKING:
     from journeyman.agent_tests.recording import Recording
+    from journeyman.settings import Settings
 
 T = TypeVar("T")
 Item = dict[str, Any]

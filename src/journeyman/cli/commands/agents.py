@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from journeyman.cli.client.connect import running_server
 from journeyman.cli.client.server_lists import server_items
 from journeyman.cli.commands.check import load_application
+from journeyman.cli.given_settings import read_settings
 from journeyman.cli.output import AgentPath, All, CommandOutput, Json, Limit, Offline, Url, Wide, limit_of
-from journeyman.settings import Settings
+
+if TYPE_CHECKING:
+    from journeyman.settings import Settings
 
 
 def agents(
@@ -22,7 +25,7 @@ def agents(
     json: Json = False,
 ) -> None:
     """List the agents of the running server, or without a server those of the agent files."""
-    settings = Settings.read()
+    settings = read_settings()
     server = running_server(settings, url) if url or path is None else None
     most = limit_of(limit, all)
     items = server_items(server, "/agents", most + 1) if server else _from_files(settings, path, offline)

@@ -12,9 +12,9 @@ from journeyman.cli.client.follow_run import StreamFollower
 from journeyman.cli.client.identifiers import find_approval
 from journeyman.cli.client.queries import queries
 from journeyman.cli.commands.run import again_with, exit_code_of, print_run
+from journeyman.cli.given_settings import read_settings
 from journeyman.cli.output import AgentPath, All, CommandOutput, Json, Limit, Offline, Url, Wide, limit_of
 from journeyman.errors import ValidationError
-from journeyman.settings import Settings
 
 app = typer.Typer(help="List what waits for a human, and answer it.", invoke_without_command=True)
 DECISIONS = ("approve", "deny", "retry", "done", "fail")
@@ -40,7 +40,7 @@ def list_approvals(
 ) -> None:
     """List open approvals."""
     most = limit_of(limit, all)
-    items = queries(Settings.read(), url).approvals(most + 1)
+    items = queries(read_settings(), url).approvals(most + 1)
     columns = ("approval", "principal", "tool", "arguments", "decisions", "message", "deadline", "run_id")
     CommandOutput(json=json, wide=wide).items(items, columns, "Nothing waits for a human.", limit=most)
 
@@ -76,7 +76,7 @@ def answer(
         body["arguments"] = parse_json_object(arguments, "--arguments")
     if result is not None:
         body["result"] = result
-    settings = Settings.read(agent_path=path)
+    settings = read_settings(agent_path=path)
     found = find_approval(queries(settings, url), approval)
     run_id, body["approval"] = found["run_id"], found["approval"]
     with connect(settings, url, offline=offline) as client:

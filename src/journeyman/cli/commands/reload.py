@@ -11,9 +11,9 @@ from journeyman.cli.client.connect import running_server
 from journeyman.cli.client.http_client import HttpApiClient
 from journeyman.cli.client.identifiers import only_id
 from journeyman.cli.exit_codes import CONFIGURATION
+from journeyman.cli.given_settings import read_settings
 from journeyman.cli.output import CommandOutput, Json, Url
 from journeyman.errors import ServiceUnavailableError
-from journeyman.settings import Settings
 
 
 def reload(url: Url = None, json: Json = False) -> None:
@@ -52,7 +52,7 @@ def _change_text(change: dict[str, Any]) -> str:
 
 
 def _server(url: str | None) -> HttpApiClient:
-    server = running_server(Settings.read(), url)
+    server = running_server(read_settings(), url)
     if server is None:
         raise ServiceUnavailableError("No server is running. Start one with `journeyman serve`, or pass --url.")
     return server

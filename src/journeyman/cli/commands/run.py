@@ -14,10 +14,10 @@ from journeyman.cli.client.follow_run import StreamFollower
 from journeyman.cli.client.identifiers import LAST, find_thread
 from journeyman.cli.client.queries import ServerQueries
 from journeyman.cli.exit_codes import FAILED, LACKING, OK, WAITING
+from journeyman.cli.given_settings import read_settings
 from journeyman.cli.output import AgentPath, CommandOutput, Json, Offline, Url
 from journeyman.cli.reply_ending import ending_note
 from journeyman.cli.table import compact_json
-from journeyman.settings import Settings
 
 
 def exit_code_of(run: dict[str, Any]) -> int:
@@ -44,7 +44,7 @@ def run(
     process. Exit code 6: the run waits for a human, and `journeyman approvals` shows for what. Exit code 7: the run
     waits for what its server lacks.
     """
-    settings = Settings.read(agent_path=path)
+    settings = read_settings(agent_path=path)
     with connect(settings, url, offline=offline) as client:
         thread = find_thread(ServerQueries(client), LAST) if thread == LAST else thread
         body = {"user_input": text, "agent": agent, "thread_id": thread, "on_disconnect": "cancel"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
 import msgspec
@@ -21,12 +21,15 @@ from journeyman.cli.commands.replay import export, replay
 from journeyman.cli.commands.run import exit_code_of
 from journeyman.cli.commands.threads import message_text
 from journeyman.cli.exit_codes import FAILED, OK
+from journeyman.cli.given_settings import read_settings
 from journeyman.cli.output import ALL, All, CommandOutput, Json, Limit, RunId, Url, Wide, limit_of
 from journeyman.cli.run_columns import COLUMNS, run_cells
 from journeyman.cli.table import cell, compact_json
 from journeyman.errors import ServiceUnavailableError, ValidationError
 from journeyman.events.codec import rfc3339
-from journeyman.settings import Settings
+
+if TYPE_CHECKING:
+    from journeyman.settings import Settings
 
 MAX_SHOWN_EVENTS = 1000  # by `runs show`
 MAX_TRACED_EVENTS = 10_000
@@ -46,7 +49,7 @@ def runs(
 ) -> None:
     """List runs, or work on one with a command. `runs list` has filters."""
     if context.invoked_subcommand is None:
-        _print_list(queries(Settings.read(), url), {}, limit_of(limit, all), CommandOutput(json=json, wide=wide))
+        _print_list(queries(read_settings(), url), {}, limit_of(limit, all), CommandOutput(json=json, wide=wide))
 
 
 app.command("fork")(fork)
@@ -104,7 +107,7 @@ def list_runs(
     filters |= {"error_code": error_code, "error_id": error_id, "request_id": request_id, "trace_id": trace_id}
     filters |= {"since": since, "until": until, "principal": principal}
     where = {name: value for name, value in filters.items() if value is not None}
-    source = queries(Settings.read(), url, principal or LOCAL_NAME)
+    source = queries(read_settings(), url, principal or LOCAL_NAME)
     where |= {"thread": find_thread(source, thread)} if thread else {}
     where |= {"parent": find_run(source, parent)} if parent else {}
     _print_list(source, where, limit_of(limit, all), CommandOutput(json=json, wide=wide))
@@ -132,7 +135,7 @@ def cancel(
     """Cancel one run, or all that wait for what is not here. It needs no server and none of their agents."""
     if waiting == (run_id is not None):
         raise ValidationError("Name a run, or pass --waiting.")
-    settings, output = Settings.read(), CommandOutput(json=json)
+    settings, output = read_settings(), CommandOutput(json=json)
     server = running_server(settings, url)
     if run_id is not None:
         run_id = find_run(ServerQueries(server) if server else queries(settings, None), run_id)
@@ -169,7 +172,7 @@ def show_run(
     json: Json = False,
 ) -> None:
     """Show a run and its events, or with --at the state that it had after an event."""
-    source, output = queries(Settings.read(), url), CommandOutput(json=json)
+    source, output = queries(read_settings(), url), CommandOutput(json=json)
     run_id = find_run(source, run_id)
     if at is not None:
         _print_state(output, source.state(run_id, at))
@@ -217,7 +220,7 @@ def events(
     json: Json = False,
 ) -> None:
     """Print a run's events. With --json, each line is one JSON object."""
-    settings, output = Settings.read(), CommandOutput(json=json)
+    settings, output = read_settings(), CommandOutput(json=json)
     source = queries(settings, url)
     run_id = find_run(source, run_id)
     if follow:
@@ -268,7 +271,7 @@ def trace(run_id: RunId, url: Url = None, json: Json = False) -> None:
     from journeyman.cli.trace_tree import entries_from_items, tree_lines
     from journeyman.telemetry.tracing.spans import spans_of_run
 
-    source, output = queries(Settings.read(), url), CommandOutput(json=json)
+    source, output = queries(read_settings(), url), CommandOutput(json=json)
     run_id = find_run(source, run_id)
     entries = entries_from_items(source.events(run_id, 0, MAX_TRACED_EVENTS))
     spans = spans_of_run(run_id, entries)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
 import typer
@@ -14,6 +14,7 @@ from journeyman.cli.client.connect import configure_quiet_logs, running_server
 from journeyman.cli.client.identifiers import find_thread
 from journeyman.cli.client.queries import ServerQueries, queries
 from journeyman.cli.exit_codes import FAILED
+from journeyman.cli.given_settings import read_settings
 from journeyman.cli.output import (
     All,
     CommandOutput,
@@ -27,7 +28,9 @@ from journeyman.cli.output import (
     printable,
 )
 from journeyman.errors import ValidationError
-from journeyman.settings import Settings
+
+if TYPE_CHECKING:
+    from journeyman.settings import Settings
 
 app = typer.Typer(
     help="List threads (conversations), show their messages, and erase them.", invoke_without_command=True
@@ -60,7 +63,7 @@ def list_threads(
 ) -> None:
     """List threads, the one that was used last first."""
     most = limit_of(limit, all)
-    items = queries(Settings.read(), url, principal).threads(most + 1)
+    items = queries(read_settings(), url, principal).threads(most + 1)
     columns = ("thread_id", "messages", "updated_at", "title", "active_run")
     CommandOutput(json=json, wide=wide).items(items, columns, "There are no threads yet.", limit=most)
 
@@ -75,7 +78,7 @@ def show_thread(
     principal: Principal = LOCAL_NAME,
 ) -> None:
     """Show the last messages of a thread."""
-    source, most = queries(Settings.read(), url, principal), limit_of(limit, all)
+    source, most = queries(read_settings(), url, principal), limit_of(limit, all)
     found = source.messages(find_thread(source, thread_id), most + 1)
     items, output = found[-most:], CommandOutput(json=json)
     if json:
@@ -95,7 +98,7 @@ def delete_thread(
     json: Json = False,
 ) -> None:
     """Erase a thread with its messages, runs and files. Its open runs are cancelled. This cannot be undone."""
-    settings, output = Settings.read(), CommandOutput(json=json)
+    settings, output = read_settings(), CommandOutput(json=json)
     server = running_server(settings, url)
     source = ServerQueries(server) if server else queries(settings, None)
     thread = source.thread(find_thread(source, thread_id))

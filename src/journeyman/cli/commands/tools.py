@@ -17,14 +17,15 @@ from journeyman.cli.commands.approvals import parse_json_object
 from journeyman.cli.commands.check import load_application, problem_lines
 from journeyman.cli.commands.run import again_with, print_run
 from journeyman.cli.exit_codes import CONFIGURATION, FAILED, OK, WAITING
+from journeyman.cli.given_settings import read_settings
 from journeyman.cli.output import AgentPath, All, CommandOutput, Json, Limit, Url, Wide, limit_of
 from journeyman.cli.table import compact_json
 from journeyman.errors import Problem, ToolError
-from journeyman.settings import Settings
 from journeyman.tools.spec import StoredTool
 
 if TYPE_CHECKING:
     from journeyman.server import Application
+    from journeyman.settings import Settings
     from journeyman.tools.lint.checks import LintFinding
 
 app = typer.Typer(help="List, check and call tools.", invoke_without_command=True)
@@ -54,7 +55,7 @@ def list_tools(
     json: Json = False,
 ) -> None:
     """List the tools of the running server, or without a server those of the agent files."""
-    settings, most = Settings.read(), limit_of(limit, all)
+    settings, most = read_settings(), limit_of(limit, all)
     output = CommandOutput(json=json, wide=wide)
     server = running_server(settings, url) if url or path is None else None
     application = None if server else load_application(settings, path, offline=True)
@@ -96,7 +97,7 @@ def check_tools(
     from journeyman.tools.registry import ToolRegistry  # its imports are needed by this command only
     from journeyman.tools.sandbox.detection import describe_isolation, detect
 
-    settings = Settings.read()
+    settings = read_settings()
     folder = path or settings.tools_path or Path("tools")
     registry = asyncio.run(ToolRegistry.auto_register(folder, security=settings.tools_security))
     problems = [*registry.problems, *registry.check_problems()]
@@ -159,7 +160,7 @@ def call(
     recorded.
     """
     values = parse_json_object(arguments, "--json")
-    settings = Settings.read(agent_path=path)
+    settings = read_settings(agent_path=path)
     output = CommandOutput(json=whole)
     if inline:
         result = _call_inline(settings, path, name, values, debug)
